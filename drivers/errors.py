@@ -1,0 +1,109 @@
+"""What can go wrong between the station and a hub. Errors carry facts; what to do about them is the station's."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class HubAction(StrEnum):
+    """What the driver was doing for its caller."""
+
+    OPEN = "open"
+    WAIT = "wait"
+    IDENTIFY = "identify"
+    STATE = "state"
+    UNLOCK = "unlock"
+    FLASH = "flash"
+    ACTIVATE = "activate"
+    VERIFY = "verify"
+    CONFIRM = "confirm"
+    REBOOT = "reboot"
+    ERASE = "erase"
+
+
+class DriverError(Exception):
+    """A driver could not do what it was asked.
+
+    `state_known` says whether the hub is certainly as it was before the call. Where it is False the hub has to
+    be probed. `device_code` is the hub's own code in the driver's notation (`group 1 rc 23`, `errADDRESS`).
+    """
+
+    def __init__(
+        self, what: str, *, action: HubAction, state_known: bool, device_code: str | None = None
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.action = action
+        self.state_known = state_known
+        self.device_code = device_code
+
+    def __str__(self) -> str:
+        return f"{self.what} ({self.device_code})" if self.device_code else self.what
+
+
+class PlaceUnavailable(DriverError):
+    """The port or USB place cannot be taken: absent, held by another program, or not permitted."""
+
+
+class LinkLost(DriverError):
+    """The port vanished or failed under an open driver. Says nothing of the hub."""
+
+
+class LinkStalled(DriverError):
+    """The port takes no more bytes: its peer stopped reading."""
+
+
+class NoAnswer(DriverError):
+    """The hub did not answer within the deadline."""
+
+
+class MalformedAnswer(DriverError):
+    """The hub answered something that its protocol does not allow."""
+
+
+class HubRefused(DriverError):
+    """The hub understood and said no. `device_code` says why, in its own words."""
+
+
+class HubLocked(HubRefused):
+    """The hub refused because its lock is closed."""
+
+
+class UnlockRefused(HubRefused):
+    """The hub did not accept the answer to its challenge. It counts such answers."""
+
+
+class HubLockedOut(HubRefused):
+    """The hub refuses challenges after too many wrong answers."""
+
+
+class UploadRejected(HubRefused):
+    """The hub refused the image or a part of it: too large, not newer, flash fault."""
+
+
+class TransferIncomplete(DriverError):
+    """The hub took the bytes but reports another content than was sent."""
+
+
+class HubDidNotReturn(DriverError):
+    """The hub was told to boot and did not answer again in time."""
+
+
+class AnotherHub(DriverError):
+    """The hub that answers is not the one the work was begun on."""
+
+
+class ImageMismatch(DriverError):
+    """The running image is not the expected one, by version or by hash."""
+
+
+class HubInSerialRecovery(DriverError):
+    """The hub waits in its boot loader; an upload there would overwrite the running slot."""
+
+
+class StuckProgress(DriverError):
+    """The hub answers but its upload offset no longer moves."""
+
+
+class UnlockAuthorityFailed(DriverError):
+    """The signature could not be had: key, HSM or token. Says nothing of the hub."""

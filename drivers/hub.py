@@ -1,0 +1,199 @@
+"""The contract between the station and any hub: what a driver offers, and the facts it hands over.
+
+A driver serves one slot's place (a port, a USB chain) for as long as the slot lives, whatever hub sits in it.
+Third parties register a `DriverPlugin` through the entry-point group `reflash.drivers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import cbor2
+from pydantic import BaseModel
+
+from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
+from firmware_catalog.image import FirmwareImage
+
+UNLOCK_DOMAIN = "reflash-unlock-v1"
+"""Separates unlock signatures from everything else the same key might ever sign."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubIdentity:
+    """What a hub says of itself. One hub is two devices: `chf` and `gpf` are never derived from each other."""
+
+    chf: Eui64
+    gpf: Eui64
+    model: DeviceModel
+    hardware_version: str
+    variant: str
+    firmware: FirmwareVersion
+    locked: bool
+    boots: int
+    """Counts the hub's boots; only differences mean anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSlot:
+    """One image slot of a hub, as the hub itself describes it."""
+
+    slot: int
+    version: str
+    image_hash: bytes | None
+    """MCUboot's SHA-256 TLV of the image (header, body, protected TLVs): never the hash of the file."""
+    bootable: bool
+    pending: bool
+    confirmed: bool
+    active: bool
+    permanent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HubState:
+    """All image slots of a hub at one moment."""
+
+    slots: tuple[ImageSlot, ...]
+
+    @property
+    def running(self) -> ImageSlot | None:
+        """The slot whose image runs now."""
+        return next((slot for slot in self.slots if slot.active), None)
+
+    def holding(self, image_hash: bytes) -> ImageSlot | None:
+        """The slot that holds this image, running or not."""
+        return next((slot for slot in self.slots if slot.image_hash == image_hash), None)
+
+    @property
+    def pending(self) -> ImageSlot | None:
+        """The slot that the next boot would swap in."""
+        return next((slot for slot in self.slots if slot.pending), None)
+
+
+@dataclass(frozen=True, slots=True)
+class UnlockChallenge:
+    """What a locked hub asks to have signed. Good for one answer and a short time."""
+
+    chf: Eui64
+    nonce: bytes
+    model: DeviceModel
+
+    def to_be_signed(self) -> bytes:
+        """Return the deterministic CBOR (RFC 8949, 4.2) array that the signature covers."""
+        return cbor2.dumps(
+            [UNLOCK_DOMAIN, self.chf.to_bytes(), self.nonce, self.model.manufacturer, self.model.model],
+            canonical=True,
+        )
+
+
+class UnlockAuthority(Protocol):
+    """Signs for one hub at a time. Implementations never block the event loop."""
+
+    async def sign(self, challenge: UnlockChallenge) -> bytes:
+        """Return a raw ECDSA P-256/SHA-256 signature, r then s, 64 bytes, over `to_be_signed()`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FlashProgress:
+    """How far an upload is. Latest value only; never a record."""
+
+    sent: int
+    size: int
+
+
+ProgressListener = Callable[[FlashProgress], None]
+
+
+@runtime_checkable
+class HubDriver(Protocol):
+    """One slot's way to its hub.
+
+    Every method obeys a deadline that scales with its work. Every failure is a `drivers.errors.DriverError`.
+    Cancelling a method leaves the driver usable: the next call does not meet the cancelled call's bytes.
+    One method runs at a time.
+    """
+
+    @property
+    def place(self) -> str:
+        """Where this driver reaches its hub, as configured."""
+        ...
+
+    @property
+    def can_revert(self) -> bool:
+        """Whether an unconfirmed image is given up at the next boot."""
+        ...
+
+    async def wait_for_hub(self) -> HubIdentity:
+        """Return as soon as a hub answers at this place; wait without end while there is none.
+
+        Raises LinkLost when the place itself is gone, and HubInSerialRecovery for a hub that waits in its
+        boot loader.
+        """
+        ...
+
+    async def wait_for_removal(self) -> None:
+        """Return once no hub has answered for the driver's removal time. Writes nothing to the hub's flash."""
+        ...
+
+    async def identify(self) -> HubIdentity:
+        """Ask who the hub is. Allowed while locked."""
+        ...
+
+    async def state(self) -> HubState:
+        """Ask what the image slots hold. Allowed while locked."""
+        ...
+
+    async def unlock(self, authority: UnlockAuthority) -> None:
+        """Have one fresh challenge signed and answer it. One wrong answer is one `UnlockRefused`, never retried."""
+        ...
+
+    async def flash(self, image: FirmwareImage, on_progress: ProgressListener) -> None:
+        """Write the image to the slot that is not running. Returns when the hub holds every byte of it."""
+        ...
+
+    async def activate(self, image: FirmwareImage) -> HubIdentity:
+        """Mark the held image for one test boot, boot the hub, and return who came back.
+
+        Raises HubDidNotReturn, or AnotherHub when the one that answers is not the one that left.
+        """
+        ...
+
+    async def verify(self, image: FirmwareImage) -> HubState:
+        """Return the state if the running image is this one by version and hash; raise ImageMismatch if not."""
+        ...
+
+    async def confirm(self, image: FirmwareImage) -> HubState:
+        """Make the running image permanent, if it is this one. Raises ImageMismatch, and confirms nothing, if not."""
+        ...
+
+    async def reboot(self) -> HubIdentity:
+        """Boot the hub, which makes it give up an unconfirmed image, and return who came back."""
+        ...
+
+    async def erase(self) -> None:
+        """Erase the slot that is not running."""
+        ...
+
+    async def close(self) -> None:
+        """Give the place back. Never raises; may be called twice."""
+        ...
+
+
+class DriverPlugin(Protocol):
+    """What an entry point of the group `reflash.drivers` names."""
+
+    @property
+    def name(self) -> str:
+        """The name that a jig's `driver` setting uses."""
+        ...
+
+    @property
+    def settings_model(self) -> type[BaseModel]:
+        """Validates a jig's `driver_settings`. Every field has a default and a description."""
+        ...
+
+    async def open(self, place: str, settings: BaseModel) -> HubDriver:
+        """Take the place. Raises PlaceUnavailable with what to do about it. Sends nothing to the hub."""
+        ...

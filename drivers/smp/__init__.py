@@ -1,0 +1,1 @@
+"""Simple Management Protocol (SMP) over serial, as MCUboot and Zephyr speak it."""

@@ -1,0 +1,1 @@
+"""What may be flashed on what. Knows no hardware."""

@@ -1,0 +1,1 @@
+"""Rigs in software, as processes of their own. Shares no code with drivers or station."""

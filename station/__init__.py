@@ -1,0 +1,1 @@
+"""The re-flash station's controller: attempts, benches, records and orders."""

@@ -1,0 +1,1 @@
+"""The things on the table: slots, jigs and the controller that supervises them."""

@@ -1,0 +1,1 @@
+"""Work orders: import, life cycle, reconciliation."""

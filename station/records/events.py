@@ -1,0 +1,280 @@
+"""The facts that the journal keeps, one frozen model each. Append-only vocabulary: a field is never renamed.
+
+An event says what happened or, for the `*Started` kinds, what is about to be done (intent before act). Times
+are not in the payloads: the journal stamps each row when it writes it.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+
+from firmware_catalog.identity import Eui64, FirmwareVersion, OpaqueName
+from station.attempt.outcome import Code, Disposition, Outcome, Stage
+
+AttemptId = int
+"""The journal sequence of the attempt's `AttemptOpened`."""
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Place(BaseModel):
+    """A slot by name: what an operator reads on the jig."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    jig: str
+    slot: int
+
+    def __str__(self) -> str:
+        return f"{self.jig} slot {self.slot}"
+
+
+class StationStarted(_Event):
+    """The daemon took the journal."""
+
+    kind: Literal["station_started"] = "station_started"
+    station_version: str
+    boot_id: str
+    """The kernel's boot id: tells a restarted daemon from a restarted bench PC."""
+
+
+class StationStopped(_Event):
+    """The daemon gave the journal back in good order."""
+
+    kind: Literal["station_stopped"] = "station_stopped"
+    reason: str
+
+
+class OrderLine(BaseModel):
+    """One hub of a work order, as the order file states it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    chf: Eui64
+    gpf: Eui64
+    manufacturer: OpaqueName
+    model: OpaqueName
+    region: str
+    variant: str
+    recorded_firmware: FirmwareVersion
+    inventory_status: str
+    owner: str
+
+
+class OrderImported(_Event):
+    """A work order was read whole and found good. Its lines follow in the same transaction."""
+
+    kind: Literal["order_imported"] = "order_imported"
+    order: str
+    source: str
+    sha256: str
+    hubs: int
+
+
+class OrderLinesAdded(_Event):
+    """Up to 1,000 lines of the order imported just before."""
+
+    kind: Literal["order_lines_added"] = "order_lines_added"
+    order: str
+    lines: tuple[OrderLine, ...]
+
+
+class OrderAssigned(_Event):
+    """A jig works on this order from now on."""
+
+    kind: Literal["order_assigned"] = "order_assigned"
+    order: str
+    jig: str
+
+
+class OrderClosed(_Event):
+    """No further attempt is made for this order."""
+
+    kind: Literal["order_closed"] = "order_closed"
+    order: str
+    reason: str
+
+
+class HubFacts(BaseModel):
+    """Who a hub said it was when the attempt was opened."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    chf: Eui64
+    gpf: Eui64
+    manufacturer: str
+    model: str
+    hardware_version: str
+    variant: str
+    firmware: FirmwareVersion
+    locked: bool
+    boots: int
+
+
+class StepTarget(BaseModel):
+    """One step of an attempt's plan."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: FirmwareVersion
+    image_sha256: str
+    image_hash: str
+
+
+class AttemptOpened(_Event):
+    """A hub was seen in a slot and an attempt on it begins."""
+
+    kind: Literal["attempt_opened"] = "attempt_opened"
+    place: Place
+    order: str | None
+    hub: HubFacts | None
+    """None when the hub could not identify itself."""
+    scanned_id: Eui64 | None = None
+    scanned_role: Literal["CHF", "GPF"] | None = None
+    number: int
+    """1 for the first attempt on this hub in this order; a later attempt supersedes an earlier one."""
+    operator: str | None = None
+
+
+class AttemptPlanned(_Event):
+    """The attempt was authorised: these steps, in this order."""
+
+    kind: Literal["attempt_planned"] = "attempt_planned"
+    attempt: AttemptId
+    steps: tuple[StepTarget, ...]
+
+
+class StageStarted(_Event):
+    """The station is about to act: from here on, until `StageEnded`, the hub's state may have changed."""
+
+    kind: Literal["stage_started"] = "stage_started"
+    attempt: AttemptId
+    stage: Stage
+    step: int = 0
+    try_number: int = 1
+
+
+class StageEnded(_Event):
+    """The stage was done, or failed with a code."""
+
+    kind: Literal["stage_ended"] = "stage_ended"
+    attempt: AttemptId
+    stage: Stage
+    step: int = 0
+    seconds: float
+    code: Code | None = None
+    detail: str | None = None
+
+
+class UnlockUsed(_Event):
+    """The unlock authority signed for one hub. Never holds signature or nonce."""
+
+    kind: Literal["unlock_used"] = "unlock_used"
+    attempt: AttemptId
+    chf: Eui64
+    authority: str
+
+
+class UnlockAnswerRefused(_Event):
+    """The hub called an answer wrong. It allows three before it backs off; the station stops at two."""
+
+    kind: Literal["unlock_answer_refused"] = "unlock_answer_refused"
+    attempt: AttemptId
+    chf: Eui64
+
+
+class HubLost(_Event):
+    """The hub left its slot before the attempt had a result: the attempt stays open ("find this hub")."""
+
+    kind: Literal["hub_lost"] = "hub_lost"
+    attempt: AttemptId
+    stage: Stage
+
+
+class AttemptResumed(_Event):
+    """A hub with an open attempt was seen, probed, and the attempt goes on from `stage`."""
+
+    kind: Literal["attempt_resumed"] = "attempt_resumed"
+    attempt: AttemptId
+    place: Place
+    stage: Stage
+    step: int
+    why: str
+
+
+class AttemptClosed(_Event):
+    """The attempt has its one result. Everything a consumer is told stands here, but what commit adds."""
+
+    kind: Literal["attempt_closed"] = "attempt_closed"
+    attempt: AttemptId
+    place: Place
+    order: str | None
+    number: int
+    chf: Eui64 | None
+    gpf: Eui64 | None
+    scanned_id: Eui64 | None = None
+    scanned_role: Literal["CHF", "GPF"] | None = None
+    manufacturer: str | None
+    model: str | None
+    hardware_version: str | None
+    firmware_recorded: FirmwareVersion | None
+    firmware_before: FirmwareVersion | None
+    firmware_target: FirmwareVersion | None
+    firmware_read_back: FirmwareVersion | None
+    """What the hub itself said last. The only version that may be told upstream."""
+    image_sha256: str | None
+    outcome: Outcome
+    stage: Stage
+    code: Code | None
+    disposition: Disposition | None
+    message: str
+    """The operator's line: what happened, where, what to do next."""
+    started: AwareDatetime
+    finished: AwareDatetime
+    seconds: dict[Stage, float]
+    operator: str | None
+    station_version: str
+
+
+class ResultsAcknowledged(_Event):
+    """The broker took over responsibility (QoS 1 PUBACK) for these results. Not the consumer's word."""
+
+    kind: Literal["results_acknowledged"] = "results_acknowledged"
+    station_sequences: tuple[int, ...]
+
+
+class ResultsRepublished(_Event):
+    """Someone asked for these results to be sent again, under their old ids."""
+
+    kind: Literal["results_republished"] = "results_republished"
+    first: int
+    last: int
+
+
+Event = Annotated[
+    StationStarted
+    | StationStopped
+    | OrderImported
+    | OrderLinesAdded
+    | OrderAssigned
+    | OrderClosed
+    | AttemptOpened
+    | AttemptPlanned
+    | StageStarted
+    | StageEnded
+    | UnlockUsed
+    | UnlockAnswerRefused
+    | HubLost
+    | AttemptResumed
+    | AttemptClosed
+    | ResultsAcknowledged
+    | ResultsRepublished,
+    Field(discriminator="kind"),
+]
+
+EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+"""Reads and writes any event as JSON."""

@@ -1,0 +1,138 @@
+"""What a failure means for the attempt: its code, whether another try helps, and what is asked of the operator.
+
+Pure. Driver errors carry facts; the judgements are made here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from enum import StrEnum
+from typing import Final
+
+from drivers import errors
+from station.attempt.outcome import Code, Disposition, Stage
+from station.records.events import Place
+
+MAX_TRIES: Final = 3
+"""How often one stage of one step is begun before the attempt fails."""
+
+MAX_WRONG_UNLOCK_ANSWERS: Final = 2
+"""A hub backs off after three wrong answers; the station stops one short of it."""
+
+
+class Blame(StrEnum):
+    """Whose fault a failure is. Only a hub's own can ever end in SCRAP."""
+
+    HUB = "hub"
+    BENCH = "bench"
+    OPERATOR = "operator"
+
+
+_CODES: Final[tuple[tuple[type[errors.DriverError], Code], ...]] = (
+    (errors.HubInSerialRecovery, Code.SERIAL_RECOVERY),
+    (errors.HubLockedOut, Code.UNLOCK_LOCKED_OUT),
+    (errors.UnlockRefused, Code.UNLOCK_REFUSED),
+    (errors.UnlockAuthorityFailed, Code.UNLOCK_UNAVAILABLE),
+    (errors.AnotherHub, Code.ANOTHER_HUB),
+    (errors.TransferIncomplete, Code.FILE_TRANSFER_FAILURE),
+    (errors.StuckProgress, Code.STUCK_PROGRESS),
+    (errors.UploadRejected, Code.FILE_TRANSFER_FAILURE),
+    (errors.LinkLost, Code.LINK_LOST),
+    (errors.LinkStalled, Code.LINK_LOST),
+    (errors.PlaceUnavailable, Code.LINK_LOST),
+    (errors.NoAnswer, Code.NO_ANSWER),
+    (errors.HubDidNotReturn, Code.NO_ANSWER),
+    (errors.ImageMismatch, Code.IMAGE_HASH_MISMATCH),
+)
+
+_CODES_AT_ACTIVATION: Final = (errors.HubRefused, errors.HubDidNotReturn)
+
+_HUB_FAULTS: Final = frozenset(
+    {
+        Code.IMAGE_HASH_MISMATCH,
+        Code.ACTIVATION_FAILURE,
+        Code.IMAGE_DISCARDED,
+        Code.HARDWARE_VERSION_MISMATCH,
+        Code.FILE_TRANSFER_FAILURE,
+        Code.VERSION_MISMATCH,
+        Code.NOT_CONFIRMED,
+        Code.DID_NOT_REVERT,
+        Code.BOOT_LOOP,
+        Code.NO_ANSWER,
+        Code.PROTOCOL_ERROR,
+        Code.STUCK_PROGRESS,
+        Code.HUB_UNIDENTIFIED,
+    }
+)
+
+_REWORK: Final = frozenset(
+    {
+        Code.SERIAL_RECOVERY,
+        Code.UNLOCK_REFUSED,
+        Code.UNLOCK_LOCKED_OUT,
+        Code.NOT_LOCKED,
+    }
+)
+
+_RETRY_HERE: Final = frozenset(
+    {
+        Code.UNLOCK_UNAVAILABLE,
+        Code.CATALOGUE_UNAVAILABLE,
+        Code.RELEASE_WITHDRAWN,
+        Code.RELEASE_STOPPED,
+        Code.EMERGENCY_STOP,
+        Code.OPERATOR_REMOVED,
+        Code.HUB_GONE,
+    }
+)
+
+_FINAL: Final = (
+    errors.HubInSerialRecovery,
+    errors.HubLockedOut,
+    errors.UnlockRefused,
+    errors.UnlockAuthorityFailed,
+    errors.AnotherHub,
+)
+"""Another try of the same stage cannot help, or may harm."""
+
+
+def code_of(error: errors.DriverError, stage: Stage) -> Code:
+    """Name a driver's error in the industry's words, as far as it has them."""
+    if stage is Stage.ACTIVATE and isinstance(error, _CODES_AT_ACTIVATION):
+        return Code.ACTIVATION_FAILURE
+    for kind, code in _CODES:
+        if isinstance(error, kind):
+            return code
+    return Code.PROTOCOL_ERROR
+
+
+def may_try_again(error: errors.DriverError, tries: int) -> bool:
+    """Whether probing and resuming may help after `tries` tries of the stage."""
+    return tries < MAX_TRIES and not isinstance(error, _FINAL)
+
+
+def pause_before(try_number: int) -> float:
+    """Seconds to wait before a try: 0.5 s before the second, doubling; a hub that just reset needs a moment."""
+    return 0.5 * 2.0 ** (try_number - 2)
+
+
+def blame(code: Code) -> Blame:
+    """Whose fault a code is taken to be."""
+    if code in _HUB_FAULTS or code in _REWORK:
+        return Blame.HUB
+    return Blame.OPERATOR if code in {Code.OPERATOR_REMOVED, Code.HUB_GONE} else Blame.BENCH
+
+
+def disposition(code: Code, place: Place, failed_before: Collection[Place]) -> Disposition:
+    """What a FAILED attempt asks of the operator.
+
+    `failed_before` are the slots in which this hub failed by its own fault earlier. SCRAP is said only when this
+    failure makes two different slots.
+    """
+    if code in _REWORK:
+        return Disposition.REWORK
+    if code in _RETRY_HERE:
+        return Disposition.RETRY_HERE
+    if code in _HUB_FAULTS and any(other != place for other in failed_before):
+        return Disposition.SCRAP
+    return Disposition.RETRY_OTHER_SLOT

@@ -1,0 +1,63 @@
+"""What an attempt is going to do: one step for each image, and the positions on the way through them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from firmware_catalog.image import FirmwareImage
+from station.attempt.outcome import Stage
+from station.records.events import StepTarget
+
+STEP_STAGES: Final = (Stage.UNLOCK, Stage.FLASH, Stage.ACTIVATE, Stage.VERIFY, Stage.CONFIRM)
+"""The stages that every step goes through, in order. `check` follows the last step once."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A place in an attempt: which step of the plan (from 0), and which stage of it."""
+
+    step: int
+    stage: Stage
+
+    def __str__(self) -> str:
+        return f"{self.stage} of step {self.step + 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """One image to be made the hub's permanent firmware."""
+
+    image: FirmwareImage
+
+    @property
+    def target(self) -> StepTarget:
+        """The step as the journal records it."""
+        return StepTarget(
+            version=self.image.version,
+            image_sha256=self.image.file_sha256.hex(),
+            image_hash=self.image.image_hash.hex(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptPlan:
+    """The steps of one attempt, first to last; never empty."""
+
+    steps: tuple[PlannedStep, ...]
+
+    @property
+    def last(self) -> PlannedStep:
+        """The step whose image the hub shall leave with."""
+        return self.steps[-1]
+
+    def following(self, position: Position) -> Position | None:
+        """Return what comes after a stage that succeeded, or None after `check`."""
+        if position.stage is Stage.CHECK:
+            return None
+        index = STEP_STAGES.index(position.stage) + 1
+        if index < len(STEP_STAGES):
+            return Position(position.step, STEP_STAGES[index])
+        if position.step + 1 < len(self.steps):
+            return Position(position.step + 1, STEP_STAGES[0])
+        return Position(position.step, Stage.CHECK)

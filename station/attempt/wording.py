@@ -1,0 +1,106 @@
+"""The operator's lines: what happened, where, what to do next. One line each, nothing to scroll."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from station.attempt.outcome import Code, Disposition, Outcome
+
+_WHAT: Final[dict[Code, str]] = {
+    Code.IMAGE_HASH_MISMATCH: "the hub runs another image than it was given",
+    Code.ACTIVATION_FAILURE: "the hub did not start the new firmware",
+    Code.IMAGE_DISCARDED: "the hub gave the new firmware up",
+    Code.HARDWARE_VERSION_MISMATCH: "the firmware is not made for this hardware version",
+    Code.FILE_TRANSFER_FAILURE: "the firmware could not be transferred",
+    Code.NOT_ON_ORDER: "the hub is not on this jig's work order",
+    Code.NO_OPEN_ORDER: "the jig has no open work order",
+    Code.NOT_PENDING: "the inventory does not hold the hub as Pending",
+    Code.ALREADY_PASSED: "the hub has already passed in this order",
+    Code.LABEL_DISAGREES: "the scanned label is another hub's",
+    Code.IDS_DISAGREE: "the hub's two ids are not the pair that the order lists",
+    Code.IN_TWO_SLOTS: "the same hub id answers in another slot",
+    Code.MODEL_DISAGREES: "the hub is of another model than the order says",
+    Code.NO_RELEASE: "the catalogue has no production release for this model",
+    Code.NO_PERMITTED_PATH: "no permitted upgrade leads from the hub's version to the release",
+    Code.NEWER_THAN_RELEASE: "the hub runs newer firmware than the release",
+    Code.RELEASE_STOPPED: "this release has been stopped because too many hubs failed with it",
+    Code.RELEASE_WITHDRAWN: "this release was withdrawn",
+    Code.CATALOGUE_UNAVAILABLE: "the firmware catalogue cannot be used",
+    Code.HUB_UNIDENTIFIED: "the hub does not say who it is",
+    Code.HUB_GONE: "the hub never came back",
+    Code.ANOTHER_HUB: "another hub answers in the slot",
+    Code.UNLOCK_REFUSED: "the hub refused the unlock answer",
+    Code.UNLOCK_LOCKED_OUT: "the hub has locked itself after wrong unlock answers",
+    Code.UNLOCK_UNAVAILABLE: "the unlock key cannot be used",
+    Code.VERSION_MISMATCH: "the hub reports another version than the image it runs",
+    Code.NOT_CONFIRMED: "the hub did not keep the new firmware as permanent",
+    Code.NOT_LOCKED: "the hub did not lock itself again",
+    Code.DID_NOT_REVERT: "the hub did not go back to its former firmware",
+    Code.SERIAL_RECOVERY: "the hub waits in its boot loader",
+    Code.BOOT_LOOP: "the hub boots again and again",
+    Code.LINK_LOST: "the slot's port was lost",
+    Code.NO_ANSWER: "the hub does not answer",
+    Code.PROTOCOL_ERROR: "the hub answers what its protocol does not allow",
+    Code.STUCK_PROGRESS: "the transfer stood still",
+    Code.EMERGENCY_STOP: "the emergency stop was pressed",
+    Code.OPERATOR_REMOVED: "the hub was taken out too early",
+    Code.SLOT_FAULT: "the station met a fault of its own in this slot",
+}
+
+_NEXT: Final[dict[Code, str]] = {
+    Code.NO_OPEN_ORDER: "assign an order to the jig, then seat the hub again",
+    Code.ALREADY_PASSED: "put it with the passed hubs",
+    Code.LABEL_DISAGREES: "check which hub sits here, scan its own label and seat it again",
+    Code.IN_TWO_SLOTS: "take both hubs out and give them to the supervisor",
+    Code.NOT_PENDING: "put it aside for return to its supplier",
+    Code.NOT_ON_ORDER: "put it aside for the supervisor",
+    Code.CATALOGUE_UNAVAILABLE: "call the supervisor, then seat the hub again",
+    Code.UNLOCK_UNAVAILABLE: "call the supervisor, then seat the hub again",
+    Code.RELEASE_STOPPED: "call the supervisor",
+    Code.RELEASE_WITHDRAWN: "seat the hub again for the release that replaces it",
+    Code.NO_RELEASE: "put it aside for the supervisor",
+}
+
+_NEXT_BY_DISPOSITION: Final[dict[Disposition, str]] = {
+    Disposition.RETRY_HERE: "seat it again in this slot",
+    Disposition.RETRY_OTHER_SLOT: "seat it in another slot",
+    Disposition.REWORK: "put it in the rework crate",
+    Disposition.SCRAP: "it failed in two slots: put it in the scrap crate",
+}
+
+
+def what_happened(code: Code) -> str:
+    """Return the fact behind a code, without place and advice."""
+    return _WHAT[code]
+
+
+def next_action(outcome: Outcome, code: Code | None, disposition: Disposition | None) -> str:
+    """Return what the operator does with the hub now."""
+    if outcome is Outcome.PASSED:
+        return "take it out, it is done"
+    if outcome is Outcome.ALREADY_CURRENT:
+        return "take it out, nothing had to be done"
+    if code is not None and code in _NEXT:
+        return _NEXT[code]
+    if disposition is not None:
+        return _NEXT_BY_DISPOSITION[disposition]
+    return "put it aside for the supervisor"
+
+
+def operator_line(
+    where: str,
+    outcome: Outcome,
+    code: Code | None,
+    disposition: Disposition | None,
+    detail: str | None = None,
+) -> str:
+    """Compose the one line of a result: where, what happened, what to do next."""
+    if outcome is Outcome.PASSED:
+        what = "passed"
+    elif outcome is Outcome.ALREADY_CURRENT:
+        what = "already runs the latest firmware"
+    elif code is None:
+        what = str(outcome)
+    else:
+        what = what_happened(code) + (f" ({detail})" if detail else "")
+    return f"{where}: {what}; {next_action(outcome, code, disposition)}"

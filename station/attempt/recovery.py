@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from station.attempt.outcome import Code, Stage
-from station.attempt.plan import AttemptPlan, Position
+from station.attempt.plan import Position
 from station.attempt.probe import Finding, Probe
 
 
@@ -45,7 +45,7 @@ class KeepOpen:
 Decision = Resume | Settle | GiveUp | KeepOpen
 
 
-def decide(plan: AttemptPlan, reached: Position, probe: Probe, *, present: bool | None) -> Decision:
+def decide(reached: Position, probe: Probe, *, present: bool | None) -> Decision:
     """Decide how an attempt that had begun `reached` goes on, given what a probe found.
 
     `present` is the jig board's word on whether something sits in the slot; None where no board can say. How

@@ -1,0 +1,139 @@
+"""May this hub be flashed, and with what? Order, catalogue and the hub's identity meet here. Pure but for look-ups.
+
+A hub that is not authorised is never unlocked and never written.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from drivers.hub import HubIdentity, HubState
+from firmware_catalog.catalog import Catalog, CatalogError
+from firmware_catalog.identity import DeviceModel, Eui64
+from firmware_catalog.image import FirmwareImage
+from firmware_catalog.release import (
+    HardwareVersionMismatch,
+    NewerThanRelease,
+    NoPermittedPath,
+    NoRelease,
+    PlanError,
+)
+from station.attempt.outcome import Code
+from station.attempt.plan import AttemptPlan, PlannedStep
+from station.records.events import OrderLine
+
+PENDING: Final = "Pending"
+"""The only SMI DeviceStatus in scope for a re-flash (MP155 assumption A-008)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScannedLabel:
+    """An id read from a hub's printed label, and which of the hub's two devices it names, where that is known."""
+
+    device_id: Eui64
+    role: Literal["CHF", "GPF"] | None = None
+
+    def names(self, hub: HubIdentity | OrderLine) -> bool:
+        """Whether the label belongs to this hub."""
+        ids = {"CHF": (hub.chf,), "GPF": (hub.gpf,), None: (hub.chf, hub.gpf)}[self.role]
+        return self.device_id in ids
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """All that authorisation looks at, gathered by the caller."""
+
+    hub: HubIdentity
+    state: HubState
+    label: ScannedLabel | None
+    order: str | None
+    line: OrderLine | None
+    """The order's line that lists the hub by its CHF or its GPF."""
+    passed_in_order: bool
+    seen_elsewhere: str | None
+    """The other slot in which the same hub id answers now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authorised:
+    """The hub may be unlocked and written, in these steps."""
+
+    plan: AttemptPlan
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadyCurrent:
+    """The hub runs, confirmed, what the release would give it."""
+
+    image: FirmwareImage
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The hub must not be touched."""
+
+    code: Code
+    detail: str | None = None
+
+
+Decision = Authorised | AlreadyCurrent | Rejected
+
+_PLAN_CODES: Final[tuple[tuple[type[PlanError], Code], ...]] = (
+    (NoRelease, Code.NO_RELEASE),
+    (NoPermittedPath, Code.NO_PERMITTED_PATH),
+    (NewerThanRelease, Code.NEWER_THAN_RELEASE),
+    (HardwareVersionMismatch, Code.HARDWARE_VERSION_MISMATCH),
+)
+
+
+def authorise(question: Question, catalog: Catalog) -> Decision:
+    """Decide about one hub. Reads image files through `catalog`: call it off the event loop."""
+    return _against_order(question) or _against_catalogue(question, catalog)
+
+
+def _against_order(question: Question) -> Rejected | None:
+    hub, line = question.hub, question.line
+    if question.seen_elsewhere is not None:
+        return Rejected(Code.IN_TWO_SLOTS, f"{hub.chf} also answers in {question.seen_elsewhere}")
+    if question.label is not None and not question.label.names(hub):
+        return Rejected(Code.LABEL_DISAGREES, f"label {question.label.device_id}, hub {hub.chf} / {hub.gpf}")
+    if question.order is None:
+        return Rejected(Code.NO_OPEN_ORDER)
+    if line is None:
+        return Rejected(Code.NOT_ON_ORDER, f"{hub.chf}, order {question.order}")
+    if (line.chf, line.gpf) != (hub.chf, hub.gpf):
+        return Rejected(
+            Code.IDS_DISAGREE, f"order: {line.chf} with {line.gpf}; hub: {hub.chf} with {hub.gpf}"
+        )
+    if DeviceModel(line.manufacturer, line.model) != hub.model:
+        return Rejected(Code.MODEL_DISAGREES, f"order: {line.manufacturer}/{line.model}; hub: {hub.model}")
+    if line.inventory_status != PENDING:
+        return Rejected(Code.NOT_PENDING, f"status {line.inventory_status}")
+    if question.passed_in_order:
+        return Rejected(Code.ALREADY_PASSED, f"{hub.chf}, order {question.order}")
+    return None
+
+
+def _against_catalogue(question: Question, catalog: Catalog) -> Decision:
+    hub, running = question.hub, question.state.running
+    try:
+        plan = catalog.plan(hub.model, hub.firmware, hub.hardware_version)
+        images = [catalog.load(step.release) for step in plan.steps]
+        target = images[-1] if images else catalog.load(catalog.latest(hub.model))
+    except PlanError as error:
+        code = next(code for kind, code in _PLAN_CODES if isinstance(error, kind))
+        return Rejected(code, str(error))
+    except CatalogError as error:
+        return Rejected(Code.CATALOGUE_UNAVAILABLE, str(error))
+    if images:
+        return Authorised(AttemptPlan(tuple(PlannedStep(image) for image in images)))
+    if running is None or running.image_hash != target.image_hash:
+        return Rejected(
+            Code.IMAGE_HASH_MISMATCH,
+            f"it reports version {hub.firmware} but runs another image than the release",
+        )
+    if running.confirmed and question.state.pending is None:
+        return AlreadyCurrent(target)
+    # The right image runs but would not last: the attempt begins where such a hub stands.
+    return Authorised(AttemptPlan((PlannedStep(target),)))

@@ -1,0 +1,333 @@
+"""The way through one authorised attempt: each stage journalled before it is acted on, every fault probed.
+
+The sequence never guesses what a hub is: after any failure it looks, and `recovery.decide` says how to go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from drivers.errors import DriverError, HubInSerialRecovery, LinkLost, LinkStalled, UnlockRefused
+from drivers.hub import FlashProgress, HubDriver, HubIdentity, HubState, UnlockAuthority
+from station.attempt import failure
+from station.attempt.outcome import Code, Stage
+from station.attempt.plan import AttemptPlan, Position
+from station.attempt.probe import Finding, Probe, classify
+from station.attempt.recovery import GiveUp, KeepOpen, Resume, Settle, decide
+from station.records.events import Event, StageEnded, StageStarted, UnlockAnswerRefused, UnlockUsed
+
+MAX_SETTLING_BOOTS: Final = 3
+"""Boots ordered to bring a hub back to a confirmed image: one consumes a pending swap, one reverts, one to spare."""
+
+
+class EventSink(Protocol):
+    """Takes facts and returns once they are durable."""
+
+    async def append(self, *events: Event) -> object:
+        """Make the events durable, all or none."""
+        ...
+
+
+class NamedAuthority(UnlockAuthority, Protocol):
+    """An unlock authority with a name for the journal."""
+
+    @property
+    def name(self) -> str:
+        """Which key signs, without saying anything secret."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """The hub was read back after confirmation and is as it should be."""
+
+    read_back: HubIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The attempt is over. `read_back` is what the hub last said of itself, if it still speaks."""
+
+    stage: Stage
+    code: Code
+    detail: str | None
+    read_back: HubIdentity | None
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOpen:
+    """The hub cannot be reached: nobody knows its state, so the attempt waits for it."""
+
+    stage: Stage
+    why: str
+
+
+Ending = Passed | Failed | LeftOpen
+
+
+class StageFault(Exception):
+    """The hub answered properly, and the answer is not what the stage demands."""
+
+    def __init__(self, code: Code, detail: str, *, final: bool) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.final = final
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a sequence is now, for the live view. Never a record."""
+
+    position: Position
+    flash: FlashProgress | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SequenceParts:
+    """What a sequence works with."""
+
+    attempt: int
+    hub: HubIdentity
+    plan: AttemptPlan
+    driver: HubDriver
+    journal: EventSink
+    authority: NamedAuthority
+    wrong_unlock_answers: int
+    """How many answers this hub has refused so far, over all attempts."""
+    present: Callable[[], bool | None]
+    """The jig board's word on the slot; None where there is no board."""
+    veto: Callable[[AttemptPlan], Code | None]
+    """Says why the plan's release may no longer be activated; asked right before activation."""
+    on_progress: Callable[[Progress], None]
+
+
+class Sequence:
+    """Runs one attempt from a position to its end. Use once."""
+
+    def __init__(self, parts: SequenceParts, failures: Mapping[Position, int]) -> None:
+        self._parts = parts
+        self._failures = Counter(failures)
+        self._wrong_answers = parts.wrong_unlock_answers
+        self._held_image_is_doubtful = False
+        self.seconds: defaultdict[Stage, float] = defaultdict(float)
+        """Time spent in each stage, tries added up, seconds."""
+
+    async def run(self, start: Position) -> Ending:
+        """Go from `start` to the end. Journal failures and cancellation pass through; nothing else does."""
+        position: Position | None = start
+        while position is not None:
+            try:
+                read = await self._stage(position)
+            except (DriverError, StageFault) as error:
+                ending = await self._after_failure(position, error)
+                if not isinstance(ending, Position):
+                    return ending
+                position = ending
+            else:
+                if position.stage is Stage.CHECK:
+                    return Passed(read)
+                position = self._parts.plan.following(position)
+        raise AssertionError("a plan ends with check")
+
+    async def recover(self, reached: Position) -> Ending:
+        """Look at the hub and take an interrupted attempt up again, from wherever the hub really is."""
+        position = await self._look_and_decide(reached, None)
+        return await self.run(position) if isinstance(position, Position) else position
+
+    async def _stage(self, position: Position) -> HubIdentity:
+        """Do one stage between its two journal rows; return the identity it read last."""
+        parts, stage = self._parts, position.stage
+        parts.on_progress(Progress(position))
+        await parts.journal.append(
+            StageStarted(
+                attempt=parts.attempt,
+                stage=stage,
+                step=position.step,
+                try_number=self._failures[position] + 1,
+            )
+        )
+        begun = time.monotonic()
+        try:
+            read = await self._act(position)
+        except DriverError as error:
+            await self._ended(position, begun, failure.code_of(error, stage), str(error))
+            raise
+        except StageFault as fault:
+            await self._ended(position, begun, fault.code, fault.detail)
+            raise
+        await self._ended(position, begun)
+        return read
+
+    async def _ended(
+        self, position: Position, begun: float, code: Code | None = None, detail: str | None = None
+    ) -> None:
+        seconds = time.monotonic() - begun
+        self.seconds[position.stage] += seconds
+        await self._parts.journal.append(
+            StageEnded(
+                attempt=self._parts.attempt,
+                stage=position.stage,
+                step=position.step,
+                seconds=round(seconds, 6),
+                code=code,
+                detail=detail,
+            )
+        )
+
+    async def _act(self, position: Position) -> HubIdentity:
+        parts = self._parts
+        image = parts.plan.steps[position.step].image
+        match position.stage:
+            case Stage.UNLOCK:
+                return await self._unlock()
+            case Stage.FLASH:
+                held = (await parts.driver.state()).holding(image.image_hash)
+                if held is None or self._held_image_is_doubtful and not held.pending:
+                    await parts.driver.flash(
+                        image, lambda flash: parts.on_progress(Progress(position, flash))
+                    )
+                    self._held_image_is_doubtful = False
+                return parts.hub
+            case Stage.ACTIVATE:
+                vetoed = parts.veto(parts.plan)
+                if vetoed is not None:
+                    raise StageFault(vetoed, "stopped before activation", final=True)
+                return await parts.driver.activate(image)
+            case Stage.VERIFY:
+                await parts.driver.verify(image)
+                return await self._identity_agrees(position)
+            case Stage.CONFIRM:
+                await parts.driver.confirm(image)
+                return parts.hub
+            case Stage.CHECK:
+                state = await parts.driver.verify(image)
+                if state.running is None or not state.running.confirmed or state.pending is not None:
+                    raise StageFault(
+                        Code.NOT_CONFIRMED, "the next boot would change what it runs", final=False
+                    )
+                return await self._identity_agrees(position)
+            case Stage.DETECT | Stage.IDENTIFY | Stage.AUTHORISE:
+                raise AssertionError(f"{position.stage} comes before the sequence")
+
+    async def _unlock(self) -> HubIdentity:
+        parts = self._parts
+        hub = await parts.driver.identify()
+        self._same_hub(hub)
+        if not hub.locked:
+            return hub
+        if self._wrong_answers >= failure.MAX_WRONG_UNLOCK_ANSWERS:
+            raise StageFault(
+                Code.UNLOCK_REFUSED,
+                f"{self._wrong_answers} wrong answers; a third would lock it out",
+                final=True,
+            )
+        await parts.journal.append(
+            UnlockUsed(attempt=parts.attempt, chf=hub.chf, authority=parts.authority.name)
+        )
+        try:
+            await parts.driver.unlock(parts.authority)
+        except UnlockRefused:
+            self._wrong_answers += 1
+            await parts.journal.append(UnlockAnswerRefused(attempt=parts.attempt, chf=hub.chf))
+            raise
+        return hub
+
+    async def _identity_agrees(self, position: Position) -> HubIdentity:
+        """Read the identity of the hub that runs the new image and hold it against the old one."""
+        hub = await self._parts.driver.identify()
+        self._same_hub(hub)
+        image = self._parts.plan.steps[position.step].image
+        if hub.firmware != image.version:
+            raise StageFault(
+                Code.VERSION_MISMATCH, f"it says {hub.firmware}, the image is {image.version}", final=False
+            )
+        if hub.locked:
+            return hub
+        raise StageFault(Code.NOT_LOCKED, "it should have locked itself at its boot", final=True)
+
+    def _same_hub(self, hub: HubIdentity) -> None:
+        before = self._parts.hub
+        if (hub.chf, hub.gpf) != (before.chf, before.gpf):
+            raise StageFault(Code.ANOTHER_HUB, f"{hub.chf} / {hub.gpf} answers", final=True)
+
+    async def _after_failure(self, position: Position, error: DriverError | StageFault) -> Position | Ending:
+        self._failures[position] += 1
+        failures = self._failures[position]
+        if isinstance(error, StageFault):
+            code, detail = error.code, error.detail
+            again = failures < failure.MAX_TRIES and not error.final
+        else:
+            code, detail = failure.code_of(error, position.stage), str(error)
+            again = failure.may_try_again(error, failures)
+        if code is Code.ANOTHER_HUB or isinstance(error, LinkLost | LinkStalled):
+            # The hub or the port is gone, so nothing is known: the slot takes it up again when it sees the hub.
+            return LeftOpen(position.stage, detail)
+        if not again:
+            return await self._give_up(position.stage, code, detail)
+        if position.stage in {Stage.ACTIVATE, Stage.VERIFY}:
+            self._held_image_is_doubtful = True
+        await asyncio.sleep(failure.pause_before(failures + 1))
+        return await self._look_and_decide(position, detail)
+
+    async def _look_and_decide(self, reached: Position, detail: str | None) -> Position | Ending:
+        """Probe the hub and follow the table until it names a position or an end."""
+        for _ in range(MAX_SETTLING_BOOTS + 1):
+            decision = decide(reached, await self._probe(), present=self._parts.present())
+            match decision:
+                case Resume(position=position):
+                    return position
+                case KeepOpen(why=why):
+                    return LeftOpen(reached.stage, why)
+                case GiveUp(code=code, why=why):
+                    return await self._give_up(reached.stage, code, detail or why)
+                case Settle():
+                    try:
+                        await self._parts.driver.reboot()
+                    except DriverError as error:
+                        detail = str(error)
+        return await self._give_up(reached.stage, Code.DID_NOT_REVERT, detail)
+
+    async def _probe(self) -> Probe:
+        parts = self._parts
+        try:
+            identity = await parts.driver.identify()
+            if identity.chf != parts.hub.chf:
+                return Probe(Finding.ANOTHER_HUB, 0, identity)
+            return classify(parts.plan, identity, await parts.driver.state())
+        except HubInSerialRecovery:
+            return Probe(Finding.SERIAL_RECOVERY, 0)
+        except DriverError:
+            return Probe(Finding.SILENT, 0)
+
+    async def _give_up(self, stage: Stage, code: Code, detail: str | None) -> Failed:
+        """End as FAILED, but first leave the hub locked, on a confirmed image, with nothing pending."""
+        read_back: HubIdentity | None = None
+        settled = False
+        try:
+            for boots_left in reversed(range(MAX_SETTLING_BOOTS + 1)):
+                hub = await self._parts.driver.identify()
+                if hub.chf != self._parts.hub.chf:
+                    return Failed(stage, code, detail, None)
+                read_back = hub
+                state = await self._parts.driver.state()
+                settled = _is_settled(state)
+                if code is Code.IMAGE_HASH_MISMATCH and settled:
+                    code = Code.IMAGE_DISCARDED  # it was given the image and runs a confirmed other one
+                if boots_left == 0 or (settled and hub.locked):
+                    break
+                await self._parts.driver.reboot()
+        except DriverError:
+            return Failed(stage, code, detail, read_back)
+        if not settled and self._parts.driver.can_revert:
+            return Failed(stage, Code.DID_NOT_REVERT, detail, read_back)
+        return Failed(stage, code, detail, read_back)
+
+
+def _is_settled(state: HubState) -> bool:
+    return state.running is not None and state.running.confirmed and state.pending is None

@@ -1,0 +1,79 @@
+"""What the bench looks like right now: one latest value a slot, for screens, lamps and retained messages.
+
+Lossy by design. The journal holds what happened; this holds only what is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from firmware_catalog.identity import Eui64
+from station.attempt.outcome import Code, Disposition, Outcome, Stage
+from station.records.events import Place
+
+
+class SlotPhase(StrEnum):
+    """What a slot is doing, in the words of the screen."""
+
+    STARTING = "starting"
+    NO_PORT = "no_port"
+    EMPTY = "empty"
+    WORKING = "working"
+    PASSED = "passed"
+    ALREADY_CURRENT = "already_current"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    FIND_HUB = "find_hub"
+    OUT_OF_USE = "out_of_use"
+    STOPPED = "stopped"
+
+
+class SlotView(BaseModel):
+    """One slot at one moment."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    place: Place
+    phase: SlotPhase = SlotPhase.STARTING
+    line: str = Field("starting", description="the operator's line: what is, and what to do next")
+    chf: Eui64 | None = None
+    gpf: Eui64 | None = None
+    stage: Stage | None = None
+    percent: int | None = Field(None, ge=0, le=100, description="of the image being written")
+    outcome: Outcome | None = None
+    code: Code | None = None
+    disposition: Disposition | None = None
+    since: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC), description="when the phase began")
+
+
+ViewListener = Callable[[SlotView], None]
+
+
+class BenchView:
+    """The latest view of every slot. Listeners are called on the event loop and must return at once."""
+
+    def __init__(self, places: Iterator[Place]) -> None:
+        self._slots = {place: SlotView(place=place) for place in places}
+        self._listeners: list[ViewListener] = []
+
+    def listen(self, listener: ViewListener) -> None:
+        """Hear each new view from now on."""
+        self._listeners.append(listener)
+
+    def show(self, view: SlotView) -> None:
+        """Replace a slot's view."""
+        self._slots[view.place] = view
+        for listener in self._listeners:
+            listener(view)
+
+    def of(self, place: Place) -> SlotView:
+        """Return what a slot looks like now."""
+        return self._slots[place]
+
+    def slots(self) -> tuple[SlotView, ...]:
+        """Return every slot, in the order of the configuration."""
+        return tuple(self._slots.values())

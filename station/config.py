@@ -1,0 +1,179 @@
+"""The station's configuration: one TOML file, every field documented, unknown keys refused.
+
+A value can be overridden from the environment (`REFLASH_MQTT__HOST=broker`), which suits containers and tests.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from station.log import LogFormat, LogLevel
+from station.records.events import Place
+from station.records.mqtt_settings import MqttSettings
+
+MAX_SLOTS = 8
+"""Slots of one multi-jig (MP155 Preliminary Impact Assessment 6.2.2)."""
+
+TopicLevel = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=64)]
+"""A name that becomes an MQTT topic level."""
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used. The message is one line a fault."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LogSettings(_Section):
+    """How the daemon speaks to its console or log collector."""
+
+    format: LogFormat = Field("console", description="`console` for people, `json` for machines")
+    level: LogLevel = Field("info", description="the least level that is written")
+
+
+class CatalogueSettings(_Section):
+    """Where the firmware that may be flashed comes from."""
+
+    folder: Path = Field(description="folder with catalog.json and the images that it pins")
+
+
+class UnlockSettings(_Section):
+    """Who signs for a hub to open its lock."""
+
+    key_file: Path = Field(description="PEM file with an ECDSA P-256 private key, mode 0600")
+
+
+class SlotThresholds(_Section):
+    """When a failure is taken to be more than one hub's."""
+
+    hubs_failing_in_a_row: Annotated[int, Field(ge=2)] = Field(
+        3, description="different hubs failing in one slot in a row before the slot is taken out of use"
+    )
+
+
+class JigSettings(_Section):
+    """One multi-jig of up to eight slots."""
+
+    name: TopicLevel = Field(description="what is written on the jig; a topic level")
+    driver: str = Field("smp", description="the hub driver, by its entry point's name in `reflash.drivers`")
+    driver_settings: dict[str, Any] = Field(
+        default_factory=dict, description="settings of that driver; see docs/configuration.md"
+    )
+    slots: dict[Annotated[int, BeforeValidator(int)], str] = Field(
+        description="slot number, 1 to 8, to the place (port) of its hub"
+    )
+
+    @field_validator("slots")
+    @classmethod
+    def _numbers(cls, slots: dict[int, str]) -> dict[int, str]:
+        if not slots:
+            raise ValueError("a jig needs at least one slot")
+        if len(slots) > MAX_SLOTS:
+            raise ValueError(f"a jig has at most {MAX_SLOTS} slots, {len(slots)} are given")
+        wrong = sorted(number for number in slots if not 1 <= number <= MAX_SLOTS)
+        if wrong:
+            raise ValueError(f"slots are numbered 1 to {MAX_SLOTS}, not {', '.join(map(str, wrong))}")
+        return slots
+
+
+class StationSettings(BaseSettings):
+    """Everything that `reflash run` needs to know."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="REFLASH_", env_nested_delimiter="__"
+    )
+
+    site: TopicLevel = Field(description="the site's name, a topic level")
+    station: TopicLevel = Field(description="this bench PC's name at the site, a topic level")
+    mode: Literal["production", "bench"] = Field(
+        "production", description="`production` guards the configured ports against `reflash flash`"
+    )
+    state_directory: Path = Field(
+        description="where the journal and the control socket live; not on a network disk"
+    )
+    operator: str | None = Field(None, description="pseudonym of who works here, written into each result")
+    drain_seconds: Annotated[float, Field(ge=0)] = Field(
+        20.0, description="how long a stop waits for slots to reach a safe point"
+    )
+    log: LogSettings = Field(default_factory=LogSettings)
+    catalogue: CatalogueSettings
+    unlock: UnlockSettings
+    mqtt: MqttSettings = Field(default_factory=MqttSettings)
+    thresholds: SlotThresholds = Field(default_factory=SlotThresholds)
+    jigs: tuple[JigSettings, ...] = Field(min_length=1, description="the multi-jigs on the bench")
+
+    @model_validator(mode="after")
+    def _no_place_twice(self) -> Self:
+        names = [jig.name for jig in self.jigs]
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise ValueError(f"two jigs are called {', '.join(sorted(twice))}")
+        owners: dict[str, Place] = {}
+        for place, port in self.places():
+            real = str(Path(port).resolve()) if port.startswith("/") else port
+            if real in owners:
+                raise ValueError(
+                    f"{owners[real]} and {place} are both bound to {port}; give each slot its own"
+                )
+            owners[real] = place
+        return self
+
+    def places(self) -> Iterator[tuple[Place, str]]:
+        """Yield every slot with the port it is bound to."""
+        for jig in self.jigs:
+            for number, port in sorted(jig.slots.items()):
+                yield Place(jig=jig.name, slot=number), port
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings' signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file, whose content comes in as the initial values."""
+        return env_settings, init_settings
+
+
+def load_settings(path: Path) -> StationSettings:
+    """Read and check a station's TOML file. Raises ConfigError with one line for each fault."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; name the file with --config") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is no TOML file: {error}") from error
+    try:
+        settings = StationSettings(**content)
+    except ValidationError as error:
+        raise ConfigError("\n".join(f"{path}: {line}" for line in _lines(error))) from error
+    return settings
+
+
+def _lines(error: ValidationError) -> Iterator[str]:
+    for fault in error.errors(include_url=False):
+        where = ".".join(str(part) for part in fault["loc"]) or "file"
+        if fault["type"] == "extra_forbidden":
+            yield f"unknown key {where}; remove it or correct its spelling"
+        elif fault["type"] == "missing":
+            yield f"{where} is missing"
+        else:
+            yield f"{where}: {fault['msg'].removeprefix('Value error, ')}"

@@ -148,18 +148,28 @@ class FirmwareVersion:
         }
 
 
-OpaqueName = Annotated[
-    str, StringConstraints(min_length=1, max_length=30, pattern=r"^[!-~](?:[ -~]*[!-~])?$")
-]
+_OPAQUE_NAME: Final = r"^[!-~](?:[ -~]*[!-~])?$"
+
+OpaqueName = Annotated[str, StringConstraints(min_length=1, max_length=30, pattern=_OPAQUE_NAME)]
 """A manufacturer's or model's name: up to 30 printable ASCII characters, compared as they stand."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class DeviceModel:
-    """What firmware is made for: DeviceManufacturer and DeviceModel, both opaque (DUIS 5.4)."""
+    """What firmware is made for: DeviceManufacturer and DeviceModel, both opaque (DUIS 5.4).
+
+    Raises IdentityError for a name that DUIS has no room for, whoever states it.
+    """
 
     manufacturer: OpaqueName
     model: OpaqueName
+
+    def __post_init__(self) -> None:
+        for name in (self.manufacturer, self.model):
+            if len(name) > 30 or not re.fullmatch(_OPAQUE_NAME, name):
+                raise IdentityError(
+                    f"{name[:40]!r} names no manufacturer or model (1 to 30 printable ASCII characters)"
+                )
 
     def __str__(self) -> str:
         return f"{self.manufacturer}/{self.model}"

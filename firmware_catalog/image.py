@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
+
+MAX_IMAGE_SIZE: Final = 64 * 1024 * 1024
+"""Bytes. Far above any hub's flash; keeps a wrong file from filling the memory."""
+
+
+class ImageFormatError(ValueError):
+    """The bytes are no image that may be flashed. The message says what is wrong and what to do, in one line."""
 
 
 class ImageKind(StrEnum):

@@ -1,0 +1,35 @@
+"""Why a catalogue cannot serve. Each says in one line what happened, in which file, and what to do."""
+
+from __future__ import annotations
+
+
+class CatalogError(Exception):
+    """The catalogue cannot give what was asked. Says nothing of the hub."""
+
+
+class ManifestError(CatalogError):
+    """The manifest is missing, unreadable, or not what a manifest is allowed to be."""
+
+
+class ImageUnavailable(CatalogError):
+    """An image file that the manifest names is missing or cannot be read."""
+
+
+class ImagePinMismatch(CatalogError):
+    """An image file is not, byte for byte, the one that was put into the catalogue."""
+
+
+class ImageUnsuitable(CatalogError):
+    """An image is no usable image, or is for another model or version than its release says."""
+
+
+class ReleaseUnknown(CatalogError):
+    """The catalogue lists no such release."""
+
+
+class ReleaseExists(CatalogError):
+    """The catalogue lists this version of this model already: a version names one image, for good."""
+
+
+class CatalogBusy(CatalogError):
+    """Another program is changing the catalogue."""

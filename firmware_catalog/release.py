@@ -1,0 +1,191 @@
+"""Releases of a model's firmware, and the way from what a hub runs to the latest of them.
+
+A release states from which versions it may be applied, because some models take versions only in order (DCC
+modification MP231). Versions only ever rise: nothing here plans a downgrade.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from firmware_catalog.identity import DeviceModel, FirmwareVersion
+from firmware_catalog.image import MAX_IMAGE_SIZE
+
+ANY_LOWER: Final = "any_lower"
+"""`Release.permitted_from` of a release that may be applied to every lower version."""
+
+FileName = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+]
+"""The name of a file in the catalogue's own folder: no path, nothing hidden."""
+
+HardwareVersion = Annotated[
+    str, StringConstraints(min_length=1, max_length=64, pattern=r"^[!-~](?:[ -~]*[!-~])?$")
+]
+"""A hub's hardware version as the hub states it: opaque, compared as it stands."""
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class ReleaseStatus(StrEnum):
+    """Whether a release may be flashed."""
+
+    PRODUCTION = "production"
+    WITHDRAWN = "withdrawn"
+
+
+class VersionRange(_Entry):
+    """Versions from `lowest` to `highest`, both included."""
+
+    lowest: FirmwareVersion
+    highest: FirmwareVersion
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.lowest > self.highest:
+            raise ValueError(f"lowest {self.lowest} is above highest {self.highest}")
+        return self
+
+    def __contains__(self, version: FirmwareVersion) -> bool:
+        return self.lowest <= version <= self.highest
+
+    def __str__(self) -> str:
+        return f"{self.lowest} to {self.highest}"
+
+
+class ImageReference(_Entry):
+    """Which file holds a release's image, and how exactly to know it again."""
+
+    file: FileName
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+    """SHA-256 of the whole file, lower-case hex."""
+    size: Annotated[int, Field(ge=1, le=MAX_IMAGE_SIZE)]
+    """Bytes."""
+
+
+class Release(_Entry):
+    """One firmware version of one model, for good: its image never changes, only its status does."""
+
+    model: DeviceModel
+    version: FirmwareVersion
+    status: ReleaseStatus
+    permitted_from: Literal["any_lower"] | Annotated[tuple[VersionRange, ...], Field(min_length=1)]
+    """The versions it may be applied to. A range that reaches its own version or above adds nothing there."""
+    hardware_versions: tuple[HardwareVersion, ...] = ()
+    """The hardware it may be applied to; empty when the model's hardware does not matter."""
+    image: ImageReference
+
+    def permits_version(self, version: FirmwareVersion) -> bool:
+        """Whether it may be applied to a hub that runs `version`."""
+        return version < self.version and (
+            self.permitted_from == ANY_LOWER or any(version in span for span in self.permitted_from)
+        )
+
+    def permits_hardware(self, hardware_version: str) -> bool:
+        """Whether it may be applied to this hardware."""
+        return not self.hardware_versions or hardware_version in self.hardware_versions
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.version}"
+
+
+class PlanError(Exception):
+    """There is nothing that this hub may be given. The message names model and versions."""
+
+
+class NoRelease(PlanError):
+    """The catalogue has no production release for the model."""
+
+
+class NewerThanRelease(PlanError):
+    """The hub runs a higher version than the model's latest production release."""
+
+
+class HardwareVersionMismatch(PlanError):
+    """The model's latest production release is not for the hub's hardware."""
+
+
+class NoPermittedPath(PlanError):
+    """No chain of permitted steps leads from the hub's version to the latest."""
+
+
+class PlanStep(_Entry):
+    """One release to apply to a hub that runs `from_version`."""
+
+    from_version: FirmwareVersion
+    release: Release
+
+
+class Plan(_Entry):
+    """The steps that take a hub to the latest production release of its model; none when it runs that already."""
+
+    target: Release
+    steps: tuple[PlanStep, ...]
+
+
+def latest_production(releases: Iterable[Release], model: DeviceModel) -> Release:
+    """Return the highest production release of the model. Raises NoRelease."""
+    of_model = [release for release in releases if release.model == model]
+    production = [release for release in of_model if release.status is ReleaseStatus.PRODUCTION]
+    if not production:
+        why = "every release of it is withdrawn" if of_model else "the catalogue lists none"
+        raise NoRelease(f"there is no production release for model {model}: {why}")
+    return max(production, key=lambda release: release.version)
+
+
+def plan_upgrade(
+    releases: Iterable[Release], model: DeviceModel, from_version: FirmwareVersion, hardware_version: str
+) -> Plan:
+    """Plan the way from `from_version` to the model's latest production release.
+
+    Of all permitted chains the shortest is taken; of several, the one whose first step leads highest, then its
+    second, and so on. Raises the PlanError that says why there is none.
+    """
+    releases = tuple(releases)
+    target = latest_production(releases, model)
+    if from_version == target.version:
+        return Plan(target=target, steps=())
+    if from_version > target.version:
+        raise NewerThanRelease(
+            f"{model} runs {from_version}, which is newer than its latest production release {target.version}"
+        )
+    if not target.permits_hardware(hardware_version):
+        raise HardwareVersionMismatch(
+            f"release {target} is for hardware {', '.join(target.hardware_versions)}, not {hardware_version}"
+        )
+    usable = sorted(
+        (
+            release
+            for release in releases
+            if release.model == model
+            and release.status is ReleaseStatus.PRODUCTION
+            and release.permits_hardware(hardware_version)
+        ),
+        key=lambda release: release.version,
+        reverse=True,
+    )
+    # Breadth first, highest version first: the first chain to reach a version is the best one to it.
+    chains: dict[FirmwareVersion, tuple[PlanStep, ...]] = {from_version: ()}
+    queue = deque([from_version])
+    while queue and target.version not in chains:
+        version = queue.popleft()
+        for release in usable:
+            if release.version not in chains and release.permits_version(version):
+                chains[release.version] = (
+                    *chains[version],
+                    PlanStep(from_version=version, release=release),
+                )
+                queue.append(release.version)
+    if target.version not in chains:
+        raise NoPermittedPath(
+            f"no permitted path leads {model} on hardware {hardware_version} "
+            f"from {from_version} to {target.version}"
+        )
+    return Plan(target=target, steps=chains[target.version])

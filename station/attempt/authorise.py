@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from drivers.hub import HubIdentity, HubState
-from firmware_catalog.catalog import Catalog, CatalogError
+from firmware_catalog.catalog import Catalog
+from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import DeviceModel, Eui64
 from firmware_catalog.image import FirmwareImage
 from firmware_catalog.release import (
@@ -120,7 +121,7 @@ def _against_catalogue(question: Question, catalog: Catalog) -> Decision:
     try:
         plan = catalog.plan(hub.model, hub.firmware, hub.hardware_version)
         images = [catalog.load(step.release) for step in plan.steps]
-        target = images[-1] if images else catalog.load(catalog.latest(hub.model))
+        target = images[-1] if images else catalog.load(plan.target)
     except PlanError as error:
         code = next(code for kind, code in _PLAN_CODES if isinstance(error, kind))
         return Rejected(code, str(error))

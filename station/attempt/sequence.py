@@ -188,7 +188,7 @@ class Sequence:
                 return await self._unlock()
             case Stage.FLASH:
                 held = (await parts.driver.state()).holding(image.image_hash)
-                if held is None or self._held_image_is_doubtful and not held.pending:
+                if held is None or (self._held_image_is_doubtful and not held.pending):
                     await parts.driver.flash(
                         image, lambda flash: parts.on_progress(Progress(position, flash))
                     )

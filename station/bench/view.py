@@ -47,7 +47,9 @@ class SlotView(BaseModel):
     outcome: Outcome | None = None
     code: Code | None = None
     disposition: Disposition | None = None
-    since: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC), description="when the phase began")
+    since: AwareDatetime = Field(
+        default_factory=lambda: datetime.now(UTC), description="when the phase began"
+    )
 
 
 ViewListener = Callable[[SlotView], None]

@@ -1,0 +1,119 @@
+"""From an ending to the one result of an attempt: every field a consumer is told, composed in one place. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from drivers.hub import HubIdentity
+from firmware_catalog.identity import FirmwareVersion
+from firmware_catalog.image import FirmwareImage
+from station.attempt import failure, wording
+from station.attempt.authorise import AlreadyCurrent, Rejected, ScannedLabel
+from station.attempt.outcome import Code, Disposition, Outcome, Stage
+from station.attempt.sequence import Failed, Passed
+from station.records.events import AttemptClosed, HubFacts, OrderLine, Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenedAttempt:
+    """What an attempt has known since it was opened."""
+
+    attempt: int
+    place: Place
+    order: str | None
+    number: int
+    hub: HubFacts | None
+    label: ScannedLabel | None
+    line: OrderLine | None
+    opened: datetime
+    operator: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    outcome: Outcome
+    stage: Stage
+    code: Code | None
+    detail: str | None
+    disposition: Disposition | None
+    read_back: FirmwareVersion | None
+
+
+def close(
+    opened: OpenedAttempt,
+    ending: Passed | Failed | AlreadyCurrent | Rejected,
+    *,
+    target: FirmwareImage | None,
+    failed_before: Collection[Place],
+    seconds: Mapping[Stage, float],
+    finished: datetime,
+    station_version: str,
+) -> AttemptClosed:
+    """Compose the closing event. `target` is the image of the plan's last step, where there was a plan."""
+    verdict = _judge(opened, ending, failed_before)
+    hub, label, line = opened.hub, opened.label, opened.line
+    return AttemptClosed(
+        attempt=opened.attempt,
+        place=opened.place,
+        order=opened.order,
+        number=opened.number,
+        chf=hub.chf if hub else None,
+        gpf=hub.gpf if hub else None,
+        scanned_id=label.device_id if label else None,
+        scanned_role=label.role if label else None,
+        manufacturer=hub.manufacturer if hub else None,
+        model=hub.model if hub else None,
+        hardware_version=hub.hardware_version if hub else None,
+        firmware_recorded=line.recorded_firmware if line else None,
+        firmware_before=hub.firmware if hub else None,
+        firmware_target=target.version if target else None,
+        firmware_read_back=verdict.read_back,
+        image_sha256=target.file_sha256.hex() if target else None,
+        outcome=verdict.outcome,
+        stage=verdict.stage,
+        code=verdict.code,
+        disposition=verdict.disposition,
+        message=wording.operator_line(
+            str(opened.place), verdict.outcome, verdict.code, verdict.disposition, verdict.detail
+        ),
+        started=opened.opened,
+        finished=max(finished, opened.opened),
+        seconds={stage: round(spent, 3) for stage, spent in seconds.items()},
+        operator=opened.operator,
+        station_version=station_version,
+    )
+
+
+def _judge(
+    opened: OpenedAttempt,
+    ending: Passed | Failed | AlreadyCurrent | Rejected,
+    failed_before: Collection[Place],
+) -> _Verdict:
+    before = opened.hub.firmware if opened.hub else None
+    match ending:
+        case Passed(read_back=hub):
+            return _Verdict(Outcome.PASSED, Stage.CHECK, None, None, None, hub.firmware)
+        case AlreadyCurrent():
+            return _Verdict(Outcome.ALREADY_CURRENT, Stage.AUTHORISE, None, None, None, before)
+        case Rejected(code=code, detail=detail):
+            return _Verdict(Outcome.REJECTED, Stage.AUTHORISE, code, detail, None, before)
+        case Failed(stage=stage, code=code, detail=detail, read_back=read):
+            disposition = failure.disposition(code, opened.place, failed_before)
+            return _Verdict(Outcome.FAILED, stage, code, detail, disposition, read.firmware if read else None)
+
+
+def facts_of(hub: HubIdentity) -> HubFacts:
+    """Return what the journal keeps of an identity."""
+    return HubFacts(
+        chf=hub.chf,
+        gpf=hub.gpf,
+        manufacturer=hub.model.manufacturer,
+        model=hub.model.model,
+        hardware_version=hub.hardware_version,
+        variant=hub.variant,
+        firmware=hub.firmware,
+        locked=hub.locked,
+        boots=hub.boots,
+    )

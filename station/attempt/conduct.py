@@ -1,0 +1,287 @@
+"""One visit of a hub to a slot, from its identity to a durable result, or to an attempt that waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from drivers.errors import DriverError
+from drivers.hub import HubDriver, HubIdentity
+from firmware_catalog.catalog import Catalog
+from firmware_catalog.errors import CatalogError, ReleaseUnknown
+from firmware_catalog.identity import DeviceModel
+from firmware_catalog.image import FirmwareImage
+from station.attempt import failure
+from station.attempt.authorise import AlreadyCurrent, Authorised, Question, Rejected, ScannedLabel, authorise
+from station.attempt.closing import OpenedAttempt, close, facts_of
+from station.attempt.outcome import Code, Stage
+from station.attempt.plan import AttemptPlan, PlannedStep, Position
+from station.attempt.sequence import (
+    Failed,
+    LeftOpen,
+    NamedAuthority,
+    Passed,
+    Progress,
+    Sequence,
+    SequenceParts,
+)
+from station.records.events import (
+    AttemptClosed,
+    AttemptOpened,
+    AttemptPlanned,
+    AttemptResumed,
+    HubFacts,
+    HubLost,
+    Place,
+    StepTarget,
+)
+from station.records.journal import Journal
+from station.records.queries import HubHistory, OpenAttempt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """A hub in a slot, and what surrounds it there."""
+
+    place: Place
+    driver: HubDriver
+    hub: HubIdentity
+    label: ScannedLabel | None
+    seen_elsewhere: Place | None
+    present: Callable[[], bool | None]
+    on_progress: Callable[[Progress], None]
+
+
+class Conductor:
+    """Conducts visits. One serves all slots; a visit's state lives in the call."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        catalog: Callable[[], Catalog],
+        authority: NamedAuthority,
+        veto: Callable[[AttemptPlan], Code | None],
+        operator: str | None,
+        station_version: str,
+    ) -> None:
+        self._journal = journal
+        self._catalog = catalog
+        self._authority = authority
+        self._veto = veto
+        self._operator = operator
+        self._station_version = station_version
+
+    async def conduct(self, visit: Visit) -> AttemptClosed | LeftOpen:
+        """Take the hub as far as it goes. A result is durable before it is returned."""
+        interrupted = None
+        if visit.seen_elsewhere is None:
+            interrupted = await self._journal.open_attempt_of(visit.hub.chf)
+        if interrupted is not None:
+            return await self._take_up(visit, interrupted)
+        return await self._begin(visit)
+
+    async def unidentified(
+        self, place: Place, label: ScannedLabel | None, error: DriverError
+    ) -> AttemptClosed:
+        """Record a hub that is seated and cannot say who it is, under its scanned label if there is one."""
+        order = await self._journal.jig_order(place.jig)
+        opened = await self._open(place, order, None, label, number=1)
+        code = failure.code_of(error, Stage.IDENTIFY)
+        code = Code.HUB_UNIDENTIFIED if code in {Code.NO_ANSWER, Code.PROTOCOL_ERROR} else code
+        ending = Failed(Stage.IDENTIFY, code, str(error), None)
+        return await self._close(opened, ending, None, {}, None)
+
+    async def _begin(self, visit: Visit) -> AttemptClosed | LeftOpen:
+        hub, journal = visit.hub, self._journal
+        order = await journal.jig_order(visit.place.jig)
+        history = await journal.hub_history(hub.chf)
+        opened = await self._open(
+            visit.place, order, facts_of(hub), visit.label, number=history.attempts_in(order) + 1
+        )
+        return await self._authorise_and_run(visit, opened, history)
+
+    async def _authorise_and_run(
+        self, visit: Visit, opened: OpenedAttempt, history: HubHistory
+    ) -> AttemptClosed | LeftOpen:
+        hub, order = visit.hub, opened.order
+        try:
+            state = await visit.driver.state()
+        except DriverError as error:
+            failed = Failed(Stage.AUTHORISE, failure.code_of(error, Stage.AUTHORISE), str(error), None)
+            return await self._close(opened, failed, None, {}, history)
+        question = Question(
+            hub=hub,
+            state=state,
+            label=visit.label,
+            order=order,
+            line=opened.line,
+            passed_in_order=history.passed_in(order),
+            seen_elsewhere=str(visit.seen_elsewhere) if visit.seen_elsewhere else None,
+        )
+        decision = await asyncio.to_thread(authorise, question, self._catalog())
+        if isinstance(decision, Authorised):
+            vetoed = self._veto(decision.plan)
+            if vetoed is not None:
+                decision = Rejected(vetoed)
+        match decision:
+            case Rejected():
+                return await self._close(opened, decision, None, {}, history)
+            case AlreadyCurrent(image=image):
+                return await self._close(opened, decision, image, {}, history)
+            case Authorised(plan=plan):
+                await self._journal.append(
+                    AttemptPlanned(attempt=opened.attempt, steps=tuple(step.target for step in plan.steps))
+                )
+                sequence = self._sequence(visit, opened, plan, history, {})
+                # Where the hub stands is its own word, also at the first look: it may hold the image already.
+                ending = await sequence.recover(Position(0, Stage.UNLOCK))
+                return await self._finish(opened, plan, sequence, ending, history, {})
+
+    async def _take_up(self, visit: Visit, interrupted: OpenAttempt) -> AttemptClosed | LeftOpen:
+        """Go on with an attempt that a crash, a lost hub or a lost port left open."""
+        journal, hub = self._journal, visit.hub
+        reached = Position(interrupted.step, interrupted.stage or Stage.AUTHORISE)
+        history = await journal.hub_history(hub.chf)
+        await journal.append(
+            AttemptResumed(
+                attempt=interrupted.attempt,
+                place=visit.place,
+                stage=reached.stage,
+                step=reached.step,
+                why=f"the hub answers in {visit.place}",
+            )
+        )
+        opened = OpenedAttempt(
+            attempt=interrupted.attempt,
+            place=visit.place,
+            order=interrupted.order,
+            number=interrupted.number,
+            hub=interrupted.hub or facts_of(hub),
+            label=visit.label,
+            line=await journal.order_line(interrupted.order, hub.chf) if interrupted.order else None,
+            opened=interrupted.opened,
+            operator=self._operator,
+        )
+        if not interrupted.steps:
+            return await self._authorise_and_run(visit, opened, history)
+        spent = interrupted.seconds
+        try:
+            plan = await asyncio.to_thread(self._plan_again, hub.model, interrupted.steps)
+        except CatalogError as error:
+            failed = Failed(reached.stage, Code.CATALOGUE_UNAVAILABLE, str(error), hub)
+            return await self._close(opened, failed, None, spent, history)
+        if visit.label is not None and not visit.label.names(hub):
+            return LeftOpen(reached.stage, f"the scanned label {visit.label.device_id} is another hub's")
+        sequence = self._sequence(visit, opened, plan, history, interrupted.failures)
+        ending = await sequence.recover(reached)
+        return await self._finish(opened, plan, sequence, ending, history, spent)
+
+    def _plan_again(self, model: DeviceModel, steps: tuple[StepTarget, ...]) -> AttemptPlan:
+        """Find the images of a journalled plan by their SHA-256. Raises CatalogError when one is gone."""
+        catalog = self._catalog()
+        releases = {release.image.sha256: release for release in catalog.releases(model)}
+        planned = []
+        for step in steps:
+            if step.image_sha256 not in releases:
+                raise ReleaseUnknown(f"version {step.version} of {model}, begun earlier, is no longer listed")
+            planned.append(PlannedStep(catalog.load(releases[step.image_sha256])))
+        return AttemptPlan(tuple(planned))
+
+    def _sequence(
+        self,
+        visit: Visit,
+        opened: OpenedAttempt,
+        plan: AttemptPlan,
+        history: HubHistory,
+        failures: Mapping[Position, int],
+    ) -> Sequence:
+        parts = SequenceParts(
+            attempt=opened.attempt,
+            hub=visit.hub,
+            plan=plan,
+            driver=visit.driver,
+            journal=self._journal,
+            authority=self._authority,
+            wrong_unlock_answers=history.wrong_unlock_answers,
+            present=visit.present,
+            veto=self._veto,
+            on_progress=visit.on_progress,
+        )
+        return Sequence(parts, failures)
+
+    async def _finish(
+        self,
+        opened: OpenedAttempt,
+        plan: AttemptPlan,
+        sequence: Sequence,
+        ending: Passed | Failed | LeftOpen,
+        history: HubHistory,
+        spent: Mapping[Stage, float],
+    ) -> AttemptClosed | LeftOpen:
+        if isinstance(ending, LeftOpen):
+            await self._journal.append(HubLost(attempt=opened.attempt, stage=ending.stage))
+            return ending
+        seconds = defaultdict(float, spent)
+        for stage, more in sequence.seconds.items():
+            seconds[stage] += more
+        return await self._close(opened, ending, plan.last.image, seconds, history)
+
+    async def _open(
+        self,
+        place: Place,
+        order: str | None,
+        hub: HubFacts | None,
+        label: ScannedLabel | None,
+        *,
+        number: int,
+    ) -> OpenedAttempt:
+        event = AttemptOpened(
+            place=place,
+            order=order,
+            hub=hub,
+            scanned_id=label.device_id if label else None,
+            scanned_role=label.role if label else None,
+            number=number,
+            operator=self._operator,
+        )
+        (recorded,) = await self._journal.append(event)
+        line = None
+        if order is not None and hub is not None:
+            line = await self._journal.order_line(order, hub.chf) or await self._journal.order_line(
+                order, hub.gpf
+            )
+        return OpenedAttempt(
+            attempt=recorded.sequence,
+            place=place,
+            order=order,
+            number=number,
+            hub=hub,
+            label=label,
+            line=line,
+            opened=recorded.utc,
+            operator=self._operator,
+        )
+
+    async def _close(
+        self,
+        opened: OpenedAttempt,
+        ending: Passed | Failed | AlreadyCurrent | Rejected,
+        target: FirmwareImage | None,
+        seconds: Mapping[Stage, float],
+        history: HubHistory | None,
+    ) -> AttemptClosed:
+        event = close(
+            opened,
+            ending,
+            target=target,
+            failed_before=history.failed_places if history else (),
+            seconds=seconds,
+            finished=datetime.now(UTC),
+            station_version=self._station_version,
+        )
+        await self._journal.append(event)
+        return event

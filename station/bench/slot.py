@@ -1,0 +1,257 @@
+"""One slot, from morning to evening: hub after hub, behind a boundary that keeps its faults to itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import structlog
+from pydantic import BaseModel
+
+from drivers.errors import (
+    HubInSerialRecovery,
+    LinkLost,
+    LinkStalled,
+    MalformedAnswer,
+    PlaceUnavailable,
+)
+from drivers.hub import DriverPlugin, HubDriver, HubIdentity
+from station.attempt.authorise import ScannedLabel
+from station.attempt.conduct import Conductor, Visit
+from station.attempt.failure import Blame, blame
+from station.attempt.outcome import Outcome
+from station.attempt.sequence import LeftOpen, Progress
+from station.bench.live_hubs import LiveHubs
+from station.bench.seat import Seat
+from station.bench.view import BenchView, SlotPhase, SlotView
+from station.records.errors import JournalError
+from station.records.events import AttemptClosed, Place
+
+_PORT_RETRY_SECONDS: Final = (1.0, 2.0, 5.0, 10.0)
+"""Pauses between tries to open an absent port; the last one repeats."""
+
+_PHASES: Final = {
+    Outcome.PASSED: SlotPhase.PASSED,
+    Outcome.ALREADY_CURRENT: SlotPhase.ALREADY_CURRENT,
+    Outcome.REJECTED: SlotPhase.REJECTED,
+    Outcome.FAILED: SlotPhase.FAILED,
+}
+
+_log = structlog.stdlib.get_logger()
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotParts:
+    """What a slot is made of."""
+
+    place: Place
+    port: str
+    plugin: DriverPlugin
+    driver_settings: BaseModel
+    seat: Seat
+    conductor: Conductor
+    live_hubs: LiveHubs
+    view: BenchView
+    take_label: Callable[[Place], ScannedLabel | None]
+    hubs_failing_in_a_row: int
+
+
+class Slot:
+    """Supervises one slot. `run` ends only by cancellation, a journal failure, or `finish_after_this_hub`."""
+
+    def __init__(self, parts: SlotParts) -> None:
+        self._parts = parts
+        self._enabled = asyncio.Event()
+        self._enabled.set()
+        self._failed_in_a_row: set[object] = set()
+        self._finishing = False
+        self._waiting: asyncio.Task[Any] | None = None
+
+    @property
+    def place(self) -> Place:
+        """Which slot this is."""
+        return self._parts.place
+
+    def enable(self) -> None:
+        """Put a slot back into use that was taken out of it or latched by a fault."""
+        self._failed_in_a_row.clear()
+        self._enabled.set()
+
+    def finish_after_this_hub(self) -> None:
+        """Let a running attempt end, begin no other, and return from `run`."""
+        self._finishing = True
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    async def run(self) -> None:
+        """Serve hub after hub. An unexpected exception latches this slot and no other."""
+        place = self._parts.place
+        with structlog.contextvars.bound_contextvars(jig=place.jig, slot=place.slot):
+            while not self._finishing:
+                try:
+                    await self._idle(self._enabled.wait())
+                    await self._serve()
+                except _FinishingError:
+                    break
+                except JournalError:
+                    raise  # no result is safe any more: the whole station has to stop
+                except Exception as error:
+                    _log.exception("slot latched by an unexpected fault")
+                    self._take_out_of_use(f"the station met a fault of its own ({type(error).__name__})")
+            self._show(SlotPhase.STOPPED, f"{place}: stopped")
+
+    async def _serve(self) -> None:
+        """Hold the port and attend to hubs until the port is lost or the slot is taken out of use."""
+        driver = await self._open()
+        try:
+            while self._enabled.is_set():
+                await self._attend(driver)
+        except (LinkLost, LinkStalled) as error:
+            _log.warning("port lost", port=self._parts.port, reason=str(error))
+            self._show(
+                SlotPhase.NO_PORT, f"{self.place}: port lost ({error}); check the adapter and its cable"
+            )
+        finally:
+            await driver.close()
+
+    async def _open(self) -> HubDriver:
+        parts = self._parts
+        for tries in range(1 << 62):
+            try:
+                return await parts.plugin.open(parts.port, parts.driver_settings)
+            except PlaceUnavailable as error:
+                line = f"{self.place}: {error}"
+                if parts.view.of(self.place).line != line:
+                    _log.warning("port unavailable", port=parts.port, reason=str(error))
+                    self._show(SlotPhase.NO_PORT, line)
+            pause = _PORT_RETRY_SECONDS[min(tries, len(_PORT_RETRY_SECONDS) - 1)]
+            await self._idle(asyncio.sleep(pause))
+        raise AssertionError("unreachable")
+
+    async def _attend(self, driver: HubDriver) -> None:
+        """Wait for one hub, conduct its visit, and wait until it is taken out."""
+        parts, place = self._parts, self.place
+        if parts.view.of(place).phase is not SlotPhase.FIND_HUB:
+            self._show(SlotPhase.EMPTY, f"{place}: empty; seat a hub")
+        await self._idle(parts.seat.until_ready())
+        try:
+            hub = await self._idle(driver.wait_for_hub())
+        except (HubInSerialRecovery, MalformedAnswer) as error:
+            label = parts.take_label(place)
+            self._conclude(await parts.conductor.unidentified(place, label, error), label)
+            await self._idle(parts.seat.until_removed(driver, None))
+        else:
+            with (
+                structlog.contextvars.bound_contextvars(chf=str(hub.chf)),
+                parts.live_hubs.seated(place, hub.chf, hub.gpf) as elsewhere,
+            ):
+                ending = await self._visit(driver, hub, elsewhere)
+                if isinstance(ending, LeftOpen):
+                    self._leave_open(ending, hub)
+                    return
+                self._conclude(ending, hub.chf)
+                await self._idle(parts.seat.until_removed(driver, hub))
+        if len(self._failed_in_a_row) >= parts.hubs_failing_in_a_row:
+            count = len(self._failed_in_a_row)
+            self._take_out_of_use(f"{count} different hubs failed in a row, so suspect the contacts")
+
+    async def _visit(
+        self, driver: HubDriver, hub: HubIdentity, elsewhere: Place | None
+    ) -> AttemptClosed | LeftOpen:
+        parts, place = self._parts, self.place
+        self._show(SlotPhase.WORKING, f"{place}: hub {hub.chf} recognised; leave it in", hub=hub)
+        _log.info("hub recognised", firmware=str(hub.firmware), model=str(hub.model))
+
+        def show_progress(progress: Progress) -> None:
+            stage, flash = progress.position.stage, progress.flash
+            percent = 100 * flash.sent // flash.size if flash is not None else None
+            now = parts.view.of(place)
+            if (now.stage, now.percent) != (stage, percent):
+                line = f"{place}: {stage}" + (f" {percent}%" if percent is not None else "") + "; leave it in"
+                parts.view.show(now.model_copy(update={"stage": stage, "percent": percent, "line": line}))
+
+        return await parts.conductor.conduct(
+            Visit(
+                place=place,
+                driver=driver,
+                hub=hub,
+                label=parts.take_label(place),
+                seen_elsewhere=elsewhere,
+                present=parts.seat.present,
+                on_progress=show_progress,
+            )
+        )
+
+    def _conclude(self, result: AttemptClosed, hub_key: object) -> None:
+        """Show a durable result."""
+        view = SlotView(
+            place=self.place,
+            phase=_PHASES[result.outcome],
+            line=result.message,
+            chf=result.chf,
+            gpf=result.gpf,
+            stage=result.stage,
+            outcome=result.outcome,
+            code=result.code,
+            disposition=result.disposition,
+        )
+        self._parts.view.show(view)
+        self._parts.seat.show(view)
+        _log.info("result", outcome=result.outcome, code=result.code, message=result.message)
+        if result.outcome is Outcome.FAILED and result.code is not None:
+            if blame(result.code) is not Blame.OPERATOR:
+                self._failed_in_a_row.add(hub_key)
+        elif result.outcome is Outcome.PASSED:
+            self._failed_in_a_row.clear()
+
+    def _leave_open(self, ending: LeftOpen, hub: HubIdentity) -> None:
+        _log.warning("attempt left open", stage=ending.stage, why=ending.why)
+        self._show(
+            SlotPhase.FIND_HUB,
+            f"{self.place}: {ending.why}; find hub {hub.chf} and seat it here or in any slot",
+            hub=hub,
+        )
+
+    def _take_out_of_use(self, why: str) -> None:
+        self._enabled.clear()
+        place = self.place
+        _log.error("slot out of use", why=why)
+        self._show(
+            SlotPhase.OUT_OF_USE,
+            f"{place}: out of use, {why}; call the supervisor, then: reflash jigs enable {place.jig} {place.slot}",
+        )
+
+    def _show(self, phase: SlotPhase, line: str, hub: HubIdentity | None = None) -> None:
+        view = SlotView(
+            place=self.place,
+            phase=phase,
+            line=line,
+            chf=hub.chf if hub else None,
+            gpf=hub.gpf if hub else None,
+        )
+        self._parts.view.show(view)
+        self._parts.seat.show(view)
+
+    async def _idle(self, waiting: Coroutine[object, object, T]) -> T:
+        """Wait for something that `finish_after_this_hub` may cut short: no attempt runs meanwhile."""
+        if self._finishing:
+            waiting.close()
+            raise _FinishingError
+        self._waiting = asyncio.create_task(waiting)
+        try:
+            return await self._waiting
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._finishing and task is not None and not task.cancelling():
+                raise _FinishingError from None
+            raise
+        finally:
+            self._waiting = None
+
+
+class _FinishingError(Exception):
+    """The slot was asked to finish while it waited for something."""

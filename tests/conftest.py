@@ -1,0 +1,72 @@
+"""What holds for every test: nothing leaks, skips are seen, slow tests come last."""
+
+from __future__ import annotations
+
+import asyncio.runners
+import gc
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "station",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("station")
+
+SKIP_IS_FAILURE = os.environ.get("REFLASH_SKIP_IS_FAILURE") == "1"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    outcome = yield
+    report = outcome.get_result()
+    if SKIP_IS_FAILURE and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped where everything must run: {report.longrepr}"
+
+
+def _open_files() -> dict[str, str]:
+    found = {}
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            found[entry.name] = str(entry.readlink())
+        except OSError:
+            continue  # the listing's own descriptor
+    return found
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail a test that leaves descriptors, threads or tasks behind.
+
+    `asyncio.run` cancels what a test forgot without a word, so its clean-up is watched.
+    """
+    orphans: list[str] = []
+    cancel_all = asyncio.runners._cancel_all_tasks
+
+    def watch(loop: asyncio.AbstractEventLoop) -> None:
+        orphans.extend(repr(task) for task in asyncio.all_tasks(loop))
+        cancel_all(loop)
+
+    monkeypatch.setattr(asyncio.runners, "_cancel_all_tasks", watch)
+    threads_before = set(threading.enumerate())
+    files_before = _open_files()
+    yield
+    gc.collect()
+    leaked_files = {
+        number: target for number, target in _open_files().items() if files_before.get(number) != target
+    }
+    leaked_threads = [t for t in threading.enumerate() if t not in threads_before and t.is_alive()]
+    assert not orphans, f"tasks outlived their test: {orphans}"
+    assert not leaked_threads, f"threads outlived their test: {leaked_threads}"
+    assert not leaked_files, f"descriptors outlived their test: {leaked_files}"

@@ -1,0 +1,167 @@
+"""Who may be flashed: each reason to leave a hub alone, and the three ways on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+
+import pytest
+from attempt_samples import CHF, FIRST, GPF, MODEL, OLD, OTHER, SECOND, hub, slot, state
+
+from firmware_catalog.errors import ImagePinMismatch
+from firmware_catalog.identity import Eui64, FirmwareVersion
+from firmware_catalog.release import (
+    ImageReference,
+    Release,
+    ReleaseStatus,
+    VersionRange,
+    latest_production,
+    plan_upgrade,
+)
+from station.attempt.authorise import AlreadyCurrent, Authorised, Question, Rejected, ScannedLabel, authorise
+from station.attempt.outcome import Code
+from station.records.events import OrderLine
+
+STRANGER = Eui64.parse("88-73-84-FF-FF-FF-FF-FF")
+LINE = OrderLine(
+    chf=CHF,
+    gpf=GPF,
+    manufacturer=MODEL.manufacturer,
+    model=MODEL.model,
+    region="Central",
+    variant="DBCH",
+    recorded_firmware=OLD,
+    inventory_status="Pending",
+    owner="PARTY",
+)
+FRESH = Question(
+    hub=hub(),
+    state=state(slot(0, OTHER, active=True, confirmed=True)),
+    label=None,
+    order="WO-1",
+    line=LINE,
+    passed_in_order=False,
+    seen_elsewhere=None,
+)
+
+
+def release(image, permitted_from):
+    return Release(
+        model=MODEL,
+        version=image.version,
+        status=ReleaseStatus.PRODUCTION,
+        image=ImageReference(file=f"{image.version}.bin", sha256=image.file_sha256.hex(), size=len(image)),
+        permitted_from=permitted_from,
+    )
+
+
+class MemoryCatalog:
+    """A catalogue whose images are at hand."""
+
+    def __init__(self, *images, broken=False, permitted_from=MappingProxyType({})):
+        self._images = {release(image, permitted_from.get(image, "any_lower")): image for image in images}
+        self._broken = broken
+
+    def models(self):
+        return (MODEL,)
+
+    def releases(self, model):
+        return tuple(one for one in self._images if one.model == model)
+
+    def latest(self, model):
+        return latest_production(self._images, model)
+
+    def plan(self, model, from_version, hardware_version):
+        return plan_upgrade(self._images, model, from_version, hardware_version)
+
+    def load(self, release):
+        if self._broken:
+            raise ImagePinMismatch("image x.bin is not the one that was added; restore it")
+        return self._images[release]
+
+
+CATALOG = MemoryCatalog(FIRST, SECOND)
+
+
+def test_a_listed_pending_hub_with_an_older_version_is_authorised_to_the_latest_release():
+    decision = authorise(FRESH, CATALOG)
+    assert isinstance(decision, Authorised)
+    assert decision.plan.last.image is SECOND
+
+
+@pytest.mark.parametrize("role", ["CHF", None])
+def test_its_own_label_is_accepted(role):
+    assert isinstance(authorise(replace(FRESH, label=ScannedLabel(CHF, role)), CATALOG), Authorised)
+
+
+REJECTIONS = {
+    "label of another hub": ({"label": ScannedLabel(STRANGER)}, Code.LABEL_DISAGREES),
+    "label names the other device of the hub": ({"label": ScannedLabel(CHF, "GPF")}, Code.LABEL_DISAGREES),
+    "jig without an order": ({"order": None, "line": None}, Code.NO_OPEN_ORDER),
+    "not on the order": ({"line": None}, Code.NOT_ON_ORDER),
+    "listed with another GPF": ({"line": LINE.model_copy(update={"gpf": STRANGER})}, Code.IDS_DISAGREE),
+    "listed under another model": ({"line": LINE.model_copy(update={"model": "X"})}, Code.MODEL_DISAGREES),
+    "already installed": (
+        {"line": LINE.model_copy(update={"inventory_status": "Commissioned"})},
+        Code.NOT_PENDING,
+    ),
+    "status in other letters": (
+        {"line": LINE.model_copy(update={"inventory_status": "pending"})},
+        Code.NOT_PENDING,
+    ),
+    "passed before": ({"passed_in_order": True}, Code.ALREADY_PASSED),
+    "answers in two slots": ({"seen_elsewhere": "jig1 slot 2"}, Code.IN_TWO_SLOTS),
+    "newer than every release": ({"hub": hub(FirmwareVersion.parse("00040000"))}, Code.NEWER_THAN_RELEASE),
+}
+
+
+@pytest.mark.parametrize(("changes", "code"), REJECTIONS.values(), ids=REJECTIONS)
+def test_a_hub_out_of_scope_is_rejected_with_its_reason(changes, code):
+    decision = authorise(replace(FRESH, **changes), CATALOG)
+    assert isinstance(decision, Rejected)
+    assert decision.code is code
+
+
+def test_a_model_without_a_release_is_rejected():
+    assert authorise(FRESH, MemoryCatalog()).code is Code.NO_RELEASE
+
+
+def test_a_catalogue_that_cannot_give_the_image_rejects_and_says_why():
+    decision = authorise(FRESH, MemoryCatalog(FIRST, broken=True))
+    assert decision.code is Code.CATALOGUE_UNAVAILABLE
+    assert "x.bin" in decision.detail
+
+
+CURRENT = replace(
+    FRESH, hub=hub(SECOND.version), state=state(slot(0, SECOND, active=True, confirmed=True), slot(1, FIRST))
+)
+
+
+def test_a_hub_that_runs_the_release_confirmed_is_already_current():
+    assert authorise(CURRENT, CATALOG) == AlreadyCurrent(SECOND)
+
+
+def test_the_right_image_that_would_not_outlast_the_next_boot_is_worked_on():
+    on_test = replace(CURRENT, state=state(slot(0, SECOND, active=True), slot(1, FIRST, confirmed=True)))
+    decision = authorise(on_test, CATALOG)
+    assert isinstance(decision, Authorised)
+    assert decision.plan.last.image is SECOND
+
+
+def test_the_right_version_with_another_image_is_not_called_current():
+    lying = replace(CURRENT, state=state(slot(0, OTHER, active=True, confirmed=True)))
+    assert authorise(lying, CATALOG).code is Code.IMAGE_HASH_MISMATCH
+
+
+def test_a_plan_of_several_steps_keeps_their_order():
+    only_from_first = (VersionRange(lowest=FIRST.version, highest=FIRST.version),)
+    decision = authorise(FRESH, MemoryCatalog(FIRST, SECOND, permitted_from={SECOND: only_from_first}))
+    assert [step.image for step in decision.plan.steps] == [FIRST, SECOND]
+
+
+def test_a_release_that_no_permitted_step_leads_to_rejects():
+    unreachable = (VersionRange(lowest=FIRST.version, highest=FIRST.version),)
+    assert (
+        authorise(FRESH, MemoryCatalog(SECOND, permitted_from={SECOND: unreachable})).code
+        is Code.NO_PERMITTED_PATH
+    )

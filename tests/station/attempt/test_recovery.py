@@ -1,0 +1,149 @@
+"""The way back into an attempt: what a probe finds, and the table that decides on it, cell by cell."""
+
+from __future__ import annotations
+
+import pytest
+from attempt_samples import FIRST, OLD, OTHER, SECOND, hub, plan, slot, state
+
+from station.attempt.outcome import Code, Stage
+from station.attempt.plan import Position
+from station.attempt.probe import Finding, Probe, classify
+from station.attempt.recovery import GiveUp, KeepOpen, Resume, Settle, decide
+
+ONE = plan(FIRST)
+TWO = plan(FIRST, SECOND)
+
+CLASSIFIED = [
+    ("fresh hub", ONE, OLD, [slot(0, OTHER, active=True, confirmed=True)], Finding.RUNS_CONFIRMED, 0),
+    (
+        "image uploaded",
+        ONE,
+        OLD,
+        [slot(0, OTHER, active=True, confirmed=True), slot(1, FIRST)],
+        Finding.TARGET_HELD,
+        0,
+    ),
+    (
+        "image uploaded, not bootable",
+        ONE,
+        OLD,
+        [slot(0, OTHER, active=True, confirmed=True), slot(1, FIRST, bootable=False)],
+        Finding.RUNS_CONFIRMED,
+        0,
+    ),
+    (
+        "image marked",
+        ONE,
+        OLD,
+        [slot(0, OTHER, active=True, confirmed=True), slot(1, FIRST, pending=True)],
+        Finding.TARGET_PENDING,
+        0,
+    ),
+    (
+        "test boot",
+        ONE,
+        FIRST.version,
+        [slot(0, FIRST, active=True), slot(1, OTHER, confirmed=True)],
+        Finding.RUNS_TARGET_UNCONFIRMED,
+        0,
+    ),
+    (
+        "done",
+        ONE,
+        FIRST.version,
+        [slot(0, FIRST, active=True, confirmed=True)],
+        Finding.RUNS_TARGET_CONFIRMED,
+        0,
+    ),
+    (
+        "done, yet something is pending",
+        ONE,
+        FIRST.version,
+        [slot(0, FIRST, active=True, confirmed=True), slot(1, OTHER, pending=True)],
+        Finding.UNSETTLED,
+        0,
+    ),
+    (
+        "another image pending",
+        ONE,
+        OLD,
+        [slot(0, OTHER, active=True, confirmed=True), slot(1, SECOND, pending=True)],
+        Finding.UNSETTLED,
+        0,
+    ),
+    ("another image on test", ONE, OLD, [slot(0, OTHER, active=True)], Finding.UNSETTLED, 0),
+    ("nothing runs", ONE, OLD, [slot(0, OTHER)], Finding.RUNS_NOTHING, 0),
+    (
+        "first of two steps done",
+        TWO,
+        FIRST.version,
+        [slot(0, FIRST, active=True, confirmed=True), slot(1, OTHER)],
+        Finding.RUNS_CONFIRMED,
+        1,
+    ),
+    (
+        "second step uploaded",
+        TWO,
+        FIRST.version,
+        [slot(0, FIRST, active=True, confirmed=True), slot(1, SECOND)],
+        Finding.TARGET_HELD,
+        1,
+    ),
+    (
+        "both steps done",
+        TWO,
+        SECOND.version,
+        [slot(0, SECOND, active=True, confirmed=True)],
+        Finding.RUNS_TARGET_CONFIRMED,
+        1,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("steps", "firmware", "slots", "finding", "step"),
+    [case[1:] for case in CLASSIFIED],
+    ids=[c[0] for c in CLASSIFIED],
+)
+def test_a_probe_says_how_the_hub_stands_to_the_plan(steps, firmware, slots, finding, step):
+    probe = classify(steps, hub(firmware), state(*slots))
+    assert (probe.finding, probe.step) == (finding, step)
+
+
+def expected(finding: Finding, stage: Stage, present: bool | None) -> object:
+    """The table as the manual states it (docs/recovery.md), written out a second time."""
+    match finding:
+        case Finding.RUNS_TARGET_CONFIRMED:
+            return Stage.CHECK
+        case Finding.RUNS_TARGET_UNCONFIRMED:
+            return Stage.VERIFY
+        case Finding.TARGET_PENDING | Finding.TARGET_HELD:
+            return Stage.UNLOCK
+        case Finding.RUNS_CONFIRMED:
+            return Code.IMAGE_DISCARDED if stage is Stage.CHECK else Stage.UNLOCK
+        case Finding.UNSETTLED:
+            return Settle
+        case Finding.RUNS_NOTHING:
+            return Code.PROTOCOL_ERROR
+        case Finding.SERIAL_RECOVERY:
+            return Code.SERIAL_RECOVERY
+        case Finding.ANOTHER_HUB:
+            return KeepOpen
+        case Finding.SILENT:
+            return Code.NO_ANSWER if present else KeepOpen
+
+
+@pytest.mark.parametrize("present", [True, False, None])
+@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize("finding", Finding)
+def test_every_cell_of_the_table_has_its_decision(finding, stage, present):
+    decision = decide(Position(1, stage), Probe(finding, 1), present=present)
+    wanted = expected(finding, stage, present)
+    match decision:
+        case Resume(position=position):
+            assert position == Position(1, wanted)
+        case GiveUp(code=code):
+            assert code == wanted
+        case _:
+            assert type(decision) is wanted
+    assert decision.why

@@ -1,0 +1,95 @@
+"""What a jig's board tells the station, one frozen type each. Slots are numbered from 1, as on the jig."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from drivers.jig_board.errors import JigBoardError
+
+
+@dataclass(frozen=True, slots=True)
+class BoardIdentity:
+    """Which board this is."""
+
+    serial_number: int
+    firmware_version: str
+    """Major and minor, such as `1.4`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlotSeated:
+    """A hub sits in the slot."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class SlotEmptied:
+    """No hub sits in the slot."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class LidOpened:
+    """The jig's lid is open."""
+
+
+@dataclass(frozen=True, slots=True)
+class LidClosed:
+    """The jig's lid is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartPressed:
+    """Someone pressed the start button. Its release is not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencyStop:
+    """The emergency stop is pressed: the hardware has already cut the power of every slot."""
+
+
+@dataclass(frozen=True, slots=True)
+class EmergencyReleased:
+    """The emergency stop was released: slots whose power coil is still on have power again."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlotContradicted:
+    """The slot's current contradicts its presence switch: one of the two is not to be believed."""
+
+    slot: int
+    seated: bool
+    """What the presence switch says."""
+    current_milliamperes: int
+
+
+@dataclass(frozen=True, slots=True)
+class BoardLost:
+    """Nothing is known of the jig's inputs from here until `BoardBack`. Told again when the reason changes."""
+
+    reason: JigBoardError
+
+
+@dataclass(frozen=True, slots=True)
+class BoardBack:
+    """The board answers, is the right one, and lives. Whatever changed meanwhile follows as events."""
+
+    identity: BoardIdentity
+    power: tuple[bool, ...]
+    """Slot power as the board holds it now, slot 1 first. A board that was itself off has forgotten it."""
+
+
+BoardEvent = (
+    SlotSeated
+    | SlotEmptied
+    | LidOpened
+    | LidClosed
+    | StartPressed
+    | EmergencyStop
+    | EmergencyReleased
+    | SlotContradicted
+    | BoardLost
+    | BoardBack
+)

@@ -1,0 +1,132 @@
+"""From raw looks at the inputs to events: debouncing, edges, and doubts about presence. No I/O, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from drivers.jig_board.events import (
+    BoardEvent,
+    EmergencyReleased,
+    EmergencyStop,
+    LidClosed,
+    LidOpened,
+    SlotContradicted,
+    SlotEmptied,
+    SlotSeated,
+    StartPressed,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """One look at the discrete inputs."""
+
+    seated: tuple[bool, ...]
+    """Slot 1 first."""
+    lid_closed: bool | None
+    """None where the jig has no lid."""
+    start_pressed: bool | None
+    """None where the jig has no button."""
+    emergency_stop: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """One look at what the board measures."""
+
+    slot_milliamperes: tuple[int, ...]
+    """Slot 1 first."""
+    supply_millivolts: int
+    scan_counter: int
+
+
+class Debouncer:
+    """Believes a value once it has been seen, and nothing else, for `hold` seconds.
+
+    Looks more than `gap` seconds apart prove nothing together: anything may have happened between them.
+    """
+
+    def __init__(self, hold: float, gap: float) -> None:
+        self._hold = hold
+        self._gap = gap
+        self._candidate: bool | None = None
+        self._since = 0.0
+        self._last_look = 0.0
+        self.believed: bool | None = None
+        """None until a first value has stood still for long enough."""
+
+    def look(self, value: bool, now: float) -> bool:
+        """Take one look at time `now` (seconds, never backwards). True if `believed` has just changed."""
+        if value is not self._candidate or now - self._last_look > self._gap:
+            self._candidate, self._since = value, now
+        self._last_look = now
+        if value is self.believed or now - self._since < self._hold:
+            return False
+        self.believed = value
+        return True
+
+
+class InputWatch:
+    """Tells what the looks at a board's inputs mean. Tells the first picture too, then changes only.
+
+    Neither a button held down nor a stop not pressed is news in the first picture.
+    """
+
+    def __init__(self, slots: int, *, hold: float, gap: float) -> None:
+        self._slots = tuple(Debouncer(hold, gap) for _ in range(slots))
+        self._lid = Debouncer(hold, gap)
+        self._start = Debouncer(hold, gap)
+        self._emergency = Debouncer(hold, gap)
+
+    @property
+    def seated(self) -> tuple[bool | None, ...]:
+        """What is believed of each slot, slot 1 first; None before the first picture."""
+        return tuple(slot.believed for slot in self._slots)
+
+    @property
+    def emergency_stop(self) -> bool:
+        """Whether the emergency stop is believed to be pressed."""
+        return self._emergency.believed is True
+
+    def look(self, inputs: Inputs, now: float) -> tuple[BoardEvent, ...]:
+        """Take one look at time `now` (seconds, never backwards) and return what it shows."""
+        return tuple(self._changes(inputs, now))
+
+    def _changes(self, inputs: Inputs, now: float) -> Iterator[BoardEvent]:
+        was_pressed = self._emergency.believed
+        if self._emergency.look(inputs.emergency_stop, now):
+            if inputs.emergency_stop:
+                yield EmergencyStop()
+            elif was_pressed:
+                yield EmergencyReleased()
+        if inputs.lid_closed is not None and self._lid.look(inputs.lid_closed, now):
+            yield LidClosed() if inputs.lid_closed else LidOpened()
+        for number, (slot, seated) in enumerate(zip(self._slots, inputs.seated, strict=True), start=1):
+            if slot.look(seated, now):
+                yield SlotSeated(number) if seated else SlotEmptied(number)
+        if inputs.start_pressed is not None:
+            was_up = self._start.believed is False
+            if self._start.look(inputs.start_pressed, now) and inputs.start_pressed and was_up:
+                yield StartPressed()
+
+
+class PresenceDoubt:
+    """Compares presence with current. One reading may fall into a switch-over, so it takes two in a row."""
+
+    def __init__(self, slots: int, hub_milliamperes: int) -> None:
+        self._hub_milliamperes = hub_milliamperes
+        self._contradictions = [0] * slots
+
+    def compare(
+        self, seated: tuple[bool | None, ...], power: tuple[bool, ...], milliamperes: tuple[int, ...]
+    ) -> tuple[SlotContradicted, ...]:
+        """Take one reading of all slots and return those that contradict themselves for the second time in a row."""
+        news: list[SlotContradicted] = []
+        for index, (sits, powered, current) in enumerate(zip(seated, power, milliamperes, strict=True)):
+            draws = current >= self._hub_milliamperes
+            contradicted = draws if sits is False else sits is True and powered and not draws
+            self._contradictions[index] = self._contradictions[index] + 1 if contradicted else 0
+            if self._contradictions[index] == 2 and sits is not None:
+                news.append(SlotContradicted(index + 1, sits, current))
+        return tuple(news)

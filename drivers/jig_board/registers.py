@@ -1,0 +1,124 @@
+"""A board's registers by name, typed: one method a Modbus request."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from pymodbus.pdu.bit_message import (
+    ReadCoilsRequest,
+    ReadDiscreteInputsRequest,
+    WriteSingleCoilRequest,
+)
+from pymodbus.pdu.register_message import (
+    ReadHoldingRegistersRequest,
+    ReadInputRegistersRequest,
+    WriteSingleRegisterRequest,
+)
+
+from drivers.jig_board.events import BoardIdentity
+from drivers.jig_board.inputs import Inputs, Measurements
+from drivers.jig_board.line import ModbusLine
+from drivers.jig_board.settings import InputName, JigBoardSettings
+
+
+class Lamp(IntEnum):
+    """What a slot's lamp shows. What a colour means is the station's business."""
+
+    DARK = 0
+    BLUE = 1
+    GREEN = 2
+    RED = 3
+    AMBER = 4
+
+
+class BoardRegisters:
+    """Reads and writes one board. Every method raises what `ModbusLine.ask` raises.
+
+    Slots are numbered from 1; another number is a ValueError.
+    """
+
+    def __init__(self, line: ModbusLine, settings: JigBoardSettings) -> None:
+        self._line = line
+        self._slots = settings.slots
+        self._at = settings.registers
+        self._inputs = settings.inputs_block
+        self._measurements = settings.measurements_block
+        self._identity = settings.identity_block
+
+    async def identity(self) -> BoardIdentity:
+        """Ask which board this is."""
+        block = self._identity
+        answer = await self._line.ask(ReadInputRegistersRequest(address=block.first, count=block.count))
+        serial = self._at.serial_number - block.first
+        version = answer.registers[self._at.firmware_version - block.first]
+        return BoardIdentity(
+            serial_number=answer.registers[serial] << 16 | answer.registers[serial + 1],
+            firmware_version=f"{version >> 8}.{version & 0xFF}",
+        )
+
+    async def inputs(self) -> Inputs:
+        """Look at all discrete inputs, in one request."""
+        block = self._inputs
+        answer = await self._line.ask(ReadDiscreteInputsRequest(address=block.first, count=block.count))
+
+        def bit(name: InputName, address: int) -> bool:
+            return bool(answer.bits[address - block.first]) is not (name in self._at.inverted)
+
+        return Inputs(
+            seated=tuple(bit("presence", self._at.presence + index) for index in range(self._slots)),
+            lid_closed=None if self._at.lid_closed is None else bit("lid_closed", self._at.lid_closed),
+            start_pressed=None
+            if self._at.start_button is None
+            else bit("start_button", self._at.start_button),
+            emergency_stop=bit("emergency_stop", self._at.emergency_stop),
+        )
+
+    async def measurements(self) -> Measurements:
+        """Read currents, supply and scan counter, in one request."""
+        block = self._measurements
+        answer = await self._line.ask(ReadInputRegistersRequest(address=block.first, count=block.count))
+        current = self._at.slot_current - block.first
+        return Measurements(
+            slot_milliamperes=tuple(answer.registers[current : current + self._slots]),
+            supply_millivolts=answer.registers[self._at.supply_voltage - block.first],
+            scan_counter=answer.registers[self._at.scan_counter - block.first],
+        )
+
+    async def insertions(self) -> tuple[int, ...]:
+        """Read how often a hub was seated in each slot, slot 1 first."""
+        answer = await self._line.ask(
+            ReadInputRegistersRequest(address=self._at.insertions, count=2 * self._slots)
+        )
+        words = answer.registers
+        return tuple(words[at] << 16 | words[at + 1] for at in range(0, 2 * self._slots, 2))
+
+    async def power(self) -> tuple[bool, ...]:
+        """Read which slots the board powers, slot 1 first."""
+        answer = await self._line.ask(ReadCoilsRequest(address=self._at.power, count=self._slots))
+        return tuple(map(bool, answer.bits[: self._slots]))
+
+    async def set_power(self, slot: int, on: bool) -> None:
+        """Switch one slot's power."""
+        address = self._at.power + self._index(slot)
+        await self._line.ask(WriteSingleCoilRequest(address=address, bits=[on]))
+
+    async def lamps(self) -> tuple[int, ...]:
+        """Read what the lamps show, slot 1 first. A board may show values of its own."""
+        answer = await self._line.ask(ReadHoldingRegistersRequest(address=self._at.lamps, count=self._slots))
+        return tuple(answer.registers)
+
+    async def set_lamp(self, slot: int, lamp: Lamp) -> None:
+        """Set one slot's lamp."""
+        address = self._at.lamps + self._index(slot)
+        await self._line.ask(WriteSingleRegisterRequest(address=address, registers=[int(lamp)]))
+
+    async def beat(self, number: int) -> None:
+        """Write a heartbeat. The board wants to see another number each time; it keeps the low 16 bits."""
+        await self._line.ask(
+            WriteSingleRegisterRequest(address=self._at.heartbeat, registers=[number & 0xFFFF])
+        )
+
+    def _index(self, slot: int) -> int:
+        if not 1 <= slot <= self._slots:
+            raise ValueError(f"slot {slot} is none of this board's 1 to {self._slots}")
+        return slot - 1

@@ -1,0 +1,272 @@
+"""A jig's I/O board in software: a Modbus RTU device that lives, bounces and fails like a real one."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import StrEnum
+from pathlib import Path
+from random import Random
+from typing import Final, Protocol
+
+from simulators import modbus_rtu
+from simulators.modbus_line import ModbusLine
+
+CHANNELS: Final = 8
+SCAN_SECONDS: Final = 0.01
+BOOT_SECONDS: Final = 0.3
+BOUNCE_SECONDS: Final = 0.03
+LATE_SECONDS: Final = 0.15
+SUPPLY_MILLIVOLTS: Final = 12_000
+LAMP_DARK: Final = 0
+
+
+class JigSlots(Protocol):
+    """The slots of one jig as its board is wired to them. Numbered from 1."""
+
+    @property
+    def count(self) -> int:
+        """How many slots the jig has."""
+        ...
+
+    def seated(self, slot: int) -> bool:
+        """Say whether a hub presses the slot's presence switch."""
+        ...
+
+    def switch_power(self, slot: int, on: bool) -> None:
+        """Give the slot power, or take it. Called for changes only; at first no slot has power."""
+        ...
+
+    def milliamperes(self, slot: int) -> int:
+        """Say what the slot draws now."""
+        ...
+
+
+class BoardFault(StrEnum):
+    """What is wrong with the board."""
+
+    NONE = "none"
+    SILENT = "silent"
+    """It hears nothing and says nothing."""
+    FROZEN = "frozen"
+    """It answers what it knew when it froze, and acknowledges what is written without doing it."""
+    SHORT = "short"
+    """Its answers break off."""
+    DAMAGED = "damaged"
+    """Its answers have a wrong check."""
+    EXCEPTIONS = "exceptions"
+    """It answers everything with exception 4, server device failure."""
+    LATE = "late"
+    """It answers properly, but 150 ms late."""
+
+
+class SimulatedJigBoard:
+    """One board; `plug` puts it on a pty. Lid, button, stop and faults are for whoever plays the person.
+
+    A board has 8 channels, whatever the jig uses of them. Discrete inputs: presence 0 to 7, lid closed 8, start
+    9, stop 10. Coils: power 0 to 7. Holding registers: lamps 0 to 7, heartbeat 8. Input registers: currents 0
+    to 7, supply 8, scan counter 9, serial number 10 and 11, firmware version 12, insertions 16 to 31 (two each).
+    """
+
+    def __init__(
+        self,
+        slots: JigSlots,
+        *,
+        serial_number: int = 1001,
+        firmware_version: tuple[int, int] = (1, 4),
+        device_id: int = 1,
+        baud_rate: int = 115200,
+        watchdog_seconds: float = 5.0,
+        watchdog_cuts_power: bool = False,
+        seed: int = 0,
+    ) -> None:
+        if slots.count > CHANNELS:
+            raise ValueError(f"a board has {CHANNELS} channels, {slots.count} slots are asked for")
+        self.lying: set[int] = set()
+        """The slots whose presence input says the opposite."""
+        self.lid_closed = False
+        self.start_pressed = False
+        self._slots = slots
+        self._serial_number = serial_number
+        self._firmware_version = firmware_version
+        self._device_id = device_id
+        self._baud_rate = baud_rate
+        self._watchdog_seconds = watchdog_seconds
+        self._watchdog_cuts_power = watchdog_cuts_power
+        self._random = Random(seed)
+        self._loop = asyncio.get_running_loop()
+        self._line: ModbusLine | None = None
+        self._fault = BoardFault.NONE
+        self._frozen: tuple[list[bool], list[int]] | None = None
+        self._watchdog: asyncio.TimerHandle | None = None
+        self._booted_at = self._loop.time()
+        self._silent_until = self._booted_at
+        self._emergency_stop = False
+        self._coils = [False] * CHANNELS
+        self._powered = [False] * CHANNELS
+        self._lamps = [LAMP_DARK] * CHANNELS
+        self._heartbeat = 0
+        self._insertions = [0] * CHANNELS
+        self._switches = [False] * CHANNELS
+        self._moved_at = [-BOUNCE_SECONDS] * CHANNELS
+
+    # What a person does.
+
+    def plug(self, path: Path) -> None:
+        """Connect the board to a new pty, linked at `path`."""
+        self._line = ModbusLine(path, self._baud_rate, self._answer)
+        self._line.delay = LATE_SECONDS if self._fault is BoardFault.LATE else 0.0
+
+    def unplug(self) -> None:
+        """Pull the serial cable: the port vanishes. The board itself goes on."""
+        if self._line is not None:
+            self._line.close()
+            self._line = None
+
+    def close(self) -> None:
+        """Take the board away."""
+        self.unplug()
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+
+    def restart(self) -> None:
+        """Switch the board's own supply off and on: it forgets power, lamps and heartbeat."""
+        self._booted_at = self._loop.time()
+        self._silent_until = self._booted_at + BOOT_SECONDS
+        self._coils = [False] * CHANNELS
+        self._lamps = [LAMP_DARK] * CHANNELS
+        self._heartbeat = 0
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+        self._switch()
+
+    def press_emergency_stop(self) -> None:
+        """Cut all slots' power, in hardware: the coils stay as they are."""
+        self._emergency_stop = True
+        self._switch()
+
+    def release_emergency_stop(self) -> None:
+        """Give the slots whose coils are on their power again."""
+        self._emergency_stop = False
+        self._switch()
+
+    @property
+    def fault(self) -> BoardFault:
+        """What is wrong with the board."""
+        return self._fault
+
+    @fault.setter
+    def fault(self, fault: BoardFault) -> None:
+        self._frozen = (
+            (self.discrete_inputs(), self.input_registers()) if fault is BoardFault.FROZEN else None
+        )
+        self._fault = fault
+        if self._line is not None:
+            self._line.delay = LATE_SECONDS if fault is BoardFault.LATE else 0.0
+
+    # What a person sees.
+
+    @property
+    def lamps(self) -> tuple[int, ...]:
+        """What the lamps show, slot 1 first."""
+        return tuple(self._lamps)
+
+    @property
+    def powered(self) -> tuple[bool, ...]:
+        """Which slots have power, slot 1 first."""
+        return tuple(self._powered)
+
+    # What the station reads and writes.
+
+    def discrete_inputs(self) -> list[bool]:
+        """Return presence, lid, start and stop."""
+        if self._frozen is not None:
+            return self._frozen[0]
+        now = self._loop.time()
+        presence = []
+        for index in range(self._slots.count):
+            switch = self._slots.seated(index + 1)
+            if switch is not self._switches[index]:
+                self._switches[index] = switch
+                self._moved_at[index] = now
+                self._insertions[index] += switch
+            bounces = now - self._moved_at[index] < BOUNCE_SECONDS and self._random.random() < 0.5
+            presence.append(switch ^ bounces ^ (index + 1 in self.lying))
+        presence += [False] * (CHANNELS - len(presence))
+        return [*presence, self.lid_closed, self.start_pressed, self._emergency_stop]
+
+    def coils(self) -> list[bool]:
+        """Return the power coils."""
+        return self._coils
+
+    def input_registers(self) -> list[int]:
+        """Return currents, supply, scan counter, identity and insertions."""
+        if self._frozen is not None:
+            return self._frozen[1]
+        scans = int((self._loop.time() - self._booted_at) / SCAN_SECONDS)
+        major, minor = self._firmware_version
+        currents = [self._slots.milliamperes(slot) for slot in range(1, self._slots.count + 1)]
+        registers = [
+            *currents,
+            *[0] * (CHANNELS - len(currents)),
+            SUPPLY_MILLIVOLTS,
+            scans & 0xFFFF,
+            self._serial_number >> 16,
+            self._serial_number & 0xFFFF,
+            major << 8 | minor,
+            *[0] * 3,
+        ]
+        for insertions in self._insertions:
+            registers += [insertions >> 16 & 0xFFFF, insertions & 0xFFFF]
+        return registers
+
+    def holding_registers(self) -> list[int]:
+        """Return the lamps and the last heartbeat."""
+        return [*self._lamps, self._heartbeat]
+
+    def write_coil(self, address: int, on: bool) -> None:
+        """Switch a slot's power, as far as the emergency stop lets it."""
+        if self._frozen is None:
+            self._coils[address] = on
+            self._switch()
+
+    def write_holding_register(self, address: int, value: int) -> None:
+        """Set a lamp, or take a heartbeat."""
+        if self._frozen is not None:
+            return
+        if address < CHANNELS:
+            self._lamps[address] = value
+            return
+        self._heartbeat = value
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+        self._watchdog = self._loop.call_later(self._watchdog_seconds, self._station_is_dead)
+
+    def _station_is_dead(self) -> None:
+        self._watchdog = None
+        self._lamps = [LAMP_DARK] * CHANNELS
+        if self._watchdog_cuts_power:
+            self._coils = [False] * CHANNELS
+            self._switch()
+
+    def _switch(self) -> None:
+        for index, coil in enumerate(self._coils):
+            on = coil and not self._emergency_stop
+            if on is not self._powered[index] and index < self._slots.count:
+                self._powered[index] = on
+                self._slots.switch_power(index + 1, on)
+
+    def _answer(self, frame: bytes) -> bytes | None:
+        if self._fault is BoardFault.SILENT or self._loop.time() < self._silent_until:
+            return None
+        answer = modbus_rtu.answer(frame, self._device_id, self)
+        if answer is None:
+            return None
+        match self._fault:
+            case BoardFault.SHORT:
+                return answer[: len(answer) // 2]
+            case BoardFault.DAMAGED:
+                return answer[:-1] + bytes([answer[-1] ^ 0xFF])
+            case BoardFault.EXCEPTIONS:
+                return modbus_rtu.exception(frame, modbus_rtu.DEVICE_FAILURE)
+            case _:
+                return answer

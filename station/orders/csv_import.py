@@ -1,0 +1,294 @@
+"""Work orders from CSV: the whole file is good, or nothing of it is taken and every fault has its line.
+
+The file is CSV as RFC 4180 has it: commas, fields quoted where need be, one line of headings. UTF-8, with or
+without a byte-order mark; any line ends. Headings may stand in any order, in either case, with spaces, hyphens or
+underscores between their words; `HEADINGS` and `ORDER_NUMBER` name them. Columns by other names are ignored.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+from firmware_catalog.files import read_regular_file
+from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
+from station.orders.device_status import DeviceStatus
+from station.records.events import OrderLine
+
+PROBLEMS_SHOWN: Final = 20
+
+ORDER_NUMBER: Final = "order_number"
+"""The column that may state the order's number, the same on every line."""
+
+_MAX_FILE_SIZE: Final = 64 * 1024 * 1024
+"""Bytes: more than 400,000 hubs."""
+_MAX_TEXT: Final = 100
+
+
+_few_values = lru_cache(maxsize=256)
+"""An order repeats its few models, parties and versions on every line: read each once, hold each once."""
+
+
+@_few_values
+def _text(value: str) -> str:
+    if not value:
+        raise ValueError("is empty")
+    if len(value) > _MAX_TEXT or not value.isprintable():
+        raise ValueError(f"{value[:40]!r} is not 1 to {_MAX_TEXT} printable characters")
+    return value
+
+
+@_few_values
+def _manufacturer(value: str) -> str:
+    return DeviceModel(value, "-").manufacturer
+
+
+@_few_values
+def _model(value: str) -> str:
+    return DeviceModel("-", value).model
+
+
+@_few_values
+def _status(value: str) -> str:
+    try:
+        return DeviceStatus(value).value
+    except ValueError:
+        raise ValueError(f"{value[:40]!r} is no inventory status ({', '.join(DeviceStatus)})") from None
+
+
+_COLUMNS: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
+    "chf_id": ("chf", Eui64.parse),
+    "gpf_id": ("gpf", Eui64.parse),
+    "manufacturer": ("manufacturer", _manufacturer),
+    "model": ("model", _model),
+    "region": ("region", _text),
+    "variant": ("variant", _text),
+    "recorded_firmware_version": ("recorded_firmware", _few_values(FirmwareVersion.parse)),
+    "inventory_status": ("inventory_status", _status),
+    "owner_party": ("owner", _text),
+}
+"""Each heading's field of `OrderLine`, and what reads it: a function that raises ValueError."""
+
+HEADINGS: Final = tuple(_COLUMNS)
+"""The columns that every order file has."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFile:
+    """A work order as its file states it, found good."""
+
+    number: str
+    source: str
+    """The file's name, without its folder."""
+    sha256: str
+    """Of the file's bytes, lower-case hex."""
+    lines: tuple[OrderLine, ...]
+    ignored_columns: tuple[str, ...]
+    """Headings that mean nothing here, as the file writes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault of an order file."""
+
+    line: int
+    """Counted from 1, the line of headings included."""
+    what: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.what}"
+
+
+class OrderFileRefused(Exception):
+    """The file is not good and nothing of it was taken.
+
+    `problems` holds the first `PROBLEMS_SHOWN` faults, `count` says how many there are. The message is one line.
+    """
+
+    def __init__(self, source: str, problems: tuple[Problem, ...], count: int) -> None:
+        super().__init__(source, problems, count)
+        self.source = source
+        self.problems = problems
+        self.count = count
+
+    def __str__(self) -> str:
+        what = f"a problem on {self.problems[0]}"
+        if self.count > 1:
+            what = f"{self.count} problems, the first on {self.problems[0]}"
+        return f"{self.source}: {what}; nothing was imported: correct the file and import it again"
+
+
+def read_order(path: Path, number: str | None = None) -> OrderFile:
+    """Read a work order. `number` is the order's number where the file has no such column.
+
+    Blocks for seconds on 100,000 lines: not for the event loop. Raises OSError when the file cannot be read, and
+    OrderFileRefused.
+    """
+    return parse_order(read_regular_file(path.resolve(), _MAX_FILE_SIZE), path.name, number)
+
+
+def parse_order(data: bytes, source: str, number: str | None = None) -> OrderFile:
+    """Read a work order from a file's bytes. Raises OrderFileRefused, and only that."""
+    problems = _Problems(source)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        problems.add(line, f"byte {data[error.start]:#04x} is not UTF-8: save the file as CSV in UTF-8")
+        raise problems.refusal() from None
+    if number is not None:
+        try:
+            number = _text(number.strip())
+        except ValueError as error:
+            problems.add(1, f"the order number given for the file {error}")
+    rows = _rows(text, problems)
+    first = next(rows, None)
+    if first is None:
+        problems.add(1, "the file is empty: it needs a line of headings and a line for each hub")
+        raise problems.refusal()
+    header = _Header.read(*first, problems)
+    if number is None and ORDER_NUMBER not in header.at:
+        problems.add(
+            first[0], f"there is no column {ORDER_NUMBER}, and no order number was given for the file"
+        )
+    problems.refuse_any()
+    reader = _OrderReader(header, number or "", problems)
+    for line, row in rows:
+        reader.take(line, row)
+    if not reader.lines and not problems.count:
+        problems.add(first[0], "no hub is listed below the headings")
+    problems.refuse_any()
+    return OrderFile(
+        number=reader.number,
+        source=source,
+        sha256=hashlib.sha256(data).hexdigest(),
+        lines=tuple(reader.lines),
+        ignored_columns=header.ignored,
+    )
+
+
+@dataclass(slots=True)
+class _Problems:
+    """Counts every fault, keeps the first few."""
+
+    source: str
+    count: int = 0
+    first: list[Problem] = field(default_factory=list)
+
+    def add(self, line: int, what: str) -> None:
+        self.count += 1
+        if len(self.first) < PROBLEMS_SHOWN:
+            self.first.append(Problem(line, what))
+
+    def refusal(self) -> OrderFileRefused:
+        return OrderFileRefused(self.source, tuple(self.first), self.count)
+
+    def refuse_any(self) -> None:
+        if self.count:
+            raise self.refusal()
+
+
+def _rows(text: str, problems: _Problems) -> Iterator[tuple[int, list[str]]]:
+    """Yield each row that is not blank, with the line it starts on and its fields stripped."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            row = [value.strip() for value in next(reader)]
+        except StopIteration:
+            return
+        except csv.Error as error:
+            problems.add(line, f"no CSV from here on ({error}): check the quotation marks")
+            return
+        if any(row):
+            yield line, row
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """Which column stands where."""
+
+    at: Mapping[str, int]
+    width: int
+    ignored: tuple[str, ...]
+
+    @classmethod
+    def read(cls, line: int, row: list[str], problems: _Problems) -> _Header:
+        at: dict[str, int] = {}
+        unknown: list[str] = []
+        for position, heading in enumerate(row):
+            name = re.sub(r"[\s_-]+", "_", heading.casefold())
+            if name not in _COLUMNS and name != ORDER_NUMBER:
+                unknown.append(heading)
+            elif name in at:
+                problems.add(line, f"column {name} is there twice")
+            else:
+                at[name] = position
+        missing = [name for name in HEADINGS if name not in at]
+        if missing:
+            hint = ""
+            if len(row) == 1:
+                hint = "; columns are separated by commas"
+            elif unknown:
+                shown = ", ".join(repr(heading[:40]) for heading in unknown[:PROBLEMS_SHOWN])
+                hint = f"; not understood: {shown}"
+            problems.add(line, f"no column {', '.join(missing)}{hint}")
+        return cls(at, len(row), tuple(heading for heading in unknown if heading))
+
+
+class _OrderReader:
+    """Turns rows into order lines, and knows which ids were seen where."""
+
+    def __init__(self, header: _Header, number: str, problems: _Problems) -> None:
+        self.lines: list[OrderLine] = []
+        self.number = number
+        self._header = header
+        self._problems = problems
+        self._seen: dict[Eui64, tuple[int, str]] = {}
+
+    def take(self, line: int, row: list[str]) -> None:
+        """Read one row; whatever is wrong with it becomes a problem."""
+        if len(row) != self._header.width:
+            self._problems.add(line, f"{len(row)} fields under {self._header.width} headings")
+            return
+        values: dict[str, Any] = {}
+        for heading, (name, read) in _COLUMNS.items():
+            try:
+                values[name] = read(row[self._header.at[heading]])
+            except ValueError as error:
+                self._problems.add(line, f"{heading}: {error}")
+        self._check_number(line, row)
+        for role in ("chf", "gpf"):
+            if role in values:
+                self._check_first_use(line, values[role], role.upper())
+        if len(values) == len(_COLUMNS):
+            self.lines.append(OrderLine(**values))
+
+    def _check_number(self, line: int, row: list[str]) -> None:
+        position = self._header.at.get(ORDER_NUMBER)
+        if position is None:
+            return
+        try:
+            stated = _text(row[position])
+        except ValueError as error:
+            self._problems.add(line, f"{ORDER_NUMBER}: {error}")
+            return
+        if not self.number:
+            self.number = stated
+        elif stated != self.number:
+            self._problems.add(
+                line,
+                f"{ORDER_NUMBER}: {stated!r} where the order is {self.number!r}: import one order at a time",
+            )
+
+    def _check_first_use(self, line: int, device: Eui64, role: str) -> None:
+        earlier = self._seen.setdefault(device, (line, role))
+        if earlier != (line, role):
+            self._problems.add(line, f"{device} as {role} is already on line {earlier[0]} as {earlier[1]}")

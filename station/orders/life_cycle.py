@@ -1,0 +1,81 @@
+"""What may happen to a work order: imported once, worked on by jigs, closed once. Pure: facts in, events out.
+
+The caller appends the events of one answer in one call, so that an order and its lines become durable together.
+An empty answer means that everything is already as asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from station.orders.csv_import import OrderFile
+from station.orders.reconcile import Reconciliation
+from station.records.events import Event, OrderAssigned, OrderClosed, OrderImported, OrderLinesAdded
+from station.records.facts import OrderSummary
+
+_LINES_PER_EVENT: Final = 1000
+"""What `OrderLinesAdded` holds at most."""
+
+
+class OrderRefused(Exception):
+    """What was asked of an order may not happen. The message is one line: which order, why, what to do."""
+
+
+def find_order(orders: Iterable[OrderSummary], number: str) -> OrderSummary:
+    """Return the order of this number. Raises OrderRefused when there is none."""
+    for order in orders:
+        if order.order == number:
+            return order
+    raise OrderRefused(f"there is no order {number}: see 'reflash orders list', or import it first")
+
+
+def events_for_import(file: OrderFile, orders: Iterable[OrderSummary]) -> tuple[Event, ...]:
+    """Import an order. The same file again changes nothing, so that an import whose answer was lost can be repeated.
+
+    Raises OrderRefused when its number stands for another file's content: an order is never amended.
+    """
+    known = next((order for order in orders if order.order == file.number), None)
+    if known is not None:
+        if known.sha256 == file.sha256:
+            return ()
+        raise OrderRefused(
+            f"order {file.number} was imported from {known.source} with other content, and an order is never "
+            f"amended: close it, and give {file.source} another order number"
+        )
+    chunks = (
+        file.lines[start : start + _LINES_PER_EVENT] for start in range(0, len(file.lines), _LINES_PER_EVENT)
+    )
+    return (
+        OrderImported(order=file.number, source=file.source, sha256=file.sha256, hubs=len(file.lines)),
+        *(OrderLinesAdded(order=file.number, lines=chunk) for chunk in chunks),
+    )
+
+
+def events_for_assignment(order: OrderSummary, jig: str) -> tuple[Event, ...]:
+    """Let a jig work on the order, in place of the one it works on now. Raises OrderRefused for a closed order."""
+    _require_open(order)
+    return () if jig in order.jigs else (OrderAssigned(order=order.order, jig=jig),)
+
+
+def events_for_closing(
+    order: OrderSummary, reconciliation: Reconciliation, reason: str, *, incomplete_accepted: bool
+) -> tuple[Event, ...]:
+    """Close the order for good; its jigs are free again.
+
+    Raises OrderRefused for an order that is closed, for an empty reason, and for an order with hubs that have no
+    result, unless a person accepted that.
+    """
+    _require_open(order)
+    if not reason.strip():
+        raise OrderRefused(f"order {order.order} is closed with a reason only: state one")
+    if not reconciliation.complete and not incomplete_accepted:
+        raise OrderRefused(
+            f"order {order.order} is not complete ({reconciliation}): find those hubs, or close it as incomplete"
+        )
+    return (OrderClosed(order=order.order, reason=reason.strip()),)
+
+
+def _require_open(order: OrderSummary) -> None:
+    if order.closed is not None:
+        raise OrderRefused(f"order {order.order} is closed ({order.closed}): import a new one")

@@ -1,0 +1,92 @@
+"""An order held against its own manifest: which hubs have a result, which must be found, which never came.
+
+Nothing of an order goes upstream before this: a broker's acknowledgement is not the consumer's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from firmware_catalog.identity import Eui64
+from station.attempt.outcome import Outcome
+from station.records.events import OrderLine
+from station.records.facts import OpenAttempt, OrderLineState
+
+
+@dataclass(frozen=True, slots=True)
+class OpenHub:
+    """A hub of the order whose attempt has no result yet."""
+
+    line: OrderLine
+    attempt: OpenAttempt
+
+    def __str__(self) -> str:
+        if self.attempt.lost:
+            return f"find hub {self.line.chf}: it left {self.attempt.place} before it was done"
+        return f"hub {self.line.chf} is being worked on in {self.attempt.place}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """Where each hub of an order stands. Every line of the order is in exactly one place, in the order's sequence."""
+
+    results: Mapping[Outcome, tuple[OrderLine, ...]]
+    """By the outcome that counts for the order; outcomes that no hub had are left out."""
+    open: tuple[OpenHub, ...]
+    never_seen: tuple[OrderLine, ...]
+    unattributed: tuple[OpenAttempt, ...]
+    """Open attempts made for the order on hubs that it does not list, or that could not be told."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every hub of the order has a result and nothing made for it stands open."""
+        return not (self.open or self.never_seen or self.unattributed)
+
+    def __str__(self) -> str:
+        counts = [f"{len(lines)} {outcome.replace('_', ' ')}" for outcome, lines in self.results.items()]
+        counts += [f"{len(self.open)} open", f"{len(self.never_seen)} never seen"]
+        if self.unattributed:
+            counts.append(f"{len(self.unattributed)} open on hubs that the order does not list")
+        return ", ".join(counts)
+
+
+def reconcile(
+    order: str, lines: Iterable[OrderLineState], open_attempts: Iterable[OpenAttempt]
+) -> Reconciliation:
+    """Hold the order's lines against the open attempts. Attempts made for other orders are left out.
+
+    An open attempt counts above an earlier result: what the hub runs is not known until it is closed.
+    """
+    by_device: dict[Eui64, OpenAttempt] = {}
+    unmatched: dict[int, OpenAttempt] = {}
+    for attempt in open_attempts:
+        if attempt.order == order:
+            unmatched[attempt.attempt] = attempt
+            by_device.update(dict.fromkeys(_ids(attempt), attempt))
+    results: dict[Outcome, list[OrderLine]] = {}
+    still_open: list[OpenHub] = []
+    never_seen: list[OrderLine] = []
+    for state in lines:
+        line = state.line
+        attempt_on_it = by_device.get(line.chf) or by_device.get(line.gpf)
+        if attempt_on_it is not None:
+            still_open.append(OpenHub(line, attempt_on_it))
+            unmatched.pop(attempt_on_it.attempt, None)
+        elif state.outcome is not None:
+            results.setdefault(state.outcome, []).append(line)
+        else:
+            never_seen.append(line)
+    return Reconciliation(
+        results={outcome: tuple(results[outcome]) for outcome in Outcome if outcome in results},
+        open=tuple(still_open),
+        never_seen=tuple(never_seen),
+        unattributed=tuple(unmatched.values()),
+    )
+
+
+def _ids(attempt: OpenAttempt) -> tuple[Eui64, ...]:
+    """Return the ids that tell whose attempt it is: the hub's own word, else the label's."""
+    if attempt.hub is not None:
+        return attempt.hub.chf, attempt.hub.gpf
+    return () if attempt.scanned_id is None else (attempt.scanned_id,)

@@ -1,0 +1,245 @@
+"""Questions and answers over one link, matched by sequence number.
+
+One exchange runs at a time. What arrives outside of it, or carries another sequence number, is a late answer to
+an exchange that was given up, and is dropped.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, TypeVar
+
+from pydantic import BaseModel
+from smp.header import OP, Version
+from smp.message import Request
+
+from drivers.errors import (
+    HubAction,
+    HubLocked,
+    HubRefused,
+    LinkLost,
+    LinkStalled,
+    MalformedAnswer,
+    NoAnswer,
+)
+from drivers.serial_link import SerialLink
+from drivers.smp.errors import SmpRefused
+from drivers.smp.framing import FrameDecoder, FrameEncoder
+from drivers.smp.messages import (
+    HEADER,
+    VERSION_SHIFT,
+    DeviceCode,
+    MalformedPayload,
+    code_in,
+    read_payload,
+    validate,
+)
+from drivers.smp.settings import SmpSettings
+
+LARGEST_PACKET: Final = 4096
+"""The longest packet sent, and the longest answer taken in: above any hub's buffers, and a bound in memory."""
+
+_OPERATION: Final = 0b111
+_VERSION: Final = 0b11
+
+AnswerModel = TypeVar("AnswerModel", bound=BaseModel)
+
+
+class Packet(NamedTuple):
+    """One answer, its header taken apart."""
+
+    operation: int
+    group: int
+    command: int
+    sequence: int
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What the client is busy with: who takes the packets, and how it ends."""
+
+    action: HubAction
+    writes: bool
+    take: Callable[[Packet], None]
+    done: asyncio.Future[Any]
+
+    def finish(self, result: object) -> None:
+        """End with a result, unless it has ended."""
+        if not self.done.done():
+            self.done.set_result(result)
+
+    def fail(self, error: Exception) -> None:
+        """End with an error, unless it has ended."""
+        if not self.done.done():
+            self.done.set_exception(error)
+
+    async def wait(self, seconds: float) -> bool:
+        """Return whether it has ended, at the latest after `seconds`."""
+        await asyncio.wait([self.done], timeout=seconds)
+        return self.done.done()
+
+
+class SmpClient:
+    """Speaks SMP over one serial link, as the link's listener."""
+
+    def __init__(self, link: SerialLink, settings: SmpSettings) -> None:
+        self.link = link
+        self.settings = settings
+        self.encoder = FrameEncoder(settings.line_length)
+        self._decoder = FrameDecoder(LARGEST_PACKET)
+        self._exchange: Exchange | None = None
+        self._sequence = 0
+        self.version = Version.V1
+        """The version to speak: 1 until the hub has answered in 2."""
+        link.start(self)
+
+    def next_sequence(self) -> int:
+        """Return the number of the next request. Numbers come round after 256 requests."""
+        self._sequence = (self._sequence + 1) & 0xFF
+        return self._sequence
+
+    def expect_another_hub(self) -> None:
+        """Forget what the last hub spoke."""
+        self.version = Version.V1
+
+    @contextmanager
+    def exchange(
+        self, action: HubAction, take: Callable[[Packet], None], *, writes: bool
+    ) -> Generator[Exchange]:
+        """Direct the packets to `take` while inside. The exchange ends with the link, or as its user decides.
+
+        Raises LinkLost at once when the port is gone already.
+        """
+        if self._exchange is not None:
+            raise RuntimeError(f"{self.link.path}: {action} was begun during {self._exchange.action}")
+        if self.link.loss is not None:
+            raise self._lost(action, self.link.loss, state_known=True)
+        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._exchange = Exchange(action, writes, take, done)
+        try:
+            yield self._exchange
+        finally:
+            self._exchange = None
+            # An outcome that nobody waits for any more, as after a cancellation, is not an error to report.
+            if not done.cancel() and not done.cancelled():
+                done.exception()
+
+    async def ask(
+        self,
+        request: type[Request],
+        answer: type[AnswerModel],
+        *,
+        action: HubAction,
+        seconds: float | None = None,
+        attempts: int | None = None,
+        fields: Mapping[str, object] | None = None,
+    ) -> AnswerModel:
+        """Send the request with these fields and return its answer.
+
+        A read is repeated up to `attempts` times, a write is sent once; each attempt waits `seconds` (as
+        configured, unless given). Raises NoAnswer, MalformedAnswer, SmpRefused, HubLocked, LinkLost
+        and LinkStalled.
+        """
+        writes = request._OP == OP.WRITE  # noqa: SLF001 - the package offers a request's operation nowhere else
+        seconds = self.settings.answer_seconds if seconds is None else seconds
+        if attempts is None:
+            attempts = 1 if writes else self.settings.attempts
+        expected: tuple[int, int, int] = (request._OP + 1, request._GROUP_ID, request._COMMAND_ID)  # noqa: SLF001 - as above
+        sequences: set[int] = set()
+
+        def take(packet: Packet) -> None:
+            matches = (packet.operation, packet.group, packet.command) == expected
+            if matches and packet.sequence in sequences:
+                exchange.finish(packet.payload)
+
+        with self.exchange(action, take, writes=writes) as exchange:
+            for _ in range(attempts):
+                sequence = self.next_sequence()
+                sequences.add(sequence)
+                message = request.model_validate(
+                    {"version": self.version, "sequence": sequence, **(fields or {})}
+                )
+                self.link.write(self.encoder.encode(bytes(message)))
+                if await exchange.wait(seconds + self.link.unsent_seconds):
+                    return self._read(exchange.done.result(), answer, action=action, writes=writes)
+        raise NoAnswer(
+            f"the hub at {self.link.path} did not answer {attempts} times in {seconds:g} s: seat it anew",
+            action=action,
+            state_known=not writes,
+        )
+
+    def refused(self, code: DeviceCode, action: HubAction, *, state_known: bool = True) -> HubRefused:
+        """Return the error for a command that the hub refused."""
+        what = f"the hub at {self.link.path} refused to {action}"
+        if code.says_denied:
+            return HubLocked(
+                f"{what}: its lock is closed", action=action, state_known=state_known, device_code=str(code)
+            )
+        return SmpRefused(what, action=action, code=code, state_known=state_known)
+
+    def malformed(self, error: Exception, action: HubAction, *, writes: bool) -> MalformedAnswer:
+        """Return the error for an answer that is none."""
+        return MalformedAnswer(
+            f"the hub at {self.link.path} answered what SMP does not allow: {error}",
+            action=action,
+            state_known=not writes,
+        )
+
+    async def close(self) -> None:
+        """Give the port back. Never raises; may be called twice."""
+        if self._exchange is not None:
+            self._exchange.fail(self._lost(self._exchange.action, "closed", state_known=False))
+        await self.link.close()
+
+    def received(self, data: bytes) -> None:
+        """Take bytes from the link."""
+        for raw in self._decoder.feed(data):
+            exchange = self._exchange
+            if exchange is None or len(raw) < HEADER.size:
+                continue
+            first, _, length, group, sequence, command = HEADER.unpack_from(raw)
+            if length != len(raw) - HEADER.size:
+                continue
+            if first >> VERSION_SHIFT & _VERSION == Version.V2:
+                self.version = Version.V2
+            try:
+                exchange.take(Packet(first & _OPERATION, group, command, sequence, raw[HEADER.size :]))
+            except Exception as error:  # belongs to the exchange's caller, not to the loop
+                exchange.fail(error)
+
+    def link_stalled(self, why: str) -> None:
+        """Take the link's word that its peer stopped reading."""
+        if self._exchange is not None:
+            self._exchange.fail(
+                LinkStalled(
+                    f"{why}: check the hub's seat and the flow control setting",
+                    action=self._exchange.action,
+                    state_known=not self._exchange.writes,
+                )
+            )
+
+    def link_lost(self, why: str) -> None:
+        """Take the link's word that the port is gone."""
+        if self._exchange is not None:
+            known = not self._exchange.writes
+            self._exchange.fail(self._lost(self._exchange.action, why, state_known=known))
+
+    def _lost(self, action: HubAction, why: str, *, state_known: bool) -> LinkLost:
+        what = f"{self.link.path} is gone ({why}): check the adapter's cable"
+        return LinkLost(what, action=action, state_known=state_known)
+
+    def _read(
+        self, payload: bytes, answer: type[AnswerModel], *, action: HubAction, writes: bool
+    ) -> AnswerModel:
+        try:
+            fields = read_payload(payload)
+            code = code_in(fields)
+            if code is None:
+                return validate(answer, fields)
+        except MalformedPayload as error:
+            raise self.malformed(error, action, writes=writes) from error
+        raise self.refused(code, action)

@@ -1,0 +1,263 @@
+"""A device with MCUboot and the standard SMP groups: its image slots, its uploads, its boots.
+
+This much any Zephyr device offers, Communications Hub or not. It knows no identity and no lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, TypeVar
+
+from smp.image_management import ImageEraseRequest, ImageStatesReadRequest, ImageStatesWriteRequest
+from smp.message import Request
+from smp.os_management import (
+    BootloaderInformationReadRequest,
+    MCUMgrParametersReadRequest,
+    ResetWriteRequest,
+)
+
+from drivers.errors import (
+    HubAction,
+    HubDidNotReturn,
+    HubInSerialRecovery,
+    HubRefused,
+    ImageMismatch,
+    MalformedAnswer,
+    NoAnswer,
+    TransferIncomplete,
+)
+from drivers.hub import HubState, ImageSlot, ProgressListener
+from drivers.serial_link import open_serial_link
+from drivers.smp.client import SmpClient
+from drivers.smp.errors import SmpRefused
+from drivers.smp.messages import BootloaderAnswer, Done, ParametersAnswer, StateAnswer
+from drivers.smp.settings import SmpSettings
+from drivers.smp.upload import Upload
+from firmware_catalog.image import FirmwareImage
+
+_UNTOLD_PARAMETERS: Final = ParametersAnswer(buf_size=384, buf_count=1)
+"""Assumed of a device that does not tell its buffers: Zephyr's default size, and no room for a second packet."""
+
+Seen = TypeVar("Seen")
+
+
+class McubootDevice:
+    """One port's device, as far as MCUboot goes."""
+
+    def __init__(self, client: SmpClient) -> None:
+        self.client = client
+        self._settings = client.settings
+
+    @property
+    def place(self) -> str:
+        """The port, as configured."""
+        return self.client.link.path
+
+    async def state(self, action: HubAction = HubAction.STATE) -> HubState:
+        """Ask what the image slots hold."""
+        return (await self.client.ask(ImageStatesReadRequest, StateAnswer, action=action)).state()
+
+    async def answers(self, action: HubAction) -> bool:
+        """Whether anything at the port answers SMP just now, application or boot loader."""
+        try:
+            await self.client.ask(
+                ImageStatesReadRequest,
+                StateAnswer,
+                action=action,
+                seconds=self._settings.probe_seconds,
+                attempts=1,
+            )
+        except NoAnswer:
+            return False
+        except (HubRefused, MalformedAnswer):
+            return True
+        return True
+
+    async def require_application(self, action: HubAction) -> None:
+        """Return if an application runs; raise HubInSerialRecovery if the boot loader itself is what answers.
+
+        MCUboot's serial recovery answers image commands, and does not tell the boot loader's name.
+        """
+        try:
+            await self.client.ask(BootloaderInformationReadRequest, BootloaderAnswer, action=action)
+        except (NoAnswer, SmpRefused) as error:
+            await self.state(action)
+            raise HubInSerialRecovery(
+                f"the hub at {self.place} waits in its boot loader: take it out and send it to rework",
+                action=action,
+                state_known=True,
+            ) from error
+
+    async def flash(self, image: FirmwareImage, on_progress: ProgressListener) -> None:
+        """Write the image to the slot that is not running, unless the boot loader is what answers."""
+        await self.require_application(HubAction.FLASH)
+        await self.upload(image, on_progress)
+
+    async def upload(self, image: FirmwareImage, on_progress: ProgressListener) -> None:
+        """Write the image to the slot that is not running, of a device that is known to run its application."""
+        try:
+            parameters = await self.client.ask(
+                MCUMgrParametersReadRequest, ParametersAnswer, action=HubAction.FLASH
+            )
+        except SmpRefused:
+            parameters = _UNTOLD_PARAMETERS
+        await Upload(self.client, image, parameters, on_progress).run()
+        held = (await self.state(HubAction.FLASH)).holding(image.image_hash)
+        if held is None:
+            raise TransferIncomplete(
+                f"the hub at {self.place} took {len(image)} bytes but shows no image {image.image_hash.hex()[:16]}",
+                action=HubAction.FLASH,
+                state_known=False,
+            )
+
+    async def activate(self, image: FirmwareImage) -> HubState:
+        """Mark the held image for one test boot, boot, and return the state of whatever runs then."""
+        await self.mark_for_test(image)
+        return await self.boot(HubAction.ACTIVATE, self._look, lambda state: state.pending is None)
+
+    async def reboot(self) -> HubState:
+        """Boot, and return the state of whatever runs then."""
+        return await self.boot(HubAction.REBOOT, self._look, lambda _: True)
+
+    async def mark_for_test(self, image: FirmwareImage) -> None:
+        """Have the next boot try the held image once. Raises ImageMismatch when no slot holds it."""
+        held = (await self.state(HubAction.ACTIVATE)).holding(image.image_hash)
+        if held is None:
+            raise ImageMismatch(
+                f"the hub at {self.place} holds no image {image.image_hash.hex()[:16]}: flash it first",
+                action=HubAction.ACTIVATE,
+                state_known=True,
+            )
+        if held.active or held.pending:
+            return
+        await self._write_until(
+            lambda state: state.pending is not None and state.pending.image_hash == image.image_hash,
+            ImageStatesWriteRequest,
+            action=HubAction.ACTIVATE,
+            fields={"hash": image.image_hash, "confirm": False},
+        )
+
+    async def verify(self, image: FirmwareImage, action: HubAction = HubAction.VERIFY) -> HubState:
+        """Return the state if the running image is this one by version and hash; raise ImageMismatch if not."""
+        state = await self.state(action)
+        running = state.running
+        if running is None or running.image_hash != image.image_hash or running.version != image.version_text:
+            raise ImageMismatch(
+                f"the hub at {self.place} runs {_describe(running)}, "
+                f"not {image.version_text} ({image.image_hash.hex()[:16]})",
+                action=action,
+                state_known=True,
+            )
+        return state
+
+    async def confirm(self, image: FirmwareImage) -> HubState:
+        """Make the running image permanent, if it is this one."""
+        state = await self.verify(image, HubAction.CONFIRM)
+        if state.running is not None and state.running.confirmed:
+            return state
+        # Without a hash it is the running image that is confirmed. With one, a hub that has just reverted would
+        # make the image permanent that it gave up.
+        await self._write_until(
+            lambda state: state.running is not None and state.running.confirmed,
+            ImageStatesWriteRequest,
+            action=HubAction.CONFIRM,
+            fields={"confirm": True},
+        )
+        return await self.verify(image, HubAction.CONFIRM)
+
+    async def erase(self) -> None:
+        """Erase the slot that is not running."""
+        await self._write_until(
+            lambda state: all(slot.active for slot in state.slots),
+            ImageEraseRequest,
+            action=HubAction.ERASE,
+            seconds=self._settings.erase_seconds(0),
+        )
+
+    async def boot(
+        self, action: HubAction, look: Callable[[], Awaitable[Seen | None]], booted: Callable[[Seen], bool]
+    ) -> Seen:
+        """Order one boot and return what `look` sees once `booted` calls it seen after the boot.
+
+        Keeps the quiet time. Orders a second boot only when the first order was not answered and the device
+        is seen never to have booted. Raises HubDidNotReturn.
+        """
+        seconds = self._settings.quiet_after_reset_seconds + self._settings.return_seconds
+        ordered = await self._order_boot(action)
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    await asyncio.sleep(self._settings.quiet_after_reset_seconds)
+                    self.client.expect_another_hub()
+                    seen = await look()
+                    while seen is None or (ordered and not booted(seen)):
+                        if seen is not None:
+                            await asyncio.sleep(self._settings.probe_seconds)
+                        seen = await look()
+                    if booted(seen):
+                        return seen
+                    ordered = await self._order_boot(action)
+        except TimeoutError:
+            raise HubDidNotReturn(
+                f"the hub at {self.place} was told to boot and is not back after {seconds:g} s",
+                action=action,
+                state_known=False,
+            ) from None
+
+    async def close(self) -> None:
+        """Give the port back. Never raises; may be called twice."""
+        await self.client.close()
+
+    async def _order_boot(self, action: HubAction) -> bool:
+        """Whether the device said that it will boot. It may do so, too, when nothing was heard."""
+        try:
+            await self.client.ask(ResetWriteRequest, Done, action=action)
+        except NoAnswer:
+            return False
+        return True
+
+    async def _look(self) -> HubState | None:
+        try:
+            return await self.state(HubAction.WAIT)
+        except NoAnswer:
+            return None
+
+    async def _write_until(
+        self,
+        reached: Callable[[HubState], bool],
+        request: type[Request],
+        *,
+        action: HubAction,
+        seconds: float | None = None,
+        fields: Mapping[str, object] | None = None,
+    ) -> None:
+        """Send a write until the state shows it done: the write, or its answer, may get lost."""
+        for _ in range(self._settings.attempts):
+            try:
+                await self.client.ask(request, Done, action=action, seconds=seconds, fields=fields)
+            except NoAnswer:
+                pass
+            except SmpRefused:
+                # After a lost answer the repeated command can be refused for being done already.
+                if not reached(await self.state(action)):
+                    raise
+            if reached(await self.state(action)):
+                return
+        raise HubRefused(
+            f"the hub at {self.place} said done to {action}, {self._settings.attempts} times, and did not do it",
+            action=action,
+            state_known=False,
+        )
+
+
+async def open_device(path: str, settings: SmpSettings) -> McubootDevice:
+    """Take the port at `path`. Raises PlaceUnavailable. Sends nothing."""
+    return McubootDevice(SmpClient(await open_serial_link(path, settings), settings))
+
+
+def _describe(slot: ImageSlot | None) -> str:
+    if slot is None:
+        return "no image that it names"
+    image_hash = "no hash" if slot.image_hash is None else slot.image_hash.hex()[:16]
+    return f"{slot.version} ({image_hash})"

@@ -1,0 +1,229 @@
+"""A Communications Hub at a serial port: the standard SMP groups, plus the hub's own commands (group 64)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final, NoReturn
+
+from drivers.errors import (
+    AnotherHub,
+    HubAction,
+    HubLocked,
+    HubLockedOut,
+    HubRefused,
+    MalformedAnswer,
+    NoAnswer,
+    UnlockAuthorityFailed,
+    UnlockRefused,
+)
+from drivers.hub import HubIdentity, HubState, ProgressListener, UnlockAuthority, UnlockChallenge
+from drivers.smp.device import McubootDevice
+from drivers.smp.errors import NoApplicationGroup, SmpRefused
+from drivers.smp.messages import (
+    ChallengeAnswer,
+    ChallengeRead,
+    Done,
+    IdentityAnswer,
+    IdentityRead,
+    UnlockWrite,
+)
+from firmware_catalog.image import FirmwareImage
+
+_SIGNATURE_BYTES: Final = 64
+
+
+class SmpHubDriver:
+    """The `HubDriver` for SMP over serial. Its `device` is the same port without the hub's own commands."""
+
+    def __init__(self, device: McubootDevice) -> None:
+        self.device = device
+        self._client = device.client
+        self._settings = device.client.settings
+
+    @property
+    def place(self) -> str:
+        """The port, as configured."""
+        return self.device.place
+
+    @property
+    def can_revert(self) -> bool:
+        """Whether the boot loader swaps and reverts, as configured for the model."""
+        return self._settings.can_revert
+
+    async def wait_for_hub(self) -> HubIdentity:
+        """Return as soon as a hub answers. Raises LinkLost, HubInSerialRecovery and NoApplicationGroup."""
+        while True:
+            self._client.expect_another_hub()
+            identity = await self._look(HubAction.WAIT)
+            if identity is not None:
+                return identity
+
+    async def wait_for_removal(self, hub: HubIdentity | None) -> None:
+        """Return once `hub` is gone: silent for the configured time, replaced, or booted again since."""
+        loop = asyncio.get_running_loop()
+        heard = loop.time()
+        while loop.time() - heard < self._settings.removal_seconds:
+            try:
+                seen = await self._ask_identity(
+                    HubAction.WAIT, seconds=self._settings.probe_seconds, attempts=1
+                )
+            except NoAnswer:
+                # A boot loader may keep silent on the hub's own commands.
+                if not await self.device.answers(HubAction.WAIT):
+                    continue
+            except (HubRefused, MalformedAnswer):
+                pass
+            else:
+                if hub is None or _is_another(seen, hub) or seen.boots != hub.boots:
+                    return
+            heard = loop.time()
+            await asyncio.sleep(self._settings.probe_seconds)
+
+    async def identify(self) -> HubIdentity:
+        """Ask who the hub is. Raises HubInSerialRecovery and NoApplicationGroup for what cannot say."""
+        return await self._identify(HubAction.IDENTIFY)
+
+    async def state(self) -> HubState:
+        """Ask what the image slots hold."""
+        return await self.device.state()
+
+    async def unlock(self, authority: UnlockAuthority) -> None:
+        """Have one fresh challenge signed and answer it; does nothing to a hub that is open already."""
+        hub = await self._identify(HubAction.UNLOCK)
+        if not hub.locked:
+            return
+        try:
+            challenge = await self._client.ask(ChallengeRead, ChallengeAnswer, action=HubAction.UNLOCK)
+        except HubRefused as refused:
+            self._locked_out(refused)
+        signature = await authority.sign(UnlockChallenge(chf=hub.chf, nonce=challenge.nonce, model=hub.model))
+        if len(signature) != _SIGNATURE_BYTES:
+            raise UnlockAuthorityFailed(
+                f"the unlock authority gave {len(signature)} bytes for {hub.chf}, {_SIGNATURE_BYTES} are needed",
+                action=HubAction.UNLOCK,
+                state_known=True,
+            )
+        try:
+            await self._client.ask(UnlockWrite, Done, action=HubAction.UNLOCK, fields={"sig": signature})
+        except SmpRefused as refused:
+            if refused.code.says_busy:
+                self._locked_out(refused)
+            if refused.code.says_wrong_state:
+                raise  # the challenge ran out before the answer came: no wrong answer
+            raise self._wrong_answer(hub, refused) from refused
+        except HubLocked as refused:
+            raise self._wrong_answer(hub, refused) from refused
+
+    async def flash(self, image: FirmwareImage, on_progress: ProgressListener) -> None:
+        """Write the image to the slot that is not running."""
+        hub = await self._identify(HubAction.FLASH)
+        if hub.locked:
+            raise HubLocked(
+                f"the hub at {self.place} is locked: unlock it before flashing",
+                action=HubAction.FLASH,
+                state_known=True,
+            )
+        await self.device.upload(image, on_progress)
+
+    async def activate(self, image: FirmwareImage) -> HubIdentity:
+        """Mark the held image for one test boot, boot the hub, and return who came back."""
+        before = await self._identify(HubAction.ACTIVATE)
+        running = (await self.device.state(HubAction.ACTIVATE)).running
+        if running is not None and running.image_hash == image.image_hash:
+            return before
+        await self.device.mark_for_test(image)
+        return await self._boot(before, HubAction.ACTIVATE)
+
+    async def verify(self, image: FirmwareImage) -> HubState:
+        """Return the state if the running image is this one by version and hash."""
+        return await self.device.verify(image)
+
+    async def confirm(self, image: FirmwareImage) -> HubState:
+        """Make the running image permanent, if it is this one."""
+        return await self.device.confirm(image)
+
+    async def reboot(self) -> HubIdentity:
+        """Boot the hub and return who came back."""
+        return await self._boot(await self._identify(HubAction.REBOOT), HubAction.REBOOT)
+
+    async def erase(self) -> None:
+        """Erase the slot that is not running."""
+        await self.device.erase()
+
+    async def close(self) -> None:
+        """Give the port back."""
+        await self.device.close()
+
+    async def _boot(self, before: HubIdentity, action: HubAction) -> HubIdentity:
+        after = await self.device.boot(
+            action,
+            lambda: self._look(action),
+            lambda hub: _is_another(hub, before) or hub.boots != before.boots,
+        )
+        if _is_another(after, before):
+            raise AnotherHub(
+                f"the hub at {self.place} left as {before.chf} and {after.chf} came back: find the first hub",
+                action=action,
+                state_known=False,
+            )
+        return after
+
+    async def _look(self, action: HubAction) -> HubIdentity | None:
+        """Return who is there, or None while nothing answers."""
+        try:
+            return await self._ask_identity(action, seconds=self._settings.probe_seconds, attempts=1)
+        except NoAnswer:
+            if not await self.device.answers(action):
+                return None
+        except SmpRefused as refused:
+            if not refused.code.says_unsupported:
+                raise
+        # It answers image commands: it has come up only just, or it is no running hub.
+        try:
+            return await self._identify(action)
+        except NoAnswer:
+            return None
+
+    async def _identify(self, action: HubAction) -> HubIdentity:
+        try:
+            return await self._ask_identity(action)
+        except NoAnswer:
+            if not await self.device.answers(action):
+                raise
+        except SmpRefused as refused:
+            if not refused.code.says_unsupported:
+                raise
+        await self.device.require_application(action)
+        raise NoApplicationGroup(
+            f"the device at {self.place} is no Communications Hub: it lacks the hub commands (SMP group 64)",
+            action=action,
+            state_known=True,
+        )
+
+    async def _ask_identity(
+        self, action: HubAction, *, seconds: float | None = None, attempts: int | None = None
+    ) -> HubIdentity:
+        answer = await self._client.ask(
+            IdentityRead, IdentityAnswer, action=action, seconds=seconds, attempts=attempts
+        )
+        return answer.identity()
+
+    def _locked_out(self, refused: HubRefused) -> NoReturn:
+        raise HubLockedOut(
+            f"the hub at {self.place} takes no answers to challenges for now: leave it powered and wait",
+            action=HubAction.UNLOCK,
+            state_known=True,
+            device_code=refused.device_code,
+        ) from refused
+
+    def _wrong_answer(self, hub: HubIdentity, refused: HubRefused) -> UnlockRefused:
+        return UnlockRefused(
+            f"the hub {hub.chf} at {self.place} did not accept the unlock signature: check the unlock key",
+            action=HubAction.UNLOCK,
+            state_known=True,
+            device_code=refused.device_code,
+        )
+
+
+def _is_another(hub: HubIdentity, than: HubIdentity) -> bool:
+    return (hub.chf, hub.gpf) != (than.chf, than.gpf)

@@ -1,0 +1,270 @@
+"""Uploading an image: the hot loop between the link and the window.
+
+It runs in the link's callbacks, with no task switch, model or log line a chunk, and one timer an upload.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+import cbor2
+from smp.header import OP, CommandId, GroupId
+from smp.image_management import ImageUploadWriteRequest
+
+from drivers.errors import (
+    HubAction,
+    HubLocked,
+    NoAnswer,
+    StuckProgress,
+    TransferIncomplete,
+    UploadRejected,
+)
+from drivers.hub import FlashProgress, ProgressListener
+from drivers.smp.client import LARGEST_PACKET, Packet, SmpClient
+from drivers.smp.messages import (
+    HEADER,
+    VERSION_SHIFT,
+    DeviceCode,
+    MalformedPayload,
+    ParametersAnswer,
+    code_in,
+    read_payload,
+)
+from drivers.smp.window import OffsetOutOfRange, UploadWindow
+from firmware_catalog.image import FirmwareImage
+
+_POOL_OVERHEAD: Final = 4
+"""Of each of the hub's buffers this much is not for the packet: the frame's length and CRC."""
+
+_DATA_HEAD_GROWTH: Final = 2
+"""An empty byte string's CBOR head is 1 byte, that of a packet's worth of bytes is up to 3."""
+
+_CHUNK_OVERHEAD: Final = HEADER.size + len(cbor2.dumps({"off": 0xFFFF_FFFF, "data": b""})) + _DATA_HEAD_GROWTH
+"""Bytes of a packet that are not the image's."""
+
+_WIRE_BITS: Final = 14
+"""Bits on the line for each byte of a packet: start and stop bits, base64, line marks."""
+
+_FIRST_PAUSE_SECONDS: Final = 0.02
+"""Pause before a chunk is sent again that the hub had no memory for; doubled at each setback in a row."""
+
+_LONGEST_PAUSE_DOUBLINGS: Final = 6
+
+_ANSWER: Final = (OP.WRITE_RSP, GroupId.IMAGE_MANAGEMENT, CommandId.ImageManagement.UPLOAD)
+
+_REPORTS: Final = 100
+"""How often progress is told in one upload, about."""
+
+
+def chunk_head(version: int, sequence: int, offset: int, length: int) -> bytes:
+    """Return a chunk's packet up to its image bytes, of which `length` follow."""
+    data_head = _cbor_head(0x40, length)
+    fields = b"\xa2\x63off%b\x64data%b" % (_cbor_head(0, offset), data_head)
+    header = HEADER.pack(
+        OP.WRITE | version << VERSION_SHIFT,
+        0,
+        len(fields) + length,
+        GroupId.IMAGE_MANAGEMENT,
+        sequence,
+        CommandId.ImageManagement.UPLOAD,
+    )
+    return header + fields
+
+
+def _cbor_head(major: int, value: int) -> bytes:
+    """Return the shortest CBOR head (RFC 8949, 3): the major type in the top three bits, then the value."""
+    if value < 24:
+        return bytes((major | value,))
+    if value < 0x100:
+        return bytes((major | 24, value))
+    if value < 0x1_0000:
+        return bytes((major | 25, value >> 8, value & 0xFF))
+    return bytes((major | 26,)) + value.to_bytes(4, "big")
+
+
+class Upload:
+    """One upload: takes the answers, asks the window what they mean, sends what it says. Runs once."""
+
+    def __init__(
+        self,
+        client: SmpClient,
+        image: FirmwareImage,
+        parameters: ParametersAnswer,
+        on_progress: ProgressListener,
+    ) -> None:
+        self._client = client
+        self._settings = client.settings
+        self._image = image
+        self._data = memoryview(image.data)
+        self._on_progress = on_progress
+        self._next_report = 0
+        self._loop = asyncio.get_running_loop()
+        self._heard = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._pausing = False
+        packet = min(parameters.buf_size - _POOL_OVERHEAD, LARGEST_PACKET)
+        self._packet_seconds = packet * _WIRE_BITS / self._settings.baud
+        self._window = UploadWindow(
+            len(image),
+            first=packet - len(self._opening_packet(0, b"")) - _DATA_HEAD_GROWTH,
+            chunk=packet - _CHUNK_OVERHEAD,
+            width=max(1, min(parameters.buf_count - 1, self._settings.window)),
+            attempts=self._settings.upload_attempts,
+            next_sequence=client.next_sequence,
+        )
+
+    async def run(self) -> None:
+        """Return once the hub says that it holds every byte.
+
+        Raises UploadRejected, HubLocked, TransferIncomplete, StuckProgress, NoAnswer, MalformedAnswer, LinkLost
+        and LinkStalled.
+        """
+        seconds = self._settings.upload_seconds(len(self._image))
+        with self._client.exchange(HubAction.FLASH, self._take, writes=True) as self._exchange:
+            try:
+                self._send()
+                self._listen()
+                if not await self._exchange.wait(seconds):
+                    raise self._stuck(f"is not done after {seconds:.0f} s")
+                self._exchange.done.result()
+            finally:
+                self._set_timer(None)
+
+    def _opening_packet(self, sequence: int, data: bytes) -> bytes:
+        return bytes(
+            ImageUploadWriteRequest(
+                version=self._client.version,
+                sequence=sequence,
+                off=0,
+                data=data,
+                len=len(self._image),
+                sha=self._image.file_sha256,
+            )
+        )
+
+    def _send(self) -> None:
+        if self._pausing:
+            return
+        client = self._client
+        while (chunk := self._window.next_chunk()) is not None:
+            sequence, start, end = chunk
+            if start == 0:
+                frame = client.encoder.encode(self._opening_packet(sequence, self._image.data[:end]))
+            else:
+                head = chunk_head(client.version, sequence, start, end - start)
+                frame = client.encoder.encode(head, self._data[start:end])
+            client.link.write(frame)
+
+    def _take(self, packet: Packet) -> None:
+        kind = (packet.operation, packet.group, packet.command)
+        if kind != _ANSWER or not self._window.expects(packet.sequence) or self._exchange.done.done():
+            return
+        self._heard = self._loop.time()
+        try:
+            fields = read_payload(packet.payload)
+            code = code_in(fields)
+            if code is None:
+                self._advance(packet.sequence, fields)
+            else:
+                self._refuse(packet.sequence, code)
+        except (MalformedPayload, OffsetOutOfRange) as error:
+            raise self._client.malformed(error, HubAction.FLASH, writes=True) from error
+
+    def _advance(self, sequence: int, fields: dict[Any, Any]) -> None:
+        offset = fields.get("off")
+        if type(offset) is not int:
+            raise MalformedPayload("no number `off`")
+        window = self._window
+        was_opening = window.opening
+        window.answered(sequence, offset)
+        if window.done:
+            self._finish(matches=fields.get("match", True) is True)
+            return
+        if window.exhausted:
+            raise self._stuck(f"was thrown back {window.setbacks} times to offset {offset}")
+        if offset >= self._next_report:
+            self._next_report = offset + len(self._image) // _REPORTS
+            self._on_progress(FlashProgress(offset, len(self._image)))
+        self._send()
+        if was_opening:
+            self._listen()
+
+    def _refuse(self, sequence: int, code: DeviceCode) -> None:
+        known = self._window.opening and code.says_denied
+        self._window.refused(sequence)
+        if not code.says_out_of_memory or self._window.exhausted:
+            refused = self._client.refused(code, HubAction.FLASH, state_known=known)
+            if isinstance(refused, HubLocked):
+                raise refused
+            raise UploadRejected(
+                f"the hub at {self._client.link.path} refused the image at offset {self._window.acknowledged}",
+                action=HubAction.FLASH,
+                state_known=False,
+                device_code=str(code),
+            )
+        self._pausing = True
+        pause = _FIRST_PAUSE_SECONDS * 2 ** min(self._window.setbacks, _LONGEST_PAUSE_DOUBLINGS)
+        self._set_timer(self._loop.call_later(pause, self._resume))
+
+    def _resume(self) -> None:
+        self._pausing = False
+        self._send()
+        self._listen()
+
+    def _finish(self, *, matches: bool) -> None:
+        if not matches:
+            raise TransferIncomplete(
+                f"the hub at {self._client.link.path} holds other bytes than were sent: flash it again",
+                action=HubAction.FLASH,
+                state_known=False,
+            )
+        self._on_progress(FlashProgress(len(self._image), len(self._image)))
+        self._exchange.finish(None)
+
+    def _listen(self) -> None:
+        """From now on the hub has its time to answer."""
+        self._heard = self._loop.time()
+        self._set_timer(self._loop.call_later(self._patience(), self._look_for_silence))
+
+    def _patience(self) -> float:
+        window = self._window
+        size = len(self._image)
+        if window.opening:
+            seconds = self._settings.erase_seconds(size)
+        elif window.closing:
+            seconds = self._settings.check_seconds(size)
+        else:
+            seconds = self._settings.answer_seconds
+        return seconds + window.width * self._packet_seconds + self._client.link.unsent_seconds
+
+    def _look_for_silence(self) -> None:
+        # Answers do not touch the timer, which would cost as much as the rest of the loop: it looks when it fires.
+        left = self._heard + self._patience() - self._loop.time()
+        if left > 0:
+            self._set_timer(self._loop.call_later(left, self._look_for_silence))
+            return
+        window = self._window
+        window.heard_nothing()
+        if not window.exhausted:
+            self._send()
+            self._listen()
+        elif window.silent:
+            self._exchange.fail(
+                NoAnswer(
+                    f"the hub at {self._client.link.path} fell silent at offset {window.acknowledged}",
+                    action=HubAction.FLASH,
+                    state_known=False,
+                )
+            )
+        else:
+            self._exchange.fail(self._stuck(f"stays at offset {window.acknowledged}"))
+
+    def _set_timer(self, timer: asyncio.TimerHandle | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = timer
+
+    def _stuck(self, why: str) -> StuckProgress:
+        what = f"the upload to the hub at {self._client.link.path} {why}"
+        return StuckProgress(what, action=HubAction.FLASH, state_known=False)

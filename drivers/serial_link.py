@@ -12,7 +12,7 @@ import contextlib
 import errno
 import os
 import termios
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 import serial
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,6 +27,10 @@ _ABSENT: Final = {errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO, errno.ENOT
 _BUSY: Final = {errno.EAGAIN, errno.EBUSY}
 _FORBIDDEN: Final = {errno.EACCES, errno.EPERM}
 
+Parity = Literal["none", "even", "odd"]
+
+_PARITIES: Final = {"none": serial.PARITY_NONE, "even": serial.PARITY_EVEN, "odd": serial.PARITY_ODD}
+
 
 class SerialSettings(BaseModel):
     """How a port is opened. The defaults are those of Zephyr's console UART."""
@@ -34,6 +38,8 @@ class SerialSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     baud: int = Field(default=115_200, ge=1_200, le=12_000_000, description="Line rate in bits a second.")
+    parity: Parity = Field(default="none", description="Parity bit of each character.")
+    stop_bits: Literal[1, 2] = Field(default=1, description="Stop bits of each character.")
     rts_cts: bool = Field(default=False, description="Hardware flow control by the RTS and CTS lines.")
     dtr: bool = Field(
         default=True, description="Level of the DTR line while the port is open. On many boards it is reset."
@@ -210,6 +216,8 @@ def _open(path: str, settings: SerialSettings) -> tuple[serial.Serial, bool]:
     port = serial.Serial()
     port.port = path
     port.baudrate = settings.baud
+    port.parity = _PARITIES[settings.parity]
+    port.stopbits = settings.stop_bits
     port.rtscts = settings.rts_cts
     port.dtr = settings.dtr
     port.rts = settings.rts

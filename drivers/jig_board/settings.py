@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from drivers.serial_link import Parity, SerialSettings
+
 MAX_SLOTS = 8
 """Slots of one multi-jig (MP155 Preliminary Impact Assessment 6.2.2)."""
 
@@ -89,15 +91,21 @@ class RegisterMap(_Section):
         return data
 
 
+class BoardLineSettings(SerialSettings):
+    """How a board's port is opened: as Modbus wants it, with even parity."""
+
+    parity: Parity = Field(default="even", description="Parity bit of each character.")
+    stall_seconds: float = Field(
+        default=1.0, gt=0, description="How long the port may refuse every byte before they are thrown away."
+    )
+
+
 class JigBoardSettings(_Section):
     """One jig's I/O board: its line, its register map, and how patient the station is with it."""
 
     port: str = Field(description="serial port of the board, best by path: /dev/serial/by-path/...")
     device_id: Annotated[int, Field(ge=1, le=247)] = Field(1, description="Modbus device address")
-    baud_rate: Annotated[int, Field(ge=9600)] = Field(115200, description="speed of the line, bits a second")
-    parity: Literal["even", "odd", "none"] = Field(
-        "even", description="parity of the line; with none there are two stop bits, as Modbus wants it"
-    )
+    line: BoardLineSettings = Field(default_factory=BoardLineSettings, description="how the port is opened")
     slots: Annotated[int, Field(ge=1, le=MAX_SLOTS)] = Field(
         MAX_SLOTS, description="slots that the board serves"
     )

@@ -7,6 +7,7 @@ are not in the payloads: the journal stamps each row when it writes it.
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -31,6 +32,25 @@ class Place(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.jig} slot {self.slot}"
+
+
+class JournalCreated(_Event):
+    """The first row of every journal: whose it is. Written by the journal itself."""
+
+    kind: Literal["journal_created"] = "journal_created"
+    journal: UUID
+    site: str
+    station: str
+
+
+class SegmentStarted(_Event):
+    """The first row of every further segment file: what it goes on from. Written by the journal itself."""
+
+    kind: Literal["segment_started"] = "segment_started"
+    previous_segment: str
+    """File name, without a folder."""
+    previous_hash: str
+    """Hash of the previous segment's last row, as hex."""
 
 
 class StationStarted(_Event):
@@ -256,7 +276,9 @@ class ResultsRepublished(_Event):
 
 
 Event = Annotated[
-    StationStarted
+    JournalCreated
+    | SegmentStarted
+    | StationStarted
     | StationStopped
     | OrderImported
     | OrderLinesAdded

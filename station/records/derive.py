@@ -1,0 +1,82 @@
+"""Makes the derived tables again from the events of all segments: for proof, repair and new schema versions."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from station.records.chain import RecordedEvent, Row, recorded_event
+from station.records.errors import JournalCorrupt
+from station.records.projection import apply
+from station.records.segments import open_for_reading, segment_path, segment_paths
+from station.records.tables import SCHEMA_VERSION, create_derived, drop_derived
+
+SELECT_ROWS: Final = "SELECT sequence, utc, monotonic_ns, body, hash FROM events"
+
+
+def read_rows(path: Path, journal: UUID, rows: Iterator[Row]) -> Iterator[RecordedEvent]:
+    """Read rows of the segment at `path`. Raises JournalCorrupt for a body that is no event."""
+    for row in rows:
+        try:
+            yield recorded_event(journal, row)
+        except ValidationError as error:
+            raise JournalCorrupt(
+                path, f"row {row[0]} holds no event known to this program", row[0]
+            ) from error
+
+
+def journal_id(folder: Path) -> UUID:
+    """Return whose rows these are, from the very first one. Raises SegmentMissing or JournalCorrupt."""
+    first = segment_path(folder, 1)
+    with closing(open_for_reading(first, finished=False)) as segment:
+        row = segment.execute(f"{SELECT_ROWS} WHERE sequence = 1").fetchone()
+    created = None if row is None else json.loads(row[3])
+    if created is None or created.get("kind") != "journal_created":
+        raise JournalCorrupt(first, "its first row does not say whose journal this is", 1)
+    return UUID(created["journal"])
+
+
+def all_events(folder: Path, newest: sqlite3.Connection, journal: UUID) -> Iterator[RecordedEvent]:
+    """Read every event of the journal, oldest first; those of the newest segment through `newest`."""
+    *finished, last = segment_paths(folder)
+    for path in finished:
+        with closing(open_for_reading(path, finished=True)) as segment:
+            yield from read_rows(path, journal, segment.execute(f"{SELECT_ROWS} ORDER BY sequence"))
+    yield from read_rows(last, journal, newest.execute(f"{SELECT_ROWS} ORDER BY sequence"))
+
+
+def derive(tables: sqlite3.Connection, events: Iterator[RecordedEvent]) -> int:
+    """Apply all events to empty derived tables; return how many there were."""
+    count = 0
+    for recorded in events:
+        apply(tables, recorded)
+        count += 1
+    return count
+
+
+def derive_again(newest: sqlite3.Connection, folder: Path) -> None:
+    """Replace the derived tables of the newest segment by what the events say, in one transaction.
+
+    This is also how a journal of an older schema is brought up to date: events never change, so that the
+    tables of a new version follow from them. Raises JournalError, leaving the tables as they were.
+    """
+    journal = journal_id(folder)
+    newest.execute("PRAGMA foreign_keys = OFF")
+    newest.execute("BEGIN IMMEDIATE")
+    try:
+        drop_derived(newest)
+        create_derived(newest)
+        derive(newest, all_events(folder, newest, journal))
+        newest.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        newest.execute("COMMIT")
+    finally:
+        if newest.in_transaction:
+            newest.execute("ROLLBACK")
+        newest.execute("PRAGMA foreign_keys = ON")

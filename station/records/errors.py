@@ -1,0 +1,100 @@
+"""What can go wrong with the journal. Each message is one line: what, where, what to do next."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+_NO_ROOM: Final = 1 << 20
+"""With less free space than this (bytes), a failed write is taken to be for want of room."""
+
+_HOW_TO_GO_ON: Final = (
+    "Nothing was changed: set the folder aside as it is (reflash journal set-aside), then restore the last "
+    "backup (reflash journal restore) or start an empty journal"
+)
+
+_LOOK_AT_THE_DISK: Final = "check that its disk is mounted, writable and sound (reflash doctor)"
+
+
+class JournalError(Exception):
+    """The journal cannot do what it was asked."""
+
+
+class JournalInUse(JournalError):
+    """Another process holds the journal. `pid` is its process id, or None if it could not be read."""
+
+    def __init__(self, folder: Path, pid: int | None) -> None:
+        holder = "another process" if pid is None else f"process {pid}"
+        super().__init__(f"journal {folder} is held by {holder}: stop that one first")
+        self.pid = pid
+
+
+class AnotherStation(JournalError):
+    """The journal belongs to another station: its results would leave under the wrong name."""
+
+
+class JournalNewer(JournalError):
+    """The journal was written by a newer program. Reading it with this one could misread it."""
+
+    def __init__(self, path: Path, found: int, known: int) -> None:
+        super().__init__(
+            f"journal {path} has schema {found}, this program knows up to {known}: "
+            "run the newer reflash-station again, or restore a backup made before the upgrade"
+        )
+
+
+class JournalCorrupt(JournalError):
+    """The journal is not what was written. `row` is the first sequence known to be wrong, where there is one."""
+
+    def __init__(self, path: Path, what: str, row: int | None = None) -> None:
+        super().__init__(f"journal {path}: {what}. {_HOW_TO_GO_ON}")
+        self.row = row
+
+
+class JournalCutShort(JournalCorrupt):
+    """The journal ends before a row that the world outside has already been told of."""
+
+
+class SegmentMissing(JournalError):
+    """An older segment file is needed and not in the folder."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        super().__init__(f"journal segment {name} is not in {folder}: copy it back from a backup")
+
+
+class EventRefused(JournalError):
+    """The event contradicts what the journal already holds. Neither it nor its companions were written."""
+
+
+class JournalFailed(JournalError):
+    """The journal could not be read or written. What was not acknowledged counts as not written."""
+
+
+class JournalFull(JournalFailed):
+    """No room is left on the journal's disk. Nothing was written; the journal works again once there is room."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"no room for the journal {folder}: free some disk space, work goes on by itself then"
+        )
+
+
+def journal_error(error: sqlite3.Error | OSError, path: Path) -> JournalError:
+    """Say in the journal's own terms what SQLite or the system reports for this file or folder."""
+    folder = path if path.is_dir() else path.parent
+    if isinstance(error, OSError):
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            return JournalFull(folder)
+        return JournalFailed(f"journal {path}: {error.strerror}; {_LOOK_AT_THE_DISK}")
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code; the rest is detail
+    if code == sqlite3.SQLITE_FULL:
+        return JournalFull(folder)
+    if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        return JournalCorrupt(path, f"SQLite says {error}")
+    # A quota, or the shared-memory file that cannot grow, shows as an input/output error.
+    if code == sqlite3.SQLITE_IOERR and shutil.disk_usage(folder).free < _NO_ROOM:
+        return JournalFull(folder)
+    return JournalFailed(f"journal {path}: {error}; {_LOOK_AT_THE_DISK}")

@@ -1,0 +1,172 @@
+"""The journal: what must not be lost. Facts go in durably, in order, hash-chained; answers come out.
+
+One process holds a journal folder at a time. Writing and reading happen in two threads, so that no disk ever
+blocks the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Concatenate, Final, ParamSpec, Self, TypeVar
+
+from firmware_catalog.identity import Eui64
+from station.records import lock, queries
+from station.records.chain import Clock, RecordedEvent, system_clock
+from station.records.events import Event, OrderLine, ResultsRepublished
+from station.records.ledger import LedgerSettings
+from station.records.queries import HubHistory, OpenAttempt, OrderLineState, OrderSummary
+from station.records.reader import HubLife, JournalReader
+from station.records.results import OutgoingResult
+from station.records.topics import Topics
+from station.records.writer import Writer, uninterrupted
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Subscriber = Callable[[RecordedEvent], None]
+
+SEGMENT_ROWS: Final = 1_000_000
+"""Rows in a segment, by default: some 50,000 attempts, a few hundred MiB."""
+
+
+class Journal:
+    """A station's journal, open for writing. Made by `Journal.open`. Every method may raise JournalError."""
+
+    def __init__(self, settings: LedgerSettings) -> None:
+        """Prepare; `open` is how a journal is had."""
+        self.topics: Final = settings.topics
+        self._subscribers: list[Subscriber] = []
+        self._writer = Writer(settings, self._announce)
+        self._reader = JournalReader(settings.folder)
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix="journal-reader")
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        folder: Path,
+        *,
+        site: str,
+        station: str,
+        segment_rows: int = SEGMENT_ROWS,
+        clock: Clock = system_clock,
+    ) -> AsyncIterator[Self]:
+        """Hold the folder and its journal, made if there is none, for the length of the block.
+
+        Raises TopicError for a site or station that cannot stand in a topic, JournalInUse when another process
+        has the folder, AnotherStation, JournalNewer, JournalCorrupt, JournalCutShort, JournalFailed.
+        """
+        settings = LedgerSettings(folder, Topics(site, station), clock, segment_rows)
+        with lock.hold(folder):
+            journal = cls(settings)
+            try:
+                await journal._writer.start()
+                yield journal
+            finally:
+                await journal._close()
+
+    async def append(self, *events: Event) -> tuple[RecordedEvent, ...]:
+        """Write the events, all or none, and return them as recorded once they are durable.
+
+        Cancelling waits until it is known whether they are. Raises EventRefused for an event that contradicts
+        the journal, JournalFull or JournalFailed when nothing could be written; the caller may try again.
+        """
+        return await self._writer.append(events)
+
+    def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
+        """Have every fact told on the event loop after its commit, in order; return what ends that."""
+        self._subscribers.append(subscriber)
+        return lambda: self._subscribers.remove(subscriber)
+
+    async def open_attempts(self) -> tuple[OpenAttempt, ...]:
+        """Return every attempt without a result, oldest first."""
+        return await self._ask(queries.open_attempts)
+
+    async def open_attempt_of(self, chf: Eui64) -> OpenAttempt | None:
+        """Return the oldest attempt on this hub that has no result."""
+        return await self._ask(queries.open_attempt_of, chf)
+
+    async def hub_history(self, chf: Eui64) -> HubHistory:
+        """Return what has become of the hub with this CHF id so far."""
+        return await self._ask(queries.hub_history, chf)
+
+    async def attempt_count(self, order: str | None, chf: Eui64) -> int:
+        """Return how many attempts on this hub were opened for this order."""
+        return await self._ask(queries.attempt_count, order, chf)
+
+    async def order_line(self, order: str, device: Eui64) -> OrderLine | None:
+        """Return the order's line for the hub with this CHF or, failing that, this GPF id."""
+        return await self._ask(queries.order_line, order, device)
+
+    async def order_lines(self, order: str) -> tuple[OrderLineState, ...]:
+        """Return every hub of an order, by CHF id."""
+        return await self._ask(queries.order_lines, order)
+
+    async def orders(self) -> tuple[OrderSummary, ...]:
+        """Return every work order, in the order of import."""
+        return await self._ask(queries.orders)
+
+    async def jig_order(self, jig: str) -> str | None:
+        """Return the open order that the jig works on."""
+        return await self._ask(queries.jig_order, jig)
+
+    async def life_of(self, device: Eui64) -> HubLife:
+        """Return everything about the hub with this CHF, GPF or scanned id."""
+        return await self._read(self._reader.life_of, device)
+
+    async def results(self, first: int, last: int) -> tuple[OutgoingResult, ...]:
+        """Return the results from one station sequence to another, both included, as they are sent."""
+        return await self._read(self._reader.results, first, last)
+
+    async def outbox_batch(self, limit: int) -> tuple[OutgoingResult, ...]:
+        """Return the oldest results that the broker has not acknowledged."""
+        return await self._read(self._reader.waiting_results, limit)
+
+    async def outbox_size(self) -> int:
+        """Return how many results the broker has not acknowledged."""
+        return await self._ask(queries.waiting_results)
+
+    async def republish(self, first: int, last: int) -> None:
+        """Put the results of these station sequences, both included, into the outbox again, under their ids.
+
+        Raises EventRefused when there is no such result.
+        """
+        await self.append(ResultsRepublished(first=first, last=last))
+
+    async def _ask(
+        self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        return await self._read(partial(self._reader.ask, query, *args, **kwargs))
+
+    async def _read(self, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._reading, partial(read, *args, **kwargs))
+
+    def _announce(self, written: Sequence[RecordedEvent]) -> None:
+        for recorded in written:
+            for subscriber in tuple(self._subscribers):
+                try:
+                    subscriber(recorded)
+                except Exception as error:
+                    # One deaf listener must not keep the fact from the others, nor undo what is committed.
+                    asyncio.get_running_loop().call_exception_handler(
+                        {
+                            "message": f"journal subscriber failed on row {recorded.sequence}",
+                            "exception": error,
+                        }
+                    )
+
+    async def _close(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            # The writer is the last to leave, so that it can fold the write-ahead log into the file.
+            await uninterrupted(loop.run_in_executor(self._reading, self._reader.close))
+        finally:
+            self._reading.shutdown()
+            await self._writer.stop()

@@ -1,0 +1,195 @@
+"""The journal's writing side, without threads: appends to the newest segment, rotates, keeps the published head."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from station.records.chain import Clock, RecordedEvent
+from station.records.errors import EventRefused, JournalFailed, journal_error
+from station.records.events import Event, ResultsAcknowledged, SegmentStarted
+from station.records.head import PublishedHead, read_published_head, write_published_head
+from station.records.opening import append_row, check_newest, create_journal
+from station.records.segments import (
+    BUSY_TIMEOUT_S,
+    make_segment,
+    open_for_writing,
+    segment_number,
+    segment_path,
+    segment_paths,
+)
+from station.records.tables import DERIVED_TABLES
+from station.records.topics import Topics
+
+_CHECKPOINT_WHEN_IDLE: Final = 2_000
+_CHECKPOINT_AT_LATEST: Final = 20_000
+"""Changed rows that may wait in the write-ahead log, some ten MiB of it."""
+
+Outcome = tuple[RecordedEvent, ...] | Exception
+"""What became of one append."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSettings:
+    """Where a journal lies, whose it is, and how it is written."""
+
+    folder: Path
+    topics: Topics
+    clock: Clock
+    segment_rows: int
+    """A segment with this many rows is finished and the next one begun."""
+
+
+class Ledger:
+    """The newest segment, open for writing, in one thread. The folder must be held (`lock.hold`)."""
+
+    def __init__(self, settings: LedgerSettings) -> None:
+        """Open the journal, or make it. Raises JournalError for everything that is not as it should be."""
+        self._settings = settings
+        paths = segment_paths(settings.folder)
+        if not paths:
+            paths = [segment_path(settings.folder, 1)]
+            create_journal(paths[0], settings.topics, settings.clock)
+        self._path = paths[-1]
+        self._segment: sqlite3.Connection | None = None
+        """None only between segments, when the next one could not be opened at once."""
+        segment = self._opened()
+        try:
+            self._head = check_newest(segment, self._path, settings.topics)
+            first = segment.execute("SELECT min(sequence) FROM events").fetchone()[0]
+        except sqlite3.Error as error:
+            segment.close()
+            raise journal_error(error, self._path) from error
+        except BaseException:
+            segment.close()
+            raise
+        self._published = read_published_head(settings.folder)
+        self._rotate_at = first + settings.segment_rows
+        self._checkpointed = segment.total_changes
+
+    def commit(self, appends: Sequence[tuple[Event, ...]]) -> list[Outcome]:
+        """Write several appends in one durable transaction; each is whole or, its error returned, absent.
+
+        Raises JournalFailed or JournalFull when the transaction as a whole came to nothing.
+        """
+        segment = self._opened()
+        head = self._head
+        try:
+            segment.execute("BEGIN IMMEDIATE")
+            outcomes = [self._append(segment, events) for events in appends]
+            segment.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._head = head
+            raise journal_error(error, self._path) from error
+        finally:
+            if segment.in_transaction:
+                segment.execute("ROLLBACK")
+        self._publish_head(segment, outcomes)
+        return outcomes
+
+    def tidy(self, *, idle: bool) -> None:
+        """Do what may wait until a commit has been told: move the log into the file, begin a new segment.
+
+        What fails here, on a full disk say, is tried again later: nothing is lost by going on as it is.
+        """
+        segment = self._opened()
+        waiting = segment.total_changes - self._checkpointed
+        if waiting >= (_CHECKPOINT_WHEN_IDLE if idle else _CHECKPOINT_AT_LATEST):
+            with suppress(sqlite3.Error):
+                segment.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                self._checkpointed = segment.total_changes
+        if self._head.sequence >= self._rotate_at:
+            self._rotate_at += self._settings.segment_rows
+            with suppress(sqlite3.Error, OSError, JournalFailed):
+                self._rotate(segment)
+
+    def close(self) -> None:
+        """Give the segment back."""
+        if self._segment is not None:
+            self._segment.close()
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._segment is None:
+            self._segment = open_for_writing(self._path)
+        return self._segment
+
+    def _append(self, segment: sqlite3.Connection, events: tuple[Event, ...]) -> Outcome:
+        before = self._head
+        written: list[RecordedEvent] = []
+        segment.execute("SAVEPOINT append")
+        try:
+            for event in events:
+                recorded = append_row(segment, self._head, event, self._settings.clock)
+                self._head = self._head.moved_to(recorded)
+                written.append(recorded)
+        except (sqlite3.IntegrityError, ValueError, OverflowError) as error:
+            refused: Exception = EventRefused(f"the journal cannot hold this event: {error}")
+        except sqlite3.Error:
+            raise
+        except Exception as error:
+            refused = error
+        else:
+            segment.execute("RELEASE append")
+            return tuple(written)
+        # The fault is this append's own: its companions in the transaction must not suffer from it.
+        segment.execute("ROLLBACK TO append")
+        segment.execute("RELEASE append")
+        self._head = before
+        return refused
+
+    def _publish_head(self, segment: sqlite3.Connection, outcomes: Sequence[Outcome]) -> None:
+        acknowledged = [
+            station_sequence
+            for outcome in outcomes
+            if isinstance(outcome, tuple)
+            for recorded in outcome
+            if isinstance(recorded.event, ResultsAcknowledged)
+            for station_sequence in recorded.event.station_sequences
+        ]
+        if not acknowledged:
+            return
+        # What is committed stays so, whether or not this can be noted; the next acknowledgement tries again.
+        with suppress(sqlite3.Error, OSError):
+            row = segment.execute(
+                "SELECT sequence, hash FROM results JOIN events USING (sequence) WHERE station_sequence = ?",
+                (max(acknowledged),),
+            ).fetchone()
+            # A result sent again, or one of an older segment, is not the newest that left.
+            if row is not None and (self._published is None or row[0] > self._published.sequence):
+                head = PublishedHead(self._head.journal, *row)
+                write_published_head(self._settings.folder, head)
+                self._published = head
+
+    def _rotate(self, segment: sqlite3.Connection) -> None:
+        """Finish this segment and begin the next, which takes over the derived tables."""
+        finished = self._path
+        following = segment_path(finished.parent, segment_number(finished) + 1)
+        started = SegmentStarted(previous_segment=finished.name, previous_hash=self._head.hash.hex())
+        # A reader in the middle of the log is not waited for.
+        segment.execute("PRAGMA busy_timeout = 0")
+        busy = segment.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        segment.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
+        if busy:
+            return
+
+        def fill(new: sqlite3.Connection) -> RecordedEvent:
+            new.execute("ATTACH ? AS finished", (str(finished),))
+            new.execute("BEGIN")
+            for table in DERIVED_TABLES:
+                new.execute(f"INSERT INTO main.{table} SELECT * FROM finished.{table}")  # noqa: S608 - our own names
+            recorded = append_row(new, self._head, started, self._settings.clock)
+            new.execute("COMMIT")
+            new.execute("DETACH finished")
+            return recorded
+
+        recorded = make_segment(following, fill)
+        # From the rename on nothing may be written to the finished segment any more.
+        self._path = following
+        self._head = self._head.moved_to(recorded)
+        self._checkpointed = 0
+        self._segment = None
+        segment.close()

@@ -1,0 +1,39 @@
+"""One process at a time may write a journal."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from station.records.errors import JournalInUse, journal_error
+
+LOCK_NAME: Final = "lock"
+
+
+@contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Hold the journal folder, making it if need be, until the block ends or the process dies.
+
+    Raises JournalInUse when another process, or another holder in this one, has it, and JournalFailed when
+    the folder cannot be made or written. The kernel drops the lock with its holder, so none is ever stale.
+    """
+    try:
+        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+        descriptor = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o640)
+    except OSError as error:
+        raise journal_error(error, folder) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            text = os.pread(descriptor, 20, 0)
+            raise JournalInUse(folder, int(text) if text.strip().isdigit() else None) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,110 @@
+"""What is done and checked before a journal is written to."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+from uuid import UUID, uuid4
+
+from station.records.chain import GENESIS, BrokenChain, ChainHead, Clock, RecordedEvent, follow
+from station.records.derive import derive_again
+from station.records.errors import AnotherStation, JournalCorrupt, JournalCutShort, journal_error
+from station.records.events import Event, JournalCreated
+from station.records.head import PublishedHead, read_published_head
+from station.records.projection import apply
+from station.records.segments import make_segment
+from station.records.tables import SCHEMA_VERSION
+from station.records.topics import Topics
+
+CHECKED_AT_START: Final = 10_000
+"""So many rows at the journal's end are checked whenever it is opened; `verify` checks all of them."""
+
+SELECT_RAW_ROWS: Final = "SELECT sequence, utc, monotonic_ns, CAST(body AS BLOB), hash FROM events"
+
+
+def append_row(segment: sqlite3.Connection, head: ChainHead, event: Event, clock: Clock) -> RecordedEvent:
+    """Write one event after `head`, with all that follows from it for the derived tables."""
+    recorded, row = head.extend(event, clock)
+    segment.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?)", row)
+    apply(segment, recorded)
+    return recorded
+
+
+def create_journal(path: Path, topics: Topics, clock: Clock) -> None:
+    """Make the first segment of a station's journal. Raises JournalError."""
+    if read_published_head(path.parent) is not None:
+        raise JournalCutShort(path, "the file is gone, though results were published from it")
+    head = ChainHead(uuid4(), 0, GENESIS)
+    created = JournalCreated(journal=head.journal, site=topics.site, station=topics.station)
+
+    def fill(segment: sqlite3.Connection) -> None:
+        append_row(segment, head, created, clock)
+
+    try:
+        make_segment(path, fill)
+    except (sqlite3.Error, OSError) as error:
+        raise journal_error(error, path) from error
+
+
+def check_newest(segment: sqlite3.Connection, path: Path, topics: Topics) -> ChainHead:
+    """Check what is cheap to check of the newest segment, bring its tables up to date, and return its head.
+
+    Raises JournalError, or sqlite3.Error for a file that cannot be read.
+    """
+    if segment.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
+        derive_again(segment, path.parent)
+    found = segment.execute("SELECT journal, site, station FROM station").fetchone()
+    if found is None:
+        raise JournalCorrupt(path, "it does not say whose it is")
+    journal, site, station = found
+    if (site, station) != (topics.site, topics.station):
+        raise AnotherStation(
+            f"journal {path.parent} is that of station {station} at site {site}: "
+            "set the right site and station, or give this station a journal folder of its own"
+        )
+    head = _check_tail(segment, path, UUID(journal))
+    check_published_head(segment, path, head, read_published_head(path.parent))
+    return head
+
+
+def _check_tail(segment: sqlite3.Connection, path: Path, journal: UUID) -> ChainHead:
+    last = segment.execute("SELECT max(sequence) FROM events").fetchone()[0] or 0
+    before = segment.execute(
+        "SELECT sequence, hash FROM events WHERE sequence <= ? ORDER BY sequence DESC LIMIT 1",
+        (last - CHECKED_AT_START,),
+    ).fetchone()
+    if before is None:
+        before = segment.execute(
+            "SELECT last_sequence, last_hash FROM segments ORDER BY last_sequence DESC LIMIT 1"
+        ).fetchone()
+    sequence, digest = before or (0, GENESIS)
+    rows = segment.execute(f"{SELECT_RAW_ROWS} WHERE sequence > ? ORDER BY sequence", (sequence,))
+    try:
+        return follow(ChainHead(journal, sequence, digest), rows)
+    except BrokenChain as error:
+        raise JournalCorrupt(path, str(error), error.sequence) from error
+
+
+def check_published_head(
+    segment: sqlite3.Connection, path: Path, head: ChainHead, published: PublishedHead | None
+) -> None:
+    """Compare the newest segment, which ends at `head`, with what left the station.
+
+    Raises JournalCutShort if the published row is no longer there, JournalCorrupt if it is another one.
+    """
+    if published is None:
+        return
+    if published.journal != head.journal:
+        raise JournalCorrupt(
+            path, f"it is journal {head.journal}, but {published.journal} published from here"
+        )
+    if published.sequence > head.sequence:
+        raise JournalCutShort(
+            path,
+            f"it ends at row {head.sequence}, but row {published.sequence} has been published",
+            head.sequence + 1,
+        )
+    found = segment.execute("SELECT hash FROM events WHERE sequence = ?", (published.sequence,)).fetchone()
+    if found is not None and found[0] != published.hash:
+        raise JournalCorrupt(path, f"row {published.sequence} is not the one published", published.sequence)

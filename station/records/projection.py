@@ -1,0 +1,275 @@
+"""From events to tables: the one place that knows what an event means for the derived tables.
+
+`apply` looks at nothing but the event and the tables, so that applying the same events again in the same
+order gives the same tables. It refuses what contradicts them: an attempt has one result, an order is imported
+once, and nothing happens to an attempt that is not open.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Final, assert_never
+
+from station.attempt.outcome import Outcome, Stage
+from station.records.chain import RecordedEvent, microseconds_from_utc
+from station.records.errors import EventRefused
+from station.records.events import (
+    AttemptClosed,
+    AttemptOpened,
+    AttemptPlanned,
+    AttemptResumed,
+    HubLost,
+    JournalCreated,
+    OrderAssigned,
+    OrderClosed,
+    OrderImported,
+    OrderLinesAdded,
+    ResultsAcknowledged,
+    ResultsRepublished,
+    SegmentStarted,
+    StageEnded,
+    StageStarted,
+    StationStarted,
+    StationStopped,
+    UnlockAnswerRefused,
+    UnlockUsed,
+)
+from station.records.topics import TopicError, Topics
+
+SUCCESSES: Final = (Outcome.PASSED, Outcome.ALREADY_CURRENT)
+"""Outcomes that settle a hub for its order: a later attempt on it cannot take them back."""
+
+
+def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
+    """Bring the derived tables up to this event. Raises EventRefused, having written part of it at most."""
+    match recorded.event:
+        case JournalCreated() as event:
+            tables.execute(
+                "INSERT INTO station VALUES (?, ?, ?)", (str(event.journal), event.site, event.station)
+            )
+        case SegmentStarted() as event:
+            tables.execute(
+                "INSERT INTO segments VALUES (?, ?, ?)",
+                (event.previous_segment, recorded.sequence - 1, bytes.fromhex(event.previous_hash)),
+            )
+        case StationStarted() | StationStopped():
+            pass
+        case OrderImported() | OrderLinesAdded() | OrderAssigned() | OrderClosed() as event:
+            _apply_to_order(tables, recorded, event)
+        case AttemptOpened() as event:
+            _open_attempt(tables, recorded, event)
+        case AttemptClosed() as event:
+            _close_attempt(tables, recorded, event)
+        case (
+            AttemptPlanned()
+            | StageStarted()
+            | StageEnded()
+            | UnlockUsed()
+            | UnlockAnswerRefused()
+            | HubLost()
+            | AttemptResumed() as event
+        ):
+            _apply_to_attempt(tables, recorded, event)
+        case ResultsAcknowledged() as event:
+            for station_sequence in event.station_sequences:
+                _require(
+                    tables.execute(
+                        "UPDATE results SET acknowledged = 1 WHERE station_sequence = ?", (station_sequence,)
+                    ),
+                    f"there is no result {station_sequence}",
+                )
+        case ResultsRepublished() as event:
+            _require(
+                tables.execute(
+                    "UPDATE results SET acknowledged = 0 WHERE station_sequence BETWEEN ? AND ?",
+                    (event.first, event.last),
+                ),
+                f"there are no results {event.first} to {event.last}",
+            )
+        case _:
+            assert_never(recorded.event)
+
+
+def _apply_to_order(
+    tables: sqlite3.Connection,
+    recorded: RecordedEvent,
+    event: OrderImported | OrderLinesAdded | OrderAssigned | OrderClosed,
+) -> None:
+    match event:
+        case OrderImported():
+            _require(
+                tables.execute(
+                    "INSERT OR IGNORE INTO orders VALUES (?, ?, ?, ?, ?, NULL)",
+                    (
+                        event.order,
+                        microseconds_from_utc(recorded.utc),
+                        event.source,
+                        event.sha256,
+                        event.hubs,
+                    ),
+                ),
+                f"order {event.order} was imported before",
+            )
+        case OrderLinesAdded():
+            try:
+                tables.executemany(
+                    "INSERT INTO order_lines VALUES (?, ?, ?, ?, NULL)",
+                    (
+                        (event.order, str(line.chf), str(line.gpf), line.model_dump_json())
+                        for line in event.lines
+                    ),
+                )
+            except sqlite3.IntegrityError as error:
+                raise EventRefused(
+                    f"order {event.order}: a hub is on it twice, or the order itself was not imported"
+                ) from error
+        case OrderAssigned():
+            _require_open_order(tables, event.order)
+            tables.execute(
+                "INSERT INTO jig_orders VALUES (?, ?) ON CONFLICT (jig) DO UPDATE SET work_order = excluded.work_order",
+                (event.jig, event.order),
+            )
+        case OrderClosed():
+            _require_open_order(tables, event.order)
+            tables.execute("UPDATE orders SET closed = ? WHERE work_order = ?", (event.reason, event.order))
+            tables.execute("DELETE FROM jig_orders WHERE work_order = ?", (event.order,))
+
+
+def _open_attempt(tables: sqlite3.Connection, recorded: RecordedEvent, event: AttemptOpened) -> None:
+    hub = event.hub
+    tables.execute(
+        "INSERT INTO attempts (attempt, opened, work_order, jig, slot, chf, gpf, scanned_id, scanned_role,"
+        " number, operator, hub, plan) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '[]')",
+        (
+            recorded.sequence,
+            microseconds_from_utc(recorded.utc),
+            event.order,
+            event.place.jig,
+            event.place.slot,
+            str(hub.chf) if hub else None,
+            str(hub.gpf) if hub else None,
+            str(event.scanned_id) if event.scanned_id else None,
+            event.scanned_role,
+            event.number,
+            event.operator,
+            hub.model_dump_json() if hub else None,
+        ),
+    )
+
+
+def _apply_to_attempt(
+    tables: sqlite3.Connection,
+    recorded: RecordedEvent,
+    event: AttemptPlanned
+    | StageStarted
+    | StageEnded
+    | UnlockUsed
+    | UnlockAnswerRefused
+    | HubLost
+    | AttemptResumed,
+) -> None:
+    _require_open_attempt(tables, event.attempt)
+    match event:
+        case AttemptPlanned():
+            plan = json.dumps([step.model_dump(mode="json") for step in event.steps])
+            tables.execute("UPDATE attempts SET plan = ? WHERE attempt = ?", (plan, event.attempt))
+        case StageStarted():
+            tables.execute(
+                "INSERT INTO stages VALUES (?, ?, ?, 1, 0, 0, ?) ON CONFLICT (attempt, step, stage)"
+                " DO UPDATE SET running = 1, latest = excluded.latest",
+                (event.attempt, event.step, event.stage, recorded.sequence),
+            )
+        case StageEnded():
+            failed = int(event.code is not None)
+            tables.execute(
+                "INSERT INTO stages VALUES (?, ?, ?, 0, ?, ?, ?) ON CONFLICT (attempt, step, stage)"
+                " DO UPDATE SET running = 0, failures = failures + excluded.failures,"
+                " seconds = seconds + excluded.seconds, latest = excluded.latest",
+                (event.attempt, event.step, event.stage, failed, event.seconds, recorded.sequence),
+            )
+            if event.stage is Stage.UNLOCK and event.code is None:
+                tables.execute(
+                    "DELETE FROM hubs WHERE chf = (SELECT chf FROM attempts WHERE attempt = ?)",
+                    (event.attempt,),
+                )
+        case UnlockAnswerRefused():
+            tables.execute(
+                "INSERT INTO hubs VALUES (?, 1) ON CONFLICT (chf) DO UPDATE SET wrong_answers = wrong_answers + 1",
+                (str(event.chf),),
+            )
+        case HubLost():
+            tables.execute("UPDATE attempts SET lost = 1 WHERE attempt = ?", (event.attempt,))
+        case AttemptResumed():
+            tables.execute(
+                "UPDATE attempts SET lost = 0, jig = ?, slot = ? WHERE attempt = ?",
+                (event.place.jig, event.place.slot, event.attempt),
+            )
+        case UnlockUsed():
+            pass
+        case _:
+            assert_never(event)
+
+
+def _close_attempt(tables: sqlite3.Connection, recorded: RecordedEvent, event: AttemptClosed) -> None:
+    _require_open_attempt(tables, event.attempt)
+    site, station = tables.execute("SELECT site, station FROM station").fetchone()
+    try:
+        Topics(site, station).result(event.place)
+    except TopicError as error:
+        raise EventRefused(f"attempt {event.attempt} has no topic for its result: {error}") from error
+    chf = str(event.chf) if event.chf else None
+    gpf = str(event.gpf) if event.gpf else None
+    scanned_id = str(event.scanned_id) if event.scanned_id else None
+    tables.execute(
+        "UPDATE attempts SET closed = ?, outcome = ?, stage = ?, code = ?, disposition = ?, jig = ?, slot = ?,"
+        " chf = ?, gpf = ?, scanned_id = ?, scanned_role = ?, lost = 0, hub = NULL, plan = NULL"
+        " WHERE attempt = ?",
+        (
+            microseconds_from_utc(recorded.utc),
+            event.outcome,
+            event.stage,
+            event.code,
+            event.disposition,
+            event.place.jig,
+            event.place.slot,
+            chf,
+            gpf,
+            scanned_id,
+            event.scanned_role,
+            event.attempt,
+        ),
+    )
+    tables.execute("DELETE FROM stages WHERE attempt = ?", (event.attempt,))
+    tables.execute(
+        "UPDATE order_lines SET outcome = ? WHERE work_order = ? AND chf = ?"
+        " AND (outcome IS NULL OR outcome NOT IN (?, ?))",
+        (event.outcome, event.order, chf, *SUCCESSES),
+    )
+    tables.execute(
+        "INSERT INTO results (station_sequence, sequence, hub)"
+        " SELECT coalesce(max(station_sequence), 0) + 1, ?, ? FROM results",
+        (recorded.sequence, chf or scanned_id),
+    )
+
+
+def _require_open_attempt(tables: sqlite3.Connection, attempt: int) -> None:
+    found = tables.execute("SELECT closed FROM attempts WHERE attempt = ?", (attempt,)).fetchone()
+    if found is None:
+        raise EventRefused(f"there is no attempt {attempt}")
+    if found[0] is not None:
+        raise EventRefused(f"attempt {attempt} already has its result")
+
+
+def _require_open_order(tables: sqlite3.Connection, order: str) -> None:
+    found = tables.execute("SELECT closed FROM orders WHERE work_order = ?", (order,)).fetchone()
+    if found is None:
+        raise EventRefused(f"there is no order {order}: import it first")
+    if found[0] is not None:
+        raise EventRefused(f"order {order} is closed: {found[0]}")
+
+
+def _require(done: sqlite3.Cursor, refusal: str) -> None:
+    """Refuse the event if the statement found nothing to change."""
+    if done.rowcount == 0:
+        raise EventRefused(refusal)

@@ -1,0 +1,290 @@
+"""What the journal answers about attempts, hubs and orders: plain facts, read from the derived tables."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from firmware_catalog.identity import Eui64
+from station.attempt.outcome import Code, Disposition, Outcome, Stage
+from station.attempt.plan import Position
+from station.records.chain import utc_from_microseconds
+from station.records.events import AttemptId, HubFacts, OrderLine, Place, StepTarget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenAttempt:
+    """An attempt without a result: all that recovery needs to know of it."""
+
+    attempt: AttemptId
+    opened: datetime
+    order: str | None
+    place: Place
+    """Where the hub was last seen."""
+    hub: HubFacts | None
+    scanned_id: Eui64 | None
+    scanned_role: Literal["CHF", "GPF"] | None
+    number: int
+    operator: str | None
+    steps: tuple[StepTarget, ...]
+    """The plan; empty until the attempt was authorised."""
+    stage: Stage | None
+    """The stage that the last event was about; None before the first."""
+    step: int
+    running: bool
+    """That stage was started and has not ended: the hub's state may have changed."""
+    failures: Mapping[Position, int]
+    """Tries that ended with a code. A try that a crash cut short is none: the crash is not the hub's doing."""
+    seconds: Mapping[Stage, float]
+    """Duration of each stage, over all its ended tries."""
+    lost: bool
+    """The hub left its slot and has not been seen since."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastAttempt:
+    """An attempt in a hub's history, open or closed."""
+
+    attempt: AttemptId
+    order: str | None
+    number: int
+    place: Place
+    opened: datetime
+    closed: datetime | None
+    outcome: Outcome | None
+    stage: Stage | None
+    """Where it ended."""
+    code: Code | None
+    disposition: Disposition | None
+
+
+@dataclass(frozen=True, slots=True)
+class HubHistory:
+    """What has become of one hub so far, on all orders."""
+
+    chf: Eui64
+    wrong_unlock_answers: int
+    """Answers that the hub called wrong since the last that it took."""
+    attempts: tuple[PastAttempt, ...]
+    """Oldest first, open ones included."""
+
+    def attempts_in(self, order: str | None) -> int:
+        """Return how many attempts were opened for this order."""
+        return sum(attempt.order == order for attempt in self.attempts)
+
+    def passed_in(self, order: str | None) -> bool:
+        """Return whether the hub has a pass for this order, whatever came after."""
+        return any(attempt.order == order and attempt.outcome is Outcome.PASSED for attempt in self.attempts)
+
+    def last_outcome_in(self, order: str | None) -> Outcome | None:
+        """Return how the newest closed attempt for this order ended."""
+        outcomes = [
+            attempt.outcome for attempt in self.attempts if attempt.order == order and attempt.outcome
+        ]
+        return outcomes[-1] if outcomes else None
+
+    @property
+    def failed_places(self) -> frozenset[Place]:
+        """The slots that it failed in."""
+        return frozenset(attempt.place for attempt in self.attempts if attempt.outcome is Outcome.FAILED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderSummary:
+    """A work order and how far it is."""
+
+    order: str
+    imported: datetime
+    source: str
+    sha256: str
+    hubs: int
+    closed: str | None
+    """The reason, once closed."""
+    jigs: tuple[str, ...]
+    outcomes: Mapping[Outcome, int]
+    """Hubs of the order by the outcome that counts: a later one supersedes, but takes no success back."""
+
+    @property
+    def waiting(self) -> int:
+        """Hubs of the order without any result."""
+        return self.hubs - sum(self.outcomes.values())
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLineState:
+    """One hub of a work order, and the outcome that counts for the order."""
+
+    order: str
+    line: OrderLine
+    outcome: Outcome | None
+
+
+_OPEN_ATTEMPTS: Final = (
+    "SELECT attempt, opened, work_order, jig, slot, hub, scanned_id, scanned_role, number, operator, plan, lost"
+    " FROM attempts WHERE closed IS NULL"
+)
+
+
+def open_attempts(tables: sqlite3.Connection) -> tuple[OpenAttempt, ...]:
+    """Return every attempt without a result, oldest first."""
+    return tuple(
+        _open_attempt(tables, row) for row in tables.execute(f"{_OPEN_ATTEMPTS} ORDER BY attempt").fetchall()
+    )
+
+
+def open_attempt_of(tables: sqlite3.Connection, chf: Eui64) -> OpenAttempt | None:
+    """Return the oldest attempt on this hub that has no result."""
+    row = tables.execute(f"{_OPEN_ATTEMPTS} AND chf = ? ORDER BY attempt LIMIT 1", (str(chf),)).fetchone()
+    return None if row is None else _open_attempt(tables, row)
+
+
+def _open_attempt(tables: sqlite3.Connection, row: tuple[Any, ...]) -> OpenAttempt:
+    attempt, opened, order, jig, slot, hub, scanned_id, scanned_role, number, operator, plan, lost = row
+    stages = tables.execute(
+        "SELECT step, stage, running, failures, seconds FROM stages WHERE attempt = ? ORDER BY latest",
+        (attempt,),
+    ).fetchall()
+    failures: dict[Position, int] = {}
+    spent: dict[Stage, float] = {}
+    step, stage, running = 0, None, False
+    for step, name, running, failed, seconds in stages:  # noqa: B007 - the last row's values are wanted
+        stage = Stage(name)
+        if failed:
+            failures[Position(step, stage)] = failed
+        spent[stage] = spent.get(stage, 0.0) + seconds
+    return OpenAttempt(
+        attempt=attempt,
+        opened=utc_from_microseconds(opened),
+        order=order,
+        place=Place(jig=jig, slot=slot),
+        hub=None if hub is None else HubFacts.model_validate_json(hub),
+        scanned_id=None if scanned_id is None else Eui64.parse(scanned_id),
+        scanned_role=scanned_role,
+        number=number,
+        operator=operator,
+        steps=tuple(StepTarget.model_validate(target) for target in json.loads(plan)),
+        stage=stage,
+        step=step,
+        running=bool(running),
+        failures=failures,
+        seconds=spent,
+        lost=bool(lost),
+    )
+
+
+def hub_history(tables: sqlite3.Connection, chf: Eui64) -> HubHistory:
+    """Return what has become of the hub with this CHF id so far."""
+    wrong = tables.execute("SELECT wrong_answers FROM hubs WHERE chf = ?", (str(chf),)).fetchone()
+    rows = tables.execute(
+        "SELECT attempt, work_order, number, jig, slot, opened, closed, outcome, stage, code, disposition"
+        " FROM attempts WHERE chf = ? ORDER BY attempt",
+        (str(chf),),
+    )
+    attempts = tuple(
+        PastAttempt(
+            attempt=attempt,
+            order=order,
+            number=number,
+            place=Place(jig=jig, slot=slot),
+            opened=utc_from_microseconds(opened),
+            closed=None if closed is None else utc_from_microseconds(closed),
+            outcome=None if outcome is None else Outcome(outcome),
+            stage=None if stage is None else Stage(stage),
+            code=None if code is None else Code(code),
+            disposition=None if disposition is None else Disposition(disposition),
+        )
+        for attempt, order, number, jig, slot, opened, closed, outcome, stage, code, disposition in rows
+    )
+    return HubHistory(chf, wrong[0] if wrong else 0, attempts)
+
+
+def attempt_count(tables: sqlite3.Connection, order: str | None, chf: Eui64) -> int:
+    """Return how many attempts on this hub were opened for this order."""
+    found: tuple[int] = tables.execute(
+        "SELECT count(*) FROM attempts WHERE chf = ? AND work_order IS ?", (str(chf), order)
+    ).fetchone()
+    return found[0]
+
+
+def order_line(tables: sqlite3.Connection, order: str, device: Eui64) -> OrderLine | None:
+    """Return the order's line for the hub with this CHF or, failing that, this GPF id."""
+    for column in ("chf", "gpf"):
+        found = tables.execute(
+            f"SELECT line FROM order_lines WHERE work_order = ? AND {column} = ?",  # noqa: S608 - one of two names
+            (order, str(device)),
+        ).fetchone()
+        if found is not None:
+            return OrderLine.model_validate_json(found[0])
+    return None
+
+
+def order_lines(tables: sqlite3.Connection, order: str) -> tuple[OrderLineState, ...]:
+    """Return every hub of an order, by CHF id: what an order is reconciled against."""
+    rows = tables.execute(
+        "SELECT work_order, line, outcome FROM order_lines WHERE work_order = ? ORDER BY chf", (order,)
+    )
+    return tuple(_line_state(row) for row in rows)
+
+
+def lines_of(tables: sqlite3.Connection, device: Eui64) -> tuple[OrderLineState, ...]:
+    """Return where any order lists this CHF or GPF id."""
+    rows = tables.execute(
+        "SELECT work_order, line, outcome FROM order_lines WHERE chf = ?1 OR gpf = ?1 ORDER BY work_order",
+        (str(device),),
+    )
+    return tuple(_line_state(row) for row in rows)
+
+
+def _line_state(row: tuple[str, str, str | None]) -> OrderLineState:
+    order, line, outcome = row
+    return OrderLineState(
+        order, OrderLine.model_validate_json(line), None if outcome is None else Outcome(outcome)
+    )
+
+
+def orders(tables: sqlite3.Connection) -> tuple[OrderSummary, ...]:
+    """Return every work order, in the order of import."""
+    rows = tables.execute(
+        "SELECT work_order, imported, source, sha256, hubs, closed FROM orders ORDER BY imported, work_order"
+    ).fetchall()
+    return tuple(
+        OrderSummary(
+            order=order,
+            imported=utc_from_microseconds(imported),
+            source=source,
+            sha256=sha256,
+            hubs=hubs,
+            closed=closed,
+            jigs=tuple(
+                jig
+                for (jig,) in tables.execute(
+                    "SELECT jig FROM jig_orders WHERE work_order = ? ORDER BY jig", (order,)
+                )
+            ),
+            outcomes={
+                Outcome(outcome): count
+                for outcome, count in tables.execute(
+                    "SELECT outcome, count(*) FROM order_lines WHERE work_order = ? AND outcome IS NOT NULL"
+                    " GROUP BY outcome",
+                    (order,),
+                )
+            },
+        )
+        for order, imported, source, sha256, hubs, closed in rows
+    )
+
+
+def jig_order(tables: sqlite3.Connection, jig: str) -> str | None:
+    """Return the open order that the jig works on."""
+    found = tables.execute("SELECT work_order FROM jig_orders WHERE jig = ?", (jig,)).fetchone()
+    return None if found is None else str(found[0])
+
+
+def waiting_results(tables: sqlite3.Connection) -> int:
+    """Return how many results the broker has not acknowledged."""
+    found: tuple[int] = tables.execute("SELECT count(*) FROM results WHERE acknowledged = 0").fetchone()
+    return found[0]

@@ -1,0 +1,155 @@
+"""The journal's reading side: facts from the derived tables of the newest segment, events from any of them.
+
+Needs no lock: it may run beside the daemon and in any process. One thread at a time.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Concatenate, ParamSpec, Self, TypeVar
+from uuid import UUID
+
+from firmware_catalog.identity import Eui64
+from station.records.chain import RecordedEvent
+from station.records.derive import SELECT_ROWS, all_events, journal_id, read_rows
+from station.records.errors import JournalCorrupt
+from station.records.events import AttemptClosed
+from station.records.queries import OrderLineState, lines_of
+from station.records.results import OutgoingResult, outgoing_result
+from station.records.segments import (
+    open_for_reading,
+    segment_number,
+    segment_path,
+    segment_paths,
+    snapshot,
+)
+from station.records.topics import Topics
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class HubLife:
+    """Everything the journal holds of one hub."""
+
+    lines: tuple[OrderLineState, ...]
+    """Where work orders list it."""
+    events: tuple[RecordedEvent, ...]
+    """Of all its attempts, in order."""
+
+
+class JournalReader:
+    """Reads a journal folder. Every method may raise JournalError, SegmentMissing if there is none."""
+
+    def __init__(self, folder: Path) -> None:
+        """Prepare to read; files are opened when the first question is asked."""
+        self._folder = folder
+        self._path = segment_path(folder, 1)
+        self._newest: sqlite3.Connection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the files back."""
+        if self._newest is not None:
+            self._newest.close()
+            self._newest = None
+
+    def ask(
+        self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Answer one of `queries` from one state of the tables."""
+        with self._snapshot() as tables:
+            return query(tables, *args, **kwargs)
+
+    def events(self) -> Iterator[RecordedEvent]:
+        """Read the whole journal, oldest first, as it is now."""
+        journal = journal_id(self._folder)
+        with self._snapshot() as newest:
+            yield from all_events(self._folder, newest, journal)
+
+    def life_of(self, device: Eui64) -> HubLife:
+        """Return everything about the hub with this CHF, GPF or scanned id."""
+        with self._snapshot() as newest:
+            attempts: list[int] = [
+                attempt
+                for (attempt,) in newest.execute(
+                    "SELECT attempt FROM attempts WHERE chf = ?1 OR gpf = ?1 OR scanned_id = ?1 ORDER BY attempt",
+                    (str(device),),
+                )
+            ]
+            where = "sequence = ?1 OR json_extract(body, '$.attempt') = ?1"
+            events = self._rows(newest, where, attempts)
+            return HubLife(lines_of(newest, device), tuple(sorted(events, key=_sequence)))
+
+    def waiting_results(self, limit: int) -> tuple[OutgoingResult, ...]:
+        """Return the oldest results that the broker has not acknowledged."""
+        return self._results("WHERE acknowledged = 0 ORDER BY station_sequence LIMIT ?", (limit,))
+
+    def results(self, first: int, last: int) -> tuple[OutgoingResult, ...]:
+        """Return the results from one station sequence to another, both included, as they are sent."""
+        return self._results(
+            "WHERE station_sequence BETWEEN ? AND ? ORDER BY station_sequence", (first, last)
+        )
+
+    def _results(self, where: str, values: tuple[int, ...]) -> tuple[OutgoingResult, ...]:
+        with self._snapshot() as newest:
+            topics = Topics(*newest.execute("SELECT site, station FROM station").fetchone())
+            select = f"SELECT sequence, station_sequence FROM results {where}"  # noqa: S608 - from the two above
+            numbers: dict[int, int] = dict(newest.execute(select, values).fetchall())
+            outgoing = []
+            for recorded in self._rows(newest, "sequence = ?1", list(numbers)):
+                if not isinstance(recorded.event, AttemptClosed):
+                    raise JournalCorrupt(
+                        self._path, f"row {recorded.sequence} is no result", recorded.sequence
+                    )
+                number = numbers[recorded.sequence]
+                outgoing.append(outgoing_result(recorded, recorded.event, number, topics))
+            return tuple(outgoing)
+
+    def _rows(self, newest: sqlite3.Connection, where: str, keys: list[int]) -> Iterator[RecordedEvent]:
+        """Read the rows that `where` finds for each key. None of them is older than the oldest key."""
+        if not keys:
+            return
+        (journal,) = newest.execute("SELECT journal FROM station").fetchone()
+        finished = newest.execute(
+            "SELECT name FROM segments WHERE last_sequence >= ? ORDER BY last_sequence", (min(keys),)
+        ).fetchall()
+        with ExitStack() as segments:
+            sources = [
+                (path, segments.enter_context(closing(open_for_reading(path, finished=True))))
+                for path in (self._folder / name for (name,) in finished)
+            ]
+            for path, segment in (*sources, (self._path, newest)):
+                for key in keys:
+                    rows = segment.execute(f"{SELECT_ROWS} WHERE {where} ORDER BY sequence", (key,))
+                    yield from read_rows(path, UUID(journal), rows)
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[sqlite3.Connection]:
+        with snapshot(self._open_newest(), self._path) as newest:
+            yield newest
+
+    def _open_newest(self) -> sqlite3.Connection:
+        following = segment_path(self._folder, segment_number(self._path) + 1)
+        if self._newest is None or following.exists():
+            self.close()
+            self._path = (segment_paths(self._folder) or [self._path])[-1]
+            self._newest = open_for_reading(self._path, finished=False)
+        return self._newest
+
+
+def _sequence(recorded: RecordedEvent) -> int:
+    return recorded.sequence

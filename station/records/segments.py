@@ -1,0 +1,133 @@
+"""The files of a journal: `journal-000001.sqlite` and on, one segment each.
+
+Only the newest is written. An older one is finished: complete in its main file, with no write-ahead log
+beside it. A new one is made under another name and renamed when whole, so that it is there or is not.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from os import W_OK, access
+from pathlib import Path
+from typing import Final, TypeVar
+
+from station.records.errors import JournalCorrupt, JournalNewer, SegmentMissing, journal_error
+from station.records.files import sync_file, sync_folder
+from station.records.tables import APPLICATION_ID, SCHEMA_VERSION, create_segment
+
+Filled = TypeVar("Filled")
+
+_NAME: Final = re.compile(r"journal-(\d{6})\.sqlite")
+BUSY_TIMEOUT_S: Final = 10
+
+
+def segment_path(folder: Path, number: int) -> Path:
+    """Return where the segment of this number lies."""
+    return folder / f"journal-{number:06d}.sqlite"
+
+
+def segment_number(path: Path) -> int:
+    """Return the number in a segment's name."""
+    return int(path.name[8:14])
+
+
+def segment_paths(folder: Path) -> list[Path]:
+    """Return the segments in the folder, oldest first."""
+    return sorted(path for path in folder.glob("journal-*.sqlite") if _NAME.fullmatch(path.name))
+
+
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    """Open the newest segment, every commit durable on return. Raises JournalError."""
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        # The writer moves the log into the file when it has nothing more urgent to do.
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        connection.execute(f"PRAGMA journal_size_limit = {64 << 20}")
+        check_kind(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        raise journal_error(error, path) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_for_reading(path: Path, *, finished: bool) -> sqlite3.Connection:
+    """Open a segment for reading, while another process may write to it. Raises JournalError.
+
+    A finished segment, or one on a read-only disk, is read as it lies, without any file beside it.
+    """
+    as_it_lies = finished or not access(path.parent, W_OK)
+    uri = f"{path.resolve().as_uri()}?mode=ro{'&immutable=1' if as_it_lies else ''}"
+    if not path.exists():
+        raise SegmentMissing(path.parent, path.name)
+    connection = sqlite3.connect(
+        uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+    )
+    try:
+        check_kind(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        raise journal_error(error, path) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def check_kind(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise JournalCorrupt for a database that is no journal, JournalNewer for one of a newer program."""
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        raise JournalCorrupt(path, "this is no journal segment")
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise JournalNewer(path, version, SCHEMA_VERSION)
+
+
+def make_segment(path: Path, fill: Callable[[sqlite3.Connection], Filled]) -> Filled:
+    """Make a segment whole or not at all, and return what `fill`, which writes its first rows, returns.
+
+    Raises sqlite3.Error or OSError, and whatever `fill` raises, with no segment made.
+    """
+    partial = path.with_name(path.name + ".partial")
+    partial.unlink(missing_ok=True)
+    try:
+        with closing(sqlite3.connect(partial, isolation_level=None)) as segment:
+            # Durability comes from the two syncs below, once.
+            segment.execute("PRAGMA journal_mode = OFF")
+            segment.execute("PRAGMA synchronous = OFF")
+            create_segment(segment)
+            filled = fill(segment)
+            # Left in the file's header, so that whoever opens it first need not change it.
+            segment.execute("PRAGMA journal_mode = WAL")
+        sync_file(partial)
+        partial.rename(path)
+        try:
+            sync_folder(path.parent)
+        except OSError:
+            path.unlink()
+            raise
+    finally:
+        partial.unlink(missing_ok=True)
+    return filled
+
+
+@contextmanager
+def snapshot(connection: sqlite3.Connection, path: Path) -> Iterator[sqlite3.Connection]:
+    """Read several times from one state of the segment. Raises JournalError."""
+    try:
+        connection.execute("BEGIN")
+        try:
+            yield connection
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        raise journal_error(error, path) from error

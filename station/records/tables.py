@@ -1,0 +1,152 @@
+"""What a segment file holds: the events, and the tables derived from them.
+
+Only `events` is the record. Every other table follows from all events since the first segment by
+`projection.apply`, is updated in the same transaction, and can be made again by `rebuild`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+APPLICATION_ID: Final = 0x52464A4E
+"""`RFJN` in the SQLite header: tells a journal from other databases."""
+
+SCHEMA_VERSION: Final = 1
+"""Kept as SQLite's user_version. Raise it with every change of the derived tables: they are then rebuilt."""
+
+EVENTS: Final = """
+CREATE TABLE events (
+    sequence     INTEGER PRIMARY KEY,
+    utc          INTEGER NOT NULL,  -- microseconds since 1970
+    monotonic_ns INTEGER NOT NULL,  -- boot clock
+    body         TEXT    NOT NULL,  -- canonical JSON
+    hash         BLOB    NOT NULL
+);
+CREATE INDEX events_of_attempt ON events (json_extract(body, '$.attempt'))
+    WHERE json_extract(body, '$.attempt') IS NOT NULL;
+"""
+
+DERIVED: Final = """
+CREATE TABLE station (
+    journal TEXT PRIMARY KEY,
+    site    TEXT NOT NULL,
+    station TEXT NOT NULL
+);
+CREATE TABLE segments (
+    name          TEXT    PRIMARY KEY,  -- file name of a finished segment
+    last_sequence INTEGER NOT NULL,
+    last_hash     BLOB    NOT NULL
+);
+CREATE TABLE orders (
+    work_order TEXT    PRIMARY KEY,
+    imported   INTEGER NOT NULL,
+    source     TEXT    NOT NULL,
+    sha256     TEXT    NOT NULL,
+    hubs       INTEGER NOT NULL,
+    closed     TEXT                     -- the reason, once closed
+);
+CREATE TABLE order_lines (
+    work_order TEXT NOT NULL REFERENCES orders,
+    chf        TEXT NOT NULL,
+    gpf        TEXT NOT NULL,
+    line       TEXT NOT NULL,           -- OrderLine as JSON
+    outcome    TEXT,                    -- of the attempt that counts for the order
+    PRIMARY KEY (work_order, chf),
+    UNIQUE (work_order, gpf)
+) WITHOUT ROWID;
+CREATE INDEX order_lines_by_outcome ON order_lines (work_order, outcome);
+CREATE INDEX order_lines_by_chf ON order_lines (chf);
+CREATE INDEX order_lines_by_gpf ON order_lines (gpf);
+CREATE TABLE jig_orders (
+    jig        TEXT PRIMARY KEY,
+    work_order TEXT NOT NULL REFERENCES orders
+);
+CREATE TABLE attempts (
+    attempt      INTEGER PRIMARY KEY,   -- sequence of its AttemptOpened
+    opened       INTEGER NOT NULL,
+    work_order   TEXT,
+    jig          TEXT    NOT NULL,
+    slot         INTEGER NOT NULL,
+    chf          TEXT,
+    gpf          TEXT,
+    scanned_id   TEXT,
+    scanned_role TEXT,
+    number       INTEGER NOT NULL,
+    operator     TEXT,
+    hub          TEXT,                  -- HubFacts as JSON while open
+    plan         TEXT,                  -- array of StepTarget as JSON while open
+    lost         INTEGER NOT NULL DEFAULT 0,
+    closed       INTEGER,
+    outcome      TEXT,
+    stage        TEXT,
+    code         TEXT,
+    disposition  TEXT
+);
+CREATE INDEX attempts_open ON attempts (attempt) WHERE closed IS NULL;
+CREATE INDEX attempts_by_chf ON attempts (chf, work_order);
+CREATE INDEX attempts_by_gpf ON attempts (gpf);
+CREATE INDEX attempts_by_scan ON attempts (scanned_id);
+CREATE TABLE stages (                   -- of open attempts only
+    attempt  INTEGER NOT NULL REFERENCES attempts,
+    step     INTEGER NOT NULL,
+    stage    TEXT    NOT NULL,
+    running  INTEGER NOT NULL,          -- started and not ended
+    failures INTEGER NOT NULL,          -- tries that ended with a code
+    seconds  REAL    NOT NULL,          -- over all ended tries
+    latest   INTEGER NOT NULL,          -- sequence of the last event
+    PRIMARY KEY (attempt, step, stage)
+) WITHOUT ROWID;
+CREATE TABLE hubs (
+    chf           TEXT    PRIMARY KEY,
+    wrong_answers INTEGER NOT NULL      -- to unlock challenges, since the last that was right
+);
+CREATE TABLE results (
+    station_sequence INTEGER PRIMARY KEY,
+    sequence         INTEGER NOT NULL UNIQUE,
+    hub              TEXT,              -- results of one hub leave in order
+    acknowledged     INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX results_waiting ON results (station_sequence) WHERE acknowledged = 0;
+"""
+
+DERIVED_TABLES: Final = (
+    "station",
+    "segments",
+    "orders",
+    "order_lines",
+    "jig_orders",
+    "attempts",
+    "stages",
+    "hubs",
+    "results",
+)
+"""In an order that satisfies their references."""
+
+
+def create_segment(connection: sqlite3.Connection) -> None:
+    """Make every table of a segment in an empty database."""
+    _run(connection, EVENTS)
+    create_derived(connection)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def create_derived(connection: sqlite3.Connection) -> None:
+    """Make the derived tables, empty. May run within a transaction."""
+    _run(connection, DERIVED)
+
+
+def drop_derived(connection: sqlite3.Connection) -> None:
+    """Drop whatever tables this or an older program derived from the events."""
+    names = connection.execute(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name != 'events'"
+    ).fetchall()
+    for (name,) in names:
+        connection.execute(f'DROP TABLE "{name}"')
+
+
+def _run(connection: sqlite3.Connection, script: str) -> None:
+    """Run the statements of a script. Unlike `executescript`, this ends no transaction that is open."""
+    for statement in script.split(";\n"):
+        connection.execute(statement)

@@ -224,7 +224,7 @@ def _open(path: str, settings: SerialSettings) -> tuple[serial.Serial, bool]:
     port.exclusive = True
     try:
         port.open()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, termios.error) as error:
         raise _unavailable(path, error) from error
     try:
         attributes = termios.tcgetattr(port.fileno())

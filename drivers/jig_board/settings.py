@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from drivers.serial_link import Parity, SerialSettings
+from drivers.serial_link import SerialSettings
 
 MAX_SLOTS = 8
 """Slots of one multi-jig (MP155 Preliminary Impact Assessment 6.2.2)."""
@@ -92,9 +92,8 @@ class RegisterMap(_Section):
 
 
 class BoardLineSettings(SerialSettings):
-    """How a board's port is opened: as Modbus wants it, with even parity."""
+    """How a board's port is opened. Modbus itself asks for even parity; many boards go without."""
 
-    parity: Parity = Field(default="even", description="Parity bit of each character.")
     stall_seconds: float = Field(
         default=1.0, gt=0, description="How long the port may refuse every byte before they are thrown away."
     )

@@ -15,8 +15,6 @@ from firmware_catalog.manifest import read_manifest
 from firmware_catalog.mcuboot import load_image
 from firmware_catalog.release import Plan, Release, latest_production, plan_upgrade
 
-__all__ = ["Catalog", "CatalogError", "FolderCatalog"]
-
 
 class Catalog(Protocol):
     """What the station asks of any catalogue, wherever its trust comes from. One state for its whole life."""

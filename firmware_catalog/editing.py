@@ -9,18 +9,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+from pydantic import ValidationError
+
 from firmware_catalog.errors import (
     CatalogBusy,
     CatalogError,
     ImageUnavailable,
     ImageUnsuitable,
     ReleaseExists,
+    ReleaseInvalid,
     ReleaseUnknown,
 )
 from firmware_catalog.files import read_regular_file, replace_file
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
 from firmware_catalog.image import MAX_IMAGE_SIZE, ImageFormatError
-from firmware_catalog.manifest import MANIFEST_NAME, Manifest, read_manifest, write_manifest
+from firmware_catalog.manifest import MANIFEST_NAME, Manifest, first_fault, read_manifest, write_manifest
 from firmware_catalog.mcuboot import load_image
 from firmware_catalog.release import (
     ANY_LOWER,
@@ -43,11 +46,10 @@ def add_release(
     """Copy an image into the catalogue as a production release and pin it. The first release founds the catalogue.
 
     Its version is the image's own. `model` may be left out for an image that names its model, and may not
-    contradict it. Raises CatalogError, and changes nothing then; raises pydantic's ValidationError (a ValueError)
-    for ranges or hardware versions that no release may state.
+    contradict it. Raises CatalogError, and changes nothing then.
     """
     try:
-        data = read_regular_file(image_path, MAX_IMAGE_SIZE)
+        data = read_regular_file(image_path.resolve(), MAX_IMAGE_SIZE)
     except OSError as error:
         raise ImageUnavailable(
             f"{image_path} cannot be read: {error.strerror}; name the image's file"
@@ -65,14 +67,20 @@ def add_release(
             f"{image_path} is for model {image.model}, not {model}; state its own model, or get the other's image"
         )
     sha256 = image.file_sha256.hex()
-    release = Release(
-        model=model,
-        version=image.version,
-        status=ReleaseStatus.PRODUCTION,
-        permitted_from=permitted_from,
-        hardware_versions=hardware_versions,
-        image=ImageReference(file=f"{image.version}-{sha256[:16]}.bin", sha256=sha256, size=len(data)),
-    )
+    reference = ImageReference(file=f"{image.version}-{sha256[:16]}.bin", sha256=sha256, size=len(data))
+    try:
+        release = Release(
+            model=model,
+            version=image.version,
+            status=ReleaseStatus.PRODUCTION,
+            permitted_from=permitted_from,
+            hardware_versions=hardware_versions,
+            image=reference,
+        )
+    except ValidationError as error:
+        raise ReleaseInvalid(
+            f"{image_path} cannot be a release so: {first_fault(error)}; state it anew"
+        ) from error
     with _locked(folder):
         manifest = read_manifest(folder) if (folder / MANIFEST_NAME).exists() else Manifest()
         if _find(manifest, release.model, release.version) is not None:

@@ -31,5 +31,9 @@ class ReleaseExists(CatalogError):
     """The catalogue lists this version of this model already: a version names one image, for good."""
 
 
+class ReleaseInvalid(CatalogError):
+    """No release may be stated so."""
+
+
 class CatalogBusy(CatalogError):
     """Another program is changing the catalogue."""

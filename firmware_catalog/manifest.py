@@ -53,7 +53,7 @@ def read_manifest(folder: Path) -> Manifest:
         return Manifest.model_validate_json(text)
     except ValidationError as error:
         raise ManifestError(
-            f"{path} is no catalogue manifest: {_first_fault(error)}; restore it from its last good copy, "
+            f"{path} is no catalogue manifest: {first_fault(error)}; restore it from its last good copy, "
             "or add its images to a new folder with 'reflash catalog add'"
         ) from error
 
@@ -64,7 +64,8 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     replace_file(folder / MANIFEST_NAME, ordered.model_dump_json(indent=2).encode() + b"\n")
 
 
-def _first_fault(error: ValidationError) -> str:
+def first_fault(error: ValidationError) -> str:
+    """Put what pydantic found into one line: the first fault, and how many more there are."""
     faults = error.errors(include_url=False, include_context=False, include_input=False)
     place = ".".join(str(part) for part in faults[0]["loc"])
     more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""

@@ -14,21 +14,21 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
-from firmware_catalog.files import read_regular_file
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from station.orders.device_status import DeviceStatus
+from station.orders.errors import OrderFileRefused, Problem
 from station.records.events import OrderLine
 
 PROBLEMS_SHOWN: Final = 20
+"""So many of a file's faults are told; all are counted."""
 
 ORDER_NUMBER: Final = "order_number"
 """The column that may state the order's number, the same on every line."""
 
-_MAX_FILE_SIZE: Final = 64 * 1024 * 1024
-"""Bytes: more than 400,000 hubs."""
+MAX_FILE_SIZE: Final = 64 * 1024 * 1024
+"""Bytes that a caller reads at most: more than 400,000 hubs."""
 _MAX_TEXT: Final = 100
 
 
@@ -94,48 +94,11 @@ class OrderFile:
     """Headings that mean nothing here, as the file writes them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One fault of an order file."""
-
-    line: int
-    """Counted from 1, the line of headings included."""
-    what: str
-
-    def __str__(self) -> str:
-        return f"line {self.line}: {self.what}"
-
-
-class OrderFileRefused(Exception):
-    """The file is not good and nothing of it was taken.
-
-    `problems` holds the first `PROBLEMS_SHOWN` faults, `count` says how many there are. The message is one line.
-    """
-
-    def __init__(self, source: str, problems: tuple[Problem, ...], count: int) -> None:
-        super().__init__(source, problems, count)
-        self.source = source
-        self.problems = problems
-        self.count = count
-
-    def __str__(self) -> str:
-        what = f"a problem on {self.problems[0]}"
-        if self.count > 1:
-            what = f"{self.count} problems, the first on {self.problems[0]}"
-        return f"{self.source}: {what}; nothing was imported: correct the file and import it again"
-
-
-def read_order(path: Path, number: str | None = None) -> OrderFile:
-    """Read a work order. `number` is the order's number where the file has no such column.
-
-    Blocks for seconds on 100,000 lines: not for the event loop. Raises OSError when the file cannot be read, and
-    OrderFileRefused.
-    """
-    return parse_order(read_regular_file(path.resolve(), _MAX_FILE_SIZE), path.name, number)
-
-
 def parse_order(data: bytes, source: str, number: str | None = None) -> OrderFile:
-    """Read a work order from a file's bytes. Raises OrderFileRefused, and only that."""
+    """Read a work order from its file's bytes. `number` is the order's where the file has no such column.
+
+    Takes seconds on 100,000 lines: not for the event loop. Raises OrderFileRefused, and only that.
+    """
     problems = _Problems(source)
     try:
         text = data.decode("utf-8-sig")

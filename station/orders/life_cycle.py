@@ -10,16 +10,13 @@ from collections.abc import Iterable
 from typing import Final
 
 from station.orders.csv_import import OrderFile
+from station.orders.errors import OrderRefused
 from station.orders.reconcile import Reconciliation
 from station.records.events import Event, OrderAssigned, OrderClosed, OrderImported, OrderLinesAdded
-from station.records.facts import OrderSummary
+from station.records.queries import OrderSummary
 
 _LINES_PER_EVENT: Final = 1000
 """What `OrderLinesAdded` holds at most."""
-
-
-class OrderRefused(Exception):
-    """What was asked of an order may not happen. The message is one line: which order, why, what to do."""
 
 
 def find_order(orders: Iterable[OrderSummary], number: str) -> OrderSummary:

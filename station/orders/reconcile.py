@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from firmware_catalog.identity import Eui64
 from station.attempt.outcome import Outcome
 from station.records.events import OrderLine
-from station.records.facts import OpenAttempt, OrderLineState
+from station.records.queries import OpenAttempt, OrderLineState
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class OpenHub:
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """Where each hub of an order stands. Every line of the order is in exactly one place, in the order's sequence."""
+    """Where each hub of an order stands. Every line of the order is in exactly one place."""
 
     results: Mapping[Outcome, tuple[OrderLine, ...]]
     """By the outcome that counts for the order; outcomes that no hub had are left out."""

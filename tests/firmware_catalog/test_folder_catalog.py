@@ -13,15 +13,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from firmware_catalog.catalog import Catalog, CatalogError, FolderCatalog
+from firmware_catalog.catalog import Catalog, FolderCatalog
 from firmware_catalog.editing import add_release, withdraw_release
 from firmware_catalog.errors import (
     CatalogBusy,
+    CatalogError,
     ImagePinMismatch,
     ImageUnavailable,
     ImageUnsuitable,
     ManifestError,
     ReleaseExists,
+    ReleaseInvalid,
     ReleaseUnknown,
 )
 from firmware_catalog.files import read_regular_file, replace_file
@@ -134,6 +136,11 @@ def test_whom_an_image_is_for(catalog_folder: Path, image_file, model, other_mod
         add_release(catalog_folder, junk)
     with pytest.raises(ImageUnavailable, match="No such file"):
         add_release(catalog_folder, catalog_folder / "none.bin")
+    with pytest.raises(
+        ReleaseInvalid, match=r"hardware_versions\.0: String should have at least 1 character"
+    ) as caught:
+        add_release(catalog_folder, image_file(), hardware_versions=("",))
+    one_line(caught.value)
     assert not (catalog_folder / "catalog.json").exists()
     assert add_release(catalog_folder, image_file(model=None), model=model).model == model
     assert FolderCatalog.open(catalog_folder).verify() == ()

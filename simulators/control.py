@@ -1,0 +1,288 @@
+"""The rig's control socket: hands, faults and a look into the hubs, for tests and demonstrations.
+
+A Unix stream socket for its owner only. One JSON object a line asks, one answers: `{"ok": true, ...}` or
+`{"ok": false, "error": "..."}`. A slot is named by `jig` and `slot`, a hub also by `chf`.
+
+| do | does |
+|---|---|
+| `hub` | tells everything of one hub |
+| `hubs` | tells of all of them, wherever they are |
+| `slots` | tells what each slot and its port is like |
+| `seat` | puts the hub `chf`, or the next of the jig's queue, into a slot |
+| `unseat` | takes a slot's hub out |
+| `swap` | exchanges the hubs of two slots (`with_jig`, `with_slot`) |
+| `unload` | has the technician take the hub out and, after the handling time, put the next one in |
+| `fault` | arms the fault in `fault`; a physical one without an occasion of its own happens at once |
+| `disarm` | forgets a slot's faults, or everyone's |
+| `power` | switches a slot's supply (`on`) |
+| `port` | plugs or unplugs a slot's port (`plugged`) |
+| `statistics` | tells what each line has carried and lost |
+| `stop` | ends the rig |
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from simulators.faults import PHYSICAL, FaultFileError, parse_fault
+from simulators.hub import Hub
+from simulators.image import find_image
+from simulators.rig import NoSuchPlace, Rig
+from simulators.slot import Slot, SlotError
+
+_LONGEST_PATH = 107
+"""Bytes that the path of a Unix socket may have (`sun_path` of unix(7), less its end)."""
+
+Answer = dict[str, Any]
+
+
+class ControlError(Exception):
+    """A request that cannot be understood or done. One line."""
+
+
+def describe_hub(hub: Hub) -> Answer:
+    """Tell everything of one hub, as seen from above: what its flash holds, not what it says of it."""
+    plate = hub.nameplate
+    running = find_image(hub.layout.primary)
+    content = b"" if running is None else hub.layout.primary.read(0, running.size)
+    return {
+        "chf": plate.chf.hex("-").upper(),
+        "gpf": plate.gpf.hex("-").upper(),
+        "manufacturer": plate.manufacturer,
+        "model": plate.model,
+        "hw": plate.hardware_version,
+        "variant": plate.variant,
+        "mode": hub.mode.value,
+        "firmware": None if running is None else f"{running.version_number:08X}",
+        "image_file_sha256": hashlib.sha256(content).hexdigest() if content else None,
+        "slots": [{**asdict(slot), "image_hash": slot.image_hash.hex()} for slot in hub.slots.report()],
+        "bootable": hub.boot_loader.is_bootable(),
+        "locked": not hub.lock.is_open,
+        "wrong_unlock_answers": hub.lock.wrong_answers,
+        "boots": hub.boots,
+    }
+
+
+def _place(slot: Slot | None) -> Answer:
+    return {"jig": None, "slot": None} if slot is None else {"jig": slot.jig, "slot": slot.number}
+
+
+def _describe_slot(slot: Slot) -> Answer:
+    return {
+        **_place(slot),
+        "occupied": slot.is_occupied,
+        "powered": slot.is_powered,
+        "current_ma": slot.current_ma,
+        "port": str(slot.port.link) if slot.port.is_plugged else None,
+        "chf": None if slot.hub is None else slot.hub.nameplate.chf.hex("-").upper(),
+    }
+
+
+class Control:
+    """Does what a request asks."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig = rig
+        self._commands: dict[str, Callable[[Answer], Answer]] = {
+            "hub": self._hub,
+            "hubs": self._hubs,
+            "slots": self._slots,
+            "seat": self._seat,
+            "unseat": self._unseat,
+            "swap": self._swap,
+            "unload": self._unload,
+            "fault": self._fault,
+            "disarm": self._disarm,
+            "power": self._power,
+            "port": self._port,
+            "statistics": self._statistics,
+            "stop": self._stop,
+        }
+
+    def answer(self, line: bytes) -> Answer:
+        """Do one request. Never raises: what is wrong with it is the answer."""
+        try:
+            request = json.loads(line)
+            return {"ok": True, **self._find_command(request)(request)}
+        except (ValueError, ControlError, NoSuchPlace, SlotError, FaultFileError) as error:
+            return {"ok": False, "error": str(error)}
+
+    def _find_command(self, request: Any) -> Callable[[Answer], Answer]:
+        if not isinstance(request, dict):
+            raise ControlError("a JSON object is wanted")
+        command = self._commands.get(str(request.get("do")))
+        if command is None:
+            raise ControlError(f"unknown request {request.get('do')!r}; known: {', '.join(self._commands)}")
+        return command
+
+    def _find_slot(self, request: Answer, prefix: str = "") -> Slot:
+        numbers = []
+        for key in (f"{prefix}jig", f"{prefix}slot"):
+            text = str(request.get(key, "")).removeprefix("jig").removeprefix("slot")
+            if not text.isdecimal():
+                raise ControlError(f"{key!r} is wanted, a number")
+            numbers.append(int(text))
+        return self._rig.slot(*numbers)
+
+    def _find_hub(self, request: Answer) -> Hub:
+        if "chf" in request:
+            return self._rig.hub(bytes.fromhex(str(request["chf"]).replace("-", "").replace(":", "")))
+        slot = self._find_slot(request)
+        if slot.hub is None:
+            raise SlotError(f"{slot.name} is empty")
+        return slot.hub
+
+    def _hub(self, request: Answer) -> Answer:
+        hub = self._find_hub(request)
+        return {**_place(self._rig.place_of(hub)), **describe_hub(hub)}
+
+    def _hubs(self, _: Answer) -> Answer:
+        hubs = self._rig.hubs.values()
+        return {"hubs": [{**_place(self._rig.place_of(hub)), **describe_hub(hub)} for hub in hubs]}
+
+    def _slots(self, _: Answer) -> Answer:
+        return {"slots": [_describe_slot(slot) for slot in self._rig.slots]}
+
+    def _seat(self, request: Answer) -> Answer:
+        slot = self._find_slot(request)
+        queue = self._rig.jigs[slot.jig].technician.queue
+        if "chf" in request:
+            hub = self._find_hub(request)
+            if (place := self._rig.place_of(hub)) is not None:
+                raise SlotError(f"that hub sits in {place.name}: unseat it first")
+            slot.seat(hub)
+            if hub in queue:
+                queue.remove(hub)
+        elif queue:
+            slot.seat(queue[0])
+            queue.popleft()
+        else:
+            raise ControlError(f"the queue of jig {slot.jig} is empty")
+        return _describe_slot(slot)
+
+    def _unseat(self, request: Answer) -> Answer:
+        slot = self._find_slot(request)
+        hub = slot.unseat()
+        return {"chf": hub.nameplate.chf.hex("-").upper()}
+
+    def _swap(self, request: Answer) -> Answer:
+        slots = self._find_slot(request), self._find_slot(request, "with_")
+        if any(slot.hub is None for slot in slots) or slots[0] is slots[1]:
+            raise ControlError("two different occupied slots are wanted")
+        first, second = (slot.unseat() for slot in slots)
+        slots[0].seat(second)
+        slots[1].seat(first)
+        return {"slots": [_describe_slot(slot) for slot in slots]}
+
+    def _unload(self, request: Answer) -> Answer:
+        slot = self._find_slot(request)
+        technician = self._rig.jigs[slot.jig].technician
+        following = technician.swap(slot)
+        return {
+            "next": None if following is None else following.nameplate.chf.hex("-").upper(),
+            "waiting": len(technician.queue),
+        }
+
+    def _fault(self, request: Answer) -> Answer:
+        fault = parse_fault(request.get("fault"), "fault")
+        unconditional = (
+            fault.on is None and fault.at_byte is None and fault.at == 1 and fault.probability == 1
+        )
+        if fault.name in PHYSICAL and unconditional:
+            for slot in self._rig.slots:
+                if fault.is_at(slot.jig, slot.number):
+                    slot.perform(fault)
+        else:
+            self._rig.arm([fault])
+        return {}
+
+    def _disarm(self, request: Answer) -> Answer:
+        slots = [self._find_slot(request)] if "slot" in request else self._rig.slots
+        for slot in slots:
+            slot.faults.disarm()
+        return {}
+
+    def _power(self, request: Answer) -> Answer:
+        slot = self._find_slot(request)
+        slot.power(on=self._flag(request, "on"))
+        return _describe_slot(slot)
+
+    def _port(self, request: Answer) -> Answer:
+        slot = self._find_slot(request)
+        if self._flag(request, "plugged"):
+            slot.port.plug()
+        else:
+            slot.port.unplug()
+        return _describe_slot(slot)
+
+    @staticmethod
+    def _flag(request: Answer, key: str) -> bool:
+        value = request.get(key)
+        if not isinstance(value, bool):
+            raise ControlError(f"{key!r} is wanted, true or false")
+        return value
+
+    def _statistics(self, _: Answer) -> Answer:
+        return {
+            "ports": [
+                {**_place(slot), "baud": slot.port.settings.baud, **asdict(slot.port.statistics())}
+                for slot in self._rig.slots
+            ]
+        }
+
+    def _stop(self, _: Answer) -> Answer:
+        self._rig.stop_wanted.set()
+        return {}
+
+
+def _bind(path: Path) -> socket.socket:
+    """Make the socket, its owner's only from the start. Raises ControlError."""
+    if len(str(path).encode()) > _LONGEST_PATH:
+        raise ControlError(f"{path}: too long for a socket ({_LONGEST_PATH} bytes); choose a shorter --dir")
+    _unbind(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(str(path))
+    path.chmod(0o600)
+    return listener
+
+
+def _unbind(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+@asynccontextmanager
+async def serve_control(rig: Rig, path: Path) -> AsyncIterator[None]:
+    """Listen until the block is left. Raises ControlError when the path is too long for a socket."""
+    listener = _bind(path)
+    control = Control(rig)
+    writers: set[asyncio.StreamWriter] = set()
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.add(writer)
+        try:
+            while line := await reader.readline():
+                writer.write(json.dumps(control.answer(line)).encode() + b"\n")
+                await writer.drain()
+        except ConnectionError:
+            pass  # the other side has gone; nothing is owed to it
+        finally:
+            writers.discard(writer)
+            writer.close()
+
+    server = await asyncio.start_unix_server(converse, sock=listener)
+    try:
+        yield
+    finally:
+        server.close()
+        for writer in writers:
+            writer.close()
+        await server.wait_closed()
+        _unbind(path)

@@ -1,0 +1,135 @@
+"""A whole rig in one process: jigs, their slots and ports, the hubs, and who handles them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from simulators.faults import Fault, SlotFaults, arm_all
+from simulators.hub import Hub
+from simulators.population import HubEntry, HubFileError
+from simulators.slot import Slot
+from simulators.smp_line import BufferProfile
+from simulators.technician import Technician
+from simulators.uart import LineSettings, SerialPort
+
+
+class NoSuchPlace(Exception):
+    """The rig has no such jig or slot, or no such hub. The message says what there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class RigSettings:
+    """How a rig is built."""
+
+    directory: Path
+    jigs: range
+    slots: int = 8
+    line: LineSettings = field(default_factory=LineSettings)
+    profile: BufferProfile = field(default_factory=BufferProfile)
+    seed: int = 7
+    handling_seconds: float = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Jig:
+    """One multi-jig and the technician who serves it."""
+
+    number: int
+    slots: dict[int, Slot]
+    technician: Technician
+
+
+class Rig:
+    """Use as `async with open_rig(...)`."""
+
+    def __init__(self, jigs: dict[int, Jig], hubs: dict[bytes, Hub]) -> None:
+        self.jigs = jigs
+        self.hubs = hubs
+        """Every hub that the rig was given, by the CHF id on its plate at the start."""
+        self.stop_wanted = asyncio.Event()
+
+    @property
+    def slots(self) -> list[Slot]:
+        """All slots of all jigs."""
+        return [slot for jig in self.jigs.values() for slot in jig.slots.values()]
+
+    def slot(self, jig: int, slot: int) -> Slot:
+        """Return one slot. Raises NoSuchPlace."""
+        try:
+            return self.jigs[jig].slots[slot]
+        except KeyError:
+            places = ", ".join(
+                f"jig {number} slots 1 to {len(found.slots)}" for number, found in self.jigs.items()
+            )
+            raise NoSuchPlace(f"no jig {jig} slot {slot} here; there are {places}") from None
+
+    def hub(self, chf: bytes) -> Hub:
+        """Return one hub, wherever it is. Raises NoSuchPlace."""
+        try:
+            return self.hubs[chf]
+        except KeyError:
+            raise NoSuchPlace(f"no hub {chf.hex('-').upper()} among the {len(self.hubs)} here") from None
+
+    def place_of(self, hub: Hub) -> Slot | None:
+        """Return where a hub is seated."""
+        return next((slot for slot in self.slots if slot.hub is hub), None)
+
+    def arm(self, faults: Iterable[Fault]) -> None:
+        """Arm faults at the slots that they are meant for."""
+        arm_all(faults, [slot.faults for slot in self.slots])
+
+
+def _seat(jigs: dict[int, Jig], population: Iterable[tuple[HubEntry, Hub]]) -> None:
+    for entry, hub in population:
+        name = entry.chf.hex("-").upper()
+        jig = jigs.get(entry.jig)
+        if jig is None:
+            raise HubFileError(f"hub {name}: there is no jig {entry.jig} here")
+        if entry.slot is None:
+            jig.technician.queue.append(hub)
+        elif entry.slot not in jig.slots:
+            raise HubFileError(f"hub {name}: jig {entry.jig} has no slot {entry.slot}")
+        elif jig.slots[entry.slot].is_occupied:
+            raise HubFileError(f"hub {name}: jig {entry.jig} slot {entry.slot} is taken by another one")
+        else:
+            jig.slots[entry.slot].seat(hub)
+
+
+@asynccontextmanager
+async def open_rig(
+    settings: RigSettings, population: list[tuple[HubEntry, Hub]], faults: Iterable[Fault] = ()
+) -> AsyncIterator[Rig]:
+    """Build the rig, seat the hubs and run until the block is left. Raises HubFileError for a wrong place."""
+    hubs = {entry.chf: hub for entry, hub in population}
+    if len(hubs) < len(population):
+        raise HubFileError("two hubs have the same CHF id")
+    async with asyncio.TaskGroup() as tasks:
+        jigs = {number: _build_jig(settings, number, tasks) for number in settings.jigs}
+        rig = Rig(jigs, hubs)
+        try:
+            rig.arm(faults)
+            _seat(jigs, population)
+            yield rig
+        finally:
+            for jig in jigs.values():
+                jig.technician.close()
+            for slot in rig.slots:
+                slot.close()
+
+
+def _build_jig(settings: RigSettings, number: int, tasks: asyncio.TaskGroup) -> Jig:
+    folder = settings.directory / f"jig{number}"
+    folder.mkdir(parents=True, exist_ok=True)
+    slots = {}
+    for slot in range(1, settings.slots + 1):
+        seed = f"{settings.seed} {number} {slot}"
+        port = SerialPort(folder / f"slot{slot}", settings.line, random.Random(seed).getrandbits(64))
+        port.plug()
+        faults = SlotFaults(number, slot, random.Random(f"{seed} faults"))
+        slots[slot] = Slot(number, slot, port, settings.profile, faults, tasks)
+    return Jig(number, slots, Technician(settings.handling_seconds, tasks))

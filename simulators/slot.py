@@ -1,0 +1,140 @@
+"""One slot of a jig: a port, a supply, and a hub or none."""
+
+from __future__ import annotations
+
+import asyncio
+
+from simulators.faults import Fault, FaultName, SlotFaults
+from simulators.flash import PowerLost
+from simulators.hub import Hub
+from simulators.smp_interface import SmpInterface
+from simulators.smp_line import BufferProfile
+from simulators.uart import SerialPort
+
+_RETURN_AFTER = 1.0
+"""Seconds without power, where a fault does not say."""
+
+
+class SlotError(Exception):
+    """The slot is not in the state for that. The message names it."""
+
+
+class Slot:
+    """Lives in the task group it is given; the hub runs as one task of it while under power."""
+
+    def __init__(
+        self,
+        jig: int,
+        number: int,
+        port: SerialPort,
+        profile: BufferProfile,
+        faults: SlotFaults,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
+        self.jig = jig
+        self.number = number
+        self.port = port
+        self.faults = faults
+        self.hub: Hub | None = None
+        self.is_powered = True
+        """Whether the slot's supply is switched on."""
+        self._interface = SmpInterface(port, profile, faults, self.perform)
+        self._tasks = tasks
+        self._life: asyncio.Task[None] | None = None
+        self._return: asyncio.TimerHandle | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+        port.flip_rate = lambda: faults.rate(FaultName.BIT_FLIPS)
+
+    @property
+    def name(self) -> str:
+        """As an operator says it."""
+        return f"jig {self.jig} slot {self.number}"
+
+    @property
+    def is_occupied(self) -> bool:
+        """What the slot's presence switch says."""
+        return self.hub is not None
+
+    @property
+    def current_ma(self) -> int:
+        """What flows into the slot, in milliamperes."""
+        return 0 if self.hub is None else self.hub.current_ma
+
+    def seat(self, hub: Hub) -> None:
+        """Put a hub in; it boots if the supply is on. Raises SlotError when there is one already."""
+        if self.hub is not None:
+            raise SlotError(f"{self.name} is occupied: unseat its hub first")
+        self._forget_return()
+        self.hub = hub
+        self._start(hub)
+
+    def unseat(self) -> Hub:
+        """Take the hub out, whatever it is doing. Raises SlotError when there is none."""
+        if self.hub is None:
+            raise SlotError(f"{self.name} is empty: seat a hub first")
+        self._forget_return()
+        self._stop()
+        hub, self.hub = self.hub, None
+        return hub
+
+    def power(self, *, on: bool) -> None:
+        """Switch the slot's supply."""
+        self._forget_return()
+        self.is_powered = on
+        self._stop()
+        if self.hub is not None:
+            self._start(self.hub)
+
+    def close(self) -> None:
+        """Cut the power and take the port away, for good."""
+        self._forget_return()
+        for timer in self._timers:
+            timer.cancel()
+        self._stop()
+        self.port.unplug()
+
+    def perform(self, fault: Fault) -> None:
+        """Carry out a fault of hands, cables or supplies."""
+        loop = asyncio.get_running_loop()
+        match fault.name:
+            case FaultName.UNPLUG_HUB if self.hub is not None:
+                hub = self.unseat()
+                if fault.seconds is not None:
+                    self._return = loop.call_later(fault.seconds, self.seat, hub)
+            case FaultName.UNPLUG_PORT:
+                self.port.unplug()
+                if fault.seconds is not None:
+                    self._timers.append(loop.call_later(fault.seconds, self.port.plug))
+            case FaultName.STALL:
+                self.port.stall()
+                if fault.seconds is not None:
+                    self._timers.append(loop.call_later(fault.seconds, self.port.resume))
+            case FaultName.POWER_LOSS | FaultName.REBOOT if self.hub is not None:
+                rests = fault.name is FaultName.POWER_LOSS
+                self._stop()
+                self._start(self.hub, (fault.seconds or _RETURN_AFTER) if rests else 0.0)
+            case _:
+                pass
+
+    def _start(self, hub: Hub, after: float = 0.0) -> None:
+        if self.is_powered:
+            self._life = self._tasks.create_task(self._live(hub, after, self._life), name=self.name)
+
+    def _stop(self) -> None:
+        if self._life is not None:
+            self._life.cancel()
+
+    def _forget_return(self) -> None:
+        if self._return is not None:
+            self._return.cancel()
+            self._return = None
+
+    async def _live(self, hub: Hub, after: float, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        await asyncio.sleep(after)
+        while True:
+            try:
+                await hub.run(self._interface, self.faults)
+            except PowerLost as lost:
+                await asyncio.sleep(_RETURN_AFTER if lost.seconds is None else lost.seconds)

@@ -1,0 +1,181 @@
+"""SMP over a console line, the hub's end: lines in, packets out, out of a small pool of buffers.
+
+Framing as in Zephyr's `doc/services/device_mgmt/smp_transport.rst`, "UART/serial and console": a packet is
+preceded by its length, followed by a CRC16 (XMODEM), base64-encoded and cut into lines of at most 127 bytes,
+the first of which begins with 06 09 and the others with 04 14.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+_START: Final = b"\x06\x09"
+_CONTINUE: Final = b"\x04\x14"
+_LINE_ROOM: Final = 128
+"""Bytes of a line buffer, newline included: Zephyr's CONFIG_UART_MCUMGR_RX_BUF_SIZE."""
+_CODED_A_LINE: Final = 124
+"""Base64 characters in a line of 127 bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class BufferProfile:
+    """What a hub has for packets. Requests and answers share the pool."""
+
+    buf_size: int = 1024
+    """Bytes of a buffer; length and CRC share it with the packet."""
+    buf_count: int = 5
+    line_buffers: int = 2
+    """Whole lines kept while the hub cannot work on them: Zephyr's CONFIG_UART_MCUMGR_RX_BUF_COUNT."""
+
+
+PROFILES: Final = {
+    "default": BufferProfile(),
+    "zephyr": BufferProfile(buf_size=384, buf_count=4),
+    "one-buffer": BufferProfile(buf_count=1),
+}
+"""By name: a roomy hub, Zephyr's defaults, and a hub that can hold nothing but the packet it works on."""
+
+
+class PacketPool:
+    """Counts free buffers."""
+
+    def __init__(self, count: int) -> None:
+        self.free = count
+        self.count = count
+
+    def take(self) -> bool:
+        """Take a buffer if there is one."""
+        if not self.free:
+            return False
+        self.free -= 1
+        return True
+
+    def give(self) -> None:
+        """Give a buffer back."""
+        self.free += 1
+
+
+def encode_frame(packet: bytes) -> bytes:
+    """Return all lines of one packet."""
+    crc = binascii.crc_hqx(packet, 0)
+    framed = (len(packet) + 2).to_bytes(2, "big") + packet + crc.to_bytes(2, "big")
+    coded = binascii.b2a_base64(framed, newline=False)
+    lines = [coded[start : start + _CODED_A_LINE] for start in range(0, len(coded), _CODED_A_LINE)]
+    return _START + (b"\n" + _CONTINUE).join(lines) + b"\n"
+
+
+class PacketReceiver:
+    """Puts packets together from lines. What finds no room, or is broken, is lost and counted in bytes."""
+
+    def __init__(
+        self,
+        profile: BufferProfile,
+        pool: PacketPool,
+        is_stalled: Callable[[], bool],
+    ) -> None:
+        self.lost = 0
+        """Bytes that did not become part of a packet."""
+        self.kept = 0
+        """Bytes that did."""
+        self._profile = profile
+        self._pool = pool
+        self._is_stalled = is_stalled
+        self._packets: asyncio.Queue[bytes] = asyncio.Queue()
+        self._waiting: list[bytes] = []
+        self._line = b""
+        self._overlong = False
+        self._frame: bytearray | None = None
+        self._wire_bytes = 0
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether another line would find room."""
+        return not self._is_stalled() and (self._frame is not None or self._pool.free > 0)
+
+    async def next_packet(self) -> bytes:
+        """Wait for a whole packet. Its buffer is the caller's to give back."""
+        return await self._packets.get()
+
+    def feed(self, block: bytes) -> None:
+        """Take bytes off the line."""
+        lines = (self._line + block).split(b"\n")
+        self._line = lines.pop()
+        stalled = self._is_stalled()
+        for line in lines:
+            if self._overlong:
+                self._overlong = False
+                self.lost += len(line) + 1
+            elif not stalled:
+                self._take_line(line)
+            elif len(self._waiting) < self._profile.line_buffers:
+                self._waiting.append(line)
+            else:
+                self.lost += len(line) + 1
+        if len(self._line) >= _LINE_ROOM:
+            self.lost += len(self._line)
+            self._line = b""
+            self._overlong = True
+
+    def catch_up(self) -> None:
+        """Work on the lines that waited while the hub could not."""
+        waiting, self._waiting = self._waiting, []
+        for line in waiting:
+            self._take_line(line)
+
+    @property
+    def pending(self) -> int:
+        """Bytes held in lines and packets that are not whole yet."""
+        waiting = sum(len(line) + 1 for line in self._waiting)
+        return len(self._line) + waiting + self._wire_bytes
+
+    def _take_line(self, line: bytes) -> None:
+        size = len(line) + 1
+        if size > _LINE_ROOM:
+            self.lost += size
+            return
+        mark = line[:2]
+        if mark == _START:
+            self._abandon()
+            if not self._pool.take():
+                self.lost += size
+                return
+            self._frame = bytearray()
+        elif mark != _CONTINUE or self._frame is None:
+            self.lost += size
+            return
+        self._wire_bytes += size
+        frame = self._frame
+        try:
+            frame += binascii.a2b_base64(line[2:], strict_mode=True)
+        except binascii.Error:
+            self._abandon()
+            return
+        if len(frame) < 2:
+            return
+        wanted = int.from_bytes(frame[:2], "big") + 2
+        if len(frame) > wanted or wanted > self._profile.buf_size:
+            self._abandon()
+        elif len(frame) == wanted:
+            self._complete(bytes(frame))
+
+    def _complete(self, frame: bytes) -> None:
+        packet = frame[2:-2]
+        if binascii.crc_hqx(frame[2:], 0) != 0:  # a CRC over its own CRC is 0
+            self._abandon()
+            return
+        self.kept += self._wire_bytes
+        self._wire_bytes = 0
+        self._frame = None
+        self._packets.put_nowait(packet)
+
+    def _abandon(self) -> None:
+        """Give up the packet under way."""
+        if self._frame is not None:
+            self._frame = None
+            self._pool.give()
+        self.lost += self._wire_bytes
+        self._wire_bytes = 0

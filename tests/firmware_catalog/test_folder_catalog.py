@@ -281,6 +281,13 @@ def test_replacing_takes_over_what_a_crash_left(tmp_path: Path) -> None:
     assert (tmp_path / "file").stat().st_mode & 0o400
 
 
+def test_a_replacement_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "file").mkdir()
+    with pytest.raises(IsADirectoryError):
+        replace_file(tmp_path / "file", b"whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_reading_is_bounded(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(bytes(11))
     assert len(read_regular_file(tmp_path / "file", 11)) == 11

@@ -12,7 +12,7 @@ from imgtool.image import Image, VerifyResult
 from imgtool.keys import ECDSA256P1, ECDSA384P1, ECDSA256P1Public
 
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
-from firmware_catalog.image import ImageFormatError, ImageKind
+from firmware_catalog.image import MAX_IMAGE_SIZE, ImageFormatError, ImageKind
 from firmware_catalog.mcuboot import ImageVersion, load_image, parse_layout
 
 GOLDEN = bytes.fromhex(
@@ -188,6 +188,11 @@ def test_a_model_claimed_outside_the_hash_counts_for_nothing(imgtool_image) -> N
 def test_files_that_are_no_image(data: bytes) -> None:
     with pytest.raises(ImageFormatError, match="no MCUboot image"):
         load_image(data)
+
+
+def test_a_file_too_large_for_any_hub() -> None:
+    with pytest.raises(ImageFormatError, match="more than an image may have"):
+        load_image(bytes(MAX_IMAGE_SIZE + 1))
 
 
 def test_every_truncation_is_refused() -> None:

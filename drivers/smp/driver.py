@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final, NoReturn
+from typing import Final
 
 from drivers.errors import (
     AnotherHub,
@@ -94,8 +94,10 @@ class SmpHubDriver:
             return
         try:
             challenge = await self._client.ask(ChallengeRead, ChallengeAnswer, action=HubAction.UNLOCK)
-        except HubRefused as refused:
-            self._locked_out(refused)
+        except SmpRefused as refused:
+            if not refused.code.says_locked_out:
+                raise
+            raise self._unlock_refusal(hub, refused) from refused
         signature = await authority.sign(UnlockChallenge(chf=hub.chf, nonce=challenge.nonce, model=hub.model))
         if len(signature) != _SIGNATURE_BYTES:
             raise UnlockAuthorityFailed(
@@ -105,14 +107,8 @@ class SmpHubDriver:
             )
         try:
             await self._client.ask(UnlockWrite, Done, action=HubAction.UNLOCK, fields={"sig": signature})
-        except SmpRefused as refused:
-            if refused.code.says_busy:
-                self._locked_out(refused)
-            if refused.code.says_wrong_state:
-                raise  # the challenge ran out before the answer came: no wrong answer
-            raise self._wrong_answer(hub, refused) from refused
-        except HubLocked as refused:
-            raise self._wrong_answer(hub, refused) from refused
+        except (SmpRefused, HubLocked) as refused:
+            raise self._unlock_refusal(hub, refused) from refused
 
     async def flash(self, image: FirmwareImage, on_progress: ProgressListener) -> None:
         """Write the image to the slot that is not running."""
@@ -208,21 +204,20 @@ class SmpHubDriver:
         )
         return answer.identity()
 
-    def _locked_out(self, refused: HubRefused) -> NoReturn:
-        raise HubLockedOut(
-            f"the hub at {self.place} takes no answers to challenges for now: leave it powered and wait",
-            action=HubAction.UNLOCK,
-            state_known=True,
-            device_code=refused.device_code,
-        ) from refused
-
-    def _wrong_answer(self, hub: HubIdentity, refused: HubRefused) -> UnlockRefused:
-        return UnlockRefused(
-            f"the hub {hub.chf} at {self.place} did not accept the unlock signature: check the unlock key",
-            action=HubAction.UNLOCK,
-            state_known=True,
-            device_code=refused.device_code,
-        )
+    def _unlock_refusal(self, hub: HubIdentity, refused: HubRefused) -> HubRefused:
+        where = f"the hub {hub.chf} at {self.place}"
+        kind: type[HubRefused] = UnlockRefused
+        what = f"{where} did not accept the unlock signature: check the unlock key"
+        if isinstance(refused, SmpRefused):
+            if refused.code.says_locked_out:
+                kind = HubLockedOut
+                what = f"{where} takes no answers to challenges for now: leave it powered and wait"
+            elif refused.code.says_no_challenge:
+                kind = HubRefused
+                what = (
+                    f"{where} got its unlock signature too late: try again, and check the authority's speed"
+                )
+        return kind(what, action=HubAction.UNLOCK, state_known=True, device_code=refused.device_code)
 
 
 def _is_another(hub: HubIdentity, than: HubIdentity) -> bool:

@@ -7,6 +7,7 @@ older ones add `rc: 0` to every answer.
 
 from __future__ import annotations
 
+from enum import IntEnum
 from struct import Struct
 from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
@@ -28,12 +29,21 @@ HUB_GROUP: Final = 64
 """The first group that SMP leaves to applications; here the open stand-in for the makers' own commands."""
 
 _DEEPEST: Final = 8
+"""Levels of nesting that an answer may have; the state's has three."""
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
 
 class MalformedPayload(ValueError):
     """A payload is no answer that the protocol allows; the message says in what."""
+
+
+class HubError(IntEnum):
+    """Errors of group 64. In SMP v1 they read EACCESSDENIED, EBADSTATE and EBUSY."""
+
+    WRONG_ANSWER = 2
+    NO_CHALLENGE = 3
+    LOCKED_OUT = 4
 
 
 class DeviceCode(NamedTuple):
@@ -56,14 +66,14 @@ class DeviceCode(NamedTuple):
         return self == (None, MGMT_ERR.EACCESSDENIED)
 
     @property
-    def says_busy(self) -> bool:
-        """Whether the hub works on something else, or enforces a pause."""
-        return self == (None, MGMT_ERR.EBUSY)
+    def says_locked_out(self) -> bool:
+        """Whether the hub, after too many wrong answers, takes none for now."""
+        return self in {(None, MGMT_ERR.EBUSY), (HUB_GROUP, HubError.LOCKED_OUT)}
 
     @property
-    def says_wrong_state(self) -> bool:
-        """Whether the command makes no sense as things stand."""
-        return self == (None, MGMT_ERR.EBADSTATE)
+    def says_no_challenge(self) -> bool:
+        """Whether the answer came too late for its challenge, and so counts neither as right nor as wrong."""
+        return self in {(None, MGMT_ERR.EBADSTATE), (HUB_GROUP, HubError.NO_CHALLENGE)}
 
     @property
     def says_out_of_memory(self) -> bool:
@@ -82,7 +92,7 @@ def read_payload(payload: bytes) -> dict[Any, Any]:
             payload, max_depth=_DEEPEST, allow_duplicate_keys=False, strict_hashable_types=True
         )
     except Exception as error:  # hostile tags can raise nearly anything
-        raise MalformedPayload(f"no CBOR ({error})") from error
+        raise MalformedPayload("no valid CBOR") from error
     if not isinstance(fields, dict):
         raise MalformedPayload(f"CBOR, but no map: {type(fields).__name__}")
     return fields

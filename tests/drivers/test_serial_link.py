@@ -1,0 +1,255 @@
+"""The serial link on real pseudo-terminals."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import termios
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import serial
+from pty_port import PtyPort, pty_port
+
+from drivers import serial_link
+from drivers.errors import HubAction, PlaceUnavailable
+from drivers.serial_link import SerialSettings, open_serial_link
+
+
+class Recorder:
+    """Keeps what a link tells, and lets a test wait for it."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+        self.told: list[tuple[str, str]] = []
+        self._changed = asyncio.Event()
+
+    def received(self, data: bytes) -> None:
+        self.data += data
+        self._changed.set()
+
+    def link_stalled(self, why: str) -> None:
+        self.told.append(("stalled", why))
+        self._changed.set()
+
+    def link_lost(self, why: str) -> None:
+        self.told.append(("lost", why))
+        self._changed.set()
+
+    async def until(self, reached) -> None:
+        async with asyncio.timeout(5):
+            while not reached():
+                self._changed.clear()
+                await self._changed.wait()
+
+
+def with_link(scenario, **settings):
+    """Run a scenario with a port, its link and the link's recorder."""
+
+    async def run():
+        async with pty_port() as port:
+            link = await open_serial_link(port.path, SerialSettings(**settings))
+            recorder = Recorder()
+            link.start(recorder)
+            try:
+                await scenario(port, link, recorder)
+            finally:
+                await link.close()
+
+    asyncio.run(run())
+
+
+def test_every_byte_value_passes_both_ways():
+    every = bytes(range(256))
+
+    async def scenario(port, link, recorder):
+        far = Recorder()
+        port.listen(far.received)
+        link.write(every)
+        await far.until(lambda: len(far.data) >= 256)
+        port.send(every)
+        await recorder.until(lambda: len(recorder.data) >= 256)
+        assert far.data == recorder.data == every
+
+    with_link(scenario)
+
+
+def test_more_than_the_port_takes_at_once_arrives_in_order():
+    sent = os.urandom(60_000)
+
+    async def scenario(port, link, recorder):
+        for start in range(0, len(sent), 6000):
+            link.write(sent[start : start + 6000])
+        assert link.unsent_seconds > 0
+        far = Recorder()
+        port.listen(far.received)
+        await far.until(lambda: len(far.data) >= len(sent))
+        assert far.data == sent
+        assert link.unsent_seconds == 0
+
+    with_link(scenario)
+
+
+def test_a_peer_that_stops_reading_is_told_after_the_stall_time_and_the_link_stays():
+    async def scenario(port, link, recorder):
+        link.write(bytes(60_000))
+        await recorder.until(lambda: recorder.told)
+        [(what, why)] = recorder.told
+        assert what == "stalled"
+        assert port.path in why
+        assert link.loss is None
+        far = Recorder()
+        port.listen(far.received)
+        link.write(b"after")
+        await far.until(lambda: far.data.endswith(b"after"))
+
+    with_link(scenario, stall_seconds=0.1)
+
+
+def test_a_slow_peer_is_no_stalled_one():
+    async def scenario(port, link, recorder):
+        far = Recorder()
+        link.write(bytes(60_000))
+        for taken in (10_000, 30_000, 60_000):
+            port.listen(far.received)
+            await far.until(lambda goal=taken: len(far.data) >= goal)
+            port.stop_listening()
+            await asyncio.sleep(0.06)
+        assert recorder.told == []
+
+    with_link(scenario, stall_seconds=0.1)
+
+
+def test_unsent_bytes_are_bounded():
+    async def scenario(port, link, recorder):
+        for _ in range(100):
+            link.write(bytes(10_000))
+        assert ("stalled", recorder.told[0][1]) == recorder.told[0]
+        assert link.unsent_seconds * 11520 <= 65536
+
+    with_link(scenario)
+
+
+def test_an_unplugged_port_is_told_once_and_then_takes_everything_in_silence():
+    async def scenario(port: PtyPort, link, recorder):
+        port.close()
+        await recorder.until(lambda: recorder.told)
+        link.write(b"nobody hears this")
+        assert [what for what, _ in recorder.told] == ["lost"]
+        assert link.loss
+
+    with_link(scenario)
+
+
+def test_writing_to_an_unplugged_port_tells_the_loss():
+    async def scenario(port: PtyPort, link, recorder):
+        port.close()
+        link.write(b"x")
+        assert [what for what, _ in recorder.told] == ["lost"]
+
+    with_link(scenario)
+
+
+def test_closing_twice_is_fine_and_says_nothing():
+    async def scenario(port, link, recorder):
+        await link.close()
+        await link.close()
+        assert recorder.told == []
+
+    with_link(scenario)
+
+
+def test_closing_with_unsent_bytes_does_not_wait_for_the_peer():
+    async def scenario(port, link, recorder):
+        link.write(bytes(60_000))
+        async with asyncio.timeout(2):
+            await link.close()
+
+    with_link(scenario)
+
+
+def test_a_close_does_not_hang_up_on_the_hub():
+    async def scenario(port, link, recorder):
+        attributes = termios.tcgetattr(port._slave)
+        assert not attributes[2] & termios.HUPCL
+        assert attributes[2] & termios.CRTSCTS
+        assert attributes[4] == termios.B921600
+        assert link.low_latency is False, "a pseudo-terminal has no latency timer"
+
+    with_link(scenario, baud=921_600, rts_cts=True)
+
+
+def unavailable(path: str) -> PlaceUnavailable:
+    with pytest.raises(PlaceUnavailable) as caught:
+        asyncio.run(open_serial_link(path, SerialSettings()))
+    assert caught.value.action is HubAction.OPEN
+    assert caught.value.state_known
+    assert path in str(caught.value)
+    return caught.value
+
+
+def test_an_absent_port_says_to_plug_it_in():
+    assert "plug the adapter in" in str(unavailable("/dev/no-such-port"))
+
+
+def test_a_file_is_no_serial_port(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"")
+    assert "cannot be used as a serial port" in str(unavailable(str(path)))
+
+
+def test_a_port_held_by_another_program_says_so():
+    async def scenario(port, link, recorder):
+        with pytest.raises(PlaceUnavailable, match="held by another program"):
+            await open_serial_link(port.path, SerialSettings())
+
+    with_link(scenario)
+
+
+def test_a_forbidden_port_names_the_group(monkeypatch):
+    # Root may open everything, so the refusal itself cannot be had for real here.
+    def refuse(_self):
+        raise serial.SerialException(13, "could not open port: Permission denied")
+
+    monkeypatch.setattr(serial.Serial, "open", refuse)
+    assert "group dialout" in str(unavailable("/dev/ttyS0"))
+
+
+def test_a_closed_port_can_be_opened_again():
+    async def run():
+        async with pty_port() as port:
+            for _ in range(3):
+                link = await open_serial_link(port.path, SerialSettings())
+                await link.close()
+
+    asyncio.run(run())
+
+
+def test_cancelling_an_opening_leaks_no_port(monkeypatch):
+    """The port opens only after the caller has gone; the leak check of every test does the judging."""
+
+    async def run():
+        async with pty_port() as port:
+            loop = asyncio.get_running_loop()
+            loop.set_default_executor(ThreadPoolExecutor(max_workers=1))
+            entered, may_open = asyncio.Event(), asyncio.Event()
+            really_open = serial_link._open
+
+            def open_late(path, settings):
+                loop.call_soon_threadsafe(entered.set)
+                asyncio.run_coroutine_threadsafe(may_open.wait(), loop).result(5)
+                return really_open(path, settings)
+
+            monkeypatch.setattr(serial_link, "_open", open_late)
+            opening = asyncio.create_task(open_serial_link(port.path, SerialSettings()))
+            await entered.wait()
+            opening.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await opening
+            may_open.set()
+            monkeypatch.setattr(serial_link, "_open", really_open)
+            # Its one thread is free again only once the late opening is over.
+            link = await open_serial_link(port.path, SerialSettings())
+            await link.close()
+
+    asyncio.run(run())

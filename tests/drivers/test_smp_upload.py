@@ -1,0 +1,378 @@
+"""Uploads over a real pseudo-terminal to a scripted hub that takes chunks as Zephyr's server does."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from smp_peer import BOOT_LOADER, PARAMETERS, QUICK, STATE, UPLOAD, Peer, Request, run_with_peer
+
+from drivers.errors import (
+    DriverError,
+    HubInSerialRecovery,
+    HubLocked,
+    LinkLost,
+    LinkStalled,
+    MalformedAnswer,
+    NoAnswer,
+    StuckProgress,
+    TransferIncomplete,
+    UploadRejected,
+)
+from drivers.hub import FlashProgress
+from drivers.smp.device import McubootDevice
+from firmware_catalog.identity import FirmwareVersion
+from firmware_catalog.image import FirmwareImage, ImageKind
+
+HASH = bytes(range(32))
+
+
+def make_image(size: int) -> FirmwareImage:
+    data = random.Random(size).randbytes(size)
+    return FirmwareImage(
+        data=data,
+        kind=ImageKind.MCUBOOT,
+        version=FirmwareVersion.from_image_version(0, 2, 303),
+        version_text="0.2.303",
+        image_hash=HASH,
+        file_sha256=hashlib.sha256(data).digest(),
+        model=None,
+    )
+
+
+IMAGE = make_image(20_000)
+
+
+class Slot:
+    """The hub's inactive slot, and its side of an upload."""
+
+    def __init__(self, peer: Peer, *, buf_size: int = 1024, buf_count: int = 5) -> None:
+        self.held = bytearray()
+        self.size: int | None = None
+        self.sha = b""
+        self.fates = iter(())
+        self.most_under_way = 0
+        self._held_back: list[bytes] = []
+        self._peer = peer
+        self._largest = buf_size - 4
+        peer.scripts |= {
+            PARAMETERS: lambda _: {"buf_size": buf_size, "buf_count": buf_count},
+            BOOT_LOADER: lambda _: {"bootloader": "MCUboot"},
+            STATE: self.state,
+            UPLOAD: self.upload,
+        }
+
+    def state(self, _: Request) -> dict:
+        running = {"slot": 0, "version": "0.2.1", "hash": bytes(32), "active": True, "confirmed": True}
+        whole = len(self.held) == self.size and hashlib.sha256(self.held).digest() == self.sha
+        return {"images": [running, *([{"slot": 1, "version": "0.2.303", "hash": HASH}] if whole else [])]}
+
+    def forget(self) -> None:
+        self.held.clear()
+        self.size = None
+
+    def take(self, request: Request) -> dict:
+        fields = request.fields
+        assert len(request.answer(fields)) <= self._largest
+        if fields["off"] == 0 and (self.size is None or fields["sha"] != self.sha):
+            self.held.clear()
+            self.size, self.sha = fields["len"], fields["sha"]
+        if self.size is not None and fields["off"] == len(self.held):
+            self.held += fields["data"]
+        answer = {"off": len(self.held)}
+        if self.size == len(self.held):
+            answer["match"] = hashlib.sha256(self.held).digest() == self.sha
+        return answer
+
+    def upload(self, request: Request) -> list[bytes]:
+        match next(self.fates, "ok"):
+            case "lose request":
+                return []
+            case "lose answer":
+                self.take(request)
+                return []
+            case "duplicate":
+                return [request.answer(self.take(request)), request.answer(self.take(request))]
+            case "delay":
+                self._held_back.append(request.answer(self.take(request)))
+                return []
+            case "reboot":
+                self.forget()
+                return []
+            case "no memory":
+                return [request.answer({"rc": 2})]
+        answers = [request.answer(self.take(request)), *self._held_back]
+        self._held_back.clear()
+        return answers
+
+
+def flash(prepare=lambda _slot: None, *, image=IMAGE, smp_settings=QUICK, **pool):
+    """Upload to a scripted hub; return its slot and what progress was told."""
+    told: list[FlashProgress] = []
+
+    async def scenario(peer, client):
+        slot = Slot(peer, **pool)
+        prepare(slot)
+        await McubootDevice(client).flash(image, told.append)
+        return slot
+
+    return run_with_peer(scenario, smp_settings), told
+
+
+@pytest.mark.parametrize("pool", [(1024, 5), (384, 4), (1024, 1), (128, 2), (65535, 65535)])
+@pytest.mark.parametrize("size", [1, 900, 20_000])
+def test_every_byte_arrives(pool, size):
+    image = make_image(size)
+    slot, told = flash(image=image, buf_size=pool[0], buf_count=pool[1])
+    assert slot.held == image.data
+    assert told[-1] == FlashProgress(size, size)
+    assert [progress.sent for progress in told] == sorted(progress.sent for progress in told)
+    assert len(told) <= 102
+
+
+def test_the_opening_chunk_names_length_and_hash_of_the_file_and_goes_alone():
+    async def scenario(peer, client):
+        slot = Slot(peer)
+        seen_alone = []
+
+        def answer_late(request):
+            asyncio.get_running_loop().call_later(
+                0.03, lambda: (seen_alone.append(len(peer.asked(UPLOAD))), peer.send(late))
+            )
+            late = request.answer(slot.take(request))
+            peer.scripts[UPLOAD] = slot.upload
+            return []
+
+        peer.scripts[UPLOAD] = answer_late
+        await McubootDevice(client).flash(IMAGE, lambda _: None)
+        first = peer.asked(UPLOAD)[0].fields
+        assert seen_alone == [1]
+        assert (first["off"], first["len"], first["sha"]) == (0, len(IMAGE), IMAGE.file_sha256)
+        assert all(set(request.fields) == {"off", "data"} for request in peer.asked(UPLOAD)[1:])
+
+    run_with_peer(scenario)
+
+
+@pytest.mark.parametrize(("buf_count", "most", "expected"), [(5, 16, 4), (4, 16, 3), (1, 16, 1), (40, 6, 6)])
+def test_the_window_leaves_one_of_the_hubs_buffers_for_its_answers(buf_count, most, expected):
+    async def scenario(peer, client):
+        slot = Slot(peer, buf_count=buf_count)
+        waiting: list[Request] = []
+
+        def hold_back_after_the_first(request):
+            if request.fields["off"] == 0:
+                return slot.upload(request)
+            waiting.append(request)
+            return []
+
+        peer.scripts[UPLOAD] = hold_back_after_the_first
+        flashing = asyncio.create_task(McubootDevice(client).flash(IMAGE, lambda _: None))
+        await peer.until_asked(UPLOAD, 1 + expected)
+        peer.scripts[UPLOAD] = slot.upload
+        for request in waiting:
+            peer.send(request.answer(slot.take(request)))
+        assert len(waiting) == expected
+        await flashing
+
+    run_with_peer(scenario, QUICK.model_copy(update={"window": most, "answer_seconds": 5.0}))
+
+
+def test_an_upload_cut_short_is_resumed_where_the_hub_stands():
+    def half_done(slot):
+        slot.size, slot.sha = len(IMAGE), IMAGE.file_sha256
+        slot.held += IMAGE.data[:10_000]
+
+    async def scenario(peer, client):
+        half_done(slot := Slot(peer))
+        await McubootDevice(client).flash(IMAGE, lambda _: None)
+        assert slot.held == IMAGE.data
+        assert [r.fields["off"] for r in peer.asked(UPLOAD)[:2]] == [0, 10_000]
+
+    run_with_peer(scenario)
+
+
+def test_a_hub_that_tells_no_parameters_gets_small_packets_one_at_a_time():
+    async def scenario(peer, client):
+        slot = Slot(peer, buf_size=384)
+        del peer.scripts[PARAMETERS]
+        await McubootDevice(client).flash(IMAGE, lambda _: None)
+        assert slot.held == IMAGE.data
+
+    run_with_peer(scenario)
+
+
+FATES = ["ok"] * 8 + ["lose request", "lose answer", "duplicate", "delay", "reboot", "no memory"]
+
+
+@settings(max_examples=25)
+@given(
+    fates=st.lists(st.sampled_from(FATES), max_size=25),
+    pool=st.sampled_from([(1024, 5), (384, 4), (1024, 1)]),
+    size=st.integers(min_value=1, max_value=8_000),
+)
+def test_every_byte_arrives_through_any_finite_run_of_faults(fates, pool, size):
+    def prepare(slot):
+        slot.fates = iter(fates)
+
+    image = make_image(size)
+    patient = QUICK.model_copy(update={"upload_attempts": 30, "answer_seconds": 0.03})
+    slot, _ = flash(prepare, image=image, smp_settings=patient, buf_size=pool[0], buf_count=pool[1])
+    assert slot.held == image.data
+
+
+def fails(kind: type[DriverError], script, **how) -> DriverError:
+    async def scenario(peer, client):
+        slot = Slot(peer)
+        peer.scripts[UPLOAD] = lambda request: script(slot, request)
+        with pytest.raises(kind) as caught:
+            await McubootDevice(client).flash(IMAGE, lambda _: None)
+        assert caught.value.action == "flash"
+        assert peer.port.path in str(caught.value)
+        return caught.value
+
+    return run_with_peer(scenario, QUICK.model_copy(update={"upload_attempts": 3, **how}))
+
+
+def later(answer):
+    """Answer the opening chunk as a hub does, then as said."""
+
+    def script(slot, request):
+        return slot.upload(request) if request.fields["off"] == 0 else answer(slot, request)
+
+    return script
+
+
+def test_a_hub_that_refuses_the_image_is_quoted():
+    error = fails(UploadRejected, lambda *_: {"err": {"group": 1, "rc": 30}})
+    assert error.device_code == "group 1 rc 30"
+    assert not error.state_known
+
+
+def test_a_locked_hub_that_refuses_the_opening_chunk_is_as_it_was():
+    assert fails(HubLocked, lambda *_: {"rc": 11}).state_known
+
+
+def test_a_hub_that_locks_itself_half_way_is_not():
+    assert not fails(HubLocked, later(lambda *_: {"rc": 11})).state_known
+
+
+def test_a_hub_without_memory_for_ever_is_given_up():
+    assert fails(UploadRejected, later(lambda *_: {"rc": 2})).device_code == "rc 2"
+
+
+def test_a_hub_that_falls_silent_is_given_up():
+    error = fails(NoAnswer, later(lambda *_: None), answer_seconds=0.03)
+    assert not error.state_known
+    assert "fell silent at offset" in str(error)
+
+
+def test_a_hub_that_stays_at_one_offset_is_given_up():
+    def stay(slot, request):
+        return {"off": 900 if request.fields["off"] else 950}
+
+    assert "was thrown back" in str(fails(StuckProgress, stay))
+
+
+def test_an_upload_has_a_last_deadline():
+    def crawl(slot, request):
+        answer = request.answer(slot.take(request))
+        asyncio.get_running_loop().call_later(0.04, slot._peer.port.send, b"")
+        asyncio.get_running_loop().call_later(0.04, lambda: slot._peer.send(answer))
+        return []
+
+    error = fails(StuckProgress, crawl, window=1, answer_seconds=0.05, slowness=1.0, upload_attempts=1)
+    assert "is not done after" in str(error)
+
+
+@pytest.mark.parametrize("answer", [{"off": 5_000_000}, {"off": -1}, {"off": "1"}, {"off": True}, {}])
+def test_an_impossible_offset_is_malformed(answer):
+    fails(MalformedAnswer, later(lambda *_: answer))
+
+
+def test_a_hub_whose_check_of_the_bytes_fails_is_believed():
+    def lie(slot, request):
+        answer = slot.take(request)
+        return {**answer, "match": False} if "match" in answer else answer
+
+    fails(TransferIncomplete, lie)
+
+
+def test_a_hub_that_shows_no_such_image_afterwards_is_believed():
+    async def scenario(peer, client):
+        Slot(peer)
+        peer.scripts[STATE] = lambda _: {"images": []}
+        with pytest.raises(TransferIncomplete, match="shows no image"):
+            await McubootDevice(client).flash(IMAGE, lambda _: None)
+
+    run_with_peer(scenario)
+
+
+def test_an_unplugged_port_ends_the_upload():
+    def unplug(slot, request):
+        slot._peer.port.close()
+
+    assert not fails(LinkLost, later(unplug)).state_known
+
+
+def test_a_port_that_takes_no_more_bytes_ends_the_upload():
+    # A port buffers more than a window; only a hub that announces many large buffers can be stalled at all.
+    async def scenario(peer, client):
+        slot = Slot(peer, buf_size=4096, buf_count=65)
+
+        def stop_reading(request):
+            peer.port.stop_listening()
+            return slot.upload(request)
+
+        peer.scripts[UPLOAD] = stop_reading
+        with pytest.raises(LinkStalled) as caught:
+            await McubootDevice(client).flash(make_image(400_000), lambda _: None)
+        assert not caught.value.state_known
+
+    patient = {"answer_seconds": 5.0, "window": 64, "stall_seconds": 0.1}
+    run_with_peer(scenario, QUICK.model_copy(update=patient))
+
+
+def test_a_listener_that_fails_ends_the_upload_with_its_error():
+    def fail(_):
+        raise ZeroDivisionError
+
+    async def scenario(peer, client):
+        Slot(peer)
+        with pytest.raises(ZeroDivisionError):
+            await McubootDevice(client).flash(IMAGE, fail)
+
+    run_with_peer(scenario)
+
+
+def test_serial_recovery_is_never_uploaded_to():
+    async def scenario(peer, client):
+        Slot(peer)
+        del peer.scripts[BOOT_LOADER]
+        with pytest.raises(HubInSerialRecovery, match="rework"):
+            await McubootDevice(client).flash(IMAGE, lambda _: None)
+        assert peer.asked(UPLOAD) == []
+
+    run_with_peer(scenario)
+
+
+def test_an_upload_can_be_cancelled_at_any_chunk_and_done_anew():
+    async def scenario(peer, client):
+        slot = Slot(peer)
+        device = McubootDevice(client)
+        for chunks in range(1, 20, 3):
+            slot.forget()
+            peer.requests.clear()
+            flashing = asyncio.create_task(device.flash(IMAGE, lambda _: None))
+            await peer.until_asked(UPLOAD, chunks)
+            flashing.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await flashing
+            assert (await device.state()).running is not None
+        await device.flash(IMAGE, lambda _: None)
+        assert slot.held == IMAGE.data
+
+    run_with_peer(scenario)

@@ -60,16 +60,15 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
 
 
 def open_for_reading(path: Path, *, finished: bool) -> sqlite3.Connection:
-    """Open a segment for reading, while another process may write to it. Raises JournalError.
-
-    A finished segment, or one on a read-only disk, is read as it lies, without any file beside it.
-    """
-    as_it_lies = finished or not access(path.parent, W_OK)
-    uri = f"{path.resolve().as_uri()}?mode=ro{'&immutable=1' if as_it_lies else ''}"
+    """Open a segment for reading, while another process may write to it. Raises JournalError."""
     if not path.exists():
         raise SegmentMissing(path.parent, path.name)
     connection = sqlite3.connect(
-        uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+        read_only_uri(path, finished=finished),
+        uri=True,
+        timeout=BUSY_TIMEOUT_S,
+        isolation_level=None,
+        check_same_thread=False,
     )
     try:
         check_kind(connection, path)
@@ -80,6 +79,15 @@ def open_for_reading(path: Path, *, finished: bool) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def read_only_uri(path: Path, *, finished: bool) -> str:
+    """Name the segment to SQLite for reading only.
+
+    A finished segment, or one on a read-only disk, is read as it lies, without any file beside it.
+    """
+    as_it_lies = finished or not access(path.parent, W_OK)
+    return f"{path.resolve().as_uri()}?mode=ro{'&immutable=1' if as_it_lies else ''}"
 
 
 def check_kind(connection: sqlite3.Connection, path: Path) -> None:

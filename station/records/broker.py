@@ -1,0 +1,86 @@
+"""One connection to the MQTT broker, opened and closed without leaving anything behind."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+import aiomqtt
+from aiomqtt.exceptions import MqttConnectError
+
+from station.records.mqtt_settings import MqttSettings
+from station.records.writer import uninterrupted
+
+_UNLIMITED: Final = 0
+"""Our own batches bound what is in flight; a queue in the client would only hide the order."""
+
+_NEVER_WARN: Final = 1 << 20
+"""The client library warns of many pending calls, which are on purpose here."""
+
+
+class BrokerRefuses(Exception):
+    """The broker will not have this station, or its credentials cannot be read: a person has to act."""
+
+
+@asynccontextmanager
+async def connected(
+    settings: MqttSettings, client_id: str, will: aiomqtt.Will
+) -> AsyncIterator[aiomqtt.Client]:
+    """Connect for the length of the block. Raises BrokerRefuses, or MqttError for what may pass by itself.
+
+    Connecting ends within twice the settings' timeout and cannot be cut short, only abandoned after that: a
+    cancelled one would leave its thread and its socket behind.
+    """
+    password, tls = await asyncio.to_thread(_credentials, settings)
+    client = aiomqtt.Client(
+        settings.host,
+        settings.port,
+        username=settings.username,
+        password=password,
+        tls_context=tls,
+        identifier=client_id,
+        keepalive=settings.keepalive_seconds,
+        timeout=settings.timeout_seconds,
+        max_inflight_messages=_UNLIMITED,
+        will=will,
+    )
+    client.pending_calls_threshold = _NEVER_WARN
+    entering = asyncio.ensure_future(client.__aenter__())
+    try:
+        await uninterrupted(entering)
+        yield client
+    except MqttConnectError as error:
+        raise BrokerRefuses(
+            f"refuses this station ({error}); check mqtt.username, mqtt.password_file and its access list"
+        ) from error
+    finally:
+        if entering.exception() is None:
+            with suppress(aiomqtt.MqttError):
+                await client.__aexit__(None, None, None)
+        # The library keeps the socket of a broker that never answered, and its housekeeping task, for good.
+        client._client.disconnect()  # noqa: SLF001 - there is no public way
+        await asyncio.sleep(0)
+
+
+def _credentials(settings: MqttSettings) -> tuple[str | None, ssl.SSLContext | None]:
+    """Read what is needed to connect, anew each time: files may be replaced while the station runs."""
+    try:
+        password = None
+        if settings.password_file is not None:
+            password = settings.password_file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
+        tls = None
+        if settings.ca_file is not None:
+            tls = ssl.create_default_context(cafile=settings.ca_file)
+            if settings.certificate_file is not None:
+                tls.load_cert_chain(settings.certificate_file, settings.key_file)
+    except OSError as error:
+        named = error.filename or "ca_file, certificate_file or key_file"
+        raise BrokerRefuses(
+            f"cannot be asked, {named}: {error.strerror or error}; correct the mqtt settings"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise BrokerRefuses(f"cannot be asked, {settings.password_file} holds no UTF-8 text") from error
+    return password, tls

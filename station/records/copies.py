@@ -1,0 +1,115 @@
+"""Journals as folders: backed up, restored, set aside, and exported as text."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from station.records import lock
+from station.records.chain import RecordedEvent, canonical_json
+from station.records.errors import JournalFailed, SegmentMissing, journal_error
+from station.records.events import EVENT
+from station.records.files import sync_file, sync_folder
+from station.records.head import HEAD_NAME
+from station.records.reader import JournalReader
+from station.records.segments import open_for_reading, segment_path, segment_paths
+from station.records.verify import Verification, verify
+
+
+def backup(folder: Path, destination: Path) -> Verification:
+    """Copy the journal, as it is now, to a new folder, and return what checking the copy found.
+
+    May run beside the daemon. Raises JournalFailed if something is at `destination` already, and otherwise what
+    `verify` raises; `destination` is then not there.
+    """
+    if destination.exists():
+        raise JournalFailed(f"{destination} is there already: name a new folder for the backup")
+    if not segment_paths(folder):
+        raise SegmentMissing(folder, segment_path(folder, 1).name)
+    return _copy(folder, destination)
+
+
+def restore(source: Path, folder: Path) -> Verification:
+    """Make a backup the journal at `folder`, and return what checking the copy found.
+
+    Raises JournalFailed if `folder` holds anything, and otherwise what `verify` raises.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise JournalFailed(f"{folder} is not empty: set it aside first (reflash journal set-aside)")
+    if not segment_paths(source):
+        raise SegmentMissing(source, segment_path(source, 1).name)
+    return _copy(source, folder)
+
+
+def set_aside(folder: Path) -> Path:
+    """Move the journal folder, as it is, out of the way, and return where to. Raises JournalInUse, JournalFailed."""
+    if not folder.exists():
+        raise JournalFailed(f"there is no journal folder {folder}")
+    with lock.hold(folder):
+        aside = folder.with_name(f"{folder.name}.set-aside-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
+        try:
+            folder.rename(aside)
+            sync_folder(aside.parent)
+        except OSError as error:
+            raise journal_error(error, folder) from error
+    return aside
+
+
+def export(reader: JournalReader) -> Iterator[str]:
+    """Yield every event as one line of JSON, oldest first, with all that its hash covers."""
+    for recorded in reader.events():
+        yield exported(recorded)
+
+
+def exported(recorded: RecordedEvent) -> str:
+    """Return an event as one line of JSON."""
+    return canonical_json(
+        {
+            "journal": str(recorded.journal),
+            "sequence": recorded.sequence,
+            "utc": recorded.utc.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "monotonic_ns": recorded.monotonic_ns,
+            "hash": recorded.hash.hex(),
+            "event": EVENT.dump_python(recorded.event, mode="json"),
+        }
+    )
+
+
+def _copy(source: Path, destination: Path) -> Verification:
+    partial = destination.with_name(destination.name + ".partial")
+    try:
+        if partial.exists():
+            shutil.rmtree(partial)
+        partial.mkdir(mode=0o750, parents=True)
+        # The published head first: it may be behind the copied rows, never ahead of them.
+        if (source / HEAD_NAME).exists():
+            shutil.copyfile(source / HEAD_NAME, partial / HEAD_NAME)
+        *finished, newest = segment_paths(source)
+        for path in finished:
+            shutil.copyfile(path, partial / path.name)
+        _copy_newest(newest, partial / newest.name)
+        found = verify(partial)
+        for path in partial.iterdir():
+            sync_file(path)
+        sync_folder(partial)
+        partial.rename(destination)
+        sync_folder(destination.parent)
+    except OSError as error:
+        raise journal_error(error, destination) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return found
+
+
+def _copy_newest(path: Path, copy: Path) -> None:
+    """Copy a segment that may be written to meanwhile, in one piece and into one file."""
+    with closing(open_for_reading(path, finished=False)) as segment, closing(sqlite3.connect(copy)) as target:
+        try:
+            segment.backup(target)
+            target.execute("PRAGMA journal_mode = DELETE")
+        except sqlite3.Error as error:
+            raise journal_error(error, copy) from error

@@ -1,0 +1,60 @@
+"""Who stands behind an operator's pseudonym. Kept apart from the journal, which never forgets: this can."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from pathlib import Path
+
+from station.records.chain import canonical_json
+from station.records.files import replace_file
+
+
+class OperatorsUnreadable(Exception):
+    """The file is not what this program wrote. The message is one line: where, and what to do."""
+
+
+class Operators:
+    """A small file, readable by its owner only, from pseudonym to person. For commands, not for the daemon."""
+
+    def __init__(self, path: Path) -> None:
+        """Use the file at `path`; it is made when the first operator is added."""
+        self._path = path
+
+    def pseudonym_of(self, person: str) -> str:
+        """Return the person's pseudonym, a new random one for somebody new. Raises OSError."""
+        people = self.people()
+        for pseudonym, known in people.items():
+            if known == person:
+                return pseudonym
+        pseudonym = f"op-{secrets.token_hex(4)}"
+        self._write({**people, pseudonym: person})
+        return pseudonym
+
+    def people(self) -> dict[str, str]:
+        """Return everybody by pseudonym. Raises OperatorsUnreadable or OSError."""
+        try:
+            people = json.loads(self._path.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except ValueError as error:
+            raise self._unreadable() from error
+        if not isinstance(people, dict) or not all(isinstance(person, str) for person in people.values()):
+            raise self._unreadable()
+        return people
+
+    def erase(self, pseudonym: str) -> bool:
+        """Forget who stands behind the pseudonym; return whether anybody did. The journal stays as it is."""
+        people = self.people()
+        if people.pop(pseudonym, None) is None:
+            return False
+        self._write(people)
+        return True
+
+    def _write(self, people: dict[str, str]) -> None:
+        replace_file(self._path, canonical_json(people).encode() + b"\n", mode=0o600)
+
+    def _unreadable(self) -> OperatorsUnreadable:
+        return OperatorsUnreadable(
+            f"{self._path} is no list of operators: restore it from a backup, or remove it to begin anew"
+        )

@@ -1,0 +1,192 @@
+"""Empties the outbox to an MQTT broker, and keeps what is retained there up to date.
+
+Each result leaves at QoS 1, several in flight, those of one hub one after the other. It leaves the outbox once the
+broker has acknowledged it and the journal knows; whatever dies in between, it is sent again under the same id.
+The client library does not come back by itself after a loss, so that the loop around it is ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import aiomqtt
+
+from station.records.broker import BrokerRefuses, connected
+from station.records.chain import RecordedEvent
+from station.records.errors import JournalFull
+from station.records.events import AttemptClosed, ResultsAcknowledged, ResultsRepublished
+from station.records.journal import Journal
+from station.records.mqtt_settings import MqttSettings
+from station.records.results import OutgoingResult
+from station.records.retained import RetainedStates
+
+IN_FLIGHT: Final = 32
+"""Results handed to the broker before the first of them is acknowledged."""
+
+ONLINE: Final = b'{"status":"online"}'
+OFFLINE: Final = b'{"status":"offline"}'
+"""What the station's status topic says while the publisher is connected, and when it is not."""
+
+_FIRST_PAUSE_S: Final = 0.5
+_LONGEST_PAUSE_S: Final = 30.0
+_GOODBYE_S: Final = 1.0
+
+
+class Connection(StrEnum):
+    """How the station stands with its broker."""
+
+    CONNECTED = "connected"
+    WAITING = "waiting"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherStatus:
+    """What the operator is told about the broker."""
+
+    connection: Connection
+    line: str
+    """One line: what is, and what to do where somebody has to do something."""
+
+
+class Publisher:
+    """Publishes for one journal. `run` it for as long as the station lives."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        settings: MqttSettings,
+        retained: RetainedStates,
+        on_status: Callable[[PublisherStatus], None],
+    ) -> None:
+        """Prepare; `on_status` is called on the event loop whenever the status changes."""
+        self._journal = journal
+        self._settings = settings
+        self._retained = retained
+        self._on_status = on_status
+        self._status: PublisherStatus | None = None
+        self._failures = 0
+        self._more = asyncio.Event()
+        retained.set(journal.topics.station_status, ONLINE)
+
+    async def run(self) -> None:
+        """Publish until cancelled, through every loss of the broker. Raises JournalFailed alone."""
+        unsubscribe = self._journal.subscribe(self._hear)
+        try:
+            while True:
+                status = await self._publish_once()
+                pause = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**self._failures)
+                self._failures += 1
+                self._tell(status)
+                # Spread out, lest every station of a site come back at the same moment.
+                await asyncio.sleep(pause * secrets.SystemRandom().uniform(0.5, 1.0))
+        finally:
+            unsubscribe()
+
+    async def _publish_once(self) -> PublisherStatus:
+        """Publish for as long as one connection lasts; return what is to be said of its end."""
+        settings, topics = self._settings, self._journal.topics
+        broker = f"MQTT broker {settings.host}:{settings.port}"
+        client_id = settings.client_id or f"reflash-{topics.site}-{topics.station}"
+        will = aiomqtt.Will(topics.station_status, OFFLINE, qos=1, retain=True)
+        status = PublisherStatus(Connection.WAITING, f"{broker}: the connection ended; trying again")
+        try:
+            async with connected(settings, client_id, will) as client:
+                self._tell(PublisherStatus(Connection.CONNECTED, f"{broker}: connected"))
+                await self._publish(client)
+        except* BrokerRefuses as refusal:
+            status = PublisherStatus(Connection.REFUSED, f"{broker} {_first(refusal)}")
+        except* aiomqtt.MqttError as loss:
+            line = f"{broker}: {_first(loss)}; results wait on disk and leave once it answers"
+            status = PublisherStatus(Connection.WAITING, line)
+        except* JournalFull as full:
+            status = PublisherStatus(Connection.WAITING, str(_first(full)))
+        return status
+
+    async def _publish(self, client: aiomqtt.Client) -> None:
+        self._retained.send_all_again()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(_until_lost(client), name="mqtt watch")
+                tasks.create_task(self._send_retained(client), name="mqtt retained")
+                tasks.create_task(self._send_results(client), name="mqtt results")
+        except asyncio.CancelledError:
+            # A clean goodbye takes the last will back, so say the same ourselves.
+            with suppress(aiomqtt.MqttError):
+                topic = self._journal.topics.station_status
+                await client.publish(topic, OFFLINE, qos=1, retain=True, timeout=_GOODBYE_S)
+            raise
+
+    async def _send_retained(self, client: aiomqtt.Client) -> None:
+        while True:
+            changed = await self._retained.changes()
+            async with asyncio.TaskGroup() as sending:
+                for topic, payload in changed.items():
+                    sending.create_task(client.publish(topic, payload, qos=1, retain=True))
+            self._failures = 0  # only a broker that acknowledges is there
+
+    async def _send_results(self, client: aiomqtt.Client) -> None:
+        while True:
+            self._more.clear()
+            batch = await self._journal.outbox_batch(IN_FLIGHT)
+            if batch:
+                await self._send(client, first_of_each_hub(batch))
+            else:
+                await self._more.wait()
+
+    async def _send(self, client: aiomqtt.Client, results: Iterable[OutgoingResult]) -> None:
+        acknowledged: list[int] = []
+
+        async def send(result: OutgoingResult) -> None:
+            await client.publish(result.topic, result.payload, qos=1)
+            acknowledged.append(result.station_sequence)
+
+        try:
+            async with asyncio.TaskGroup() as sending:
+                for result in results:
+                    sending.create_task(send(result))
+        finally:
+            # Also when others of the batch were lost: these need not be sent twice.
+            if acknowledged:
+                await self._journal.append(ResultsAcknowledged(station_sequences=tuple(acknowledged)))
+
+    def _hear(self, recorded: RecordedEvent) -> None:
+        if isinstance(recorded.event, AttemptClosed | ResultsRepublished):
+            self._more.set()
+
+    def _tell(self, status: PublisherStatus) -> None:
+        if status != self._status:
+            self._status = status
+            self._on_status(status)
+
+
+def first_of_each_hub(results: Iterable[OutgoingResult]) -> list[OutgoingResult]:
+    """Return the results that may be in flight together: of each hub, the oldest alone."""
+    hubs: set[str] = set()
+    chosen = []
+    for result in results:
+        if result.hub is None or result.hub not in hubs:
+            chosen.append(result)
+        if result.hub is not None:
+            hubs.add(result.hub)
+    return chosen
+
+
+async def _until_lost(client: aiomqtt.Client) -> None:
+    """Wait until the connection breaks, and raise what broke it. Nothing is ever received: we subscribe to none."""
+    async for _ in client.messages:
+        pass
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first exception of a group of groups."""
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found

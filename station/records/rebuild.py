@@ -1,0 +1,76 @@
+"""Proves that the derived tables follow from the events, and makes them again where they do not."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from station.records import lock
+from station.records.derive import all_events, derive, derive_again, journal_id
+from station.records.errors import EventRefused, JournalCorrupt, SegmentMissing, journal_error
+from station.records.segments import open_for_writing, read_only_uri, segment_path, segment_paths
+from station.records.tables import DERIVED_TABLES, create_derived
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuild:
+    """What the events say, against what the tables hold."""
+
+    events: int
+    rows: Mapping[str, int]
+    """Rows of each table as made from the events."""
+    differing: tuple[str, ...]
+    """Tables that hold something else."""
+
+
+def rebuild(folder: Path) -> Rebuild:
+    """Make the derived tables again, elsewhere, and compare. Changes nothing; may run beside the daemon.
+
+    Raises JournalError for a journal that cannot be read whole.
+    """
+    journal = journal_id(folder)
+    newest = segment_paths(folder)[-1]
+    try:
+        with closing(sqlite3.connect("", uri=True, isolation_level=None)) as made:
+            create_derived(made)
+            made.execute("ATTACH ? AS kept", (read_only_uri(newest, finished=False),))
+            made.execute("BEGIN")
+            # The table `events` is the kept one's: what is made here has none.
+            events = derive(made, all_events(folder, made, journal))
+            rows = {table: _count(made, table) for table in DERIVED_TABLES}
+            differing = tuple(table for table in DERIVED_TABLES if _differs(made, table))
+            made.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        raise journal_error(error, newest) from error
+    except EventRefused as error:
+        raise JournalCorrupt(newest, f"its events contradict each other: {error}") from error
+    return Rebuild(events, rows, differing)
+
+
+def repair(folder: Path) -> None:
+    """Replace the derived tables by what the events say. Raises JournalInUse, or another JournalError."""
+    with lock.hold(folder):
+        paths = segment_paths(folder)
+        if not paths:
+            raise SegmentMissing(folder, segment_path(folder, 1).name)
+        with closing(open_for_writing(paths[-1])) as newest:
+            try:
+                derive_again(newest, folder)
+            except sqlite3.Error as error:
+                raise journal_error(error, paths[-1]) from error
+
+
+def _count(made: sqlite3.Connection, table: str) -> int:
+    found: tuple[int] = made.execute(f"SELECT count(*) FROM main.{table}").fetchone()  # noqa: S608 - our own name
+    return found[0]
+
+
+def _differs(made: sqlite3.Connection, table: str) -> bool:
+    one, other = f"SELECT * FROM main.{table}", f"SELECT * FROM kept.{table}"  # noqa: S608 - our own names
+    for left, right in ((one, other), (other, one)):
+        if made.execute(f"{left} EXCEPT {right} LIMIT 1").fetchone() is not None:
+            return True
+    return False

@@ -1,0 +1,34 @@
+"""Retained messages as a board of latest values: what a topic says now, never what it said before."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class RetainedStates:
+    """Latest value a topic. Set by anyone on the event loop, taken by one publisher."""
+
+    def __init__(self) -> None:
+        self._payloads: dict[str, bytes] = {}
+        self._changed: set[str] = set()
+        self._wake = asyncio.Event()
+
+    def set(self, topic: str, payload: bytes) -> None:
+        """Say this on the topic from now on. Values that come faster than they are sent replace each other."""
+        if self._payloads.get(topic) != payload:
+            self._payloads[topic] = payload
+            self._changed.add(topic)
+            self._wake.set()
+
+    def send_all_again(self) -> None:
+        """Count every topic as changed: a broker that was away may have forgotten them."""
+        self._changed.update(self._payloads)
+        if self._changed:
+            self._wake.set()
+
+    async def changes(self) -> dict[str, bytes]:
+        """Wait until a topic has changed since the last call, then return the latest value of each that has."""
+        await self._wake.wait()
+        self._wake.clear()
+        changed, self._changed = self._changed, set()
+        return {topic: self._payloads[topic] for topic in changed}

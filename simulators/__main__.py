@@ -13,9 +13,10 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from simulators.control import ControlError, serve_control
+from simulators.boot import LayoutError
+from simulators.control import ControlError, bind_control, serve_control
 from simulators.faults import FaultFileError, load_faults
-from simulators.firmware import FirmwareSpec, make_firmware
+from simulators.firmware import FirmwareError, FirmwareSpec, make_firmware
 from simulators.flash import FlashTiming
 from simulators.hub import Hub, HubBuild, HubTiming
 from simulators.keys import (
@@ -32,6 +33,8 @@ from simulators.smp_line import PROFILES
 from simulators.uart import LineSettings
 
 _WRONG_INPUT = 2
+_SLOTS_A_JIG = 8
+_PAGE_SIZE = 4096
 
 
 class UsageError(Exception):
@@ -107,6 +110,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be made ({error.strerror})") from error
+
+
 def _make_pair(directory: Path, name: str) -> ec.EllipticCurvePrivateKey:
     key = generate_key()
     save_private_key(key, directory / f"{name}.pem")
@@ -114,8 +124,19 @@ def _make_pair(directory: Path, name: str) -> ec.EllipticCurvePrivateKey:
     return key
 
 
+def _check(options: argparse.Namespace) -> None:
+    """Raise UsageError for numbers that make no rig."""
+    if options.jigs < 1 or options.first_jig < 1 or not 1 <= options.slots <= _SLOTS_A_JIG:
+        raise UsageError(f"a rig has one jig or more, of 1 to {_SLOTS_A_JIG} slots")
+    if options.baud < 1 or options.speed <= 0:
+        raise UsageError("--baud and --speed are more than 0")
+    if options.image_slot_size % _PAGE_SIZE:
+        raise UsageError(f"--image-slot-size is a multiple of the flash page, {_PAGE_SIZE}")
+
+
 def _populate(options: argparse.Namespace, jigs: range) -> list[tuple[HubEntry, Hub]]:
     """Make the rig's hubs, and keys where none were given."""
+    _check(options)
     if options.maker_key is not None and options.hubs is None:
         raise UsageError(
             "--maker-key without --hubs: made-up hubs need an image, which only its private key signs"
@@ -126,7 +147,7 @@ def _populate(options: argparse.Namespace, jigs: range) -> list[tuple[HubEntry, 
     build = HubBuild(
         maker=load_public_key(options.maker_key) if maker is None else maker.public_key(),
         unlock_authority=unlock or _make_pair(options.dir, "unlock").public_key(),
-        slot_pages=options.image_slot_size // 4096,
+        slot_pages=options.image_slot_size // _PAGE_SIZE,
         flash_timing=FlashTiming(
             options.erase_ms_per_page / 1e3 / speed, options.write_us_per_byte / 1e6 / speed
         ),
@@ -159,7 +180,6 @@ def _watch_for_the_end(rig: Rig, *, until_stdin_closes: bool) -> None:
 
 
 async def _run_rig(options: argparse.Namespace) -> None:
-    options.dir.mkdir(parents=True, exist_ok=True)
     faults = load_faults(options.faults)
     jigs = range(options.first_jig, options.first_jig + options.jigs)
     population = _populate(options, jigs)
@@ -173,12 +193,29 @@ async def _run_rig(options: argparse.Namespace) -> None:
         handling_seconds=options.handling_seconds,
     )
     control = options.control or options.dir / "control.sock"
-    async with open_rig(settings, population, faults) as rig, serve_control(rig, control):
-        _watch_for_the_end(rig, until_stdin_closes=options.until_stdin_closes)
-        slots = {f"jig{slot.jig}/slot{slot.number}": str(slot.port.link) for slot in rig.slots}
-        sys.stdout.write(json.dumps({"ready": True, "control": str(control), "slots": slots}) + "\n")
-        sys.stdout.flush()
-        await rig.stop_wanted.wait()
+    with bind_control(control) as listener:
+        async with open_rig(settings, population, faults) as rig, serve_control(rig, listener):
+            await _stay(rig, control, until_stdin_closes=options.until_stdin_closes)
+
+
+async def _stay(rig: Rig, control: Path, *, until_stdin_closes: bool) -> None:
+    """Say that the rig is ready, and wait until it is to end."""
+    _watch_for_the_end(rig, until_stdin_closes=until_stdin_closes)
+    slots = {f"jig{slot.jig}/slot{slot.number}": str(slot.port.link) for slot in rig.slots}
+    sys.stdout.write(json.dumps({"ready": True, "control": str(control), "slots": slots}) + "\n")
+    sys.stdout.flush()
+    await rig.stop_wanted.wait()
+
+
+_INPUT_ERRORS = (
+    UsageError,
+    ControlError,
+    FaultFileError,
+    FirmwareError,
+    HubFileError,
+    KeyFileError,
+    LayoutError,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -187,6 +224,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         match options.command:
             case "rig":
+                _make_folder(options.dir)
                 # select() keeps time to the microsecond, where epoll rounds up to the next millisecond.
                 with asyncio.Runner(
                     loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())
@@ -198,10 +236,10 @@ def main(arguments: list[str] | None = None) -> int:
                 )
                 options.out.write_bytes(make_firmware(spec, load_private_key(options.key)))
             case _:
-                options.dir.mkdir(parents=True, exist_ok=True)
+                _make_folder(options.dir)
                 for name in options.names:
                     _make_pair(options.dir, name)
-    except (UsageError, ControlError, FaultFileError, HubFileError, KeyFileError, ValueError) as error:
+    except _INPUT_ERRORS as error:
         sys.stderr.write(f"python -m simulators: {error}\n")
         return _WRONG_INPUT
     return 0

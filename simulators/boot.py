@@ -26,6 +26,10 @@ _SET: Final = 0x01
 _STEPS_A_PAGE: Final = 3
 
 
+class LayoutError(Exception):
+    """A chip cannot be divided into two slots. One line."""
+
+
 class Swap(IntEnum):
     """What the next boot does with the slots; MCUboot's numbers."""
 
@@ -116,10 +120,10 @@ class FlashLayout:
 
     @classmethod
     def of(cls, flash: NorFlash) -> FlashLayout:
-        """Divide a chip of 2n + 1 pages. Raises ValueError when the swap log would not fit its page."""
+        """Divide a chip of 2n + 1 pages. Raises LayoutError when the swap log would not fit its page."""
         slot_pages = (flash.size // flash.page_size - 1) // 2
         if slot_pages < 2 or (slot_pages - 1) * _STEPS_A_PAGE > flash.page_size - _SWAP_SIZE_OFFSET:
-            raise ValueError(
+            raise LayoutError(
                 f"a slot of {slot_pages} pages of {flash.page_size} bytes has no room for its swap log"
             )
         size = slot_pages * flash.page_size
@@ -171,10 +175,10 @@ class BootLoader:
                     await self._give_up_secondary()
         return self._find_bootable(self.layout.primary)
 
-    def is_bootable(self) -> bool:
-        """Whether a boot would end in an application, without booting."""
-        area = self.layout.secondary if self.secondary.is_armed else self.layout.primary
-        return self._is_swapping() or self._find_bootable(area) is not None
+    async def is_bootable(self) -> bool:
+        """Whether a boot would end in an application. Tried out on a copy of the chip."""
+        rehearsal = BootLoader(FlashLayout.of(self.layout.primary.flash.copy()), self._maker)
+        return await rehearsal.boot() is not None
 
     def _find_bootable(self, area: FlashArea) -> StoredImage | None:
         image = find_image(area)

@@ -26,8 +26,8 @@ import asyncio
 import hashlib
 import json
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ class ControlError(Exception):
     """A request that cannot be understood or done. One line."""
 
 
-def describe_hub(hub: Hub) -> Answer:
+async def describe_hub(hub: Hub) -> Answer:
     """Tell everything of one hub, as seen from above: what its flash holds, not what it says of it."""
     plate = hub.nameplate
     running = find_image(hub.layout.primary)
@@ -64,7 +64,7 @@ def describe_hub(hub: Hub) -> Answer:
         "firmware": None if running is None else f"{running.version_number:08X}",
         "image_file_sha256": hashlib.sha256(content).hexdigest() if content else None,
         "slots": [{**asdict(slot), "image_hash": slot.image_hash.hex()} for slot in hub.slots.report()],
-        "bootable": hub.boot_loader.is_bootable(),
+        "bootable": await hub.boot_loader.is_bootable(),
         "locked": not hub.lock.is_open,
         "wrong_unlock_answers": hub.lock.wrong_answers,
         "boots": hub.boots,
@@ -91,7 +91,7 @@ class Control:
 
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
-        self._commands: dict[str, Callable[[Answer], Answer]] = {
+        self._commands: dict[str, Callable[[Answer], Awaitable[Answer]]] = {
             "hub": self._hub,
             "hubs": self._hubs,
             "slots": self._slots,
@@ -107,15 +107,15 @@ class Control:
             "stop": self._stop,
         }
 
-    def answer(self, line: bytes) -> Answer:
+    async def answer(self, line: bytes) -> Answer:
         """Do one request. Never raises: what is wrong with it is the answer."""
         try:
             request = json.loads(line)
-            return {"ok": True, **self._find_command(request)(request)}
+            return {"ok": True, **await self._find_command(request)(request)}
         except (ValueError, ControlError, NoSuchPlace, SlotError, FaultFileError) as error:
             return {"ok": False, "error": str(error)}
 
-    def _find_command(self, request: Any) -> Callable[[Answer], Answer]:
+    def _find_command(self, request: Any) -> Callable[[Answer], Awaitable[Answer]]:
         if not isinstance(request, dict):
             raise ControlError("a JSON object is wanted")
         command = self._commands.get(str(request.get("do")))
@@ -140,18 +140,18 @@ class Control:
             raise SlotError(f"{slot.name} is empty")
         return slot.hub
 
-    def _hub(self, request: Answer) -> Answer:
+    async def _hub(self, request: Answer) -> Answer:
         hub = self._find_hub(request)
-        return {**_place(self._rig.place_of(hub)), **describe_hub(hub)}
+        return {**_place(self._rig.place_of(hub)), **await describe_hub(hub)}
 
-    def _hubs(self, _: Answer) -> Answer:
+    async def _hubs(self, _: Answer) -> Answer:
         hubs = self._rig.hubs.values()
-        return {"hubs": [{**_place(self._rig.place_of(hub)), **describe_hub(hub)} for hub in hubs]}
+        return {"hubs": [{**_place(self._rig.place_of(hub)), **await describe_hub(hub)} for hub in hubs]}
 
-    def _slots(self, _: Answer) -> Answer:
+    async def _slots(self, _: Answer) -> Answer:
         return {"slots": [_describe_slot(slot) for slot in self._rig.slots]}
 
-    def _seat(self, request: Answer) -> Answer:
+    async def _seat(self, request: Answer) -> Answer:
         slot = self._find_slot(request)
         queue = self._rig.jigs[slot.jig].technician.queue
         if "chf" in request:
@@ -168,12 +168,12 @@ class Control:
             raise ControlError(f"the queue of jig {slot.jig} is empty")
         return _describe_slot(slot)
 
-    def _unseat(self, request: Answer) -> Answer:
+    async def _unseat(self, request: Answer) -> Answer:
         slot = self._find_slot(request)
         hub = slot.unseat()
         return {"chf": hub.nameplate.chf.hex("-").upper()}
 
-    def _swap(self, request: Answer) -> Answer:
+    async def _swap(self, request: Answer) -> Answer:
         slots = self._find_slot(request), self._find_slot(request, "with_")
         if any(slot.hub is None for slot in slots) or slots[0] is slots[1]:
             raise ControlError("two different occupied slots are wanted")
@@ -182,7 +182,7 @@ class Control:
         slots[1].seat(first)
         return {"slots": [_describe_slot(slot) for slot in slots]}
 
-    def _unload(self, request: Answer) -> Answer:
+    async def _unload(self, request: Answer) -> Answer:
         slot = self._find_slot(request)
         technician = self._rig.jigs[slot.jig].technician
         following = technician.swap(slot)
@@ -191,7 +191,7 @@ class Control:
             "waiting": len(technician.queue),
         }
 
-    def _fault(self, request: Answer) -> Answer:
+    async def _fault(self, request: Answer) -> Answer:
         fault = parse_fault(request.get("fault"), "fault")
         unconditional = (
             fault.on is None and fault.at_byte is None and fault.at == 1 and fault.probability == 1
@@ -204,18 +204,18 @@ class Control:
             self._rig.arm([fault])
         return {}
 
-    def _disarm(self, request: Answer) -> Answer:
+    async def _disarm(self, request: Answer) -> Answer:
         slots = [self._find_slot(request)] if "slot" in request else self._rig.slots
         for slot in slots:
             slot.faults.disarm()
         return {}
 
-    def _power(self, request: Answer) -> Answer:
+    async def _power(self, request: Answer) -> Answer:
         slot = self._find_slot(request)
         slot.power(on=self._flag(request, "on"))
         return _describe_slot(slot)
 
-    def _port(self, request: Answer) -> Answer:
+    async def _port(self, request: Answer) -> Answer:
         slot = self._find_slot(request)
         if self._flag(request, "plugged"):
             slot.port.plug()
@@ -230,38 +230,42 @@ class Control:
             raise ControlError(f"{key!r} is wanted, true or false")
         return value
 
-    def _statistics(self, _: Answer) -> Answer:
+    async def _statistics(self, _: Answer) -> Answer:
         return {
             "ports": [
-                {**_place(slot), "baud": slot.port.settings.baud, **asdict(slot.port.statistics())}
+                {
+                    **_place(slot),
+                    "baud": slot.port.settings.baud,
+                    **asdict(slot.port.statistics()),
+                    "lost_by_hub": slot.interface.lost,
+                }
                 for slot in self._rig.slots
             ]
         }
 
-    def _stop(self, _: Answer) -> Answer:
+    async def _stop(self, _: Answer) -> Answer:
         self._rig.stop_wanted.set()
         return {}
 
 
-def _bind(path: Path) -> socket.socket:
-    """Make the socket, its owner's only from the start. Raises ControlError."""
+@contextmanager
+def bind_control(path: Path) -> Iterator[socket.socket]:
+    """Make the socket, its owner's only from the start, and remove it at the end. Raises ControlError."""
     if len(str(path).encode()) > _LONGEST_PATH:
         raise ControlError(f"{path}: too long for a socket ({_LONGEST_PATH} bytes); choose a shorter --dir")
-    _unbind(path)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(str(path))
-    path.chmod(0o600)
-    return listener
-
-
-def _unbind(path: Path) -> None:
     path.unlink(missing_ok=True)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(path))
+        path.chmod(0o600)
+        try:
+            yield listener
+        finally:
+            path.unlink(missing_ok=True)
 
 
 @asynccontextmanager
-async def serve_control(rig: Rig, path: Path) -> AsyncIterator[None]:
-    """Listen until the block is left. Raises ControlError when the path is too long for a socket."""
-    listener = _bind(path)
+async def serve_control(rig: Rig, listener: socket.socket) -> AsyncIterator[None]:
+    """Answer on a bound socket until the block is left."""
     control = Control(rig)
     writers: set[asyncio.StreamWriter] = set()
 
@@ -269,20 +273,17 @@ async def serve_control(rig: Rig, path: Path) -> AsyncIterator[None]:
         writers.add(writer)
         try:
             while line := await reader.readline():
-                writer.write(json.dumps(control.answer(line)).encode() + b"\n")
+                writer.write(json.dumps(await control.answer(line)).encode() + b"\n")
                 await writer.drain()
-        except ConnectionError:
-            pass  # the other side has gone; nothing is owed to it
+        except (ConnectionError, ValueError):
+            pass  # gone, or a line without end: nothing is owed
         finally:
             writers.discard(writer)
             writer.close()
 
-    server = await asyncio.start_unix_server(converse, sock=listener)
-    try:
-        yield
-    finally:
-        server.close()
-        for writer in writers:
-            writer.close()
-        await server.wait_closed()
-        _unbind(path)
+    async with await asyncio.start_unix_server(converse, sock=listener):
+        try:
+            yield
+        finally:
+            for writer in writers:
+                writer.close()

@@ -32,12 +32,23 @@ class FirmwareSpec:
     """Decides the body's bytes."""
 
 
+class FirmwareError(Exception):
+    """An image cannot be made as asked. One line."""
+
+
 def make_firmware(spec: FirmwareSpec, maker: ec.EllipticCurvePrivateKey) -> bytes:
-    """Return a signed image file. The same arguments give the same body and hash, with a new signature."""
+    """Return a signed image file. The same arguments give the same body and hash, with a new signature.
+
+    Raises FirmwareError for a version that imgtool does not take.
+    """
     from imgtool import keys, version  # noqa: PLC0415 - slow to import, and an extra
     from imgtool.image import Image  # noqa: PLC0415
 
-    image = Image(version=version.decode_version(spec.version), header_size=_HEADER_SIZE, pad_header=True)
+    try:
+        decoded = version.decode_version(spec.version)
+    except ValueError as error:
+        raise FirmwareError(f"{spec.version!r} is no image version (such as 1.2.303)") from error
+    image = Image(version=decoded, header_size=_HEADER_SIZE, pad_header=True)
     body = random.Random(f"{spec.seed} {spec.version} {spec.model}").randbytes(spec.size)
     claims = {TLV_MANUFACTURER: spec.manufacturer, TLV_MODEL: spec.model}
     custom_tlvs = {kind: text.encode("ascii") for kind, text in claims.items() if text is not None}

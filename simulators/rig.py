@@ -43,6 +43,25 @@ class Jig:
     slots: dict[int, Slot]
     technician: Technician
 
+    # What the jig's own board is wired to.
+
+    @property
+    def count(self) -> int:
+        """How many slots the jig has."""
+        return len(self.slots)
+
+    def seated(self, slot: int) -> bool:
+        """Whether a hub presses the slot's presence switch."""
+        return self.slots[slot].is_occupied
+
+    def switch_power(self, slot: int, on: bool) -> None:
+        """Give the slot power, or take it."""
+        self.slots[slot].power(on=on)
+
+    def milliamperes(self, slot: int) -> int:
+        """What the slot draws now."""
+        return self.slots[slot].current_ma
+
 
 class Rig:
     """Use as `async with open_rig(...)`."""
@@ -84,20 +103,24 @@ class Rig:
         arm_all(faults, [slot.faults for slot in self.slots])
 
 
-def _seat(jigs: dict[int, Jig], population: Iterable[tuple[HubEntry, Hub]]) -> None:
-    for entry, hub in population:
-        name = entry.chf.hex("-").upper()
-        jig = jigs.get(entry.jig)
-        if jig is None:
-            raise HubFileError(f"hub {name}: there is no jig {entry.jig} here")
+def _check_places(settings: RigSettings, population: Iterable[tuple[HubEntry, Hub]]) -> None:
+    """Raise HubFileError for a hub that has no place of its own."""
+    hubs: set[bytes] = set()
+    places: set[tuple[int, int]] = set()
+    for entry, _ in population:
+        name = f"hub {entry.chf.hex('-').upper()}"
+        if entry.chf in hubs:
+            raise HubFileError(f"{name} is there twice")
+        hubs.add(entry.chf)
+        if entry.jig not in settings.jigs:
+            raise HubFileError(f"{name}: there is no jig {entry.jig} here")
         if entry.slot is None:
-            jig.technician.queue.append(hub)
-        elif entry.slot not in jig.slots:
-            raise HubFileError(f"hub {name}: jig {entry.jig} has no slot {entry.slot}")
-        elif jig.slots[entry.slot].is_occupied:
-            raise HubFileError(f"hub {name}: jig {entry.jig} slot {entry.slot} is taken by another one")
-        else:
-            jig.slots[entry.slot].seat(hub)
+            continue
+        if entry.slot > settings.slots:
+            raise HubFileError(f"{name}: jig {entry.jig} has no slot {entry.slot}")
+        if (entry.jig, entry.slot) in places:
+            raise HubFileError(f"{name}: jig {entry.jig} slot {entry.slot} is taken by another one")
+        places.add((entry.jig, entry.slot))
 
 
 @asynccontextmanager
@@ -105,15 +128,17 @@ async def open_rig(
     settings: RigSettings, population: list[tuple[HubEntry, Hub]], faults: Iterable[Fault] = ()
 ) -> AsyncIterator[Rig]:
     """Build the rig, seat the hubs and run until the block is left. Raises HubFileError for a wrong place."""
-    hubs = {entry.chf: hub for entry, hub in population}
-    if len(hubs) < len(population):
-        raise HubFileError("two hubs have the same CHF id")
+    _check_places(settings, population)
     async with asyncio.TaskGroup() as tasks:
         jigs = {number: _build_jig(settings, number, tasks) for number in settings.jigs}
-        rig = Rig(jigs, hubs)
+        rig = Rig(jigs, {entry.chf: hub for entry, hub in population})
         try:
             rig.arm(faults)
-            _seat(jigs, population)
+            for entry, hub in population:
+                if entry.slot is None:
+                    jigs[entry.jig].technician.queue.append(hub)
+                else:
+                    jigs[entry.jig].slots[entry.slot].seat(hub)
             yield rig
         finally:
             for jig in jigs.values():

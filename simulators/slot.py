@@ -38,7 +38,7 @@ class Slot:
         self.hub: Hub | None = None
         self.is_powered = True
         """Whether the slot's supply is switched on."""
-        self._interface = SmpInterface(port, profile, faults, self.perform)
+        self.interface = SmpInterface(port, profile, faults, self.perform)
         self._tasks = tasks
         self._life: asyncio.Task[None] | None = None
         self._return: asyncio.TimerHandle | None = None
@@ -135,6 +135,6 @@ class Slot:
         await asyncio.sleep(after)
         while True:
             try:
-                await hub.run(self._interface, self.faults)
+                await hub.run(self.interface, self.faults)
             except PowerLost as lost:
                 await asyncio.sleep(_RETURN_AFTER if lost.seconds is None else lost.seconds)

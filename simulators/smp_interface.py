@@ -32,6 +32,8 @@ class SmpInterface:
         faults: SlotFaults,
         perform: Callable[[Fault], None],
     ) -> None:
+        self.lost = 0
+        """Bytes that reached a hub here and found no room, or were no packet."""
         self._port = port
         self._profile = profile
         self._faults = faults
@@ -57,7 +59,11 @@ class SmpInterface:
             server, profile = RecoveryServer(hub), BufferProfile(buf_count=1)
         else:
             server, profile = ApplicationServer(hub, self._profile), self._profile
-        await _Session(hub, server, profile, self._port, self._faults, self._perform).run()
+        session = _Session(hub, server, profile, self._port, self._faults, self._perform)
+        try:
+            await session.run()
+        finally:
+            self.lost += session.lost
 
 
 class _Session:
@@ -81,6 +87,10 @@ class _Session:
         self._pool = PacketPool(profile.buf_count)
         self._receiver = PacketReceiver(profile, self._pool, lambda: hub.flash.erasing)
         self._late: list[asyncio.TimerHandle] = []
+
+    @property
+    def lost(self) -> int:
+        return self._receiver.lost + self._receiver.pending
 
     async def run(self) -> None:
         self._port.attach(self._receiver)

@@ -140,6 +140,11 @@ class StationSettings(BaseSettings):
             for number, port in sorted(jig.slots.items()):
                 yield Place(jig=jig.name, slot=number), port
 
+    @property
+    def journal_folder(self) -> Path:
+        """Where the journal lies."""
+        return self.state_directory / "journal"
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -164,11 +169,12 @@ def load_settings(path: Path) -> StationSettings:
     try:
         settings = StationSettings(**content)
     except ValidationError as error:
-        raise ConfigError("\n".join(f"{path}: {line}" for line in _lines(error))) from error
+        raise ConfigError("\n".join(f"{path}: {line}" for line in faults_of(error))) from error
     return settings
 
 
-def _lines(error: ValidationError) -> Iterator[str]:
+def faults_of(error: ValidationError) -> Iterator[str]:
+    """Word each fault of a validation as one line: which key, what is wrong with it."""
     for fault in error.errors(include_url=False):
         where = ".".join(str(part) for part in fault["loc"]) or "file"
         if fault["type"] == "extra_forbidden":

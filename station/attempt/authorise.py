@@ -22,10 +22,8 @@ from firmware_catalog.release import (
 )
 from station.attempt.outcome import Code
 from station.attempt.plan import AttemptPlan, PlannedStep
+from station.orders.device_status import DeviceStatus
 from station.records.events import OrderLine
-
-PENDING: Final = "Pending"
-"""The only SMI DeviceStatus in scope for a re-flash (MP155 assumption A-008)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +107,7 @@ def _against_order(question: Question) -> Rejected | None:
         )
     if DeviceModel(line.manufacturer, line.model) != hub.model:
         return Rejected(Code.MODEL_DISAGREES, f"order: {line.manufacturer}/{line.model}; hub: {hub.model}")
-    if line.inventory_status != PENDING:
+    if line.inventory_status != DeviceStatus.PENDING:  # MP155, assumption A-008
         return Rejected(Code.NOT_PENDING, f"status {line.inventory_status}")
     if question.passed_in_order:
         return Rejected(Code.ALREADY_PASSED, f"{hub.chf}, order {question.order}")

@@ -93,15 +93,15 @@ def _judge(
 ) -> _Verdict:
     before = opened.hub.firmware if opened.hub else None
     match ending:
-        case Passed(read_back=hub):
-            return _Verdict(Outcome.PASSED, Stage.CHECK, None, None, None, hub.firmware)
+        case Passed(read_back=version):
+            return _Verdict(Outcome.PASSED, Stage.CHECK, None, None, None, version)
         case AlreadyCurrent():
             return _Verdict(Outcome.ALREADY_CURRENT, Stage.AUTHORISE, None, None, None, before)
         case Rejected(code=code, detail=detail):
             return _Verdict(Outcome.REJECTED, Stage.AUTHORISE, code, detail, None, before)
-        case Failed(stage=stage, code=code, detail=detail, read_back=read):
+        case Failed(stage=stage, code=code, detail=detail, read_back=version):
             disposition = failure.disposition(code, opened.place, failed_before)
-            return _Verdict(Outcome.FAILED, stage, code, detail, disposition, read.firmware if read else None)
+            return _Verdict(Outcome.FAILED, stage, code, detail, disposition, version)
 
 
 def facts_of(hub: HubIdentity) -> HubFacts:

@@ -17,7 +17,7 @@ from firmware_catalog.image import FirmwareImage
 from station.attempt import failure
 from station.attempt.authorise import AlreadyCurrent, Authorised, Question, Rejected, ScannedLabel, authorise
 from station.attempt.closing import OpenedAttempt, close, facts_of
-from station.attempt.outcome import Code, Stage
+from station.attempt.outcome import Code, Outcome, Stage
 from station.attempt.plan import AttemptPlan, PlannedStep, Position
 from station.attempt.sequence import (
     Failed,
@@ -172,7 +172,7 @@ class Conductor:
         try:
             plan = await asyncio.to_thread(self._plan_again, hub.model, interrupted.steps)
         except CatalogError as error:
-            failed = Failed(reached.stage, Code.CATALOGUE_UNAVAILABLE, str(error), hub)
+            failed = Failed(reached.stage, Code.CATALOGUE_UNAVAILABLE, str(error), hub.firmware)
             return await self._close(opened, failed, None, spent, history)
         if visit.label is not None and not visit.label.names(hub):
             return LeftOpen(reached.stage, f"the scanned label {visit.label.device_id} is another hub's")
@@ -278,10 +278,21 @@ class Conductor:
             opened,
             ending,
             target=target,
-            failed_before=history.failed_places if history else (),
+            failed_before=_failed_by_itself(history) if history else (),
             seconds=seconds,
             finished=datetime.now(UTC),
             station_version=self._station_version,
         )
         await self._journal.append(event)
         return event
+
+
+def _failed_by_itself(history: HubHistory) -> set[Place]:
+    """The slots in which a hub failed by its own fault."""
+    return {
+        attempt.place
+        for attempt in history.attempts
+        if attempt.code is not None
+        and attempt.outcome is Outcome.FAILED
+        and failure.blame(attempt.code) is failure.Blame.HUB
+    }

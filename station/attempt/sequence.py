@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from drivers.errors import DriverError, HubInSerialRecovery, LinkLost, LinkStalled, UnlockRefused
 from drivers.hub import FlashProgress, HubDriver, HubIdentity, HubState, UnlockAuthority
+from firmware_catalog.identity import FirmwareVersion
 from station.attempt import failure
 from station.attempt.outcome import Code, Stage
 from station.attempt.plan import AttemptPlan, Position
@@ -46,7 +47,7 @@ class NamedAuthority(UnlockAuthority, Protocol):
 class Passed:
     """The hub was read back after confirmation and is as it should be."""
 
-    read_back: HubIdentity
+    read_back: FirmwareVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Failed:
     stage: Stage
     code: Code
     detail: str | None
-    read_back: HubIdentity | None
+    read_back: FirmwareVersion | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ class Sequence:
                 position = ending
             else:
                 if position.stage is Stage.CHECK:
-                    return Passed(read)
+                    return Passed(read.firmware)
                 position = self._parts.plan.following(position)
         raise AssertionError("a plan ends with check")
 
@@ -307,14 +308,14 @@ class Sequence:
 
     async def _give_up(self, stage: Stage, code: Code, detail: str | None) -> Failed:
         """End as FAILED, but first leave the hub locked, on a confirmed image, with nothing pending."""
-        read_back: HubIdentity | None = None
+        read_back: FirmwareVersion | None = None
         settled = False
         try:
             for boots_left in reversed(range(MAX_SETTLING_BOOTS + 1)):
                 hub = await self._parts.driver.identify()
                 if hub.chf != self._parts.hub.chf:
                     return Failed(stage, code, detail, None)
-                read_back = hub
+                read_back = hub.firmware
                 state = await self._parts.driver.state()
                 settled = _is_settled(state)
                 if code is Code.IMAGE_HASH_MISMATCH and settled:

@@ -68,7 +68,7 @@ class Slot:
         self._enabled = asyncio.Event()
         self._enabled.set()
         self._failed_in_a_row: set[object] = set()
-        self._finishing = False
+        self._finishing = asyncio.Event()
         self._waiting: asyncio.Task[Any] | None = None
 
     @property
@@ -83,7 +83,7 @@ class Slot:
 
     def finish_after_this_hub(self) -> None:
         """Let a running attempt end, begin no other, and return from `run`."""
-        self._finishing = True
+        self._finishing.set()
         if self._waiting is not None:
             self._waiting.cancel()
 
@@ -91,7 +91,7 @@ class Slot:
         """Serve hub after hub. An unexpected exception latches this slot and no other."""
         place = self._parts.place
         with structlog.contextvars.bound_contextvars(jig=place.jig, slot=place.slot):
-            while not self._finishing:
+            while not self._finishing.is_set():
                 try:
                     await self._idle(self._enabled.wait())
                     await self._serve()
@@ -238,15 +238,16 @@ class Slot:
 
     async def _idle(self, waiting: Coroutine[object, object, T]) -> T:
         """Wait for something that `finish_after_this_hub` may cut short: no attempt runs meanwhile."""
-        if self._finishing:
+        if self._finishing.is_set():
             waiting.close()
             raise _FinishingError
-        self._waiting = asyncio.create_task(waiting)
+        waiter = asyncio.create_task(waiting)
+        self._waiting = waiter
         try:
-            return await self._waiting
+            return await waiter
         except asyncio.CancelledError:
             task = asyncio.current_task()
-            if self._finishing and task is not None and not task.cancelling():
+            if self._finishing.is_set() and task is not None and not task.cancelling():
                 raise _FinishingError from None
             raise
         finally:

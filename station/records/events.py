@@ -145,6 +145,16 @@ class StepTarget(BaseModel):
     image_hash: str
 
 
+class HandFlashRequested(_Event):
+    """Someone flashes one device by hand, outside every order. In production mode it names who answers for it."""
+
+    kind: Literal["hand_flash_requested"] = "hand_flash_requested"
+    port: str
+    image_sha256: str
+    supervisor: str | None
+    reason: str | None
+
+
 class AttemptOpened(_Event):
     """A hub was seen in a slot and an attempt on it begins."""
 
@@ -284,6 +294,7 @@ Event = Annotated[
     | OrderLinesAdded
     | OrderAssigned
     | OrderClosed
+    | HandFlashRequested
     | AttemptOpened
     | AttemptPlanned
     | StageStarted

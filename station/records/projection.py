@@ -19,6 +19,7 @@ from station.records.events import (
     AttemptOpened,
     AttemptPlanned,
     AttemptResumed,
+    HandFlashRequested,
     HubLost,
     JournalCreated,
     OrderAssigned,
@@ -53,7 +54,7 @@ def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
                 "INSERT INTO segments VALUES (?, ?, ?)",
                 (event.previous_segment, recorded.sequence - 1, bytes.fromhex(event.previous_hash)),
             )
-        case StationStarted() | StationStopped():
+        case StationStarted() | StationStopped() | HandFlashRequested():
             pass
         case OrderImported() | OrderLinesAdded() | OrderAssigned() | OrderClosed() as event:
             _apply_to_order(tables, recorded, event)

@@ -47,6 +47,11 @@ class Topics:
         """Not retained: the results of one slot."""
         return f"{self._slot(place)}/result"
 
+    @property
+    def every_result(self) -> str:
+        """The filter that a subscriber to all results uses."""
+        return f"{self._root}/jig/+/slot/+/result"
+
     def slot_state(self, place: Place) -> str:
         """Retained: what one slot is doing."""
         return f"{self._slot(place)}/state"

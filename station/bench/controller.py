@@ -1,0 +1,31 @@
+"""All slots of all jigs under one roof: started together, stopped together, none able to disturb another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from station.bench.slot import Slot
+from station.records.events import Place
+
+
+class Controller:
+    """Runs the slots of a bench."""
+
+    def __init__(self, slots: Iterable[Slot]) -> None:
+        self._slots = {slot.place: slot for slot in slots}
+
+    def slot(self, place: Place) -> Slot | None:
+        """Return one slot, or None where the bench has no such place."""
+        return self._slots.get(place)
+
+    async def run(self) -> None:
+        """Serve all slots until every one has finished. A journal failure ends them all, as an ExceptionGroup."""
+        async with asyncio.TaskGroup() as group:
+            for slot in self._slots.values():
+                group.create_task(slot.run(), name=str(slot.place))
+
+    def finish(self) -> None:
+        """Let each running attempt end and begin no other; `run` returns when the last one has."""
+        for slot in self._slots.values():
+            slot.finish_after_this_hub()

@@ -1,0 +1,36 @@
+"""Hub drivers by name, found through the entry-point group `reflash.drivers`."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import Final
+
+from pydantic import BaseModel, ValidationError
+
+from drivers.hub import DriverPlugin
+from station.config import ConfigError, JigSettings, faults_of
+
+GROUP: Final = "reflash.drivers"
+
+
+def load_plugin(name: str) -> DriverPlugin:
+    """Import a driver. Raises ConfigError when none of that name is installed or it cannot be imported."""
+    found = entry_points(group=GROUP)
+    if name not in found.names:
+        known = ", ".join(sorted(found.names)) or "none"
+        raise ConfigError(f"no driver is called {name}; installed are: {known}")
+    try:
+        plugin: DriverPlugin = found[name].load()
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(f"driver {name} cannot be loaded: {error}; install what it needs") from error
+    return plugin
+
+
+def driver_settings(plugin: DriverPlugin, jig: JigSettings) -> BaseModel:
+    """Validate a jig's `driver_settings` by its driver's model. Raises ConfigError, one line a fault."""
+    try:
+        return plugin.settings_model.model_validate(jig.driver_settings)
+    except ValidationError as error:
+        raise ConfigError(
+            "\n".join(f"jig {jig.name}, driver_settings: {line}" for line in faults_of(error))
+        ) from error

@@ -1,0 +1,62 @@
+"""The `reflash` program: one entry, one file a command. Heavy libraries are imported by the commands that need them."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final
+
+import typer
+
+from firmware_catalog.errors import CatalogError
+from firmware_catalog.identity import IdentityError
+from firmware_catalog.release import PlanError
+from station.attempt.unlock import UnlockKeyError
+from station.cli import catalog, demo, flash, journal, orders, run
+from station.cli.common import UsageError, WorkFailed
+from station.config import ConfigError
+from station.control import ControlError
+from station.orders.errors import OrderError
+from station.records.errors import JournalError
+
+_WRONG_INPUT: Final = (
+    CatalogError,
+    ConfigError,
+    IdentityError,
+    OrderError,
+    PlanError,
+    UnlockKeyError,
+    UsageError,
+)
+"""Exit code 2: the command was not given what it needs."""
+_WORK_FAILED: Final = (ControlError, JournalError, WorkFailed)
+"""Exit code 1: the command was right and its work failed."""
+
+app = typer.Typer(
+    help="Re-flash smart-metering Communications Hubs at the bench.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+app.command("demo")(demo.demo)
+app.command("run")(run.run)
+app.command("flash")(flash.flash)
+app.add_typer(catalog.app, name="catalog")
+app.add_typer(orders.app, name="orders")
+app.add_typer(journal.app, name="journal")
+
+
+def main() -> None:
+    """Run the program. Exit code 0: done; 1: the work failed; 2: wrong use or input."""
+    try:
+        app()
+    except _WRONG_INPUT as error:
+        sys.exit(_complain(error, 2))
+    except _WORK_FAILED as error:
+        sys.exit(_complain(error, 1))
+
+
+def _complain(error: Exception, exit_code: int) -> int:
+    for line in str(error).splitlines():
+        print(f"reflash: {line}", file=sys.stderr)  # noqa: T201 - a command's own voice
+    return exit_code

@@ -1,0 +1,68 @@
+"""`reflash demo`: the whole way from work order to MQTT, with simulated rigs."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from station.cli.common import JsonOption, UsageError, WorkFailed, print_json
+from station.config import MAX_SLOTS
+from station.log import configure_logging
+
+_MAX_JIGS = 16
+
+
+def demo(
+    jigs: Annotated[int, typer.Option(min=1, max=_MAX_JIGS, help="Simulated multi-jigs.")] = 3,
+    slots: Annotated[int, typer.Option(min=1, max=MAX_SLOTS, help="Slots of each.")] = MAX_SLOTS,
+    hubs: Annotated[
+        int | None, typer.Option(min=1, help="Hubs of the order; one a slot unless given.", show_default="24")
+    ] = None,
+    faults: Annotated[str, typer.Option(help="none, realistic, or a file of faults.")] = "none",
+    broker: Annotated[
+        str | None, typer.Option(help="mqtt://HOST:PORT of a running broker; one is started unless given.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--dir", help="Keep everything here; a temporary folder unless given.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Decides the hubs and their faults.")] = 7,
+    as_json: JsonOption = False,
+) -> None:
+    """Flash simulated hubs, from work order to MQTT. Keys, firmware and hubs are made for the occasion.
+
+    Example: reflash demo --jigs 1 --hubs 16
+    """
+    try:
+        from station.demo.broker import NoBroker  # noqa: PLC0415 - needs the demo extra
+        from station.demo.demonstration import DemoRequest, run_demonstration  # noqa: PLC0415
+        from station.demo.rigs import RigError  # noqa: PLC0415
+    except ImportError as error:
+        raise UsageError(f"{error.name} is missing: pip install 'reflash-station[demo]'") from error
+    configure_logging("console", "error")
+    console = Console(stderr=as_json)
+    with tempfile.TemporaryDirectory(prefix="reflash-") as temporary:
+        request = DemoRequest(
+            jigs=jigs,
+            slots=slots,
+            hubs=jigs * slots if hubs is None else hubs,
+            seed=seed,
+            faults=faults,
+            broker=broker,
+            folder=(folder or Path(temporary)).resolve(),
+        )
+        try:
+            summary = asyncio.run(run_demonstration(request, console))
+        except* (NoBroker, RigError) as group:
+            raise WorkFailed(str(group.exceptions[0])) from None
+    if as_json:
+        print_json(summary)
+    else:
+        parts = ", ".join(f"{summary[name]} {name.replace('_', ' ')}" for name in list(summary)[1:-1])
+        typer.echo(f"{summary['hubs']} hubs in {summary['seconds']} s: {parts}")
+    if summary["published"] < summary["hubs"]:
+        raise WorkFailed("not every hub has a result at the broker")

@@ -1,0 +1,122 @@
+"""`reflash flash`: one device by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
+
+from drivers.errors import DriverError
+from drivers.hub import FlashProgress
+from drivers.smp.device import open_device
+from drivers.smp.settings import SmpSettings
+from firmware_catalog.files import read_regular_file
+from firmware_catalog.image import MAX_IMAGE_SIZE, FirmwareImage, ImageFormatError
+from firmware_catalog.mcuboot import load_image
+from station.attempt.outcome import Outcome
+from station.attempt.unlock import KeyFileAuthority
+from station.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, UsageError, WorkFailed, print_json
+from station.config import StationSettings, load_settings
+from station.hand_flash import HandFlash, NoAuthority, Refused, flash_by_hand
+from station.records.events import AttemptClosed
+from station.records.journal import Journal
+from station.version import station_version
+
+_OWN_STATE = Path("~/.local/state/reflash/by-hand")
+
+
+def flash(
+    image: Annotated[Path, typer.Option(help="An MCUboot image file.")],
+    port: Annotated[str, typer.Option(help="The serial port, such as /dev/ttyUSB0.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    baud: Annotated[int, typer.Option(help="Of the serial port.")] = 115200,
+    unlock_key: Annotated[
+        Path | None, typer.Option(help="Key for a locked hub; the configured one unless given.")
+    ] = None,
+    journal: Annotated[
+        Path | None,
+        typer.Option(help="Journal folder; `by-hand` in the configured state directory unless given."),
+    ] = None,
+    supervisor: Annotated[
+        str | None, typer.Option(help="Who answers for it; needed on a configured port in production mode.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Why it is done by hand; needed likewise.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Flash one device, outside every work order. It is journalled all the same.
+
+    Example: reflash flash --port /dev/ttyUSB0 --image hub-0002012F.bin
+    """
+    settings = load_settings(config) if config != DEFAULT_CONFIG or config.exists() else None
+    _guard(settings, port, supervisor, reason)
+    firmware = _read_image(image)
+    key_file = unlock_key or (settings.unlock.key_file if settings else None)
+    authority = KeyFileAuthority.load(key_file) if key_file else NoAuthority()
+    folder = journal or (settings.state_directory / "by-hand" if settings else _OWN_STATE.expanduser())
+    request = HandFlash(
+        image=firmware, supervisor=supervisor, reason=reason, station_version=station_version()
+    )
+
+    async def work() -> AttemptClosed:
+        folder.mkdir(parents=True, exist_ok=True)
+        site, station = (settings.site, settings.station) if settings else ("no-site", "by-hand")
+        async with Journal.open(folder, site=site, station=station) as records:
+            device = await open_device(port, SmpSettings(baud=baud))
+            try:
+                with _progress_bar(as_json=as_json) as show:
+                    task = show.add_task(image.name, total=len(firmware))
+
+                    def progress(now: FlashProgress) -> None:
+                        show.update(task, completed=now.sent)
+
+                    return await flash_by_hand(request, device, records, authority, progress)
+            finally:
+                await device.close()
+
+    try:
+        result = asyncio.run(work())
+    except Refused as error:
+        raise UsageError(str(error)) from error
+    except DriverError as error:
+        raise WorkFailed(str(error)) from error
+    if as_json:
+        print_json(result.model_dump(mode="json"))
+    else:
+        typer.echo(f"{result.message}; it runs {result.firmware_read_back or 'nothing that could be read'}")
+    if result.outcome is not Outcome.PASSED:
+        raise typer.Exit(1)
+
+
+def _guard(settings: StationSettings | None, port: str, supervisor: str | None, reason: str | None) -> None:
+    if settings is None or settings.mode != "production":
+        return
+    wanted = Path(port).resolve()
+    for place, configured in settings.places():
+        if Path(configured).resolve() == wanted and not (supervisor and reason):
+            raise UsageError(
+                f"{port} is {place} of a station in production: name who answers with --supervisor and --reason"
+            )
+
+
+def _read_image(path: Path) -> FirmwareImage:
+    try:
+        return load_image(read_regular_file(path.resolve(), MAX_IMAGE_SIZE))
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; name the image's file") from error
+    except ImageFormatError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def _progress_bar(*, as_json: bool) -> Progress:
+    return Progress(
+        "{task.description}",
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        console=Console(stderr=True),
+        disable=as_json,
+    )

@@ -1,0 +1,195 @@
+"""`reflash journal`: what happened, whether the record of it is whole, and its copies."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from firmware_catalog.identity import Eui64
+from station.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, WorkFailed, print_json
+from station.config import StationSettings, load_settings
+from station.control import NoDaemon, ask_daemon
+from station.records import copies, queries
+from station.records.events import Event
+from station.records.journal import Journal
+from station.records.reader import JournalReader
+from station.records.rebuild import rebuild as rebuild_tables
+from station.records.rebuild import repair as repair_tables
+from station.records.verify import verify as verify_journal
+
+app = typer.Typer(help="Read, check, copy and repair the journal.", no_args_is_help=True)
+
+_LONGEST_DETAIL = 150
+
+
+@app.command()
+def show(
+    guid: Annotated[str, typer.Argument(help="A hub's CHF or GPF id, in any usual form.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Show a hub's whole life in order.
+
+    Example: reflash journal show 88-73-84-00-00-00-00-01
+    """
+    device = Eui64.parse(guid)
+    with _reader(config) as reader:
+        life = reader.life_of(device)
+    if as_json:
+        for recorded in life.events:
+            typer.echo(copies.exported(recorded))
+        return
+    for state in life.lines:
+        line, outcome = state.line, state.outcome or "no result yet"
+        typer.echo(f"on order {state.order} for {line.owner} as {line.inventory_status}: {outcome}")
+    for recorded in life.events:
+        typer.echo(f"{recorded.utc:%Y-%m-%d %H:%M:%S}Z  {_describe(recorded.event)}")
+    if not life.lines and not life.events:
+        raise WorkFailed(f"the journal knows no hub {device}")
+
+
+@app.command()
+def verify(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Check the whole chain and name the first row that is not what was written. Exits 1 then.
+
+    Example: reflash journal verify
+    """
+    found = verify_journal(load_settings(config).journal_folder)
+    answer = {"journal": str(found.journal), "events": found.events, "head": found.head.hex()}
+    if as_json:
+        print_json({**answer, "segments": found.segments})
+    else:
+        typer.echo(f"whole: {found.events} events in {len(found.segments)} segments, head {found.head.hex()}")
+
+
+@app.command()
+def rebuild(
+    config: ConfigOption = DEFAULT_CONFIG,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Replace the tables by what the events say; no daemon may run.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Prove that the tables equal the events. Exits 1 if they do not.
+
+    Example: reflash journal rebuild
+    """
+    folder = load_settings(config).journal_folder
+    if repair:
+        repair_tables(folder)
+    found = rebuild_tables(folder)
+    if as_json:
+        print_json({"events": found.events, "rows": dict(found.rows), "differing": found.differing})
+    elif not found.differing:
+        typer.echo(f"the tables are what {found.events} events say")
+    if found.differing:
+        raise WorkFailed(
+            f"tables that the events do not say: {', '.join(found.differing)}; "
+            "stop the daemon and run: reflash journal rebuild --repair"
+        )
+
+
+@app.command()
+def export(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Print every event as a line of JSON, with all that its hash covers.
+
+    Example: reflash journal export > journal.jsonl
+    """
+    with _reader(config) as reader:
+        for line in copies.export(reader):
+            typer.echo(line)
+
+
+@app.command()
+def outbox(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Say how many results the broker has not taken yet.
+
+    Example: reflash journal outbox
+    """
+    with _reader(config) as reader:
+        waiting = reader.ask(queries.waiting_results)
+    if as_json:
+        print_json({"waiting": waiting})
+    else:
+        typer.echo(
+            f"{waiting} results wait for the broker" if waiting else "the broker has taken every result"
+        )
+
+
+@app.command()
+def republish(
+    first: Annotated[int, typer.Argument(help="The first result's station_sequence.")],
+    last: Annotated[int, typer.Argument(help="The last one's.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Send results again, under their old ids.
+
+    Example: reflash journal republish 120 180
+    """
+    settings = load_settings(config)
+    asyncio.run(_republish(settings, first, last))
+    typer.echo(f"results {first} to {last} go out again")
+
+
+async def _republish(settings: StationSettings, first: int, last: int) -> None:
+    try:
+        await ask_daemon(settings.state_directory, {"do": "republish", "first": first, "last": last})
+    except NoDaemon:
+        async with Journal.open(
+            settings.journal_folder, site=settings.site, station=settings.station
+        ) as journal:
+            await journal.republish(first, last)
+
+
+@app.command()
+def backup(
+    destination: Annotated[Path, typer.Argument(help="A folder that is not there yet.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Copy the journal as it is now and check the copy. The daemon may run.
+
+    Example: reflash journal backup /mnt/usb/journal-2026-11-22
+    """
+    found = copies.backup(load_settings(config).journal_folder, destination)
+    typer.echo(f"{destination} holds {found.events} events, checked")
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(help="A folder that `backup` made.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Make a backup the journal. The present one has to be set aside first.
+
+    Example: reflash journal restore /mnt/usb/journal-2026-11-22
+    """
+    found = copies.restore(source, load_settings(config).journal_folder)
+    typer.echo(f"the journal has {found.events} events, checked")
+
+
+@app.command("set-aside")
+def set_aside(config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Move the journal out of the way, untouched.
+
+    Example: reflash journal set-aside
+    """
+    typer.echo(f"the journal is now {copies.set_aside(load_settings(config).journal_folder)}")
+
+
+def _reader(config: Path) -> JournalReader:
+    return JournalReader(load_settings(config).journal_folder)
+
+
+def _describe(event: Event) -> str:
+    """Word an event in one line: its kind, then every field that says something."""
+    facts: dict[str, Any] = event.model_dump(mode="json", exclude={"kind", "hub", "steps"}, exclude_none=True)
+    if "message" in facts:
+        detail = str(facts["message"])
+    else:
+        place = facts.pop("place", None)
+        parts = [f"{place['jig']} slot {place['slot']}"] if place else []
+        detail = ", ".join([*parts, *(f"{name} {value}" for name, value in facts.items())])
+    return f"{event.kind.replace('_', ' ')}: {detail}"[:_LONGEST_DETAIL]

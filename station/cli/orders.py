@@ -1,0 +1,188 @@
+"""`reflash orders`: work orders, from their file to their end. Goes through the daemon where one runs."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from firmware_catalog.files import read_regular_file
+from station.attempt.outcome import Outcome
+from station.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, UsageError, print_json, print_table
+from station.config import StationSettings, load_settings
+from station.control import NoDaemon, Request, ask_daemon
+from station.orders.csv_import import MAX_FILE_SIZE, parse_order
+from station.orders.desk import OrderDesk
+from station.orders.errors import OrderFileRefused
+from station.orders.reconcile import reconcile
+from station.records import queries
+from station.records.journal import Journal
+from station.records.reader import JournalReader
+
+app = typer.Typer(help="Import, assign, reconcile and close work orders.", no_args_is_help=True)
+
+OrderArgument = Annotated[str, typer.Argument(help="The order's number.")]
+
+
+@app.command("import")
+def import_order(
+    file: Annotated[Path, typer.Argument(help="The order's CSV file; see docs/work-orders.md.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    order: Annotated[
+        str | None, typer.Option(help="The order's number, if the file has no such column.")
+    ] = None,
+    jig: Annotated[
+        list[str] | None, typer.Option(help="Assign the order to this jig at once; repeat for more.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read a work order whole, or not at all.
+
+    Example: reflash orders import WO-2031.csv --jig jig1 --jig jig2
+    """
+    settings = load_settings(config)
+    jigs = [_known_jig(settings, name) for name in jig or ()]
+    try:
+        content = read_regular_file(file.resolve(), MAX_FILE_SIZE)
+        parse_order(content, file.name, order)  # here first, so that every fault can be shown with its line
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}; name the order's CSV file") from error
+    except OrderFileRefused as refused:
+        shown = "\n".join(f"{file.name}: {problem}" for problem in refused.problems)
+        raise UsageError(f"{shown}\n{refused}" if refused.count > 1 else str(refused)) from refused
+    request = {
+        "do": "import_order",
+        "content": base64.b64encode(content).decode(),
+        "source": file.name,
+        "number": order,
+    }
+    answer = _ask(settings, request)
+    for name in jigs:
+        _ask(settings, {"do": "assign_order", "order": answer["order"], "jig": name})
+    if as_json:
+        print_json({**answer, "jigs": jigs})
+        return
+    what = "imported" if answer["new"] else "was imported before, nothing changed"
+    on = f", on {', '.join(jigs)}" if jigs else ""
+    typer.echo(f"order {answer['order']} {what}: {answer['hubs']} hubs{on}")
+
+
+@app.command()
+def assign(
+    order: OrderArgument,
+    jig: Annotated[list[str], typer.Option(help="The jig that works on it; repeat for more.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Let jigs work on an order from now on.
+
+    Example: reflash orders assign WO-2031 --jig jig1
+    """
+    settings = load_settings(config)
+    for name in [_known_jig(settings, name) for name in jig]:
+        _ask(settings, {"do": "assign_order", "order": order, "jig": name})
+        typer.echo(f"{name} works on order {order}")
+
+
+@app.command("list")
+def list_orders(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """List the orders and how far each is.
+
+    Example: reflash orders list
+    """
+    settings = load_settings(config)
+    with JournalReader(settings.journal_folder) as journal:
+        summaries = journal.ask(queries.orders)
+    rows: list[dict[str, Any]] = [
+        {
+            "order": each.order,
+            "hubs": each.hubs,
+            "waiting": each.waiting,
+            **{str(outcome): each.outcomes.get(outcome, 0) for outcome in Outcome},
+            "jigs": ", ".join(each.jigs),
+            "closed": each.closed or "",
+        }
+        for each in summaries
+    ]
+    if as_json:
+        print_json(rows)
+    elif rows:
+        print_table(list(rows[0]), rows)
+    else:
+        typer.echo("no order was imported yet")
+
+
+@app.command()
+def show(order: OrderArgument, config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Hold an order against its manifest: which hubs have a result, which to find, which never came.
+
+    Example: reflash orders show WO-2031
+    """
+    settings = load_settings(config)
+    with JournalReader(settings.journal_folder) as journal:
+        if all(each.order != order for each in journal.ask(queries.orders)):
+            raise UsageError(f"there is no order {order}: see 'reflash orders list'")
+        standing = reconcile(
+            order, journal.ask(queries.order_lines, order), journal.ask(queries.open_attempts)
+        )
+    if as_json:
+        print_json(
+            {
+                "order": order,
+                "complete": standing.complete,
+                "results": {
+                    name: [str(line.chf) for line in lines] for name, lines in standing.results.items()
+                },
+                "open": [str(hub.line.chf) for hub in standing.open],
+                "never_seen": [str(line.chf) for line in standing.never_seen],
+                "unattributed": [attempt.attempt for attempt in standing.unattributed],
+            }
+        )
+        return
+    typer.echo(f"order {order}: {standing}")
+    for hub in standing.open:
+        typer.echo(str(hub))
+    for line in standing.never_seen:
+        typer.echo(f"never seen: {line.chf}")
+
+
+@app.command()
+def close(
+    order: OrderArgument,
+    reason: Annotated[str, typer.Option(help="Why it is closed; kept in the journal.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    incomplete: Annotated[
+        bool, typer.Option("--incomplete", help="Close it although hubs have no result.")
+    ] = False,
+) -> None:
+    """Close an order for good.
+
+    Example: reflash orders close WO-2031 --reason "all 896 hubs done"
+    """
+    settings = load_settings(config)
+    request = {"do": "close_order", "order": order, "reason": reason, "incomplete_accepted": incomplete}
+    typer.echo(f"closed order {order}: {_ask(settings, request)['standing']}")
+
+
+def _known_jig(settings: StationSettings, name: str) -> str:
+    known = [jig.name for jig in settings.jigs]
+    if name not in known:
+        raise UsageError(f"there is no jig {name}; the configuration knows {', '.join(known)}")
+    return name
+
+
+def _ask(settings: StationSettings, request: Request) -> dict[str, Any]:
+    """Ask the daemon, or do it here while no daemon holds the journal."""
+
+    async def ask() -> dict[str, Any]:
+        try:
+            return await ask_daemon(settings.state_directory, request)
+        except NoDaemon:
+            async with Journal.open(
+                settings.journal_folder, site=settings.site, station=settings.station
+            ) as journal:
+                return dict(await OrderDesk(journal).handlers()[request["do"]](request))
+
+    return asyncio.run(ask())

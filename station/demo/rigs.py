@@ -1,0 +1,105 @@
+"""Simulated rigs as processes of their own, one a jig, and the line to the technicians who serve them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Final
+
+from station.demo.scene import BAUD, Scene
+from station.records.events import Place
+
+_START_SECONDS: Final = 30.0
+
+
+class RigError(Exception):
+    """A simulated rig did not start or does not do as it is told. One line."""
+
+
+class Rigs:
+    """All rigs of the demonstration, by jig name."""
+
+    def __init__(self, controls: dict[str, RigControl]) -> None:
+        self._controls = controls
+
+    async def swap(self, place: Place) -> bool:
+        """Have the technician take the hub out and put the next one in. Returns whether there is a next one."""
+        control = self._controls[place.jig]
+        answer = await control.ask({"do": "unload", "jig": control.jig, "slot": place.slot})
+        return answer["next"] is not None
+
+    async def hubs(self) -> list[dict[str, Any]]:
+        """Look into every simulated hub, wherever it is now."""
+        return [
+            hub for control in self._controls.values() for hub in (await control.ask({"do": "hubs"}))["hubs"]
+        ]
+
+
+class RigControl:
+    """The control socket of one rig process. One request at a time."""
+
+    def __init__(self, jig: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.jig = jig
+        self._reader = reader
+        self._writer = writer
+        self._turn = asyncio.Lock()
+
+    async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Send one request and return its answer. Raises RigError."""
+        async with self._turn:
+            self._writer.write(json.dumps(request).encode() + b"\n")
+            await self._writer.drain()
+            line = await self._reader.readline()
+        if not line:
+            raise RigError(f"the simulated rig of jig{self.jig} is gone")
+        answer: dict[str, Any] = json.loads(line)
+        if not answer["ok"]:
+            raise RigError(f"simulated jig{self.jig}: {answer['error']}")
+        return answer
+
+
+@asynccontextmanager
+async def start_rigs(scene: Scene, *, seed: int, faults: str) -> AsyncIterator[Rigs]:
+    """Run one rig process a jig while the block lasts. Raises RigError."""
+    async with AsyncExitStack() as stack:
+        starting = [
+            stack.enter_async_context(_start_rig(scene, jig, seed=seed, faults=faults))
+            for jig in range(1, scene.jigs + 1)
+        ]
+        controls = [await one for one in starting]
+        yield Rigs({f"jig{control.jig}": control for control in controls})
+
+
+@asynccontextmanager
+async def _start_rig(scene: Scene, jig: int, *, seed: int, faults: str) -> AsyncIterator[RigControl]:
+    arguments = ["rig", "--dir", scene.ports / f"rig{jig}", "--first-jig", jig, "--jigs", 1]
+    arguments += ["--slots", scene.slots, "--baud", BAUD, "--seed", seed, "--hubs", scene.hubs_file(jig)]
+    arguments += ["--maker-key", scene.maker_key, "--unlock-key", scene.unlock_key.with_suffix(".pub")]
+    arguments += ["--faults", faults]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "simulators", *map(str, arguments), "--until-stdin-closes"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    if process.stdin is None or process.stdout is None:
+        raise AssertionError("its streams were asked for")
+    try:
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                line = await process.stdout.readline()
+        except TimeoutError as error:
+            raise RigError(f"the simulated rig of jig{jig} did not start in {_START_SECONDS:g} s") from error
+        if not line:
+            raise RigError(f"the simulated rig of jig{jig} did not start")
+        ready = json.loads(line)
+        reader, writer = await asyncio.open_unix_connection(ready["control"], limit=1 << 24)
+        try:
+            yield RigControl(jig, reader, writer)
+        finally:
+            writer.close()
+    finally:
+        process.stdin.close()  # the rig ends with its parent, and so with this
+        await process.wait()

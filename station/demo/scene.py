@@ -1,0 +1,131 @@
+"""What the demonstration needs on disk, made for the occasion: keys, firmware, catalogue, hubs, order, configuration."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from firmware_catalog.editing import add_release
+from firmware_catalog.identity import Eui64
+from simulators.firmware import FirmwareSpec, make_firmware
+from simulators.keys import generate_key, save_private_key, save_public_key
+from station.orders.csv_import import HEADINGS
+
+MANUFACTURER: Final = "10A8"
+MODEL: Final = "00000011"
+OLD_VERSION: Final = ("1.2.256", "01020100")
+NEW_VERSION: Final = ("1.2.303", "0102012F")
+ORDER: Final = "DEMO-1"
+IMAGE_BYTES: Final = 192 * 1024
+BAUD: Final = 921_600
+_OUI: Final = 0x887384
+
+
+@dataclass(frozen=True, slots=True)
+class DemoHub:
+    """A hub of the demonstration and where it begins: in a slot, or in its jig's queue."""
+
+    chf: Eui64
+    gpf: Eui64
+    jig: int
+    slot: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Everything on disk, and where."""
+
+    folder: Path
+    jigs: int
+    slots: int
+    hubs: tuple[DemoHub, ...]
+
+    @property
+    def ports(self) -> Path:
+        """The simulated ports appear below this folder as `jig1/slot1`."""
+        return self.folder / "ports"
+
+    @property
+    def catalogue(self) -> Path:
+        """The catalogue's folder."""
+        return self.folder / "catalogue"
+
+    @property
+    def unlock_key(self) -> Path:
+        """The station's private unlock key; its public half lies beside it as `.pub`."""
+        return self.folder / "unlock.pem"
+
+    @property
+    def maker_key(self) -> Path:
+        """The maker's public key, which the simulated boot loaders hold."""
+        return self.folder / "maker.pub"
+
+    @property
+    def order_file(self) -> Path:
+        """The work order."""
+        return self.folder / f"{ORDER}.csv"
+
+    def hubs_file(self, jig: int) -> Path:
+        """The hubs of one jig, as the simulator reads them."""
+        return self.folder / f"hubs-jig{jig}.json"
+
+
+def make_scene(folder: Path, *, jigs: int, slots: int, hubs: int, seed: int) -> Scene:
+    """Write everything into `folder`. The same seed gives the same hubs; keys are new each time."""
+    scene = Scene(folder, jigs, slots, tuple(_hubs(jigs, slots, hubs, seed)))
+    folder.mkdir(parents=True, exist_ok=True)
+    maker, unlock = generate_key(), generate_key()
+    save_public_key(maker.public_key(), scene.maker_key)
+    save_private_key(unlock, scene.unlock_key)
+    save_public_key(unlock.public_key(), scene.unlock_key.with_suffix(".pub"))
+    for (version, _), name in ((OLD_VERSION, "old.bin"), (NEW_VERSION, "new.bin")):
+        spec = FirmwareSpec(version, MANUFACTURER, MODEL, IMAGE_BYTES, seed)
+        (folder / name).write_bytes(make_firmware(spec, maker))
+    scene.catalogue.mkdir(exist_ok=True)
+    add_release(scene.catalogue, folder / "new.bin")
+    _write_hubs(scene)
+    _write_order(scene)
+    return scene
+
+
+def _hubs(jigs: int, slots: int, hubs: int, seed: int) -> Iterator[DemoHub]:
+    """Deal the hubs to the slots, jig by jig; those beyond wait in the queues."""
+    source = random.Random(seed)  # noqa: S311 - the same hubs again, not a secret
+    serials = source.sample(range(1 << 40), 2 * hubs)
+    for index in range(hubs):
+        place = index % (jigs * slots)
+        chf, gpf = (Eui64(_OUI << 40 | serial) for serial in serials[2 * index : 2 * index + 2])
+        yield DemoHub(chf, gpf, place // slots + 1, place % slots + 1 if index < jigs * slots else None)
+
+
+def _write_hubs(scene: Scene) -> None:
+    for jig in range(1, scene.jigs + 1):
+        entries = [
+            {
+                "chf": str(hub.chf),
+                "gpf": str(hub.gpf),
+                "manufacturer": MANUFACTURER,
+                "model": MODEL,
+                "variant": "DBCH",
+                "firmware": "old.bin",
+                "jig": jig,
+                "slot": hub.slot,
+            }
+            for hub in scene.hubs
+            if hub.jig == jig
+        ]
+        scene.hubs_file(jig).write_text(json.dumps(entries, indent=1))
+
+
+def _write_order(scene: Scene) -> None:
+    with scene.order_file.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["order_number", *HEADINGS])
+        for hub in scene.hubs:
+            facts = [MANUFACTURER, MODEL, "Central", "DBCH", OLD_VERSION[1], "Pending", "DEMO PARTY"]
+            writer.writerow([ORDER, hub.chf, hub.gpf, *facts])

@@ -106,7 +106,7 @@ class SimulatedJigBoard:
         self._lamps = [LAMP_DARK] * CHANNELS
         self._heartbeat = 0
         self._insertions = [0] * CHANNELS
-        self._switches = [False] * CHANNELS
+        self._switches = [slots.seated(slot) for slot in range(1, slots.count + 1)]
         self._moved_at = [-BOUNCE_SECONDS] * CHANNELS
 
     # What a person does.

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from itertools import count
 from typing import NoReturn
 
-from drivers.jig_board.connection import Connection, connected, frozen
-from drivers.jig_board.errors import BoardFrozen, BoardOffline, BoardUnavailable, JigBoardError
+from drivers.jig_board.connection import Connection, connected
+from drivers.jig_board.errors import (
+    BoardFrozen,
+    BoardOffline,
+    BoardRestarted,
+    BoardUnavailable,
+    JigBoardError,
+)
 from drivers.jig_board.events import BoardBack, BoardEvent, BoardIdentity, BoardLost
 from drivers.jig_board.inputs import InputWatch, Measurements, PresenceDoubt
 from drivers.jig_board.registers import BoardRegisters, Lamp
@@ -35,11 +40,7 @@ class JigBoard:
         """Watch the board until cancelled, whatever becomes of it. `on_event` is called here, and must not wait."""
         settings = self._settings
         clock = asyncio.get_running_loop().time
-        watch = InputWatch(
-            settings.slots,
-            hold=settings.debounce_seconds,
-            gap=settings.debounce_seconds + 2 * settings.poll_seconds,
-        )
+        watch = InputWatch(settings)
         told: type[JigBoardError] | None = None
         pause = FIRST_RECONNECT_SECONDS
         while True:
@@ -106,23 +107,23 @@ class JigBoard:
     async def _watch(self, connection: Connection, watch: InputWatch) -> NoReturn:
         settings = self._settings
         clock = asyncio.get_running_loop().time
-        doubt = PresenceDoubt(settings.slots, settings.hub_milliamperes)
-        counter = connection.scan_counter
-        beats = count()
+        doubt = PresenceDoubt(settings)
         failures = 0
         look_due = clock()
         check_due = look_due + settings.heartbeat_seconds
-        await connection.registers.beat(next(beats))
         while True:
             try:
                 for event in watch.look(await connection.registers.inputs(), clock()):
                     self._tell(event)
                 if clock() >= check_due:
-                    await connection.registers.beat(next(beats))
-                    counter = await self._check(connection, watch, doubt, counter)
+                    measured = await connection.life.exchange()
+                    power = await connection.registers.power()
+                    if not watch.emergency_stop:
+                        for event in doubt.compare(watch.seated, power, measured.slot_milliamperes):
+                            self._tell(event)
                     check_due = clock() + settings.heartbeat_seconds
                 failures = 0
-            except (BoardUnavailable, BoardFrozen):
+            except (BoardUnavailable, BoardFrozen, BoardRestarted):
                 raise
             except JigBoardError:
                 failures += 1
@@ -131,16 +132,3 @@ class JigBoard:
             # Late looks are not made up for: a burst would tell nothing new.
             look_due = max(look_due + settings.poll_seconds, clock())
             await asyncio.sleep(look_due - clock())
-
-    async def _check(
-        self, connection: Connection, watch: InputWatch, doubt: PresenceDoubt, counter: int
-    ) -> int:
-        """Compare presence with current; return the scan counter. Raises BoardFrozen where it is still `counter`."""
-        power = await connection.registers.power()
-        measured = await connection.registers.measurements()
-        if measured.scan_counter == counter:
-            raise frozen(connection.name)
-        if not watch.emergency_stop:
-            for event in doubt.compare(watch.seated, power, measured.slot_milliamperes):
-                self._tell(event)
-        return measured.scan_counter

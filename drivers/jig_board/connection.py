@@ -1,4 +1,4 @@
-"""The way to a board: its port taken, its identity read and compared, its life seen."""
+"""The way to a board: its port taken, its identity compared, and signs of life exchanged with it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,45 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from drivers.jig_board.errors import BoardFrozen, WrongBoard
+from drivers.jig_board.errors import BoardFrozen, BoardRestarted, WrongBoard
 from drivers.jig_board.events import BoardIdentity
+from drivers.jig_board.inputs import Measurements
 from drivers.jig_board.line import ModbusLine
 from drivers.jig_board.registers import BoardRegisters
 from drivers.jig_board.settings import JigBoardSettings
+
+
+class SignsOfLife:
+    """Shows the board that the station lives, and sees whether the board itself does."""
+
+    def __init__(self, board: str, registers: BoardRegisters) -> None:
+        self._board = board
+        self._registers = registers
+        self._beat = 0
+        """The heartbeat that the board certainly holds; 0 for none."""
+        self._scan_counter: int | None = None
+
+    async def exchange(self) -> Measurements:
+        """Return what the board measures, and write the next heartbeat.
+
+        Raises BoardFrozen when nothing was scanned since the last exchange, BoardRestarted when the last
+        heartbeat is gone, and what `ModbusLine.ask` raises.
+        """
+        measured = await self._registers.measurements()
+        if measured.scan_counter == self._scan_counter:
+            raise BoardFrozen(
+                self._board, "answers, but its scan counter stands still; switch its supply off and on"
+            )
+        self._scan_counter = measured.scan_counter
+        beat = self._beat
+        if beat and await self._registers.last_beat() != beat:
+            raise BoardRestarted(
+                self._board, "was off for a moment, and its slots and lamps with it; check its supply"
+            )
+        self._beat = 0
+        await self._registers.beat(beat % 0xFFFF + 1)
+        self._beat = beat % 0xFFFF + 1
+        return measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +56,7 @@ class Connection:
     """The board as error messages call it."""
     registers: BoardRegisters
     identity: BoardIdentity
-    scan_counter: int
+    life: SignsOfLife
 
 
 @asynccontextmanager
@@ -42,16 +76,10 @@ async def connected(jig: str, settings: JigBoardSettings) -> AsyncIterator[Conne
                 f"its serial number is {identity.serial_number}, {settings.serial_number} is configured;"
                 " check that the jigs' cables are not exchanged, or correct serial_number",
             )
-        before = (await registers.measurements()).scan_counter
+        life = SignsOfLife(name, registers)
+        await life.exchange()
         await asyncio.sleep(2 * settings.poll_seconds)
-        now = (await registers.measurements()).scan_counter
-        if now == before:
-            raise frozen(name)
-        yield Connection(name, registers, identity, now)
+        await life.exchange()
+        yield Connection(name, registers, identity, life)
     finally:
         await line.close()
-
-
-def frozen(board: str) -> BoardFrozen:
-    """Word the error of a board whose scan counter stands still."""
-    return BoardFrozen(board, "answers, but its scan counter stands still; switch its supply off and on")

@@ -39,6 +39,10 @@ class BoardFrozen(JigBoardError):
     """The board answers, but its scan counter stands still: its inputs mean nothing."""
 
 
+class BoardRestarted(JigBoardError):
+    """The board forgot the last heartbeat: it was off for a moment, and slots and lamps with it."""
+
+
 class WrongBoard(JigBoardError):
     """The board has another serial number than the configured one."""
 

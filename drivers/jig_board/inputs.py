@@ -16,6 +16,7 @@ from drivers.jig_board.events import (
     SlotSeated,
     StartPressed,
 )
+from drivers.jig_board.settings import JigBoardSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,10 @@ class InputWatch:
     Neither a button held down nor a stop not pressed is news in the first picture.
     """
 
-    def __init__(self, slots: int, *, hold: float, gap: float) -> None:
-        self._slots = tuple(Debouncer(hold, gap) for _ in range(slots))
+    def __init__(self, settings: JigBoardSettings) -> None:
+        hold = settings.debounce_seconds
+        gap = hold + 2 * settings.poll_seconds
+        self._slots = tuple(Debouncer(hold, gap) for _ in range(settings.slots))
         self._lid = Debouncer(hold, gap)
         self._start = Debouncer(hold, gap)
         self._emergency = Debouncer(hold, gap)
@@ -114,9 +117,9 @@ class InputWatch:
 class PresenceDoubt:
     """Compares presence with current. One reading may fall into a switch-over, so it takes two in a row."""
 
-    def __init__(self, slots: int, hub_milliamperes: int) -> None:
-        self._hub_milliamperes = hub_milliamperes
-        self._contradictions = [0] * slots
+    def __init__(self, settings: JigBoardSettings) -> None:
+        self._hub_milliamperes = settings.hub_milliamperes
+        self._contradictions = [0] * settings.slots
 
     def compare(
         self, seated: tuple[bool | None, ...], power: tuple[bool, ...], milliamperes: tuple[int, ...]

@@ -48,9 +48,10 @@ class ModbusLine:
         self._question: Question | None = None
         self._answer: asyncio.Future[ModbusPDU] | None = None
         self._received = b""
-        self._answer_owed = False
-        self._busy_at = 0.0
         self._loop = asyncio.get_running_loop()
+        # Whoever had the port before may have gone without waiting for an answer.
+        self._answer_owed = True
+        self._busy_at = self._loop.time()
         link.start(self)
 
     @classmethod
@@ -122,27 +123,33 @@ class ModbusLine:
         self._question = question
         self._answer = self._loop.create_future()
         self._answer_owed = True
-        self._busy_at = self._loop.time()
         self._link.write(frame_of(question, self._device_id))
+        # A timer and not a timeout: on a loop that was held up, an answer that is there counts as in time.
+        timer = self._loop.call_later(self._answer_seconds, self._too_late, question)
         try:
-            async with asyncio.timeout(self._answer_seconds):
-                answer = await self._answer
-        except TimeoutError as error:
-            if self._received:
-                raise BoardAnswerInvalid(
-                    self._board,
-                    f"answered {len(self._received)} bytes that are no answer to function"
-                    f" {question.function_code}; check its cable, baud and parity",
-                ) from error
-            raise BoardSilent(
-                self._board,
-                f"no answer within {self._answer_seconds * 1000:.0f} ms;"
-                " check its supply, its cable, baud, parity and device_id",
-            ) from error
+            answer = await self._answer
         finally:
+            timer.cancel()
             self._question = self._answer = None
+            self._busy_at = self._loop.time()
         self._answer_owed = False
         return answer
+
+    def _too_late(self, question: Question) -> None:
+        if self._answer is None or self._answer.done():
+            return
+        if self._received:
+            what = (
+                f"answered {len(self._received)} bytes that are no answer to function {question.function_code};"
+                " check its cable, baud and parity"
+            )
+            self._answer.set_exception(BoardAnswerInvalid(self._board, what))
+        else:
+            what = (
+                f"no answer within {self._answer_seconds * 1000:.0f} ms;"
+                " check its supply, its cable, baud, parity and device_id"
+            )
+            self._answer.set_exception(BoardSilent(self._board, what))
 
     def _gone(self, why: str) -> BoardUnavailable:
         return BoardUnavailable(self._board, f"the port is gone ({why}); check the USB cable and the adapter")

@@ -113,10 +113,13 @@ class BoardRegisters:
         await self._line.ask(WriteSingleRegisterRequest(address=address, registers=[int(lamp)]))
 
     async def beat(self, number: int) -> None:
-        """Write a heartbeat. The board wants to see another number each time; it keeps the low 16 bits."""
-        await self._line.ask(
-            WriteSingleRegisterRequest(address=self._at.heartbeat, registers=[number & 0xFFFF])
-        )
+        """Write a heartbeat, 1 to 65535: a board that was just switched on holds 0."""
+        await self._line.ask(WriteSingleRegisterRequest(address=self._at.heartbeat, registers=[number]))
+
+    async def last_beat(self) -> int:
+        """Read the heartbeat that the board holds."""
+        answer = await self._line.ask(ReadHoldingRegistersRequest(address=self._at.heartbeat, count=1))
+        return answer.registers[0]
 
     def _index(self, slot: int) -> int:
         if not 1 <= slot <= self._slots:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
@@ -62,7 +61,9 @@ class RegisterMap(_Section):
     lamps: Address = Field(
         0, description="holding registers, one a slot: 0 dark, 1 blue, 2 green, 3 red, 4 amber"
     )
-    heartbeat: Address = Field(8, description="holding register: the station writes a new number into it")
+    heartbeat: Address = Field(
+        8, description="holding register: the station counts in it; 0 after the board was switched on"
+    )
     slot_current: Address = Field(0, description="input registers, one a slot: current in mA")
     supply_voltage: Address = Field(8, description="input register: supply in mV")
     scan_counter: Address = Field(
@@ -83,11 +84,8 @@ class RegisterMap(_Section):
     def _known_names(cls, data: Any) -> Any:
         for name in data if isinstance(data, dict) else ():
             if name not in cls.model_fields:
-                close = get_close_matches(str(name), cls.model_fields, n=1)
-                advice = (
-                    f"did you mean {close[0]}?" if close else f"the names are {', '.join(cls.model_fields)}"
-                )
-                raise ValueError(f"the board has no register called {name}; {advice}")
+                known = ", ".join(field for field in cls.model_fields if field != "inverted")
+                raise ValueError(f"the board has no register called {name}; the names are {known}")
         return data
 
 
@@ -166,7 +164,10 @@ class JigBoardSettings(_Section):
                     f"{what} span {_span(block)}, {block.count} addresses; one request reads at most {limit}"
                 )
         if self.watchdog_seconds < 2 * self.heartbeat_seconds:
-            raise ValueError("watchdog_seconds must be at least twice heartbeat_seconds")
+            raise ValueError(
+                f"watchdog_seconds ({self.watchdog_seconds}) must be at least twice heartbeat_seconds"
+                f" ({self.heartbeat_seconds})"
+            )
         return self
 
     @property

@@ -1,0 +1,98 @@
+"""What the tests of a jig's board share: slots without hubs behind them, and a person with patience."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+from drivers.jig_board.board import JigBoard
+from drivers.jig_board.events import BoardBack, BoardEvent
+from drivers.jig_board.settings import JigBoardSettings
+from simulators.jig_board import SimulatedJigBoard
+
+Kind = TypeVar("Kind")
+
+
+class Slots:
+    """Eight slots; a seated and powered hub draws 150 mA."""
+
+    count = 8
+
+    def __init__(self, *seated: int) -> None:
+        self.hubs = set(seated)
+        self.power: dict[int, bool] = {}
+
+    def seated(self, slot: int) -> bool:
+        return slot in self.hubs
+
+    def switch_power(self, slot: int, on: bool) -> None:
+        self.power[slot] = on
+
+    def milliamperes(self, slot: int) -> int:
+        return 150 if self.power.get(slot) and slot in self.hubs else 2
+
+
+class Ear:
+    """Hears a board's events in order, and fails a test that waits for one in vain."""
+
+    def __init__(self) -> None:
+        self._events: asyncio.Queue[BoardEvent] = asyncio.Queue()
+        self.hear = self._events.put_nowait
+
+    async def next(self, kind: type[Kind]) -> Kind:
+        """Return the next event of this kind; those before it are forgotten."""
+        async with asyncio.timeout(10):
+            while not isinstance(event := await self._events.get(), kind):
+                pass
+        return event
+
+    def rest(self) -> list[BoardEvent]:
+        """Return what was heard and not asked for."""
+        return [self._events.get_nowait() for _ in range(self._events.qsize())]
+
+
+class Bench:
+    """A simulated board, the driver on it, and what the driver told."""
+
+    def __init__(self, path: Path, slots: Slots, simulated: SimulatedJigBoard, **settings: object) -> None:
+        self.path = path
+        self.slots = slots
+        self.simulated = simulated
+        self.ear = Ear()
+        self.settings = JigBoardSettings(port=str(path), **QUICK | settings)
+        self.board = JigBoard("jig1", self.settings, self.ear.hear)
+        self.running = asyncio.create_task(self.board.run())
+
+    async def first_picture(self) -> list[BoardEvent]:
+        """Wait until the board is there, and return what it tells of its slots and its lid."""
+        await self.ear.next(BoardBack)
+        return [await self.ear.next(object) for _ in range(self.slots.count + 1)]
+
+
+QUICK = {
+    "poll_seconds": 0.02,
+    "debounce_seconds": 0.05,
+    "answer_seconds": 0.06,
+    "failures_to_lose": 2,
+    "heartbeat_seconds": 0.1,
+    "watchdog_seconds": 0.3,
+    "reconnect_seconds": 0.5,
+}
+
+
+@asynccontextmanager
+async def bench(path: Path, slots: Slots | None = None, **settings: object) -> AsyncIterator[Bench]:
+    slots = slots or Slots()
+    simulated = SimulatedJigBoard(slots, watchdog_seconds=0.3)
+    simulated.plug(path)
+    made = Bench(path, slots, simulated, **settings)
+    try:
+        yield made
+    finally:
+        made.running.cancel()
+        with suppress(asyncio.CancelledError):
+            await made.running
+        simulated.close()

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drivers.jig_board.events import (
+    EmergencyReleased,
+    EmergencyStop,
+    LidClosed,
+    LidOpened,
+    SlotContradicted,
+    SlotEmptied,
+    SlotSeated,
+    StartPressed,
+)
+from drivers.jig_board.inputs import Debouncer, Inputs, InputWatch, PresenceDoubt
+from drivers.jig_board.settings import JigBoardSettings
+
+HOLD, GAP = 0.1, 0.2
+
+looks = st.lists(st.tuples(st.floats(0.001, 0.3), st.booleans()), max_size=60)
+
+
+def times(steps: list[tuple[float, bool]]) -> list[tuple[float, bool]]:
+    now, timed = 100.0, []
+    for step, value in steps:
+        now += step
+        timed.append((now, value))
+    return timed
+
+
+@given(looks)
+def test_a_value_is_believed_only_after_nothing_else_was_seen_for_the_hold(
+    steps: list[tuple[float, bool]],
+) -> None:
+    debouncer = Debouncer(HOLD, GAP)
+    seen: list[tuple[float, bool]] = []
+    for now, value in times(steps):
+        changed = debouncer.look(value, now)
+        seen.append((now, value))
+        if changed:
+            assert debouncer.believed is value
+            run = []
+            for look in reversed(seen):
+                if look[1] is not value or (run and run[-1][0] - look[0] > GAP):
+                    break
+                run.append(look)
+            assert run[0][0] - run[-1][0] >= HOLD
+
+
+@given(looks, st.booleans())
+def test_whatever_went_before_a_value_that_stands_still_is_believed_in_time(
+    steps: list[tuple[float, bool]], value: bool
+) -> None:
+    debouncer = Debouncer(HOLD, GAP)
+    timed = times(steps)
+    for now, earlier in timed:
+        debouncer.look(earlier, now)
+    start = timed[-1][0] if timed else 100.0
+    for number in range(1, 5):
+        debouncer.look(value, start + number * 0.05)
+    assert debouncer.believed is value
+
+
+@given(looks)
+def test_changes_alternate(steps: list[tuple[float, bool]]) -> None:
+    debouncer = Debouncer(HOLD, GAP)
+    believed = [value for now, value in times(steps) if debouncer.look(value, now)]
+    assert all(one is not other for one, other in pairwise(believed))
+
+
+def test_without_a_hold_every_look_is_believed() -> None:
+    debouncer = Debouncer(0.0, 0.1)
+    assert [debouncer.look(value, now) for now, value in enumerate([True, False, False, True])] == [
+        True,
+        True,
+        False,
+        True,
+    ]
+
+
+def test_two_looks_with_blindness_between_them_prove_nothing() -> None:
+    debouncer = Debouncer(HOLD, GAP)
+    assert not debouncer.look(True, 1.0)
+    assert not debouncer.look(True, 2.0)
+    assert debouncer.look(True, 2.1)
+
+
+def inputs(
+    *seated: int, lid: bool | None = True, start: bool | None = False, emergency: bool = False
+) -> Inputs:
+    return Inputs(tuple(slot in seated for slot in (1, 2, 3)), lid, start, emergency)
+
+
+class Watching:
+    """Looks every 62.5 ms: three looks span the hold."""
+
+    def __init__(self) -> None:
+        self.watch = InputWatch(JigBoardSettings(port="p", slots=3))
+        self.now = 0.0
+
+    def see(self, picture: Inputs, looks: int = 3) -> list[object]:
+        news: list[object] = []
+        for _ in range(looks):
+            self.now += 0.0625  # exact in binary
+            news += self.watch.look(picture, self.now)
+        return news
+
+
+def test_the_first_picture_is_told_whole_and_then_changes_only() -> None:
+    watching = Watching()
+    assert watching.watch.seated == (None, None, None)
+    assert watching.see(inputs(2)) == [LidClosed(), SlotEmptied(1), SlotSeated(2), SlotEmptied(3)]
+    assert watching.see(inputs(2), looks=50) == []
+    assert watching.see(inputs(2, 3)) == [SlotSeated(3)]
+    assert watching.see(inputs(3, lid=False)) == [LidOpened(), SlotEmptied(2)]
+    assert watching.watch.seated == (False, False, True)
+
+
+def test_a_bouncing_switch_is_one_event() -> None:
+    watching = Watching()
+    watching.see(inputs())
+    news = []
+    for seated in (True, False, True, True, False, True, True, True, True):
+        news += watching.see(inputs(1) if seated else inputs(), looks=1)
+    assert news == [SlotSeated(1)]
+
+
+def test_start_is_told_at_each_press_and_not_at_its_release() -> None:
+    watching = Watching()
+    watching.see(inputs())
+    told = [watching.see(inputs(start=pressed)) for pressed in (True, False, True)]
+    assert told == [[StartPressed()], [], [StartPressed()]]
+
+
+def test_a_button_held_down_from_the_beginning_starts_nothing() -> None:
+    watching = Watching()
+    assert StartPressed() not in watching.see(inputs(start=True))
+    assert watching.see(inputs()) == []
+    assert watching.see(inputs(start=True)) == [StartPressed()]
+
+
+def test_an_emergency_stop_comes_first_and_its_absence_is_no_news() -> None:
+    watching = Watching()
+    assert watching.see(inputs(emergency=True))[0] == EmergencyStop()
+    assert watching.watch.emergency_stop
+    assert watching.see(inputs()) == [EmergencyReleased()]
+    assert not watching.watch.emergency_stop
+    calm = Watching()
+    assert not {EmergencyStop(), EmergencyReleased()} & set(calm.see(inputs()))
+
+
+def test_a_jig_without_lid_and_button_never_tells_of_them() -> None:
+    watching = Watching()
+    assert watching.see(inputs(lid=None, start=None)) == [SlotEmptied(1), SlotEmptied(2), SlotEmptied(3)]
+
+
+@pytest.mark.parametrize(
+    ("seated", "power", "current", "contradicted"),
+    [
+        (True, True, 150, False),
+        (True, True, 19, True),
+        (True, False, 2, False),
+        (True, False, 150, False),
+        (False, True, 2, False),
+        (False, False, 2, False),
+        (False, True, 20, True),
+        (False, False, 150, True),
+        (None, True, 150, False),
+        (None, True, 0, False),
+    ],
+)
+def test_presence_and_current_are_compared(
+    seated: bool | None, power: bool, current: int, contradicted: bool
+) -> None:
+    doubt = PresenceDoubt(JigBoardSettings(port="p", slots=1))
+    assert doubt.compare((seated,), (power,), (current,)) == ()
+    expected = (SlotContradicted(1, bool(seated), current),) if contradicted else ()
+    assert doubt.compare((seated,), (power,), (current,)) == expected
+    assert doubt.compare((seated,), (power,), (current,)) == (), "told once"
+
+
+def test_a_contradiction_that_returns_is_told_again() -> None:
+    doubt = PresenceDoubt(JigBoardSettings(port="p", slots=2))
+    wrong, right = ((True, False), (True, False), (150, 150)), ((True, False), (True, False), (150, 0))
+    told = [
+        len(doubt.compare(*reading)) for reading in (wrong, right, wrong, wrong, wrong, right, wrong, wrong)
+    ]
+    assert told == [0, 0, 0, 1, 0, 0, 0, 1]

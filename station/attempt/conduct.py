@@ -55,6 +55,14 @@ class Visit:
     on_progress: Callable[[Progress], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Concluded:
+    """A visit that ended with a result, and the hub as it last identified itself."""
+
+    result: AttemptClosed
+    hub: HubIdentity
+
+
 class Conductor:
     """Conducts visits. One serves all slots; a visit's state lives in the call."""
 
@@ -75,7 +83,7 @@ class Conductor:
         self._operator = operator
         self._station_version = station_version
 
-    async def conduct(self, visit: Visit) -> AttemptClosed | LeftOpen:
+    async def conduct(self, visit: Visit) -> Concluded | LeftOpen:
         """Take the hub as far as it goes. A result is durable before it is returned."""
         interrupted = None
         if visit.seen_elsewhere is None:
@@ -95,7 +103,7 @@ class Conductor:
         ending = Failed(Stage.IDENTIFY, code, str(error), None)
         return await self._close(opened, ending, None, {}, None)
 
-    async def _begin(self, visit: Visit) -> AttemptClosed | LeftOpen:
+    async def _begin(self, visit: Visit) -> Concluded | LeftOpen:
         hub, journal = visit.hub, self._journal
         order = await journal.jig_order(visit.place.jig)
         history = await journal.hub_history(hub.chf)
@@ -106,13 +114,13 @@ class Conductor:
 
     async def _authorise_and_run(
         self, visit: Visit, opened: OpenedAttempt, history: HubHistory
-    ) -> AttemptClosed | LeftOpen:
+    ) -> Concluded | LeftOpen:
         hub, order = visit.hub, opened.order
         try:
             state = await visit.driver.state()
         except DriverError as error:
             failed = Failed(Stage.AUTHORISE, failure.code_of(error, Stage.AUTHORISE), str(error), None)
-            return await self._close(opened, failed, None, {}, history)
+            return Concluded(await self._close(opened, failed, None, {}, history), hub)
         question = Question(
             hub=hub,
             state=state,
@@ -129,9 +137,9 @@ class Conductor:
                 decision = Rejected(vetoed)
         match decision:
             case Rejected():
-                return await self._close(opened, decision, None, {}, history)
+                return Concluded(await self._close(opened, decision, None, {}, history), hub)
             case AlreadyCurrent(image=image):
-                return await self._close(opened, decision, image, {}, history)
+                return Concluded(await self._close(opened, decision, image, {}, history), hub)
             case Authorised(plan=plan):
                 await self._journal.append(
                     AttemptPlanned(attempt=opened.attempt, steps=tuple(step.target for step in plan.steps))
@@ -141,7 +149,7 @@ class Conductor:
                 ending = await sequence.recover(Position(0, Stage.UNLOCK))
                 return await self._finish(opened, plan, sequence, ending, history, {})
 
-    async def _take_up(self, visit: Visit, interrupted: OpenAttempt) -> AttemptClosed | LeftOpen:
+    async def _take_up(self, visit: Visit, interrupted: OpenAttempt) -> Concluded | LeftOpen:
         """Go on with an attempt that a crash, a lost hub or a lost port left open."""
         journal, hub = self._journal, visit.hub
         reached = Position(interrupted.step, interrupted.stage or Stage.AUTHORISE)
@@ -173,7 +181,7 @@ class Conductor:
             plan = await asyncio.to_thread(self._plan_again, hub.model, interrupted.steps)
         except CatalogError as error:
             failed = Failed(reached.stage, Code.CATALOGUE_UNAVAILABLE, str(error), hub.firmware)
-            return await self._close(opened, failed, None, spent, history)
+            return Concluded(await self._close(opened, failed, None, spent, history), hub)
         if visit.label is not None and not visit.label.names(hub):
             return LeftOpen(reached.stage, f"the scanned label {visit.label.device_id} is another hub's")
         sequence = self._sequence(visit, opened, plan, history, interrupted.failures)
@@ -221,14 +229,15 @@ class Conductor:
         ending: Passed | Failed | LeftOpen,
         history: HubHistory,
         spent: Mapping[Stage, float],
-    ) -> AttemptClosed | LeftOpen:
+    ) -> Concluded | LeftOpen:
         if isinstance(ending, LeftOpen):
             await self._journal.append(HubLost(attempt=opened.attempt, stage=ending.stage))
             return ending
         seconds = defaultdict(float, spent)
         for stage, more in sequence.seconds.items():
             seconds[stage] += more
-        return await self._close(opened, ending, plan.last.image, seconds, history)
+        closed = await self._close(opened, ending, plan.last.image, seconds, history)
+        return Concluded(closed, sequence.hub)
 
     async def _open(
         self,

@@ -116,6 +116,8 @@ class Sequence:
         self._failures = Counter(failures)
         self._wrong_answers = parts.wrong_unlock_answers
         self._held_image_is_doubtful = False
+        self.hub = parts.hub
+        """The hub as it last identified itself."""
         self.seconds: defaultdict[Stage, float] = defaultdict(float)
         """Time spent in each stage, tries added up, seconds."""
 
@@ -124,7 +126,7 @@ class Sequence:
         position: Position | None = start
         while position is not None:
             try:
-                read = await self._stage(position)
+                await self._stage(position)
             except (DriverError, StageFault) as error:
                 ending = await self._after_failure(position, error)
                 if not isinstance(ending, Position):
@@ -132,7 +134,7 @@ class Sequence:
                 position = ending
             else:
                 if position.stage is Stage.CHECK:
-                    return Passed(read.firmware)
+                    return Passed(self.hub.firmware)
                 position = self._parts.plan.following(position)
         raise AssertionError("a plan ends with check")
 
@@ -141,8 +143,8 @@ class Sequence:
         position = await self._look_and_decide(reached, None)
         return await self.run(position) if isinstance(position, Position) else position
 
-    async def _stage(self, position: Position) -> HubIdentity:
-        """Do one stage between its two journal rows; return the identity it read last."""
+    async def _stage(self, position: Position) -> None:
+        """Do one stage between its two journal rows."""
         parts, stage = self._parts, position.stage
         parts.on_progress(Progress(position))
         await parts.journal.append(
@@ -155,7 +157,7 @@ class Sequence:
         )
         begun = time.monotonic()
         try:
-            read = await self._act(position)
+            await self._act(position)
         except DriverError as error:
             await self._ended(position, begun, failure.code_of(error, stage), str(error))
             raise
@@ -163,7 +165,6 @@ class Sequence:
             await self._ended(position, begun, fault.code, fault.detail)
             raise
         await self._ended(position, begun)
-        return read
 
     async def _ended(
         self, position: Position, begun: float, code: Code | None = None, detail: str | None = None
@@ -181,12 +182,12 @@ class Sequence:
             )
         )
 
-    async def _act(self, position: Position) -> HubIdentity:
+    async def _act(self, position: Position) -> None:
         parts = self._parts
         image = parts.plan.steps[position.step].image
         match position.stage:
             case Stage.UNLOCK:
-                return await self._unlock()
+                await self._unlock()
             case Stage.FLASH:
                 held = (await parts.driver.state()).holding(image.image_hash)
                 if held is None or (self._held_image_is_doubtful and not held.pending):
@@ -194,34 +195,31 @@ class Sequence:
                         image, lambda flash: parts.on_progress(Progress(position, flash))
                     )
                     self._held_image_is_doubtful = False
-                return parts.hub
             case Stage.ACTIVATE:
                 vetoed = parts.veto(parts.plan)
                 if vetoed is not None:
                     raise StageFault(vetoed, "stopped before activation", final=True)
-                return await parts.driver.activate(image)
+                self.hub = await parts.driver.activate(image)
             case Stage.VERIFY:
                 await parts.driver.verify(image)
-                return await self._identity_agrees(position)
+                await self._identity_agrees(position)
             case Stage.CONFIRM:
                 await parts.driver.confirm(image)
-                return parts.hub
             case Stage.CHECK:
                 state = await parts.driver.verify(image)
                 if state.running is None or not state.running.confirmed or state.pending is not None:
                     raise StageFault(
                         Code.NOT_CONFIRMED, "the next boot would change what it runs", final=False
                     )
-                return await self._identity_agrees(position)
+                await self._identity_agrees(position)
             case Stage.DETECT | Stage.IDENTIFY | Stage.AUTHORISE:
                 raise AssertionError(f"{position.stage} comes before the sequence")
 
-    async def _unlock(self) -> HubIdentity:
+    async def _unlock(self) -> None:
         parts = self._parts
-        hub = await parts.driver.identify()
-        self._same_hub(hub)
+        hub = await self._identify()
         if not hub.locked:
-            return hub
+            return
         if self._wrong_answers >= failure.MAX_WRONG_UNLOCK_ANSWERS:
             raise StageFault(
                 Code.UNLOCK_REFUSED,
@@ -237,25 +235,25 @@ class Sequence:
             self._wrong_answers += 1
             await parts.journal.append(UnlockAnswerRefused(attempt=parts.attempt, chf=hub.chf))
             raise
-        return hub
 
-    async def _identity_agrees(self, position: Position) -> HubIdentity:
+    async def _identity_agrees(self, position: Position) -> None:
         """Read the identity of the hub that runs the new image and hold it against the old one."""
-        hub = await self._parts.driver.identify()
-        self._same_hub(hub)
+        hub = await self._identify()
         image = self._parts.plan.steps[position.step].image
         if hub.firmware != image.version:
             raise StageFault(
                 Code.VERSION_MISMATCH, f"it says {hub.firmware}, the image is {image.version}", final=False
             )
-        if hub.locked:
-            return hub
-        raise StageFault(Code.NOT_LOCKED, "it should have locked itself at its boot", final=True)
+        if not hub.locked:
+            raise StageFault(Code.NOT_LOCKED, "it should have locked itself at its boot", final=True)
 
-    def _same_hub(self, hub: HubIdentity) -> None:
-        before = self._parts.hub
-        if (hub.chf, hub.gpf) != (before.chf, before.gpf):
+    async def _identify(self) -> HubIdentity:
+        """Ask who is there, and insist on the hub that this attempt is about."""
+        hub = await self._parts.driver.identify()
+        if (hub.chf, hub.gpf) != (self.hub.chf, self.hub.gpf):
             raise StageFault(Code.ANOTHER_HUB, f"{hub.chf} / {hub.gpf} answers", final=True)
+        self.hub = hub
+        return hub
 
     async def _after_failure(self, position: Position, error: DriverError | StageFault) -> Position | Ending:
         self._failures[position] += 1
@@ -289,7 +287,7 @@ class Sequence:
                     return await self._give_up(reached.stage, code, detail or why)
                 case Settle():
                     try:
-                        await self._parts.driver.reboot()
+                        self.hub = await self._parts.driver.reboot()
                     except DriverError as error:
                         detail = str(error)
         return await self._give_up(reached.stage, Code.DID_NOT_REVERT, detail)
@@ -297,10 +295,10 @@ class Sequence:
     async def _probe(self) -> Probe:
         parts = self._parts
         try:
-            identity = await parts.driver.identify()
-            if identity.chf != parts.hub.chf:
-                return Probe(Finding.ANOTHER_HUB, 0, identity)
-            return classify(parts.plan, identity, await parts.driver.state())
+            hub = await self._identify()
+            return classify(parts.plan, hub, await parts.driver.state())
+        except StageFault:
+            return Probe(Finding.ANOTHER_HUB, 0)
         except HubInSerialRecovery:
             return Probe(Finding.SERIAL_RECOVERY, 0)
         except DriverError:
@@ -312,18 +310,15 @@ class Sequence:
         settled = False
         try:
             for boots_left in reversed(range(MAX_SETTLING_BOOTS + 1)):
-                hub = await self._parts.driver.identify()
-                if hub.chf != self._parts.hub.chf:
-                    return Failed(stage, code, detail, None)
+                hub = await self._identify()
                 read_back = hub.firmware
-                state = await self._parts.driver.state()
-                settled = _is_settled(state)
+                settled = _is_settled(await self._parts.driver.state())
                 if code is Code.IMAGE_HASH_MISMATCH and settled:
                     code = Code.IMAGE_DISCARDED  # it was given the image and runs a confirmed other one
                 if boots_left == 0 or (settled and hub.locked):
                     break
-                await self._parts.driver.reboot()
-        except DriverError:
+                self.hub = await self._parts.driver.reboot()
+        except (DriverError, StageFault):
             return Failed(stage, code, detail, read_back)
         if not settled and self._parts.driver.can_revert:
             return Failed(stage, Code.DID_NOT_REVERT, detail, read_back)

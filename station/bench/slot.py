@@ -19,7 +19,7 @@ from drivers.errors import (
 )
 from drivers.hub import DriverPlugin, HubDriver, HubIdentity
 from station.attempt.authorise import ScannedLabel
-from station.attempt.conduct import Conductor, Visit
+from station.attempt.conduct import Concluded, Conductor, Visit
 from station.attempt.failure import Blame, blame
 from station.attempt.outcome import Outcome
 from station.attempt.sequence import LeftOpen, Progress
@@ -153,15 +153,15 @@ class Slot:
                 if isinstance(ending, LeftOpen):
                     self._leave_open(ending, hub)
                     return
-                self._conclude(ending, hub.chf)
-                await self._idle(parts.seat.until_removed(driver, hub))
+                self._conclude(ending.result, hub.chf)
+                await self._idle(parts.seat.until_removed(driver, ending.hub))
         if len(self._failed_in_a_row) >= parts.hubs_failing_in_a_row:
             count = len(self._failed_in_a_row)
             self._take_out_of_use(f"{count} different hubs failed in a row, so suspect the contacts")
 
     async def _visit(
         self, driver: HubDriver, hub: HubIdentity, elsewhere: Place | None
-    ) -> AttemptClosed | LeftOpen:
+    ) -> Concluded | LeftOpen:
         parts, place = self._parts, self.place
         self._show(SlotPhase.WORKING, f"{place}: hub {hub.chf} recognised; leave it in", hub=hub)
         _log.info("hub recognised", firmware=str(hub.firmware), model=str(hub.model))

@@ -190,6 +190,7 @@ class Ledger:
         # From the rename on nothing may be written to the finished segment any more.
         self._path = following
         self._head = self._head.moved_to(recorded)
+        self._rotate_at = recorded.sequence + self._settings.segment_rows
         self._checkpointed = 0
         self._segment = None
         segment.close()

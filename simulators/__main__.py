@@ -84,6 +84,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     rig.add_argument("--handling-seconds", type=float, default=3.0, help="a person's time between two hubs")
     rig.add_argument(
+        "--boards",
+        action="store_true",
+        help="give each jig its I/O board, DIR/jig1/board: Modbus RTU, 115200 baud, serial number 1001",
+    )
+    rig.add_argument(
         "--until-stdin-closes", action="store_true", help="end with the parent that holds our stdin"
     )
 
@@ -191,6 +196,7 @@ async def _run_rig(options: argparse.Namespace) -> None:
         profile=PROFILES[options.profile],
         seed=options.seed,
         handling_seconds=options.handling_seconds,
+        boards=options.boards,
     )
     control = options.control or options.dir / "control.sock"
     with bind_control(control) as listener:
@@ -202,7 +208,10 @@ async def _stay(rig: Rig, control: Path, *, until_stdin_closes: bool) -> None:
     """Say that the rig is ready, and wait until it is to end."""
     _watch_for_the_end(rig, until_stdin_closes=until_stdin_closes)
     slots = {f"jig{slot.jig}/slot{slot.number}": str(slot.port.link) for slot in rig.slots}
-    sys.stdout.write(json.dumps({"ready": True, "control": str(control), "slots": slots}) + "\n")
+    ready = {"ready": True, "control": str(control), "slots": slots}
+    if rig.boards:
+        ready["boards"] = {f"jig{number}": str(board.path) for number, board in rig.boards.items()}
+    sys.stdout.write(json.dumps(ready) + "\n")
     sys.stdout.flush()
     await rig.stop_wanted.wait()
 

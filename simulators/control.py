@@ -16,6 +16,7 @@ A Unix stream socket for its owner only. One JSON object a line asks, one answer
 | `disarm` | forgets a slot's faults, or everyone's |
 | `power` | switches a slot's supply (`on`) |
 | `port` | plugs or unplugs a slot's port (`plugged`) |
+| `board` | tells of the I/O board of `jig`, after what `act` asks of it: see `board_control` |
 | `statistics` | tells what each line has carried and lost |
 | `stop` | ends the rig |
 """
@@ -32,6 +33,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from simulators.board_control import act_on_board, describe_board
 from simulators.faults import PHYSICAL, FaultFileError, parse_fault
 from simulators.hub import Hub
 from simulators.image import find_image
@@ -103,6 +105,7 @@ class Control:
             "disarm": self._disarm,
             "power": self._power,
             "port": self._port,
+            "board": self._board,
             "statistics": self._statistics,
             "stop": self._stop,
         }
@@ -124,13 +127,14 @@ class Control:
         return command
 
     def _find_slot(self, request: Answer, prefix: str = "") -> Slot:
-        numbers = []
-        for key in (f"{prefix}jig", f"{prefix}slot"):
-            text = str(request.get(key, "")).removeprefix("jig").removeprefix("slot")
-            if not text.isdecimal():
-                raise ControlError(f"{key!r} is wanted, a number")
-            numbers.append(int(text))
-        return self._rig.slot(*numbers)
+        return self._rig.slot(*(self._find_number(request, f"{prefix}{key}") for key in ("jig", "slot")))
+
+    @staticmethod
+    def _find_number(request: Answer, key: str) -> int:
+        text = str(request.get(key, "")).removeprefix("jig").removeprefix("slot")
+        if not text.isdecimal():
+            raise ControlError(f"{key!r} is wanted, a number")
+        return int(text)
 
     def _find_hub(self, request: Answer) -> Hub:
         if "chf" in request:
@@ -222,6 +226,11 @@ class Control:
         else:
             slot.port.unplug()
         return _describe_slot(slot)
+
+    async def _board(self, request: Answer) -> Answer:
+        board = self._rig.board(self._find_number(request, "jig"))
+        act_on_board(board, request)
+        return describe_board(board)
 
     @staticmethod
     def _flag(request: Answer, key: str) -> bool:

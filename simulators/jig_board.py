@@ -33,7 +33,7 @@ class JigSlots(Protocol):
         ...
 
     def switch_power(self, slot: int, on: bool) -> None:
-        """Give the slot power, or take it. Called for changes only; at first no slot has power."""
+        """Give the slot power, or take it."""
         ...
 
     def milliamperes(self, slot: int) -> int:
@@ -69,6 +69,7 @@ class SimulatedJigBoard:
 
     def __init__(
         self,
+        path: Path,
         slots: JigSlots,
         *,
         serial_number: int = 1001,
@@ -85,6 +86,8 @@ class SimulatedJigBoard:
         """The slots whose presence input says the opposite."""
         self.lid_closed = False
         self.start_pressed = False
+        self.path = path
+        """Where the board's port is linked while it is plugged."""
         self._slots = slots
         self._serial_number = serial_number
         self._firmware_version = firmware_version
@@ -108,12 +111,16 @@ class SimulatedJigBoard:
         self._insertions = [0] * CHANNELS
         self._switches = [slots.seated(slot) for slot in range(1, slots.count + 1)]
         self._moved_at = [-BOUNCE_SECONDS] * CHANNELS
+        for slot in range(1, slots.count + 1):
+            slots.switch_power(slot, False)
 
     # What a person does.
 
-    def plug(self, path: Path) -> None:
-        """Connect the board to a new pty, linked at `path`."""
-        self._line = ModbusLine(path, self._baud_rate, self._answer)
+    def plug(self) -> None:
+        """Connect the board to a new pty, if it is not connected."""
+        if self._line is not None:
+            return
+        self._line = ModbusLine(self.path, self._baud_rate, self._answer)
         self._line.delay = LATE_SECONDS if self._fault is BoardFault.LATE else 0.0
 
     def unplug(self) -> None:
@@ -162,6 +169,16 @@ class SimulatedJigBoard:
         self._fault = fault
         if self._line is not None:
             self._line.delay = LATE_SECONDS if fault is BoardFault.LATE else 0.0
+
+    @property
+    def is_plugged(self) -> bool:
+        """Whether the serial cable is in."""
+        return self._line is not None
+
+    @property
+    def emergency_stop(self) -> bool:
+        """Whether the emergency stop is pressed."""
+        return self._emergency_stop
 
     # What a person sees.
 

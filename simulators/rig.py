@@ -11,6 +11,7 @@ from pathlib import Path
 
 from simulators.faults import Fault, SlotFaults, arm_all
 from simulators.hub import Hub
+from simulators.jig_board import SimulatedJigBoard
 from simulators.population import HubEntry, HubFileError
 from simulators.slot import Slot
 from simulators.smp_line import BufferProfile
@@ -33,6 +34,8 @@ class RigSettings:
     profile: BufferProfile = field(default_factory=BufferProfile)
     seed: int = 7
     handling_seconds: float = 3.0
+    boards: bool = False
+    """Whether each jig has an I/O board. Then it is the board that gives the slots power."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +69,12 @@ class Jig:
 class Rig:
     """Use as `async with open_rig(...)`."""
 
-    def __init__(self, jigs: dict[int, Jig], hubs: dict[bytes, Hub]) -> None:
+    def __init__(
+        self, jigs: dict[int, Jig], boards: dict[int, SimulatedJigBoard], hubs: dict[bytes, Hub]
+    ) -> None:
         self.jigs = jigs
+        self.boards = boards
+        """Each jig's I/O board, on a rig with boards."""
         self.hubs = hubs
         """Every hub that the rig was given, by the CHF id on its plate at the start."""
         self.stop_wanted = asyncio.Event()
@@ -86,6 +93,14 @@ class Rig:
                 f"jig {number} slots 1 to {len(found.slots)}" for number, found in self.jigs.items()
             )
             raise NoSuchPlace(f"no jig {jig} slot {slot} here; there are {places}") from None
+
+    def board(self, jig: int) -> SimulatedJigBoard:
+        """Return one jig's I/O board. Raises NoSuchPlace."""
+        try:
+            return self.boards[jig]
+        except KeyError:
+            here = ", ".join(map(str, self.boards)) or "none, without --boards"
+            raise NoSuchPlace(f"no board of a jig {jig} here; there are those of {here}") from None
 
     def hub(self, chf: bytes) -> Hub:
         """Return one hub, wherever it is. Raises NoSuchPlace."""
@@ -131,7 +146,8 @@ async def open_rig(
     _check_places(settings, population)
     async with asyncio.TaskGroup() as tasks:
         jigs = {number: _build_jig(settings, number, tasks) for number in settings.jigs}
-        rig = Rig(jigs, {entry.chf: hub for entry, hub in population})
+        boards = {number: _build_board(settings, jig) for number, jig in jigs.items() if settings.boards}
+        rig = Rig(jigs, boards, {entry.chf: hub for entry, hub in population})
         try:
             rig.arm(faults)
             for entry, hub in population:
@@ -141,6 +157,8 @@ async def open_rig(
                     jigs[entry.jig].slots[entry.slot].seat(hub)
             yield rig
         finally:
+            for board in boards.values():
+                board.close()
             for jig in jigs.values():
                 jig.technician.close()
             for slot in rig.slots:
@@ -158,3 +176,10 @@ def _build_jig(settings: RigSettings, number: int, tasks: asyncio.TaskGroup) -> 
         faults = SlotFaults(number, slot, random.Random(f"{seed} faults"))
         slots[slot] = Slot(number, slot, port, settings.profile, faults, tasks)
     return Jig(number, slots, Technician(settings.handling_seconds, tasks))
+
+
+def _build_board(settings: RigSettings, jig: Jig) -> SimulatedJigBoard:
+    path = settings.directory / f"jig{jig.number}" / "board"
+    board = SimulatedJigBoard(path, jig, serial_number=1000 + jig.number, seed=settings.seed)
+    board.plug()
+    return board

@@ -24,12 +24,14 @@ class Slots:
     def __init__(self, *seated: int) -> None:
         self.hubs = set(seated)
         self.power: dict[int, bool] = {}
+        self.log: list[tuple[int, bool]] = []
 
     def seated(self, slot: int) -> bool:
         return slot in self.hubs
 
     def switch_power(self, slot: int, on: bool) -> None:
         self.power[slot] = on
+        self.log.append((slot, on))
 
     def milliamperes(self, slot: int) -> int:
         return 150 if self.power.get(slot) and slot in self.hubs else 2
@@ -86,8 +88,8 @@ QUICK = {
 @asynccontextmanager
 async def bench(path: Path, slots: Slots | None = None, **settings: object) -> AsyncIterator[Bench]:
     slots = slots or Slots()
-    simulated = SimulatedJigBoard(slots, watchdog_seconds=0.3)
-    simulated.plug(path)
+    simulated = SimulatedJigBoard(path, slots, watchdog_seconds=0.3)
+    simulated.plug()
     made = Bench(path, slots, simulated, **settings)
     try:
         yield made

@@ -6,7 +6,8 @@ This much any Zephyr device offers, Communications Hub or not. It knows no ident
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final, TypeVar
 
 from smp.image_management import ImageEraseRequest, ImageStatesReadRequest, ImageStatesWriteRequest
@@ -18,11 +19,13 @@ from smp.os_management import (
 )
 
 from drivers.errors import (
+    DriverError,
     HubAction,
     HubDidNotReturn,
     HubInSerialRecovery,
     HubRefused,
     ImageMismatch,
+    LinkStalled,
     MalformedAnswer,
     NoAnswer,
     TransferIncomplete,
@@ -38,6 +41,9 @@ from firmware_catalog.image import FirmwareImage
 
 _UNTOLD_PARAMETERS: Final = ParametersAnswer(buf_size=384, buf_count=1)
 """Assumed of a device that does not tell its buffers: Zephyr's default size, and no room for a second packet."""
+
+SILENT: Final = (NoAnswer, LinkStalled)
+"""Nobody is there to be heard. With RTS/CTS an empty seat takes no bytes, either."""
 
 Seen = TypeVar("Seen")
 
@@ -68,7 +74,7 @@ class McubootDevice:
                 seconds=self._settings.probe_seconds,
                 attempts=1,
             )
-        except NoAnswer:
+        except SILENT:
             return False
         except (HubRefused, MalformedAnswer):
             return True
@@ -82,6 +88,8 @@ class McubootDevice:
         try:
             await self.client.ask(BootloaderInformationReadRequest, BootloaderAnswer, action=action)
         except (NoAnswer, SmpRefused) as error:
+            if isinstance(error, SmpRefused) and not error.code.says_unsupported:
+                raise
             await self.state(action)
             raise HubInSerialRecovery(
                 f"the hub at {self.place} waits in its boot loader: take it out and send it to rework",
@@ -103,8 +111,9 @@ class McubootDevice:
         except SmpRefused:
             parameters = _UNTOLD_PARAMETERS
         await Upload(self.client, image, parameters, on_progress).run()
-        held = (await self.state(HubAction.FLASH)).holding(image.image_hash)
-        if held is None:
+        with _after_a_change():
+            state = await self.state(HubAction.FLASH)
+        if state.holding(image.image_hash) is None:
             raise TransferIncomplete(
                 f"the hub at {self.place} took {len(image)} bytes but shows no image {image.image_hash.hex()[:16]}",
                 action=HubAction.FLASH,
@@ -164,7 +173,8 @@ class McubootDevice:
             action=HubAction.CONFIRM,
             fields={"confirm": True},
         )
-        return await self.verify(image, HubAction.CONFIRM)
+        with _after_a_change():
+            return await self.verify(image, HubAction.CONFIRM)
 
     async def erase(self) -> None:
         """Erase the slot that is not running."""
@@ -187,17 +197,8 @@ class McubootDevice:
         ordered = await self._order_boot(action)
         try:
             async with asyncio.timeout(seconds):
-                while True:
-                    await asyncio.sleep(self._settings.quiet_after_reset_seconds)
-                    self.client.expect_another_hub()
-                    seen = await look()
-                    while seen is None or (ordered and not booted(seen)):
-                        if seen is not None:
-                            await asyncio.sleep(self._settings.probe_seconds)
-                        seen = await look()
-                    if booted(seen):
-                        return seen
-                    ordered = await self._order_boot(action)
+                with _after_a_change():
+                    return await self._await_boot(action, look, booted, ordered=ordered)
         except TimeoutError:
             raise HubDidNotReturn(
                 f"the hub at {self.place} was told to boot and is not back after {seconds:g} s",
@@ -209,18 +210,38 @@ class McubootDevice:
         """Give the port back. Never raises; may be called twice."""
         await self.client.close()
 
+    async def _await_boot(
+        self,
+        action: HubAction,
+        look: Callable[[], Awaitable[Seen | None]],
+        booted: Callable[[Seen], bool],
+        *,
+        ordered: bool,
+    ) -> Seen:
+        while True:
+            await asyncio.sleep(self._settings.quiet_after_reset_seconds)
+            self.client.expect_another_hub()
+            seen = await look()
+            while seen is None or (ordered and not booted(seen)):
+                if seen is not None:
+                    await asyncio.sleep(self._settings.probe_seconds)
+                seen = await look()
+            if booted(seen):
+                return seen
+            ordered = await self._order_boot(action)
+
     async def _order_boot(self, action: HubAction) -> bool:
         """Whether the device said that it will boot. It may do so, too, when nothing was heard."""
         try:
             await self.client.ask(ResetWriteRequest, Done, action=action)
-        except NoAnswer:
+        except SILENT:
             return False
         return True
 
     async def _look(self) -> HubState | None:
         try:
             return await self.state(HubAction.WAIT)
-        except NoAnswer:
+        except SILENT:
             return None
 
     async def _write_until(
@@ -234,18 +255,21 @@ class McubootDevice:
     ) -> None:
         """Send a write until the state shows it done: the write, or its answer, may get lost."""
         for _ in range(self._settings.attempts):
+            refused: SmpRefused | None = None
             try:
                 await self.client.ask(request, Done, action=action, seconds=seconds, fields=fields)
             except NoAnswer:
                 pass
-            except SmpRefused:
-                # After a lost answer the repeated command can be refused for being done already.
-                if not reached(await self.state(action)):
-                    raise
-            if reached(await self.state(action)):
-                return
+            except SmpRefused as error:
+                refused = error
+            with _after_a_change():
+                if reached(await self.state(action)):
+                    return
+            # A command repeated after a lost answer can be refused for being done already; this one was not.
+            if refused is not None:
+                raise refused
         raise HubRefused(
-            f"the hub at {self.place} said done to {action}, {self._settings.attempts} times, and did not do it",
+            f"the hub at {self.place} was told {self._settings.attempts} times to {action} and did not do it",
             action=action,
             state_known=False,
         )
@@ -254,6 +278,16 @@ class McubootDevice:
 async def open_device(path: str, settings: SmpSettings) -> McubootDevice:
     """Take the port at `path`. Raises PlaceUnavailable. Sends nothing."""
     return McubootDevice(SmpClient(await open_serial_link(path, settings), settings))
+
+
+@contextmanager
+def _after_a_change() -> Iterator[None]:
+    """The call has written to the hub by now: whatever fails from here on, the hub is not as it was."""
+    try:
+        yield
+    except DriverError as error:
+        error.state_known = False
+        raise
 
 
 def _describe(slot: ImageSlot | None) -> str:

@@ -17,7 +17,7 @@ from drivers.errors import (
     UnlockRefused,
 )
 from drivers.hub import HubIdentity, HubState, ProgressListener, UnlockAuthority, UnlockChallenge
-from drivers.smp.device import McubootDevice
+from drivers.smp.device import SILENT, McubootDevice
 from drivers.smp.errors import NoApplicationGroup, SmpRefused
 from drivers.smp.messages import (
     ChallengeAnswer,
@@ -67,7 +67,7 @@ class SmpHubDriver:
                 seen = await self._ask_identity(
                     HubAction.WAIT, seconds=self._settings.probe_seconds, attempts=1
                 )
-            except NoAnswer:
+            except SILENT:
                 # A boot loader may keep silent on the hub's own commands.
                 if not await self.device.answers(HubAction.WAIT):
                     continue
@@ -168,7 +168,7 @@ class SmpHubDriver:
         """Return who is there, or None while nothing answers."""
         try:
             return await self._ask_identity(action, seconds=self._settings.probe_seconds, attempts=1)
-        except NoAnswer:
+        except SILENT:
             if not await self.device.answers(action):
                 return None
         except SmpRefused as refused:
@@ -177,18 +177,21 @@ class SmpHubDriver:
         # It answers image commands: it has come up only just, or it is no running hub.
         try:
             return await self._identify(action)
-        except NoAnswer:
+        except SILENT:
             return None
 
     async def _identify(self, action: HubAction) -> HubIdentity:
-        try:
-            return await self._ask_identity(action)
-        except NoAnswer:
-            if not await self.device.answers(action):
-                raise
-        except SmpRefused as refused:
-            if not refused.code.says_unsupported:
-                raise
+        # A hub that was busy with its flash may have missed the first round of questions.
+        for _ in range(2):
+            try:
+                return await self._ask_identity(action)
+            except NoAnswer:
+                if not await self.device.answers(action):
+                    raise
+            except SmpRefused as refused:
+                if not refused.code.says_unsupported:
+                    raise
+                break
         await self.device.require_application(action)
         raise NoApplicationGroup(
             f"the device at {self.place} is no Communications Hub: it lacks the hub commands (SMP group 64)",

@@ -249,7 +249,7 @@ class Upload:
         if not window.exhausted:
             self._send()
             self._listen()
-        elif window.silent:
+        else:
             self._exchange.fail(
                 NoAnswer(
                     f"the hub at {self._client.link.path} fell silent at offset {window.acknowledged}",
@@ -257,8 +257,6 @@ class Upload:
                     state_known=False,
                 )
             )
-        else:
-            self._exchange.fail(self._stuck(f"stays at offset {window.acknowledged}"))
 
     def _set_timer(self, timer: asyncio.TimerHandle | None) -> None:
         if self._timer is not None:

@@ -60,8 +60,6 @@ class UploadWindow:
         """How many chunks may be under way now."""
         self.acknowledged = 0
         """The offset that the hub asked for last."""
-        self.silent = False
-        """Whether nothing has been heard since the last setback."""
 
     @property
     def opening(self) -> bool:
@@ -129,10 +127,8 @@ class UploadWindow:
         self._under_way.clear()
         self._settling = False
         self._go_on_at(self.acknowledged, lost=True)
-        self.silent = True
 
     def _settle(self, sequence: int) -> Chunk:
-        self.silent = False
         while True:
             earliest = next(iter(self._under_way))
             chunk = self._under_way.pop(earliest)

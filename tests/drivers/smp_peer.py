@@ -87,6 +87,10 @@ class Peer:
 
     def __post_init__(self) -> None:
         self._arrived = asyncio.Event()
+        self.resume()
+
+    def resume(self) -> None:
+        """Read again after the port was told to stop listening."""
         self.port.listen(self._received)
 
     def send(self, packet: bytes) -> None:

@@ -248,7 +248,8 @@ def test_cancelling_an_opening_leaks_no_port(monkeypatch):
                 await opening
             may_open.set()
             monkeypatch.setattr(serial_link, "_open", really_open)
-            # Its one thread is free again only once the late opening is over.
+            # The one thread takes this up after the late opening, whose port is closed by then.
+            await loop.run_in_executor(None, lambda: None)
             link = await open_serial_link(port.path, SerialSettings())
             await link.close()
 

@@ -204,9 +204,7 @@ def test_a_port_whose_peer_stopped_reading_is_stalled_and_recovers():
             )
         assert not caught.value.state_known
         peer.scripts[PARAMETERS] = lambda _: POOL
-        peer.port.listen(lambda _: None)
-        await asyncio.sleep(0)
-        peer.port.listen(peer._received)
+        peer.resume()
         await parameters(client)
 
     run_with_peer(scenario)

@@ -140,9 +140,9 @@ def test_what_is_dropped_is_counted():
     spoilt = TWO_LINES_FRAME.replace(b"QEFC", b"QEFD")
     too_long = FrameEncoder(127).encode(bytes(101))
     cut = TWO_LINES_FRAME.splitlines(keepends=True)[0]
-    no_base64 = b"\x06\t*\n"
+    no_base64 = b"\x06\t*\n" + cut + b"\x04\x14*\n"
     assert decoder.feed(spoilt + too_long + cut + no_base64 + TWO_LINES_FRAME) == [TWO_LINES]
-    assert decoder.damaged == 4
+    assert decoder.damaged == 5
 
 
 def test_an_endless_line_occupies_little_memory():

@@ -1,0 +1,378 @@
+"""Answers that a well-made hub never gives, and devices that are no hubs: over a scripted peer."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from smp_peer import (
+    BOOT_LOADER,
+    ERASE,
+    IDENTITY,
+    QUICK,
+    RESET,
+    STATE,
+    UNLOCK,
+    Request,
+    run_with_peer,
+    unsupported,
+)
+
+from drivers.errors import (
+    HubDidNotReturn,
+    HubInSerialRecovery,
+    HubLockedOut,
+    HubRefused,
+    ImageMismatch,
+    LinkLost,
+    NoAnswer,
+    UnlockRefused,
+)
+from drivers.smp.device import McubootDevice
+from drivers.smp.driver import SmpHubDriver
+from drivers.smp.errors import NoApplicationGroup, SmpRefused
+from firmware_catalog.identity import FirmwareVersion
+from firmware_catalog.image import FirmwareImage, ImageKind
+
+OLD, NEW = bytes(32), bytes(range(32))
+
+IMAGE = FirmwareImage(
+    data=b"not looked at here",
+    kind=ImageKind.MCUBOOT,
+    version=FirmwareVersion.from_image_version(0, 2, 303),
+    version_text="0.2.303",
+    image_hash=NEW,
+    file_sha256=bytes(32),
+    model=None,
+)
+
+HUB = {
+    "chf": bytes.fromhex("8873840000000001"),
+    "gpf": bytes.fromhex("8873840000000002"),
+    "manufacturer": "10C4",
+    "model": "0000A001",
+    "hw": "1.2",
+    "variant": "DBCH",
+    "fw": 0x0002012F,
+    "locked": True,
+    "boots": 7,
+}
+
+
+class Device:
+    """A device with two slots, a boot loader that swaps, and no hub commands."""
+
+    def __init__(self, peer) -> None:
+        self.running = {"slot": 0, "version": "0.2.1", "hash": OLD, "active": True, "confirmed": True}
+        self.other: dict | None = {"slot": 1, "version": "0.2.303", "hash": NEW}
+        self.boots = 0
+        peer.scripts |= {
+            BOOT_LOADER: lambda _: {"bootloader": "MCUboot"},
+            STATE: self.state,
+            RESET: self.reset,
+            ERASE: self.erase,
+        }
+
+    def state(self, request: Request) -> dict:
+        if request.writes:
+            if request.fields["confirm"]:
+                self.running["confirmed"] = True
+            elif self.other is not None:
+                self.other["pending"] = True
+        return {"images": [slot for slot in (self.running, self.other) if slot is not None]}
+
+    def reset(self, _: Request) -> dict:
+        self.boots += 1
+        if self.other is not None and self.other.pop("pending", False):
+            swapped = self.other | {"slot": 0, "active": True, "confirmed": False}
+            self.other = self.running | {"slot": 1, "active": False, "confirmed": False}
+            self.running = swapped
+        return {"rc": 0}
+
+    def erase(self, _: Request) -> dict:
+        self.other = None
+        return {}
+
+
+def test_a_plain_device_is_activated_verified_confirmed_and_erased():
+    async def scenario(peer, client):
+        plain, device = Device(peer), McubootDevice(client)
+        await device.require_application("flash")
+        with pytest.raises(ImageMismatch, match=r"runs 0\.2\.1 \(0{16}\)"):
+            await device.verify(IMAGE)
+        state = await device.activate(IMAGE)
+        assert state.running is not None
+        assert state.running.image_hash == NEW
+        assert (await device.confirm(IMAGE)).running.confirmed
+        writes = [request.fields for request in peer.asked(STATE) if request.writes]
+        assert writes == [{"hash": NEW, "confirm": False}, {"confirm": True}]
+        await device.confirm(IMAGE)
+        await device.activate(IMAGE)
+        assert [request.fields for request in peer.asked(STATE) if request.writes] == writes, "no need"
+        await device.reboot()
+        assert plain.boots == 3
+        await device.erase()
+        assert len((await device.state()).slots) == 1
+
+    run_with_peer(scenario)
+
+
+def test_a_plain_device_that_stays_away_is_told():
+    async def scenario(peer, client):
+        Device(peer)
+
+        def die(_):
+            peer.scripts.update({STATE: lambda _: None})
+
+        peer.scripts[RESET] = die
+        with pytest.raises(HubDidNotReturn):
+            await McubootDevice(client).reboot()
+
+    run_with_peer(scenario, QUICK.model_copy(update={"return_seconds": 0.3}))
+
+
+def test_an_order_to_boot_that_was_lost_is_given_again():
+    async def scenario(peer, client):
+        plain = Device(peer)
+
+        def overhear(_):
+            peer.scripts[RESET] = plain.reset
+
+        peer.scripts[RESET] = overhear
+        assert (await McubootDevice(client).activate(IMAGE)).running.image_hash == NEW
+        assert plain.boots == 1
+
+    run_with_peer(scenario)
+
+
+def test_a_repeated_mark_that_is_refused_for_being_done_is_done():
+    async def scenario(peer, client):
+        plain = Device(peer)
+        refusals = []
+
+        def take_but_say_nothing_then_refuse(request):
+            if not request.writes:
+                return (
+                    plain.state(request)
+                    if refusals
+                    else {"images": [plain.running, {**plain.other, "pending": False}]}
+                )
+            plain.other["pending"] = True
+            if len([r for r in peer.asked(STATE) if r.writes]) == 1:
+                return None
+            refusals.append(request)
+            return {"rc": 6}
+
+        peer.scripts[STATE] = take_but_say_nothing_then_refuse
+        await McubootDevice(client).mark_for_test(IMAGE)
+        assert len(refusals) == 1
+
+    run_with_peer(scenario)
+
+
+def test_whatever_fails_after_a_write_leaves_the_state_unknown():
+    async def scenario(peer, client):
+        plain = Device(peer)
+
+        def die_of_a_write(request):
+            if not request.writes:
+                return plain.state(request)
+            peer.port.close()
+            return None
+
+        peer.scripts[STATE] = die_of_a_write
+        with pytest.raises(LinkLost) as caught:
+            await McubootDevice(client).activate(IMAGE)
+        assert not caught.value.state_known
+
+    run_with_peer(scenario)
+
+
+def test_a_device_found_in_its_boot_loader_after_a_boot_is_not_as_it_was():
+    async def scenario(peer, client):
+        Device(peer)
+        peer.scripts[IDENTITY] = lambda _: HUB
+        driver = SmpHubDriver(McubootDevice(client))
+
+        def boot(_):
+            peer.scripts |= {IDENTITY: unsupported, BOOT_LOADER: unsupported}
+            return {}
+
+        peer.scripts[RESET] = boot
+        with pytest.raises(HubInSerialRecovery) as caught:
+            await driver.reboot()
+        assert not caught.value.state_known
+
+    run_with_peer(scenario)
+
+
+def test_a_device_that_says_done_and_does_nothing_is_not_believed():
+    async def scenario(peer, client):
+        plain = Device(peer)
+        peer.scripts[STATE] = lambda _: {"images": [plain.running, plain.other]}
+        with pytest.raises(HubRefused, match="did not do it") as caught:
+            await McubootDevice(client).mark_for_test(IMAGE)
+        assert not caught.value.state_known
+
+    run_with_peer(scenario)
+
+
+def test_a_refused_mark_is_quoted():
+    async def scenario(peer, client):
+        plain = Device(peer)
+        peer.scripts[STATE] = lambda request: {"rc": 6} if request.writes else plain.state(request)
+        with pytest.raises(SmpRefused) as caught:
+            await McubootDevice(client).activate(IMAGE)
+        assert caught.value.device_code == "rc 6"
+        assert plain.boots == 0
+
+    run_with_peer(scenario)
+
+
+def test_a_device_that_names_no_running_image_is_no_match():
+    async def scenario(peer, client):
+        Device(peer)
+        peer.scripts[STATE] = lambda _: {"images": []}
+        with pytest.raises(ImageMismatch, match="runs no image that it names"):
+            await McubootDevice(client).verify(IMAGE)
+
+    run_with_peer(scenario)
+
+
+def test_a_plain_device_is_no_hub_but_can_be_flashed_by_hand():
+    async def scenario(peer, client):
+        Device(peer)
+        driver = SmpHubDriver(McubootDevice(client))
+        for ask in (driver.identify, driver.wait_for_hub):
+            with pytest.raises(NoApplicationGroup, match="group 64"):
+                await ask()
+        assert (await driver.device.activate(IMAGE)).running is not None
+
+    run_with_peer(scenario)
+
+
+@pytest.mark.parametrize("unknown", [unsupported, lambda _: None])
+def test_a_boot_loader_that_refuses_or_ignores_the_hub_commands_is_recognised(unknown):
+    async def scenario(peer, client):
+        Device(peer)
+        peer.scripts |= {IDENTITY: unknown, BOOT_LOADER: unknown}
+        driver = SmpHubDriver(McubootDevice(client))
+        for ask in (driver.identify, driver.wait_for_hub):
+            with pytest.raises(HubInSerialRecovery):
+                await ask()
+
+    run_with_peer(scenario)
+
+
+def test_nobody_there_is_no_answer():
+    async def scenario(peer, client):
+        peer.scripts |= {IDENTITY: lambda _: None, STATE: lambda _: None}
+        with pytest.raises(NoAnswer):
+            await SmpHubDriver(McubootDevice(client)).identify()
+
+    run_with_peer(scenario)
+
+
+def test_a_seat_that_takes_no_bytes_is_an_empty_one():
+    async def scenario(peer, client):
+        peer.port.stop_listening()
+        client.link.write(bytes(60_000))
+        waiting = asyncio.create_task(SmpHubDriver(McubootDevice(client)).wait_for_hub())
+        await asyncio.wait([waiting], timeout=2 * QUICK.stall_seconds)
+        assert not waiting.done()
+        peer.scripts[IDENTITY] = lambda _: HUB
+        peer.resume()
+        async with asyncio.timeout(5):
+            assert (await waiting).boots == 7
+
+    run_with_peer(scenario)
+
+
+def test_a_hub_that_comes_up_between_two_questions_is_a_hub():
+    async def scenario(peer, client):
+        Device(peer)
+        answers = iter([None, HUB])
+        peer.scripts[IDENTITY] = lambda _: next(answers)
+        hub = await SmpHubDriver(McubootDevice(client)).wait_for_hub()
+        assert hub.boots == 7
+
+    run_with_peer(scenario)
+
+
+def test_an_identity_that_is_refused_is_quoted():
+    async def scenario(peer, client):
+        peer.scripts[IDENTITY] = lambda _: {"rc": 1}
+        driver = SmpHubDriver(McubootDevice(client))
+        for ask in (driver.identify, driver.wait_for_hub):
+            with pytest.raises(SmpRefused, match=r"\(rc 1\)"):
+                await ask()
+
+    run_with_peer(scenario)
+
+
+def test_something_that_answers_nonsense_has_not_left():
+    async def scenario(peer, client):
+        peer.scripts |= {IDENTITY: lambda _: {"chf": 1}, STATE: lambda _: {"rc": 1}}
+        leaving = asyncio.create_task(SmpHubDriver(McubootDevice(client)).wait_for_removal(None))
+        await peer.until_asked(IDENTITY, 6)
+        assert not leaving.done()
+        peer.scripts[IDENTITY] = lambda _: None
+        await peer.until_asked(STATE, 3)
+        assert not leaving.done()
+        peer.scripts[STATE] = lambda _: None
+        async with asyncio.timeout(5):
+            await leaving
+
+    run_with_peer(scenario)
+
+
+class Signer:
+    async def sign(self, _challenge) -> bytes:
+        return bytes(64)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "what"),
+    [
+        ({"err": {"group": 64, "rc": 2}}, UnlockRefused, "check the unlock key"),
+        ({"rc": 11}, UnlockRefused, "check the unlock key"),
+        ({"rc": 1}, UnlockRefused, "check the unlock key"),
+        ({"err": {"group": 64, "rc": 3}}, HubRefused, "too late"),
+        ({"rc": 6}, HubRefused, "too late"),
+        ({"err": {"group": 64, "rc": 4}}, HubLockedOut, "leave it powered"),
+        ({"rc": 10}, HubLockedOut, "leave it powered"),
+    ],
+)
+def test_what_a_refused_unlock_means(answer, kind, what):
+    async def scenario(peer, client):
+        peer.scripts[IDENTITY] = lambda _: HUB
+        peer.scripts[UNLOCK] = lambda request: answer if request.writes else {"nonce": bytes(16)}
+        with pytest.raises(HubRefused, match=what) as caught:
+            await SmpHubDriver(McubootDevice(client)).unlock(Signer())
+        assert type(caught.value) is kind
+        assert len([request for request in peer.asked(UNLOCK) if request.writes]) == 1
+
+    run_with_peer(scenario)
+
+
+@pytest.mark.parametrize(("answer", "kind"), [({"rc": 10}, HubLockedOut), ({"rc": 8}, SmpRefused)])
+def test_what_a_refused_challenge_means(answer, kind):
+    async def scenario(peer, client):
+        peer.scripts |= {IDENTITY: lambda _: HUB, UNLOCK: lambda _: answer}
+        with pytest.raises(kind):
+            await SmpHubDriver(McubootDevice(client)).unlock(Signer())
+        assert not any(request.writes for request in peer.requests)
+
+    run_with_peer(scenario)
+
+
+def test_an_unlock_whose_answer_is_lost_is_never_sent_twice():
+    async def scenario(peer, client):
+        peer.scripts[IDENTITY] = lambda _: HUB
+        peer.scripts[UNLOCK] = lambda request: None if request.writes else {"nonce": bytes(16)}
+        with pytest.raises(NoAnswer) as caught:
+            await SmpHubDriver(McubootDevice(client)).unlock(Signer())
+        assert not caught.value.state_known
+        assert len([request for request in peer.asked(UNLOCK) if request.writes]) == 1
+
+    run_with_peer(scenario)

@@ -187,11 +187,11 @@ class Upload:
             self._next_report = offset + len(self._image) // _REPORTS
             self._on_progress(FlashProgress(offset, len(self._image)))
         self._send()
-        if was_opening:
-            self._listen()
+        if was_opening and not self._pausing:
+            self._listen()  # for the time of an answer again, and not of an erase
 
     def _refuse(self, sequence: int, code: DeviceCode) -> None:
-        known = self._window.opening and code.says_denied
+        known = self._window.untouched and code.says_denied
         self._window.refused(sequence)
         if not code.says_out_of_memory or self._window.exhausted:
             refused = self._client.refused(code, HubAction.FLASH, state_known=known)

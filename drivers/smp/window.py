@@ -72,6 +72,11 @@ class UploadWindow:
         return self._next >= self._size
 
     @property
+    def untouched(self) -> bool:
+        """Whether nothing but one opening chunk was sent, and has not been answered as taken."""
+        return self._opening and not self._best and not self.setbacks
+
+    @property
     def done(self) -> bool:
         """Whether the hub holds every byte."""
         return not self._opening and self.acknowledged == self._size

@@ -264,6 +264,35 @@ def test_a_hub_without_memory_for_ever_is_given_up():
     assert fails(UploadRejected, later(lambda *_: {"rc": 2})).device_code == "rc 2"
 
 
+def test_a_hub_that_has_no_memory_and_then_forgets_the_upload_is_sent_it_anew():
+    async def scenario(peer, client):
+        slot = Slot(peer)
+
+        def refuse_one_then_forget(request):
+            if len(peer.asked(UPLOAD)) == 2:
+                return [request.answer({"rc": 2})]
+            if 3 <= len(peer.asked(UPLOAD)) <= 5:
+                slot.forget()
+                return [request.answer({"off": 0})]
+            return slot.upload(request)
+
+        peer.scripts[UPLOAD] = refuse_one_then_forget
+        async with asyncio.timeout(2):
+            await McubootDevice(client).flash(IMAGE, lambda _: None)
+        assert slot.held == IMAGE.data
+
+    run_with_peer(scenario, QUICK.model_copy(update={"answer_seconds": 5.0}))
+
+
+def test_a_hub_that_has_locked_itself_after_a_reboot_is_not_as_it_was():
+    def forget_and_lock(slot, request):
+        if request.fields["off"]:
+            return {"off": 0}
+        return {"rc": 11} if slot.held else slot.upload(request)
+
+    assert not fails(HubLocked, forget_and_lock).state_known
+
+
 def test_a_hub_that_falls_silent_is_given_up():
     error = fails(NoAnswer, later(lambda *_: None), answer_seconds=0.03)
     assert not error.state_known

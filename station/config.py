@@ -21,6 +21,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from drivers.jig_board.settings import JigBoardSettings
+from station.bench.jig_inputs import StartPolicy
 from station.log import LogFormat, LogLevel
 from station.records.events import Place
 from station.records.mqtt_settings import MqttSettings
@@ -75,9 +77,25 @@ class JigSettings(_Section):
     driver_settings: dict[str, Any] = Field(
         default_factory=dict, description="settings of that driver; see docs/configuration.md"
     )
+    board: JigBoardSettings | None = Field(
+        None, description="the jig's I/O board; without one, presence is whether a hub answers"
+    )
+    start: StartPolicy = Field(
+        "seated",
+        description="with a board: begin with each hub once `seated`, on `lid` closed, or on `button`",
+    )
+    recognition_seconds: Annotated[float, Field(gt=0)] = Field(
+        30.0, description="with a board: how long a seated hub may take to say who it is, its boot included"
+    )
     slots: dict[Annotated[int, BeforeValidator(int)], str] = Field(
         description="slot number, 1 to 8, to the place (port) of its hub"
     )
+
+    @model_validator(mode="after")
+    def _start_needs_a_board(self) -> Self:
+        if self.board is None and self.start != "seated":
+            raise ValueError(f"start = {self.start!r} needs a board, and jig {self.name} has none")
+        return self
 
     @field_validator("slots")
     @classmethod

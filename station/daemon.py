@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,7 @@ from station.attempt.authorise import ScannedLabel
 from station.attempt.conduct import Conductor
 from station.attempt.unlock import KeyFileAuthority
 from station.bench.controller import Controller
+from station.bench.jig import Jig
 from station.bench.labels import LabelDesk
 from station.bench.live_hubs import LiveHubs
 from station.bench.plugins import driver_settings, load_plugin
@@ -90,6 +91,9 @@ class Daemon:
                 station_version=station_version(),
             )
             live_hubs = LiveHubs()
+            jigs = {
+                jig.name: Jig(jig.name, jig.board, jig.start, self.view) for jig in settings.jigs if jig.board
+            }
             controller = Controller(
                 Slot(
                     SlotParts(
@@ -97,7 +101,8 @@ class Daemon:
                         port=port,
                         plugin=plugin,
                         driver_settings=driver,
-                        seat=LinkSeat(),
+                        seat=jigs[jig.name].seat(number) if jig.board else LinkSeat(),
+                        recognition_seconds=jig.recognition_seconds,
                         conductor=conductor,
                         live_hubs=live_hubs,
                         view=self.view,
@@ -109,13 +114,16 @@ class Daemon:
                 for number, port in sorted(jig.slots.items())
             )
             publisher = Publisher(journal, settings.mqtt, self._retained(journal), self._broker_changed)
-            async with serve_control(settings.state_directory, self._handlers(journal, controller)):
-                await self._work(journal, controller, publisher)
+            async with serve_control(settings.state_directory, self._handlers(journal, controller, jigs)):
+                await self._work(journal, controller, publisher, jigs.values())
             await journal.append(StationStopped(reason="asked to stop"))
 
-    async def _work(self, journal: Journal, controller: Controller, publisher: Publisher) -> None:
+    async def _work(
+        self, journal: Journal, controller: Controller, publisher: Publisher, jigs: Iterable[Jig]
+    ) -> None:
         async with asyncio.TaskGroup() as group:
             publishing = group.create_task(publisher.run(), name="publisher")
+            boards = [group.create_task(jig.run(), name="jig") for jig in jigs]
             working = group.create_task(controller.run(), name="slots")
             self._on_ready()
             stopping = group.create_task(self._stopping.wait(), name="stop")
@@ -129,8 +137,8 @@ class Daemon:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_RESULTS_SECONDS):
                     await _outbox_empty(journal)
-            stopping.cancel()
-            publishing.cancel()
+            for task in (stopping, publishing, *boards):
+                task.cancel()
 
     def _retained(self, journal: Journal) -> RetainedStates:
         """Keep each slot's state retained at the broker; progress within a stage is for the screen alone."""
@@ -147,7 +155,9 @@ class Daemon:
         _log.info("broker", state=status.connection, line=status.line)
         self._on_broker(status)
 
-    def _handlers(self, journal: Journal, controller: Controller) -> dict[str, Handler]:
+    def _handlers(
+        self, journal: Journal, controller: Controller, jigs: Mapping[str, Jig]
+    ) -> dict[str, Handler]:
         async def status(_: Request) -> Mapping[str, Any]:
             return {"slots": [view.model_dump(mode="json") for view in self.view.slots()]}
 
@@ -161,6 +171,13 @@ class Daemon:
             if slot is None:
                 raise ControlError(f"there is no {place} on this bench")
             slot.enable()
+            return {}
+
+        async def reset_jig(request: Request) -> Mapping[str, Any]:
+            jig = jigs.get(request["jig"])
+            if jig is None:
+                raise ControlError(f"{request['jig']} has no board on this bench")
+            jig.reset()
             return {}
 
         async def scan_label(request: Request) -> Mapping[str, Any]:
@@ -184,6 +201,7 @@ class Daemon:
             "status": status,
             "stop": stop,
             "enable_slot": enable_slot,
+            "reset_jig": reset_jig,
             "scan_label": scan_label,
             "republish": republish,
             **OrderDesk(journal).handlers(),

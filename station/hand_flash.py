@@ -30,6 +30,7 @@ from station.attempt.sequence import (
     Sequence,
     SequenceParts,
 )
+from station.bench.seat import LinkSeat
 from station.records.events import (
     AttemptClosed,
     AttemptOpened,
@@ -125,6 +126,7 @@ async def flash_by_hand(
                 authority=authority,
                 wrong_unlock_answers=(await journal.hub_history(hub.chf)).wrong_unlock_answers,
                 present=lambda: True,
+                power_cycle=LinkSeat().power_cycle,
                 veto=lambda _: None,
                 on_progress=progress,
             ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -52,6 +52,7 @@ class Visit:
     label: ScannedLabel | None
     seen_elsewhere: Place | None
     present: Callable[[], bool | None]
+    power_cycle: Callable[[], Awaitable[bool]]
     on_progress: Callable[[Progress], None]
 
 
@@ -216,6 +217,7 @@ class Conductor:
             authority=self._authority,
             wrong_unlock_answers=history.wrong_unlock_answers,
             present=visit.present,
+            power_cycle=visit.power_cycle,
             veto=self._veto,
             on_progress=visit.on_progress,
         )

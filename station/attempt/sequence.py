@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -24,6 +25,10 @@ from station.records.events import Event, StageEnded, StageStarted, UnlockAnswer
 
 MAX_SETTLING_BOOTS: Final = 3
 """Boots ordered to bring a hub back to a confirmed image: one consumes a pending swap, one reverts, one to spare."""
+
+
+REVIVAL_SECONDS: Final = 60.0
+"""How long a power-cycled hub may take to answer: a boot with a swap of a whole slot in it."""
 
 
 class EventSink(Protocol):
@@ -103,6 +108,8 @@ class SequenceParts:
     """How many answers this hub has refused so far, over all attempts."""
     present: Callable[[], bool | None]
     """The jig board's word on the slot; None where there is no board."""
+    power_cycle: Callable[[], Awaitable[bool]]
+    """Switches the hub off and on, where the jig can; says whether it did."""
     veto: Callable[[AttemptPlan], Code | None]
     """Says why the plan's release may no longer be activated; asked right before activation."""
     on_progress: Callable[[Progress], None]
@@ -116,6 +123,7 @@ class Sequence:
         self._failures = Counter(failures)
         self._wrong_answers = parts.wrong_unlock_answers
         self._held_image_is_doubtful = False
+        self._power_cycled = False
         self.hub = parts.hub
         """The hub as it last identified itself."""
         self.seconds: defaultdict[Stage, float] = defaultdict(float)
@@ -283,6 +291,8 @@ class Sequence:
                     return position
                 case KeepOpen(why=why):
                     return LeftOpen(reached.stage, why)
+                case GiveUp(code=Code.NO_ANSWER) if await self._revived():
+                    continue
                 case GiveUp(code=code, why=why):
                     return await self._give_up(reached.stage, code, detail or why)
                 case Settle():
@@ -291,6 +301,16 @@ class Sequence:
                     except DriverError as error:
                         detail = str(error)
         return await self._give_up(reached.stage, Code.DID_NOT_REVERT, detail)
+
+    async def _revived(self) -> bool:
+        """Power-cycle a silent hub, once an attempt. Its flash is safe: whatever it did, it no longer listens."""
+        if self._power_cycled or not await self._parts.power_cycle():
+            return False
+        self._power_cycled = True
+        with suppress(TimeoutError, DriverError):
+            async with asyncio.timeout(REVIVAL_SECONDS):
+                await self._parts.driver.wait_for_hub()
+        return True
 
     async def _probe(self) -> Probe:
         parts = self._parts

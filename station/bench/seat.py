@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 from drivers.hub import HubDriver, HubIdentity
-from station.bench.view import SlotView
 
 
 class Seat(Protocol):
-    """One slot's seat: presence, start, power and lamps, as far as the jig has them."""
+    """One slot's seat: presence, start and power, as far as the jig has them."""
 
     def present(self) -> bool | None:
         """Whether something sits in the slot; None where nothing can tell."""
@@ -23,8 +23,12 @@ class Seat(Protocol):
         """Return when `hub` no longer sits in the slot as it did."""
         ...
 
-    def show(self, view: SlotView) -> None:
-        """Show the slot's state at the slot itself. Returns at once."""
+    async def until_stopped(self) -> None:
+        """Return when the jig's emergency stop is pressed; never where there is none."""
+        ...
+
+    async def power_cycle(self) -> bool:
+        """Switch the hub off and on; return whether that could be done. Never while its flash may be written."""
         ...
 
 
@@ -42,5 +46,10 @@ class LinkSeat:
         """Let the driver watch the link."""
         await driver.wait_for_removal(hub)
 
-    def show(self, view: SlotView) -> None:
-        """Show nothing: there are no lamps."""
+    async def until_stopped(self) -> None:
+        """Wait without end."""
+        await asyncio.Event().wait()
+
+    async def power_cycle(self) -> bool:
+        """Say that nothing was done: nothing here switches power."""
+        return False

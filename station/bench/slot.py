@@ -11,26 +11,35 @@ import structlog
 from pydantic import BaseModel
 
 from drivers.errors import (
+    HubAction,
     HubInSerialRecovery,
+    HubRefused,
     LinkLost,
     LinkStalled,
     MalformedAnswer,
+    NoAnswer,
     PlaceUnavailable,
 )
 from drivers.hub import DriverPlugin, HubDriver, HubIdentity
 from station.attempt.authorise import ScannedLabel
 from station.attempt.conduct import Concluded, Conductor, Visit
 from station.attempt.failure import Blame, blame
-from station.attempt.outcome import Outcome
+from station.attempt.outcome import Outcome, Stage
 from station.attempt.sequence import LeftOpen, Progress
 from station.bench.live_hubs import LiveHubs
 from station.bench.seat import Seat
 from station.bench.view import BenchView, SlotPhase, SlotView
-from station.records.errors import JournalError
+from station.records.errors import EventRefused, JournalError, JournalFull
 from station.records.events import AttemptClosed, Place
 
 _PORT_RETRY_SECONDS: Final = (1.0, 2.0, 5.0, 10.0)
 """Pauses between tries to open an absent port; the last one repeats."""
+
+_ROOM_RETRY_SECONDS: Final = 5.0
+"""Between two looks whether a full disk has room again: nothing tells when somebody frees some."""
+
+EMERGENCY_STOP: Final = "emergency stop"
+"""Why a visit ended that the emergency stop ended."""
 
 _PHASES: Final = {
     Outcome.PASSED: SlotPhase.PASSED,
@@ -58,6 +67,8 @@ class SlotParts:
     view: BenchView
     take_label: Callable[[Place], ScannedLabel | None]
     hubs_failing_in_a_row: int
+    recognition_seconds: float
+    """How long a hub that is seen to be seated may take to say who it is, its boot included."""
 
 
 class Slot:
@@ -91,12 +102,23 @@ class Slot:
         """Serve hub after hub. An unexpected exception latches this slot and no other."""
         place = self._parts.place
         with structlog.contextvars.bound_contextvars(jig=place.jig, slot=place.slot):
+            pause = 0.0
             while not self._finishing.is_set():
                 try:
+                    await self._idle(asyncio.sleep(pause))
+                    pause = 0.0
                     await self._idle(self._enabled.wait())
                     await self._serve()
                 except _FinishingError:
                     break
+                except JournalFull as error:
+                    # Nothing was acted on that is not recorded; open attempts are taken up when there is room.
+                    _log.error("no room for the journal", reason=str(error))
+                    self._show(SlotPhase.OUT_OF_USE, f"{place}: {error}")
+                    pause = _ROOM_RETRY_SECONDS
+                except EventRefused as error:
+                    _log.exception("slot latched by an event that the journal refused")
+                    self._take_out_of_use(f"the station met a fault of its own ({error})")
                 except JournalError:
                     raise  # no result is safe any more: the whole station has to stop
                 except Exception as error:
@@ -135,12 +157,12 @@ class Slot:
     async def _attend(self, driver: HubDriver) -> None:
         """Wait for one hub, conduct its visit, and wait until it is taken out."""
         parts, place = self._parts, self.place
-        if parts.view.of(place).phase is not SlotPhase.FIND_HUB:
+        if parts.view.of(place).phase not in {SlotPhase.FIND_HUB, SlotPhase.EMERGENCY_STOP}:
             self._show(SlotPhase.EMPTY, f"{place}: empty; seat a hub")
         await self._idle(parts.seat.until_ready())
         try:
-            hub = await self._idle(driver.wait_for_hub())
-        except (HubInSerialRecovery, MalformedAnswer) as error:
+            hub = await self._idle(self._recognise(driver))
+        except (HubInSerialRecovery, HubRefused, MalformedAnswer, NoAnswer) as error:
             label = parts.take_label(place)
             self._conclude(await parts.conductor.unidentified(place, label, error), label)
             await self._idle(parts.seat.until_removed(driver, None))
@@ -174,17 +196,34 @@ class Slot:
                 line = f"{place}: {stage}" + (f" {percent}%" if percent is not None else "") + "; leave it in"
                 parts.view.show(now.model_copy(update={"stage": stage, "percent": percent, "line": line}))
 
-        return await parts.conductor.conduct(
-            Visit(
-                place=place,
-                driver=driver,
-                hub=hub,
-                label=parts.take_label(place),
-                seen_elsewhere=elsewhere,
-                present=parts.seat.present,
-                on_progress=show_progress,
-            )
+        visit = Visit(
+            place=place,
+            driver=driver,
+            hub=hub,
+            label=parts.take_label(place),
+            seen_elsewhere=elsewhere,
+            present=parts.seat.present,
+            power_cycle=parts.seat.power_cycle,
+            on_progress=show_progress,
         )
+        return await self._unless_stopped(parts.conductor.conduct(visit))
+
+    async def _unless_stopped(
+        self, conducting: Coroutine[object, object, Concluded | LeftOpen]
+    ) -> Concluded | LeftOpen:
+        """Conduct a visit; an emergency stop ends it where it is, its attempt left open."""
+        visiting = asyncio.create_task(conducting)
+        stopped = asyncio.create_task(self._parts.seat.until_stopped())
+        try:
+            await asyncio.wait((visiting, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if visiting.done():
+                return visiting.result()
+            stage = self._parts.view.of(self.place).stage or Stage.AUTHORISE
+            return LeftOpen(stage, EMERGENCY_STOP)
+        finally:
+            stopped.cancel()
+            visiting.cancel()
+            await asyncio.gather(stopped, visiting, return_exceptions=True)
 
     def _conclude(self, result: AttemptClosed, hub_key: object) -> None:
         """Show a durable result."""
@@ -200,7 +239,6 @@ class Slot:
             disposition=result.disposition,
         )
         self._parts.view.show(view)
-        self._parts.seat.show(view)
         _log.info("result", outcome=result.outcome, code=result.code, message=result.message)
         if result.outcome is Outcome.FAILED and result.code is not None:
             if blame(result.code) is not Blame.OPERATOR:
@@ -208,8 +246,26 @@ class Slot:
         elif result.outcome is Outcome.PASSED:
             self._failed_in_a_row.clear()
 
+    async def _recognise(self, driver: HubDriver) -> HubIdentity:
+        """Wait for a hub to say who it is. What is seen to sit there and stays silent raises NoAnswer."""
+        while True:
+            try:
+                async with asyncio.timeout(self._parts.recognition_seconds):
+                    return await driver.wait_for_hub()
+            except TimeoutError:
+                if self._parts.seat.present():
+                    raise NoAnswer(
+                        "something sits in the slot and does not answer: upside down, or a bad contact",
+                        action=HubAction.WAIT,
+                        state_known=True,
+                    ) from None
+
     def _leave_open(self, ending: LeftOpen, hub: HubIdentity) -> None:
         _log.warning("attempt left open", stage=ending.stage, why=ending.why)
+        if ending.why is EMERGENCY_STOP:
+            line = f"{self.place}: {EMERGENCY_STOP}; leave hub {hub.chf} in, it is looked at after the reset"
+            self._show(SlotPhase.EMERGENCY_STOP, line, hub=hub)
+            return
         self._show(
             SlotPhase.FIND_HUB,
             f"{self.place}: {ending.why}; find hub {hub.chf} and seat it here or in any slot",
@@ -234,7 +290,6 @@ class Slot:
             gpf=hub.gpf if hub else None,
         )
         self._parts.view.show(view)
-        self._parts.seat.show(view)
 
     async def _idle(self, waiting: Coroutine[object, object, T]) -> T:
         """Wait for something that `finish_after_this_hub` may cut short: no attempt runs meanwhile."""

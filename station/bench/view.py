@@ -28,6 +28,7 @@ class SlotPhase(StrEnum):
     REJECTED = "rejected"
     FAILED = "failed"
     FIND_HUB = "find_hub"
+    EMERGENCY_STOP = "emergency_stop"
     OUT_OF_USE = "out_of_use"
     STOPPED = "stopped"
 
@@ -47,6 +48,7 @@ class SlotView(BaseModel):
     outcome: Outcome | None = None
     code: Code | None = None
     disposition: Disposition | None = None
+    alarm: str | None = Field(None, description="what is wrong with the jig as a whole")
     since: AwareDatetime = Field(
         default_factory=lambda: datetime.now(UTC), description="when the phase began"
     )
@@ -60,6 +62,7 @@ class BenchView:
 
     def __init__(self, places: Iterator[Place]) -> None:
         self._slots = {place: SlotView(place=place) for place in places}
+        self._alarms: dict[str, str] = {}
         self._listeners: list[ViewListener] = []
 
     def listen(self, listener: ViewListener) -> None:
@@ -67,10 +70,24 @@ class BenchView:
         self._listeners.append(listener)
 
     def show(self, view: SlotView) -> None:
-        """Replace a slot's view."""
-        self._slots[view.place] = view
+        """Replace a slot's view. The jig's alarm stays on it."""
+        alarm = self._alarms.get(view.place.jig)
+        shown = view if view.alarm == alarm else view.model_copy(update={"alarm": alarm})
+        self._slots[view.place] = shown
         for listener in self._listeners:
-            listener(view)
+            listener(shown)
+
+    def set_alarm(self, jig: str, alarm: str | None) -> None:
+        """Show an alarm on every slot of a jig, or take it away."""
+        if self._alarms.get(jig) == alarm:
+            return
+        if alarm is None:
+            del self._alarms[jig]
+        else:
+            self._alarms[jig] = alarm
+        for view in self.slots():
+            if view.place.jig == jig:
+                self.show(view)
 
     def of(self, place: Place) -> SlotView:
         """Return what a slot looks like now."""

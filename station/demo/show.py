@@ -23,6 +23,7 @@ _STYLES: Final = {
     SlotPhase.REJECTED: "bold yellow",
     SlotPhase.FAILED: "bold red",
     SlotPhase.FIND_HUB: "bold magenta",
+    SlotPhase.EMERGENCY_STOP: "bold white on red",
     SlotPhase.OUT_OF_USE: "bold red",
     SlotPhase.STOPPED: "dim",
 }

@@ -66,7 +66,7 @@ class Bench:
         self.ear = Ear()
         self.settings = JigBoardSettings(port=str(path), **QUICK | settings)
         self.board = JigBoard("jig1", self.settings, self.ear.hear)
-        self.running = asyncio.create_task(self.board.run())
+        self.task: asyncio.Task[None]
 
     async def first_picture(self) -> list[BoardEvent]:
         """Wait until the board is there, and return what it tells of its slots and its lid."""
@@ -86,15 +86,25 @@ QUICK = {
 
 
 @asynccontextmanager
+async def running(board: JigBoard) -> AsyncIterator[asyncio.Task[None]]:
+    """Let the board run. A board that ends by itself has failed the test."""
+    task = asyncio.create_task(board.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@asynccontextmanager
 async def bench(path: Path, slots: Slots | None = None, **settings: object) -> AsyncIterator[Bench]:
     slots = slots or Slots()
     simulated = SimulatedJigBoard(path, slots, watchdog_seconds=0.3)
     simulated.plug()
     made = Bench(path, slots, simulated, **settings)
     try:
-        yield made
+        async with running(made.board) as made.task:
+            yield made
     finally:
-        made.running.cancel()
-        with suppress(asyncio.CancelledError):
-            await made.running
         simulated.close()

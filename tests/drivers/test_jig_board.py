@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from jig_bench import QUICK, Ear, Slots, bench
+from jig_bench import QUICK, Ear, Slots, bench, running
 
 from drivers.jig_board.board import JigBoard
 from drivers.jig_board.checks import watchdog_acts_on_coils
@@ -277,7 +277,7 @@ def test_the_heartbeat_keeps_the_lamps_and_its_end_leaves_the_power(path: Path) 
             await jig.board.set_lamp(1, Lamp.BLUE)
             await asyncio.sleep(0.5)
             assert jig.simulated.lamps[0] == Lamp.BLUE
-            jig.running.cancel()
+            jig.task.cancel()
             await asyncio.sleep(0.5)
             assert jig.simulated.lamps[0] == Lamp.DARK, "a dead station shows no result"
             assert slots.power[1], "and cuts nobody's power"
@@ -340,12 +340,9 @@ def test_a_board_that_is_never_there_is_told_at_once(path: Path) -> None:
     async def scenario() -> None:
         ear = Ear()
         board = JigBoard("jig1", JigBoardSettings(port=str(path), **QUICK), ear.hear)
-        running = asyncio.create_task(board.run())
-        lost = await ear.next(BoardLost)
-        assert "is not there" in str(lost.reason)
-        running.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await running
+        async with running(board):
+            lost = await ear.next(BoardLost)
+            assert "is not there" in str(lost.reason)
 
     asyncio.run(scenario())
 

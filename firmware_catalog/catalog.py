@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from pathlib import Path
 from typing import Protocol, Self
 
-from firmware_catalog.errors import CatalogError, ImagePinMismatch, ImageUnavailable, ImageUnsuitable
-from firmware_catalog.files import read_regular_file
+from firmware_catalog.checks import PINS_ONLY, ImageChecks, read_release_image
+from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
-from firmware_catalog.image import MAX_IMAGE_SIZE, FirmwareImage, ImageFormatError
+from firmware_catalog.image import FirmwareImage
 from firmware_catalog.manifest import read_manifest
-from firmware_catalog.mcuboot import load_image
-from firmware_catalog.release import Plan, Release, latest_production, plan_upgrade
+from firmware_catalog.release import Plan, Release, ReleaseStatus, latest_production, plan_upgrade
 
 
 class Catalog(Protocol):
@@ -28,11 +26,14 @@ class Catalog(Protocol):
         ...
 
     def latest(self, model: DeviceModel) -> Release:
-        """Return the model's latest production release. Raises NoRelease."""
+        """Return the model's latest production release. Raises NoRelease, or CatalogError when it serves no more."""
         ...
 
     def plan(self, model: DeviceModel, from_version: FirmwareVersion, hardware_version: str) -> Plan:
-        """Plan the way to the model's latest production release. Raises PlanError."""
+        """Plan the way to the model's latest production release.
+
+        Raises PlanError, or CatalogError when the catalogue serves no more.
+        """
         ...
 
     def load(self, release: Release) -> FirmwareImage:
@@ -49,16 +50,17 @@ class FolderCatalog:
     Trust rests on who may write the folder. An image is read and checked when it is first asked for.
     """
 
-    def __init__(self, folder: Path, releases: tuple[Release, ...]) -> None:
+    def __init__(self, folder: Path, releases: tuple[Release, ...], checks: ImageChecks = PINS_ONLY) -> None:
         self._folder = folder
         self._releases = releases
+        self._checks = checks
         self._images: dict[Release, FirmwareImage] = {}
         self._loading = threading.Lock()
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
+    def open(cls, folder: Path, checks: ImageChecks = PINS_ONLY) -> Self:
         """Read the manifest in `folder`. Raises ManifestError; looks at no image."""
-        return cls(folder, read_manifest(folder).releases)
+        return cls(folder, read_manifest(folder).releases, checks)
 
     def models(self) -> tuple[DeviceModel, ...]:
         """Return the models that the manifest lists releases for, in order."""
@@ -82,7 +84,7 @@ class FolderCatalog:
         with self._loading:
             image = self._images.get(release)
             if image is None:
-                image = self._images[release] = read_release_image(self._folder, release)
+                image = self._images[release] = read_release_image(self._folder, release, self._checks)
             return image
 
     def verify(self) -> tuple[CatalogError, ...]:
@@ -90,41 +92,17 @@ class FolderCatalog:
         problems: list[CatalogError] = []
         for release in self._releases:
             try:
-                read_release_image(self._folder, release)
+                read_release_image(self._folder, release, self._checks)
             except CatalogError as problem:
                 problems.append(problem)
         return tuple(problems)
 
 
-def read_release_image(folder: Path, release: Release) -> FirmwareImage:
-    """Read a release's image and check it against its pin, its version and its model. Raises CatalogError."""
-    path = folder / release.image.file
-    remedy = "restore the file, or withdraw the release with 'reflash catalog withdraw'"
-    try:
-        data = read_regular_file(path, MAX_IMAGE_SIZE)
-    except FileNotFoundError:
-        raise ImageUnavailable(f"{path}, the image of release {release}, does not exist; {remedy}") from None
-    except OSError as error:
-        raise ImageUnavailable(
-            f"{path}, the image of release {release}, cannot be read: {error.strerror}; {remedy}"
-        ) from error
-    if len(data) != release.image.size:
-        raise ImagePinMismatch(
-            f"{path} has {len(data)} bytes, release {release} pins {release.image.size}; {remedy}"
-        )
-    sha256 = hashlib.sha256(data).hexdigest()
-    if sha256 != release.image.sha256:
-        raise ImagePinMismatch(
-            f"{path} has SHA-256 {sha256[:16]}…, release {release} pins {release.image.sha256[:16]}…; {remedy}"
-        )
-    try:
-        image = load_image(data)
-    except ImageFormatError as error:
-        raise ImageUnsuitable(f"{path}, the image of release {release}: {error}") from error
-    if image.version != release.version:
-        raise ImageUnsuitable(
-            f"{path} holds version {image.version}, not that of release {release}; {remedy}"
-        )
-    if image.model not in (None, release.model):
-        raise ImageUnsuitable(f"{path} is for model {image.model}, not that of release {release}; {remedy}")
-    return image
+def is_released(catalog: Catalog, image: FirmwareImage) -> bool:
+    """Whether a production release still stands for exactly these bytes."""
+    sha256 = image.file_sha256.hex()
+    return any(
+        release.payload_sha256 == sha256 and release.status is ReleaseStatus.PRODUCTION
+        for model in catalog.models()
+        for release in catalog.releases(model)
+    )

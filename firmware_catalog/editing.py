@@ -2,37 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
-
-from firmware_catalog.errors import (
-    CatalogBusy,
-    CatalogError,
-    ImageUnavailable,
-    ImageUnsuitable,
-    ReleaseExists,
-    ReleaseInvalid,
-    ReleaseUnknown,
-)
-from firmware_catalog.files import read_regular_file, replace_file
+from firmware_catalog.errors import ReleaseExists, ReleaseUnknown
+from firmware_catalog.files import replace_file
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
-from firmware_catalog.image import MAX_IMAGE_SIZE, ImageFormatError
-from firmware_catalog.manifest import MANIFEST_NAME, Manifest, first_fault, read_manifest, write_manifest
-from firmware_catalog.mcuboot import load_image
-from firmware_catalog.release import (
-    ANY_LOWER,
-    HardwareVersion,
-    ImageReference,
-    Release,
-    ReleaseStatus,
-    VersionRange,
-)
+from firmware_catalog.locking import locked
+from firmware_catalog.manifest import MANIFEST_NAME, Manifest, read_manifest, write_manifest
+from firmware_catalog.new_release import Statement, read_new_release
+from firmware_catalog.release import ANY_LOWER, HardwareVersion, Release, ReleaseStatus, VersionRange
 
 
 def add_release(
@@ -40,48 +19,27 @@ def add_release(
     image_path: Path,
     *,
     model: DeviceModel | None = None,
+    version: FirmwareVersion | None = None,
     permitted_from: Literal["any_lower"] | tuple[VersionRange, ...] = ANY_LOWER,
     hardware_versions: tuple[HardwareVersion, ...] = (),
+    notes: str = "",
 ) -> Release:
     """Copy an image into the catalogue as a production release and pin it. The first release founds the catalogue.
 
-    Its version is the image's own. `model` may be left out for an image that names its model, and may not
-    contradict it. Raises CatalogError, and changes nothing then.
+    Its version is the image's own; only a raw image needs it stated. `model` may be left out for an image that names
+    its model, and may not contradict it. Raises CatalogError, and changes nothing then.
     """
-    try:
-        data = read_regular_file(image_path.resolve(), MAX_IMAGE_SIZE)
-    except OSError as error:
-        raise ImageUnavailable(
-            f"{image_path} cannot be read: {error.strerror}; name the image's file"
-        ) from error
-    try:
-        image = load_image(data)
-    except ImageFormatError as error:
-        raise ImageUnsuitable(f"{image_path}: {error}") from error
-    if model is None:
-        model = image.model
-    if model is None:
-        raise ImageUnsuitable(f"{image_path} does not name the model it is for; state manufacturer and model")
-    if image.model not in (None, model):
-        raise ImageUnsuitable(
-            f"{image_path} is for model {image.model}, not {model}; state its own model, or get the other's image"
-        )
-    sha256 = image.file_sha256.hex()
-    reference = ImageReference(file=f"{image.version}-{sha256[:16]}.bin", sha256=sha256, size=len(data))
-    try:
-        release = Release(
-            model=model,
-            version=image.version,
-            status=ReleaseStatus.PRODUCTION,
-            permitted_from=permitted_from,
-            hardware_versions=hardware_versions,
-            image=reference,
-        )
-    except ValidationError as error:
-        raise ReleaseInvalid(
-            f"{image_path} cannot be a release so: {first_fault(error)}; state it anew"
-        ) from error
-    with _locked(folder):
+    statement = Statement(
+        model=model,
+        version=version,
+        permitted_from=permitted_from,
+        hardware_versions=hardware_versions,
+        notes=notes,
+    )
+    release, data = read_new_release(
+        image_path, statement, lambda stated, sha256: f"{stated}-{sha256[:16]}.bin"
+    )
+    with locked(folder):
         manifest = read_manifest(folder) if (folder / MANIFEST_NAME).exists() else Manifest()
         if _find(manifest, release.model, release.version) is not None:
             raise ReleaseExists(
@@ -98,7 +56,7 @@ def withdraw_release(folder: Path, model: DeviceModel, version: FirmwareVersion)
 
     Raises ReleaseUnknown, or another CatalogError when the catalogue cannot be changed.
     """
-    with _locked(folder):
+    with locked(folder):
         manifest = read_manifest(folder)
         release = _find(manifest, model, version)
         if release is None:
@@ -115,26 +73,3 @@ def withdraw_release(folder: Path, model: DeviceModel, version: FirmwareVersion)
 
 def _find(manifest: Manifest, model: DeviceModel, version: FirmwareVersion) -> Release | None:
     return next((each for each in manifest.releases if (each.model, each.version) == (model, version)), None)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keep other editors out. The lock is the kernel's, on the folder itself: nothing is left behind by a crash."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise CatalogError(
-            f"{folder} cannot be opened: {error.strerror}; make the folder, or name the right one"
-        ) from error
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise CatalogBusy(f"another program is changing {folder}; wait for it and try again") from error
-        yield
-    except OSError as error:
-        raise CatalogError(
-            f"{folder} cannot be changed: {error.strerror}; the catalogue is as it was"
-        ) from error
-    finally:
-        os.close(descriptor)

@@ -23,6 +23,22 @@ class ImageUnsuitable(CatalogError):
     """An image is no usable image, or is for another model or version than its release says."""
 
 
+class ImageHashMismatch(CatalogError):
+    """An image's hash is not the Manufacturer Image Hash that the release, or the Central Products List, states."""
+
+
+class ImageNotByItsMaker(CatalogError):
+    """No key that is known of its maker signed an image."""
+
+
+class ProductNotActive(CatalogError):
+    """The Central Products List does not have a firmware version, or no longer as active."""
+
+
+class ProductsListError(CatalogError):
+    """A Central Products List is missing, unreadable, or not what its settings say."""
+
+
 class ReleaseUnknown(CatalogError):
     """The catalogue lists no such release."""
 

@@ -20,22 +20,27 @@ class ImageKind(StrEnum):
     """The container format an image file is in."""
 
     MCUBOOT = "mcuboot"
+    ZIGBEE_OTA = "zigbee_ota"
+    """A ZigBee OTA distribution file; a hub is given the Manufacturer Image that it holds."""
+    RAW = "raw"
+    """Bytes that say nothing of themselves; a hub is given them as they are."""
 
 
 @dataclass(frozen=True, slots=True)
 class FirmwareImage:
-    """One checked image. Made by a catalogue or by `mcuboot.load_image`; never edited."""
+    """One checked image. Made by a catalogue or by `formats.read_image`; never edited."""
 
     data: bytes = field(repr=False)
-    """The file's bytes. One object however many slots flash it."""
+    """What a hub is given: the file's bytes, or what its container holds. One object however many slots flash it."""
     kind: ImageKind
+    """What the file is."""
     version: FirmwareVersion
     version_text: str
     """The version as the format writes it, and as the hub reports it in its state (`0.2.303`)."""
     image_hash: bytes
-    """MCUboot's SHA-256 TLV, which a hub reports in its state."""
+    """What a hub reports in its state: MCUboot's SHA-256 TLV; for other bytes, SHA-256 over `data`."""
     file_sha256: bytes
-    """SHA-256 of the file, which an SMP upload announces."""
+    """SHA-256 over `data`, which an SMP upload announces. For a distribution file: the Manufacturer Image Hash."""
     model: DeviceModel | None
     """The model that the image itself claims to be for, where it does."""
 

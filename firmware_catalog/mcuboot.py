@@ -4,8 +4,7 @@ Layout and numbers are those of MCUboot's `docs/design.md` ("Image format") and 
 32 bytes or more, the body, an optional area of protected TLVs, and the area of TLVs that holds hash and signature.
 All integers are little endian. The hash covers header, body and protected TLVs.
 
-The signature is not checked here: its key is the hub's, and the hub checks it at every boot. What a hub is given
-is pinned by the catalogue.
+The signature is not checked here but in `mcuboot_signature`, whose caller knows the maker's key.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ HEADER_SIZE: Final = 32
 TLV_INFO_MAGIC: Final = 0x6907
 PROTECTED_TLV_INFO_MAGIC: Final = 0x6908
 TLV_SHA256: Final = 0x10
+TLV_ECDSA_SIGNATURE: Final = 0x22
 
 TLV_MANUFACTURER: Final = 0x00A0
 """Protected, ASCII: DeviceManufacturer that the image is for. Provisional: the makers' own marking is unpublished.

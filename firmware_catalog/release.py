@@ -14,7 +14,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
-from firmware_catalog.image import MAX_IMAGE_SIZE
+from firmware_catalog.image import MAX_IMAGE_SIZE, ImageKind
 
 ANY_LOWER: Final = "any_lower"
 """`Release.permitted_from` of a release that may be applied to every lower version."""
@@ -60,12 +60,16 @@ class VersionRange(_Entry):
         return f"{self.lowest} to {self.highest}"
 
 
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+"""A SHA-256 in lower-case hex."""
+
+
 class ImageReference(_Entry):
     """Which file holds a release's image, and how exactly to know it again."""
 
     file: FileName
-    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-    """SHA-256 of the whole file, lower-case hex."""
+    sha256: Sha256
+    """SHA-256 of the whole file."""
     size: Annotated[int, Field(ge=1, le=MAX_IMAGE_SIZE)]
     """Bytes."""
 
@@ -81,6 +85,23 @@ class Release(_Entry):
     hardware_versions: tuple[HardwareVersion, ...] = ()
     """The hardware it may be applied to; empty when the model's hardware does not matter."""
     image: ImageReference
+    kind: ImageKind = ImageKind.MCUBOOT
+    """What the image's file is."""
+    manufacturer_image_hash: Sha256 | None = None
+    """SHA-256 over the Manufacturer Image. Never left out where the file is only its wrapping."""
+    notes: Annotated[str, StringConstraints(max_length=2000)] = ""
+    """For people."""
+
+    @model_validator(mode="after")
+    def _a_wrapping_states_its_content(self) -> Self:
+        if self.kind is ImageKind.ZIGBEE_OTA and self.manufacturer_image_hash is None:
+            raise ValueError("a distribution file needs its manufacturer_image_hash")
+        return self
+
+    @property
+    def payload_sha256(self) -> str:
+        """SHA-256 of what a hub is given: of the Manufacturer Image, wherever it lies in the file."""
+        return self.manufacturer_image_hash or self.image.sha256
 
     def permits_version(self, version: FirmwareVersion) -> bool:
         """Whether it may be applied to a hub that runs `version`."""

@@ -1,0 +1,82 @@
+"""Image files of every kind: what a file is, and what a hub is given of it."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from typing import Final
+
+from firmware_catalog.identity import FirmwareVersion
+from firmware_catalog.image import MAX_IMAGE_SIZE, FirmwareImage, ImageFormatError, ImageKind
+from firmware_catalog.mcuboot import IMAGE_MAGIC, load_image
+from firmware_catalog.zigbee_ota import OTA_MAGIC, parse_ota
+
+_MAGIC: Final = struct.Struct("<I")
+
+
+def recognise(data: bytes) -> ImageKind:
+    """Tell by its first bytes what a file is. What has no mark of a known format is raw."""
+    if len(data) < _MAGIC.size:
+        return ImageKind.RAW
+    (magic,) = _MAGIC.unpack_from(data)
+    return {IMAGE_MAGIC: ImageKind.MCUBOOT, OTA_MAGIC: ImageKind.ZIGBEE_OTA}.get(magic, ImageKind.RAW)
+
+
+def read_image(data: bytes, kind: ImageKind, version: FirmwareVersion | None) -> FirmwareImage:
+    """Read a file of a stated kind. `version` is needed for what does not state its own, and ignored otherwise.
+
+    Raises ImageFormatError when the file is not of that kind, not whole, or its version is known from nowhere.
+    """
+    match kind:
+        case ImageKind.MCUBOOT:
+            return load_image(data)
+        case ImageKind.ZIGBEE_OTA:
+            return _read_ota(data)
+        case ImageKind.RAW:
+            found = recognise(data)
+            if found is not ImageKind.RAW:
+                raise ImageFormatError(f"the file is not raw but of kind {found}; state its kind")
+            if version is None:
+                raise ImageFormatError("a raw image does not state its version; state it")
+            return _raw_image(data, kind, version)
+
+
+def _read_ota(data: bytes) -> FirmwareImage:
+    """Unwrap the Manufacturer Image. Its version is the header's file version, also by its own word if it has one."""
+    ota = parse_ota(data)
+    version = FirmwareVersion(ota.header.file_version)
+    if recognise(ota.manufacturer_image) is not ImageKind.MCUBOOT:
+        return _raw_image(ota.manufacturer_image, ImageKind.ZIGBEE_OTA, version)
+    inner = load_image(ota.manufacturer_image)
+    if inner.version != version:
+        raise ImageFormatError(
+            f"the ZigBee OTA header says version {version}, the image in it {inner.version}; ask its maker for another"
+        )
+    return FirmwareImage(
+        data=inner.data,
+        kind=ImageKind.ZIGBEE_OTA,
+        version=version,
+        version_text=inner.version_text,
+        image_hash=inner.image_hash,
+        file_sha256=inner.file_sha256,
+        model=inner.model,
+    )
+
+
+def _raw_image(data: bytes, kind: ImageKind, version: FirmwareVersion) -> FirmwareImage:
+    if not data:
+        raise ImageFormatError("the image is empty; get it again")
+    if len(data) > MAX_IMAGE_SIZE:
+        raise ImageFormatError(
+            f"{len(data)} bytes are more than an image may have ({MAX_IMAGE_SIZE}); check that this is the image"
+        )
+    sha256 = hashlib.sha256(data).digest()
+    return FirmwareImage(
+        data=data,
+        kind=kind,
+        version=version,
+        version_text=str(version),
+        image_hash=sha256,
+        file_sha256=sha256,
+        model=None,
+    )

@@ -18,6 +18,7 @@ A Unix stream socket for its owner only. One JSON object a line asks, one answer
 | `port` | plugs or unplugs a slot's port (`plugged`) |
 | `board` | tells of the I/O board of `jig`, after what `act` asks of it: see `board_control` |
 | `statistics` | tells what each line has carried and lost |
+| `wait` | answers once the slot's hub is in `mode`, after `boots` boots; an error after `seconds` (10) |
 | `stop` | ends the rig |
 """
 
@@ -35,7 +36,7 @@ from typing import Any
 
 from simulators.board_control import act_on_board, describe_board
 from simulators.faults import PHYSICAL, FaultFileError, parse_fault
-from simulators.hub import Hub
+from simulators.hub import Hub, Mode
 from simulators.image import find_image
 from simulators.rig import NoSuchPlace, Rig
 from simulators.slot import Slot, SlotError
@@ -107,6 +108,7 @@ class Control:
             "port": self._port,
             "board": self._board,
             "statistics": self._statistics,
+            "wait": self._wait,
             "stop": self._stop,
         }
 
@@ -115,7 +117,7 @@ class Control:
         try:
             request = json.loads(line)
             return {"ok": True, **await self._find_command(request)(request)}
-        except (ValueError, ControlError, NoSuchPlace, SlotError, FaultFileError) as error:
+        except (ValueError, TypeError, ControlError, NoSuchPlace, SlotError, FaultFileError) as error:
             return {"ok": False, "error": str(error)}
 
     def _find_command(self, request: Any) -> Callable[[Answer], Awaitable[Answer]]:
@@ -252,6 +254,17 @@ class Control:
             ]
         }
 
+    async def _wait(self, request: Answer) -> Answer:
+        hub = self._find_hub(request)
+        mode = Mode(str(request.get("mode", Mode.APPLICATION)))
+        seconds = float(request.get("seconds", 10))
+        try:
+            async with asyncio.timeout(seconds):
+                await hub.reach(mode, int(request.get("boots", 0)))
+        except TimeoutError:
+            raise ControlError(f"after {seconds:g} s the hub is {hub.mode}, boots {hub.boots}") from None
+        return {"mode": hub.mode.value, "boots": hub.boots}
+
     async def _stop(self, _: Answer) -> Answer:
         self._rig.stop_wanted.set()
         return {}
@@ -276,10 +289,10 @@ def bind_control(path: Path) -> Iterator[socket.socket]:
 async def serve_control(rig: Rig, listener: socket.socket) -> AsyncIterator[None]:
     """Answer on a bound socket until the block is left."""
     control = Control(rig)
-    writers: set[asyncio.StreamWriter] = set()
+    conversations: dict[asyncio.Task[None] | None, asyncio.StreamWriter] = {}
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writers.add(writer)
+        conversations[asyncio.current_task()] = writer
         try:
             while line := await reader.readline():
                 writer.write(json.dumps(await control.answer(line)).encode() + b"\n")
@@ -287,12 +300,15 @@ async def serve_control(rig: Rig, listener: socket.socket) -> AsyncIterator[None
         except (ConnectionError, ValueError):
             pass  # gone, or a line without end: nothing is owed
         finally:
-            writers.discard(writer)
             writer.close()
+            del conversations[asyncio.current_task()]
 
     async with await asyncio.start_unix_server(converse, sock=listener):
         try:
             yield
         finally:
-            for writer in writers:
+            for writer in conversations.values():
                 writer.close()
+            open_tasks = [task for task in conversations if task is not None]
+            if open_tasks:
+                await asyncio.wait(open_tasks)

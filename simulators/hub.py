@@ -115,6 +115,8 @@ class Hub:
         """Faults that the hub got at its last boot and keeps until the next."""
         self.lock = Lock(build.unlock_authority, build.lock_policy, seed)
         self._upload = self._new_upload()
+        self._life = asyncio.Lock()
+        self._entered = asyncio.Event()
 
     def load_factory_image(self, image: bytes) -> None:
         """Put an image into the running slot as the factory does: at once, and taken as confirmed.
@@ -125,27 +127,40 @@ class Hub:
             raise FlashError(f"an image of {len(image)} bytes, in a slot of {self.layout.primary.size}")
         self.flash.program(self.layout.primary.offset, image)
 
+    async def reach(self, mode: Mode, boots: int = 0) -> None:
+        """Wait for the hub to be in this mode, after at least so many boots."""
+        while self.mode is not mode or self.boots < boots:
+            await self._entered.wait()
+
     async def run(self, interface: Interface, faults: SlotFaults) -> None:
-        """Live under power. Cancelling is the power being cut; PowerLost is a fault that cuts it."""
-        self.faults = faults
-        try:
-            while True:
-                await self._boot(interface)
-                if self.mode is Mode.CRASHED:
-                    await asyncio.sleep(self.build.timing.watchdog)
-                    continue
-                loop_fault = faults.strike(FaultName.REBOOT_LOOP, Occasion.BOOT)
-                limit = None if loop_fault is None else loop_fault.seconds or 1.0
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(limit):
-                        await interface.serve(self)
-        finally:
-            self.mode = Mode.OFF
-            self.lock.is_open = False
+        """Live under power. Cancelling is the power being cut; PowerLost is a fault that cuts it.
+
+        A hub that is moved at once begins its new life when the old one has ended.
+        """
+        async with self._life:
+            self.faults = faults
+            try:
+                while True:
+                    await self._live_once(interface)
+            finally:
+                self._enter(Mode.OFF)
+                self.lock.is_open = False
+
+    async def _live_once(self, interface: Interface) -> None:
+        """From one boot to the next."""
+        await self._boot(interface)
+        if self.mode is Mode.CRASHED:
+            await asyncio.sleep(self.build.timing.watchdog)
+            return
+        loop_fault = self.faults.strike(FaultName.REBOOT_LOOP, Occasion.BOOT)
+        limit = None if loop_fault is None else loop_fault.seconds or 1.0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit):
+                await interface.serve(self)
 
     async def _boot(self, interface: Interface) -> None:
-        self.mode = Mode.BOOTING
         self.boots += 1
+        self._enter(Mode.BOOTING)
         self._upload = self._new_upload()
         self.traits = frozenset(name for name in _TRAITS if self.faults.strike(name, Occasion.BOOT))
         if not (self.lock.is_open and self.faults.strike(FaultName.NEVER_RELOCKS, Occasion.BOOT)):
@@ -157,16 +172,21 @@ class Hub:
             trapped = FaultName.SERIAL_RECOVERY in self.traits
         image = None if trapped else await self.boot_loader.boot()
         if image is None:
-            self.mode = Mode.RECOVERY
+            self._enter(Mode.RECOVERY)
             return
         if not self._is_for_this_model(image) or FaultName.CRASH in self.traits:
-            self.mode = Mode.CRASHED
+            self._enter(Mode.CRASHED)
             return
         await asyncio.sleep(self.build.timing.start)
         if self.faults.strike(FaultName.ANOTHER_HUB, Occasion.BOOT):
             source = self.faults.source
             self.nameplate = replace(self.nameplate, chf=source.randbytes(8), gpf=source.randbytes(8))
-        self.mode = Mode.APPLICATION
+        self._enter(Mode.APPLICATION)
+
+    def _enter(self, mode: Mode) -> None:
+        self.mode = mode
+        self._entered.set()
+        self._entered = asyncio.Event()
 
     def _is_for_this_model(self, image: StoredImage) -> bool:
         return (image.manufacturer in {None, self.nameplate.manufacturer}) and (

@@ -58,7 +58,7 @@ class Slot:
     @property
     def current_ma(self) -> int:
         """What flows into the slot, in milliamperes."""
-        return 0 if self.hub is None else self.hub.current_ma
+        return 0 if self.hub is None or not self.is_powered else self.hub.current_ma
 
     def seat(self, hub: Hub) -> None:
         """Put a hub in; it boots if the supply is on. Raises SlotError when there is one already."""
@@ -118,7 +118,7 @@ class Slot:
 
     def _start(self, hub: Hub, after: float = 0.0) -> None:
         if self.is_powered:
-            self._life = self._tasks.create_task(self._live(hub, after, self._life), name=self.name)
+            self._life = self._tasks.create_task(self._live(hub, after), name=self.name)
 
     def _stop(self) -> None:
         if self._life is not None:
@@ -129,9 +129,7 @@ class Slot:
             self._return.cancel()
             self._return = None
 
-    async def _live(self, hub: Hub, after: float, before: asyncio.Task[None] | None) -> None:
-        if before is not None:
-            await asyncio.wait([before])
+    async def _live(self, hub: Hub, after: float) -> None:
         await asyncio.sleep(after)
         while True:
             try:

@@ -32,20 +32,26 @@ class SmpInterface:
         faults: SlotFaults,
         perform: Callable[[Fault], None],
     ) -> None:
-        self.lost = 0
-        """Bytes that reached a hub here and found no room, or were no packet."""
+        self._lost_before = 0
+        self._session: _Session | None = None
         self._port = port
         self._profile = profile
         self._faults = faults
         self._perform = perform
 
+    @property
+    def lost(self) -> int:
+        """Bytes that reached a hub here and found no room, or were no packet."""
+        return self._lost_before + (0 if self._session is None else self._session.lost)
+
     async def hears_request(self, seconds: float) -> bool:
         """Listen this long; say whether a whole request came."""
-        receiver = PacketReceiver(self._profile, PacketPool(self._profile.buf_count), lambda: False)
-        self._port.attach(receiver)
+        packets: asyncio.Queue[bytes] = asyncio.Queue()
+        pool = PacketPool(self._profile.buf_count)
+        self._port.attach(PacketReceiver(self._profile, pool, lambda: False, packets.put_nowait))
         try:
             async with asyncio.timeout(seconds):
-                parse_request(await receiver.next_packet())
+                parse_request(await packets.get())
         except (TimeoutError, NotAPacket):
             return False
         finally:
@@ -59,11 +65,12 @@ class SmpInterface:
             server, profile = RecoveryServer(hub), BufferProfile(buf_count=1)
         else:
             server, profile = ApplicationServer(hub, self._profile), self._profile
-        session = _Session(hub, server, profile, self._port, self._faults, self._perform)
+        self._session = _Session(hub, server, profile, self._port, self._faults, self._perform)
         try:
-            await session.run()
+            await self._session.run()
         finally:
-            self.lost += session.lost
+            self._lost_before += self._session.lost + self._session.unfinished
+            self._session = None
 
 
 class _Session:
@@ -85,18 +92,25 @@ class _Session:
         self._faults = faults
         self._perform = perform
         self._pool = PacketPool(profile.buf_count)
-        self._receiver = PacketReceiver(profile, self._pool, lambda: hub.flash.erasing)
+        self._packets: asyncio.Queue[bytes] = asyncio.Queue()
+        self._receiver = PacketReceiver(
+            profile, self._pool, lambda: hub.flash.erasing, self._packets.put_nowait
+        )
         self._late: list[asyncio.TimerHandle] = []
 
     @property
     def lost(self) -> int:
-        return self._receiver.lost + self._receiver.pending
+        return self._receiver.lost
+
+    @property
+    def unfinished(self) -> int:
+        return self._receiver.pending
 
     async def run(self) -> None:
         self._port.attach(self._receiver)
         try:
             while not self._server.reset_wanted:
-                await self._handle(await self._receiver.next_packet())
+                await self._handle(await self._packets.get())
                 self._receiver.catch_up()
                 self._port.listener_is_ready()
             await asyncio.sleep(self._hub.build.timing.reset_delay)

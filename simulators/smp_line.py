@@ -7,7 +7,6 @@ the first of which begins with 06 09 and the others with 04 14.
 
 from __future__ import annotations
 
-import asyncio
 import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,13 +68,17 @@ def encode_frame(packet: bytes) -> bytes:
 
 
 class PacketReceiver:
-    """Puts packets together from lines. What finds no room, or is broken, is lost and counted in bytes."""
+    """Puts packets together from lines. What finds no room, or is broken, is lost and counted in bytes.
+
+    `deliver` is called with each whole packet, and has its buffer to give back.
+    """
 
     def __init__(
         self,
         profile: BufferProfile,
         pool: PacketPool,
         is_stalled: Callable[[], bool],
+        deliver: Callable[[bytes], None],
     ) -> None:
         self.lost = 0
         """Bytes that did not become part of a packet."""
@@ -84,7 +87,7 @@ class PacketReceiver:
         self._profile = profile
         self._pool = pool
         self._is_stalled = is_stalled
-        self._packets: asyncio.Queue[bytes] = asyncio.Queue()
+        self._deliver = deliver
         self._waiting: list[bytes] = []
         self._line = b""
         self._overlong = False
@@ -95,10 +98,6 @@ class PacketReceiver:
     def is_ready(self) -> bool:
         """Whether another line would find room."""
         return not self._is_stalled() and (self._frame is not None or self._pool.free > 0)
-
-    async def next_packet(self) -> bytes:
-        """Wait for a whole packet. Its buffer is the caller's to give back."""
-        return await self._packets.get()
 
     def feed(self, block: bytes) -> None:
         """Take bytes off the line."""
@@ -170,7 +169,7 @@ class PacketReceiver:
         self.kept += self._wire_bytes
         self._wire_bytes = 0
         self._frame = None
-        self._packets.put_nowait(packet)
+        self._deliver(packet)
 
     def _abandon(self) -> None:
         """Give up the packet under way."""

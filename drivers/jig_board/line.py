@@ -1,7 +1,7 @@
 """The serial line to one board, and one question at a time on it.
 
 The line is not pymodbus's own client, which takes a late answer for that of the next question, since RTU
-numbers nothing (docs/decisions).
+numbers nothing (docs/jig-board.md).
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -117,3 +119,13 @@ def test_input_registers_are_accepted_exactly_when_no_two_share_an_address(
     except ValidationError:
         accepted = False
     assert accepted == (len(used) == len(set(used)))
+
+
+def test_the_manual_lists_every_register_and_setting_with_its_default() -> None:
+    manual = (Path(__file__).parents[2] / "docs" / "jig-board.md").read_text()
+    for name, field in RegisterMap.model_fields.items():
+        if name != "inverted":
+            assert f"| `{name}` | {field.default} |" in manual
+    for name, field in JigBoardSettings.model_fields.items():
+        if isinstance(field.default, int | float):
+            assert f"| `{name}` | {field.default} |" in manual

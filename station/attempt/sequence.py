@@ -333,8 +333,8 @@ class Sequence:
                 hub = await self._identify()
                 read_back = hub.firmware
                 settled = _is_settled(await self._parts.driver.state())
-                if code is Code.IMAGE_HASH_MISMATCH and settled:
-                    code = Code.IMAGE_DISCARDED  # it was given the image and runs a confirmed other one
+                if code is Code.IMAGE_HASH_MISMATCH and settled and boots_left == MAX_SETTLING_BOOTS:
+                    code = Code.IMAGE_DISCARDED  # of itself it went back to a confirmed other one
                 if boots_left == 0 or (settled and hub.locked):
                     break
                 self.hub = await self._parts.driver.reboot()

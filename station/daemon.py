@@ -114,7 +114,9 @@ class Daemon:
                 for number, port in sorted(jig.slots.items())
             )
             publisher = Publisher(journal, settings.mqtt, self._retained(journal), self._broker_changed)
-            async with serve_control(settings.state_directory, self._handlers(journal, controller, jigs)):
+            async with serve_control(
+                settings.state_directory, self._handlers(journal, controller, jigs, live_hubs)
+            ):
                 await self._work(journal, controller, publisher, jigs.values())
             await journal.append(StationStopped(reason="asked to stop"))
 
@@ -156,7 +158,7 @@ class Daemon:
         self._on_broker(status)
 
     def _handlers(
-        self, journal: Journal, controller: Controller, jigs: Mapping[str, Jig]
+        self, journal: Journal, controller: Controller, jigs: Mapping[str, Jig], live_hubs: LiveHubs
     ) -> dict[str, Handler]:
         async def status(_: Request) -> Mapping[str, Any]:
             return {"slots": [view.model_dump(mode="json") for view in self.view.slots()]}
@@ -204,7 +206,10 @@ class Daemon:
             "reset_jig": reset_jig,
             "scan_label": scan_label,
             "republish": republish,
-            **OrderDesk(journal).handlers(),
+            **OrderDesk(
+                journal,
+                is_seated=lambda attempt: attempt.hub is not None and live_hubs.holds(attempt.hub.chf),
+            ).handlers(),
         }
 
 

@@ -141,7 +141,7 @@ async def flash_by_hand(
     event = close(
         opened,
         ending,
-        target=request.image,
+        target=plan.last.target,
         failed_before=(),
         seconds=seconds,
         finished=datetime.now(UTC),

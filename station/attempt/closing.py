@@ -8,12 +8,11 @@ from datetime import datetime
 
 from drivers.hub import HubIdentity
 from firmware_catalog.identity import FirmwareVersion
-from firmware_catalog.image import FirmwareImage
 from station.attempt import failure, wording
 from station.attempt.authorise import AlreadyCurrent, Rejected, ScannedLabel
 from station.attempt.outcome import Code, Disposition, Outcome, Stage
 from station.attempt.sequence import Failed, Passed
-from station.records.events import AttemptClosed, HubFacts, OrderLine, Place
+from station.records.events import AttemptClosed, HubFacts, OrderLine, Place, StepTarget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +44,13 @@ def close(
     opened: OpenedAttempt,
     ending: Passed | Failed | AlreadyCurrent | Rejected,
     *,
-    target: FirmwareImage | None,
+    target: StepTarget | None,
     failed_before: Collection[Place],
     seconds: Mapping[Stage, float],
     finished: datetime,
     station_version: str,
 ) -> AttemptClosed:
-    """Compose the closing event. `target` is the image of the plan's last step, where there was a plan."""
+    """Compose the closing event. `target` is the plan's last step, where there was a plan."""
     verdict = _judge(opened, ending, failed_before)
     hub, label, line = opened.hub, opened.label, opened.line
     return AttemptClosed(
@@ -70,7 +69,7 @@ def close(
         firmware_before=hub.firmware if hub else None,
         firmware_target=target.version if target else None,
         firmware_read_back=verdict.read_back,
-        image_sha256=target.file_sha256.hex() if target else None,
+        image_sha256=target.image_sha256 if target else None,
         outcome=verdict.outcome,
         stage=verdict.stage,
         code=verdict.code,

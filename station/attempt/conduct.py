@@ -13,7 +13,6 @@ from drivers.hub import HubDriver, HubIdentity
 from firmware_catalog.catalog import Catalog
 from firmware_catalog.errors import CatalogError, ReleaseUnknown
 from firmware_catalog.identity import DeviceModel
-from firmware_catalog.image import FirmwareImage
 from station.attempt import failure
 from station.attempt.authorise import AlreadyCurrent, Authorised, Question, Rejected, ScannedLabel, authorise
 from station.attempt.closing import OpenedAttempt, close, facts_of
@@ -140,7 +139,9 @@ class Conductor:
             case Rejected():
                 return Concluded(await self._close(opened, decision, None, {}, history), hub)
             case AlreadyCurrent(image=image):
-                return Concluded(await self._close(opened, decision, image, {}, history), hub)
+                return Concluded(
+                    await self._close(opened, decision, PlannedStep(image).target, {}, history), hub
+                )
             case Authorised(plan=plan):
                 await self._journal.append(
                     AttemptPlanned(attempt=opened.attempt, steps=tuple(step.target for step in plan.steps))
@@ -238,7 +239,7 @@ class Conductor:
         seconds = defaultdict(float, spent)
         for stage, more in sequence.seconds.items():
             seconds[stage] += more
-        closed = await self._close(opened, ending, plan.last.image, seconds, history)
+        closed = await self._close(opened, ending, plan.last.target, seconds, history)
         return Concluded(closed, sequence.hub)
 
     async def _open(
@@ -281,7 +282,7 @@ class Conductor:
         self,
         opened: OpenedAttempt,
         ending: Passed | Failed | AlreadyCurrent | Rejected,
-        target: FirmwareImage | None,
+        target: StepTarget | None,
         seconds: Mapping[Stage, float],
         history: HubHistory | None,
     ) -> AttemptClosed:

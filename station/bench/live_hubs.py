@@ -15,6 +15,10 @@ class LiveHubs:
     def __init__(self) -> None:
         self._places: dict[Eui64, Place] = {}
 
+    def holds(self, hub: Eui64) -> bool:
+        """Whether a hub of this id sits in any slot."""
+        return hub in self._places
+
     @contextmanager
     def seated(self, place: Place, *ids: Eui64) -> Iterator[Place | None]:
         """Hold the ids for `place`; yields the other slot that already holds one of them, or None.

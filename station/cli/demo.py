@@ -62,7 +62,10 @@ def demo(
     if as_json:
         print_json(summary)
     else:
-        parts = ", ".join(f"{summary[name]} {name.replace('_', ' ')}" for name in list(summary)[1:-1])
+        counts = {name: count for name, count in summary.items() if name not in {"hubs", "seconds"}}
+        parts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
         typer.echo(f"{summary['hubs']} hubs in {summary['seconds']} s: {parts}")
     if summary["published"] < summary["hubs"]:
         raise WorkFailed("not every hub has a result at the broker")
+    if summary["contradicted"]:
+        raise WorkFailed("hubs that passed do not hold what their results say")

@@ -183,6 +183,8 @@ def _ask(settings: StationSettings, request: Request) -> dict[str, Any]:
             async with Journal.open(
                 settings.journal_folder, site=settings.site, station=settings.station
             ) as journal:
-                return dict(await OrderDesk(journal).handlers()[request["do"]](request))
+                return dict(
+                    await OrderDesk(journal, is_seated=lambda _: False).handlers()[request["do"]](request)
+                )
 
     return asyncio.run(ask())

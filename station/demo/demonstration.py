@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import aiomqtt
 from rich.console import Console
 
-from station.attempt.outcome import Outcome
-from station.bench.view import SlotPhase, SlotView
+from station.bench.view import SlotView
 from station.config import StationSettings
+from station.control import ask_daemon
 from station.daemon import Daemon
 from station.demo.broker import BrokerAddress, parse_address, start_broker
+from station.demo.hands import Hands
 from station.demo.rigs import Rigs, start_rigs
 from station.demo.scene import BAUD, ORDER, Scene, make_scene
-from station.demo.show import live_picture
+from station.demo.show import BenchPicture, live_picture
+from station.demo.tally import Tally, counting_results
 from station.orders.csv_import import parse_order
 from station.orders.life_cycle import events_for_import
 from station.records.events import OrderAssigned
@@ -30,10 +28,6 @@ from station.records.journal import Journal
 from station.records.topics import Topics
 
 SITE, STATION = "demo", "bench"
-_SUBSCRIBE_SECONDS = 10.0
-_FINISHED = frozenset(
-    {SlotPhase.PASSED, SlotPhase.ALREADY_CURRENT, SlotPhase.REJECTED, SlotPhase.FAILED, SlotPhase.FIND_HUB}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,19 +41,6 @@ class DemoRequest:
     faults: str
     broker: str | None
     folder: Path
-
-
-@dataclass(slots=True)
-class Tally:
-    """What has come of the hubs so far, by CHF id: the journal's word and the broker's."""
-
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
-    published: dict[str, str] = field(default_factory=dict)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def published_all_of(self, hubs: int) -> bool:
-        """Whether a result of every hub has come back from the broker."""
-        return len(self.published) >= hubs
 
 
 async def run_demonstration(request: DemoRequest, console: Console) -> dict[str, Any]:
@@ -83,23 +64,22 @@ async def run_demonstration(request: DemoRequest, console: Console) -> dict[str,
         rigs = await stack.enter_async_context(start_rigs(scene, seed=request.seed, faults=request.faults))
         settings = _settings(scene, broker)
         await _import_order(settings, scene)
-        tally = Tally()
-        await stack.enter_async_context(_counting_results(broker, tally))
+        topics = Topics(SITE, STATION)
+        tally = await stack.enter_async_context(counting_results(broker, topics))
         console.print(
             f"demonstration: {request.hubs} simulated hubs, {request.jigs} jigs, {BAUD} baud, "
-            f"broker {broker.name}, everything in {scene.folder}"
+            f"broker {broker.name}, everything in {scene.folder}",
+            soft_wrap=True,
         )
         begun = time.monotonic()
         await _work(settings, scene, rigs, tally, console)
         seconds = time.monotonic() - begun
-    counts = Counter(tally.outcomes.values())
+        contradicted = tally.contradicted_by(await rigs.hubs())
     return {
         "hubs": request.hubs,
-        "passed": counts[Outcome.PASSED],
-        "already_current": counts[Outcome.ALREADY_CURRENT],
-        "rejected": counts[Outcome.REJECTED],
-        "failed": counts[Outcome.FAILED],
-        "published": len(tally.published),
+        **tally.count(),
+        "published": len(tally.results),
+        "contradicted": len(contradicted),
         "seconds": round(seconds, 2),
     }
 
@@ -138,60 +118,38 @@ async def _import_order(settings: StationSettings, scene: Scene) -> None:
         await journal.append(*(OrderAssigned(order=ORDER, jig=jig.name) for jig in settings.jigs))
 
 
-@asynccontextmanager
-async def _counting_results(broker: BrokerAddress, tally: Tally) -> AsyncIterator[None]:
-    """Subscribe as the inventory would, and keep the newest result of each hub."""
-    async with aiomqtt.Client(broker.host, broker.port, timeout=_SUBSCRIBE_SECONDS) as client:
-        topics = Topics(SITE, STATION)
-        await client.subscribe(topics.every_result, qos=1)
-
-        async def receive() -> None:
-            async for message in client.messages:
-                event = json.loads(bytes(message.payload))
-                tally.published[event["subject"]] = event["data"]["outcome"]
-                tally.changed.set()
-
-        receiving = asyncio.create_task(receive())
-        try:
-            yield
-        finally:
-            receiving.cancel()
-            await asyncio.gather(receiving, return_exceptions=True)
-
-
 async def _work(settings: StationSettings, scene: Scene, rigs: Rigs, tally: Tally, console: Console) -> None:
     """Run the station until every hub has its result at the broker, a technician serving the slots."""
-    results: asyncio.Queue[SlotView] = asyncio.Queue()
+    hands = Hands(rigs)
 
     def watch(view: SlotView) -> None:
-        if view.phase in _FINISHED:
-            if view.outcome is not None:
-                tally.outcomes[str(view.chf)] = view.outcome
-                tally.changed.set()
-                if not console.is_terminal:
-                    console.print(view.line, highlight=False)
-            results.put_nowait(view)
+        hands.see(view)
+        if view.outcome is not None and not console.is_terminal:
+            console.print(view.line, highlight=False, soft_wrap=True)
+        tally.changed.set()
 
     daemon = Daemon(settings, on_view=watch)
+
+    async def until_all_have_results(picture: BenchPicture) -> None:
+        closing = False
+        while len(tally.results) < len(scene.hubs):
+            picture.footer = f"{len(tally.results)} of {len(scene.hubs)} results at the broker"
+            if (
+                not closing
+                and hands.put_aside
+                and len(tally.results) + len(hands.put_aside) >= len(scene.hubs)
+            ):
+                closing = True
+                request = {"do": "close_order", "order": ORDER, "reason": "demonstration over"}
+                await ask_daemon(settings.state_directory, {**request, "incomplete_accepted": True})
+            await tally.changed.wait()
+            tally.changed.clear()
+
     with live_picture(daemon.view, console) as picture:
-
-        async def serve() -> None:
-            while True:
-                view = await results.get()
-                await rigs.swap(view.place)
-
-        async def await_all() -> None:
-            while len(tally.outcomes) < len(scene.hubs) or not tally.published_all_of(len(scene.hubs)):
-                picture.footer = (
-                    f"{len(tally.outcomes)} of {len(scene.hubs)} done, {len(tally.published)} published"
-                )
-                tally.changed.clear()
-                await tally.changed.wait()
-
         async with asyncio.TaskGroup() as group:
             station = group.create_task(daemon.run())
-            serving = group.create_task(serve())
-            finished = group.create_task(await_all())
+            serving = group.create_task(hands.work())
+            finished = group.create_task(until_all_have_results(picture))
             await asyncio.wait((station, finished), return_when=asyncio.FIRST_COMPLETED)
             serving.cancel()
             finished.cancel()

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
+from firmware_catalog.identity import Eui64
 from station.demo.scene import BAUD, Scene
 from station.records.events import Place
 
@@ -30,6 +31,15 @@ class Rigs:
         control = self._controls[place.jig]
         answer = await control.ask({"do": "unload", "jig": control.jig, "slot": place.slot})
         return answer["next"] is not None
+
+    async def reseat(self, place: Place, hub: Eui64) -> None:
+        """Find a hub and seat it where it was, as the operator's line asks."""
+        control = self._controls[place.jig]
+        there = {"jig": control.jig, "slot": place.slot}
+        slots = (await control.ask({"do": "slots"}))["slots"]
+        if next(slot["occupied"] for slot in slots if slot["slot"] == place.slot):
+            await control.ask({"do": "unseat", **there})
+        await control.ask({"do": "seat", **there, "chf": str(hub)})
 
     async def hubs(self) -> list[dict[str, Any]]:
         """Look into every simulated hub, wherever it is now."""

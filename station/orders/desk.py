@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
+from station.attempt.authorise import ScannedLabel
+from station.attempt.closing import OpenedAttempt, close
+from station.attempt.outcome import Code, Stage
+from station.attempt.sequence import Failed
 from station.control import ControlError, Handler, Request
 from station.orders.csv_import import parse_order
 from station.orders.errors import OrderFileRefused, OrderRefused
@@ -17,14 +22,19 @@ from station.orders.life_cycle import (
     find_order,
 )
 from station.orders.reconcile import reconcile
+from station.records.events import AttemptClosed, OrderLine
 from station.records.journal import Journal
+from station.records.queries import OpenAttempt
+from station.version import station_version
 
 
 class OrderDesk:
     """Imports, assigns and closes work orders in one journal."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, is_seated: Callable[[OpenAttempt], bool]) -> None:
+        """`is_seated` says whether the hub of an open attempt sits in a slot right now."""
         self._journal = journal
+        self._is_seated = is_seated
 
     def handlers(self) -> dict[str, Handler]:
         """Return the requests it answers, by name."""
@@ -56,6 +66,7 @@ class OrderDesk:
         return {"order": order.order, "jig": request["jig"]}
 
     async def _close(self, request: Request) -> Mapping[str, Any]:
+        """Close an order. Accepted as incomplete, its open attempts end as FAILED: their hubs never came back."""
         number = request["order"]
         journal = self._journal
         try:
@@ -66,5 +77,38 @@ class OrderDesk:
             )
         except OrderRefused as error:
             raise ControlError(str(error)) from error
-        await journal.append(*events)
+        lines = {hub.attempt.attempt: hub.line for hub in standing.open}
+        unfinished = (*(hub.attempt for hub in standing.open), *standing.unattributed)
+        for attempt in unfinished:
+            if self._is_seated(attempt):
+                raise ControlError(
+                    f"order {number}: a hub is being worked on in {attempt.place}; wait for its result first"
+                )
+        never_back = [_never_back(attempt, lines.get(attempt.attempt)) for attempt in unfinished]
+        await journal.append(*never_back, *events)
         return {"order": number, "standing": str(standing)}
+
+
+def _never_back(attempt: OpenAttempt, line: OrderLine | None) -> AttemptClosed:
+    """The result of an attempt whose hub was not seen again before its order was closed."""
+    label = None if attempt.scanned_id is None else ScannedLabel(attempt.scanned_id, attempt.scanned_role)
+    opened = OpenedAttempt(
+        attempt=attempt.attempt,
+        place=attempt.place,
+        order=attempt.order,
+        number=attempt.number,
+        hub=attempt.hub,
+        label=label,
+        line=line,
+        opened=attempt.opened,
+        operator=attempt.operator,
+    )
+    return close(
+        opened,
+        Failed(attempt.stage or Stage.AUTHORISE, Code.HUB_GONE, None, None),
+        target=attempt.steps[-1] if attempt.steps else None,
+        failed_before=(),
+        seconds=attempt.seconds,
+        finished=datetime.now(UTC),
+        station_version=station_version(),
+    )

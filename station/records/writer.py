@@ -89,6 +89,7 @@ class Writer:
 
     def _run(self) -> None:
         failure: Exception | None = None
+        group: list[_Append] = []
         try:
             with closing(Ledger(self._settings)) as ledger:
                 self._tell(self._opened.set_result, None)
@@ -96,7 +97,7 @@ class Writer:
                     self._commit(ledger, group)
         except Exception as error:
             failure = error
-        self._tell(self._finish, failure)
+        self._tell(self._finish, failure, group)
 
     def _next_group(self) -> list[_Append]:
         """Wait for an append and take along what else has come. Empty when the writer is to stop."""
@@ -117,11 +118,10 @@ class Writer:
     def _commit(self, ledger: Ledger, group: list[_Append]) -> None:
         try:
             outcomes = ledger.commit([append.events for append in group])
-        except Exception as error:
+        except JournalFailed as error:
+            # For want of room, say: the next append may fare better.
             self._tell(self._fail, group, error)
-            if isinstance(error, JournalFailed):
-                return  # for want of room, say: the next append may fare better
-            raise
+            return
         self._tell(self._settle, group, outcomes)
         ledger.tidy(idle=self._queue.empty())
 
@@ -140,11 +140,11 @@ class Writer:
                 written.extend(outcome)
         self._committed(written)
 
-    def _fail(self, group: list[_Append], error: Exception) -> None:
+    def _fail(self, group: list[_Append], error: JournalError) -> None:
         for append in group:
             append.done.set_exception(error)
 
-    def _finish(self, failure: Exception | None) -> None:
+    def _finish(self, failure: Exception | None, last_group: list[_Append]) -> None:
         """Note that the thread is done: nothing that still waits will be written."""
         if failure is not None and not self._opened.done():
             self._opened.set_exception(failure)
@@ -154,6 +154,7 @@ class Writer:
                 if isinstance(failure, JournalError)
                 else JournalFailed(f"the journal stopped: {failure!r}")
             )
+        self._fail([append for append in last_group if not append.done.done()], self._closed)
         with suppress(Empty):
             while True:
                 append = self._queue.get_nowait()

@@ -1,0 +1,46 @@
+"""The technician's part: does what the operator's line of each slot asks for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Final
+
+from firmware_catalog.identity import Eui64
+from station.bench.view import SlotPhase, SlotView
+from station.demo.rigs import Rigs
+
+_SEARCHES: Final = 3
+"""How often a hub that went silent is found and seated again before it is put aside."""
+
+_TAKE_OUT: Final = frozenset(
+    {SlotPhase.PASSED, SlotPhase.ALREADY_CURRENT, SlotPhase.REJECTED, SlotPhase.FAILED}
+)
+
+
+class Hands:
+    """Takes finished hubs out, puts the next ones in, and finds those that went missing."""
+
+    def __init__(self, rigs: Rigs) -> None:
+        self._rigs = rigs
+        self._asked: asyncio.Queue[SlotView] = asyncio.Queue()
+        self._searches: Counter[Eui64] = Counter()
+        self.put_aside: set[Eui64] = set()
+        """Hubs that stayed silent however often they were seated."""
+
+    def see(self, view: SlotView) -> None:
+        """Read a slot's line; act on it when `work` comes to it."""
+        if view.phase in _TAKE_OUT or view.phase is SlotPhase.FIND_HUB:
+            self._asked.put_nowait(view)
+
+    async def work(self) -> None:
+        """Serve the slots until cancelled."""
+        while True:
+            view = await self._asked.get()
+            if view.phase is SlotPhase.FIND_HUB and view.chf is not None:
+                self._searches[view.chf] += 1
+                if self._searches[view.chf] <= _SEARCHES:
+                    await self._rigs.reseat(view.place, view.chf)
+                    continue
+                self.put_aside.add(view.chf)
+            await self._rigs.swap(view.place)

@@ -136,7 +136,9 @@ class SimulatedJigBoard:
             self._watchdog.cancel()
 
     def restart(self) -> None:
-        """Switch the board's own supply off and on: it forgets power, lamps and heartbeat."""
+        """Switch the board's own supply off and on: it forgets power, lamps and heartbeat, and thaws."""
+        if self._fault is BoardFault.FROZEN:
+            self.fault = BoardFault.NONE
         self._booted_at = self._loop.time()
         self._silent_until = self._booted_at + BOOT_SECONDS
         self._coils = [False] * CHANNELS

@@ -102,11 +102,6 @@ class BoardRegisters:
         address = self._at.power + self._index(slot)
         await self._line.ask(WriteSingleCoilRequest(address=address, bits=[on]))
 
-    async def lamps(self) -> tuple[int, ...]:
-        """Read what the lamps show, slot 1 first. A board may show values of its own."""
-        answer = await self._line.ask(ReadHoldingRegistersRequest(address=self._at.lamps, count=self._slots))
-        return tuple(answer.registers)
-
     async def set_lamp(self, slot: int, lamp: Lamp) -> None:
         """Set one slot's lamp."""
         address = self._at.lamps + self._index(slot)

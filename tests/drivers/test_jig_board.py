@@ -322,6 +322,30 @@ def test_the_watchdog_is_not_tried_while_work_is_under_way(path: Path) -> None:
     asyncio.run(scenario())
 
 
+def test_the_watchdog_is_not_tried_beside_a_switch_that_never_stands_still(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("drivers.jig_board.checks.SETTLE_SECONDS", 0.3)
+
+    class Shaking(SimulatedJigBoard):
+        looks = 0
+
+        def discrete_inputs(self) -> list[bool]:
+            self.looks += 1
+            return [*[False] * 7, self.looks % 2 == 0, False, False, False]
+
+    async def scenario() -> None:
+        simulated = Shaking(path, Slots())
+        simulated.plug()
+        try:
+            with pytest.raises(CheckRefused, match=r"a presence switch does not stand still for 0\.05 s"):
+                await watchdog_acts_on_coils("jig1", JigBoardSettings(port=str(path), **QUICK))
+        finally:
+            simulated.close()
+
+    asyncio.run(scenario())
+
+
 def test_one_bad_board_does_not_disturb_the_others(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with bench(tmp_path / "jig1" / "board") as bad, bench(tmp_path / "jig2" / "board") as good:

@@ -158,6 +158,37 @@ def test_a_jig_without_lid_and_button_never_tells_of_them() -> None:
     assert watching.see(inputs(lid=None, start=None)) == [SlotEmptied(1), SlotEmptied(2), SlotEmptied(3)]
 
 
+pictures = st.builds(
+    Inputs,
+    seated=st.tuples(st.booleans(), st.booleans(), st.booleans()),
+    lid_closed=st.booleans(),
+    start_pressed=st.booleans(),
+    emergency_stop=st.booleans(),
+)
+
+
+@given(st.lists(st.tuples(pictures, st.integers(1, 4)), max_size=30))
+def test_who_follows_the_events_knows_what_is_believed(steps: list[tuple[Inputs, int]]) -> None:
+    watching = Watching()
+    seated: dict[int, bool] = {}
+    stopped = False
+    lid: list[object] = []
+    for picture, looks in steps:
+        for event in watching.see(picture, looks):
+            match event:
+                case SlotSeated(slot=slot) | SlotEmptied(slot=slot):
+                    assert seated.get(slot) is not isinstance(event, SlotSeated), "changes only"
+                    seated[slot] = isinstance(event, SlotSeated)
+                case EmergencyStop() | EmergencyReleased():
+                    assert stopped is not isinstance(event, EmergencyStop), "changes only"
+                    stopped = isinstance(event, EmergencyStop)
+                case LidOpened() | LidClosed():
+                    assert lid[-1:] != [event], "changes only"
+                    lid.append(event)
+        assert watching.watch.seated == tuple(seated.get(slot) for slot in (1, 2, 3))
+        assert watching.watch.emergency_stop is stopped
+
+
 @pytest.mark.parametrize(
     ("seated", "power", "current", "contradicted"),
     [

@@ -282,6 +282,11 @@ def test_the_scan_counter_moves_while_the_board_lives(path: Path) -> None:
             stands = await said(station, "01 04 0009 0001")
             await asyncio.sleep(0.03)
             assert await said(station, "01 04 0009 0001") == stands
+            assert await said(station, "01 05 0000 ff00") == bytes.fromhex("01 05 0000 ff00")
+            assert await said(station, "01 06 0000 0002") == bytes.fromhex("01 06 0000 0002")
+            assert not board.powered[0], "acknowledged, and not done"
+            board.restart()
+            assert board.fault is BoardFault.NONE
 
     asyncio.run(scenario())
 

@@ -176,7 +176,9 @@ class BootLoader:
         return self._find_bootable(self.layout.primary)
 
     async def is_bootable(self) -> bool:
-        """Whether a boot would end in an application. Tried out on a copy of the chip."""
+        """Whether a boot would end in an application. A boot with work to do is tried out on a copy of the chip."""
+        if self.next_swap() is Swap.NONE:
+            return self._find_bootable(self.layout.primary) is not None
         rehearsal = BootLoader(FlashLayout.of(self.layout.primary.flash.copy()), self._maker)
         return await rehearsal.boot() is not None
 

@@ -7,6 +7,7 @@ them, never earlier. The pty's own buffer plays the host's transmit buffer.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import random
 import tty
@@ -130,6 +131,41 @@ class Wire:
         self._free_at = at
 
 
+class BitErrors:
+    """Wrong bits, so many a byte on average. Draws the distance to the next one rather than each byte's luck."""
+
+    def __init__(self, source: random.Random) -> None:
+        self._source = source
+        self._rate = 0.0
+        self._good_bytes = 0
+
+    def spoil(self, block: bytes, rate: float) -> bytes:
+        """Return the block as a line with this error rate (0 to 1 a byte) hands it on."""
+        if rate != self._rate:
+            self._rate = rate
+            self._draw()
+        if not rate:
+            return block
+        if self._good_bytes >= len(block):
+            self._good_bytes -= len(block)
+            return block
+        spoilt = bytearray(block)
+        position = 0
+        while position + self._good_bytes < len(spoilt):
+            position += self._good_bytes
+            spoilt[position] ^= 1 << self._source.randrange(8)
+            position += 1
+            self._draw()
+        self._good_bytes -= len(spoilt) - position
+        return bytes(spoilt)
+
+    def _draw(self) -> None:
+        if 0 < self._rate < 1:
+            self._good_bytes = int(math.log(1 - self._source.random()) / math.log1p(-self._rate))
+        else:
+            self._good_bytes = 0
+
+
 @dataclass(frozen=True, slots=True)
 class LineSettings:
     """How a line is wired."""
@@ -161,7 +197,8 @@ class SerialPort:
         self.settings = settings
         self.flip_rate: Callable[[], float] = lambda: 0.0
         """Probability of a wrong bit, a byte."""
-        self._random = random.Random(seed)
+        self._errors_to_hub = BitErrors(random.Random(f"{seed} to hub"))
+        self._errors_to_host = BitErrors(random.Random(f"{seed} to host"))
         self._loop = asyncio.get_running_loop()
         self._to_hub = Wire(settings.baud, self._deliver_to_hub, self._is_hub_clear)
         self._to_host = Wire(settings.baud, self._deliver_to_host, lambda: not self._backlog)
@@ -280,13 +317,13 @@ class SerialPort:
         if self._listener is None:
             self._unheard += len(block)
         else:
-            self._listener.feed(self._flip_bits(block))
+            self._listener.feed(self._errors_to_hub.spoil(block, self.flip_rate()))
 
     def _deliver_to_host(self, block: bytes) -> None:
         if self._master is None:
             self._overrun += len(block)
             return
-        block = self._flip_bits(block)
+        block = self._errors_to_host.spoil(block, self.flip_rate())
         try:
             written = os.write(self._master, block)
         except BlockingIOError:
@@ -307,13 +344,3 @@ class SerialPort:
         if not self._backlog:
             self._loop.remove_writer(self._master)
             self._to_host.release()
-
-    def _flip_bits(self, block: bytes) -> bytes:
-        rate = self.flip_rate()
-        if not rate:
-            return block
-        changed = bytearray(block)
-        for position in range(len(changed)):
-            if self._random.random() < rate:
-                changed[position] ^= 1 << self._random.randrange(8)
-        return bytes(changed)

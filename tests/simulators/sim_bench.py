@@ -134,8 +134,16 @@ class Client(SMPClient):
         self, group: int, command: int, body: dict[str, Any] | None = None, version: int = 1
     ) -> Any:
         """Read, or write where there is a body; return the answer's map."""
-        payload = cbor2.dumps(body or {})
-        operation = 0 if body is None else 2
+        return await self._exchange(group, command, 0 if body is None else 2, body or {}, version)
+
+    async def ask_with_body(self, group: int, command: int, body: dict[str, Any]) -> Any:
+        """Read with parameters; return the answer's map."""
+        return await self._exchange(group, command, 0, body, 1)
+
+    async def _exchange(
+        self, group: int, command: int, operation: int, body: dict[str, Any], version: int
+    ) -> Any:
+        payload = cbor2.dumps(body)
         header = struct.pack(">BBHHBB", version << 3 | operation, 0, len(payload), group, 77, command)
         answer = await self._transport.send_and_receive(header + payload)
         first, _, length, got_group, sequence, got_command = struct.unpack(">BBHHBB", answer[:8])

@@ -207,6 +207,30 @@ def test_small_commands_and_what_is_not_supported(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+def test_a_packet_that_is_no_request_is_dropped_and_its_buffer_returned(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig_of(tmp_path, make_hub()) as rig:
+            await until_mode(rig.slot(1, 1), Mode.APPLICATION)
+            async with client_of(rig.slot(1, 1)) as client:
+                for noise in (b"no header", b"\x0a\x00\x00\x01\x00\x00\x01\x00\x80") * 4:
+                    await client._transport.send(noise)
+                    assert success(await client.request(EchoWrite(d="still there")))
+
+    asyncio.run(run())
+
+
+def test_the_boot_loader_tells_its_mode_and_nothing_else(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig_of(tmp_path, make_hub()) as rig:
+            await until_mode(rig.slot(1, 1), Mode.APPLICATION)
+            async with client_of(rig.slot(1, 1)) as client:
+                ask = client.ask_with_body
+                assert await ask(0, 8, {"query": "mode"}) == {"mode": 1}
+                assert await ask(0, 8, {"query": "age"}) == {"err": {"group": 0, "rc": 3}}
+
+    asyncio.run(run())
+
+
 def test_an_answer_larger_than_its_buffer_is_an_error(tmp_path: Path) -> None:
     async def run() -> None:
         async with rig_of(tmp_path, make_hub(), profile=BufferProfile(buf_size=128)) as rig:

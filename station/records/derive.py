@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,8 +13,9 @@ from pydantic import ValidationError
 
 from station.records.chain import RecordedEvent, Row, recorded_event
 from station.records.errors import JournalCorrupt
+from station.records.events import JournalCreated
 from station.records.projection import apply
-from station.records.segments import open_for_reading, segment_path, segment_paths
+from station.records.segments import open_for_reading, segment_path, segment_paths, snapshot
 from station.records.tables import SCHEMA_VERSION, create_derived, drop_derived
 
 SELECT_ROWS: Final = "SELECT sequence, utc, monotonic_ns, body, hash FROM events"
@@ -35,12 +35,15 @@ def read_rows(path: Path, journal: UUID, rows: Iterator[Row]) -> Iterator[Record
 def journal_id(folder: Path) -> UUID:
     """Return whose rows these are, from the very first one. Raises SegmentMissing or JournalCorrupt."""
     first = segment_path(folder, 1)
-    with closing(open_for_reading(first, finished=False)) as segment:
-        row = segment.execute(f"{SELECT_ROWS} WHERE sequence = 1").fetchone()
-    created = None if row is None else json.loads(row[3])
-    if created is None or created.get("kind") != "journal_created":
-        raise JournalCorrupt(first, "its first row does not say whose journal this is", 1)
-    return UUID(created["journal"])
+    with (
+        closing(open_for_reading(first, finished=segment_path(folder, 2).exists())) as connection,
+        snapshot(connection, first) as segment,
+    ):
+        row = segment.execute("SELECT body FROM events WHERE sequence = 1").fetchone()
+    try:
+        return JournalCreated.model_validate_json(row[0] if row else "").journal
+    except ValidationError as error:
+        raise JournalCorrupt(first, "its row 1 does not say whose journal this is", 1) from error
 
 
 def all_events(folder: Path, newest: sqlite3.Connection, journal: UUID) -> Iterator[RecordedEvent]:

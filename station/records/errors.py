@@ -92,7 +92,8 @@ def journal_error(error: sqlite3.Error | OSError, path: Path) -> JournalError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code; the rest is detail
     if code == sqlite3.SQLITE_FULL:
         return JournalFull(folder)
-    if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+    # Our statements are constant: where one makes no sense to SQLite, the tables are not those we made.
+    if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}:
         return JournalCorrupt(path, f"SQLite says {error}")
     # A quota, or the shared-memory file that cannot grow, shows as an input/output error.
     if code == sqlite3.SQLITE_IOERR and shutil.disk_usage(folder).free < _NO_ROOM:

@@ -158,7 +158,7 @@ class Ledger:
                 "SELECT sequence, hash FROM results JOIN events USING (sequence) WHERE station_sequence = ?",
                 (max(acknowledged),),
             ).fetchone()
-            # A result sent again, or one of an older segment, is not the newest that left.
+            # A result of a finished segment needs no watching: that file is no longer written to.
             if row is not None and (self._published is None or row[0] > self._published.sequence):
                 head = PublishedHead(self._head.journal, *row)
                 write_published_head(self._settings.folder, head)

@@ -1,0 +1,82 @@
+"""Real MQTT brokers for tests: processes on loopback, each with a port and a folder of its own."""
+
+from __future__ import annotations
+
+import getpass
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import iotcore
+
+
+def free_port() -> int:
+    """Return a TCP port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Mosquitto:
+    """A mosquitto that can be killed and started again on the same port."""
+
+    def __init__(self, folder: Path, *, anonymous: bool = True, lines: tuple[str, ...] = ()) -> None:
+        self.port = free_port()
+        self._configuration = folder / "mosquitto.conf"
+        self._process: subprocess.Popen[str] | None = None
+        self._configuration.write_text(
+            "\n".join(
+                (
+                    f"listener {self.port} 127.0.0.1",
+                    f"allow_anonymous {str(anonymous).lower()}",
+                    f"user {getpass.getuser()}",
+                    "log_dest stderr",
+                    "log_type error",
+                    "log_type information",
+                    *lines,
+                    "",
+                )
+            )
+        )
+
+    def start(self) -> None:
+        """Return once it listens."""
+        program = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin") or "mosquitto"
+        self._process = subprocess.Popen(
+            [program, "-c", str(self._configuration)], stderr=subprocess.PIPE, text=True
+        )
+        assert self._process.stderr is not None
+        said = []
+        for line in self._process.stderr:
+            said.append(line)
+            if "running" in line:
+                return
+        raise AssertionError(f"mosquitto did not start: {''.join(said)}")
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+
+@contextmanager
+def mosquitto(folder: Path, *, anonymous: bool = True, lines: tuple[str, ...] = ()) -> Iterator[Mosquitto]:
+    """Run a mosquitto for the length of the block."""
+    broker = Mosquitto(folder, anonymous=anonymous, lines=lines)
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.kill()
+
+
+@contextmanager
+def iotcore_broker() -> Iterator[int]:
+    """Run an iotcore broker for the length of the block; yield its port."""
+    with iotcore.Broker(port=free_port(), listen="127.0.0.1") as broker:
+        yield broker.port

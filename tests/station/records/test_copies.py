@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from journal_samples import STARTED, chf, closed, ledger_in, one_result, opened, order_events, write
+
+from station.records.copies import backup, export, restore, set_aside
+from station.records.errors import JournalCorrupt, JournalFailed, JournalInUse, SegmentMissing
+from station.records.events import EVENT, ResultsAcknowledged
+from station.records.reader import JournalReader
+from station.records.segments import segment_path, segment_paths
+from station.records.verify import verify
+
+
+def events_of(folder: Path) -> list[object]:
+    with JournalReader(folder) as reader:
+        return list(reader.events())
+
+
+def test_a_backup_taken_while_the_daemon_writes_restores_to_the_same_journal(
+    folder: Path, tmp_path: Path
+) -> None:
+    copy, restored = tmp_path / "backup", tmp_path / "restored"
+    with ledger_in(folder, segment_rows=10) as ledger:
+        write(ledger, *order_events(hubs=10))
+        for number in range(10):
+            one_result(ledger, number)
+        (attempt,) = write(ledger, opened(1))
+        write(ledger, closed(attempt.sequence, 1), ResultsAcknowledged(station_sequences=(11,)))
+        saved = events_of(folder)
+        found = backup(folder, copy)
+        write(ledger, STARTED)
+    assert found == verify(copy)
+    assert found.events == len(saved)
+    assert sorted(path.name for path in copy.iterdir()) == [
+        *(path.name for path in segment_paths(folder)),
+        "published-head.json",
+    ]
+    restored.mkdir()
+    assert restore(copy, restored) == found
+    with ledger_in(restored) as ledger:
+        (further,) = write(ledger, STARTED)
+    assert events_of(restored) == [*saved, further]
+
+
+def test_a_backup_overwrites_nothing(folder: Path, tmp_path: Path) -> None:
+    with ledger_in(folder):
+        pass
+    (tmp_path / "backup").mkdir()
+    with pytest.raises(JournalFailed, match="is there already"):
+        backup(folder, tmp_path / "backup")
+    with pytest.raises(JournalFailed, match="not empty"):
+        restore(folder, folder)
+
+
+def test_a_backup_needs_a_journal(tmp_path: Path) -> None:
+    for copy in (backup, restore):
+        with pytest.raises(SegmentMissing):
+            copy(tmp_path / "nothing", tmp_path / "copy")
+        assert not (tmp_path / "copy").exists()
+
+
+def test_a_damaged_backup_is_not_restored(folder: Path, tmp_path: Path) -> None:
+    with ledger_in(folder) as ledger:
+        for number in range(5):
+            one_result(ledger, number, order=None)
+    backup(folder, tmp_path / "backup")
+    segment = segment_path(tmp_path / "backup", 1)
+    content = segment.read_bytes()
+    segment.write_bytes(content.replace(b'"station_version":"1.0"', b'"station_version":"1.1"', 1))
+    with pytest.raises(JournalCorrupt, match="does not match its hash"):
+        restore(tmp_path / "backup", tmp_path / "restored")
+    assert not (tmp_path / "restored").exists()
+    assert not list(tmp_path.glob("*.partial"))
+
+
+def test_a_copy_that_finds_no_room_leaves_nothing(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ledger_in(folder):
+        pass
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("station.records.copies.sync_file", fail)
+    with pytest.raises(JournalFailed, match="no room"):
+        backup(folder, tmp_path / "backup")
+    assert [path.name for path in tmp_path.iterdir()] == ["journal"]
+
+
+def test_a_damaged_journal_is_set_aside_untouched_and_a_new_one_begins(folder: Path) -> None:
+    folder.mkdir()
+    damaged = b"damaged beyond words" * 99
+    segment_path(folder, 1).write_bytes(damaged)
+    aside = set_aside(folder)
+    assert segment_path(aside, 1).read_bytes() == damaged
+    assert aside.parent == folder.parent
+    with ledger_in(folder) as ledger:
+        write(ledger, STARTED)
+
+
+def test_a_journal_in_use_stays_where_it_is(folder: Path) -> None:
+    with ledger_in(folder), pytest.raises(JournalInUse):
+        set_aside(folder)
+    with pytest.raises(JournalFailed, match="no journal folder"):
+        set_aside(folder / "nothing")
+
+
+def test_an_export_holds_all_that_a_hash_covers(folder: Path) -> None:
+    with ledger_in(folder, segment_rows=6) as ledger:
+        write(ledger, *order_events())
+        one_result(ledger)
+        write(ledger, STARTED)
+    with JournalReader(folder) as reader:
+        lines = list(export(reader))
+    for line, recorded in zip(lines, events_of(folder), strict=True):
+        read = json.loads(line)
+        assert EVENT.validate_python(read["event"], strict=False) == recorded.event
+        assert (read["sequence"], read["hash"]) == (recorded.sequence, recorded.hash.hex())
+        assert read["journal"] == str(recorded.journal)
+
+
+READ_ONLY = """
+import sys
+from pathlib import Path
+from journal_samples import ledger_in
+from station.records.errors import JournalError
+from station.records.reader import JournalReader
+from station.records.verify import verify
+
+folder = Path(sys.argv[1])
+print(verify(folder).events)
+with JournalReader(folder) as reader:
+    print(len(list(reader.events())))
+try:
+    with ledger_in(folder):
+        print("opened")
+except JournalError as error:
+    print(error)
+"""
+
+
+def test_a_read_only_journal_can_be_read_and_says_that_it_cannot_be_written(folder: Path) -> None:
+    with ledger_in(folder) as ledger:
+        one_result(ledger, 1, order=None)
+    script = f'mount --bind {folder} {folder} && mount -o remount,ro,bind {folder} && exec {sys.executable} -c "$0" {folder}'
+    run = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, READ_ONLY],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=40,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+    )
+    if "unshare" in run.stderr or "mount:" in run.stderr:
+        pytest.skip(f"this kernel lets no user mount: {run.stderr.strip()}")
+    verified, read, refusal = run.stdout.splitlines()
+    assert (verified, read) == ("3", "3")
+    assert "Read-only file system" in refusal
+    assert str(folder) in refusal
+
+
+FULL = """
+import sys
+from pathlib import Path
+from journal_samples import STARTED, ledger_in, order_events, write
+from station.records.errors import JournalFull
+from station.records.rebuild import rebuild
+from station.records.verify import verify
+
+folder = Path(sys.argv[1]) / "journal"
+ballast = Path(sys.argv[1]) / "ballast"
+with ledger_in(folder) as ledger:
+    ballast.write_bytes(bytes(1_000_000))
+    written = 1
+    try:
+        while True:
+            ledger.commit([(STARTED,)])
+            ledger.tidy(idle=True)
+            written += 1
+    except JournalFull as error:
+        print(error)
+    assert verify(folder).events == written, (verify(folder).events, written)
+    ballast.unlink()
+    write(ledger, *order_events(hubs=50))
+assert verify(folder).events == written + 3
+assert rebuild(folder).differing == ()
+print("whole")
+"""
+
+
+def test_a_disk_that_is_really_full_loses_nothing(tmp_path: Path) -> None:
+    script = f'mount -t tmpfs -o size=2m tmpfs {tmp_path} && exec {sys.executable} -c "$0" {tmp_path}'
+    run = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, FULL],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+    )
+    if "unshare" in run.stderr or "mount:" in run.stderr:
+        pytest.skip(f"this kernel lets no user mount: {run.stderr.strip()}")
+    assert run.returncode == 0, run.stderr
+    full, whole = run.stdout.splitlines()
+    assert "no room for the journal" in full
+    assert whole == "whole"
+
+
+def test_the_life_of_a_hub_survives_a_restore(folder: Path, tmp_path: Path) -> None:
+    with ledger_in(folder, segment_rows=6) as ledger:
+        for number in range(6):
+            one_result(ledger, number, order=None)
+    backup(folder, tmp_path / "backup")
+    with JournalReader(folder) as one, JournalReader(tmp_path / "backup") as other:
+        assert one.life_of(chf(0)) == other.life_of(chf(0))

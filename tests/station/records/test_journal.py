@@ -1,0 +1,309 @@
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from journal_samples import STARTED, chf, closed, gpf, opened, order_events, order_line
+
+from station.attempt.outcome import Outcome
+from station.records.chain import RecordedEvent
+from station.records.errors import (
+    EventRefused,
+    JournalCorrupt,
+    JournalFailed,
+    JournalFull,
+    JournalInUse,
+)
+from station.records.events import ResultsAcknowledged
+from station.records.journal import Journal
+from station.records.ledger import Ledger
+from station.records.segments import segment_path
+from station.records.topics import TopicError
+from station.records.verify import verify
+
+
+def with_journal(folder: Path, use: Callable[[Journal], Awaitable[None]], **options: int) -> None:
+    async def main() -> None:
+        async with (
+            asyncio.timeout(30),
+            Journal.open(folder, site="leeds", station="bench-1", **options) as journal,
+        ):
+            await use(journal)
+
+    asyncio.run(main())
+
+
+def writer_held_up(journal: Journal) -> threading.Event:
+    """Make the writing thread wait in its next commit until the event is set."""
+    go = threading.Event()
+    commit = journal._writer._commit
+
+    def wait_first(*args: object) -> None:
+        go.wait(20)
+        commit(*args)
+
+    journal._writer._commit = wait_first
+    return go
+
+
+def test_what_is_appended_is_durable_and_answered(folder: Path) -> None:
+    async def use(journal: Journal) -> None:
+        assert await journal.append() == ()
+        await journal.append(*order_events())
+        assert await journal.jig_order("jig-1") == "WO-1"
+        assert await journal.order_line("WO-1", gpf(1)) == order_line(1)
+        assert [order.order for order in await journal.orders()] == ["WO-1"]
+        (first,) = await journal.append(opened(1))
+        assert [attempt.attempt for attempt in await journal.open_attempts()] == [first.sequence]
+        assert (await journal.open_attempt_of(chf(1))).attempt == first.sequence
+        assert await journal.attempt_count("WO-1", chf(1)) == 1
+        (result,) = await journal.append(closed(first.sequence, 1))
+        assert (await journal.hub_history(chf(1))).passed_in("WO-1")
+        assert (await journal.life_of(gpf(1))).events == (first, result)
+        assert [state.outcome for state in await journal.order_lines("WO-1")] == [None, Outcome.PASSED, None]
+        assert await journal.outbox_size() == 1
+        assert await journal.outbox_batch(9) == await journal.results(1, 1)
+        await journal.append(ResultsAcknowledged(station_sequences=(1,)))
+        assert await journal.outbox_size() == 0
+        await journal.republish(1, 1)
+        assert await journal.outbox_size() == 1
+        with pytest.raises(EventRefused):
+            await journal.republish(7, 9)
+
+    with_journal(folder, use)
+    assert verify(folder).events == 8
+
+
+def test_appends_that_arrive_together_share_a_commit(folder: Path) -> None:
+    groups: list[int] = []
+
+    async def use(journal: Journal) -> None:
+        go = writer_held_up(journal)
+        held = journal._writer._commit
+        journal._writer._commit = lambda ledger, group: (groups.append(len(group)), held(ledger, group))
+        first = asyncio.create_task(journal.append(STARTED))
+        await asyncio.sleep(0)
+        others = [asyncio.create_task(journal.append(STARTED)) for _ in range(100)]
+        await asyncio.sleep(0)
+        go.set()
+        recorded = await asyncio.gather(first, *others)
+        assert [row.sequence for (row,) in recorded] == list(range(2, 103))
+
+    with_journal(folder, use)
+    assert sum(groups) == 101
+    assert len(groups) <= 3
+
+
+def test_a_cancelled_append_ends_when_its_fate_is_known(folder: Path) -> None:
+    heard: list[RecordedEvent] = []
+
+    async def use(journal: Journal) -> None:
+        journal.subscribe(heard.append)
+        go = writer_held_up(journal)
+        append = asyncio.create_task(journal.append(STARTED))
+        await asyncio.sleep(0)
+        for _ in range(3):
+            append.cancel()
+            await asyncio.sleep(0)
+        assert not append.done()
+        go.set()
+        with pytest.raises(asyncio.CancelledError):
+            await append
+        assert [recorded.sequence for recorded in heard] == [2]
+
+    with_journal(folder, use)
+    assert verify(folder).events == 2
+
+
+def test_a_deadline_on_an_append_still_waits_for_its_fate(folder: Path) -> None:
+    async def use(journal: Journal) -> None:
+        go = writer_held_up(journal)
+        asyncio.get_running_loop().call_later(0.05, go.set)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await journal.append(STARTED)
+
+    with_journal(folder, use)
+    assert verify(folder).events == 2
+
+
+def test_subscribers_hear_facts_in_order_after_their_commit(folder: Path) -> None:
+    heard: list[RecordedEvent] = []
+    complaints: list[str] = []
+
+    async def use(journal: Journal) -> None:
+        def check(recorded: RecordedEvent) -> None:
+            with closing(sqlite3.connect(segment_path(folder, 1))) as segment:
+                assert segment.execute(
+                    "SELECT 1 FROM events WHERE sequence = ?", (recorded.sequence,)
+                ).fetchone()
+            heard.append(recorded)
+
+        def deaf(recorded: RecordedEvent) -> None:
+            raise LookupError("not mine")
+
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: complaints.append(context["message"]))
+        journal.subscribe(deaf)
+        forget = journal.subscribe(check)
+        recorded = [
+            row
+            for rows in await asyncio.gather(*(journal.append(STARTED, STARTED) for _ in range(5)))
+            for row in rows
+        ]
+        assert heard == recorded
+        forget()
+        await journal.append(STARTED)
+        assert heard == recorded
+
+    with_journal(folder, use)
+    assert complaints[0] == "journal subscriber failed on row 2"
+
+
+def test_a_refused_event_is_told_to_its_caller_alone(folder: Path) -> None:
+    async def use(journal: Journal) -> None:
+        good, bad = await asyncio.gather(
+            journal.append(STARTED), journal.append(closed(99)), return_exceptions=True
+        )
+        assert isinstance(good, tuple)
+        assert isinstance(bad, EventRefused)
+
+    with_journal(folder, use)
+
+
+def test_a_full_disk_is_told_and_the_journal_goes_on(folder: Path) -> None:
+    async def use(journal: Journal) -> None:
+        ledgers: list[sqlite3.Connection] = []
+        commit = journal._writer._commit
+
+        def limited(ledger: object, group: object) -> None:
+            segment = ledger._opened()
+            if not ledgers:
+                segment.execute(
+                    f"PRAGMA max_page_count = {segment.execute('PRAGMA page_count').fetchone()[0]}"
+                )
+                ledgers.append(segment)
+            else:
+                segment.execute("PRAGMA max_page_count = 1000000")
+            commit(ledger, group)
+
+        journal._writer._commit = limited
+        with pytest.raises(JournalFull):
+            await journal.append(*order_events(hubs=500))
+        await journal.append(*order_events(hubs=500))
+
+    with_journal(folder, use)
+    verify(folder)
+
+
+def test_a_fault_in_the_writer_reaches_everyone_and_hangs_nobody(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def use(journal: Journal) -> None:
+        def break_down(*_: object) -> None:
+            raise LookupError("a bug")
+
+        monkeypatch.setattr(Ledger, "commit", break_down)
+        appends = [asyncio.create_task(journal.append(STARTED)) for _ in range(5)]
+        outcomes = await asyncio.gather(*appends, return_exceptions=True)
+        assert {str(outcome) for outcome in outcomes} == {"the journal stopped: LookupError('a bug')"}
+        with pytest.raises(JournalFailed, match="a bug"):
+            await journal.append(STARTED)
+
+    with_journal(folder, use)
+
+
+def test_after_closing_nothing_is_taken(folder: Path) -> None:
+    kept: list[Journal] = []
+
+    async def use(journal: Journal) -> None:
+        kept.append(journal)
+
+    with_journal(folder, use)
+
+    async def late() -> None:
+        await kept[0].append(STARTED)
+
+    with pytest.raises(JournalFailed, match="is closed"):
+        asyncio.run(late())
+
+
+def test_appends_under_way_at_the_end_are_still_written(folder: Path) -> None:
+    tasks: list[asyncio.Task[object]] = []
+
+    async def use(journal: Journal) -> None:
+        tasks.extend(asyncio.create_task(journal.append(STARTED)) for _ in range(20))
+        await asyncio.sleep(0)
+
+    with_journal(folder, use)
+    assert verify(folder).events == 21
+
+
+def test_a_new_segment_does_not_disturb_the_answers(folder: Path) -> None:
+    async def use(journal: Journal) -> None:
+        for number in range(12):
+            (first,) = await journal.append(opened(number, order=None))
+            assert len(await journal.open_attempts()) == 1
+            await journal.append(closed(first.sequence, number, order=None))
+            assert await journal.outbox_size() == number + 1
+
+    with_journal(folder, use, segment_rows=5)
+    assert len(verify(folder).segments) >= 4
+
+
+def test_an_unusable_journal_is_refused_and_nothing_is_left_running(folder: Path) -> None:
+    folder.mkdir()
+    segment_path(folder, 1).write_bytes(b"not a journal" * 99)
+
+    async def use(journal: Journal) -> None:
+        raise AssertionError("it was opened")
+
+    with pytest.raises(JournalCorrupt):
+        with_journal(folder, use)
+
+
+def test_a_station_whose_name_no_topic_can_hold_is_refused(folder: Path) -> None:
+    async def main() -> None:
+        async with Journal.open(folder, site="leeds", station="bench/1"):
+            raise AssertionError("it was opened")
+
+    with pytest.raises(TopicError, match="bench/1"):
+        asyncio.run(main())
+    assert not folder.exists()
+
+
+HOLDER = """
+import asyncio, sys
+from pathlib import Path
+from station.records.journal import Journal
+
+async def main():
+    async with Journal.open(Path(sys.argv[1]), site="leeds", station="bench-1"):
+        print("held", flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
+
+asyncio.run(main())
+"""
+
+
+def test_a_second_daemon_is_told_the_first_ones_process(folder: Path) -> None:
+    async def use(journal: Journal) -> None:
+        raise AssertionError("two held it")
+
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(JournalInUse) as refused:
+            with_journal(folder, use)
+        assert refused.value.pid == holder.pid
+        assert verify(folder).events == 1  # reading needs no lock
+        holder.communicate("\n", timeout=20)
+    assert holder.returncode == 0

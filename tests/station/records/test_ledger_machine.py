@@ -1,0 +1,179 @@
+"""Crash anywhere, restart: what was acknowledged stands, the chain holds, and the tables equal the events."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from journal_samples import closed, opened, order_events, settings
+
+from station.attempt.outcome import Code, Outcome, Stage
+from station.records import queries
+from station.records.chain import RecordedEvent
+from station.records.events import (
+    Event,
+    HubLost,
+    ResultsAcknowledged,
+    ResultsRepublished,
+    StageEnded,
+    StageStarted,
+)
+from station.records.ledger import Ledger
+from station.records.reader import JournalReader
+from station.records.rebuild import rebuild
+from station.records.verify import verify
+
+STAGES = st.sampled_from((Stage.UNLOCK, Stage.FLASH, Stage.CHECK))
+
+
+class Crash(BaseException):
+    """Power is gone."""
+
+
+class JournalMachine(RuleBasedStateMachine):
+    def __init__(self) -> None:
+        super().__init__()
+        self.top = Path(
+            tempfile.mkdtemp(prefix="ledger-machine-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None)
+        )
+        self.lives = 0
+        self.folder = self.top / "0"
+        self.folder.mkdir()
+        self.acknowledged: list[RecordedEvent] = []
+        self.doubtful: tuple[Event, ...] = ()
+        self.open: dict[int, int] = {}
+        self.results = 0
+        self.waiting: set[int] = set()
+
+    @initialize()
+    def begin(self) -> None:
+        self.ledger = Ledger(settings(self.folder, segment_rows=12))
+        self.commit(order_events(hubs=4))
+
+    def commit(self, events: tuple[Event, ...]) -> tuple[RecordedEvent, ...]:
+        (outcome,) = self.ledger.commit([events])
+        assert isinstance(outcome, tuple), outcome
+        self.acknowledged.extend(outcome)
+        self.ledger.tidy(idle=True)
+        return outcome
+
+    @rule(hub=st.integers(0, 5), slot=st.integers(1, 8))
+    def open_attempt(self, hub: int, slot: int) -> None:
+        (recorded,) = self.commit((opened(hub, slot=slot),))
+        self.open[recorded.sequence] = hub
+
+    @precondition(lambda self: self.open)
+    @rule(data=st.data(), stage=STAGES, step=st.integers(0, 1), code=st.sampled_from((None, Code.NO_ANSWER)))
+    def work(self, data: st.DataObject, stage: Stage, step: int, code: Code | None) -> None:
+        attempt = data.draw(st.sampled_from(sorted(self.open)))
+        started = StageStarted(attempt=attempt, stage=stage, step=step)
+        self.commit((started,))
+        self.commit((StageEnded(attempt=attempt, stage=stage, step=step, seconds=0.1, code=code),))
+
+    @precondition(lambda self: self.open)
+    @rule(data=st.data())
+    def lose(self, data: st.DataObject) -> None:
+        attempt = data.draw(st.sampled_from(sorted(self.open)))
+        self.commit((HubLost(attempt=attempt, stage=Stage.FLASH),))
+
+    @precondition(lambda self: self.open)
+    @rule(data=st.data(), outcome=st.sampled_from(Outcome))
+    def close_attempt(self, data: st.DataObject, outcome: Outcome) -> None:
+        attempt = data.draw(st.sampled_from(sorted(self.open)))
+        self.commit((closed(attempt, self.open.pop(attempt), outcome),))
+        self.results += 1
+        self.waiting.add(self.results)
+
+    @precondition(lambda self: self.waiting)
+    @rule(count=st.integers(1, 3))
+    def acknowledge(self, count: int) -> None:
+        sent = tuple(sorted(self.waiting)[:count])
+        self.commit((ResultsAcknowledged(station_sequences=sent),))
+        self.waiting.difference_update(sent)
+
+    @precondition(lambda self: self.results)
+    @rule(data=st.data())
+    def republish(self, data: st.DataObject) -> None:
+        first = data.draw(st.integers(1, self.results))
+        self.commit((ResultsRepublished(first=first, last=self.results),))
+        self.waiting.update(range(first, self.results + 1))
+
+    @rule()
+    def restart(self) -> None:
+        self.ledger.close()
+        self.ledger = Ledger(settings(self.folder, segment_rows=12))
+
+    @rule(statement=st.integers(1, 25))
+    def lose_power(self, statement: int) -> None:
+        """Keep the files as they are before the n-th statement from now, and go on from those."""
+        next_life = self.top / str(self.lives + 1)
+        left = statement
+
+        def pull_the_plug(_: str) -> None:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                shutil.copytree(self.folder, next_life, ignore=shutil.ignore_patterns("*-shm"))
+
+        segment = self.ledger._opened()
+        segment.set_trace_callback(pull_the_plug)
+        events = (opened(0), opened(1), opened(2))
+        (outcome,) = self.ledger.commit([events])
+        if next_life.exists():
+            self.doubtful = events
+        else:
+            assert isinstance(outcome, tuple)
+            self.note_opened(outcome)
+            shutil.copytree(self.folder, next_life, ignore=shutil.ignore_patterns("*-shm"))
+        if self.ledger._segment is not None:
+            segment.set_trace_callback(None)
+        self.ledger.close()
+        shutil.rmtree(self.folder)
+        self.lives += 1
+        self.folder = next_life
+        self.ledger = Ledger(settings(self.folder, segment_rows=12))
+        self.settle_doubt(outcome)
+
+    def settle_doubt(self, outcome: tuple[RecordedEvent, ...]) -> None:
+        """What was under way when the power went is there whole, or not at all."""
+        if not self.doubtful:
+            return
+        self.doubtful = ()
+        with JournalReader(self.folder) as reader:
+            kept = tuple(recorded for recorded in reader.events() if recorded in outcome)
+        assert kept in {(), outcome}
+        self.note_opened(kept)
+
+    def note_opened(self, outcome: tuple[RecordedEvent, ...]) -> None:
+        self.acknowledged.extend(outcome)
+        for hub, recorded in enumerate(outcome):
+            self.open[recorded.sequence] = hub
+
+    @invariant()
+    def everything_holds(self) -> None:
+        if not self.acknowledged:
+            return
+        with JournalReader(self.folder) as reader:
+            events = list(reader.events())
+            assert [recorded for recorded in events if recorded in self.acknowledged] == self.acknowledged
+            attempts = reader.ask(queries.open_attempts)
+            assert {attempt.attempt for attempt in attempts} == set(self.open)
+            waiting = reader.waiting_results(1000)
+            assert [result.station_sequence for result in waiting] == sorted(self.waiting)
+            assert len(reader.results(1, 1000)) == self.results
+        assert verify(self.folder).events == len(events)
+        assert rebuild(self.folder).differing == ()
+
+    def teardown(self) -> None:
+        self.ledger.close()
+        shutil.rmtree(self.top)
+
+
+JournalMachine.TestCase.settings = hypothesis_settings(
+    max_examples=25, stateful_step_count=20, deadline=None, print_blob=True
+)
+TestJournalMachine = JournalMachine.TestCase

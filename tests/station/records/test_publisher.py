@@ -1,0 +1,472 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiomqtt
+import brokers
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from journal_samples import chf, closed, opened, place
+
+from station.records.errors import JournalFailed, JournalFull
+from station.records.journal import Journal
+from station.records.mqtt_settings import MqttSettings
+from station.records.publisher import IN_FLIGHT, Connection, Publisher, PublisherStatus, first_of_each_hub
+from station.records.results import OutgoingResult
+from station.records.retained import RetainedStates
+
+STATUS_TOPIC = "reflash/v1/leeds/bench-1/status"
+
+
+class Bench:
+    """A journal with a publisher, and what it says of its broker."""
+
+    def __init__(self, journal: Journal, settings: MqttSettings) -> None:
+        self.journal = journal
+        self.retained = RetainedStates()
+        self.said: list[PublisherStatus] = []
+        self._changed = asyncio.Condition()
+        self._settings = settings
+        self._task: asyncio.Task[None] | None = None
+        journal.subscribe(lambda _: self._wake())
+
+    def start(self) -> None:
+        publisher = Publisher(self.journal, self._settings, self.retained, self._hear)
+        self._task = asyncio.create_task(publisher.run())
+
+    async def stop(self) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.wait((self._task,))
+
+    @property
+    def task(self) -> asyncio.Task[None]:
+        assert self._task is not None
+        return self._task
+
+    def _hear(self, status: PublisherStatus) -> None:
+        self.said.append(status)
+        self._wake()
+
+    def _wake(self) -> None:
+        async def notify() -> None:
+            async with self._changed:
+                self._changed.notify_all()
+
+        self._notifying = asyncio.ensure_future(notify())
+
+    async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
+        async with self._changed:
+            while not await condition():
+                await self._changed.wait()
+
+    async def until_said(self, connection: Connection) -> PublisherStatus:
+        async def said() -> bool:
+            return bool(self.said) and self.said[-1].connection is connection
+
+        await self.until(said)
+        return self.said[-1]
+
+    async def until_empty(self) -> None:
+        async def empty() -> bool:
+            return await self.journal.outbox_size() == 0
+
+        await self.until(empty)
+
+    async def results(self, *hubs: int) -> None:
+        for hub in hubs:
+            (attempt,) = await self.journal.append(opened(hub, slot=hub % 8 + 1, order=None))
+            await self.journal.append(closed(attempt.sequence, hub, slot=hub % 8 + 1, order=None))
+
+
+@asynccontextmanager
+async def bench(folder: Path, port: int, **more: Any) -> AsyncIterator[Bench]:
+    settings = MqttSettings(port=port, timeout_seconds=2, keepalive_seconds=5, **more)
+    async with asyncio.timeout(40), Journal.open(folder, site="leeds", station="bench-1") as journal:
+        made = Bench(journal, settings)
+        try:
+            yield made
+        finally:
+            if made._task is not None:
+                await made.stop()
+            await asyncio.sleep(0)
+
+
+async def listen(port: int, topics: str, count: int, ready: asyncio.Event) -> list[tuple[str, bytes, bool]]:
+    heard = []
+    async with aiomqtt.Client("127.0.0.1", port) as client:
+        await client.subscribe(topics, qos=1)
+        ready.set()
+        async for message in client.messages:
+            heard.append((str(message.topic), bytes(message.payload), message.retain))
+            if len(heard) == count:
+                break
+    await asyncio.sleep(0.01)  # the client's housekeeping task ends after its context does
+    return heard
+
+
+async def listening(port: int, topics: str, count: int) -> asyncio.Task[list[tuple[str, bytes, bool]]]:
+    ready = asyncio.Event()
+    task = asyncio.create_task(listen(port, topics, count, ready))
+    await ready.wait()
+    return task
+
+
+def check_results_arrive(folder: Path, port: int) -> None:
+    async def main() -> None:
+        async with bench(folder, port) as station:
+            heard = await listening(port, "reflash/#", 24 + 1)
+            station.start()
+            await station.results(*range(24))
+            await station.until_empty()
+            messages = [
+                (topic, json.loads(payload)) for topic, payload, _ in await heard if topic != STATUS_TOPIC
+            ]
+        assert {event["subject"] for _, event in messages} == {str(chf(number)) for number in range(24)}
+        assert sorted(event["data"]["station_sequence"] for _, event in messages) == list(range(1, 25))
+        for topic, event in messages:
+            assert topic == f"reflash/v1/leeds/bench-1/jig/jig-1/slot/{event['data']['slot']}/result"
+
+    asyncio.run(main())
+
+
+def test_results_arrive_at_mosquitto(folder: Path, mosquitto_broker: brokers.Mosquitto) -> None:
+    check_results_arrive(folder, mosquitto_broker.port)
+
+
+def test_results_arrive_at_iotcore(folder: Path) -> None:
+    with brokers.iotcore_broker() as port:
+        check_results_arrive(folder, port)
+
+
+def test_an_independent_client_sees_the_very_bytes(folder: Path, mosquitto_broker: brokers.Mosquitto) -> None:
+    async def main() -> None:
+        async with bench(folder, mosquitto_broker.port) as station:
+            await station.results(5)
+            (expected,) = await station.journal.outbox_batch(9)
+            subscriber = (
+                "mosquitto_sub",
+                "-p",
+                str(mosquitto_broker.port),
+                "-c",
+                "-i",
+                "consumer",
+                "-q",
+                "1",
+            )
+            topics = ("-t", "reflash/v1/+/+/jig/#")
+            enrol = await asyncio.create_subprocess_exec(*subscriber, *topics, "-E")
+            assert await enrol.wait() == 0
+            station.start()
+            await station.until_empty()
+            client = await asyncio.create_subprocess_exec(
+                *subscriber, *topics, "-C", "1", "-W", "20", "-F", "%q %r %t %p", stdout=subprocess.PIPE
+            )
+            said, _ = await client.communicate()
+        assert said == f"1 0 {expected.topic} {expected.payload.decode()}\n".encode()
+
+    asyncio.run(main())
+
+
+def test_a_result_written_before_the_broker_was_there_still_leaves(tmp_path: Path, folder: Path) -> None:
+    broker = brokers.Mosquitto(tmp_path)
+
+    async def main() -> None:
+        async with bench(folder, broker.port) as station:
+            station.start()
+            await station.results(1)
+            waiting = await station.until_said(Connection.WAITING)
+            assert str(broker.port) in waiting.line
+            assert "results wait on disk" in waiting.line
+            assert await station.journal.outbox_size() == 1
+            broker.start()
+            await station.until_empty()
+            assert station.said[-1].connection is Connection.CONNECTED
+
+    try:
+        asyncio.run(main())
+    finally:
+        broker.kill()
+
+
+def test_a_broker_that_dies_under_load_gets_everything_when_it_is_back(tmp_path: Path, folder: Path) -> None:
+    async def main() -> None:
+        heard: dict[int, bytes] = {}
+        with brokers.mosquitto(tmp_path) as broker:
+            async with bench(folder, broker.port) as station:
+                before = await listening(broker.port, "reflash/v1/+/+/jig/#", 3)
+                station.start()
+                await station.results(*range(3))
+                messages = await before
+                writing = asyncio.create_task(station.results(*range(3, 40)))
+                broker.kill()
+                await station.until_said(Connection.WAITING)
+                await writing
+                broker.start()
+                rest = await station.journal.outbox_size()
+                after = await listening(broker.port, "reflash/v1/+/+/jig/#", rest)
+                messages += await after
+                await station.until_empty()
+                for _, payload, _ in messages:
+                    event = json.loads(payload)
+                    number = event["data"]["station_sequence"]
+                    assert heard.setdefault(number, payload) == payload
+                assert heard.keys() == set(range(1, 41))
+
+    asyncio.run(main())
+
+
+def test_what_was_not_acknowledged_leaves_again_after_a_restart_as_the_same_bytes(
+    folder: Path, mosquitto_broker: brokers.Mosquitto
+) -> None:
+    port = mosquitto_broker.port
+
+    async def main() -> None:
+        heard = await listening(port, "reflash/v1/+/+/jig/#", 2)
+        async with bench(folder, port) as station:
+            await station.results(1)
+            (result,) = await station.journal.outbox_batch(1)
+            async with aiomqtt.Client("127.0.0.1", port) as client:
+                # A station that dies between the broker's acknowledgement and its own note of it.
+                await client.publish(result.topic, result.payload, qos=1)
+            await asyncio.sleep(0.01)
+        async with bench(folder, port) as station:
+            station.start()
+            await station.until_empty()
+        first, second = await heard
+        assert first == second
+
+    asyncio.run(main())
+
+
+def test_a_range_can_be_sent_again(folder: Path, mosquitto_broker: brokers.Mosquitto) -> None:
+    async def main() -> None:
+        async with bench(folder, mosquitto_broker.port) as station:
+            station.start()
+            await station.results(1, 2, 3)
+            await station.until_empty()
+            heard = await listening(mosquitto_broker.port, "reflash/v1/+/+/jig/#", 2)
+            await station.journal.republish(2, 3)
+            sent = [json.loads(payload)["data"]["station_sequence"] for _, payload, _ in await heard]
+            assert sorted(sent) == [2, 3]
+            await station.until_empty()
+
+    asyncio.run(main())
+
+
+def test_results_of_one_hub_never_overtake_each_other(
+    folder: Path, mosquitto_broker: brokers.Mosquitto
+) -> None:
+    async def main() -> None:
+        async with bench(folder, mosquitto_broker.port) as station:
+            await station.results(*([1, 2, 1, 3] * 20))
+            heard = await listening(mosquitto_broker.port, "reflash/v1/+/+/jig/#", 80)
+            station.start()
+            events = [json.loads(payload) for _, payload, _ in await heard]
+            for hub in (1, 2, 3):
+                numbers = [e["data"]["station_sequence"] for e in events if e["subject"] == str(chf(hub))]
+                assert numbers == sorted(numbers)
+            await station.until_empty()
+
+    asyncio.run(main())
+
+
+def test_states_are_retained_and_the_last_will_says_offline(
+    folder: Path, mosquitto_broker: brokers.Mosquitto
+) -> None:
+    port = mosquitto_broker.port
+    topic = "reflash/v1/leeds/bench-1/jig/jig-1/slot/1/state"
+
+    async def main() -> None:
+        async with bench(folder, port) as station:
+            assert station.journal.topics.slot_state(place(1)) == topic
+            for number in range(1000):
+                station.retained.set(topic, b"%d" % number)
+            heard = await listening(port, "reflash/#", 3)
+            station.start()
+            await station.until_said(Connection.CONNECTED)
+            station.retained.set(topic, b"empty")
+
+            async def latest() -> list[tuple[str, bytes, bool]]:
+                late = await listening(port, "reflash/#", 2)
+                return sorted(await late)
+
+            seen = [(t, p) for t, p, _ in await heard]
+            assert seen[-1] == (topic, b"empty")
+            assert len(seen) == 3
+            assert await latest() == [
+                (topic, b"empty", True),
+                (STATUS_TOPIC, b'{"status":"online"}', True),
+            ]
+            await station.stop()
+            assert (STATUS_TOPIC, b'{"status":"offline"}', True) in await latest()
+
+    asyncio.run(main())
+
+
+DYING_STATION = """
+import asyncio, os, sys
+from pathlib import Path
+from station.records.journal import Journal
+from station.records.mqtt_settings import MqttSettings
+from station.records.publisher import Publisher
+from station.records.retained import RetainedStates
+
+async def main():
+    async with Journal.open(Path(sys.argv[1]), site="leeds", station="bench-1") as journal:
+        states = RetainedStates()
+        await Publisher(journal, MqttSettings(port=int(sys.argv[2])), states, lambda status: None).run()
+
+asyncio.run(main())
+"""
+
+
+def test_a_killed_station_is_offline_at_the_broker(folder: Path, mosquitto_broker: brokers.Mosquitto) -> None:
+    port = mosquitto_broker.port
+
+    async def main() -> None:
+        heard = await listening(port, STATUS_TOPIC, 2)
+        station = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", DYING_STATION, str(folder), str(port)
+        )
+        await listen(port, STATUS_TOPIC, 1, asyncio.Event())
+        station.kill()
+        await station.wait()
+        assert [payload for _, payload, _ in await heard] == [b'{"status":"online"}', b'{"status":"offline"}']
+
+    asyncio.run(main())
+
+
+def test_a_broker_that_wants_a_password_says_so_and_takes_the_right_one(tmp_path: Path, folder: Path) -> None:
+    passwords, secret = tmp_path / "passwords", tmp_path / "secret"
+    passwords.touch(mode=0o600)
+    subprocess.run(["mosquitto_passwd", "-b", str(passwords), "bench", "correct horse"], check=True)
+    secret.write_text("wrong\n")
+
+    async def main() -> None:
+        with brokers.mosquitto(tmp_path, anonymous=False, lines=(f"password_file {passwords}",)) as broker:
+            async with bench(folder, broker.port, username="bench", password_file=secret) as station:
+                station.start()
+                await station.results(1)
+                refused = await station.until_said(Connection.REFUSED)
+                assert "mqtt.password_file" in refused.line
+                assert "wrong" not in refused.line
+                secret.write_text("correct horse\n")
+                await station.until_empty()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00"])
+def test_a_password_file_that_cannot_be_read_is_named(
+    folder: Path, tmp_path: Path, content: bytes | None
+) -> None:
+    secret = tmp_path / "secret"
+    if content is not None:
+        secret.write_bytes(content)
+
+    async def main() -> None:
+        async with bench(folder, brokers.free_port(), username="bench", password_file=secret) as station:
+            station.start()
+            refused = await station.until_said(Connection.REFUSED)
+            assert str(secret) in refused.line
+
+    asyncio.run(main())
+
+
+def test_a_broker_that_never_answers_leaves_nothing_behind(folder: Path) -> None:
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            port = silent.getsockname()[1]
+            settings = MqttSettings(port=port, timeout_seconds=0.3)
+            async with asyncio.timeout(30), Journal.open(folder, site="leeds", station="bench-1") as journal:
+                station = Bench(journal, settings)
+                station.start()
+                waiting = await station.until_said(Connection.WAITING)
+                assert "timed out" in waiting.line
+                await station.stop()
+                await asyncio.sleep(0)
+
+    asyncio.run(main())
+
+
+def test_stopping_while_connecting_leaves_nothing_behind(folder: Path) -> None:
+    async def main() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            async with bench(folder, silent.getsockname()[1]) as station:
+                station.start()
+                loop = asyncio.get_running_loop()
+                silent.setblocking(False)
+                peer, _ = await loop.sock_accept(silent)
+                peer.close()
+                await station.stop()
+
+    asyncio.run(main())
+
+
+def test_a_full_disk_holds_results_back_without_ending_the_publisher(
+    folder: Path, mosquitto_broker: brokers.Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        async with bench(folder, mosquitto_broker.port) as station:
+            await station.results(1)
+            append = station.journal.append
+            full = True
+
+            async def no_room(*events: Any) -> Any:
+                if full:
+                    raise JournalFull(folder)
+                return await append(*events)
+
+            monkeypatch.setattr(station.journal, "append", no_room)
+            station.start()
+            waiting = await station.until_said(Connection.WAITING)
+            assert "no room" in waiting.line
+            full = False
+            await station.until_empty()
+
+    asyncio.run(main())
+
+
+def test_a_broken_journal_ends_the_publisher(
+    folder: Path, mosquitto_broker: brokers.Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        async with bench(folder, mosquitto_broker.port) as station:
+
+            async def broken(*_: Any) -> Any:
+                raise JournalFailed("the disk is gone")
+
+            monkeypatch.setattr(station.journal, "outbox_batch", broken)
+            station.start()
+            await asyncio.wait((station.task,), timeout=20)
+            assert isinstance(station.task.exception(), ExceptionGroup)
+            assert station.task.exception().subgroup(JournalFailed) is not None
+
+    asyncio.run(main())
+
+
+def outgoing(number: int, hub: str | None) -> OutgoingResult:
+    return OutgoingResult(number, hub, "topic", b"")
+
+
+@given(st.lists(st.sampled_from(["a", "b", "c", None]), max_size=IN_FLIGHT))
+def test_of_each_hub_only_the_oldest_is_in_flight(hubs: list[str | None]) -> None:
+    results = [outgoing(number, hub) for number, hub in enumerate(hubs)]
+    chosen = first_of_each_hub(results)
+    named = [result.hub for result in chosen if result.hub is not None]
+    assert len(named) == len(set(named))
+    for result in chosen:
+        if result.hub is not None:
+            assert result.station_sequence == hubs.index(result.hub)
+    assert sum(result.hub is None for result in chosen) == hubs.count(None)
+    assert bool(chosen) == bool(results)

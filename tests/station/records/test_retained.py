@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import asyncio
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from station.records.retained import RetainedStates
+
+
+def test_values_replace_each_other_until_they_are_taken() -> None:
+    async def main() -> None:
+        states = RetainedStates()
+        states.set("a", b"1")
+        states.set("b", b"1")
+        states.set("a", b"2")
+        assert await states.changes() == {"a": b"2", "b": b"1"}
+        states.set("b", b"1")
+        waiting = asyncio.create_task(states.changes())
+        await asyncio.sleep(0)
+        assert not waiting.done(), "the same value again is no change"
+        states.set("b", b"3")
+        assert await waiting == {"b": b"3"}
+
+    asyncio.run(main())
+
+
+def test_everything_is_sent_again_to_a_broker_that_came_back() -> None:
+    async def main() -> None:
+        states = RetainedStates()
+        states.send_all_again()
+        states.set("a", b"1")
+        await states.changes()
+        states.send_all_again()
+        assert await states.changes() == {"a": b"1"}
+
+    asyncio.run(main())
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.binary(max_size=2)) | st.none()))
+def test_the_taker_ends_with_the_latest_values(steps: list[tuple[str, bytes] | None]) -> None:
+    """None stands for the taker's turn."""
+
+    async def main() -> None:
+        states, set_so_far, taken = RetainedStates(), {}, {}
+        pending = False
+        for step in (*steps, None):
+            if step is not None:
+                pending = pending or set_so_far.get(step[0]) != step[1]
+                states.set(*step)
+                set_so_far[step[0]] = step[1]
+            elif pending:
+                taken.update(await states.changes())
+                pending = False
+        assert taken == set_so_far
+
+    asyncio.run(main())

@@ -86,7 +86,8 @@ class Conductor:
     async def conduct(self, visit: Visit) -> Concluded | LeftOpen:
         """Take the hub as far as it goes. A result is durable before it is returned."""
         interrupted = None
-        if visit.seen_elsewhere is None:
+        # A hub that shall not be touched now gets a rejection of its own, and what is open on it stays open.
+        if visit.seen_elsewhere is None and (visit.label is None or visit.label.names(visit.hub)):
             interrupted = await self._journal.open_attempt_of(visit.hub.chf)
         if interrupted is not None:
             return await self._take_up(visit, interrupted)
@@ -184,8 +185,6 @@ class Conductor:
         except CatalogError as error:
             failed = Failed(reached.stage, Code.CATALOGUE_UNAVAILABLE, str(error), hub.firmware)
             return Concluded(await self._close(opened, failed, None, spent, history), hub)
-        if visit.label is not None and not visit.label.names(hub):
-            return LeftOpen(reached.stage, f"the scanned label {visit.label.device_id} is another hub's")
         sequence = self._sequence(visit, opened, plan, history, interrupted.failures)
         ending = await sequence.recover(reached)
         return await self._finish(opened, plan, sequence, ending, history, spent)

@@ -1,0 +1,121 @@
+"""What a signed catalogue serves: the plans of one checked state, and images that passed every check."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from tuf.api.exceptions import DownloadError
+from tuf.ngclient import FetcherInterface
+
+from firmware_catalog.checks import ImageChecks, check_release_image
+from firmware_catalog.cpl import CentralProductsList
+from firmware_catalog.errors import CatalogError
+from firmware_catalog.identity import DeviceModel, FirmwareVersion
+from firmware_catalog.image import FirmwareImage
+from firmware_catalog.release import Plan, Release, ReleaseStatus, latest_production, plan_upgrade
+from firmware_catalog.trust.checking import TrustedState
+from firmware_catalog.trust.errors import CatalogExpired, explain
+from firmware_catalog.trust.names import TARGETS, image_path
+from firmware_catalog.trust.store import TrustStore
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class ImageShelf:
+    """The image files of one source: fetched when first asked for, then kept on disk."""
+
+    def __init__(self, source: FetcherInterface, name: str, store: TrustStore) -> None:
+        self._source = source
+        self._name = name
+        self._store = store
+
+    def read(self, release: Release, checks: ImageChecks) -> FirmwareImage:
+        """Return the release's image after every check. Blocks; from any thread. Raises CatalogError."""
+        sha256 = release.image.sha256
+        kept = self._store.image(sha256)
+        if kept is not None:
+            with suppress(CatalogError):  # damaged on this disk: the source has the last word
+                return check_release_image(kept, release, "the kept image", checks)
+        path = f"{TARGETS}/{image_path(release.model, release.version, sha256)}"
+        try:
+            data = self._source.download_bytes(path, release.image.size)
+        except DownloadError as error:
+            raise explain(error, self._name) from error
+        image = check_release_image(data, release, f"{path} of {self._name}", checks)
+        self._store.keep_image(sha256, data)
+        return image
+
+
+class TrustedCatalog:
+    """A `Catalog` of one checked state. After the state's expiry it plans nothing more.
+
+    What it lists, and images of attempts that are under way, it still gives then: a hub is not left half done.
+    """
+
+    def __init__(
+        self,
+        state: TrustedState,
+        shelf: ImageShelf,
+        products: CentralProductsList | None = None,
+        clock: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self.state = state
+        self._shelf = shelf
+        self._checks = ImageChecks(state.maker_keys, products)
+        self._clock = clock
+        self._images: dict[Release, FirmwareImage] = {}
+        self._loading = threading.Lock()
+
+    def models(self) -> tuple[DeviceModel, ...]:
+        """Return the models that it lists releases for, in order."""
+        return tuple(sorted({release.model for release in self.state.releases}))
+
+    def releases(self, model: DeviceModel) -> tuple[Release, ...]:
+        """Return every release of the model, withdrawn ones too, highest version first."""
+        of_model = (release for release in self.state.releases if release.model == model)
+        return tuple(sorted(of_model, key=lambda release: release.version, reverse=True))
+
+    def latest(self, model: DeviceModel) -> Release:
+        """Return the model's latest production release. Raises NoRelease or CatalogExpired."""
+        self._check_expiry()
+        return latest_production(self.state.releases, model)
+
+    def plan(self, model: DeviceModel, from_version: FirmwareVersion, hardware_version: str) -> Plan:
+        """Plan the way to the model's latest production release. Raises PlanError or CatalogExpired."""
+        self._check_expiry()
+        return plan_upgrade(self.state.releases, model, from_version, hardware_version)
+
+    def load(self, release: Release) -> FirmwareImage:
+        """Return the release's checked image, one object however often it is asked for. Raises CatalogError."""
+        with self._loading:
+            image = self._images.get(release)
+            if image is None:
+                image = self._images[release] = self._shelf.read(release, self._checks)
+            return image
+
+    def verify(self) -> tuple[CatalogError, ...]:
+        """Read and check every image that may be flashed; return what is wrong, in order.
+
+        Each is kept on disk then, so a USB stick may be taken away and no attempt waits for the source.
+        """
+        problems: list[CatalogError] = []
+        for release in self.state.releases:
+            if release.status is ReleaseStatus.PRODUCTION:
+                try:
+                    self._shelf.read(release, self._checks)
+                except CatalogError as problem:
+                    problems.append(problem)
+        return tuple(problems)
+
+    def _check_expiry(self) -> None:
+        now = self._clock()
+        if now >= self.state.expires:
+            raise CatalogExpired(
+                f"the catalogue's time ended at {self.state.expires:%Y-%m-%d %H:%M} UTC; "
+                "have its owner run 'reflash catalog refresh', and check this computer's clock and its way to the source"
+            )

@@ -1,0 +1,98 @@
+"""Checking signed metadata by python-tuf, and reading out what it says once it is trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from tuf.api.exceptions import DownloadError, RepositoryError
+from tuf.api.metadata import Metadata, Root, Signed, Snapshot, Targets, Timestamp
+from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
+
+from firmware_catalog.mcuboot_signature import MakerKey
+from firmware_catalog.release import Release
+from firmware_catalog.trust.delegations import manufacturers
+from firmware_catalog.trust.errors import explain
+from firmware_catalog.trust.fetchers import StoredTimestampFetcher
+from firmware_catalog.trust.listing import releases_of, with_withdrawals
+from firmware_catalog.trust.names import METADATA, plain
+from firmware_catalog.trust.store import TrustStore
+
+SignedKind = TypeVar("SignedKind", Root, Timestamp, Snapshot, Targets)
+
+_LIMITS = UpdaterConfig(
+    max_root_rotations=256,
+    root_max_length=512_000,
+    timestamp_max_length=16_384,
+    snapshot_max_length=2_000_000,
+    targets_max_length=32_000_000,
+)
+"""Sizes in bytes. Tens of thousands of releases fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedState:
+    """What checked metadata says, at one version of the catalogue."""
+
+    version: int
+    """Of the snapshot: rises with each change."""
+    releases: tuple[Release, ...]
+    maker_keys: Mapping[str, tuple[MakerKey, ...]]
+    expires: datetime
+    """When the first of its roles expires."""
+
+
+def refresh(source: FetcherInterface, name: str, root: bytes, store: TrustStore) -> TrustedState:
+    """Fetch what is new at the source called `name`, check all of it, and keep it. Blocks; goes out to the source.
+
+    `root` is the root metadata that is trusted from the start. Raises CatalogError, and keeps what was kept then.
+    """
+    now = datetime.now(UTC)
+    store.check_clock(now)
+    with store.renewal(now) as folder:
+        return _update(source, name, root, folder)
+
+
+def reopen(root: bytes, store: TrustStore) -> TrustedState | None:
+    """Check again what was accepted before, without its source; None when nothing was. Raises CatalogError."""
+    folder = store.metadata
+    if folder is None:
+        return None
+    store.check_clock(datetime.now(UTC))
+    return _update(StoredTimestampFetcher(folder), "the catalogue that was accepted last", root, folder)
+
+
+def _update(source: FetcherInterface, name: str, root: bytes, folder: Path) -> TrustedState:
+    try:
+        updater = Updater(str(folder), METADATA, fetcher=source, config=_LIMITS, bootstrap=root)
+        updater.refresh()
+        snapshot = _read(folder, Snapshot)
+        owner = _read(folder, Targets)
+        roles: list[Signed] = [_read(folder, Root), _read(folder, Timestamp), snapshot, owner]
+        releases: dict[str, Release] = {}
+        maker_keys = {}
+        for manufacturer in manufacturers(owner):
+            maker_keys[manufacturer.name] = manufacturer.image_keys
+            if f"{manufacturer.role.name}.json" not in snapshot.meta:
+                continue  # has signed nothing yet
+            # Looking anything up under its paths makes the updater fetch, check and keep the role's metadata.
+            updater.get_targetinfo(f"{plain(manufacturer.name)}/-/-")
+            signed = _read(folder, Targets, manufacturer.role.name)
+            releases |= releases_of(manufacturer, signed)
+            roles.append(signed)
+    except (RepositoryError, DownloadError) as error:
+        raise explain(error, name) from error
+    return TrustedState(
+        version=snapshot.version,
+        releases=with_withdrawals(owner, releases),
+        maker_keys=maker_keys,
+        expires=min(role.expires for role in roles),
+    )
+
+
+def _read(folder: Path, kind: type[SignedKind], role: str | None = None) -> SignedKind:
+    """Read what the updater has checked and kept."""
+    return Metadata[SignedKind].from_file(str(folder / f"{role or kind.type}.json")).signed

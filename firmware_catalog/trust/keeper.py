@@ -1,0 +1,108 @@
+"""Keeps the catalogue that a station trusts: opens the last good one, renews it, and never goes without saying why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final, NoReturn
+
+from firmware_catalog.catalog import Catalog
+from firmware_catalog.cpl import CentralProductsList
+from firmware_catalog.errors import CatalogError
+from firmware_catalog.identity import DeviceModel, FirmwareVersion
+from firmware_catalog.image import FirmwareImage
+from firmware_catalog.release import Plan, Release
+from firmware_catalog.trust.catalog import ImageShelf, TrustedCatalog
+from firmware_catalog.trust.checking import TrustedState, refresh, reopen
+from firmware_catalog.trust.fetchers import fetcher_for
+from firmware_catalog.trust.store import TrustStore
+
+MAX_ROOT_SIZE: Final = 512_000
+"""Bytes of the root metadata that a station is given to start from."""
+
+
+class CatalogKeeper:
+    """Serves the newest catalogue that has been found good, from a folder or a URL."""
+
+    def __init__(
+        self, place: str, root: bytes, folder: Path, products: CentralProductsList | None = None
+    ) -> None:
+        """Prepare; read nothing yet but make `folder`, in which the accepted catalogue is kept.
+
+        `place` is the catalogue's folder or URL, `root` the root metadata that came on a way of its own.
+        Raises CatalogError.
+        """
+        self._place = place
+        self._root = root
+        self._products = products
+        self._store = TrustStore(folder)
+        self._source = fetcher_for(place)
+        self._current: Catalog = UnusableCatalog("no catalogue has been accepted yet; see 'reflash doctor'")
+
+    def current(self) -> Catalog:
+        """Return the last good catalogue; one that serves nothing but the reason while there is none."""
+        return self._current
+
+    def reopen(self) -> None:
+        """Check and serve again what was accepted before, without the source. Blocks.
+
+        Raises the CatalogError that says why it cannot be used; `current` then says so too.
+        """
+        try:
+            state = reopen(self._root, self._store)
+        except CatalogError as error:
+            self._current = UnusableCatalog(str(error))
+            raise
+        if state is not None:
+            self._serve(state)
+
+    def refresh(self) -> TrustedCatalog:
+        """Fetch, check and serve what the source has now. Blocks. One call at a time.
+
+        Raises the CatalogError that says why not; the last good catalogue is served on, until its own expiry.
+        """
+        try:
+            return self._serve(refresh(self._source, self._place, self._root, self._store))
+        except CatalogError as error:
+            if isinstance(self._current, UnusableCatalog):
+                self._current = UnusableCatalog(str(error))
+            raise
+
+    def _serve(self, state: TrustedState) -> TrustedCatalog:
+        catalog = TrustedCatalog(state, ImageShelf(self._source, self._place, self._store), self._products)
+        self._current = catalog
+        return catalog
+
+
+class UnusableCatalog:
+    """A `Catalog` that has nothing to give, and says why."""
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    def models(self) -> tuple[DeviceModel, ...]:
+        """Raise CatalogError."""
+        self._refuse()
+
+    def releases(self, model: DeviceModel) -> tuple[Release, ...]:  # noqa: ARG002 -- the Protocol's signature
+        """Raise CatalogError."""
+        self._refuse()
+
+    def latest(self, model: DeviceModel) -> Release:  # noqa: ARG002 -- the same
+        """Raise CatalogError."""
+        self._refuse()
+
+    def plan(
+        self,
+        model: DeviceModel,  # noqa: ARG002 -- the same
+        from_version: FirmwareVersion,  # noqa: ARG002 -- the same
+        hardware_version: str,  # noqa: ARG002 -- the same
+    ) -> Plan:
+        """Raise CatalogError."""
+        self._refuse()
+
+    def load(self, release: Release) -> FirmwareImage:  # noqa: ARG002 -- the same
+        """Raise CatalogError."""
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise CatalogError(self._why)

@@ -1,0 +1,50 @@
+"""What the entry point `dfu` of the group `reflash.drivers` names."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import BaseModel
+
+from drivers.dfu.bus import open_bus
+from drivers.dfu.driver import DfuHubDriver
+from drivers.dfu.place import PlaceError, UsbPlace
+from drivers.dfu.port import UsbPort
+from drivers.dfu.settings import DfuSettings
+from drivers.errors import HubAction, LinkLost, PlaceUnavailable
+from drivers.hub import DriverPlugin
+
+
+class DfuPlugin:
+    """Opens hubs on USB; a place is a bus and a chain of ports (`1-2.3`)."""
+
+    name = "dfu"
+    settings_model: type[BaseModel] = DfuSettings
+
+    async def open(self, place: str, settings: BaseModel) -> DfuHubDriver:
+        """Take the place, with or without a hub at it. Sends nothing to a hub.
+
+        Raises PlaceUnavailable with what to do: no such place, no USB, or a device that may not be opened.
+        """
+        return DfuHubDriver(await open_port(place, DfuSettings.model_validate(settings.model_dump())))
+
+
+async def open_port(place: str, settings: DfuSettings) -> UsbPort:
+    """Take a USB place. Raises PlaceUnavailable with what to do about it."""
+    try:
+        usb_place = UsbPlace.parse(place)
+    except PlaceError as error:
+        raise PlaceUnavailable(str(error), action=HubAction.OPEN, state_known=True) from error
+    port = UsbPort(usb_place, open_bus(settings, usb_place), settings)
+    try:
+        await port.require_usable()
+    except LinkLost as error:
+        await port.close()
+        raise PlaceUnavailable(error.what, action=HubAction.OPEN, state_known=True) from error
+    except BaseException:
+        await port.close()
+        raise
+    return port
+
+
+PLUGIN: Final[DriverPlugin] = DfuPlugin()

@@ -109,8 +109,7 @@ class JigBoard:
         clock = asyncio.get_running_loop().time
         doubt = PresenceDoubt(settings)
         failures = 0
-        look_due = clock()
-        check_due = look_due + settings.heartbeat_seconds
+        check_due = clock() + settings.heartbeat_seconds
         while True:
             try:
                 for event in watch.look(await connection.registers.inputs(), clock()):
@@ -129,6 +128,5 @@ class JigBoard:
                 failures += 1
                 if failures >= settings.failures_to_lose:
                     raise
-            # Late looks are not made up for: a burst would tell nothing new.
-            look_due = max(look_due + settings.poll_seconds, clock())
-            await asyncio.sleep(look_due - clock())
+            # All boards look at the same moments, so that the process wakes up once for all of them.
+            await asyncio.sleep(settings.poll_seconds - clock() % settings.poll_seconds)

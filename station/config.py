@@ -61,11 +61,20 @@ class UnlockSettings(_Section):
     key_file: Path = Field(description="PEM file with an ECDSA P-256 private key, mode 0600")
 
 
-class SlotThresholds(_Section):
+class Thresholds(_Section):
     """When a failure is taken to be more than one hub's."""
 
     hubs_failing_in_a_row: Annotated[int, Field(ge=2)] = Field(
         3, description="different hubs failing in one slot in a row before the slot is taken out of use"
+    )
+    release_last_hubs: Annotated[int, Field(ge=2)] = Field(
+        20, description="of so many hubs, the newest that a release was given to, the failures are counted"
+    )
+    release_failed_hubs: Annotated[int, Field(ge=2)] = Field(
+        5, description="so many of them failing by their own fault stop the release until a person resumes it"
+    )
+    least_free_mebibytes: Annotated[int, Field(ge=16)] = Field(
+        256, description="with less room for the journal no hub is begun with"
     )
 
 
@@ -133,7 +142,7 @@ class StationSettings(BaseSettings):
     catalogue: CatalogueSettings
     unlock: UnlockSettings
     mqtt: MqttSettings = Field(default_factory=MqttSettings)
-    thresholds: SlotThresholds = Field(default_factory=SlotThresholds)
+    thresholds: Thresholds = Field(default_factory=Thresholds)
     jigs: tuple[JigSettings, ...] = Field(min_length=1, description="the multi-jigs on the bench")
 
     @model_validator(mode="after")

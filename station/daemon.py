@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+import shutil
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import structlog
+from pydantic import BaseModel
 
-from firmware_catalog.catalog import FolderCatalog
-from firmware_catalog.identity import Eui64, IdentityError
-from station.attempt.authorise import ScannedLabel
+from drivers.hub import DriverPlugin
+from firmware_catalog.catalog import Catalog, FolderCatalog
 from station.attempt.conduct import Conductor
+from station.attempt.release_gate import GateThresholds, ReleaseGate, ReleaseKey
 from station.attempt.unlock import KeyFileAuthority
 from station.bench.controller import Controller
 from station.bench.jig import Jig
@@ -23,18 +26,26 @@ from station.bench.plugins import driver_settings, load_plugin
 from station.bench.seat import LinkSeat
 from station.bench.slot import Slot, SlotParts
 from station.bench.view import BenchView, SlotView
-from station.config import StationSettings
-from station.control import ControlError, Handler, Request, serve_control
+from station.config import JigSettings, StationSettings
+from station.control import serve_control
+from station.log import configure_logging
 from station.orders.desk import OrderDesk
-from station.records.errors import JournalError
+from station.records.chain import RecordedEvent
 from station.records.events import Place, StationStarted, StationStopped
 from station.records.journal import Journal
 from station.records.publisher import Publisher, PublisherStatus
 from station.records.retained import RetainedStates
+from station.reload import check_reload
+from station.requests import DaemonRequests
+from station.service import ServiceManager
 from station.version import station_version
 
 _LAST_RESULTS_SECONDS: Final = 5.0
 """How long a stop waits for the broker to take what is left; the rest leaves after the next start."""
+
+_MEBIBYTE: Final = 1 << 20
+
+SlotMaker = Callable[[Conductor, LiveHubs, Mapping[str, Jig]], Slot]
 
 _log = structlog.stdlib.get_logger()
 
@@ -48,14 +59,16 @@ class Daemon:
         *,
         on_view: Callable[[SlotView], None] = lambda _: None,
         on_broker: Callable[[PublisherStatus], None] = lambda _: None,
-        on_ready: Callable[[], None] = lambda: None,
+        service: ServiceManager | None = None,
     ) -> None:
-        """Prepare. Listeners are called on the event loop: a changed slot, a changed broker, all slots running."""
+        """Prepare. Listeners are called on the event loop: a changed slot, a changed broker."""
         self._settings = settings
         self._on_broker = on_broker
-        self._on_ready = on_ready
+        self._service = service or ServiceManager(None, None)
         self._stopping = asyncio.Event()
+        self._broker_settings_changed = asyncio.Event()
         self._labels = LabelDesk()
+        self._catalog: Catalog | None = None
         self.view = BenchView(place for place, _ in settings.places())
         self.view.listen(on_view)
 
@@ -63,18 +76,28 @@ class Daemon:
         """Begin no more hubs; `run` returns when the running ones have ended or the drain time is over."""
         self._stopping.set()
 
+    async def reload(self, settings: StationSettings) -> None:
+        """Take a changed configuration over, all of it or, raising ConfigError or CatalogError, nothing."""
+        check_reload(self._settings, settings)
+        catalog = await asyncio.to_thread(FolderCatalog.open, settings.catalogue.folder)
+        broker_changed = settings.mqtt != self._settings.mqtt
+        self._settings, self._catalog = settings, catalog
+        configure_logging(settings.log.format, settings.log.level)
+        if broker_changed:
+            self._broker_settings_changed.set()
+        _log.info("configuration taken over")
+
     async def run(self) -> None:
         """Work until stopped.
 
         Raises ConfigError, CatalogError or UnlockKeyError before anything is touched, JournalError when the
-        journal cannot be had or fails.
+        journal cannot be had or fails, OSError when the state directory cannot be made.
         """
         settings = self._settings
-        plugins = [load_plugin(jig.driver) for jig in settings.jigs]
-        drivers = [driver_settings(plugin, jig) for plugin, jig in zip(plugins, settings.jigs, strict=True)]
-        catalog = await asyncio.to_thread(FolderCatalog.open, settings.catalogue.folder)
+        slots = self._slot_makers()
+        self._catalog = await asyncio.to_thread(FolderCatalog.open, settings.catalogue.folder)
         authority = await asyncio.to_thread(KeyFileAuthority.load, settings.unlock.key_file)
-        settings.state_directory.mkdir(parents=True, exist_ok=True)
+        await asyncio.to_thread(settings.state_directory.mkdir, parents=True, exist_ok=True)
         async with Journal.open(
             settings.journal_folder, site=settings.site, station=settings.station
         ) as journal:
@@ -82,54 +105,45 @@ class Daemon:
             for attempt in await journal.open_attempts():
                 who = attempt.hub.chf if attempt.hub else attempt.scanned_id
                 _log.warning("attempt open since before", attempt=attempt.attempt, chf=str(who))
+            gate = await self._release_gate(journal)
             conductor = Conductor(
                 journal=journal,
-                catalog=lambda: catalog,
+                catalog=self._current_catalog,
                 authority=authority,
-                veto=lambda _: None,
-                operator=settings.operator,
+                veto=gate.veto,
+                operator=lambda: self._settings.operator,
                 station_version=station_version(),
             )
             live_hubs = LiveHubs()
             jigs = {
                 jig.name: Jig(jig.name, jig.board, jig.start, self.view) for jig in settings.jigs if jig.board
             }
-            controller = Controller(
-                Slot(
-                    SlotParts(
-                        place=Place(jig=jig.name, slot=number),
-                        port=port,
-                        plugin=plugin,
-                        driver_settings=driver,
-                        seat=jigs[jig.name].seat(number) if jig.board else LinkSeat(),
-                        recognition_seconds=jig.recognition_seconds,
-                        conductor=conductor,
-                        live_hubs=live_hubs,
-                        view=self.view,
-                        take_label=self._labels.take,
-                        hubs_failing_in_a_row=settings.thresholds.hubs_failing_in_a_row,
-                    )
-                )
-                for jig, plugin, driver in zip(settings.jigs, plugins, drivers, strict=True)
-                for number, port in sorted(jig.slots.items())
+            controller = Controller(make(conductor, live_hubs, jigs) for make in slots)
+            requests = DaemonRequests(journal, controller, jigs, self.view, self._labels, self.stop)
+            orders = OrderDesk(
+                journal,
+                is_seated=lambda attempt: attempt.hub is not None and live_hubs.holds(attempt.hub.chf),
             )
-            publisher = Publisher(journal, settings.mqtt, self._retained(journal), self._broker_changed)
-            async with serve_control(
-                settings.state_directory, self._handlers(journal, controller, jigs, live_hubs)
-            ):
-                await self._work(journal, controller, publisher, jigs.values())
+            handlers = {**requests.handlers(), **orders.handlers()}
+            async with serve_control(settings.state_directory, handlers), asyncio.TaskGroup() as watching:
+                watches = [
+                    watching.create_task(self._service.keep_watchdog(), name="watchdog"),
+                    watching.create_task(self._stop_releases(journal, gate), name="release gate"),
+                ]
+                await self._work(journal, controller, jigs)
+                for task in watches:
+                    task.cancel()
             await journal.append(StationStopped(reason="asked to stop"))
 
-    async def _work(
-        self, journal: Journal, controller: Controller, publisher: Publisher, jigs: Iterable[Jig]
-    ) -> None:
+    async def _work(self, journal: Journal, controller: Controller, jigs: Mapping[str, Jig]) -> None:
         async with asyncio.TaskGroup() as group:
-            publishing = group.create_task(publisher.run(), name="publisher")
-            boards = [group.create_task(jig.run(), name="jig") for jig in jigs]
+            publishing = group.create_task(self._publish(journal), name="publisher")
+            boards = [group.create_task(jig.run(), name=f"{name} board") for name, jig in jigs.items()]
             working = group.create_task(controller.run(), name="slots")
-            self._on_ready()
             stopping = group.create_task(self._stopping.wait(), name="stop")
+            self._service.ready()
             await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+            self._service.stopping()
             controller.finish()
             done, _ = await asyncio.wait((working,), timeout=self._settings.drain_seconds)
             if not done:
@@ -142,6 +156,103 @@ class Daemon:
             for task in (stopping, publishing, *boards):
                 task.cancel()
 
+    async def _publish(self, journal: Journal) -> None:
+        """Publish until cancelled, beginning anew whenever a reload changed the broker's settings."""
+        retained = self._retained(journal)
+        while True:
+            self._broker_settings_changed.clear()
+            publisher = Publisher(journal, self._settings.mqtt, retained, self._broker_changed)
+            publishing = asyncio.ensure_future(publisher.run())
+            changed = asyncio.ensure_future(self._broker_settings_changed.wait())
+            try:
+                await asyncio.wait((publishing, changed), return_when=asyncio.FIRST_COMPLETED)
+                if publishing.done():
+                    publishing.result()
+            finally:
+                publishing.cancel()
+                changed.cancel()
+                await asyncio.gather(publishing, changed, return_exceptions=True)
+
+    def _slot_makers(self) -> list[SlotMaker]:
+        """Check every jig's driver and settings before anything is opened. Raises ConfigError."""
+        makers: list[SlotMaker] = []
+        for jig in self._settings.jigs:
+            plugin = load_plugin(jig.driver)
+            settings = driver_settings(plugin, jig)
+            for number, port in sorted(jig.slots.items()):
+                makers.append(partial(self._make_slot, jig, number, port, plugin, settings))
+        return makers
+
+    def _make_slot(
+        self,
+        jig: JigSettings,
+        number: int,
+        port: str,
+        plugin: DriverPlugin,
+        driver: BaseModel,
+        conductor: Conductor,
+        live_hubs: LiveHubs,
+        jigs: Mapping[str, Jig],
+    ) -> Slot:
+        return Slot(
+            SlotParts(
+                place=Place(jig=jig.name, slot=number),
+                port=port,
+                plugin=plugin,
+                driver_settings=driver,
+                seat=jigs[jig.name].seat(number) if jig.board else LinkSeat(),
+                recognition_seconds=jig.recognition_seconds,
+                conductor=conductor,
+                live_hubs=live_hubs,
+                view=self.view,
+                take_label=self._labels.take,
+                hindrance=self._hindrance,
+                hubs_failing_in_a_row=lambda: self._settings.thresholds.hubs_failing_in_a_row,
+            )
+        )
+
+    async def _release_gate(self, journal: Journal) -> ReleaseGate:
+        stopped = await journal.stopped_releases()
+        for release in stopped:
+            _log.error(
+                "release stopped", model=str(release.model), version=str(release.version), why=release.why
+            )
+        return ReleaseGate(
+            (ReleaseKey(release.model, release.version) for release in stopped),
+            self._current_catalog,
+            lambda: GateThresholds(
+                self._settings.thresholds.release_last_hubs, self._settings.thresholds.release_failed_hubs
+            ),
+        )
+
+    async def _stop_releases(self, journal: Journal, gate: ReleaseGate) -> None:
+        """Let the gate hear every result, and record when it stops a release."""
+        heard: asyncio.Queue[RecordedEvent] = asyncio.Queue()
+        unsubscribe = journal.subscribe(heard.put_nowait)
+        try:
+            while True:
+                stop = gate.hear((await heard.get()).event)
+                if stop is not None:
+                    _log.error("release stopped", model=f"{stop.manufacturer}/{stop.model}", why=stop.why)
+                    await journal.append(stop)
+        finally:
+            unsubscribe()
+
+    def _current_catalog(self) -> Catalog:
+        if self._catalog is None:
+            raise AssertionError("`run` opens the catalogue first")
+        return self._catalog
+
+    def _hindrance(self) -> str | None:
+        """Say why no hub may be begun with: a journal about to run out of room must not take on more."""
+        free = shutil.disk_usage(self._settings.state_directory).free // _MEBIBYTE
+        least = self._settings.thresholds.least_free_mebibytes
+        if free >= least:
+            return None
+        return (
+            f"only {free} MiB free for the journal in {self._settings.state_directory}; make room for {least}"
+        )
+
     def _retained(self, journal: Journal) -> RetainedStates:
         """Keep each slot's state retained at the broker; progress within a stage is for the screen alone."""
         retained = RetainedStates()
@@ -150,71 +261,14 @@ class Daemon:
             payload = view.model_dump_json(exclude={"percent", "line"} if view.percent is not None else None)
             retained.set(journal.topics.slot_state(view.place), payload.encode())
 
+        for view in self.view.slots():
+            retain(view)
         self.view.listen(retain)
         return retained
 
     def _broker_changed(self, status: PublisherStatus) -> None:
         _log.info("broker", state=status.connection, line=status.line)
         self._on_broker(status)
-
-    def _handlers(
-        self, journal: Journal, controller: Controller, jigs: Mapping[str, Jig], live_hubs: LiveHubs
-    ) -> dict[str, Handler]:
-        async def status(_: Request) -> Mapping[str, Any]:
-            return {"slots": [view.model_dump(mode="json") for view in self.view.slots()]}
-
-        async def stop(_: Request) -> Mapping[str, Any]:
-            self.stop()
-            return {}
-
-        async def enable_slot(request: Request) -> Mapping[str, Any]:
-            place = _place(request)
-            slot = controller.slot(place)
-            if slot is None:
-                raise ControlError(f"there is no {place} on this bench")
-            slot.enable()
-            return {}
-
-        async def reset_jig(request: Request) -> Mapping[str, Any]:
-            jig = jigs.get(request["jig"])
-            if jig is None:
-                raise ControlError(f"{request['jig']} has no board on this bench")
-            jig.reset()
-            return {}
-
-        async def scan_label(request: Request) -> Mapping[str, Any]:
-            place = _place(request)
-            if controller.slot(place) is None:
-                raise ControlError(f"there is no {place} on this bench")
-            try:
-                self._labels.put(place, ScannedLabel(Eui64.parse(request["id"]), request.get("role")))
-            except IdentityError as error:
-                raise ControlError(str(error)) from error
-            return {}
-
-        async def republish(request: Request) -> Mapping[str, Any]:
-            try:
-                await journal.republish(request["first"], request["last"])
-            except JournalError as error:
-                raise ControlError(str(error)) from error
-            return {}
-
-        return {
-            "status": status,
-            "stop": stop,
-            "enable_slot": enable_slot,
-            "reset_jig": reset_jig,
-            "scan_label": scan_label,
-            "republish": republish,
-            **OrderDesk(
-                journal,
-                is_seated=lambda attempt: attempt.hub is not None and live_hubs.holds(attempt.hub.chf),
-            ).handlers(),
-        }
-
-
-def _place(request: Request) -> Place:
-    return Place(jig=request["jig"], slot=request["slot"])
 
 
 def _boot_id() -> str:

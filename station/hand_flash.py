@@ -127,7 +127,7 @@ async def flash_by_hand(
                 wrong_unlock_answers=(await journal.hub_history(hub.chf)).wrong_unlock_answers,
                 present=lambda: True,
                 power_cycle=LinkSeat().power_cycle,
-                veto=lambda _: None,
+                veto=lambda _model, _plan: None,
                 on_progress=progress,
             ),
             {},

@@ -72,8 +72,8 @@ class Conductor:
         journal: Journal,
         catalog: Callable[[], Catalog],
         authority: NamedAuthority,
-        veto: Callable[[AttemptPlan], Code | None],
-        operator: str | None,
+        veto: Callable[[DeviceModel, AttemptPlan], Code | None],
+        operator: Callable[[], str | None],
         station_version: str,
     ) -> None:
         self._journal = journal
@@ -133,7 +133,7 @@ class Conductor:
         )
         decision = await asyncio.to_thread(authorise, question, self._catalog())
         if isinstance(decision, Authorised):
-            vetoed = self._veto(decision.plan)
+            vetoed = self._veto(hub.model, decision.plan)
             if vetoed is not None:
                 decision = Rejected(vetoed)
         match decision:
@@ -175,7 +175,7 @@ class Conductor:
             label=visit.label,
             line=await journal.order_line(interrupted.order, hub.chf) if interrupted.order else None,
             opened=interrupted.opened,
-            operator=self._operator,
+            operator=self._operator(),
         )
         if not interrupted.steps:
             return await self._authorise_and_run(visit, opened, history)
@@ -257,7 +257,7 @@ class Conductor:
             scanned_id=label.device_id if label else None,
             scanned_role=label.role if label else None,
             number=number,
-            operator=self._operator,
+            operator=self._operator(),
         )
         (recorded,) = await self._journal.append(event)
         line = None
@@ -274,7 +274,7 @@ class Conductor:
             label=label,
             line=line,
             opened=recorded.utc,
-            operator=self._operator,
+            operator=self._operator(),
         )
 
     async def _close(

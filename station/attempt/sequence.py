@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from drivers.errors import DriverError, HubInSerialRecovery, LinkLost, LinkStalled, UnlockRefused
 from drivers.hub import FlashProgress, HubDriver, HubIdentity, HubState, UnlockAuthority
-from firmware_catalog.identity import FirmwareVersion
+from firmware_catalog.identity import DeviceModel, FirmwareVersion
 from station.attempt import failure
 from station.attempt.outcome import Code, Stage
 from station.attempt.plan import AttemptPlan, Position
@@ -110,7 +110,7 @@ class SequenceParts:
     """The jig board's word on the slot; None where there is no board."""
     power_cycle: Callable[[], Awaitable[bool]]
     """Switches the hub off and on, where the jig can; says whether it did."""
-    veto: Callable[[AttemptPlan], Code | None]
+    veto: Callable[[DeviceModel, AttemptPlan], Code | None]
     """Says why the plan's release may no longer be activated; asked right before activation."""
     on_progress: Callable[[Progress], None]
 
@@ -204,7 +204,7 @@ class Sequence:
                     )
                     self._held_image_is_doubtful = False
             case Stage.ACTIVATE:
-                vetoed = parts.veto(parts.plan)
+                vetoed = parts.veto(parts.hub.model, parts.plan)
                 if vetoed is not None:
                     raise StageFault(vetoed, "stopped before activation", final=True)
                 self.hub = await parts.driver.activate(image)

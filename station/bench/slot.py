@@ -66,7 +66,10 @@ class SlotParts:
     live_hubs: LiveHubs
     view: BenchView
     take_label: Callable[[Place], ScannedLabel | None]
-    hubs_failing_in_a_row: int
+    hindrance: Callable[[], str | None]
+    """Why no hub may be begun with just now, in one line; None if one may."""
+    hubs_failing_in_a_row: Callable[[], int]
+    """So many different hubs failing in a row take the slot out of use."""
     recognition_seconds: float
     """How long a hub that is seen to be seated may take to say who it is, its boot included."""
 
@@ -160,6 +163,9 @@ class Slot:
         if parts.view.of(place).phase not in {SlotPhase.FIND_HUB, SlotPhase.EMERGENCY_STOP}:
             self._show(SlotPhase.EMPTY, f"{place}: empty; seat a hub")
         await self._idle(parts.seat.until_ready())
+        while (hindrance := parts.hindrance()) is not None:
+            self._show(SlotPhase.OUT_OF_USE, f"{place}: {hindrance}")
+            await self._idle(asyncio.sleep(_ROOM_RETRY_SECONDS))
         try:
             hub = await self._idle(self._recognise(driver))
         except (HubInSerialRecovery, HubRefused, MalformedAnswer, NoAnswer) as error:
@@ -177,7 +183,7 @@ class Slot:
                     return
                 self._conclude(ending.result, hub.chf)
                 await self._idle(parts.seat.until_removed(driver, ending.hub))
-        if len(self._failed_in_a_row) >= parts.hubs_failing_in_a_row:
+        if len(self._failed_in_a_row) >= parts.hubs_failing_in_a_row():
             count = len(self._failed_in_a_row)
             self._take_out_of_use(f"{count} different hubs failed in a row, so suspect the contacts")
 

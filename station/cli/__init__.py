@@ -54,6 +54,17 @@ def main() -> None:
         sys.exit(_complain(error, 2))
     except _WORK_FAILED as error:
         sys.exit(_complain(error, 1))
+    except ExceptionGroup as group:
+        # Tasks that ran side by side failed together, as all of a daemon's do when its journal fails.
+        known, unknown = group.split((*_WRONG_INPUT, *_WORK_FAILED))
+        if unknown is not None or known is None:
+            raise
+        sys.exit(_complain(_first(known), 1))
+
+
+def _first(group: BaseExceptionGroup[Exception]) -> Exception:
+    inner = group.exceptions[0]
+    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
 
 
 def _complain(error: Exception, exit_code: int) -> int:

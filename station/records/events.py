@@ -270,6 +270,26 @@ class AttemptClosed(_Event):
     station_version: str
 
 
+class ReleaseStopped(_Event):
+    """A release failed too many hubs: none is given it until a person resumes it."""
+
+    kind: Literal["release_stopped"] = "release_stopped"
+    manufacturer: str
+    model: str
+    version: FirmwareVersion
+    why: str
+
+
+class ReleaseResumed(_Event):
+    """A person lets a stopped release go on."""
+
+    kind: Literal["release_resumed"] = "release_resumed"
+    manufacturer: str
+    model: str
+    version: FirmwareVersion
+    reason: str
+
+
 class ResultsAcknowledged(_Event):
     """The broker took over responsibility (QoS 1 PUBACK) for these results. Not the consumer's word."""
 
@@ -304,6 +324,8 @@ Event = Annotated[
     | HubLost
     | AttemptResumed
     | AttemptClosed
+    | ReleaseStopped
+    | ReleaseResumed
     | ResultsAcknowledged
     | ResultsRepublished,
     Field(discriminator="kind"),

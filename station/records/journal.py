@@ -20,7 +20,13 @@ from station.records import lock, queries
 from station.records.chain import Clock, RecordedEvent, system_clock
 from station.records.events import Event, OrderLine, ResultsRepublished
 from station.records.ledger import LedgerSettings
-from station.records.queries import HubHistory, OpenAttempt, OrderLineState, OrderSummary
+from station.records.queries import (
+    HubHistory,
+    OpenAttempt,
+    OrderLineState,
+    OrderSummary,
+    StoppedRelease,
+)
 from station.records.reader import HubLife, JournalReader
 from station.records.results import OutgoingResult
 from station.records.topics import Topics
@@ -115,6 +121,10 @@ class Journal:
     async def jig_order(self, jig: str) -> str | None:
         """Return the open order that the jig works on."""
         return await self._ask(queries.jig_order, jig)
+
+    async def stopped_releases(self) -> tuple[StoppedRelease, ...]:
+        """Return every release that no hub is given until a person resumes it."""
+        return await self._ask(queries.stopped_releases)
 
     async def life_of(self, device: Eui64) -> HubLife:
         """Return everything about the hub with this CHF, GPF or scanned id."""

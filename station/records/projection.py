@@ -26,6 +26,8 @@ from station.records.events import (
     OrderClosed,
     OrderImported,
     OrderLinesAdded,
+    ReleaseResumed,
+    ReleaseStopped,
     ResultsAcknowledged,
     ResultsRepublished,
     SegmentStarted,
@@ -72,6 +74,19 @@ def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
             | AttemptResumed() as event
         ):
             _apply_to_attempt(tables, recorded, event)
+        case ReleaseStopped() as event:
+            tables.execute(
+                "INSERT OR REPLACE INTO stopped_releases VALUES (?, ?, ?, ?)",
+                (event.manufacturer, event.model, str(event.version), event.why),
+            )
+        case ReleaseResumed() as event:
+            _require(
+                tables.execute(
+                    "DELETE FROM stopped_releases WHERE manufacturer = ? AND model = ? AND version = ?",
+                    (event.manufacturer, event.model, str(event.version)),
+                ),
+                f"release {event.version} of {event.manufacturer}/{event.model} is not stopped",
+            )
         case ResultsAcknowledged() as event:
             for station_sequence in event.station_sequences:
                 _require(

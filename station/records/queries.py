@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from firmware_catalog.identity import Eui64
+from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from station.attempt.outcome import Code, Disposition, Outcome, Stage
 from station.attempt.plan import Position
 from station.records.chain import utc_from_microseconds
@@ -288,3 +288,21 @@ def waiting_results(tables: sqlite3.Connection) -> int:
     """Return how many results the broker has not acknowledged."""
     found: tuple[int] = tables.execute("SELECT count(*) FROM results WHERE acknowledged = 0").fetchone()
     return found[0]
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedRelease:
+    """A release that no hub is given until a person resumes it."""
+
+    model: DeviceModel
+    version: FirmwareVersion
+    why: str
+
+
+def stopped_releases(tables: sqlite3.Connection) -> tuple[StoppedRelease, ...]:
+    """Return every stopped release."""
+    rows = tables.execute("SELECT manufacturer, model, version, why FROM stopped_releases ORDER BY 1, 2, 3")
+    return tuple(
+        StoppedRelease(DeviceModel(manufacturer, model), FirmwareVersion.parse(version), why)
+        for manufacturer, model, version, why in rows
+    )

@@ -101,6 +101,13 @@ CREATE TABLE hubs (
     chf           TEXT    PRIMARY KEY,
     wrong_answers INTEGER NOT NULL      -- to unlock challenges, since the last that was right
 );
+CREATE TABLE stopped_releases (
+    manufacturer TEXT NOT NULL,
+    model        TEXT NOT NULL,
+    version      TEXT NOT NULL,
+    why          TEXT NOT NULL,
+    PRIMARY KEY (manufacturer, model, version)
+) WITHOUT ROWID;
 CREATE TABLE results (
     station_sequence INTEGER PRIMARY KEY,
     sequence         INTEGER NOT NULL UNIQUE,
@@ -119,6 +126,7 @@ DERIVED_TABLES: Final = (
     "attempts",
     "stages",
     "hubs",
+    "stopped_releases",
     "results",
 )
 """In an order that satisfies their references."""

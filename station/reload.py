@@ -1,0 +1,23 @@
+"""What a running daemon takes over from a changed configuration, and what it refuses. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from station.config import ConfigError, StationSettings
+
+RELOADABLE: Final = frozenset({"catalogue", "drain_seconds", "log", "mqtt", "operator", "thresholds"})
+"""The keys that may change while hubs are worked on. All else needs a restart."""
+
+
+def check_reload(old: StationSettings, new: StationSettings) -> None:
+    """Raise ConfigError, in one line, if `new` changes what only a restart may change."""
+    changed = [
+        name
+        for name in StationSettings.model_fields
+        if name not in RELOADABLE and getattr(old, name) != getattr(new, name)
+    ]
+    if changed:
+        raise ConfigError(
+            f"{', '.join(changed)} cannot change while the station runs; nothing was taken over: restart it instead"
+        )

@@ -1,0 +1,350 @@
+"""One visit after the other: who is left alone, what is taken up again, and that each attempt has one result."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from station_bench import (
+    CHAINED,
+    Bench,
+    StockHub,
+    conducting,
+    import_order,
+    order_csv,
+    slot,
+    version,
+)
+
+from firmware_catalog.catalog import FolderCatalog
+from firmware_catalog.editing import add_release
+from firmware_catalog.identity import Eui64
+from firmware_catalog.release import VersionRange
+from station.attempt.authorise import ScannedLabel
+from station.attempt.outcome import Code, Disposition, Outcome, Stage
+from station.attempt.sequence import LeftOpen
+from station.orders.device_status import DeviceStatus
+from station.records.chain import RecordedEvent
+from station.records.events import (
+    AttemptClosed,
+    AttemptOpened,
+    AttemptPlanned,
+    AttemptResumed,
+    HubLost,
+    StageEnded,
+    StageStarted,
+    UnlockUsed,
+)
+
+PLACE = slot(1)
+STRANGER = Eui64.parse("88-73-84-FF-FF-FF-FF-FF")
+
+
+def test_a_hub_that_runs_the_release_is_left_as_it_is(bench: Bench, tmp_path: Path) -> None:
+    async def work() -> None:
+        hub = bench.hub("new")
+        async with conducting(bench, tmp_path) as at:
+            await import_order(at.journal, order_csv(hub), "jig1")
+            await bench.seat(hub, PLACE)
+            result = await at.result(PLACE)
+            assert (result.outcome, result.stage) == (Outcome.ALREADY_CURRENT, Stage.AUTHORISE)
+            assert result.firmware_read_back == version("new")
+            assert (
+                result.message
+                == f"{PLACE}: already runs the latest firmware; take it out, nothing had to be done"
+            )
+            assert not at.of(UnlockUsed)
+        await bench.assert_untouched(hub)
+
+    asyncio.run(work())
+
+
+def _only_for_hardware_2(bench: Bench, folder: Path) -> FolderCatalog:
+    folder.mkdir()
+    add_release(folder, bench.firmware("new"), hardware_versions=("2.0",))
+    return FolderCatalog.open(folder)
+
+
+def _only_over_what_is_missing(bench: Bench, folder: Path) -> FolderCatalog:
+    folder.mkdir()
+    between = version("chained-between")
+    permitted = (VersionRange(lowest=between, highest=between),)
+    add_release(folder, bench.firmware("chained-new"), permitted_from=permitted)
+    return FolderCatalog.open(folder)
+
+
+def _with_an_image_that_was_changed(bench: Bench, folder: Path) -> FolderCatalog:
+    shutil.copytree(bench.catalogue, folder)
+    for image in folder.glob("*.bin"):
+        content = bytearray(image.read_bytes())
+        content[-1] ^= 1
+        image.write_bytes(content)
+    return FolderCatalog.open(folder)
+
+
+Case = tuple[str, dict[str, str], dict[str, Any], Callable[[Bench, Path], FolderCatalog] | None]
+REJECTED: dict[Code, Case] = {
+    Code.NOT_ON_ORDER: ("old", {"chf_id": str(STRANGER), "gpf_id": "88-73-84-FF-FF-FF-FF-FE"}, {}, None),
+    Code.IDS_DISAGREE: ("old", {"gpf_id": str(STRANGER)}, {}, None),
+    Code.NOT_PENDING: ("old", {"inventory_status": DeviceStatus.COMMISSIONED}, {}, None),
+    Code.MODEL_DISAGREES: ("old", {"model": CHAINED.model}, {}, None),
+    Code.LABEL_DISAGREES: ("old", {}, {"label": ScannedLabel(STRANGER)}, None),
+    Code.IN_TWO_SLOTS: ("old", {}, {"seen_elsewhere": slot(2)}, None),
+    Code.NO_RELEASE: ("unlisted-old", {}, {}, None),
+    Code.NEWER_THAN_RELEASE: ("newer", {}, {}, None),
+    Code.HARDWARE_VERSION_MISMATCH: ("old", {}, {}, _only_for_hardware_2),
+    Code.NO_PERMITTED_PATH: ("chained-old", {}, {}, _only_over_what_is_missing),
+    Code.CATALOGUE_UNAVAILABLE: ("old", {}, {}, _with_an_image_that_was_changed),
+}
+
+
+@pytest.mark.parametrize("code", REJECTED)
+def test_a_rejected_hub_is_never_unlocked_and_never_written(bench: Bench, tmp_path: Path, code: Code) -> None:
+    firmware, line, visit, make_catalogue = REJECTED[code]
+
+    async def work() -> None:
+        hub = bench.hub(firmware)
+        changes = {}
+        if make_catalogue is not None:
+            catalog = make_catalogue(bench, tmp_path / "catalogue")
+            changes["catalog"] = lambda: catalog
+        async with conducting(bench, tmp_path / "journal", **changes) as at:
+            await import_order(at.journal, order_csv(hub, **line), "jig1")
+            await bench.seat(hub, PLACE)
+            result = await at.result(PLACE, **visit)
+            assert (result.outcome, result.code, result.disposition) == (Outcome.REJECTED, code, None)
+            assert result.firmware_read_back == version(firmware)
+            assert result.message.startswith("jig1 slot 1: ")
+            assert "\n" not in result.message
+            assert not at.of(UnlockUsed)
+            assert not at.of(StageStarted)
+        await bench.assert_untouched(hub)
+
+    asyncio.run(work())
+
+
+def test_a_jig_without_an_order_touches_no_hub(bench: Bench, tmp_path: Path) -> None:
+    async def work() -> None:
+        hub = bench.hub()
+        async with conducting(bench, tmp_path) as at:
+            await import_order(at.journal, order_csv(hub), "jig2")
+            await bench.seat(hub, PLACE)
+            result = await at.result(PLACE)
+            assert (result.outcome, result.code) == (Outcome.REJECTED, Code.NO_OPEN_ORDER)
+            assert "assign an order to the jig" in result.message
+        await bench.assert_untouched(hub)
+
+    asyncio.run(work())
+
+
+def test_a_release_stopped_before_or_after_the_flash_is_not_activated(bench: Bench, tmp_path: Path) -> None:
+    async def work(answers: list[Code | None], outcome: Outcome) -> None:
+        hub = bench.hub()
+        folder = tmp_path / outcome
+        async with conducting(bench, folder, veto=lambda *_: answers.pop(0)) as at:
+            await import_order(at.journal, order_csv(hub), "jig1")
+            await bench.seat(hub, PLACE)
+            result = await at.result(PLACE)
+            assert (result.outcome, result.code) == (outcome, Code.RELEASE_STOPPED)
+        await bench.unseat(PLACE)
+        await bench.assert_runs(hub, "old")
+
+    asyncio.run(work([Code.RELEASE_STOPPED], Outcome.REJECTED))
+    asyncio.run(work([None, Code.RELEASE_STOPPED], Outcome.FAILED))
+
+
+def test_a_hub_that_passed_is_not_flashed_again_for_its_order(bench: Bench, tmp_path: Path) -> None:
+    async def work() -> None:
+        hub = bench.hub()
+        async with conducting(bench, tmp_path) as at:
+            await import_order(at.journal, order_csv(hub), "jig1")
+            await bench.seat(hub, PLACE)
+            assert (await at.result(PLACE)).outcome is Outcome.PASSED
+            again = await at.result(PLACE)
+            assert (again.outcome, again.code, again.number) == (Outcome.REJECTED, Code.ALREADY_PASSED, 2)
+            assert again.message.endswith("; put it with the passed hubs")
+            (state,) = await at.journal.order_lines("WO-1")
+            assert state.outcome is Outcome.PASSED
+            assert len(at.of(UnlockUsed)) == 1
+        await bench.assert_runs(hub, "new")
+
+    asyncio.run(work())
+
+
+def test_scrap_is_said_when_a_hub_failed_by_itself_in_two_slots(bench: Bench, tmp_path: Path) -> None:
+    async def work() -> None:
+        hub = bench.hub()
+        worn = {"name": "flash_fault", "times": 99}
+        said = []
+        async with conducting(bench, tmp_path) as at:
+            await import_order(at.journal, order_csv(hub), "jig1")
+            for number in (1, 2):
+                await bench.seat(hub, slot(number))
+                said.append((await at.result(slot(number), worn)).disposition)
+                await bench.unseat(slot(number))
+        assert said == [Disposition.RETRY_OTHER_SLOT, Disposition.SCRAP]
+        await bench.assert_runs(hub, "old")
+
+    asyncio.run(work())
+
+
+PULLED = {"name": "unplug_hub", "on": "upload", "at_byte": 12_000}
+
+
+@pytest.mark.parametrize("place", [slot(1), slot(3, jig=2)], ids=str)
+def test_a_hub_pulled_while_it_is_written_goes_on_wherever_it_is_seated_again(
+    bench: Bench, tmp_path: Path, place: Any
+) -> None:
+    async def work() -> None:
+        hub = bench.hub()
+        async with conducting(bench, tmp_path) as at:
+            await import_order(at.journal, order_csv(hub), "jig1")
+            await bench.seat(hub, PLACE)
+            ending = await at.visit(PLACE, PULLED)
+            assert isinstance(ending, LeftOpen)
+            assert [event.stage for event in at.of(HubLost)] == [Stage.FLASH]
+            (waiting,) = await at.journal.open_attempts()
+            assert waiting.lost
+            assert not at.of(AttemptClosed)
+
+            await bench.seat(hub, place)
+            result = await at.result(place)
+            assert (result.outcome, result.place, result.attempt) == (Outcome.PASSED, place, waiting.attempt)
+            assert result.order == "WO-1"
+            assert [event.place for event in at.of(AttemptResumed)] == [place]
+            assert len(at.of(AttemptOpened)) == len(at.of(AttemptClosed)) == 1
+        await bench.assert_runs(hub, "new")
+
+    asyncio.run(work())
+
+
+def test_another_hub_in_the_slot_gets_its_own_attempt(bench: Bench, tmp_path: Path) -> None:
+    async def work() -> None:
+        pulled, other = bench.hub(), bench.hub()
+        async with conducting(bench, tmp_path) as at:
+            await import_order(at.journal, order_csv(pulled, other), "jig1")
+            await bench.seat(pulled, PLACE)
+            assert isinstance(await at.visit(PLACE, PULLED), LeftOpen)
+            await bench.seat(other, PLACE)
+            result = await at.result(PLACE)
+            assert (result.outcome, result.chf) == (Outcome.PASSED, other.chf)
+            assert [attempt.hub.chf for attempt in await at.journal.open_attempts()] == [pulled.chf]
+        await bench.assert_runs(other, "new")
+        await bench.assert_runs(pulled, "old")
+
+    asyncio.run(work())
+
+
+def test_a_hub_exchanged_during_its_boot_leaves_its_attempt_open(bench: Bench, tmp_path: Path) -> None:
+    async def work() -> None:
+        hub = bench.hub()
+        async with conducting(bench, tmp_path) as at:
+            await import_order(at.journal, order_csv(hub), "jig1")
+            await bench.seat(hub, PLACE)
+            ending = await at.visit(PLACE, {"name": "another_hub", "on": "boot"})
+            assert isinstance(ending, LeftOpen)
+            assert "find the first hub" in ending.why
+            assert len(await at.journal.open_attempts()) == 1
+            assert not at.of(AttemptClosed)
+
+    asyncio.run(work())
+
+
+def test_a_wrong_label_on_a_hub_that_waits_is_rejected_and_the_hub_still_waits(
+    bench: Bench, tmp_path: Path
+) -> None:
+    async def work() -> None:
+        hub = bench.hub()
+        async with conducting(bench, tmp_path) as at:
+            await import_order(at.journal, order_csv(hub), "jig1")
+            await bench.seat(hub, PLACE)
+            assert isinstance(await at.visit(PLACE, PULLED), LeftOpen)
+            await bench.seat(hub, PLACE)
+            rejected = await at.result(PLACE, label=ScannedLabel(STRANGER))
+            assert (rejected.outcome, rejected.code) == (Outcome.REJECTED, Code.LABEL_DISAGREES)
+            assert rejected.scanned_id == STRANGER
+            assert len(await at.journal.open_attempts()) == 1
+            passed = await at.result(PLACE, label=ScannedLabel(hub.gpf, "GPF"))
+            assert (passed.outcome, passed.scanned_role) == (Outcome.PASSED, "GPF")
+        await bench.assert_runs(hub, "new")
+
+    asyncio.run(work())
+
+
+def test_an_image_that_vanished_between_crash_and_restart_ends_the_attempt(
+    bench: Bench, tmp_path: Path
+) -> None:
+    folder = tmp_path / "catalogue"
+    shutil.copytree(bench.catalogue, folder)
+
+    async def work() -> None:
+        hub = bench.hub()
+        async with conducting(bench, tmp_path / "journal") as at:
+            await import_order(at.journal, order_csv(hub), "jig1")
+            await bench.seat(hub, PLACE)
+            assert isinstance(await at.visit(PLACE, PULLED), LeftOpen)
+        image = next(folder.glob(f"{version('new')}*"))
+        image.unlink()
+        catalog = FolderCatalog.open(folder)
+        async with conducting(bench, tmp_path / "journal", catalog=lambda: catalog) as at:
+            await bench.seat(hub, PLACE)
+            result = await at.result(PLACE)
+            assert (result.outcome, result.code, result.disposition) == (
+                Outcome.FAILED,
+                Code.CATALOGUE_UNAVAILABLE,
+                Disposition.RETRY_HERE,
+            )
+        await bench.assert_runs(hub, "old")
+
+    asyncio.run(work())
+
+
+STAGES = (Stage.UNLOCK, Stage.FLASH, Stage.ACTIVATE, Stage.VERIFY, Stage.CONFIRM, Stage.CHECK)
+CRASHES = [
+    (AttemptOpened, None),
+    (AttemptPlanned, None),
+    *((kind, stage) for stage in STAGES for kind in (StageStarted, StageEnded)),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "stage"), CRASHES, ids=[f"{kind.__name__} {stage or ''}".strip() for kind, stage in CRASHES]
+)
+def test_a_crash_anywhere_ends_in_exactly_one_true_result(
+    bench: Bench, tmp_path: Path, kind: type, stage: Stage | None
+) -> None:
+    async def crash(hub: StockHub) -> None:
+        async with conducting(bench, tmp_path) as at:
+            await import_order(at.journal, order_csv(hub), "jig1")
+            visiting = asyncio.create_task(at.visit(PLACE))
+
+            def hear(recorded: RecordedEvent) -> None:
+                if isinstance(recorded.event, kind) and getattr(recorded.event, "stage", None) is stage:
+                    visiting.cancel()
+
+            at.journal.subscribe(hear)
+            await asyncio.wait((visiting,))
+            assert visiting.cancelled()
+            assert not at.of(AttemptClosed)
+
+    async def work() -> None:
+        hub = bench.hub()
+        await bench.seat(hub, PLACE)
+        await crash(hub)
+        async with conducting(bench, tmp_path) as at:
+            result = await at.result(PLACE)
+            assert result.outcome is Outcome.PASSED, result.message
+            assert result.firmware_before == version("old")
+            assert result.firmware_read_back == version("new")
+            history = await at.journal.hub_history(hub.chf)
+            assert [(attempt.number, attempt.outcome) for attempt in history.attempts] == [
+                (1, Outcome.PASSED)
+            ]
+            assert [sent.hub for sent in await at.journal.outbox_batch(9)] == [str(hub.chf)]
+        await bench.assert_runs(hub, "new")
+
+    asyncio.run(work())

@@ -1,0 +1,53 @@
+"""What a failure asks of the operator: every code has a blame, a disposition and a line to act on."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from drivers import errors
+from drivers.errors import DriverError, HubAction
+from station.attempt.failure import Blame, blame, code_of, disposition, may_try_again
+from station.attempt.outcome import Code, Disposition, Outcome, Stage
+from station.attempt.wording import operator_line
+from station.records.events import Place
+
+HERE, THERE = Place(jig="jig1", slot=1), Place(jig="jig2", slot=1)
+
+
+@pytest.mark.parametrize("failed_before", [(), (HERE,), (HERE, THERE)], ids=["never", "here", "there too"])
+def test_scrap_is_for_hubs_that_failed_by_themselves_in_two_slots(failed_before) -> None:
+    for code in Code:
+        said = disposition(code, HERE, failed_before)
+        if said is Disposition.SCRAP:
+            assert blame(code) is Blame.HUB
+            assert THERE in failed_before
+        if blame(code) is not Blame.HUB:
+            assert said in {Disposition.RETRY_HERE, Disposition.RETRY_OTHER_SLOT}
+    assert (disposition(Code.NO_ANSWER, HERE, failed_before) is Disposition.SCRAP) == (THERE in failed_before)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.FAILED])
+def test_every_code_gives_one_line_with_the_place_and_what_to_do(outcome: Outcome) -> None:
+    for code in Code:
+        said = disposition(code, HERE, ()) if outcome is Outcome.FAILED else None
+        line = operator_line("jig1 slot 1", outcome, code, said, "detail")
+        where, _, rest = line.partition(": ")
+        what, _, todo = rest.rpartition("; ")
+        assert where == "jig1 slot 1"
+        assert what.endswith("(detail)"), code
+        assert todo, code
+        assert "\n" not in line, code
+
+
+KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, DriverError)]
+
+
+def test_every_driver_error_has_a_code_in_every_stage_and_an_end_to_its_tries() -> None:
+    assert len(KINDS) > 15
+    for kind in KINDS:
+        error = kind("it happened", action=HubAction.FLASH, state_known=False)
+        for stage in Stage:
+            assert isinstance(code_of(error, stage), Code)
+        assert not may_try_again(error, 3)

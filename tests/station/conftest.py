@@ -1,0 +1,28 @@
+"""Fixtures of the station's tests: one simulated bench and one broker for all of them, tidied after each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import brokers
+import pytest
+from station_bench import Bench, running_bench
+
+
+@pytest.fixture(scope="session")
+def shared_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with running_bench(tmp_path_factory.mktemp("bench")) as bench:
+        yield bench
+
+
+@pytest.fixture
+def bench(shared_bench: Bench) -> Iterator[Bench]:
+    yield shared_bench
+    shared_bench.tidy()
+
+
+@pytest.fixture(scope="session")
+def shared_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[brokers.Mosquitto]:
+    """Serve every test that looks at its own topics only."""
+    with brokers.mosquitto(tmp_path_factory.mktemp("broker")) as broker:
+        yield broker

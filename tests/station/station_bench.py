@@ -1,0 +1,356 @@
+"""A bench for the station's tests: one simulated rig with hubs to spare, its catalogue, its keys and its orders."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import csv
+import io
+import json
+import random
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from drivers.smp.plugin import PLUGIN
+from drivers.smp.settings import SmpSettings
+from firmware_catalog.catalog import FolderCatalog
+from firmware_catalog.editing import add_release
+from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
+from firmware_catalog.release import VersionRange
+from simulators.firmware import FirmwareSpec, make_firmware
+from simulators.keys import generate_key, save_private_key, save_public_key
+from station.attempt.conduct import Concluded, Conductor, Visit
+from station.attempt.sequence import LeftOpen
+from station.attempt.unlock import KeyFileAuthority
+from station.config import StationSettings
+from station.orders.csv_import import HEADINGS, parse_order
+from station.orders.life_cycle import events_for_import
+from station.records.events import AttemptClosed, Event, OrderAssigned, Place
+from station.records.journal import Journal
+
+MODEL = DeviceModel("10A8", "00000011")
+CHAINED = DeviceModel("10A8", "00000022")
+"""A model whose release can only be reached over another one."""
+UNLISTED = DeviceModel("10A8", "00000033")
+"""A model that the catalogue does not know."""
+BAUD = 3_000_000
+ORDER = "WO-1"
+JIGS, SLOTS = 2, 4
+DRIVER_SETTINGS: dict[str, Any] = {
+    "baud": BAUD,
+    "answer_seconds": 0.3,
+    "upload_attempts": 2,
+    "slot_bytes": 65536,
+    "erase_seconds_per_mebibyte": 2.0,
+    "quiet_after_reset_seconds": 0.05,
+    "return_seconds": 4.0,
+    "removal_seconds": 0.3,
+    "probe_seconds": 0.1,
+    "stall_seconds": 0.3,
+}
+"""Times that fit the rig's hubs, which boot and erase twenty times as fast as real ones."""
+
+FIRMWARE = {
+    "old": ("1.2.256", MODEL),
+    "new": ("1.2.303", MODEL),
+    "newer": ("1.3.0", MODEL),
+    "chained-old": ("1.0.0", CHAINED),
+    "chained-between": ("1.1.0", CHAINED),
+    "chained-new": ("1.2.0", CHAINED),
+    "unlisted-old": ("1.0.0", UNLISTED),
+}
+STOCK = {"old": 130, "new": 4, "newer": 2, "chained-old": 4, "unlisted-old": 2}
+"""How many hubs of each firmware the rig has to spare."""
+IMAGE_BYTES = 24_000
+
+
+def version(name: str) -> FirmwareVersion:
+    return FirmwareVersion.from_image_version(*map(int, FIRMWARE[name][0].split(".")))
+
+
+@dataclass(frozen=True)
+class StockHub:
+    """A hub in the rig's store."""
+
+    chf: Eui64
+    gpf: Eui64
+    firmware: str
+
+    @property
+    def model(self) -> DeviceModel:
+        return FIRMWARE[self.firmware][1]
+
+
+@dataclass
+class Bench:
+    """Everything on disk, the running rig, and the hubs that no test has used yet."""
+
+    folder: Path
+    stock: dict[str, Iterator[StockHub]]
+    twins: Iterator[tuple[StockHub, StockHub]]
+    """Pairs of hubs with one GPF id between them."""
+
+    @property
+    def catalogue(self) -> Path:
+        return self.folder / "catalogue"
+
+    @property
+    def unlock_key(self) -> Path:
+        return self.folder / "unlock.pem"
+
+    def firmware(self, name: str) -> Path:
+        return self.folder / f"{name}.bin"
+
+    def hub(self, firmware: str = "old") -> StockHub:
+        """Take a hub out of the store; no other test will meet it."""
+        return next(self.stock[firmware])
+
+    def port(self, place: Place) -> str:
+        return str(self.folder / place.jig / f"slot{place.slot}")
+
+    async def do(self, what: str, **fields: Any) -> dict[str, Any]:
+        """Have something done to the rig. Each request has a connection of its own."""
+        reader, writer = await asyncio.open_unix_connection(self.folder / "control.sock", limit=1 << 22)
+        try:
+            writer.write(json.dumps({"do": what, **fields}).encode() + b"\n")
+            answer: dict[str, Any] = json.loads(await reader.readline())
+        finally:
+            writer.close()
+            await writer.wait_closed()
+        if not answer.pop("ok"):
+            raise AssertionError(answer["error"])
+        return answer
+
+    def do_now(self, what: str, **fields: Any) -> dict[str, Any]:
+        """Do the same where there is no event loop."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(self.folder / "control.sock"))
+            connection.sendall(json.dumps({"do": what, **fields}).encode() + b"\n")
+            with connection.makefile() as lines:
+                answer: dict[str, Any] = json.loads(lines.readline())
+        if not answer.pop("ok"):
+            raise AssertionError(answer["error"])
+        return answer
+
+    async def seat(self, hub: StockHub, place: Place) -> None:
+        await self.do("seat", chf=str(hub.chf), jig=place.jig, slot=place.slot)
+
+    async def unseat(self, place: Place) -> None:
+        await self.do("unseat", jig=place.jig, slot=place.slot)
+
+    async def fault(self, place: Place, name: str, **fields: Any) -> None:
+        jig = int(place.jig.removeprefix("jig"))
+        await self.do("fault", fault={"name": name, "jig": jig, "slot": place.slot, **fields})
+
+    async def look(self, hub: StockHub) -> dict[str, Any]:
+        """Look into a hub: what its flash holds, not what it says of it."""
+        return await self.do("hub", chf=str(hub.chf))
+
+    async def assert_runs(self, hub: StockHub, firmware: str) -> None:
+        """The hub runs this firmware, confirmed, with nothing pending, locked, and would boot again."""
+        inside = await self.look(hub)
+        running = next(slot for slot in inside["slots"] if slot["active"])
+        assert inside["firmware"] == str(version(firmware))
+        assert running["confirmed"]
+        assert not any(slot["pending"] for slot in inside["slots"])
+        assert inside["locked"]
+        assert inside["bootable"]
+
+    async def assert_untouched(self, hub: StockHub) -> None:
+        """Nobody tried the hub's lock, wrote to it or booted it."""
+        await self.assert_runs(hub, hub.firmware)
+        inside = await self.look(hub)
+        assert len(inside["slots"]) == 1
+        assert (inside["boots"], inside["wrong_unlock_answers"]) == (1, 0)
+
+    def tidy(self) -> None:
+        """Empty every slot, forget every fault, plug in every port."""
+        self.do_now("disarm")
+        for slot in self.do_now("slots")["slots"]:
+            if slot["occupied"]:
+                self.do_now("unseat", jig=slot["jig"], slot=slot["slot"])
+            if slot["port"] is None:
+                self.do_now("port", jig=slot["jig"], slot=slot["slot"], plugged=True)
+
+    def settings(self, state: Path, places: dict[str, list[int]], **changes: Any) -> dict[str, Any]:
+        """Return a station's configuration as its file would hold it."""
+        jigs = [
+            {
+                "name": jig,
+                "driver_settings": DRIVER_SETTINGS,
+                "slots": {str(slot): self.port(Place(jig=jig, slot=slot)) for slot in slots},
+            }
+            for jig, slots in places.items()
+        ]
+        return {
+            "site": "site",
+            "station": "bench",
+            "state_directory": str(state),
+            "catalogue": {"folder": str(self.catalogue)},
+            "unlock": {"key_file": str(self.unlock_key)},
+            "jigs": jigs,
+            **changes,
+        }
+
+    def station_settings(self, state: Path, places: dict[str, list[int]], **changes: Any) -> StationSettings:
+        return StationSettings.model_validate(self.settings(state, places, **changes))
+
+
+def slot(number: int, jig: int = 1) -> Place:
+    return Place(jig=f"jig{jig}", slot=number)
+
+
+def order_csv(*hubs: StockHub, order: str = ORDER, **changes: str) -> bytes:
+    """Write a work order for these hubs, every line with the same changes."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, ["order_number", *HEADINGS])
+    writer.writeheader()
+    for hub in hubs:
+        facts = {
+            "order_number": order,
+            "chf_id": str(hub.chf),
+            "gpf_id": str(hub.gpf),
+            "manufacturer": hub.model.manufacturer,
+            "model": hub.model.model,
+            "region": "Central",
+            "variant": "DBCH",
+            "recorded_firmware_version": str(version(hub.firmware)),
+            "inventory_status": "Pending",
+            "owner_party": "PARTY",
+        }
+        writer.writerow({**facts, **changes})
+    return text.getvalue().encode()
+
+
+async def import_order(journal: Journal, content: bytes, *jigs: str) -> None:
+    file = parse_order(content, "order.csv")
+    await journal.append(*events_for_import(file, await journal.orders()))
+    await journal.append(*(OrderAssigned(order=file.number, jig=jig) for jig in jigs))
+
+
+@dataclass
+class Conducting:
+    """A conductor with a journal of its own, and what was journalled since it was opened."""
+
+    bench: Bench
+    journal: Journal
+    conductor: Conductor
+    events: list[Event] = field(default_factory=list)
+
+    async def visit(self, place: Place, *faults: dict[str, Any], **changes: Any) -> Concluded | LeftOpen:
+        """Conduct one visit of the hub that sits in `place`; the faults are armed once it has booted."""
+        driver = await PLUGIN.open(self.bench.port(place), SmpSettings(**DRIVER_SETTINGS))
+        try:
+            async with asyncio.timeout(10):
+                hub = await driver.wait_for_hub()
+            for fault in faults:
+                await self.bench.fault(place, **fault)
+            facts: dict[str, Any] = {
+                "place": place,
+                "driver": driver,
+                "hub": hub,
+                "label": None,
+                "seen_elsewhere": None,
+                "present": lambda: None,
+                "power_cycle": _cannot_switch_power,
+                "on_progress": lambda _: None,
+            }
+            return await self.conductor.conduct(Visit(**{**facts, **changes}))
+        finally:
+            await driver.close()
+
+    async def result(self, place: Place, *faults: dict[str, Any], **changes: Any) -> AttemptClosed:
+        """Conduct one visit to its result."""
+        ending = await self.visit(place, *faults, **changes)
+        assert isinstance(ending, Concluded), ending
+        return ending.result
+
+    def of(self, kind: type[Event]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+async def _cannot_switch_power() -> bool:
+    return False
+
+
+@contextlib.asynccontextmanager
+async def conducting(
+    bench: Bench, folder: Path, *, key: Path | None = None, **changes: Any
+) -> AsyncIterator[Conducting]:
+    """Open a journal in `folder` and conduct visits with it."""
+    async with Journal.open(folder, site="site", station="bench") as journal:
+        catalog = FolderCatalog.open(bench.catalogue)
+        facts: dict[str, Any] = {
+            "journal": journal,
+            "catalog": lambda: catalog,
+            "authority": KeyFileAuthority.load(key or bench.unlock_key),
+            "veto": lambda *_: None,
+            "operator": "op-1",
+            "station_version": "0",
+        }
+        found = Conducting(bench, journal, Conductor(**{**facts, **changes}))
+        unsubscribe = journal.subscribe(lambda recorded: found.events.append(recorded.event))
+        yield found
+        unsubscribe()
+
+
+@contextlib.contextmanager
+def running_bench(folder: Path) -> Iterator[Bench]:
+    """Make everything in `folder` and run the rig while the block lasts."""
+    maker, unlock = generate_key(), generate_key()
+    save_public_key(maker.public_key(), folder / "maker.pub")
+    save_private_key(unlock, folder / "unlock.pem")
+    save_public_key(unlock.public_key(), folder / "unlock.pub")
+    for name, (text, model) in FIRMWARE.items():
+        spec = FirmwareSpec(text, model.manufacturer, model.model, IMAGE_BYTES)
+        (folder / f"{name}.bin").write_bytes(make_firmware(spec, maker))
+    catalogue = folder / "catalogue"
+    catalogue.mkdir()
+    add_release(catalogue, folder / "new.bin")
+    add_release(catalogue, folder / "chained-between.bin")
+    only = VersionRange(lowest=version("chained-between"), highest=version("chained-between"))
+    add_release(catalogue, folder / "chained-new.bin", permitted_from=(only,))
+    hubs = [StockHub(*_ids(), firmware) for firmware, count in STOCK.items() for _ in range(count)]
+    twins = [(StockHub(*_ids(gpf), "old"), StockHub(*_ids(gpf), "old")) for gpf in (_id(), _id())]
+    entries = [
+        {
+            "chf": str(hub.chf),
+            "gpf": str(hub.gpf),
+            "manufacturer": hub.model.manufacturer,
+            "model": hub.model.model,
+            "variant": "DBCH",
+            "firmware": f"{hub.firmware}.bin",
+            "jig": 1,
+        }
+        for hub in [*hubs, *(one for pair in twins for one in pair)]
+    ]
+    (folder / "hubs.json").write_text(json.dumps(entries))
+    arguments = ["rig", "--dir", folder, "--hubs", folder / "hubs.json", "--until-stdin-closes"]
+    arguments += ["--maker-key", folder / "maker.pub", "--unlock-key", folder / "unlock.pub"]
+    arguments += ["--jigs", JIGS, "--slots", SLOTS, "--baud", BAUD, "--speed", 20]
+    arguments += ["--image-slot-size", 65536]
+    command = [sys.executable, "-m", "simulators", *map(str, arguments)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as rig:
+        assert rig.stdout is not None
+        assert rig.stdin is not None
+        assert json.loads(rig.stdout.readline())["ready"]
+        stock = {name: iter([hub for hub in hubs if hub.firmware == name]) for name in STOCK}
+        yield Bench(folder, stock, iter(twins))
+        rig.stdin.close()
+        assert rig.wait(timeout=10) == 0
+
+
+_SOURCE = random.Random(2031)
+
+
+def _id() -> Eui64:
+    return Eui64(0x887384 << 40 | _SOURCE.getrandbits(40))
+
+
+def _ids(gpf: Eui64 | None = None) -> tuple[Eui64, Eui64]:
+    return _id(), gpf or _id()

@@ -25,6 +25,17 @@ class BrokerRefuses(Exception):
     """The broker will not have this station, or its credentials cannot be read: a person has to act."""
 
 
+class _Socket(ssl.SSLSocket):
+    """Closes itself when the handshake fails, which the client library leaves to the garbage collector."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except OSError:
+            self.close()
+            raise
+
+
 @asynccontextmanager
 async def connected(
     settings: MqttSettings, client_id: str, will: aiomqtt.Will
@@ -50,12 +61,8 @@ async def connected(
     client.pending_calls_threshold = _NEVER_WARN
     entering = asyncio.ensure_future(client.__aenter__())
     try:
-        await uninterrupted(entering)
+        await _entered(entering)
         yield client
-    except MqttConnectError as error:
-        raise BrokerRefuses(
-            f"refuses this station ({error}); check mqtt.username, mqtt.password_file and its access list"
-        ) from error
     finally:
         if entering.exception() is None:
             with suppress(aiomqtt.MqttError):
@@ -63,6 +70,22 @@ async def connected(
         # The library keeps the socket of a broker that never answered, and its housekeeping task, for good.
         client._client.disconnect()  # noqa: SLF001 - there is no public way
         await asyncio.sleep(0)
+
+
+async def _entered(entering: asyncio.Future[aiomqtt.Client]) -> None:
+    try:
+        await uninterrupted(entering)
+    except MqttConnectError as error:
+        raise BrokerRefuses(
+            f"refuses this station ({error}); check mqtt.username, mqtt.password_file and its access list"
+        ) from error
+    except aiomqtt.MqttError as error:
+        # The library keeps only the words of what went wrong below it, and hides the rest.
+        if isinstance(error.__context__, ssl.SSLError):
+            raise BrokerRefuses(
+                f"and this station do not trust each other ({error}); check mqtt.ca_file and the certificates"
+            ) from error
+        raise
 
 
 def _credentials(settings: MqttSettings) -> tuple[str | None, ssl.SSLContext | None]:
@@ -74,6 +97,7 @@ def _credentials(settings: MqttSettings) -> tuple[str | None, ssl.SSLContext | N
         tls = None
         if settings.ca_file is not None:
             tls = ssl.create_default_context(cafile=settings.ca_file)
+            tls.sslsocket_class = _Socket
             if settings.certificate_file is not None:
                 tls.load_cert_chain(settings.certificate_file, settings.key_file)
     except OSError as error:

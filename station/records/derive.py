@@ -15,7 +15,7 @@ from station.records.chain import RecordedEvent, Row, recorded_event
 from station.records.errors import JournalCorrupt
 from station.records.events import JournalCreated
 from station.records.projection import apply
-from station.records.segments import open_for_reading, segment_path, segment_paths, snapshot
+from station.records.segments import open_for_reading, segment_number, segment_path, snapshot
 from station.records.tables import SCHEMA_VERSION, create_derived, drop_derived
 
 SELECT_ROWS: Final = "SELECT sequence, utc, monotonic_ns, body, hash FROM events"
@@ -46,13 +46,13 @@ def journal_id(folder: Path) -> UUID:
         raise JournalCorrupt(first, "its row 1 does not say whose journal this is", 1) from error
 
 
-def all_events(folder: Path, newest: sqlite3.Connection, journal: UUID) -> Iterator[RecordedEvent]:
-    """Read every event of the journal, oldest first; those of the newest segment through `newest`."""
-    *finished, last = segment_paths(folder)
-    for path in finished:
+def all_events(newest: sqlite3.Connection, newest_path: Path, journal: UUID) -> Iterator[RecordedEvent]:
+    """Read every event of the journal, oldest first, up to the segment that `newest` has open."""
+    for number in range(1, segment_number(newest_path)):
+        path = segment_path(newest_path.parent, number)
         with closing(open_for_reading(path, finished=True)) as segment:
             yield from read_rows(path, journal, segment.execute(f"{SELECT_ROWS} ORDER BY sequence"))
-    yield from read_rows(last, journal, newest.execute(f"{SELECT_ROWS} ORDER BY sequence"))
+    yield from read_rows(newest_path, journal, newest.execute(f"{SELECT_ROWS} ORDER BY sequence"))
 
 
 def derive(tables: sqlite3.Connection, events: Iterator[RecordedEvent]) -> int:
@@ -64,19 +64,19 @@ def derive(tables: sqlite3.Connection, events: Iterator[RecordedEvent]) -> int:
     return count
 
 
-def derive_again(newest: sqlite3.Connection, folder: Path) -> None:
+def derive_again(newest: sqlite3.Connection, newest_path: Path) -> None:
     """Replace the derived tables of the newest segment by what the events say, in one transaction.
 
     This is also how a journal of an older schema is brought up to date: events never change, so that the
     tables of a new version follow from them. Raises JournalError, leaving the tables as they were.
     """
-    journal = journal_id(folder)
+    journal = journal_id(newest_path.parent)
     newest.execute("PRAGMA foreign_keys = OFF")
     newest.execute("BEGIN IMMEDIATE")
     try:
         drop_derived(newest)
         create_derived(newest)
-        derive(newest, all_events(folder, newest, journal))
+        derive(newest, all_events(newest, newest_path, journal))
         newest.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         newest.execute("COMMIT")
     finally:

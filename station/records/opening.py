@@ -53,7 +53,7 @@ def check_newest(segment: sqlite3.Connection, path: Path, topics: Topics) -> Cha
     Raises JournalError, or sqlite3.Error for a file that cannot be read.
     """
     if segment.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
-        derive_again(segment, path.parent)
+        derive_again(segment, path)
     found = segment.execute("SELECT journal, site, station FROM station").fetchone()
     if found is None:
         raise JournalCorrupt(path, "it does not say whose it is")

@@ -78,7 +78,7 @@ class JournalReader:
         """Read the whole journal, oldest first, as it is now."""
         journal = journal_id(self._folder)
         with self._snapshot() as newest:
-            yield from all_events(self._folder, newest, journal)
+            yield from all_events(newest, self._path, journal)
 
     def life_of(self, device: Eui64) -> HubLife:
         """Return everything about the hub with this CHF, GPF or scanned id."""

@@ -39,7 +39,7 @@ def rebuild(folder: Path) -> Rebuild:
             made.execute("ATTACH ? AS kept", (read_only_uri(newest, finished=False),))
             made.execute("BEGIN")
             # The table `events` is the kept one's: what is made here has none.
-            events = derive(made, all_events(folder, made, journal))
+            events = derive(made, all_events(made, newest, journal))
             rows = {table: _count(made, table) for table in DERIVED_TABLES}
             differing = tuple(table for table in DERIVED_TABLES if _differs(made, table))
             made.execute("ROLLBACK")
@@ -58,7 +58,7 @@ def repair(folder: Path) -> None:
             raise SegmentMissing(folder, segment_path(folder, 1).name)
         with closing(open_for_writing(paths[-1])) as newest:
             try:
-                derive_again(newest, folder)
+                derive_again(newest, paths[-1])
             except sqlite3.Error as error:
                 raise journal_error(error, paths[-1]) from error
 

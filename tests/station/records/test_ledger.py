@@ -337,7 +337,7 @@ def test_an_update_that_fails_leaves_the_older_tables(folder: Path) -> None:
         edited.execute("UPDATE events SET body = '{}' WHERE sequence = 2")
     with closing(open_for_writing(segment)) as newest:
         with pytest.raises(JournalCorrupt, match="row 2 holds no event"):
-            derive_again(newest, folder)
+            derive_again(newest, segment)
         assert newest.execute("SELECT count(*) FROM station").fetchone() == (1,)
 
 
@@ -536,3 +536,28 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 def test_topics_name_the_station() -> None:
     assert TOPICS.source == "/reflash/leeds/bench-1"
+
+
+def test_a_start_reads_the_end_of_a_long_journal_and_leaves_the_rest_to_verify(folder: Path) -> None:
+    with ledger_in(folder) as ledger:
+        write(ledger, *[STARTED] * 10_050)
+    with closing(sqlite3.connect(segment_path(folder, 1), isolation_level=None)) as segment:
+        segment.execute("UPDATE events SET utc = 0 WHERE sequence = 20")
+    with ledger_in(folder) as ledger:
+        write(ledger, STARTED)
+    with pytest.raises(JournalCorrupt) as broken:
+        verify(folder)
+    assert broken.value.row == 20
+
+
+def test_a_reading_in_progress_sees_one_journal_however_many_segments_begin(folder: Path) -> None:
+    with ledger_in(folder, segment_rows=4) as ledger, JournalReader(folder) as reader:
+        for _ in range(9):
+            write(ledger, STARTED)
+        reading = reader.events()
+        begun = [next(reading)]
+        for _ in range(9):
+            write(ledger, STARTED)
+        begun.extend(reading)
+        sequences = [recorded.sequence for recorded in begun]
+        assert sequences == list(range(1, len(sequences) + 1))

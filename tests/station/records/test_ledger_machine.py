@@ -174,6 +174,6 @@ class JournalMachine(RuleBasedStateMachine):
 
 
 JournalMachine.TestCase.settings = hypothesis_settings(
-    max_examples=25, stateful_step_count=20, deadline=None, print_blob=True
+    max_examples=20, stateful_step_count=20, deadline=None, print_blob=True
 )
 TestJournalMachine = JournalMachine.TestCase

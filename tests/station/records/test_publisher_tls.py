@@ -1,0 +1,123 @@
+"""The broker's certificate and the station's own, at a real mosquitto."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import brokers
+import pytest
+from certificates import Authority
+from publisher_bench import bench
+
+from station.records.publisher import Connection
+
+
+class Secured:
+    """A mosquitto that wants a client certificate, and both authorities' files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.authority = Authority(folder, "authority")
+        self.other = Authority(folder, "other")
+        self.server = self.authority.issue("broker")
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        return (
+            f"cafile {self.authority.file}",
+            f"certfile {self.server.certificate}",
+            f"keyfile {self.server.key}",
+            "require_certificate true",
+        )
+
+
+@pytest.fixture
+def secured(tmp_path: Path) -> Secured:
+    return Secured(tmp_path)
+
+
+@pytest.fixture
+def broker(tmp_path: Path, secured: Secured) -> Iterator[brokers.Mosquitto]:
+    with brokers.mosquitto(tmp_path, lines=secured.lines) as running:
+        yield running
+
+
+def test_with_the_right_certificates_results_leave(
+    folder: Path, secured: Secured, broker: brokers.Mosquitto
+) -> None:
+    own = secured.authority.issue("bench-1")
+
+    async def main() -> None:
+        async with bench(
+            folder,
+            broker.port,
+            ca_file=secured.authority.file,
+            certificate_file=own.certificate,
+            key_file=own.key,
+        ) as station:
+            await station.results(1)
+            station.start()
+            await station.until_empty()
+
+    asyncio.run(main())
+
+
+def test_a_broker_of_another_authority_is_not_trusted(
+    folder: Path, secured: Secured, broker: brokers.Mosquitto
+) -> None:
+    async def main() -> None:
+        async with bench(folder, broker.port, ca_file=secured.other.file) as station:
+            await station.results(1)
+            station.start()
+            refused = await station.until_said(Connection.REFUSED)
+            assert "mqtt.ca_file" in refused.line
+            assert await station.journal.outbox_size() == 1
+
+    asyncio.run(main())
+
+
+def test_a_broker_with_anothers_name_is_not_trusted(folder: Path, secured: Secured, tmp_path: Path) -> None:
+    secured.server = secured.authority.issue("elsewhere", "127.0.0.2")
+
+    async def main() -> None:
+        with brokers.mosquitto(tmp_path, lines=secured.lines) as broker:
+            async with bench(folder, broker.port, ca_file=secured.authority.file) as station:
+                station.start()
+                refused = await station.until_said(Connection.REFUSED)
+                assert "127.0.0.1" in refused.line
+                assert "certificate" in refused.line
+
+    asyncio.run(main())
+
+
+def test_a_station_without_a_certificate_sends_nothing(
+    folder: Path, secured: Secured, broker: brokers.Mosquitto
+) -> None:
+    async def main() -> None:
+        async with bench(folder, broker.port, ca_file=secured.authority.file) as station:
+            await station.results(1)
+            station.start()
+
+            async def turned_away() -> bool:
+                return any(said.connection is not Connection.CONNECTED for said in station.said)
+
+            await station.until(turned_away)
+            assert await station.journal.outbox_size() == 1
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("missing", ["ca_file", "certificate_file"])
+def test_a_missing_certificate_file_is_named(folder: Path, secured: Secured, missing: str) -> None:
+    own = secured.authority.issue("bench-1")
+    files = {"ca_file": secured.authority.file, "certificate_file": own.certificate, "key_file": own.key}
+    files[missing].unlink()
+
+    async def main() -> None:
+        async with bench(folder, brokers.free_port(), **files) as station:
+            station.start()
+            refused = await station.until_said(Connection.REFUSED)
+            assert "correct the mqtt settings" in refused.line
+
+    asyncio.run(main())

@@ -1,0 +1,68 @@
+"""Who uploads: the station's own driver, and smpclient as it comes."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from smpclient import SMPClient
+from smpclient.transport.serial import SMPSerialTransport
+
+from drivers.hub import HubDriver
+from drivers.smp.plugin import PLUGIN
+from drivers.smp.settings import SmpSettings
+from firmware_catalog.image import FirmwareImage
+
+STATION: Final = "station"
+SMPCLIENT: Final = "smpclient"
+
+
+class Uploader(Protocol):
+    """One port, open, and its hub there."""
+
+    async def upload(self, image: FirmwareImage) -> None:
+        """Return once the hub holds the image."""
+        ...
+
+    async def close(self) -> None:
+        """Give the port back."""
+        ...
+
+
+class StationUploader:
+    """The production path: `HubDriver.flash`, with the questions that it puts before and after."""
+
+    def __init__(self, driver: HubDriver) -> None:
+        self._driver = driver
+
+    async def upload(self, image: FirmwareImage) -> None:
+        """Return once the hub holds the image."""
+        await self._driver.flash(image, lambda _: None)
+
+    async def close(self) -> None:
+        """Give the port back."""
+        await self._driver.close()
+
+
+class SmpclientUploader:
+    """smpclient, stock: its defaults for everything but the line rate. It keeps one chunk under way."""
+
+    def __init__(self, client: SMPClient) -> None:
+        self._client = client
+
+    async def upload(self, image: FirmwareImage) -> None:
+        """Return once the hub holds the image."""
+        async for _ in self._client.upload(image.data):
+            pass
+
+    async def close(self) -> None:
+        """Give the port back."""
+        await self._client.disconnect()
+
+
+async def open_uploader(name: str, port: str, baud: int, window: int) -> Uploader:
+    """Open the port with the client of this name."""
+    if name == SMPCLIENT:
+        client = SMPClient(SMPSerialTransport(baudrate=baud), port)
+        await client.connect()
+        return SmpclientUploader(client)
+    return StationUploader(await PLUGIN.open(port, SmpSettings(baud=baud, window=window)))

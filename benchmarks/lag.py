@@ -1,0 +1,48 @@
+"""How late an event loop runs what is due."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+_TICK_SECONDS: Final = 0.01
+
+
+class LoopLag:
+    """Lateness of ticks every 10 ms, on a fixed grid: a loop that stood still is late for each tick missed."""
+
+    def __init__(self) -> None:
+        self._late: list[float] = []
+
+    @property
+    def p99_ms(self) -> float:
+        """The lateness that one tick in a hundred exceeds."""
+        return percentile(self._late, 0.99) * 1e3
+
+    @contextmanager
+    def watch(self) -> Iterator[None]:
+        """Tick while inside."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + _TICK_SECONDS
+
+        def tick() -> None:
+            nonlocal due
+            self._late.append(loop.time() - due)
+            due += _TICK_SECONDS
+            self._timer = loop.call_at(due, tick)
+
+        self._timer = loop.call_at(due, tick)
+        try:
+            yield
+        finally:
+            self._timer.cancel()
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Return the value that `share` of the values do not exceed (nearest rank). Raises ValueError for none."""
+    if not values:
+        raise ValueError("no values were measured")
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

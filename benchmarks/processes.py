@@ -1,0 +1,24 @@
+"""Child processes, seen from outside: what they cost."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time that a running process has used, in user and kernel (proc(5), /proc/pid/stat)."""
+    stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+    # The command's name, in parentheses, may hold anything: fields are counted from behind it.
+    user, kernel = stat.rpartition(")")[2].split()[11:13]
+    return (int(user) + int(kernel)) / _TICKS_A_SECOND
+
+
+def peak_memory_mib(pid: int) -> float:
+    """Return the most memory that a running process has held (proc(5), VmHWM)."""
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise AssertionError(f"process {pid} has no memory")

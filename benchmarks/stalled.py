@@ -1,0 +1,60 @@
+"""The row `stalled`: what the other slots notice of a port whose peer stops reading."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from statistics import mean
+from typing import Final
+
+from benchmarks.clients import STATION
+from benchmarks.measure import Measurement, make_image, measure
+from benchmarks.report import Figures
+from benchmarks.rigs import start_rigs
+from benchmarks.workload import Workload
+
+_STALLED: Final = 0
+"""The first slot's port is the bad one."""
+_AT_BYTE: Final = 64 * 1024
+
+
+async def stalled_row(workload: Workload) -> Figures:
+    """Upload to all slots twice; in the second run one port stops taking bytes, and stays so."""
+    with tempfile.TemporaryDirectory(prefix="reflash-bench-") as name:
+        folder = Path(name)
+        image = make_image(workload.image_kib, folder)
+        async with start_rigs(workload, folder) as rigs:
+            for rig in rigs:
+                await rig.unlock()
+            sound = await measure(STATION, workload, image, rigs)
+            fault = {"name": "stall", "jig": 1, "slot": _STALLED + 1, "on": "upload", "at_byte": _AT_BYTE}
+            await rigs[0].ask("fault", fault=fault)
+            stalled = await measure(STATION, workload, image, rigs)
+    failed = [slot for slot, seconds in enumerate(stalled.findings.seconds) if seconds is None]
+    faults = list(sound.faults)
+    if failed != [_STALLED]:
+        faults.append(f"slots {failed} failed, where slot {_STALLED} alone should have")
+    change = _others(stalled) / _others(sound) - 1
+    return {
+        "row": "stalled",
+        **workload.figures(),
+        "image_bytes": sound.image_bytes,
+        "stalled_at_byte": _AT_BYTE,
+        "others_kib_s_a_slot": round(_others(stalled) / 1024, 2),
+        "others_kib_s_a_slot_without": round(_others(sound) / 1024, 2),
+        "change_for_others": round(change, 4),
+        "loop_lag_p99_ms": round(stalled.findings.loop_lag_p99_ms, 2),
+        "idle_lag_p99_ms": round(stalled.idle_lag_p99_ms, 2),
+        "valid": not faults,
+        "void_because": faults,
+    }
+
+
+def _others(measurement: Measurement) -> float:
+    """Return the mean image bytes a second of the slots whose ports are sound in both runs."""
+    seconds = measurement.findings.seconds
+    return mean(
+        measurement.image_bytes / each
+        for slot, each in enumerate(seconds)
+        if slot != _STALLED and each is not None
+    )

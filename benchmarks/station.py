@@ -1,0 +1,141 @@
+"""The row `station`: whole attempts by the daemon itself, 24 hubs together beside one alone, and its memory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from statistics import mean
+from typing import Any, Final
+
+import aiomqtt
+
+from benchmarks.processes import peak_memory_mib
+from benchmarks.report import Figures
+from station.demo.broker import BrokerAddress, start_broker
+from station.demo.rigs import start_rigs
+from station.demo.scene import BAUD, IMAGE_BYTES, ORDER, Scene, make_scene
+from station.orders.csv_import import parse_order
+from station.orders.life_cycle import events_for_import
+from station.records.events import OrderAssigned
+from station.records.journal import Journal
+from station.records.topics import Topics
+
+_SITE, _STATION = "bench", "station"
+_SEED: Final = 7
+_RESULT_SECONDS: Final = 120.0
+_JIGS: Final = 3
+_SLOTS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Shift:
+    """What the daemon made of its hubs."""
+
+    seconds: tuple[float, ...]
+    """Of each attempt, from opening to result."""
+    outcomes: tuple[str, ...]
+    memory_mib: float
+
+
+async def station_row() -> Figures:
+    """Run the daemon on a bench of 24 slots with one hub, then with 24."""
+    alone = await _work(1)
+    together = await _work(_JIGS * _SLOTS)
+    faults = [
+        f"a hub of {len(shift.outcomes)} ended {outcome}"
+        for shift in (alone, together)
+        for outcome in shift.outcomes
+        if outcome != "passed"
+    ]
+    return {
+        "row": "station",
+        "slots": _JIGS * _SLOTS,
+        "baud": BAUD,
+        "image_bytes": IMAGE_BYTES,
+        "hubs": len(together.seconds),
+        "attempt_seconds": round(mean(together.seconds), 3),
+        "attempt_seconds_alone": round(mean(alone.seconds), 3),
+        "ratio_to_alone": round(mean(together.seconds) / mean(alone.seconds), 3),
+        "daemon_peak_memory_mib": round(together.memory_mib, 1),
+        "valid": not faults,
+        "void_because": faults,
+    }
+
+
+async def _work(hubs: int) -> _Shift:
+    """Have a daemon with 24 slots work until each of these hubs has its result at the broker."""
+    with tempfile.TemporaryDirectory(prefix="reflash-bench-") as name:
+        folder = Path(name)
+        scene = await asyncio.to_thread(make_scene, folder, jigs=_JIGS, slots=_SLOTS, hubs=hubs, seed=_SEED)
+        async with start_broker(folder) as broker, start_rigs(scene, seed=_SEED, faults="none"):
+            await _import_order(scene)
+            async with aiomqtt.Client(broker.host, broker.port) as subscriber:
+                await subscriber.subscribe(Topics(_SITE, _STATION).every_result, qos=1)
+                async with _daemon(scene, broker) as process:
+                    results = []
+                    async with asyncio.timeout(_RESULT_SECONDS):
+                        async for message in subscriber.messages:
+                            results.append(json.loads(bytes(message.payload))["data"])
+                            if len(results) == hubs:
+                                break
+                    memory = peak_memory_mib(process.pid)
+    return _Shift(
+        tuple(_seconds(result) for result in results),
+        tuple(result["outcome"] for result in results),
+        memory,
+    )
+
+
+def _seconds(result: dict[str, Any]) -> float:
+    return (
+        datetime.fromisoformat(result["finished"]) - datetime.fromisoformat(result["started"])
+    ).total_seconds()
+
+
+async def _import_order(scene: Scene) -> None:
+    file = parse_order(scene.order_file.read_bytes(), scene.order_file.name)
+    async with Journal.open(_state(scene) / "journal", site=_SITE, station=_STATION) as journal:
+        await journal.append(*events_for_import(file, await journal.orders()))
+        await journal.append(*(OrderAssigned(order=ORDER, jig=f"jig{jig}") for jig in range(1, _JIGS + 1)))
+
+
+@asynccontextmanager
+async def _daemon(scene: Scene, broker: BrokerAddress) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run `reflash run` while the block lasts."""
+    config = scene.folder / "station.toml"
+    config.write_text(_config(scene, broker), encoding="utf-8")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", "from station.cli import main; main()", "run", "--config", str(config)),
+        stdin=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        await process.wait()
+
+
+def _state(scene: Scene) -> Path:
+    return scene.folder / "state"
+
+
+def _config(scene: Scene, broker: BrokerAddress) -> str:
+    jigs = "".join(
+        f'[[jigs]]\nname = "jig{jig}"\ndriver_settings = {{ baud = {BAUD} }}\n[jigs.slots]\n'
+        + "".join(f'{slot} = "{scene.ports}/rig{jig}/jig{jig}/slot{slot}"\n' for slot in range(1, _SLOTS + 1))
+        for jig in range(1, _JIGS + 1)
+    )
+    return (
+        f'site = "{_SITE}"\nstation = "{_STATION}"\nstate_directory = "{_state(scene)}"\n'
+        f'[log]\nlevel = "error"\n[catalogue]\nfolder = "{scene.catalogue}"\n'
+        f'[unlock]\nkey_file = "{scene.unlock_key}"\n'
+        f'[mqtt]\nhost = "{broker.host}"\nport = {broker.port}\n{jigs}'
+    )

@@ -1,0 +1,60 @@
+"""What the rows must reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A bound on one figure of a row."""
+
+    figure: str
+    least: float | None = None
+    most: float | None = None
+
+    def is_reached(self, value: float) -> bool:
+        """Whether the value keeps within the bound."""
+        return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
+
+    def __str__(self) -> str:
+        bounds = [f"at least {self.least}"] if self.least is not None else []
+        bounds += [f"at most {self.most}"] if self.most is not None else []
+        return f"{self.figure} {' and '.join(bounds)}"
+
+
+_UPLOAD: Final = {
+    115_200: (0.98, 1.05),
+    921_600: (0.97, 1.5),
+    3_000_000: (0.95, 2.3),
+}
+"""By line rate: share of the ceiling, ratio to smpclient. For 24 slots, window 4, buffers of 1024 bytes."""
+
+_LAG_ABOVE_IDLE_MS: Final = 5.0
+
+_OTHERS: Final = {
+    "stalled": (Target("change_for_others", least=-0.02, most=0.02),),
+    "board": (Target("cpu_share_of_a_core", most=0.03),),
+    "station": (Target("ratio_to_alone", most=1.05), Target("daemon_peak_memory_mib", most=150)),
+}
+
+
+def missed(row: dict[str, Any]) -> list[Target]:
+    """Return the targets that a row does not reach."""
+    return [target for target in _targets(row) if not target.is_reached(row[target.figure])]
+
+
+def _targets(row: dict[str, Any]) -> tuple[Target, ...]:
+    if row["row"] != "upload":
+        return _OTHERS.get(row["row"], ())
+    if (row["slots"], row["window"], row["profile"]) != (24, 4, "default") or row["baud"] not in _UPLOAD:
+        return ()
+    share, ratio = _UPLOAD[row["baud"]]
+    targets: tuple[Target, ...] = (
+        Target("share_of_ceiling", least=share),
+        Target("loop_lag_p99_ms", most=row["idle_lag_p99_ms"] + _LAG_ABOVE_IDLE_MS),
+    )
+    if "peer" in row:
+        targets += (Target("ratio_to_peer", least=ratio), Target("cpu_ratio_to_peer", most=0.25))
+    return targets

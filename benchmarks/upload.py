@@ -1,0 +1,86 @@
+"""The row `upload`: the station's driver and, in the same run, its peer, on one workload."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from benchmarks.clients import STATION
+from benchmarks.measure import Measurement, make_image, measure
+from benchmarks.report import Figures
+from benchmarks.rigs import start_rigs
+from benchmarks.workload import Workload
+
+_KIBIBYTE = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Both clients on one workload, one right after the other."""
+
+    workload: Workload
+    ours: Measurement
+    peer: Measurement | None
+
+    @property
+    def share_of_ceiling(self) -> float:
+        """Of what the lines could carry."""
+        return self.ours.bytes_a_second / self.workload.ceiling
+
+    def figures(self) -> Figures:
+        """Return the row."""
+        ours, peer = self.ours, self.peer
+        faults = ours.faults + (peer.faults if peer else ())
+        row: Figures = {
+            "row": "upload",
+            **self.workload.figures(),
+            "image_bytes": ours.image_bytes,
+            "share_of_ceiling": round(self.share_of_ceiling, 4),
+            "kib_s_a_slot": round(ours.bytes_a_second / _KIBIBYTE, 2),
+            "line_busy": {"to_hub": round(ours.busy_to_hub, 4), "to_host": round(ours.busy_to_host, 4)},
+            "cpu_s_per_mib": round(ours.cpu_seconds_a_mebibyte, 4),
+            "loop_lag_p99_ms": round(ours.findings.loop_lag_p99_ms, 2),
+            "idle_lag_p99_ms": round(ours.idle_lag_p99_ms, 2),
+            "simulator_cpu": round(ours.simulator_cpu, 3),
+        }
+        if peer is not None:
+            row |= {
+                "peer": peer.client,
+                "ratio_to_peer": round(ours.bytes_a_second / peer.bytes_a_second, 3),
+                "cpu_ratio_to_peer": round(ours.cpu_seconds_a_mebibyte / peer.cpu_seconds_a_mebibyte, 3),
+                "peer_kib_s_a_slot": round(peer.bytes_a_second / _KIBIBYTE, 2),
+                "peer_cpu_s_per_mib": round(peer.cpu_seconds_a_mebibyte, 4),
+                "peer_loop_lag_p99_ms": round(peer.findings.loop_lag_p99_ms, 2),
+            }
+        return row | {"valid": not faults, "void_because": list(faults)}
+
+
+async def upload_rows(
+    workload: Workload, windows: Sequence[int], peer: str | None, repeats: int
+) -> list[Figures]:
+    """Measure the workload with each window, and the peer beside them, `repeats` times over.
+
+    Of the repeats the one in the middle by its share of the ceiling makes the row, and the others' shares stand
+    in it too.
+    """
+    runs: list[list[Pair]] = [[] for _ in windows]
+    with tempfile.TemporaryDirectory(prefix="reflash-bench-") as name:
+        folder = Path(name)
+        image = make_image(workload.image_kib, folder)
+        async with start_rigs(workload, folder) as rigs:
+            for rig in rigs:
+                await rig.unlock()
+            for _ in range(repeats):
+                theirs = await measure(peer, workload, image, rigs) if peer else None
+                for window, run in zip(windows, runs, strict=True):
+                    with_window = replace(workload, window=window)
+                    run.append(Pair(with_window, await measure(STATION, with_window, image, rigs), theirs))
+    return [_middle(run) for run in runs]
+
+
+def _middle(run: list[Pair]) -> Figures:
+    in_order = sorted(run, key=lambda pair: pair.share_of_ceiling)
+    shares = [round(pair.share_of_ceiling, 4) for pair in run]
+    return in_order[len(run) // 2].figures() | {"share_of_each_repeat": shares}

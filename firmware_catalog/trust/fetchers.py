@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import socket
+import ssl
 import stat
 import tempfile
 import threading
@@ -64,13 +65,12 @@ class HttpFetcher(FetcherInterface):
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise CatalogUnreachable(f"{url} is no HTTP address; state http:// or https:// and a host")
         try:
-            self._port = parts.port
+            port = parts.port
         except ValueError as error:
             raise CatalogUnreachable(f"{url} has no usable port; correct the address") from error
-        self._connection = (
-            http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        )
+        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
         self._host = parts.hostname
+        self._port = port or (443 if self._tls else 80)
         self._path = parts.path.rstrip("/")
         self._patience = patience
         self._least_rate = least_rate
@@ -93,14 +93,33 @@ class HttpFetcher(FetcherInterface):
 
     def _receive(self, url: str, max_length: int, file: IO[bytes]) -> None:
         seconds = self._patience + max_length / self._least_rate
-        connection = self._connection(self._host, self._port, timeout=self._patience)
         overdue = threading.Event()
-        # Silence ends by the socket's timeout. Who sends a byte now and then is cut off by the watchdog.
-        watchdog = threading.Timer(seconds, _cut_off, (connection, overdue))
-        watchdog.start()
         try:
-            connection.request("GET", f"{self._path}/{url}")
-            response = connection.getresponse()
+            with self._connect() as connection, _watched(connection, seconds, overdue):
+                self._exchange(connection, url, max_length, file)
+            if overdue.is_set():  # what came until then may look whole
+                raise TimeoutError
+        except (OSError, http.client.HTTPException) as error:
+            if overdue.is_set():
+                raise SlowRetrievalError(f"{url} was not there after {seconds:g} s") from error
+            if isinstance(error, TimeoutError):
+                raise SlowRetrievalError(f"{url}: nothing came for {self._patience:g} s") from error
+            raise DownloadError(f"{url}: {str(error) or type(error).__name__}") from error
+
+    def _connect(self) -> socket.socket:
+        """Connect, and leave TLS to shake hands under the watchdog's eye."""
+        connection = socket.create_connection((self._host, self._port), timeout=self._patience)
+        if self._tls is None:
+            return connection
+        return self._tls.wrap_socket(connection, server_hostname=self._host, do_handshake_on_connect=False)
+
+    def _exchange(self, connection: socket.socket, url: str, max_length: int, file: IO[bytes]) -> None:
+        if isinstance(connection, ssl.SSLSocket):
+            connection.do_handshake()
+        request = http.client.HTTPConnection(self._host, self._port)
+        request.sock = connection
+        request.request("GET", f"{self._path}/{url}")
+        with request.getresponse() as response:
             if response.status != _FOUND:
                 raise DownloadHTTPError(f"{url} is answered with {response.status}", response.status)
             received = 0
@@ -109,29 +128,25 @@ class HttpFetcher(FetcherInterface):
                 if received > max_length:
                     raise DownloadLengthMismatchError(f"{url} has more than {max_length} bytes")
                 file.write(chunk)
-            if overdue.is_set():
-                raise SlowRetrievalError(_too_slow(url, seconds))
-        except TimeoutError as error:
-            raise SlowRetrievalError(f"{url}: nothing came for {self._patience:g} s") from error
-        except (OSError, http.client.HTTPException) as error:
-            if overdue.is_set():
-                raise SlowRetrievalError(_too_slow(url, seconds)) from error
-            raise DownloadError(f"{url}: {str(error) or type(error).__name__}") from error
-        finally:
-            watchdog.cancel()
-            connection.close()
-            watchdog.join()
 
 
-def _too_slow(url: str, seconds: float) -> str:
-    return f"{url} was not there after {seconds:g} s"
+@contextmanager
+def _watched(connection: socket.socket, seconds: float, overdue: threading.Event) -> Iterator[None]:
+    """Cut the connection off after so many seconds: silence alone would end by its timeout, a byte now and then not."""
 
-
-def _cut_off(connection: http.client.HTTPConnection, overdue: threading.Event) -> None:
-    overdue.set()
-    if connection.sock is not None:
+    def cut_off() -> None:
+        overdue.set()
         with suppress(OSError):
-            connection.sock.shutdown(socket.SHUT_RDWR)
+            # The plain socket's way, which no TLS layer holds up.
+            socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+    watchdog = threading.Timer(seconds, cut_off)
+    watchdog.start()
+    try:
+        yield
+    finally:
+        watchdog.cancel()
+        watchdog.join()
 
 
 class StoredTimestampFetcher(FetcherInterface):

@@ -97,7 +97,7 @@ def test_what_may_be_added_and_withdrawn(catalogue: SignedCatalogue) -> None:
 def test_an_image_that_its_maker_did_not_sign_is_not_added(catalogue: SignedCatalogue, key) -> None:
     other = SignedCatalogue(catalogue.folder, catalogue.make_image)
     path = catalogue.image_file("0.1.0", MODEL, key=other.image_key if key else None)
-    with pytest.raises(ImageNotByItsMaker, match="signed|signature"):
+    with pytest.raises(ImageNotByItsMaker, match=r"not signed by any key|no ECDSA"):
         add_signed_release(catalogue.folder, path, Statement(), catalogue.makers[MAKER].signers)
     assert not list((catalogue.folder / "metadata").glob("*manufacturer*"))
 

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SYSTEM_PACKAGES := mosquitto mosquitto-clients
 
-.PHONY: help demo test check bench format lock system-packages clean
+.PHONY: help demo test check bench bundle format lock system-packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -50,6 +50,17 @@ lock: $(VENV)/.ready ## resolve the dependencies anew into requirements/
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --extra demo --extra bench --extra dev \
 		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
 		--output-file requirements/dev.txt pyproject.toml
+
+bundle: $(VENV)/.ready ## an offline wheelhouse: dist/reflash-bundle.tar.gz
+	rm -rf dist/bundle
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist/bundle .
+	$(BIN)/python -m pip wheel --quiet --require-hashes --requirement requirements/runtime.txt --wheel-dir dist/bundle
+	cd dist/bundle && sha256sum *.whl > SHA256SUMS
+	grep -oE "^[a-z0-9_.-]+==[^ ]+" requirements/runtime.txt > dist/bundle/packages.txt
+	cp deploy/install.sh dist/bundle/
+	cp -r deploy docs README.md dist/bundle/
+	tar --create --gzip --file dist/reflash-bundle.tar.gz --directory dist/bundle .
+	@echo "dist/reflash-bundle.tar.gz: copy it to the bench PC, unpack it, run ./install.sh /opt/reflash/venv"
 
 system-packages: ## what the tests need from Debian (apt, as root)
 	apt-get update

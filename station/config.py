@@ -84,7 +84,7 @@ class JigSettings(_Section):
     name: TopicLevel = Field(description="what is written on the jig; a topic level")
     driver: str = Field("smp", description="the hub driver, by its entry point's name in `reflash.drivers`")
     driver_settings: dict[str, Any] = Field(
-        default_factory=dict, description="settings of that driver; see docs/configuration.md"
+        default_factory=dict, description="settings of that driver; `reflash doctor` names the unknown ones"
     )
     board: JigBoardSettings | None = Field(
         None, description="the jig's I/O board; without one, presence is whether a hub answers"

@@ -121,6 +121,9 @@ class Jig:
         except JigBoardError as error:
             _log.warning("power not switched", jig=self._name, slot=slot, on=on, reason=str(error))
             return False
+        if on and slot in self._lamps:
+            self._lamps_due.add(slot)  # switching on made it dark, whatever the slot has to show
+            self._changes.tell()
         return True
 
 

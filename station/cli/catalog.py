@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,17 @@ from firmware_catalog.catalog import FolderCatalog
 from firmware_catalog.editing import add_release, withdraw_release
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
 from firmware_catalog.release import ANY_LOWER, Release, VersionRange
-from station.cli.common import JsonOption, UsageError, WorkFailed, print_json, print_table
+from station.cli.common import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    JsonOption,
+    UsageError,
+    WorkFailed,
+    print_json,
+    print_table,
+)
+from station.config import load_settings
+from station.control import ask_daemon
 
 app = typer.Typer(help="Manage the firmware that may be flashed.", no_args_is_help=True)
 
@@ -68,6 +79,24 @@ def withdraw(
     """
     release = withdraw_release(folder, DeviceModel(manufacturer, model), FirmwareVersion.parse(version))
     typer.echo(f"withdrew {release}")
+
+
+@app.command()
+def resume(
+    manufacturer: Annotated[str, typer.Option(help="DeviceManufacturer.")],
+    model: Annotated[str, typer.Option(help="DeviceModel.")],
+    version: VersionOption,
+    reason: Annotated[str, typer.Option(help="Why it may go on; kept in the journal.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Let a release go on that the station stopped because too many hubs failed with it.
+
+    Example: reflash catalog resume --manufacturer 10A8 --model 00000011 --version 0102012F --reason "bad adapter"
+    """
+    release = {"manufacturer": manufacturer, "model": model, "version": str(FirmwareVersion.parse(version))}
+    settings = load_settings(config)
+    asyncio.run(ask_daemon(settings.state_directory, {"do": "resume_release", **release, "reason": reason}))
+    typer.echo(f"release {version} of {manufacturer}/{model} goes on")
 
 
 @app.command("list")

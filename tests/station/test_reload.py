@@ -1,0 +1,57 @@
+"""What a running daemon takes over from a changed configuration."""
+
+from __future__ import annotations
+
+import pytest
+
+from station.config import ConfigError, StationSettings
+from station.reload import RELOADABLE, check_reload
+
+BASE = {
+    "site": "site-1",
+    "station": "bench-1",
+    "state_directory": "/var/lib/reflash",
+    "catalogue": {"folder": "/srv/catalogue"},
+    "unlock": {"key_file": "/etc/reflash/unlock.pem"},
+    "jigs": [{"name": "jig1", "slots": {"1": "/dev/ttyUSB0"}}],
+}
+
+
+def settings(**changes):
+    return StationSettings.model_validate({**BASE, **changes})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"operator": "op-2"},
+        {"log": {"level": "debug"}},
+        {"mqtt": {"host": "broker"}},
+        {"thresholds": {"hubs_failing_in_a_row": 5}},
+        {"catalogue": {"folder": "/srv/other"}},
+        {"drain_seconds": 1},
+    ],
+)
+def test_these_may_change(changes):
+    check_reload(settings(), settings(**changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"site": "site-2"}, "site"),
+        ({"jigs": [{"name": "jig1", "slots": {"1": "/dev/ttyUSB1"}}]}, "jigs"),
+        ({"state_directory": "/elsewhere", "operator": "op-2"}, "state_directory"),
+    ],
+)
+def test_these_are_refused_in_one_line(changes, named):
+    with pytest.raises(ConfigError) as refused:
+        check_reload(settings(), settings(**changes))
+    assert named in str(refused.value)
+    assert "restart" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_every_reloadable_key_is_a_key():
+    assert set(StationSettings.model_fields) >= RELOADABLE

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import resource
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from journal_samples import (
+    STARTED,
+    TOPICS,
+    chf,
+    ledger_in,
+    one_result,
+    order_events,
+    write,
+)
+
+from station.records.errors import (
+    JournalCorrupt,
+    JournalFailed,
+    JournalFull,
+)
+from station.records.events import (
+    ResultsAcknowledged,
+    ResultsRepublished,
+    SegmentStarted,
+)
+from station.records.reader import JournalReader
+from station.records.rebuild import rebuild
+from station.records.segments import segment_path, segment_paths
+from station.records.verify import verify
+
+
+def test_segments_follow_each_other_and_answer_as_one(folder: Path) -> None:
+    with ledger_in(folder, segment_rows=10) as ledger, JournalReader(folder) as reader:
+        write(ledger, *order_events(hubs=20))
+        rows = [one_result(ledger, number) for number in range(20)]
+        assert len(segment_paths(folder)) == 5
+        assert [result.station_sequence for result in reader.waiting_results(99)] == list(range(1, 21))
+        life = reader.life_of(chf(0))
+        assert [recorded.sequence for recorded in life.events] == [5, 6]
+        write(ledger, ResultsAcknowledged(station_sequences=tuple(range(1, 21))))
+        write(ledger, ResultsRepublished(first=1, last=2))
+        assert [result.station_sequence for result in reader.waiting_results(99)] == [1, 2]
+        started = [row for row in reader.events() if isinstance(row.event, SegmentStarted)]
+        assert [row.event.previous_segment for row in started] == [p.name for p in segment_paths(folder)[:-1]]
+    found = verify(folder)
+    assert len(found.segments) == 5
+    assert found.events == rows[-1].sequence + 2
+    assert rebuild(folder).differing == ()
+
+
+def test_a_finished_segment_is_one_file(folder: Path) -> None:
+    with ledger_in(folder, segment_rows=4) as ledger:
+        for _ in range(6):
+            write(ledger, STARTED)
+        assert sorted(path.name for path in folder.iterdir() if "000001" in path.name) == [
+            "journal-000001.sqlite"
+        ]
+
+
+def test_the_next_start_continues_the_newest_segment(folder: Path) -> None:
+    with ledger_in(folder, segment_rows=4) as ledger:
+        for _ in range(9):
+            write(ledger, STARTED)
+    before = len(segment_paths(folder))
+    with ledger_in(folder, segment_rows=4) as ledger:
+        write(ledger, STARTED)
+    assert len(segment_paths(folder)) in {before, before + 1}
+    verify(folder)
+
+
+def test_a_reader_in_the_way_puts_a_new_segment_off(folder: Path) -> None:
+    with ledger_in(folder, segment_rows=3) as ledger, JournalReader(folder) as reader:
+        write(ledger, STARTED)
+        reading = reader.events()
+        next(reading)
+        for _ in range(4):
+            write(ledger, STARTED)
+        assert len(segment_paths(folder)) == 1
+        reading.close()
+        for _ in range(3):
+            write(ledger, STARTED)
+        assert len(segment_paths(folder)) == 2
+    verify(folder)
+
+
+def test_a_half_made_segment_is_made_anew(folder: Path) -> None:
+    with ledger_in(folder) as ledger:
+        write(ledger, STARTED)
+    (folder / "journal-000002.sqlite.partial").write_bytes(b"half")
+    with ledger_in(folder, segment_rows=2) as ledger:
+        write(ledger, STARTED)
+        write(ledger, STARTED)
+    assert len(segment_paths(folder)) >= 2
+    verify(folder)
+
+
+# Disks ------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def file_size_limit(limit: int) -> Iterator[None]:
+    """Let the kernel refuse writes beyond this many bytes a file."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_database_is_said_to_be_and_works_again_with_room(folder: Path) -> None:
+    with ledger_in(folder) as ledger:
+        write(ledger, STARTED)
+        segment = ledger._opened()
+        pages = segment.execute("PRAGMA page_count").fetchone()[0]
+        segment.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(JournalFull, match="free some disk space"):
+            ledger.commit([order_events(hubs=500)])
+        segment.execute("PRAGMA max_page_count = 1000000")
+        (imported, *_) = write(ledger, *order_events(hubs=500))
+        assert imported.sequence == 3
+    verify(folder)
+    assert rebuild(folder).differing == ()
+
+
+def test_a_write_error_leaves_nothing_half_written(folder: Path) -> None:
+    with ledger_in(folder) as ledger:
+        write(ledger, STARTED)
+        size = max(path.stat().st_size for path in folder.iterdir())
+        with file_size_limit(size), pytest.raises(JournalFailed):
+            ledger.commit([order_events(hubs=500)])
+        (again,) = write(ledger, STARTED)
+        assert again.sequence == 3
+    assert verify(folder).events == 3
+
+
+def test_a_segment_that_cannot_be_begun_leaves_the_old_one_in_use(folder: Path) -> None:
+    with ledger_in(folder, segment_rows=3) as ledger:
+        write(ledger, STARTED)
+        with file_size_limit(50_000):
+            for _ in range(2):
+                ledger.commit([(STARTED,)])
+                ledger.tidy(idle=True)
+        assert len(segment_paths(folder)) == 1
+        assert not list(folder.glob("*.partial"))
+        for _ in range(4):
+            write(ledger, STARTED)
+        assert len(segment_paths(folder)) == 2
+    verify(folder)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(JournalFailed, match="file/journal"), ledger_in(tmp_path / "file" / "journal"):
+        raise AssertionError("it was opened")
+
+
+def test_topics_name_the_station() -> None:
+    assert TOPICS.source == "/reflash/leeds/bench-1"
+
+
+def test_a_start_reads_the_end_of_a_long_journal_and_leaves_the_rest_to_verify(folder: Path) -> None:
+    with ledger_in(folder) as ledger:
+        write(ledger, *[STARTED] * 10_050)
+    with closing(sqlite3.connect(segment_path(folder, 1), isolation_level=None)) as segment:
+        segment.execute("UPDATE events SET utc = 0 WHERE sequence = 20")
+    with ledger_in(folder) as ledger:
+        write(ledger, STARTED)
+    with pytest.raises(JournalCorrupt) as broken:
+        verify(folder)
+    assert broken.value.row == 20
+
+
+def test_a_reading_in_progress_sees_one_journal_however_many_segments_begin(folder: Path) -> None:
+    with ledger_in(folder, segment_rows=4) as ledger, JournalReader(folder) as reader:
+        for _ in range(9):
+            write(ledger, STARTED)
+        reading = reader.events()
+        begun = [next(reading)]
+        for _ in range(9):
+            write(ledger, STARTED)
+        begun.extend(reading)
+        sequences = [recorded.sequence for recorded in begun]
+        assert sequences == list(range(1, len(sequences) + 1))

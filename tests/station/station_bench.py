@@ -290,7 +290,7 @@ async def conducting(
             "catalog": lambda: catalog,
             "authority": KeyFileAuthority.load(key or bench.unlock_key),
             "veto": lambda *_: None,
-            "operator": "op-1",
+            "operator": lambda: "op-1",
             "station_version": "0",
         }
         found = Conducting(bench, journal, Conductor(**{**facts, **changes}))

@@ -1,0 +1,304 @@
+"""Slots at work on a simulated rig: a fault of one stays its own, and an operator is told what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import brokers
+import faulty_driver
+import pytest
+from station_bench import DRIVER_SETTINGS, ORDER, Bench, StockHub, import_order, order_csv, slot
+from station_daemon import STATION_NAMES, events_of, outcomes, running_daemon, starting_daemon
+
+from station.attempt.outcome import Code, Outcome
+from station.bench.view import SlotPhase
+from station.config import StationSettings
+from station.records.errors import JournalError
+from station.records.events import AttemptClosed, AttemptOpened, AttemptResumed, StationStopped
+from station.records.journal import Journal
+from station.records.segments import segment_paths
+
+FIRST, SECOND = slot(1), slot(2)
+OTHER_JIG = slot(1, jig=2)
+DONE = (SlotPhase.PASSED, SlotPhase.ALREADY_CURRENT, SlotPhase.REJECTED, SlotPhase.FAILED)
+
+
+@pytest.fixture
+def configure(bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path):
+    """Return settings for a station of the given slots, at the shared broker."""
+
+    def make(places: dict[str, list[int]], **changes: Any) -> StationSettings:
+        facts = {"station": next(STATION_NAMES), "mqtt": {"port": shared_broker.port}, **changes}
+        return bench.station_settings(tmp_path, places, **facts)
+
+    return make
+
+
+async def give_order(settings: StationSettings, *hubs: StockHub, **changes: str) -> None:
+    async with Journal.open(settings.journal_folder, site=settings.site, station=settings.station) as journal:
+        await import_order(journal, order_csv(*hubs, **changes), *(jig.name for jig in settings.jigs))
+
+
+@pytest.fixture
+def third_party(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Install the faulty driver as a package of its own, found by its entry point."""
+    installed = tmp_path / "site-packages" / "faulty_driver-1.0.dist-info"
+    installed.mkdir(parents=True)
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: faulty-driver\nVersion: 1.0\n")
+    (installed / "entry_points.txt").write_text("[reflash.drivers]\nfaulty = faulty_driver:PLUGIN\n")
+    monkeypatch.syspath_prepend(str(installed.parent))
+    yield
+    importlib.reload(faulty_driver)
+
+
+METHODS = [
+    "open",
+    "wait_for_hub",
+    "identify",
+    "state",
+    "unlock",
+    "flash",
+    "activate",
+    "verify",
+    "confirm",
+    "wait_for_removal",
+]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_exception_in_any_stage_latches_its_slot_and_leaves_the_others_alone(
+    bench: Bench, configure: Any, third_party: None, method: str
+) -> None:
+    settings = configure({"jig1": [1], "jig2": [1]})
+    faulty = settings.jigs[0].model_copy(
+        update={"driver": "faulty", "driver_settings": {**DRIVER_SETTINGS, "raises_in": method}}
+    )
+    settings = settings.model_copy(update={"jigs": (faulty, settings.jigs[1])})
+    hub, other = bench.hub(), bench.hub()
+
+    async def work() -> None:
+        await give_order(settings, hub, other)
+        async with running_daemon(settings) as station:
+            await bench.seat(hub, FIRST)
+            latched = await station.until(FIRST, SlotPhase.OUT_OF_USE)
+            assert latched.line == (
+                "jig1 slot 1: out of use, the station met a fault of its own (RuntimeError); "
+                "call the supervisor, then: reflash jigs enable jig1 1"
+            )
+            await bench.seat(other, OTHER_JIG)
+            await station.until(OTHER_JIG, SlotPhase.PASSED)
+            assert station.view(FIRST) == latched
+
+            await station.ask("enable_slot", jig="jig1", slot=1)
+            view = await station.until(FIRST, *DONE)
+            # A fault after the result takes nothing back: the hub, still seated, is seen as one that passed.
+            assert view.code is (Code.ALREADY_PASSED if method == "wait_for_removal" else None), view.line
+        assert outcomes(settings) == {str(hub.chf): Outcome.PASSED, str(other.chf): Outcome.PASSED}
+        passed = [event for event in events_of(settings, AttemptClosed) if event.outcome is Outcome.PASSED]
+        assert len(passed) == 2
+        for each in (hub, other):
+            await bench.assert_runs(each, "new")
+
+    asyncio.run(work())
+
+
+def test_a_journal_that_fails_stops_every_slot(bench: Bench, configure: Any) -> None:
+    settings = configure({"jig1": [1], "jig2": [1]})
+    hub = bench.hub()
+
+    async def work() -> None:
+        await give_order(settings, hub)
+        async with starting_daemon(settings) as station:
+            await station.until(FIRST, SlotPhase.EMPTY)
+            await station.until(OTHER_JIG, SlotPhase.EMPTY)
+            with closing(sqlite3.connect(segment_paths(settings.journal_folder)[-1])) as meddler:
+                meddler.execute("DROP TABLE events")
+            await bench.seat(hub, FIRST)
+            async with asyncio.timeout(10):
+                (ending,) = await asyncio.gather(station.task, return_exceptions=True)
+        assert isinstance(ending, ExceptionGroup)
+        assert ending.subgroup(JournalError)
+        await bench.assert_untouched(hub)
+
+    asyncio.run(work())
+
+
+def test_slots_that_fail_hub_after_hub_are_taken_out_of_use_until_enabled(
+    bench: Bench, configure: Any
+) -> None:
+    settings = configure({"jig1": [1]}, thresholds={"hubs_failing_in_a_row": 2})
+    hubs = [bench.hub() for _ in range(3)]
+    stays_open = {"name": "never_relocks", "on": "boot", "times": 1}
+
+    async def work() -> None:
+        await give_order(settings, *hubs)
+        async with running_daemon(settings) as station:
+            # The same hub twice says nothing of the slot; a second one does.
+            for hub in (hubs[0], hubs[0], hubs[1]):
+                await station.until(FIRST, SlotPhase.EMPTY)
+                await bench.seat(hub, FIRST)
+                await station.until(FIRST, SlotPhase.WORKING)
+                await bench.fault(FIRST, **stays_open)
+                view = await station.until(FIRST, SlotPhase.FAILED)
+                assert view.code is Code.NOT_LOCKED
+                await bench.unseat(FIRST)
+            out = await station.until(FIRST, SlotPhase.OUT_OF_USE)
+            assert "2 different hubs failed in a row, so suspect the contacts" in out.line
+            assert out.line.endswith("reflash jigs enable jig1 1")
+            await bench.do("disarm")
+            await bench.seat(hubs[2], FIRST)
+            await station.ask("enable_slot", jig="jig1", slot=1)
+            await station.until(FIRST, SlotPhase.PASSED)
+
+    asyncio.run(work())
+
+
+def test_a_port_that_is_missing_costs_its_own_slot_alone_until_it_is_there(
+    bench: Bench, configure: Any
+) -> None:
+    settings = configure({"jig1": [1, 2]})
+    hub, other = bench.hub(), bench.hub()
+
+    async def work() -> None:
+        await give_order(settings, hub, other)
+        await bench.do("port", jig=1, slot=1, plugged=False)
+        async with running_daemon(settings) as station:
+            missing = await station.until(FIRST, SlotPhase.NO_PORT)
+            assert missing.line.startswith(f"jig1 slot 1: {bench.port(FIRST)}")
+            assert "\n" not in missing.line
+            await bench.seat(other, SECOND)
+            await station.until(SECOND, SlotPhase.PASSED)
+            await bench.seat(hub, FIRST)
+            await bench.do("port", jig=1, slot=1, plugged=True)
+            await station.until(FIRST, SlotPhase.PASSED)
+
+    asyncio.run(work())
+
+
+def test_a_port_lost_in_the_middle_keeps_the_attempt_and_goes_on_with_it(
+    bench: Bench, configure: Any
+) -> None:
+    settings = configure({"jig1": [1]})
+    hub = bench.hub()
+
+    async def work() -> None:
+        await give_order(settings, hub)
+        await bench.fault(FIRST, "unplug_port", on="upload", at_byte=12_000, seconds=0.2)
+        async with running_daemon(settings) as station:
+            await bench.seat(hub, FIRST)
+            await station.until(FIRST, SlotPhase.FIND_HUB)
+            assert "find hub" in station.view(FIRST).line
+            await station.until(FIRST, SlotPhase.PASSED)
+            assert SlotPhase.NO_PORT in {view.phase for view in station.seen}
+        assert len(events_of(settings, AttemptOpened)) == len(events_of(settings, AttemptClosed)) == 1
+        assert len(events_of(settings, AttemptResumed)) == 1
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("phase", ["empty", "no port", "out of use", "working", "passed", "hub to find"])
+def test_a_stop_lets_the_running_attempt_end_and_waits_for_nothing_else(
+    bench: Bench, configure: Any, third_party: None, phase: str
+) -> None:
+    settings = configure({"jig1": [1]})
+    if phase == "out of use":
+        faulty = {"driver": "faulty", "driver_settings": {**DRIVER_SETTINGS, "raises_in": "wait_for_hub"}}
+        settings = settings.model_copy(update={"jigs": (settings.jigs[0].model_copy(update=faulty),)})
+    hub = bench.hub()
+
+    async def reach(station: Any) -> None:
+        match phase:
+            case "no port":
+                await station.until(FIRST, SlotPhase.NO_PORT)
+            case "out of use":
+                await station.until(FIRST, SlotPhase.OUT_OF_USE)
+            case "empty":
+                await station.until(FIRST, SlotPhase.EMPTY)
+            case _:
+                await bench.seat(hub, FIRST)
+                wanted = {"working": SlotPhase.WORKING, "passed": SlotPhase.PASSED}
+                await station.until(FIRST, wanted.get(phase, SlotPhase.FIND_HUB))
+
+    async def work() -> None:
+        await give_order(settings, hub)
+        if phase == "no port":
+            await bench.do("port", jig=1, slot=1, plugged=False)
+        if phase == "hub to find":
+            await bench.fault(FIRST, "unplug_hub", on="upload", at_byte=12_000)
+        async with running_daemon(settings) as station:
+            await reach(station)
+            async with asyncio.timeout(3):
+                await station.stopped()
+            assert station.view(FIRST).phase is SlotPhase.STOPPED
+        assert len(events_of(settings, StationStopped)) == 1
+        done = phase in {"working", "passed"}
+        assert outcomes(settings)[str(hub.chf)] is (Outcome.PASSED if done else None)
+
+    asyncio.run(work())
+
+
+def test_what_the_drain_time_cuts_short_goes_on_after_the_next_start(bench: Bench, configure: Any) -> None:
+    settings = configure({"jig1": [1]}, drain_seconds=0)
+    hub = bench.hub()
+
+    async def work() -> None:
+        await give_order(settings, hub)
+        async with running_daemon(settings) as station:
+            await bench.seat(hub, FIRST)
+            await station.until_that(lambda: any(view.percent for view in station.seen))
+        assert not events_of(settings, AttemptClosed)
+        async with running_daemon(settings) as station:
+            await station.until(FIRST, SlotPhase.PASSED)
+        assert len(events_of(settings, AttemptOpened)) == len(events_of(settings, AttemptClosed)) == 1
+
+    asyncio.run(work())
+
+
+def test_one_hub_id_in_two_slots_is_refused_where_it_came_second(bench: Bench, configure: Any) -> None:
+    settings = configure({"jig1": [1], "jig2": [1]})
+    hub, twin = next(bench.twins)
+
+    async def work() -> None:
+        await give_order(settings, hub)
+        async with running_daemon(settings) as station:
+            await bench.seat(hub, FIRST)
+            await station.until(FIRST, SlotPhase.WORKING, SlotPhase.PASSED)
+            await bench.seat(twin, OTHER_JIG)
+            refused = await station.until(OTHER_JIG, SlotPhase.REJECTED)
+            assert refused.code is Code.IN_TWO_SLOTS
+            assert f"{twin.chf} also answers in jig1 slot 1" in refused.line
+            assert refused.line.endswith("take both hubs out and give them to the supervisor")
+            await station.until(FIRST, SlotPhase.PASSED)
+        await bench.assert_untouched(twin)
+
+    asyncio.run(work())
+
+
+def test_a_scanned_label_counts_for_the_next_hub_in_its_slot(bench: Bench, configure: Any) -> None:
+    settings = configure({"jig1": [1]})
+    hub, stranger = bench.hub(), bench.hub()
+
+    async def work() -> None:
+        await give_order(settings, hub)
+        async with running_daemon(settings) as station:
+            await station.until(FIRST, SlotPhase.EMPTY)
+            await station.ask("scan_label", jig="jig1", slot=1, id=str(stranger.chf))
+            await bench.seat(hub, FIRST)
+            refused = await station.until(FIRST, SlotPhase.REJECTED)
+            assert refused.code is Code.LABEL_DISAGREES
+            await bench.assert_untouched(hub)
+            await bench.unseat(FIRST)
+            await station.until(FIRST, SlotPhase.EMPTY)
+            await station.ask("scan_label", jig="jig1", slot=1, id=str(hub.gpf), role="GPF")
+            await bench.seat(hub, FIRST)
+            await station.until(FIRST, SlotPhase.PASSED)
+        (_, passed) = events_of(settings, AttemptClosed)
+        assert (passed.scanned_id, passed.scanned_role, passed.order) == (hub.gpf, "GPF", ORDER)
+
+    asyncio.run(work())

@@ -1,0 +1,76 @@
+"""`reflash operators`: who stands behind a pseudonym. Kept apart from the journal, so that it can be erased."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from station.cli.common import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    JsonOption,
+    UsageError,
+    WorkFailed,
+    print_json,
+    print_table,
+)
+from station.config import load_settings
+from station.records.operators import Operators, OperatorsUnreadable
+
+app = typer.Typer(help="Keep apart who the operators' pseudonyms stand for.", no_args_is_help=True)
+
+
+@app.command()
+def add(
+    person: Annotated[str, typer.Argument(help="A name, as the site writes it.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Print a person's pseudonym, a new one for somebody new; set it as `operator` in the configuration.
+
+    Example: reflash operators add NAME
+    """
+    try:
+        typer.echo(_operators(config).pseudonym_of(person))
+    except (OperatorsUnreadable, OSError) as error:
+        raise WorkFailed(str(error)) from error
+
+
+@app.command("list")
+def list_operators(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """List pseudonyms and people.
+
+    Example: reflash operators list
+    """
+    try:
+        people = _operators(config).people()
+    except (OperatorsUnreadable, OSError) as error:
+        raise WorkFailed(str(error)) from error
+    if as_json:
+        print_json(people)
+    else:
+        rows = [{"pseudonym": pseudonym, "person": person} for pseudonym, person in people.items()]
+        print_table(["pseudonym", "person"], rows)
+
+
+@app.command()
+def erase(
+    pseudonym: Annotated[str, typer.Argument(help="Whom to forget.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Forget who stands behind a pseudonym. Journal and results keep the pseudonym alone.
+
+    Example: reflash operators erase op-1a2b3c4d
+    """
+    try:
+        erased = _operators(config).erase(pseudonym)
+    except (OperatorsUnreadable, OSError) as error:
+        raise WorkFailed(str(error)) from error
+    if not erased:
+        raise UsageError(f"nobody stands behind {pseudonym}; see: reflash operators list")
+    typer.echo(f"{pseudonym} stands for nobody any more")
+
+
+def _operators(config: Path) -> Operators:
+    return Operators(load_settings(config).state_directory / "operators.json")

@@ -11,9 +11,10 @@ import random
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from drivers.smp.plugin import PLUGIN
@@ -300,7 +301,9 @@ async def conducting(
 
 
 @contextlib.contextmanager
-def running_bench(folder: Path) -> Iterator[Bench]:
+def running_bench(
+    folder: Path, *, stock: Mapping[str, int] = MappingProxyType(STOCK), faults: str = "none", seed: int = 7
+) -> Iterator[Bench]:
     """Make everything in `folder` and run the rig while the block lasts."""
     maker, unlock = generate_key(), generate_key()
     save_public_key(maker.public_key(), folder / "maker.pub")
@@ -315,7 +318,7 @@ def running_bench(folder: Path) -> Iterator[Bench]:
     add_release(catalogue, folder / "chained-between.bin")
     only = VersionRange(lowest=version("chained-between"), highest=version("chained-between"))
     add_release(catalogue, folder / "chained-new.bin", permitted_from=(only,))
-    hubs = [StockHub(*_ids(), firmware) for firmware, count in STOCK.items() for _ in range(count)]
+    hubs = [StockHub(*_ids(), firmware) for firmware, count in stock.items() for _ in range(count)]
     twins = [(StockHub(*_ids(gpf), "old"), StockHub(*_ids(gpf), "old")) for gpf in (_id(), _id())]
     entries = [
         {
@@ -333,14 +336,14 @@ def running_bench(folder: Path) -> Iterator[Bench]:
     arguments = ["rig", "--dir", folder, "--hubs", folder / "hubs.json", "--until-stdin-closes"]
     arguments += ["--maker-key", folder / "maker.pub", "--unlock-key", folder / "unlock.pub"]
     arguments += ["--jigs", JIGS, "--slots", SLOTS, "--baud", BAUD, "--speed", 20]
-    arguments += ["--image-slot-size", 65536]
+    arguments += ["--image-slot-size", 65536, "--faults", faults, "--seed", seed]
     command = [sys.executable, "-m", "simulators", *map(str, arguments)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as rig:
         assert rig.stdout is not None
         assert rig.stdin is not None
         assert json.loads(rig.stdout.readline())["ready"]
-        stock = {name: iter([hub for hub in hubs if hub.firmware == name]) for name in STOCK}
-        yield Bench(folder, stock, iter(twins))
+        store = {name: iter([hub for hub in hubs if hub.firmware == name]) for name in stock}
+        yield Bench(folder, store, iter(twins))
         rig.stdin.close()
         assert rig.wait(timeout=10) == 0
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.board import board_row
 from benchmarks.clients import SMPCLIENT
-from benchmarks.everything import BOARD_SECONDS, JOURNAL_EVENTS, REPEATS, STALLED, all_rows
+from benchmarks.everything import BOARD_SECONDS, JOURNAL_EVENTS, STALLED, all_rows
 from benchmarks.journal import journal_row
 from benchmarks.report import Figures, write_report
 from benchmarks.rigs import BenchmarkFailed
@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     upload.add_argument("--erase-ms-per-page", type=float, default=defaults.erase_ms_per_page)
     upload.add_argument("--write-us-per-byte", type=float, default=defaults.write_us_per_byte)
     upload.add_argument("--peer", choices=[SMPCLIENT, "none"], default=SMPCLIENT)
-    upload.add_argument("--repeats", type=int, default=REPEATS, help="the one in the middle counts")
+    upload.add_argument("--repeats", type=int, default=3, help="the one in the middle counts")
 
     commands.add_parser("stalled", help="what 23 slots notice of a port whose peer stops reading")
     board = commands.add_parser("board", help="what polling the jigs' I/O boards costs")

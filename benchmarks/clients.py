@@ -60,9 +60,11 @@ class SmpclientUploader:
 
 
 async def open_uploader(name: str, port: str, baud: int, window: int) -> Uploader:
-    """Open the port with the client of this name."""
+    """Open the port with the client of this name, and meet the hub, as either does before it uploads."""
     if name == SMPCLIENT:
         client = SMPClient(SMPSerialTransport(baudrate=baud), port)
         await client.connect()
         return SmpclientUploader(client)
-    return StationUploader(await PLUGIN.open(port, SmpSettings(baud=baud, window=window)))
+    driver = await PLUGIN.open(port, SmpSettings(baud=baud, window=window))
+    await driver.wait_for_hub()
+    return StationUploader(driver)

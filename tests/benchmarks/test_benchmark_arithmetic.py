@@ -1,0 +1,102 @@
+"""What the benchmarks compute, judged by other implementations and by cases small enough to count."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from smp import packet as smp_packet
+from smp.image_management import ImageUploadWriteRequest
+
+from benchmarks.lag import LoopLag, percentile
+from benchmarks.rigs import LineCount
+from benchmarks.targets import missed
+from benchmarks.wire import ceiling, frame_bytes, payload_of_buffer
+from benchmarks.workload import Workload
+
+LINE_LENGTH = 128
+"""As the package counts it: 124 base64 characters, marks and newline in 127 bytes."""
+
+
+def test_a_buffer_of_1024_carries_994_bytes_in_1404() -> None:
+    assert (payload_of_buffer(1024), frame_bytes(1024)) == (994, 1404)
+
+
+@given(st.integers(min_value=350, max_value=4096))
+def test_a_full_chunk_is_as_long_on_the_wire_as_the_smp_package_makes_it(buf_size: int) -> None:
+    payload = payload_of_buffer(buf_size)
+    message = bytes(ImageUploadWriteRequest(off=0x1_0000, data=bytes(payload)))
+    assert len(message) == buf_size - 4
+    assert sum(map(len, smp_packet.encode(message, LINE_LENGTH))) == frame_bytes(buf_size)
+
+
+@pytest.mark.parametrize(("baud", "kib_s"), [(115_200, 7.97), (921_600, 63.7), (3_000_000, 207.4)])
+def test_the_ceiling_is_that_of_the_line_rate(baud: int, kib_s: float) -> None:
+    assert ceiling(baud, 1024) / 1024 == pytest.approx(kib_s, rel=2e-3)
+
+
+def test_a_window_is_no_wider_than_the_hubs_buffers_allow() -> None:
+    assert Workload(window=4).window_used == 4
+    assert Workload(window=4, profile="zephyr").window_used == 3
+    assert Workload(window=4, profile="one-buffer").window_used == 1
+    assert Workload(window=1).window_used == 1
+
+
+@pytest.mark.parametrize(("slots", "jigs"), [(1, (1,)), (8, (8,)), (9, (8, 1)), (24, (8, 8, 8))])
+def test_slots_fill_jigs_of_eight(slots: int, jigs: tuple[int, ...]) -> None:
+    assert Workload(slots=slots).jigs == jigs
+
+
+def test_a_line_that_carried_more_than_it_can_is_busier_than_always() -> None:
+    before, after = LineCount(1_000, 50), LineCount(1_000 + 11_521, 50 + 1_152)
+    to_hub, to_host = after.busy_since(before, 115_200, 1.0)
+    assert to_hub > 1
+    assert to_host == pytest.approx(0.1)
+
+
+def test_a_loop_that_stood_still_is_late_for_every_tick_it_missed() -> None:
+    async def stand_still() -> float:
+        lag = LoopLag()
+        with lag.watch():
+            await asyncio.sleep(0.02)
+            time.sleep(0.1)  # noqa: ASYNC251 - it is the blocked loop that is to be noticed
+            await asyncio.sleep(0.02)
+        return lag.p99_ms
+
+    assert 50 < asyncio.run(stand_still()) < 1_000
+
+
+def test_the_percentile_is_a_measured_value() -> None:
+    assert percentile([float(number) for number in range(200)], 0.99) == 198
+    assert percentile([3.0, 1.0, 2.0], 0.5) == 2
+    with pytest.raises(ValueError, match="no values"):
+        percentile([], 0.99)
+
+
+def test_targets_are_those_of_the_full_bench_alone() -> None:
+    row = {
+        "row": "upload",
+        "slots": 24,
+        "baud": 921_600,
+        "window": 4,
+        "profile": "default",
+        "share_of_ceiling": 0.96,
+        "ratio_to_peer": 1.6,
+        "cpu_ratio_to_peer": 0.3,
+        "peer": "smpclient",
+        "loop_lag_p99_ms": 9.0,
+        "idle_lag_p99_ms": 3.0,
+    }
+    assert [target.figure for target in missed(row)] == [
+        "share_of_ceiling",
+        "loop_lag_p99_ms",
+        "cpu_ratio_to_peer",
+    ]
+    assert missed(row | {"slots": 8}) == []
+    assert missed(row | {"window": 1}) == []
+    assert [str(target) for target in missed({"row": "board", "cpu_share_of_a_core": 0.04})] == [
+        "cpu_share_of_a_core at most 0.03"
+    ]

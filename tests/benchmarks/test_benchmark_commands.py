@@ -1,0 +1,61 @@
+"""The commands run, measure something, and answer as documented."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def run_benchmark(*arguments: str, expected: int = 0) -> str:
+    command = [sys.executable, "-m", "benchmarks", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50, check=False)
+    assert done.returncode == expected, done.stderr
+    return done.stdout if expected == 0 else done.stderr
+
+
+def last_object(output: str) -> dict[str, Any]:
+    return json.loads(output.splitlines()[-1])
+
+
+@pytest.mark.slow
+def test_an_upload_is_measured_beside_its_peer() -> None:
+    workload = ("--slots", "2", "--baud", "3000000", "--window", "2", "--image-kib", "32", "--repeats", "1")
+    row = last_object(run_benchmark("upload", *workload, "--peer", "smpclient", "--json"))
+    assert row["valid"], row["void_because"]
+    assert (row["slots"], row["baud"], row["window"], row["buf_size"]) == (2, 3_000_000, 2, 1024)
+    assert 0 < row["share_of_ceiling"] < 1
+    assert 0 < row["line_busy"]["to_host"] < row["line_busy"]["to_hub"] <= 1
+    # Both uploaded the same bytes over the same lines: the busier line is the faster one's.
+    assert row["kib_s_a_slot"] > row["peer_kib_s_a_slot"]
+    assert row["ratio_to_peer"] == pytest.approx(row["kib_s_a_slot"] / row["peer_kib_s_a_slot"], rel=0.01)
+    assert row["cpu_s_per_mib"] > 0
+    assert row["cpu_ratio_to_peer"] > 0
+    assert row["loop_lag_p99_ms"] > 0
+    assert row["idle_lag_p99_ms"] > 0
+
+
+def test_a_journal_is_measured_beside_bare_fsync() -> None:
+    row = last_object(run_benchmark("journal", "--events", "2000", "--json"))
+    assert row["valid"]
+    assert row["events"] >= 2000
+    assert row["appends"] == 4800
+    assert row["append_p99_ms"] >= row["append_p50_ms"] > 0
+    assert row["verified_events_a_second"] > row["written_events_a_second"] > 0
+
+
+def test_board_polling_is_measured() -> None:
+    row = last_object(run_benchmark("board", "--jigs", "1", "--seconds", "0.5", "--json"))
+    assert row["valid"]
+    assert 0 < row["cpu_share_of_a_core"] < 1
+
+
+def test_wrong_use_is_said_in_one_line() -> None:
+    said = run_benchmark("upload", "--slots", "0", expected=2)
+    assert said.splitlines()[-1].endswith("are at least 1")

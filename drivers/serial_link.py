@@ -12,12 +12,14 @@ import contextlib
 import errno
 import os
 import termios
+from pathlib import Path
 from typing import Final, Literal, Protocol
 
 import serial
 from pydantic import BaseModel, ConfigDict, Field
 
 from drivers.errors import HubAction, PlaceUnavailable
+from drivers.topology import SerialPorts, denied
 
 _READ_SIZE: Final = 65536
 _UNSENT_LIMIT: Final = 65536
@@ -86,7 +88,7 @@ class SerialLink:
         self._took_bytes = False
         self._loss: str | None = None
         self.path = path
-        """The port as it was asked for."""
+        """The place as it was asked for."""
         self.low_latency = low_latency
         """Whether the adapter delivers bytes at once. FTDI adapters otherwise hold them up to 16 ms."""
 
@@ -197,7 +199,7 @@ class SerialLink:
 
 
 async def open_serial_link(path: str, settings: SerialSettings) -> SerialLink:
-    """Open, lock and configure the port at `path`.
+    """Open, lock and configure the port at the place `path` (see `drivers.topology`), wherever that leads now.
 
     Opening happens off the loop. When the caller is cancelled meanwhile, the port is closed as soon as it is
     open. Raises PlaceUnavailable, with what to do, when the port is absent, held, forbidden or no serial port.
@@ -213,8 +215,9 @@ async def open_serial_link(path: str, settings: SerialSettings) -> SerialLink:
 
 
 def _open(path: str, settings: SerialSettings) -> tuple[serial.Serial, bool]:
+    device = SerialPorts().resolve(path).device
     port = serial.Serial()
-    port.port = path
+    port.port = str(device)
     port.baudrate = settings.baud
     port.parity = _PARITIES[settings.parity]
     port.stopbits = settings.stop_bits
@@ -225,7 +228,7 @@ def _open(path: str, settings: SerialSettings) -> tuple[serial.Serial, bool]:
     try:
         port.open()
     except (OSError, ValueError, termios.error) as error:
-        raise _unavailable(path, error) from error
+        raise _unavailable(path, device, error) from error
     try:
         attributes = termios.tcgetattr(port.fileno())
         # Hanging up on close would drop DTR and reset the hub; and with VMIN 0 a spurious wake-up would read
@@ -235,7 +238,7 @@ def _open(path: str, settings: SerialSettings) -> tuple[serial.Serial, bool]:
         termios.tcsetattr(port.fileno(), termios.TCSANOW, attributes)
     except termios.error as error:
         port.close()
-        raise _unavailable(path, error) from error
+        raise _unavailable(path, device, error) from error
     try:
         port.set_low_latency_mode(True)
     except (OSError, ValueError):
@@ -243,14 +246,14 @@ def _open(path: str, settings: SerialSettings) -> tuple[serial.Serial, bool]:
     return port, True
 
 
-def _unavailable(path: str, error: Exception) -> PlaceUnavailable:
+def _unavailable(path: str, device: Path, error: Exception) -> PlaceUnavailable:
     code = getattr(error, "errno", None)
+    if code in _FORBIDDEN:
+        return denied(device)
     if code in _ABSENT:
         what = f"{path} is not there: plug the adapter in, or correct the port in the configuration"
     elif code in _BUSY:
-        what = f"{path} is held by another program: stop it (`fuser {path}` names it)"
-    elif code in _FORBIDDEN:
-        what = f"{path} may not be opened by this user: add the user to the group dialout and log in again"
+        what = f"{path} is held by another program: stop it (`fuser {device}` names it)"
     else:
         what = f"{path} cannot be used as a serial port ({error}): correct the port or the line rate"
     return PlaceUnavailable(what, action=HubAction.OPEN, state_known=True)

@@ -6,9 +6,9 @@ import asyncio
 import os
 import termios
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
-import serial
 from pty_port import PtyPort, pty_port
 
 from drivers import serial_link
@@ -206,13 +206,22 @@ def test_a_port_held_by_another_program_says_so():
     with_link(scenario)
 
 
-def test_a_forbidden_port_names_the_group(monkeypatch):
-    # Root may open everything, so the refusal itself cannot be had for real here.
-    def refuse(_self):
-        raise serial.SerialException(13, "could not open port: Permission denied")
+def test_a_forbidden_port_names_the_group_or_else_the_udev_rules():
+    async def run():
+        async with pty_port() as port:
+            for group, mode, advice in ((5, 0o060, "group tty"), (0, 0o600, "udev rules")):
+                os.chown(port.path, 0, group)
+                Path(port.path).chmod(mode)
+                os.seteuid(65534)
+                try:
+                    with pytest.raises(PlaceUnavailable, match=f"may not be opened by this user.*{advice}"):
+                        await open_serial_link(port.path, SerialSettings())
+                finally:
+                    os.seteuid(0)
 
-    monkeypatch.setattr(serial.Serial, "open", refuse)
-    assert "group dialout" in str(unavailable("/dev/ttyS0"))
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a port away and then be refused it")
+    asyncio.run(run())
 
 
 def test_a_closed_port_can_be_opened_again():

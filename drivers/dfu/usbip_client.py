@@ -99,6 +99,7 @@ class ImportedDevice:
         self._device_id = device.bus << 16 | device.address
         self._sequence = 0
         self._is_open = True
+        self._timeout = connection.gettimeout()
 
     @property
     def is_present(self) -> bool:
@@ -124,7 +125,7 @@ class ImportedDevice:
         header = _SUBMIT_HEADER.pack(_SUBMIT, sequence, self._device_id, is_in, 0, 0, length, 0, 0, 0, setup)
         deadline = None if seconds is None else time.monotonic() + seconds
         try:
-            self._connection.settimeout(seconds)
+            self._wait_at_most(seconds)
             self._connection.sendall(header + data)
             return self._receive_reply(sequence, length if is_in else 0, deadline)
         except TimeoutError:
@@ -144,22 +145,40 @@ class ImportedDevice:
         self._sequence = self._sequence % 0x7FFF_FFFF + 1
         return self._sequence
 
+    def _wait_at_most(self, seconds: float | None) -> None:
+        # Setting it is a system call, and one transfer after the other has the same.
+        if seconds != self._timeout:
+            self._connection.settimeout(seconds)
+            self._timeout = seconds
+
     def _receive_reply(self, sequence: int, room: int, deadline: float | None) -> bytes:
-        header = _receive(self._connection, _REPLY_HEADER.size, deadline)
-        command, of, status, actual = _REPLY_HEADER.unpack(header)
+        # Header and data mostly arrive in one piece, and then are taken in one.
+        head = _REPLY_HEADER.size
+        received = self._connection.recv(head + room)
+        if len(received) < head:
+            received += self._receive_rest(received, head, deadline)
+        command, of, status, actual = _REPLY_HEADER.unpack_from(received)
         if command != _SUBMIT_REPLY or of != sequence or (room and not 0 <= actual <= room):
             raise UsbIpError("what the server sends is no USB/IP")
-        data = _receive(self._connection, actual, deadline) if room else b""
+        if room and len(received) < head + actual:
+            received += self._receive_rest(received, head + actual, deadline)
         if status:
             raise TransferFailed(-status, "the transfer failed")
-        return data
+        return received[head:]
+
+    def _receive_rest(self, received: bytes, size: int, deadline: float | None) -> bytes:
+        if not received:
+            raise UsbIpError("the USB/IP server hung up")
+        rest = _receive(self._connection, size - len(received), deadline)
+        self._timeout = self._connection.gettimeout()
+        return rest
 
     def _give_up(self, sequence: int, room: int, seconds: float) -> bytes:
         """Unlink a transfer. It may have ended well meanwhile."""
         deadline = time.monotonic() + _UNLINK_SECONDS
         unlink = self._next_sequence()
         try:
-            self._connection.settimeout(_UNLINK_SECONDS)
+            self._wait_at_most(_UNLINK_SECONDS)
             self._connection.sendall(_UNLINK_HEADER.pack(_UNLINK, unlink, self._device_id, 0, 0, sequence))
             late: bytes | None = None
             while True:
@@ -171,6 +190,7 @@ class ImportedDevice:
                     raise UsbIpError("what the server sends is no USB/IP")
                 data = _receive(self._connection, actual, deadline) if room else b""
                 late = None if status else data
+            self._timeout = self._connection.gettimeout()
         except OSError as error:
             self.close()
             raise NoSuchDevice(f"the server does not let go of a transfer to {self.device.bus_id}") from error

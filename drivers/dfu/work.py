@@ -7,11 +7,14 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from drivers.errors import HubAction, NoAnswer
 
 T = TypeVar("T")
+
+_NOTICE_SECONDS: Final = 0.1
+"""How late a cancellation may be noticed between two transfers."""
 
 
 class WorkCancelled(Exception):
@@ -47,8 +50,14 @@ class Work:
 
     def pause(self, seconds: float) -> None:
         """Wait, but no longer than until the deadline or a cancellation. Raises as `check` does."""
-        self._cancelled.wait(max(0.0, min(seconds, self._deadline - time.monotonic() + 0.001)))
-        self.check()
+        until = min(time.monotonic() + seconds, self._deadline)
+        while True:
+            self.check()
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            # Sleeping is cheaper and keener than waiting for an event with a timeout.
+            time.sleep(min(left, _NOTICE_SECONDS))
 
 
 class Worker:

@@ -215,7 +215,7 @@ class _Connection(asyncio.Protocol):
     def _take_command(self) -> bool:
         if len(self._received) < URB_HEADER_SIZE:
             return False
-        command = read_command(bytes(self._received[:URB_HEADER_SIZE]))
+        command = read_command(self._received)
         if isinstance(command, Unlink):
             self._cut(URB_HEADER_SIZE)
             self._unlink(command)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 VERSION: Final = 0x0111
 _OLDEST_VERSION: Final = 0x0100
@@ -66,8 +66,7 @@ class NotUsbIp(Exception):
     """The peer speaks something else. The message says what came."""
 
 
-@dataclass(frozen=True, slots=True)
-class Submit:
+class Submit(NamedTuple):
     """One transfer that the host wants done."""
 
     sequence: int
@@ -82,8 +81,7 @@ class Submit:
         return 0 if self.is_in else self.length
 
 
-@dataclass(frozen=True, slots=True)
-class Unlink:
+class Unlink(NamedTuple):
     """The host gives a transfer up."""
 
     sequence: int
@@ -151,8 +149,8 @@ def pack_import(record: DeviceRecord | Refusal) -> bytes:
     return OPERATION_HEADER.pack(VERSION, Operation.REPLY_IMPORT, 0) + record.pack()
 
 
-def read_command(header: bytes) -> Submit | Unlink:
-    """Read the 48 bytes of a command. Raises NotUsbIp."""
+def read_command(header: bytes | bytearray) -> Submit | Unlink:
+    """Read the first 48 bytes, which are a command. Raises NotUsbIp."""
     command, sequence, _, direction, endpoint = _BASIC.unpack_from(header)
     if command == Command.UNLINK:
         (victim,) = _UNLINK.unpack_from(header, _BASIC.size)

@@ -6,7 +6,7 @@ A value can be overridden from the environment (`REFLASH_MQTT__HOST=broker`), wh
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -19,7 +19,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from drivers.jig_board.settings import JigBoardSettings
 from station.bench.jig_inputs import StartPolicy
@@ -36,6 +36,14 @@ TopicLevel = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=64)]
 
 class ConfigError(Exception):
     """The configuration cannot be used. The message is one line a fault."""
+
+
+def _slot_number(key: object) -> int:
+    """Read a slot's number, which TOML, whose keys are texts, writes as a text."""
+    for number in range(1, MAX_SLOTS + 1):
+        if key in (number, str(number)):
+            return number
+    raise ValueError(f"a multi-jig has slots 1 to {MAX_SLOTS}, {key} is none of them")
 
 
 class _Section(BaseModel):
@@ -96,7 +104,7 @@ class JigSettings(_Section):
     recognition_seconds: Annotated[float, Field(gt=0)] = Field(
         30.0, description="with a board: how long a seated hub may take to say who it is, its boot included"
     )
-    slots: dict[Annotated[int, BeforeValidator(int)], str] = Field(
+    slots: dict[Annotated[int, BeforeValidator(_slot_number)], str] = Field(
         description="slot number, 1 to 8, to the place (port) of its hub"
     )
 
@@ -108,14 +116,9 @@ class JigSettings(_Section):
 
     @field_validator("slots")
     @classmethod
-    def _numbers(cls, slots: dict[int, str]) -> dict[int, str]:
+    def _some(cls, slots: dict[int, str]) -> dict[int, str]:
         if not slots:
-            raise ValueError("a jig needs at least one slot")
-        if len(slots) > MAX_SLOTS:
-            raise ValueError(f"a jig has at most {MAX_SLOTS} slots, {len(slots)} are given")
-        wrong = sorted(number for number in slots if not 1 <= number <= MAX_SLOTS)
-        if wrong:
-            raise ValueError(f"slots are numbered 1 to {MAX_SLOTS}, not {', '.join(map(str, wrong))}")
+            raise ValueError("a jig needs at least one slot; bind its slots to their ports")
         return slots
 
 
@@ -143,14 +146,23 @@ class StationSettings(BaseSettings):
     unlock: UnlockSettings
     mqtt: MqttSettings = Field(default_factory=MqttSettings)
     thresholds: Thresholds = Field(default_factory=Thresholds)
-    jigs: tuple[JigSettings, ...] = Field(min_length=1, description="the multi-jigs on the bench")
+    jigs: tuple[JigSettings, ...] = Field(description="the multi-jigs on the bench")
+
+    @field_validator("jigs")
+    @classmethod
+    def _some(cls, jigs: tuple[JigSettings, ...]) -> tuple[JigSettings, ...]:
+        if not jigs:
+            raise ValueError("a station needs at least one jig; describe it under [[jigs]]")
+        return jigs
 
     @model_validator(mode="after")
     def _no_place_twice(self) -> Self:
         names = [jig.name for jig in self.jigs]
         twice = {name for name in names if names.count(name) > 1}
         if twice:
-            raise ValueError(f"two jigs are called {', '.join(sorted(twice))}")
+            raise ValueError(
+                f"two jigs are called {', '.join(sorted(twice))}; give each the name that is written on it"
+            )
         owners: dict[str, Place] = {}
         for place, port in self.places():
             real = str(Path(port).resolve()) if port.startswith("/") else port
@@ -195,18 +207,38 @@ def load_settings(path: Path) -> StationSettings:
         raise ConfigError(f"{path} is no TOML file: {error}") from error
     try:
         settings = StationSettings(**content)
+    except SettingsError as error:
+        raise ConfigError(f"{path}: environment: {error}; write the variable as JSON") from error
     except ValidationError as error:
-        raise ConfigError("\n".join(f"{path}: {line}" for line in faults_of(error))) from error
+        jigs = content.get("jigs")
+        faults = faults_of(error, jigs if isinstance(jigs, list) else ())
+        raise ConfigError("\n".join(f"{path}: {line}" for line in faults)) from error
     return settings
 
 
-def faults_of(error: ValidationError) -> Iterator[str]:
-    """Word each fault of a validation as one line: which key, what is wrong with it."""
+def faults_of(error: ValidationError, jigs: Sequence[object] = ()) -> Iterator[str]:
+    """Word each fault of a validation as one line: where it is, what is wrong, what to do.
+
+    `jigs` are the jig tables that were validated: a person knows a jig by its name, not by its place in the file.
+    """
     for fault in error.errors(include_url=False):
-        where = ".".join(str(part) for part in fault["loc"]) or "file"
+        owner, key = _place_in_file(fault["loc"], jigs)
+        what = fault["msg"].removeprefix("Value error, ")
         if fault["type"] == "extra_forbidden":
-            yield f"unknown key {where}; remove it or correct its spelling"
+            line = f"unknown key {key}; remove it or correct its spelling"
         elif fault["type"] == "missing":
-            yield f"{where} is missing"
+            line = f"{key} is missing; add it"
         else:
-            yield f"{where}: {fault['msg'].removeprefix('Value error, ')}"
+            line = f"{key}: {what}" if key else what
+        yield f"{owner}: {line}" if owner else line
+
+
+def _place_in_file(location: Sequence[int | str], jigs: Sequence[object]) -> tuple[str, str]:
+    """Name a key as a person finds it: the jig it belongs to, if any, and the key within."""
+    keys = [str(part) for part in location if part != "[key]"]  # pydantic's mark of a fault in the key itself
+    match location:
+        case ("jigs", int(index), *_) if index < len(jigs):
+            jig = jigs[index]
+            if isinstance(jig, Mapping) and isinstance(jig.get("name"), str):
+                return f"jig {jig['name']}", ".".join(keys[2:])
+    return "", ".".join(keys)

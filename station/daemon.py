@@ -26,7 +26,7 @@ from station.bench.plugins import driver_settings, load_plugin
 from station.bench.seat import LinkSeat
 from station.bench.slot import Slot, SlotParts
 from station.bench.view import BenchView, SlotView
-from station.config import JigSettings, StationSettings
+from station.config import ConfigError, JigSettings, StationSettings
 from station.control import serve_control
 from station.log import configure_logging
 from station.orders.desk import OrderDesk
@@ -91,13 +91,13 @@ class Daemon:
         """Work until stopped.
 
         Raises ConfigError, CatalogError or UnlockKeyError before anything is touched, JournalError when the
-        journal cannot be had or fails, OSError when the state directory cannot be made.
+        journal cannot be had or fails.
         """
         settings = self._settings
         slots = self._slot_makers()
         self._catalog = await asyncio.to_thread(FolderCatalog.open, settings.catalogue.folder)
         authority = await asyncio.to_thread(KeyFileAuthority.load, settings.unlock.key_file)
-        await asyncio.to_thread(settings.state_directory.mkdir, parents=True, exist_ok=True)
+        await asyncio.to_thread(_make_folder, settings.state_directory)
         async with Journal.open(
             settings.journal_folder, site=settings.site, station=settings.station
         ) as journal:
@@ -269,6 +269,15 @@ class Daemon:
     def _broker_changed(self, status: PublisherStatus) -> None:
         _log.info("broker", state=status.connection, line=status.line)
         self._on_broker(status)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"state_directory {path} cannot be made: {error.strerror}; name a folder on a local disk"
+        ) from error
 
 
 def _boot_id() -> str:

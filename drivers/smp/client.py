@@ -141,13 +141,35 @@ class SmpClient:
         """Send the request with these fields and return its answer.
 
         A read is repeated up to `attempts` times, a write is sent once; each attempt waits `seconds` (as
-        configured, unless given). Raises NoAnswer, MalformedAnswer, SmpRefused, HubLocked, LinkLost
-        and LinkStalled.
+        configured, unless given). A read that finds the hub's buffers taken is put again likewise. Raises
+        NoAnswer, MalformedAnswer, SmpRefused, HubLocked, LinkLost and LinkStalled.
         """
         writes = request._OP == OP.WRITE  # noqa: SLF001 - the package offers a request's operation nowhere else
         seconds = self.settings.answer_seconds if seconds is None else seconds
         if attempts is None:
             attempts = 1 if writes else self.settings.attempts
+        for left in reversed(range(1 if writes else attempts)):
+            try:
+                return await self._put(
+                    request, answer, action=action, seconds=seconds, attempts=attempts, fields=fields
+                )
+            except SmpRefused as refused:
+                if not left or not refused.code.says_no_buffer:
+                    raise
+                await asyncio.sleep(self.settings.probe_seconds)
+        raise AssertionError("at least one attempt is made")
+
+    async def _put(
+        self,
+        request: type[Request],
+        answer: type[AnswerModel],
+        *,
+        action: HubAction,
+        seconds: float,
+        attempts: int,
+        fields: Mapping[str, object] | None,
+    ) -> AnswerModel:
+        writes = request._OP == OP.WRITE  # noqa: SLF001 - as above
         expected: tuple[int, int, int] = (request._OP + 1, request._GROUP_ID, request._COMMAND_ID)  # noqa: SLF001 - as above
         sequences: set[int] = set()
 

@@ -172,6 +172,9 @@ class SmpHubDriver:
             if not await self.device.answers(action):
                 return None
         except SmpRefused as refused:
+            if refused.code.says_no_buffer:
+                await asyncio.sleep(self._settings.probe_seconds)
+                return None  # it is there, and too busy to say who it is
             if not refused.code.says_unsupported:
                 raise
         # It answers image commands: it has come up only just, or it is no running hub.

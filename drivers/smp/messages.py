@@ -76,6 +76,11 @@ class DeviceCode(NamedTuple):
         return self in {(None, MGMT_ERR.EBADSTATE), (HUB_GROUP, HubError.NO_CHALLENGE)}
 
     @property
+    def says_no_buffer(self) -> bool:
+        """Whether the request came when every packet buffer was taken: it was not even looked at."""
+        return self == (None, MGMT_ERR.ENOMEM)
+
+    @property
     def says_out_of_memory(self) -> bool:
         """Whether the hub had no buffer for the request: the same request may succeed later."""
         return self in {

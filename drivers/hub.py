@@ -134,9 +134,11 @@ class HubDriver(Protocol):
         ...
 
     async def wait_for_removal(self, hub: HubIdentity | None) -> None:
-        """Return once `hub` no longer sits here as it did: silent for the driver's removal time, another hub
-        in its place, or itself booted again since (so reseated). None stands for a hub that never said who it
-        is: then silence, or any identity, ends the wait. Writes nothing to the hub's flash.
+        """Return once `hub` no longer sits here as it did.
+
+        That is when it has been silent for the driver's removal time, when another hub answers in its place, or
+        when it has booted since and so was reseated. None stands for a hub that never said who it is: then
+        silence, or any identity, ends the wait. Writes nothing to the hub's flash.
         """
         ...
 

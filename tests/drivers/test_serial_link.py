@@ -6,7 +6,6 @@ import asyncio
 import os
 import termios
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from pty_port import PtyPort, pty_port
@@ -211,7 +210,7 @@ def test_a_forbidden_port_names_the_group_or_else_the_udev_rules():
         async with pty_port() as port:
             for group, mode, advice in ((5, 0o060, "group tty"), (0, 0o600, "udev rules")):
                 os.chown(port.path, 0, group)
-                Path(port.path).chmod(mode)
+                os.fchmod(port._slave, mode)
                 os.seteuid(65534)
                 try:
                     with pytest.raises(PlaceUnavailable, match=f"may not be opened by this user.*{advice}"):

@@ -22,6 +22,8 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from drivers.jig_board.settings import JigBoardSettings
+from drivers.serial_link import SerialSettings
+from drivers.topology import same_place
 from station.bench.jig_inputs import StartPolicy
 from station.log import LogFormat, LogLevel
 from station.records.events import Place
@@ -86,6 +88,13 @@ class Thresholds(_Section):
     )
 
 
+class ScannerSettings(SerialSettings):
+    """A label scanner on a serial port."""
+
+    port: str = Field(description="the scanner's place, like a slot's")
+    baud: int = Field(9_600, ge=1_200, le=12_000_000, description="Line rate in bits a second.")
+
+
 class JigSettings(_Section):
     """One multi-jig of up to eight slots."""
 
@@ -97,6 +106,9 @@ class JigSettings(_Section):
     board: JigBoardSettings | None = Field(
         None, description="the jig's I/O board; without one, presence is whether a hub answers"
     )
+    scanner: ScannerSettings | None = Field(
+        None, description="the jig's own label scanner; labels can also be scanned into `reflash watch`"
+    )
     start: StartPolicy = Field(
         "seated",
         description="with a board: begin with each hub once `seated`, on `lid` closed, or on `button`",
@@ -105,7 +117,7 @@ class JigSettings(_Section):
         30.0, description="with a board: how long a seated hub may take to say who it is, its boot included"
     )
     slots: dict[Annotated[int, BeforeValidator(_slot_number)], str] = Field(
-        description="slot number, 1 to 8, to the place (port) of its hub"
+        description="slot number, 1 to 8, to the place of its hub; see docs/bench-setup.md"
     )
 
     @model_validator(mode="after")
@@ -163,15 +175,25 @@ class StationSettings(BaseSettings):
             raise ValueError(
                 f"two jigs are called {', '.join(sorted(twice))}; give each the name that is written on it"
             )
-        owners: dict[str, Place] = {}
-        for place, port in self.places():
-            real = str(Path(port).resolve()) if port.startswith("/") else port
+        owners: dict[str, str] = {}
+        for owner, port in self._ports():
+            real = same_place(port)
             if real in owners:
                 raise ValueError(
-                    f"{owners[real]} and {place} are both bound to {port}; give each slot its own"
+                    f"{owners[real]} and {owner} are both bound to {port}; give each slot its own"
                 )
-            owners[real] = place
+            owners[real] = owner
         return self
+
+    def _ports(self) -> Iterator[tuple[str, str]]:
+        """Yield everything that takes a port, with its place."""
+        for place, port in self.places():
+            yield str(place), port
+        for jig in self.jigs:
+            if jig.board is not None:
+                yield f"{jig.name} board", jig.board.port
+            if jig.scanner is not None:
+                yield f"{jig.name} scanner", jig.scanner.port
 
     def places(self) -> Iterator[tuple[Place, str]]:
         """Yield every slot with the port it is bound to."""

@@ -1,21 +1,80 @@
-"""Scanned labels on their way to the slot whose hub they belong to."""
+"""What a label scanner reads: a hub's label, or the code of the slot that the next label is for."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from drivers.hub import HubIdentity
+from firmware_catalog.identity import Eui64, IdentityError
 from station.attempt.authorise import ScannedLabel
 from station.records.events import Place
 
+_SLOT: Final = re.compile(
+    r"(?:(?!slot\b)(?P<jig>[A-Za-z0-9_-]+)[/ ]+)?(?:slot ?)?(?P<slot>[1-8])", re.ASCII | re.IGNORECASE
+)
+_LABEL: Final = re.compile(r"(?:(?P<role>CHF|GPF)[ :=]+)?(?P<id>[0-9A-F:-]{16,23})", re.ASCII | re.IGNORECASE)
+_SHOWN: Final = 40
+"""So much of what could not be read is shown."""
+
+
+class ScanRefused(Exception):
+    """A scan means nothing, or something is wrong with the hub it was meant for. One line."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlotCode:
+    """The code of a slot, as stuck on the jig: `jig1/3`, or `3` where the jig is known."""
+
+    jig: str | None
+    slot: int
+
+
+def read_scan(text: str) -> SlotCode | ScannedLabel:
+    """Read one line of a scanner.
+
+    A label is an EUI-64, after `CHF ` or `GPF ` where the label says whose. What else the makers print on their
+    labels is unpublished. Raises ScanRefused for everything that is neither a label nor a slot's code.
+    """
+    line = "".join(character for character in text if character.isprintable()).strip()
+    if label := _LABEL.fullmatch(line):
+        role: Literal["CHF", "GPF"] | None = None
+        if label["role"] is not None:
+            role = "CHF" if label["role"].upper() == "CHF" else "GPF"
+        try:
+            return ScannedLabel(Eui64.parse(label["id"]), role)
+        except IdentityError as error:
+            raise ScanRefused(f"{error}; scan it again") from error
+    if code := _SLOT.fullmatch(line):
+        return SlotCode(code["jig"], int(code["slot"]))
+    raise ScanRefused(f"{line[:_SHOWN]!r} is neither a hub's id nor a slot's code; scan it again")
+
 
 class LabelDesk:
-    """Holds the last label scanned for each slot until a visit takes it."""
+    """Holds the last label scanned for each slot until its hub says who it is."""
 
     def __init__(self) -> None:
         self._waiting: dict[Place, ScannedLabel] = {}
 
     def put(self, place: Place, label: ScannedLabel) -> None:
-        """Keep a label for the next hub in `place`. A second scan replaces the first."""
+        """Keep a label for the next hub in `place`. A second scan replaces the first; a label waits at one slot."""
+        self._waiting = {where: other for where, other in self._waiting.items() if other != label}
         self._waiting[place] = label
 
-    def take(self, place: Place) -> ScannedLabel | None:
-        """Hand out, once, the label scanned for `place`."""
+    def waiting(self, place: Place) -> ScannedLabel | None:
+        """Return the label that waits for a hub in `place`."""
+        return self._waiting.get(place)
+
+    def take(self, place: Place, hub: HubIdentity | None = None) -> ScannedLabel | None:
+        """Hand out, once, the label for the hub in `place`.
+
+        That is the one scanned for this slot or else, when the hub has said who it is, the one that names it and
+        was scanned for another slot of the jig: it was seated elsewhere than expected, and is no less itself.
+        """
+        if place not in self._waiting and hub is not None:
+            expected = (
+                where for where, label in self._waiting.items() if where.jig == place.jig and label.names(hub)
+            )
+            place = next(expected, place)
         return self._waiting.pop(place, None)

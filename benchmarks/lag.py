@@ -5,15 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
-
-_TICK_SECONDS: Final = 0.01
 
 
 class LoopLag:
-    """Lateness of ticks every 10 ms, on a fixed grid: a loop that stood still is late for each tick missed."""
+    """Lateness of ticks on a fixed grid: a loop that stood still is late for each tick missed."""
 
-    def __init__(self) -> None:
+    def __init__(self, tick_seconds: float) -> None:
+        self._tick_seconds = tick_seconds
         self._late: list[float] = []
 
     @property
@@ -25,12 +23,12 @@ class LoopLag:
     def watch(self) -> Iterator[None]:
         """Tick while inside."""
         loop = asyncio.get_running_loop()
-        due = loop.time() + _TICK_SECONDS
+        due = loop.time() + self._tick_seconds
 
         def tick() -> None:
             nonlocal due
             self._late.append(loop.time() - due)
-            due += _TICK_SECONDS
+            due += self._tick_seconds
             self._timer = loop.call_at(due, tick)
 
         self._timer = loop.call_at(due, tick)

@@ -23,6 +23,9 @@ _MEBIBYTE: Final = 1 << 20
 MOST_SIMULATOR_CPU: Final = 0.90
 """Of a core. A simulator that is busier may itself be what limits."""
 
+_TICKS: Final = 250
+"""For a loop's lag, in the time that the line itself needs: enough for a percentile, and few beside the chunks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
@@ -81,8 +84,9 @@ def make_image(kibibytes: int, folder: Path) -> ImageFile:
 async def measure(client: str, workload: Workload, image: ImageFile, rigs: Sequence[JigRig]) -> Measurement:
     """Have one client upload the image to every slot at once."""
     ports = tuple(port for rig in rigs for port in rig.ports)
-    task = Task(client, ports, str(image.path), workload.baud, workload.window)
-    idle_lag = LoopLag()
+    tick_seconds = image.size / workload.ceiling / _TICKS
+    task = Task(client, ports, str(image.path), workload.baud, workload.window, tick_seconds)
+    idle_lag = LoopLag(tick_seconds)
     async with _uploader(task) as begin:
         lines_before = await _lines(rigs)
         cpu_before = [rig.cpu_seconds for rig in rigs]

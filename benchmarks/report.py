@@ -27,8 +27,8 @@ little on another machine, so each stands beside a control of the same run.
 - *Line busy*: share of its time that the busiest line carried bytes, to the hub and to the host. Above 1.00 the
   simulated line cheated, and the row is void. It is void, too, when a simulator used more than 90% of a core.
 - *Peer*: smpclient as it comes, right before, on the same rigs. It keeps one chunk under way.
-- *Lag*: 99th percentile of how late the measured event loop ran what was due every 10 ms; beside it that of an
-  idle loop in another process at the same time.
+- *Lag*: 99th percentile of how late the measured event loop ran what was due on a fixed grid; beside it that of an idle
+  loop in another process at the same time.
 - Of several repeats the one in the middle makes the row.
 """
 

@@ -29,6 +29,7 @@ class Task:
     image: str
     baud: int
     window: int
+    tick_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Findings:
 async def _run(task: Task, image: FirmwareImage) -> None:
     uploaders = [await open_uploader(task.client, port, task.baud, task.window) for port in task.ports]
     try:
-        lag = LoopLag()
+        lag = LoopLag(task.tick_seconds)
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.readline)
         with lag.watch():

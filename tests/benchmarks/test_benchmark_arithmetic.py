@@ -59,7 +59,7 @@ def test_a_line_that_carried_more_than_it_can_is_busier_than_always() -> None:
 
 def test_a_loop_that_stood_still_is_late_for_every_tick_it_missed() -> None:
     async def stand_still() -> float:
-        lag = LoopLag()
+        lag = LoopLag(0.01)
         with lag.watch():
             await asyncio.sleep(0.02)
             time.sleep(0.1)  # noqa: ASYNC251 - it is the blocked loop that is to be noticed

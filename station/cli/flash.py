@@ -62,7 +62,6 @@ def flash(
     )
 
     async def work() -> AttemptClosed:
-        folder.mkdir(parents=True, exist_ok=True)
         site, station = (settings.site, settings.station) if settings else ("no-site", "by-hand")
         async with Journal.open(folder, site=site, station=station) as records:
             device = await open_device(port, SmpSettings(baud=baud))
@@ -112,11 +111,12 @@ def _read_image(path: Path) -> FirmwareImage:
 
 
 def _progress_bar(*, as_json: bool) -> Progress:
+    console = Console(stderr=True)
     return Progress(
         "{task.description}",
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
-        console=Console(stderr=True),
-        disable=as_json,
+        console=console,
+        disable=as_json or not console.is_terminal,
     )

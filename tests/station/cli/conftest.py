@@ -1,0 +1,52 @@
+"""The `reflash` program as a user meets it: arguments in, exit code and lines out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+import station.cli
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one run of the program said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        assert self.code == 0, self
+        return json.loads(self.out)
+
+    @property
+    def complaint(self) -> str:
+        """The one line of a refusal, without the program's name."""
+        (line,) = self.err.splitlines()
+        assert line.startswith("reflash: "), line
+        assert not self.out
+        return line.removeprefix("reflash: ")
+
+
+@pytest.fixture
+def reflash(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """Run the program in this process, by its entry point."""
+
+    def run(*arguments: object) -> Said:
+        monkeypatch.setattr(sys, "argv", ["reflash", *map(str, arguments)])
+        capsys.readouterr()
+        code = 0
+        try:
+            station.cli.main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0
+        return Said(code, *capsys.readouterr())
+
+    return run

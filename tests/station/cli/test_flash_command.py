@@ -1,0 +1,119 @@
+"""`reflash flash`: one hub by hand, on a simulated rig."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from station_bench import BAUD, Bench, StockHub, slot, version
+from station_config import write_config
+
+PLACE = slot(1)
+
+
+@pytest.fixture
+def by_hand(bench: Bench, tmp_path: Path, reflash: Any):
+    """Flash the hub in the first slot."""
+
+    def run(image: str, *options: object) -> Any:
+        return reflash(
+            *("flash", "--image", bench.firmware(image), "--port", bench.port(PLACE), "--baud", BAUD),
+            *("--journal", tmp_path / "journal", "--config", tmp_path / "station.toml", *options),
+        )
+
+    return run
+
+
+@pytest.fixture
+def hub(bench: Bench, tmp_path: Path) -> StockHub:
+    hub = bench.hub()
+    bench.do_now("seat", chf=str(hub.chf), jig=1, slot=1)
+    write_config(tmp_path / "station.toml", bench.settings(tmp_path / "state", {"jig2": [1]}, mode="bench"))
+    return hub
+
+
+def runs(bench: Bench, hub: StockHub) -> str:
+    return bench.do_now("hub", chf=str(hub.chf))["firmware"]
+
+
+def test_a_hub_is_flashed_with_the_configured_key_and_journalled(
+    bench: Bench, hub: StockHub, by_hand: Any, reflash: Any, tmp_path: Path
+) -> None:
+    said = by_hand("new", "--supervisor", "s-1", "--reason", "trial")
+    assert (said.code, said.out) == (
+        0,
+        f"by-hand slot 1: passed; take it out, it is done; it runs {version('new')}\n",
+    )
+    assert runs(bench, hub) == str(version("new"))
+
+    again = by_hand("new", "--json")
+    assert (again.json["outcome"], again.json["number"], again.json["order"]) == ("passed", 2, None)
+
+    older = by_hand("old")
+    assert older.code == 2
+    assert older.complaint == (
+        f"hub {hub.chf} runs {version('new')}, newer than the image's {version('old')}; nothing was done"
+    )
+
+
+def test_the_image_of_another_model_is_refused_and_the_hub_is_not_touched(
+    bench: Bench, hub: StockHub, by_hand: Any
+) -> None:
+    said = by_hand("chained-new")
+    assert said.code == 2
+    assert said.complaint == (
+        f"the image is for model 10A8/00000022, hub {hub.chf} is 10A8/00000011; find its own image"
+    )
+    inside = bench.do_now("hub", chf=str(hub.chf))
+    assert len(inside["slots"]) == inside["boots"] == 1
+
+
+def test_a_locked_hub_needs_a_key(bench: Bench, hub: StockHub, by_hand: Any, tmp_path: Path) -> None:
+    (tmp_path / "station.toml").rename(tmp_path / "another.toml")
+    without = by_hand("new", "--config", tmp_path / "station.toml")
+    assert without.code == 2
+    assert without.complaint.endswith("name the file with --config")
+    wrong = tmp_path / "wrong.pem"
+    wrong.write_text("no key")
+    wrong.chmod(0o600)
+    said = by_hand("new", "--config", tmp_path / "another.toml", "--unlock-key", wrong)
+    assert said.code == 2
+    assert said.complaint == f"unlock key {wrong} is no unencrypted PEM private key"
+    assert runs(bench, hub) == str(version("old"))
+
+
+def test_a_failure_is_said_in_one_line_with_exit_code_1(bench: Bench, hub: StockHub, by_hand: Any) -> None:
+    bench.do_now("fault", fault={"name": "never_relocks", "on": "boot", "jig": 1, "slot": 1})
+    said = by_hand("new")
+    assert said.code == 1
+    assert said.out == (
+        "by-hand slot 1: the hub did not lock itself again (it should have locked itself at its boot); "
+        f"put it in the rework crate; it runs {version('old')}\n"
+    )
+
+
+def test_a_port_of_a_station_in_production_wants_who_answers_and_why(
+    bench: Bench, hub: StockHub, by_hand: Any, tmp_path: Path
+) -> None:
+    config = write_config(
+        tmp_path / "production.toml", bench.settings(tmp_path / "state", {"jig1": [1]}, mode="production")
+    )
+    said = by_hand("new", "--config", config)
+    assert said.code == 2
+    assert said.complaint == (
+        f"{bench.port(PLACE)} is jig1 slot 1 of a station in production: "
+        "name who answers with --supervisor and --reason"
+    )
+    assert by_hand("new", "--config", config, "--supervisor", "s-1").code == 2
+    said = by_hand("new", "--config", config, "--supervisor", "s-1", "--reason", "trial", "--json")
+    assert (said.json["outcome"], said.json["operator"]) == ("passed", "s-1")
+
+
+def test_a_port_that_is_not_there(bench: Bench, reflash: Any, tmp_path: Path) -> None:
+    port = tmp_path / "ttyUSB0"
+    said = reflash(
+        "flash", "--image", bench.firmware("new"), "--journal", tmp_path / "journal", "--port", port
+    )
+    assert said.code == 1
+    assert said.complaint.startswith(str(port))

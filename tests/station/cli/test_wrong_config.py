@@ -1,0 +1,200 @@
+"""Configurations that cannot be used: each gets one line that says what is wrong, where, and what to do."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from station_bench import Bench
+from station_config import write_config
+
+
+@pytest.fixture
+def good(bench: Bench, tmp_path: Path) -> dict[str, Any]:
+    return bench.settings(tmp_path / "state", {"jig1": [1, 2], "jig2": [1]})
+
+
+def change(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    """Return what sets `a.0.b` to the value, or, given none, removes it."""
+
+    def apply(settings: Any) -> None:
+        *keys, last = path.split(".")
+        for key in keys:
+            settings = settings[int(key) if isinstance(settings, list) else key]
+        if value is None:
+            del settings[last]
+        else:
+            settings[last] = value
+
+    return apply
+
+
+def bind_twice(settings: dict[str, Any]) -> None:
+    settings["jigs"][1]["slots"]["1"] = settings["jigs"][0]["slots"]["2"]
+
+
+def call_both_alike(settings: dict[str, Any]) -> None:
+    settings["jigs"][1]["name"] = "jig1"
+
+
+NINE = {str(number): f"/dev/port{number}" for number in range(1, 10)}
+WRONG: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
+    "unknown table": (change("brokr", {"host": "x"}), "unknown key brokr; remove it or correct its spelling"),
+    "unknown key": (
+        change("mqtt", {"hots": "x"}),
+        "unknown key mqtt.hots; remove it or correct its spelling",
+    ),
+    "unknown key of a jig": (
+        change("jigs.1.bord", {}),
+        "jig jig2: unknown key bord; remove it or correct its spelling",
+    ),
+    "missing key": (change("site", None), "site is missing; add it"),
+    "a jig without a name": (change("jigs.0.name", None), "jigs.0.name is missing; add it"),
+    "nine slots": (
+        change("jigs.0.slots", NINE),
+        "jig jig1: slots.9: a multi-jig has slots 1 to 8, 9 is none of them",
+    ),
+    "slot that is no number": (
+        change("jigs.0.slots", {"first": "/dev/port1"}),
+        "jig jig1: slots.first: a multi-jig has slots 1 to 8, first is none of them",
+    ),
+    "no slots": (
+        change("jigs.1.slots", {}),
+        "jig jig2: slots: a jig needs at least one slot; bind its slots to their ports",
+    ),
+    "no jigs": (change("jigs", []), "jigs: a station needs at least one jig; describe it under [[jigs]]"),
+    "a port twice": (
+        bind_twice,
+        "jig1 slot 2 and jig2 slot 1 are both bound to {port}; give each slot its own",
+    ),
+    "a name twice": (
+        call_both_alike,
+        "two jigs are called jig1; give each the name that is written on it",
+    ),
+    "no such mode": (change("mode", "dev"), "mode: Input should be 'production' or 'bench'"),
+    "a name that is no topic level": (
+        change("site", "north/1"),
+        "site: String should match pattern '^[A-Za-z0-9_-]+$'",
+    ),
+    "start without a board": (
+        change("jigs.0.start", "lid"),
+        "jig jig1: start = 'lid' needs a board, and jig jig1 has none",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+@pytest.mark.parametrize("command", ["run", "orders list"])
+def test_a_wrong_file_gets_one_line(
+    good: dict[str, Any], tmp_path: Path, bench: Bench, reflash: Any, what: str, command: str
+) -> None:
+    spoil, says = WRONG[what]
+    settings = copy.deepcopy(good)
+    spoil(settings)
+    path = write_config(tmp_path / "station.toml", settings)
+    said = reflash(*command.split(), "--config", path)
+    assert said.code == 2
+    assert said.complaint == f"{path}: {says.format(port=good['jigs'][0]['slots']['2'])}"
+    assert not (tmp_path / "state").exists()
+
+
+def test_every_fault_of_a_file_is_told_at_once(good: dict[str, Any], tmp_path: Path, reflash: Any) -> None:
+    wrong = {**good, "brokr": 1, "mode": "dev"}
+    path = write_config(tmp_path / "station.toml", wrong)
+    said = reflash("run", "--config", path)
+    assert said.code == 2
+    assert said.err.splitlines() == [
+        f"reflash: {path}: mode: Input should be 'production' or 'bench'",
+        f"reflash: {path}: unknown key brokr; remove it or correct its spelling",
+    ]
+
+
+STILL_WRONG: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
+    "no such driver": (change("jigs.1.driver", "xyz"), "no driver is called xyz; installed are: "),
+    "unknown driver setting": (
+        change("jigs.1.driver_settings", {"bauds": 9600}),
+        "jig jig2, driver_settings: unknown key bauds; remove it or correct its spelling",
+    ),
+    "driver setting of another kind": (
+        change("jigs.1.driver_settings", {"baud": "fast"}),
+        "jig jig2, driver_settings: baud: Input should be a valid integer",
+    ),
+    "no catalogue": (
+        change("catalogue.folder", "/nowhere"),
+        "/nowhere/catalog.json does not exist; name the catalogue's folder, or found one with 'reflash catalog add'",
+    ),
+    "no key": (
+        change("unlock.key_file", "/nowhere.pem"),
+        "unlock key /nowhere.pem: No such file or directory; set unlock.key_file to the key's place",
+    ),
+    "no place for the journal": (
+        change("state_directory", "/proc/nowhere"),
+        "state_directory /proc/nowhere cannot be made: No such file or directory; name a folder on a local disk",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", STILL_WRONG)
+def test_what_the_file_names_is_checked_before_a_hub_is_touched(
+    good: dict[str, Any], tmp_path: Path, reflash: Any, what: str
+) -> None:
+    spoil, says = STILL_WRONG[what]
+    spoil(good)
+    said = reflash("run", "--config", write_config(tmp_path / "station.toml", good))
+    assert said.code == 2
+    assert said.complaint.startswith(says)
+    assert not (tmp_path / "state").exists()
+
+
+NO_CONFIG = {
+    "absent": (None, ": No such file or directory; name the file with --config"),
+    "no TOML": (b"site = \n", " is no TOML file: Invalid value (at line 1, column 8)"),
+    "no text": (b"site = '\xff'", " is no TOML file: 'utf-8' codec can't decode byte 0xff in position 8"),
+}
+
+
+@pytest.mark.parametrize("what", NO_CONFIG)
+def test_a_file_that_is_no_configuration(tmp_path: Path, reflash: Any, what: str) -> None:
+    content, says = NO_CONFIG[what]
+    path = tmp_path / "station.toml"
+    if content is not None:
+        path.write_bytes(content)
+    said = reflash("run", "--config", path)
+    assert said.code == 2
+    assert said.complaint.startswith(f"{path}{says}")
+
+
+def test_the_environment_wins_over_the_file_and_is_checked_likewise(
+    good: dict[str, Any], tmp_path: Path, reflash: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_config(tmp_path / "station.toml", good)
+    monkeypatch.setenv("REFLASH_MODE", "dev")
+    assert reflash("run", "--config", path).complaint.endswith(
+        "mode: Input should be 'production' or 'bench'"
+    )
+    monkeypatch.delenv("REFLASH_MODE")
+    monkeypatch.setenv("REFLASH_MQTT__HOTS", "x")
+    assert "unknown key mqtt.hots" in reflash("run", "--config", path).complaint
+    monkeypatch.delenv("REFLASH_MQTT__HOTS")
+    monkeypatch.setenv("REFLASH_JIGS", "jig1")
+    assert reflash("run", "--config", path).complaint.endswith("; write the variable as JSON")
+
+
+def test_an_unlock_key_that_others_can_read_is_not_used(
+    good: dict[str, Any], tmp_path: Path, bench: Bench, reflash: Any
+) -> None:
+    key = tmp_path / "unlock.pem"
+    key.write_bytes(bench.unlock_key.read_bytes())
+    key.chmod(0o640)
+    good["unlock"]["key_file"] = str(key)
+    said = reflash("run", "--config", write_config(tmp_path / "station.toml", good))
+    assert said.code == 2
+    assert said.complaint == f"unlock key {key} can be read by other users; run: chmod 600 {key}"
+    key.write_text("no key")
+    key.chmod(0o600)
+    assert (
+        "is no unencrypted PEM private key" in reflash("run", "--config", tmp_path / "station.toml").complaint
+    )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
+from firmware_catalog.dfu_suffix import split_suffix
 from firmware_catalog.identity import FirmwareVersion
 from firmware_catalog.image import MAX_IMAGE_SIZE, FirmwareImage, ImageFormatError, ImageKind
 from firmware_catalog.mcuboot import IMAGE_MAGIC, load_image
@@ -15,7 +18,10 @@ _MAGIC: Final = struct.Struct("<I")
 
 
 def recognise(data: bytes) -> ImageKind:
-    """Tell by its first bytes what a file is. What has no mark of a known format is raw."""
+    """Tell by its marks what a file is. What has no mark of a known format is raw."""
+    with suppress(ImageFormatError):  # chance can put a suffix's mark at the end of any file, but not its CRC
+        if split_suffix(data).suffix is not None:
+            return ImageKind.DFU
     if len(data) < _MAGIC.size:
         return ImageKind.RAW
     (magic,) = _MAGIC.unpack_from(data)
@@ -32,12 +38,12 @@ def read_image(data: bytes, kind: ImageKind, version: FirmwareVersion | None) ->
             return load_image(data)
         case ImageKind.ZIGBEE_OTA:
             return _read_ota(data)
+        case ImageKind.DFU:
+            return _read_dfu(data, version)
         case ImageKind.RAW:
             found = recognise(data)
             if found is not ImageKind.RAW:
                 raise ImageFormatError(f"the file is not raw but of kind {found}; state its kind")
-            if version is None:
-                raise ImageFormatError("a raw image does not state its version; state it")
             return _raw_image(data, kind, version)
 
 
@@ -45,25 +51,31 @@ def _read_ota(data: bytes) -> FirmwareImage:
     """Unwrap the Manufacturer Image. Its version is the header's file version, also by its own word if it has one."""
     ota = parse_ota(data)
     version = FirmwareVersion(ota.header.file_version)
-    if recognise(ota.manufacturer_image) is not ImageKind.MCUBOOT:
-        return _raw_image(ota.manufacturer_image, ImageKind.ZIGBEE_OTA, version)
-    inner = load_image(ota.manufacturer_image)
-    if inner.version != version:
+    image = _unwrapped(ota.manufacturer_image, ImageKind.ZIGBEE_OTA, version)
+    if image.version != version:
         raise ImageFormatError(
-            f"the ZigBee OTA header says version {version}, the image in it {inner.version}; ask its maker for another"
+            f"the ZigBee OTA header says version {version}, the image in it {image.version}; ask its maker for another"
         )
-    return FirmwareImage(
-        data=inner.data,
-        kind=ImageKind.ZIGBEE_OTA,
-        version=version,
-        version_text=inner.version_text,
-        image_hash=inner.image_hash,
-        file_sha256=inner.file_sha256,
-        model=inner.model,
-    )
+    return image
 
 
-def _raw_image(data: bytes, kind: ImageKind, version: FirmwareVersion) -> FirmwareImage:
+def _read_dfu(data: bytes, version: FirmwareVersion | None) -> FirmwareImage:
+    file = split_suffix(data)
+    if file.suffix is None:
+        raise ImageFormatError("the file has no DFU suffix; get the file again, or state its kind")
+    return _unwrapped(bytes(file.firmware), ImageKind.DFU, version)
+
+
+def _unwrapped(data: bytes, kind: ImageKind, version: FirmwareVersion | None) -> FirmwareImage:
+    """Read what a container of this kind held."""
+    if recognise(data) is ImageKind.MCUBOOT:
+        return replace(load_image(data), kind=kind)
+    return _raw_image(data, kind, version)
+
+
+def _raw_image(data: bytes, kind: ImageKind, version: FirmwareVersion | None) -> FirmwareImage:
+    if version is None:
+        raise ImageFormatError("the image does not state its version; state it")
     if not data:
         raise ImageFormatError("the image is empty; get it again")
     if len(data) > MAX_IMAGE_SIZE:

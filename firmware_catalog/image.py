@@ -22,6 +22,8 @@ class ImageKind(StrEnum):
     MCUBOOT = "mcuboot"
     ZIGBEE_OTA = "zigbee_ota"
     """A ZigBee OTA distribution file; a hub is given the Manufacturer Image that it holds."""
+    DFU = "dfu"
+    """A USB DFU file with its suffix; a hub is given what comes before the suffix."""
     RAW = "raw"
     """Bytes that say nothing of themselves; a hub is given them as they are."""
 

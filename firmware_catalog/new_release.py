@@ -53,7 +53,7 @@ def read_new_release(
     kind = recognise(data)
     if kind is ImageKind.RAW and statement.version is None:
         raise ImageUnsuitable(
-            f"{path} is no MCUboot image and no ZigBee OTA file; get the file that its maker signed, "
+            f"{path} is no MCUboot image, ZigBee OTA or DFU file; get the file that its maker signed, "
             "or state the version of a raw image"
         )
     try:

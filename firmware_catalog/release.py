@@ -94,8 +94,9 @@ class Release(_Entry):
 
     @model_validator(mode="after")
     def _a_wrapping_states_its_content(self) -> Self:
-        if self.kind is ImageKind.ZIGBEE_OTA and self.manufacturer_image_hash is None:
-            raise ValueError("a distribution file needs its manufacturer_image_hash")
+        wrapped = self.kind in {ImageKind.ZIGBEE_OTA, ImageKind.DFU}
+        if wrapped and self.manufacturer_image_hash is None:
+            raise ValueError(f"an image of kind {self.kind} needs its manufacturer_image_hash")
         return self
 
     @property

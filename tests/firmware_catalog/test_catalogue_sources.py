@@ -100,17 +100,17 @@ def test_who_sends_too_slowly_is_cut_off(head: bytes) -> None:
 
 
 def test_silence_is_not_waited_out() -> None:
-    with misbehaving_server(lambda _, done: done.wait()) as url:
-        with pytest.raises(SlowRetrievalError, match=r"nothing came for 0\.2 s"):
-            HttpFetcher(url, patience=0.2, least_rate=1).download_bytes("file", 1000)
+    silence = misbehaving_server(lambda _, done: done.wait())
+    with silence as url, pytest.raises(SlowRetrievalError, match=r"nothing came for 0\.2 s"):
+        HttpFetcher(url, patience=0.2, least_rate=1).download_bytes("file", 1000)
 
 
 @pytest.mark.parametrize("length", [b"Content-Length: 1001\r\n", b""])
 def test_more_than_there_may_be_is_not_read(length: bytes) -> None:
     answer = b"HTTP/1.1 200 OK\r\n" + length + b"\r\n" + bytes(100_000)
-    with misbehaving_server(lambda connection, _: connection.sendall(answer)) as url:
-        with pytest.raises(DownloadLengthMismatchError, match="more than 1000 bytes"):
-            HttpFetcher(url).download_bytes("file", 1000)
+    server = misbehaving_server(lambda connection, _: connection.sendall(answer))
+    with server as url, pytest.raises(DownloadLengthMismatchError, match="more than 1000 bytes"):
+        HttpFetcher(url).download_bytes("file", 1000)
 
 
 @pytest.mark.parametrize(
@@ -131,9 +131,9 @@ def test_an_answer_cut_short_is_an_error(answer: bytes) -> None:
 )
 def test_other_answers_are_told_by_their_status(status: bytes) -> None:
     answer = b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n\r\n"
-    with misbehaving_server(lambda connection, _: connection.sendall(answer)) as url:
-        with pytest.raises(DownloadHTTPError) as caught:
-            HttpFetcher(url).download_bytes("file", 100)
+    server = misbehaving_server(lambda connection, _: connection.sendall(answer))
+    with server as url, pytest.raises(DownloadHTTPError) as caught:
+        HttpFetcher(url).download_bytes("file", 100)
     assert caught.value.status_code == int(status[:3])
 
 

@@ -1,7 +1,7 @@
 """The daemon's control socket: how `reflash orders`, `jigs` and `journal` reach the one process that may write.
 
 A Unix socket in the state directory, mode 0600, one JSON object a line each way. An answer is
-`{"ok": true, ...}` or `{"ok": false, "error": "one line"}`.
+`{"ok": true, ...}` or `{"ok": false, "error": "one line"}`. A stream answers again and again until the client leaves.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 SOCKET_NAME: Final = "control.sock"
@@ -20,7 +21,10 @@ _MAX_LINE: Final = 64 * 1024 * 1024
 _ANSWER_SECONDS: Final = 60.0
 
 Request = dict[str, Any]
-Handler = Callable[[Request], Awaitable[Mapping[str, Any]]]
+Answer = Mapping[str, Any]
+Handler = Callable[[Request], Awaitable[Answer]]
+Stream = Callable[[Request], AsyncGenerator[Answer, None]]
+_NO_STREAMS: Final[Mapping[str, Stream]] = MappingProxyType({})
 
 
 class ControlError(Exception):
@@ -32,10 +36,12 @@ class NoDaemon(ControlError):
 
 
 @asynccontextmanager
-async def serve_control(directory: Path, handlers: Mapping[str, Handler]) -> AsyncIterator[None]:
+async def serve_control(
+    directory: Path, handlers: Mapping[str, Handler], streams: Mapping[str, Stream] = _NO_STREAMS
+) -> AsyncIterator[None]:
     """Serve requests `{"do": name, ...}` by their handlers while the block lasts.
 
-    Only the holder of the journal's lock calls this, so a socket found there is a dead daemon's.
+    A client that asks for a stream gets nothing else on its connection, and is waited for by nobody. Only the holder of the journal's lock calls this, so a socket found there is a dead daemon's.
     """
     path = directory / SOCKET_NAME
     path.unlink(missing_ok=True)
@@ -47,9 +53,11 @@ async def serve_control(directory: Path, handlers: Mapping[str, Handler]) -> Asy
             connections.add(task)
         try:
             while line := await reader.readline():
-                answer = await _answer(line, handlers)
-                writer.write(json.dumps(answer).encode() + b"\n")
-                await writer.drain()
+                request = _request(line)
+                if request.get("do") in streams:
+                    await _pour(streams[request["do"]](request), reader, writer)
+                    return
+                await _send(writer, await _answer(request, handlers, streams))
         except (ConnectionError, ValueError, asyncio.CancelledError):
             pass  # the client left, sent a line beyond the limit, or the daemon stops
         finally:
@@ -72,12 +80,47 @@ async def serve_control(directory: Path, handlers: Mapping[str, Handler]) -> Asy
         path.unlink(missing_ok=True)
 
 
-async def _answer(line: bytes, handlers: Mapping[str, Handler]) -> dict[str, Any]:
+def _request(line: bytes) -> Request:
     try:
         request = json.loads(line)
-        handler = handlers[request["do"]]
-    except (ValueError, TypeError, KeyError):
-        return {"ok": False, "error": f"no such request; the daemon knows: {', '.join(sorted(handlers))}"}
+    except ValueError:
+        return {}
+    return request if isinstance(request, dict) and isinstance(request.get("do"), str) else {}
+
+
+async def _send(writer: asyncio.StreamWriter, answer: Answer) -> None:
+    writer.write(json.dumps(answer).encode() + b"\n")
+    await writer.drain()
+
+
+async def _pour(
+    answers: AsyncGenerator[Answer, None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    """Send answers until there are no more or the client leaves."""
+
+    async def pour() -> None:
+        async with aclosing(answers):
+            async for answer in answers:
+                await _send(writer, {"ok": True, **answer})
+
+    pouring, leaving = asyncio.create_task(pour()), asyncio.create_task(reader.read(1))
+    try:
+        await asyncio.wait((pouring, leaving), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (pouring, leaving):
+            task.cancel()
+        poured, _ = await asyncio.gather(pouring, leaving, return_exceptions=True)
+        if isinstance(poured, Exception):
+            raise poured
+
+
+async def _answer(
+    request: Request, handlers: Mapping[str, Handler], streams: Mapping[str, Stream]
+) -> dict[str, Any]:
+    handler = handlers.get(request.get("do", ""))
+    if handler is None:
+        known = ", ".join(sorted([*handlers, *streams]))
+        return {"ok": False, "error": f"no such request; the daemon knows: {known}"}
     try:
         return {"ok": True, **await handler(request)}
     except ControlError as error:
@@ -89,6 +132,33 @@ async def ask_daemon(directory: Path, request: Request) -> dict[str, Any]:
 
     Raises NoDaemon when none listens, ControlError when it refuses or does not answer.
     """
+    async with _connected(directory, request) as reader:
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                return _content(await reader.readline())
+        except TimeoutError as error:
+            raise ControlError("the daemon did not answer; look at its log") from error
+
+
+@asynccontextmanager
+async def follow_daemon(
+    directory: Path, request: Request
+) -> AsyncIterator[AsyncGenerator[dict[str, Any], None]]:
+    """Ask for a stream, and yield its answers as they come; they end when the daemon does.
+
+    Raises NoDaemon when none listens, ControlError when it refuses.
+    """
+
+    async def answers(reader: asyncio.StreamReader) -> AsyncGenerator[dict[str, Any], None]:
+        while line := await reader.readline():
+            yield _content(line)
+
+    async with _connected(directory, request) as reader, aclosing(answers(reader)) as each:
+        yield each
+
+
+@asynccontextmanager
+async def _connected(directory: Path, request: Request) -> AsyncIterator[asyncio.StreamReader]:
     try:
         reader, writer = await asyncio.open_unix_connection(directory / SOCKET_NAME, limit=_MAX_LINE)
     except (FileNotFoundError, ConnectionRefusedError) as error:
@@ -96,15 +166,20 @@ async def ask_daemon(directory: Path, request: Request) -> dict[str, Any]:
     except OSError as error:
         raise ControlError(f"the daemon's control socket in {directory}: {error.strerror}") from error
     try:
-        async with asyncio.timeout(_ANSWER_SECONDS):
-            writer.write(json.dumps(request).encode() + b"\n")
-            await writer.drain()
-            line = await reader.readline()
-        answer: dict[str, Any] = json.loads(line)
-    except (TimeoutError, ValueError, ConnectionError) as error:
-        raise ControlError("the daemon did not answer; look at its log") from error
+        writer.write(json.dumps(request).encode() + b"\n")
+        await writer.drain()
+        yield reader
+    except ConnectionError as error:
+        raise ControlError("the daemon ended before it answered; look at its log") from error
     finally:
         writer.close()
+
+
+def _content(line: bytes) -> dict[str, Any]:
+    try:
+        answer: dict[str, Any] = json.loads(line)
+    except ValueError as error:
+        raise ControlError("the daemon did not answer; look at its log") from error
     if not answer.pop("ok"):
         raise ControlError(answer["error"])
     return answer

@@ -31,6 +31,8 @@ _LAMPS: Final = {
     SlotPhase.ALREADY_CURRENT: Lamp.GREEN,
     SlotPhase.REJECTED: Lamp.AMBER,
     SlotPhase.FAILED: Lamp.RED,
+    SlotPhase.PUT_ASIDE: Lamp.AMBER,
+    SlotPhase.RESEAT: Lamp.AMBER,
     SlotPhase.FIND_HUB: Lamp.AMBER,
     SlotPhase.EMERGENCY_STOP: Lamp.DARK,
     SlotPhase.OUT_OF_USE: Lamp.RED,

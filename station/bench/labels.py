@@ -20,7 +20,11 @@ _SHOWN: Final = 40
 
 
 class ScanRefused(Exception):
-    """A scan means nothing, or something is wrong with the hub it was meant for. One line."""
+    """A scan cannot be used, or says that the hub it was meant for is another. One line."""
+
+
+class ScanUnreadable(ScanRefused):
+    """A scanner's line means nothing: noise, or another code than was meant. One line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ def read_scan(text: str) -> SlotCode | ScannedLabel:
     """Read one line of a scanner.
 
     A label is an EUI-64, after `CHF ` or `GPF ` where the label says whose. What else the makers print on their
-    labels is unpublished. Raises ScanRefused for everything that is neither a label nor a slot's code.
+    labels is unpublished. Raises ScanUnreadable for everything that is neither a label nor a slot's code.
     """
     line = "".join(character for character in text if character.isprintable()).strip()
     if label := _LABEL.fullmatch(line):
@@ -45,10 +49,10 @@ def read_scan(text: str) -> SlotCode | ScannedLabel:
         try:
             return ScannedLabel(Eui64.parse(label["id"]), role)
         except IdentityError as error:
-            raise ScanRefused(f"{error}; scan it again") from error
+            raise ScanUnreadable(f"{error}; scan it again") from error
     if code := _SLOT.fullmatch(line):
         return SlotCode(code["jig"], int(code["slot"]))
-    raise ScanRefused(f"{line[:_SHOWN]!r} is neither a hub's id nor a slot's code; scan it again")
+    raise ScanUnreadable(f"{line[:_SHOWN]!r} is neither a hub's id nor a slot's code; scan it again")
 
 
 class LabelDesk:

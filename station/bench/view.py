@@ -27,6 +27,10 @@ class SlotPhase(StrEnum):
     ALREADY_CURRENT = "already_current"
     REJECTED = "rejected"
     FAILED = "failed"
+    PUT_ASIDE = "put_aside"
+    """The hub passed, but the label scanned for it is another's: it must not go home as it is."""
+    RESEAT = "reseat"
+    """Something sits in the slot, and the board doubts that it sits well."""
     FIND_HUB = "find_hub"
     EMERGENCY_STOP = "emergency_stop"
     OUT_OF_USE = "out_of_use"
@@ -65,9 +69,10 @@ class BenchView:
         self._alarms: dict[str, str] = {}
         self._listeners: list[ViewListener] = []
 
-    def listen(self, listener: ViewListener) -> None:
-        """Hear each new view from now on."""
+    def listen(self, listener: ViewListener) -> Callable[[], None]:
+        """Hear each new view from now on, until what is returned is called."""
         self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
 
     def show(self, view: SlotView) -> None:
         """Replace a slot's view. The jig's alarm stays on it."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
+from station.bench.picture import BenchPicture, live_picture
 from station.bench.view import SlotView
 from station.config import StationSettings
 from station.control import ask_daemon
@@ -19,7 +20,6 @@ from station.demo.broker import BrokerAddress, parse_address, start_broker
 from station.demo.hands import Hands
 from station.demo.rigs import Rigs, start_rigs
 from station.demo.scene import BAUD, ORDER, Scene, make_scene
-from station.demo.show import BenchPicture, live_picture
 from station.demo.tally import Tally, counting_results
 from station.orders.csv_import import parse_order
 from station.orders.life_cycle import events_for_import
@@ -145,7 +145,7 @@ async def _work(settings: StationSettings, scene: Scene, rigs: Rigs, tally: Tall
             await tally.changed.wait()
             tally.changed.clear()
 
-    with live_picture(daemon.view, console) as picture:
+    with live_picture(daemon.view.slots, console) as picture:
         async with asyncio.TaskGroup() as group:
             station = group.create_task(daemon.run())
             serving = group.create_task(hands.work())

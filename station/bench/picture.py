@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from station.bench.view import BenchView, SlotPhase, SlotView
+from station.bench.view import SlotPhase, SlotView
 
 _STYLES: Final = {
     SlotPhase.STARTING: "dim",
@@ -22,6 +22,8 @@ _STYLES: Final = {
     SlotPhase.ALREADY_CURRENT: "green",
     SlotPhase.REJECTED: "bold yellow",
     SlotPhase.FAILED: "bold red",
+    SlotPhase.PUT_ASIDE: "bold yellow",
+    SlotPhase.RESEAT: "bold yellow",
     SlotPhase.FIND_HUB: "bold magenta",
     SlotPhase.EMERGENCY_STOP: "bold white on red",
     SlotPhase.OUT_OF_USE: "bold red",
@@ -33,8 +35,8 @@ _BAR_CELLS: Final = 12
 class BenchPicture:
     """Draws the whole bench anew whenever rich asks for it."""
 
-    def __init__(self, view: BenchView) -> None:
-        self._view = view
+    def __init__(self, slots: Callable[[], Iterable[SlotView]]) -> None:
+        self._slots = slots
         self.footer = ""
         """One line below the slots."""
 
@@ -45,7 +47,8 @@ class BenchPicture:
         table.add_column("state", no_wrap=True)
         table.add_column("written", no_wrap=True)
         table.add_column("what to do", ratio=1, no_wrap=True, overflow="ellipsis")
-        for slot in self._view.slots():
+        slots = tuple(self._slots())
+        for slot in slots:
             style = _STYLES[slot.phase]
             table.add_row(
                 str(slot.place),
@@ -54,6 +57,8 @@ class BenchPicture:
                 _bar(slot),
                 Text(slot.line.removeprefix(f"{slot.place}: "), style=style),
             )
+        for jig, alarm in {slot.place.jig: slot.alarm for slot in slots if slot.alarm}.items():
+            table.add_row(jig, "", Text("ALARM", style="bold red"), "", Text(alarm, style="bold red"))
         table.add_row("", "", "", "", Text(self.footer, style="bold"))
         return table
 
@@ -72,9 +77,9 @@ def _bar(slot: SlotView) -> str:
 
 
 @contextmanager
-def live_picture(view: BenchView, console: Console) -> Iterator[BenchPicture]:
+def live_picture(slots: Callable[[], Iterable[SlotView]], console: Console) -> Iterator[BenchPicture]:
     """Keep the picture on the terminal while the block lasts; draw nothing where there is no terminal."""
-    picture = BenchPicture(view)
+    picture = BenchPicture(slots)
     if not console.is_terminal:
         yield picture
         return

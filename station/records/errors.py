@@ -59,10 +59,13 @@ class JournalCutShort(JournalCorrupt):
 
 
 class SegmentMissing(JournalError):
-    """An older segment file is needed and not in the folder."""
+    """A segment file is needed and not in the folder: an older one, or any at all."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        super().__init__(f"journal segment {name} is not in {folder}: copy it back from a backup")
+        what = f"journal segment {name} is not in {folder}: copy it back from a backup"
+        if not any(folder.glob("*.sqlite")):
+            what = f"no journal, no {name}, in {folder}: start the station, or correct state_directory if one should be there"
+        super().__init__(what)
 
 
 class EventRefused(JournalError):

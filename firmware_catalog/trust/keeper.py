@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, NoReturn
 
+from tuf.api.exceptions import DownloadError
+
 from firmware_catalog.catalog import Catalog
 from firmware_catalog.cpl import CentralProductsList
 from firmware_catalog.errors import CatalogError
@@ -13,11 +15,23 @@ from firmware_catalog.image import FirmwareImage
 from firmware_catalog.release import Plan, Release
 from firmware_catalog.trust.catalog import ImageShelf, TrustedCatalog
 from firmware_catalog.trust.checking import TrustedState, refresh, reopen
+from firmware_catalog.trust.errors import explain
 from firmware_catalog.trust.fetchers import fetcher_for
+from firmware_catalog.trust.names import FIRST_ROOT
 from firmware_catalog.trust.store import TrustStore
 
-MAX_ROOT_SIZE: Final = 512_000
-"""Bytes of the root metadata that a station is given to start from."""
+_MAX_ROOT_SIZE: Final = 512_000
+
+
+def read_first_root(place: str) -> bytes:
+    """Return the first root that a catalogue itself offers, at a URL or in a folder. Blocks. Raises CatalogError.
+
+    Who starts from it trusts whoever made the catalogue: for its owner's own look at it, never for a station.
+    """
+    try:
+        return fetcher_for(place).download_bytes(FIRST_ROOT, _MAX_ROOT_SIZE)
+    except DownloadError as error:
+        raise explain(error, place) from error
 
 
 class CatalogKeeper:

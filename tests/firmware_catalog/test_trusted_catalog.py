@@ -17,7 +17,8 @@ from firmware_catalog.identity import DeviceModel
 from firmware_catalog.new_release import Statement
 from firmware_catalog.release import NoRelease, ReleaseStatus, VersionRange
 from firmware_catalog.trust.catalog import TrustedCatalog
-from firmware_catalog.trust.errors import CatalogExpired, CatalogUnreachable
+from firmware_catalog.trust.errors import CatalogExpired, CatalogMalformed, CatalogUnreachable
+from firmware_catalog.trust.keeper import CatalogKeeper, read_first_root
 from firmware_catalog.trust.releasing import add_signed_release
 
 MODEL = DeviceModel(MAKER, "0BADCAFE")
@@ -174,3 +175,16 @@ def test_a_kept_image_that_was_damaged_is_fetched_again(catalogue: SignedCatalog
     kept.write_bytes(whole[:-1])
     catalogue.station().refresh().load(release)
     assert kept.read_bytes() == whole
+
+
+def test_the_first_root_is_read_from_the_catalogue_itself(catalogue: SignedCatalogue, tmp_path: Path) -> None:
+    assert read_first_root(str(catalogue.folder)) == catalogue.trusted_root()
+    with pytest.raises(CatalogUnreachable, match=r"1\.root\.json does not exist"):
+        read_first_root(str(tmp_path))
+
+
+def test_a_root_that_is_none_is_refused(catalogue: SignedCatalogue, tmp_path: Path) -> None:
+    for root in (b"", b"{}", (catalogue.folder / "metadata" / "timestamp.json").read_bytes()):
+        keeper = CatalogKeeper(str(catalogue.folder), root, tmp_path / "state")
+        with pytest.raises(CatalogMalformed):
+            keeper.refresh()

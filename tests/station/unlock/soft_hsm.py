@@ -64,7 +64,9 @@ class SoftHsm:
         )
         self.write_pin(PIN)
 
-    def make_key(self, label: str = KEY, curve: str = "secp256r1") -> ec.EllipticCurvePublicKey:
+    def make_key(
+        self, label: str = KEY, curve: str = "secp256r1", key_id: bytes = b"\1"
+    ) -> ec.EllipticCurvePublicKey:
         library = pkcs11.lib(str(MODULE))
         library.reinitialize()
         with library.get_token(token_label=TOKEN).open(rw=True, user_pin=PIN) as session:
@@ -73,7 +75,7 @@ class SoftHsm:
                 {pkcs11.Attribute.EC_PARAMS: encode_named_curve_parameters(curve)},
                 local=True,
             )
-            public, _ = parameters.generate_keypair(store=True, label=label)
+            public, _ = parameters.generate_keypair(store=True, label=label, id=key_id)
             key = load_der_public_key(encode_ec_public_key(public))
         assert isinstance(key, ec.EllipticCurvePublicKey)
         return key

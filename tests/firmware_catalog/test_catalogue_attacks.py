@@ -17,6 +17,7 @@ from firmware_catalog.errors import CatalogError, ImagePinMismatch
 from firmware_catalog.identity import DeviceModel
 from firmware_catalog.release import Release
 from firmware_catalog.trust import founding, publishing
+from firmware_catalog.trust.delegations import FIELD
 from firmware_catalog.trust.errors import (
     CatalogExpired,
     CatalogInconsistent,
@@ -286,3 +287,45 @@ def test_a_clock_that_went_back_is_noticed(bench: Bench) -> None:
     accepted.write_text("yesterday")
     with pytest.raises(CatalogError, match="is damaged"):
         bench.station.refresh()
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "says"),
+    [
+        (
+            lambda role: role.paths.append("*/*/*"),
+            CatalogUntrusted,
+            "may sign for more than manufacturer 10A3",
+        ),
+        (lambda role: setattr(role, "terminating", False), CatalogUntrusted, "may sign for more"),
+        (
+            lambda role: role.unrecognized_fields.clear(),
+            CatalogMalformed,
+            "does not say which manufacturer's",
+        ),
+        (
+            lambda role: role.unrecognized_fields[FIELD].update(image_keys=["no key"]),
+            CatalogMalformed,
+            "an image key of manufacturer 10A3 is no public key",
+        ),
+        (
+            lambda role: role.unrecognized_fields[FIELD].update(manufacturer=OTHER_MAKER),
+            CatalogUntrusted,
+            f"may sign for more than manufacturer {OTHER_MAKER}",
+        ),
+    ],
+)
+def test_a_delegation_is_to_one_maker_and_says_so(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, change: Callable, kind: type[CatalogError], says: str
+) -> None:
+    owner = Metadata.from_file(str(bench.newest("targets")))
+    change(owner.signed.delegations.roles[f"manufacturer-{MAKER}"])
+    owner.signed.version += 1
+    owner.sign(bench.catalogue.targets.signers[0])
+    owner.to_file(str(bench.metadata / f"{owner.signed.version}.targets.json"))
+    with pytest.raises(kind, match=says):
+        bench.catalogue.publish()
+    with monkeypatch.context() as patched:
+        patched.setattr(publishing, "manufacturers", lambda _: ())
+        bench.catalogue.publish()
+    bench.refused(kind, says)

@@ -5,13 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from signed_catalogues import SignedCatalogue
 from tuf.api.exceptions import (
     DownloadError,
@@ -30,12 +38,14 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def http_server(folder: Path) -> Iterator[str]:
+def http_server(folder: Path, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(folder))) as server:
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}"
+            yield f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()
@@ -59,6 +69,29 @@ def misbehaving_server(talk: Callable[[socket.socket, threading.Event], None]) -
         finally:
             done.set()
             thread.join()
+
+
+@pytest.fixture
+def server_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """A certificate for 127.0.0.1 that this process takes for one of the system's authorities."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "catalogue")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), 1, now - timedelta(1), now + timedelta(1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = tmp_path / "server.pem"
+    pem.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        + certificate.public_bytes(Encoding.PEM)
+    )
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    return context
 
 
 def drip(head: bytes) -> Callable[[socket.socket, threading.Event], None]:
@@ -162,3 +195,23 @@ def test_a_folder_gives_files_only(tmp_path: Path) -> None:
     for name in ("pipe", "folder"):
         with pytest.raises(DownloadError):
             FolderFetcher(tmp_path).download_bytes(name, 10)
+
+
+def test_https_is_checked_against_the_systems_authorities(
+    tmp_path: Path, server_tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_bytes(b"content")
+    with http_server(tmp_path, server_tls) as url:
+        assert HttpFetcher(url).download_bytes("file", 100) == b"content"
+        monkeypatch.setenv("SSL_CERT_FILE", os.devnull)
+        monkeypatch.setenv("SSL_CERT_DIR", os.devnull)
+        with pytest.raises(DownloadError, match="certificate verify failed"):
+            HttpFetcher(url).download_bytes("file", 100)
+
+
+def test_who_shakes_hands_too_slowly_is_cut_off() -> None:
+    # The head of a long TLS record, then a byte now and then.
+    with misbehaving_server(drip(bytes.fromhex("1603034000"))) as url:
+        fetcher = HttpFetcher(url.replace("http:", "https:"), patience=0.3, least_rate=100_000)
+        with pytest.raises(SlowRetrievalError, match=r"file was not there after 0\.31 s"):
+            fetcher.download_bytes("file", 1000)

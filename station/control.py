@@ -125,6 +125,8 @@ async def _answer(
         return {"ok": True, **await handler(request)}
     except ControlError as error:
         return {"ok": False, "error": str(error)}
+    except (KeyError, TypeError, ValueError) as error:
+        return {"ok": False, "error": f"the request is not as {request['do']} needs it: {error!r}"}
 
 
 async def ask_daemon(directory: Path, request: Request) -> dict[str, Any]:

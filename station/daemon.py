@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,8 @@ from station.bench.jig import Jig
 from station.bench.labels import LabelDesk
 from station.bench.live_hubs import LiveHubs
 from station.bench.plugins import driver_settings, load_plugin
+from station.bench.scanner import LabelScanner
+from station.bench.scans import BenchScans, ScanSession
 from station.bench.seat import LinkSeat
 from station.bench.slot import Slot, SlotParts
 from station.bench.view import BenchView, SlotView
@@ -119,16 +121,22 @@ class Daemon:
                 jig.name: Jig(jig.name, jig.board, jig.start, self.view) for jig in settings.jigs if jig.board
             }
             controller = Controller(make(conductor, live_hubs, jigs) for make in slots)
-            requests = DaemonRequests(journal, controller, jigs, self.view, self._labels, self.stop)
+            scans = BenchScans(controller, self.view, self._labels)
+            requests = DaemonRequests(journal, controller, jigs, self.view, scans, self.stop)
             orders = OrderDesk(
                 journal,
                 is_seated=lambda attempt: attempt.hub is not None and live_hubs.holds(attempt.hub.chf),
             )
             handlers = {**requests.handlers(), **orders.handlers()}
-            async with serve_control(settings.state_directory, handlers), asyncio.TaskGroup() as watching:
+            control = serve_control(settings.state_directory, handlers, requests.streams())
+            async with control, asyncio.TaskGroup() as watching:
                 watches = [
                     watching.create_task(self._service.keep_watchdog(), name="watchdog"),
                     watching.create_task(self._stop_releases(journal, gate), name="release gate"),
+                    *(
+                        watching.create_task(scanner.run(), name="scanner")
+                        for scanner in self._scanners(scans)
+                    ),
                 ]
                 await self._work(journal, controller, jigs)
                 for task in watches:
@@ -211,6 +219,11 @@ class Daemon:
             )
         )
 
+    def _scanners(self, scans: BenchScans) -> Iterator[LabelScanner]:
+        for jig in self._settings.jigs:
+            if jig.scanner is not None:
+                yield LabelScanner(jig.name, jig.scanner, ScanSession(jig.name, scans.take).read)
+
     async def _release_gate(self, journal: Journal) -> ReleaseGate:
         stopped = await journal.stopped_releases()
         for release in stopped:
@@ -268,6 +281,7 @@ class Daemon:
 
     def _broker_changed(self, status: PublisherStatus) -> None:
         _log.info("broker", state=status.connection, line=status.line)
+        self.view.set_broker(status.line)
         self._on_broker(status)
 
 

@@ -142,6 +142,7 @@ async def flash_by_hand(
         opened,
         ending,
         target=plan.last.target,
+        boots=None,
         failed_before=(),
         seconds=seconds,
         finished=datetime.now(UTC),

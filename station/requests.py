@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from firmware_catalog.identity import Eui64, FirmwareVersion, IdentityError
 from station.attempt.authorise import ScannedLabel
 from station.bench.controller import Controller
 from station.bench.jig import Jig
-from station.bench.labels import LabelDesk
+from station.bench.labels import ScanRefused
+from station.bench.scans import BenchScans
 from station.bench.slot import Slot
-from station.bench.view import BenchView
-from station.control import ControlError, Handler, Request
+from station.bench.view import BenchView, SlotView
+from station.control import ControlError, Handler, Request, Stream
 from station.records.errors import EventRefused
 from station.records.events import Place, ReleaseResumed
 from station.records.journal import Journal
+
+_WATCH_SECONDS: Final = 0.1
+"""Between two answers to one who watches: as often as an eye follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class DaemonRequests:
     controller: Controller
     jigs: Mapping[str, Jig]
     view: BenchView
-    labels: LabelDesk
+    scans: BenchScans
     stop: Callable[[], None]
 
     def handlers(self) -> dict[str, Handler]:
@@ -42,8 +47,30 @@ class DaemonRequests:
             "resume_release": self._resume_release,
         }
 
+    def streams(self) -> dict[str, Stream]:
+        """Return the requests that are answered again and again, by name."""
+        return {"watch": self._watch}
+
     async def _status(self, _: Request) -> Mapping[str, Any]:
-        return {"slots": [view.model_dump(mode="json") for view in self.view.slots()]}
+        return {"slots": _as_json(self.view.slots()), "broker": self.view.broker}
+
+    async def _watch(self, _: Request) -> AsyncGenerator[Mapping[str, Any], None]:
+        """Tell every slot, and then each that changed. Who is slow misses what was in between, never what is."""
+        view, told = self.view, dict[Place, SlotView]()
+        told_of_broker: str | None = None
+
+        def news() -> dict[Place, SlotView]:
+            return {slot.place: slot for slot in view.slots() if told.get(slot.place) is not slot}
+
+        def is_news() -> bool:
+            return view.broker != told_of_broker or bool(news())
+
+        while True:
+            await view.changes.until(is_news)
+            told_of_broker, changed = view.broker, news()
+            told.update(changed)
+            yield {"slots": _as_json(changed.values()), "broker": told_of_broker}
+            await asyncio.sleep(_WATCH_SECONDS)
 
     async def _stop(self, _: Request) -> Mapping[str, Any]:
         self.stop()
@@ -61,12 +88,12 @@ class DaemonRequests:
         return {}
 
     async def _scan_label(self, request: Request) -> Mapping[str, Any]:
-        slot = self._slot(request)
         try:
-            self.labels.put(slot.place, ScannedLabel(Eui64.parse(request["id"]), request.get("role")))
-        except IdentityError as error:
+            label = ScannedLabel(Eui64.parse(request["id"]), request.get("role"))
+            line = await self.scans.take(request["jig"], request.get("slot"), label)
+        except (IdentityError, ScanRefused) as error:
             raise ControlError(str(error)) from error
-        return {}
+        return {"line": line}
 
     async def _republish(self, request: Request) -> Mapping[str, Any]:
         try:
@@ -95,3 +122,7 @@ class DaemonRequests:
         if slot is None:
             raise ControlError(f"there is no {place} on this bench")
         return slot
+
+
+def _as_json(views: Iterable[SlotView]) -> list[dict[str, Any]]:
+    return [view.model_dump(mode="json") for view in views]

@@ -45,12 +45,16 @@ def close(
     ending: Passed | Failed | AlreadyCurrent | Rejected,
     *,
     target: StepTarget | None,
+    boots: int | None,
     failed_before: Collection[Place],
     seconds: Mapping[Stage, float],
     finished: datetime,
     station_version: str,
 ) -> AttemptClosed:
-    """Compose the closing event. `target` is the plan's last step, where there was a plan."""
+    """Compose the closing event.
+
+    `target` is the plan's last step, where there was a plan; `boots` the hub's counter when it was seen last.
+    """
     verdict = _judge(opened, ending, failed_before)
     hub, label, line = opened.hub, opened.label, opened.line
     return AttemptClosed(
@@ -70,6 +74,7 @@ def close(
         firmware_target=target.version if target else None,
         firmware_read_back=verdict.read_back,
         image_sha256=target.image_sha256 if target else None,
+        boots=boots,
         outcome=verdict.outcome,
         stage=verdict.stage,
         code=verdict.code,

@@ -38,7 +38,7 @@ from station.records.events import (
     StepTarget,
 )
 from station.records.journal import Journal
-from station.records.queries import HubHistory, OpenAttempt
+from station.records.queries import HubHistory, OpenAttempt, PastAttempt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +63,13 @@ class Concluded:
     hub: HubIdentity
 
 
+@dataclass(frozen=True, slots=True)
+class StillSeated:
+    """The hub was done with here and has neither left nor booted since: a restart or a lost port is no new visit."""
+
+    last: PastAttempt
+
+
 class Conductor:
     """Conducts visits. One serves all slots; a visit's state lives in the call."""
 
@@ -83,7 +90,7 @@ class Conductor:
         self._operator = operator
         self._station_version = station_version
 
-    async def conduct(self, visit: Visit) -> Concluded | LeftOpen:
+    async def conduct(self, visit: Visit) -> Concluded | LeftOpen | StillSeated:
         """Take the hub as far as it goes. A result is durable before it is returned."""
         interrupted = None
         # A hub that shall not be touched now gets a rejection of its own, and what is open on it stays open.
@@ -102,12 +109,19 @@ class Conductor:
         code = failure.code_of(error, Stage.IDENTIFY)
         code = Code.HUB_UNIDENTIFIED if code in {Code.NO_ANSWER, Code.PROTOCOL_ERROR} else code
         ending = Failed(Stage.IDENTIFY, code, str(error), None)
-        return await self._close(opened, ending, None, {}, None)
+        return await self._close(opened, ending, None, {}, None, None)
 
-    async def _begin(self, visit: Visit) -> Concluded | LeftOpen:
+    async def _begin(self, visit: Visit) -> Concluded | LeftOpen | StillSeated:
         hub, journal = visit.hub, self._journal
         order = await journal.jig_order(visit.place.jig)
         history = await journal.hub_history(hub.chf)
+        last = history.attempts[-1] if history.attempts else None
+        if (
+            last is not None
+            and last.outcome is not None
+            and (last.order, last.place, last.boots) == (order, visit.place, hub.boots)
+        ):
+            return StillSeated(last)
         opened = await self._open(
             visit.place, order, facts_of(hub), visit.label, number=history.attempts_in(order) + 1
         )
@@ -121,7 +135,7 @@ class Conductor:
             state = await visit.driver.state()
         except DriverError as error:
             failed = Failed(Stage.AUTHORISE, failure.code_of(error, Stage.AUTHORISE), str(error), None)
-            return Concluded(await self._close(opened, failed, None, {}, history), hub)
+            return Concluded(await self._close(opened, failed, None, {}, history, hub), hub)
         question = Question(
             hub=hub,
             state=state,
@@ -138,10 +152,10 @@ class Conductor:
                 decision = Rejected(vetoed)
         match decision:
             case Rejected():
-                return Concluded(await self._close(opened, decision, None, {}, history), hub)
+                return Concluded(await self._close(opened, decision, None, {}, history, hub), hub)
             case AlreadyCurrent(image=image):
                 return Concluded(
-                    await self._close(opened, decision, PlannedStep(image).target, {}, history), hub
+                    await self._close(opened, decision, PlannedStep(image).target, {}, history, hub), hub
                 )
             case Authorised(plan=plan):
                 await self._journal.append(
@@ -184,7 +198,7 @@ class Conductor:
             plan = await asyncio.to_thread(self._plan_again, hub.model, interrupted.steps)
         except CatalogError as error:
             failed = Failed(reached.stage, Code.CATALOGUE_UNAVAILABLE, str(error), hub.firmware)
-            return Concluded(await self._close(opened, failed, None, spent, history), hub)
+            return Concluded(await self._close(opened, failed, None, spent, history, hub), hub)
         sequence = self._sequence(visit, opened, plan, history, interrupted.failures)
         ending = await sequence.recover(reached)
         return await self._finish(opened, plan, sequence, ending, history, spent)
@@ -238,7 +252,7 @@ class Conductor:
         seconds = defaultdict(float, spent)
         for stage, more in sequence.seconds.items():
             seconds[stage] += more
-        closed = await self._close(opened, ending, plan.last.target, seconds, history)
+        closed = await self._close(opened, ending, plan.last.target, seconds, history, sequence.hub)
         return Concluded(closed, sequence.hub)
 
     async def _open(
@@ -284,11 +298,13 @@ class Conductor:
         target: StepTarget | None,
         seconds: Mapping[Stage, float],
         history: HubHistory | None,
+        last_seen: HubIdentity | None,
     ) -> AttemptClosed:
         event = close(
             opened,
             ending,
             target=target,
+            boots=last_seen.boots if last_seen else None,
             failed_before=_failed_by_itself(history) if history else (),
             seconds=seconds,
             finished=datetime.now(UTC),

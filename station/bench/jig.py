@@ -19,6 +19,7 @@ from drivers.jig_board.errors import JigBoardError
 from drivers.jig_board.events import BoardBack, BoardEvent, EmergencyStop
 from drivers.jig_board.registers import Lamp
 from drivers.jig_board.settings import JigBoardSettings
+from station.bench.changes import Changes
 from station.bench.jig_inputs import JigInputs, StartPolicy
 from station.bench.view import BenchView, SlotPhase, SlotView
 
@@ -127,29 +128,6 @@ class Jig:
             self._lamps_due.add(slot)  # switching on made it dark, whatever the slot has to show
             self._changes.tell()
         return True
-
-
-class Changes:
-    """Wakes those who wait for a condition on the jig's inputs."""
-
-    def __init__(self) -> None:
-        self._waiters: set[asyncio.Event] = set()
-
-    def tell(self) -> None:
-        """Have every waiter look again."""
-        for waiter in self._waiters:
-            waiter.set()
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        """Return as soon as the condition holds."""
-        waiter = asyncio.Event()
-        self._waiters.add(waiter)
-        try:
-            while not condition():
-                await waiter.wait()
-                waiter.clear()
-        finally:
-            self._waiters.discard(waiter)
 
 
 class BoardSeat:

@@ -39,6 +39,8 @@ class BenchPicture:
         self._slots = slots
         self.footer = ""
         """One line below the slots."""
+        self.note = ""
+        """Another one below it, of less importance."""
 
     def __rich__(self) -> RenderableType:
         table = Table(box=None, pad_edge=False, expand=True)
@@ -60,6 +62,7 @@ class BenchPicture:
         for jig, alarm in {slot.place.jig: slot.alarm for slot in slots if slot.alarm}.items():
             table.add_row(jig, "", Text("ALARM", style="bold red"), "", Text(alarm, style="bold red"))
         table.add_row("", "", "", "", Text(self.footer, style="bold"))
+        table.add_row("", "", "", "", Text(self.note, style="dim"))
         return table
 
 

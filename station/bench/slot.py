@@ -22,15 +22,17 @@ from drivers.errors import (
 )
 from drivers.hub import DriverPlugin, HubDriver, HubIdentity
 from station.attempt.authorise import ScannedLabel
-from station.attempt.conduct import Concluded, Conductor, Visit
+from station.attempt.conduct import Concluded, Conductor, StillSeated, Visit
 from station.attempt.failure import Blame, blame
 from station.attempt.outcome import Outcome, Stage
 from station.attempt.sequence import LeftOpen, Progress
+from station.attempt.wording import operator_line
 from station.bench.live_hubs import LiveHubs
 from station.bench.seat import Seat
 from station.bench.view import BenchView, SlotPhase, SlotView
 from station.records.errors import EventRefused, JournalError, JournalFull
 from station.records.events import AttemptClosed, Place
+from station.records.queries import PastAttempt
 
 _PORT_RETRY_SECONDS: Final = (1.0, 2.0, 5.0, 10.0)
 """Pauses between tries to open an absent port; the last one repeats."""
@@ -181,15 +183,19 @@ class Slot:
                 if isinstance(ending, LeftOpen):
                     self._leave_open(ending, hub)
                     return
-                self._conclude(ending.result, hub.chf)
-                await self._idle(parts.seat.until_removed(driver, ending.hub))
+                if isinstance(ending, StillSeated):
+                    self._show_again(ending.last, hub)
+                else:
+                    self._conclude(ending.result, hub.chf)
+                    hub = ending.hub
+                await self._idle(parts.seat.until_removed(driver, hub))
         if len(self._failed_in_a_row) >= parts.hubs_failing_in_a_row():
             count = len(self._failed_in_a_row)
             self._take_out_of_use(f"{count} different hubs failed in a row, so suspect the contacts")
 
     async def _visit(
         self, driver: HubDriver, hub: HubIdentity, elsewhere: Place | None
-    ) -> Concluded | LeftOpen:
+    ) -> Concluded | LeftOpen | StillSeated:
         parts, place = self._parts, self.place
         self._show(SlotPhase.WORKING, f"{place}: hub {hub.chf} recognised; leave it in", hub=hub)
         _log.info("hub recognised", firmware=str(hub.firmware), model=str(hub.model))
@@ -215,8 +221,8 @@ class Slot:
         return await self._unless_stopped(parts.conductor.conduct(visit))
 
     async def _unless_stopped(
-        self, conducting: Coroutine[object, object, Concluded | LeftOpen]
-    ) -> Concluded | LeftOpen:
+        self, conducting: Coroutine[object, object, Concluded | LeftOpen | StillSeated]
+    ) -> Concluded | LeftOpen | StillSeated:
         """Conduct a visit; an emergency stop ends it where it is, its attempt left open."""
         visiting = asyncio.create_task(conducting)
         stopped = asyncio.create_task(self._parts.seat.until_stopped())
@@ -251,6 +257,24 @@ class Slot:
                 self._failed_in_a_row.add(hub_key)
         elif result.outcome is Outcome.PASSED:
             self._failed_in_a_row.clear()
+
+    def _show_again(self, last: PastAttempt, hub: HubIdentity) -> None:
+        """Show an earlier result of a hub that has not left since."""
+        if last.outcome is None:
+            raise AssertionError("only a closed attempt is shown again")
+        self._parts.view.show(
+            SlotView(
+                place=self.place,
+                phase=_PHASES[last.outcome],
+                line=operator_line(str(self.place), last.outcome, last.code, last.disposition),
+                chf=hub.chf,
+                gpf=hub.gpf,
+                stage=last.stage,
+                outcome=last.outcome,
+                code=last.code,
+                disposition=last.disposition,
+            )
+        )
 
     async def _recognise(self, driver: HubDriver) -> HubIdentity:
         """Wait for a hub to say who it is. What is seen to sit there and stays silent raises NoAnswer."""

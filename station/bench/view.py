@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from firmware_catalog.identity import Eui64
 from station.attempt.outcome import Code, Disposition, Outcome, Stage
+from station.bench.changes import Changes
 from station.records.events import Place
 
 
@@ -68,11 +69,14 @@ class BenchView:
         self._slots = {place: SlotView(place=place) for place in places}
         self._alarms: dict[str, str] = {}
         self._listeners: list[ViewListener] = []
+        self.changes = Changes()
+        """Told whenever anything here has changed."""
+        self.broker = "broker: not asked yet"
+        """How the station stands with its broker, in one line."""
 
-    def listen(self, listener: ViewListener) -> Callable[[], None]:
-        """Hear each new view from now on, until what is returned is called."""
+    def listen(self, listener: ViewListener) -> None:
+        """Hear each new view from now on."""
         self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
 
     def show(self, view: SlotView) -> None:
         """Replace a slot's view. The jig's alarm stays on it."""
@@ -81,6 +85,12 @@ class BenchView:
         self._slots[view.place] = shown
         for listener in self._listeners:
             listener(shown)
+        self.changes.tell()
+
+    def set_broker(self, line: str) -> None:
+        """Show how the station stands with its broker."""
+        self.broker = line
+        self.changes.tell()
 
     def set_alarm(self, jig: str, alarm: str | None) -> None:
         """Show an alarm on every slot of a jig, or take it away."""

@@ -43,6 +43,8 @@ def demo(
         from station.demo.rigs import RigError  # noqa: PLC0415
     except ImportError as error:
         raise UsageError(f"{error.name} is missing: pip install 'reflash-station[demo]'") from error
+    if folder is not None:
+        _make_empty(folder)
     configure_logging("console", "error")
     console = Console(stderr=as_json)
     with tempfile.TemporaryDirectory(prefix="reflash-") as temporary:
@@ -69,3 +71,15 @@ def demo(
         raise WorkFailed("not every hub has a result at the broker")
     if summary["contradicted"]:
         raise WorkFailed("hubs that passed do not hold what their results say")
+
+
+def _make_empty(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        taken = any(folder.iterdir())
+    except OSError as error:
+        raise UsageError(
+            f"{folder} cannot be used: {error.strerror}; name a new folder with --dir"
+        ) from error
+    if taken:
+        raise UsageError(f"{folder} is not empty; name a new folder with --dir")

@@ -6,14 +6,14 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import aiomqtt
 
 from station.attempt.outcome import Outcome
-from station.demo.broker import BrokerAddress
+from station.demo.broker import BrokerAddress, NoBroker
 from station.records.topics import Topics
 
 _ANSWER_SECONDS: Final = 10.0
@@ -53,10 +53,15 @@ class Tally:
 
 @asynccontextmanager
 async def counting_results(broker: BrokerAddress, topics: Topics) -> AsyncIterator[Tally]:
-    """Subscribe as the inventory would, and tally what arrives while the block lasts."""
+    """Subscribe as the inventory would, and tally what arrives while the block lasts. Raises NoBroker."""
     tally = Tally()
-    async with aiomqtt.Client(broker.host, broker.port, timeout=_ANSWER_SECONDS) as client:
-        await client.subscribe(topics.every_result, qos=1)
+    async with AsyncExitStack() as stack:
+        client = aiomqtt.Client(broker.host, broker.port, timeout=_ANSWER_SECONDS)
+        try:
+            await stack.enter_async_context(client)
+            await client.subscribe(topics.every_result, qos=1)
+        except aiomqtt.MqttError as error:
+            raise NoBroker(f"broker {broker.name}: {error}; start it, or leave --broker out") from error
 
         async def receive() -> None:
             async for message in client.messages:

@@ -107,6 +107,7 @@ def _never_back(attempt: OpenAttempt, line: OrderLine | None) -> AttemptClosed:
         opened,
         Failed(attempt.stage or Stage.AUTHORISE, Code.HUB_GONE, None, None),
         target=attempt.steps[-1] if attempt.steps else None,
+        boots=None,
         failed_before=(),
         seconds=attempt.seconds,
         finished=datetime.now(UTC),

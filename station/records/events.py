@@ -256,6 +256,8 @@ class AttemptClosed(_Event):
     firmware_target: FirmwareVersion | None
     firmware_read_back: FirmwareVersion | None
     """What the hub itself said last. The only version that may be told upstream."""
+    boots: int | None = None
+    """The hub's boot counter when it was seen last: tells a hub that never left its slot from one seated again."""
     image_sha256: str | None
     outcome: Outcome
     stage: Stage

@@ -238,7 +238,7 @@ def _close_attempt(tables: sqlite3.Connection, recorded: RecordedEvent, event: A
     gpf = str(event.gpf) if event.gpf else None
     scanned_id = str(event.scanned_id) if event.scanned_id else None
     tables.execute(
-        "UPDATE attempts SET closed = ?, outcome = ?, stage = ?, code = ?, disposition = ?, jig = ?, slot = ?,"
+        "UPDATE attempts SET closed = ?, outcome = ?, stage = ?, code = ?, disposition = ?, boots = ?, jig = ?, slot = ?,"
         " chf = ?, gpf = ?, scanned_id = ?, scanned_role = ?, lost = 0, hub = NULL, plan = NULL"
         " WHERE attempt = ?",
         (
@@ -247,6 +247,7 @@ def _close_attempt(tables: sqlite3.Connection, recorded: RecordedEvent, event: A
             event.stage,
             event.code,
             event.disposition,
+            event.boots,
             event.place.jig,
             event.place.slot,
             chf,

@@ -2,6 +2,8 @@
 
 Each result leaves at QoS 1, several in flight, those of one hub one after the other. It leaves the outbox once the
 broker has acknowledged it and the journal knows; whatever dies in between, it is sent again under the same id.
+A broker may acknowledge what its access list makes it drop (MQTT 3.1.1, 3.3.5), so that no result leaves before the
+station has received its own status from it.
 The client library does not come back by itself after a loss, so that the loop around it is ours.
 """
 
@@ -73,6 +75,7 @@ class Publisher:
         self._status: PublisherStatus | None = None
         self._failures = 0
         self._more = asyncio.Event()
+        self._delivered = asyncio.Event()
         retained.set(journal.topics.station_status, ONLINE)
 
     async def run(self) -> None:
@@ -110,10 +113,12 @@ class Publisher:
         return status
 
     async def _publish(self, client: aiomqtt.Client) -> None:
+        self._delivered.clear()
+        await client.subscribe(self._journal.topics.station_status, qos=1)
         self._retained.send_all_again()
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(_until_lost(client), name="mqtt watch")
+                tasks.create_task(self._receive(client), name="mqtt watch")
                 tasks.create_task(self._send_retained(client), name="mqtt retained")
                 tasks.create_task(self._send_results(client), name="mqtt results")
         except asyncio.CancelledError:
@@ -131,7 +136,22 @@ class Publisher:
                     sending.create_task(client.publish(topic, payload, qos=1, retain=True))
             self._failures = 0  # only a broker that acknowledges is there
 
+    async def _receive(self, client: aiomqtt.Client) -> None:
+        """Hear our own status, then nothing, until the connection breaks; raise what broke it."""
+        async for message in client.messages:
+            # What was retained before proves nothing of what is sent now.
+            if not message.retain:
+                self._delivered.set()
+
     async def _send_results(self, client: aiomqtt.Client) -> None:
+        try:
+            async with asyncio.timeout(self._settings.timeout_seconds):
+                await self._delivered.wait()
+        except TimeoutError:
+            raise BrokerRefuses(
+                f"acknowledges what this station sends but does not deliver it, so results wait on disk; "
+                f"let this station write and read {self._journal.topics.station_status} in the broker's access list"
+            ) from None
         while True:
             self._more.clear()
             batch = await self._journal.outbox_batch(IN_FLIGHT)
@@ -176,12 +196,6 @@ def first_of_each_hub(results: Iterable[OutgoingResult]) -> list[OutgoingResult]
         if result.hub is not None:
             hubs.add(result.hub)
     return chosen
-
-
-async def _until_lost(client: aiomqtt.Client) -> None:
-    """Wait until the connection breaks, and raise what broke it. Nothing is ever received: we subscribe to none."""
-    async for _ in client.messages:
-        pass
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

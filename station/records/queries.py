@@ -60,6 +60,8 @@ class PastAttempt:
     """Where it ended."""
     code: Code | None
     disposition: Disposition | None
+    boots: int | None
+    """The hub's boot counter when it was seen last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,7 @@ def hub_history(tables: sqlite3.Connection, chf: Eui64) -> HubHistory:
     """Return what has become of the hub with this CHF id so far."""
     wrong = tables.execute("SELECT wrong_answers FROM hubs WHERE chf = ?", (str(chf),)).fetchone()
     rows = tables.execute(
-        "SELECT attempt, work_order, number, jig, slot, opened, closed, outcome, stage, code, disposition"
+        "SELECT attempt, work_order, number, jig, slot, opened, closed, outcome, stage, code, disposition, boots"
         " FROM attempts WHERE chf = ? ORDER BY attempt",
         (str(chf),),
     )
@@ -196,8 +198,9 @@ def hub_history(tables: sqlite3.Connection, chf: Eui64) -> HubHistory:
             stage=None if stage is None else Stage(stage),
             code=None if code is None else Code(code),
             disposition=None if disposition is None else Disposition(disposition),
+            boots=boots,
         )
-        for attempt, order, number, jig, slot, opened, closed, outcome, stage, code, disposition in rows
+        for attempt, order, number, jig, slot, opened, closed, outcome, stage, code, disposition, boots in rows
     )
     return HubHistory(chf, wrong[0] if wrong else 0, attempts)
 

@@ -81,7 +81,8 @@ CREATE TABLE attempts (
     outcome      TEXT,
     stage        TEXT,
     code         TEXT,
-    disposition  TEXT
+    disposition  TEXT,
+    boots        INTEGER                -- the hub's boot counter at the end
 );
 CREATE INDEX attempts_open ON attempts (attempt) WHERE closed IS NULL;
 CREATE INDEX attempts_by_chf ON attempts (chf, work_order);

@@ -25,6 +25,7 @@ from firmware_catalog.editing import add_release
 from firmware_catalog.identity import Eui64
 from firmware_catalog.release import VersionRange
 from station.attempt.authorise import ScannedLabel
+from station.attempt.conduct import StillSeated
 from station.attempt.outcome import Code, Disposition, Outcome, Stage
 from station.attempt.sequence import LeftOpen
 from station.orders.device_status import DeviceStatus
@@ -164,6 +165,8 @@ def test_a_hub_that_passed_is_not_flashed_again_for_its_order(bench: Bench, tmp_
             await import_order(at.journal, order_csv(hub), "jig1")
             await bench.seat(hub, PLACE)
             assert (await at.result(PLACE)).outcome is Outcome.PASSED
+            await bench.unseat(PLACE)
+            await bench.seat(hub, PLACE)
             again = await at.result(PLACE)
             assert (again.outcome, again.code, again.number) == (Outcome.REJECTED, Code.ALREADY_PASSED, 2)
             assert again.message.endswith("; put it with the passed hubs")
@@ -171,6 +174,23 @@ def test_a_hub_that_passed_is_not_flashed_again_for_its_order(bench: Bench, tmp_
             assert state.outcome is Outcome.PASSED
             assert len(at.of(UnlockUsed)) == 1
         await bench.assert_runs(hub, "new")
+
+    asyncio.run(work())
+
+
+def test_a_hub_that_never_left_after_its_result_gets_no_second_one(bench: Bench, tmp_path: Path) -> None:
+    async def work() -> None:
+        hub = bench.hub()
+        await bench.seat(hub, PLACE)
+        async with conducting(bench, tmp_path / "journal") as at:
+            await import_order(at.journal, order_csv(hub), "jig1")
+            first = await at.result(PLACE)
+        # The daemon starts again while the hub is still in its slot.
+        async with conducting(bench, tmp_path / "journal") as at:
+            still = await at.visit(PLACE)
+            assert isinstance(still, StillSeated)
+            assert (still.last.attempt, still.last.outcome) == (first.attempt, Outcome.PASSED)
+            assert at.of(AttemptOpened) == []
 
     asyncio.run(work())
 

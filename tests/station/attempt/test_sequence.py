@@ -80,8 +80,8 @@ def test_a_refused_unlock_is_rework_and_the_third_wrong_answer_is_never_given(
 
     async def work() -> None:
         hub = bench.hub()
-        await bench.seat(hub, PLACE)
         for attempt in (1, 2, 3):
+            await bench.seat(hub, PLACE)
             # A new journal process each time: the count outlives the daemon.
             async with conducting(bench, tmp_path / "journal", key=wrong_key) as at:
                 if attempt == 1:
@@ -97,6 +97,7 @@ def test_a_refused_unlock_is_rework_and_the_third_wrong_answer_is_never_given(
                 assert len(at.of(UnlockAnswerRefused)) == (attempt < 3)
                 assert (await at.journal.hub_history(hub.chf)).wrong_unlock_answers == min(attempt, 2)
             assert (await bench.look(hub))["wrong_unlock_answers"] == min(attempt, 2)
+            await bench.unseat(PLACE)
         await bench.assert_runs(hub, "old")
         assert len((await bench.look(hub))["slots"]) == 1
 

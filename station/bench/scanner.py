@@ -1,0 +1,107 @@
+"""A jig's own label scanner, on a serial port."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, NoReturn
+
+import structlog
+
+from drivers.errors import PlaceUnavailable
+from drivers.serial_link import open_serial_link
+from station.bench.labels import ScanRefused, ScanUnreadable
+from station.config import ScannerSettings
+
+_RETRY_SECONDS: Final = (1.0, 2.0, 5.0, 10.0)
+"""Pauses between tries to open an absent port; the last one repeats."""
+_LONGEST_LINE: Final = 128
+"""Bytes. No label or slot code is that long, so what has no end by then is noise."""
+
+_log = structlog.stdlib.get_logger()
+
+
+class LineReader:
+    """Cuts what a scanner sends into lines, and gives noise up. A `drivers.serial_link.LinkListener`."""
+
+    def __init__(self) -> None:
+        self.lines: asyncio.Queue[str | None] = asyncio.Queue()
+        """The lines; None once the port is gone."""
+        self._part = b""
+        self._too_long = False
+
+    def received(self, data: bytes) -> None:
+        """Take the next bytes. Scanners end a line with a carriage return, a line feed, or both."""
+        *ended, rest = (self._part + data).replace(b"\r", b"\n").split(b"\n")
+        for line in ended:
+            if line and not self._too_long:
+                self.lines.put_nowait(line[:_LONGEST_LINE].decode("ascii", "replace"))
+            self._too_long = False
+        if len(rest) > _LONGEST_LINE and not self._too_long:
+            self._too_long = True
+            self.lines.put_nowait(rest[:_LONGEST_LINE].decode("ascii", "replace"))
+        self._part = b"" if self._too_long else rest
+
+    def link_stalled(self, why: str) -> None:
+        """Do nothing: nothing is ever written to a scanner."""
+
+    def link_lost(self, why: str) -> None:  # noqa: ARG002 - the port is named where it is told
+        """End the lines."""
+        self.lines.put_nowait(None)
+
+
+class LabelScanner:
+    """Listens to one scanner for as long as the station works."""
+
+    def __init__(
+        self, jig: str, settings: ScannerSettings, read: Callable[[str], Awaitable[str | None]]
+    ) -> None:
+        """Prepare. `read` takes a line and returns what to say about it, or raises ScanRefused."""
+        self._jig = jig
+        self._settings = settings
+        self._read = read
+        self._noisy = False
+
+    async def run(self) -> NoReturn:
+        """Read scans until cancelled, through every loss of the port."""
+        tries = 0
+        told = ""
+        while True:
+            try:
+                await self._listen()
+                line = f"{self._settings.port} is gone: check the scanner's cable"
+                tries = 0
+            except PlaceUnavailable as error:
+                line = str(error)
+            if line != told:
+                told = line
+                _log.warning("scanner unavailable", jig=self._jig, reason=line)
+            await asyncio.sleep(_RETRY_SECONDS[min(tries, len(_RETRY_SECONDS) - 1)])
+            tries += 1
+
+    async def _listen(self) -> None:
+        """Read until the port is lost."""
+        reader = LineReader()
+        link = await open_serial_link(self._settings.port, self._settings)
+        try:
+            link.start(reader)
+            while (line := await reader.lines.get()) is not None:
+                await self._take(line)
+        finally:
+            await link.close()
+
+    async def _take(self, line: str) -> None:
+        """Take one line. Noise is told once, until something is understood again."""
+        try:
+            answer = await self._read(line)
+        except ScanUnreadable as noise:
+            if not self._noisy:
+                _log.warning("scan not understood", jig=self._jig, reason=str(noise))
+            self._noisy = True
+            return
+        except ScanRefused as refusal:
+            _log.warning("scan refused", jig=self._jig, reason=str(refusal))
+        else:
+            if answer is not None:
+                _log.info("scan", jig=self._jig, line=answer)
+        self._noisy = False

@@ -1,0 +1,71 @@
+"""`reflash scan`: hubs' labels, typed or read by a scanner that types."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from station.bench.labels import ScanRefused, ScanUnreadable
+from station.bench.scans import ScanSession
+from station.cli.common import DEFAULT_CONFIG, ConfigOption, UsageError, WorkFailed
+from station.cli.scanning import jig_of_scanner, to_daemon
+from station.config import MAX_SLOTS, load_settings
+
+
+def scan(
+    label: Annotated[
+        str | None, typer.Argument(help="The label's id; lines of standard input unless given.")
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    jig: Annotated[
+        str | None, typer.Option(help="Where it is scanned; may be left out with one jig.")
+    ] = None,
+    slot: Annotated[
+        int | None,
+        typer.Option(min=1, max=MAX_SLOTS, help="Whose label it is; the expected one unless given."),
+    ] = None,
+) -> None:
+    """Give labels to the daemon, which holds each against its hub.
+
+    A label without a slot goes to the first empty slot, where its hub is to be seated. Lines of standard input may
+    name the slot of the next label: `jig1/3`, or `3` with --jig.
+
+    Example: reflash scan --jig jig1 --slot 3 88-73-84-00-00-00-00-01
+    """
+    settings = load_settings(config)
+    session = ScanSession(jig_of_scanner(settings, jig), to_daemon(settings.state_directory))
+
+    async def take(lines: Iterator[str]) -> None:
+        refused = 0
+        for line in lines:
+            try:
+                answer = await session.read(line)
+            except ScanRefused as refusal:
+                refused += 1
+                typer.echo(f"reflash: {refusal}", err=True)
+            else:
+                if answer is not None:
+                    typer.echo(answer)
+        if refused:
+            raise WorkFailed(f"{refused} of the scans were refused")
+
+    async def take_one(text: str) -> None:
+        try:
+            if slot is not None:
+                await session.read(str(slot) if jig is None else f"{jig}/{slot}")
+            typer.echo(await session.read(text))
+        except ScanUnreadable as error:
+            raise UsageError(str(error)) from error
+        except ScanRefused as refusal:
+            raise WorkFailed(str(refusal)) from refusal
+
+    if label is not None:
+        asyncio.run(take_one(label))
+    elif slot is not None:
+        raise UsageError("--slot is for one label on the command line; lines name their slots themselves")
+    else:
+        asyncio.run(take(iter(sys.stdin)))

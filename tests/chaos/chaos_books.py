@@ -1,0 +1,160 @@
+"""Three books against each other: what the hubs hold, what the journal says, what a consumer received."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chaos_consumer import Consumer
+from chaos_hands import Told
+from station_bench import StockHub, version
+
+from station.attempt.outcome import Outcome
+from station.records import queries
+from station.records.errors import JournalError
+from station.records.events import AttemptClosed, AttemptOpened
+from station.records.reader import JournalReader
+from station.records.rebuild import rebuild
+from station.records.verify import verify
+
+
+@dataclass
+class Findings:
+    """What does not agree, a line each."""
+
+    lost: list[str] = field(default_factory=list)
+    contradictory: list[str] = field(default_factory=list)
+    unbootable: list[str] = field(default_factory=list)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    """Results by outcome."""
+    open: int = 0
+    """Attempts that wait for their hub, by name."""
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        return {
+            "lost": len(self.lost),
+            "contradictory": len(self.contradictory),
+            "unbootable": len(self.unbootable),
+        }
+
+
+class Books:
+    """One comparison. Made when nothing runs any more but the simulated rig."""
+
+    def __init__(self, journal: Path) -> None:
+        self.findings = Findings()
+        self._opened: dict[int, AttemptOpened] = {}
+        self._closed: dict[int, AttemptClosed] = {}
+        self._ids: dict[int, str] = {}
+        self._check_journal(journal)
+        with JournalReader(journal) as reader:
+            for recorded in reader.events():
+                self._enter(recorded.id, recorded.sequence, recorded.event)
+            self._open = reader.ask(queries.open_attempts)
+            self._results = reader.results(1, 1 << 62)
+        self.findings.outcomes.update(closed.outcome for closed in self._closed.values())
+        self.findings.open = len(self._open)
+        self._check_attempts()
+
+    @property
+    def passed(self) -> set[str]:
+        """The hubs that passed, by CHF."""
+        return {str(closed.chf) for closed in self._closed.values() if closed.outcome is Outcome.PASSED}
+
+    def _check_journal(self, folder: Path) -> None:
+        try:
+            verify(folder)
+            differing = rebuild(folder).differing
+        except JournalError as error:
+            self.findings.contradictory.append(f"journal: {error}")
+        else:
+            if differing:
+                self.findings.contradictory.append(f"tables differ from the events: {', '.join(differing)}")
+
+    def _enter(self, event_id: str, sequence: int, event: object) -> None:
+        if isinstance(event, AttemptOpened):
+            self._opened[sequence] = event
+        elif isinstance(event, AttemptClosed):
+            if event.attempt in self._closed:
+                self.findings.contradictory.append(f"attempt {event.attempt} has two results")
+            self._closed[event.attempt] = event
+            self._ids[event.attempt] = event_id
+            if not event.message or "\n" in event.message:
+                self.findings.lost.append(f"attempt {event.attempt} has no line for the operator")
+
+    def _check_attempts(self) -> None:
+        """Every attempt has one result or stands open with a name."""
+        waiting = {attempt.attempt: attempt for attempt in self._open}
+        for sequence in self._opened:
+            if (sequence in self._closed) == (sequence in waiting):
+                self.findings.lost.append(f"attempt {sequence} is neither closed nor open, or both")
+        for attempt in waiting.values():
+            if attempt.hub is None and attempt.scanned_id is None:
+                self.findings.lost.append(
+                    f"attempt {attempt.attempt} is open and nobody can tell whose it is"
+                )
+        passes = Counter(
+            (closed.order, closed.chf) for closed in self._closed.values() if closed.outcome is Outcome.PASSED
+        )
+        for (_, chf), count in passes.items():
+            if count > 1:
+                self.findings.contradictory.append(f"hub {chf} passed {count} times")
+
+    def against_consumer(self, consumer: Consumer) -> None:
+        """Every result was received as it stands in the journal, and nothing else was."""
+        said = {result.payload: result.station_sequence for result in self._results}
+        if sorted(said.values()) != list(range(1, len(said) + 1)):
+            self.findings.lost.append("the numbers of the results have gaps")
+        for payload, number in said.items():
+            if payload not in consumer.received.values():
+                self.findings.lost.append(f"result {number} was not received")
+        known = set(self._ids.values())
+        for (_, event_id), payload in consumer.received.items():
+            if event_id not in known:
+                self.findings.lost.append(f"{event_id} was received and the journal does not hold it")
+            elif payload not in said:
+                self.findings.contradictory.append(f"{event_id} was received with another content")
+        self.findings.contradictory.extend(consumer.contradictory)
+
+    def against_hubs(self, stock: Iterable[StockHub], inside: Mapping[str, Mapping[str, Any]]) -> None:
+        """Every hub is what its last result says, and would boot again."""
+        waiting = {str(attempt.hub.chf) for attempt in self._open if attempt.hub is not None}
+        last: dict[str, AttemptClosed] = {}
+        for closed in self._closed.values():
+            if closed.chf is not None and closed.firmware_read_back is not None:
+                last[str(closed.chf)] = closed
+        seen = {str(opened.hub.chf) for opened in self._opened.values() if opened.hub is not None}
+        for hub in stock:
+            chf, held = str(hub.chf), inside[str(hub.chf)]
+            if not held["bootable"]:
+                self.findings.unbootable.append(f"hub {chf} would not boot")
+            if chf not in seen and held["firmware"] != str(version(hub.firmware)):
+                self.findings.lost.append(f"hub {chf} was changed and the journal does not know it")
+            if chf not in waiting and chf in last and held["firmware"] != str(last[chf].firmware_read_back):
+                self.findings.contradictory.append(
+                    f"hub {chf} runs {held['firmware']}, its last result says {last[chf].firmware_read_back}"
+                )
+            if chf in self.passed and not _is_finished(held, {c.image_sha256 for c in self._closed.values()}):
+                self.findings.contradictory.append(f"hub {chf} passed and is not finished: {held}")
+
+    def against_screen(self, told: Iterable[Told]) -> None:
+        """What the technician was shown is in the journal: a pass was durable before it was shown."""
+        lines = {(str(closed.chf), closed.outcome, closed.message) for closed in self._closed.values()}
+        for one in told:
+            if (one.chf, one.outcome, one.line) not in lines and one.outcome in {"passed", "already_current"}:
+                self.findings.lost.append(f"the screen said {one.line!r} of {one.chf}, the journal does not")
+
+
+def _is_finished(held: Mapping[str, Any], images: set[str | None]) -> bool:
+    """Whether a hub runs a released image, confirmed, with nothing pending and its lock closed."""
+    running = next(slot for slot in held["slots"] if slot["active"])
+    return (
+        running["confirmed"]
+        and not any(slot["pending"] for slot in held["slots"])
+        and held["locked"]
+        and held["image_file_sha256"] in images
+    )

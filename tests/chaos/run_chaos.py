@@ -1,0 +1,219 @@
+"""Kill daemon and broker at random instants while a technician works, then hold three books against each other.
+
+Repeatable in what is drawn (`--seed`): which process dies, and after how long. The machine's own pace is not.
+The last line is one JSON object; the exit code is 0 only if nothing was lost, contradictory or unbootable.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import brokers
+from chaos_books import Books
+from chaos_consumer import Consumer
+from chaos_hands import Technician
+from chaos_station import StationProcess
+from station_bench import Bench, StockHub, import_order, order_csv, running_bench, slot
+
+from station.control import ask_daemon
+from station.records import queries
+from station.records.journal import Journal
+from station.records.reader import JournalReader
+from station.records.topics import Topics
+
+SITE, STATION = "chaos", "bench"
+PLACES = {"jig1": [1, 2, 3, 4], "jig2": [1, 2, 3, 4]}
+HUB_SPEED = 3
+"""The hubs' flash and boots are this many times as fast as real ones: slow enough to be met at work."""
+CLUMSINESS = 0.03
+"""Chance, at each glance, of knocking a hub at work."""
+DELIVERY_SECONDS = 30.0
+"""How long the consumer may wait, after the last kill, for what the station has sent."""
+SHIPPED_BROKER = Path(__file__).parents[2] / "deploy" / "mosquitto" / "reflash.conf"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be tried."""
+
+    seed: int
+    kills: int
+    hubs: int
+    faults: str = "none"
+
+
+def broker_lines(folder: Path) -> tuple[str, ...]:
+    """Return the broker configuration that is shipped, but for where it listens and writes."""
+    lines = SHIPPED_BROKER.read_text().splitlines()
+    moved = ("#", "listener", "allow_anonymous", "persistence_location")
+    kept = [line for line in lines if line and not line.startswith(moved)]
+    return (*kept, f"persistence_location {folder}/")
+
+
+async def chaos(folder: Path, request: Request) -> dict[str, Any]:
+    """Run it to its end and return the summary; what does not agree is printed."""
+    begun = time.monotonic()
+    chained = request.hubs // 4
+    stock = {"old": request.hubs - chained, "chained-old": chained}
+    with (
+        brokers.mosquitto(folder, lines=broker_lines(folder)) as broker,
+        running_bench(
+            folder, stock=stock, faults=request.faults, seed=request.seed, speed=HUB_SPEED
+        ) as bench,
+    ):
+        hubs = [bench.hub(firmware) for firmware, count in stock.items() for _ in range(count)]
+        random.Random(request.seed).shuffle(hubs)
+        settings = bench.settings(
+            folder / "state",
+            PLACES,
+            site=SITE,
+            station=STATION,
+            mqtt={"port": broker.port},
+            thresholds={"release_last_hubs": 9999, "release_failed_hubs": 9999},
+        )
+        station = StationProcess(folder, settings)
+        async with Journal.open(station.state / "journal", site=SITE, station=STATION) as journal:
+            await import_order(journal, order_csv(*hubs), *PLACES)
+        consumer = Consumer(broker.port, Topics(SITE, STATION).every_result)
+        consumer.start()
+        try:
+            run = _Run(request, bench, broker, station, consumer, hubs)
+            await run.kill_and_work()
+            asked_again = await run.deliver()
+            assert await station.stop() == 0, station.log.read_text()[-3000:]
+        finally:
+            await station.end()
+            consumer.stop()
+        books = Books(station.state / "journal")
+        books.against_consumer(consumer)
+        inside = {hub["chf"]: hub for hub in (await bench.do("hubs"))["hubs"]}
+        books.against_hubs(hubs, inside)
+        books.against_screen(run.technician.told)
+    findings = books.findings
+    for chf, line in run.technician.crate.items():
+        if chf not in books.passed:
+            print(f"note: hub {chf} did not pass: {line}", flush=True)
+    for line in (*findings.lost, *findings.contradictory, *findings.unbootable):
+        print(line, flush=True)
+    return {
+        "seed": request.seed,
+        "killed": dict(run.killed),
+        "results": dict(sorted(findings.outcomes.items())),
+        "open": findings.open,
+        "duplicates": consumer.duplicates,
+        "asked_again": asked_again,
+        "seconds": round(time.monotonic() - begun, 1),
+        "kills": run.killed.total(),
+        "hubs": len(hubs),
+        **findings.numbers,
+    }
+
+
+class _Run:
+    """One run while it lasts."""
+
+    def __init__(
+        self,
+        request: Request,
+        bench: Bench,
+        broker: brokers.Mosquitto,
+        station: StationProcess,
+        consumer: Consumer,
+        hubs: list[StockHub],
+    ) -> None:
+        places = [slot(number, int(jig[3:])) for jig, numbers in PLACES.items() for number in numbers]
+        self.killed: Counter[str] = Counter()
+        self.technician = Technician(bench, station.state, places, hubs, request.seed)
+        self._request = request
+        self._broker = broker
+        self._station = station
+        self._consumer = consumer
+        self._random = random.Random(request.seed)
+
+    async def kill_and_work(self) -> None:
+        """Return when every kill was made and every hub is in the crate."""
+        await self._station.start()
+        async with asyncio.TaskGroup() as group:
+            working = group.create_task(self.technician.work(clumsiness=CLUMSINESS))
+            await self._kill()
+            await self._station.until_ready()
+            await working
+
+    async def _kill(self) -> None:
+        while self.killed.total() < self._request.kills:
+            whom = self._random.choices(("daemon", "broker", "both"), (6, 2, 2))[0]
+            in_its_start = self._random.random() < 0.2
+            delay = self._random.uniform(0, 2.5)
+            if not in_its_start:
+                await self._station.until_ready()
+            await asyncio.sleep(delay)
+            if whom in {"daemon", "both"}:
+                await self._station.kill()
+                self.killed["daemon"] += 1
+            if whom in {"broker", "both"}:
+                await asyncio.to_thread(self._broker.kill)
+                self.killed["broker"] += 1
+            if whom in {"daemon", "both"}:
+                await self._station.start()
+            if whom in {"broker", "both"}:
+                await asyncio.sleep(self._random.uniform(0, 1.5))
+                await asyncio.to_thread(self._broker.start)
+
+    async def deliver(self) -> int:
+        """Wait for the consumer to have everything; return how many results it had to ask for again.
+
+        A broker may acknowledge and be killed before it has written anything down. The consumer sees the gap in
+        the numbers and asks, as `reflash journal republish` does.
+        """
+        folder = self._station.state / "journal"
+        asked_again = 0
+        deadline = time.monotonic() + DELIVERY_SECONDS
+        while time.monotonic() < deadline:
+            with JournalReader(folder) as reader:
+                waiting = reader.ask(queries.waiting_results)
+                numbers = {result.station_sequence for result in reader.results(1, 1 << 62)}
+            missing = sorted(numbers - self._consumer.station_sequences())
+            if not waiting and not missing:
+                break
+            if not waiting:
+                # Acknowledged may mean: on its way to the consumer. Only what stays away is asked for.
+                await asyncio.sleep(2.0)
+                for number in sorted(set(missing) - self._consumer.station_sequences()):
+                    request = {"do": "republish", "first": number, "last": number}
+                    await ask_daemon(self._station.state, request)
+                    asked_again += 1
+            await asyncio.sleep(0.5)
+        return asked_again
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--hubs", type=int, help="how many pass over the bench (three for each kill, and 8)")
+    parser.add_argument("--faults", default="none", help="the hubs' own faults: none, realistic, or a file")
+    parser.add_argument("--keep", type=Path, help="work in this folder and leave it there")
+    options = parser.parse_args()
+    request = Request(options.seed, options.kills, options.hubs or 3 * options.kills + 8, options.faults)
+    with suppress(KeyboardInterrupt), tempfile.TemporaryDirectory(prefix="chaos-") as folder:
+        if options.keep:
+            options.keep.mkdir(parents=True)
+        summary = asyncio.run(chaos(options.keep or Path(folder), request))
+        print(json.dumps(summary))
+        return int(bool(summary["lost"] or summary["contradictory"] or summary["unbootable"]))
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""Chaos in small, and the books themselves: they would notice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chaos_books import Books, Findings
+from chaos_consumer import Consumer
+from chaos_hands import Told
+from run_chaos import Request, chaos
+from station_bench import conducting, import_order, order_csv, running_bench, slot
+
+PLACE = slot(1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_six_kills_lose_nothing_contradict_nothing_and_leave_every_hub_bootable(tmp_path: Path) -> None:
+    summary = asyncio.run(chaos(tmp_path, Request(seed=8, kills=6, hubs=18)))
+    assert summary["kills"] >= 6
+    assert summary["killed"].keys() == {"daemon", "broker"}
+    assert sum(summary["results"].values()) >= summary["hubs"] == 18
+    assert (summary["lost"], summary["contradictory"], summary["unbootable"], summary["open"]) == (0, 0, 0, 0)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """One hub that passed, its journal, and what is in it."""
+    folder = tmp_path_factory.mktemp("bench")
+
+    async def work() -> dict[str, Any]:
+        hub = bench.hub()
+        async with conducting(bench, folder / "journal") as at:
+            await import_order(at.journal, order_csv(hub), "jig1")
+            await bench.seat(hub, PLACE)
+            result = await at.result(PLACE)
+            (sent,) = await at.journal.outbox_batch(9)
+        return {
+            "hub": hub,
+            "inside": await bench.look(hub),
+            "journal": folder / "journal",
+            "sent": sent.payload,
+            "told": Told(str(hub.chf), "passed", result.message),
+        }
+
+    with running_bench(folder, stock={"old": 1}) as bench:
+        return asyncio.run(work())
+
+
+def compare(finished: dict[str, Any], change: Callable[[dict[str, Any]], None]) -> Findings:
+    parts = {**finished, "received": [finished["sent"]], "inside": dict(finished["inside"])}
+    change(parts)
+    consumer = Consumer(1, "every/result")
+    for payload in parts["received"]:
+        consumer.take(payload)
+    books = Books(parts["journal"])
+    books.against_consumer(consumer)
+    books.against_hubs([parts["hub"]], {str(parts["hub"].chf): parts["inside"]})
+    books.against_screen([parts["told"]])
+    return books.findings
+
+
+def test_books_that_agree_find_nothing(finished: dict[str, Any]) -> None:
+    findings = compare(finished, lambda parts: parts["received"].append(parts["sent"]))
+    assert findings.numbers == {"lost": 0, "contradictory": 0, "unbootable": 0}
+    assert findings.outcomes == {"passed": 1}
+
+
+def _nothing_came(parts: dict[str, Any]) -> None:
+    parts["received"].clear()
+
+
+def _came_in_two_forms(parts: dict[str, Any]) -> None:
+    parts["received"].append(parts["sent"].replace(b'"passed"', b'"failed"'))
+
+
+def _came_in_another_form(parts: dict[str, Any]) -> None:
+    parts["received"][:] = [parts["sent"].replace(b'"passed"', b'"failed"')]
+
+
+def _came_from_nowhere(parts: dict[str, Any]) -> None:
+    sequence = b":9999"
+    head, _, tail = parts["sent"].partition(b'","source"')
+    parts["received"].append(head.rpartition(b":")[0] + sequence + b'","source"' + tail)
+
+
+def _runs_something_else(parts: dict[str, Any]) -> None:
+    parts["inside"]["firmware"] = "01020100"
+
+
+def _is_unlocked(parts: dict[str, Any]) -> None:
+    parts["inside"]["locked"] = False
+
+
+def _does_not_boot(parts: dict[str, Any]) -> None:
+    parts["inside"]["bootable"] = False
+
+
+def _shown_and_not_written(parts: dict[str, Any]) -> None:
+    parts["told"] = Told(parts["told"].chf, "passed", "jig9 slot 9: passed; take it out, it is done")
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        (_nothing_came, "lost"),
+        (_came_in_two_forms, "contradictory"),
+        (_came_in_another_form, "contradictory"),
+        (_came_from_nowhere, "lost"),
+        (_runs_something_else, "contradictory"),
+        (_is_unlocked, "contradictory"),
+        (_does_not_boot, "unbootable"),
+        (_shown_and_not_written, "lost"),
+    ],
+)
+def test_books_that_disagree_say_so(
+    finished: dict[str, Any], change: Callable[[dict[str, Any]], None], where: str
+) -> None:
+    assert compare(finished, change).numbers[where] > 0

@@ -1,0 +1,110 @@
+"""`reflash demo`: the whole way from a work order to MQTT, judged from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import brokers
+import pytest
+from rich.console import Console
+
+import station.demo.broker
+from station.demo.demonstration import DemoRequest, run_demonstration
+
+REFLASH = Path(sys.executable).with_name("reflash")
+
+
+def demo(*options: object, expect: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run([REFLASH, "demo", *map(str, options)], capture_output=True, text=True, check=False)
+    assert done.returncode == expect, done.stderr
+    return done
+
+
+def in_order(hubs: int, summary: dict[str, Any]) -> None:
+    seconds = summary.pop("seconds")
+    assert seconds > 0
+    assert summary == {
+        "hubs": hubs,
+        "passed": hubs,
+        "already_current": 0,
+        "rejected": 0,
+        "failed": 0,
+        "published": hubs,
+        "contradicted": 0,
+    }
+
+
+@pytest.mark.slow
+def test_24_hubs_on_three_jigs_pass_and_the_broker_hears_of_each_once(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    with brokers.mosquitto(tmp_path) as broker:
+        listener = [
+            "mosquitto_sub",
+            "-p",
+            str(broker.port),
+            "-q",
+            "1",
+            "-t",
+            "reflash/v1/+/+/jig/+/slot/+/result",
+        ]
+        with subprocess.Popen([*listener, "-C", "24", "-v"], stdout=subprocess.PIPE, text=True) as hearing:
+            done = demo("--json", "--broker", f"mqtt://127.0.0.1:{broker.port}", "--dir", folder)
+            heard, _ = hearing.communicate(timeout=10)
+    in_order(24, json.loads(done.stdout.splitlines()[-1]))
+    results = [line.partition(" ") for line in heard.splitlines()]
+    topics = {topic for topic, _, _ in results}
+    assert topics == {
+        f"reflash/v1/demo/bench/jig/jig{jig}/slot/{slot}/result" for jig in (1, 2, 3) for slot in range(1, 9)
+    }
+    events = [json.loads(payload) for _, _, payload in results]
+    hubs = {
+        hub["chf"] for jig in (1, 2, 3) for hub in json.loads((folder / f"hubs-jig{jig}.json").read_text())
+    }
+    assert sorted(event["subject"] for event in events) == sorted(hubs)
+    assert sorted(event["data"]["station_sequence"] for event in events) == list(range(1, 25))
+
+
+@pytest.mark.slow
+def test_where_no_mosquitto_is_installed_iotcore_does_and_a_technician_brings_the_next_hub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(station.demo.broker.shutil, "which", lambda *_, **__: None)
+    said = io.StringIO()
+    request = DemoRequest(jigs=1, slots=1, hubs=2, seed=7, faults="none", broker=None, folder=tmp_path)
+    in_order(2, asyncio.run(run_demonstration(request, Console(file=said))))
+    lines = said.getvalue().splitlines()
+    assert lines == [
+        f"demonstration: 2 simulated hubs, 1 jigs, 921600 baud, broker iotcore, everything in {tmp_path}",
+        "jig1 slot 1: passed; take it out, it is done",
+        "jig1 slot 1: passed; take it out, it is done",
+    ]
+
+
+WRONG = {
+    "broker that is not there": (("--broker", "mqtt://127.0.0.1:1"), 1, "start it, or leave --broker out"),
+    "broker of another kind": (("--broker", "http://127.0.0.1"), 1, "is not of the form mqtt://HOST:PORT"),
+    "broker with a port out of range": (("--broker", "mqtt://127.0.0.1:99999"), 1, "Port out of range"),
+    "folder in use": (("--dir", "{used}"), 2, "is not empty; name a new folder with --dir"),
+    "folder that cannot be": (("--dir", "/proc/demo"), 2, "cannot be used: No such file or directory"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_wrong_use_is_told_in_one_line(tmp_path: Path, what: str) -> None:
+    options, code, says = WRONG[what]
+    (tmp_path / "something").touch()
+    done = demo("--jigs", 1, "--slots", 1, *(option.format(used=tmp_path) for option in options), expect=code)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("reflash: ")
+    assert says in line
+
+
+def test_too_many_slots_or_no_hubs_are_wrong_use() -> None:
+    assert "--slots" in demo("--slots", 9, expect=2).stderr
+    assert "--hubs" in demo("--hubs", 0, expect=2).stderr

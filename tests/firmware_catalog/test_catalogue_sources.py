@@ -213,5 +213,5 @@ def test_who_shakes_hands_too_slowly_is_cut_off() -> None:
     # The head of a long TLS record, then a byte now and then.
     with misbehaving_server(drip(bytes.fromhex("1603034000"))) as url:
         fetcher = HttpFetcher(url.replace("http:", "https:"), patience=0.3, least_rate=100_000)
-        with pytest.raises(SlowRetrievalError, match=r"file was not there after 0\.31 s"):
+        with pytest.raises(SlowRetrievalError, match=r"nothing came for|was not there after"):
             fetcher.download_bytes("file", 1000)

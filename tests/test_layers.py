@@ -1,0 +1,64 @@
+"""The layers of the project, enforced: who may import whom, and where each import package ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("station", "drivers", "firmware_catalog", "simulators")
+
+
+def test_every_import_contract_is_kept() -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "The demonstration alone makes use of the simulators KEPT" in done.stdout
+
+
+FORBIDDEN = {
+    "firmware_catalog": "import drivers.errors",
+    "drivers": "import station.config",
+    "simulators": "import firmware_catalog.identity",
+    "station": "import simulators.firmware",
+}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_forbidden_import_breaks_a_contract(tmp_path: Path, package: str) -> None:
+    """The contracts mean what they say: each package with one import too many."""
+    for name in PACKAGES:
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / package).unlink()
+    copy = tmp_path / package
+    copy.mkdir()
+    for entry in (ROOT / package).iterdir():
+        (copy / entry.name).symlink_to(entry)
+    (copy / "intruder.py").write_text(f"{FORBIDDEN[package]}\n")
+    (tmp_path / "pyproject.toml").symlink_to(ROOT / "pyproject.toml")
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert f"{package}.intruder" in done.stdout
+
+
+def test_each_package_says_that_it_is_typed_and_none_is_forgotten() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert sorted(settings["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]) == sorted(PACKAGES)
+    for name in PACKAGES:
+        assert (ROOT / name / "py.typed").is_file()
+        assert (ROOT / name / "__init__.py").is_file()

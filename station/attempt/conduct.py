@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from drivers.errors import DriverError
@@ -14,7 +14,15 @@ from firmware_catalog.catalog import Catalog
 from firmware_catalog.errors import CatalogError, ReleaseUnknown
 from firmware_catalog.identity import DeviceModel
 from station.attempt import failure
-from station.attempt.authorise import AlreadyCurrent, Authorised, Question, Rejected, ScannedLabel, authorise
+from station.attempt.authorise import (
+    AlreadyCurrent,
+    Authorised,
+    Question,
+    Rejected,
+    ScannedLabel,
+    authorise,
+    disagreement,
+)
 from station.attempt.closing import OpenedAttempt, close, facts_of
 from station.attempt.outcome import Code, Outcome, Stage
 from station.attempt.plan import AttemptPlan, PlannedStep, Position
@@ -48,7 +56,8 @@ class Visit:
     place: Place
     driver: HubDriver
     hub: HubIdentity
-    label: ScannedLabel | None
+    label: Callable[[], ScannedLabel | None]
+    """The label scanned for this hub so far; it may come while the visit lasts."""
     seen_elsewhere: Place | None
     present: Callable[[], bool | None]
     power_cycle: Callable[[], Awaitable[bool]]
@@ -94,7 +103,8 @@ class Conductor:
         """Take the hub as far as it goes. A result is durable before it is returned."""
         interrupted = None
         # A hub that shall not be touched now gets a rejection of its own, and what is open on it stays open.
-        if visit.seen_elsewhere is None and (visit.label is None or visit.label.names(visit.hub)):
+        label = visit.label()
+        if visit.seen_elsewhere is None and (label is None or label.names(visit.hub)):
             interrupted = await self._journal.open_attempt_of(visit.hub.chf)
         if interrupted is not None:
             return await self._take_up(visit, interrupted)
@@ -123,7 +133,7 @@ class Conductor:
         ):
             return StillSeated(last)
         opened = await self._open(
-            visit.place, order, facts_of(hub), visit.label, number=history.attempts_in(order) + 1
+            visit.place, order, facts_of(hub), visit.label(), number=history.attempts_in(order) + 1
         )
         return await self._authorise_and_run(visit, opened, history)
 
@@ -134,18 +144,25 @@ class Conductor:
         try:
             state = await visit.driver.state()
         except DriverError as error:
+            if failure.may_be_gone(error, present=visit.present()):
+                await self._journal.append(HubLost(attempt=opened.attempt, stage=Stage.AUTHORISE))
+                return LeftOpen(Stage.AUTHORISE, str(error))
             failed = Failed(Stage.AUTHORISE, failure.code_of(error, Stage.AUTHORISE), str(error), None)
             return Concluded(await self._close(opened, failed, None, {}, history, hub), hub)
         question = Question(
             hub=hub,
             state=state,
-            label=visit.label,
+            label=visit.label(),
             order=order,
             line=opened.line,
             passed_in_order=history.passed_in(order),
             seen_elsewhere=str(visit.seen_elsewhere) if visit.seen_elsewhere else None,
         )
         decision = await asyncio.to_thread(authorise, question, self._catalog())
+        opened = _with_label(opened, visit)
+        if isinstance(decision, Authorised):
+            # The last look before the hub is touched: a label that comes later can only speak in the result.
+            decision = disagreement(opened.label, hub) or decision
         if isinstance(decision, Authorised):
             vetoed = self._veto(hub.model, decision.plan)
             if vetoed is not None:
@@ -164,7 +181,7 @@ class Conductor:
                 sequence = self._sequence(visit, opened, plan, history, {})
                 # Where the hub stands is its own word, also at the first look: it may hold the image already.
                 ending = await sequence.recover(Position(0, Stage.UNLOCK))
-                return await self._finish(opened, plan, sequence, ending, history, {})
+                return await self._finish(visit, opened, plan, sequence, ending, history, {})
 
     async def _take_up(self, visit: Visit, interrupted: OpenAttempt) -> Concluded | LeftOpen:
         """Go on with an attempt that a crash, a lost hub or a lost port left open."""
@@ -186,7 +203,7 @@ class Conductor:
             order=interrupted.order,
             number=interrupted.number,
             hub=interrupted.hub or facts_of(hub),
-            label=visit.label,
+            label=visit.label() or _label_of(interrupted),
             line=await journal.order_line(interrupted.order, hub.chf) if interrupted.order else None,
             opened=interrupted.opened,
             operator=self._operator(),
@@ -201,12 +218,12 @@ class Conductor:
             return Concluded(await self._close(opened, failed, None, spent, history, hub), hub)
         sequence = self._sequence(visit, opened, plan, history, interrupted.failures)
         ending = await sequence.recover(reached)
-        return await self._finish(opened, plan, sequence, ending, history, spent)
+        return await self._finish(visit, opened, plan, sequence, ending, history, spent)
 
     def _plan_again(self, model: DeviceModel, steps: tuple[StepTarget, ...]) -> AttemptPlan:
         """Find the images of a journalled plan by their SHA-256. Raises CatalogError when one is gone."""
         catalog = self._catalog()
-        releases = {release.image.sha256: release for release in catalog.releases(model)}
+        releases = {release.payload_sha256: release for release in catalog.releases(model)}
         planned = []
         for step in steps:
             if step.image_sha256 not in releases:
@@ -239,6 +256,7 @@ class Conductor:
 
     async def _finish(
         self,
+        visit: Visit,
         opened: OpenedAttempt,
         plan: AttemptPlan,
         sequence: Sequence,
@@ -252,6 +270,7 @@ class Conductor:
         seconds = defaultdict(float, spent)
         for stage, more in sequence.seconds.items():
             seconds[stage] += more
+        opened = _with_label(opened, visit)
         closed = await self._close(opened, ending, plan.last.target, seconds, history, sequence.hub)
         return Concluded(closed, sequence.hub)
 
@@ -312,6 +331,17 @@ class Conductor:
         )
         await self._journal.append(event)
         return event
+
+
+def _with_label(opened: OpenedAttempt, visit: Visit) -> OpenedAttempt:
+    """Add the label that was scanned since."""
+    return replace(opened, label=visit.label() or opened.label)
+
+
+def _label_of(interrupted: OpenAttempt) -> ScannedLabel | None:
+    if interrupted.scanned_id is None:
+        return None
+    return ScannedLabel(interrupted.scanned_id, interrupted.scanned_role)
 
 
 def _failed_by_itself(history: HubHistory) -> set[Place]:

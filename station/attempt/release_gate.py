@@ -67,7 +67,7 @@ class ReleaseGate:
         if any(ReleaseKey(model, step.image.version) in self._stopped for step in plan.steps):
             return Code.RELEASE_STOPPED
         in_production = {
-            release.image.sha256
+            release.payload_sha256
             for release in self._catalog().releases(model)
             if release.status is ReleaseStatus.PRODUCTION
         }

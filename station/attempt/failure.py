@@ -111,6 +111,13 @@ def may_try_again(error: errors.DriverError, tries: int) -> bool:
     return tries < MAX_TRIES and not isinstance(error, _FINAL)
 
 
+def may_be_gone(error: errors.DriverError, *, present: bool | None) -> bool:
+    """Whether the error is what a pulled port, or a hub that the board does not see seated, looks like."""
+    if isinstance(error, errors.LinkLost | errors.LinkStalled):
+        return True
+    return isinstance(error, errors.NoAnswer) and not present
+
+
 def pause_before(try_number: int) -> float:
     """Seconds to wait before a try: 0.5 s before the second, doubling; a hub that just reset needs a moment."""
     return 0.5 * 2.0 ** (try_number - 2)

@@ -242,6 +242,23 @@ def test_a_hub_pulled_while_it_is_written_goes_on_wherever_it_is_seated_again(
     asyncio.run(work())
 
 
+def test_a_hub_pulled_before_it_could_be_authorised_has_not_failed(bench: Bench, tmp_path: Path) -> None:
+    async def work() -> None:
+        hub = bench.hub()
+        async with conducting(bench, tmp_path) as at:
+            await import_order(at.journal, order_csv(hub), "jig1")
+            await bench.seat(hub, PLACE)
+            ending = await at.visit(PLACE, {"name": "unplug_hub", "on": "state"})
+            assert isinstance(ending, LeftOpen)
+            assert [event.stage for event in at.of(HubLost)] == [Stage.AUTHORISE]
+            await bench.seat(hub, slot(2))
+            result = await at.result(slot(2))
+            assert (result.outcome, result.number) == (Outcome.PASSED, 1)
+        await bench.assert_runs(hub, "new")
+
+    asyncio.run(work())
+
+
 def test_another_hub_in_the_slot_gets_its_own_attempt(bench: Bench, tmp_path: Path) -> None:
     async def work() -> None:
         pulled, other = bench.hub(), bench.hub()
@@ -284,11 +301,11 @@ def test_a_wrong_label_on_a_hub_that_waits_is_rejected_and_the_hub_still_waits(
             await bench.seat(hub, PLACE)
             assert isinstance(await at.visit(PLACE, PULLED), LeftOpen)
             await bench.seat(hub, PLACE)
-            rejected = await at.result(PLACE, label=ScannedLabel(STRANGER))
+            rejected = await at.result(PLACE, label=lambda: ScannedLabel(STRANGER))
             assert (rejected.outcome, rejected.code) == (Outcome.REJECTED, Code.LABEL_DISAGREES)
             assert rejected.scanned_id == STRANGER
             assert len(await at.journal.open_attempts()) == 1
-            passed = await at.result(PLACE, label=ScannedLabel(hub.gpf, "GPF"))
+            passed = await at.result(PLACE, label=lambda: ScannedLabel(hub.gpf, "GPF"))
             assert (passed.outcome, passed.scanned_role) == (Outcome.PASSED, "GPF")
         await bench.assert_runs(hub, "new")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from drivers.serial_link import SerialSettings
 
@@ -23,6 +23,15 @@ MAX_REGISTERS_IN_A_REQUEST = 125
 """Both limits: MODBUS Application Protocol Specification V1.1b3, 6.1 to 6.4."""
 
 Address = Annotated[int, Field(ge=0, le=0xFFFF)]
+
+
+def _none_if_empty(value: object) -> object:
+    return None if value == "" else value
+
+
+AddressOrNone = Annotated[Address | None, BeforeValidator(_none_if_empty)]
+"""TOML has no word for nothing, so an empty text says it."""
+
 InputName = Literal["presence", "lid_closed", "start_button", "emergency_stop"]
 
 
@@ -47,11 +56,11 @@ class RegisterMap(_Section):
     """Where on the board everything is. "One a slot" means consecutive addresses, slot 1 first."""
 
     presence: Address = Field(0, description="discrete inputs, one a slot: 1 while a hub sits in the slot")
-    lid_closed: Address | None = Field(
-        8, description="discrete input: 1 while the lid is closed; leave empty for a jig without a lid"
+    lid_closed: AddressOrNone = Field(
+        8, description='discrete input: 1 while the lid is closed; "" for a jig without a lid'
     )
-    start_button: Address | None = Field(
-        9, description="discrete input: 1 while pressed; leave empty for a jig without a button"
+    start_button: AddressOrNone = Field(
+        9, description='discrete input: 1 while pressed; "" for a jig without a button'
     )
     emergency_stop: Address = Field(10, description="discrete input: 1 while the emergency stop is pressed")
     inverted: frozenset[InputName] = Field(
@@ -109,9 +118,7 @@ class JigBoardSettings(_Section):
     registers: RegisterMap = Field(
         default_factory=RegisterMap, description="where everything is on the board"
     )
-    serial_number: int | None = Field(
-        None, description="the only board accepted here; leave empty to accept any"
-    )
+    serial_number: int | None = Field(None, description="the only board accepted here; left out, any is")
     poll_seconds: Annotated[float, Field(ge=0.01, le=0.05)] = Field(
         0.05, description="time between two looks at the inputs"
     )

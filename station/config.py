@@ -222,10 +222,19 @@ class StationSettings(BaseSettings):
 def load_settings(path: Path) -> StationSettings:
     """Read and check a station's TOML file. Raises ConfigError with one line for each fault."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; name the file with --config") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is no TOML file: {error}") from error
+    return parse_settings(text, path)
+
+
+def parse_settings(text: str, path: Path) -> StationSettings:
+    """Check what stands, or shall stand, in a station's TOML file. Raises ConfigError with one line for each fault."""
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is no TOML file: {error}") from error
     try:
         settings = StationSettings(**content)

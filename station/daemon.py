@@ -213,7 +213,7 @@ class Daemon:
                 conductor=conductor,
                 live_hubs=live_hubs,
                 view=self.view,
-                take_label=self._labels.take,
+                labels=self._labels,
                 hindrance=self._hindrance,
                 hubs_failing_in_a_row=lambda: self._settings.thresholds.hubs_failing_in_a_row,
             )

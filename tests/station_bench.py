@@ -255,7 +255,7 @@ class Conducting:
                 "place": place,
                 "driver": driver,
                 "hub": hub,
-                "label": None,
+                "label": lambda: None,
                 "seen_elsewhere": None,
                 "present": lambda: None,
                 "power_cycle": _cannot_switch_power,
@@ -302,7 +302,12 @@ async def conducting(
 
 @contextlib.contextmanager
 def running_bench(
-    folder: Path, *, stock: Mapping[str, int] = MappingProxyType(STOCK), faults: str = "none", seed: int = 7
+    folder: Path,
+    *,
+    stock: Mapping[str, int] = MappingProxyType(STOCK),
+    faults: str = "none",
+    seed: int = 7,
+    speed: float = 20,
 ) -> Iterator[Bench]:
     """Make everything in `folder` and run the rig while the block lasts."""
     maker, unlock = generate_key(), generate_key()
@@ -335,7 +340,7 @@ def running_bench(
     (folder / "hubs.json").write_text(json.dumps(entries))
     arguments = ["rig", "--dir", folder, "--hubs", folder / "hubs.json", "--until-stdin-closes"]
     arguments += ["--maker-key", folder / "maker.pub", "--unlock-key", folder / "unlock.pub"]
-    arguments += ["--jigs", JIGS, "--slots", SLOTS, "--baud", BAUD, "--speed", 20]
+    arguments += ["--jigs", JIGS, "--slots", SLOTS, "--baud", BAUD, "--speed", speed]
     arguments += ["--image-slot-size", 65536, "--faults", faults, "--seed", seed]
     command = [sys.executable, "-m", "simulators", *map(str, arguments)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as rig:

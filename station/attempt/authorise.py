@@ -23,7 +23,7 @@ from firmware_catalog.release import (
 from station.attempt.outcome import Code
 from station.attempt.plan import AttemptPlan, PlannedStep
 from station.orders.device_status import DeviceStatus
-from station.records.events import OrderLine
+from station.records.events import HubFacts, OrderLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class ScannedLabel:
     device_id: Eui64
     role: Literal["CHF", "GPF"] | None = None
 
-    def names(self, hub: HubIdentity | OrderLine) -> bool:
+    def names(self, hub: HubIdentity | HubFacts | OrderLine) -> bool:
         """Whether the label belongs to this hub."""
         ids = {"CHF": (hub.chf,), "GPF": (hub.gpf,), None: (hub.chf, hub.gpf)}[self.role]
         return self.device_id in ids
@@ -91,12 +91,19 @@ def authorise(question: Question, catalog: Catalog) -> Decision:
     return _against_order(question) or _against_catalogue(question, catalog)
 
 
+def disagreement(label: ScannedLabel | None, hub: HubIdentity) -> Rejected | None:
+    """Reject a hub whose scanned label is another's."""
+    if label is None or label.names(hub):
+        return None
+    return Rejected(Code.LABEL_DISAGREES, f"label {label.device_id}, hub {hub.chf} / {hub.gpf}")
+
+
 def _against_order(question: Question) -> Rejected | None:
     hub, line = question.hub, question.line
     if question.seen_elsewhere is not None:
         return Rejected(Code.IN_TWO_SLOTS, f"{hub.chf} also answers in {question.seen_elsewhere}")
-    if question.label is not None and not question.label.names(hub):
-        return Rejected(Code.LABEL_DISAGREES, f"label {question.label.device_id}, hub {hub.chf} / {hub.gpf}")
+    if (rejected := disagreement(question.label, hub)) is not None:
+        return rejected
     if question.order is None:
         return Rejected(Code.NO_OPEN_ORDER)
     if line is None:

@@ -80,7 +80,12 @@ def close(
         code=verdict.code,
         disposition=verdict.disposition,
         message=wording.operator_line(
-            str(opened.place), verdict.outcome, verdict.code, verdict.disposition, verdict.detail
+            str(opened.place),
+            verdict.outcome,
+            verdict.code,
+            verdict.disposition,
+            verdict.detail,
+            mislabelled=label is not None and hub is not None and not label.names(hub),
         ),
         started=opened.opened,
         finished=max(finished, opened.opened),

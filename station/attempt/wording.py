@@ -93,8 +93,18 @@ def operator_line(
     code: Code | None,
     disposition: Disposition | None,
     detail: str | None = None,
+    *,
+    mislabelled: bool = False,
 ) -> str:
-    """Compose the one line of a result: where, what happened, what to do next."""
+    """Compose the one line of a result: where, what happened, what to do next.
+
+    `mislabelled` is a hub whose scanned label is another's: if that came up too late to reject it, it may have
+    passed, and yet must not go home as it is.
+    """
+    if outcome is Outcome.PASSED and mislabelled:
+        return (
+            f"{where}: passed, but the label scanned here is another hub's; put it aside for the supervisor"
+        )
     if outcome is Outcome.PASSED:
         what = "passed"
     elif outcome is Outcome.ALREADY_CURRENT:

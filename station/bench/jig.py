@@ -166,6 +166,19 @@ class BoardSeat:
                 break
         await self._power(self._slot, False)
 
+    async def until_emptied(self) -> None:
+        """Wait for the switch to open."""
+        await self._changes.until(lambda: self.present() is False)
+
+    def doubt(self) -> str | None:
+        """Say when the switch sees a hub and the current does not."""
+        return self._inputs.doubt(self._slot)
+
+    async def until_doubt_changes(self) -> None:
+        """Wait for switch and current to agree, or to disagree."""
+        before = self.doubt()
+        await self._changes.until(lambda: self.doubt() != before)
+
     async def until_stopped(self) -> None:
         """Wait for an emergency stop."""
         await self._changes.until(lambda: self._inputs.stopped)

@@ -84,6 +84,12 @@ class JigInputs:
             return None
         return slot in self.seated
 
+    def doubt(self, slot: int) -> str | None:
+        """Say what speaks against a hub that the switch sees in the slot; None if nothing does."""
+        if self.online and slot in self.contradicted and slot in self.seated:
+            return "something sits here but draws no current; take it out and seat it the right way up"
+        return None
+
     def may_begin(self, slot: int) -> bool:
         """Whether work on the hub in this slot may begin. A lost board lets nothing begin: it cannot power it."""
         if not self.online or self.stopped or slot not in self.seated:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 
 from drivers.jig_board.connection import connected
-from drivers.jig_board.errors import JigBoardError
+from drivers.jig_board.errors import CheckRefused, JigBoardError
 from station.config import JigSettings
 
 
@@ -23,13 +23,13 @@ async def powered(jig: JigSettings, slots: Iterable[int] | None = None) -> Async
     async with connected(jig.name, jig.board) as connection:
         inputs = await connection.registers.inputs()
         if inputs.emergency_stop:
-            raise JigBoardError(connection.name, "has its emergency stop pressed; make the jig safe, then release it")
+            raise CheckRefused(
+                connection.name, "the emergency stop is pressed; make the jig safe, then release the stop"
+            )
         had = await connection.registers.power()
         seated = {number for number, sits in enumerate(inputs.seated, start=1) if sits}
         wanted = [
-            slot
-            for slot in (seated if slots is None else slots)
-            if slot <= len(had) and not had[slot - 1]
+            slot for slot in (seated if slots is None else slots) if slot <= len(had) and not had[slot - 1]
         ]
         switched: list[int] = []
         try:

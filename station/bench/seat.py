@@ -23,6 +23,18 @@ class Seat(Protocol):
         """Return when `hub` no longer sits in the slot as it did."""
         ...
 
+    async def until_emptied(self) -> None:
+        """Return when the jig sees that nothing sits in the slot any more; never where nothing can tell."""
+        ...
+
+    def doubt(self) -> str | None:
+        """Say what speaks against a hub that seems to sit in the slot; None if nothing does."""
+        ...
+
+    async def until_doubt_changes(self) -> None:
+        """Return when `doubt` says something else; never where nothing can tell."""
+        ...
+
     async def until_stopped(self) -> None:
         """Return when the jig's emergency stop is pressed; never where there is none."""
         ...
@@ -45,6 +57,18 @@ class LinkSeat:
     async def until_removed(self, driver: HubDriver, hub: HubIdentity | None) -> None:
         """Let the driver watch the link."""
         await driver.wait_for_removal(hub)
+
+    async def until_emptied(self) -> None:
+        """Wait without end."""
+        await asyncio.Event().wait()
+
+    def doubt(self) -> str | None:
+        """Say None: there is nothing that two things could say differently."""
+        return None
+
+    async def until_doubt_changes(self) -> None:
+        """Wait without end."""
+        await asyncio.Event().wait()
 
     async def until_stopped(self) -> None:
         """Wait without end."""

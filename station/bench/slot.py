@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -11,7 +12,6 @@ import structlog
 from pydantic import BaseModel
 
 from drivers.errors import (
-    HubAction,
     HubInSerialRecovery,
     HubRefused,
     LinkLost,
@@ -27,7 +27,9 @@ from station.attempt.failure import Blame, blame
 from station.attempt.outcome import Outcome, Stage
 from station.attempt.sequence import LeftOpen, Progress
 from station.attempt.wording import operator_line
+from station.bench.labels import LabelDesk, ScanRefused
 from station.bench.live_hubs import LiveHubs
+from station.bench.recognition import recognise
 from station.bench.seat import Seat
 from station.bench.view import BenchView, SlotPhase, SlotView
 from station.records.errors import EventRefused, JournalError, JournalFull
@@ -50,6 +52,8 @@ _PHASES: Final = {
     Outcome.FAILED: SlotPhase.FAILED,
 }
 
+_GOES_HOME: Final = frozenset({SlotPhase.PASSED, SlotPhase.ALREADY_CURRENT, SlotPhase.PUT_ASIDE})
+
 _log = structlog.stdlib.get_logger()
 
 T = TypeVar("T")
@@ -67,13 +71,25 @@ class SlotParts:
     conductor: Conductor
     live_hubs: LiveHubs
     view: BenchView
-    take_label: Callable[[Place], ScannedLabel | None]
+    labels: LabelDesk
     hindrance: Callable[[], str | None]
     """Why no hub may be begun with just now, in one line; None if one may."""
     hubs_failing_in_a_row: Callable[[], int]
     """So many different hubs failing in a row take the slot out of use."""
     recognition_seconds: float
     """How long a hub that is seen to be seated may take to say who it is, its boot included."""
+
+
+@dataclass(slots=True)
+class _Seated:
+    """The hub that sits in the slot, and the label scanned for it."""
+
+    hub: HubIdentity
+    label: ScannedLabel | None
+
+    @property
+    def mislabelled(self) -> bool:
+        return self.label is not None and not self.label.names(self.hub)
 
 
 class Slot:
@@ -86,6 +102,7 @@ class Slot:
         self._failed_in_a_row: set[object] = set()
         self._finishing = asyncio.Event()
         self._waiting: asyncio.Task[Any] | None = None
+        self._seated: _Seated | None = None
 
     @property
     def place(self) -> Place:
@@ -96,6 +113,32 @@ class Slot:
         """Put a slot back into use that was taken out of it or latched by a fault."""
         self._failed_in_a_row.clear()
         self._enabled.set()
+
+    def scan(self, label: ScannedLabel) -> str:
+        """Take a label scanned for this slot, and say what it means here.
+
+        It waits for the next hub, or is held against the one that sits here. Raises ScanRefused when it is another
+        hub's: before the unlock that hub is rejected, later it is put aside, with the label in its result.
+        """
+        place, view, seated = self.place, self._parts.view, self._seated
+        phase = view.of(place).phase
+        if seated is None and phase in _PHASES.values():
+            raise ScanRefused(f"{place}: its result is written; take the hub out, scan it, and seat it again")
+        if seated is None:
+            self._parts.labels.put(place, label)
+            line = f"{place}: seat hub {label.device_id} here"
+            if phase is SlotPhase.EMPTY:
+                self._show(SlotPhase.EMPTY, line)
+            return line
+        if phase is SlotPhase.WORKING:
+            seated.label = label
+        if label.names(seated.hub):
+            return f"{place}: the label is hub {seated.hub.chf}'s"
+        line = f"{place}: label {label.device_id} is not hub {seated.hub.chf}'s"
+        _log.warning("label disagrees", jig=place.jig, slot=place.slot, label=str(label.device_id))
+        if phase in _GOES_HOME:
+            self._show(SlotPhase.PUT_ASIDE, f"{line}; put it aside for the supervisor", seated.hub)
+        raise ScanRefused(f"{line}; check which hub sits here")
 
     def finish_after_this_hub(self) -> None:
         """Let a running attempt end, begin no other, and return from `run`."""
@@ -169,17 +212,21 @@ class Slot:
             self._show(SlotPhase.OUT_OF_USE, f"{place}: {hindrance}")
             await self._idle(asyncio.sleep(_ROOM_RETRY_SECONDS))
         try:
-            hub = await self._idle(self._recognise(driver))
+            hub = await self._idle(recognise(driver, parts.seat, parts.recognition_seconds, self._show_doubt))
         except (HubInSerialRecovery, HubRefused, MalformedAnswer, NoAnswer) as error:
-            label = parts.take_label(place)
+            label = parts.labels.take(place)
             self._conclude(await parts.conductor.unidentified(place, label, error), label)
             await self._idle(parts.seat.until_removed(driver, None))
         else:
+            if hub is None:
+                await parts.seat.until_removed(driver, None)  # at once, but the power goes with it
+                return
             with (
                 structlog.contextvars.bound_contextvars(chf=str(hub.chf)),
                 parts.live_hubs.seated(place, hub.chf, hub.gpf) as elsewhere,
+                self._hub_seated(_Seated(hub, parts.labels.take(place, hub))) as seated,
             ):
-                ending = await self._visit(driver, hub, elsewhere)
+                ending = await self._visit(driver, seated, elsewhere)
                 if isinstance(ending, LeftOpen):
                     self._leave_open(ending, hub)
                     return
@@ -193,10 +240,18 @@ class Slot:
             count = len(self._failed_in_a_row)
             self._take_out_of_use(f"{count} different hubs failed in a row, so suspect the contacts")
 
+    @contextmanager
+    def _hub_seated(self, seated: _Seated) -> Iterator[_Seated]:
+        self._seated = seated
+        try:
+            yield seated
+        finally:
+            self._seated = None
+
     async def _visit(
-        self, driver: HubDriver, hub: HubIdentity, elsewhere: Place | None
+        self, driver: HubDriver, seated: _Seated, elsewhere: Place | None
     ) -> Concluded | LeftOpen | StillSeated:
-        parts, place = self._parts, self.place
+        parts, place, hub = self._parts, self.place, seated.hub
         self._show(SlotPhase.WORKING, f"{place}: hub {hub.chf} recognised; leave it in", hub=hub)
         _log.info("hub recognised", firmware=str(hub.firmware), model=str(hub.model))
 
@@ -205,14 +260,19 @@ class Slot:
             percent = 100 * flash.sent // flash.size if flash is not None else None
             now = parts.view.of(place)
             if (now.stage, now.percent) != (stage, percent):
-                line = f"{place}: {stage}" + (f" {percent}%" if percent is not None else "") + "; leave it in"
+                advice = (
+                    "its label is another hub's: put it aside afterwards"
+                    if seated.mislabelled
+                    else "leave it in"
+                )
+                line = f"{place}: {stage}" + (f" {percent}%" if percent is not None else "") + f"; {advice}"
                 parts.view.show(now.model_copy(update={"stage": stage, "percent": percent, "line": line}))
 
         visit = Visit(
             place=place,
             driver=driver,
             hub=hub,
-            label=parts.take_label(place),
+            label=lambda: seated.label,
             seen_elsewhere=elsewhere,
             present=parts.seat.present,
             power_cycle=parts.seat.power_cycle,
@@ -239,9 +299,12 @@ class Slot:
 
     def _conclude(self, result: AttemptClosed, hub_key: object) -> None:
         """Show a durable result."""
+        phase = _PHASES[result.outcome]
+        if phase is SlotPhase.PASSED and self._seated is not None and self._seated.mislabelled:
+            phase = SlotPhase.PUT_ASIDE
         view = SlotView(
             place=self.place,
-            phase=_PHASES[result.outcome],
+            phase=phase,
             line=result.message,
             chf=result.chf,
             gpf=result.gpf,
@@ -276,19 +339,11 @@ class Slot:
             )
         )
 
-    async def _recognise(self, driver: HubDriver) -> HubIdentity:
-        """Wait for a hub to say who it is. What is seen to sit there and stays silent raises NoAnswer."""
-        while True:
-            try:
-                async with asyncio.timeout(self._parts.recognition_seconds):
-                    return await driver.wait_for_hub()
-            except TimeoutError:
-                if self._parts.seat.present():
-                    raise NoAnswer(
-                        "something sits in the slot and does not answer: upside down, or a bad contact",
-                        action=HubAction.WAIT,
-                        state_known=True,
-                    ) from None
+    def _show_doubt(self, doubt: str | None) -> None:
+        if doubt is None:
+            self._show(SlotPhase.EMPTY, f"{self.place}: empty; seat a hub")
+        else:
+            self._show(SlotPhase.RESEAT, f"{self.place}: {doubt}")
 
     def _leave_open(self, ending: LeftOpen, hub: HubIdentity) -> None:
         _log.warning("attempt left open", stage=ending.stage, why=ending.why)

@@ -93,7 +93,7 @@ REJECTED: dict[Code, Case] = {
     Code.IDS_DISAGREE: ("old", {"gpf_id": str(STRANGER)}, {}, None),
     Code.NOT_PENDING: ("old", {"inventory_status": DeviceStatus.COMMISSIONED}, {}, None),
     Code.MODEL_DISAGREES: ("old", {"model": CHAINED.model}, {}, None),
-    Code.LABEL_DISAGREES: ("old", {}, {"label": ScannedLabel(STRANGER)}, None),
+    Code.LABEL_DISAGREES: ("old", {}, {"label": lambda: ScannedLabel(STRANGER)}, None),
     Code.IN_TWO_SLOTS: ("old", {}, {"seen_elsewhere": slot(2)}, None),
     Code.NO_RELEASE: ("unlisted-old", {}, {}, None),
     Code.NEWER_THAN_RELEASE: ("newer", {}, {}, None),

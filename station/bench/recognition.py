@@ -1,0 +1,51 @@
+"""Waiting for the hub in a slot to say who it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import NoReturn
+
+from drivers.errors import HubAction, NoAnswer
+from drivers.hub import HubDriver, HubIdentity
+from station.bench.seat import Seat
+
+
+async def recognise(
+    driver: HubDriver, seat: Seat, seconds: float, on_doubt: Callable[[str | None], None]
+) -> HubIdentity | None:
+    """Return who sits in the slot, or None when it was taken out before it said so.
+
+    Raises NoAnswer when something is seen to sit there and stays silent for `seconds`, and what the driver raises.
+    `on_doubt` is told what speaks against a hub that seems to sit there, and None once nothing does.
+    """
+    asking = asyncio.create_task(_ask(driver, seat, seconds))
+    emptied = asyncio.create_task(seat.until_emptied())
+    doubting = asyncio.create_task(_tell_doubts(seat, on_doubt))
+    try:
+        await asyncio.wait((asking, emptied), return_when=asyncio.FIRST_COMPLETED)
+        return asking.result() if asking.done() else None
+    finally:
+        for task in (asking, emptied, doubting):
+            task.cancel()
+        await asyncio.gather(asking, emptied, doubting, return_exceptions=True)
+
+
+async def _ask(driver: HubDriver, seat: Seat, seconds: float) -> HubIdentity:
+    while True:
+        try:
+            async with asyncio.timeout(seconds):
+                return await driver.wait_for_hub()
+        except TimeoutError:
+            if seat.present():
+                raise NoAnswer(
+                    "something sits in the slot and does not answer: upside down, or a bad contact",
+                    action=HubAction.WAIT,
+                    state_known=True,
+                ) from None
+
+
+async def _tell_doubts(seat: Seat, tell: Callable[[str | None], None]) -> NoReturn:
+    while True:
+        await seat.until_doubt_changes()
+        tell(seat.doubt())

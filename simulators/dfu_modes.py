@@ -268,11 +268,8 @@ class DfuMode(DfuFace):
         match self.state, request:
             case _, DfuRequest.GETSTATE if self.state not in {DfuState.DNBUSY, DfuState.MANIFEST}:
                 transfer.complete(bytes((self.state,)))
-            case _, DfuRequest.GETSTATUS if self.state not in {
-                DfuState.DNBUSY,
-                DfuState.MANIFEST,
-                DfuState.MANIFEST_WAIT_RESET,
-            }:
+            case _, DfuRequest.GETSTATUS if self.state not in {DfuState.DNBUSY, DfuState.MANIFEST}:
+                # Even while it waits for a reset: there are hosts that do not order it before they read of it.
                 self._get_status(transfer)
             case (DfuState.IDLE | DfuState.DNLOAD_IDLE, DfuRequest.DNLOAD) if transfer.data:
                 self._take_block(transfer)

@@ -38,8 +38,6 @@ _TRIES_TO_IDLE: Final = 8
 """Each try leaves at least one state behind."""
 _SHORTEST_POLL: Final = 0.001
 """Seconds. A busy device that names no time is asked again after this."""
-_DETACH_MILLISECONDS: Final = 1000
-"""For the bus reset to come, unless the device allows less."""
 
 
 class DfuDevice:
@@ -66,7 +64,7 @@ class DfuDevice:
 
     def detach(self, work: Work) -> None:
         """Tell a device in run-time mode to go to DFU mode, with a bus reset if it needs one."""
-        milliseconds = min(_DETACH_MILLISECONDS, int(self.functional.detach_seconds * 1000))
+        milliseconds = round(self.functional.detach_seconds * 1000)
         try:
             self.pipe.dfu_out(DfuRequest.DETACH, milliseconds, b"", work)
         except LinkLost:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import usb.core
 
@@ -21,14 +21,15 @@ from drivers.errors import (
     DriverError,
     HubAction,
     HubDidNotReturn,
-    HubInSerialRecovery,
     LinkLost,
+    NoAnswer,
     PlaceUnavailable,
 )
 
 T = TypeVar("T")
 
-_RETURN_POLL_SECONDS = 0.05
+_DETACH_TRIES: Final = 3
+_RETURN_POLL_SECONDS: Final = 0.05
 """How often a place is looked at while its hub is expected back."""
 
 
@@ -91,7 +92,7 @@ class UsbPort:
     async def enter_dfu_mode(self, action: HubAction) -> bool:
         """Detach the device unless it is in DFU mode, and wait for it to be back; return whether it had to.
 
-        Raises as `run` and `await_return`.
+        Raises HubDidNotReturn, and as `run`.
         """
 
         def detach(device: DfuDevice, work: Work) -> Sighting | None:
@@ -100,15 +101,23 @@ class UsbPort:
             device.detach(work)
             return device.sighting
 
-        left = await self.run(action, self.settings.command_seconds, detach)
-        if left is not None:
-            await self.await_return(DfuMode.DFU, left, action)
-        return left is not None
+        for tries in range(_DETACH_TRIES):
+            left = await self.run(action, self.settings.command_seconds, detach)
+            if left is None:
+                return tries > 0
+            if await self._await_return(set(DfuMode), left, action) is DfuMode.DFU:
+                return True
+            # The bus reset came after the device had stopped waiting for it.
+        raise HubDidNotReturn(
+            f"the hub at {self.place} was told {_DETACH_TRIES} times to go to DFU mode and did not: power it off and on",
+            action=action,
+            state_known=True,
+        )
 
     async def leave_dfu_mode(self, action: HubAction) -> None:
-        """Reset the bus at a device in DFU mode, so that it boots, and wait for it to be back.
+        """Reset the bus at a device in DFU mode, so that it boots, and wait for it to be back in run-time mode.
 
-        Raises as `run` and `await_return`.
+        Raises HubDidNotReturn, NoBootableFirmware, and as `run`.
         """
 
         def reset(device: DfuDevice, work: Work) -> Sighting:
@@ -116,13 +125,10 @@ class UsbPort:
             return device.sighting
 
         left = await self.run(action, self.settings.command_seconds, reset, writes=True)
-        await self.await_return(DfuMode.RUN_TIME, left, action)
+        await self._await_return({DfuMode.RUN_TIME}, left, action)
 
-    async def await_return(self, mode: DfuMode, left: Sighting, action: HubAction) -> None:
-        """Wait until a device is back at the place, in this mode, after the sighted one has left.
-
-        Raises HubDidNotReturn, or what kept the device that did return from being used.
-        """
+    async def _await_return(self, wanted: set[DfuMode], left: Sighting, action: HubAction) -> DfuMode:
+        """Wait until a device is back at the place after the sighted one has left; return which mode it is in."""
         loop = asyncio.get_running_loop()
         seconds = self.settings.return_seconds
         deadline = loop.time() + seconds
@@ -134,17 +140,20 @@ class UsbPort:
                     found = await self.run(
                         action, self.settings.command_seconds, lambda device, _: device.mode
                     )
-                except (LinkLost, PlaceUnavailable) as error:
+                    if found in wanted:
+                        return found
+                    # Says so itself if it has no firmware to run.
+                    await self.run(action, self.settings.command_seconds, DfuDevice.become_idle)
+                except (LinkLost, NoAnswer, PlaceUnavailable) as error:
                     reason = error  # it is just coming or going, or udev has not set its permissions yet
-                else:
-                    if found is mode:
-                        return
-                    reason = await self._wrong_mode(found, action)
             await self.changed(_RETURN_POLL_SECONDS)
-        if isinstance(reason, PlaceUnavailable | HubInSerialRecovery):
+        if isinstance(reason, PlaceUnavailable):
             raise reason
-        what = f"the hub at {self.place} was told to go to {mode.name.lower()} mode and is not back after {seconds:g} s"
-        raise HubDidNotReturn(what, action=action, state_known=False) from reason
+        raise HubDidNotReturn(
+            f"the hub at {self.place} left the bus and is not back after {seconds:g} s: check its seat and supply",
+            action=action,
+            state_known=False,
+        ) from reason
 
     async def close(self) -> None:
         """Give the place back. May be called twice."""
@@ -157,18 +166,6 @@ class UsbPort:
         finally:
             self._hotplug.close()
             self._worker.close()
-
-    async def _wrong_mode(self, found: DfuMode, action: HubAction) -> DriverError | None:
-        """Return why a device that should run its application is in DFU mode, if it says so."""
-        if found is not DfuMode.DFU:
-            return None
-        try:
-            await self.run(action, self.settings.command_seconds, DfuDevice.become_idle)
-        except DriverError as error:
-            if isinstance(error, HubInSerialRecovery):
-                raise
-            return error
-        return None
 
     def _look(self, work: Work) -> Sighting | None:
         sightings = self._bus.sightings()

@@ -1,0 +1,274 @@
+"""Our hubs and our driver on a real kernel's USB: vhci_hcd, usbfs, libusb, udev, and Debian's own tools."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kernel_guest import HOST_IN_GUEST, Guest, GuestUnavailable, Ran, running_guest
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "drivers" / "dfu"))
+
+from usb_bench import TARGET, TARGET_IMAGE, UNLOCK_KEY, Bench, SeatedHub, open_bench  # noqa: E402
+
+from simulators.dfu_modes import DfuProfile  # noqa: E402
+from simulators.image import find_image  # noqa: E402
+
+pytestmark = [pytest.mark.usb, pytest.mark.timeout(600)]
+
+WHOLE_LIFE = ["wait", "unlock", "flash", "activate", "verify", "confirm", "reboot", "verify"]
+
+
+class Machine:
+    """The guest, and the one loop that everything about it lives on."""
+
+    def __init__(self, runner: asyncio.Runner) -> None:
+        self.runner = runner
+        self.guest: Guest
+
+    def run(self, coroutine: Any) -> Any:
+        return self.runner.run(coroutine)
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Machine]:
+    with asyncio.Runner() as runner:
+        machine = Machine(runner)
+        stack = AsyncExitStack()
+        try:
+            machine.guest = runner.run(stack.enter_async_context(running_guest()))
+        except GuestUnavailable as error:
+            pytest.skip(str(error))
+        yield machine
+        runner.run(stack.aclose())
+
+
+async def plug_in(guest: Guest, bench: Bench, *bus_ids: str) -> None:
+    """Attach the bench's ports to the guest's controller: the n-th becomes 1-n there."""
+    await guest.use_server(bench.server.address[1])
+    await guest.keep_attached(dict(enumerate(bus_ids)))
+    await until(lambda: is_listed(guest, len(bus_ids)))
+
+
+async def listed(guest: Guest) -> list[str]:
+    done = await guest.run("dfu-util", "--list")
+    return [line for line in done.out.splitlines() if line.startswith("Found ")]
+
+
+async def is_listed(guest: Guest, count: int) -> bool:
+    return len(await listed(guest)) == count
+
+
+async def until(is_so: Callable[[], Awaitable[bool]], seconds: float = 120.0) -> None:
+    """Look until something in the guest, of which no event reaches this machine, is so."""
+    async with asyncio.timeout(seconds):
+        while not await is_so():  # noqa: ASYNC110 -- as said
+            await asyncio.sleep(0.2)
+
+
+async def unplug_all(guest: Guest) -> None:
+    await guest.keep_attached({})
+    for port in (0, 1):
+        await guest.detach(port)
+    await until(lambda: is_listed(guest, 0))
+
+
+async def our_driver(guest: Guest, *places: str, steps: list[str], prefix: tuple[str, ...] = ()) -> Ran:
+    orders = {
+        "places": places,
+        "steps": steps,
+        "key": str(UNLOCK_KEY.private_numbers().private_value),
+        "image": TARGET.hex(),
+    }
+    return await guest.run(
+        *prefix,
+        sys.executable,
+        str(Path(__file__).with_name("guest_driver.py")),
+        json.dumps(orders),
+        seconds=300,
+        env={"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+
+
+async def has_done(guest: Guest, step: str) -> None:
+    async def is_told() -> bool:
+        return f'"{step}"' in (await guest.run("cat", "/tmp/steps")).out
+
+    await until(is_told)
+
+
+async def runs_target(seated: SeatedHub) -> bool:
+    return running(seated) == TARGET_IMAGE.version_text
+
+
+def running(seated: SeatedHub) -> str:
+    image = find_image(seated.hub.layout.primary)
+    assert image is not None
+    return image.version_text
+
+
+def test_the_kernels_own_tool_lists_and_attaches_a_hub(machine: Machine) -> None:
+    async def show() -> None:
+        guest = machine.guest
+        async with open_bench("1-1") as bench:
+            bench.seat("1-1")
+            port = str(bench.server.address[1])
+            tool = ("usbip", "--tcp-port", port)
+            found = await guest.run(*tool, "list", "--remote", HOST_IN_GUEST)
+            assert "1209:0001" in found.out
+            assert "Device Firmware Update" in found.out
+            attached = await guest.run(*tool, "attach", "--remote", HOST_IN_GUEST, "--busid", "1-1")
+            assert attached.code == 0, attached.out
+            await until(lambda: is_listed(guest, 1))
+            assert 'serial="8873840000000001"' in (await listed(guest))[0]
+            again = await guest.run(*tool, "attach", "--remote", HOST_IN_GUEST, "--busid", "1-1")
+            assert again.code != 0, "a device was given to two hosts"
+            await unplug_all(guest)
+
+    machine.run(show())
+
+
+@pytest.mark.parametrize("will_detach", [True, False], ids=["detaches-itself", "needs-a-bus-reset"])
+@pytest.mark.parametrize("tolerant", [True, False], ids=["tolerant", "not-tolerant"])
+def test_dfu_util_flashes_a_plain_device(machine: Machine, will_detach: bool, tolerant: bool) -> None:
+    async def show() -> None:
+        guest = machine.guest
+        profile = DfuProfile(
+            hub_commands=False,
+            will_detach=will_detach,
+            manifestation_tolerant=tolerant,
+            # An emulated machine takes its time between detaching and resetting.
+            detach_milliseconds=10_000,
+        )
+        async with open_bench("1-1") as bench:
+            seated = bench.seat("1-1", profile)
+            await plug_in(guest, bench, "1-1")
+            written = await guest.run(
+                "sh",
+                "-c",
+                f"printf '%s' {TARGET.hex()} | {sys.executable} -c "
+                '\'import sys; open("/tmp/image", "wb").write(bytes.fromhex(sys.stdin.read()))\'',
+            )
+            assert written.code == 0, written.out
+            done = await guest.run(
+                "dfu-util",
+                "--device",
+                "1209:0001,1209:0002",
+                "--detach-delay",
+                "8",
+                "--reset",
+                "--download",
+                "/tmp/image",
+            )
+            assert "Download done" in done.out, done.out
+            await until(lambda: runs_target(seated))
+            await unplug_all(guest)
+
+    machine.run(show())
+
+
+def test_dfu_util_reads_a_plain_devices_slot_back(machine: Machine) -> None:
+    async def show() -> None:
+        guest = machine.guest
+        async with open_bench("1-1") as bench:
+            seated = bench.seat("1-1", DfuProfile(hub_commands=False, detach_milliseconds=10_000))
+            await seated.hub.layout.secondary.write(0, TARGET)
+            await plug_in(guest, bench, "1-1")
+            done = await guest.run(
+                "sh",
+                "-c",
+                "rm -f /tmp/back; dfu-util -d 1209:0001,1209:0002 --detach-delay 8 -U /tmp/back && sha256sum /tmp/back",
+            )
+            assert hashlib.sha256(TARGET).hexdigest() in done.out, done.out
+            await unplug_all(guest)
+
+    machine.run(show())
+
+
+def test_a_locked_hub_takes_nothing_from_dfu_util_and_shows_it_nothing(machine: Machine) -> None:
+    async def show() -> None:
+        guest = machine.guest
+        async with open_bench("1-1") as bench:
+            seated = bench.seat("1-1")
+            await plug_in(guest, bench, "1-1")
+            common = "dfu-util -d 1209:0001,1209:0002 --detach-delay 8"
+            done = await guest.run(
+                "sh",
+                "-c",
+                f"head -c 5000 /bin/busybox > /tmp/other; {common} -D /tmp/other; rm -f /tmp/back; {common} -U /tmp/back",
+            )
+            assert done.code != 0, done.out
+            assert "vendor" in done.out.lower(), done.out
+            assert find_image(seated.hub.layout.secondary) is None
+            await unplug_all(guest)
+
+    machine.run(show())
+
+
+@pytest.mark.parametrize("will_detach", [True, False], ids=["detaches-itself", "needs-a-bus-reset"])
+def test_our_driver_takes_two_hubs_through_their_whole_life(machine: Machine, will_detach: bool) -> None:
+    async def show() -> None:
+        guest = machine.guest
+        profile = DfuProfile(
+            will_detach=will_detach, detach_milliseconds=10_000, manifestation_tolerant=will_detach
+        )
+        async with open_bench("1-1", "1-2") as bench:
+            hubs = [bench.seat("1-1", profile, serial=1), bench.seat("1-2", profile, serial=2)]
+            assert [running(seated) for seated in hubs] == ["0.1.288"] * 2
+            await plug_in(guest, bench, "1-1", "1-2")
+            done = await our_driver(guest, "1-1", "1-2", steps=WHOLE_LIFE)
+            assert done.code == 0, done.out
+            for seated in hubs:
+                assert running(seated) == TARGET_IMAGE.version_text
+                assert not seated.hub.lock.is_open
+                assert [report.confirmed for report in seated.hub.report_slots()] == [True, False]
+            await unplug_all(guest)
+
+    machine.run(show())
+
+
+def test_a_hub_that_is_plugged_in_late_is_found_and_one_that_is_pulled_is_missed(machine: Machine) -> None:
+    async def show() -> None:
+        guest = machine.guest
+        async with open_bench("1-1") as bench:
+            bench.seat("1-1")
+            await guest.use_server(bench.server.address[1])
+            await guest.run("rm", "-f", "/tmp/steps")
+            waiting = asyncio.create_task(our_driver(guest, "1-1", steps=["wait", "removal"]))
+            await has_done(guest, "opened")
+            await guest.keep_attached({0: "1-1"})
+            await has_done(guest, "wait")
+            await guest.keep_attached({})
+            await guest.detach(0)
+            done = await waiting
+            assert done.code == 0, done.out
+            steps = [json.loads(line)["step"] for line in done.out.splitlines()]
+            assert steps == ["opened", "wait", "removal"]
+
+    machine.run(show())
+
+
+def test_a_hub_that_this_user_may_not_open_is_refused_with_the_missing_udev_rule(machine: Machine) -> None:
+    async def show() -> None:
+        guest = machine.guest
+        async with open_bench("1-1") as bench:
+            bench.seat("1-1")
+            await plug_in(guest, bench, "1-1")
+            await guest.run("sh", "-c", "for n in /dev/bus/usb/001/*; do chown 65534 $n; chmod 600 $n; done")
+            powerless = ("setpriv", "--bounding-set", "-all", "--inh-caps", "-all")
+            done = await our_driver(guest, "1-1", steps=["wait"], prefix=powerless)
+            assert done.code == 1, done.out
+            told = json.loads(done.out.splitlines()[-1])
+            assert told["error"] == "PlaceUnavailable"
+            assert 'ATTR{idVendor}=="1209", ATTR{idProduct}=="0001", GROUP="plugdev"' in told["what"]
+            await unplug_all(guest)
+
+    machine.run(show())

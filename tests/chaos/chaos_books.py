@@ -61,6 +61,11 @@ class Books:
         self._check_attempts()
 
     @property
+    def results(self) -> int:
+        """How many results the station has given."""
+        return len(self._results)
+
+    @property
     def passed(self) -> set[str]:
         """The hubs that passed, by CHF."""
         return {str(closed.chf) for closed in self._closed.values() if closed.outcome is Outcome.PASSED}

@@ -12,17 +12,17 @@ from paho.mqtt import client as paho
 class Consumer:
     """Subscribes at QoS 1 under a fixed name, so that the broker keeps for it what comes while it is away."""
 
-    def __init__(self, port: int, every_result: str) -> None:
+    def __init__(self, port: int, every_result: str, client_id: str = "inventory") -> None:
         self.received: dict[tuple[str, str], bytes] = {}
         """Every event once, by its source and id, as CloudEvents has it."""
         self.duplicates = 0
         self.contradictory: list[str] = []
         """Events that came again under the same id with another content."""
+        self.more = threading.Event()
+        """Set whenever something came."""
         self._lock = threading.Lock()
         self._topic = every_result
-        self._client = paho.Client(
-            paho.CallbackAPIVersion.VERSION2, client_id="inventory", clean_session=False
-        )
+        self._client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False)
         self._client.reconnect_delay_set(1, 1)
         self._client.on_connect = self._connected
         self._client.on_message = self._message
@@ -55,6 +55,7 @@ class Consumer:
         key = (event["source"], event["id"])
         with self._lock:
             before = self.received.setdefault(key, payload)
+            self.more.set()
             if before is not payload:
                 self.duplicates += 1
                 if before != payload:

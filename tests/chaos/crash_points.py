@@ -1,0 +1,91 @@
+"""Where a station can be made to die, to the call: each point counts its calls, and one of them is the last."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import itertools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import aiomqtt
+
+from drivers.serial_link import SerialLink
+from drivers.smp.driver import SmpHubDriver
+from station.attempt.unlock import KeyFileAuthority
+from station.bench.view import BenchView
+from station.records import ledger
+from station.records.ledger import Ledger
+
+DEATH = 77
+"""Exit code of a station that reached its point."""
+
+Side = Literal["before", "after"]
+
+_CALLS: dict[str, tuple[Any, str]] = {
+    "commit": (Ledger, "commit"),
+    "tidy": (Ledger, "tidy"),
+    "head": (ledger, "write_published_head"),
+    "frame": (SerialLink, "write"),
+    "publish": (aiomqtt.Client, "publish"),
+    "sign": (KeyFileAuthority, "sign"),
+    "show": (BenchView, "show"),
+    **{
+        name: (SmpHubDriver, name)
+        for name in (
+            *("wait_for_hub", "wait_for_removal", "identify", "state", "unlock", "flash", "activate"),
+            *("verify", "confirm", "reboot", "close"),
+        )
+    },
+}
+POINTS: tuple[str, ...] = tuple(_CALLS)
+
+
+@dataclass(frozen=True)
+class Point:
+    """Before or after the n-th call of something."""
+
+    name: str
+    side: Side
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.side} {self.name} {self.number}"
+
+
+def die_at(point: Point) -> None:
+    """Have this process end, without a word to anyone, when it reaches the point."""
+    owner, attribute = _CALLS[point.name]
+    setattr(owner, attribute, _mortal(getattr(owner, attribute), point))
+
+
+def _mortal(function: Callable[..., Any], point: Point) -> Callable[..., Any]:
+    numbers = itertools.count(1)
+
+    def reached(side: Side, number: int) -> None:
+        if (side, number) == (point.side, point.number):
+            os._exit(DEATH)
+
+    if inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function)
+        async def asynchronous(*args: Any, **kwargs: Any) -> Any:
+            number = next(numbers)
+            reached("before", number)
+            result = await function(*args, **kwargs)
+            reached("after", number)
+            return result
+
+        return asynchronous
+
+    @functools.wraps(function)
+    def synchronous(*args: Any, **kwargs: Any) -> Any:
+        number = next(numbers)
+        reached("before", number)
+        result = function(*args, **kwargs)
+        reached("after", number)
+        return result
+
+    return synchronous

@@ -1,0 +1,126 @@
+"""One bench, one broker and a station to be killed on it, driven step by step from ordinary code."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import brokers
+from chaos_books import Books, Findings
+from chaos_consumer import Consumer
+from chaos_station import toml
+from crash_lives import End, Lives
+from crash_points import Point
+from station_bench import Bench, StockHub, import_order, order_csv
+
+from station.records.events import Place
+from station.records.journal import Journal
+from station.records.topics import Topics
+
+SITE = "crash"
+DELIVERY_SECONDS = 10.0
+
+_NUMBERS = itertools.count(1)
+
+
+@dataclass
+class World:
+    """What outlives every station."""
+
+    folder: Path
+    bench: Bench
+    broker: brokers.Mosquitto
+    lives: Lives
+    deaths: Counter[str] = field(default_factory=Counter)
+    """How many stations died at each point, and of SIGKILL."""
+
+
+class DoomedStation:
+    """A station with an order for some hubs, a journal of its own, and a consumer that hears it."""
+
+    def __init__(self, world: World, places: Sequence[Place], hubs: Sequence[StockHub]) -> None:
+        """Set it up in these places, the hubs seated in the first of them."""
+        name = f"bench{next(_NUMBERS)}"
+        self.world = world
+        self.hubs = list(hubs)
+        self.seats: dict[Place, StockHub] = {}
+        self._folder = world.folder / name
+        self._folder.mkdir()
+        self.journal = self._folder / "state" / "journal"
+        self._config = self._folder / "station.toml"
+        jigs: dict[str, list[int]] = {}
+        for place in places:
+            jigs.setdefault(place.jig, []).append(place.slot)
+        settings = world.bench.settings(
+            self._folder / "state",
+            jigs,
+            site=SITE,
+            station=name,
+            mqtt={"port": world.broker.port},
+            thresholds={"release_failed_hubs": 99, "hubs_failing_in_a_row": 99, "least_free_mebibytes": 16},
+        )
+        self._config.write_text("".join(f"{key} = {toml(value)}\n" for key, value in settings.items()))
+        asyncio.run(self._import_order(name, *jigs))
+        self.consumer = Consumer(world.broker.port, Topics(SITE, name).every_result, client_id=name)
+        self.consumer.start()
+        for place, hub in zip(places, hubs, strict=False):
+            self.seat(place, hub)
+
+    async def _import_order(self, name: str, *jigs: str) -> None:
+        async with Journal.open(self.journal, site=SITE, station=name) as journal:
+            await import_order(journal, order_csv(*self.hubs), *jigs)
+
+    def do(self, what: str, place: Place, **fields: Any) -> dict[str, Any]:
+        return self.world.bench.do_now(what, jig=place.jig, slot=place.slot, **fields)
+
+    def seat(self, place: Place, hub: StockHub) -> None:
+        self.do("seat", place, chf=str(hub.chf))
+        self.seats[place] = hub
+
+    def unseat(self, place: Place) -> StockHub:
+        self.do("unseat", place)
+        return self.seats.pop(place)
+
+    def place_of(self, hub: StockHub) -> Place | None:
+        return next((place for place, seated in self.seats.items() if seated is hub), None)
+
+    def fault(self, place: Place, name: str, **fields: Any) -> None:
+        jig = int(place.jig.removeprefix("jig"))
+        self.world.bench.do_now("fault", fault={"name": name, "jig": jig, "slot": place.slot, **fields})
+
+    def live(self, point: Point | None = None, kill_after: float | None = None) -> End:
+        """Live one life: to its point, to its kill, or until every hub seated has its result."""
+        hubs = [str(hub.chf) for hub in self.seats.values()]
+        end = self.world.lives.live(self._config, hubs, point=point, kill_after=kill_after)
+        if end is End.POINT:
+            self.world.deaths[f"{point.side} {point.name}" if point else ""] += 1
+        elif end is End.KILLED:
+            self.world.deaths["SIGKILL"] += 1
+        return end
+
+    def held(self) -> dict[str, dict[str, Any]]:
+        """Look into every hub of this station."""
+        return {str(hub.chf): self.world.bench.do_now("hub", chf=str(hub.chf)) for hub in self.hubs}
+
+    def close(self) -> None:
+        """Give the slots and the consumer back."""
+        self.consumer.stop()
+        for place in tuple(self.seats):
+            self.unseat(place)
+
+    def compare(self) -> Findings:
+        """Hold the three books against each other, once the consumer has what was acknowledged."""
+        books = Books(self.journal)
+        deadline = time.monotonic() + DELIVERY_SECONDS
+        while len(self.consumer.received) < books.results and time.monotonic() < deadline:
+            self.consumer.more.wait(0.5)
+            self.consumer.more.clear()
+        books.against_consumer(self.consumer)
+        books.against_hubs(self.hubs, self.held())
+        return books.findings

@@ -1,0 +1,58 @@
+"""Crash anywhere, restart: nothing lost, nothing doubled, no hub unbootable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import brokers
+import pytest
+from crash_lives import End, Lives
+from crash_machine import crash_anywhere
+from crash_points import Point
+from crash_world import DoomedStation, World
+from station_bench import running_bench, slot
+
+NOTHING = {"lost": 0, "contradictory": 0, "unbootable": 0}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("world")
+    with (
+        brokers.mosquitto(folder) as broker,
+        running_bench(folder, stock={"old": 150, "chained-old": 100}) as bench,
+        Lives() as lives,
+    ):
+        yield World(folder, bench, broker, lives)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        Point("commit", "after", 4),
+        Point("flash", "before", 1),
+        Point("frame", "after", 30),
+        Point("activate", "after", 1),
+        Point("confirm", "before", 1),
+        Point("publish", "after", 1),
+        Point("show", "before", 3),
+    ],
+    ids=str,
+)
+def test_a_station_that_dies_at_a_point_goes_on_from_there(world: World, point: Point) -> None:
+    station = DoomedStation(world, [slot(1)], [world.bench.hub("chained-old")])
+    try:
+        assert station.live(point) is End.POINT
+        assert station.live() is End.FINISHED
+        findings = station.compare()
+        assert findings.numbers == NOTHING, findings
+        assert findings.outcomes == {"passed": 1}
+    finally:
+        station.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_crash_anywhere(world: World) -> None:
+    crash_anywhere(world, examples=5, steps=6, derandomize=True)
+    assert world.deaths.total() >= 10

@@ -27,7 +27,7 @@ from station.bench.scanner import LabelScanner
 from station.bench.scans import BenchScans, ScanSession
 from station.bench.seat import LinkSeat
 from station.bench.slot import Slot, SlotParts
-from station.bench.view import BenchView, SlotView
+from station.bench.view import BenchView, BrokerView, SlotView
 from station.config import ConfigError, JigSettings, StationSettings
 from station.control import serve_control
 from station.log import configure_logging
@@ -281,7 +281,7 @@ class Daemon:
 
     def _broker_changed(self, status: PublisherStatus) -> None:
         _log.info("broker", state=status.connection, line=status.line)
-        self.view.set_broker(status.line)
+        self.view.set_broker(BrokerView(status.connection, status.line))
         self._on_broker(status)
 
 

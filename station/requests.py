@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from firmware_catalog.identity import Eui64, FirmwareVersion, IdentityError
@@ -14,7 +14,7 @@ from station.bench.jig import Jig
 from station.bench.labels import ScanRefused
 from station.bench.scans import BenchScans
 from station.bench.slot import Slot
-from station.bench.view import BenchView, SlotView
+from station.bench.view import BenchView, BrokerView, SlotView
 from station.control import ControlError, Handler, Request, Stream
 from station.records.errors import EventRefused
 from station.records.events import Place, ReleaseResumed
@@ -52,12 +52,12 @@ class DaemonRequests:
         return {"watch": self._watch}
 
     async def _status(self, _: Request) -> Mapping[str, Any]:
-        return {"slots": _as_json(self.view.slots()), "broker": self.view.broker}
+        return {"slots": _as_json(self.view.slots()), "broker": asdict(self.view.broker)}
 
     async def _watch(self, _: Request) -> AsyncGenerator[Mapping[str, Any], None]:
         """Tell every slot, and then each that changed. Who is slow misses what was in between, never what is."""
         view, told = self.view, dict[Place, SlotView]()
-        told_of_broker: str | None = None
+        told_of_broker: BrokerView | None = None
 
         def news() -> dict[Place, SlotView]:
             return {slot.place: slot for slot in view.slots() if told.get(slot.place) is not slot}
@@ -69,7 +69,7 @@ class DaemonRequests:
             await view.changes.until(is_news)
             told_of_broker, changed = view.broker, news()
             told.update(changed)
-            yield {"slots": _as_json(changed.values()), "broker": told_of_broker}
+            yield {"slots": _as_json(changed.values()), "broker": asdict(told_of_broker)}
             await asyncio.sleep(_WATCH_SECONDS)
 
     async def _stop(self, _: Request) -> Mapping[str, Any]:

@@ -11,14 +11,16 @@ from station.config import JigSettings
 
 
 @asynccontextmanager
-async def powered(jig: JigSettings, slots: Iterable[int] | None = None) -> AsyncIterator[None]:
+async def powered(
+    jig: JigSettings, slots: Iterable[int] | None = None
+) -> AsyncIterator[frozenset[int] | None]:
     """Power slots of a jig while the block lasts: the given ones, or those in which something sits.
 
-    Does nothing on a jig without a board. What had power before keeps it. Raises JigBoardError when the board cannot
+    Yields the slots in which something sits. Does nothing on a jig without a board, and yields None there. What had power before keeps it. Raises JigBoardError when the board cannot
     be had, or while its emergency stop is pressed, which nothing may power through.
     """
     if jig.board is None:
-        yield
+        yield None
         return
     async with connected(jig.name, jig.board) as connection:
         inputs = await connection.registers.inputs()
@@ -36,7 +38,7 @@ async def powered(jig: JigSettings, slots: Iterable[int] | None = None) -> Async
             for slot in wanted:
                 switched.append(slot)
                 await connection.registers.set_power(slot, on=True)
-            yield
+            yield frozenset(seated)
         finally:
             for slot in switched:
                 with suppress(JigBoardError):

@@ -6,6 +6,7 @@ Lossy by design. The journal holds what happened; this holds only what is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -59,6 +60,16 @@ class SlotView(BaseModel):
     )
 
 
+@dataclass(frozen=True, slots=True)
+class BrokerView:
+    """How the station stands with its broker at one moment."""
+
+    state: str
+    """`connected`, `waiting` or `refused`."""
+    line: str
+    """What is, and what to do where somebody has to do something."""
+
+
 ViewListener = Callable[[SlotView], None]
 
 
@@ -71,8 +82,8 @@ class BenchView:
         self._listeners: list[ViewListener] = []
         self.changes = Changes()
         """Told whenever anything here has changed."""
-        self.broker = "broker: not asked yet"
-        """How the station stands with its broker, in one line."""
+        self.broker = BrokerView("waiting", "broker: not asked yet")
+        """How the station stands with its broker."""
 
     def listen(self, listener: ViewListener) -> None:
         """Hear each new view from now on."""
@@ -87,9 +98,9 @@ class BenchView:
             listener(shown)
         self.changes.tell()
 
-    def set_broker(self, line: str) -> None:
+    def set_broker(self, broker: BrokerView) -> None:
         """Show how the station stands with its broker."""
-        self.broker = line
+        self.broker = broker
         self.changes.tell()
 
     def set_alarm(self, jig: str, alarm: str | None) -> None:

@@ -11,7 +11,7 @@ from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import IdentityError
 from firmware_catalog.release import PlanError
 from station.attempt.unlock import UnlockKeyError
-from station.cli import catalog, demo, flash, journal, operators, orders, run
+from station.cli import catalog, demo, doctor, flash, jigs, journal, operators, orders, run, scan, watch
 from station.cli.common import UsageError, WorkFailed
 from station.config import ConfigError
 from station.control import ControlError
@@ -40,9 +40,13 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("run")(run.run)
+app.command("doctor")(doctor.doctor)
+app.command("watch")(watch.watch)
+app.command("scan")(scan.scan)
 app.command("flash")(flash.flash)
 app.add_typer(catalog.app, name="catalog")
 app.add_typer(orders.app, name="orders")
+app.add_typer(jigs.app, name="jigs")
 app.add_typer(journal.app, name="journal")
 app.add_typer(operators.app, name="operators")
 

@@ -34,7 +34,6 @@ from station.cli.common import (
 )
 from station.cli.scanning import known_jig
 from station.config import MAX_SLOTS, JigSettings, StationSettings, load_settings
-from station.config_file import bind_slots
 from station.control import NoDaemon, ask_daemon
 from station.records.events import Place
 
@@ -87,6 +86,8 @@ def bind(
 
     Example: reflash jigs bind jig1 --slot 3
     """
+    from station.config_file import bind_slots  # noqa: PLC0415 - nothing else rewrites the configuration
+
     settings = load_settings(config)
     known_jig([each.name for each in settings.jigs], jig)
     described = next(each for each in settings.jigs if each.name == jig)

@@ -78,7 +78,7 @@ async def _views(
     async def views() -> AsyncIterator[tuple[list[SlotView], str]]:
         async for answer in answers:
             slots = [SlotView.model_validate(slot) for slot in answer["slots"]]
-            yield [slot for slot in slots if jig in {None, slot.place.jig}], answer["broker"]
+            yield [slot for slot in slots if jig in {None, slot.place.jig}], answer["broker"]["line"]
 
     async with follow_daemon(settings.state_directory, {"do": "watch"}) as answers:
         yield views()

@@ -1,0 +1,44 @@
+"""`reflash doctor`: what is wrong with the bench, and what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import typer
+
+from station.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, print_json
+from station.config import load_settings
+from station.log import configure_logging
+
+
+def doctor(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Check every port, hub, board, the broker, unlock key, catalogue, disk, clock and the installation.
+
+    Exits 1 if there is a fault. A running daemon is not disturbed: what it says of its ports is taken.
+
+    Example: reflash doctor --config /etc/reflash/station.toml
+    """
+    from station.doctor.examination import examine  # noqa: PLC0415 - the other commands need none of it
+    from station.doctor.report import Verdict  # noqa: PLC0415
+
+    settings = load_settings(config)
+    configure_logging("console", "error")
+    findings = asyncio.run(examine(settings))
+    counts = Counter(finding.verdict for finding in findings)
+    if as_json:
+        print_json(
+            {
+                "findings": [finding.as_json() for finding in findings],
+                "faults": counts[Verdict.FAULT],
+                "warnings": counts[Verdict.WARNING],
+            }
+        )
+    else:
+        for finding in findings:
+            typer.echo(f"{finding.verdict:<8} {finding}")
+        typer.echo(
+            f"{len(findings)} findings: {counts[Verdict.FAULT]} faults, {counts[Verdict.WARNING]} warnings"
+        )
+    if counts[Verdict.FAULT]:
+        raise typer.Exit(1)

@@ -1,0 +1,166 @@
+"""The whole check-up: everything side by side, each with a deadline, none able to spoil another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from pydantic import BaseModel
+
+from drivers.hub import DriverPlugin
+from drivers.jig_board.errors import JigBoardError
+from drivers.serial_link import SerialSettings
+from station.bench.plugins import driver_settings, load_plugin
+from station.bench.power import powered
+from station.config import JigSettings, StationSettings
+from station.control import ControlError
+from station.doctor.boards import board_seconds, check_board
+from station.doctor.broker import check_broker
+from station.doctor.catalogue import check_catalogue
+from station.doctor.clock import judge_clock, read_clock
+from station.doctor.daemon import ask_status, judge_status
+from station.doctor.disk import check_disk
+from station.doctor.hubs import ASK_SECONDS, RETURN_SECONDS, check_hub
+from station.doctor.installation import check_installation
+from station.doctor.ports import PortLook, check_scanner, look_at_port
+from station.doctor.report import Finding, fault
+from station.doctor.unlock import check_unlock
+from station.doctor.usb_load import UsedPort, judge_loads
+from station.records.events import Place
+from station.records.topics import Topics
+
+_SECONDS: Final = 30.0
+"""A check that asks no hub and no board has so long."""
+_HUB_SECONDS: Final = 5.0
+"""How long a hub that has power all along is waited for."""
+
+Findings = list[Finding]
+
+
+@dataclass(slots=True)
+class JigUnderTest:
+    """A jig with its driver, and what was seen of its ports."""
+
+    settings: JigSettings
+    plugin: DriverPlugin
+    driver_settings: BaseModel
+    looks: Mapping[int, PortLook] = field(default_factory=dict)
+
+    def place(self, number: int) -> Place:
+        """Name one of its slots."""
+        return Place(jig=self.settings.name, slot=number)
+
+
+async def examine(settings: StationSettings) -> Findings:
+    """Check everything and return what was found, in the order of the configuration. Ends in finite time.
+
+    Raises ConfigError for a driver that does not exist or settings that it does not take.
+    """
+    jigs = [JigUnderTest(jig, *_driver(jig)) for jig in settings.jigs]
+    topics = Topics(settings.site, settings.station)
+    least = settings.thresholds.least_free_mebibytes
+    checks = [
+        _off_loop("installation", lambda: check_installation(settings.state_directory)),
+        _off_loop("clock", lambda: [judge_clock(read_clock())]),
+        _off_loop("state directory", lambda: check_disk(settings.state_directory, least)),
+        _off_loop("catalogue", lambda: check_catalogue(settings.catalogue.folder)),
+        _off_loop("unlock key", lambda: [check_unlock(settings.unlock.key_file)]),
+    ]
+    try:
+        status = await ask_status(settings.state_directory)
+    except ControlError as error:
+        return [*await _gather(checks), fault("daemon", str(error))]
+    if status is not None:
+        return [*await _gather(checks), *judge_status(status)]
+    broker_seconds = 4 * settings.mqtt.timeout_seconds + 1.0
+
+    async def broker() -> Findings:
+        return [await check_broker(settings.mqtt, topics)]
+
+    checks.append(_within("MQTT broker", broker_seconds, broker))
+    for jig in jigs:
+        jig.looks = await asyncio.to_thread(_look_at_ports, jig)
+    checks += [_jig(jig) for jig in jigs]
+    return [*await _gather(checks), *judge_loads(use for jig in jigs for use in _used(jig))]
+
+
+def _driver(jig: JigSettings) -> tuple[DriverPlugin, BaseModel]:
+    plugin = load_plugin(jig.driver)
+    return plugin, driver_settings(plugin, jig)
+
+
+async def _gather(checks: list[Awaitable[Findings]]) -> Findings:
+    return [finding for findings in await asyncio.gather(*checks) for finding in findings]
+
+
+def _off_loop(where: str, check: Callable[[], Findings]) -> Awaitable[Findings]:
+    return _within(where, _SECONDS, lambda: asyncio.to_thread(check))
+
+
+async def _within(where: str, seconds: float, check: Callable[[], Awaitable[Findings]]) -> Findings:
+    """Run a check to its end or to its deadline. Whatever it raises is a finding, so that the others are heard."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await check()
+    except TimeoutError:
+        return [fault(where, f"the check did not end within {seconds:.0f} s", "look for what holds it up")]
+    except Exception as error:
+        return [fault(where, f"the check failed ({type(error).__name__}: {error})", "report this line")]
+
+
+async def _jig(jig: JigUnderTest) -> Findings:
+    """Check one jig: its board first, since hubs may need its power."""
+    name, board, scanner = jig.settings.name, jig.settings.board, jig.settings.scanner
+    findings: Findings = []
+    if board is not None:
+        findings += await _within(f"{name} board", board_seconds(board), lambda: check_board(name, board))
+    for look in jig.looks.values():
+        findings += look.findings
+    askable = [
+        number
+        for number in sorted(jig.settings.slots)
+        if number not in jig.looks or jig.looks[number].port is not None
+    ]
+    try:
+        async with powered(jig.settings) as seated:
+            findings += await _gather([_slot(jig, number, seated) for number in askable])
+    except JigBoardError as error:
+        findings.append(fault(f"{name} board", f"hubs were not looked at: {error.what}"))
+    if scanner is not None:
+        findings.append(await check_scanner(f"{name} scanner", scanner.port, scanner))
+    return findings
+
+
+def _look_at_ports(jig: JigUnderTest) -> dict[int, PortLook]:
+    """Look at the serial ports of the slots; a USB place is its driver's own business."""
+    if not isinstance(jig.driver_settings, SerialSettings):
+        return {}
+    return {
+        number: look_at_port(str(jig.place(number)), port)
+        for number, port in sorted(jig.settings.slots.items())
+    }
+
+
+def _used(jig: JigUnderTest) -> Iterator[UsedPort]:
+    for number, look in jig.looks.items():
+        if look.port is not None and isinstance(jig.driver_settings, SerialSettings):
+            yield UsedPort(str(jig.place(number)), look.port, jig.driver_settings.baud)
+
+
+def _slot(jig: JigUnderTest, number: int, seated: frozenset[int] | None) -> Awaitable[Findings]:
+    where, sits = str(jig.place(number)), None if seated is None else number in seated
+    seconds = jig.settings.recognition_seconds if sits else _HUB_SECONDS
+    return _within(
+        where,
+        seconds + ASK_SECONDS + RETURN_SECONDS + _SECONDS,
+        lambda: check_hub(
+            where,
+            jig.settings.slots[number],
+            jig.plugin,
+            jig.driver_settings,
+            seated=sits,
+            seconds=seconds,
+        ),
+    )

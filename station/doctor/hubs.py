@@ -1,0 +1,107 @@
+"""Who answers in each slot, and whether opening or closing its port resets the hub."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel
+
+from drivers.errors import DriverError, PlaceUnavailable
+from drivers.hub import DriverPlugin, HubDriver, HubIdentity
+from drivers.serial_link import SerialSettings
+from drivers.topology import same_place
+from station.doctor.ports import holders, look_at_latency
+from station.doctor.report import Finding, fault, ok, warning
+
+RETURN_SECONDS: Final = 30.0
+"""How long a hub that was reset by its port may take to answer again."""
+ASK_SECONDS: Final = 10.0
+"""How long a silent place is asked directly, to learn what kind of silence it is."""
+
+
+async def check_hub(
+    where: str,
+    place: str,
+    plugin: DriverPlugin,
+    settings: BaseModel,
+    *,
+    seated: bool | None,
+    seconds: float,
+) -> list[Finding]:
+    """Open the slot's port, ask the hub in it who it is, close and open the port again, and ask again.
+
+    `seated` is the jig board's word on the slot, None without one. A hub gets `seconds` to answer first.
+    """
+    try:
+        driver = await plugin.open(place, settings)
+    except PlaceUnavailable as error:
+        return [fault(where, await _with_holder(str(error), place))]
+    try:
+        findings = list(await asyncio.to_thread(lambda: list(look_at_latency(where, place))))
+        try:
+            async with asyncio.timeout(seconds):
+                hub = await driver.wait_for_hub()
+        except TimeoutError:
+            return [*findings, await _silent(where, driver, seated=seated)]
+        except DriverError as error:
+            return [*findings, warning(where, str(error))]
+    finally:
+        await driver.close()
+    found = ok(where, f"hub {hub.chf}, model {hub.model}, firmware {hub.firmware}")
+    return [*findings, found, await _again(where, place, plugin, settings, hub)]
+
+
+async def _silent(where: str, driver: HubDriver, *, seated: bool | None) -> Finding:
+    """Say what kind of silence it is."""
+    try:
+        async with asyncio.timeout(ASK_SECONDS):
+            await driver.identify()
+    except TimeoutError:
+        why = "nothing answers"
+    except DriverError as error:
+        why = str(error)
+    else:
+        return ok(where, "the port works, and a hub answers by now")
+    if seated:
+        advice = "seat it the right way up, and check the slot's contacts, baud and cable"
+        return warning(where, f"something sits here and does not answer ({why})", advice)
+    return ok(where, "the port opens, no hub sits here; seat one and check again to see it answer")
+
+
+async def _again(
+    where: str, place: str, plugin: DriverPlugin, settings: BaseModel, before: HubIdentity
+) -> Finding:
+    """Open the port again and compare the hub's boot counter."""
+    try:
+        driver = await plugin.open(place, settings)
+    except PlaceUnavailable as error:
+        return fault(where, f"its port opened once and not again: {error}")
+    try:
+        async with asyncio.timeout(RETURN_SECONDS):
+            after = await driver.wait_for_hub()
+    except TimeoutError:
+        advice = "seat it again and check its power"
+        return fault(where, "the hub fell silent when its port was closed and opened", advice)
+    except DriverError as error:
+        return warning(where, str(error))
+    finally:
+        await driver.close()
+    if after.chf != before.chf:
+        return warning(where, f"hub {before.chf} was exchanged for {after.chf} meanwhile", "check again")
+    if after.boots == before.boots:
+        return ok(where, "opening and closing its port leaves the hub alone")
+    advice = "check the adapter and its cable"
+    if isinstance(settings, SerialSettings):
+        advice = "set dtr = false, or rts = false, in the jig's driver_settings and check again"
+    return warning(
+        where,
+        f"opening or closing its port resets the hub (boot {before.boots}, then {after.boots})",
+        advice,
+    )
+
+
+async def _with_holder(line: str, place: str) -> str:
+    names = await asyncio.to_thread(holders, Path(same_place(place)))
+    return f"{line}; it is held by {' and '.join(names)}" if names else line

@@ -23,7 +23,7 @@ class Issued:
 
 
 class Authority:
-    """Issues certificates for one day, into one folder."""
+    """Issues certificates, for one day unless told otherwise, into one folder."""
 
     def __init__(self, folder: Path, common: str) -> None:
         self._folder = folder
@@ -38,11 +38,13 @@ class Authority:
         )
         self.file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, common: str, address: str = "127.0.0.1") -> Issued:
+    def issue(
+        self, common: str, address: str = "127.0.0.1", *, valid_for: timedelta = timedelta(days=1)
+    ) -> Issued:
         key = ec.generate_private_key(ec.SECP256R1())
         alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
         certificate = (
-            self._builder(name(common), key)
+            self._builder(name(common), key, valid_for)
             .add_extension(alternative, critical=False)
             .sign(self._key, hashes.SHA256())
         )
@@ -57,7 +59,12 @@ class Authority:
         )
         return issued
 
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    def _builder(
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePrivateKey,
+        valid_for: timedelta = timedelta(days=1),
+    ) -> x509.CertificateBuilder:
         now = datetime.now(UTC)
         return (
             x509.CertificateBuilder()
@@ -65,6 +72,6 @@ class Authority:
             .issuer_name(self._name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(days=1))
+            .not_valid_before(now - timedelta(days=2))
+            .not_valid_after(now + valid_for)
         )

@@ -26,7 +26,13 @@ class BrokerRefuses(Exception):
 
 
 class _Socket(ssl.SSLSocket):
-    """Closes itself when the handshake fails, which the client library leaves to the garbage collector."""
+    """Closes itself when the handshake fails, which the client library leaves to the garbage collector.
+
+    Keeps why the broker ends the connection: in TLS 1.3 it judges our certificate after the handshake, and the
+    library drops what it says.
+    """
+
+    context: _Context
 
     def do_handshake(self, block: bool = False) -> None:
         try:
@@ -34,6 +40,23 @@ class _Socket(ssl.SSLSocket):
         except OSError:
             self.close()
             raise
+
+    def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
+        try:
+            return super().recv(buflen, flags)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as error:
+            self.context.alert = error
+            raise
+
+
+class _Context(ssl.SSLContext):
+    """What both sides of one connection are judged by."""
+
+    sslsocket_class = _Socket
+    alert: ssl.SSLError | None = None
+    """Why the broker ended the connection."""
 
 
 @asynccontextmanager
@@ -61,7 +84,7 @@ async def connected(
     client.pending_calls_threshold = _NEVER_WARN
     entering = asyncio.ensure_future(client.__aenter__())
     try:
-        await _entered(entering)
+        await _entered(entering, tls)
         yield client
     finally:
         if entering.exception() is None:
@@ -72,7 +95,7 @@ async def connected(
         await asyncio.sleep(0)
 
 
-async def _entered(entering: asyncio.Future[aiomqtt.Client]) -> None:
+async def _entered(entering: asyncio.Future[aiomqtt.Client], tls: _Context | None) -> None:
     try:
         await uninterrupted(entering)
     except MqttConnectError as error:
@@ -81,14 +104,16 @@ async def _entered(entering: asyncio.Future[aiomqtt.Client]) -> None:
         ) from error
     except aiomqtt.MqttError as error:
         # The library keeps only the words of what went wrong below it, and hides the rest.
-        if isinstance(error.__context__, ssl.SSLError):
+        ours = error if isinstance(error.__context__, ssl.SSLError) else None
+        if tls is not None and (why := ours or tls.alert) is not None:
             raise BrokerRefuses(
-                f"and this station do not trust each other ({error}); check mqtt.ca_file and the certificates"
+                f"and this station do not trust each other ({why}); "
+                "check mqtt.ca_file, both certificates and their dates, and this computer's clock"
             ) from error
         raise
 
 
-def _credentials(settings: MqttSettings) -> tuple[str | None, ssl.SSLContext | None]:
+def _credentials(settings: MqttSettings) -> tuple[str | None, _Context | None]:
     """Read what is needed to connect, anew each time: files may be replaced while the station runs."""
     try:
         password = None
@@ -96,8 +121,9 @@ def _credentials(settings: MqttSettings) -> tuple[str | None, ssl.SSLContext | N
             password = settings.password_file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
         tls = None
         if settings.ca_file is not None:
-            tls = ssl.create_default_context(cafile=settings.ca_file)
-            tls.sslsocket_class = _Socket
+            tls = _Context(ssl.PROTOCOL_TLS_CLIENT)  # checks the broker's certificate and its name
+            tls.minimum_version = ssl.TLSVersion.TLSv1_2
+            tls.load_verify_locations(settings.ca_file)
             if settings.certificate_file is not None:
                 tls.load_cert_chain(settings.certificate_file, settings.key_file)
     except OSError as error:

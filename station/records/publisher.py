@@ -70,6 +70,7 @@ class Publisher:
         """Prepare; `on_status` is called on the event loop whenever the status changes."""
         self._journal = journal
         self._settings = settings
+        self._broker = f"MQTT broker {settings.host}:{settings.port}"
         self._retained = retained
         self._on_status = on_status
         self._status: PublisherStatus | None = None
@@ -95,19 +96,19 @@ class Publisher:
     async def _publish_once(self) -> PublisherStatus:
         """Publish for as long as one connection lasts; return what is to be said of its end."""
         settings, topics = self._settings, self._journal.topics
-        broker = f"MQTT broker {settings.host}:{settings.port}"
         client_id = settings.client_id or f"reflash-{topics.site}-{topics.station}"
         will = aiomqtt.Will(topics.station_status, OFFLINE, qos=1, retain=True)
+        broker = self._broker
         status = PublisherStatus(Connection.WAITING, f"{broker}: the connection ended; trying again")
         try:
             async with connected(settings, client_id, will) as client:
-                self._tell(PublisherStatus(Connection.CONNECTED, f"{broker}: connected"))
                 await self._publish(client)
-        except* BrokerRefuses as refusal:
-            status = PublisherStatus(Connection.REFUSED, f"{broker} {_first(refusal)}")
         except* aiomqtt.MqttError as loss:
             line = f"{broker}: {_first(loss)}; results wait on disk and leave once it answers"
             status = PublisherStatus(Connection.WAITING, line)
+        except* BrokerRefuses as refusal:
+            # The reason, where losses are what follows from it.
+            status = PublisherStatus(Connection.REFUSED, f"{broker} {_first(refusal)}")
         except* JournalFull as full:
             status = PublisherStatus(Connection.WAITING, str(_first(full)))
         return status
@@ -134,24 +135,37 @@ class Publisher:
             async with asyncio.TaskGroup() as sending:
                 for topic, payload in changed.items():
                     sending.create_task(client.publish(topic, payload, qos=1, retain=True))
-            self._failures = 0  # only a broker that acknowledges is there
 
     async def _receive(self, client: aiomqtt.Client) -> None:
         """Hear our own status, then nothing, until the connection breaks; raise what broke it."""
-        async for message in client.messages:
-            # What was retained before proves nothing of what is sent now.
-            if not message.retain:
-                self._delivered.set()
+        try:
+            async for message in client.messages:
+                # What was retained before, or an earlier connection's last will, proves nothing of what is sent now.
+                if not message.retain and message.payload == ONLINE:
+                    self._delivered.set()
+        except aiomqtt.MqttError as loss:
+            if not self._delivered.is_set():
+                raise self._undelivered() from loss
+            raise
 
-    async def _send_results(self, client: aiomqtt.Client) -> None:
+    async def _until_delivered(self) -> None:
         try:
             async with asyncio.timeout(self._settings.timeout_seconds):
                 await self._delivered.wait()
         except TimeoutError:
-            raise BrokerRefuses(
-                f"acknowledges what this station sends but does not deliver it, so results wait on disk; "
-                f"let this station write and read {self._journal.topics.station_status} in the broker's access list"
-            ) from None
+            raise self._undelivered() from None
+
+    def _undelivered(self) -> BrokerRefuses:
+        """Some brokers drop what they deny, some also hang up."""
+        return BrokerRefuses(
+            "does not deliver what this station sends, so results wait on disk; "
+            f"let this station write and read {self._journal.topics.station_status} in the broker's access list"
+        )
+
+    async def _send_results(self, client: aiomqtt.Client) -> None:
+        await self._until_delivered()
+        self._failures = 0
+        self._tell(PublisherStatus(Connection.CONNECTED, f"{self._broker}: connected"))
         while True:
             self._more.clear()
             batch = await self._journal.outbox_batch(IN_FLIGHT)

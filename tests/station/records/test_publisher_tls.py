@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import brokers
@@ -91,18 +92,48 @@ def test_a_broker_with_anothers_name_is_not_trusted(folder: Path, secured: Secur
     asyncio.run(main())
 
 
-def test_a_station_without_a_certificate_sends_nothing(
-    folder: Path, secured: Secured, broker: brokers.Mosquitto
+def test_a_broker_whose_certificate_has_expired_is_not_trusted(
+    folder: Path, secured: Secured, tmp_path: Path
 ) -> None:
+    secured.server = secured.authority.issue("broker", valid_for=timedelta(days=-1))
+
     async def main() -> None:
-        async with bench(folder, broker.port, ca_file=secured.authority.file) as station:
+        with brokers.mosquitto(tmp_path, lines=secured.lines) as broker:
+            async with bench(folder, broker.port, ca_file=secured.authority.file) as station:
+                await station.results(1)
+                station.start()
+                refused = await station.until_said(Connection.REFUSED)
+                assert "certificate has expired" in refused.line
+                assert "clock" in refused.line
+                assert await station.journal.outbox_size() == 1
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("own", "what"),
+    [
+        ("none", "certificate required"),
+        ("expired", "certificate expired"),
+        ("of another authority", "unknown ca"),
+    ],
+)
+def test_a_station_whose_certificate_is_refused_says_why_and_loses_nothing(
+    folder: Path, secured: Secured, broker: brokers.Mosquitto, own: str, what: str
+) -> None:
+    files = {}
+    if own != "none":
+        authority = secured.other if own == "of another authority" else secured.authority
+        issued = authority.issue("bench-1", valid_for=timedelta(days=-1 if own == "expired" else 1))
+        files = {"certificate_file": issued.certificate, "key_file": issued.key}
+
+    async def main() -> None:
+        async with bench(folder, broker.port, ca_file=secured.authority.file, **files) as station:
             await station.results(1)
             station.start()
-
-            async def turned_away() -> bool:
-                return any(said.connection is not Connection.CONNECTED for said in station.said)
-
-            await station.until(turned_away)
+            refused = await station.until_said(Connection.REFUSED)
+            assert what in refused.line
+            assert "\n" not in refused.line
             assert await station.journal.outbox_size() == 1
 
     asyncio.run(main())

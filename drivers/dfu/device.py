@@ -241,7 +241,10 @@ def open_dfu_device(device: Any, sighting: Sighting, settings: DfuSettings, work
         raise translate(error, work) from error
     raw = find_functional(extra)
     if raw is None:
-        raw = pipe.interface_descriptor(FUNCTIONAL_KIND, FUNCTIONAL_SIZE, work)
+        try:
+            raw = pipe.interface_descriptor(FUNCTIONAL_KIND, FUNCTIONAL_SIZE, work)
+        except RequestStalled as stalled:
+            raise _not_a_hub(sighting, "it has no functional descriptor", work) from stalled
     try:
         functional = FunctionalDescriptor.parse(raw)
     except MalformedReply as error:

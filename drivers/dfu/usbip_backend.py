@@ -77,7 +77,7 @@ class UsbIpBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no 
         self._devices: dict[str, _Device] = {}
 
     def listed(self) -> list[RemoteDevice]:
-        """What is there, touching nothing. Devices that this backend has imported are not asked about again.
+        """What is there, touching nothing; once all that this backend is meant for is imported, only that.
 
         Raises USBError when the server does not answer.
         """
@@ -90,7 +90,7 @@ class UsbIpBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no 
             raise _usb_error(error) from error
         # A server may leave out what is in use.
         names = {device.bus_id for device in held}
-        return held + [device for device in found if self._is_meant(device) and device.bus_id not in names]
+        return held + [device for device in found if device.bus_id not in names]
 
     def close(self) -> None:
         """Let every imported device go."""
@@ -101,6 +101,8 @@ class UsbIpBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no 
     def enumerate_devices(self) -> Iterator[_Device]:
         """Yield the devices."""
         for remote in self.listed():
+            if self._bus_ids is not None and remote.bus_id not in self._bus_ids:
+                continue
             known = self._devices.get(remote.bus_id)
             if known is None or known.remote != remote or not known.is_usable:
                 if known is not None:
@@ -198,9 +200,6 @@ class UsbIpBackend(usb.backend.IBackend):  # type: ignore[misc]  # pyusb has no 
         received = dev_handle.control(bmRequestType, bRequest, wValue, wIndex, length, seconds=seconds)
         memoryview(data).cast("B")[: len(received)] = received
         return len(received)
-
-    def _is_meant(self, device: RemoteDevice) -> bool:
-        return self._bus_ids is None or device.bus_id in self._bus_ids
 
 
 @dataclass(frozen=True, slots=True)

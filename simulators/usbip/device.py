@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 _SETUP: Final = struct.Struct("<BBHHH")
@@ -97,6 +97,8 @@ class Descriptors:
     """With all that it holds: interfaces, and what belongs to them."""
     strings: Sequence[str] = ()
     """String 1 and following, in US English."""
+    of_interfaces: Mapping[int, bytes] = field(default_factory=dict)
+    """By kind: what an interface gives that is asked for a descriptor of its class."""
 
     @property
     def interfaces(self) -> tuple[tuple[int, int, int], ...]:

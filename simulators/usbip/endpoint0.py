@@ -123,6 +123,8 @@ class Endpoint0:
         match setup.request_type, setup.request:
             case (0x80, 6):
                 return self._descriptor(setup.value >> 8, setup.value & 0xFF)
+            case (0x81, 6):
+                return self._descriptors.of_interfaces.get(setup.value >> 8)
             case (0x80 | 0x81, 0):
                 return bytes(2)
             case (0x80, 8):

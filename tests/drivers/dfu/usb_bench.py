@@ -127,6 +127,12 @@ class Bench:
         seated.power_on()
         return seated
 
+    async def until_on_the_bus(self, place: str = "1-1") -> None:
+        """Wait for a seated hub to have booted."""
+        async with asyncio.timeout(10):
+            while self.server.ports[place].record is None:  # noqa: ASYNC110 -- the port tells nobody
+                await asyncio.sleep(0.002)
+
     def settings(self, **changes: Any) -> DfuSettings:
         host, port = self.server.address
         values = {

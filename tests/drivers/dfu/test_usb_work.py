@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+
+import pytest
+
+from drivers.dfu import hotplug
+from drivers.dfu.hotplug import HotPlug
+from drivers.dfu.work import Work, Worker
+from drivers.errors import HubAction, NoAnswer
+
+
+def test_work_is_done_in_the_workers_one_thread() -> None:
+    async def show() -> None:
+        worker = Worker("usb 1-1")
+        names = [
+            await worker.run(Work("1-1", HubAction.STATE, 5), lambda _: threading.current_thread().name)
+            for _ in range(3)
+        ]
+        worker.close()
+        assert len(set(names)) == 1
+        assert names[0].startswith("usb 1-1")
+
+    asyncio.run(show())
+
+
+def test_a_cancelled_caller_waits_until_the_work_has_stopped() -> None:
+    async def show() -> None:
+        worker = Worker("usb 1-1")
+        begun, ended = asyncio.Event(), threading.Event()
+        loop = asyncio.get_running_loop()
+
+        def work(work: Work) -> None:
+            loop.call_soon_threadsafe(begun.set)
+            try:
+                work.pause(60)
+            finally:
+                ended.set()
+
+        task = asyncio.create_task(worker.run(Work("1-1", HubAction.FLASH, 120), work))
+        await begun.wait()
+        task.cancel()
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert ended.is_set()
+        assert await worker.run(Work("1-1", HubAction.STATE, 5), lambda _: "free") == "free"
+        worker.close()
+
+    asyncio.run(show())
+
+
+def test_work_past_its_deadline_ends_with_a_typed_error() -> None:
+    async def show() -> None:
+        worker = Worker("usb 1-1")
+        begun = time.monotonic()
+        with pytest.raises(NoAnswer, match=r"at 1-1 was not done in 0\.05 s") as caught:
+            await worker.run(Work("1-1", HubAction.FLASH, 0.05, writes=True), lambda work: work.pause(60))
+        assert time.monotonic() - begun < 5
+        assert caught.value.action is HubAction.FLASH
+        assert not caught.value.state_known
+        worker.close()
+
+    asyncio.run(show())
+
+
+def test_a_usb_event_wakes_the_waiter_and_others_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, kernels = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    ours.setblocking(False)
+    monkeypatch.setattr(hotplug, "_listening_socket", lambda: ours)
+
+    async def show() -> None:
+        hot_plug = HotPlug(60, listen=True)
+        assert hot_plug.hears_events
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        kernels.send(b"add@/devices/pci0\0ACTION=add\0SUBSYSTEM=net\0")
+        await hot_plug.wait(0.05)
+        assert loop.time() - begun >= 0.05
+        waiter = asyncio.create_task(hot_plug.wait(30))
+        kernels.send(b"libudev\0\xfe\xed\xca\xfeACTION=add\0SUBSYSTEM=usb\0DEVTYPE=usb_device\0")
+        await waiter
+        assert loop.time() - begun < 10
+        hot_plug.close()
+        hot_plug.close()
+
+    asyncio.run(show())
+    kernels.close()
+
+
+def test_without_events_a_place_is_looked_at_from_time_to_time() -> None:
+    async def show() -> None:
+        hot_plug = HotPlug(0.02, listen=False)
+        assert not hot_plug.hears_events
+        loop = asyncio.get_running_loop()
+        begun = loop.time()
+        await hot_plug.wait()
+        assert 0.01 < loop.time() - begun < 5
+        hot_plug.close()
+
+    asyncio.run(show())

@@ -41,7 +41,8 @@ async def serve_control(
 ) -> AsyncIterator[None]:
     """Serve requests `{"do": name, ...}` by their handlers while the block lasts.
 
-    A client that asks for a stream gets nothing else on its connection, and is waited for by nobody. Only the holder of the journal's lock calls this, so a socket found there is a dead daemon's.
+    A client that asks for a stream gets nothing else on its connection, and is waited for by nobody. Only the
+    holder of the journal's lock calls this, so a socket found there is a dead daemon's.
     """
     path = directory / SOCKET_NAME
     path.unlink(missing_ok=True)
@@ -126,7 +127,8 @@ async def _answer(
     except ControlError as error:
         return {"ok": False, "error": str(error)}
     except (KeyError, TypeError, ValueError) as error:
-        return {"ok": False, "error": f"the request is not as {request['do']} needs it: {error!r}"}
+        what, *_ = repr(error).splitlines()
+        return {"ok": False, "error": f"the request is not as {request['do']} needs it: {what}"}
 
 
 async def ask_daemon(directory: Path, request: Request) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
 from typing import Literal, TextIO
 
 import structlog
@@ -15,6 +16,21 @@ from structlog.typing import Processor
 
 LogFormat = Literal["console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class _Lines(structlog.WriteLogger):
+    """Writes each line at once, and drops what cannot be written.
+
+    A closed pipe or a full disk under the log must not end a slot's work. (ValueError is a closed stream's.)
+    """
+
+    def msg(self, message: str) -> None:
+        """Write one line."""
+        with suppress(OSError, ValueError):
+            super().msg(message)
+
+    log = debug = info = warn = warning = msg
+    fatal = failure = err = error = critical = exception = msg
 
 
 def configure_logging(format_: LogFormat, level: LogLevel, stream: TextIO | None = None) -> None:
@@ -34,7 +50,7 @@ def configure_logging(format_: LogFormat, level: LogLevel, stream: TextIO | None
     structlog.configure(
         processors=[*shared, *renderers],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        logger_factory=lambda *_: _Lines(stream),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(stream)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from soft_hsm import SoftHsm
 from station_bench import BAUD, Bench, StockHub, slot, version
 from station_config import write_config
 
@@ -94,11 +95,12 @@ def test_a_failure_is_said_in_one_line_with_exit_code_1(bench: Bench, hub: Stock
 
 
 def test_a_port_of_a_station_in_production_wants_who_answers_and_why(
-    bench: Bench, hub: StockHub, by_hand: Any, tmp_path: Path
+    bench: Bench, hub: StockHub, by_hand: Any, tmp_path: Path, soft_hsm: SoftHsm
 ) -> None:
-    config = write_config(
-        tmp_path / "production.toml", bench.settings(tmp_path / "state", {"jig1": [1]}, mode="production")
-    )
+    soft_hsm.import_key(bench.unlock_key)
+    unlock = {"hsm": soft_hsm.settings().model_dump(mode="json", exclude_none=True)}
+    settings = bench.settings(tmp_path / "state", {"jig1": [1]}, mode="production", unlock=unlock)
+    config = write_config(tmp_path / "production.toml", settings)
     said = by_hand("new", "--config", config)
     assert said.code == 2
     assert said.complaint == (
@@ -106,7 +108,11 @@ def test_a_port_of_a_station_in_production_wants_who_answers_and_why(
         "name who answers with --supervisor and --reason"
     )
     assert by_hand("new", "--config", config, "--supervisor", "s-1").code == 2
-    said = by_hand("new", "--config", config, "--supervisor", "s-1", "--reason", "trial", "--json")
+    answering = ("--config", config, "--supervisor", "s-1", "--reason", "trial")
+    said = by_hand("new", *answering, "--unlock-key", bench.unlock_key)
+    assert said.code == 2
+    assert said.complaint.startswith("unlock.key_file is not for production: ")
+    said = by_hand("new", *answering, "--json")
     assert (said.json["outcome"], said.json["operator"]) == ("passed", "s-1")
 
 

@@ -1,0 +1,138 @@
+"""What a running daemon answers, and what it leaves at the broker."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import aiomqtt
+import brokers
+import pytest
+from station_bench import Bench, import_order, order_csv, slot, version
+from station_daemon import STATION_NAMES, events_of, running_daemon
+
+from station.bench.view import SlotPhase
+from station.config import StationSettings
+from station.control import ControlError
+from station.records.events import AttemptClosed, StationStarted, StationStopped
+from station.records.journal import Journal
+from station.version import station_version
+
+PLACE = slot(1)
+
+
+@pytest.fixture
+def settings(bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path) -> StationSettings:
+    facts = {"station": next(STATION_NAMES), "mqtt": {"port": shared_broker.port}}
+    return bench.station_settings(tmp_path, {"jig1": [1, 2]}, **facts)
+
+
+WRONG_REQUESTS = {
+    "a slot that is not there": (
+        {"do": "enable_slot", "jig": "jig1", "slot": 5},
+        "there is no jig1 slot 5 on this bench",
+    ),
+    "a slot that is no number": (
+        {"do": "enable_slot", "jig": "jig1", "slot": "five"},
+        "as enable_slot needs it",
+    ),
+    "no slot": ({"do": "enable_slot", "jig": "jig1"}, "as enable_slot needs it"),
+    "a jig without a board": ({"do": "reset_jig", "jig": "jig1"}, "jig1 has no board on this bench"),
+    "a label that is none": (
+        {"do": "scan_label", "jig": "jig1", "slot": 1, "id": "12"},
+        "'12' is no EUI-64",
+    ),
+    "results that are not there": (
+        {"do": "republish", "first": 1, "last": 2},
+        "there are no results 1 to 2",
+    ),
+    "an order that is not there": (
+        {"do": "assign_order", "order": "WO-9", "jig": "jig1"},
+        "there is no order WO-9",
+    ),
+    "an order that is none": (
+        {"do": "import_order", "content": "", "source": "x.csv", "number": None},
+        "x.csv: a problem on line 1: the file is empty",
+    ),
+}
+
+
+def test_a_wrong_request_is_refused_in_one_line_and_harms_nothing(settings: StationSettings) -> None:
+    async def work() -> None:
+        async with running_daemon(settings) as station:
+            await station.until(PLACE, SlotPhase.EMPTY)
+            for request, says in WRONG_REQUESTS.values():
+                with pytest.raises(ControlError) as refused:
+                    await station.ask(
+                        **{"what" if key == "do" else key: value for key, value in request.items()}
+                    )
+                assert says in str(refused.value)
+                assert "\n" not in str(refused.value)
+            slots = (await station.ask("status"))["slots"]
+            assert [(view["place"], view["phase"]) for view in slots] == [
+                ({"jig": "jig1", "slot": number}, "empty") for number in (1, 2)
+            ]
+            await station.ask("stop")
+            async with asyncio.timeout(5):
+                await station.task
+        (started,) = events_of(settings, StationStarted)
+        assert started.station_version == station_version()
+        assert len(started.boot_id) == 36
+        assert len(events_of(settings, StationStopped)) == 1
+
+    asyncio.run(work())
+
+
+def test_the_broker_is_told_the_result_once_and_keeps_the_states(
+    bench: Bench, shared_broker: brokers.Mosquitto, settings: StationSettings
+) -> None:
+    hub = bench.hub()
+    heard: list[tuple[str, bool, dict[str, Any]]] = []
+
+    async def listen(client: aiomqtt.Client, done: asyncio.Event) -> None:
+        async for message in client.messages:
+            heard.append((str(message.topic), message.retain, json.loads(bytes(message.payload))))
+            if str(message.topic).endswith("/result"):
+                done.set()
+
+    async def work() -> None:
+        async with Journal.open(
+            settings.journal_folder, site=settings.site, station=settings.station
+        ) as journal:
+            await import_order(journal, order_csv(hub), "jig1")
+        root = f"reflash/v1/{settings.site}/{settings.station}"
+        async with aiomqtt.Client("127.0.0.1", shared_broker.port) as client, asyncio.TaskGroup() as group:
+            await client.subscribe(f"{root}/#", qos=1)
+            published = asyncio.Event()
+            listening = group.create_task(listen(client, published))
+            async with running_daemon(settings) as station:
+                await bench.seat(hub, PLACE)
+                await station.until(PLACE, SlotPhase.PASSED)
+                async with asyncio.timeout(5):
+                    await published.wait()
+            listening.cancel()
+        (result,) = [event for topic, _, event in heard if topic == f"{root}/jig/jig1/slot/1/result"]
+        assert result["subject"] == str(hub.chf)
+        assert result["source"] == f"/reflash/{settings.site}/{settings.station}"
+        data = result["data"]
+        assert (data["outcome"], data["firmware_read_back"]) == ("passed", str(version("new")))
+        (closed,) = events_of(settings, AttemptClosed)
+        assert data["image_sha256"] == closed.image_sha256
+        assert (await bench.look(hub))["image_file_sha256"] == closed.image_sha256
+
+        async with aiomqtt.Client("127.0.0.1", shared_broker.port) as late:
+            await late.subscribe(f"{root}/#", qos=1)
+            kept = {}
+            async with asyncio.timeout(5):
+                async for message in late.messages:
+                    assert message.retain
+                    kept[str(message.topic).removeprefix(root)] = json.loads(bytes(message.payload))
+                    if len(kept) == 3:
+                        break
+        assert kept["/status"] == {"status": "offline"}
+        assert kept["/jig/jig1/slot/1/state"]["phase"] == "stopped"
+        assert kept["/jig/jig1/slot/2/state"]["phase"] == "stopped"
+
+    asyncio.run(work())

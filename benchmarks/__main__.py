@@ -51,7 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     upload.add_argument("--erase-ms-per-page", type=float, default=defaults.erase_ms_per_page)
     upload.add_argument("--write-us-per-byte", type=float, default=defaults.write_us_per_byte)
     upload.add_argument("--peer", choices=[SMPCLIENT, "none"], default=SMPCLIENT)
-    upload.add_argument("--repeats", type=int, default=3, help="the one in the middle counts")
+    upload.add_argument(
+        "--repeats", type=int, default=3, help="the one least disturbed by other programs counts"
+    )
 
     commands.add_parser("stalled", help="what 23 slots notice of a port whose peer stops reading")
     board = commands.add_parser("board", help="what polling the jigs' I/O boards costs")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.lag import LoopLag
+from benchmarks.processes import machine_cpu_seconds
 from benchmarks.rigs import BenchmarkFailed, JigRig, LineCount
 from benchmarks.uploader import Findings, Task
 from benchmarks.workload import Workload
@@ -41,6 +42,8 @@ class Measurement:
     """Share of a core that the busiest simulator process used."""
     idle_lag_p99_ms: float
     """Of an idle loop in another process (this one) at the same time: what the machine itself makes late."""
+    other_cpu: float
+    """Cores that everything else on the machine used, the kernel's own workers included."""
 
     @property
     def bytes_a_second(self) -> float:
@@ -89,10 +92,11 @@ async def measure(client: str, workload: Workload, image: ImageFile, rigs: Seque
     idle_lag = LoopLag(tick_seconds)
     async with _uploader(task) as begin:
         lines_before = await _lines(rigs)
-        cpu_before = [rig.cpu_seconds for rig in rigs]
+        machine_cpu, cpu_before = machine_cpu_seconds(), [rig.cpu_seconds for rig in rigs]
         with idle_lag.watch():
             findings = await begin()
         simulator_cpu = [rig.cpu_seconds - before for rig, before in zip(rigs, cpu_before, strict=True)]
+        machine_cpu = machine_cpu_seconds() - machine_cpu
         lines_after = await _lines(rigs)
     busy = [
         after.busy_since(before, workload.baud, seconds)
@@ -107,6 +111,7 @@ async def measure(client: str, workload: Workload, image: ImageFile, rigs: Seque
         busy_to_host=max(to_host for _, to_host in busy),
         simulator_cpu=max(simulator_cpu) / findings.all_seconds,
         idle_lag_p99_ms=idle_lag.p99_ms,
+        other_cpu=max(0.0, machine_cpu - findings.cpu_seconds - sum(simulator_cpu)) / findings.all_seconds,
     )
 
 

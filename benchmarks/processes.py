@@ -1,4 +1,4 @@
-"""Child processes, seen from outside: what they cost."""
+"""What processes cost, and the machine as a whole, seen from outside."""
 
 from __future__ import annotations
 
@@ -14,6 +14,16 @@ def cpu_seconds(pid: int) -> float:
     # The command's name, in parentheses, may hold anything: fields are counted from behind it.
     user, kernel = stat.rpartition(")")[2].split()[11:13]
     return (int(user) + int(kernel)) / _TICKS_A_SECOND
+
+
+def machine_cpu_seconds() -> float:
+    """Return the processor time that the machine has used on all cores since it booted (proc(5), /proc/stat).
+
+    Time that the host of a virtual machine gave to others (steal) counts as used.
+    """
+    with Path("/proc/stat").open(encoding="ascii") as file:
+        user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, file.readline().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / _TICKS_A_SECOND
 
 
 def peak_memory_mib(pid: int) -> float:

@@ -29,7 +29,8 @@ little on another machine, so each stands beside a control of the same run.
 - *Peer*: smpclient as it comes, right before, on the same rigs. It keeps one chunk under way.
 - *Lag*: 99th percentile of how late the measured event loop ran what was due on a fixed grid; beside it that of an idle
   loop in another process at the same time.
-- Of several repeats the one in the middle makes the row.
+- *Other CPU*: cores that everything else on the machine used meanwhile, the kernel's own workers included. Of
+  several repeats the one with the least of it makes the row; where it is much, the row says little.
 """
 
 _TITLES: Final = {
@@ -59,8 +60,6 @@ _JSON_ONLY: Final = frozenset(
         "row",
         "void_because",
         "share_of_each_repeat",
-        "buf_count",
-        "window_used",
         "peer",
         "peer_loop_lag_p99_ms",
     }

@@ -45,6 +45,7 @@ async def stalled_row(workload: Workload) -> Figures:
         "change_for_others": round(change, 4),
         "loop_lag_p99_ms": round(stalled.findings.loop_lag_p99_ms, 2),
         "idle_lag_p99_ms": round(stalled.idle_lag_p99_ms, 2),
+        "other_cpu": round(max(sound.other_cpu, stalled.other_cpu), 2),
         "valid": not faults,
         "void_because": faults,
     }

@@ -139,7 +139,7 @@ def _config(scene: Scene, broker: BrokerAddress) -> str:
         for jig in range(1, _JIGS + 1)
     )
     return (
-        f'site = "{_SITE}"\nstation = "{_STATION}"\nstate_directory = "{_state(scene)}"\n'
+        f'site = "{_SITE}"\nstation = "{_STATION}"\nmode = "bench"\nstate_directory = "{_state(scene)}"\n'
         f'[log]\nlevel = "error"\n[catalogue]\nfolder = "{scene.catalogue}"\n'
         f'[unlock]\nkey_file = "{scene.unlock_key}"\n'
         f'[mqtt]\nhost = "{broker.host}"\nport = {broker.port}\n{jigs}'

@@ -35,6 +35,11 @@ _LAG_ABOVE_IDLE_MS: Final = 5.0
 
 _OTHERS: Final = {
     "stalled": (Target("change_for_others", least=-0.02, most=0.02),),
+    "journal": (
+        Target("append_ratio_to_bare_fsync", most=5),
+        Target("verified_events_a_second", least=100_000),
+        Target("start_seconds", most=2),
+    ),
     "board": (Target("cpu_share_of_a_core", most=0.03),),
     "station": (Target("ratio_to_alone", most=1.05), Target("daemon_peak_memory_mib", most=150)),
 }

@@ -191,6 +191,7 @@ class Bench:
         return {
             "site": "site",
             "station": "bench",
+            "mode": "bench",
             "state_directory": str(state),
             "catalogue": {"folder": str(self.catalogue)},
             "unlock": {"key_file": str(self.unlock_key)},
@@ -308,6 +309,7 @@ def running_bench(
     faults: str = "none",
     seed: int = 7,
     speed: float = 20,
+    boards: bool = False,
 ) -> Iterator[Bench]:
     """Make everything in `folder` and run the rig while the block lasts."""
     maker, unlock = generate_key(), generate_key()
@@ -342,6 +344,7 @@ def running_bench(
     arguments += ["--maker-key", folder / "maker.pub", "--unlock-key", folder / "unlock.pub"]
     arguments += ["--jigs", JIGS, "--slots", SLOTS, "--baud", BAUD, "--speed", speed]
     arguments += ["--image-slot-size", 65536, "--faults", faults, "--seed", seed]
+    arguments += ["--boards"] if boards else []
     command = [sys.executable, "-m", "simulators", *map(str, arguments)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as rig:
         assert rig.stdout is not None

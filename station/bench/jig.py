@@ -150,7 +150,13 @@ class BoardSeat:
         return self._inputs.present(self._slot)
 
     async def until_ready(self) -> None:
-        """Wait for a hub, for the start that the policy asks for, and give the slot power."""
+        """Wait for a hub, for the start that the policy asks for, and give the slot power.
+
+        An empty slot loses the power that it may still have from before the station was started.
+        """
+        await self._changes.until(lambda: self.present() is not None or self._inputs.may_begin(self._slot))
+        if self.present() is False:
+            await self._power(self._slot, False)
         while True:
             await self._changes.until(lambda: self._inputs.may_begin(self._slot))
             if await self._power(self._slot, True):

@@ -1,0 +1,357 @@
+"""What hands do to hubs at work: pulled, swapped, exchanged, put in upside down, and labels scanned early or late."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import brokers
+import pytest
+from station_bench import Bench, StockHub, import_order, order_csv, running_bench, slot
+from station_daemon import STATION_NAMES, RunningDaemon, events_of, running_daemon
+
+from station.attempt.outcome import Code, Outcome
+from station.bench.view import SlotPhase
+from station.config import StationSettings
+from station.control import ControlError
+from station.records.events import AttemptClosed, AttemptOpened, UnlockUsed
+from station.records.journal import Journal
+
+FIRST, SECOND = slot(1), slot(2)
+BOARD = {
+    "poll_seconds": 0.02,
+    "debounce_seconds": 0.05,
+    "heartbeat_seconds": 0.2,
+    "watchdog_seconds": 2.0,
+    "answer_seconds": 0.2,
+    "reconnect_seconds": 0.25,
+}
+AMBER = 4
+
+
+@pytest.fixture(scope="module")
+def boarded_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A rig whose jigs have I/O boards: hubs have power when the station gives it."""
+    with running_bench(tmp_path_factory.mktemp("boards"), stock={"old": 30}, boards=True) as bench:
+        yield bench
+
+
+@pytest.fixture(params=["link", "board"])
+def at(
+    request: pytest.FixtureRequest,
+    shared_bench: Bench,
+    boarded_bench: Bench,
+    shared_broker: brokers.Mosquitto,
+    tmp_path: Path,
+) -> Iterator[Hands]:
+    """A bench without boards, and one with."""
+    bench = shared_bench if request.param == "link" else boarded_bench
+    yield Hands(bench, shared_broker, tmp_path, boards=request.param == "board")
+    bench.tidy()
+
+
+@pytest.fixture
+def linked(bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path) -> Hands:
+    return Hands(bench, shared_broker, tmp_path, boards=False)
+
+
+@pytest.fixture
+def boarded(boarded_bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path) -> Iterator[Hands]:
+    yield Hands(boarded_bench, shared_broker, tmp_path, boards=True)
+    boarded_bench.tidy()
+
+
+class Hands:
+    """Two slots of a jig, a station for them, and what is done there."""
+
+    def __init__(self, bench: Bench, broker: brokers.Mosquitto, folder: Path, *, boards: bool) -> None:
+        self.bench = bench
+        settings = bench.settings(
+            folder, {"jig1": [1, 2]}, station=next(STATION_NAMES), mqtt={"port": broker.port}
+        )
+        if boards:
+            settings["jigs"][0]["board"] = {"port": str(bench.folder / "jig1" / "board"), **BOARD}
+            settings["jigs"][0]["recognition_seconds"] = 2.0
+        self.settings = StationSettings.model_validate(settings)
+
+    async def order(self, *hubs: StockHub) -> None:
+        names = {"site": self.settings.site, "station": self.settings.station}
+        async with Journal.open(self.settings.journal_folder, **names) as journal:
+            await import_order(journal, order_csv(*hubs), "jig1")
+
+    def results(self) -> list[AttemptClosed]:
+        return events_of(self.settings, AttemptClosed)
+
+    async def lamps(self) -> list[int]:
+        return (await self.bench.do("board", jig=1))["lamps"]
+
+
+async def scan(station: RunningDaemon, label: object, number: int | None = None, **fields: Any) -> str:
+    answer = await station.ask("scan_label", jig="jig1", slot=number, id=str(label), **fields)
+    return answer["line"]
+
+
+def test_a_hub_pulled_while_it_is_written_is_looked_for_and_goes_on_in_any_slot(at: Hands) -> None:
+    hub = at.bench.hub()
+
+    async def work() -> None:
+        await at.order(hub)
+        await at.bench.fault(FIRST, "unplug_hub", on="upload", at_byte=12_000)
+        async with running_daemon(at.settings) as station:
+            await at.bench.seat(hub, FIRST)
+            lost = await station.until(FIRST, SlotPhase.FIND_HUB)
+            assert f"find hub {hub.chf} and seat it here or in any slot" in lost.line
+            await at.bench.seat(hub, SECOND)
+            await station.until(SECOND, SlotPhase.PASSED)
+        assert [result.outcome for result in at.results()] == [Outcome.PASSED]
+        await at.bench.assert_runs(hub, "new")
+
+    asyncio.run(work())
+
+
+def test_a_hub_swapped_for_another_while_it_is_written_leaves_each_with_its_own_result(at: Hands) -> None:
+    hub, other = at.bench.hub(), at.bench.hub()
+
+    async def work() -> None:
+        await at.order(hub, other)
+        await at.bench.fault(FIRST, "unplug_hub", on="upload", at_byte=12_000)
+        async with running_daemon(at.settings) as station:
+            await at.bench.seat(hub, FIRST)
+            await station.until_that(lambda: (station.view(FIRST).percent or 0) > 20)
+            while (await at.bench.do("hub", chf=str(hub.chf)))["slot"] is not None:
+                await asyncio.sleep(0.01)
+            await at.bench.seat(other, FIRST)
+            await station.until_that(
+                lambda: station.view(FIRST).phase is SlotPhase.PASSED and station.view(FIRST).chf == other.chf
+            )
+            await at.bench.seat(hub, SECOND)
+            await station.until(SECOND, SlotPhase.PASSED)
+        assert {result.chf: result.outcome for result in at.results()} == dict.fromkeys(
+            (hub.chf, other.chf), Outcome.PASSED
+        )
+        assert len(at.results()) == 2
+        await at.bench.assert_runs(hub, "new")
+        await at.bench.assert_runs(other, "new")
+
+    asyncio.run(work())
+
+
+def test_two_hubs_exchanged_between_slots_meet_each_others_labels_and_are_left_alone(at: Hands) -> None:
+    hubs = at.bench.hub(), at.bench.hub()
+
+    async def work() -> None:
+        await at.order(*hubs)
+        async with running_daemon(at.settings) as station:
+            for place in (FIRST, SECOND):
+                await station.until(place, SlotPhase.EMPTY)
+            assert await scan(station, hubs[0].gpf) == f"jig1 slot 1: seat hub {hubs[0].gpf} here"
+            assert await scan(station, hubs[1].gpf) == f"jig1 slot 2: seat hub {hubs[1].gpf} here"
+            assert station.view(FIRST).line == f"jig1 slot 1: seat hub {hubs[0].gpf} here"
+            await at.bench.seat(hubs[1], FIRST)
+            await at.bench.seat(hubs[0], SECOND)
+            for place in (FIRST, SECOND):
+                refused = await station.until(place, SlotPhase.REJECTED)
+                assert refused.code is Code.LABEL_DISAGREES
+        assert not events_of(at.settings, UnlockUsed)
+        for hub in hubs:
+            await at.bench.assert_runs(hub, "old")
+
+    asyncio.run(work())
+
+
+def test_two_hubs_exchanged_while_they_are_written_go_on_where_they_are_now(at: Hands) -> None:
+    hubs = at.bench.hub(), at.bench.hub()
+
+    async def work() -> None:
+        await at.order(*hubs)
+        for place in (FIRST, SECOND):
+            await at.bench.fault(place, "unplug_hub", on="upload", at_byte=12_000)
+        async with running_daemon(at.settings) as station:
+            for hub, place in zip(hubs, (FIRST, SECOND), strict=True):
+                await at.bench.seat(hub, place)
+            for place in (FIRST, SECOND):
+                await station.until(place, SlotPhase.FIND_HUB)
+            for hub, place in zip(hubs, (SECOND, FIRST), strict=True):
+                await at.bench.seat(hub, place)
+            for place in (FIRST, SECOND):
+                await station.until(place, SlotPhase.PASSED)
+        assert [result.outcome for result in at.results()] == [Outcome.PASSED] * 2
+        assert {result.place for result in at.results()} == {FIRST, SECOND}
+        assert len(events_of(at.settings, AttemptOpened)) == 2
+        for hub in hubs:
+            await at.bench.assert_runs(hub, "new")
+
+    asyncio.run(work())
+
+
+def test_a_hub_seated_elsewhere_than_expected_takes_its_label_along(linked: Hands) -> None:
+    hub, other = linked.bench.hub(), linked.bench.hub()
+
+    async def work() -> None:
+        await linked.order(hub, other)
+        async with running_daemon(linked.settings) as station:
+            await station.until(FIRST, SlotPhase.EMPTY)
+            await scan(station, hub.gpf, 1, role="GPF")
+            await linked.bench.seat(hub, SECOND)
+            await station.until(SECOND, SlotPhase.PASSED)
+            await linked.bench.seat(other, FIRST)
+            await station.until(FIRST, SlotPhase.PASSED)
+        labels = {result.chf: result.scanned_id for result in linked.results()}
+        assert labels == {hub.chf: hub.gpf, other.chf: None}
+
+    asyncio.run(work())
+
+
+def test_a_label_scanned_while_its_hub_is_written_is_in_the_result(linked: Hands) -> None:
+    hub = linked.bench.hub()
+
+    async def work() -> None:
+        await linked.order(hub)
+        async with running_daemon(linked.settings) as station:
+            await linked.bench.seat(hub, FIRST)
+            await station.until_that(lambda: station.view(FIRST).percent is not None)
+            answer = await scan(station, hub.gpf)
+            assert answer == f"jig1 slot 1: the label is hub {hub.chf}'s", "found by its id, without a slot"
+            await station.until(FIRST, SlotPhase.PASSED)
+            assert (await scan(station, hub.chf, 1)) == f"jig1 slot 1: the label is hub {hub.chf}'s"
+        assert [result.scanned_id for result in linked.results()] == [hub.gpf]
+
+    asyncio.run(work())
+
+
+def test_a_wrong_label_scanned_after_the_unlock_puts_the_hub_aside(linked: Hands) -> None:
+    hub, other = linked.bench.hub(), linked.bench.hub()
+
+    async def work() -> None:
+        await linked.order(hub, other)
+        async with running_daemon(linked.settings) as station:
+            await linked.bench.seat(hub, FIRST)
+            await station.until_that(lambda: station.view(FIRST).percent is not None)
+            with pytest.raises(ControlError, match=f"label {other.gpf} is not hub {hub.chf}'s"):
+                await scan(station, other.gpf, 1)
+            aside = await station.until(FIRST, SlotPhase.PUT_ASIDE)
+            assert "put it aside for the supervisor" in aside.line
+            assert aside.outcome is Outcome.PASSED
+        (result,) = linked.results()
+        assert (result.outcome, result.scanned_id) == (Outcome.PASSED, other.gpf)
+        assert "label scanned here is another hub's" in result.message
+        await linked.bench.assert_runs(hub, "new")
+
+    asyncio.run(work())
+
+
+def test_a_wrong_label_scanned_after_the_result_puts_the_hub_aside_and_waits_for_no_other(
+    linked: Hands,
+) -> None:
+    hub, other = linked.bench.hub(), linked.bench.hub()
+
+    async def work() -> None:
+        await linked.order(hub, other)
+        async with running_daemon(linked.settings) as station:
+            await linked.bench.seat(hub, FIRST)
+            await station.until(FIRST, SlotPhase.PASSED)
+            with pytest.raises(ControlError, match="check which hub sits here"):
+                await scan(station, "88-73-84-FF-FF-FF-FF-FF", 1)
+            assert station.view(FIRST).phase is SlotPhase.PUT_ASIDE
+            await linked.bench.unseat(FIRST)
+            await station.until(FIRST, SlotPhase.EMPTY)
+            await linked.bench.seat(other, FIRST)
+            await station.until(FIRST, SlotPhase.PASSED)
+        assert [result.scanned_id for result in linked.results()] == [None, None]
+
+    asyncio.run(work())
+
+
+def test_scans_that_mean_nothing_here_are_refused_in_one_line(linked: Hands) -> None:
+    hub = linked.bench.hub()
+
+    async def work() -> None:
+        async with running_daemon(linked.settings) as station:
+            for place in (FIRST, SECOND):
+                await station.until(place, SlotPhase.EMPTY)
+            for label, number, complaint in (
+                ("no label", 1, "is no EUI-64"),
+                (hub.chf, 7, "there is no jig1 slot 7"),
+            ):
+                with pytest.raises(ControlError, match=complaint):
+                    await scan(station, label, number)
+            with pytest.raises(ControlError, match="there is no jig jig9"):
+                await station.ask("scan_label", jig="jig9", id=str(hub.chf))
+            await scan(station, hub.chf)
+            await scan(station, hub.gpf)
+            with pytest.raises(ControlError, match="no slot is empty: scan a slot's code first"):
+                await scan(station, "88-73-84-FF-FF-FF-FF-FF")
+
+    asyncio.run(work())
+
+
+def test_a_hub_upside_down_that_draws_no_current_is_told_at_once_and_not_recorded(boarded: Hands) -> None:
+    """The presence switch is closed, the hub's contacts touch nothing."""
+    hub = boarded.bench.hub()
+
+    async def work() -> None:
+        await boarded.order(hub)
+        async with running_daemon(boarded.settings) as station:
+            await station.until(FIRST, SlotPhase.EMPTY)
+            await boarded.bench.do("board", jig=1, act="lie", slots=[1])
+            told = await station.until(FIRST, SlotPhase.RESEAT)
+            assert told.line == (
+                "jig1 slot 1: something sits here but draws no current; take it out and seat it the right way up"
+            )
+            while (await boarded.lamps())[0] != AMBER:
+                await asyncio.sleep(0.02)
+            await boarded.bench.do("board", jig=1, act="lie", slots=[])
+            await station.until(FIRST, SlotPhase.EMPTY)
+            await boarded.bench.seat(hub, FIRST)
+            await station.until(FIRST, SlotPhase.PASSED)
+        assert len(boarded.results()) == 1
+
+    asyncio.run(work())
+
+
+def test_a_hub_that_draws_current_but_has_no_link_is_recorded_by_its_label(boarded: Hands) -> None:
+    hub = boarded.bench.hub()
+
+    async def work() -> None:
+        await boarded.order(hub)
+        await boarded.bench.fault(FIRST, "no_answer", on="boot", times=9)
+        await boarded.bench.fault(FIRST, "lose_request", probability=1.0, times=10_000)
+        async with running_daemon(boarded.settings) as station:
+            await station.until(FIRST, SlotPhase.EMPTY)
+            await scan(station, hub.gpf, 1)
+            await boarded.bench.seat(hub, FIRST)
+            failed = await station.until(FIRST, SlotPhase.FAILED)
+            assert "upside down, or a bad contact" in failed.line
+            with pytest.raises(ControlError, match="its result is written"):
+                await scan(station, hub.gpf, 1)
+        (result,) = boarded.results()
+        assert (result.code, result.scanned_id, result.chf) == (Code.HUB_UNIDENTIFIED, hub.gpf, None)
+
+    asyncio.run(work())
+
+
+def test_a_hub_taken_out_before_it_spoke_gives_its_power_back(boarded: Hands) -> None:
+    hub = boarded.bench.hub()
+
+    async def work() -> None:
+        async with running_daemon(boarded.settings) as station:
+            await station.until(FIRST, SlotPhase.EMPTY)
+            await power(boarded, on=False)
+            await boarded.bench.fault(FIRST, "lose_request", probability=1.0, times=10_000)
+            await boarded.bench.seat(hub, FIRST)
+            await power(boarded, on=True)
+            await boarded.bench.unseat(FIRST)
+            await power(boarded, on=False)
+            assert station.view(FIRST).phase is SlotPhase.EMPTY
+        assert not boarded.results()
+
+    asyncio.run(work())
+
+
+async def power(at: Hands, *, on: bool) -> None:
+    """Wait until the first slot has power, or has none."""
+    async with asyncio.timeout(5):
+        while (await at.bench.do("board", jig=1))["powered"][0] is not on:
+            await asyncio.sleep(0.02)

@@ -17,6 +17,10 @@ from firmware_catalog.release import Plan, Release, ReleaseStatus, latest_produc
 class Catalog(Protocol):
     """What the station asks of any catalogue, wherever its trust comes from. One state for its whole life."""
 
+    def check_usable(self) -> None:
+        """Return if it plans anything at all. Raises the CatalogError that says why it does not (any more)."""
+        ...
+
     def models(self) -> tuple[DeviceModel, ...]:
         """Return the models that it lists releases for, in order."""
         ...
@@ -62,6 +66,9 @@ class FolderCatalog:
         """Read the manifest in `folder`. Raises ManifestError; looks at no image."""
         return cls(folder, read_manifest(folder).releases, checks)
 
+    def check_usable(self) -> None:
+        """Return: a folder that was opened serves for good."""
+
     def models(self) -> tuple[DeviceModel, ...]:
         """Return the models that the manifest lists releases for, in order."""
         return tuple(sorted({release.model for release in self._releases}))
@@ -98,11 +105,10 @@ class FolderCatalog:
         return tuple(problems)
 
 
-def is_released(catalog: Catalog, image: FirmwareImage) -> bool:
-    """Whether a production release still stands for exactly these bytes."""
+def is_released(catalog: Catalog, model: DeviceModel, image: FirmwareImage) -> bool:
+    """Whether a production release of the model still stands for exactly these bytes. Raises CatalogError."""
     sha256 = image.file_sha256.hex()
     return any(
         release.payload_sha256 == sha256 and release.status is ReleaseStatus.PRODUCTION
-        for model in catalog.models()
         for release in catalog.releases(model)
     )

@@ -24,7 +24,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from drivers.jig_board.settings import JigBoardSettings
 from drivers.serial_link import SerialSettings
 from drivers.topology import same_place
+from station.attempt.unlock_settings import UnlockSettings
 from station.bench.jig_inputs import StartPolicy
+from station.catalogue_settings import CatalogueSettings
 from station.log import LogFormat, LogLevel
 from station.records.events import Place
 from station.records.mqtt_settings import MqttSettings
@@ -57,18 +59,6 @@ class LogSettings(_Section):
 
     format: LogFormat = Field("console", description="`console` for people, `json` for machines")
     level: LogLevel = Field("info", description="the least level that is written")
-
-
-class CatalogueSettings(_Section):
-    """Where the firmware that may be flashed comes from."""
-
-    folder: Path = Field(description="folder with catalog.json and the images that it pins")
-
-
-class UnlockSettings(_Section):
-    """Who signs for a hub to open its lock."""
-
-    key_file: Path = Field(description="PEM file with an ECDSA P-256 private key, mode 0600")
 
 
 class Thresholds(_Section):
@@ -144,7 +134,8 @@ class StationSettings(BaseSettings):
     site: TopicLevel = Field(description="the site's name, a topic level")
     station: TopicLevel = Field(description="this bench PC's name at the site, a topic level")
     mode: Literal["production", "bench"] = Field(
-        "production", description="`production` guards the configured ports against `reflash flash`"
+        "production",
+        description="`production` wants a signed catalogue and an HSM or tokens, and guards the ports below",
     )
     state_directory: Path = Field(
         description="where the journal and the control socket live; not on a network disk"

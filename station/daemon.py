@@ -14,10 +14,10 @@ import structlog
 from pydantic import BaseModel
 
 from drivers.hub import DriverPlugin
-from firmware_catalog.catalog import Catalog, FolderCatalog
 from station.attempt.conduct import Conductor
 from station.attempt.release_gate import GateThresholds, ReleaseGate, ReleaseKey
-from station.attempt.unlock import KeyFileAuthority
+from station.attempt.sequence import NamedAuthority
+from station.attempt.unlock_authority import unlock_authority
 from station.bench.controller import Controller
 from station.bench.jig import Jig
 from station.bench.labels import LabelDesk
@@ -28,6 +28,7 @@ from station.bench.scans import BenchScans, ScanSession
 from station.bench.seat import LinkSeat
 from station.bench.slot import Slot, SlotParts
 from station.bench.view import BenchView, BrokerView, SlotView
+from station.catalogue import StationCatalogue
 from station.config import ConfigError, JigSettings, StationSettings
 from station.control import serve_control
 from station.log import configure_logging
@@ -70,7 +71,9 @@ class Daemon:
         self._stopping = asyncio.Event()
         self._broker_settings_changed = asyncio.Event()
         self._labels = LabelDesk()
-        self._catalog: Catalog | None = None
+        self._catalogue = StationCatalogue(
+            settings.state_directory / "catalogue", production=settings.mode == "production"
+        )
         self.view = BenchView(place for place, _ in settings.places())
         self.view.listen(on_view)
 
@@ -81,9 +84,9 @@ class Daemon:
     async def reload(self, settings: StationSettings) -> None:
         """Take a changed configuration over, all of it or, raising ConfigError or CatalogError, nothing."""
         check_reload(self._settings, settings)
-        catalog = await asyncio.to_thread(FolderCatalog.open, settings.catalogue.folder)
+        await self._catalogue.replace(settings.catalogue)
         broker_changed = settings.mqtt != self._settings.mqtt
-        self._settings, self._catalog = settings, catalog
+        self._settings = settings
         configure_logging(settings.log.format, settings.log.level)
         if broker_changed:
             self._broker_settings_changed.set()
@@ -97,51 +100,60 @@ class Daemon:
         """
         settings = self._settings
         slots = self._slot_makers()
-        self._catalog = await asyncio.to_thread(FolderCatalog.open, settings.catalogue.folder)
-        authority = await asyncio.to_thread(KeyFileAuthority.load, settings.unlock.key_file)
-        await asyncio.to_thread(_make_folder, settings.state_directory)
-        async with Journal.open(
-            settings.journal_folder, site=settings.site, station=settings.station
-        ) as journal:
-            await journal.append(StationStarted(station_version=station_version(), boot_id=_boot_id()))
-            for attempt in await journal.open_attempts():
-                who = attempt.hub.chf if attempt.hub else attempt.scanned_id
-                _log.warning("attempt open since before", attempt=attempt.attempt, chf=str(who))
-            gate = await self._release_gate(journal)
-            conductor = Conductor(
-                journal=journal,
-                catalog=self._current_catalog,
-                authority=authority,
-                veto=gate.veto,
-                operator=lambda: self._settings.operator,
-                station_version=station_version(),
-            )
-            live_hubs = LiveHubs()
-            jigs = {
-                jig.name: Jig(jig.name, jig.board, jig.start, self.view) for jig in settings.jigs if jig.board
-            }
-            controller = Controller(make(conductor, live_hubs, jigs) for make in slots)
-            scans = BenchScans(controller, self.view, self._labels)
-            requests = DaemonRequests(journal, controller, jigs, self.view, scans, self.stop)
-            orders = OrderDesk(
-                journal,
-                is_seated=lambda attempt: attempt.hub is not None and live_hubs.holds(attempt.hub.chf),
-            )
-            handlers = {**requests.handlers(), **orders.handlers()}
-            control = serve_control(settings.state_directory, handlers, requests.streams())
-            async with control, asyncio.TaskGroup() as watching:
-                watches = [
-                    watching.create_task(self._service.keep_watchdog(), name="watchdog"),
-                    watching.create_task(self._stop_releases(journal, gate), name="release gate"),
-                    *(
-                        watching.create_task(scanner.run(), name="scanner")
-                        for scanner in self._scanners(scans)
-                    ),
-                ]
-                await self._work(journal, controller, jigs)
-                for task in watches:
-                    task.cancel()
-            await journal.append(StationStopped(reason="asked to stop"))
+        await self._catalogue.choose(settings.catalogue)
+        signing = unlock_authority(
+            settings.unlock, settings.state_directory, production=settings.mode == "production"
+        )
+        async with signing as authority:
+            await asyncio.to_thread(_make_folder, settings.state_directory)
+            # The journal first: its lock keeps a second daemon out, also of the catalogue's folder.
+            async with (
+                Journal.open(
+                    settings.journal_folder, site=settings.site, station=settings.station
+                ) as journal,
+                self._catalogue.opened(),
+            ):
+                await self._serve(journal, authority, slots)
+
+    async def _serve(self, journal: Journal, authority: NamedAuthority, slots: list[SlotMaker]) -> None:
+        settings = self._settings
+        await journal.append(StationStarted(station_version=station_version(), boot_id=_boot_id()))
+        for attempt in await journal.open_attempts():
+            who = attempt.hub.chf if attempt.hub else attempt.scanned_id
+            _log.warning("attempt open since before", attempt=attempt.attempt, chf=str(who))
+        gate = await self._release_gate(journal)
+        conductor = Conductor(
+            journal=journal,
+            catalog=self._catalogue.current,
+            authority=authority,
+            veto=gate.veto,
+            operator=lambda: self._settings.operator,
+            station_version=station_version(),
+        )
+        live_hubs = LiveHubs()
+        jigs = {
+            jig.name: Jig(jig.name, jig.board, jig.start, self.view) for jig in settings.jigs if jig.board
+        }
+        controller = Controller(make(conductor, live_hubs, jigs) for make in slots)
+        scans = BenchScans(controller, self.view, self._labels)
+        requests = DaemonRequests(journal, controller, jigs, self.view, scans, self.stop)
+        orders = OrderDesk(
+            journal,
+            is_seated=lambda attempt: attempt.hub is not None and live_hubs.holds(attempt.hub.chf),
+        )
+        handlers = {**requests.handlers(), **orders.handlers()}
+        control = serve_control(settings.state_directory, handlers, requests.streams())
+        async with control, asyncio.TaskGroup() as watching:
+            watches = [
+                watching.create_task(self._service.keep_watchdog(), name="watchdog"),
+                watching.create_task(self._catalogue.keep_fresh(), name="catalogue"),
+                watching.create_task(self._stop_releases(journal, gate), name="release gate"),
+                *(watching.create_task(scanner.run(), name="scanner") for scanner in self._scanners(scans)),
+            ]
+            await self._work(journal, controller, jigs)
+            for task in watches:
+                task.cancel()
+        await journal.append(StationStopped(reason="asked to stop"))
 
     async def _work(self, journal: Journal, controller: Controller, jigs: Mapping[str, Jig]) -> None:
         async with asyncio.TaskGroup() as group:
@@ -232,7 +244,7 @@ class Daemon:
             )
         return ReleaseGate(
             (ReleaseKey(release.model, release.version) for release in stopped),
-            self._current_catalog,
+            self._catalogue.current,
             lambda: GateThresholds(
                 self._settings.thresholds.release_last_hubs, self._settings.thresholds.release_failed_hubs
             ),
@@ -251,13 +263,10 @@ class Daemon:
         finally:
             unsubscribe()
 
-    def _current_catalog(self) -> Catalog:
-        if self._catalog is None:
-            raise AssertionError("`run` opens the catalogue first")
-        return self._catalog
-
     def _hindrance(self) -> str | None:
-        """Say why no hub may be begun with: a journal about to run out of room must not take on more."""
+        """Say why no hub may be begun with: no catalogue to plan by, or a journal about to run out of room."""
+        if (unusable := self._catalogue.hindrance()) is not None:
+            return unusable
         free = shutil.disk_usage(self._settings.state_directory).free // _MEBIBYTE
         least = self._settings.thresholds.least_free_mebibytes
         if free >= least:

@@ -71,6 +71,15 @@ class TrustedCatalog:
         self._images: dict[Release, FirmwareImage] = {}
         self._loading = threading.Lock()
 
+    def check_usable(self) -> None:
+        """Return before the state's expiry. Raises CatalogExpired after it."""
+        now = self._clock()
+        if now >= self.state.expires:
+            raise CatalogExpired(
+                f"the catalogue's time ended at {self.state.expires:%Y-%m-%d %H:%M} UTC; "
+                "have its owner run 'reflash catalog refresh', and check this computer's clock and its way to the source"
+            )
+
     def models(self) -> tuple[DeviceModel, ...]:
         """Return the models that it lists releases for, in order."""
         return tuple(sorted({release.model for release in self.state.releases}))
@@ -82,12 +91,12 @@ class TrustedCatalog:
 
     def latest(self, model: DeviceModel) -> Release:
         """Return the model's latest production release. Raises NoRelease or CatalogExpired."""
-        self._check_expiry()
+        self.check_usable()
         return latest_production(self.state.releases, model)
 
     def plan(self, model: DeviceModel, from_version: FirmwareVersion, hardware_version: str) -> Plan:
         """Plan the way to the model's latest production release. Raises PlanError or CatalogExpired."""
-        self._check_expiry()
+        self.check_usable()
         return plan_upgrade(self.state.releases, model, from_version, hardware_version)
 
     def load(self, release: Release) -> FirmwareImage:
@@ -111,11 +120,3 @@ class TrustedCatalog:
                 except CatalogError as problem:
                     problems.append(problem)
         return tuple(problems)
-
-    def _check_expiry(self) -> None:
-        now = self._clock()
-        if now >= self.state.expires:
-            raise CatalogExpired(
-                f"the catalogue's time ended at {self.state.expires:%Y-%m-%d %H:%M} UTC; "
-                "have its owner run 'reflash catalog refresh', and check this computer's clock and its way to the source"
-            )

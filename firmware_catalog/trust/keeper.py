@@ -93,6 +93,10 @@ class UnusableCatalog:
     def __init__(self, why: str) -> None:
         self._why = why
 
+    def check_usable(self) -> None:
+        """Raise CatalogError."""
+        self._refuse()
+
     def models(self) -> tuple[DeviceModel, ...]:
         """Raise CatalogError."""
         self._refuse()

@@ -6,9 +6,9 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from firmware_catalog.catalog import Catalog
+from firmware_catalog.catalog import Catalog, is_released
+from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
-from firmware_catalog.release import ReleaseStatus
 from station.attempt.failure import Blame, blame
 from station.attempt.outcome import Code, Outcome
 from station.attempt.plan import AttemptPlan
@@ -66,14 +66,12 @@ class ReleaseGate:
         """Say why a plan must not be begun, or not be activated any more; None if it may."""
         if any(ReleaseKey(model, step.image.version) in self._stopped for step in plan.steps):
             return Code.RELEASE_STOPPED
-        in_production = {
-            release.payload_sha256
-            for release in self._catalog().releases(model)
-            if release.status is ReleaseStatus.PRODUCTION
-        }
-        if any(step.image.file_sha256.hex() not in in_production for step in plan.steps):
-            return Code.RELEASE_WITHDRAWN
-        return None
+        catalog = self._catalog()
+        try:
+            released = all(is_released(catalog, model, step.image) for step in plan.steps)
+        except CatalogError:
+            return Code.CATALOGUE_UNAVAILABLE
+        return None if released else Code.RELEASE_WITHDRAWN
 
     def _count(self, closed: AttemptClosed) -> ReleaseStopped | None:
         if closed.chf is None or closed.firmware_target is None or not (closed.manufacturer and closed.model):

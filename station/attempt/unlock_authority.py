@@ -6,12 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from station.attempt.sequence import NamedAuthority
 from station.attempt.unlock import KeyFileAuthority, UnlockKeyError
 from station.attempt.unlock_rate import RateLimited
 from station.attempt.unlock_settings import HsmSettings, UnlockSettings
 from station.attempt.unlock_tokens import TokenFileAuthority
+
+if TYPE_CHECKING:
+    from station.attempt.unlock_hsm import HsmAuthority
 
 
 @asynccontextmanager
@@ -40,8 +44,21 @@ async def unlock_authority(
         yield RateLimited(key, settings.rate)
 
 
+async def check_unlock_authority(settings: UnlockSettings, state_directory: Path, *, production: bool) -> str:
+    """Go as far as a signature takes, without one: load the key or the tokens, log in to the HSM. Return its name.
+
+    Raises UnlockKeyError or UnlockAuthorityFailed.
+    """
+    if settings.hsm is not None:
+        async with _hsm(settings.hsm, state_directory) as hsm:
+            await hsm.check()
+            return hsm.name
+    async with unlock_authority(settings, state_directory, production=production) as authority:
+        return authority.name
+
+
 @asynccontextmanager
-async def _hsm(settings: HsmSettings, state_directory: Path) -> AsyncIterator[NamedAuthority]:
+async def _hsm(settings: HsmSettings, state_directory: Path) -> AsyncIterator[HsmAuthority]:
     try:
         # Only a station with an HSM has python-pkcs11.
         from station.attempt.unlock_hsm import HsmAuthority  # noqa: PLC0415

@@ -24,7 +24,7 @@ from drivers.errors import HubAction, UnlockAuthorityFailed
 from drivers.hub import UnlockChallenge
 from station.attempt.unlock_pin import PinGuard, PinRefused, PinUnavailable, read_pin
 from station.attempt.unlock_settings import HsmSettings
-from station.attempt.unlock_worker import Worker
+from station.worker import Worker
 
 Result = TypeVar("Result")
 

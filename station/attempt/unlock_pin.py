@@ -70,6 +70,7 @@ class PinGuard:
                     f"(if it is right, remove {self._note})"
                 )
             salt = os.urandom(_SALT_SIZE)
+            self._note.parent.mkdir(parents=True, exist_ok=True)
             replace_file(self._note, salt + self._digest(pin, salt))
         except OSError as error:
             raise PinUnavailable(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +20,9 @@ from firmware_catalog.files import read_regular_file
 from firmware_catalog.image import MAX_IMAGE_SIZE, FirmwareImage, ImageFormatError
 from firmware_catalog.mcuboot import load_image
 from station.attempt.outcome import Outcome
-from station.attempt.unlock import KeyFileAuthority
+from station.attempt.sequence import NamedAuthority
+from station.attempt.unlock_authority import unlock_authority
+from station.attempt.unlock_settings import UnlockSettings
 from station.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, UsageError, WorkFailed, print_json
 from station.config import StationSettings, load_settings
 from station.hand_flash import HandFlash, NoAuthority, Refused, flash_by_hand
@@ -26,7 +30,7 @@ from station.records.events import AttemptClosed
 from station.records.journal import Journal
 from station.version import station_version
 
-_OWN_STATE = Path("~/.local/state/reflash/by-hand")
+_OWN_STATE = Path("~/.local/state/reflash")
 
 
 def flash(
@@ -54,16 +58,18 @@ def flash(
     settings = load_settings(config) if config != DEFAULT_CONFIG or config.exists() else None
     _guard(settings, port, supervisor, reason)
     firmware = _read_image(image)
-    key_file = unlock_key or (settings.unlock.key_file if settings else None)
-    authority = KeyFileAuthority.load(key_file) if key_file else NoAuthority()
-    folder = journal or (settings.state_directory / "by-hand" if settings else _OWN_STATE.expanduser())
+    state = settings.state_directory if settings else _OWN_STATE.expanduser()
+    folder = journal or state / "by-hand"
     request = HandFlash(
         image=firmware, supervisor=supervisor, reason=reason, station_version=station_version()
     )
 
     async def work() -> AttemptClosed:
         site, station = (settings.site, settings.station) if settings else ("no-site", "by-hand")
-        async with Journal.open(folder, site=site, station=station) as records:
+        async with (
+            _authority(settings, unlock_key, state) as authority,
+            Journal.open(folder, site=site, station=station) as records,
+        ):
             device = await open_device(port, SmpSettings(baud=baud))
             try:
                 with _progress_bar(as_json=as_json) as show:
@@ -88,6 +94,23 @@ def flash(
         typer.echo(f"{result.message}; it runs {result.firmware_read_back or 'nothing that could be read'}")
     if result.outcome is not Outcome.PASSED:
         raise typer.Exit(1)
+
+
+@asynccontextmanager
+async def _authority(
+    settings: StationSettings | None, key_file: Path | None, state: Path
+) -> AsyncIterator[NamedAuthority]:
+    """Yield who signs for a locked hub: the key named here, else what is configured, else nobody."""
+    if key_file is not None:
+        unlock = UnlockSettings(key_file=key_file)
+    elif settings is not None:
+        unlock = settings.unlock
+    else:
+        yield NoAuthority()
+        return
+    production = settings is not None and settings.mode == "production"
+    async with unlock_authority(unlock, state, production=production) as authority:
+        yield authority
 
 
 def _guard(settings: StationSettings | None, port: str, supervisor: str | None, reason: str | None) -> None:

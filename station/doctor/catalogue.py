@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+import tempfile
 from pathlib import Path
 
-from firmware_catalog.catalog import FolderCatalog
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.release import ReleaseStatus
+from station.catalogue import CheckedCatalog, open_source
+from station.config import ConfigError, StationSettings
 from station.doctor.report import Finding, fault, ok, warning
 
 
-def check_catalogue(folder: Path) -> list[Finding]:
-    """Read the catalogue and every image in it."""
-    where = f"catalogue {folder}"
-    try:
-        catalog = FolderCatalog.open(folder)
-        problems = catalog.verify()
-    except CatalogError as error:
-        return [fault(where, str(error))]
+async def check_catalogue(settings: StationSettings) -> list[Finding]:
+    """Fetch the catalogue from its source and check it, every image too. Leaves what the daemon keeps alone."""
+    chosen = settings.catalogue
+    where = f"catalogue {chosen.place or chosen.folder}"
+    with tempfile.TemporaryDirectory(prefix="reflash-") as store:
+
+        def check() -> tuple[CheckedCatalog, tuple[CatalogError, ...]]:
+            production = settings.mode == "production"
+            catalog = open_source(chosen, Path(store), production=production).refresh()
+            return catalog, catalog.verify()
+
+        try:
+            catalog, problems = await asyncio.to_thread(check)
+        except (CatalogError, ConfigError) as error:
+            return [fault(where, str(error))]
     if problems:
-        advice = "add the image anew from its maker's file: reflash catalog add"
-        return [fault(where, str(problem), advice) for problem in problems]
+        return [fault(where, str(problem)) for problem in problems]
     released = [
         release
         for model in catalog.models()

@@ -61,12 +61,16 @@ async def examine(settings: StationSettings) -> Findings:
     jigs = [JigUnderTest(jig, *_driver(jig)) for jig in settings.jigs]
     topics = Topics(settings.site, settings.station)
     least = settings.thresholds.least_free_mebibytes
+
+    async def unlock_key() -> Findings:
+        return [await check_unlock(settings)]
+
     checks = [
         _off_loop("installation", lambda: check_installation(settings.state_directory)),
         _off_loop("clock", lambda: [judge_clock(read_clock())]),
         _off_loop("state directory", lambda: check_disk(settings.state_directory, least)),
-        _off_loop("catalogue", lambda: check_catalogue(settings.catalogue.folder)),
-        _off_loop("unlock key", lambda: [check_unlock(settings.unlock.key_file)]),
+        _within("catalogue", _SECONDS, lambda: check_catalogue(settings)),
+        _within("unlock key", _SECONDS, unlock_key),
     ]
     try:
         status = await ask_status(settings.state_directory)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from station.attempt.unlock import KeyFileAuthority, UnlockKeyError
+from drivers.errors import UnlockAuthorityFailed
+from station.attempt.unlock import UnlockKeyError
+from station.attempt.unlock_authority import check_unlock_authority
+from station.config import StationSettings
 from station.doctor.report import Finding, fault, ok
 
 
-def check_unlock(key_file: Path) -> Finding:
-    """Load the unlock key as the daemon does. Signs nothing."""
+async def check_unlock(settings: StationSettings) -> Finding:
+    """Load the key or the tokens, or log in to the HSM, as the daemon does. Signs nothing."""
+    production = settings.mode == "production"
     try:
-        KeyFileAuthority.load(key_file)
-    except UnlockKeyError as error:
+        name = await check_unlock_authority(settings.unlock, settings.state_directory, production=production)
+    except (UnlockKeyError, UnlockAuthorityFailed) as error:
         return fault("unlock key", str(error))
-    return ok("unlock key", f"{key_file} is a P-256 key that only its owner can read")
+    return ok("unlock key", f"{name} can be used")

@@ -44,7 +44,7 @@ def test_from_image_file_through_signatures_to_a_plan(catalogue: SignedCatalogue
     image = served.load(plan.target)
     assert image.file_sha256.hex() == added.manufacturer_image_hash == added.image.sha256
     assert served.load(plan.target) is image
-    assert is_released(served, image)
+    assert is_released(served, MODEL, image)
 
 
 def test_a_release_counts_once_it_is_published(catalogue: SignedCatalogue) -> None:
@@ -76,7 +76,7 @@ def test_a_withdrawn_release_is_not_planned_any_more(catalogue: SignedCatalogue,
     served = station.refresh()
     assert served.releases(MODEL) == (withdrawn,)
     assert withdrawn.status is ReleaseStatus.WITHDRAWN
-    assert not is_released(served, image)
+    assert not is_released(served, MODEL, image)
     with pytest.raises(NoRelease, match="withdrawn"):
         served.plan(MODEL, version("00000001"), "A")
     assert served.load(withdrawn).data == image.data

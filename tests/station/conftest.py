@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import brokers
 import pytest
+from soft_hsm import MODULE, SoftHsm, finalize
 from station_bench import Bench, running_bench
 
 
@@ -26,3 +28,14 @@ def shared_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[brokers.
     """Serve every test that looks at its own topics only."""
     with brokers.mosquitto(tmp_path_factory.mktemp("broker")) as broker:
         yield broker
+
+
+@pytest.fixture
+def soft_hsm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SoftHsm]:
+    if not MODULE.exists():
+        pytest.skip("SoftHSM 2 is not installed: apt-get install softhsm2")
+    hsm = SoftHsm(tmp_path)
+    monkeypatch.setenv("SOFTHSM2_CONF", str(hsm.configuration))
+    hsm.make_token()
+    yield hsm
+    finalize()

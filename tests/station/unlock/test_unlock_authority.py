@@ -130,6 +130,7 @@ def test_only_a_refusal_keeps_a_pin_from_being_tried_again(tmp_path: Path) -> No
 
 
 def test_without_a_place_to_note_it_no_pin_is_tried(tmp_path: Path) -> None:
-    guard = PinGuard(tmp_path / "nowhere" / "note", "token")
+    (tmp_path / "file").touch()
+    guard = PinGuard(tmp_path / "file" / "note", "token")
     with pytest.raises(PinUnavailable, match="not tried without it"), guard.trying("1234", "here"):
         pytest.fail("tried")

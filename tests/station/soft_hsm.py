@@ -19,6 +19,11 @@ TOKEN = "unlock-token"
 KEY = "unlock-key"
 
 
+def finalize() -> None:
+    """Forget every token. Not unloaded: python-pkcs11's objects may be collected later and call into the module."""
+    pkcs11.lib(str(MODULE)).finalize()
+
+
 @dataclass
 class SoftHsm:
     """One initialised token. The environment variable SOFTHSM2_CONF must name `configuration`."""
@@ -46,23 +51,20 @@ class SoftHsm:
         self.configuration.write_text(
             f"directories.tokendir = {self.folder / 'tokens'}\nobjectstore.backend = file\nlog.level = ERROR\n"
         )
+        self._run("--init-token", "--free", "--label", TOKEN, "--pin", PIN, "--so-pin", "12345678")
+        self.write_pin(PIN)
+
+    def import_key(self, pem: Path, label: str = KEY) -> None:
+        """Put a private key into the token that was made elsewhere (PKCS#8)."""
+        self._run("--import", pem, "--token", TOKEN, "--label", label, "--id", "01", "--pin", PIN)
+
+    def _run(self, *arguments: str | Path) -> None:
         subprocess.run(
-            [
-                "softhsm2-util",
-                "--init-token",
-                "--free",
-                "--label",
-                TOKEN,
-                "--pin",
-                PIN,
-                "--so-pin",
-                "12345678",
-            ],
+            ["softhsm2-util", *arguments],
             check=True,
             capture_output=True,
             env={"SOFTHSM2_CONF": str(self.configuration), "PATH": "/usr/bin:/bin"},
         )
-        self.write_pin(PIN)
 
     def make_key(
         self, label: str = KEY, curve: str = "secp256r1", key_id: bytes = b"\1"

@@ -92,7 +92,8 @@ async def connected(
                 await client.__aexit__(None, None, None)
         # The library keeps the socket of a broker that never answered, and its housekeeping task, for good.
         client._client.disconnect()  # noqa: SLF001 - there is no public way
-        await asyncio.sleep(0)
+        if client._misc_task is not None:  # noqa: SLF001 - the same
+            await asyncio.wait({client._misc_task}, timeout=settings.timeout_seconds)  # noqa: SLF001 - the same
 
 
 async def _entered(entering: asyncio.Future[aiomqtt.Client], tls: _Context | None) -> None:

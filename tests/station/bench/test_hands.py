@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +84,19 @@ class Hands:
     def results(self) -> list[AttemptClosed]:
         return events_of(self.settings, AttemptClosed)
 
-    async def lamps(self) -> list[int]:
-        return (await self.bench.do("board", jig=1))["lamps"]
+    async def until(self, looks_right: Callable[[], Awaitable[bool]]) -> None:
+        """Look at the rig, which tells of no change by itself, until it is as it should be."""
+        async with asyncio.timeout(5):
+            while not await looks_right():  # noqa: ASYNC110 - the rig cannot tell
+                await asyncio.sleep(0.02)
+
+    async def power(self, *, on: bool) -> None:
+        """Wait until the first slot has power, or has none."""
+
+        async def switched() -> bool:
+            return (await self.bench.do("board", jig=1))["powered"][0] is on
+
+        await self.until(switched)
 
 
 async def scan(station: RunningDaemon, label: object, number: int | None = None, **fields: Any) -> str:
@@ -114,14 +125,16 @@ def test_a_hub_pulled_while_it_is_written_is_looked_for_and_goes_on_in_any_slot(
 def test_a_hub_swapped_for_another_while_it_is_written_leaves_each_with_its_own_result(at: Hands) -> None:
     hub, other = at.bench.hub(), at.bench.hub()
 
+    async def hub_is_out() -> bool:
+        return (await at.bench.do("hub", chf=str(hub.chf)))["slot"] is None
+
     async def work() -> None:
         await at.order(hub, other)
         await at.bench.fault(FIRST, "unplug_hub", on="upload", at_byte=12_000)
         async with running_daemon(at.settings) as station:
             await at.bench.seat(hub, FIRST)
             await station.until_that(lambda: (station.view(FIRST).percent or 0) > 20)
-            while (await at.bench.do("hub", chf=str(hub.chf)))["slot"] is not None:
-                await asyncio.sleep(0.01)
+            await at.until(hub_is_out)
             await at.bench.seat(other, FIRST)
             await station.until_that(
                 lambda: station.view(FIRST).phase is SlotPhase.PASSED and station.view(FIRST).chf == other.chf
@@ -291,6 +304,9 @@ def test_a_hub_upside_down_that_draws_no_current_is_told_at_once_and_not_recorde
     """The presence switch is closed, the hub's contacts touch nothing."""
     hub = boarded.bench.hub()
 
+    async def lamp_is_amber() -> bool:
+        return (await boarded.bench.do("board", jig=1))["lamps"][0] == AMBER
+
     async def work() -> None:
         await boarded.order(hub)
         async with running_daemon(boarded.settings) as station:
@@ -300,8 +316,7 @@ def test_a_hub_upside_down_that_draws_no_current_is_told_at_once_and_not_recorde
             assert told.line == (
                 "jig1 slot 1: something sits here but draws no current; take it out and seat it the right way up"
             )
-            while (await boarded.lamps())[0] != AMBER:
-                await asyncio.sleep(0.02)
+            await boarded.until(lamp_is_amber)
             await boarded.bench.do("board", jig=1, act="lie", slots=[])
             await station.until(FIRST, SlotPhase.EMPTY)
             await boarded.bench.seat(hub, FIRST)
@@ -338,20 +353,13 @@ def test_a_hub_taken_out_before_it_spoke_gives_its_power_back(boarded: Hands) ->
     async def work() -> None:
         async with running_daemon(boarded.settings) as station:
             await station.until(FIRST, SlotPhase.EMPTY)
-            await power(boarded, on=False)
+            await boarded.power(on=False)
             await boarded.bench.fault(FIRST, "lose_request", probability=1.0, times=10_000)
             await boarded.bench.seat(hub, FIRST)
-            await power(boarded, on=True)
+            await boarded.power(on=True)
             await boarded.bench.unseat(FIRST)
-            await power(boarded, on=False)
+            await boarded.power(on=False)
             assert station.view(FIRST).phase is SlotPhase.EMPTY
         assert not boarded.results()
 
     asyncio.run(work())
-
-
-async def power(at: Hands, *, on: bool) -> None:
-    """Wait until the first slot has power, or has none."""
-    async with asyncio.timeout(5):
-        while (await at.bench.do("board", jig=1))["powered"][0] is not on:
-            await asyncio.sleep(0.02)

@@ -7,6 +7,7 @@ import os
 import tty
 from collections.abc import Iterator
 from contextlib import asynccontextmanager, contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 from hypothesis import given
@@ -34,7 +35,7 @@ def test_lines_end_with_either_mark_or_both():
 @given(st.binary(max_size=300), st.lists(st.integers(0, 300)))
 def test_where_the_bytes_are_cut_makes_no_difference(data, cuts):
     edges = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
-    pieces = [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [data[start:end] for start, end in pairwise(edges)]
     together = [line for line in lines_of(data + b"\n") if len(line) < 128]
     apart = [line for line in lines_of(*pieces, b"\n") if len(line) < 128]
     assert together == apart

@@ -7,7 +7,8 @@ and `img_mgmt_state.c`), and know nothing of the transport.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -42,6 +43,14 @@ class ImageRefused(Exception):
     def __init__(self, code: ImageError) -> None:
         super().__init__(code.name)
         self.code = code
+
+
+@contextmanager
+def _flash_faults_refused() -> Iterator[None]:
+    try:
+        yield
+    except FlashError as error:
+        raise ImageRefused(ImageError.FLASH_WRITE_FAILED) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +104,10 @@ class ImageSlots:
         return running is not None and running.image_hash == image_hash
 
     async def confirm(self) -> None:
-        """Keep the running image."""
+        """Keep the running image. Raises ImageRefused."""
         if self._boot_loader.next_swap() is Swap.REVERT:
-            await self._boot_loader.primary.set_image_ok()
+            with _flash_faults_refused():
+                await self._boot_loader.primary.set_image_ok()
 
     async def mark(self, image_hash: bytes, *, permanent: bool) -> None:
         """Ask for the image with this hash to be run by the next boot. Raises ImageRefused."""
@@ -110,7 +120,8 @@ class ImageSlots:
             raise ImageRefused(ImageError.HASH_NOT_FOUND)
         if self._boot_loader.next_swap() is Swap.REVERT:
             raise ImageRefused(ImageError.IMAGE_ALREADY_PENDING)
-        await self._boot_loader.secondary.arm(permanent=permanent)
+        with _flash_faults_refused():
+            await self._boot_loader.secondary.arm(permanent=permanent)
 
     async def erase(self) -> None:
         """Erase the second slot. Raises ImageRefused while a boot would still need it."""

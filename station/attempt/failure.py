@@ -45,7 +45,12 @@ _CODES: Final[tuple[tuple[type[errors.DriverError], Code], ...]] = (
     (errors.ImageMismatch, Code.IMAGE_HASH_MISMATCH),
 )
 
-_CODES_AT_ACTIVATION: Final = (errors.HubRefused, errors.HubDidNotReturn)
+_CODES_OF_A_REFUSAL: Final = {
+    Stage.FLASH: Code.FILE_TRANSFER_FAILURE,
+    Stage.ACTIVATE: Code.ACTIVATION_FAILURE,
+    Stage.CONFIRM: Code.NOT_CONFIRMED,
+}
+"""What it means that a hub says no to what a stage is there for."""
 
 _HUB_FAULTS: Final = frozenset(
     {
@@ -64,6 +69,11 @@ _HUB_FAULTS: Final = frozenset(
         Code.HUB_UNIDENTIFIED,
     }
 )
+
+LOOKS_LIKE_A_BOOT_LOOP: Final = frozenset(
+    {Code.NO_ANSWER, Code.PROTOCOL_ERROR, Code.FILE_TRANSFER_FAILURE, Code.ACTIVATION_FAILURE}
+)
+"""How it shows in a stage that the hub boots all the time: it is silent, or locked again."""
 
 _REWORK: Final = frozenset(
     {
@@ -98,11 +108,13 @@ _FINAL: Final = (
 
 def code_of(error: errors.DriverError, stage: Stage) -> Code:
     """Name a driver's error in the industry's words, as far as it has them."""
-    if stage is Stage.ACTIVATE and isinstance(error, _CODES_AT_ACTIVATION):
+    if stage is Stage.ACTIVATE and isinstance(error, errors.HubDidNotReturn):
         return Code.ACTIVATION_FAILURE
     for kind, code in _CODES:
         if isinstance(error, kind):
             return code
+    if isinstance(error, errors.HubRefused):
+        return _CODES_OF_A_REFUSAL.get(stage, Code.PROTOCOL_ERROR)
     return Code.PROTOCOL_ERROR
 
 

@@ -26,6 +26,8 @@ from station.records.events import Event, StageEnded, StageStarted, UnlockAnswer
 MAX_SETTLING_BOOTS: Final = 3
 """Boots ordered to bring a hub back to a confirmed image: one consumes a pending swap, one reverts, one to spare."""
 
+BOOTS_OF_A_LOOP: Final = 3
+"""Boots in one attempt that nobody ordered, from which on a failure is put down to them."""
 
 REVIVAL_SECONDS: Final = 60.0
 """How long a power-cycled hub may take to answer: a boot with a swap of a whole slot in it."""
@@ -124,6 +126,7 @@ class Sequence:
         self._wrong_answers = parts.wrong_unlock_answers
         self._held_image_is_doubtful = False
         self._power_cycled = False
+        self._boots_ordered = 0
         self.hub = parts.hub
         """The hub as it last identified itself."""
         self.seconds: defaultdict[Stage, float] = defaultdict(float)
@@ -207,6 +210,7 @@ class Sequence:
                 vetoed = parts.veto(parts.hub.model, parts.plan)
                 if vetoed is not None:
                     raise StageFault(vetoed, "stopped before activation", final=True)
+                self._boots_ordered += 1
                 self.hub = await parts.driver.activate(image)
             case Stage.VERIFY:
                 await parts.driver.verify(image)
@@ -297,16 +301,21 @@ class Sequence:
                     return await self._give_up(reached.stage, code, detail or why)
                 case Settle():
                     try:
-                        self.hub = await self._parts.driver.reboot()
+                        await self._reboot()
                     except DriverError as error:
                         detail = str(error)
         return await self._give_up(reached.stage, Code.DID_NOT_REVERT, detail)
+
+    async def _reboot(self) -> None:
+        self._boots_ordered += 1
+        self.hub = await self._parts.driver.reboot()
 
     async def _revived(self) -> bool:
         """Power-cycle a silent hub, once an attempt. Its flash is safe: whatever it did, it no longer listens."""
         if self._power_cycled or not await self._parts.power_cycle():
             return False
         self._power_cycled = True
+        self._boots_ordered += 1
         with suppress(TimeoutError, DriverError):
             async with asyncio.timeout(REVIVAL_SECONDS):
                 await self._parts.driver.wait_for_hub()
@@ -326,6 +335,9 @@ class Sequence:
 
     async def _give_up(self, stage: Stage, code: Code, detail: str | None) -> Failed:
         """End as FAILED, but first leave the hub locked, on a confirmed image, with nothing pending."""
+        boots_of_its_own = self.hub.boots - self._parts.hub.boots - self._boots_ordered
+        if boots_of_its_own >= BOOTS_OF_A_LOOP and code in failure.LOOKS_LIKE_A_BOOT_LOOP:
+            code = Code.BOOT_LOOP
         read_back: FirmwareVersion | None = None
         settled = False
         try:
@@ -337,7 +349,7 @@ class Sequence:
                     code = Code.IMAGE_DISCARDED  # of itself it went back to a confirmed other one
                 if boots_left == 0 or (settled and hub.locked):
                     break
-                self.hub = await self._parts.driver.reboot()
+                await self._reboot()
         except (DriverError, StageFault):
             return Failed(stage, code, detail, read_back)
         if not settled and self._parts.driver.can_revert:

@@ -208,3 +208,24 @@ def test_the_slot_holds_exactly_what_the_offset_says(wanted: list[tuple[int, int
                 return
 
     asyncio.run(run())
+
+
+def test_a_flash_fault_refuses_to_mark_and_to_confirm() -> None:
+    def fail(_: Operation) -> Interruption | None:
+        raise FlashError("worn out")
+
+    async def run() -> None:
+        hub = open_hub()
+        await upload(hub, image(NEW))
+        sound, hub.flash.on_operation = hub.flash.on_operation, fail
+        with refusal(ImageError.FLASH_WRITE_FAILED):
+            await hub.mark(tlv_hash(image(NEW)), permanent=False)
+        hub.flash.on_operation = sound
+        await hub.mark(tlv_hash(image(NEW)), permanent=False)
+        await hub.boot_loader.boot()
+        hub.flash.on_operation = fail
+        with refusal(ImageError.FLASH_WRITE_FAILED):
+            await hub.confirm()
+        assert not hub.report_slots()[0].confirmed
+
+    asyncio.run(run())

@@ -51,3 +51,19 @@ def test_every_driver_error_has_a_code_in_every_stage_and_an_end_to_its_tries() 
         for stage in Stage:
             assert isinstance(code_of(error, stage), Code)
         assert not may_try_again(error, 3)
+
+
+@pytest.mark.parametrize(
+    ("stage", "code"),
+    [
+        (Stage.UNLOCK, Code.PROTOCOL_ERROR),
+        (Stage.FLASH, Code.FILE_TRANSFER_FAILURE),
+        (Stage.ACTIVATE, Code.ACTIVATION_FAILURE),
+        (Stage.CONFIRM, Code.NOT_CONFIRMED),
+    ],
+)
+def test_a_refusal_means_what_its_stage_is_there_for(stage: Stage, code: Code) -> None:
+    refused = errors.HubLocked("no", action=HubAction.FLASH, state_known=True)
+    assert code_of(refused, stage) is code
+    locked_out = errors.HubLockedOut("no", action=HubAction.UNLOCK, state_known=True)
+    assert code_of(locked_out, stage) is Code.UNLOCK_LOCKED_OUT

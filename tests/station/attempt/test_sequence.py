@@ -178,6 +178,26 @@ def test_a_hub_that_ends_in_its_boot_loader_is_left_alone_for_rework(bench: Benc
     asyncio.run(work())
 
 
+def test_a_hub_that_boots_again_and_again_is_called_so(bench: Bench, tmp_path: Path) -> None:
+    async def work() -> None:
+        hub = bench.hub()
+        async with conducting(bench, tmp_path) as at:
+            await import_order(at.journal, order_csv(hub), "jig1")
+            await bench.seat(hub, PLACE)
+            loop = {"name": "reboot_loop", "times": 99, "seconds": 0.12}
+            result = await at.result(PLACE, loop, {"name": "reboot", "on": "upload"})
+            assert (result.outcome, result.code, result.disposition) == (
+                Outcome.FAILED,
+                Code.BOOT_LOOP,
+                Disposition.RETRY_OTHER_SLOT,
+            ), result.message
+        await bench.do("disarm")
+        await bench.unseat(PLACE)
+        await bench.assert_runs(hub, "old")
+
+    asyncio.run(work())
+
+
 TRANSIENT = {
     "power lost while it is written": [
         {"name": "power_loss", "on": "upload", "at_byte": 12_000, "seconds": 0.1}

@@ -78,16 +78,21 @@ def list_devices(host: str, port: int, seconds: float) -> list[RemoteDevice]:
     """Ask what the server offers, touching no device. Raises UsbIpError."""
     with _connect(host, port, seconds) as connection:
         _send_all(connection, _OPERATION.pack(_VERSION, _LIST_REQUEST, 0))
-        _read_operation(connection, _LIST_REPLY)
-        (count,) = _COUNT.unpack(_receive(connection, _COUNT.size))
-        if count > _MOST_DEVICES:
-            raise UsbIpError(f"the USB/IP server at {host}:{port} claims {count} devices")
-        devices = []
-        for _ in range(count):
-            device, interfaces = _read_device(connection)
-            _receive(connection, interfaces * _INTERFACE_SIZE)
-            devices.append(device)
-        return devices
+        return read_list(connection)
+
+
+def read_list(connection: socket.socket) -> list[RemoteDevice]:
+    """Read the answer to the question for the list. Raises UsbIpError."""
+    _read_operation(connection, _LIST_REPLY)
+    (count,) = _COUNT.unpack(_receive(connection, _COUNT.size))
+    if count > _MOST_DEVICES:
+        raise UsbIpError(f"the USB/IP server claims {count} devices")
+    devices = []
+    for _ in range(count):
+        device, interfaces = _read_device(connection)
+        _receive(connection, interfaces * _INTERFACE_SIZE)
+        devices.append(device)
+    return devices
 
 
 class ImportedDevice:
@@ -160,8 +165,11 @@ class ImportedDevice:
         command, of, status, actual = _REPLY_HEADER.unpack_from(received)
         if command != _SUBMIT_REPLY or of != sequence or (room and not 0 <= actual <= room):
             raise UsbIpError("what the server sends is no USB/IP")
-        if room and len(received) < head + actual:
-            received += self._receive_rest(received, head + actual, deadline)
+        end = head + actual if room else head
+        if len(received) < end:
+            received += self._receive_rest(received, end, deadline)
+        if len(received) > end:
+            raise UsbIpError("the server sends more than it announced")
         if status:
             raise TransferFailed(-status, "the transfer failed")
         return received[head:]

@@ -8,6 +8,7 @@ as `_` and two hex digits, so that no name leads elsewhere in a path, a URL or a
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Final
 
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
@@ -49,3 +50,8 @@ def image_path(model: DeviceModel, version: FirmwareVersion, sha256: str) -> str
 def image_file(version: FirmwareVersion, sha256: str) -> str:
     """Return the last part of `image_path`."""
     return f"{sha256}.{version}.bin"
+
+
+def is_signed_catalogue(folder: Path) -> bool:
+    """Whether this looks like a signed catalogue rather than a plain folder. Says nothing of its trust."""
+    return (folder / METADATA).is_dir()

@@ -1,8 +1,12 @@
-"""`reflash catalog`: what may be flashed on what."""
+"""`reflash catalog`: what may be flashed on what, in a signed catalogue or in a plain folder."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,8 +14,16 @@ import typer
 
 from firmware_catalog.catalog import FolderCatalog
 from firmware_catalog.editing import add_release, withdraw_release
+from firmware_catalog.errors import CatalogError
+from firmware_catalog.files import read_regular_file
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
+from firmware_catalog.new_release import Statement
 from firmware_catalog.release import ANY_LOWER, Release, VersionRange
+from firmware_catalog.trust.names import is_signed_catalogue
+from station.catalogue import CheckedCatalog
+from station.cli import catalog_owner
+from station.cli.catalog_keys import DaysOption, KeyRing, PinFileOption, SigningKeysOption, lifetimes
+from station.cli.catalog_owner import DirOption
 from station.cli.common import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -25,8 +37,15 @@ from station.config import load_settings
 from station.control import ask_daemon
 
 app = typer.Typer(help="Manage the firmware that may be flashed.", no_args_is_help=True)
+app.command()(catalog_owner.init)
+app.command()(catalog_owner.delegate)
+app.command()(catalog_owner.revoke)
+app.command("rotate-root")(catalog_owner.rotate_root)
+app.command()(catalog_owner.refresh)
+app.command("import-cpl")(catalog_owner.import_cpl)
 
-DirOption = Annotated[Path, typer.Option("--dir", help="The catalogue's folder.")]
+_MAX_ROOT_SIZE = 512_000
+
 ManufacturerOption = Annotated[str | None, typer.Option(help="DeviceManufacturer, as the hub reports it.")]
 ModelOption = Annotated[str | None, typer.Option(help="DeviceModel, as the hub reports it.")]
 VersionOption = Annotated[str, typer.Option("--version", help="Firmware version, 8 hex digits.")]
@@ -34,7 +53,7 @@ VersionOption = Annotated[str, typer.Option("--version", help="Firmware version,
 
 @app.command()
 def add(
-    image: Annotated[Path, typer.Argument(help="An MCUboot image file.")],
+    image: Annotated[Path, typer.Argument(help="An image: MCUboot, ZigBee OTA, DFU or raw.")],
     folder: DirOption,
     manufacturer: ManufacturerOption = None,
     model: ModelOption = None,
@@ -47,23 +66,47 @@ def add(
     hardware: Annotated[
         list[str] | None, typer.Option(help="A hardware version it is for; repeat. All if left out.")
     ] = None,
+    version: Annotated[
+        str | None,
+        typer.Option("--version", help="Of a raw image, 8 hex digits; the others state their own."),
+    ] = None,
+    notes: Annotated[str, typer.Option(help="For people.")] = "",
+    key: SigningKeysOption = None,
+    pin_file: PinFileOption = None,
+    days: DaysOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Add an image as a production release.
+    """Add an image as a production release. A signed catalogue takes it with its manufacturer's keys.
 
-    Example: reflash catalog add hub-0002012F.bin --dir /srv/catalogue --permit-from 00010000-000200FF
+    Example: reflash catalog add hub-0002012F.bin --dir /srv/catalogue --permit-from 00010000-000200FF --key maker.pem
     """
-    release = add_release(
-        folder,
-        image,
+    statement = Statement(
         model=_model(manufacturer, model),
+        version=FirmwareVersion.parse(version) if version else None,
         permitted_from=tuple(_version_range(text) for text in permit_from or ()) or ANY_LOWER,
         hardware_versions=tuple(hardware or ()),
+        notes=notes,
     )
+    if is_signed_catalogue(folder):
+        from firmware_catalog.trust.releasing import add_signed_release  # noqa: PLC0415 - python-tuf
+
+        signers = _ring(key, pin_file).signers
+        release = add_signed_release(folder, image, statement, signers, lifetimes=lifetimes(days))
+    else:
+        _refuse_keys(folder, key)
+        release = add_release(
+            folder,
+            image,
+            model=statement.model,
+            version=statement.version,
+            permitted_from=statement.permitted_from,
+            hardware_versions=statement.hardware_versions,
+            notes=statement.notes,
+        )
     if as_json:
         print_json(_as_row(release))
     else:
-        typer.echo(f"added {release}")
+        typer.echo(f"added {release}{_still_to_publish(folder)}")
 
 
 @app.command()
@@ -72,13 +115,24 @@ def withdraw(
     model: Annotated[str, typer.Option(help="DeviceModel.")],
     version: VersionOption,
     folder: DirOption,
+    key: SigningKeysOption = None,
+    pin_file: PinFileOption = None,
+    days: DaysOption = None,
 ) -> None:
-    """Withdraw a release: no hub is given it any more.
+    """Withdraw a release: no hub is given it any more. In a signed catalogue with the owner's or its maker's keys.
 
     Example: reflash catalog withdraw --manufacturer 0B6B --model 00000001 --version 0002012F --dir /srv/catalogue
     """
-    release = withdraw_release(folder, DeviceModel(manufacturer, model), FirmwareVersion.parse(version))
-    typer.echo(f"withdrew {release}")
+    device, number = DeviceModel(manufacturer, model), FirmwareVersion.parse(version)
+    if is_signed_catalogue(folder):
+        from firmware_catalog.trust.releasing import withdraw_signed_release  # noqa: PLC0415 - python-tuf
+
+        signers = _ring(key, pin_file).signers
+        release = withdraw_signed_release(folder, device, number, signers, lifetimes=lifetimes(days))
+    else:
+        _refuse_keys(folder, key)
+        release = withdraw_release(folder, device, number)
+    typer.echo(f"withdrew {release}{_still_to_publish(folder)}")
 
 
 @app.command()
@@ -101,12 +155,12 @@ def resume(
 
 @app.command("list")
 def list_releases(folder: DirOption, as_json: JsonOption = False) -> None:
-    """List every release.
+    """List every release; of a signed catalogue what is published.
 
     Example: reflash catalog list --dir /srv/catalogue
     """
-    catalog = FolderCatalog.open(folder)
-    rows = [_as_row(release) for model in catalog.models() for release in catalog.releases(model)]
+    with _opened(folder) as catalog:
+        rows = [_as_row(release) for model in catalog.models() for release in catalog.releases(model)]
     if as_json:
         print_json(rows)
     else:
@@ -128,16 +182,16 @@ def show(
 
     Example: reflash catalog show --manufacturer 0B6B --model 00000001 --from 00010000 --dir /srv/catalogue
     """
-    catalog = FolderCatalog.open(folder)
     device = DeviceModel(manufacturer, model)
-    if from_version is None:
-        releases = catalog.releases(device)
-    else:
-        plan = catalog.plan(device, FirmwareVersion.parse(from_version), hardware)
-        releases = tuple(step.release for step in plan.steps)
-        if not releases and not as_json:
-            typer.echo(f"{from_version} is the latest, nothing to do")
-            return
+    with _opened(folder) as catalog:
+        if from_version is None:
+            releases = catalog.releases(device)
+        else:
+            plan = catalog.plan(device, FirmwareVersion.parse(from_version), hardware)
+            releases = tuple(step.release for step in plan.steps)
+    if from_version is not None and not releases and not as_json:
+        typer.echo(f"{from_version} is the latest, nothing to do")
+        return
     rows = [_as_row(release) for release in releases]
     if as_json:
         print_json(rows)
@@ -146,20 +200,84 @@ def show(
 
 
 @app.command()
-def verify(folder: DirOption, as_json: JsonOption = False) -> None:
-    """Read every image and hold it against its pin. Exits 1 if one is wrong.
+def verify(
+    folder: DirOption,
+    root: Annotated[
+        Path | None,
+        typer.Option(help="The root metadata that stations start from; the catalogue's own unless given."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check every signature and every image as a station does. Exits 1 if anything is wrong.
 
-    Example: reflash catalog verify --dir /srv/catalogue
+    Example: reflash catalog verify --dir /srv/catalogue --root /etc/reflash/catalogue-root.json
     """
-    problems = FolderCatalog.open(folder).verify()
+    signed = is_signed_catalogue(folder)
+    if root is not None and not signed:
+        raise UsageError(f"{folder} is no signed catalogue, so no root can vouch for it")
+    problems: tuple[CatalogError, ...]
+    if signed:
+        trusted = _read_root(folder, root)
+        good = (
+            f"every signature and every image is good by root SHA-256 {hashlib.sha256(trusted).hexdigest()}"
+        )
+        good += "" if root else ", the catalogue's own: hold that against what the stations have"
+        try:
+            with _opened(folder, trusted) as catalog:
+                problems = catalog.verify()
+        except CatalogError as error:
+            problems = (error,)
+    else:
+        good = "every image is the one that was added"
+        problems = FolderCatalog.open(folder).verify()
     if as_json:
-        print_json({"whole": not problems, "problems": [str(problem) for problem in problems]})
+        print_json({"whole": not problems, "signed": signed, "problems": [str(each) for each in problems]})
         if problems:
             raise typer.Exit(1)
     elif problems:
         raise WorkFailed("\n".join(str(problem) for problem in problems))
     else:
-        typer.echo("every image is the one that was added")
+        typer.echo(good)
+
+
+@contextmanager
+def _opened(folder: Path, root: bytes | None = None) -> Iterator[CheckedCatalog]:
+    """Yield a catalogue of either kind as it is now: nothing is remembered of it. Raises CatalogError."""
+    if not is_signed_catalogue(folder):
+        yield FolderCatalog.open(folder)
+        return
+    from firmware_catalog.trust.keeper import CatalogKeeper  # noqa: PLC0415 - python-tuf
+
+    with tempfile.TemporaryDirectory(prefix="reflash-") as store:
+        yield CatalogKeeper(str(folder), root or _read_root(folder, None), Path(store)).refresh()
+
+
+def _read_root(folder: Path, root: Path | None) -> bytes:
+    from firmware_catalog.trust.keeper import read_first_root  # noqa: PLC0415 - python-tuf
+
+    if root is None:
+        return read_first_root(str(folder))
+    try:
+        return read_regular_file(root, _MAX_ROOT_SIZE)
+    except OSError as error:
+        raise UsageError(f"{root}: {error.strerror}; name the root metadata that the owner gave") from error
+
+
+def _ring(key: list[str] | None, pin_file: Path | None) -> KeyRing:
+    ring = KeyRing(pin_file)
+    ring.add(key)
+    return ring
+
+
+def _refuse_keys(folder: Path, key: list[str] | None) -> None:
+    if key:
+        raise UsageError(
+            f"{folder} is no signed catalogue; found one with 'reflash catalog init', or leave --key out"
+        )
+
+
+def _still_to_publish(folder: Path) -> str:
+    return "; publish it with 'reflash catalog refresh'" if is_signed_catalogue(folder) else ""
 
 
 def _model(manufacturer: str | None, model: str | None) -> DeviceModel | None:

@@ -1,0 +1,182 @@
+"""`reflash jigs`: ports bound to slots by seating hubs, slots and jigs given back to work."""
+
+from __future__ import annotations
+
+import asyncio
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import brokers
+import pytest
+from station_bench import DRIVER_SETTINGS, Bench, slot
+from station_config import write_config
+from station_daemon import STATION_NAMES, running_daemon
+
+from station.bench.view import SlotPhase
+
+COMMENT = "# socket 1 is the one next to the lid"
+
+
+class Person:
+    """Reads what is asked and does it: a standard input whose lines are moments in which something is done."""
+
+    def __init__(self, *deeds: Callable[[], str]) -> None:
+        self._deeds = iter(deeds)
+
+    def readline(self) -> str:
+        return next(self._deeds, lambda: "")()
+
+
+@pytest.fixture
+def config(bench: Bench, tmp_path: Path) -> Path:
+    """A configuration as somebody keeps it: with comments, and with ports that are not there."""
+    path = tmp_path / "station.toml"
+    path.write_text(
+        f'''# the bench by the window
+site = "site"
+station = "bench"
+mode = "bench"
+state_directory = "{tmp_path / "state"}"
+catalogue = {{folder = "{bench.catalogue}"}}
+unlock = {{key_file = "{bench.unlock_key}"}}
+
+[[jigs]]
+name = "jig1"
+driver_settings = {{{", ".join(f"{key} = {value}" for key, value in DRIVER_SETTINGS.items())}}}
+[jigs.slots]
+1 = "/dev/none1"   {COMMENT}
+2 = "/dev/none2"
+
+[[jigs]]
+name = "jig2"
+[jigs.slots]
+1 = "{bench.port(slot(3))}"
+'''
+    )
+    path.chmod(0o640)
+    return path
+
+
+@pytest.fixture
+def bind(reflash: Any, bench: Bench, config: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    def run(*deeds: Callable[[], str], options: tuple[object, ...] = ()) -> Any:
+        monkeypatch.setattr("sys.stdin", Person(*deeds))
+        among = ("--among", bench.folder / "jig1", "--seconds", 0.6)
+        return reflash("jigs", "bind", "jig1", "--config", config, *among, *options)
+
+    return run
+
+
+def seating(bench: Bench, *numbers: int) -> Callable[[], str]:
+    def seat() -> str:
+        for number in numbers:
+            hub = bench.hub()
+            bench.do_now("seat", chf=str(hub.chf), jig=1, slot=number)
+            bench.do_now("wait", chf=str(hub.chf), boots=1)
+        return "\n"
+
+    return seat
+
+
+def test_each_slot_is_bound_to_where_its_hub_answers_and_the_comments_stay(
+    bind: Any, bench: Bench, config: Path
+) -> None:
+    bench.do_now(
+        "seat", chf=str(bench.hub().chf), jig=1, slot=2
+    )  # sat there all along, so it is nobody's sign
+    said = bind(lambda: "\n", seating(bench, 4), seating(bench, 1))
+    assert said.code == 0, said
+    assert "jig1 slot 1: no hub newly answers anywhere" in said.out
+    assert f"wrote {config}: slot 1, slot 2 of jig1" in said.out
+    text = config.read_text()
+    jigs = tomllib.loads(text)["jigs"]
+    assert jigs[0]["slots"] == {"1": str(bench.folder / "jig1/slot4"), "2": str(bench.folder / "jig1/slot1")}
+    assert jigs[1]["slots"] == {"1": bench.port(slot(3))}
+    assert text.startswith("# the bench by the window\n")
+    assert COMMENT in text
+    assert config.stat().st_mode & 0o777 == 0o640
+    assert [path.name for path in config.parent.iterdir() if "partial" in path.name] == []
+
+
+def test_two_hubs_at_once_bind_nothing(bind: Any, bench: Bench, config: Path) -> None:
+    before = config.read_text()
+    said = bind(seating(bench, 1, 2), lambda: "s\n", lambda: "q\n")
+    assert said.code == 1
+    assert "seat one hub at a time" in said.out
+    assert "no slot was bound; the configuration is as it was" in said.err
+    assert config.read_text() == before
+
+
+def test_a_port_that_is_another_slots_is_refused_and_nothing_is_written(
+    bind: Any, bench: Bench, config: Path
+) -> None:
+    before = config.read_text()
+    said = bind(seating(bench, 3), options=("--slot", 2))
+    assert said.code == 2
+    assert "jig1 slot 2 and jig2 slot 1 are both bound to" in said.err
+    assert config.read_text() == before
+
+
+def test_what_cannot_be_bound_is_said_before_anybody_seats_a_hub(
+    reflash: Any, bench: Bench, config: Path, tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    for options, complaint in (
+        (("jig9",), "there is no jig jig9; the configuration knows jig1, jig2"),
+        (("jig1", "--among", empty), f"{empty} has no link to a serial port"),
+        (("jig1", "--among", tmp_path / "none"), "name the folder of the ports' links with --among"),
+    ):
+        said = reflash("jigs", "bind", *options, "--config", config)
+        assert said.code == 2
+        assert complaint in said.complaint
+
+
+def test_the_list_shows_each_place_and_what_is_there(reflash: Any, bench: Bench, config: Path) -> None:
+    rows = reflash("jigs", "list", "--config", config, "--json").json
+    assert [(row["jig"], row["slot"], row["port"]) for row in rows[:2]] == [
+        ("jig1", 1, "not there"),
+        ("jig1", 2, "not there"),
+    ]
+    assert rows[2]["port"] == str(Path(bench.port(slot(3))).resolve())
+    assert {row["state"] for row in rows} == {"no daemon runs"}
+    assert "no daemon runs" in reflash("jigs", "list", "--config", config).out
+
+
+def test_without_a_daemon_nothing_can_be_enabled_or_reset(reflash: Any, config: Path) -> None:
+    for arguments in (("enable", "jig1", 1), ("reset", "jig1")):
+        said = reflash("jigs", *arguments, "--config", config)
+        assert said.code == 1
+        assert said.complaint.startswith("no daemon runs in ")
+
+
+def test_a_running_daemon_answers_for_its_slots_and_keeps_its_ports(
+    reflash: Any, bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path
+) -> None:
+    raw = bench.settings(
+        tmp_path, {"jig1": [1]}, station=next(STATION_NAMES), mqtt={"port": shared_broker.port}
+    )
+    config = write_config(tmp_path / "station.toml", raw)
+    settings = bench.station_settings(
+        tmp_path, {"jig1": [1]}, station=raw["station"], mqtt={"port": shared_broker.port}
+    )
+
+    async def work() -> None:
+        async with running_daemon(settings) as station:
+            await station.until(slot(1), SlotPhase.EMPTY)
+            view = station.daemon.view
+            await view.changes.until(lambda: view.broker.state == "connected")  # it has no more to log
+
+            async def run(*arguments: object) -> Any:
+                return await asyncio.to_thread(reflash, "jigs", *arguments, "--config", config)
+
+            assert "empty; seat a hub" in (await run("list")).out
+            assert (await run("enable", "jig1", 1)).out == "jig1 slot 1 is in use again\n"
+            assert "there is no jig1 slot 2 on this bench" in (await run("enable", "jig1", 2)).complaint
+            assert "jig1 has no board on this bench" in (await run("reset", "jig1")).complaint
+            refused = await run("bind", "jig1")
+            assert (refused.code, "stop it first" in refused.complaint) == (2, True)
+
+    asyncio.run(work())

@@ -1,0 +1,202 @@
+"""`reflash watch` and `reflash scan`: the bench as it is, on a terminal and for scripts, and labels into it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import brokers
+import pytest
+from station_bench import Bench, import_order, order_csv, slot
+from station_config import write_config
+from station_daemon import STATION_NAMES, RunningDaemon, running_daemon
+
+from station.bench.view import SlotPhase
+from station.config import StationSettings, load_settings
+from station.records.journal import Journal
+
+FIRST = slot(1)
+PROGRAM = (sys.executable, "-c", "from station.cli import main; main()")
+
+
+@pytest.fixture
+def config(bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path) -> Path:
+    places = {"jig1": [1, 2], "jig2": [1]}
+    settings = bench.settings(
+        tmp_path, places, station=next(STATION_NAMES), mqtt={"port": shared_broker.port}
+    )
+    return write_config(tmp_path / "station.toml", settings)
+
+
+@contextlib.asynccontextmanager
+async def program(*arguments: object, **streams: Any) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(*PROGRAM, *map(str, arguments), **streams)
+    try:
+        async with asyncio.timeout(30):
+            yield process
+            await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+        process._transport.close()
+
+
+async def order(settings: StationSettings, *hubs: Any) -> None:
+    async with Journal.open(settings.journal_folder, site=settings.site, station=settings.station) as journal:
+        await import_order(journal, order_csv(*hubs), "jig1")
+
+
+def test_a_script_hears_each_slot_and_each_change_until_the_daemon_ends(bench: Bench, config: Path) -> None:
+    settings, hub = load_settings(config), bench.hub()
+    pipe = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
+
+    async def work() -> None:
+        await order(settings, hub)
+        async with contextlib.AsyncExitStack() as stack:
+            async with running_daemon(settings) as station:
+                await station.until(FIRST, SlotPhase.EMPTY)
+                arguments = ("watch", "--config", config, "--json", "--jig", "jig1")
+                watching = await stack.enter_async_context(program(*arguments, **pipe))
+                heard = [json.loads(await watching.stdout.readline()) for _ in range(2)]
+                assert [view["place"] for view in heard] == [{"jig": "jig1", "slot": n} for n in (1, 2)]
+                await bench.seat(hub, FIRST)
+                while heard[-1]["phase"] != "passed":
+                    heard.append(json.loads(await watching.stdout.readline()))
+                assert heard[-1]["chf"] == str(hub.chf)
+                assert "working" in {view["phase"] for view in heard}
+                assert {view["place"]["jig"] for view in heard} == {"jig1"}
+            _, complaint = await watching.communicate()
+            assert complaint == b"reflash: the daemon has stopped; start it and watch again\n"
+            assert watching.returncode == 1
+
+    asyncio.run(work())
+
+
+class Screen:
+    """The far end of a terminal: what was shown, and a keyboard."""
+
+    def __init__(self) -> None:
+        self._master, self.slave = os.openpty()
+        os.set_blocking(self._master, False)
+        self._shown = b""
+        self._more = asyncio.Event()
+        asyncio.get_running_loop().add_reader(self._master, self._read)
+
+    def _read(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._shown += os.read(self._master, 65536)
+        self._more.set()
+
+    async def until(self, text: str) -> str:
+        """Return all that was shown, once the text was; what styles it is taken away."""
+        while text not in (plain := re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]", b"", self._shown).decode()):
+            self._more.clear()
+            await self._more.wait()
+        return plain
+
+    def type(self, text: str) -> None:
+        os.write(self._master, text.encode())
+
+    def close(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._master)
+        os.close(self._master)
+        os.close(self.slave)
+
+
+def test_a_terminal_shows_the_picture_and_takes_what_a_scanner_types(bench: Bench, config: Path) -> None:
+    settings, hub = load_settings(config), bench.hub()
+
+    async def work() -> None:
+        await order(settings, hub)
+        screen = Screen()
+        environment = {**os.environ, "TERM": "xterm", "COLUMNS": "160", "LINES": "40"}
+        ends = dict.fromkeys(("stdin", "stdout", "stderr"), screen.slave)
+        try:
+            async with running_daemon(settings) as station:
+                await station.until(FIRST, SlotPhase.EMPTY)
+                watching = program("watch", "--config", config, env=environment, **ends)
+                async with watching as process:
+                    await screen.until("what to do")
+                    await screen.until(f"MQTT broker {settings.mqtt.host}:{settings.mqtt.port}: connected")
+                    screen.type("noise\n")
+                    await screen.until("'noise' is neither a hub's id nor a slot's code; scan it again")
+                    screen.type(f"{hub.gpf}\n")
+                    await screen.until(
+                        "this label is for which slot? Scan the slot's code first, such as jig1/3"
+                    )
+                    screen.type("jig1/1\n")
+                    await screen.until("jig1 slot 1: scan its hub's label")
+                    screen.type(f"GPF {hub.gpf}\n")
+                    await screen.until(f"jig1 slot 1: seat hub {hub.gpf} here")
+                    await bench.seat(hub, FIRST)
+                    shown = await screen.until("PASSED")
+                    assert str(hub.chf) in shown
+                    assert "noise\r\n" not in shown, "what is typed would tear the picture"
+                    process.send_signal(signal.SIGINT)
+                assert process.returncode == 0
+        finally:
+            screen.close()
+
+    asyncio.run(work())
+
+
+def test_a_watch_without_a_daemon_says_so(reflash: Any, config: Path) -> None:
+    said = reflash("watch", "--config", config)
+    assert (said.code, said.complaint) == (1, f"no daemon runs in {config.parent}")
+
+
+async def scanning(station: RunningDaemon, reflash: Any, *arguments: object) -> Any:
+    await station.until(FIRST, SlotPhase.EMPTY)
+    view = station.daemon.view
+    await view.changes.until(lambda: view.broker.state == "connected")  # the daemon has no more to log
+    return await asyncio.to_thread(reflash, "scan", *arguments)
+
+
+def test_labels_are_scanned_one_by_one_or_as_lines(
+    reflash: Any, bench: Bench, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, hub, other = load_settings(config), bench.hub(), bench.hub()
+    lines = [f"{hub.gpf}\r\n", "\n", "\x00\xff??\n", "2\n", f"{other.gpf}\n", "jig2/9\n"]
+    monkeypatch.setattr("sys.stdin", lines)
+
+    async def work() -> None:
+        async with running_daemon(settings) as station:
+            for place in (FIRST, slot(2)):
+                await station.until(place, SlotPhase.EMPTY)
+            of = ("--config", config, "--jig", "jig1")
+            one = await scanning(station, reflash, *of, "--slot", 2, hub.chf)
+            assert (one.code, one.out) == (0, f"jig1 slot 2: seat hub {hub.chf} here\n")
+            expected = await scanning(station, reflash, *of, hub.gpf)
+            assert expected.out == f"jig1 slot 1: seat hub {hub.gpf} here\n"
+            absent = await scanning(station, reflash, *of, "--slot", 7, hub.gpf)
+            assert (absent.code, absent.complaint) == (1, "jig1: there is no jig1 slot 7")
+            garbled = await scanning(station, reflash, *of, "88-73")
+            assert garbled.code == 2
+            assert "'88-73' is neither a hub's id nor a slot's code" in garbled.complaint
+            many = await scanning(station, reflash, *of)
+            assert many.code == 1
+            assert many.out.splitlines() == [
+                f"jig1 slot 1: seat hub {hub.gpf} here",
+                "jig1 slot 2: scan its hub's label",
+                f"jig1 slot 2: seat hub {other.gpf} here",
+            ]
+            assert many.err.splitlines()[-1] == "reflash: 2 of the scans were refused"
+
+    asyncio.run(work())
+
+
+def test_a_scan_without_a_daemon_or_a_jig_says_so(reflash: Any, bench: Bench, config: Path) -> None:
+    label = bench.hub().chf
+    assert "no daemon runs" in reflash("scan", label, "--jig", "jig1", "--config", config).complaint
+    assert "which slot?" in reflash("scan", label, "--config", config).complaint
+    assert "there is no jig jig9" in reflash("scan", label, "--jig", "jig9", "--config", config).complaint
+    assert "lines name their slots" in reflash("scan", "--slot", 3, "--config", config).complaint

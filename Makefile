@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SYSTEM_PACKAGES := mosquitto mosquitto-clients softhsm2 util-linux
+SYSTEM_PACKAGES := mosquitto mosquitto-clients softhsm2 util-linux \
+	qemu-system-x86 linux-image-amd64 busybox-static cpio kmod udev usbip dfu-util libusb-1.0-0
 
-.PHONY: help demo test check bench bundle format lock system-packages clean
+.PHONY: help demo test test-usb check bench bundle format lock system-packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -29,6 +30,9 @@ test: $(VENV)/.ready ## the test suite, with its coverage floor
 	$(BIN)/coverage run -m pytest -n 4 --dist loadfile
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+test-usb: $(VENV)/.ready ## USB hubs and driver on a real kernel, in qemu (some minutes)
+	$(BIN)/python -m pytest -m usb tests/usb_kernel
 
 check: $(VENV)/.ready ## lint, format, types, layers
 	$(BIN)/ruff check .

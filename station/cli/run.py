@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
 
 from firmware_catalog.errors import CatalogError
+from station.bench.view import BenchView
 from station.cli.common import DEFAULT_CONFIG, ConfigOption
 from station.config import ConfigError, StationSettings, load_settings
 from station.log import configure_logging
@@ -20,6 +24,7 @@ _log = structlog.stdlib.get_logger()
 def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Work at the bench until stopped (Ctrl+C or SIGTERM: running attempts are let end first).
 
+    On a terminal, with the log sent elsewhere (`2>reflash.log`), it shows the slots live.
     SIGHUP reads the configuration again: log, thresholds, catalogue, broker, operator and drain time.
 
     Example: reflash run --config /etc/reflash/station.toml
@@ -53,7 +58,22 @@ async def _run(config: Path, settings: StationSettings) -> None:
     loop.add_signal_handler(signal.SIGHUP, hangup.set)
     reloading = asyncio.create_task(reload())
     try:
-        await daemon.run()
+        with _picture(daemon.view):
+            await daemon.run()
     finally:
         reloading.cancel()
         await asyncio.gather(reloading, return_exceptions=True)
+
+
+@contextmanager
+def _picture(view: BenchView) -> Iterator[None]:
+    """Show the bench on the terminal that the daemon was started on, unless its log goes there."""
+    if not sys.stdout.isatty() or sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console  # noqa: PLC0415 - a daemon without a terminal need not wait for it
+
+    from station.bench.picture import live_picture  # noqa: PLC0415 - the same
+
+    with live_picture(view.slots, Console()):
+        yield

@@ -149,6 +149,23 @@ def test_a_terminal_shows_the_picture_and_takes_what_a_scanner_types(bench: Benc
     asyncio.run(work())
 
 
+def test_a_daemon_on_a_terminal_shows_its_slots_when_its_log_goes_elsewhere(config: Path) -> None:
+    async def work() -> None:
+        screen = Screen()
+        ends = {"stdin": screen.slave, "stdout": screen.slave, "stderr": asyncio.subprocess.DEVNULL}
+        environment = {**os.environ, "TERM": "xterm", "COLUMNS": "160", "LINES": "40"}
+        try:
+            async with program("run", "--config", config, env=environment, **ends) as process:
+                await screen.until("jig2 slot 1")
+                await screen.until("empty; seat a hub")
+                process.send_signal(signal.SIGTERM)
+            assert process.returncode == 0
+        finally:
+            screen.close()
+
+    asyncio.run(work())
+
+
 def test_a_watch_without_a_daemon_says_so(reflash: Any, config: Path) -> None:
     said = reflash("watch", "--config", config)
     assert (said.code, said.complaint) == (1, f"no daemon runs in {config.parent}")

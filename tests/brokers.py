@@ -7,6 +7,7 @@ import secrets
 import shutil
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -34,6 +35,7 @@ class Mosquitto:
         self.port = free_port()
         self._configuration = folder / "mosquitto.conf"
         self._process: subprocess.Popen[str] | None = None
+        self._reading: threading.Thread | None = None
         self._configuration.write_text(
             "\n".join(
                 (
@@ -55,11 +57,15 @@ class Mosquitto:
         self._process = subprocess.Popen(
             [program, "-c", str(self._configuration)], stderr=subprocess.PIPE, text=True
         )
-        assert self._process.stderr is not None
+        log = self._process.stderr
+        assert log is not None
         said = []
-        for line in self._process.stderr:
+        for line in log:
             said.append(line)
             if "running" in line:
+                # Read on, or a talkative broker would stand still before a full pipe.
+                self._reading = threading.Thread(target=log.read, name="mosquitto's log")
+                self._reading.start()
                 return
         raise AssertionError(f"mosquitto did not start: {''.join(said)}")
 
@@ -67,7 +73,12 @@ class Mosquitto:
         """End it as a power cut would."""
         if self._process is not None:
             self._process.kill()
-            self._process.communicate()
+            self._process.wait()
+            if self._reading is not None:
+                self._reading.join()
+                self._reading = None
+            assert self._process.stderr is not None
+            self._process.stderr.close()
             self._process = None
 
 

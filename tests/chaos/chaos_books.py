@@ -66,6 +66,11 @@ class Books:
         return len(self._results)
 
     @property
+    def last_result(self) -> AttemptClosed | None:
+        """The newest result of all."""
+        return list(self._closed.values())[-1] if self._closed else None
+
+    @property
     def passed(self) -> set[str]:
         """The hubs that passed, by CHF."""
         return {str(closed.chf) for closed in self._closed.values() if closed.outcome is Outcome.PASSED}
@@ -132,6 +137,7 @@ class Books:
         for closed in self._closed.values():
             if closed.chf is not None and closed.firmware_read_back is not None:
                 last[str(closed.chf)] = closed
+        images = {closed.image_sha256 for closed in self._closed.values()}
         seen = {str(opened.hub.chf) for opened in self._opened.values() if opened.hub is not None}
         for hub in stock:
             chf, held = str(hub.chf), inside[str(hub.chf)]
@@ -143,7 +149,7 @@ class Books:
                 self.findings.contradictory.append(
                     f"hub {chf} runs {held['firmware']}, its last result says {last[chf].firmware_read_back}"
                 )
-            if chf in self.passed and not _is_finished(held, {c.image_sha256 for c in self._closed.values()}):
+            if chf in self.passed and not (is_settled(held) and held["image_file_sha256"] in images):
                 self.findings.contradictory.append(f"hub {chf} passed and is not finished: {held}")
 
     def against_screen(self, told: Iterable[Told]) -> None:
@@ -154,12 +160,12 @@ class Books:
                 self.findings.lost.append(f"the screen said {one.line!r} of {one.chf}, the journal does not")
 
 
-def _is_finished(held: Mapping[str, Any], images: set[str | None]) -> bool:
-    """Whether a hub runs a released image, confirmed, with nothing pending and its lock closed."""
-    running = next(slot for slot in held["slots"] if slot["active"])
+def is_settled(held: Mapping[str, Any]) -> bool:
+    """Whether a hub runs a confirmed image, with nothing pending and its lock closed."""
+    running = next((slot for slot in held["slots"] if slot["active"]), None)
     return (
-        running["confirmed"]
+        running is not None
+        and running["confirmed"]
         and not any(slot["pending"] for slot in held["slots"])
         and held["locked"]
-        and held["image_file_sha256"] in images
     )

@@ -7,9 +7,11 @@ import json
 import os
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+REFLASH = str(Path(sys.executable).with_name("reflash"))
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 
@@ -26,10 +28,14 @@ def toml(value: Any) -> str:
 class StationProcess:
     """A daemon with its configuration and its log; one life after the other."""
 
-    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+    def __init__(
+        self, folder: Path, settings: dict[str, Any], program: Sequence[str] = (REFLASH, "run", "--config")
+    ) -> None:
+        """Prepare; the program is given the configuration's path."""
         self.state = Path(settings["state_directory"])
         self.log = folder / "station.log"
         self._folder = folder
+        self._program = program
         self._config = folder / "station.toml"
         self._config.write_text("\n".join(f"{key} = {toml(value)}" for key, value in settings.items()) + "\n")
         self._process: asyncio.subprocess.Process | None = None
@@ -43,8 +49,8 @@ class StationProcess:
         self._ready.bind(str(address))
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                str(Path(sys.executable).with_name("reflash")),
-                *("run", "--config", str(self._config)),
+                *self._program,
+                str(self._config),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import hypothesis
 from crash_lives import End
 from crash_points import POINTS, Point
 from crash_world import DoomedStation, World
@@ -109,14 +110,18 @@ class CrashAnywhere(RuleBasedStateMachine):
             self.station.close()
 
 
-def crash_anywhere(world: World, *, examples: int, steps: int, derandomize: bool) -> None:
-    """Run the machine. Raises what it finds, with the shortest way there."""
+def crash_anywhere(world: World, *, seed: int, examples: int, steps: int) -> None:
+    """Run the machine. Raises what it finds, with the way there."""
+
+    @hypothesis.seed(seed)
+    def machine() -> CrashAnywhere:
+        return CrashAnywhere(world)
+
     run_state_machine_as_test(
-        lambda: CrashAnywhere(world),
+        machine,
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,
-            derandomize=derandomize,
             deadline=None,
             database=None,
             # Every step costs a life: the way to a fault is reported as found, not made shorter.

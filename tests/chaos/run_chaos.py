@@ -88,9 +88,9 @@ async def chaos(folder: Path, request: Request) -> dict[str, Any]:
         consumer = Consumer(broker.port, Topics(SITE, STATION).every_result)
         consumer.start()
         try:
-            run = _Run(request, bench, broker, station, consumer, hubs)
+            run = _Run(request, bench, broker, station, hubs)
             await run.kill_and_work()
-            asked_again = await run.deliver()
+            asked_again = await deliver(station, consumer)
             assert await station.stop() == 0, station.log.read_text()[-3000:]
         finally:
             await station.end()
@@ -129,7 +129,6 @@ class _Run:
         bench: Bench,
         broker: brokers.Mosquitto,
         station: StationProcess,
-        consumer: Consumer,
         hubs: list[StockHub],
     ) -> None:
         places = [slot(number, int(jig[3:])) for jig, numbers in PLACES.items() for number in numbers]
@@ -138,7 +137,6 @@ class _Run:
         self._request = request
         self._broker = broker
         self._station = station
-        self._consumer = consumer
         self._random = random.Random(request.seed)
 
     async def kill_and_work(self) -> None:
@@ -170,31 +168,31 @@ class _Run:
                 await asyncio.sleep(self._random.uniform(0, 1.5))
                 await asyncio.to_thread(self._broker.start)
 
-    async def deliver(self) -> int:
-        """Wait for the consumer to have everything; return how many results it had to ask for again.
 
-        A broker may acknowledge and be killed before it has written anything down. The consumer sees the gap in
-        the numbers and asks, as `reflash journal republish` does.
-        """
-        folder = self._station.state / "journal"
-        asked_again = 0
-        deadline = time.monotonic() + DELIVERY_SECONDS
-        while time.monotonic() < deadline:
-            with JournalReader(folder) as reader:
-                waiting = reader.ask(queries.waiting_results)
-                numbers = {result.station_sequence for result in reader.results(1, 1 << 62)}
-            missing = sorted(numbers - self._consumer.station_sequences())
-            if not waiting and not missing:
-                break
-            if not waiting:
-                # Acknowledged may mean: on its way to the consumer. Only what stays away is asked for.
-                await asyncio.sleep(2.0)
-                for number in sorted(set(missing) - self._consumer.station_sequences()):
-                    request = {"do": "republish", "first": number, "last": number}
-                    await ask_daemon(self._station.state, request)
-                    asked_again += 1
-            await asyncio.sleep(0.5)
-        return asked_again
+async def deliver(station: StationProcess, consumer: Consumer) -> int:
+    """Wait for the consumer to have everything; return how many results it had to ask for again.
+
+    A broker may acknowledge and be killed before it has written anything down. The consumer sees the gap in the
+    numbers and asks, as `reflash journal republish` does.
+    """
+    folder = station.state / "journal"
+    asked_again = 0
+    deadline = time.monotonic() + DELIVERY_SECONDS
+    while time.monotonic() < deadline:
+        with JournalReader(folder) as reader:
+            waiting = reader.ask(queries.waiting_results)
+            numbers = {result.station_sequence for result in reader.results(1, 1 << 62)}
+        missing = numbers - consumer.station_sequences()
+        if not waiting and not missing:
+            break
+        if not waiting:
+            # Acknowledged may mean: on its way to the consumer. Only what stays away is asked for.
+            await asyncio.sleep(2.0)
+            for number in sorted(missing - consumer.station_sequences()):
+                await ask_daemon(station.state, {"do": "republish", "first": number, "last": number})
+                asked_again += 1
+        await asyncio.sleep(0.5)
+    return asked_again
 
 
 def main() -> int:

@@ -1,0 +1,128 @@
+"""Have the station die at every point on a hub's way, once and then again in the life that follows; then anywhere.
+
+First every named point is met in turn, call by call, until a life does not reach it any more. Then the state
+machine of `crash_machine` wanders. The last line is one JSON object; the exit code is 0 only if nothing was lost,
+contradictory or unbootable.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from queue import SimpleQueue
+
+import brokers
+from chaos_books import Findings
+from crash_lives import End, Lives
+from crash_machine import crash_anywhere
+from crash_points import POINTS, Point, Side
+from crash_world import DoomedStation, World
+from station_bench import running_bench, slot
+
+LANES = 4
+"""Stations that live at the same time, each in a slot of its own."""
+STOCK = 1500
+"""Hubs on a rig: each point uses one up."""
+
+
+class Tally:
+    """What came of every death."""
+
+    def __init__(self) -> None:
+        self.deaths: Counter[str] = Counter()
+        self.findings = Findings()
+
+    def take(self, world: World) -> None:
+        self.deaths += world.deaths
+        world.deaths.clear()
+
+    def add(self, findings: Findings, where: str) -> None:
+        for kind in ("lost", "contradictory", "unbootable"):
+            for line in getattr(findings, kind):
+                print(f"{where}: {line}", flush=True)
+                getattr(self.findings, kind).append(line)
+
+
+@contextmanager
+def world(folder: Path, stock: dict[str, int]) -> Iterator[World]:
+    """Run everything that outlives the stations."""
+    folder.mkdir()
+    with brokers.mosquitto(folder) as broker, running_bench(folder, stock=stock) as bench, Lives() as lives:
+        yield World(folder, bench, broker, lives)
+
+
+def every_point(whole: World, firmware: str, tally: Tally) -> None:
+    """Die at each call of each point in turn, and at the same call again in the next life."""
+    work: SimpleQueue[tuple[str, Side] | None] = SimpleQueue()
+    for name in POINTS:
+        for side in ("before", "after"):
+            work.put((name, side))
+    for _ in range(LANES):
+        work.put(None)
+
+    def lane(number: int) -> None:
+        with Lives() as lives:
+            here = World(whole.folder, whole.bench, whole.broker, lives)
+            while (found := work.get()) is not None:
+                for call in count(1):
+                    point = Point(*found, call)
+                    if not _die_twice(here, number, firmware, point, tally):
+                        break
+                tally.take(here)
+                print(f"{firmware}: {found[1]} {found[0]}: {call - 1} calls", flush=True)
+
+    with ThreadPoolExecutor(LANES) as lanes:
+        for done in [lanes.submit(lane, number) for number in range(1, LANES + 1)]:
+            done.result()
+
+
+def _die_twice(here: World, lane: int, firmware: str, point: Point, tally: Tally) -> bool:
+    """Return whether the point was reached."""
+    station = DoomedStation(here, [slot(lane)], [here.bench.hub(firmware)])
+    try:
+        reached = station.live(point) is End.POINT
+        if reached and station.live(point) is End.POINT:
+            assert station.live() is End.FINISHED
+        tally.add(station.compare(), f"{firmware}, {point}")
+    finally:
+        station.close()
+    return reached
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--examples", type=int, default=40, help="walks of the state machine")
+    parser.add_argument("--steps", type=int, default=12, help="of each walk")
+    options = parser.parse_args()
+    begun = time.monotonic()
+    tally = Tally()
+    with tempfile.TemporaryDirectory(prefix="crash-") as folder:
+        for firmware in ("old", "chained-old"):
+            with world(Path(folder) / firmware, {firmware: STOCK}) as here:
+                every_point(here, firmware, tally)
+        with world(Path(folder) / "anywhere", {"old": STOCK, "chained-old": STOCK}) as here:
+            crash_anywhere(here, seed=options.seed, examples=options.examples, steps=options.steps)
+            tally.take(here)
+    summary = {
+        "seed": options.seed,
+        "points": dict(sorted(tally.deaths.items())),
+        "seconds": round(time.monotonic() - begun, 1),
+        "kills": tally.deaths.total(),
+        **tally.findings.numbers,
+    }
+    print(json.dumps(summary))
+    return int(any(tally.findings.numbers.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -47,6 +47,10 @@ class Catalog(Protocol):
         """
         ...
 
+    def verify(self) -> tuple[CatalogError, ...]:
+        """Read and check every image afresh; return what is wrong. Blocks, perhaps for long."""
+        ...
+
 
 class FolderCatalog:
     """A folder whose manifest pins each image's size and SHA-256.

@@ -16,6 +16,7 @@ from firmware_catalog.cpl import CentralProductsList
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.files import read_regular_file
 from firmware_catalog.manifest import read_manifest
+from firmware_catalog.release import Release
 from station.catalogue_settings import CatalogueSettings
 from station.config import ConfigError
 from station.worker import Worker
@@ -23,17 +24,11 @@ from station.worker import Worker
 _MAX_ROOT_SIZE: Final = 512_000
 _RENEWAL_SECONDS: Final = 120.0
 """How long a renewal is waited for. A source that is slower is left to run into its own deadlines."""
+_IMAGES_SECONDS: Final = 3600.0
+"""How long all images are waited for that the station has not kept yet."""
 _CLOSING_SECONDS: Final = 1.0
 
 _log = structlog.stdlib.get_logger()
-
-
-class CheckedCatalog(Catalog, Protocol):
-    """A catalogue that can look through all of its images."""
-
-    def verify(self) -> tuple[CatalogError, ...]:
-        """Read and check every image; return what is wrong."""
-        ...
 
 
 class CatalogueSource(Protocol):
@@ -47,7 +42,7 @@ class CatalogueSource(Protocol):
         """Serve again what was accepted before, without the source. Raises CatalogError."""
         ...
 
-    def refresh(self) -> CheckedCatalog:
+    def refresh(self) -> Catalog:
         """Serve what the source has now. Raises CatalogError, and serves the last good one on then."""
         ...
 
@@ -79,7 +74,10 @@ class FolderSource:
 
 
 class StationCatalogue:
-    """One for a daemon's life: `choose`, then `opened` while it works. One thread of its own does the reading."""
+    """One for a daemon's life: `choose`, then `opened` while it works.
+
+    One thread of its own reads metadata, another fetches images: large images never keep a withdrawal waiting.
+    """
 
     def __init__(self, store: Path, *, production: bool) -> None:
         """`store` is the folder in which the accepted catalogue is kept; one process at a time works with it."""
@@ -87,7 +85,9 @@ class StationCatalogue:
         self._production = production
         self._chosen: tuple[CatalogueSettings, CatalogueSource] | None = None
         self._renew_now = asyncio.Event()
+        self._renewed = asyncio.Event()
         self._worker = Worker("catalogue")
+        self._image_worker = Worker("catalogue images")
         self._fault: str | None = None
         """What was logged last and still holds."""
 
@@ -117,14 +117,22 @@ class StationCatalogue:
             yield
         finally:
             await self._worker.close(_CLOSING_SECONDS)
+            await self._image_worker.close(_CLOSING_SECONDS)
 
     async def replace(self, settings: CatalogueSettings) -> None:
-        """Change over to a changed configuration. Raises ConfigError or CatalogError, and changes nothing then."""
+        """Change over to a changed configuration, and take over what its source has now.
+
+        Raises ConfigError or CatalogError, and changes nothing then.
+        """
         source = await self._source(settings)
         with suppress(CatalogError):  # the source has the last word
             await self._off_loop(source.reopen)
-        if _why_unusable(source) is not None:
+        try:
             await self._off_loop(source.refresh)
+        except CatalogError as error:
+            if _why_unusable(source) is not None:
+                raise
+            self._say(str(error))
         self._chosen = settings, source
         self._renew_now.set()
 
@@ -137,7 +145,36 @@ class StationCatalogue:
         return _why_unusable(self._in_use()[1])
 
     async def keep_fresh(self) -> None:
-        """Look for what is new, again and again, until cancelled."""
+        """Look for what is new, again and again, and fetch the images of it, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_renewing(), name="catalogue")
+            group.create_task(self._keep_fetching(), name="catalogue images")
+
+    async def fetch_images(self) -> tuple[str, ...]:
+        """Check every image, which keeps it here, so that no hub waits for the source; return what is wrong."""
+        try:
+            problems = await self._image_worker.run(self.current().verify, _IMAGES_SECONDS)
+        except TimeoutError:
+            return (f"the images were not there after {_IMAGES_SECONDS:g} s; check the way to their source",)
+        return tuple(str(problem) for problem in problems)
+
+    async def _keep_fetching(self) -> None:
+        fetched: tuple[Release, ...] = ()
+        told: tuple[str, ...] = ()
+        while True:
+            await self._renewed.wait()
+            self._renewed.clear()
+            catalog = self.current()
+            listed = tuple(release for model in catalog.models() for release in catalog.releases(model))
+            if listed == fetched and not told:
+                continue
+            problems = await self.fetch_images()
+            for problem in problems:
+                if problem not in told:
+                    _log.error("image cannot be used", reason=problem)
+            fetched, told = listed, problems
+
+    async def _keep_renewing(self) -> None:
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._in_use()[0].refresh_seconds):
@@ -153,6 +190,7 @@ class StationCatalogue:
         except CatalogError as error:
             self._say(str(error))
         else:
+            self._renewed.set()
             if self._fault is not None:
                 _log.info("catalogue renewed again")
             self._fault = None

@@ -100,11 +100,11 @@ class Daemon:
         """
         settings = self._settings
         slots = self._slot_makers()
-        await self._catalogue.choose(settings.catalogue)
         signing = unlock_authority(
             settings.unlock, settings.state_directory, production=settings.mode == "production"
         )
         async with signing as authority:
+            await self._catalogue.choose(settings.catalogue)
             await asyncio.to_thread(_make_folder, settings.state_directory)
             # The journal first: its lock keeps a second daemon out, also of the catalogue's folder.
             async with (

@@ -122,5 +122,9 @@ class UnusableCatalog:
         """Raise CatalogError."""
         self._refuse()
 
+    def verify(self) -> tuple[CatalogError, ...]:
+        """Return why there is nothing to look at."""
+        return (CatalogError(self._why),)
+
     def _refuse(self) -> NoReturn:
         raise CatalogError(self._why)

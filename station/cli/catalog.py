@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from firmware_catalog.catalog import FolderCatalog
+from firmware_catalog.catalog import Catalog, FolderCatalog
 from firmware_catalog.editing import add_release, withdraw_release
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.files import read_regular_file
@@ -20,7 +20,6 @@ from firmware_catalog.identity import DeviceModel, FirmwareVersion
 from firmware_catalog.new_release import Statement
 from firmware_catalog.release import ANY_LOWER, Release, VersionRange
 from firmware_catalog.trust.names import is_signed_catalogue
-from station.catalogue import CheckedCatalog
 from station.cli import catalog_owner
 from station.cli.catalog_keys import DaysOption, KeyRing, PinFileOption, SigningKeysOption, lifetimes
 from station.cli.catalog_owner import DirOption
@@ -241,7 +240,7 @@ def verify(
 
 
 @contextmanager
-def _opened(folder: Path, root: bytes | None = None) -> Iterator[CheckedCatalog]:
+def _opened(folder: Path, root: bytes | None = None) -> Iterator[Catalog]:
     """Yield a catalogue of either kind as it is now: nothing is remembered of it. Raises CatalogError."""
     if not is_signed_catalogue(folder):
         yield FolderCatalog.open(folder)

@@ -6,9 +6,10 @@ import asyncio
 import tempfile
 from pathlib import Path
 
+from firmware_catalog.catalog import Catalog
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.release import ReleaseStatus
-from station.catalogue import CheckedCatalog, open_source
+from station.catalogue import open_source
 from station.config import ConfigError, StationSettings
 from station.doctor.report import Finding, fault, ok, warning
 
@@ -19,7 +20,7 @@ async def check_catalogue(settings: StationSettings) -> list[Finding]:
     where = f"catalogue {chosen.place or chosen.folder}"
     with tempfile.TemporaryDirectory(prefix="reflash-") as store:
 
-        def check() -> tuple[CheckedCatalog, tuple[CatalogError, ...]]:
+        def check() -> tuple[Catalog, tuple[CatalogError, ...]]:
             production = settings.mode == "production"
             catalog = open_source(chosen, Path(store), production=production).refresh()
             return catalog, catalog.verify()

@@ -1,0 +1,404 @@
+"""A station in production: it flashes what a signed catalogue releases, and unlocks by a key that stays in its HSM."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import brokers
+import pytest
+import structlog
+from securesystemslib.signer import CryptoSigner
+from soft_hsm import PIN, SoftHsm
+from station_bench import MODEL, Bench, conducting, import_order, order_csv, slot, version
+from station_config import write_config
+from station_daemon import STATION_NAMES, events_of, running_daemon, starting_daemon
+
+import station.bench.slot
+from drivers.hub import UnlockChallenge
+from firmware_catalog.cpl import CentralProductsList, Product, ProductStatus
+from firmware_catalog.errors import CatalogError
+from firmware_catalog.identity import Eui64
+from firmware_catalog.mcuboot_signature import read_maker_key
+from firmware_catalog.new_release import Statement
+from firmware_catalog.trust.catalog import ImageShelf, TrustedCatalog
+from firmware_catalog.trust.checking import refresh
+from firmware_catalog.trust.draft import Lifetimes
+from firmware_catalog.trust.fetchers import FolderFetcher
+from firmware_catalog.trust.founding import OWNER_ROLES, delegate, found_catalog
+from firmware_catalog.trust.publishing import refresh_catalog
+from firmware_catalog.trust.releasing import add_signed_release, withdraw_signed_release
+from firmware_catalog.trust.signing import RoleKeys
+from firmware_catalog.trust.store import TrustStore
+from station.attempt.outcome import Code, Outcome
+from station.attempt.unlock import UnlockKeyError
+from station.attempt.unlock_authority import unlock_authority
+from station.bench.view import SlotPhase
+from station.catalogue import StationCatalogue
+from station.config import ConfigError, StationSettings, load_settings
+from station.records.events import AttemptClosed, StageStarted, UnlockUsed
+from station.records.journal import Journal
+
+FIRST, SECOND = slot(1), slot(2)
+
+
+@dataclass
+class Signed:
+    """A signed catalogue of the bench's firmware; one key for each party."""
+
+    folder: Path
+    bench: Bench
+    owner: CryptoSigner
+    maker: CryptoSigner
+
+    @property
+    def root(self) -> Path:
+        return self.folder.parent / "root.json"
+
+    def found(self) -> None:
+        keys = dict.fromkeys(OWNER_ROLES, RoleKeys((self.owner.public_key,)))
+        self.root.write_bytes(found_catalog(self.folder, keys, [self.owner]).read_bytes())
+        image_keys = [read_maker_key(self.bench.folder / "maker.pub")]
+        maker_keys = RoleKeys((self.maker.public_key,))
+        delegate(self.folder, MODEL.manufacturer, maker_keys, image_keys, [self.owner])
+        add_signed_release(self.folder, self.bench.firmware("new"), Statement(), [self.maker])
+
+    def publish(self, **options: Any) -> None:
+        refresh_catalog(self.folder, [self.owner], **options)
+
+    def withdraw(self) -> None:
+        withdraw_signed_release(self.folder, MODEL, version("new"), [self.owner])
+        self.publish()
+
+
+@pytest.fixture
+def signed(bench: Bench, tmp_path: Path) -> Signed:
+    catalogue = Signed(
+        tmp_path / "signed", bench, CryptoSigner.generate_ecdsa(), CryptoSigner.generate_ecdsa()
+    )
+    catalogue.found()
+    catalogue.publish()
+    return catalogue
+
+
+@pytest.fixture
+def facts(
+    bench: Bench, signed: Signed, soft_hsm: SoftHsm, shared_broker: brokers.Mosquitto
+) -> dict[str, Any]:
+    """A production station's settings, all that changes left to the test."""
+    soft_hsm.import_key(bench.unlock_key)
+    return {
+        "mode": "production",
+        "station": next(STATION_NAMES),
+        "mqtt": {"port": shared_broker.port},
+        "catalogue": {"place": str(signed.folder), "root": str(signed.root), "refresh_seconds": 3600},
+        "unlock": {"hsm": soft_hsm.settings().model_dump(mode="json", exclude_none=True)},
+    }
+
+
+@pytest.fixture
+def settings(bench: Bench, tmp_path: Path, facts: dict[str, Any]) -> StationSettings:
+    return bench.station_settings(tmp_path / "state", {"jig1": [1, 2]}, **facts)
+
+
+async def make_order(settings: StationSettings, *hubs: Any) -> None:
+    """Give the station an order for these hubs before it starts."""
+    settings.state_directory.mkdir()
+    async with Journal.open(settings.journal_folder, site=settings.site, station=settings.station) as journal:
+        await import_order(journal, order_csv(*hubs), "jig1")
+
+
+def test_a_hub_passes_by_signed_catalogue_and_hsm_and_no_secret_is_written(
+    bench: Bench, settings: StationSettings, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def work() -> None:
+        hub = bench.hub()
+        await make_order(settings, hub)
+        async with running_daemon(settings) as running:
+            await bench.seat(hub, FIRST)
+            await running.until(FIRST, SlotPhase.PASSED)
+        await bench.assert_runs(hub, "new")
+        (used,) = events_of(settings, UnlockUsed)
+        assert used.authority == "unlock-token/unlock-key"
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG))
+    asyncio.run(work())
+    structlog.reset_defaults()
+    said = "".join(capfd.readouterr()).encode()
+    key = bench.unlock_key.read_bytes().split(b"\n")[1]
+    files = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
+    assert len(files) > 5
+    for content in (said, *(path.read_bytes() for path in files)):
+        assert PIN.encode() not in content
+        assert key not in content
+
+
+def test_a_release_withdrawn_while_a_hub_has_it_stops_that_hub_and_the_next(
+    bench: Bench, signed: Signed, settings: StationSettings
+) -> None:
+    async def work() -> None:
+        hub, later = bench.hub(), bench.hub()
+        await make_order(settings, hub, later)
+        async with running_daemon(settings) as running:
+            await bench.seat(hub, FIRST)
+            await running.until_that(lambda: (running.view(FIRST).percent or 0) > 0)
+            await bench.unseat(FIRST)
+            await running.until(FIRST, SlotPhase.FIND_HUB)
+            signed.withdraw()
+            await running.daemon.reload(settings)
+            await bench.seat(hub, FIRST)
+            failed = await running.until(FIRST, SlotPhase.FAILED)
+            assert "withdrawn" in failed.line
+            await bench.seat(later, SECOND)
+            await running.until(SECOND, SlotPhase.REJECTED)
+        stopped, rejected = events_of(settings, AttemptClosed)
+        assert (stopped.outcome, stopped.code) == (Outcome.FAILED, Code.RELEASE_WITHDRAWN)
+        assert (rejected.outcome, rejected.code) == (Outcome.REJECTED, Code.NO_RELEASE)
+        assert "activate" in {event.stage for event in events_of(settings, StageStarted)}
+        inside = await bench.look(hub)
+        running = next(each for each in inside["slots"] if each["active"])
+        assert inside["firmware"] == str(version("old"))
+        assert running["confirmed"]
+        assert not any(each["pending"] for each in inside["slots"])
+        assert inside["locked"]
+        await bench.assert_untouched(later)
+
+    asyncio.run(work())
+
+
+def test_without_a_catalogue_no_hub_is_begun_with_until_there_is_one(
+    bench: Bench, signed: Signed, settings: StationSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(station.bench.slot, "_ROOM_RETRY_SECONDS", 0.1)
+    away = signed.folder.with_name("away")
+    signed.folder.rename(away)
+
+    async def work() -> None:
+        hub = bench.hub()
+        await make_order(settings, hub)
+        await bench.seat(hub, FIRST)
+        async with running_daemon(settings) as running:
+            view = await running.until(FIRST, SlotPhase.OUT_OF_USE)
+            assert "check the place and the way to it" in view.line
+            with pytest.raises(CatalogError, match="check the place"):
+                await running.daemon.reload(settings)
+            away.rename(signed.folder)
+            await running.daemon.reload(settings)
+            await running.until(FIRST, SlotPhase.PASSED)
+
+    asyncio.run(work())
+
+
+def test_what_was_accepted_serves_on_without_its_source(
+    bench: Bench, signed: Signed, settings: StationSettings, tmp_path: Path
+) -> None:
+    async def work() -> None:
+        hub = bench.hub()
+        await make_order(settings, hub)
+        catalogue = StationCatalogue(tmp_path / "state" / "catalogue", production=True)
+        await catalogue.choose(settings.catalogue)
+        async with catalogue.opened():
+            assert await catalogue.fetch_images() == ()
+        signed.folder.rename(signed.folder.with_name("away"))
+        await bench.seat(hub, FIRST)
+        async with running_daemon(settings) as running:
+            await running.until(FIRST, SlotPhase.PASSED)
+
+    asyncio.run(work())
+
+
+def test_after_its_time_a_catalogue_plans_nothing_and_says_so(
+    bench: Bench, signed: Signed, tmp_path: Path
+) -> None:
+    source, store = FolderFetcher(signed.folder), TrustStore(tmp_path / "store")
+    state = refresh(source, "the folder", signed.root.read_bytes(), store)
+    week_later = datetime.now(UTC) + timedelta(days=8)
+    expired = TrustedCatalog(state, ImageShelf(source, "the folder", store), clock=lambda: week_later)
+
+    async def work() -> None:
+        hub = bench.hub()
+        async with conducting(bench, tmp_path / "journal", catalog=lambda: expired) as at:
+            await import_order(at.journal, order_csv(hub), "jig1")
+            await bench.seat(hub, FIRST)
+            result = await at.result(FIRST)
+            assert (result.outcome, result.code) == (Outcome.REJECTED, Code.CATALOGUE_UNAVAILABLE)
+            assert "have its owner run 'reflash catalog refresh'" in result.message
+        await bench.assert_untouched(hub)
+
+    asyncio.run(work())
+
+
+def test_an_expired_catalogue_lets_no_hub_begin_until_its_owner_refreshes_it(
+    bench: Bench, signed: Signed, settings: StationSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(station.bench.slot, "_ROOM_RETRY_SECONDS", 0.1)
+    a_month_ago = datetime.now(UTC) - timedelta(days=29)
+    signed.publish(now=a_month_ago, lifetimes=Lifetimes(timestamp=timedelta(days=1)))
+
+    async def work() -> None:
+        hub = bench.hub()
+        await make_order(settings, hub)
+        await bench.seat(hub, FIRST)
+        async with running_daemon(settings) as running:
+            view = await running.until(FIRST, SlotPhase.OUT_OF_USE)
+            assert "have its owner run 'reflash catalog refresh'" in view.line
+            await bench.assert_untouched(hub)
+            signed.publish()
+            await running.daemon.reload(settings)
+            await running.until(FIRST, SlotPhase.PASSED)
+
+    asyncio.run(work())
+
+
+def test_a_version_that_the_products_list_does_not_have_as_active_is_given_to_nobody(
+    bench: Bench, facts: dict[str, Any], tmp_path: Path
+) -> None:
+    image_hash = hashlib.sha256(bench.firmware("new").read_bytes()).hexdigest()
+    cancelled = Product(
+        model=MODEL, version=version("new"), image_hash=image_hash, status=ProductStatus.CANCELLED
+    )
+    CentralProductsList(products=(cancelled,)).save(tmp_path / "products.json")
+    facts["catalogue"]["products"] = str(tmp_path / "products.json")
+    settings = bench.station_settings(tmp_path / "state", {"jig1": [1]}, **facts)
+
+    async def work() -> None:
+        hub = bench.hub()
+        await make_order(settings, hub)
+        await bench.seat(hub, FIRST)
+        async with running_daemon(settings) as running:
+            view = await running.until(FIRST, SlotPhase.REJECTED)
+            assert "as Cancelled; withdraw the release" in view.line
+        await bench.assert_untouched(hub)
+
+    asyncio.run(work())
+
+
+def test_a_refused_pin_is_tried_once_over_hubs_slots_and_restarts(
+    bench: Bench, settings: StationSettings, soft_hsm: SoftHsm
+) -> None:
+    soft_hsm.write_pin("not the PIN")
+
+    async def work() -> None:
+        hubs = [bench.hub(), bench.hub(), bench.hub()]
+        await make_order(settings, *hubs)
+        async with running_daemon(settings) as running:
+            for hub, place in zip(hubs, (FIRST, SECOND), strict=False):
+                await bench.seat(hub, place)
+                await running.until(place, SlotPhase.FAILED)
+        await bench.unseat(FIRST)
+        await bench.seat(hubs[2], FIRST)
+        async with running_daemon(settings) as running:
+            await running.until(FIRST, SlotPhase.FAILED)
+        messages = [event.message for event in events_of(settings, AttemptClosed)]
+        assert "it is not tried again" in messages[0]
+        assert all("was tried before and not accepted" in message for message in messages[1:])
+        assert {event.code for event in events_of(settings, AttemptClosed)} == {Code.UNLOCK_UNAVAILABLE}
+        assert len(messages) == 3
+        for hub in hubs:
+            inside = await bench.look(hub)
+            assert (inside["locked"], inside["wrong_unlock_answers"]) == (True, 0)
+
+    asyncio.run(work())
+
+
+def test_four_and_twenty_hubs_are_signed_for_while_the_loop_turns(
+    settings: StationSettings, tmp_path: Path
+) -> None:
+    challenges = [UnlockChallenge(Eui64(number), bytes(24), MODEL) for number in range(24)]
+
+    async def work() -> None:
+        turns = 0
+
+        async def turn() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        async with unlock_authority(settings.unlock, tmp_path, production=True) as authority:
+            turning = asyncio.create_task(turn())
+            signatures = await asyncio.gather(*(authority.sign(each) for each in challenges))
+            turning.cancel()
+            await asyncio.gather(turning, return_exceptions=True)
+        assert {len(signature) for signature in signatures} == {64}
+        assert len(set(signatures)) == 24
+        assert turns > 10 * len(challenges)
+
+    asyncio.run(work())
+
+
+WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
+    "key file": (
+        {"unlock": {"key_file": "/etc/unlock.pem"}},
+        UnlockKeyError,
+        (
+            "unlock.key_file is not for production: whoever copies the file can unlock every hub; "
+            "set unlock.hsm or unlock.token_file"
+        ),
+    ),
+    "plain folder": (
+        {"catalogue": {"folder": "/srv/catalogue"}},
+        ConfigError,
+        (
+            "catalogue.folder is not for production: whoever writes the folder decides what is flashed; "
+            "set catalogue.place and catalogue.root"
+        ),
+    ),
+    "no root": (
+        {"catalogue": {"place": "/srv/catalogue", "root": "/nowhere/root.json"}},
+        ConfigError,
+        (
+            "catalogue.root /nowhere/root.json: No such file or directory; "
+            "put the root metadata there that the catalogue's owner gave"
+        ),
+    ),
+    "no products": (
+        {"catalogue": {"place": "/srv", "root": "/nowhere/root.json", "products": "/nowhere/cpl.json"}},
+        CatalogError,
+        "/nowhere/cpl.json cannot be read: No such file or directory; name the right file",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_is_not_for_production_is_refused_before_anything_is_touched(
+    bench: Bench, facts: dict[str, Any], tmp_path: Path, what: str
+) -> None:
+    wrong, error, says = WRONG[what]
+    settings = bench.station_settings(tmp_path / "state", {"jig1": [1]}, **facts | wrong)
+
+    async def work() -> None:
+        async with starting_daemon(settings) as running:
+            with pytest.raises(error) as refused:
+                await running.task
+        assert str(refused.value) == says
+        assert not (tmp_path / "state").exists()
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize(
+    ("section", "says"),
+    [
+        ({"catalogue": {}}, "catalogue: state either place, with root, or folder"),
+        ({"catalogue": {"folder": "a", "place": "b"}}, "catalogue: state either place, with root, or folder"),
+        ({"catalogue": {"place": "b"}}, "catalogue: place and root go together; "),
+        ({"unlock": {}}, "unlock: state exactly one of hsm, token_file and key_file"),
+        ({"unlock": {"key_file": "a", "token_file": "b"}}, "unlock: state exactly one of hsm, "),
+    ],
+)
+def test_which_catalogue_and_which_key_is_said_exactly_once(
+    bench: Bench, tmp_path: Path, section: dict[str, Any], says: str
+) -> None:
+    file = write_config(
+        tmp_path / "station.toml", bench.settings(tmp_path / "state", {"jig1": [1]}, **section)
+    )
+    with pytest.raises(ConfigError) as refused:
+        load_settings(file)
+    assert str(refused.value).startswith(f"{file}: {says}")
+    assert "\n" not in str(refused.value)

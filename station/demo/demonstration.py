@@ -68,7 +68,8 @@ async def run_demonstration(request: DemoRequest, console: Console) -> dict[str,
         tally = await stack.enter_async_context(counting_results(broker, topics))
         console.print(
             f"demonstration: {request.hubs} simulated hubs, {request.jigs} jigs, {BAUD} baud, "
-            f"broker {broker.name}, everything in {scene.folder}",
+            f"broker {broker.name}, everything in {scene.folder}\n"
+            "its keys are made for the occasion and lie in files, its catalogue is a plain folder: for no real hub",
             soft_wrap=True,
         )
         begun = time.monotonic()

@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.board import board_row
 from benchmarks.clients import SMPCLIENT
-from benchmarks.everything import BOARD_SECONDS, JOURNAL_EVENTS, STALLED, all_rows
+from benchmarks.everything import BOARD_SECONDS, JOURNAL_EVENTS, OTHER_REPEATS, STALLED, all_rows
 from benchmarks.journal import journal_row
 from benchmarks.report import Figures, write_report
 from benchmarks.rigs import BenchmarkFailed
@@ -51,17 +51,23 @@ def _parser() -> argparse.ArgumentParser:
     upload.add_argument("--erase-ms-per-page", type=float, default=defaults.erase_ms_per_page)
     upload.add_argument("--write-us-per-byte", type=float, default=defaults.write_us_per_byte)
     upload.add_argument("--peer", choices=[SMPCLIENT, "none"], default=SMPCLIENT)
-    upload.add_argument(
-        "--repeats", type=int, default=3, help="the one least disturbed by other programs counts"
-    )
 
-    commands.add_parser("stalled", help="what 23 slots notice of a port whose peer stops reading")
+    stalled = commands.add_parser("stalled", help="what 23 slots notice of a port whose peer stops reading")
     board = commands.add_parser("board", help="what polling the jigs' I/O boards costs")
     board.add_argument("--jigs", type=int, default=3)
     board.add_argument("--seconds", type=float, default=BOARD_SECONDS)
     journal = commands.add_parser("journal", help="durable appends beside bare fsync; verifying and opening")
     journal.add_argument("--events", type=int, default=JOURNAL_EVENTS, help="of the journal that is opened")
-    commands.add_parser("station", help="whole attempts by the daemon, 24 hubs beside one, and its memory")
+    station = commands.add_parser(
+        "station", help="whole attempts by the daemon, 24 hubs beside one, and its memory"
+    )
+    for command in (upload, stalled, station):
+        command.add_argument(
+            "--repeats",
+            type=int,
+            default=OTHER_REPEATS,
+            help="the one least disturbed by other programs counts",
+        )
     everything = commands.add_parser("all", help="all rows; writes performance.md and performance.json")
     everything.add_argument("--out", type=Path, default=_DOCS, help="folder to write to (docs)")
     for command in commands.choices.values():
@@ -83,13 +89,13 @@ def _one_row(options: argparse.Namespace) -> Coroutine[Any, Any, list[Figures] |
             peer = None if options.peer == "none" else options.peer
             return upload_rows(workload, (options.window,), peer, options.repeats)
         case "stalled":
-            return stalled_row(STALLED)
+            return stalled_row(STALLED, options.repeats)
         case "board":
             return board_row(options.jigs, options.seconds)
         case "journal":
             return journal_row(options.events)
         case _:
-            return station_row()
+            return station_row(options.repeats)
 
 
 def _print_row(row: Figures) -> None:

@@ -15,6 +15,8 @@ from benchmarks.workload import Workload
 
 REPEATS = {115_200: 1, 921_600: 3, 3_000_000: 5}
 """By line rate. The shorter an upload, the more a moment's disturbance weighs in it."""
+OTHER_REPEATS = 3
+"""Of the other rows that compare two short runs."""
 
 BOARD_SECONDS = 20.0
 JOURNAL_EVENTS = 1_000_000
@@ -32,8 +34,8 @@ async def all_rows(on_row: Callable[[Figures], None]) -> list[Figures]:
             on_row(row)
 
     keep(await board_row(3, BOARD_SECONDS))
-    keep(await stalled_row(STALLED))
-    keep(await station_row())
+    keep(await stalled_row(STALLED, OTHER_REPEATS))
+    keep(await station_row(OTHER_REPEATS))
     keep(await journal_row(JOURNAL_EVENTS))
     for baud, repeats in REPEATS.items():
         for profile in ("default", "zephyr"):

@@ -63,9 +63,12 @@ class Measurement:
             found.append(f"the line carried more than it can under {self.client}")
         if self.simulator_cpu > MOST_SIMULATOR_CPU:
             found.append(f"a simulator used {self.simulator_cpu:.0%} of a core under {self.client}")
-        if None in self.findings.seconds:
-            found.append(f"not every upload of {self.client} succeeded")
         return tuple(found)
+
+    @property
+    def failed(self) -> tuple[int, ...]:
+        """The slots whose upload failed, counted from 0."""
+        return tuple(slot for slot, seconds in enumerate(self.findings.seconds) if seconds is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +110,8 @@ async def measure(client: str, workload: Workload, image: ImageFile, rigs: Seque
         client=client,
         findings=findings,
         image_bytes=image.size,
-        busy_to_hub=max(to_hub for to_hub, _ in busy),
-        busy_to_host=max(to_host for _, to_host in busy),
+        busy_to_hub=max((to_hub for to_hub, _ in busy), default=0.0),
+        busy_to_host=max((to_host for _, to_host in busy), default=0.0),
         simulator_cpu=max(simulator_cpu) / findings.all_seconds,
         idle_lag_p99_ms=idle_lag.p99_ms,
         other_cpu=max(0.0, machine_cpu - findings.cpu_seconds - sum(simulator_cpu)) / findings.all_seconds,

@@ -97,6 +97,7 @@ async def start_rigs(
 async def _start_jig(workload: Workload, folder: Path, slots: int, *, boards: bool) -> AsyncIterator[JigRig]:
     arguments = ["rig", "--dir", folder, "--jigs", 1, "--slots", slots, "--baud", workload.baud]
     arguments += ["--profile", workload.profile, "--erase-ms-per-page", workload.erase_ms_per_page]
+    arguments += ["--image-slot-size", workload.image_slot_bytes]
     arguments += ["--write-us-per-byte", workload.write_us_per_byte, "--until-stdin-closes"]
     arguments += ["--boards"] if boards else []
     process = await asyncio.create_subprocess_exec(

@@ -18,8 +18,17 @@ _STALLED: Final = 0
 _AT_BYTE: Final = 64 * 1024
 
 
-async def stalled_row(workload: Workload) -> Figures:
-    """Upload to all slots twice; in the second run one port stops taking bytes, and stays so."""
+async def stalled_row(workload: Workload, repeats: int) -> Figures:
+    """Upload to all slots twice; in the second run one port stops taking bytes, and stays so.
+
+    The repeat in which other programs used the least of the machine makes the row.
+    """
+    rows = [await _measure_both(workload) for _ in range(repeats)]
+    changes = [row["change_for_others"] for row in rows]
+    return min(rows, key=lambda row: row["other_cpu"]) | {"change_in_each_repeat": changes}
+
+
+async def _measure_both(workload: Workload) -> Figures:
     with tempfile.TemporaryDirectory(prefix="reflash-bench-") as name:
         folder = Path(name)
         image = make_image(workload.image_kib, folder)
@@ -30,10 +39,11 @@ async def stalled_row(workload: Workload) -> Figures:
             fault = {"name": "stall", "jig": 1, "slot": _STALLED + 1, "on": "upload", "at_byte": _AT_BYTE}
             await rigs[0].ask("fault", fault=fault)
             stalled = await measure(STATION, workload, image, rigs)
-    failed = [slot for slot, seconds in enumerate(stalled.findings.seconds) if seconds is None]
-    faults = list(sound.faults)
-    if failed != [_STALLED]:
-        faults.append(f"slots {failed} failed, where slot {_STALLED} alone should have")
+    faults = [*sound.faults, *stalled.faults]
+    if sound.failed or stalled.failed != (_STALLED,):
+        faults.append(
+            f"slots {sound.failed}, then {stalled.failed} failed, where only the stalled one should"
+        )
     change = _others(stalled) / _others(sound) - 1
     return {
         "row": "stalled",

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import aiomqtt
 
-from benchmarks.processes import peak_memory_mib
+from benchmarks.processes import machine_cpu_seconds, peak_memory_mib
 from benchmarks.report import Figures
 from simulators.flash import FlashTiming
 from station.demo.broker import BrokerAddress, start_broker
@@ -48,10 +48,22 @@ class _Shift:
     memory_mib: float
 
 
-async def station_row() -> Figures:
-    """Run the daemon on a bench of 24 slots with one hub, then with 24."""
+async def station_row(repeats: int) -> Figures:
+    """Run the daemon on a bench of 24 slots with one hub, then with 24.
+
+    The work is always the same, so the repeat in which the whole machine worked least is the one least disturbed
+    by other programs: it makes the row.
+    """
+    rows = [await _measure_both() for _ in range(repeats)]
+    ratios = [row["ratio_to_alone"] for row in rows]
+    return min(rows, key=lambda row: row["machine_cpu_s"]) | {"ratio_in_each_repeat": ratios}
+
+
+async def _measure_both() -> Figures:
+    machine_cpu = machine_cpu_seconds()
     alone = await _work(1)
     together = await _work(_JIGS * _SLOTS)
+    machine_cpu = machine_cpu_seconds() - machine_cpu
     faults = [
         f"a hub of {len(shift.outcomes)} ended {outcome}"
         for shift in (alone, together)
@@ -70,6 +82,7 @@ async def station_row() -> Figures:
         "attempt_seconds_alone": round(mean(alone.seconds), 3),
         "ratio_to_alone": round(mean(together.seconds) / mean(alone.seconds), 3),
         "daemon_peak_memory_mib": round(together.memory_mib, 1),
+        "machine_cpu_s": round(machine_cpu, 1),
         "valid": not faults,
         "void_because": faults,
     }

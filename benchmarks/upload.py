@@ -37,7 +37,9 @@ class Pair:
     def figures(self) -> Figures:
         """Return the row."""
         ours, peer = self.ours, self.peer
-        faults = ours.faults + (peer.faults if peer else ())
+        measured = [each for each in (ours, peer) if each is not None]
+        faults = [fault for each in measured for fault in each.faults]
+        faults += [f"not every upload of {each.client} succeeded" for each in measured if each.failed]
         row: Figures = {
             "row": "upload",
             **self.workload.figures(),
@@ -60,7 +62,7 @@ class Pair:
                 "peer_cpu_s_per_mib": round(peer.cpu_seconds_a_mebibyte, 4),
                 "peer_loop_lag_p99_ms": round(peer.findings.loop_lag_p99_ms, 2),
             }
-        return row | {"valid": not faults, "void_because": list(faults)}
+        return row | {"valid": not faults, "void_because": faults}
 
 
 async def upload_rows(

@@ -9,6 +9,9 @@ from benchmarks.wire import ceiling
 from simulators.smp_line import PROFILES
 
 SLOTS_A_JIG = 8
+_PAGE_SIZE = 4096
+_IMAGE_SLOT_SPARE = 32 * 1024
+"""For the image's header and TLVs, and for the boot loader's own marks at the slot's end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,12 @@ class Workload:
     def ceiling(self) -> float:
         """Image bytes a second that the line could carry to one hub."""
         return ceiling(self.baud, PROFILES[self.profile].buf_size)
+
+    @property
+    def image_slot_bytes(self) -> int:
+        """Room for an image in each hub: the simulator's usual 512 KiB, or enough for a larger one."""
+        pages = -(-(self.image_kib * 1024 + _IMAGE_SLOT_SPARE) // _PAGE_SIZE)
+        return max(512 * 1024, pages * _PAGE_SIZE)
 
     @property
     def jigs(self) -> tuple[int, ...]:

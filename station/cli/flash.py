@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from drivers.errors import DriverError
 from drivers.hub import FlashProgress
 from drivers.smp.device import open_device
 from drivers.smp.settings import SmpSettings
+from firmware_catalog.catalog import is_released
 from firmware_catalog.files import read_regular_file
 from firmware_catalog.image import MAX_IMAGE_SIZE, FirmwareImage, ImageFormatError
 from firmware_catalog.mcuboot import load_image
@@ -23,6 +25,7 @@ from station.attempt.outcome import Outcome
 from station.attempt.sequence import NamedAuthority
 from station.attempt.unlock_authority import unlock_authority
 from station.attempt.unlock_settings import UnlockSettings
+from station.catalogue import open_source
 from station.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, UsageError, WorkFailed, print_json
 from station.config import StationSettings, load_settings
 from station.hand_flash import HandFlash, NoAuthority, Refused, flash_by_hand
@@ -58,6 +61,8 @@ def flash(
     settings = load_settings(config) if config != DEFAULT_CONFIG or config.exists() else None
     _guard(settings, port, supervisor, reason)
     firmware = _read_image(image)
+    if settings is not None and settings.mode == "production":
+        _check_released(settings, image, firmware)
     state = settings.state_directory if settings else _OWN_STATE.expanduser()
     folder = journal or state / "by-hand"
     request = HandFlash(
@@ -131,6 +136,17 @@ def _read_image(path: Path) -> FirmwareImage:
         raise UsageError(f"{path}: {error.strerror}; name the image's file") from error
     except ImageFormatError as error:
         raise UsageError(f"{path}: {error}") from error
+
+
+def _check_released(settings: StationSettings, path: Path, image: FirmwareImage) -> None:
+    """Refuse what the catalogue does not release, also by hand. Raises UsageError, ConfigError or CatalogError."""
+    with tempfile.TemporaryDirectory(prefix="reflash-") as store:
+        catalog = open_source(settings.catalogue, Path(store), production=True).refresh()
+        if not any(is_released(catalog, model, image) for model in catalog.models()):
+            raise UsageError(
+                f"{path} is no released image, and in production nothing else is flashed; "
+                "have its maker and the catalogue's owner release it"
+            )
 
 
 def _progress_bar(*, as_json: bool) -> Progress:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import brokers
 import pytest
+from securesystemslib.signer import CryptoSigner
+from signed_bench import Signed
 from soft_hsm import MODULE, SoftHsm, finalize
 from station_bench import Bench, running_bench
 
@@ -39,3 +41,13 @@ def soft_hsm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SoftHs
     hsm.make_token()
     yield hsm
     finalize()
+
+
+@pytest.fixture
+def signed(bench: Bench, tmp_path: Path) -> Signed:
+    catalogue = Signed(
+        tmp_path / "signed", bench, CryptoSigner.generate_ecdsa(), CryptoSigner.generate_ecdsa()
+    )
+    catalogue.found()
+    catalogue.publish()
+    return catalogue

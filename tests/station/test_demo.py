@@ -81,6 +81,7 @@ def test_where_no_mosquitto_is_installed_iotcore_does_and_a_technician_brings_th
     lines = said.getvalue().splitlines()
     assert lines == [
         f"demonstration: 2 simulated hubs, 1 jigs, 921600 baud, broker iotcore, everything in {tmp_path}",
+        "its keys are made for the occasion and lie in files, its catalogue is a plain folder: for no real hub",
         "jig1 slot 1: passed; take it out, it is done",
         "jig1 slot 1: passed; take it out, it is done",
     ]

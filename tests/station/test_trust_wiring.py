@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import brokers
 import pytest
 import structlog
-from securesystemslib.signer import CryptoSigner
+from signed_bench import Signed
 from soft_hsm import PIN, SoftHsm
 from station_bench import MODEL, Bench, conducting, import_order, order_csv, slot, version
 from station_config import write_config
@@ -24,16 +23,10 @@ from drivers.hub import UnlockChallenge
 from firmware_catalog.cpl import CentralProductsList, Product, ProductStatus
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import Eui64
-from firmware_catalog.mcuboot_signature import read_maker_key
-from firmware_catalog.new_release import Statement
 from firmware_catalog.trust.catalog import ImageShelf, TrustedCatalog
 from firmware_catalog.trust.checking import refresh
 from firmware_catalog.trust.draft import Lifetimes
 from firmware_catalog.trust.fetchers import FolderFetcher
-from firmware_catalog.trust.founding import OWNER_ROLES, delegate, found_catalog
-from firmware_catalog.trust.publishing import refresh_catalog
-from firmware_catalog.trust.releasing import add_signed_release, withdraw_signed_release
-from firmware_catalog.trust.signing import RoleKeys
 from firmware_catalog.trust.store import TrustStore
 from station.attempt.outcome import Code, Outcome
 from station.attempt.unlock import UnlockKeyError
@@ -47,45 +40,6 @@ from station.records.journal import Journal
 FIRST, SECOND = slot(1), slot(2)
 
 
-@dataclass
-class Signed:
-    """A signed catalogue of the bench's firmware; one key for each party."""
-
-    folder: Path
-    bench: Bench
-    owner: CryptoSigner
-    maker: CryptoSigner
-
-    @property
-    def root(self) -> Path:
-        return self.folder.parent / "root.json"
-
-    def found(self) -> None:
-        keys = dict.fromkeys(OWNER_ROLES, RoleKeys((self.owner.public_key,)))
-        self.root.write_bytes(found_catalog(self.folder, keys, [self.owner]).read_bytes())
-        image_keys = [read_maker_key(self.bench.folder / "maker.pub")]
-        maker_keys = RoleKeys((self.maker.public_key,))
-        delegate(self.folder, MODEL.manufacturer, maker_keys, image_keys, [self.owner])
-        add_signed_release(self.folder, self.bench.firmware("new"), Statement(), [self.maker])
-
-    def publish(self, **options: Any) -> None:
-        refresh_catalog(self.folder, [self.owner], **options)
-
-    def withdraw(self) -> None:
-        withdraw_signed_release(self.folder, MODEL, version("new"), [self.owner])
-        self.publish()
-
-
-@pytest.fixture
-def signed(bench: Bench, tmp_path: Path) -> Signed:
-    catalogue = Signed(
-        tmp_path / "signed", bench, CryptoSigner.generate_ecdsa(), CryptoSigner.generate_ecdsa()
-    )
-    catalogue.found()
-    catalogue.publish()
-    return catalogue
-
-
 @pytest.fixture
 def facts(
     bench: Bench, signed: Signed, soft_hsm: SoftHsm, shared_broker: brokers.Mosquitto
@@ -96,7 +50,7 @@ def facts(
         "mode": "production",
         "station": next(STATION_NAMES),
         "mqtt": {"port": shared_broker.port},
-        "catalogue": {"place": str(signed.folder), "root": str(signed.root), "refresh_seconds": 3600},
+        "catalogue": signed.settings,
         "unlock": {"hsm": soft_hsm.settings().model_dump(mode="json", exclude_none=True)},
     }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from signed_bench import Signed
 from soft_hsm import SoftHsm
 from station_bench import BAUD, Bench, StockHub, slot, version
 from station_config import write_config
@@ -95,11 +96,12 @@ def test_a_failure_is_said_in_one_line_with_exit_code_1(bench: Bench, hub: Stock
 
 
 def test_a_port_of_a_station_in_production_wants_who_answers_and_why(
-    bench: Bench, hub: StockHub, by_hand: Any, tmp_path: Path, soft_hsm: SoftHsm
+    bench: Bench, hub: StockHub, by_hand: Any, tmp_path: Path, soft_hsm: SoftHsm, signed: Signed
 ) -> None:
     soft_hsm.import_key(bench.unlock_key)
     unlock = {"hsm": soft_hsm.settings().model_dump(mode="json", exclude_none=True)}
-    settings = bench.settings(tmp_path / "state", {"jig1": [1]}, mode="production", unlock=unlock)
+    facts = {"mode": "production", "unlock": unlock, "catalogue": signed.settings}
+    settings = bench.settings(tmp_path / "state", {"jig1": [1]}, **facts)
     config = write_config(tmp_path / "production.toml", settings)
     said = by_hand("new", "--config", config)
     assert said.code == 2
@@ -112,6 +114,13 @@ def test_a_port_of_a_station_in_production_wants_who_answers_and_why(
     said = by_hand("new", *answering, "--unlock-key", bench.unlock_key)
     assert said.code == 2
     assert said.complaint.startswith("unlock.key_file is not for production: ")
+    unreleased = by_hand("newer", *answering)
+    assert unreleased.code == 2
+    assert unreleased.complaint == (
+        f"{bench.firmware('newer')} is no released image, and in production nothing else is flashed; "
+        "have its maker and the catalogue's owner release it"
+    )
+    assert runs(bench, hub) == str(version("old"))
     said = by_hand("new", *answering, "--json")
     assert (said.json["outcome"], said.json["operator"]) == ("passed", "s-1")
 

@@ -15,8 +15,6 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColu
 
 from drivers.errors import DriverError
 from drivers.hub import FlashProgress
-from drivers.smp.device import open_device
-from drivers.smp.settings import SmpSettings
 from firmware_catalog.catalog import is_released
 from firmware_catalog.files import read_regular_file
 from firmware_catalog.image import MAX_IMAGE_SIZE, FirmwareImage, ImageFormatError
@@ -28,7 +26,6 @@ from station.attempt.unlock_settings import UnlockSettings
 from station.catalogue import open_source
 from station.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, UsageError, WorkFailed, print_json
 from station.config import StationSettings, load_settings
-from station.hand_flash import HandFlash, NoAuthority, Refused, flash_by_hand
 from station.records.events import AttemptClosed
 from station.records.journal import Journal
 from station.version import station_version
@@ -58,6 +55,11 @@ def flash(
 
     Example: reflash flash --port /dev/ttyUSB0 --image hub-0002012F.bin
     """
+    # The SMP library takes its time to import, and no other command needs it.
+    from drivers.smp.device import open_device  # noqa: PLC0415
+    from drivers.smp.settings import SmpSettings  # noqa: PLC0415
+    from station.hand_flash import HandFlash, Refused, flash_by_hand  # noqa: PLC0415
+
     settings = load_settings(config) if config != DEFAULT_CONFIG or config.exists() else None
     _guard(settings, port, supervisor, reason)
     firmware = _read_image(image)
@@ -111,6 +113,8 @@ async def _authority(
     elif settings is not None:
         unlock = settings.unlock
     else:
+        from station.hand_flash import NoAuthority  # noqa: PLC0415 - the same
+
         yield NoAuthority()
         return
     production = settings is not None and settings.mode == "production"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -334,3 +336,16 @@ def test_the_central_products_list_holds_images_against_it(
     assert said.code == 2
     assert "has no column Manufacturer" in said.complaint
     assert reflash("catalog", "import-cpl", file).complaint.endswith("set catalogue.products")
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("station.cli", ["tuf", "securesystemslib", "pkcs11", "cryptography.x509", "smp"]),
+        ("station.daemon", ["tuf", "securesystemslib", "pkcs11", "cryptography.x509"]),
+    ],
+)
+def test_what_is_slow_to_import_is_not_before_it_is_needed(module: str, heavy: list[str]) -> None:
+    code = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -5,7 +5,12 @@ BIN := $(VENV)/bin
 SYSTEM_PACKAGES := mosquitto mosquitto-clients softhsm2 util-linux \
 	qemu-system-x86 linux-image-amd64 busybox-static cpio kmod udev usbip dfu-util libusb-1.0-0
 
-.PHONY: help demo test test-usb check bench bundle format lock system-packages clean
+SEED ?= 7
+KILLS ?= 50
+# The proofs share the tests' benches.
+PROOF := PYTHONPATH=tests $(BIN)/python tests/chaos
+
+.PHONY: help demo test test-usb check bench chaos crashes matrix soak prove bundle format lock system-packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -46,6 +51,21 @@ format: $(VENV)/.ready ## let ruff format and fix what it can
 
 bench: $(VENV)/.ready ## measure, and write docs/performance.md
 	$(BIN)/python -m benchmarks all
+
+chaos: $(VENV)/.ready ## kill daemon and broker at random, compare three books: SEED=7 KILLS=50
+	$(PROOF)/run_chaos.py --seed $(SEED) --kills $(KILLS)
+
+crashes: $(VENV)/.ready ## die at every point of an attempt, and anywhere: SEED=7
+	$(PROOF)/run_crashes.py --seed $(SEED)
+
+matrix: $(VENV)/.ready ## every fault at every stage, against docs/reliability.md
+	$(PROOF)/run_matrix.py
+
+soak: $(VENV)/.ready ## 2,000 hubs with realistic faults, and a daemon that stays small: SEED=7
+	$(PROOF)/run_soak.py --seed $(SEED)
+
+prove: $(VENV)/.ready ## all proofs in their long forms; writes docs/reliability.md: SEED=7
+	$(PROOF)/run_proof.py --seed $(SEED)
 
 lock: $(VENV)/.ready ## resolve the dependencies anew into requirements/
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \

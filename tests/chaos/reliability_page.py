@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from fault_cells import FAULTS, PLANS, STAGES, Cell, all_cells
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 _BEGIN, _END = "<!-- fault matrix: begin -->", "<!-- fault matrix: end -->"
+_RESULTS_BEGIN, _RESULTS_END = "<!-- results: begin -->", "<!-- results: end -->"
 _SECOND = "; in the second step: "
 
 
@@ -26,14 +28,49 @@ def matrix_text(endings: Mapping[Cell, str]) -> str:
 
 def write_matrix(endings: Mapping[Cell, str]) -> None:
     """Put the table between its marks."""
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(_BEGIN)
-    _, _, after = rest.partition(_END)
-    PAGE.write_text(f"{before}{_BEGIN}\n\n{matrix_text(endings)}\n\n{_END}{after}", encoding="utf-8")
+    _replace(_BEGIN, _END, matrix_text(endings))
+
+
+def write_results(
+    rows: Iterable[tuple[str, str, Mapping[str, Any]]], seed: int, commit: str, day: str, machine: str
+) -> None:
+    """Put what the proofs found between their marks: of each its name, its command and its last line."""
+    lines = [
+        f"Commit {commit}, seed {seed}, {day}, {machine}.",
+        "",
+        "| proof | command | kills | hubs or cells | lost | contradictory | unbootable | wrong | seconds |",
+        "|---" * 9 + "|",
+    ]
+    for name, command, found in rows:
+        numbers = [found.get(key, "") for key in ("lost", "contradictory", "unbootable", "wrong", "seconds")]
+        about = [found.get("kills", ""), found.get("hubs", found.get("cells", "")), *numbers]
+        lines.append(f"| {name} | `{command}` | " + " | ".join(map(str, about)) + " |")
+    for name, _, found in rows:
+        if "second_and_last_quarter" in found:
+            sizes = "; ".join(
+                f"{what} {then:g} and {now:g}"
+                for what, (then, now) in found["second_and_last_quarter"].items()
+            )
+            lines += ["", f"{name}: the daemon's medians in the second and in the last quarter: {sizes}."]
+        if "points" in found:
+            points = ", ".join(f"{count} {point}" for point, count in found["points"].items())
+            lines += ["", f"{name}: {points}."]
+    _replace(_RESULTS_BEGIN, _RESULTS_END, "\n".join(lines))
+
+
+def _replace(begin: str, end: str, text: str) -> None:
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    PAGE.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
 
 
 def read_matrix() -> dict[Cell, str]:
-    """Read what every cell is expected to be."""
-    text = PAGE.read_text(encoding="utf-8").partition(_BEGIN)[2].partition(_END)[0]
+    """Return what the page says of every cell."""
+    return parse_matrix(PAGE.read_text(encoding="utf-8").partition(_BEGIN)[2].partition(_END)[0])
+
+
+def parse_matrix(text: str) -> dict[Cell, str]:
+    """Read a table that `matrix_text` wrote."""
     rows = {}
     for line in text.strip().splitlines()[2:]:
         fault, *words = (part.strip() for part in line.strip("|").split("|"))

@@ -80,7 +80,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="matrix-") as folder:
         endings = asyncio.run(run_cells(Path(folder), cells))
     if options.write:
-        write_matrix({cell: ending.what for cell, ending in endings.items()})
+        known = read_matrix() if options.fault else {}
+        write_matrix({**known, **{cell: ending.what for cell, ending in endings.items()}})
         wrong = [f"{cell}: {line}" for cell, ending in endings.items() for line in ending.wrong]
     else:
         wrong = differences(endings, read_matrix())

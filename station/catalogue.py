@@ -24,6 +24,8 @@ from station.worker import Worker
 _MAX_ROOT_SIZE: Final = 512_000
 _RENEWAL_SECONDS: Final = 120.0
 """How long a renewal is waited for. A source that is slower is left to run into its own deadlines."""
+_START_SECONDS: Final = 15.0
+"""How long the first start waits for a source. The station starts without it then, and goes on looking."""
 _IMAGES_SECONDS: Final = 3600.0
 """How long all images are waited for that the station has not kept yet."""
 _CLOSING_SECONDS: Final = 1.0
@@ -111,7 +113,7 @@ class StationCatalogue:
             except CatalogError as error:
                 self._say(str(error))
             if _why_unusable(source) is not None:
-                await self._renew()
+                await self._renew(_START_SECONDS)
             else:
                 self._renew_now.set()
             yield
@@ -180,13 +182,13 @@ class StationCatalogue:
                 async with asyncio.timeout(self._in_use()[0].refresh_seconds):
                     await self._renew_now.wait()
             self._renew_now.clear()
-            await self._renew()
+            await self._renew(_RENEWAL_SECONDS)
 
-    async def _renew(self) -> None:
+    async def _renew(self, seconds: float) -> None:
         """Take over what the source has now; say once what is wrong with it, and once that it is over."""
         _, source = self._in_use()
         try:
-            await self._off_loop(source.refresh)
+            await self._off_loop(source.refresh, seconds)
         except CatalogError as error:
             self._say(str(error))
         else:
@@ -200,13 +202,13 @@ class StationCatalogue:
             self._fault = fault
             _log.error("catalogue not renewed", reason=fault, hubs_begun_with=self.hindrance() is None)
 
-    async def _off_loop(self, work: Callable[[], object]) -> None:
+    async def _off_loop(self, work: Callable[[], object], seconds: float = _RENEWAL_SECONDS) -> None:
         """Have the thread do it. Raises CatalogError."""
         try:
-            await self._worker.run(work, _RENEWAL_SECONDS)
+            await self._worker.run(work, seconds)
         except TimeoutError as error:
             raise CatalogError(
-                f"the catalogue's source was not through after {_RENEWAL_SECONDS:g} s; check the way to it"
+                f"the catalogue's source was not through after {seconds:g} s; check the way to it"
             ) from error
 
     def _in_use(self) -> tuple[CatalogueSettings, CatalogueSource]:

@@ -19,6 +19,7 @@ from station_config import write_config
 from station_daemon import STATION_NAMES, events_of, running_daemon, starting_daemon
 
 import station.bench.slot
+import station.catalogue
 from drivers.hub import UnlockChallenge
 from firmware_catalog.cpl import CentralProductsList, Product, ProductStatus
 from firmware_catalog.errors import CatalogError
@@ -144,6 +145,26 @@ def test_without_a_catalogue_no_hub_is_begun_with_until_there_is_one(
             away.rename(signed.folder)
             await running.daemon.reload(settings)
             await running.until(FIRST, SlotPhase.PASSED)
+
+    asyncio.run(work())
+
+
+def test_a_source_that_hangs_does_not_keep_the_station_from_starting(
+    bench: Bench, facts: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(station.catalogue, "_START_SECONDS", 0.2)
+
+    async def work() -> None:
+        connected: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+        server = await asyncio.start_server(lambda _, writer: connected.put_nowait(writer), "127.0.0.1", 0)
+        host, port = server.sockets[0].getsockname()
+        facts["catalogue"] = facts["catalogue"] | {"place": f"http://{host}:{port}"}
+        settings = bench.station_settings(tmp_path / "state", {"jig1": [1]}, **facts)
+        async with server, running_daemon(settings) as running:
+            view = await running.until(FIRST, SlotPhase.OUT_OF_USE)
+            assert view.line == "jig1 slot 1: no catalogue has been accepted yet; see 'reflash doctor'"
+            server.close()
+            (await connected.get()).transport.abort()
 
     asyncio.run(work())
 

@@ -142,6 +142,11 @@ def blame(code: Code) -> Blame:
     return Blame.OPERATOR if code in {Code.OPERATOR_REMOVED, Code.HUB_GONE} else Blame.BENCH
 
 
+def may_be_the_slot(code: Code) -> bool:
+    """Whether a slot's contacts could be behind a code. What the whole station or the operator caused says nothing."""
+    return code not in _RETRY_HERE
+
+
 def disposition(code: Code, place: Place, failed_before: Collection[Place]) -> Disposition:
     """What a FAILED attempt asks of the operator.
 

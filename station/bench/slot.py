@@ -23,7 +23,7 @@ from drivers.errors import (
 from drivers.hub import DriverPlugin, HubDriver, HubIdentity
 from station.attempt.authorise import ScannedLabel
 from station.attempt.conduct import Concluded, Conductor, StillSeated, Visit
-from station.attempt.failure import Blame, blame
+from station.attempt.failure import may_be_the_slot
 from station.attempt.outcome import Outcome, Stage
 from station.attempt.sequence import LeftOpen, Progress
 from station.attempt.wording import operator_line
@@ -316,7 +316,7 @@ class Slot:
         self._parts.view.show(view)
         _log.info("result", outcome=result.outcome, code=result.code, message=result.message)
         if result.outcome is Outcome.FAILED and result.code is not None:
-            if blame(result.code) is not Blame.OPERATOR:
+            if may_be_the_slot(result.code):
                 self._failed_in_a_row.add(hub_key)
         elif result.outcome is Outcome.PASSED:
             self._failed_in_a_row.clear()

@@ -21,7 +21,7 @@ from chaos_books import Books
 from chaos_consumer import Consumer
 from chaos_hands import Technician
 from chaos_station import StationProcess
-from run_chaos import PLACES, broker_lines, deliver
+from run_chaos import PLACES, broker_lines, deliver, unlock_settings
 from soak_station import SAMPLES
 from station_bench import import_order, order_csv, running_bench, slot
 
@@ -51,6 +51,7 @@ async def soak(folder: Path, *, seed: int, hubs: int) -> dict[str, Any]:
             site=SITE,
             station=STATION,
             mqtt={"port": broker.port},
+            unlock=unlock_settings(bench),
             thresholds={"release_last_hubs": 9999, "release_failed_hubs": 9999},
         )
         program = (sys.executable, str(Path(__file__).with_name("soak_station.py")))

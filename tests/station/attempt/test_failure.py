@@ -8,7 +8,7 @@ import pytest
 
 from drivers import errors
 from drivers.errors import DriverError, HubAction
-from station.attempt.failure import Blame, blame, code_of, disposition, may_try_again
+from station.attempt.failure import Blame, blame, code_of, disposition, may_be_the_slot, may_try_again
 from station.attempt.outcome import Code, Disposition, Outcome, Stage
 from station.attempt.wording import operator_line
 from station.records.events import Place
@@ -39,6 +39,12 @@ def test_every_code_gives_one_line_with_the_place_and_what_to_do(outcome: Outcom
         assert what.endswith("(detail)"), code
         assert todo, code
         assert "\n" not in line, code
+
+
+def test_neither_the_station_s_key_nor_the_operator_speaks_against_a_slot() -> None:
+    others = {Code.UNLOCK_UNAVAILABLE, Code.CATALOGUE_UNAVAILABLE, Code.RELEASE_STOPPED, Code.EMERGENCY_STOP}
+    assert not any(may_be_the_slot(code) for code in (*others, Code.OPERATOR_REMOVED, Code.HUB_GONE))
+    assert all(may_be_the_slot(code) for code in (Code.NO_ANSWER, Code.LINK_LOST, Code.FILE_TRANSFER_FAILURE))
 
 
 KINDS = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, DriverError)]

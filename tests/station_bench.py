@@ -65,7 +65,7 @@ FIRMWARE = {
     "chained-new": ("1.2.0", CHAINED),
     "unlisted-old": ("1.0.0", UNLISTED),
 }
-STOCK = {"old": 130, "new": 4, "newer": 2, "chained-old": 4, "unlisted-old": 2}
+STOCK = {"old": 400, "new": 24, "newer": 2, "chained-old": 4, "unlisted-old": 2}
 """How many hubs of each firmware the rig has to spare."""
 IMAGE_BYTES = 24_000
 
@@ -109,7 +109,9 @@ class Bench:
 
     def hub(self, firmware: str = "old") -> StockHub:
         """Take a hub out of the store; no other test will meet it."""
-        return next(self.stock[firmware])
+        hub = next(self.stock[firmware], None)
+        assert hub is not None, f"the store has no more hubs with {firmware} firmware: raise STOCK"
+        return hub
 
     def port(self, place: Place) -> str:
         return str(self.folder / place.jig / f"slot{place.slot}")

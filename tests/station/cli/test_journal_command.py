@@ -1,0 +1,141 @@
+"""`reflash journal`, `orders` and `operators` where no daemon runs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from station_bench import Bench, StockHub, conducting, import_order, order_csv, slot
+from station_config import write_config
+
+from station.records.segments import segment_paths
+
+
+@pytest.fixture
+def hubs(bench: Bench, tmp_path: Path) -> list[StockHub]:
+    """A journal in which one hub of an order was found current and another is not on it."""
+    hubs = [bench.hub("new"), bench.hub(), bench.hub()]
+
+    async def work() -> None:
+        async with conducting(bench, tmp_path / "state" / "journal") as at:
+            await import_order(at.journal, order_csv(*hubs[:2]), "jig1")
+            for number in (1, 3):
+                await bench.seat(hubs[number - 1], slot(number))
+                await at.result(slot(number))
+
+    asyncio.run(work())
+    return hubs
+
+
+@pytest.fixture
+def at(bench: Bench, tmp_path: Path, hubs: list[StockHub]) -> tuple[str, Path]:
+    settings = bench.settings(tmp_path / "state", {"jig1": [1], "jig2": [1]})
+    return "--config", write_config(tmp_path / "station.toml", settings)
+
+
+def test_a_hubs_life_by_either_id(hubs: list[StockHub], at: tuple[str, Path], reflash: Any) -> None:
+    by_gpf = reflash("journal", "show", hubs[0].gpf, *at)
+    lines = by_gpf.out.splitlines()
+    assert lines[0] == "on order WO-1 for PARTY as Pending: already_current"
+    assert lines[-1].endswith(
+        "attempt closed: jig1 slot 1: already runs the latest firmware; take it out, nothing had to be done"
+    )
+    as_json = reflash("journal", "show", hubs[2].chf, *at, "--json").out.splitlines()
+    kinds = [json.loads(line)["event"]["kind"] for line in as_json]
+    assert kinds == ["attempt_opened", "attempt_closed"]
+    waiting = reflash("journal", "show", hubs[1].chf, *at)
+    assert waiting.out == "on order WO-1 for PARTY as Pending: no result yet\n"
+    unknown = reflash("journal", "show", "88-73-84-FF-FF-FF-FF-FF", *at)
+    assert (unknown.code, unknown.complaint) == (1, "the journal knows no hub 88-73-84-FF-FF-FF-FF-FF")
+    wrong = reflash("journal", "show", "88-73", *at)
+    assert wrong.code == 2
+    assert wrong.complaint.startswith("'88-73' is no EUI-64")
+
+
+def test_results_can_be_sent_again(at: tuple[str, Path], hubs: list[StockHub], reflash: Any) -> None:
+    assert reflash("journal", "outbox", *at).out == "2 results wait for the broker\n"
+    assert reflash("journal", "republish", 1, 2, *at).out == "results 1 to 2 go out again\n"
+    absent = reflash("journal", "republish", 3, 9, *at)
+    assert (absent.code, absent.complaint) == (1, "there are no results 3 to 9")
+    assert reflash("journal", "outbox", *at, "--json").json == {"waiting": 2}
+
+
+def test_a_row_that_was_changed_is_found(at: tuple[str, Path], tmp_path: Path, reflash: Any) -> None:
+    whole = reflash("journal", "verify", *at, "--json").json
+    assert whole["events"] > 4
+    with closing(sqlite3.connect(segment_paths(tmp_path / "state" / "journal")[-1])) as meddler, meddler:
+        meddler.execute("UPDATE events SET body = replace(body, 'Central', 'Northern') WHERE sequence = 3")
+    broken = reflash("journal", "verify", *at)
+    assert broken.code == 1
+    assert "row 3" in broken.complaint
+    assert "reflash journal set-aside" in broken.complaint
+
+
+def test_tables_that_the_events_do_not_say_are_found_and_repaired(
+    at: tuple[str, Path], tmp_path: Path, reflash: Any
+) -> None:
+    with closing(sqlite3.connect(segment_paths(tmp_path / "state" / "journal")[-1])) as meddler, meddler:
+        meddler.execute("UPDATE order_lines SET outcome = 'passed'")
+    wrong = reflash("journal", "rebuild", *at)
+    assert wrong.code == 1
+    assert wrong.complaint == (
+        "tables that the events do not say: order_lines; "
+        "stop the daemon and run: reflash journal rebuild --repair"
+    )
+    assert reflash("journal", "rebuild", "--repair", *at).out.startswith("the tables are what ")
+    assert reflash("journal", "rebuild", *at, "--json").json["differing"] == []
+
+
+def test_a_backup_replaces_a_journal_that_was_set_aside(
+    at: tuple[str, Path], tmp_path: Path, hubs: list[StockHub], reflash: Any
+) -> None:
+    copy = tmp_path / "copy"
+    assert reflash("journal", "backup", copy, *at).out.startswith(f"{copy} holds ")
+    again = reflash("journal", "backup", copy, *at)
+    assert (again.code, again.complaint) == (
+        1,
+        f"{copy} is there already: name a new folder for the backup",
+    )
+    too_early = reflash("journal", "restore", copy, *at)
+    assert too_early.code == 1
+    assert too_early.complaint.endswith("is not empty: set it aside first (reflash journal set-aside)")
+    aside = reflash("journal", "set-aside", *at)
+    assert aside.out.startswith(f"the journal is now {tmp_path / 'state' / 'journal'}.")
+    assert reflash("orders", "list", *at).code == 1
+    assert reflash("journal", "restore", copy, *at).out.startswith("the journal has ")
+    assert reflash("journal", "outbox", *at, "--json").json == {"waiting": 2}
+
+
+def test_how_far_an_order_is(at: tuple[str, Path], hubs: list[StockHub], reflash: Any) -> None:
+    headings, row = reflash("orders", "list", *at).out.splitlines()
+    assert headings.split() == [
+        *("order", "hubs", "waiting", "passed", "already_current", "rejected", "failed", "jigs", "closed")
+    ]
+    assert row.split() == ["WO-1", "2", "1", "0", "1", "0", "0", "jig1"]
+    shown = reflash("orders", "show", "WO-1", *at)
+    assert shown.out.splitlines()[-1] == f"never seen: {hubs[1].chf}"
+    absent = reflash("orders", "show", "WO-9", *at)
+    assert (absent.code, absent.complaint) == (2, "there is no order WO-9: see 'reflash orders list'")
+    assigned = reflash("orders", "assign", "WO-1", "--jig", "jig2", *at)
+    assert assigned.out == "jig2 works on order WO-1\n"
+    refused = reflash("orders", "close", "WO-1", "--reason", "done", *at)
+    assert refused.code == 1
+    assert "not complete" in refused.complaint
+    closed = reflash("orders", "close", "WO-1", "--reason", "done", "--incomplete", *at)
+    assert closed.out.startswith("closed order WO-1: ")
+
+
+def test_pseudonyms_are_kept_apart_and_can_be_erased(at: tuple[str, Path], reflash: Any) -> None:
+    first = reflash("operators", "add", "A. Person", *at).out.strip()
+    assert reflash("operators", "add", "A. Person", *at).out.strip() == first
+    assert reflash("operators", "list", *at, "--json").json == {first: "A. Person"}
+    assert first in reflash("operators", "list", *at).out
+    assert reflash("operators", "erase", first, *at).out == f"{first} stands for nobody any more\n"
+    again = reflash("operators", "erase", first, *at)
+    assert again.code == 2
+    assert again.complaint == f"nobody stands behind {first}; see: reflash operators list"

@@ -1,0 +1,158 @@
+"""What the demonstration is made of: a broker for the occasion, and hands that do as the operator's lines say."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiomqtt
+import pytest
+from station_bench import Bench, StockHub, slot
+
+import station.demo.broker
+from station.bench.view import SlotPhase, SlotView
+from station.demo.broker import BrokerAddress, NoBroker, parse_address, start_broker
+from station.demo.hands import Hands
+from station.demo.rigs import RigControl, RigError, Rigs
+from station.demo.tally import Tally
+
+PLACE = slot(1)
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "port"),
+    [
+        ("mqtt://broker:1884", "broker", 1884),
+        ("broker:1884", "broker", 1884),
+        ("broker", "broker", 1883),
+        ("mqtt://[::1]:1", "::1", 1),
+    ],
+)
+def test_addresses_of_brokers(url: str, host: str, port: int) -> None:
+    assert parse_address(url) == BrokerAddress(host, port, url)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://broker", "mqtt://", "mqtt://me@broker", "mqtt://broker/topic", "mqtt://broker:0x1", ":1"]
+)
+def test_what_is_no_address_of_a_broker(url: str) -> None:
+    with pytest.raises(NoBroker):
+        parse_address(url)
+
+
+def test_a_mosquitto_of_ones_own_lasts_as_long_as_it_is_needed(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with start_broker(tmp_path) as broker:
+            assert broker.name == "mosquitto"
+            async with aiomqtt.Client(broker.host, broker.port) as client:
+                await client.publish("topic", b"word", qos=1)
+        with pytest.raises(aiomqtt.MqttError):
+            async with aiomqtt.Client(broker.host, broker.port):
+                pass
+
+    asyncio.run(work())
+
+
+def test_a_mosquitto_that_does_not_start_is_no_broker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(station.demo.broker.shutil, "which", lambda *_, **__: "/bin/false")
+
+    async def work() -> None:
+        with pytest.raises(NoBroker, match=r"mosquitto did not start on port \d+; see .*mosquitto\.conf"):
+            async with start_broker(tmp_path):
+                pass
+
+    asyncio.run(work())
+
+
+@asynccontextmanager
+async def rigs_of(bench: Bench):
+    reader, writer = await asyncio.open_unix_connection(bench.folder / "control.sock", limit=1 << 24)
+    try:
+        yield Rigs({"jig1": RigControl(1, reader, writer)})
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+async def in_slot(bench: Bench) -> str | None:
+    slots = (await bench.do("slots"))["slots"]
+    return next(one["chf"] for one in slots if (one["jig"], one["slot"]) == (1, PLACE.slot))
+
+
+def view(phase: SlotPhase, hub: StockHub | None = None) -> SlotView:
+    return SlotView(place=PLACE, phase=phase, line="", chf=hub and hub.chf, gpf=hub and hub.gpf)
+
+
+def test_hands_find_a_missing_hub_and_put_it_aside_when_it_stays_silent(bench: Bench) -> None:
+    async def work() -> None:
+        hub = bench.hub()
+        done = asyncio.Event()
+
+        class Watched(Rigs):
+            """Tells when the work on a view is done."""
+
+            async def swap(self, place: Any) -> bool:
+                there_is_more = await super().swap(place)
+                done.set()
+                return there_is_more
+
+            async def reseat(self, place: Any, found: Any) -> None:
+                await super().reseat(place, found)
+                done.set()
+
+        async with rigs_of(bench) as plain:
+            rigs = Watched(plain._controls)
+            hands = Hands(rigs)
+            working = asyncio.create_task(hands.work())
+
+            async def after(phase: SlotPhase) -> str | None:
+                done.clear()
+                hands.see(view(phase, hub))
+                async with asyncio.timeout(5):
+                    await done.wait()
+                return await in_slot(bench)
+
+            hands.see(view(SlotPhase.WORKING, hub))  # asks for nothing
+            assert await after(SlotPhase.FIND_HUB) == str(hub.chf)  # it had been pulled
+            assert await after(SlotPhase.FIND_HUB) == str(hub.chf)  # it sat there
+            assert await after(SlotPhase.FIND_HUB) == str(hub.chf)
+            assert not hands.put_aside
+            assert await after(SlotPhase.FIND_HUB) is None
+            assert hands.put_aside == {hub.chf}
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+            with pytest.raises(RigError, match="simulated jig1: jig 1 slot 1 is empty"):
+                await rigs.swap(PLACE)
+            assert str(hub.chf) in {each["chf"] for each in await rigs.hubs()}
+
+    asyncio.run(work())
+
+
+def test_a_result_is_contradicted_by_a_hub_that_holds_something_else(bench: Bench) -> None:
+    async def work() -> None:
+        hub = bench.hub("new")
+        inside = await bench.look(hub)
+        truth = {
+            "outcome": "passed",
+            "firmware_read_back": inside["firmware"],
+            "image_sha256": inside["image_file_sha256"],
+        }
+        tally = Tally()
+        assert tally.contradicted_by([inside]) == []
+        tally.results[str(hub.chf)] = truth
+        assert tally.contradicted_by([inside]) == []
+        assert tally.count() == {"passed": 1, "already_current": 0, "rejected": 0, "failed": 0}
+        for lie in ({"image_sha256": "00" * 32}, {"firmware_read_back": "00000000"}):
+            tally.results[str(hub.chf)] = {**truth, **lie}
+            assert tally.contradicted_by([inside]) == [str(hub.chf)]
+        tally.results[str(hub.chf)] = truth
+        for fault in ({"locked": False}, {"slots": []}):
+            assert tally.contradicted_by([{**inside, **fault}]) == [str(hub.chf)]
+        tally.results[str(hub.chf)] = {"outcome": "failed"}
+        assert tally.contradicted_by([inside]) == []
+
+    asyncio.run(work())

@@ -67,7 +67,7 @@ class CrashAnywhere(RuleBasedStateMachine):
     def die(self, point: Point) -> None:
         self.station.live(point)
 
-    @rule(seconds=st.floats(0.05, 1.5))
+    @rule(seconds=st.floats(0.02, 0.7))
     def kill(self, seconds: float) -> None:
         self.station.live(kill_after=seconds)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from drivers.errors import DriverError, HubAction, UnlockAuthorityFailed
 from drivers.hub import FlashProgress, HubIdentity, UnlockChallenge
@@ -31,6 +30,7 @@ from station.attempt.sequence import (
     SequenceParts,
 )
 from station.bench.seat import LinkSeat
+from station.kernel_clock import read_clock
 from station.records.events import (
     AttemptClosed,
     AttemptOpened,
@@ -145,7 +145,7 @@ async def flash_by_hand(
         boots=None,
         failed_before=(),
         seconds=seconds,
-        finished=datetime.now(UTC),
+        finished=read_clock(),
         station_version=request.station_version,
     )
     await journal.append(event)

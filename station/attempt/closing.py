@@ -12,6 +12,7 @@ from station.attempt import failure, wording
 from station.attempt.authorise import AlreadyCurrent, Rejected, ScannedLabel
 from station.attempt.outcome import Code, Disposition, Outcome, Stage
 from station.attempt.sequence import Failed, Passed
+from station.kernel_clock import KernelClock
 from station.records.events import AttemptClosed, HubFacts, OrderLine, Place, StepTarget
 
 
@@ -48,7 +49,7 @@ def close(
     boots: int | None,
     failed_before: Collection[Place],
     seconds: Mapping[Stage, float],
-    finished: datetime,
+    finished: KernelClock,
     station_version: str,
 ) -> AttemptClosed:
     """Compose the closing event.
@@ -88,7 +89,8 @@ def close(
             mislabelled=label is not None and hub is not None and not label.names(hub),
         ),
         started=opened.opened,
-        finished=max(finished, opened.opened),
+        finished=max(finished.now, opened.opened),
+        utc_synchronised=finished.synchronised,
         seconds={stage: round(spent, 3) for stage, spent in seconds.items()},
         operator=opened.operator,
         station_version=station_version,

@@ -6,7 +6,6 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from drivers.errors import DriverError
 from drivers.hub import HubDriver, HubIdentity
@@ -35,6 +34,7 @@ from station.attempt.sequence import (
     Sequence,
     SequenceParts,
 )
+from station.kernel_clock import read_clock
 from station.records.events import (
     AttemptClosed,
     AttemptOpened,
@@ -326,7 +326,7 @@ class Conductor:
             boots=last_seen.boots if last_seen else None,
             failed_before=_failed_by_itself(history) if history else (),
             seconds=seconds,
-            finished=datetime.now(UTC),
+            finished=read_clock(),
             station_version=self._station_version,
         )
         await self._journal.append(event)

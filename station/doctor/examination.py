@@ -19,7 +19,7 @@ from station.control import ControlError
 from station.doctor.boards import board_seconds, check_board
 from station.doctor.broker import check_broker
 from station.doctor.catalogue import check_catalogue
-from station.doctor.clock import judge_clock, read_clock
+from station.doctor.clock import judge_clock
 from station.doctor.daemon import ask_status, judge_status
 from station.doctor.disk import check_disk
 from station.doctor.hubs import ASK_SECONDS, RETURN_SECONDS, check_hub
@@ -28,6 +28,7 @@ from station.doctor.ports import PortLook, check_scanner, look_at_port
 from station.doctor.report import Finding, fault
 from station.doctor.unlock import check_unlock
 from station.doctor.usb_load import UsedPort, judge_loads
+from station.kernel_clock import read_clock
 from station.records.events import Place
 from station.records.topics import Topics
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from station.attempt.authorise import ScannedLabel
@@ -13,6 +12,7 @@ from station.attempt.closing import OpenedAttempt, close
 from station.attempt.outcome import Code, Stage
 from station.attempt.sequence import Failed
 from station.control import ControlError, Handler, Request
+from station.kernel_clock import read_clock
 from station.orders.csv_import import parse_order
 from station.orders.errors import OrderFileRefused, OrderRefused
 from station.orders.life_cycle import (
@@ -110,6 +110,6 @@ def _never_back(attempt: OpenAttempt, line: OrderLine | None) -> AttemptClosed:
         boots=None,
         failed_before=(),
         seconds=attempt.seconds,
-        finished=datetime.now(UTC),
+        finished=read_clock(),
         station_version=station_version(),
     )

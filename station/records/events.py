@@ -19,7 +19,7 @@ AttemptId = int
 
 
 class _Event(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Place(BaseModel):
@@ -267,6 +267,8 @@ class AttemptClosed(_Event):
     """The operator's line: what happened, where, what to do next."""
     started: AwareDatetime
     finished: AwareDatetime
+    utc_synchronised: bool | None = None
+    """Whether a time service kept the clock that `finished` was read from; None if the kernel does not say."""
     seconds: dict[Stage, float]
     operator: str | None
     station_version: str

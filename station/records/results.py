@@ -60,6 +60,9 @@ class Result(BaseModel):
     message: str
     started: AwareDatetime
     finished: AwareDatetime
+    utc_synchronised: bool | None = Field(
+        description="Whether a time service kept the station's clock then; null if that is not known."
+    )
     seconds: dict[Stage, float] = Field(description="Duration of each stage, over all its tries.")
     operator: str | None = Field(description="A pseudonym.")
     station_version: str
@@ -106,6 +109,7 @@ def result_of(recorded: RecordedEvent, closed: AttemptClosed, station_sequence: 
         message=closed.message,
         started=closed.started.astimezone(UTC),
         finished=closed.finished.astimezone(UTC),
+        utc_synchronised=closed.utc_synchronised,
         seconds=closed.seconds,
         operator=closed.operator,
         station_version=closed.station_version,

@@ -18,12 +18,13 @@ from simulators.jig_board import SimulatedJigBoard
 from station.doctor.boards import check_board
 from station.doctor.broker import check_broker
 from station.doctor.catalogue import check_catalogue
-from station.doctor.clock import KernelClock, judge_clock, read_clock
+from station.doctor.clock import judge_clock
 from station.doctor.disk import check_disk, filesystem_of
 from station.doctor.installation import check_installation, shadows
 from station.doctor.report import Finding, Verdict
 from station.doctor.unlock import check_unlock
 from station.doctor.usb_load import FULL_SPEED_PAYLOAD, UsedPort, judge_loads
+from station.kernel_clock import KernelClock, read_clock
 from station.records.mqtt_settings import MqttSettings
 from station.records.topics import Topics
 

@@ -176,7 +176,7 @@ class IdentityAnswer(_Answer):
     variant: _ShortText
     fw: int = Field(ge=0, lt=1 << 32)
     locked: bool
-    boots: int = Field(ge=0)
+    boots: int = Field(ge=0, lt=1 << 32)
 
     def identity(self) -> HubIdentity:
         """Return it in the drivers' common form."""

@@ -129,10 +129,10 @@ def follow(head: ChainHead, rows: Iterable[tuple[int, int, int, bytes, bytes]]) 
             raise BrokenChain(
                 expected, f"row {expected} is missing, row {sequence} follows row {expected - 1}"
             )
-        try:
-            row = row_bytes(journal, sequence, utc, monotonic_ns, body)
-        except TypeError:
-            raise BrokenChain(sequence, f"row {sequence} was edited: a field changed its type") from None
+        # SQLite keeps any type in any column, and 1.5 would be hashed as 1.
+        if not (type(utc) is type(monotonic_ns) is int and type(body) is bytes):
+            raise BrokenChain(sequence, f"row {sequence} was edited: a field changed its type")
+        row = row_bytes(journal, sequence, utc, monotonic_ns, body)
         previous = sha256(previous + row).digest()
         if previous != digest:
             raise BrokenChain(

@@ -12,7 +12,7 @@ from uuid import UUID
 from pydantic import ValidationError
 
 from station.records.chain import RecordedEvent, Row, recorded_event
-from station.records.errors import JournalCorrupt
+from station.records.errors import EventRefused, JournalCorrupt
 from station.records.events import JournalCreated
 from station.records.projection import apply
 from station.records.segments import open_for_reading, segment_number, segment_path, snapshot
@@ -26,7 +26,7 @@ def read_rows(path: Path, journal: UUID, rows: Iterator[Row]) -> Iterator[Record
     for row in rows:
         try:
             yield recorded_event(journal, row)
-        except ValidationError as error:
+        except (ValidationError, OverflowError) as error:  # no event, or at no time that there is
             raise JournalCorrupt(
                 path, f"row {row[0]} holds no event known to this program", row[0]
             ) from error
@@ -56,10 +56,13 @@ def all_events(newest: sqlite3.Connection, newest_path: Path, journal: UUID) -> 
 
 
 def derive(tables: sqlite3.Connection, events: Iterator[RecordedEvent]) -> int:
-    """Apply all events to empty derived tables; return how many there were."""
+    """Apply all events to empty derived tables; return how many there were. Raises EventRefused."""
     count = 0
     for recorded in events:
-        apply(tables, recorded)
+        try:
+            apply(tables, recorded)
+        except (ValueError, OverflowError) as error:
+            raise EventRefused(f"row {recorded.sequence} holds what no table can: {error}") from error
         count += 1
     return count
 

@@ -36,7 +36,7 @@ def read_published_head(folder: Path) -> PublishedHead | None:
         return PublishedHead(UUID(head["journal"]), int(head["sequence"]), bytes.fromhex(head["hash"]))
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise JournalCorrupt(path, "this is no record of a published head") from error
 
 

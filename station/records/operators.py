@@ -37,7 +37,7 @@ class Operators:
             people = json.loads(self._path.read_bytes())
         except FileNotFoundError:
             return {}
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self._unreadable() from error
         if not isinstance(people, dict) or not all(isinstance(person, str) for person in people.values()):
             raise self._unreadable()

@@ -94,6 +94,9 @@ def check_kind(connection: sqlite3.Connection, path: Path) -> None:
     """Raise JournalCorrupt for a database that is no journal, JournalNewer for one of a newer program."""
     if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
         raise JournalCorrupt(path, "this is no journal segment")
+    # In a file from elsewhere these would act, or lie, in the journal's name.
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE type IN ('trigger', 'view')").fetchone():
+        raise JournalCorrupt(path, "it holds triggers or views, which no journal has")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
         raise JournalNewer(path, version, SCHEMA_VERSION)

@@ -41,6 +41,15 @@ def test_golden_first_row() -> None:
     assert recorded.utc == datetime(2026, 1, 2, 3, 4, 5, 123456, tzinfo=UTC)
 
 
+def test_a_number_of_another_type_is_an_edit_though_it_would_be_hashed_alike() -> None:
+    head = ChainHead(JOURNAL, 0, GENESIS)
+    _, (sequence, utc, monotonic_ns, body, digest) = head.extend(closed(3), ticking_clock)
+    whole = (sequence, utc, monotonic_ns, body.encode(), digest)
+    assert follow(head, [whole]).hash == digest
+    with pytest.raises(BrokenChain, match="changed its type"):
+        follow(head, [(sequence, utc, float(monotonic_ns), body.encode(), digest)])
+
+
 def test_a_row_reads_back_as_it_was_written() -> None:
     head = ChainHead(JOURNAL, 6, GENESIS)
     for event in (closed(3), *order_events()):

@@ -249,7 +249,7 @@ REFUSED: tuple[tuple[tuple[Event, ...], str], ...] = (
     ((ResultsAcknowledged(station_sequences=(9,)),), "no result 9"),
     ((ResultsRepublished(first=5, last=9),), "no results 5 to 9"),
     ((opened(slot=1 << 70),), "cannot hold"),
-    ((StageEnded(attempt=3, stage=Stage.FLASH, seconds=float("nan")),), "cannot hold"),
+    ((StageEnded.model_construct(attempt=3, stage=Stage.FLASH, seconds=float("nan")),), "cannot hold"),
 )
 
 

@@ -206,3 +206,20 @@ def test_there_must_be_a_journal(folder: Path) -> None:
     for act in (rebuild, repair):
         with pytest.raises(SegmentMissing):
             act(folder)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TRIGGER t AFTER INSERT ON events BEGIN DELETE FROM results; END",
+        "CREATE VIEW v AS SELECT * FROM events",
+    ],
+)
+def test_a_journal_from_elsewhere_brings_no_statements_of_its_own(folder: Path, statement: str) -> None:
+    with ledger_in(folder) as ledger:
+        write(ledger, STARTED)
+    with closing(sqlite3.connect(segment_path(folder, 1), isolation_level=None)) as segment:
+        segment.execute(statement)
+    for read in (verify, rebuild, repair):
+        with pytest.raises(JournalCorrupt, match="triggers or views"):
+            read(folder)

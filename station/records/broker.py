@@ -82,18 +82,26 @@ async def connected(
         will=will,
     )
     client.pending_calls_threshold = _NEVER_WARN
+    # An end that comes while it still enters, the library forgets: it would take the client for connected.
+    end = client._disconnected  # noqa: SLF001 - there is no public way
     entering = asyncio.ensure_future(client.__aenter__())
     try:
         await _entered(entering, tls)
+        if end.done():
+            raise aiomqtt.MqttError("the broker hung up at once") from end.exception()
         yield client
     finally:
         if entering.exception() is None:
-            with suppress(aiomqtt.MqttError):
+            # The library hands on, as it is, whatever the broker's bytes made it stumble over.
+            with suppress(Exception):
                 await client.__aexit__(None, None, None)
         # The library keeps the socket of a broker that never answered, and its housekeeping task, for good.
         client._client.disconnect()  # noqa: SLF001 - there is no public way
         if client._misc_task is not None:  # noqa: SLF001 - the same
             await asyncio.wait({client._misc_task}, timeout=settings.timeout_seconds)  # noqa: SLF001 - the same
+        for ended in (end, client._disconnected):  # noqa: SLF001 - the same
+            if ended.done() and not ended.cancelled():
+                ended.exception()  # seen, so that it is not reported as forgotten
 
 
 async def _entered(entering: asyncio.Future[aiomqtt.Client], tls: _Context | None) -> None:

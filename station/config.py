@@ -225,7 +225,10 @@ def parse_settings(text: str, path: Path) -> StationSettings:
     """Check what stands, or shall stand, in a station's TOML file. Raises ConfigError with one line for each fault."""
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # besides its own, for numbers too long and nesting too deep
         raise ConfigError(f"{path} is no TOML file: {error}") from error
     try:
         settings = StationSettings(**content)

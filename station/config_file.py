@@ -26,7 +26,7 @@ def bind_slots(path: Path, jig: str, places: Mapping[int, str]) -> None:
         document = tomlkit.parse(text)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; name the file with --config") from error
-    except (TOMLKitError, UnicodeDecodeError) as error:
+    except (TOMLKitError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} is no TOML file: {error}") from error
     jigs = document.get("jigs")
     tables = jigs.body if isinstance(jigs, AoT) else []

@@ -84,7 +84,7 @@ async def serve_control(
 def _request(line: bytes) -> Request:
     try:
         request = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return request if isinstance(request, dict) and isinstance(request.get("do"), str) else {}
 
@@ -126,7 +126,7 @@ async def _answer(
         return {"ok": True, **await handler(request)}
     except ControlError as error:
         return {"ok": False, "error": str(error)}
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         what, *_ = repr(error).splitlines()
         return {"ok": False, "error": f"the request is not as {request['do']} needs it: {what}"}
 

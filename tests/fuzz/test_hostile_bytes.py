@@ -1,0 +1,62 @@
+"""The gate: every reader of others' bytes meets hostile ones. Long runs are `make fuzz`."""
+
+from __future__ import annotations
+
+import logging
+import tracemalloc
+from pathlib import Path
+from random import Random
+
+import pytest
+from campaign import give_up_after
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mutation import hostile
+from target import LONGEST_INPUT
+from targets import BOUNDARIES, PARSERS, TARGETS
+
+SECONDS = 5.0
+MEMORY = 24 << 20
+"""Bytes for one input of at most `LONGEST_INPUT`."""
+
+
+@pytest.fixture(autouse=True)
+def quiet_libraries() -> None:
+    logging.getLogger("mqtt").setLevel(logging.CRITICAL)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_hostile_bytes_meet_the_readers_own_errors_alone(name: str, tmp_path: Path) -> None:
+    with TARGETS[name](tmp_path) as target:
+        for seed in target.seeds:
+            with give_up_after(SECONDS):
+                target.read(seed)
+
+        @settings(max_examples=100 if name in PARSERS else 25)
+        @given(st.randoms(use_true_random=False))
+        def attack(random: Random) -> None:
+            data = hostile(random, target)
+            with give_up_after(SECONDS):
+                target.read(data)
+
+        attack()
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_no_input_makes_its_reader_hoard_memory(name: str, tmp_path: Path) -> None:
+    with TARGETS[name](tmp_path) as target:
+        inputs = [*target.seeds, *(seed[:1] * LONGEST_INPUT for seed in target.seeds)]
+        target.read(target.seeds[0])  # what is imported and cached on first use is no input's
+        for data in inputs:
+            tracemalloc.start()
+            try:
+                target.read(data)
+                _, peak = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+            assert peak < MEMORY, data[:40]
+
+
+def test_every_kind_of_target_is_there() -> None:
+    assert len(PARSERS) >= 15
+    assert {"modbus", "tuf-metadata", "toml-changed", "mqtt"} <= set(BOUNDARIES)

@@ -225,10 +225,7 @@ def parse_settings(text: str, path: Path) -> StationSettings:
     """Check what stands, or shall stand, in a station's TOML file. Raises ConfigError with one line for each fault."""
     try:
         content = tomllib.loads(text)
-    except (
-        ValueError,
-        RecursionError,
-    ) as error:  # besides its own, for numbers too long and nesting too deep
+    except (ValueError, RecursionError) as error:  # not only its own: numbers too long, nesting too deep
         raise ConfigError(f"{path} is no TOML file: {error}") from error
     try:
         settings = StationSettings(**content)

@@ -296,7 +296,7 @@ class Daemon:
 
 def _make_folder(path: Path) -> None:
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o750, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(
             f"state_directory {path} cannot be made: {error.strerror}; name a folder on a local disk"

@@ -45,7 +45,11 @@ def configure_logging(format_: LogFormat, level: LogLevel, stream: TextIO | None
     if format_ == "json":
         renderers = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     else:
-        renderers = [structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=0)]
+        # The default traceback shows the values of local variables, and a key or a password may be one.
+        plain = structlog.dev.plain_traceback
+        renderers = [
+            structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=0, exception_formatter=plain)
+        ]
     threshold = getattr(logging, level.upper())
     structlog.configure(
         processors=[*shared, *renderers],

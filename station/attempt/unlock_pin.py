@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from firmware_catalog.files import read_regular_file, replace_file
+from firmware_catalog.files import read_regular_file
 from station.attempt.unlock_settings import PinSettings
+from station.records.files import replace_file
 
 _MAX_PIN_FILE_SIZE: Final = 1024
 _SALT_SIZE: Final = 16
@@ -70,8 +71,8 @@ class PinGuard:
                     f"(if it is right, remove {self._note})"
                 )
             salt = os.urandom(_SALT_SIZE)
-            self._note.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(self._note, salt + self._digest(pin, salt))
+            self._note.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+            replace_file(self._note, salt + self._digest(pin, salt), mode=0o600)
         except OSError as error:
             raise PinUnavailable(
                 f"{self._note} cannot be written: {error.strerror}; the PIN is not tried without it"

@@ -94,6 +94,7 @@ def _copy(source: Path, destination: Path) -> Verification:
         _copy_newest(newest, partial / newest.name)
         found = verify(partial)
         for path in partial.iterdir():
+            path.chmod(0o640)
             sync_file(path)
         sync_folder(partial)
         partial.rename(destination)

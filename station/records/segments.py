@@ -6,11 +6,11 @@ beside it. A new one is made under another name and renamed when whole, so that 
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from os import W_OK, access
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -86,7 +86,7 @@ def read_only_uri(path: Path, *, finished: bool) -> str:
 
     A finished segment, or one on a read-only disk, is read as it lies, without any file beside it.
     """
-    as_it_lies = finished or not access(path.parent, W_OK)
+    as_it_lies = finished or not os.access(path.parent, os.W_OK)
     return f"{path.resolve().as_uri()}?mode=ro{'&immutable=1' if as_it_lies else ''}"
 
 
@@ -109,6 +109,8 @@ def make_segment(path: Path, fill: Callable[[sqlite3.Connection], Filled]) -> Fi
     """
     partial = path.with_name(path.name + ".partial")
     partial.unlink(missing_ok=True)
+    # SQLite gives the files beside it the same mode.
+    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))
     try:
         with closing(sqlite3.connect(partial, isolation_level=None)) as segment:
             # Durability comes from the two syncs below, once.

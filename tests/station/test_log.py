@@ -57,6 +57,20 @@ def test_people_get_text() -> None:
     assert "\x1b" not in line
 
 
+@pytest.mark.parametrize("format_", ["console", "json"])
+def test_a_traceback_shows_no_values(format_: str) -> None:
+    stream = io.StringIO()
+    configure_logging(format_, "info", stream)
+    password = "correct " + "horse"
+    for log in (structlog.stdlib.get_logger(), logging.getLogger("library")):
+        try:
+            int("bug" * len(password[:1]))
+        except ValueError:
+            log.exception("slot latched")
+    assert stream.getvalue().count("ValueError") == 2
+    assert password not in stream.getvalue()
+
+
 def test_a_log_that_cannot_be_written_stops_nothing() -> None:
     stream = io.StringIO()
     configure_logging("json", "info", stream)

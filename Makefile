@@ -10,7 +10,7 @@ KILLS ?= 50
 # The proofs share the tests' benches.
 PROOF := PYTHONPATH=tests $(BIN)/python tests/chaos
 
-.PHONY: help demo test test-usb check bench chaos crashes matrix soak prove bundle format lock system-packages clean
+.PHONY: help demo test test-usb check bench chaos crashes matrix soak prove bundle format fuzz audit sbom lock system-packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -66,6 +66,9 @@ soak: $(VENV)/.ready ## 2,000 hubs with realistic faults, and a daemon that stay
 
 prove: $(VENV)/.ready ## all proofs in their long forms; writes docs/reliability.md: SEED=7
 	$(PROOF)/run_proof.py --seed $(SEED)
+
+fuzz: $(VENV)/.ready ## a million hostile inputs to each own parser; FUZZ="--targets mcuboot --seed 1" for less
+	$(BIN)/python tests/fuzz/campaign.py $(FUZZ)
 
 lock: $(VENV)/.ready ## resolve the dependencies anew into requirements/
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \

@@ -112,11 +112,15 @@ def _verdict(judged: Sequence[tuple[Figures, list[Target]]]) -> str:
 
 
 def _name(row: Figures) -> str:
-    if row["row"] != "upload":
-        return str(row["row"])
-    return (
-        f"upload, {row['slots']} slots, {row['baud']} baud, window {row['window']}, {row['profile']} buffers"
-    )
+    name = str(row["row"])
+    if name == "upload":
+        name += (
+            f", {row['slots']} slots, {row['baud']} baud, window {row['window']}, {row['profile']} buffers"
+        )
+        name += f", {row['write_us_per_byte']} µs a byte written"
+    if "other_cpu" in row:
+        name += f" (other programs used {row['other_cpu']} cores)"
+    return name
 
 
 def _words(misses: Sequence[Target]) -> list[str]:
@@ -127,7 +131,7 @@ def _table(rows: Sequence[Figures]) -> str:
     names = [name for name in rows[0] if name not in _JSON_ONLY]
     lines = [
         " | ".join(_UNITS.get(name, name.replace("_", " ")) for name in names),
-        "|".join("-" * len(names)),
+        " | ".join(["---"] * len(names)),
     ]
     lines += [" | ".join(_cell(row[name]) for name in names) for row in rows]
     return "\n".join(f"| {line} |" for line in lines)

@@ -58,7 +58,7 @@ def _targets(row: dict[str, Any]) -> tuple[Target, ...]:
     share, ratio = _UPLOAD[row["baud"]]
     targets: tuple[Target, ...] = (
         Target("share_of_ceiling", least=share),
-        Target("loop_lag_p99_ms", most=row["idle_lag_p99_ms"] + _LAG_ABOVE_IDLE_MS),
+        Target("loop_lag_p99_ms", most=round(row["idle_lag_p99_ms"] + _LAG_ABOVE_IDLE_MS, 2)),
     )
     if "peer" in row:
         targets += (Target("ratio_to_peer", least=ratio), Target("cpu_ratio_to_peer", most=0.25))

@@ -70,6 +70,21 @@ prove: $(VENV)/.ready ## all proofs in their long forms; writes docs/reliability
 fuzz: $(VENV)/.ready ## a million hostile inputs to each own parser; FUZZ="--targets mcuboot --seed 1" for less
 	$(BIN)/python tests/fuzz/campaign.py $(FUZZ)
 
+# Tools with many dependencies of their own, which the station's environment is spared.
+$(VENV)/audit/.ready: $(VENV)/.ready
+	$(PYTHON) -m venv $(VENV)/audit
+	$(VENV)/audit/bin/python -m pip install --quiet cyclonedx-bom==7.5.0 pip-audit==2.10.1
+	@touch $@
+
+audit: $(VENV)/audit/.ready ## compare the pinned dependencies with the known advisories (asks an online service)
+	$(BIN)/python -m pip check
+	$(VENV)/audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements/runtime.txt
+
+sbom: $(VENV)/audit/.ready ## the bill of materials of what is installed on a bench: dist/reflash-sbom.json
+	@mkdir -p dist
+	$(VENV)/audit/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
+		--output-file dist/reflash-sbom.json requirements/runtime.txt
+
 lock: $(VENV)/.ready ## resolve the dependencies anew into requirements/
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
 		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \

@@ -44,7 +44,7 @@ ORDER = "WO-1"
 JIGS, SLOTS = 2, 4
 DRIVER_SETTINGS: dict[str, Any] = {
     "baud": BAUD,
-    "answer_seconds": 0.3,
+    "answer_seconds": 0.5,
     "upload_attempts": 2,
     "slot_bytes": 65536,
     "erase_seconds_per_mebibyte": 2.0,
@@ -52,7 +52,7 @@ DRIVER_SETTINGS: dict[str, Any] = {
     "return_seconds": 4.0,
     "removal_seconds": 0.3,
     "probe_seconds": 0.1,
-    "stall_seconds": 0.3,
+    "stall_seconds": 1.0,
 }
 """Times that fit the rig's hubs, which boot and erase twenty times as fast as real ones."""
 

@@ -74,19 +74,20 @@ async def _mosquitto(program: str, folder: Path, port: int) -> AsyncIterator[Non
     if process.stderr is None:
         raise AssertionError("its error stream was asked for")
     try:
-        async with asyncio.timeout(_START_SECONDS):
-            while line := await process.stderr.readline():
-                if b"running" in line:
-                    break
-            else:
-                raise NoBroker(f"mosquitto did not start on port {port}; see {settings}")
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                while line := await process.stderr.readline():
+                    if b"running" in line:
+                        break
+                else:
+                    raise NoBroker(f"mosquitto did not start on port {port}; see {settings}")
+        except TimeoutError as error:
+            raise NoBroker(f"mosquitto did not start within {_START_SECONDS:g} s") from error
         log = asyncio.create_task(_discard(process.stderr))
         try:
             yield
         finally:
             log.cancel()
-    except TimeoutError as error:
-        raise NoBroker(f"mosquitto did not start within {_START_SECONDS:g} s") from error
     finally:
         if process.returncode is None:
             process.terminate()

@@ -19,8 +19,6 @@ settings.register_profile(
 )
 settings.load_profile("station")
 
-SKIP_IS_FAILURE = os.environ.get("REFLASH_SKIP_IS_FAILURE") == "1"
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)

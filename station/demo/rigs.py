@@ -56,9 +56,17 @@ class RigControl:
         self._reader = reader
         self._writer = writer
         self._turn = asyncio.Lock()
+        self._exchanges: set[asyncio.Task[dict[str, Any]]] = set()
 
     async def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """Send one request and return its answer. Raises RigError."""
+        # Cancelling the caller must not leave its answer behind for the next one.
+        exchange = asyncio.create_task(self._exchange(request))
+        self._exchanges.add(exchange)
+        exchange.add_done_callback(self._exchanges.discard)
+        return await asyncio.shield(exchange)
+
+    async def _exchange(self, request: dict[str, Any]) -> dict[str, Any]:
         async with self._turn:
             self._writer.write(json.dumps(request).encode() + b"\n")
             await self._writer.drain()

@@ -75,6 +75,9 @@ def open_for_reading(path: Path, *, finished: bool) -> sqlite3.Connection:
     except sqlite3.Error as error:
         connection.close()
         raise journal_error(error, path) from error
+    except UnicodeDecodeError as error:  # what SQLite says of a broken schema may quote its bytes
+        connection.close()
+        raise JournalCorrupt(path, "its schema is no text") from error
     except BaseException:
         connection.close()
         raise

@@ -21,6 +21,7 @@ def shared_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 @pytest.fixture
 def bench(shared_bench: Bench) -> Iterator[Bench]:
+    shared_bench.tidy()  # a hub that an earlier test had pulled may have come back since
     yield shared_bench
     shared_bench.tidy()
 

@@ -115,9 +115,14 @@ class Publisher:
 
     async def _publish(self, client: aiomqtt.Client) -> None:
         self._delivered.clear()
-        await client.subscribe(self._journal.topics.station_status, qos=1)
-        self._retained.send_all_again()
         try:
+            # In a task of its own: the library waits with asyncio.wait_for, which before Python 3.12 loses a
+            # cancellation that comes together with the answer (CPython issue 86296). A task group does not.
+            async with asyncio.TaskGroup() as asking:
+                asking.create_task(
+                    client.subscribe(self._journal.topics.station_status, qos=1), name="mqtt subscribe"
+                )
+            self._retained.send_all_again()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._receive(client), name="mqtt watch")
                 tasks.create_task(self._send_retained(client), name="mqtt retained")

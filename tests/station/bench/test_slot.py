@@ -233,7 +233,7 @@ def test_a_stop_lets_the_running_attempt_end_and_waits_for_nothing_else(
             await bench.fault(FIRST, "unplug_hub", on="upload", at_byte=12_000)
         async with running_daemon(settings) as station:
             await reach(station)
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(8):
                 await station.stopped()
             assert station.view(FIRST).phase is SlotPhase.STOPPED
         assert len(events_of(settings, StationStopped)) == 1

@@ -18,12 +18,16 @@ from station.records.projection import apply
 from station.records.segments import open_for_reading, segment_number, segment_path, snapshot
 from station.records.tables import SCHEMA_VERSION, create_derived, drop_derived
 
+_TYPES: Final = (int, int, int, str, bytes)
 SELECT_ROWS: Final = "SELECT sequence, utc, monotonic_ns, body, hash FROM events"
 
 
 def read_rows(path: Path, journal: UUID, rows: Iterator[Row]) -> Iterator[RecordedEvent]:
     """Read rows of the segment at `path`. Raises JournalCorrupt for a body that is no event."""
     for row in rows:
+        # A damaged file may give any type in any column.
+        if tuple(map(type, row)) != _TYPES:
+            raise JournalCorrupt(path, f"row {row[0]} has a field of another type")
         try:
             yield recorded_event(journal, row)
         except (ValidationError, OverflowError) as error:  # no event, or at no time that there is

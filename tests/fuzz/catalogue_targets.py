@@ -6,7 +6,7 @@ import hashlib
 import json
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -235,10 +235,8 @@ def _sign_a_catalogue(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
-_words: Callable[[bytes], tuple[bytes, ...]] = lambda mark: (mark, bytes(32), b"\xff" * 4)  # noqa: E731
-
 CATALOGUE_PARSERS: dict[str, Opener] = {
-    "mcuboot": stateless(_mcuboot, (_SMALL, _IMAGE), _words(b"\x07\x69")),
+    "mcuboot": stateless(_mcuboot, (_SMALL, _IMAGE), (b"\x07\x69", b"\x08\x69")),
     "zigbee-ota": stateless(_zigbee_ota, (*(_ota(b"image", control) for control in range(8)), _ota(_SMALL))),
     "dfu-suffix": stateless(_dfu_suffix, (_dfu(b"firmware"), _dfu(_SMALL), b"UFD" + bytes(5))),
     "manifest": _manifest,

@@ -176,7 +176,8 @@ def _journal_files(folder: Path) -> Iterator[Target]:
                 pass
 
     places = [0, 18, 60, 100, *(whole.find(mark) for mark in (b"CREATE TABLE events", b"station_started"))]
-    yield Target(read, tuple(place.to_bytes(3, "little") + b"\0\1" for place in places))
+    seeds = (*(place.to_bytes(3, "little") + b"\0\1" for place in places), bytes.fromhex("1210000001"))
+    yield Target(read, seeds)
 
 
 @contextmanager

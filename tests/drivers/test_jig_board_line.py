@@ -26,7 +26,8 @@ from drivers.jig_board.framing import Question, find_answer, frame_gap, frame_of
 from drivers.jig_board.line import ModbusLine
 from drivers.jig_board.settings import JigBoardSettings
 
-ANSWER_SECONDS = 0.04
+ANSWER_SECONDS = 0.15
+"""How long the line waits: far above what a busy machine takes to carry a frame across a pty."""
 
 LOOK = bytes.fromhex("01 02 0000 000b 39cd")
 LOOK_ANSWER = bytes.fromhex("01 02 02 5501 4728")
@@ -202,7 +203,7 @@ def test_a_question_and_its_answer_in_pieces() -> None:
 def test_silence_is_told_in_time_with_what_to_check() -> None:
     async def scenario() -> None:
         async with line_to_device() as (line, device):
-            with pytest.raises(BoardSilent, match="jig1 board: no answer within 40 ms; check its supply"):
+            with pytest.raises(BoardSilent, match="jig1 board: no answer within 150 ms; check its supply"):
                 await line.ask(look())
             assert device.heard() == LOOK
 
@@ -343,7 +344,7 @@ def test_a_device_that_stops_reading_is_told_and_never_holds_up_the_loop() -> No
                     longest = max(longest, time.monotonic() - before)
 
             feeling = asyncio.create_task(feel_the_loop())
-            with pytest.raises(BoardSilent, match="no answer within 40 ms"):
+            with pytest.raises(BoardSilent, match="no answer within 150 ms"):
                 await line.ask(look())
             with pytest.raises(BoardSilent, match="takes no more bytes"):
                 await line.ask(look())
@@ -374,16 +375,17 @@ def test_closing_the_port_does_not_reset_the_board() -> None:
     asyncio.run(scenario())
 
 
-@settings(max_examples=15)
-@given(st.binary(min_size=1, max_size=40))
-def test_no_answer_at_all_can_break_the_line(answer: bytes) -> None:
+@settings(max_examples=5)
+@given(st.lists(st.binary(min_size=1, max_size=40), min_size=1, max_size=3))
+def test_no_answer_at_all_can_break_the_line(answers: list[bytes]) -> None:
     async def scenario() -> None:
         async with line_to_device() as (line, device):
-            asked = asyncio.create_task(line.ask(look()))
-            await device.hears()
-            device.says(answer)
-            with pytest.raises(BoardAnswerInvalid):
-                await asked
+            for answer in answers:
+                asked = asyncio.create_task(line.ask(look()))
+                await device.hears()
+                device.says(answer)
+                with pytest.raises(BoardAnswerInvalid):
+                    await asked
             asked = asyncio.create_task(line.ask(look()))
             await device.hears()
             device.says(LOOK_ANSWER)

@@ -327,7 +327,7 @@ def test_requests_and_answers_share_the_pool(tmp_path: Path, window: int, is_los
     """Zephyr's four buffers hold three requests and an answer; a fourth request finds none."""
 
     async def run() -> None:
-        slow = build(flash=FlashTiming(erase_page=0.0, write_byte=0.0002))
+        slow = build(flash=FlashTiming(erase_page=0.0, write_byte=0.001))
         async with rig_of(tmp_path, make_hub(hub_build=slow), profile=PROFILES["zephyr"]) as rig:
             slot = rig.slot(1, 1)
             await until_mode(slot, Mode.APPLICATION)
@@ -343,7 +343,7 @@ def test_requests_and_answers_share_the_pool(tmp_path: Path, window: int, is_los
 
 def test_a_request_that_leaves_no_buffer_for_its_answer_is_told_so(tmp_path: Path) -> None:
     async def run() -> None:
-        slow = build(flash=FlashTiming(erase_page=0.0, write_byte=0.0001))
+        slow = build(flash=FlashTiming(erase_page=0.0, write_byte=0.0005))
         profile, line = BufferProfile(buf_count=3), LineSettings(1_000_000, rtscts=True)
         async with rig_of(tmp_path, make_hub(hub_build=slow), profile=profile, line=line) as rig:
             slot = rig.slot(1, 1)

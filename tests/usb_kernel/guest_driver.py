@@ -1,6 +1,6 @@
 """Runs in the guest: our driver through libusb and usbfs. Takes orders as JSON in its first argument.
 
-Each step prints one line of JSON, and adds it to /tmp/steps.
+Each step prints one line of JSON, and adds it to /run/steps.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from drivers.errors import DriverError
 from drivers.hub import UnlockChallenge
 from firmware_catalog.mcuboot import load_image
 
-STEPS = Path("/tmp/steps")
+STEPS = Path("/run/steps")
 
 
 class Authority:

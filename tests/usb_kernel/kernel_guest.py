@@ -34,7 +34,7 @@ for module in {modules}; do /bin/busybox insmod /modules/$module; done
 /bin/busybox ifconfig lo 127.0.0.1 up
 /bin/busybox ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up
 /bin/busybox mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=262144,cache=loose host /host
-for folder in tmp run; do /bin/busybox mount -t tmpfs tmpfs /host/$folder; done
+/bin/busybox mount -t tmpfs tmpfs /host/run
 for folder in proc sys dev; do /bin/busybox mount --move /$folder /host/$folder; done
 exec /bin/busybox switch_root /host {python} {agent} {host}:{port}
 """

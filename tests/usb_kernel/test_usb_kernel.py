@@ -100,7 +100,7 @@ async def our_driver(guest: Guest, *places: str, steps: list[str], prefix: tuple
 
 async def has_done(guest: Guest, step: str) -> None:
     async def is_told() -> bool:
-        return f'"{step}"' in (await guest.run("cat", "/tmp/steps")).out
+        return f'"{step}"' in (await guest.run("cat", "/run/steps")).out
 
     await until(is_told)
 
@@ -155,7 +155,7 @@ def test_dfu_util_flashes_a_plain_device(machine: Machine, will_detach: bool, to
                 "sh",
                 "-c",
                 f"printf '%s' {TARGET.hex()} | {sys.executable} -c "
-                '\'import sys; open("/tmp/image", "wb").write(bytes.fromhex(sys.stdin.read()))\'',
+                '\'import sys; open("/run/image", "wb").write(bytes.fromhex(sys.stdin.read()))\'',
             )
             assert written.code == 0, written.out
             done = await guest.run(
@@ -166,7 +166,7 @@ def test_dfu_util_flashes_a_plain_device(machine: Machine, will_detach: bool, to
                 "8",
                 "--reset",
                 "--download",
-                "/tmp/image",
+                "/run/image",
             )
             assert "Download done" in done.out, done.out
             await until(lambda: runs_target(seated))
@@ -185,7 +185,7 @@ def test_dfu_util_reads_a_plain_devices_slot_back(machine: Machine) -> None:
             done = await guest.run(
                 "sh",
                 "-c",
-                "rm -f /tmp/back; dfu-util -d 1209:0001,1209:0002 --detach-delay 8 -U /tmp/back && sha256sum /tmp/back",
+                "rm -f /run/back; dfu-util -d 1209:0001,1209:0002 --detach-delay 8 -U /run/back && sha256sum /run/back",
             )
             assert hashlib.sha256(TARGET).hexdigest() in done.out, done.out
             await unplug_all(guest)
@@ -203,7 +203,7 @@ def test_a_locked_hub_takes_nothing_from_dfu_util_and_shows_it_nothing(machine: 
             done = await guest.run(
                 "sh",
                 "-c",
-                f"head -c 5000 /bin/busybox > /tmp/other; {common} -D /tmp/other; rm -f /tmp/back; {common} -U /tmp/back",
+                f"head -c 5000 /bin/busybox > /run/other; {common} -D /run/other; rm -f /run/back; {common} -U /run/back",
             )
             assert done.code != 0, done.out
             assert "vendor" in done.out.lower(), done.out
@@ -241,7 +241,7 @@ def test_a_hub_that_is_plugged_in_late_is_found_and_one_that_is_pulled_is_missed
         async with open_bench("1-1") as bench:
             bench.seat("1-1")
             await guest.use_server(bench.server.address[1])
-            await guest.run("rm", "-f", "/tmp/steps")
+            await guest.run("rm", "-f", "/run/steps")
             waiting = asyncio.create_task(our_driver(guest, "1-1", steps=["wait", "removal"]))
             await has_done(guest, "opened")
             await guest.keep_attached({0: "1-1"})

@@ -85,8 +85,14 @@ class JournalFull(JournalFailed):
         )
 
 
-def journal_error(error: sqlite3.Error | OSError, path: Path) -> JournalError:
+UNREADABLE: Final = (sqlite3.Error, UnicodeDecodeError)
+"""How sqlite3 reports a file that is not as it should be; its words may quote a broken schema, which is no text."""
+
+
+def journal_error(error: sqlite3.Error | UnicodeDecodeError | OSError, path: Path) -> JournalError:
     """Say in the journal's own terms what SQLite or the system reports for this file or folder."""
+    if isinstance(error, UnicodeDecodeError):
+        return JournalCorrupt(path, "its schema is no text")
     folder = path if path.is_dir() else path.parent
     if isinstance(error, OSError):
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:

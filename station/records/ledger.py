@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from station.records.chain import Clock, RecordedEvent
-from station.records.errors import EventRefused, JournalFailed, journal_error
+from station.records.errors import UNREADABLE, EventRefused, JournalFailed, journal_error
 from station.records.events import Event, ResultsAcknowledged, SegmentStarted
 from station.records.head import PublishedHead, read_published_head, write_published_head
 from station.records.opening import append_row, check_newest, create_journal
@@ -61,7 +61,7 @@ class Ledger:
         try:
             self._head = check_newest(segment, self._path, settings.topics)
             first = segment.execute("SELECT min(sequence) FROM events").fetchone()[0]
-        except sqlite3.Error as error:
+        except UNREADABLE as error:
             segment.close()
             raise journal_error(error, self._path) from error
         except BaseException:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from station.records import lock
 from station.records.derive import all_events, derive, derive_again, journal_id
-from station.records.errors import EventRefused, JournalCorrupt, SegmentMissing, journal_error
+from station.records.errors import UNREADABLE, EventRefused, JournalCorrupt, SegmentMissing, journal_error
 from station.records.segments import open_for_writing, read_only_uri, segment_path, segment_paths
 from station.records.tables import DERIVED_TABLES, create_derived
 
@@ -43,7 +43,7 @@ def rebuild(folder: Path) -> Rebuild:
             rows = {table: _count(made, table) for table in DERIVED_TABLES}
             differing = tuple(table for table in DERIVED_TABLES if _differs(made, table))
             made.execute("ROLLBACK")
-    except sqlite3.Error as error:
+    except UNREADABLE as error:
         raise journal_error(error, newest) from error
     except EventRefused as error:
         raise JournalCorrupt(newest, f"its events contradict each other: {error}") from error
@@ -59,7 +59,7 @@ def repair(folder: Path) -> None:
         with closing(open_for_writing(paths[-1])) as newest:
             try:
                 derive_again(newest, paths[-1])
-            except sqlite3.Error as error:
+            except UNREADABLE as error:
                 raise journal_error(error, paths[-1]) from error
 
 

@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
-from station.records.errors import JournalCorrupt, JournalNewer, SegmentMissing, journal_error
+from station.records.errors import UNREADABLE, JournalCorrupt, JournalNewer, SegmentMissing, journal_error
 from station.records.files import sync_file, sync_folder
 from station.records.tables import APPLICATION_ID, SCHEMA_VERSION, create_segment
 
@@ -72,12 +72,9 @@ def open_for_reading(path: Path, *, finished: bool) -> sqlite3.Connection:
     )
     try:
         check_kind(connection, path)
-    except sqlite3.Error as error:
+    except UNREADABLE as error:
         connection.close()
         raise journal_error(error, path) from error
-    except UnicodeDecodeError as error:  # what SQLite says of a broken schema may quote its bytes
-        connection.close()
-        raise JournalCorrupt(path, "its schema is no text") from error
     except BaseException:
         connection.close()
         raise
@@ -145,5 +142,5 @@ def snapshot(connection: sqlite3.Connection, path: Path) -> Iterator[sqlite3.Con
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-    except sqlite3.Error as error:
+    except UNREADABLE as error:
         raise journal_error(error, path) from error

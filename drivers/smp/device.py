@@ -31,10 +31,11 @@ from drivers.errors import (
     TransferIncomplete,
 )
 from drivers.hub import HubState, ImageSlot, ProgressListener
+from drivers.hub_answers import Done, StateAnswer
 from drivers.serial_link import open_serial_link
 from drivers.smp.client import SmpClient
 from drivers.smp.errors import SmpRefused
-from drivers.smp.messages import BootloaderAnswer, Done, ParametersAnswer, StateAnswer
+from drivers.smp.messages import BootloaderAnswer, ParametersAnswer
 from drivers.smp.settings import SmpSettings
 from drivers.smp.upload import Upload
 from firmware_catalog.image import FirmwareImage

@@ -24,8 +24,8 @@ class HubAction(StrEnum):
 class DriverError(Exception):
     """A driver could not do what it was asked.
 
-    `state_known` says whether the hub is certainly as it was before the call. Where it is False the hub has to
-    be probed. `device_code` is the hub's own code in the driver's notation (`group 1 rc 23`, `errADDRESS`).
+    `what` is one line for the operator: what happened, where, what to do. `state_known` says whether the hub is
+    certainly as it was before the call. Where it is False the hub has to be probed. `device_code` is the hub's own code in the driver's notation (`group 1 rc 23`, `errADDRESS`).
     """
 
     def __init__(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 
 
@@ -107,3 +109,13 @@ class StuckProgress(DriverError):
 
 class UnlockAuthorityFailed(DriverError):
     """The signature could not be had: key, HSM or token. Says nothing of the hub."""
+
+
+@contextmanager
+def after_a_change() -> Iterator[None]:
+    """The call has written to the hub by now: whatever fails from here on, the hub is not as it was."""
+    try:
+        yield
+    except DriverError as error:
+        error.state_known = False
+        raise

@@ -16,7 +16,7 @@ from drivers.hub import HubDriver, HubIdentity
 _BOOTS: Final = ("activate", "reboot")
 _WAITS: Final = ("wait_for_hub", "wait_for_removal")
 _METHODS: Final = ("identify", "state", "unlock", "flash", "erase", "activate", "verify", "confirm", "reboot")
-_MOMENTS: Final = (0.0, 0.3, 0.7)
+_MOMENTS: Final = (0.0, 0.5)
 """When a call is cancelled, in shares of the time that it takes, or about."""
 
 

@@ -42,7 +42,7 @@ class UsbHub(DeviceUnderTest):
     async def at_the_bench(self) -> AsyncIterator[None]:
         async with open_bench(self.place) as self._bench:
             self._seated = self._bench.seat(self.place, self._profile)
-            self.settings = self._bench.settings(transfer_seconds=0.2, return_seconds=2.0)
+            self.settings = self._bench.settings(transfer_seconds=0.1, return_seconds=2.0)
             yield
 
     def authority(self) -> Authority:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 
 
@@ -24,8 +26,8 @@ class HubAction(StrEnum):
 class DriverError(Exception):
     """A driver could not do what it was asked.
 
-    `state_known` says whether the hub is certainly as it was before the call. Where it is False the hub has to
-    be probed. `device_code` is the hub's own code in the driver's notation (`group 1 rc 23`, `errADDRESS`).
+    `what` is one line for the operator: what happened, where, what to do. `state_known` says whether the hub is
+    certainly as it was before the call. Where it is False the hub has to be probed. `device_code` is the hub's own code in the driver's notation (`group 1 rc 23`, `errADDRESS`).
     """
 
     def __init__(
@@ -107,3 +109,13 @@ class StuckProgress(DriverError):
 
 class UnlockAuthorityFailed(DriverError):
     """The signature could not be had: key, HSM or token. Says nothing of the hub."""
+
+
+@contextmanager
+def after_a_change() -> Iterator[None]:
+    """The call has written to the hub by now: whatever fails from here on, the hub is not as it was."""
+    try:
+        yield
+    except DriverError as error:
+        error.state_known = False
+        raise

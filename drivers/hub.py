@@ -1,14 +1,15 @@
 """The contract between the station and any hub: what a driver offers, and the facts it hands over.
 
 A driver serves one slot's place (a port, a USB chain) for as long as the slot lives, whatever hub sits in it.
-Third parties register a `DriverPlugin` through the entry-point group `reflash.drivers`.
+Third parties register a `DriverPlugin` through the entry-point group `reflash.drivers`. docs/writing-a-driver.md
+leads through it, and `drivers.conformance` checks what is demanded here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 import cbor2
 from pydantic import BaseModel
@@ -16,13 +17,19 @@ from pydantic import BaseModel
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from firmware_catalog.image import FirmwareImage
 
+ENTRY_POINT_GROUP: Final = "reflash.drivers"
+"""Where an installed package names its `DriverPlugin`, by the plugin's name."""
+
 UNLOCK_DOMAIN = "reflash-unlock-v1"
 """Separates unlock signatures from everything else the same key might ever sign."""
 
 
 @dataclass(frozen=True, slots=True)
 class HubIdentity:
-    """What a hub says of itself. One hub is two devices: `chf` and `gpf` are never derived from each other."""
+    """What a hub says of itself. One hub is two devices: `chf` and `gpf` are never derived from each other.
+
+    All but `firmware`, `locked` and `boots` stays the same for a hub's life, whatever it runs.
+    """
 
     chf: Eui64
     gpf: Eui64
@@ -32,7 +39,7 @@ class HubIdentity:
     firmware: FirmwareVersion
     locked: bool
     boots: int
-    """Counts the hub's boots; only differences mean anything."""
+    """Counts the hub's boots, whoever caused them; only differences mean anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +98,10 @@ class UnlockAuthority(Protocol):
     """Signs for one hub at a time. Implementations never block the event loop."""
 
     async def sign(self, challenge: UnlockChallenge) -> bytes:
-        """Return a raw ECDSA P-256/SHA-256 signature, r then s, 64 bytes, over `to_be_signed()`."""
+        """Return a raw ECDSA P-256/SHA-256 signature, r then s, 64 bytes, over `to_be_signed()`.
+
+        Raises UnlockAuthorityFailed when it cannot.
+        """
         ...
 
 
@@ -110,9 +120,13 @@ ProgressListener = Callable[[FlashProgress], None]
 class HubDriver(Protocol):
     """One slot's way to its hub.
 
-    Every method obeys a deadline that scales with its work. Every failure is a `drivers.errors.DriverError`.
-    Cancelling a method leaves the driver usable: the next call does not meet the cancelled call's bytes.
-    One method runs at a time.
+    Every method but the two waits obeys a deadline that scales with its work. Every failure is a
+    `drivers.errors.DriverError` whose action is the method's. A method that only looks leaves `state_known` True;
+    once anything was written, or a boot ordered, it is False. While a method waits, the event loop turns.
+
+    Cancelling a method ends it in CancelledError, soon, and leaves the driver usable: the next call does not meet
+    the cancelled call's bytes. One method runs at a time. After LinkLost the station closes the driver and opens
+    the place anew; after every other error the same driver goes on.
     """
 
     @property
@@ -143,25 +157,38 @@ class HubDriver(Protocol):
         ...
 
     async def identify(self) -> HubIdentity:
-        """Ask who the hub is. Allowed while locked."""
+        """Ask who the hub is. Allowed while locked. Says the same each time as long as nothing happens to the hub."""
         ...
 
     async def state(self) -> HubState:
-        """Ask what the image slots hold. Allowed while locked."""
+        """Ask what the image slots hold, one of which runs. Allowed while locked."""
         ...
 
     async def unlock(self, authority: UnlockAuthority) -> None:
-        """Have one fresh challenge signed and answer it. One wrong answer is one `UnlockRefused`, never retried."""
+        """Have one fresh challenge signed and answer it. One wrong answer is one `UnlockRefused`, never retried.
+
+        Does nothing, and has nothing signed, when the hub is open. What the authority raises passes as it is, and a
+        signature of another length than 64 bytes is never sent: UnlockAuthorityFailed. Raises HubLockedOut for a
+        hub that takes no answers for now.
+        """
         ...
 
     async def flash(self, image: FirmwareImage, on_progress: ProgressListener) -> None:
-        """Write the image to the slot that is not running. Returns when the hub holds every byte of it."""
+        """Write the image to the slot that is not running. Returns when the hub holds every byte of it.
+
+        What runs, and what the next boot would run, stays as it is. `on_progress` is called on the event loop, from
+        the first part on, with a `sent` that never falls and ends at the size. Raises HubLocked, having written
+        nothing, while the lock is closed. May be called again after any failure or cancellation, and then resumes or
+        begins anew: a hub that was lost halfway still boots what it ran, and no part is taken for the whole.
+        """
         ...
 
     async def activate(self, image: FirmwareImage) -> HubIdentity:
         """Mark the held image for one test boot, boot the hub, and return who came back.
 
-        Raises HubDidNotReturn, or AnotherHub when the one that answers is not the one that left.
+        Returns at once when the image runs already. Raises ImageMismatch, before any boot, when the hub does not
+        hold it; HubDidNotReturn when none answers in time, and AnotherHub when the one that answers is not the one
+        that left.
         """
         ...
 
@@ -170,24 +197,30 @@ class HubDriver(Protocol):
         ...
 
     async def confirm(self, image: FirmwareImage) -> HubState:
-        """Make the running image permanent, if it is this one. Raises ImageMismatch, and confirms nothing, if not."""
+        """Make the running image permanent, if it is this one. Raises ImageMismatch, and confirms nothing, if not.
+
+        Allowed while locked. Does nothing to one that is confirmed.
+        """
         ...
 
     async def reboot(self) -> HubIdentity:
-        """Boot the hub, which makes it give up an unconfirmed image, and return who came back."""
+        """Boot the hub, which makes it give up an unconfirmed image, and return who came back.
+
+        Allowed while locked; a hub locks itself at every boot. Raises HubDidNotReturn and AnotherHub as `activate`.
+        """
         ...
 
     async def erase(self) -> None:
-        """Erase the slot that is not running."""
+        """Erase the slot that is not running. Raises HubLocked, having erased nothing, while the lock is closed."""
         ...
 
     async def close(self) -> None:
-        """Give the place back. Never raises; may be called twice."""
+        """Give the place back, and every descriptor, thread and task with it. Never raises; may be called twice."""
         ...
 
 
 class DriverPlugin(Protocol):
-    """What an entry point of the group `reflash.drivers` names."""
+    """What an entry point of the group `reflash.drivers` names. Serves any number of places at once."""
 
     @property
     def name(self) -> str:
@@ -196,9 +229,12 @@ class DriverPlugin(Protocol):
 
     @property
     def settings_model(self) -> type[BaseModel]:
-        """Validates a jig's `driver_settings`. Every field has a default and a description."""
+        """Validates a jig's `driver_settings`. Every field has a default, and a description for people."""
         ...
 
     async def open(self, place: str, settings: BaseModel) -> HubDriver:
-        """Take the place. Raises PlaceUnavailable with what to do about it. Sends nothing to the hub."""
+        """Take the place, whether a hub sits there or not. Sends nothing to the hub, and must not make it boot.
+
+        Raises PlaceUnavailable with what to do about it.
+        """
         ...

@@ -19,7 +19,7 @@ from drivers.dfu.transfers import ControlPipe
 from drivers.dfu.work import Work
 from drivers.errors import HubAction, HubLocked, HubRefused, MalformedAnswer
 from drivers.hub import HubIdentity, HubState
-from drivers.smp.messages import (
+from drivers.hub_answers import (
     ChallengeAnswer,
     DeviceCode,
     Done,

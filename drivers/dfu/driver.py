@@ -33,6 +33,7 @@ from drivers.errors import (
     TransferIncomplete,
     UnlockAuthorityFailed,
     UnlockRefused,
+    after_a_change,
 )
 from drivers.hub import (
     FlashProgress,
@@ -184,7 +185,11 @@ class DfuHubDriver:
 
         manifested = await self._port.run(HubAction.FLASH, seconds, download, writes=True)
         on_progress(FlashProgress(len(image), len(image)))
-        if manifested and (await self._state(HubAction.FLASH)).holding(image.image_hash) is None:
+        if not manifested:
+            return
+        with after_a_change():
+            state = await self._state(HubAction.FLASH)
+        if state.holding(image.image_hash) is None:
             raise TransferIncomplete(
                 f"the hub at {self.place} took {len(image)} bytes but shows no image {image.image_hash.hex()[:16]}",
                 action=HubAction.FLASH,
@@ -211,7 +216,8 @@ class DfuHubDriver:
                 lambda commands, work: commands.mark_for_test(image.image_hash, work),
                 writes=True,
             )
-        return await self._boot(before, HubAction.ACTIVATE)
+        with after_a_change():
+            return await self._boot(before, HubAction.ACTIVATE)
 
     async def verify(self, image: FirmwareImage) -> HubState:
         """Return the state if the running image is this one by version and hash."""
@@ -222,7 +228,8 @@ class DfuHubDriver:
         state = await self._verify(image, HubAction.CONFIRM)
         if state.running is None or not state.running.confirmed:
             await self._command(HubAction.CONFIRM, HubCommands.confirm, writes=True)
-            state = await self._verify(image, HubAction.CONFIRM)
+            with after_a_change():
+                state = await self._verify(image, HubAction.CONFIRM)
             if state.running is None or not state.running.confirmed:
                 raise HubRefused(
                     f"the hub at {self.place} said done to confirm, and did not do it",
@@ -309,8 +316,9 @@ class DfuHubDriver:
 
     async def _boot(self, before: HubIdentity, action: HubAction) -> HubIdentity:
         await self._enter_dfu_mode(before, action)
-        await self._port.leave_dfu_mode(action)
-        after = await self._identify(action)
+        with after_a_change():
+            await self._port.leave_dfu_mode(action)
+            after = await self._first_answer(action)
         self._require_same(before, after, action)
         if after.boots == before.boots:
             raise HubDidNotReturn(
@@ -319,6 +327,24 @@ class DfuHubDriver:
                 state_known=True,
             )
         return after
+
+    async def _first_answer(self, action: HubAction) -> HubIdentity:
+        """Ask a hub who it is that is back on the bus after a boot, until it answers or its time is over."""
+        seconds = self._settings.return_seconds
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while True:
+            try:
+                return await self._identify(action)
+            except (LinkLost, NoAnswer) as error:
+                if loop.time() > deadline:
+                    raise HubDidNotReturn(
+                        f"the hub at {self.place} is back on the bus and says nothing for {seconds:g} s: "
+                        "power it off and on",
+                        action=action,
+                        state_known=False,
+                    ) from error
+            await self._port.changed(self._settings.poll_seconds)
 
     async def _finish_download(self, image: FirmwareImage) -> bool:
         """Manifest a download that was left for activation; return whether there was one."""

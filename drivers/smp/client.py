@@ -25,18 +25,11 @@ from drivers.errors import (
     MalformedAnswer,
     NoAnswer,
 )
+from drivers.hub_answers import DeviceCode, MalformedPayload, code_in, read_payload, validate
 from drivers.serial_link import SerialLink
 from drivers.smp.errors import SmpRefused
 from drivers.smp.framing import FrameDecoder, FrameEncoder
-from drivers.smp.messages import (
-    HEADER,
-    VERSION_SHIFT,
-    DeviceCode,
-    MalformedPayload,
-    code_in,
-    read_payload,
-    validate,
-)
+from drivers.smp.messages import HEADER, VERSION_SHIFT
 from drivers.smp.settings import SmpSettings
 
 LARGEST_PACKET: Final = 4096

@@ -6,8 +6,7 @@ This much any Zephyr device offers, Communications Hub or not. It knows no ident
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeVar
 
 from smp.image_management import ImageEraseRequest, ImageStatesReadRequest, ImageStatesWriteRequest
@@ -19,7 +18,6 @@ from smp.os_management import (
 )
 
 from drivers.errors import (
-    DriverError,
     HubAction,
     HubDidNotReturn,
     HubInSerialRecovery,
@@ -29,12 +27,14 @@ from drivers.errors import (
     MalformedAnswer,
     NoAnswer,
     TransferIncomplete,
+    after_a_change,
 )
 from drivers.hub import HubState, ImageSlot, ProgressListener
+from drivers.hub_answers import Done, StateAnswer
 from drivers.serial_link import open_serial_link
 from drivers.smp.client import SmpClient
 from drivers.smp.errors import SmpRefused
-from drivers.smp.messages import BootloaderAnswer, Done, ParametersAnswer, StateAnswer
+from drivers.smp.messages import BootloaderAnswer, ParametersAnswer
 from drivers.smp.settings import SmpSettings
 from drivers.smp.upload import Upload
 from firmware_catalog.image import FirmwareImage
@@ -111,7 +111,7 @@ class McubootDevice:
         except SmpRefused:
             parameters = _UNTOLD_PARAMETERS
         await Upload(self.client, image, parameters, on_progress).run()
-        with _after_a_change():
+        with after_a_change():
             state = await self.state(HubAction.FLASH)
         if state.holding(image.image_hash) is None:
             raise TransferIncomplete(
@@ -173,7 +173,7 @@ class McubootDevice:
             action=HubAction.CONFIRM,
             fields={"confirm": True},
         )
-        with _after_a_change():
+        with after_a_change():
             return await self.verify(image, HubAction.CONFIRM)
 
     async def erase(self) -> None:
@@ -197,7 +197,7 @@ class McubootDevice:
         ordered = await self._order_boot(action)
         try:
             async with asyncio.timeout(seconds):
-                with _after_a_change():
+                with after_a_change():
                     return await self._await_boot(action, look, booted, ordered=ordered)
         except TimeoutError:
             raise HubDidNotReturn(
@@ -262,7 +262,7 @@ class McubootDevice:
                 pass
             except SmpRefused as error:
                 refused = error
-            with _after_a_change():
+            with after_a_change():
                 if reached(await self.state(action)):
                     return
             # A command repeated after a lost answer can be refused for being done already; this one was not.
@@ -278,16 +278,6 @@ class McubootDevice:
 async def open_device(path: str, settings: SmpSettings) -> McubootDevice:
     """Take the port at `path`. Raises PlaceUnavailable. Sends nothing."""
     return McubootDevice(SmpClient(await open_serial_link(path, settings), settings))
-
-
-@contextmanager
-def _after_a_change() -> Iterator[None]:
-    """The call has written to the hub by now: whatever fails from here on, the hub is not as it was."""
-    try:
-        yield
-    except DriverError as error:
-        error.state_known = False
-        raise
 
 
 def _describe(slot: ImageSlot | None) -> str:

@@ -17,16 +17,10 @@ from drivers.errors import (
     UnlockRefused,
 )
 from drivers.hub import HubIdentity, HubState, ProgressListener, UnlockAuthority, UnlockChallenge
+from drivers.hub_answers import ChallengeAnswer, Done, IdentityAnswer
 from drivers.smp.device import SILENT, McubootDevice
 from drivers.smp.errors import NoApplicationGroup, SmpRefused
-from drivers.smp.messages import (
-    ChallengeAnswer,
-    ChallengeRead,
-    Done,
-    IdentityAnswer,
-    IdentityRead,
-    UnlockWrite,
-)
+from drivers.smp.messages import ChallengeRead, IdentityRead, UnlockWrite
 from firmware_catalog.image import FirmwareImage
 
 _SIGNATURE_BYTES: Final = 64

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from drivers.errors import HubAction, HubRefused
-from drivers.smp.messages import DeviceCode
+from drivers.hub_answers import DeviceCode
 
 
 class SmpRefused(HubRefused):

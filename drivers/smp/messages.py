@@ -1,132 +1,22 @@
-"""SMP messages: the header, both forms of errors, the hub's own commands, and what answers must look like.
+"""SMP messages: the header, the requests of the hub's own commands, and answers that only SMP has.
 
-Requests of the standard groups are the `smp` package's. Answers have models of their own here, because what
-comes back is judged more strictly in its values and less strictly in its keys: hubs add keys as they age, and
-older ones add `rc: 0` to every answer.
+Requests of the standard groups are the `smp` package's. Answers have models of our own, see `drivers.hub_answers`.
 """
 
 from __future__ import annotations
 
-from enum import IntEnum
 from struct import Struct
-from typing import Annotated, Any, Final, NamedTuple, TypeVar
+from typing import Final
 
-import cbor2
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field
 from smp import message
-from smp.error import MGMT_ERR
-from smp.header import GroupId
-from smp.image_management import IMG_MGMT_ERR
 
-from drivers.hub import HubIdentity, HubState, ImageSlot
-from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion, OpaqueName
+from drivers.hub_answers import HUB_GROUP, HubAnswer
 
 HEADER: Final = Struct(">BBHHBB")
 """Operation and version, flags, payload length, group, sequence number, command."""
 
 VERSION_SHIFT: Final = 3
-HUB_GROUP: Final = 64
-"""The first group that SMP leaves to applications; here the open stand-in for the makers' own commands."""
-
-_DEEPEST: Final = 8
-"""Levels of nesting that an answer may have; the state's has three."""
-
-Answer = TypeVar("Answer", bound=BaseModel)
-
-
-class MalformedPayload(ValueError):
-    """A payload is no answer that the protocol allows; the message says in what."""
-
-
-class HubError(IntEnum):
-    """Errors of group 64. In SMP v1 they read EACCESSDENIED, EBADSTATE and EBUSY."""
-
-    WRONG_ANSWER = 2
-    NO_CHALLENGE = 3
-    LOCKED_OUT = 4
-
-
-class DeviceCode(NamedTuple):
-    """A hub's error: of a group (SMP v2), or general (v1, and v2 where no group is concerned)."""
-
-    group: int | None
-    rc: int
-
-    def __str__(self) -> str:
-        return f"rc {self.rc}" if self.group is None else f"group {self.group} rc {self.rc}"
-
-    @property
-    def says_unsupported(self) -> bool:
-        """Whether the hub does not know the command."""
-        return self == (None, MGMT_ERR.ENOTSUP)
-
-    @property
-    def says_denied(self) -> bool:
-        """Whether the command is forbidden to this client as things stand: the hub's lock is closed."""
-        return self == (None, MGMT_ERR.EACCESSDENIED)
-
-    @property
-    def says_locked_out(self) -> bool:
-        """Whether the hub, after too many wrong answers, takes none for now."""
-        return self in {(None, MGMT_ERR.EBUSY), (HUB_GROUP, HubError.LOCKED_OUT)}
-
-    @property
-    def says_no_challenge(self) -> bool:
-        """Whether the answer came too late for its challenge, and so counts neither as right nor as wrong."""
-        return self in {(None, MGMT_ERR.EBADSTATE), (HUB_GROUP, HubError.NO_CHALLENGE)}
-
-    @property
-    def says_no_buffer(self) -> bool:
-        """Whether the request came when every packet buffer was taken: it was not even looked at."""
-        return self == (None, MGMT_ERR.ENOMEM)
-
-    @property
-    def says_out_of_memory(self) -> bool:
-        """Whether the hub had no buffer for the request: the same request may succeed later."""
-        return self in {
-            (None, MGMT_ERR.ENOMEM),
-            (None, MGMT_ERR.EBUSY),
-            (GroupId.IMAGE_MANAGEMENT, IMG_MGMT_ERR.NO_FREE_MEMORY),
-        }
-
-
-def read_payload(payload: bytes) -> dict[Any, Any]:
-    """Decode the CBOR map of an answer. Raises MalformedPayload for everything else, whatever the bytes."""
-    try:
-        fields = cbor2.loads(
-            payload, max_depth=_DEEPEST, allow_duplicate_keys=False, strict_hashable_types=True
-        )
-    except Exception as error:  # hostile tags can raise nearly anything
-        raise MalformedPayload("no valid CBOR") from error
-    if not isinstance(fields, dict):
-        raise MalformedPayload(f"CBOR, but no map: {type(fields).__name__}")
-    return fields
-
-
-def code_in(fields: dict[Any, Any]) -> DeviceCode | None:
-    """Return the error that an answer states, in either form, or None. Raises MalformedPayload."""
-    if "err" in fields:
-        error = fields["err"]
-        if not isinstance(error, dict):
-            raise MalformedPayload("`err` is no map")
-        group, rc = error.get("group"), error.get("rc")
-        if type(group) is not int or type(rc) is not int:
-            raise MalformedPayload("`err` has no numbers `group` and `rc`")
-        return DeviceCode(group, rc) if rc else None
-    rc = fields.get("rc", 0)
-    if type(rc) is not int:
-        raise MalformedPayload("`rc` is no number")
-    return DeviceCode(None, rc) if rc else None
-
-
-def validate(model: type[Answer], fields: dict[Any, Any]) -> Answer:
-    """Return the answer as its model. Raises MalformedPayload naming the first field that is wrong."""
-    try:
-        return model.model_validate(fields)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise MalformedPayload(f"field `{field}`: {first['msg']}") from error
 
 
 class IdentityRead(message.ReadRequest):
@@ -152,97 +42,14 @@ class UnlockWrite(message.WriteRequest):
     sig: bytes
 
 
-class _Answer(BaseModel):
-    # Values are taken as they are typed on the wire: no text for a number, no number for a flag.
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
-
-
-_DeviceId = Annotated[bytes, Field(min_length=8, max_length=8)]
-_ShortText = Annotated[str, StringConstraints(max_length=64, pattern=r"^[ -~]*$")]
-
-
-class Done(_Answer):
-    """An answer that only says that it was done."""
-
-
-class IdentityAnswer(_Answer):
-    """What `IdentityRead` brings."""
-
-    chf: _DeviceId
-    gpf: _DeviceId
-    manufacturer: OpaqueName
-    model: OpaqueName
-    hw: _ShortText
-    variant: _ShortText
-    fw: int = Field(ge=0, lt=1 << 32)
-    locked: bool
-    boots: int = Field(ge=0, lt=1 << 32)
-
-    def identity(self) -> HubIdentity:
-        """Return it in the drivers' common form."""
-        return HubIdentity(
-            chf=Eui64.from_bytes(self.chf),
-            gpf=Eui64.from_bytes(self.gpf),
-            model=DeviceModel(self.manufacturer, self.model),
-            hardware_version=self.hw,
-            variant=self.variant,
-            firmware=FirmwareVersion(self.fw),
-            locked=self.locked,
-            boots=self.boots,
-        )
-
-
-class ChallengeAnswer(_Answer):
-    """What `ChallengeRead` brings."""
-
-    nonce: bytes = Field(min_length=16, max_length=32)
-
-
-class ParametersAnswer(_Answer):
+class ParametersAnswer(HubAnswer):
     """The hub's packet pool: requests and replies share `buf_count` buffers of `buf_size` bytes."""
 
     buf_size: int = Field(ge=128, le=0xFFFF)
     buf_count: int = Field(ge=1, le=0xFFFF)
 
 
-class BootloaderAnswer(_Answer):
+class BootloaderAnswer(HubAnswer):
     """The boot loader's name, which only an application tells."""
 
     bootloader: str
-
-
-class _ImageEntry(_Answer):
-    image: int = 0
-    slot: int = Field(ge=0)
-    version: _ShortText
-    hash: Annotated[bytes, Field(min_length=32, max_length=64)] | None = None
-    bootable: bool = False
-    pending: bool = False
-    confirmed: bool = False
-    active: bool = False
-    permanent: bool = False
-
-
-class StateAnswer(_Answer):
-    """What the image slots hold."""
-
-    images: list[_ImageEntry] = Field(max_length=16)
-
-    def state(self) -> HubState:
-        """Return the slots of image 0, which is the hub's firmware, in the drivers' common form."""
-        return HubState(
-            tuple(
-                ImageSlot(
-                    slot=entry.slot,
-                    version=entry.version,
-                    image_hash=entry.hash,
-                    bootable=entry.bootable,
-                    pending=entry.pending,
-                    confirmed=entry.confirmed,
-                    active=entry.active,
-                    permanent=entry.permanent,
-                )
-                for entry in self.images
-                if entry.image == 0
-            )
-        )

@@ -21,16 +21,9 @@ from drivers.errors import (
     UploadRejected,
 )
 from drivers.hub import FlashProgress, ProgressListener
+from drivers.hub_answers import DeviceCode, MalformedPayload, code_in, read_payload
 from drivers.smp.client import LARGEST_PACKET, Packet, SmpClient
-from drivers.smp.messages import (
-    HEADER,
-    VERSION_SHIFT,
-    DeviceCode,
-    MalformedPayload,
-    ParametersAnswer,
-    code_in,
-    read_payload,
-)
+from drivers.smp.messages import HEADER, VERSION_SHIFT, ParametersAnswer
 from drivers.smp.window import OffsetOutOfRange, UploadWindow
 from firmware_catalog.image import FirmwareImage
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from importlib.metadata import entry_points
-from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
-from drivers.hub import DriverPlugin
+from drivers.hub import ENTRY_POINT_GROUP, DriverPlugin
 from station.config import ConfigError, JigSettings, faults_of
-
-GROUP: Final = "reflash.drivers"
 
 
 def load_plugin(name: str) -> DriverPlugin:
     """Import a driver. Raises ConfigError when none of that name is installed or it cannot be imported."""
-    found = entry_points(group=GROUP)
+    found = entry_points(group=ENTRY_POINT_GROUP)
     if name not in found.names:
         known = ", ".join(sorted(found.names)) or "none"
         raise ConfigError(f"no driver is called {name}; installed are: {known}")

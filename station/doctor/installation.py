@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 import station
-from station.bench.plugins import GROUP, load_plugin
+from drivers.hub import ENTRY_POINT_GROUP
+from station.bench.plugins import load_plugin
 from station.config import ConfigError
 from station.doctor.report import Finding, fault, ok, warning
 
@@ -50,7 +51,7 @@ def _holds(folder: Path, package: str) -> bool:
 
 
 def _drivers() -> Iterator[Finding]:
-    names = sorted(entry_points(group=GROUP).names)
+    names = sorted(entry_points(group=ENTRY_POINT_GROUP).names)
     if not names:
         yield fault("drivers", "none is installed", "install the station anew: pip install reflash-station")
     for name in names:

@@ -13,8 +13,9 @@ from smp.os_management import EchoWriteRequest, MCUMgrParametersReadRequest
 from smp_peer import ECHO, PARAMETERS, QUICK, STATE, run_with_peer
 
 from drivers.errors import HubAction, HubLocked, LinkLost, LinkStalled, MalformedAnswer, NoAnswer
+from drivers.hub_answers import DeviceCode, Done, StateAnswer
 from drivers.smp.errors import SmpRefused
-from drivers.smp.messages import DeviceCode, Done, ParametersAnswer, StateAnswer
+from drivers.smp.messages import ParametersAnswer
 
 POOL = {"buf_size": 1024, "buf_count": 5}
 

@@ -17,20 +17,19 @@ from drivers.dfu.place import PlaceError, UsbPlace
 from drivers.dfu.protocol import FunctionalDescriptor, MalformedReply, StatusReply, find_functional
 from drivers.dfu.usb_descriptors import MalformedDescriptor, parse_configuration, parse_device, total_length
 from drivers.dfu.usbip_client import ImportedDevice, RemoteDevice, UsbIpError, read_list
-from drivers.jig_board.framing import Question, find_answer, frame_of
-from drivers.smp.framing import FrameDecoder, FrameEncoder
-from drivers.smp.messages import (
-    BootloaderAnswer,
+from drivers.hub_answers import (
     ChallengeAnswer,
     Done,
     IdentityAnswer,
     MalformedPayload,
-    ParametersAnswer,
     StateAnswer,
     code_in,
     read_payload,
     validate,
 )
+from drivers.jig_board.framing import Question, find_answer, frame_of
+from drivers.smp.framing import FrameDecoder, FrameEncoder
+from drivers.smp.messages import BootloaderAnswer, ParametersAnswer
 from station.bench.labels import ScanRefused, SlotCode, read_scan
 from station.bench.scanner import LineReader
 

@@ -1,0 +1,124 @@
+"""Checks of cancellation: the station cancels a call when a hub leaves, a person stops the jig, or it shuts down."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import pytest
+
+from drivers.conformance.call import Broken
+from drivers.conformance.check import Checks, check
+from drivers.conformance.device import Ability
+from drivers.conformance.stage import Stage, Told
+from drivers.hub import HubDriver, HubIdentity
+
+_BOOTS: Final = ("activate", "reboot")
+_WAITS: Final = ("wait_for_hub", "wait_for_removal")
+_METHODS: Final = ("identify", "state", "unlock", "flash", "erase", "activate", "verify", "confirm", "reboot")
+_MOMENTS: Final = (0.0, 0.5)
+"""When a call is cancelled, in shares of the time that it takes, or about."""
+
+
+class CancellationChecks(Checks):
+    """A cancelled call leaves nothing behind that the next one could stumble over."""
+
+    @pytest.mark.parametrize("method", [*_METHODS, *_WAITS])
+    @check()
+    async def test_a_cancelled_call_leaves_the_driver_usable(self, stage: Stage, method: str) -> None:
+        """A cancelled call ends in CancelledError, soon, at any moment, and later calls get their own answers."""
+        if method == "unlock":
+            stage.need(Ability.LOCK)
+        driver, hub = await stage.greet()
+        seconds = await _time_of(stage, driver, method)
+        for moment in _MOMENTS:
+            await _prepare(stage, driver, method)
+            call = stage.begin(getattr(driver, method), *_arguments(stage, method, hub))
+            await call.run_for(moment * seconds)
+            await call.cut()
+            await _answers(stage, driver, hub, boots=method in _BOOTS)
+        if method not in _WAITS:
+            await _prepare(stage, driver, method)
+            await stage.do(getattr(driver, method), *_arguments(stage, method, hub))
+            await _answers(stage, driver, hub, boots=False)
+
+    @check()
+    async def test_no_answer_is_that_of_a_cancelled_call(self, stage: Stage) -> None:
+        """What a cancelled call would have been answered is never the answer to a later one."""
+        driver, before = await stage.greet()
+        for moment in _MOMENTS:
+            call = stage.begin(driver.identify)
+            await call.run_for(moment * await _time_of(stage, driver, "identify"))
+            await call.cut()
+        after = await stage.do(driver.reboot)
+        seen = await stage.do(driver.identify)
+        if before.boots in {after.boots, seen.boots}:
+            raise Broken(f"after a boot it still said that it had booted {before.boots} times")
+
+
+async def _time_of(stage: Stage, driver: HubDriver, method: str) -> float:
+    """Return about how long the method takes, by what takes as long and changes nothing."""
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    if method in _BOOTS:
+        await stage.do(driver.reboot)
+    elif method == "flash":
+        await stage.flash(driver)
+    else:
+        await stage.do(driver.identify)
+    return loop.time() - begun
+
+
+async def _prepare(stage: Stage, driver: HubDriver, method: str) -> None:
+    """Have the hub ready for the method, whatever the last try has left."""
+    if method == "unlock":
+        if not (await stage.do(driver.identify)).locked:
+            await stage.do(driver.reboot)
+        return
+    if method in {"flash", "erase"}:
+        await stage.unlock(driver)
+        return
+    if method not in {"activate", "verify", "confirm"}:
+        return
+    state = await stage.do(driver.state)
+    runs = state.running is not None and state.running.image_hash == stage.image.image_hash
+    if method == "activate" and runs and driver.can_revert:
+        await stage.do(driver.reboot)
+        runs = False
+    if not runs:
+        await stage.flash(driver)
+        if method != "activate":
+            await stage.do(driver.activate, stage.image)
+
+
+def _arguments(stage: Stage, method: str, hub: HubIdentity) -> tuple[object, ...]:
+    match method:
+        case "unlock":
+            return (stage.device.authority(),)
+        case "flash":
+            return stage.image, Told()
+        case "activate" | "verify" | "confirm":
+            return (stage.image,)
+        case "wait_for_removal":
+            return (hub,)
+        case _:
+            return ()
+
+
+async def _answers(stage: Stage, driver: HubDriver, hub: HubIdentity, *, boots: bool) -> None:
+    """See that each question gets its own answer, once the hub is there."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + stage.device.patience
+    while True:
+        try:
+            await stage.do(driver.wait_for_hub)
+            await stage.running(driver)
+            seen = await stage.do(driver.identify)
+        except Broken:
+            # A hub that was told to boot may answer, and then be gone for it.
+            if not boots or loop.time() > deadline:
+                raise
+        else:
+            break
+    if (seen.chf, seen.gpf) != (hub.chf, hub.gpf):
+        raise Broken(f"the hub {hub.chf} then said that it is {seen.chf}")

@@ -161,7 +161,7 @@ class Bench:
         assert inside["firmware"] == str(version(firmware))
         assert running["confirmed"]
         assert not any(slot["pending"] for slot in inside["slots"])
-        assert inside["locked"]
+        assert not inside["left_unlocked"]
         assert inside["bootable"]
 
     async def assert_untouched(self, hub: StockHub) -> None:

@@ -183,7 +183,7 @@ class Bench:
         assert inside["firmware"] == str(version(firmware))
         assert running["confirmed"]
         assert not any(slot["pending"] for slot in inside["slots"])
-        assert not inside["left_unlocked"]
+        assert inside["locked"]
         assert inside["bootable"]
 
     async def assert_untouched(self, hub: StockHub) -> None:

@@ -9,12 +9,15 @@ import os
 import selectors
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from simulators.boot import LayoutError
+from simulators.connection import NOT_ON_USB
 from simulators.control import ControlError, bind_control, serve_control
+from simulators.dfu_modes import DFU_PROFILES, DfuProfile
 from simulators.faults import FaultFileError, load_faults
 from simulators.firmware import FirmwareError, FirmwareSpec, make_firmware
 from simulators.flash import FlashTiming
@@ -28,13 +31,14 @@ from simulators.keys import (
     save_public_key,
 )
 from simulators.population import MANUFACTURER, MODEL, HubEntry, HubFileError, load_hubs, make_hubs
-from simulators.rig import Rig, RigSettings, open_rig
+from simulators.rig import NoBus, Rig, RigSettings, Transport, open_rig
 from simulators.smp_line import PROFILES
 from simulators.uart import LineSettings
 
 _WRONG_INPUT = 2
 _SLOTS_A_JIG = 8
 _PAGE_SIZE = 4096
+_LAST_PORT = 65_535
 
 
 class UsageError(Exception):
@@ -48,8 +52,9 @@ def _parser() -> argparse.ArgumentParser:
     rig = commands.add_parser(
         "rig",
         help="run simulated jigs until told to stop",
-        description="Runs jigs whose slots are ptys linked as DIR/jig1/slot1 and so on. Prints one line of JSON "
-        "when it is ready. Example: python -m simulators rig --dir /tmp/rig --jigs 1 --slots 2",
+        description="Runs jigs whose slots are ptys linked as DIR/jig1/slot1 and so on, or places such as 1-1 of a "
+        "USB/IP server on the loopback interface. Prints one line of JSON when it is ready. "
+        "Example: python -m simulators rig --dir /tmp/rig --jigs 1 --slots 2",
     )
     rig.add_argument(
         "--dir", type=Path, required=True, help="folder for the ports, the control socket and keys"
@@ -59,6 +64,17 @@ def _parser() -> argparse.ArgumentParser:
     rig.add_argument("--slots", type=int, default=8, help="slots a jig")
     rig.add_argument(
         "--first-jig", type=int, default=1, help="number of the first jig, for a rig of several processes"
+    )
+    rig.add_argument(
+        "--transport",
+        type=Transport,
+        choices=list(Transport),
+        default=Transport.SERIAL,
+        help="what the jigs are connected by; mixed: odd jigs serial, even ones USB",
+    )
+    rig.add_argument("--usbip-port", type=int, default=0, help="TCP port of the USB/IP server; any free one")
+    rig.add_argument(
+        "--dfu-profile", choices=sorted(DFU_PROFILES), default="default", help="how hubs on USB do DFU"
     )
     rig.add_argument("--baud", type=int, default=921_600)
     rig.add_argument(
@@ -135,6 +151,8 @@ def _check(options: argparse.Namespace) -> None:
         raise UsageError(f"a rig has one jig or more, of 1 to {_SLOTS_A_JIG} slots")
     if options.baud < 1 or options.speed <= 0:
         raise UsageError("--baud and --speed are more than 0")
+    if not 0 <= options.usbip_port <= _LAST_PORT:
+        raise UsageError(f"--usbip-port is a TCP port, up to {_LAST_PORT}, or 0 for any free one")
     if options.image_slot_size % _PAGE_SIZE:
         raise UsageError(f"--image-slot-size is a multiple of the flash page, {_PAGE_SIZE}")
 
@@ -185,9 +203,11 @@ def _watch_for_the_end(rig: Rig, *, until_stdin_closes: bool) -> None:
 
 
 async def _run_rig(options: argparse.Namespace) -> None:
-    faults = load_faults(options.faults)
     jigs = range(options.first_jig, options.first_jig + options.jigs)
+    is_all_usb = all(options.transport.is_usb(jig) for jig in jigs)
+    faults = load_faults(options.faults, NOT_ON_USB if is_all_usb else ())
     population = _populate(options, jigs)
+    dfu: DfuProfile = DFU_PROFILES[options.dfu_profile]
     settings = RigSettings(
         directory=options.dir,
         jigs=jigs,
@@ -197,6 +217,13 @@ async def _run_rig(options: argparse.Namespace) -> None:
         seed=options.seed,
         handling_seconds=options.handling_seconds,
         boards=options.boards,
+        transport=options.transport,
+        dfu=replace(
+            dfu,
+            off_the_bus=dfu.off_the_bus / options.speed,
+            manifestation=dfu.manifestation / options.speed,
+        ),
+        usbip_port=options.usbip_port,
     )
     control = options.control or options.dir / "control.sock"
     with bind_control(control) as listener:
@@ -207,8 +234,10 @@ async def _run_rig(options: argparse.Namespace) -> None:
 async def _stay(rig: Rig, control: Path, *, until_stdin_closes: bool) -> None:
     """Say that the rig is ready, and wait until it is to end."""
     _watch_for_the_end(rig, until_stdin_closes=until_stdin_closes)
-    slots = {f"jig{slot.jig}/slot{slot.number}": str(slot.port.link) for slot in rig.slots}
-    ready = {"ready": True, "control": str(control), "slots": slots}
+    slots = {f"jig{slot.jig}/slot{slot.number}": slot.port.address for slot in rig.slots}
+    ready: dict[str, object] = {"ready": True, "control": str(control), "slots": slots}
+    if rig.usbip is not None:
+        ready["usbip"] = dict(zip(("host", "port"), rig.usbip, strict=True))
     if rig.boards:
         ready["boards"] = {f"jig{number}": str(board.path) for number, board in rig.boards.items()}
     sys.stdout.write(json.dumps(ready) + "\n")
@@ -224,6 +253,7 @@ _INPUT_ERRORS = (
     HubFileError,
     KeyFileError,
     LayoutError,
+    NoBus,
 )
 
 

@@ -15,9 +15,9 @@ A Unix stream socket for its owner only. One JSON object a line asks, one answer
 | `fault` | arms the fault in `fault`; a physical one without an occasion of its own happens at once |
 | `disarm` | forgets a slot's faults, or everyone's |
 | `power` | switches a slot's supply (`on`) |
-| `port` | plugs or unplugs a slot's port (`plugged`) |
+| `port` | plugs or unplugs a slot's port, or the cable of a slot on USB (`plugged`) |
 | `board` | tells of the I/O board of `jig`, after what `act` asks of it: see `board_control` |
-| `statistics` | tells what each line has carried and lost |
+| `statistics` | tells what each line has carried and lost, and how many requests reached each USB hub |
 | `wait` | answers once the slot's hub is in `mode`, after `boots` boots; an error after `seconds` (10) |
 | `stop` | ends the rig |
 """
@@ -69,6 +69,7 @@ async def describe_hub(hub: Hub) -> Answer:
         "slots": [{**asdict(slot), "image_hash": slot.image_hash.hex()} for slot in hub.slots.report()],
         "bootable": await hub.boot_loader.is_bootable(),
         "locked": not hub.lock.is_open,
+        "left_unlocked": hub.is_left_unlocked,
         "wrong_unlock_answers": hub.lock.wrong_answers,
         "boots": hub.boots,
     }
@@ -84,7 +85,7 @@ def _describe_slot(slot: Slot) -> Answer:
         "occupied": slot.is_occupied,
         "powered": slot.is_powered,
         "current_ma": slot.current_ma,
-        "port": str(slot.port.link) if slot.port.is_plugged else None,
+        "port": slot.port.address if slot.port.is_plugged else None,
         "chf": None if slot.hub is None else slot.hub.nameplate.chf.hex("-").upper(),
     }
 
@@ -203,9 +204,8 @@ class Control:
             fault.on is None and fault.at_byte is None and fault.at == 1 and fault.probability == 1
         )
         if fault.name in PHYSICAL and unconditional:
-            for slot in self._rig.slots:
-                if fault.is_at(slot.jig, slot.number):
-                    slot.perform(fault)
+            for slot in self._rig.struck_by(fault):
+                slot.perform(fault)
         else:
             self._rig.arm([fault])
         return {}
@@ -242,17 +242,7 @@ class Control:
         return value
 
     async def _statistics(self, _: Answer) -> Answer:
-        return {
-            "ports": [
-                {
-                    **_place(slot),
-                    "baud": slot.port.settings.baud,
-                    **asdict(slot.port.statistics()),
-                    "lost_by_hub": slot.interface.lost,
-                }
-                for slot in self._rig.slots
-            ]
-        }
+        return {"ports": [{**_place(slot), **slot.connection.statistics()} for slot in self._rig.slots]}
 
     async def _wait(self, request: Answer) -> Answer:
         hub = self._find_hub(request)

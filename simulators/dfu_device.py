@@ -7,19 +7,32 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Protocol
 
 from simulators.dfu_modes import ApplicationMode, DfuMode, DfuProfile, ModeParts, Turn
 from simulators.faults import Fault, SlotFaults
 from simulators.hub import Hub, Mode
 from simulators.hub_requests import Job
-from simulators.usbip.server import Port
+from simulators.usbip.device import Descriptors, Function
+
+
+class BusPort(Protocol):
+    """Where a device appears on the bus and vanishes from it."""
+
+    def attach(self, descriptors: Descriptors, function: Function) -> None:
+        """Let a device appear."""
+        ...
+
+    def detach(self) -> None:
+        """Let it vanish."""
+        ...
 
 
 class DfuInterface:
     """The USB side of the hub in one port."""
 
     def __init__(
-        self, port: Port, profile: DfuProfile, faults: SlotFaults, perform: Callable[[Fault], None]
+        self, port: BusPort, profile: DfuProfile, faults: SlotFaults, perform: Callable[[Fault], None]
     ) -> None:
         self._port = port
         self._profile = profile

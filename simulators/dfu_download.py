@@ -20,6 +20,7 @@ class DfuStatus(IntEnum):
     FILE = 0x02
     WRITE = 0x03
     ERASE = 0x04
+    VERIFY = 0x07
     ADDRESS = 0x08
     NOT_DONE = 0x09
     FIRMWARE = 0x0A

@@ -98,6 +98,14 @@ class DfuProfile:
     """Seconds."""
 
 
+DFU_PROFILES: Final = {
+    "default": DfuProfile(),
+    "bus-reset": DfuProfile(will_detach=False, manifestation_tolerant=False),
+    "plain": DfuProfile(hub_commands=False),
+}
+"""By name: a hub that does all by itself, one that waits for a bus reset wherever DFU lets it, and no hub at all."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModeParts:
     """What a mode works with."""
@@ -147,12 +155,31 @@ class DfuFace(ABC):
             return
         if FaultName.NO_ANSWER in self._hub.traits or self._faults.strike(FaultName.LOSE_REQUEST, occasion):
             return
+        transfer = self._with_faulty_answer(transfer, occasion)
         if vendor is not None:
             vendor.control(transfer)
         elif is_class:
             self._class_request(transfer)
         else:
             transfer.stall()
+
+    def _with_faulty_answer(self, transfer: Transfer, occasion: Occasion) -> Transfer:
+        """Return what is to be answered so that the answer is lost or late, where a fault wants it so."""
+        if self._faults.strike(FaultName.DROP_REPLY, occasion):
+            return Transfer(transfer.setup, transfer.data, lambda *_: None)
+        late = self._faults.strike(FaultName.DELAY_REPLY, occasion)
+        if late is None:
+            return transfer
+        seconds = 1.0 if late.seconds is None else late.seconds
+
+        def end(answered: Transfer, data: bytes | None) -> None:
+            answered.is_over = True
+            if data is None:
+                self._loop.call_later(seconds, transfer.stall)
+            else:
+                self._loop.call_later(seconds, transfer.complete, data)
+
+        return Transfer(transfer.setup, transfer.data, end)
 
     def _occasion(self, _: Transfer) -> tuple[Occasion, int | None]:
         return Occasion.OTHER, None
@@ -330,6 +357,8 @@ class DfuMode(DfuFace):
     async def _manifest(self) -> None:
         image_hash = self._download.judge()
         await asyncio.sleep(self._profile.manifestation)
+        if self._faults.strike(FaultName.LYING_MATCH, Occasion.UPLOAD):
+            raise DownloadRefused(DfuStatus.VERIFY)
         marked_later = self._profile.hub_commands and self._profile.manifestation_tolerant
         if self._recovers or marked_later or self._hub.slots.is_running(image_hash):
             return

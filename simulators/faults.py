@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -20,12 +20,16 @@ class FaultFileError(Exception):
 
 
 class FaultName(StrEnum):
-    """The catalogue. What `seconds` means is said where it is used; elsewhere it has no effect."""
+    """The catalogue. What `seconds` means is said where it is used; elsewhere it has no effect.
+
+    Not every fault exists on USB: see `connection.NOT_ON_USB`.
+    """
 
     UNPLUG_HUB = "unplug_hub"
     """The hub leaves its seat, and comes back after `seconds`, or not at all without."""
     UNPLUG_PORT = "unplug_port"
-    """The slot's adapter vanishes from the host, and comes back after `seconds`, or not at all without."""
+    """The slot's adapter, or on USB its hub, vanishes from the host, and comes back after `seconds`, or not at all
+    without. The hub keeps its power."""
     POWER_LOSS = "power_loss"
     """The hub loses power for `seconds` (1 without)."""
     POWER_LOSS_IN_ERASE = "power_loss_in_erase"
@@ -39,14 +43,15 @@ class FaultName(StrEnum):
     REBOOT_LOOP = "reboot_loop"
     """From the next boot on, the hub boots again `seconds` (1 without) after its application started."""
     STALL = "stall"
-    """The line's far end stops reading for `seconds`, or for good without."""
+    """The line's far end stops reading for `seconds`, or for good without. On USB the hub ends no transfer."""
     BIT_FLIPS = "bit_flips"
     """One bit of a byte on the wire is wrong, with `probability` a byte, in both directions."""
     LOSE_REQUEST = "lose_request"
     """The hub overlooks a request."""
     DROP_REPLY = "drop_reply"
+    """The hub does what is asked, and its answer is lost; on USB the transfer never ends."""
     DELAY_REPLY = "delay_reply"
-    """The answer leaves `seconds` (1 without) late; later answers overtake it."""
+    """The answer leaves `seconds` (1 without) late; on a line, later answers overtake it."""
     DUPLICATE_REPLY = "duplicate_reply"
     FOREIGN_REPLY = "foreign_reply"
     """Before the answer comes another one, of a sequence number that nobody used."""
@@ -61,11 +66,11 @@ class FaultName(StrEnum):
     LYING_HASH = "lying_hash"
     """From a boot to the next, state tells another hash than the image's."""
     LYING_MATCH = "lying_match"
-    """The end of an upload claims that the SHA-256 does not hold."""
+    """The end of an upload claims that the SHA-256 does not hold; on USB, manifestation ends in errVERIFY."""
     ANOTHER_HUB = "another_hub"
     """The hub comes out of a boot with other ids."""
     SERIAL_RECOVERY = "serial_recovery"
-    """A boot ends in the boot loader's serial recovery."""
+    """A boot ends in the boot loader's serial recovery; on USB, in DFU mode with errFIRMWARE."""
     TRAP_IN_RECOVERY = "trap_in_recovery"
     """A boot loader that listens for `seconds` (0.5 without) first, and stays in recovery when it hears a frame."""
     NO_ANSWER = "no_answer"
@@ -225,12 +230,15 @@ def parse_fault(data: object, where: str) -> Fault:
         raise FaultFileError(f"{where}: {field}: {first['msg']}") from error
 
 
-def load_faults(path: str) -> tuple[Fault, ...]:
-    """Read a JSON array of faults, or the profile `realistic` or `none` by name. Raises FaultFileError."""
+def load_faults(path: str, unknown: Container[FaultName] = ()) -> tuple[Fault, ...]:
+    """Read a JSON array of faults, or the profile `realistic` or `none` by name. Raises FaultFileError.
+
+    The profile leaves out what is `unknown` to the whole rig.
+    """
     if path == "none":
         return ()
     if path == "realistic":
-        return REALISTIC
+        return tuple(fault for fault in REALISTIC if fault.name not in unknown)
     try:
         entries = json.loads(Path(path).read_text("utf-8"))
     except (OSError, ValueError) as error:
@@ -238,11 +246,3 @@ def load_faults(path: str) -> tuple[Fault, ...]:
     if not isinstance(entries, list):
         raise FaultFileError(f"{path}: a JSON array of faults is wanted")
     return tuple(parse_fault(entry, f"{path}: fault {number}") for number, entry in enumerate(entries, 1))
-
-
-def arm_all(faults: Iterable[Fault], slots: Iterable[SlotFaults]) -> None:
-    """Arm each fault at each slot that it is meant for."""
-    slots = list(slots)
-    for fault in faults:
-        for slot in slots:
-            slot.arm(fault)

@@ -114,6 +114,7 @@ class Hub:
         self.traits: frozenset[FaultName] = frozenset()
         """Faults that the hub got at its last boot and keeps until the next."""
         self.lock = Lock(build.unlock_authority, build.lock_policy, seed)
+        self._was_left_unlocked = False
         self._upload = self._new_upload()
         self._life = asyncio.Lock()
         self._entered = asyncio.Event()
@@ -126,6 +127,11 @@ class Hub:
         if len(image) > self.layout.primary.size:
             raise FlashError(f"an image of {len(image)} bytes, in a slot of {self.layout.primary.size}")
         self.flash.program(self.layout.primary.offset, image)
+
+    @property
+    def is_left_unlocked(self) -> bool:
+        """Whether the lock is open, or was when the hub lost its power: without power, every lock is closed."""
+        return self._was_left_unlocked if self.mode is Mode.OFF else self.lock.is_open
 
     async def reach(self, mode: Mode, boots: int = 0) -> None:
         """Wait for the hub to be in this mode, after at least so many boots."""
@@ -144,6 +150,7 @@ class Hub:
                     await self._live_once(interface)
             finally:
                 self._enter(Mode.OFF)
+                self._was_left_unlocked = self.lock.is_open
                 self.lock.is_open = False
 
     async def _live_once(self, interface: Interface) -> None:

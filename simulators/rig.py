@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
-from simulators.faults import Fault, SlotFaults, arm_all
+from simulators.connection import Connection, Perform, SerialConnection, UsbConnection, exists_on_usb
+from simulators.dfu_modes import DfuProfile
+from simulators.faults import Fault, FaultFileError, SlotFaults
 from simulators.hub import Hub
 from simulators.jig_board import SimulatedJigBoard
 from simulators.population import HubEntry, HubFileError
@@ -17,10 +21,29 @@ from simulators.slot import Slot
 from simulators.smp_line import BufferProfile
 from simulators.technician import Technician
 from simulators.uart import LineSettings, SerialPort
+from simulators.usb_socket import UsbSocket
+from simulators.usbip.server import Server, serve
+
+
+class Transport(StrEnum):
+    """What a rig's jigs are connected by."""
+
+    SERIAL = "serial"
+    USB = "usb"
+    MIXED = "mixed"
+    """Jigs with an odd number are serial, those with an even one are on USB."""
+
+    def is_usb(self, jig: int) -> bool:
+        """Whether this jig is on USB."""
+        return self is Transport.USB or (self is Transport.MIXED and jig % 2 == 0)
 
 
 class NoSuchPlace(Exception):
     """The rig has no such jig or slot, or no such hub. The message says what there is."""
+
+
+class NoBus(Exception):
+    """The USB/IP server cannot listen. One line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +59,20 @@ class RigSettings:
     handling_seconds: float = 3.0
     boards: bool = False
     """Whether each jig has an I/O board. Then it is the board that gives the slots power."""
+    transport: Transport = Transport.SERIAL
+    dfu: DfuProfile = field(default_factory=DfuProfile)
+    """How hubs on USB do DFU."""
+    usbip_port: int = 0
+    """Where the USB/IP server listens on the loopback interface; 0 is any free port."""
+
+    @property
+    def usb_jigs(self) -> list[int]:
+        """The jigs on USB."""
+        return [jig for jig in self.jigs if self.transport.is_usb(jig)]
+
+    def bus_id(self, jig: int, slot: int) -> str:
+        """Where a slot on USB is: each jig is a bus, each slot one of its ports."""
+        return f"{jig}-{slot}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +107,17 @@ class Rig:
     """Use as `async with open_rig(...)`."""
 
     def __init__(
-        self, jigs: dict[int, Jig], boards: dict[int, SimulatedJigBoard], hubs: dict[bytes, Hub]
+        self,
+        jigs: dict[int, Jig],
+        boards: dict[int, SimulatedJigBoard],
+        hubs: dict[bytes, Hub],
+        usbip: tuple[str, int] | None,
     ) -> None:
         self.jigs = jigs
         self.boards = boards
         """Each jig's I/O board, on a rig with boards."""
+        self.usbip = usbip
+        """Host and port of the USB/IP server, on a rig with jigs on USB."""
         self.hubs = hubs
         """Every hub that the rig was given, by the CHF id on its plate at the start."""
         self.stop_wanted = asyncio.Event()
@@ -113,9 +156,19 @@ class Rig:
         """Return where a hub is seated."""
         return next((slot for slot in self.slots if slot.hub is hub), None)
 
+    def struck_by(self, fault: Fault) -> list[Slot]:
+        """Return the slots that a fault is meant for. Raises FaultFileError when it exists in none of them."""
+        meant = [slot for slot in self.slots if fault.is_at(slot.jig, slot.number)]
+        struck = [slot for slot in meant if slot.connection.has(fault)]
+        if meant and not struck:
+            raise _not_on_usb(fault, meant[0].name)
+        return struck
+
     def arm(self, faults: Iterable[Fault]) -> None:
-        """Arm faults at the slots that they are meant for."""
-        arm_all(faults, [slot.faults for slot in self.slots])
+        """Arm faults at the slots that they are meant for. Raises FaultFileError, having armed none."""
+        for fault, struck in [(fault, self.struck_by(fault)) for fault in faults]:
+            for slot in struck:
+                slot.faults.arm(fault)
 
 
 def _check_places(settings: RigSettings, population: Iterable[tuple[HubEntry, Hub]]) -> None:
@@ -138,16 +191,45 @@ def _check_places(settings: RigSettings, population: Iterable[tuple[HubEntry, Hu
         places.add((entry.jig, entry.slot))
 
 
+def _check_faults(settings: RigSettings, faults: Iterable[Fault]) -> None:
+    """Raise FaultFileError for a fault that none of the jigs it is meant for has."""
+    for fault in faults:
+        jigs = [jig for jig in settings.jigs if fault.jig in {None, jig}]
+        if jigs and all(map(settings.transport.is_usb, jigs)) and not exists_on_usb(fault):
+            raise _not_on_usb(fault, f"jig {jigs[0]}")
+
+
+def _not_on_usb(fault: Fault, where: str) -> FaultFileError:
+    occasion = "" if fault.on is None else f" on {fault.on}"
+    return FaultFileError(f"{where} is on USB, which has no {fault.name}{occasion}: choose another fault")
+
+
 @asynccontextmanager
 async def open_rig(
     settings: RigSettings, population: list[tuple[HubEntry, Hub]], faults: Iterable[Fault] = ()
 ) -> AsyncIterator[Rig]:
-    """Build the rig, seat the hubs and run until the block is left. Raises HubFileError for a wrong place."""
+    """Build the rig, seat the hubs and run until the block is left.
+
+    Raises HubFileError for a wrong place, FaultFileError for a fault that its slots do not have, and NoBus when the
+    USB/IP server's port is taken.
+    """
+    faults = tuple(faults)
     _check_places(settings, population)
-    async with asyncio.TaskGroup() as tasks:
-        jigs = {number: _build_jig(settings, number, tasks) for number in settings.jigs}
+    _check_faults(settings, faults)
+    async with AsyncExitStack() as stack:
+        server = None
+        if settings.usb_jigs:
+            slots = range(1, settings.slots + 1)
+            bus_ids = [settings.bus_id(jig, slot) for jig in settings.usb_jigs for slot in slots]
+            try:
+                server = await stack.enter_async_context(serve(bus_ids, settings.usbip_port))
+            except OSError as error:
+                raise NoBus(f"port {settings.usbip_port} of the USB/IP server: {error.strerror}") from error
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        jigs = {number: _build_jig(settings, number, server, tasks) for number in settings.jigs}
         boards = {number: _build_board(settings, jig) for number, jig in jigs.items() if settings.boards}
-        rig = Rig(jigs, boards, {entry.chf: hub for entry, hub in population})
+        hubs = {entry.chf: hub for entry, hub in population}
+        rig = Rig(jigs, boards, hubs, None if server is None else server.address)
         try:
             rig.arm(faults)
             for entry, hub in population:
@@ -165,16 +247,23 @@ async def open_rig(
                 slot.close()
 
 
-def _build_jig(settings: RigSettings, number: int, tasks: asyncio.TaskGroup) -> Jig:
+def _build_jig(settings: RigSettings, number: int, server: Server | None, tasks: asyncio.TaskGroup) -> Jig:
     folder = settings.directory / f"jig{number}"
     folder.mkdir(parents=True, exist_ok=True)
     slots = {}
     for slot in range(1, settings.slots + 1):
         seed = f"{settings.seed} {number} {slot}"
-        port = SerialPort(folder / f"slot{slot}", settings.line, random.Random(seed).getrandbits(64))
-        port.plug()
         faults = SlotFaults(number, slot, random.Random(f"{seed} faults"))
-        slots[slot] = Slot(number, slot, port, settings.profile, faults, tasks)
+        connect: Callable[[SlotFaults, Perform], Connection]
+        if server is not None and settings.transport.is_usb(number):
+            connect = partial(
+                UsbConnection, UsbSocket(server.ports[settings.bus_id(number, slot)]), settings.dfu
+            )
+        else:
+            port = SerialPort(folder / f"slot{slot}", settings.line, random.Random(seed).getrandbits(64))
+            connect = partial(SerialConnection, port, settings.profile)
+        slots[slot] = Slot(number, slot, connect, faults, tasks)
+        slots[slot].port.plug()
     return Jig(number, slots, Technician(settings.handling_seconds, tasks))
 
 

@@ -1,15 +1,14 @@
-"""One slot of a jig: a port, a supply, and a hub or none."""
+"""One slot of a jig: a connection to the host, a supply, and a hub or none."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
+from simulators.connection import Connection, Perform
 from simulators.faults import Fault, FaultName, SlotFaults
 from simulators.flash import PowerLost
 from simulators.hub import Hub
-from simulators.smp_interface import SmpInterface
-from simulators.smp_line import BufferProfile
-from simulators.uart import SerialPort
 
 _RETURN_AFTER = 1.0
 """Seconds without power, where a fault does not say."""
@@ -26,24 +25,23 @@ class Slot:
         self,
         jig: int,
         number: int,
-        port: SerialPort,
-        profile: BufferProfile,
+        connect: Callable[[SlotFaults, Perform], Connection],
         faults: SlotFaults,
         tasks: asyncio.TaskGroup,
     ) -> None:
         self.jig = jig
         self.number = number
-        self.port = port
+        self.connection = connect(faults, self.perform)
+        self.port = self.connection.port
+        self.interface = self.connection.interface
         self.faults = faults
         self.hub: Hub | None = None
         self.is_powered = True
         """Whether the slot's supply is switched on."""
-        self.interface = SmpInterface(port, profile, faults, self.perform)
         self._tasks = tasks
         self._life: asyncio.Task[None] | None = None
         self._return: asyncio.TimerHandle | None = None
         self._timers: list[asyncio.TimerHandle] = []
-        port.flip_rate = lambda: faults.rate(FaultName.BIT_FLIPS)
 
     @property
     def name(self) -> str:

@@ -212,6 +212,11 @@ class SerialPort:
         self._overrun = 0
 
     @property
+    def address(self) -> str:
+        """What the host opens."""
+        return str(self.link)
+
+    @property
     def is_plugged(self) -> bool:
         """Whether the host sees a port."""
         return self._master is not None

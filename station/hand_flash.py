@@ -1,23 +1,21 @@
 """One device flashed by hand: journalled like every attempt, but outside every work order.
 
-A Communications Hub goes through the same sequence as at the bench. A plain MCUboot device, which knows neither
-identity nor lock, is written, test-booted, verified and confirmed as far as it can be.
+A Communications Hub goes through the same sequence as at the bench. A plain MCUboot or DFU device, which knows neither
+identity nor lock, goes through the stages that it has.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from drivers.errors import DriverError, HubAction, UnlockAuthorityFailed
 from drivers.hub import FlashProgress, HubIdentity, UnlockChallenge
-from drivers.smp.device import McubootDevice
-from drivers.smp.driver import SmpHubDriver
-from drivers.smp.errors import NoApplicationGroup
 from firmware_catalog.image import FirmwareImage
 from station.attempt import failure
-from station.attempt.closing import OpenedAttempt, close, facts_of
+from station.attempt.closing import close, facts_of
+from station.attempt.opening import open_attempt
 from station.attempt.outcome import Code, Stage
 from station.attempt.plan import AttemptPlan, PlannedStep, Position
 from station.attempt.sequence import (
@@ -30,13 +28,12 @@ from station.attempt.sequence import (
     SequenceParts,
 )
 from station.bench.seat import LinkSeat
+from station.hand_devices import HandDevice, Refused
 from station.kernel_clock import read_clock
 from station.records.events import (
     AttemptClosed,
-    AttemptOpened,
     AttemptPlanned,
     HandFlashRequested,
-    HubFacts,
     Place,
     StageEnded,
     StageStarted,
@@ -45,10 +42,6 @@ from station.records.journal import Journal
 
 BY_HAND = Place(jig="by-hand", slot=1)
 """Where the journal places what belongs to no slot."""
-
-
-class Refused(Exception):
-    """The device must not be given this image. One line."""
 
 
 class NoAuthority:
@@ -77,24 +70,20 @@ class HandFlash:
 
 async def flash_by_hand(
     request: HandFlash,
-    device: McubootDevice,
+    device: HandDevice,
     journal: Journal,
     authority: NamedAuthority,
     on_progress: Callable[[FlashProgress], None],
 ) -> AttemptClosed:
     """Flash the device and return its durable result.
 
-    Raises Refused, having touched nothing, for an image of another model or an older version, and DriverError
-    when the device does not answer at all.
+    Raises Refused, having written nothing, for an image of another device or model or an older version, and
+    DriverError when the device does not answer at all.
     """
-    driver = SmpHubDriver(device)
-    hub: HubIdentity | None = None
-    try:
-        hub = await driver.identify()
-    except NoApplicationGroup:
-        await device.state()
+    hub = await device.identify()
     if hub is not None:
         _may_be_given(request.image, hub)
+    await device.require_meant()
     await journal.append(
         HandFlashRequested(
             port=device.place,
@@ -105,7 +94,7 @@ async def flash_by_hand(
     )
     number = (await journal.attempt_count(None, hub.chf)) + 1 if hub is not None else 1
     facts = facts_of(hub) if hub is not None else None
-    opened = await _open(journal, facts, number, request.supervisor)
+    opened = await open_attempt(journal, BY_HAND, facts, number=number, operator=request.supervisor)
     plan = AttemptPlan((PlannedStep(request.image),))
     await journal.append(AttemptPlanned(attempt=opened.attempt, steps=(plan.last.target,)))
     if hub is None:
@@ -121,7 +110,7 @@ async def flash_by_hand(
                 attempt=opened.attempt,
                 hub=hub,
                 plan=plan,
-                driver=driver,
+                driver=device.hub,
                 journal=journal,
                 authority=authority,
                 wrong_unlock_answers=(await journal.hub_history(hub.chf)).wrong_unlock_answers,
@@ -163,41 +152,16 @@ def _may_be_given(image: FirmwareImage, hub: HubIdentity) -> None:
         )
 
 
-async def _open(
-    journal: Journal, facts: HubFacts | None, number: int, supervisor: str | None
-) -> OpenedAttempt:
-    event = AttemptOpened(place=BY_HAND, order=None, hub=facts, number=number, operator=supervisor)
-    (recorded,) = await journal.append(event)
-    return OpenedAttempt(
-        attempt=recorded.sequence,
-        place=BY_HAND,
-        order=None,
-        number=number,
-        hub=facts,
-        label=None,
-        line=None,
-        opened=recorded.utc,
-        operator=supervisor,
-    )
-
-
 async def _flash_plain(
     attempt: int,
-    device: McubootDevice,
+    device: HandDevice,
     journal: Journal,
     image: FirmwareImage,
     on_progress: Callable[[FlashProgress], None],
 ) -> tuple[Passed | Failed, dict[Stage, float]]:
     """Take a device without identity through the stages that it has. Nothing is tried twice: a person stands by."""
-    stages: tuple[tuple[Stage, Callable[[], Awaitable[object]]], ...] = (
-        (Stage.FLASH, lambda: device.flash(image, on_progress)),
-        (Stage.ACTIVATE, lambda: device.activate(image)),
-        (Stage.VERIFY, lambda: device.verify(image)),
-        (Stage.CONFIRM, lambda: device.confirm(image)),
-        (Stage.CHECK, lambda: device.verify(image)),
-    )
     seconds: dict[Stage, float] = {}
-    for stage, act in stages:
+    for stage, act in device.plain_stages(image, on_progress):
         await journal.append(StageStarted(attempt=attempt, stage=stage))
         begun = time.monotonic()
         code, detail = None, None
@@ -211,4 +175,4 @@ async def _flash_plain(
         )
         if code is not None:
             return Failed(stage, code, detail, None), seconds
-    return Passed(image.version), seconds  # `verify` read this version back, or it would have failed
+    return Passed(device.plain_version(image)), seconds

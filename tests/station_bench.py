@@ -55,6 +55,17 @@ DRIVER_SETTINGS: dict[str, Any] = {
     "stall_seconds": 1.0,
 }
 """Times that fit the rig's hubs, which boot and erase twenty times as fast as real ones."""
+USB_SETTINGS: dict[str, Any] = {
+    "backend": "usbip",
+    "transfer_seconds": 0.5,
+    "write_seconds_per_mebibyte": 120.0,
+    "manifestation_seconds": 5.0,
+    "erase_seconds": 5.0,
+    "return_seconds": 4.0,
+    "removal_seconds": 0.3,
+    "poll_seconds": 0.05,
+}
+"""The same for the jigs on USB, but for the server's address."""
 
 FIRMWARE = {
     "old": ("1.2.256", MODEL),
@@ -95,6 +106,8 @@ class Bench:
     stock: dict[str, Iterator[StockHub]]
     twins: Iterator[tuple[StockHub, StockHub]]
     """Pairs of hubs with one GPF id between them."""
+    ready: dict[str, Any]
+    """What the rig said when it was."""
 
     @property
     def catalogue(self) -> Path:
@@ -114,7 +127,16 @@ class Bench:
         return hub
 
     def port(self, place: Place) -> str:
-        return str(self.folder / place.jig / f"slot{place.slot}")
+        port: str = self.ready["slots"][f"{place.jig}/slot{place.slot}"]
+        return port
+
+    def driver(self, jig: str) -> dict[str, Any]:
+        """Return a jig's driver and its settings, as its table has them."""
+        if Path(self.port(Place(jig=jig, slot=1))).is_absolute():
+            return {"driver": "smp", "driver_settings": DRIVER_SETTINGS}
+        usbip = self.ready["usbip"]
+        where = {"usbip_host": usbip["host"], "usbip_port": usbip["port"]}
+        return {"driver": "dfu", "driver_settings": {**USB_SETTINGS, **where}}
 
     async def do(self, what: str, **fields: Any) -> dict[str, Any]:
         """Have something done to the rig. Each request has a connection of its own."""
@@ -185,7 +207,7 @@ class Bench:
         jigs = [
             {
                 "name": jig,
-                "driver_settings": DRIVER_SETTINGS,
+                **self.driver(jig),
                 "slots": {str(slot): self.port(Place(jig=jig, slot=slot)) for slot in slots},
             }
             for jig, slots in places.items()
@@ -312,6 +334,8 @@ def running_bench(
     seed: int = 7,
     speed: float = 20,
     boards: bool = False,
+    transport: str = "serial",
+    dfu_profile: str = "default",
 ) -> Iterator[Bench]:
     """Make everything in `folder` and run the rig while the block lasts."""
     maker, unlock = generate_key(), generate_key()
@@ -346,14 +370,16 @@ def running_bench(
     arguments += ["--maker-key", folder / "maker.pub", "--unlock-key", folder / "unlock.pub"]
     arguments += ["--jigs", JIGS, "--slots", SLOTS, "--baud", BAUD, "--speed", speed]
     arguments += ["--image-slot-size", 65536, "--faults", faults, "--seed", seed]
+    arguments += ["--transport", transport, "--dfu-profile", dfu_profile]
     arguments += ["--boards"] if boards else []
     command = [sys.executable, "-m", "simulators", *map(str, arguments)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as rig:
         assert rig.stdout is not None
         assert rig.stdin is not None
-        assert json.loads(rig.stdout.readline())["ready"]
+        ready = json.loads(rig.stdout.readline())
+        assert ready["ready"]
         store = {name: iter([hub for hub in hubs if hub.firmware == name]) for name in stock}
-        yield Bench(folder, store, iter(twins))
+        yield Bench(folder, store, iter(twins), ready)
         rig.stdin.close()
         assert rig.wait(timeout=10) == 0
 

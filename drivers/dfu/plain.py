@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
 
+from drivers.dfu.bus import Sighting
 from drivers.dfu.device import DfuDevice
-from drivers.dfu.errors import FileNotForThisDevice
+from drivers.dfu.errors import FileNotForThisDevice, NotAHub
 from drivers.dfu.port import UsbPort
 from drivers.dfu.progress import throttled
 from drivers.dfu.work import Work
-from drivers.errors import HubAction, TransferIncomplete, UploadRejected
+from drivers.errors import DriverError, HubAction, TransferIncomplete, UploadRejected
 from drivers.hub import FlashProgress, ProgressListener
-from firmware_catalog.dfu_suffix import split_suffix
+from firmware_catalog.dfu_suffix import DfuSuffix, split_suffix
 from firmware_catalog.image import ImageFormatError
 
 
@@ -32,16 +35,9 @@ class PlainDfuDevice:
         except ImageFormatError as error:
             raise UploadRejected(str(error), action=HubAction.FLASH, state_known=True) from error
         firmware, size = parts.firmware, len(parts.firmware)
-        sightings = [await self._port.look(HubAction.FLASH)]
+        if parts.suffix is not None:
+            await self.require_meant(parts.suffix)
         await self._port.enter_dfu_mode(HubAction.FLASH)
-        sightings.append(await self._port.look(HubAction.FLASH))
-        seen = [sighting for sighting in sightings if sighting is not None]
-        if parts.suffix is not None and not any(parts.suffix.is_for(s.vendor, s.product) for s in seen):
-            raise FileNotForThisDevice(
-                f"the file is for {parts.suffix}, not for {' or '.join(str(s) for s in seen)}: get the right file",
-                action=HubAction.FLASH,
-                state_known=True,
-            )
         report = throttled(asyncio.get_running_loop(), on_progress, size)
 
         def write(device: DfuDevice, work: Work) -> bytes | None:
@@ -62,10 +58,38 @@ class PlainDfuDevice:
                 state_known=False,
             )
 
+    async def require_meant(self, suffix: DfuSuffix) -> None:
+        """Raise FileNotForThisDevice when a file's suffix names another device than the one at the place.
+
+        The suffix may name either of a device's two products, so one that does not match is looked at in DFU mode,
+        too; if it is the wrong one, it is left as it was found.
+        """
+        seen = [await self._port.look(HubAction.FLASH)]
+        detached = False
+        if not _is_among(suffix, seen):
+            detached = await self._port.enter_dfu_mode(HubAction.FLASH)
+            seen.append(await self._port.look(HubAction.FLASH))
+        if _is_among(suffix, seen):
+            return
+        if detached:
+            with suppress(DriverError):  # what is wrong with the file is what counts
+                await self.restart()
+        ids = " or ".join(str(sighting) for sighting in dict.fromkeys(seen) if sighting is not None)
+        raise FileNotForThisDevice(
+            f"the file is for {suffix}, not for {ids}: get the right file",
+            action=HubAction.FLASH,
+            state_known=True,
+        )
+
     async def restart(self) -> None:
         """Have the device leave DFU mode and run what it holds. Raises HubDidNotReturn."""
-        await self._port.leave_dfu_mode(HubAction.REBOOT)
+        with suppress(NotAHub):  # what it runs need not speak DFU
+            await self._port.leave_dfu_mode(HubAction.REBOOT)
 
     async def close(self) -> None:
         """Give the place back."""
         await self._port.close()
+
+
+def _is_among(suffix: DfuSuffix, seen: Iterable[Sighting | None]) -> bool:
+    return any(suffix.is_for(one.vendor, one.product) for one in seen if one is not None)

@@ -23,6 +23,7 @@ from station.attempt.authorise import (
     disagreement,
 )
 from station.attempt.closing import OpenedAttempt, close, facts_of
+from station.attempt.opening import open_attempt
 from station.attempt.outcome import Code, Outcome, Stage
 from station.attempt.plan import AttemptPlan, PlannedStep, Position
 from station.attempt.sequence import (
@@ -37,7 +38,6 @@ from station.attempt.sequence import (
 from station.kernel_clock import read_clock
 from station.records.events import (
     AttemptClosed,
-    AttemptOpened,
     AttemptPlanned,
     AttemptResumed,
     HubFacts,
@@ -283,31 +283,8 @@ class Conductor:
         *,
         number: int,
     ) -> OpenedAttempt:
-        event = AttemptOpened(
-            place=place,
-            order=order,
-            hub=hub,
-            scanned_id=label.device_id if label else None,
-            scanned_role=label.role if label else None,
-            number=number,
-            operator=self._operator(),
-        )
-        (recorded,) = await self._journal.append(event)
-        line = None
-        if order is not None and hub is not None:
-            line = await self._journal.order_line(order, hub.chf) or await self._journal.order_line(
-                order, hub.gpf
-            )
-        return OpenedAttempt(
-            attempt=recorded.sequence,
-            place=place,
-            order=order,
-            number=number,
-            hub=hub,
-            label=label,
-            line=line,
-            opened=recorded.utc,
-            operator=self._operator(),
+        return await open_attempt(
+            self._journal, place, hub, number=number, operator=self._operator(), order=order, label=label
         )
 
     async def _close(

@@ -54,7 +54,8 @@ class NamedAuthority(UnlockAuthority, Protocol):
 class Passed:
     """The hub was read back after confirmation and is as it should be."""
 
-    read_back: FirmwareVersion
+    read_back: FirmwareVersion | None
+    """None for a device that a person flashed and that tells no version."""
 
 
 @dataclass(frozen=True, slots=True)

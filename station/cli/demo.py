@@ -12,6 +12,7 @@ from rich.console import Console
 
 from station.cli.common import JsonOption, UsageError, WorkFailed, print_json
 from station.config import MAX_SLOTS
+from station.demo.transport import Transport
 from station.log import configure_logging
 
 _MAX_JIGS = 16
@@ -24,6 +25,9 @@ def demo(
         int | None, typer.Option(min=1, help="Hubs of the order; one a slot unless given.", show_default="24")
     ] = None,
     faults: Annotated[str, typer.Option(help="none, realistic, or a file of faults.")] = "none",
+    transport: Annotated[
+        Transport, typer.Option(help="What the jigs are connected by; mixed: every second one by USB.")
+    ] = Transport.SERIAL,
     broker: Annotated[
         str | None, typer.Option(help="mqtt://HOST:PORT of a running broker; one is started unless given.")
     ] = None,
@@ -37,6 +41,8 @@ def demo(
 
     Example: reflash demo --jigs 1 --hubs 16
     """
+    if transport is Transport.MIXED and jigs == 1:
+        raise UsageError("--transport mixed puts every second jig on USB: give two --jigs or more")
     try:
         from station.demo.broker import NoBroker  # noqa: PLC0415 - needs the demo extra
         from station.demo.demonstration import DemoRequest, run_demonstration  # noqa: PLC0415
@@ -54,6 +60,7 @@ def demo(
             hubs=jigs * slots if hubs is None else hubs,
             seed=seed,
             faults=faults,
+            transport=transport,
             broker=broker,
             folder=(folder or Path(temporary)).resolve(),
         )

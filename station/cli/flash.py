@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -34,10 +35,21 @@ _OWN_STATE = Path("~/.local/state/reflash")
 
 
 def flash(
-    image: Annotated[Path, typer.Option(help="An MCUboot image file.")],
-    port: Annotated[str, typer.Option(help="The serial port, such as /dev/ttyUSB0.")],
+    image: Annotated[
+        Path,
+        typer.Option(help="An MCUboot image; by USB also one of another kind, with a DFU suffix or not."),
+    ],
+    port: Annotated[str | None, typer.Option(help="The serial port, such as /dev/ttyUSB0.")] = None,
+    usb: Annotated[str | None, typer.Option(help="The USB place, such as 1-2.3: bus and ports.")] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     baud: Annotated[int, typer.Option(help="Of the serial port.")] = 115200,
+    usbip: Annotated[
+        str | None, typer.Option(help="HOST:PORT of the USB/IP server that has the USB place.")
+    ] = None,
+    version: Annotated[
+        str | None,
+        typer.Option("--version", help="Of an image that does not state its own, 8 hex digits."),
+    ] = None,
     unlock_key: Annotated[
         Path | None, typer.Option(help="Key for a locked hub; the configured one unless given.")
     ] = None,
@@ -51,18 +63,34 @@ def flash(
     reason: Annotated[str | None, typer.Option(help="Why it is done by hand; needed likewise.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Flash one device, outside every work order. It is journalled all the same.
+    """Flash one device, outside every work order, at a serial port or at a USB place. It is journalled all the same.
 
     Example: reflash flash --port /dev/ttyUSB0 --image hub-0002012F.bin
     """
-    # The SMP library takes its time to import, and no other command needs it.
-    from drivers.smp.device import open_device  # noqa: PLC0415
-    from drivers.smp.settings import SmpSettings  # noqa: PLC0415
-    from station.hand_flash import HandFlash, Refused, flash_by_hand  # noqa: PLC0415
+    # The protocols' libraries take their time to import, and no other command needs them.
+    from station.cli import usb_target  # noqa: PLC0415
+    from station.hand_devices import HandDevice, Refused, open_serial_device, open_usb_device  # noqa: PLC0415
+    from station.hand_flash import HandFlash, flash_by_hand  # noqa: PLC0415
 
+    if (port is None) == (usb is None):
+        raise UsageError("give either --port or --usb")
+    if usb is None and (usbip or version):
+        raise UsageError("--usbip and --version go with --usb")
     settings = load_settings(config) if config != DEFAULT_CONFIG or config.exists() else None
-    _guard(settings, port, supervisor, reason)
-    firmware = _read_image(image)
+    open_device: Callable[[], Awaitable[HandDevice]]
+    if usb is not None:
+        place = usb_target.parse_usb_place(usb)
+        _guard(settings, usb, lambda one: usb_target.is_this_place(one, place), supervisor, reason)
+        reach = usb_target.usb_settings(settings, place, usbip)
+        with _faults_of(image):
+            firmware, suffix = usb_target.read_any_image(image, version)
+        open_device = partial(open_usb_device, place, reach, suffix)
+    elif port is not None:
+        here = Path(port).resolve()
+        _guard(settings, port, lambda one: Path(one).resolve() == here, supervisor, reason)
+        with _faults_of(image):
+            firmware = load_image(read_regular_file(image.resolve(), MAX_IMAGE_SIZE))
+        open_device = partial(open_serial_device, port, baud)
     if settings is not None and settings.mode == "production":
         _check_released(settings, image, firmware)
     state = settings.state_directory if settings else _OWN_STATE.expanduser()
@@ -77,7 +105,7 @@ def flash(
             _authority(settings, unlock_key, state) as authority,
             Journal.open(folder, site=site, station=station) as records,
         ):
-            device = await open_device(port, SmpSettings(baud=baud))
+            device = await open_device()
             try:
                 with _progress_bar(as_json=as_json) as show:
                     task = show.add_task(image.name, total=len(firmware))
@@ -98,7 +126,8 @@ def flash(
     if as_json:
         print_json(result.model_dump(mode="json"))
     else:
-        typer.echo(f"{result.message}; it runs {result.firmware_read_back or 'nothing that could be read'}")
+        runs = result.firmware_read_back
+        typer.echo(f"{result.message}; " + (f"it runs {runs}" if runs else "it does not say what it runs"))
     if result.outcome is not Outcome.PASSED:
         raise typer.Exit(1)
 
@@ -122,20 +151,27 @@ async def _authority(
         yield authority
 
 
-def _guard(settings: StationSettings | None, port: str, supervisor: str | None, reason: str | None) -> None:
+def _guard(
+    settings: StationSettings | None,
+    where: str,
+    is_there: Callable[[str], bool],
+    supervisor: str | None,
+    reason: str | None,
+) -> None:
     if settings is None or settings.mode != "production":
         return
-    wanted = Path(port).resolve()
     for place, configured in settings.places():
-        if Path(configured).resolve() == wanted and not (supervisor and reason):
+        if is_there(configured) and not (supervisor and reason):
             raise UsageError(
-                f"{port} is {place} of a station in production: name who answers with --supervisor and --reason"
+                f"{where} is {place} of a station in production: name who answers with --supervisor and --reason"
             )
 
 
-def _read_image(path: Path) -> FirmwareImage:
+@contextmanager
+def _faults_of(path: Path) -> Iterator[None]:
+    """Word what is wrong with an image's file."""
     try:
-        return load_image(read_regular_file(path.resolve(), MAX_IMAGE_SIZE))
+        yield
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}; name the image's file") from error
     except ImageFormatError as error:

@@ -7,7 +7,7 @@ import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 
@@ -21,6 +21,7 @@ from station.demo.hands import Hands
 from station.demo.rigs import Rigs, start_rigs
 from station.demo.scene import BAUD, ORDER, Scene, make_scene
 from station.demo.tally import Tally, counting_results
+from station.demo.transport import Transport
 from station.orders.csv_import import parse_order
 from station.orders.life_cycle import events_for_import
 from station.records.events import OrderAssigned
@@ -28,6 +29,12 @@ from station.records.journal import Journal
 from station.records.topics import Topics
 
 SITE, STATION = "demo", "bench"
+
+_CONNECTED: Final = {
+    Transport.SERIAL: f"{BAUD} baud",
+    Transport.USB: "USB",
+    Transport.MIXED: f"{BAUD} baud and USB",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +46,7 @@ class DemoRequest:
     hubs: int
     seed: int
     faults: str
+    transport: Transport
     broker: str | None
     folder: Path
 
@@ -61,13 +69,15 @@ async def run_demonstration(request: DemoRequest, console: Console) -> dict[str,
             broker = await stack.enter_async_context(start_broker(request.folder))
         else:
             broker = parse_address(request.broker)
-        rigs = await stack.enter_async_context(start_rigs(scene, seed=request.seed, faults=request.faults))
-        settings = _settings(scene, broker)
+        rigs = await stack.enter_async_context(
+            start_rigs(scene, seed=request.seed, faults=request.faults, transport=request.transport)
+        )
+        settings = _settings(scene, rigs, broker)
         await _import_order(settings, scene)
         topics = Topics(SITE, STATION)
         tally = await stack.enter_async_context(counting_results(broker, topics))
         console.print(
-            f"demonstration: {request.hubs} simulated hubs, {request.jigs} jigs, {BAUD} baud, "
+            f"demonstration: {request.hubs} simulated hubs, {request.jigs} jigs, {_CONNECTED[request.transport]}, "
             f"broker {broker.name}, everything in {scene.folder}\n"
             "its keys are made for the occasion and lie in files, its catalogue is a plain folder: for no real hub",
             soft_wrap=True,
@@ -85,18 +95,7 @@ async def run_demonstration(request: DemoRequest, console: Console) -> dict[str,
     }
 
 
-def _settings(scene: Scene, broker: BrokerAddress) -> StationSettings:
-    jigs = [
-        {
-            "name": f"jig{jig}",
-            "driver_settings": {"baud": BAUD},
-            "slots": {
-                slot: str(scene.ports / f"rig{jig}" / f"jig{jig}" / f"slot{slot}")
-                for slot in range(1, scene.slots + 1)
-            },
-        }
-        for jig in range(1, scene.jigs + 1)
-    ]
+def _settings(scene: Scene, rigs: Rigs, broker: BrokerAddress) -> StationSettings:
     return StationSettings.model_validate(
         {
             "site": SITE,
@@ -106,7 +105,7 @@ def _settings(scene: Scene, broker: BrokerAddress) -> StationSettings:
             "catalogue": {"folder": scene.catalogue},
             "unlock": {"key_file": scene.unlock_key},
             "mqtt": {"host": broker.host, "port": broker.port},
-            "jigs": jigs,
+            "jigs": rigs.jigs,
         }
     )
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
 from firmware_catalog.identity import Eui64
 from station.demo.scene import BAUD, Scene
+from station.demo.transport import Transport
 from station.records.events import Place
 
 _START_SECONDS: Final = 30.0
@@ -23,7 +24,9 @@ class RigError(Exception):
 class Rigs:
     """All rigs of the demonstration, by jig name."""
 
-    def __init__(self, controls: dict[str, RigControl]) -> None:
+    def __init__(self, controls: dict[str, RigControl], jigs: Sequence[Mapping[str, Any]] = ()) -> None:
+        self.jigs = jigs
+        """Each jig as a station's configuration has it."""
         self._controls = controls
 
     async def swap(self, place: Place) -> bool:
@@ -80,23 +83,41 @@ class RigControl:
 
 
 @asynccontextmanager
-async def start_rigs(scene: Scene, *, seed: int, faults: str) -> AsyncIterator[Rigs]:
+async def start_rigs(
+    scene: Scene, *, seed: int, faults: str, transport: Transport = Transport.SERIAL
+) -> AsyncIterator[Rigs]:
     """Run one rig process a jig while the block lasts. Raises RigError."""
     async with AsyncExitStack() as stack:
         starting = [
-            stack.enter_async_context(_start_rig(scene, jig, seed=seed, faults=faults))
+            stack.enter_async_context(_start_rig(scene, jig, seed, faults, transport))
             for jig in range(1, scene.jigs + 1)
         ]
-        controls = [await one for one in starting]
-        yield Rigs({f"jig{control.jig}": control for control in controls})
+        started = [await one for one in starting]
+        controls = {f"jig{control.jig}": control for control, _ in started}
+        yield Rigs(controls, [_jig(control.jig, ready) for control, ready in started])
+
+
+def _jig(number: int, ready: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the table of one jig, by the ready line of its rig."""
+    if "usbip" in ready:
+        usbip = ready["usbip"]
+        driver = "dfu"
+        settings = {"backend": "usbip", "usbip_host": usbip["host"], "usbip_port": usbip["port"]}
+    else:
+        driver, settings = "smp", {"baud": BAUD}
+    slots = {place.rpartition("slot")[2]: port for place, port in ready["slots"].items()}
+    return {"name": f"jig{number}", "driver": driver, "driver_settings": settings, "slots": slots}
 
 
 @asynccontextmanager
-async def _start_rig(scene: Scene, jig: int, *, seed: int, faults: str) -> AsyncIterator[RigControl]:
+async def _start_rig(
+    scene: Scene, jig: int, seed: int, faults: str, transport: Transport
+) -> AsyncIterator[tuple[RigControl, Mapping[str, Any]]]:
+    """Run one rig process; yield the line to it and what it said when it was ready."""
     arguments = ["rig", "--dir", scene.ports / f"rig{jig}", "--first-jig", jig, "--jigs", 1]
     arguments += ["--slots", scene.slots, "--baud", BAUD, "--seed", seed, "--hubs", scene.hubs_file(jig)]
     arguments += ["--maker-key", scene.maker_key, "--unlock-key", scene.unlock_key.with_suffix(".pub")]
-    arguments += ["--faults", faults]
+    arguments += ["--faults", faults, "--transport", transport]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "simulators", *map(str, arguments), "--until-stdin-closes"),
         stdin=asyncio.subprocess.PIPE,
@@ -115,7 +136,7 @@ async def _start_rig(scene: Scene, jig: int, *, seed: int, faults: str) -> Async
         ready = json.loads(line)
         reader, writer = await asyncio.open_unix_connection(ready["control"], limit=1 << 24)
         try:
-            yield RigControl(jig, reader, writer)
+            yield RigControl(jig, reader, writer), ready
         finally:
             writer.close()
     finally:

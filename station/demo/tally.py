@@ -32,7 +32,7 @@ class Tally:
         return {str(outcome): counts[outcome] for outcome in Outcome}
 
     def contradicted_by(self, hubs: Iterable[Mapping[str, Any]]) -> list[str]:
-        """Return the hubs that passed and do not hold, confirmed and locked, what their result names."""
+        """Return the hubs that passed and do not hold, confirmed, what their result names, or were not left locked."""
         wrong = []
         for hub in hubs:
             result = self.results.get(hub["chf"])
@@ -42,7 +42,7 @@ class Tally:
             holds = (
                 running is not None
                 and running["confirmed"]
-                and hub["locked"]
+                and not hub["left_unlocked"]
                 and hub["firmware"] == result["firmware_read_back"]
                 and hub["image_file_sha256"] == result["image_sha256"]
             )

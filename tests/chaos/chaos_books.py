@@ -161,11 +161,11 @@ class Books:
 
 
 def is_settled(held: Mapping[str, Any]) -> bool:
-    """Whether a hub runs a confirmed image, with nothing pending and its lock closed."""
+    """Whether a hub runs a confirmed image, with nothing pending and its lock closed, or so when it was taken out."""
     running = next((slot for slot in held["slots"] if slot["active"]), None)
     return (
         running is not None
         and running["confirmed"]
         and not any(slot["pending"] for slot in held["slots"])
-        and held["locked"]
+        and not held["left_unlocked"]
     )

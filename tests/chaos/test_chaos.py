@@ -93,7 +93,7 @@ def _runs_something_else(parts: dict[str, Any]) -> None:
 
 
 def _is_unlocked(parts: dict[str, Any]) -> None:
-    parts["inside"]["locked"] = False
+    parts["inside"]["left_unlocked"] = True
 
 
 def _does_not_boot(parts: dict[str, Any]) -> None:

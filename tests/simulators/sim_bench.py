@@ -17,12 +17,13 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from smpclient import SMPClient
 from smpclient.transport.serial import SMPSerialTransport
 
+from simulators.dfu_modes import DfuProfile
 from simulators.firmware import FirmwareSpec, make_firmware
 from simulators.flash import FlashTiming
 from simulators.hub import Hub, HubBuild, HubTiming, Mode, Nameplate
 from simulators.keys import generate_key
 from simulators.population import HubEntry
-from simulators.rig import Rig, RigSettings, open_rig
+from simulators.rig import Rig, RigSettings, Transport, open_rig
 from simulators.slot import Slot
 from simulators.smp_line import PROFILES, BufferProfile
 from simulators.uart import LineSettings
@@ -81,6 +82,7 @@ async def rig_of(
     slots: int = 0,
     line: LineSettings | None = None,
     profile: BufferProfile = PROFILES["default"],
+    transport: Transport = Transport.SERIAL,
 ) -> AsyncIterator[Rig]:
     """One jig with these hubs in its first slots."""
     settings = RigSettings(
@@ -90,6 +92,8 @@ async def rig_of(
         line=line or LineSettings(3_000_000),
         profile=profile,
         handling_seconds=0.01,
+        transport=transport,
+        dfu=DfuProfile(off_the_bus=0.01, manifestation=0.01),
     )
     places = [(hub, number) for number, hub in enumerate(hubs, 1)] + [(hub, None) for hub in queue]
     population = [

@@ -118,7 +118,7 @@ def test_a_missing_fault_file_is_named() -> None:
 
 def test_profiles_and_files_load(tmp_path: Path) -> None:
     assert load_faults("none") == ()
-    assert load_faults("realistic") is REALISTIC
+    assert load_faults("realistic") == REALISTIC
     path = tmp_path / "faults.json"
     path.write_text(json.dumps([{"name": name, "times": 2} for name in FaultName]))
     assert [fault.name for fault in load_faults(str(path))] == list(FaultName)

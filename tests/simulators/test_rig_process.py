@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 from sim_bench import CHF, GPF, authority, image, maker
+from usbip import USBIP
+from usbip.host import list_devices
 
 from simulators.__main__ import main
 from simulators.keys import load_private_key, load_public_key, save_public_key
@@ -194,6 +196,62 @@ def test_noise_on_the_control_socket_is_answered(shared_rig: RunningRig, line: b
     assert shared_rig.ask(do="slots")["ok"]
 
 
+def test_every_second_jig_of_a_mixed_rig_is_on_usb_and_handled_like_the_others(tmp_path: Path) -> None:
+    options = ("--transport", "mixed", "--jigs", 2, "--slots", 2, "--speed", 20)
+    with running("--dir", tmp_path, *options, "--boards") as rig:
+        assert rig.ready["slots"] == {
+            **{f"jig1/slot{number}": str(tmp_path / "jig1" / f"slot{number}") for number in (1, 2)},
+            **{f"jig2/slot{number}": f"2-{number}" for number in (1, 2)},
+        }
+        assert rig.ready["usbip"]["host"] == "127.0.0.1"
+        usb = USBIP(rig.ready["usbip"]["host"], rig.ready["usbip"]["port"])
+
+        def on_the_bus() -> list[str]:
+            return [device["busid"] for device in list_devices(usb)]
+
+        assert on_the_bus() == [], "a jig with a board has no power before its board gives it"
+        for number in (1, 2):
+            assert rig.do(do="power", jig=2, slot=number, on=True)["port"] == f"2-{number}"
+            rig.do(do="wait", jig=2, slot=number)
+        assert on_the_bus() == ["2-1", "2-2"]
+
+        (serial, _, usb_1, usb_2) = (hub["chf"] for hub in rig.do(do="hubs")["hubs"])
+        moved = rig.do(do="swap", jig=1, slot=1, with_jig=2, with_slot=1)["slots"]
+        assert [(slot["jig"], slot["chf"]) for slot in moved] == [(1, usb_1), (2, serial)]
+        rig.do(do="wait", chf=serial)
+        assert on_the_bus() == ["2-1", "2-2"], "a hub has both, and is on what its slot has"
+
+        assert rig.do(do="port", jig=2, slot=1, plugged=False)["port"] is None
+        rig.do(do="fault", fault={"name": "unplug_hub", "jig": 2, "slot": 2})
+        assert on_the_bus() == []
+        assert rig.do(do="seat", jig=2, slot=2, chf=usb_2)["occupied"]
+
+        rig.do(do="fault", fault={"name": "bit_flips", "probability": 0.5})  # jig 1 has it
+        refused = rig.ask(do="fault", fault={"name": "bit_flips", "jig": 2, "slot": 2})
+        assert refused["error"] == "jig 2 slot 2 is on USB, which has no bit_flips: choose another fault"
+        refused = rig.ask(do="fault", fault={"name": "reboot", "on": "reset", "jig": 2})
+        assert (
+            refused["error"] == "jig 2 slot 1 is on USB, which has no reboot on reset: choose another fault"
+        )
+        carried = rig.do(do="statistics")["ports"]
+        assert [set(port) - {"jig", "slot"} == {"requests"} for port in carried] == [False, False, True, True]
+
+
+def test_a_rig_on_usb_alone_has_the_faults_that_usb_has(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    usb = ("--dir", tmp_path / "rig", "--transport", "usb", "--jigs", 1, "--slots", 1)
+    with running(*usb, "--faults", "realistic") as rig:
+        assert rig.ready["slots"] == {"jig1/slot1": "1-1"}
+        taken = refuse(capsys, "rig", *usb, "--usbip-port", rig.ready["usbip"]["port"])
+        assert "of the USB/IP server: " in taken
+        assert "in use" in taken
+    faults = tmp_path / "faults.json"
+    faults.write_text('[{"name": "wrong_offset"}]')
+    line = refuse(capsys, "rig", *usb, "--faults", faults)
+    assert line == "python -m simulators: jig 1 is on USB, which has no wrong_offset: choose another fault\n"
+
+
 def test_a_rig_on_its_own_makes_hubs_and_keys(tmp_path: Path) -> None:
     with running("--dir", tmp_path, "--jigs", 2, "--slots", 1) as rig:
         hubs = rig.do(do="hubs")["hubs"]
@@ -234,6 +292,7 @@ def refuse(capsys: pytest.CaptureFixture[str], *options: object) -> str:
     [
         (["--slots", 9], "a rig has one jig or more, of 1 to 8 slots"),
         (["--jigs", 0], "a rig has one jig or more, of 1 to 8 slots"),
+        (["--usbip-port", 70_000], "--usbip-port is a TCP port, up to 65535"),
         (["--baud", 0], "--baud and --speed are more than 0"),
         (["--image-slot-size", 5000], "--image-slot-size is a multiple of the flash page, 4096"),
         (["--image-slot-size", 4096], "a slot of 1 pages of 4096 bytes has no room for its swap log"),

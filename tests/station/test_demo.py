@@ -16,6 +16,7 @@ from rich.console import Console
 
 import station.demo.broker
 from station.demo.demonstration import DemoRequest, run_demonstration
+from station.demo.transport import Transport
 
 REFLASH = Path(sys.executable).with_name("reflash")
 
@@ -41,7 +42,9 @@ def in_order(hubs: int, summary: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow
-def test_24_hubs_on_three_jigs_pass_and_the_broker_hears_of_each_once(tmp_path: Path) -> None:
+def test_24_hubs_on_three_jigs_one_of_them_on_usb_pass_and_the_broker_hears_of_each_once(
+    tmp_path: Path,
+) -> None:
     folder = tmp_path / "demo"
     with brokers.mosquitto(tmp_path) as broker:
         listener = [
@@ -54,7 +57,8 @@ def test_24_hubs_on_three_jigs_pass_and_the_broker_hears_of_each_once(tmp_path: 
             "reflash/v1/+/+/jig/+/slot/+/result",
         ]
         with subprocess.Popen([*listener, "-C", "24", "-v"], stdout=subprocess.PIPE, text=True) as hearing:
-            done = demo("--json", "--broker", f"mqtt://127.0.0.1:{broker.port}", "--dir", folder)
+            where = ("--broker", f"mqtt://127.0.0.1:{broker.port}", "--dir", folder)
+            done = demo("--json", "--transport", "mixed", *where)
             heard, _ = hearing.communicate(timeout=10)
     in_order(24, json.loads(done.stdout.splitlines()[-1]))
     results = [line.partition(" ") for line in heard.splitlines()]
@@ -71,12 +75,32 @@ def test_24_hubs_on_three_jigs_pass_and_the_broker_hears_of_each_once(tmp_path: 
 
 
 @pytest.mark.slow
+def test_hubs_on_usb_alone_pass(tmp_path: Path) -> None:
+    done = demo("--jigs", 1, "--slots", 3, "--transport", "usb", "--dir", tmp_path / "demo")
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("demonstration: 3 simulated hubs, 1 jigs, USB, broker ")
+    assert lines[-1].endswith(
+        ": 3 passed, 0 already current, 0 rejected, 0 failed, 3 published, 0 contradicted"
+    )
+    assert not list((tmp_path / "demo" / "ports").rglob("slot*")), "no serial port was made"
+
+
+@pytest.mark.slow
 def test_where_no_mosquitto_is_installed_iotcore_does_and_a_technician_brings_the_next_hub(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(station.demo.broker.shutil, "which", lambda *_, **__: None)
     said = io.StringIO()
-    request = DemoRequest(jigs=1, slots=1, hubs=2, seed=7, faults="none", broker=None, folder=tmp_path)
+    request = DemoRequest(
+        jigs=1,
+        slots=1,
+        hubs=2,
+        seed=7,
+        faults="none",
+        transport=Transport.SERIAL,
+        broker=None,
+        folder=tmp_path,
+    )
     in_order(2, asyncio.run(run_demonstration(request, Console(file=said))))
     lines = said.getvalue().splitlines()
     assert lines == [
@@ -91,6 +115,7 @@ WRONG = {
     "broker that is not there": (("--broker", "mqtt://127.0.0.1:1"), 1, "start it, or leave --broker out"),
     "broker of another kind": (("--broker", "http://127.0.0.1"), 1, "is not of the form mqtt://HOST:PORT"),
     "broker with a port out of range": (("--broker", "mqtt://127.0.0.1:99999"), 1, "Port out of range"),
+    "mixed, with one jig": (("--transport", "mixed"), 2, "give two --jigs or more"),
     "folder in use": (("--dir", "{used}"), 2, "is not empty; name a new folder with --dir"),
     "folder that cannot be": (("--dir", "/proc/demo"), 2, "cannot be used: No such file or directory"),
 }

@@ -9,9 +9,12 @@ from typing import Any
 
 import aiomqtt
 import pytest
-from station_bench import Bench, StockHub, slot
+from station_bench import DRIVER_SETTINGS, Bench, StockHub, slot
 
 import station.demo.broker
+from drivers.smp.plugin import PLUGIN
+from drivers.smp.settings import SmpSettings
+from station.attempt.unlock import KeyFileAuthority
 from station.bench.view import SlotPhase, SlotView
 from station.demo.broker import BrokerAddress, NoBroker, parse_address, start_broker
 from station.demo.hands import Hands
@@ -150,9 +153,34 @@ def test_a_result_is_contradicted_by_a_hub_that_holds_something_else(bench: Benc
             tally.results[str(hub.chf)] = {**truth, **lie}
             assert tally.contradicted_by([inside]) == [str(hub.chf)]
         tally.results[str(hub.chf)] = truth
-        for fault in ({"locked": False}, {"slots": []}):
+        for fault in ({"left_unlocked": True}, {"slots": []}):
             assert tally.contradicted_by([{**inside, **fault}]) == [str(hub.chf)]
         tally.results[str(hub.chf)] = {"outcome": "failed"}
         assert tally.contradicted_by([inside]) == []
+
+    asyncio.run(work())
+
+
+def test_a_hub_that_was_taken_out_unlocked_contradicts_its_result(bench: Bench) -> None:
+    async def work() -> None:
+        hub = bench.hub("new")
+        await bench.seat(hub, PLACE)
+        driver = await PLUGIN.open(bench.port(PLACE), SmpSettings(**DRIVER_SETTINGS))
+        try:
+            async with asyncio.timeout(20):
+                await driver.wait_for_hub()
+            await driver.unlock(KeyFileAuthority.load(bench.unlock_key))
+        finally:
+            await driver.close()
+        await bench.unseat(PLACE)
+        inside = await bench.look(hub)
+        assert inside["locked"], "without power it is"
+        tally = Tally()
+        tally.results[str(hub.chf)] = {
+            "outcome": "passed",
+            "firmware_read_back": inside["firmware"],
+            "image_sha256": inside["image_file_sha256"],
+        }
+        assert tally.contradicted_by([inside]) == [str(hub.chf)]
 
     asyncio.run(work())

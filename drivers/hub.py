@@ -187,7 +187,11 @@ class HubDriver(Protocol):
 
 
 class DriverPlugin(Protocol):
-    """What an entry point of the group `reflash.drivers` names."""
+    """What an entry point of the group `reflash.drivers` names.
+
+    A plugin that also has the methods of `drivers.places.PlaceFinder` takes part in `reflash jigs` and in what
+    `reflash doctor` sees without opening anything; one for serial ports, with `SerialSettings`, does so without.
+    """
 
     @property
     def name(self) -> str:

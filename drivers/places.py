@@ -29,6 +29,8 @@ class PlaceSight:
     """The place and what is there, for a person."""
     may_be_hub: bool
     """Whether it makes sense to ask there for a hub."""
+    is_occupant: bool
+    """Whether this is what sits in the slot; an adapter is not, which is there with or without a hub behind it."""
     hindrance: str | None = None
     """Why no hub can be worked on here as it is, and what to do about it, in one line."""
     node: Path | None = None

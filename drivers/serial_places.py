@@ -91,6 +91,7 @@ def _sight(place: str, port: SerialPort, ports: SerialPorts) -> PlaceSight:
         place=place,
         what=str(port),
         may_be_hub=True,
+        is_occupant=False,
         hindrance=denial and f"{port.device} may not be opened by this user: {denial}",
         node=port.device,
     )

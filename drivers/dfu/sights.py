@@ -81,9 +81,9 @@ class UsbPlaces:
             bus.close()
 
     def advice_on_reset(self, settings: BaseModel) -> str:
-        """Tell what lets a device go from what should leave it alone."""
+        """Tell what resets a device from what should leave it alone."""
         if DfuSettings.model_validate(settings.model_dump()).backend == "usbip":
-            return "over USB/IP a hub that is let go in DFU mode boots; check again, now that it has"
+            return "over USB/IP a device that is let go is reset; if this one does not boot by that, check its supply"
         return "closing a USB device resets nothing: check its cable and its supply"
 
 
@@ -129,6 +129,7 @@ def _sight(
         place=place,
         what=f"{ids} at {place} ({is_what})",
         may_be_hub=does_dfu,
+        is_occupant=True,
         hindrance=hindrance,
         node=bus.node(sighting),
         appearance=sighting.address,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -11,7 +10,8 @@ from drivers.hub import DriverPlugin
 from drivers.places import PlaceFinder, WrongPlace
 from drivers.serial_link import SerialSettings
 from drivers.serial_places import SerialPlaces
-from station.config import ConfigError
+from station.bench.plugins import driver_settings, load_plugin
+from station.config import ConfigError, JigSettings
 
 
 def place_finder(plugin: DriverPlugin, settings: BaseModel, folder: Path | None = None) -> PlaceFinder | None:
@@ -31,16 +31,18 @@ def place_finder(plugin: DriverPlugin, settings: BaseModel, folder: Path | None 
     return finder
 
 
-def check_places(jig: str, slots: Mapping[int, str], plugin: DriverPlugin, settings: BaseModel) -> None:
-    """Raise ConfigError, one line a fault, for places that cannot be the driver's."""
+def checked_driver(jig: JigSettings) -> tuple[DriverPlugin, BaseModel]:
+    """Load a jig's driver and check its settings and places. Raises ConfigError, one line a fault."""
+    plugin = load_plugin(jig.driver)
+    settings = driver_settings(plugin, jig)
     finder = place_finder(plugin, settings)
-    if finder is None:
-        return
     faults = []
-    for number, place in sorted(slots.items()):
-        try:
-            finder.check_place(place)
-        except WrongPlace as error:
-            faults.append(f"jig {jig}: slots.{number}: {error}")
+    if finder is not None:
+        for number, place in sorted(jig.slots.items()):
+            try:
+                finder.check_place(place)
+            except WrongPlace as error:
+                faults.append(f"jig {jig.name}: slots.{number}: {error}")
     if faults:
         raise ConfigError("\n".join(faults))
+    return plugin, settings

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
+import subprocess
+import sys
 import tomllib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -197,3 +200,25 @@ def test_what_cannot_be_looked_at_is_said_before_anybody_seats_a_hub(at_desk: An
         assert refused.complaint == f"{tmp_path}: the driver dfu has no serial ports; leave --among out"
 
     at_desk(scene, {1: "1-1"})
+
+
+def test_libusb_is_looked_through_without_a_fault_where_nothing_is_plugged_in(
+    at_desk: Any,
+) -> None:
+    async def scene(desk: Desk) -> None:
+        # Its context lasts as long as the process, so it gets one of its own.
+        command = [
+            Path(sys.executable).with_name("reflash"),
+            "jigs",
+            "list",
+            "--json",
+            "--config",
+            desk.config,
+        ]
+        listed = await asyncio.to_thread(
+            subprocess.run, command, capture_output=True, text=True, timeout=30, check=False
+        )
+        assert listed.returncode == 0, listed
+        assert json.loads(listed.stdout)[0]["port"] == "not there"
+
+    at_desk(scene, {1: "usb:99-1"}, backend="libusb")

@@ -220,7 +220,11 @@ class HubDriver(Protocol):
 
 
 class DriverPlugin(Protocol):
-    """What an entry point of the group `reflash.drivers` names. Serves any number of places at once."""
+    """What an entry point of the group `reflash.drivers` names. Serves any number of places at once.
+
+    A plugin that also has the methods of `drivers.places.PlaceFinder` takes part in `reflash jigs` and in what
+    `reflash doctor` sees without opening anything; one for serial ports, with `SerialSettings`, does so without.
+    """
 
     @property
     def name(self) -> str:

@@ -23,7 +23,7 @@ from drivers.errors import HubAction, PlaceUnavailable
 
 USB_PREFIX: Final = "usb:"
 UDEV_RULES: Final = "deploy/udev/70-reflash.rules"
-"""What gives serial adapters to a group and sets their latency timer."""
+"""What gives serial adapters and hubs on USB to a group, and sets the adapters' latency timer."""
 
 _LOCATION: Final = re.compile(r"\d+-\d+(?:\.\d+)*(?::\d+\.\d+)?", re.ASCII)
 _INTERFACE: Final = re.compile(r"\d+-\d+(?:\.\d+)*:\d+\.\d+", re.ASCII)
@@ -34,6 +34,10 @@ _FULL_SPEED: Final = 12.0
 """Megabits a second, as sysfs writes a device's `speed`."""
 _MULTIPLE_TRANSLATORS: Final = 2
 """bDeviceProtocol of a high-speed hub that has a transaction translator at each port (USB 2.0, 11.23.1)."""
+
+
+class NothingThere(PlaceUnavailable):
+    """No serial port is at the place; it may come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +83,14 @@ class SerialPorts:
 
     def resolve(self, place: str) -> SerialPort:
         """Return the port at a place, now. Raises PlaceUnavailable, saying what was found instead."""
+        if (fault := fault_in_place(place)) is not None:
+            raise _unavailable(fault)
         if place.startswith(USB_PREFIX):
             return self._at_location(place)
-        if not place.startswith("/"):
-            raise _unavailable(
-                f"{place!r} is no place: give a path, or {USB_PREFIX} and bus, ports, interface"
-            )
         try:
             device = Path(place).resolve(strict=True)
         except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
-            raise _unavailable(
+            raise _nothing_there(
                 f"{place} is not there: plug the adapter in, or correct the port in the configuration;"
                 f" {self._found_instead()}"
             ) from error
@@ -98,7 +100,7 @@ class SerialPorts:
         """Say what to do if this user may not open the device; None if it may."""
         if os.access(device, os.R_OK | os.W_OK, effective_ids=True):
             return None
-        return _remedy(device)
+        return remedy(device)
 
     def _found(self) -> Iterator[SerialPort]:
         terminals = self._sys / "class" / "tty"
@@ -114,21 +116,27 @@ class SerialPorts:
 
     def _at_location(self, place: str) -> SerialPort:
         location = place.removeprefix(USB_PREFIX)
-        if not _LOCATION.fullmatch(location):
-            raise _unavailable(
-                f"{place!r} is no place: after {USB_PREFIX} come bus and ports, such as 1-2.3, and the interface"
-                " of an adapter with several ports, such as 1-2.3:1.1"
-            )
         there = [
             port for port in self.all() if port.usb and location in {port.usb.location, port.usb.interface}
         ]
         if not there:
-            raise _unavailable(
-                f"no serial port is at {place}: plug the adapter in there; {self._found_instead()}"
+            what = (
+                self._without_a_port(location) or f"no serial port is at {place}: plug the adapter in there"
             )
+            raise _nothing_there(f"{what}; {self._found_instead()}")
         if len(there) > 1:
             raise _unavailable(f"{place} is ambiguous, name one of: {_listed(there)}")
         return there[0]
+
+    def _without_a_port(self, location: str) -> str | None:
+        """Say what else is plugged in at a location, if something is."""
+        device = self._sys / "bus" / "usb" / "devices" / location.partition(":")[0]
+        if not device.exists():
+            return None
+        what = f"what sits at {USB_PREFIX}{device.name} ({_product(device)}) is no serial adapter"
+        if any(_does_dfu(interface) for interface in device.glob(f"{device.name}:*")):
+            return f'{what}, it does DFU: set driver = "dfu" for its jig, or plug the adapter in there'
+        return f"{what}: plug the adapter in there"
 
     def _found_instead(self) -> str:
         ports = [port for port in self.all() if port.usb]
@@ -148,8 +156,7 @@ class SerialPorts:
         return UsbAdapter(
             location=adapter.name,
             interface=interface.name,
-            product=_read(adapter / "product")
-            or f"{_read(adapter / 'idVendor')}:{_read(adapter / 'idProduct')}",
+            product=_product(adapter),
             shared_full_speed_bus=_shared_full_speed_bus(adapter),
             latency_milliseconds=int(latency) if latency.isdecimal() else None,
         )
@@ -157,27 +164,53 @@ class SerialPorts:
 
 def denied(device: Path) -> PlaceUnavailable:
     """Return the error of a device that this user may not open."""
-    return _unavailable(f"{device} may not be opened by this user: {_remedy(device)}")
+    return _unavailable(f"{device} may not be opened by this user: {remedy(device)}")
+
+
+def fault_in_place(place: str) -> str | None:
+    """Say why a text can be no serial port's place; None if it can."""
+    if place.startswith("/"):
+        return None
+    if place.startswith(USB_PREFIX):
+        if _LOCATION.fullmatch(place.removeprefix(USB_PREFIX)):
+            return None
+        return (
+            f"{place!r} is no place: after {USB_PREFIX} come bus and ports, such as 1-2.3, and the interface"
+            " of an adapter with several ports, such as 1-2.3:1.1"
+        )
+    if _LOCATION.fullmatch(place):
+        return f"{place!r} is no serial port's place: the port of an adapter there is {USB_PREFIX}{place}"
+    return f"{place!r} is no place: give a path, or {USB_PREFIX} and bus, ports, interface"
 
 
 def same_place(place: str) -> str:
-    """Return what two places have in common if they lead to one device now; the place itself if it leads nowhere."""
+    """Return what two places have in common if they lead to one device now.
+
+    One that leads nowhere is itself; a USB place that is written without `usb:` gets it.
+    """
+    if _LOCATION.fullmatch(place):
+        place = f"{USB_PREFIX}{place}"
     try:
         return str(SerialPorts().resolve(place).device)
     except PlaceUnavailable:
         return place
 
 
-def _remedy(device: Path) -> str:
+def remedy(device: Path, rule: str | None = None) -> str:
+    """Say what a user does who may not open a device: join its group, or install the rule that gives it one.
+
+    `rule` is one for this kind of device alone, where the usual rules may not know it.
+    """
+    rules = f"{UDEV_RULES}, or the rule {rule}," if rule else UDEV_RULES
     try:
         about = device.stat()
         group = grp.getgrgid(about.st_gid).gr_name
     except (OSError, KeyError):
-        return f"install the udev rules {UDEV_RULES}"
+        return f"install the udev rules {rules} and plug it in again"
     wanted = stat.S_IRGRP | stat.S_IWGRP
     if about.st_mode & wanted == wanted and about.st_gid != 0:
         return f"add the user to the group {group} (usermod -aG {group} USER) and log in again"
-    return f"no group may; install the udev rules {UDEV_RULES} and plug it in again"
+    return f"no group may; install the udev rules {rules} and plug it in again"
 
 
 def _shared_full_speed_bus(adapter: Path) -> str | None:
@@ -202,6 +235,15 @@ def _speed(device: Path) -> float | None:
         return None
 
 
+def _product(device: Path) -> str:
+    return _read(device / "product") or f"{_read(device / 'idVendor')}:{_read(device / 'idProduct')}"
+
+
+def _does_dfu(interface: Path) -> bool:
+    """Whether the interface's class is application specific, DFU (USB DFU 1.1, 4.1.2)."""
+    return (_read(interface / "bInterfaceClass"), _read(interface / "bInterfaceSubClass")) == ("fe", "01")
+
+
 def _read(attribute: Path) -> str:
     try:
         return attribute.read_text(encoding="utf-8", errors="replace").strip()
@@ -216,3 +258,7 @@ def _listed(ports: list[SerialPort]) -> str:
 
 def _unavailable(what: str) -> PlaceUnavailable:
     return PlaceUnavailable(what, action=HubAction.OPEN, state_known=True)
+
+
+def _nothing_there(what: str) -> NothingThere:
+    return NothingThere(what, action=HubAction.OPEN, state_known=True)

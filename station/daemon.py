@@ -22,7 +22,7 @@ from station.bench.controller import Controller
 from station.bench.jig import Jig
 from station.bench.labels import LabelDesk
 from station.bench.live_hubs import LiveHubs
-from station.bench.plugins import driver_settings, load_plugin
+from station.bench.places import checked_driver
 from station.bench.scanner import LabelScanner
 from station.bench.scans import BenchScans, ScanSession
 from station.bench.seat import LinkSeat
@@ -194,11 +194,10 @@ class Daemon:
                 await asyncio.gather(publishing, changed, return_exceptions=True)
 
     def _slot_makers(self) -> list[SlotMaker]:
-        """Check every jig's driver and settings before anything is opened. Raises ConfigError."""
+        """Check every jig's driver, settings and places before anything is opened. Raises ConfigError."""
         makers: list[SlotMaker] = []
         for jig in self._settings.jigs:
-            plugin = load_plugin(jig.driver)
-            settings = driver_settings(plugin, jig)
+            plugin, settings = checked_driver(jig)
             for number, port in sorted(jig.slots.items()):
                 makers.append(partial(self._make_slot, jig, number, port, plugin, settings))
         return makers

@@ -12,7 +12,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from drivers.dfu.settings import DfuSettings
 from drivers.smp.settings import SmpSettings
+from station.bench.places import checked_driver
 from station.config import StationSettings, load_settings
 
 SHIPPED = Path(__file__).parents[1] / "deploy" / "station.toml"
@@ -78,6 +80,18 @@ def test_every_setting_is_in_it_and_nothing_else() -> None:
     assert set(FIELDS) - shown == set()
     driver = tomllib.loads(SHIPPED.read_text())["jigs"][0]["driver_settings"]
     assert set(driver) == set(SmpSettings.model_fields)
+
+
+def test_the_usb_jig_that_it_shows_can_be_used_and_names_every_setting_with_its_default(
+    tmp_path: Path,
+) -> None:
+    everything = tmp_path / "station.toml"
+    everything.write_text(uncommented(SHIPPED.read_text()))
+    _, jig = load_settings(everything).jigs
+    _, settings = checked_driver(jig)
+    assert settings == DfuSettings()
+    assert set(jig.driver_settings) == set(DfuSettings.model_fields)
+    assert jig.slots == {1: "usb:1-2.1", 2: "usb:1-2.2"}
 
 
 def test_what_it_shows_is_the_default_where_there_is_one() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -19,12 +20,16 @@ from drivers.dfu.place import PlaceError, UsbPlace
 from drivers.dfu.settings import DfuSettings
 from drivers.dfu.usbip_backend import UsbIpBackend
 from drivers.errors import HubAction, LinkLost, PlaceUnavailable
+from drivers.topology import remedy
 
 HUB_CLASS: Final = 9
 UDEV_RULE: Final = (
     'SUBSYSTEM=="usb", ATTR{{idVendor}}=="{:04x}", ATTR{{idProduct}}=="{:04x}", GROUP="plugdev", MODE="0660"'
 )
 """What lets the members of a group open a kind of device."""
+
+InterfaceKind = tuple[int, int, int]
+"""bInterfaceClass, bInterfaceSubClass and bInterfaceProtocol."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +59,16 @@ class UsbBus(Protocol):
         """Return what is there, having opened nothing. Raises LinkLost when the bus itself cannot be reached."""
         ...
 
+    def survey(self) -> list[tuple[Sighting, tuple[InterfaceKind, ...]]]:
+        """Return the same, each with the kinds of its interfaces, having opened nothing. Raises as `sightings`."""
+        ...
+
     def open(self, place: UsbPlace) -> usb.core.Device | None:
         """Return the device at the place, not yet used; None if there is none. Raises USBError."""
+        ...
+
+    def node(self, sighting: Sighting) -> Path | None:
+        """Return the device file through which it is opened; None where there is none."""
         ...
 
     def denial(self, sighting: Sighting) -> str | None:
@@ -83,15 +96,11 @@ class LibusbBus:
 
     def sightings(self) -> list[Sighting]:
         """Return what is there, having opened nothing."""
-        try:
-            devices = list(usb.core.find(find_all=True, backend=self._backend))
-        except usb.core.USBError as error:
-            raise LinkLost(
-                f"USB cannot be looked at ({error.strerror}): check that the kernel has USB",
-                action=HubAction.WAIT,
-                state_known=True,
-            ) from error
-        return [_sighting(device) for device in devices if device.port_numbers]
+        return [_sighting(device) for device in self._devices()]
+
+    def survey(self) -> list[tuple[Sighting, tuple[InterfaceKind, ...]]]:
+        """Return the same with the interfaces: the kernel keeps every descriptor for whoever asks."""
+        return [(_sighting(device), _interfaces(device)) for device in self._devices()]
 
     def open(self, place: UsbPlace) -> usb.core.Device | None:
         """Return the device at the place."""
@@ -100,16 +109,31 @@ class LibusbBus:
             custom_match=lambda device: (device.bus, device.port_numbers) == (place.bus, place.ports),
         )
 
+    def node(self, sighting: Sighting) -> Path:
+        """Return usbfs's file of the device."""
+        return Path(f"/dev/bus/usb/{sighting.place.bus:03d}/{sighting.address:03d}")
+
     def denial(self, sighting: Sighting) -> str | None:
         """Say which udev rule is missing if this user may not open the device."""
-        node = Path(f"/dev/bus/usb/{sighting.place.bus:03d}/{sighting.address:03d}")
-        if not node.exists() or os.access(node, os.R_OK | os.W_OK):
+        node = self.node(sighting)
+        if not node.exists() or os.access(node, os.R_OK | os.W_OK, effective_ids=True):
             return None
         rule = UDEV_RULE.format(sighting.vendor, sighting.product)
-        return f"{node} ({sighting}) may not be opened by this user: add the user to the group plugdev and the udev rule {rule}"
+        return f"{node} ({sighting}) may not be opened by this user: {remedy(node, rule)}"
 
     def close(self) -> None:
         """Nothing: libusb's context is the process's."""
+
+    def _devices(self) -> list[Any]:
+        try:
+            found = list(usb.core.find(find_all=True, backend=self._backend))
+        except usb.core.USBError as error:
+            raise LinkLost(
+                f"USB cannot be looked at ({error.strerror}): check that the kernel has USB",
+                action=HubAction.WAIT,
+                state_known=True,
+            ) from error
+        return [device for device in found if device.port_numbers]
 
 
 class UsbIpBus:
@@ -124,6 +148,10 @@ class UsbIpBus:
 
     def sightings(self) -> list[Sighting]:
         """Return what is there, having imported nothing more."""
+        return [sighting for sighting, _ in self.survey()]
+
+    def survey(self) -> list[tuple[Sighting, tuple[InterfaceKind, ...]]]:
+        """Return the same with the interfaces that the server's list names."""
         try:
             listed = self._backend.listed()
         except usb.core.USBError as error:
@@ -139,7 +167,8 @@ class UsbIpBus:
             except PlaceError:
                 continue  # a server may name its devices as it likes; such a one has no place
             is_usb_hub = device.device_class == HUB_CLASS
-            found.append(Sighting(place, device.address, device.vendor, device.product, is_usb_hub))
+            sighting = Sighting(place, device.address, device.vendor, device.product, is_usb_hub)
+            found.append((sighting, device.interfaces))
         return found
 
     def open(self, place: UsbPlace) -> usb.core.Device | None:
@@ -149,6 +178,9 @@ class UsbIpBus:
             custom_match=lambda device: (device.bus, device.port_numbers) == (place.bus, place.ports),
         )
 
+    def node(self, sighting: Sighting) -> None:
+        """Nothing here has a file."""
+
     def denial(self, sighting: Sighting) -> str | None:  # noqa: ARG002 -- a server has no permissions to ask for
         """Nothing is ever known."""
         return None
@@ -156,6 +188,12 @@ class UsbIpBus:
     def close(self) -> None:
         """Let every device go."""
         self._backend.close()
+
+
+def usb_hub_line(place: object, behind: Iterable[UsbPlace]) -> str:
+    """Say that a USB hub sits where a slot's hub should, and what to do."""
+    listed = ", ".join(str(other) for other in sorted(behind)) or "nothing"
+    return f"a USB hub sits at {place}, with {listed} behind it: bind the slot to a place behind it, or unplug it"
 
 
 def open_bus(settings: DfuSettings, place: UsbPlace | None) -> UsbBus:
@@ -178,6 +216,17 @@ def is_gone(error: usb.core.USBError) -> bool:
         errno.EPROTO,
         errno.ECONNRESET,
     }
+
+
+def _interfaces(device: Any) -> tuple[InterfaceKind, ...]:
+    try:
+        return tuple(
+            (setting.bInterfaceClass, setting.bInterfaceSubClass, setting.bInterfaceProtocol)
+            for configuration in device
+            for setting in configuration
+        )
+    except usb.core.USBError:
+        return ()  # one that was never configured, or just left
 
 
 def _sighting(device: Any) -> Sighting:

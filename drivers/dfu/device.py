@@ -31,7 +31,7 @@ from drivers.dfu.protocol import (
 from drivers.dfu.settings import DfuSettings
 from drivers.dfu.transfers import ControlPipe, translate
 from drivers.dfu.work import Work
-from drivers.errors import DriverError, HubRefused, LinkLost, MalformedAnswer, NoAnswer
+from drivers.errors import DriverError, HubAction, HubRefused, LinkLost, MalformedAnswer, NoAnswer
 
 _STATUS_SIZE: Final = 6
 _TRIES_TO_IDLE: Final = 8
@@ -182,8 +182,10 @@ class DfuDevice:
         if reply.text and (text := self.pipe.text(reply.text)):
             code = f"{code}: {text}"
         kind = STATUS_ERRORS.get(reply.status, HubRefused)
+        asked = work.action in {HubAction.WAIT, HubAction.IDENTIFY}
+        what = "does not say who it is" if asked else f"could not {work.action}"
         return kind(
-            f"the hub at {work.place} could not {work.action}: {advice}",
+            f"the hub at {work.place} {what}: {advice}",
             action=work.action,
             state_known=not work.writes,
             device_code=code,

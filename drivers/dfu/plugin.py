@@ -8,15 +8,15 @@ from pydantic import BaseModel
 
 from drivers.dfu.bus import open_bus
 from drivers.dfu.driver import DfuHubDriver
-from drivers.dfu.place import PlaceError, UsbPlace
+from drivers.dfu.place import PlaceError
 from drivers.dfu.port import UsbPort
 from drivers.dfu.settings import DfuSettings
+from drivers.dfu.sights import UsbPlaces, parse_place
 from drivers.errors import HubAction, LinkLost, PlaceUnavailable
 from drivers.hub import DriverPlugin
-from drivers.topology import USB_PREFIX
 
 
-class DfuPlugin:
+class DfuPlugin(UsbPlaces):
     """Opens hubs on USB; a place is a bus and a chain of ports (`usb:1-2.3`, or `1-2.3` alone)."""
 
     name = "dfu"
@@ -33,7 +33,7 @@ class DfuPlugin:
 async def open_port(place: str, settings: DfuSettings) -> UsbPort:
     """Take a USB place. Raises PlaceUnavailable with what to do about it."""
     try:
-        usb_place = UsbPlace.parse(place.removeprefix(USB_PREFIX))
+        usb_place = parse_place(place)
     except PlaceError as error:
         raise PlaceUnavailable(str(error), action=HubAction.OPEN, state_known=True) from error
     port = UsbPort(usb_place, open_bus(settings, usb_place), settings)

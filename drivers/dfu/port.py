@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 import usb.core
 
-from drivers.dfu.bus import Sighting, UsbBus
+from drivers.dfu.bus import Sighting, UsbBus, usb_hub_line
 from drivers.dfu.device import DfuDevice, open_dfu_device
 from drivers.dfu.errors import NotAHub
 from drivers.dfu.hotplug import HotPlug
@@ -170,14 +170,9 @@ class UsbPort:
     def _look(self, work: Work) -> Sighting | None:
         sightings = self._bus.sightings()
         here = [sighting for sighting in sightings if sighting.place == self.place]
-        behind = [sighting for sighting in sightings if sighting.place.is_behind(self.place)]
+        behind = [sighting.place for sighting in sightings if sighting.place.is_behind(self.place)]
         if behind or any(sighting.is_usb_hub for sighting in here):
-            listed = ", ".join(str(sighting.place) for sighting in behind) or "nothing behind it"
-            raise NotAHub(
-                f"a USB hub sits at {self.place}, with {listed}: bind the slot to a place behind it, or unplug it",
-                action=work.action,
-                state_known=True,
-            )
+            raise NotAHub(usb_hub_line(self.place, behind), action=work.action, state_known=True)
         return here[0] if here else None
 
     def _open(self, work: Work) -> DfuDevice:

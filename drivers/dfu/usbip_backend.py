@@ -319,6 +319,8 @@ def _usb_error(error: UsbIpError) -> usb.core.USBError:
                 failure or 0, (libusb1.LIBUSB_ERROR_IO, errno.EIO, "Input/Output Error")
             )
         case _:
-            return usb.core.USBError(str(error), libusb1.LIBUSB_ERROR_IO, errno.ECONNREFUSED)
+            return usb.core.USBError(
+                error.strerror or str(error), libusb1.LIBUSB_ERROR_IO, errno.ECONNREFUSED
+            )
     kind = usb.core.USBTimeoutError if number == errno.ETIMEDOUT else usb.core.USBError
     return kind(text, code, number)

@@ -10,7 +10,7 @@ import socket
 import struct
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 _VERSION: Final = 0x0111
@@ -28,7 +28,7 @@ _BUSY: Final = 2
 _OPERATION: Final = struct.Struct(">HHI")
 _COUNT: Final = struct.Struct(">I")
 _DEVICE: Final = struct.Struct(">256x32sIIIHHHBBBBBB")
-_INTERFACE_SIZE: Final = 4
+_INTERFACE: Final = struct.Struct(">BBBx")
 _SUBMIT_HEADER: Final = struct.Struct(">IIIIIIIIII8s")
 _UNLINK_HEADER: Final = struct.Struct(">IIIIII24x")
 _REPLY_HEADER: Final = struct.Struct(">II12xii20x")
@@ -72,6 +72,8 @@ class RemoteDevice:
     vendor: int
     product: int
     device_class: int
+    interfaces: tuple[tuple[int, int, int], ...] = field(default=(), compare=False)
+    """Class, subclass and protocol of each; only a list tells them."""
 
 
 def list_devices(host: str, port: int, seconds: float) -> list[RemoteDevice]:
@@ -90,8 +92,8 @@ def read_list(connection: socket.socket) -> list[RemoteDevice]:
     devices = []
     for _ in range(count):
         device, interfaces = _read_device(connection)
-        _receive(connection, interfaces * _INTERFACE_SIZE)
-        devices.append(device)
+        raw = _receive(connection, interfaces * _INTERFACE.size)
+        devices.append(replace(device, interfaces=tuple(_INTERFACE.iter_unpack(raw))))
     return devices
 
 

@@ -1,26 +1,22 @@
-"""`reflash jigs`: which port belongs to which slot, and what a supervisor decides about slots and jigs."""
+"""`reflash jigs`: which place belongs to which slot, and what a supervisor decides about slots and jigs."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import BaseModel
 
 from drivers.errors import PlaceUnavailable
 from drivers.jig_board.errors import JigBoardError
-from drivers.serial_link import SerialSettings
-from drivers.topology import SerialPorts
-from station.bench.binding import (
-    Look,
-    NotBound,
-    look_around,
-    newly_answering,
-    places_in,
-    places_of_this_machine,
-)
+from drivers.places import PlaceFinder, PlaceSight
+from drivers.topology import same_place
+from station.bench.binding import Look, NotBound, Surroundings, newly_answering
+from station.bench.places import place_finder
 from station.bench.plugins import driver_settings, load_plugin
 from station.bench.power import powered
 from station.cli.common import (
@@ -44,26 +40,18 @@ JigArgument = Annotated[str, typer.Argument(help="The jig's name.")]
 
 @app.command("list")
 def list_slots(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
-    """List every slot: its place, the port that is there now, and what the daemon says of it.
+    """List every slot: its place, what is there now, and what the daemon says of it. Opens nothing.
+
+    Places in sight that may hold a hub and are bound to no slot come last.
 
     Example: reflash jigs list
     """
-    settings = load_settings(config)
-    lines = asyncio.run(_status(settings))
-    rows: list[dict[str, Any]] = [
-        {
-            "jig": place.jig,
-            "slot": place.slot,
-            "place": port,
-            "port": _device_at(port),
-            "state": lines.get(place, "no daemon runs"),
-        }
-        for place, port in settings.places()
-    ]
+    rows = asyncio.run(_rows(load_settings(config)))
     if as_json:
         print_json(rows)
     else:
-        print_table(["jig", "slot", "place", "port", "state"], rows)
+        shown = [{key: "-" if value is None else value for key, value in row.items()} for row in rows]
+        print_table(["jig", "slot", "place", "port", "state"], shown)
 
 
 @app.command()
@@ -76,11 +64,15 @@ def bind(
     ] = None,
     among: Annotated[
         Path | None,
-        typer.Option(help="Folder of the ports' links; /dev/serial/by-path, or every adapter, unless given."),
+        typer.Option(
+            help="Folder of serial ports' links; /dev/serial/by-path, or every adapter, unless given."
+        ),
     ] = None,
-    seconds: Annotated[float, typer.Option(min=0.1, help="How long a seated hub may take to answer.")] = 10.0,
+    seconds: Annotated[
+        float, typer.Option(min=0.1, help="How long a seated hub may take to appear, and then to answer.")
+    ] = 10.0,
 ) -> None:
-    """Walk through a jig's slots: seat a hub, press enter, and the slot is bound to the port where it answers.
+    """Walk through a jig's slots: seat a hub, press enter, and the slot is bound to the place where it answers.
 
     Writes the configuration once all slots are done, keeping its comments. The daemon must not run meanwhile.
 
@@ -132,26 +124,24 @@ class _Walk:
     def __init__(self, jig: JigSettings, among: Path | None, seconds: float) -> None:
         plugin = load_plugin(jig.driver)
         settings = driver_settings(plugin, jig)
-        if not isinstance(settings, SerialSettings):
+        finder = place_finder(plugin, settings, among)
+        if finder is None:
             raise UsageError(
-                f"{jig.name} has no serial ports: write its slots' USB places yourself (`lsusb -t`)"
+                f"the driver {jig.driver} does not say where hubs can be: write the slots' places into {jig.name} yourself"
             )
-        try:
-            self._places = places_in(among) if among is not None else places_of_this_machine()
-        except NotBound as error:
-            raise UsageError(str(error)) from error
         self._jig = jig
-        self._plugin = plugin
-        self._settings = settings
-        self._seconds = seconds
+        self._surroundings = Surroundings(finder, plugin, settings, seconds)
 
     def through(self, slots: list[int]) -> dict[int, str]:
         """Ask for a hub in each slot; return the places found."""
-        typer.echo(
-            f"{self._jig.name}: looking at {len(self._places)} ports; leave the slots to be bound empty"
-        )
         bound: dict[int, str] = {}
-        before = self._look(slots)
+        try:
+            before = self._look(slots)
+        except PlaceUnavailable as error:
+            raise UsageError(str(error)) from error
+        typer.echo(
+            f"{self._jig.name}: {len(before.sights)} places are in sight; leave the slots to be bound empty"
+        )
         for number in slots:
             while True:
                 typer.echo(f"{self._jig.name} slot {number}: seat a hub, press enter (s: skip it, q: enough)")
@@ -160,10 +150,10 @@ class _Walk:
                     return bound
                 if answer.strip() == "s":
                     break
-                now = self._look([number])
                 try:
+                    now = self._look([number], before)
                     place, hub = newly_answering(before, now)
-                except NotBound as error:
+                except (NotBound, PlaceUnavailable) as error:
                     typer.echo(f"{self._jig.name} slot {number}: {error}")
                     continue
                 typer.echo(f"{self._jig.name} slot {number}: hub {hub.chf} answers at {place}")
@@ -172,10 +162,10 @@ class _Walk:
                 break
         return bound
 
-    def _look(self, slots: list[int]) -> Look:
+    def _look(self, slots: list[int], before: Look | None = None) -> Look:
         async def look() -> Look:
             async with powered(self._jig, slots):
-                return await look_around(self._plugin, self._settings, self._places, self._seconds)
+                return await self._surroundings.look(before)
 
         try:
             return asyncio.run(look())
@@ -191,16 +181,51 @@ async def _no_daemon(settings: StationSettings) -> None:
     raise UsageError("the daemon holds the ports; stop it first: systemctl stop reflash")
 
 
+async def _rows(settings: StationSettings) -> list[dict[str, Any]]:
+    lines = await _status(settings)
+    rows: list[dict[str, Any]] = []
+    unbound: dict[str, PlaceSight] = {}
+    bound = {same_place(place) for _, place in settings.places()}
+    for jig in settings.jigs:
+        plugin = load_plugin(jig.driver)
+        driver = driver_settings(plugin, jig)
+        finder = place_finder(plugin, driver)
+        slots = sorted(jig.slots.items())
+        seen = await asyncio.gather(*(_seen_at(place, finder, driver) for _, place in slots))
+        rows += [
+            {
+                "jig": jig.name,
+                "slot": number,
+                "place": place,
+                "port": port,
+                "state": lines.get(Place(jig=jig.name, slot=number), "no daemon runs"),
+            }
+            for (number, place), port in zip(slots, seen, strict=True)
+        ]
+        if finder is not None:
+            with suppress(PlaceUnavailable):  # told above, at each slot
+                for sight in await finder.find_places(driver):
+                    if sight.may_be_hub and same_place(sight.place) not in bound:
+                        unbound[sight.place] = sight
+    return rows + [
+        {"jig": None, "slot": None, "place": sight.place, "port": sight.what, "state": "bound to no slot"}
+        for sight in unbound.values()
+    ]
+
+
+async def _seen_at(place: str, finder: PlaceFinder | None, driver: BaseModel) -> str:
+    if finder is None:
+        return "not looked at"
+    try:
+        sight = await finder.see_place(place, driver)
+    except PlaceUnavailable as error:
+        return str(error)
+    return "not there" if sight is None else sight.hindrance or sight.what
+
+
 async def _status(settings: StationSettings) -> dict[Place, str]:
     try:
         answer = await ask_daemon(settings.state_directory, {"do": "status"})
     except NoDaemon:
         return {}
     return {Place(**slot["place"]): slot["line"] for slot in answer["slots"]}
-
-
-def _device_at(place: str) -> str:
-    try:
-        return str(SerialPorts().resolve(place).device)
-    except PlaceUnavailable:
-        return "not there"

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Self
 
 from pydantic import BaseModel
 
+from drivers.errors import PlaceUnavailable
 from drivers.hub import DriverPlugin
 from drivers.jig_board.errors import JigBoardError
+from drivers.places import PlaceFinder
 from drivers.serial_link import SerialSettings
-from station.bench.plugins import driver_settings, load_plugin
+from drivers.topology import SerialPorts
+from station.bench.places import checked_driver, place_finder
 from station.bench.power import powered
 from station.config import JigSettings, StationSettings
 from station.control import ControlError
@@ -24,8 +28,8 @@ from station.doctor.daemon import ask_status, judge_status
 from station.doctor.disk import check_disk
 from station.doctor.hubs import ASK_SECONDS, RETURN_SECONDS, check_hub
 from station.doctor.installation import check_installation
-from station.doctor.ports import PortLook, check_scanner, look_at_port
-from station.doctor.report import Finding, fault
+from station.doctor.ports import PlaceLook, check_scanner, look_at_place
+from station.doctor.report import Finding, fault, told_together
 from station.doctor.unlock import check_unlock
 from station.doctor.usb_load import UsedPort, judge_loads
 from station.kernel_clock import read_clock
@@ -42,12 +46,19 @@ Findings = list[Finding]
 
 @dataclass(slots=True)
 class JigUnderTest:
-    """A jig with its driver, and what was seen of its ports."""
+    """A jig with its driver, and what was seen of its places."""
 
     settings: JigSettings
     plugin: DriverPlugin
     driver_settings: BaseModel
-    looks: Mapping[int, PortLook] = field(default_factory=dict)
+    finder: PlaceFinder | None
+    looks: Mapping[int, PlaceLook] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, jig: JigSettings) -> Self:
+        """Load its driver. Raises ConfigError."""
+        plugin, settings = checked_driver(jig)
+        return cls(jig, plugin, settings, place_finder(plugin, settings))
 
     def place(self, number: int) -> Place:
         """Name one of its slots."""
@@ -57,9 +68,9 @@ class JigUnderTest:
 async def examine(settings: StationSettings) -> Findings:
     """Check everything and return what was found, in the order of the configuration. Ends in finite time.
 
-    Raises ConfigError for a driver that does not exist or settings that it does not take.
+    Raises ConfigError for a driver that does not exist, and settings or places that it does not take.
     """
-    jigs = [JigUnderTest(jig, *_driver(jig)) for jig in settings.jigs]
+    jigs = [JigUnderTest.of(jig) for jig in settings.jigs]
     topics = Topics(settings.site, settings.station)
     least = settings.thresholds.least_free_mebibytes
 
@@ -86,14 +97,10 @@ async def examine(settings: StationSettings) -> Findings:
 
     checks.append(_within("MQTT broker", broker_seconds, broker))
     for jig in jigs:
-        jig.looks = await asyncio.to_thread(_look_at_ports, jig)
+        jig.looks = await _look_at_places(jig)
+    used = await asyncio.to_thread(lambda: [use for jig in jigs for use in _used(jig)])
     checks += [_jig(jig) for jig in jigs]
-    return [*await _gather(checks), *judge_loads(use for jig in jigs for use in _used(jig))]
-
-
-def _driver(jig: JigSettings) -> tuple[DriverPlugin, BaseModel]:
-    plugin = load_plugin(jig.driver)
-    return plugin, driver_settings(plugin, jig)
+    return [*await _gather(checks), *judge_loads(used)]
 
 
 async def _gather(checks: list[Awaitable[Findings]]) -> Findings:
@@ -121,13 +128,8 @@ async def _jig(jig: JigUnderTest) -> Findings:
     findings: Findings = []
     if board is not None:
         findings += await _within(f"{name} board", board_seconds(board), lambda: check_board(name, board))
-    for look in jig.looks.values():
-        findings += look.findings
-    askable = [
-        number
-        for number in sorted(jig.settings.slots)
-        if number not in jig.looks or jig.looks[number].port is not None
-    ]
+    findings += told_together(finding for look in jig.looks.values() for finding in look.findings)
+    askable = [number for number, look in jig.looks.items() if look.may_be_asked]
     try:
         async with powered(jig.settings) as seated:
             findings += await _gather([_slot(jig, number, seated) for number in askable])
@@ -138,20 +140,32 @@ async def _jig(jig: JigUnderTest) -> Findings:
     return findings
 
 
-def _look_at_ports(jig: JigUnderTest) -> dict[int, PortLook]:
-    """Look at the serial ports of the slots; a USB place is its driver's own business."""
-    if not isinstance(jig.driver_settings, SerialSettings):
-        return {}
-    return {
-        number: look_at_port(str(jig.place(number)), port)
-        for number, port in sorted(jig.settings.slots.items())
-    }
+async def _look_at_places(jig: JigUnderTest) -> dict[int, PlaceLook]:
+    slots = sorted(jig.settings.slots)
+    looks = await asyncio.gather(*(_look_at_place(jig, number) for number in slots))
+    return dict(zip(slots, looks, strict=True))
+
+
+async def _look_at_place(jig: JigUnderTest, number: int) -> PlaceLook:
+    where, place = str(jig.place(number)), jig.settings.slots[number]
+    seen: list[PlaceLook] = []
+
+    async def look() -> Findings:
+        seen.append(await look_at_place(where, place, jig.finder, jig.driver_settings))
+        return []
+
+    failure = await _within(where, _SECONDS, look)
+    return seen[0] if seen else PlaceLook(may_be_asked=False, findings=tuple(failure))
 
 
 def _used(jig: JigUnderTest) -> Iterator[UsedPort]:
-    for number, look in jig.looks.items():
-        if look.port is not None and isinstance(jig.driver_settings, SerialSettings):
-            yield UsedPort(str(jig.place(number)), look.port, jig.driver_settings.baud)
+    """Yield the serial ports in use. A hub on USB asks for no rate: its downloads take what the bus has left."""
+    if not isinstance(jig.driver_settings, SerialSettings):
+        return
+    ports = SerialPorts()
+    for number, place in sorted(jig.settings.slots.items()):
+        with suppress(PlaceUnavailable):
+            yield UsedPort(str(jig.place(number)), ports.resolve(place), jig.driver_settings.baud)
 
 
 def _slot(jig: JigUnderTest, number: int, seated: frozenset[int] | None) -> Awaitable[Findings]:
@@ -165,6 +179,7 @@ def _slot(jig: JigUnderTest, number: int, seated: frozenset[int] | None) -> Awai
             jig.settings.slots[number],
             jig.plugin,
             jig.driver_settings,
+            jig.finder,
             seated=sits,
             seconds=seconds,
         ),

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from drivers.errors import DriverError, PlaceUnavailable
 from drivers.hub import DriverPlugin, HubDriver, HubIdentity
-from drivers.serial_link import SerialSettings
+from drivers.places import PlaceFinder, PlaceSight
 from drivers.topology import same_place
 from station.doctor.ports import holders, look_at_latency
 from station.doctor.report import Finding, fault, ok, warning
@@ -26,6 +26,7 @@ async def check_hub(
     place: str,
     plugin: DriverPlugin,
     settings: BaseModel,
+    finder: PlaceFinder | None,
     *,
     seated: bool | None,
     seconds: float,
@@ -44,16 +45,29 @@ async def check_hub(
             async with asyncio.timeout(seconds):
                 hub = await driver.wait_for_hub()
         except TimeoutError:
-            return [*findings, await _silent(where, driver, seated=seated)]
+            sight = await _seen(place, finder, settings)
+            sits_there = seated or (sight is not None and sight.is_occupant)
+            return [*findings, await _silent(where, driver, sits_there=sits_there)]
         except DriverError as error:
             return [*findings, warning(where, str(error))]
+        sight = await _seen(place, finder, settings)
     finally:
         await driver.close()
-    found = ok(where, f"hub {hub.chf}, model {hub.model}, firmware {hub.firmware}")
-    return [*findings, found, await _again(where, place, plugin, settings, hub)]
+    at = "" if sight is None else f", on {sight.what}"
+    found = ok(where, f"hub {hub.chf}, model {hub.model}, firmware {hub.firmware}{at}")
+    return [*findings, found, await _again(where, place, plugin, settings, finder, hub)]
 
 
-async def _silent(where: str, driver: HubDriver, *, seated: bool | None) -> Finding:
+async def _seen(place: str, finder: PlaceFinder | None, settings: BaseModel) -> PlaceSight | None:
+    if finder is None:
+        return None
+    try:
+        return await finder.see_place(place, settings)
+    except PlaceUnavailable:
+        return None  # it was just open, so this is no news
+
+
+async def _silent(where: str, driver: HubDriver, *, sits_there: bool) -> Finding:
     """Say what kind of silence it is."""
     try:
         async with asyncio.timeout(ASK_SECONDS):
@@ -64,14 +78,21 @@ async def _silent(where: str, driver: HubDriver, *, seated: bool | None) -> Find
         why = str(error)
     else:
         return ok(where, "the port works, and a hub answers by now")
-    if seated:
-        advice = "seat it the right way up, and check the slot's contacts, baud and cable"
+    if sits_there:
+        advice = (
+            "seat it the right way up, and check the slot's contacts, its cable and the jig's driver_settings"
+        )
         return warning(where, f"something sits here and does not answer ({why})", advice)
-    return ok(where, "the port opens, no hub sits here; seat one and check again to see it answer")
+    return ok(where, "the place can be used, no hub sits here; seat one and check again to see it answer")
 
 
 async def _again(
-    where: str, place: str, plugin: DriverPlugin, settings: BaseModel, before: HubIdentity
+    where: str,
+    place: str,
+    plugin: DriverPlugin,
+    settings: BaseModel,
+    finder: PlaceFinder | None,
+    before: HubIdentity,
 ) -> Finding:
     """Open the port again and compare the hub's boot counter."""
     try:
@@ -92,13 +113,10 @@ async def _again(
         return warning(where, f"hub {before.chf} was exchanged for {after.chf} meanwhile", "check again")
     if after.boots == before.boots:
         return ok(where, "opening and closing its port leaves the hub alone")
-    advice = "check the adapter and its cable"
-    if isinstance(settings, SerialSettings):
-        advice = "set dtr = false, or rts = false, in the jig's driver_settings and check again"
     return warning(
         where,
         f"opening or closing its port resets the hub (boot {before.boots}, then {after.boots})",
-        advice,
+        "check what it is connected by" if finder is None else finder.advice_on_reset(settings),
     )
 
 

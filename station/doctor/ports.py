@@ -1,4 +1,4 @@
-"""Whether each serial port is there, allowed, and quick to answer."""
+"""Whether each place can be used, and each serial port is quick to answer."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from pydantic import BaseModel
+
 from drivers.errors import PlaceUnavailable
+from drivers.places import PlaceFinder
 from drivers.serial_link import SerialSettings, open_serial_link
-from drivers.topology import UDEV_RULES, SerialPort, SerialPorts
+from drivers.topology import UDEV_RULES, SerialPorts
 from station.doctor.report import Finding, fault, ok, warning
 
 _FTDI_MILLISECONDS: Final = 1
@@ -18,24 +21,25 @@ _FTDI_MILLISECONDS: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class PortLook:
-    """What can be seen of a port without opening it."""
+class PlaceLook:
+    """What can be seen of a slot's place without opening it."""
 
-    port: SerialPort | None
-    """None when there is none."""
-    findings: tuple[Finding, ...]
+    may_be_asked: bool
+    """Whether there is any sense in opening it."""
+    findings: tuple[Finding, ...] = ()
 
 
-def look_at_port(where: str, place: str) -> PortLook:
-    """Find the port at a place and see whether this user may open it. Blocks."""
-    ports = SerialPorts()
+async def look_at_place(where: str, place: str, finder: PlaceFinder | None, settings: BaseModel) -> PlaceLook:
+    """See what is at a place and whether this user may open it."""
+    if finder is None:
+        return PlaceLook(may_be_asked=True)
     try:
-        port = ports.resolve(place)
+        sight = await finder.see_place(place, settings)
     except PlaceUnavailable as error:
-        return PortLook(None, (fault(where, str(error)),))
-    if (advice := ports.denial(port.device)) is not None:
-        return PortLook(None, (fault(where, f"{port.device} may not be opened by this user", advice),))
-    return PortLook(port, ())
+        return PlaceLook(may_be_asked=False, findings=(fault(where, str(error)),))
+    if sight is not None and sight.hindrance is not None:
+        return PlaceLook(may_be_asked=False, findings=(fault(where, sight.hindrance),))
+    return PlaceLook(may_be_asked=True)
 
 
 def look_at_latency(where: str, place: str) -> Iterator[Finding]:

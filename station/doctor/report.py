@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -48,3 +49,11 @@ def warning(where: str, what: str, advice: str | None = None) -> Finding:
 def fault(where: str, what: str, advice: str | None = None) -> Finding:
     """Return a finding that somebody must see to."""
     return Finding(Verdict.FAULT, where, what, advice)
+
+
+def told_together(findings: Iterable[Finding]) -> list[Finding]:
+    """Tell once what was found in several places, with all of them."""
+    together: dict[Finding, list[str]] = {}
+    for finding in findings:
+        together.setdefault(replace(finding, where=""), []).append(finding.where)
+    return [replace(finding, where=", ".join(where)) for finding, where in together.items()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from pty_port import pty_port
 
 from drivers.errors import PlaceUnavailable
 from drivers.serial_link import SerialSettings, open_serial_link
-from drivers.topology import SerialPorts, same_place
+from drivers.topology import SerialPorts, remedy, same_place
 
 
 class Machine:
@@ -83,6 +84,25 @@ def test_an_adapter_with_several_ports_needs_the_interface(machine):
     line = refusal(machine, "usb:1-5")
     assert line.startswith("usb:1-5 is ambiguous, name one of: ttyUSB0 at usb:1-5:1.0 (Quad RS232-HS), ")
     assert line.endswith("ttyUSB3 at usb:1-5:1.3 (Quad RS232-HS)")
+
+
+def test_what_is_no_serial_adapter_is_named_and_a_dfu_device_asks_for_its_driver(machine):
+    for name, product, kind in (("1-3", "Communications Hub", "fe"), ("1-4", "Keyboard", "03")):
+        device = machine.usb_device(name, product=product)
+        interface = device / f"{name}:1.0"
+        interface.mkdir()
+        (interface / "bInterfaceClass").write_text(f"{kind}\n")
+        (interface / "bInterfaceSubClass").write_text("01\n")
+        by_name = machine.sys / "bus" / "usb" / "devices"
+        by_name.mkdir(parents=True, exist_ok=True)
+        (by_name / name).symlink_to(device)
+    assert refusal(machine, "usb:1-3") == (
+        'what sits at usb:1-3 (Communications Hub) is no serial adapter, it does DFU: set driver = "dfu" for its jig, '
+        "or plug the adapter in there; no USB serial port was found"
+    )
+    assert refusal(machine, "usb:1-4:1.0").startswith(
+        "what sits at usb:1-4 (Keyboard) is no serial adapter: plug the adapter in there; "
+    )
 
 
 def test_an_absent_place_says_what_was_found_instead(machine):
@@ -206,3 +226,27 @@ def test_a_port_that_comes_back_under_another_name_is_opened_by_its_place(tmp_pa
                     await link.close()
 
     asyncio.run(run())
+
+
+def test_a_usb_place_is_one_with_and_without_its_prefix():
+    assert same_place("9-9.1") == same_place("usb:9-9.1") == "usb:9-9.1"
+    assert same_place("9-9.1") != same_place("usb:9-9.2")
+
+
+def test_what_to_do_about_a_node_depends_on_who_may_open_it(tmp_path):
+    node = tmp_path / "node"
+    node.touch(mode=0o600)
+    rule = 'SUBSYSTEM=="usb", ATTR{idVendor}=="1209"'
+    rules = "deploy/udev/70-reflash.rules"
+    assert remedy(node, rule) == (
+        f"no group may; install the udev rules {rules}, or the rule {rule}, and plug it in again"
+    )
+    assert remedy(node) == f"no group may; install the udev rules {rules} and plug it in again"
+    node.chmod(0o660)
+    if os.geteuid() == 0:
+        os.chown(node, -1, 5)  # anybody else's file is no group root's already
+    group = node.group()
+    assert (
+        remedy(node, rule) == f"add the user to the group {group} (usermod -aG {group} USER) and log in again"
+    )
+    assert "install the udev rules" in remedy(tmp_path / "gone")

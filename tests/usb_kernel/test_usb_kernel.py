@@ -13,15 +13,12 @@ from typing import Any
 
 import pytest
 from kernel_guest import HOST_IN_GUEST, Guest, GuestUnavailable, Ran, running_guest
+from usb_bench import TARGET, TARGET_IMAGE, UNLOCK_KEY, Bench, SeatedHub, open_bench
+
+from simulators.dfu_modes import DfuProfile
+from simulators.image import find_image
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "drivers" / "dfu"))
-
-from usb_bench import TARGET, TARGET_IMAGE, UNLOCK_KEY, Bench, SeatedHub, open_bench  # noqa: E402
-
-from simulators.dfu_modes import DfuProfile  # noqa: E402
-from simulators.image import find_image  # noqa: E402
-
 pytestmark = [pytest.mark.usb, pytest.mark.timeout(600)]
 
 WHOLE_LIFE = ["wait", "unlock", "flash", "activate", "verify", "confirm", "reboot", "verify"]

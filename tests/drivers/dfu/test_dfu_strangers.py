@@ -20,6 +20,7 @@ from pydfuutil.dfu import DfuIf, State
 from pydfuutil.dfu_file import DfuFile, DFUFileSize
 from pydfuutil.dfu_load import do_download
 from usb_bench import TARGET, TARGET_IMAGE, Authority, make_hub, open_bench
+from usb_strangers import SOUND, Stranger, answer_noise, describe, keep_silent, stall
 
 from drivers.dfu.device import DfuDevice
 from drivers.dfu.driver import DfuHubDriver
@@ -32,13 +33,7 @@ from drivers.errors import HubAction, HubInSerialRecovery, MalformedAnswer, Uplo
 from drivers.hub import FlashProgress
 from simulators.dfu_modes import DfuProfile
 from simulators.image import find_image
-from simulators.usbip.device import (
-    Descriptors,
-    Transfer,
-    make_configuration,
-    make_device_descriptor,
-    make_interface,
-)
+from simulators.usbip.device import Descriptors, Transfer
 from simulators.usbip.server import serve
 
 PLAIN = DfuProfile(hub_commands=False, off_the_bus=0.02, manifestation=0.01)
@@ -170,42 +165,6 @@ def test_a_files_suffix_is_checked_and_not_sent() -> None:
     asyncio.run(show_other())
 
 
-class Stranger:
-    """A device that answers class and vendor requests by one rule."""
-
-    def __init__(self, rule: Callable[[Transfer], None]) -> None:
-        self.control = rule
-
-    def bus_reset(self) -> None:
-        pass
-
-
-def stall(transfer: Transfer) -> None:
-    transfer.stall()
-
-
-def keep_silent(_: Transfer) -> None:
-    pass
-
-
-def answer_noise(transfer: Transfer) -> None:
-    transfer.complete(b"\xff" * 5)
-
-
-def describe(
-    functional: str, triple: tuple[int, int, int] = (0xFE, 1, 1), device_class: int = 0
-) -> Descriptors:
-    device = bytearray(
-        make_device_descriptor(vendor=0x1209, product=0x00AA, release=0x0100, strings=(0, 0, 0))
-    )
-    device[4] = device_class
-    interface = make_interface(0, 0, triple)
-    return Descriptors(bytes(device), make_configuration(interface + bytes.fromhex(functional), 1))
-
-
-SOUND = "09210be80300041001"
-
-
 def test_a_functional_descriptor_is_asked_for_where_the_configuration_has_none() -> None:
     async def show() -> None:
         async with serve(["1-1"]) as server:
@@ -276,7 +235,7 @@ def test_devices_behind_a_usb_hub_at_the_place_are_named() -> None:
             driver = DfuHubDriver(
                 await open_port("1-1", DfuSettings(backend="usbip", usbip_host=host, usbip_port=port))
             )
-            with pytest.raises(NotAHub, match=r"with 1-1\.2, 1-1\.3: bind"):
+            with pytest.raises(NotAHub, match=r"with 1-1\.2, 1-1\.3 behind it: bind"):
                 await driver.wait_for_hub()
             await driver.close()
 

@@ -127,7 +127,10 @@ def test_what_cannot_be_bound_is_said_before_anybody_seats_a_hub(
     for options, complaint in (
         (("jig9",), "there is no jig jig9; the configuration knows jig1, jig2"),
         (("jig1", "--among", empty), f"{empty} has no link to a serial port"),
-        (("jig1", "--among", tmp_path / "none"), "name the folder of the ports' links with --among"),
+        (
+            ("jig1", "--among", tmp_path / "none"),
+            "No such file or directory; name the folder of the ports' links",
+        ),
     ):
         said = reflash("jigs", "bind", *options, "--config", config)
         assert said.code == 2

@@ -36,10 +36,25 @@ def bind_twice(settings: dict[str, Any]) -> None:
     settings["jigs"][1]["slots"]["1"] = settings["jigs"][0]["slots"]["2"]
 
 
+def put_on_usb(slots: dict[str, str]) -> Callable[[dict[str, Any]], None]:
+    """Return what makes the second jig one of USB hubs."""
+
+    def apply(settings: dict[str, Any]) -> None:
+        settings["jigs"][1] |= USB_JIG | {"slots": slots}
+
+    return apply
+
+
+def bind_usb_twice(settings: dict[str, Any]) -> None:
+    settings["jigs"][0] |= USB_JIG | {"slots": {"1": "usb:1-2.3", "2": "1-2.4"}}
+    settings["jigs"][1] |= USB_JIG | {"slots": {"1": "1-2.3"}}
+
+
 def call_both_alike(settings: dict[str, Any]) -> None:
     settings["jigs"][1]["name"] = "jig1"
 
 
+USB_JIG = {"driver": "dfu", "driver_settings": {}}
 NINE = {str(number): f"/dev/port{number}" for number in range(1, 10)}
 WRONG: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "unknown table": (change("brokr", {"host": "x"}), "unknown key brokr; remove it or correct its spelling"),
@@ -69,6 +84,10 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "a port twice": (
         bind_twice,
         "jig1 slot 2 and jig2 slot 1 are both bound to {port}; give each slot its own",
+    ),
+    "a USB place twice": (
+        bind_usb_twice,
+        "jig1 slot 1 and jig2 slot 1 are both bound to 1-2.3; give each slot its own",
     ),
     "a name twice": (
         call_both_alike,
@@ -122,6 +141,29 @@ STILL_WRONG: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
         change("jigs.1.driver_settings", {"baud": "fast"}),
         "jig jig2, driver_settings: baud: Input should be a valid integer",
     ),
+    "a path for a hub on USB": (
+        put_on_usb({"3": "/dev/ttyUSB0"}),
+        (
+            "jig jig2: slots.3: '/dev/ttyUSB0' is a path and no USB place: give bus and ports as `lsusb -t` shows them,"
+            " such as usb:1-2.3"
+        ),
+    ),
+    "an adapter's interface for a hub on USB": (
+        put_on_usb({"3": "usb:1-2.3:1.0"}),
+        "jig jig2: slots.3: '1-2.3:1.0' is no USB place (bus and ports as `lsusb -t` shows them, such as 1-2.3)",
+    ),
+    "no place at all for a hub on USB": (
+        put_on_usb({"3": "usb:one"}),
+        "jig jig2: slots.3: 'one' is no USB place (bus and ports as `lsusb -t` shows them, such as 1-2.3)",
+    ),
+    "a place of a hub on USB for a serial port": (
+        change("jigs.1.slots.1", "1-2.3"),
+        "jig jig2: slots.1: '1-2.3' is no serial port's place: the port of an adapter there is usb:1-2.3",
+    ),
+    "no place at all for a serial port": (
+        change("jigs.1.slots.1", "COM3"),
+        "jig jig2: slots.1: 'COM3' is no place: give a path, or usb: and bus, ports, interface",
+    ),
     "no catalogue": (
         change("catalogue.folder", "/nowhere"),
         "/nowhere/catalog.json does not exist; name the catalogue's folder, or found one with 'reflash catalog add'",
@@ -135,6 +177,20 @@ STILL_WRONG: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
         "state_directory /proc/nowhere cannot be made: No such file or directory; name a folder on a local disk",
     ),
 }
+
+
+def test_every_place_of_a_wrong_kind_is_told_at_once_and_by_the_doctor_too(
+    good: dict[str, Any], tmp_path: Path, reflash: Any
+) -> None:
+    good["jigs"][0]["slots"] = {"1": "1-2.3", "2": "COM3"}
+    path = write_config(tmp_path / "station.toml", good)
+    for command in ("run", "doctor"):
+        said = reflash(command, "--config", path)
+        assert said.code == 2
+        assert [line.split(" is ")[0] for line in said.err.splitlines()] == [
+            "reflash: jig jig1: slots.1: '1-2.3'",
+            "reflash: jig jig1: slots.2: 'COM3'",
+        ]
 
 
 @pytest.mark.parametrize("what", STILL_WRONG)

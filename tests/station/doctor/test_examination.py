@@ -82,7 +82,13 @@ def test_a_bench_with_something_wrong_in_every_slot_is_told_slot_by_slot_in_fini
         findings = asyncio.run(work())
         assert time.monotonic() - begun < 30
     assert at(findings, "jig1 slot 1") == [
-        (OK, f"jig1 slot 1: hub {hub.chf}, model {hub.model}, firmware 01020100"),
+        (
+            OK,
+            (
+                f"jig1 slot 1: hub {hub.chf}, model {hub.model}, firmware 01020100,"
+                f" on {Path(bench.port(slot(1))).resolve()}"
+            ),
+        ),
         (OK, "jig1 slot 1: opening and closing its port leaves the hub alone"),
     ]
     ((verdict, absent),) = at(findings, "jig1 slot 2")

@@ -11,18 +11,21 @@ from pathlib import Path
 import pytest
 from station_bench import DRIVER_SETTINGS, Bench, slot
 
+from drivers.serial_places import SerialPlaces
 from drivers.smp.driver import SmpHubDriver
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
 from station.doctor.hubs import check_hub
-from station.doctor.ports import look_at_port
+from station.doctor.ports import look_at_place
 from station.doctor.report import Finding, Verdict
 
 SETTINGS = SmpSettings(**{**DRIVER_SETTINGS, "attempts": 1, "answer_seconds": 0.1})
 
 
 def check(port: str, *, seated: bool | None = None, plugin: object = PLUGIN) -> list[Finding]:
-    return asyncio.run(check_hub("jig1 slot 1", port, plugin, SETTINGS, seated=seated, seconds=0.3))
+    return asyncio.run(
+        check_hub("jig1 slot 1", port, plugin, SETTINGS, SerialPlaces(), seated=seated, seconds=0.3)
+    )
 
 
 @pytest.fixture
@@ -46,7 +49,7 @@ def test_what_sits_there_and_is_silent_is_told_with_what_the_driver_met(deaf_por
     (finding,) = check(deaf_port, seated=True)
     assert finding.verdict is Verdict.WARNING
     assert deaf_port in finding.what
-    assert "check the slot's contacts, baud and cable" in str(finding.advice)
+    assert "check the slot's contacts, its cable and the jig's driver_settings" in str(finding.advice)
 
 
 def test_a_port_that_opens_only_once_is_a_fault(bench: Bench) -> None:
@@ -107,10 +110,10 @@ def test_a_port_that_may_not_be_opened_is_told_before_it_is_opened(deaf_port: st
     Path(deaf_port).chmod(0o060)
     os.seteuid(65534 if before == 0 else before)  # root is refused nothing
     try:
-        look = look_at_port("jig1 slot 1", deaf_port)
+        look = asyncio.run(look_at_place("jig1 slot 1", deaf_port, SerialPlaces(), SETTINGS))
     finally:
         os.seteuid(before)
-    assert look.port is None
+    assert not look.may_be_asked
     (finding,) = look.findings
     assert finding.verdict is Verdict.FAULT
-    assert "add the user to the group" in str(finding.advice)
+    assert "may not be opened by this user: add the user to the group" in finding.what

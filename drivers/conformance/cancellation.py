@@ -51,10 +51,11 @@ class CancellationChecks(Checks):
             call = stage.begin(driver.identify)
             await call.run_for(moment * seconds)
             await call.cut()
-        after = await stage.do(driver.reboot)
-        seen = await stage.do(driver.identify)
-        if before.boots in {after.boots, seen.boots}:
-            raise Broken(f"after a boot it still said that it had booted {before.boots} times")
+            after = await stage.do(driver.reboot)
+            seen = await stage.do(driver.identify)
+            if before.boots in {after.boots, seen.boots}:
+                raise Broken(f"after a boot it still said that it had booted {before.boots} times")
+            before = after
 
 
 async def _time_of(stage: Stage, driver: HubDriver, method: str) -> float:

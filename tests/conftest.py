@@ -14,6 +14,9 @@ from hypothesis import HealthCheck, settings
 
 SKIP_IS_FAILURE = os.environ.get("REFLASH_SKIP_IS_FAILURE") == "1"
 
+collect_ignore = ["drivers/outside_driver"]
+"""A package of somebody else, which runs its own tests: see test_outside_driver."""
+
 settings.register_profile(
     "station",
     deadline=None,

@@ -46,14 +46,16 @@ class CancellationChecks(Checks):
     async def test_no_answer_is_that_of_a_cancelled_call(self, stage: Stage) -> None:
         """What a cancelled call would have been answered is never the answer to a later one."""
         driver, before = await stage.greet()
+        seconds = await _time_of(stage, driver, "identify")
         for moment in _MOMENTS:
             call = stage.begin(driver.identify)
-            await call.run_for(moment * await _time_of(stage, driver, "identify"))
+            await call.run_for(moment * seconds)
             await call.cut()
-        after = await stage.do(driver.reboot)
-        seen = await stage.do(driver.identify)
-        if before.boots in {after.boots, seen.boots}:
-            raise Broken(f"after a boot it still said that it had booted {before.boots} times")
+            after = await stage.do(driver.reboot)
+            seen = await stage.do(driver.identify)
+            if before.boots in {after.boots, seen.boots}:
+                raise Broken(f"after a boot it still said that it had booted {before.boots} times")
+            before = after
 
 
 async def _time_of(stage: Stage, driver: HubDriver, method: str) -> float:
@@ -85,10 +87,13 @@ async def _prepare(stage: Stage, driver: HubDriver, method: str) -> None:
     if method == "activate" and runs and driver.can_revert:
         await stage.do(driver.reboot)
         runs = False
-    if not runs:
+    if runs:
+        return
+    await stage.unlock(driver)
+    if state.holding(stage.image.image_hash) is None:
         await stage.flash(driver)
-        if method != "activate":
-            await stage.do(driver.activate, stage.image)
+    if method != "activate":
+        await stage.do(driver.activate, stage.image)
 
 
 def _arguments(stage: Stage, method: str, hub: HubIdentity) -> tuple[object, ...]:

@@ -15,9 +15,9 @@ class InterruptionChecks(Checks):
     """No hub is ever left with nothing to run."""
 
     @pytest.mark.parametrize("loss", LOSSES)
-    @check()
+    @check(leaves_nothing=True)
     async def test_an_interrupted_flash_ends_in_a_typed_error(self, stage: Stage, loss: Ability) -> None:
-        """A hub that is lost within `flash` ends it, in time, in a DriverError whose state_known is False."""
+        """`flash` that loses its hub ends, in time, in a DriverError with state_known False, and leaves nothing."""
         stage.need(loss)
         driver, _ = await stage.greet()
         flashing = await stage.flash_halfway(driver)

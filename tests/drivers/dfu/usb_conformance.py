@@ -10,12 +10,13 @@ from usb_bench import TARGET_IMAGE, Authority, Bench, SeatedHub, open_bench
 
 from drivers.conformance.device import DeviceUnderTest, Inspection
 from drivers.dfu.plugin import PLUGIN
-from drivers.dfu.settings import DfuSettings
 from simulators.dfu_modes import DfuProfile
 from simulators.faults import Fault, FaultName
 from simulators.flash import FlashArea
 from simulators.image import find_image
 from simulators.keys import generate_key
+
+PROFILE = DfuProfile(off_the_bus=0.02, manifestation=0.01, transfer_size=256)
 
 
 def image_sha256(area: FlashArea) -> bytes | None:
@@ -32,17 +33,14 @@ class UsbHub(DeviceUnderTest):
     absent_place = "/dev/ttyUSB0"
     image = TARGET_IMAGE
 
-    def __init__(self, profile: DfuProfile) -> None:
-        self._profile = profile
-        self.settings = DfuSettings()
-        self._bench: Bench
-        self._seated: SeatedHub
+    _bench: Bench
+    _seated: SeatedHub
 
     @contextlib.asynccontextmanager
     async def at_the_bench(self) -> AsyncIterator[None]:
         async with open_bench(self.place) as self._bench:
-            self._seated = self._bench.seat(self.place, self._profile)
-            self.settings = self._bench.settings(transfer_seconds=0.1, return_seconds=2.0)
+            self._seated = self._bench.seat(self.place, PROFILE)
+            self.settings = self._bench.settings(transfer_seconds=0.1, return_seconds=1.0)
             yield
 
     def authority(self) -> Authority:

@@ -342,7 +342,8 @@ def test_the_central_products_list_holds_images_against_it(
     ("module", "heavy"),
     [
         ("station.cli", ["tuf", "securesystemslib", "pkcs11", "cryptography.x509", "smp"]),
-        ("station.daemon", ["tuf", "securesystemslib", "pkcs11", "cryptography.x509"]),
+        ("station.daemon", ["tuf", "securesystemslib", "pkcs11", "cryptography.x509", "pytest"]),
+        ("drivers.conformance.plugin", ["pydantic", "asyncio", "drivers.hub", "drivers.conformance.suite"]),
     ],
 )
 def test_what_is_slow_to_import_is_not_before_it_is_needed(module: str, heavy: list[str]) -> None:

@@ -1,0 +1,249 @@
+"""Drivers with one fault each, made of the SMP driver, and what they are tried on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from contextlib import suppress
+from dataclasses import replace
+
+from pydantic import BaseModel
+from serial_conformance import SerialHub
+
+from drivers.errors import AnotherHub, DriverError, HubRefused, ImageMismatch, NoAnswer, UnlockRefused
+from drivers.hub import FlashProgress, HubIdentity, HubState
+from drivers.smp.device import open_device
+from drivers.smp.driver import SmpHubDriver
+from drivers.smp.settings import SmpSettings
+
+
+class BrokenPlugin:
+    """Opens hubs with a driver that has a fault."""
+
+    name = "smp"
+
+    def __init__(self, driver: type[SmpHubDriver], settings_model: type[BaseModel] = SmpSettings) -> None:
+        self._driver = driver
+        self.settings_model = settings_model
+
+    async def open(self, place: str, settings: BaseModel) -> SmpHubDriver:
+        driver = self._driver(await open_device(place, SmpSettings.model_validate(settings.model_dump())))
+        await driver.opened()
+        return driver
+
+
+class Sound(SmpHubDriver):
+    """No fault: what is tried on it passes."""
+
+    async def opened(self) -> None:
+        pass
+
+
+class UndescribedSettings(SmpSettings):
+    colour: str = "green"
+
+
+class UnfoundedSettings(SmpSettings):
+    colour: str
+
+
+class BootsWhenOpened(Sound):
+    async def opened(self) -> None:
+        await self.wait_for_hub()
+        await self.reboot()
+
+
+class ClosesOnce(Sound):
+    is_closed = False
+
+    async def close(self) -> None:
+        await super().close()
+        if self.is_closed:
+            raise OSError("bad file descriptor")
+        self.is_closed = True
+
+
+class ForgetsItself(Sound):
+    """Counts its own questions as the hub's boots."""
+
+    questions = 0
+
+    async def identify(self) -> HubIdentity:
+        self.questions += 1
+        return replace(await super().identify(), boots=self.questions)
+
+
+class FallsBack(Sound):
+    """Tells of less progress than before."""
+
+    async def flash(self, image, on_progress) -> None:
+        def tell(progress: FlashProgress) -> None:
+            on_progress(progress)
+            on_progress(FlashProgress(progress.sent // 2, progress.size))
+            on_progress(progress)
+
+        await super().flash(image, tell)
+
+
+class StopsShort(Sound):
+    """Never tells of the last byte."""
+
+    async def flash(self, image, on_progress) -> None:
+        await super().flash(image, lambda progress: progress.sent < progress.size and on_progress(progress))
+
+
+class FlashesAndMarks(Sound):
+    """Has the next boot run what was flashed, unasked."""
+
+    async def flash(self, image, on_progress) -> None:
+        await super().flash(image, on_progress)
+        await self.device.mark_for_test(image)
+
+
+class ErasesNothing(Sound):
+    async def erase(self) -> None:
+        pass
+
+
+class RefusesInGeneral(Sound):
+    """Does not say that it is the lock that is closed."""
+
+    async def flash(self, image, on_progress) -> None:
+        try:
+            await super().flash(image, on_progress)
+        except HubRefused as error:
+            raise HubRefused(str(error), action=error.action, state_known=True) from error
+
+
+class TriesToUnlockAgain(Sound):
+    async def unlock(self, authority) -> None:
+        try:
+            await super().unlock(authority)
+        except UnlockRefused:
+            await super().unlock(authority)
+
+
+class PadsSignatures(Sound):
+    """Makes up what is missing of a signature."""
+
+    async def unlock(self, authority) -> None:
+        class Padding:
+            async def sign(self, challenge) -> bytes:
+                return (await authority.sign(challenge)).ljust(64, b"\0")
+
+        await super().unlock(Padding())
+
+
+class UnlocksOpenHubs(Sound):
+    async def unlock(self, authority) -> None:
+        hub = await self.identify()
+        if not hub.locked:
+            await self.reboot()
+        await super().unlock(authority)
+
+
+class VerifiesAnything(Sound):
+    async def verify(self, image) -> HubState:
+        with suppress(ImageMismatch):
+            return await super().verify(image)
+        return await self.state()
+
+
+class TakesAnyHub(Sound):
+    """Is content with whichever hub comes back."""
+
+    async def reboot(self) -> HubIdentity:
+        with suppress(AnotherHub):
+            return await super().reboot()
+        return await self.identify()
+
+
+class SaysTheHubIsSafe(Sound):
+    """Claims after a broken flash that the hub is as it was."""
+
+    async def flash(self, image, on_progress) -> None:
+        try:
+            await super().flash(image, on_progress)
+        except DriverError as error:
+            error.state_known = True
+            raise
+
+
+class RaisesOsError(Sound):
+    async def flash(self, image, on_progress) -> None:
+        try:
+            await super().flash(image, on_progress)
+        except DriverError as error:
+            raise OSError("input/output error") from error
+
+
+class HangsOnSilence(Sound):
+    async def identify(self) -> HubIdentity:
+        while True:
+            with suppress(NoAnswer):
+                return await super().identify()
+
+
+class BlocksTheLoop(Sound):
+    async def identify(self) -> HubIdentity:
+        try:
+            return await super().identify()
+        except NoAnswer:
+            time.sleep(0.6)  # noqa: ASYNC251 -- the fault
+            raise
+
+
+class SwallowsCancellation(Sound):
+    async def state(self) -> HubState:
+        try:
+            return await super().state()
+        except asyncio.CancelledError:
+            return HubState(())
+
+
+class GivesOldAnswers(Sound):
+    """Answers with what a cancelled call did not live to see."""
+
+    late: asyncio.Task[HubIdentity] | None = None
+
+    async def identify(self) -> HubIdentity:
+        if self.late is not None:
+            task, self.late = self.late, None
+            return await task
+        task = asyncio.create_task(super().identify())
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            self.late = task
+            await asyncio.wait([task])
+            raise
+
+
+class LeavesADescriptor(Sound):
+    left: list[int] = []  # noqa: RUF012 -- for the test to tidy up
+
+    async def opened(self) -> None:
+        self.left.append(os.open("/dev/null", os.O_RDONLY))
+
+
+class LeavesATask(Sound):
+    async def opened(self) -> None:
+        self.task = asyncio.create_task(asyncio.sleep(3600), name="keep-alive")
+
+
+class SeesGhosts(Sound):
+    """Thinks at once that a hub was taken out."""
+
+    async def wait_for_removal(self, hub) -> None:
+        pass
+
+
+class HubOf(SerialHub):
+    """A hub in the hands of a driver with a fault."""
+
+    def __init__(
+        self, folder, driver: type[SmpHubDriver], settings_model: type[BaseModel] = SmpSettings
+    ) -> None:
+        super().__init__(folder)
+        self.plugin = BrokenPlugin(driver, settings_model)

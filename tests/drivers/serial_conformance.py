@@ -1,0 +1,148 @@
+"""A hub at a simulated serial line as the conformance suite wants it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator
+from functools import cache
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from rig_process import KeyAuthority
+
+from drivers.conformance.device import DeviceUnderTest, Inspection
+from drivers.smp.plugin import PLUGIN
+from drivers.smp.settings import SmpSettings
+from firmware_catalog.image import FirmwareImage
+from firmware_catalog.mcuboot import load_image
+from simulators.faults import Fault, FaultName
+from simulators.firmware import FirmwareSpec, make_firmware
+from simulators.flash import FlashArea, FlashTiming
+from simulators.hub import Hub, HubBuild, HubTiming, Nameplate
+from simulators.image import find_image
+from simulators.keys import generate_key
+from simulators.population import HubEntry
+from simulators.rig import RigSettings, open_rig
+from simulators.slot import Slot
+from simulators.uart import LineSettings
+
+BAUD = 3_000_000
+MANUFACTURER, MODEL = "10A8", "00000011"
+NAMEPLATE = Nameplate(
+    bytes.fromhex("8873840000000001"), bytes.fromhex("000b6b00000000a2"), MANUFACTURER, MODEL, "1.0", "SBCH"
+)
+
+
+@cache
+def key(name: str) -> ec.EllipticCurvePrivateKey:
+    return generate_key()
+
+
+@cache
+def firmware(version: str) -> bytes:
+    return make_firmware(FirmwareSpec(version, MANUFACTURER, MODEL, size=8_000), key("maker"))
+
+
+@cache
+def target() -> FirmwareImage:
+    return load_image(firmware("0.2.303"))
+
+
+def image_sha256(area: FlashArea) -> bytes | None:
+    """What is in a slot, read from the flash itself."""
+    image = find_image(area)
+    return None if image is None else hashlib.sha256(area.read(0, image.size)).digest()
+
+
+class SerialHub(DeviceUnderTest):
+    """Every ability: its bench is software."""
+
+    plugin = PLUGIN
+    settings = SmpSettings(
+        baud=BAUD,
+        answer_seconds=0.1,
+        attempts=2,
+        upload_attempts=2,
+        slot_bytes=4096,
+        erase_seconds_per_mebibyte=2.0,
+        quiet_after_reset_seconds=0.03,
+        return_seconds=1.0,
+        removal_seconds=0.2,
+        probe_seconds=0.05,
+        stall_seconds=0.3,
+    )
+    _slot: Slot
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.place = str(folder / "jig1" / "slot1")
+        self.absent_place = str(folder / "jig1" / "slot2")
+        self.image = target()
+
+    @contextlib.asynccontextmanager
+    async def at_the_bench(self) -> AsyncIterator[None]:
+        build = HubBuild(
+            maker=key("maker").public_key(),
+            unlock_authority=key("authority").public_key(),
+            slot_pages=5,
+            flash_timing=FlashTiming(erase_page=0.0005, write_byte=0.0),
+            timing=HubTiming(boot_loader=0.01, start=0.01, reset_delay=0.01, watchdog=0.1),
+        )
+        hub = Hub(NAMEPLATE, build, seed=7)
+        hub.load_factory_image(firmware("0.1.288"))
+        settings = RigSettings(self._folder, range(1, 2), slots=1, line=LineSettings(BAUD))
+        entry = HubEntry(
+            chf=NAMEPLATE.chf,
+            gpf=NAMEPLATE.gpf,
+            manufacturer=MANUFACTURER,
+            model=MODEL,
+            firmware=Path(),
+            jig=1,
+            slot=1,
+        )
+        async with open_rig(settings, [(entry, hub)]) as rig:
+            self._slot = rig.slot(1, 1)
+            self._hub = hub
+            yield
+
+    def authority(self) -> KeyAuthority:
+        return KeyAuthority(key("authority"))
+
+    def wrong_authority(self) -> KeyAuthority:
+        return KeyAuthority(key("stranger"))
+
+    async def remove(self) -> None:
+        self._slot.unseat()
+
+    async def seat(self) -> None:
+        self._slot.seat(self._hub)
+
+    async def cut_power(self) -> None:
+        self._slot.power(on=False)
+
+    async def restore_power(self) -> None:
+        self._slot.power(on=True)
+
+    async def cut_link(self) -> None:
+        self._slot.port.unplug()
+
+    async def restore_link(self) -> None:
+        self._slot.port.plug()
+
+    async def silence(self) -> None:
+        self._slot.faults.arm(Fault(name=FaultName.LOSE_REQUEST, times=1_000_000))
+
+    async def speak(self) -> None:
+        self._slot.faults.disarm()
+
+    async def exchange_at_next_boot(self) -> None:
+        self._slot.faults.arm(Fault(name=FaultName.ANOTHER_HUB))
+
+    async def vanish_at_next_boot(self) -> None:
+        self._slot.faults.arm(Fault(name=FaultName.NO_ANSWER))
+
+    async def inspect(self) -> Inspection:
+        running = image_sha256(self._hub.layout.primary)
+        assert running is not None, "a hub is never left without an image"
+        return Inspection(running, image_sha256(self._hub.layout.secondary), self._hub.lock.wrong_answers)

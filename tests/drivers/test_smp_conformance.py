@@ -1,0 +1,14 @@
+"""The SMP driver keeps the contract, as the kit for driver authors checks it: a hub at a simulated serial line."""
+
+from __future__ import annotations
+
+import pytest
+from serial_conformance import SerialHub
+
+from drivers.conformance.suite import DriverConformance
+
+
+class TestSerialHub(DriverConformance):
+    @pytest.fixture
+    def device(self, tmp_path):
+        return SerialHub(tmp_path)

@@ -7,6 +7,7 @@ SYSTEM_PACKAGES := mosquitto mosquitto-clients softhsm2 util-linux \
 
 SEED ?= 7
 KILLS ?= 50
+TRANSPORT ?= mixed
 # The proofs share the tests' benches.
 PROOF := PYTHONPATH=tests $(BIN)/python tests/chaos
 
@@ -52,8 +53,8 @@ format: $(VENV)/.ready ## let ruff format and fix what it can
 bench: $(VENV)/.ready ## measure, and write docs/performance.md
 	$(BIN)/python -m benchmarks all
 
-chaos: $(VENV)/.ready ## kill daemon and broker at random, compare three books: SEED=7 KILLS=50
-	$(PROOF)/run_chaos.py --seed $(SEED) --kills $(KILLS)
+chaos: $(VENV)/.ready ## kill daemon and broker at random, compare three books: SEED=7 KILLS=50 TRANSPORT=mixed
+	$(PROOF)/run_chaos.py --seed $(SEED) --kills $(KILLS) --transport $(TRANSPORT)
 
 crashes: $(VENV)/.ready ## die at every point of an attempt, and anywhere: SEED=7
 	$(PROOF)/run_crashes.py --seed $(SEED)
@@ -61,8 +62,8 @@ crashes: $(VENV)/.ready ## die at every point of an attempt, and anywhere: SEED=
 matrix: $(VENV)/.ready ## every fault at every stage, against docs/reliability.md
 	$(PROOF)/run_matrix.py
 
-soak: $(VENV)/.ready ## 2,000 hubs with realistic faults, and a daemon that stays small: SEED=7
-	$(PROOF)/run_soak.py --seed $(SEED)
+soak: $(VENV)/.ready ## 2,000 hubs with realistic faults, and a daemon that stays small: SEED=7 TRANSPORT=mixed
+	$(PROOF)/run_soak.py --seed $(SEED) --transport $(TRANSPORT)
 
 prove: $(VENV)/.ready ## all proofs in their long forms; writes docs/reliability.md: SEED=7
 	$(PROOF)/run_proof.py --seed $(SEED)

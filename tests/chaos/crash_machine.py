@@ -24,6 +24,7 @@ from station_bench import slot
 from station.records.verify import verify
 
 PLACES = tuple(slot(number, jig) for jig in (1, 2) for number in (1, 2))
+"""Those of the second jig are on USB."""
 
 FAULTS: Mapping[str, Mapping[str, Any]] = {
     "power_loss": {"on": "upload", "at_byte": 9_000, "seconds": 0.1},
@@ -37,7 +38,7 @@ FAULTS: Mapping[str, Mapping[str, Any]] = {
 }
 """What may befall a hub as well, once: each passes by itself."""
 
-_NUMBERS = {"frame": 150, "commit": 40, "tidy": 40, "show": 30}
+_NUMBERS = {"frame": 150, "transfer": 60, "commit": 40, "tidy": 40, "show": 30}
 _POINTS = st.sampled_from(POINTS).flatmap(
     lambda name: st.builds(
         Point, st.just(name), st.sampled_from(("before", "after")), st.integers(1, _NUMBERS.get(name, 3))

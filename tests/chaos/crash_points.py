@@ -6,12 +6,14 @@ import functools
 import inspect
 import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import aiomqtt
 
+from drivers.dfu.driver import DfuHubDriver
+from drivers.dfu.transfers import ControlPipe
 from drivers.serial_link import SerialLink
 from drivers.smp.driver import SmpHubDriver
 from station.attempt.unlock import KeyFileAuthority
@@ -24,23 +26,29 @@ DEATH = 77
 
 Side = Literal["before", "after"]
 
-_CALLS: dict[str, tuple[Any, str]] = {
-    "commit": (Ledger, "commit"),
-    "tidy": (Ledger, "tidy"),
-    "head": (ledger, "write_published_head"),
-    "frame": (SerialLink, "write"),
-    "publish": (aiomqtt.Client, "publish"),
-    "sign": (KeyFileAuthority, "sign"),
-    "show": (BenchView, "show"),
-    **{
-        name: (SmpHubDriver, name)
-        for name in (
-            *("wait_for_hub", "wait_for_removal", "identify", "state", "unlock", "flash", "activate"),
-            *("verify", "confirm", "reboot", "close"),
-        )
-    },
+_METHODS = (
+    *("wait_for_hub", "wait_for_removal", "identify", "state", "unlock", "flash", "activate"),
+    *("verify", "confirm", "reboot", "close"),
+)
+"""Of a driver."""
+
+_CALLS: dict[str, tuple[tuple[Any, str], ...]] = {
+    "commit": ((Ledger, "commit"),),
+    "tidy": ((Ledger, "tidy"),),
+    "head": ((ledger, "write_published_head"),),
+    "frame": ((SerialLink, "write"),),
+    "transfer": ((ControlPipe, "dfu_out"), (ControlPipe, "vendor_out")),
+    "publish": ((aiomqtt.Client, "publish"),),
+    "sign": ((KeyFileAuthority, "sign"),),
+    "show": ((BenchView, "show"),),
+    **{name: ((SmpHubDriver, name), (DfuHubDriver, name)) for name in _METHODS},
 }
 POINTS: tuple[str, ...] = tuple(_CALLS)
+POINTS_ON: dict[str, tuple[str, ...]] = {
+    "serial": tuple(name for name in POINTS if name != "transfer"),
+    "usb": ("transfer", *_METHODS),
+}
+"""Those that a hub meets on each transport; what both have in common is met on the first."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +65,12 @@ class Point:
 
 def die_at(point: Point) -> None:
     """Have this process end, without a word to anyone, when it reaches the point."""
-    owner, attribute = _CALLS[point.name]
-    setattr(owner, attribute, _mortal(getattr(owner, attribute), point))
-
-
-def _mortal(function: Callable[..., Any], point: Point) -> Callable[..., Any]:
     numbers = itertools.count(1)
+    for owner, attribute in _CALLS[point.name]:
+        setattr(owner, attribute, _mortal(getattr(owner, attribute), point, numbers))
 
+
+def _mortal(function: Callable[..., Any], point: Point, numbers: Iterator[int]) -> Callable[..., Any]:
     def reached(side: Side, number: int) -> None:
         if (side, number) == (point.side, point.number):
             os._exit(DEATH)

@@ -1,4 +1,4 @@
-"""docs/reliability.md: the fault matrix as a table that is both read by people and held against every run."""
+"""docs/reliability.md: the fault matrix, as tables that are both read by people and held against every run."""
 
 from __future__ import annotations
 
@@ -6,29 +6,31 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fault_cells import FAULTS, PLANS, STAGES, Cell, all_cells
+from fault_cells import PLANS, STAGES, TRANSPORTS, Cell, all_cells, faults_on
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
-_BEGIN, _END = "<!-- fault matrix: begin -->", "<!-- fault matrix: end -->"
 _RESULTS_BEGIN, _RESULTS_END = "<!-- results: begin -->", "<!-- results: end -->"
 _SECOND = "; in the second step: "
 
 
-def matrix_text(endings: Mapping[Cell, str]) -> str:
-    """Write the table: a row for each fault, a column for each stage."""
+def matrix_text(endings: Mapping[Cell, str], transport: str) -> str:
+    """Write a transport's table: a row for each fault, a column for each stage."""
     lines = ["| fault | " + " | ".join(STAGES) + " |", "|---" * (len(STAGES) + 1) + "|"]
-    for fault in FAULTS:
+    for fault in faults_on(transport):
         texts = []
         for stage in STAGES:
-            words = [endings[cell] for plan in PLANS if (cell := Cell(fault, stage, plan)) in endings]
+            words = [
+                endings[cell] for plan in PLANS if (cell := Cell(fault, stage, plan, transport)) in endings
+            ]
             texts.append(words[0] if len(set(words)) == 1 else _SECOND.join(words))
         lines.append(f"| {fault} | " + " | ".join(texts) + " |")
     return "\n".join(lines)
 
 
 def write_matrix(endings: Mapping[Cell, str]) -> None:
-    """Put the table between its marks."""
-    _replace(_BEGIN, _END, matrix_text(endings))
+    """Put the tables of the transports that the endings are of between their marks."""
+    for transport in {cell.transport for cell in endings}:
+        _replace(*_marks(transport), matrix_text(endings, transport))
 
 
 def write_results(
@@ -58,6 +60,10 @@ def write_results(
     _replace(_RESULTS_BEGIN, _RESULTS_END, "\n".join(lines))
 
 
+def _marks(transport: str) -> tuple[str, str]:
+    return f"<!-- fault matrix, {transport}: begin -->", f"<!-- fault matrix, {transport}: end -->"
+
+
 def _replace(begin: str, end: str, text: str) -> None:
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(begin)
     _, _, after = rest.partition(end)
@@ -66,17 +72,22 @@ def _replace(begin: str, end: str, text: str) -> None:
 
 def read_matrix() -> dict[Cell, str]:
     """Return what the page says of every cell."""
-    return parse_matrix(PAGE.read_text(encoding="utf-8").partition(_BEGIN)[2].partition(_END)[0])
+    page = PAGE.read_text(encoding="utf-8")
+    expected = {}
+    for transport in TRANSPORTS:
+        begin, end = _marks(transport)
+        expected |= parse_matrix(page.partition(begin)[2].partition(end)[0], transport)
+    return expected
 
 
-def parse_matrix(text: str) -> dict[Cell, str]:
+def parse_matrix(text: str, transport: str) -> dict[Cell, str]:
     """Read a table that `matrix_text` wrote."""
     rows = {}
     for line in text.strip().splitlines()[2:]:
         fault, *words = (part.strip() for part in line.strip("|").split("|"))
         rows[fault] = dict(zip(STAGES, words, strict=True))
     expected = {}
-    for cell in all_cells():
+    for cell in all_cells(transport):
         first, _, second = rows[cell.fault][cell.stage].partition(_SECOND)
         expected[cell] = (second or first) if cell.plan == list(PLANS)[1] else first
     return expected

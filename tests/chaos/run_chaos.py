@@ -51,6 +51,8 @@ class Request:
     kills: int
     hubs: int
     faults: str = "none"
+    transport: str = "mixed"
+    dfu_profile: str = "default"
 
 
 def broker_lines(folder: Path) -> tuple[str, ...]:
@@ -74,7 +76,13 @@ async def chaos(folder: Path, request: Request) -> dict[str, Any]:
     with (
         brokers.mosquitto(folder, lines=broker_lines(folder)) as broker,
         running_bench(
-            folder, stock=stock, faults=request.faults, seed=request.seed, speed=HUB_SPEED
+            folder,
+            stock=stock,
+            faults=request.faults,
+            seed=request.seed,
+            speed=HUB_SPEED,
+            transport=request.transport,
+            dfu_profile=request.dfu_profile,
         ) as bench,
     ):
         hubs = [bench.hub(firmware) for firmware, count in stock.items() for _ in range(count)]
@@ -114,6 +122,7 @@ async def chaos(folder: Path, request: Request) -> dict[str, Any]:
         print(line, flush=True)
     return {
         "seed": request.seed,
+        "transport": request.transport,
         "killed": dict(run.killed),
         "results": dict(sorted(findings.outcomes.items())),
         "open": findings.open,
@@ -201,15 +210,36 @@ async def deliver(station: StationProcess, consumer: Consumer) -> int:
     return asked_again
 
 
+def add_transport(parser: argparse.ArgumentParser) -> None:
+    """Let the command say what the jigs are connected by."""
+    parser.add_argument(
+        "--transport",
+        choices=("serial", "usb", "mixed"),
+        default="mixed",
+        help="what the jigs are connected by; mixed: one of two by USB",
+    )
+    parser.add_argument(
+        "--dfu-profile", choices=("default", "bus-reset"), default="default", help="of the hubs on USB"
+    )
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--hubs", type=int, help="how many pass over the bench (three for each kill, and 8)")
     parser.add_argument("--faults", default="none", help="the hubs' own faults: none, realistic, or a file")
+    add_transport(parser)
     parser.add_argument("--keep", type=Path, help="work in this folder and leave it there")
     options = parser.parse_args()
-    request = Request(options.seed, options.kills, options.hubs or 3 * options.kills + 8, options.faults)
+    request = Request(
+        seed=options.seed,
+        kills=options.kills,
+        hubs=options.hubs or 3 * options.kills + 8,
+        faults=options.faults,
+        transport=options.transport,
+        dfu_profile=options.dfu_profile,
+    )
     with suppress(KeyboardInterrupt), tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         if options.keep:
             options.keep.mkdir(parents=True)

@@ -1,7 +1,7 @@
 """Have the station die at every point on a hub's way, once and then again in the life that follows; then anywhere.
 
-First every named point is met in turn, call by call, until a life does not reach it any more. Then the state
-machine of `crash_machine` wanders. The last line is one JSON object; the exit code is 0 only if nothing was lost,
+First every named point is met in turn, call by call, until a life does not reach it any more, with hubs on serial
+lines and then on USB. Then the state machine of `crash_machine` wanders. The last line is one JSON object; the exit code is 0 only if nothing was lost,
 contradictory or unbootable.
 """
 
@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import count
@@ -24,7 +24,7 @@ import brokers
 from chaos_books import Findings
 from crash_lives import End, Lives
 from crash_machine import crash_anywhere
-from crash_points import POINTS, Point, Side
+from crash_points import POINTS_ON, Point, Side
 from crash_world import DoomedStation, World
 from station_bench import running_bench, slot
 
@@ -53,17 +53,21 @@ class Tally:
 
 
 @contextmanager
-def world(folder: Path, stock: dict[str, int]) -> Iterator[World]:
+def world(folder: Path, stock: dict[str, int], transport: str) -> Iterator[World]:
     """Run everything that outlives the stations."""
     folder.mkdir()
-    with brokers.mosquitto(folder) as broker, running_bench(folder, stock=stock) as bench, Lives() as lives:
+    with (
+        brokers.mosquitto(folder) as broker,
+        running_bench(folder, stock=stock, transport=transport) as bench,
+        Lives() as lives,
+    ):
         yield World(folder, bench, broker, lives)
 
 
-def every_point(whole: World, firmware: str, tally: Tally) -> None:
+def every_point(whole: World, firmware: str, points: Iterable[str], tally: Tally) -> None:
     """Die at each call of each point in turn, and at the same call again in the next life."""
     work: SimpleQueue[tuple[str, Side] | None] = SimpleQueue()
-    for name in POINTS:
+    for name in points:
         for side in ("before", "after"):
             work.put((name, side))
     for _ in range(LANES):
@@ -107,10 +111,12 @@ def main() -> int:
     begun = time.monotonic()
     tally = Tally()
     with tempfile.TemporaryDirectory(prefix="crash-") as folder:
-        for firmware in ("old", "chained-old"):
-            with world(Path(folder) / firmware, {firmware: STOCK}) as here:
-                every_point(here, firmware, tally)
-        with world(Path(folder) / "anywhere", {"old": STOCK, "chained-old": STOCK}) as here:
+        for transport, points in POINTS_ON.items():
+            for firmware in ("old", "chained-old"):
+                with world(Path(folder) / f"{transport}-{firmware}", {firmware: STOCK}, transport) as here:
+                    every_point(here, firmware, points, tally)
+        stock = {"old": STOCK, "chained-old": STOCK}
+        with world(Path(folder) / "anywhere", stock, "mixed") as here:
             crash_anywhere(here, seed=options.seed, examples=options.examples, steps=options.steps)
             tally.take(here)
     summary = {

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import brokers
-from fault_cells import FAULTS, STAGES, Cell, Ending, all_cells, pairwise_cells, run_cell
+from fault_cells import STAGES, TRANSPORTS, Cell, Ending, all_cells, faults_on, pairwise_cells, run_cell
 from reliability_page import PAGE, read_matrix, write_matrix
 from station_bench import running_bench, slot
 
@@ -27,13 +27,21 @@ PLACES = tuple(slot(number, jig) for jig in (1, 2) for number in (1, 2, 3, 4))
 
 
 async def run_cells(
-    folder: Path, cells: Iterable[Cell], places: tuple[Place, ...] = PLACES
+    folder: Path,
+    cells: Iterable[Cell],
+    places: tuple[Place, ...] = PLACES,
+    *,
+    dfu_profile: str = "default",
 ) -> dict[Cell, Ending]:
-    """Run the cells on one rig, several at a time."""
+    """Run the cells, all of one transport, on one rig, several at a time."""
     left = list(cells)
+    (transport,) = {cell.transport for cell in left}
     endings: dict[Cell, Ending] = {}
     stock = {"old": len(left), "chained-old": len(left)}
-    with brokers.mosquitto(folder) as broker, running_bench(folder, stock=stock) as bench:
+    with (
+        brokers.mosquitto(folder) as broker,
+        running_bench(folder, stock=stock, transport=transport, dfu_profile=dfu_profile) as bench,
+    ):
 
         async def lane(place: Place) -> None:
             while left:
@@ -69,16 +77,21 @@ def main() -> int:
     parser.add_argument("--pairwise", action="store_true", help="each pair once, not the whole")
     parser.add_argument("--write", action="store_true", help="write the table, having looked at what it says")
     parser.add_argument("--fault", help="this row alone")
+    parser.add_argument("--transport", choices=TRANSPORTS, help="this one alone")
+    parser.add_argument(
+        "--dfu-profile", choices=("default", "bus-reset"), default="default", help="of the hubs on USB"
+    )
     options = parser.parse_args()
-    cells = [
-        cell
-        for cell in (pairwise_cells() if options.pairwise else all_cells())
-        if options.fault in {None, cell.fault}
-    ]
+    choose = pairwise_cells if options.pairwise else all_cells
+    transports = [options.transport] if options.transport else TRANSPORTS
     configure_logging("console", "critical")
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="matrix-") as folder:
-        endings = asyncio.run(run_cells(Path(folder), cells))
+    endings: dict[Cell, Ending] = {}
+    for transport in transports:
+        cells = [cell for cell in choose(transport) if options.fault in {None, cell.fault}]
+        if cells:
+            with tempfile.TemporaryDirectory(prefix="matrix-") as folder:
+                endings |= asyncio.run(run_cells(Path(folder), cells, dfu_profile=options.dfu_profile))
     if options.write:
         known = read_matrix() if options.fault else {}
         write_matrix({**known, **{cell: ending.what for cell, ending in endings.items()}})
@@ -88,7 +101,7 @@ def main() -> int:
     for line in sorted(wrong):
         print(line)
     summary = {
-        "faults": len(FAULTS),
+        "faults": {transport: len(faults_on(transport)) for transport in transports},
         "stages": len(STAGES),
         "cells": len(endings),
         "wrong": len(wrong),

@@ -18,11 +18,16 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
 PROOFS: dict[str, list[str]] = {
-    "chaos, hubs without faults of their own": ["run_chaos.py", "--kills", "120"],
-    "chaos, hubs with realistic faults": ["run_chaos.py", "--kills", "60", "--faults", "realistic"],
+    "chaos, serial and USB, hubs without faults of their own": ["run_chaos.py", "--kills", "120"],
+    "chaos, the same, hubs with realistic faults, those on USB waiting for bus resets": [
+        *("run_chaos.py", "--kills", "60", "--faults", "realistic", "--dfu-profile", "bus-reset")
+    ],
     "a death at every point, twice, and anywhere": ["run_crashes.py"],
-    "fault matrix": ["run_matrix.py"],
-    "soak, hubs with realistic faults": ["run_soak.py", "--hubs", "2000"],
+    "fault matrices, serial and USB": ["run_matrix.py"],
+    "fault matrix on USB, hubs that wait for bus resets": [
+        *("run_matrix.py", "--transport", "usb", "--dfu-profile", "bus-reset")
+    ],
+    "soak, serial and USB, hubs with realistic faults": ["run_soak.py", "--hubs", "2000"],
 }
 
 

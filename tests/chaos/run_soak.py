@@ -21,7 +21,7 @@ from chaos_books import Books
 from chaos_consumer import Consumer
 from chaos_hands import Technician
 from chaos_station import StationProcess
-from run_chaos import PLACES, broker_lines, deliver, unlock_settings
+from run_chaos import PLACES, add_transport, broker_lines, deliver, unlock_settings
 from soak_station import SAMPLES
 from station_bench import import_order, order_csv, running_bench, slot
 
@@ -34,13 +34,18 @@ MOST_GROWTH = {"resident_mib": 4.0, "descriptors": 3.0, "threads": 2.0, "tasks":
 """Of the medians, from the second quarter to the last: more than chance explains."""
 
 
-async def soak(folder: Path, *, seed: int, hubs: int) -> dict[str, Any]:
+async def soak(folder: Path, *, seed: int, hubs: int, transport: str, dfu_profile: str) -> dict[str, Any]:
     """Run it to its end and return the summary; what does not agree is printed."""
     begun = time.monotonic()
     with (
         brokers.mosquitto(folder, lines=broker_lines(folder)) as broker,
         running_bench(
-            folder, stock={"old": hubs - hubs // 10, "chained-old": hubs // 10}, faults="realistic", seed=seed
+            folder,
+            stock={"old": hubs - hubs // 10, "chained-old": hubs // 10},
+            faults="realistic",
+            seed=seed,
+            transport=transport,
+            dfu_profile=dfu_profile,
         ) as bench,
     ):
         stock = [bench.hub("old") for _ in range(hubs - hubs // 10)]
@@ -86,6 +91,7 @@ async def soak(folder: Path, *, seed: int, hubs: int) -> dict[str, Any]:
     grown = [name for name, (then, now) in size.items() if now - then > MOST_GROWTH[name]]
     return {
         "seed": seed,
+        "transport": transport,
         "results": dict(sorted(books.findings.outcomes.items())),
         "open": books.findings.open,
         "seconds": round(time.monotonic() - begun, 1),
@@ -101,12 +107,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--hubs", type=int, default=2000)
+    add_transport(parser)
     parser.add_argument("--keep", type=Path, help="work in this folder and leave it there")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         if options.keep:
             options.keep.mkdir(parents=True)
-        summary = asyncio.run(soak(options.keep or Path(folder), seed=options.seed, hubs=options.hubs))
+        summary = asyncio.run(
+            soak(
+                options.keep or Path(folder),
+                seed=options.seed,
+                hubs=options.hubs,
+                transport=options.transport,
+                dfu_profile=options.dfu_profile,
+            )
+        )
     print(json.dumps(summary))
     return int(bool(summary["grown"] or summary["lost"] or summary["contradictory"] or summary["unbootable"]))
 

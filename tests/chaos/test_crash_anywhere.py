@@ -12,6 +12,8 @@ from crash_points import Point
 from crash_world import DoomedStation, World
 from station_bench import running_bench, slot
 
+SERIAL, USB = 1, 2
+"""Jigs."""
 NOTHING = {"lost": 0, "contradictory": 0, "unbootable": 0}
 
 
@@ -20,27 +22,30 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("world")
     with (
         brokers.mosquitto(folder) as broker,
-        running_bench(folder, stock={"old": 150, "chained-old": 100}) as bench,
+        running_bench(folder, stock={"old": 150, "chained-old": 100}, transport="mixed") as bench,
         Lives() as lives,
     ):
         yield World(folder, bench, broker, lives)
 
 
 @pytest.mark.parametrize(
-    "point",
+    ("point", "jig"),
     [
-        Point("commit", "after", 4),
-        Point("flash", "before", 1),
-        Point("frame", "after", 30),
-        Point("activate", "after", 1),
-        Point("confirm", "before", 1),
-        Point("publish", "after", 1),
-        Point("show", "before", 3),
+        (Point("commit", "after", 4), SERIAL),
+        (Point("flash", "before", 1), SERIAL),
+        (Point("frame", "after", 30), SERIAL),
+        (Point("activate", "after", 1), SERIAL),
+        (Point("confirm", "before", 1), SERIAL),
+        (Point("publish", "after", 1), SERIAL),
+        (Point("show", "before", 3), SERIAL),
+        (Point("unlock", "after", 1), USB),
+        (Point("transfer", "after", 15), USB),
+        (Point("activate", "before", 2), USB),
     ],
     ids=str,
 )
-def test_a_station_that_dies_at_a_point_goes_on_from_there(world: World, point: Point) -> None:
-    station = DoomedStation(world, [slot(1)], [world.bench.hub("chained-old")])
+def test_a_station_that_dies_at_a_point_goes_on_from_there(world: World, point: Point, jig: int) -> None:
+    station = DoomedStation(world, [slot(1, jig)], [world.bench.hub("chained-old")])
     try:
         assert station.live(point) is End.POINT
         assert station.live() is End.FINISHED

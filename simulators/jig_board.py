@@ -15,7 +15,7 @@ CHANNELS: Final = 8
 SCAN_SECONDS: Final = 0.01
 BOOT_SECONDS: Final = 0.3
 BOUNCE_SECONDS: Final = 0.03
-LATE_SECONDS: Final = 0.15
+LATE_SECONDS: Final = 0.4
 SUPPLY_MILLIVOLTS: Final = 12_000
 LAMP_DARK: Final = 0
 
@@ -56,7 +56,7 @@ class BoardFault(StrEnum):
     EXCEPTIONS = "exceptions"
     """It answers everything with exception 4, server device failure."""
     LATE = "late"
-    """It answers properly, but 150 ms late."""
+    """It answers properly, but 400 ms late."""
 
 
 class SimulatedJigBoard:

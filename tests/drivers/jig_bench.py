@@ -77,7 +77,7 @@ class Bench:
 QUICK = {
     "poll_seconds": 0.02,
     "debounce_seconds": 0.05,
-    "answer_seconds": 0.06,
+    "answer_seconds": 0.15,
     "failures_to_lose": 2,
     "heartbeat_seconds": 0.1,
     "watchdog_seconds": 0.3,

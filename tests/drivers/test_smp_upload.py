@@ -220,7 +220,9 @@ def test_every_byte_arrives_through_any_finite_run_of_faults(fates, pool, size):
 
     image = make_image(size)
     # The whole upload has minutes, however busy the machine: it is the bytes that matter here.
-    patient = QUICK.model_copy(update={"upload_attempts": 30, "answer_seconds": 0.03, "slowness": 10_000.0})
+    patient = QUICK.model_copy(
+        update={"attempts": 30, "upload_attempts": 30, "answer_seconds": 0.03, "slowness": 10_000.0}
+    )
     slot, _ = flash(prepare, image=image, smp_settings=patient, buf_size=pool[0], buf_count=pool[1])
     assert slot.held == image.data
 

@@ -17,7 +17,7 @@ from pymodbus.pdu.bit_message import ReadDiscreteInputsRequest
 from pymodbus.pdu.register_message import ReadInputRegistersRequest
 
 from simulators import modbus_rtu
-from simulators.jig_board import BoardFault, SimulatedJigBoard
+from simulators.jig_board import LATE_SECONDS, BoardFault, SimulatedJigBoard
 from simulators.modbus_rtu import answer, crc16, silence
 
 
@@ -167,12 +167,12 @@ class Station:
         self._port = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         tty.setraw(self._port)
 
-    async def asks(self, content: str) -> tuple[bytes, float]:
-        """Return the answer, without its check, and the seconds until its last byte; empty after 100 ms."""
+    async def asks(self, content: str, patience: float = 0.3) -> tuple[bytes, float]:
+        """Return the answer, without its check, and the seconds until its last byte; empty when none comes."""
         began = time.monotonic()
         self.sends(with_check(content))
         heard, took = b"", 0.0
-        while time.monotonic() < began + 0.1:
+        while time.monotonic() < began + patience:
             await asyncio.sleep(0.0005)
             try:
                 heard += os.read(self._port, 256)
@@ -379,11 +379,9 @@ def test_a_late_board_answers_properly_but_late(path: Path) -> None:
     async def scenario() -> None:
         async with rig(path) as (board, _, station):
             board.fault = BoardFault.LATE
-            station.sends(with_check("01 02 0000 0008"))
-            await asyncio.sleep(0.1)
-            assert station.hears() == b""
-            await asyncio.sleep(0.1)
-            assert station.hears() == with_check("01 02 01 00")
+            reply, took = await station.asks("01 02 0000 0008", patience=5.0)
+            assert reply == bytes.fromhex("01 02 01 00")
+            assert took >= LATE_SECONDS
 
     asyncio.run(scenario())
 

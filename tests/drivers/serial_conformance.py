@@ -38,7 +38,7 @@ def key(name: str) -> ec.EllipticCurvePrivateKey:
 
 @cache
 def firmware(version: str) -> bytes:
-    return make_firmware(FirmwareSpec(version, MANUFACTURER, MODEL, size=8_000), key("maker"))
+    return make_firmware(FirmwareSpec(version, MANUFACTURER, MODEL, size=6_000), key("maker"))
 
 
 @cache
@@ -57,10 +57,10 @@ class SerialHub(SimulatedDevice):
         upload_attempts=2,
         slot_bytes=4096,
         erase_seconds_per_mebibyte=2.0,
-        quiet_after_reset_seconds=0.03,
+        quiet_after_reset_seconds=0.02,
         return_seconds=1.0,
         removal_seconds=0.2,
-        probe_seconds=0.05,
+        probe_seconds=0.02,
         stall_seconds=0.3,
     )
     _slot: Slot
@@ -77,7 +77,7 @@ class SerialHub(SimulatedDevice):
             maker=key("maker").public_key(),
             unlock_authority=key("authority").public_key(),
             slot_pages=5,
-            flash_timing=FlashTiming(erase_page=0.0005, write_byte=0.0),
+            flash_timing=FlashTiming(erase_page=0.0002, write_byte=0.0),
             timing=HubTiming(boot_loader=0.01, start=0.01, reset_delay=0.01, watchdog=0.1),
         )
         hub = Hub(NAMEPLATE, build, seed=7)

@@ -167,10 +167,10 @@ def test_a_fault_is_caught_by_its_check_and_by_no_other(tmp_path, driver, failed
 
 def test_a_driver_that_hangs_is_not_waited_for_without_end(tmp_path):
     device = HubOf(tmp_path, broken.HangsOnSilence)
-    device.patience = 2.0
+    device.patience = 1.5
     said = verdict(device, "a_silent_hub_is_a_typed_error identify")
     assert said is not None
-    assert "identify() was still under way after 2 s" in said
+    assert "identify() was still under way after 1.5 s" in said
 
 
 def test_a_task_that_is_left_is_named(tmp_path, monkeypatch):

@@ -6,13 +6,15 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from simulated_device import SimulatedDevice
-from usb_bench import TARGET_IMAGE, Authority, Bench, SeatedHub, open_bench
+from usb_bench import Authority, Bench, SeatedHub, firmware, open_bench
 
 from drivers.dfu.plugin import PLUGIN
+from firmware_catalog.mcuboot import load_image
 from simulators.dfu_modes import DfuProfile
 from simulators.keys import generate_key
 
 PROFILE = DfuProfile(off_the_bus=0.02, manifestation=0.01, transfer_size=256)
+IMAGE = load_image(firmware("0.2.303", size=6_000))
 
 
 class UsbHub(SimulatedDevice):
@@ -21,7 +23,7 @@ class UsbHub(SimulatedDevice):
     plugin = PLUGIN
     place = "1-1"
     absent_place = "/dev/ttyUSB0"
-    image = TARGET_IMAGE
+    image = IMAGE
 
     _bench: Bench
     _seated: SeatedHub
@@ -31,7 +33,7 @@ class UsbHub(SimulatedDevice):
         async with open_bench(self.place) as self._bench:
             self._seated = self._bench.seat(self.place, PROFILE)
             self.hub, self.faults = self._seated.hub, self._seated.faults
-            self.settings = self._bench.settings(transfer_seconds=0.1, return_seconds=1.0)
+            self.settings = self._bench.settings(transfer_seconds=0.1, return_seconds=1.0, poll_seconds=0.01)
             yield
 
     def authority(self) -> Authority:

@@ -125,8 +125,8 @@ class HubDriver(Protocol):
     once anything was written, or a boot ordered, it is False. While a method waits, the event loop turns.
 
     Cancelling a method ends it in CancelledError, soon, and leaves the driver usable: the next call does not meet
-    the cancelled call's bytes. One method runs at a time. After LinkLost the station closes the driver and opens
-    the place anew; after every other error the same driver goes on.
+    the cancelled call's bytes. One method runs at a time. After any error the same driver goes on; one whose link
+    is gone for good says LinkLost again in `wait_for_hub`, and the station closes it and opens the place anew.
     """
 
     @property

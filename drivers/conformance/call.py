@@ -92,6 +92,8 @@ class Call(Generic[T]):
         """End it, however it ends: the check is over."""
         self._task.cancel()
         await asyncio.wait([self._task], timeout=self._patience)
+        if self._task.done() and not self._task.cancelled():
+            self._task.exception()  # nobody asked for it any more
 
     async def _end(self) -> None:
         await asyncio.wait([self._task], timeout=self._patience)

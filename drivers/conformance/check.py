@@ -54,7 +54,7 @@ def check(*needs: Ability, leaves_nothing: bool = False) -> Callable[[Scene[P]],
 
         @functools.wraps(scene)
         def test(self: object, stage: Stage, *arguments: P.args, **parameters: P.kwargs) -> None:
-            __tracebackhide__ = True
+            __tracebackhide__ = _is_verdict
             outcome = _perform(
                 stage, needs, lambda: scene(self, stage, *arguments, **parameters), leaves_nothing
             )
@@ -68,6 +68,11 @@ def check(*needs: Ability, leaves_nothing: bool = False) -> Callable[[Scene[P]],
         return test
 
     return decorate
+
+
+def _is_verdict(raised: pytest.ExceptionInfo[BaseException] | None) -> bool:
+    """Whether the suite's own frames would say less than the message does."""
+    return raised is not None and raised.errisinstance(DemandNotMet)
 
 
 def _perform(

@@ -142,8 +142,8 @@ class Stage:
     async def welcome_back(self, driver: HubDriver) -> tuple[HubDriver, HubIdentity]:
         """Wait for a hub that was lost, and return the driver to go on with.
 
-        A driver whose link was lost may say so once more: then, as at the bench, it is closed and the place
-        opened anew.
+        One whose link is gone for good says LinkLost again: then, as at the bench, it is closed and the place opened
+        anew.
         """
         call = self.begin(driver.wait_for_hub)
         try:

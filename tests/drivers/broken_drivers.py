@@ -11,7 +11,15 @@ from dataclasses import replace
 from pydantic import BaseModel
 from serial_conformance import SerialHub
 
-from drivers.errors import AnotherHub, DriverError, HubRefused, ImageMismatch, NoAnswer, UnlockRefused
+from drivers.errors import (
+    AnotherHub,
+    DriverError,
+    HubAction,
+    HubRefused,
+    ImageMismatch,
+    NoAnswer,
+    UnlockRefused,
+)
 from drivers.hub import FlashProgress, HubIdentity, HubState
 from drivers.smp.device import open_device
 from drivers.smp.driver import SmpHubDriver
@@ -188,10 +196,11 @@ class HangsOnSilence(Sound):
 class BlocksTheLoop(Sound):
     async def identify(self) -> HubIdentity:
         try:
-            return await super().identify()
-        except NoAnswer:
-            time.sleep(0.6)  # noqa: ASYNC251 -- the fault
-            raise
+            async with asyncio.timeout(0.1):
+                return await super().identify()
+        except TimeoutError:
+            time.sleep(0.4)  # noqa: ASYNC251 -- the fault
+            raise NoAnswer("silent", action=HubAction.IDENTIFY, state_known=True) from None
 
 
 class SwallowsCancellation(Sound):

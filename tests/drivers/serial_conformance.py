@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import AsyncIterator
 from functools import cache
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from rig_process import KeyAuthority
+from simulated_device import SimulatedDevice
 
-from drivers.conformance.device import DeviceUnderTest, Inspection
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
 from firmware_catalog.image import FirmwareImage
 from firmware_catalog.mcuboot import load_image
-from simulators.faults import Fault, FaultName
 from simulators.firmware import FirmwareSpec, make_firmware
-from simulators.flash import FlashArea, FlashTiming
+from simulators.flash import FlashTiming
 from simulators.hub import Hub, HubBuild, HubTiming, Nameplate
-from simulators.image import find_image
 from simulators.keys import generate_key
 from simulators.population import HubEntry
 from simulators.rig import RigSettings, open_rig
@@ -41,7 +38,7 @@ def key(name: str) -> ec.EllipticCurvePrivateKey:
 
 @cache
 def firmware(version: str) -> bytes:
-    return make_firmware(FirmwareSpec(version, MANUFACTURER, MODEL, size=8_000), key("maker"))
+    return make_firmware(FirmwareSpec(version, MANUFACTURER, MODEL, size=6_000), key("maker"))
 
 
 @cache
@@ -49,13 +46,7 @@ def target() -> FirmwareImage:
     return load_image(firmware("0.2.303"))
 
 
-def image_sha256(area: FlashArea) -> bytes | None:
-    """What is in a slot, read from the flash itself."""
-    image = find_image(area)
-    return None if image is None else hashlib.sha256(area.read(0, image.size)).digest()
-
-
-class SerialHub(DeviceUnderTest):
+class SerialHub(SimulatedDevice):
     """Every ability: its bench is software."""
 
     plugin = PLUGIN
@@ -66,10 +57,10 @@ class SerialHub(DeviceUnderTest):
         upload_attempts=2,
         slot_bytes=4096,
         erase_seconds_per_mebibyte=2.0,
-        quiet_after_reset_seconds=0.03,
+        quiet_after_reset_seconds=0.02,
         return_seconds=1.0,
         removal_seconds=0.2,
-        probe_seconds=0.05,
+        probe_seconds=0.02,
         stall_seconds=0.3,
     )
     _slot: Slot
@@ -86,7 +77,7 @@ class SerialHub(DeviceUnderTest):
             maker=key("maker").public_key(),
             unlock_authority=key("authority").public_key(),
             slot_pages=5,
-            flash_timing=FlashTiming(erase_page=0.0005, write_byte=0.0),
+            flash_timing=FlashTiming(erase_page=0.0002, write_byte=0.0),
             timing=HubTiming(boot_loader=0.01, start=0.01, reset_delay=0.01, watchdog=0.1),
         )
         hub = Hub(NAMEPLATE, build, seed=7)
@@ -102,8 +93,8 @@ class SerialHub(DeviceUnderTest):
             slot=1,
         )
         async with open_rig(settings, [(entry, hub)]) as rig:
-            self._slot = rig.slot(1, 1)
-            self._hub = hub
+            self._slot, self.hub = rig.slot(1, 1), hub
+            self.faults = self._slot.faults
             yield
 
     def authority(self) -> KeyAuthority:
@@ -116,7 +107,7 @@ class SerialHub(DeviceUnderTest):
         self._slot.unseat()
 
     async def seat(self) -> None:
-        self._slot.seat(self._hub)
+        self._slot.seat(self.hub)
 
     async def cut_power(self) -> None:
         self._slot.power(on=False)
@@ -129,20 +120,3 @@ class SerialHub(DeviceUnderTest):
 
     async def restore_link(self) -> None:
         self._slot.port.plug()
-
-    async def silence(self) -> None:
-        self._slot.faults.arm(Fault(name=FaultName.LOSE_REQUEST, times=1_000_000))
-
-    async def speak(self) -> None:
-        self._slot.faults.disarm()
-
-    async def exchange_at_next_boot(self) -> None:
-        self._slot.faults.arm(Fault(name=FaultName.ANOTHER_HUB))
-
-    async def vanish_at_next_boot(self) -> None:
-        self._slot.faults.arm(Fault(name=FaultName.NO_ANSWER))
-
-    async def inspect(self) -> Inspection:
-        running = image_sha256(self._hub.layout.primary)
-        assert running is not None, "a hub is never left without an image"
-        return Inspection(running, image_sha256(self._hub.layout.secondary), self._hub.lock.wrong_answers)

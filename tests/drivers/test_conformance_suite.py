@@ -13,7 +13,7 @@ from broken_drivers import HubOf
 from serial_conformance import SerialHub
 
 from drivers.conformance.check import DemandNotMet
-from drivers.conformance.device import Ability, NotWritten
+from drivers.conformance.device import Ability, DeviceUnderTest, NotWritten
 from drivers.conformance.stage import Stage
 from drivers.conformance.suite import DriverConformance
 
@@ -167,10 +167,10 @@ def test_a_fault_is_caught_by_its_check_and_by_no_other(tmp_path, driver, failed
 
 def test_a_driver_that_hangs_is_not_waited_for_without_end(tmp_path):
     device = HubOf(tmp_path, broken.HangsOnSilence)
-    device.patience = 2.0
+    device.patience = 1.5
     said = verdict(device, "a_silent_hub_is_a_typed_error identify")
     assert said is not None
-    assert "identify() was still under way after 2 s" in said
+    assert "identify() was still under way after 1.5 s" in said
 
 
 def test_a_task_that_is_left_is_named(tmp_path, monkeypatch):
@@ -237,7 +237,7 @@ def test_what_a_device_cannot_do_is_skipped_with_its_reason(tmp_path):
 
 def test_what_a_device_neither_does_nor_excuses_is_asked_of_its_author(tmp_path):
     class Handless(SerialHub):
-        remove = SerialHub.__mro__[1].remove
+        remove = DeviceUnderTest.remove
 
     with pytest.raises(NotWritten, match=r"write what Ability\.REMOVAL needs, or say in `cannot`"):
         verdict(Handless(tmp_path), "a_hub_is_waited_for")
@@ -245,7 +245,7 @@ def test_what_a_device_neither_does_nor_excuses_is_asked_of_its_author(tmp_path)
 
 AUTHORS_TEST = """
 import sys
-sys.path.insert(0, {folder!r})
+sys.path[:0] = {folders!r}
 import pytest
 from broken_drivers import HubOf, {driver}
 from drivers.conformance.suite import DriverConformance
@@ -263,7 +263,9 @@ class TestForgetful(DriverConformance):
 def test_an_author_reads_in_one_line_what_is_demanded(tmp_path):
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "test_author.py").write_text(
-        AUTHORS_TEST.format(folder=str(Path(__file__).parent), driver="ClosesOnce")
+        AUTHORS_TEST.format(
+            folders=[str(folder) for folder in Path(__file__).parents[:2]], driver="ClosesOnce"
+        )
     )
     done = subprocess.run(
         [

@@ -93,22 +93,23 @@ driver_settings = {{ return_seconds = 5.0, probe_seconds = 0.1 }}
 slots = {{ 1 = "{tmp_path}/port" }}
 """)
 
-    async def examine() -> bytes:
+    async def examine() -> str:
         hub = simulated.SimulatedHub(tmp_path / "port", simulated.Stored("00010000", b"factory"))
         hub.line.plug()
         hub.power_on()
         try:
-            doctor = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-c", "from station.cli import main; main()"),
-                *("doctor", "--json", "--config", str(config)),
+            doctor = await asyncio.to_thread(
+                subprocess.run,
+                [Path(sys.executable).with_name("reflash"), "doctor", "--json", "--config", config],
                 env=environment(installed),
-                stdout=subprocess.PIPE,
+                capture_output=True,
+                text=True,
+                check=False,
             )
-            said, _ = await doctor.communicate()
         finally:
             hub.power_off()
             hub.line.unplug()
-        return said
+        return doctor.stdout
 
     report = json.loads(asyncio.run(examine()))
     said = {(finding["where"], finding["verdict"], finding["what"]) for finding in report["findings"]}

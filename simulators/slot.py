@@ -40,7 +40,8 @@ class Slot:
         """Whether the slot's supply is switched on."""
         self._tasks = tasks
         self._life: asyncio.Task[None] | None = None
-        self._return: asyncio.TimerHandle | None = None
+        self._loose: tuple[Hub, asyncio.TimerHandle] | None = None
+        """A hub that has left its seat, and when it is back in it."""
         self._timers: list[asyncio.TimerHandle] = []
 
     @property
@@ -67,17 +68,18 @@ class Slot:
         self._start(hub)
 
     def unseat(self) -> Hub:
-        """Take the hub out, whatever it is doing. Raises SlotError when there is none."""
+        """Take the hub out, whatever it is doing, or pick up the loose one. Raises SlotError when there is none."""
+        loose = self._forget_return()
+        if self.hub is None and loose is not None:
+            return loose
         if self.hub is None:
             raise SlotError(f"{self.name} is empty: seat a hub first")
-        self._forget_return()
         self._stop()
         hub, self.hub = self.hub, None
         return hub
 
     def power(self, *, on: bool) -> None:
         """Switch the slot's supply."""
-        self._forget_return()
         self.is_powered = on
         self._stop()
         if self.hub is not None:
@@ -98,7 +100,7 @@ class Slot:
             case FaultName.UNPLUG_HUB if self.hub is not None:
                 hub = self.unseat()
                 if fault.seconds is not None:
-                    self._return = loop.call_later(fault.seconds, self.seat, hub)
+                    self._loose = hub, loop.call_later(fault.seconds, self.seat, hub)
             case FaultName.UNPLUG_PORT:
                 self.port.unplug()
                 if fault.seconds is not None:
@@ -122,10 +124,13 @@ class Slot:
         if self._life is not None:
             self._life.cancel()
 
-    def _forget_return(self) -> None:
-        if self._return is not None:
-            self._return.cancel()
-            self._return = None
+    def _forget_return(self) -> Hub | None:
+        """Leave a loose hub where it lies; return it."""
+        if self._loose is None:
+            return None
+        (hub, back), self._loose = self._loose, None
+        back.cancel()
+        return hub
 
     async def _live(self, hub: Hub, after: float) -> None:
         await asyncio.sleep(after)

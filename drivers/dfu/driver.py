@@ -104,7 +104,10 @@ class DfuHubDriver:
             await self._port.changed(self._settings.poll_seconds)
 
     async def wait_for_removal(self, hub: HubIdentity | None) -> None:
-        """Return once `hub` is gone: off the bus for the configured time, replaced, or booted again since."""
+        """Return once `hub` is gone: off the bus for the configured time, replaced, or booted again since.
+
+        A device that has come since and cannot say who it is counts as nothing: it is no longer `hub` for certain.
+        """
         loop = asyncio.get_running_loop()
         last_seen = loop.time()
         known: Sighting | None = None
@@ -114,14 +117,14 @@ class DfuHubDriver:
             except NotAHub:
                 last_seen = loop.time()
             else:
-                if sighting is not None:
+                if sighting is not None and (sighting != known or hub is None):
+                    is_another = await self._is_another(hub)
+                    if is_another:
+                        return
+                    if is_another is False or (hub is None and known is None):
+                        known = sighting
+                if sighting is not None and sighting == known:
                     last_seen = loop.time()
-                    if sighting != known:
-                        is_another = await self._is_another(hub)
-                        if is_another:
-                            return
-                        # One that could not say who it is will be asked again.
-                        known = None if is_another is None else sighting
                 elif loop.time() - last_seen >= self._settings.removal_seconds:
                     return
             await self._port.changed(self._settings.poll_seconds)

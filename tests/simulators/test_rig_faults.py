@@ -30,7 +30,7 @@ from smpclient.requests.os_management import EchoWrite, ResetWrite
 from simulators.faults import Fault, FaultName, Occasion
 from simulators.flash import FlashTiming
 from simulators.hub import Mode
-from simulators.slot import Slot
+from simulators.slot import Slot, SlotError
 
 ECHO = EchoWrite(d="there?")
 QUICK = 0.25
@@ -99,6 +99,26 @@ def test_a_hub_unplugged_for_good_stays_away_until_it_is_seated(tmp_path: Path) 
             slot.seat(hub)
             await until_mode(slot, Mode.APPLICATION, boots=2)
             assert not await silent(client)
+
+    asyncio.run(run())
+
+
+def test_a_loose_hub_comes_back_by_itself_unless_it_is_picked_up(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig_of(tmp_path, make_hub(), slots=2) as rig:
+            first, second = rig.slot(1, 1), rig.slot(1, 2)
+            hub = await until_mode(first, Mode.APPLICATION)
+            first.perform(Fault(name=FaultName.UNPLUG_HUB, seconds=0.02))
+            first.power(on=False)
+            first.power(on=True)
+            assert await until_mode(first, Mode.APPLICATION, boots=2) is hub
+            first.perform(Fault(name=FaultName.UNPLUG_HUB, seconds=0.02))
+            assert first.unseat() is hub
+            second.seat(hub)
+            await until_mode(second, Mode.APPLICATION, boots=3)
+            assert not first.is_occupied
+            with pytest.raises(SlotError, match="jig 1 slot 1 is empty"):
+                first.unseat()
 
     asyncio.run(run())
 

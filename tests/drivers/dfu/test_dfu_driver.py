@@ -381,6 +381,28 @@ def test_removal_is_noticed_and_reseating_and_exchange_too() -> None:
     with_hub(scene)
 
 
+def test_a_silent_hub_that_was_seated_at_once_does_not_pass_for_the_one_before() -> None:
+    async def scene(driver: DfuHubDriver, seated: SeatedHub, bench: Bench) -> None:
+        hub = await driver.wait_for_hub()
+        waiting = asyncio.create_task(driver.wait_for_removal(hub))
+        await seated.power_off()
+        mute = bench.seat(serial=2)
+        mute.faults.arm(Fault(name=FaultName.NO_ANSWER, on=Occasion.BOOT))
+        await asyncio.wait_for(waiting, 20)
+        assert mute.hub.boots == 1
+
+        # It never says who it is, and so its own removal is that it leaves, or that another one comes.
+        waiting = asyncio.create_task(driver.wait_for_removal(None))
+        done, _ = await asyncio.wait([waiting], timeout=1.5)
+        assert not done
+        await mute.power_off()
+        third = bench.seat(serial=3)
+        third.faults.arm(Fault(name=FaultName.NO_ANSWER, on=Occasion.BOOT))
+        await asyncio.wait_for(waiting, 20)
+
+    with_hub(scene, removal_seconds=0.5, transfer_seconds=0.2)
+
+
 def test_a_hub_that_is_in_dfu_mode_already_is_taken_from_there() -> None:
     async def scene(driver: DfuHubDriver, _: SeatedHub, bench: Bench) -> None:
         await driver.wait_for_hub()

@@ -34,7 +34,9 @@ for module in {modules}; do /bin/busybox insmod /modules/$module; done
 /bin/busybox ifconfig lo 127.0.0.1 up
 /bin/busybox ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up
 /bin/busybox mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=262144,cache=loose host /host
+for folder in {kept}; do /bin/busybox mkdir -p /kept$folder; /bin/busybox mount -o bind /host$folder /kept$folder; done
 for folder in tmp run; do /bin/busybox mount -t tmpfs tmpfs /host/$folder; done
+for folder in {kept}; do /bin/busybox mkdir -p /host$folder; /bin/busybox mount --move /kept$folder /host$folder; done
 for folder in proc sys dev; do /bin/busybox mount --move /$folder /host/$folder; done
 exec /bin/busybox switch_root /host {python} {agent} {host}:{port}
 """
@@ -137,6 +139,13 @@ def modules_in_order(folder: Path) -> list[Path]:
     return [folder / name for name in ordered]
 
 
+def folders_to_keep() -> list[str]:
+    """Return what is needed of the folders that the guest has of its own: a clone below /tmp, say."""
+    needed = sorted({str(Path(__file__).resolve().parents[2]), sys.prefix})
+    hidden = [folder for folder in needed if folder.startswith(("/tmp/", "/run/"))]
+    return [folder for folder in hidden if not any(folder.startswith(f"{other}/") for other in hidden)]
+
+
 def build_initramfs(folder: Path, modules: list[Path], port: int) -> Path:
     """Pack busybox, the modules and the first script. Returns the archive."""
     root = folder / "root"
@@ -149,6 +158,7 @@ def build_initramfs(folder: Path, modules: list[Path], port: int) -> Path:
     init.write_text(
         INIT.format(
             modules=" ".join(module.name for module in modules),
+            kept=" ".join(folders_to_keep()),
             python=sys.executable,
             agent=Path(__file__).with_name("guest_agent.py"),
             host=HOST_IN_GUEST,

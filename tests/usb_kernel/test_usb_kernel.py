@@ -6,8 +6,8 @@ import asyncio
 import hashlib
 import json
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -294,8 +294,15 @@ command_seconds = 30
 """
 
 
-async def configure(guest: Guest) -> None:
+@asynccontextmanager
+async def station_with_two_hubs(guest: Guest) -> AsyncIterator[Bench]:
+    """Write a station's configuration in the guest, and seat two hubs that are plugged in there later."""
     await guest.run("sh", "-c", 'printf "%s" "$CONFIG" > /tmp/station.toml', env={"CONFIG": CONFIG})
+    async with open_bench("1-1", "1-2") as bench:
+        bench.seat("1-1", serial=1)
+        bench.seat("1-2", serial=2)
+        yield bench
+        await unplug_all(guest)
 
 
 async def reflash(guest: Guest, *arguments: str, prefix: tuple[str, ...] = ()) -> Ran:
@@ -307,10 +314,7 @@ async def reflash(guest: Guest, *arguments: str, prefix: tuple[str, ...] = ()) -
 def test_the_doctor_and_the_list_see_each_place_and_name_the_missing_udev_rule(machine: Machine) -> None:
     async def show() -> None:
         guest = machine.guest
-        async with open_bench("1-1", "1-2") as bench:
-            bench.seat("1-1", serial=1)
-            bench.seat("1-2", serial=2)
-            await configure(guest)
+        async with station_with_two_hubs(guest) as bench:
             await plug_in(guest, bench, "1-1", "1-2")
             listed_slots = await reflash(guest, "jigs", "list", "--json")
             assert listed_slots.code == 0, listed_slots.out
@@ -342,7 +346,6 @@ def test_the_doctor_and_the_list_see_each_place_and_name_the_missing_udev_rule(m
             )
             assert "no hub sits here" in found["jig1 slot 3"]["what"]
             assert [seated.hub.boots for seated in bench.seated.values()] == [1, 1]
-            await unplug_all(guest)
 
     machine.run(show())
 
@@ -350,10 +353,7 @@ def test_the_doctor_and_the_list_see_each_place_and_name_the_missing_udev_rule(m
 def test_a_slot_is_bound_to_where_a_hub_is_plugged_in(machine: Machine) -> None:
     async def show() -> None:
         guest = machine.guest
-        async with open_bench("1-1", "1-2") as bench:
-            bench.seat("1-1", serial=1)
-            bench.seat("1-2", serial=2)
-            await configure(guest)
+        async with station_with_two_hubs(guest) as bench:
             await plug_in(guest, bench, "1-1")
             program = str(Path(sys.executable).with_name("reflash"))
             walk = f"echo | {program} jigs bind jig1 --slot 2 --seconds 60 --config /tmp/station.toml > /tmp/bound 2>&1"
@@ -375,6 +375,5 @@ def test_a_slot_is_bound_to_where_a_hub_is_plugged_in(machine: Machine) -> None:
             assert written.strip() == CONFIG.strip().replace('2 = "usb:1-2"', '2 = "usb:1-5"')
             await guest.keep_attached({})
             await guest.detach(4)
-            await unplug_all(guest)
 
     machine.run(show())

@@ -63,6 +63,10 @@ class MalformedAnswer(DriverError):
     """The hub answered something that its protocol does not allow."""
 
 
+class NotAHub(MalformedAnswer):
+    """What sits at the place is no hub, or none that any station could work on: not a matter of trying again."""
+
+
 class HubRefused(DriverError):
     """The hub understood and said no. `device_code` says why, in its own words."""
 

@@ -14,6 +14,7 @@ import structlog
 from pydantic import BaseModel
 
 from drivers.hub import DriverPlugin
+from station.attempt.authorise import ScannedLabel
 from station.attempt.conduct import Conductor
 from station.attempt.release_gate import GateThresholds, ReleaseGate, ReleaseKey
 from station.attempt.sequence import NamedAuthority
@@ -135,7 +136,8 @@ class Daemon:
             jig.name: Jig(jig.name, jig.board, jig.start, self.view) for jig in settings.jigs if jig.board
         }
         controller = Controller(make(conductor, live_hubs, jigs) for make in slots)
-        scans = BenchScans(controller, self.view, self._labels)
+        await self._recall_labels(journal)
+        scans = BenchScans(controller, self.view, self._labels, journal)
         requests = DaemonRequests(journal, controller, jigs, self.view, scans, self.stop)
         orders = OrderDesk(
             journal,
@@ -234,6 +236,13 @@ class Daemon:
         for jig in self._settings.jigs:
             if jig.scanner is not None:
                 yield LabelScanner(jig.name, jig.scanner, ScanSession(jig.name, scans.take).read)
+
+    async def _recall_labels(self, journal: Journal) -> None:
+        """Let the labels wait on that waited before the station was restarted."""
+        places = {place for place, _ in self._settings.places()}
+        for waiting in await journal.waiting_labels():
+            if waiting.place in places:
+                self._labels.put(waiting.place, ScannedLabel(waiting.scanned_id, waiting.scanned_role))
 
     async def _release_gate(self, journal: Journal) -> ReleaseGate:
         stopped = await journal.stopped_releases()

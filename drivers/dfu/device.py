@@ -14,7 +14,7 @@ import usb.core
 import usb.util
 
 from drivers.dfu.bus import Sighting
-from drivers.dfu.errors import STATUS_ADVICE, STATUS_ERRORS, NotAHub, RequestStalled
+from drivers.dfu.errors import STATUS_ADVICE, STATUS_ERRORS, RequestStalled
 from drivers.dfu.protocol import (
     DFU_CLASS,
     FUNCTIONAL_KIND,
@@ -31,7 +31,7 @@ from drivers.dfu.protocol import (
 from drivers.dfu.settings import DfuSettings
 from drivers.dfu.transfers import ControlPipe, translate
 from drivers.dfu.work import Work
-from drivers.errors import DriverError, HubAction, HubRefused, LinkLost, MalformedAnswer, NoAnswer
+from drivers.errors import DriverError, HubAction, HubRefused, LinkLost, MalformedAnswer, NoAnswer, NotAHub
 
 _STATUS_SIZE: Final = 6
 _TRIES_TO_IDLE: Final = 8

@@ -12,7 +12,6 @@ from typing import Final, TypeVar
 from drivers.dfu.application import CommandRefused, HubCommands, NoHubCommands
 from drivers.dfu.bus import Sighting
 from drivers.dfu.device import DfuDevice
-from drivers.dfu.errors import NotAHub
 from drivers.dfu.port import UsbPort
 from drivers.dfu.progress import throttled
 from drivers.dfu.protocol import DfuMode, DfuState
@@ -29,6 +28,7 @@ from drivers.errors import (
     ImageMismatch,
     LinkLost,
     NoAnswer,
+    NotAHub,
     PlaceUnavailable,
     TransferIncomplete,
     UnlockAuthorityFailed,
@@ -74,8 +74,8 @@ class DfuHubDriver:
     async def wait_for_hub(self) -> HubIdentity:
         """Return as soon as a hub answers.
 
-        Raises LinkLost when USB itself is gone or its device may not be used, HubInSerialRecovery, and NotAHub for
-        what will never be a hub.
+        Raises LinkLost when USB itself is gone or its device may not be used, HubInSerialRecovery, NotAHub for what
+        will never be a hub, and NoAnswer for what has answered nothing for as long as a hub may take to boot.
         """
         loop = asyncio.get_running_loop()
         seen: Sighting | None = None
@@ -98,8 +98,8 @@ class DfuHubDriver:
                 ) from error
             except (LinkLost, NoAnswer) as error:
                 if loop.time() - since > self._settings.return_seconds:
-                    raise NotAHub(
-                        f"{sighting} answers nothing: take it out", action=HubAction.WAIT, state_known=True
+                    raise NoAnswer(
+                        f"{sighting} answers nothing: seat it anew", action=HubAction.WAIT, state_known=True
                     ) from error
             await self._port.changed(self._settings.poll_seconds)
 

@@ -9,14 +9,9 @@ from drivers.errors import (
     DriverError,
     HubInSerialRecovery,
     HubRefused,
-    MalformedAnswer,
     TransferIncomplete,
     UploadRejected,
 )
-
-
-class NotAHub(MalformedAnswer):
-    """What is plugged in at the place is no hub: another device, several, or one that answers nothing."""
 
 
 class RequestStalled(HubRefused):

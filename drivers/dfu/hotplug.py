@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+from pathlib import Path
 from typing import Final
 
 _NETLINK_KOBJECT_UEVENT: Final = 15
 _KERNEL_AND_UDEV: Final = 1 | 2
 _USB: Final = b"SUBSYSTEM=usb\0"
 _BUFFER: Final = 8192
+_UDEV: Final = Path("/run/udev/control")
+"""Is there while udev runs, as libudev's monitor sees it. In a container, a socket binds and hears nothing."""
 _UNTOLD_SECONDS: Final = 2.0
 """With events, places are still looked at this often: an event can be lost."""
 
@@ -63,6 +66,8 @@ class HotPlug:
 
 
 def _listening_socket() -> socket.socket | None:
+    if not _UDEV.exists():
+        return None
     try:
         events = socket.socket(
             socket.AF_NETLINK,

@@ -10,7 +10,6 @@ import usb.core
 
 from drivers.dfu.bus import Sighting, UsbBus, usb_hub_line
 from drivers.dfu.device import DfuDevice, open_dfu_device
-from drivers.dfu.errors import NotAHub
 from drivers.dfu.hotplug import HotPlug
 from drivers.dfu.place import UsbPlace
 from drivers.dfu.protocol import DfuMode
@@ -23,6 +22,7 @@ from drivers.errors import (
     HubDidNotReturn,
     LinkLost,
     NoAnswer,
+    NotAHub,
     PlaceUnavailable,
 )
 

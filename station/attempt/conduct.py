@@ -188,6 +188,7 @@ class Conductor:
         journal, hub = self._journal, visit.hub
         reached = Position(interrupted.step, interrupted.stage or Stage.AUTHORISE)
         history = await journal.hub_history(hub.chf)
+        label = visit.label()
         await journal.append(
             AttemptResumed(
                 attempt=interrupted.attempt,
@@ -195,6 +196,8 @@ class Conductor:
                 stage=reached.stage,
                 step=reached.step,
                 why=f"the hub answers in {visit.place}",
+                scanned_id=label.device_id if label else None,
+                scanned_role=label.role if label else None,
             )
         )
         opened = OpenedAttempt(

@@ -40,6 +40,7 @@ _CODES: Final[tuple[tuple[type[errors.DriverError], Code], ...]] = (
     (errors.LinkLost, Code.LINK_LOST),
     (errors.LinkStalled, Code.LINK_LOST),
     (errors.PlaceUnavailable, Code.LINK_LOST),
+    (errors.NotAHub, Code.NOT_A_HUB),
     (errors.NoAnswer, Code.NO_ANSWER),
     (errors.HubDidNotReturn, Code.NO_ANSWER),
     (errors.ImageMismatch, Code.IMAGE_HASH_MISMATCH),
@@ -93,6 +94,7 @@ _RETRY_HERE: Final = frozenset(
         Code.EMERGENCY_STOP,
         Code.OPERATOR_REMOVED,
         Code.HUB_GONE,
+        Code.NOT_A_HUB,
     }
 )
 

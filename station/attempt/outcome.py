@@ -61,6 +61,7 @@ class Code(StrEnum):
     RELEASE_WITHDRAWN = "release_withdrawn"
     CATALOGUE_UNAVAILABLE = "catalogue_unavailable"
 
+    NOT_A_HUB = "not_a_hub"
     HUB_UNIDENTIFIED = "hub_unidentified"
     HUB_GONE = "hub_gone"
     ANOTHER_HUB = "another_hub"

@@ -26,6 +26,7 @@ _WHAT: Final[dict[Code, str]] = {
     Code.RELEASE_STOPPED: "this release has been stopped because too many hubs failed with it",
     Code.RELEASE_WITHDRAWN: "this release was withdrawn",
     Code.CATALOGUE_UNAVAILABLE: "the firmware catalogue cannot be used",
+    Code.NOT_A_HUB: "what sits here is no hub",
     Code.HUB_UNIDENTIFIED: "the hub does not say who it is",
     Code.HUB_GONE: "the hub never came back",
     Code.ANOTHER_HUB: "another hub answers in the slot",
@@ -48,6 +49,7 @@ _WHAT: Final[dict[Code, str]] = {
 }
 
 _NEXT: Final[dict[Code, str]] = {
+    Code.NOT_A_HUB: "put it aside for the supervisor",
     Code.NO_OPEN_ORDER: "assign an order to the jig, then seat the hub again",
     Code.ALREADY_PASSED: "put it with the passed hubs",
     Code.LABEL_DISAGREES: "check which hub sits here, scan its own label and seat it again",

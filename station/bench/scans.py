@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from station.attempt.authorise import ScannedLabel
+from station.attempt.sequence import EventSink
 from station.bench.controller import Controller
 from station.bench.labels import LabelDesk, ScanRefused, SlotCode, read_scan
 from station.bench.slot import Slot
 from station.bench.view import BenchView, SlotPhase
+from station.records.errors import JournalFailed
 from station.records.events import Place
 
 TakeLabel = Callable[[str, int | None, ScannedLabel], Awaitable[str]]
@@ -46,12 +48,15 @@ class ScanSession:
 
 
 class BenchScans:
-    """Brings labels to slots."""
+    """Brings labels to slots, and into the journal first: neither a label that waits nor a late one may be forgotten."""
 
-    def __init__(self, controller: Controller, view: BenchView, labels: LabelDesk) -> None:
+    def __init__(
+        self, controller: Controller, view: BenchView, labels: LabelDesk, journal: EventSink
+    ) -> None:
         self._controller = controller
         self._view = view
         self._labels = labels
+        self._journal = journal
 
     async def take(self, jig: str, slot: int | None, label: ScannedLabel) -> str:
         """Give a label to its slot, and return what it means there. Raises ScanRefused.
@@ -59,7 +64,13 @@ class BenchScans:
         Without a slot it goes to the hub of that id if it sits on the jig, and else waits for it at the first
         empty slot that no other label waits at: the operator is told to seat it there.
         """
-        return self._slot(jig, slot, label).scan(label)
+        chosen = self._slot(jig, slot, label)
+        if (scanned := chosen.scanned(label)) is not None:
+            try:
+                await self._journal.append(scanned)
+            except JournalFailed as error:
+                raise ScanRefused(f"{chosen.place}: {error}; scan the label again then") from error
+        return chosen.scan(label)
 
     def _slot(self, jig: str, number: int | None, label: ScannedLabel) -> Slot:
         views = [view for view in self._view.slots() if view.place.jig == jig]

@@ -26,15 +26,14 @@ from station.attempt.conduct import Concluded, Conductor, StillSeated, Visit
 from station.attempt.failure import may_be_the_slot
 from station.attempt.outcome import Outcome, Stage
 from station.attempt.sequence import LeftOpen, Progress
-from station.attempt.wording import operator_line
 from station.bench.labels import LabelDesk, ScanRefused
 from station.bench.live_hubs import LiveHubs
 from station.bench.recognition import recognise
 from station.bench.seat import Seat
+from station.bench.shown import GOES_HOME, RESULT_PHASES, view_of_past, view_of_result
 from station.bench.view import BenchView, SlotPhase, SlotView
 from station.records.errors import EventRefused, JournalError, JournalFull
-from station.records.events import AttemptClosed, Place
-from station.records.queries import PastAttempt
+from station.records.events import AttemptClosed, LabelScanned, Place
 
 _PORT_RETRY_SECONDS: Final = (1.0, 2.0, 5.0, 10.0)
 """Pauses between tries to open an absent port; the last one repeats."""
@@ -44,15 +43,6 @@ _ROOM_RETRY_SECONDS: Final = 5.0
 
 EMERGENCY_STOP: Final = "emergency stop"
 """Why a visit ended that the emergency stop ended."""
-
-_PHASES: Final = {
-    Outcome.PASSED: SlotPhase.PASSED,
-    Outcome.ALREADY_CURRENT: SlotPhase.ALREADY_CURRENT,
-    Outcome.REJECTED: SlotPhase.REJECTED,
-    Outcome.FAILED: SlotPhase.FAILED,
-}
-
-_GOES_HOME: Final = frozenset({SlotPhase.PASSED, SlotPhase.ALREADY_CURRENT, SlotPhase.PUT_ASIDE})
 
 _log = structlog.stdlib.get_logger()
 
@@ -122,23 +112,34 @@ class Slot:
         """
         place, view, seated = self.place, self._parts.view, self._seated
         phase = view.of(place).phase
-        if seated is None and phase in _PHASES.values():
+        if seated is None and phase in RESULT_PHASES.values():
             raise ScanRefused(f"{place}: its result is written; take the hub out, scan it, and seat it again")
         if seated is None:
             self._parts.labels.put(place, label)
-            line = f"{place}: seat hub {label.device_id} here"
             if phase is SlotPhase.EMPTY:
-                self._show(SlotPhase.EMPTY, line)
-            return line
+                self._show_empty()
+            return f"{place}: seat hub {label.device_id} here"
         if phase is SlotPhase.WORKING:
             seated.label = label
         if label.names(seated.hub):
             return f"{place}: the label is hub {seated.hub.chf}'s"
         line = f"{place}: label {label.device_id} is not hub {seated.hub.chf}'s"
         _log.warning("label disagrees", jig=place.jig, slot=place.slot, label=str(label.device_id))
-        if phase in _GOES_HOME:
+        if phase in GOES_HOME:
             self._show(SlotPhase.PUT_ASIDE, f"{line}; put it aside for the supervisor", seated.hub)
         raise ScanRefused(f"{line}; check which hub sits here")
+
+    def scanned(self, label: ScannedLabel) -> LabelScanned | None:
+        """Return what is to be recorded of a label before `scan` takes it; None of one that will be refused."""
+        seated = self._seated
+        if seated is None and self._parts.view.of(self.place).phase in RESULT_PHASES.values():
+            return None
+        return LabelScanned(
+            place=self.place,
+            scanned_id=label.device_id,
+            scanned_role=label.role,
+            hub=None if seated is None else seated.hub.chf,
+        )
 
     def finish_after_this_hub(self) -> None:
         """Let a running attempt end, begin no other, and return from `run`."""
@@ -206,7 +207,7 @@ class Slot:
         """Wait for one hub, conduct its visit, and wait until it is taken out."""
         parts, place = self._parts, self.place
         if parts.view.of(place).phase not in {SlotPhase.FIND_HUB, SlotPhase.EMERGENCY_STOP}:
-            self._show(SlotPhase.EMPTY, f"{place}: empty; seat a hub")
+            self._show_empty()
         await self._idle(parts.seat.until_ready())
         while (hindrance := parts.hindrance()) is not None:
             self._show(SlotPhase.OUT_OF_USE, f"{place}: {hindrance}")
@@ -215,7 +216,7 @@ class Slot:
             hub = await self._idle(recognise(driver, parts.seat, parts.recognition_seconds, self._show_doubt))
         except (HubInSerialRecovery, HubRefused, MalformedAnswer, NoAnswer) as error:
             label = parts.labels.take(place)
-            self._conclude(await parts.conductor.unidentified(place, label, error), label)
+            self._conclude(await parts.conductor.unidentified(place, label, error), None, label)
             await self._idle(parts.seat.until_removed(driver, None))
         else:
             if hub is None:
@@ -231,9 +232,9 @@ class Slot:
                     self._leave_open(ending, hub)
                     return
                 if isinstance(ending, StillSeated):
-                    self._show_again(ending.last, hub)
+                    parts.view.show(view_of_past(place, ending.last, hub))
                 else:
-                    self._conclude(ending.result, hub.chf)
+                    self._conclude(ending.result, ending.hub, hub.chf)
                     hub = ending.hub
                 await self._idle(parts.seat.until_removed(driver, hub))
         if len(self._failed_in_a_row) >= parts.hubs_failing_in_a_row():
@@ -297,23 +298,10 @@ class Slot:
             visiting.cancel()
             await asyncio.gather(stopped, visiting, return_exceptions=True)
 
-    def _conclude(self, result: AttemptClosed, hub_key: object) -> None:
+    def _conclude(self, result: AttemptClosed, hub: HubIdentity | None, hub_key: object) -> None:
         """Show a durable result."""
-        phase = _PHASES[result.outcome]
-        if phase is SlotPhase.PASSED and self._seated is not None and self._seated.mislabelled:
-            phase = SlotPhase.PUT_ASIDE
-        view = SlotView(
-            place=self.place,
-            phase=phase,
-            line=result.message,
-            chf=result.chf,
-            gpf=result.gpf,
-            stage=result.stage,
-            outcome=result.outcome,
-            code=result.code,
-            disposition=result.disposition,
-        )
-        self._parts.view.show(view)
+        mislabelled = self._seated is not None and self._seated.mislabelled
+        self._parts.view.show(view_of_result(result, hub, mislabelled=mislabelled))
         _log.info("result", outcome=result.outcome, code=result.code, message=result.message)
         if result.outcome is Outcome.FAILED and result.code is not None:
             if may_be_the_slot(result.code):
@@ -321,29 +309,16 @@ class Slot:
         elif result.outcome is Outcome.PASSED:
             self._failed_in_a_row.clear()
 
-    def _show_again(self, last: PastAttempt, hub: HubIdentity) -> None:
-        """Show an earlier result of a hub that has not left since."""
-        if last.outcome is None:
-            raise AssertionError("only a closed attempt is shown again")
-        self._parts.view.show(
-            SlotView(
-                place=self.place,
-                phase=_PHASES[last.outcome],
-                line=operator_line(str(self.place), last.outcome, last.code, last.disposition),
-                chf=hub.chf,
-                gpf=hub.gpf,
-                stage=last.stage,
-                outcome=last.outcome,
-                code=last.code,
-                disposition=last.disposition,
-            )
-        )
-
     def _show_doubt(self, doubt: str | None) -> None:
         if doubt is None:
-            self._show(SlotPhase.EMPTY, f"{self.place}: empty; seat a hub")
+            self._show_empty()
         else:
             self._show(SlotPhase.RESEAT, f"{self.place}: {doubt}")
+
+    def _show_empty(self) -> None:
+        expected = self._parts.labels.waiting(self.place)
+        line = "empty; seat a hub" if expected is None else f"seat hub {expected.device_id} here"
+        self._show(SlotPhase.EMPTY, f"{self.place}: {line}")
 
     def _leave_open(self, ending: LeftOpen, hub: HubIdentity) -> None:
         _log.warning("attempt left open", stage=ending.stage, why=ending.why)

@@ -155,6 +155,17 @@ class HandFlashRequested(_Event):
     reason: str | None
 
 
+class LabelScanned(_Event):
+    """A label was scanned for a slot: it waits for the next hub there, or is held against the hub that sits there."""
+
+    kind: Literal["label_scanned"] = "label_scanned"
+    place: Place
+    scanned_id: Eui64
+    scanned_role: Literal["CHF", "GPF"] | None
+    hub: Eui64 | None
+    """CHF id of the hub that sat in the slot; None where the label waits for one."""
+
+
 class AttemptOpened(_Event):
     """A hub was seen in a slot and an attempt on it begins."""
 
@@ -234,6 +245,9 @@ class AttemptResumed(_Event):
     stage: Stage
     step: int
     why: str
+    scanned_id: Eui64 | None = None
+    """The label that waited for the hub where it was seen again."""
+    scanned_role: Literal["CHF", "GPF"] | None = None
 
 
 class AttemptClosed(_Event):
@@ -319,6 +333,7 @@ Event = Annotated[
     | OrderAssigned
     | OrderClosed
     | HandFlashRequested
+    | LabelScanned
     | AttemptOpened
     | AttemptPlanned
     | StageStarted

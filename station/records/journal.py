@@ -26,6 +26,7 @@ from station.records.queries import (
     OrderLineState,
     OrderSummary,
     StoppedRelease,
+    WaitingLabel,
 )
 from station.records.reader import HubLife, JournalReader
 from station.records.results import OutgoingResult
@@ -101,6 +102,10 @@ class Journal:
     async def hub_history(self, chf: Eui64) -> HubHistory:
         """Return what has become of the hub with this CHF id so far."""
         return await self._ask(queries.hub_history, chf)
+
+    async def waiting_labels(self) -> tuple[WaitingLabel, ...]:
+        """Return every label that was scanned for a slot and waits for its hub."""
+        return await self._ask(queries.waiting_labels)
 
     async def attempt_count(self, order: str | None, chf: Eui64) -> int:
         """Return how many attempts on this hub were opened for this order."""

@@ -11,6 +11,7 @@ import json
 import sqlite3
 from typing import Final, assert_never
 
+from firmware_catalog.identity import Eui64
 from station.attempt.outcome import Outcome, Stage
 from station.records.chain import RecordedEvent, microseconds_from_utc
 from station.records.errors import EventRefused
@@ -22,10 +23,12 @@ from station.records.events import (
     HandFlashRequested,
     HubLost,
     JournalCreated,
+    LabelScanned,
     OrderAssigned,
     OrderClosed,
     OrderImported,
     OrderLinesAdded,
+    Place,
     ReleaseResumed,
     ReleaseStopped,
     ResultsAcknowledged,
@@ -60,6 +63,8 @@ def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
             pass
         case OrderImported() | OrderLinesAdded() | OrderAssigned() | OrderClosed() as event:
             _apply_to_order(tables, recorded, event)
+        case LabelScanned() as event:
+            _take_label(tables, event)
         case AttemptOpened() as event:
             _open_attempt(tables, recorded, event)
         case AttemptClosed() as event:
@@ -152,6 +157,33 @@ def _apply_to_order(
             tables.execute("DELETE FROM jig_orders WHERE work_order = ?", (event.order,))
 
 
+def _take_label(tables: sqlite3.Connection, event: LabelScanned) -> None:
+    """Keep a label until its hub is seen, or with the newest attempt on the hub that it was held against."""
+    jig, slot, label = event.place.jig, event.place.slot, str(event.scanned_id)
+    if event.hub is not None:
+        tables.execute(
+            "UPDATE attempts SET scanned_id = ?, scanned_role = ?"
+            " WHERE attempt = (SELECT max(attempt) FROM attempts WHERE chf = ?)",
+            (label, event.scanned_role, str(event.hub)),
+        )
+        return
+    # A label waits at one slot.
+    tables.execute(
+        "DELETE FROM waiting_labels WHERE scanned_id = ? AND scanned_role IS ?", (label, event.scanned_role)
+    )
+    tables.execute(
+        "INSERT OR REPLACE INTO waiting_labels VALUES (?, ?, ?, ?)", (jig, slot, label, event.scanned_role)
+    )
+
+
+def _use_up_label(tables: sqlite3.Connection, place: Place, label: Eui64 | None) -> None:
+    """Let no label wait for the hub that was just seen: neither this slot's, nor its own at another of the jig."""
+    tables.execute(
+        "DELETE FROM waiting_labels WHERE jig = ? AND (slot = ? OR scanned_id = ?)",
+        (place.jig, place.slot, None if label is None else str(label)),
+    )
+
+
 def _open_attempt(tables: sqlite3.Connection, recorded: RecordedEvent, event: AttemptOpened) -> None:
     hub = event.hub
     tables.execute(
@@ -172,6 +204,7 @@ def _open_attempt(tables: sqlite3.Connection, recorded: RecordedEvent, event: At
             hub.model_dump_json() if hub else None,
         ),
     )
+    _use_up_label(tables, event.place, event.scanned_id)
 
 
 def _apply_to_attempt(
@@ -221,6 +254,12 @@ def _apply_to_attempt(
                 "UPDATE attempts SET lost = 0, jig = ?, slot = ? WHERE attempt = ?",
                 (event.place.jig, event.place.slot, event.attempt),
             )
+            if event.scanned_id is not None:
+                tables.execute(
+                    "UPDATE attempts SET scanned_id = ?, scanned_role = ? WHERE attempt = ?",
+                    (str(event.scanned_id), event.scanned_role, event.attempt),
+                )
+            _use_up_label(tables, event.place, event.scanned_id)
         case UnlockUsed():
             pass
         case _:

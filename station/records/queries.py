@@ -62,6 +62,18 @@ class PastAttempt:
     disposition: Disposition | None
     boots: int | None
     """The hub's boot counter when it was seen last."""
+    scanned_id: Eui64 | None
+    scanned_role: Literal["CHF", "GPF"] | None
+    """The last label that was scanned for the hub, also after the attempt was closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingLabel:
+    """A label that was scanned for a slot before its hub was seen."""
+
+    place: Place
+    scanned_id: Eui64
+    scanned_role: Literal["CHF", "GPF"] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,8 +194,8 @@ def hub_history(tables: sqlite3.Connection, chf: Eui64) -> HubHistory:
     """Return what has become of the hub with this CHF id so far."""
     wrong = tables.execute("SELECT wrong_answers FROM hubs WHERE chf = ?", (str(chf),)).fetchone()
     rows = tables.execute(
-        "SELECT attempt, work_order, number, jig, slot, opened, closed, outcome, stage, code, disposition, boots"
-        " FROM attempts WHERE chf = ? ORDER BY attempt",
+        "SELECT attempt, work_order, number, jig, slot, opened, closed, outcome, stage, code, disposition, boots,"
+        " scanned_id, scanned_role FROM attempts WHERE chf = ? ORDER BY attempt",
         (str(chf),),
     )
     attempts = tuple(
@@ -199,10 +211,36 @@ def hub_history(tables: sqlite3.Connection, chf: Eui64) -> HubHistory:
             code=None if code is None else Code(code),
             disposition=None if disposition is None else Disposition(disposition),
             boots=boots,
+            scanned_id=None if scanned_id is None else Eui64.parse(scanned_id),
+            scanned_role=scanned_role,
         )
-        for attempt, order, number, jig, slot, opened, closed, outcome, stage, code, disposition, boots in rows
+        for (
+            attempt,
+            order,
+            number,
+            jig,
+            slot,
+            opened,
+            closed,
+            outcome,
+            stage,
+            code,
+            disposition,
+            boots,
+            scanned_id,
+            scanned_role,
+        ) in rows
     )
     return HubHistory(chf, wrong[0] if wrong else 0, attempts)
+
+
+def waiting_labels(tables: sqlite3.Connection) -> tuple[WaitingLabel, ...]:
+    """Return every label that waits for its hub."""
+    rows = tables.execute("SELECT jig, slot, scanned_id, scanned_role FROM waiting_labels ORDER BY jig, slot")
+    return tuple(
+        WaitingLabel(Place(jig=jig, slot=slot), Eui64.parse(scanned_id), role)
+        for jig, slot, scanned_id, role in rows
+    )
 
 
 def attempt_count(tables: sqlite3.Connection, order: str | None, chf: Eui64) -> int:

@@ -12,7 +12,7 @@ from typing import Final
 APPLICATION_ID: Final = 0x52464A4E
 """`RFJN` in the SQLite header: tells a journal from other databases."""
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 """Kept as SQLite's user_version. Raise it with every change of the derived tables: they are then rebuilt."""
 
 EVENTS: Final = """
@@ -88,6 +88,13 @@ CREATE INDEX attempts_open ON attempts (attempt) WHERE closed IS NULL;
 CREATE INDEX attempts_by_chf ON attempts (chf, work_order);
 CREATE INDEX attempts_by_gpf ON attempts (gpf);
 CREATE INDEX attempts_by_scan ON attempts (scanned_id);
+CREATE TABLE waiting_labels (           -- scanned, and their hubs not yet seen
+    jig          TEXT    NOT NULL,
+    slot         INTEGER NOT NULL,
+    scanned_id   TEXT    NOT NULL,
+    scanned_role TEXT,
+    PRIMARY KEY (jig, slot)
+) WITHOUT ROWID;
 CREATE TABLE stages (                   -- of open attempts only
     attempt  INTEGER NOT NULL REFERENCES attempts,
     step     INTEGER NOT NULL,
@@ -125,6 +132,7 @@ DERIVED_TABLES: Final = (
     "order_lines",
     "jig_orders",
     "attempts",
+    "waiting_labels",
     "stages",
     "hubs",
     "stopped_releases",

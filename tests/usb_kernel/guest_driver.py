@@ -47,8 +47,9 @@ def tell(place: str, step: str, **facts: Any) -> None:
 async def life(place: str, orders: dict[str, Any]) -> None:
     # Everything in the guest is emulated, so the deadlines are generous.
     settings = DfuSettings(transfer_seconds=5, command_seconds=30, return_seconds=120)
-    driver = DfuHubDriver(await open_port(place, settings))
-    tell(place, "opened")
+    port = await open_port(place, settings)
+    driver = DfuHubDriver(port)
+    tell(place, "opened", hears_events=port._hotplug.hears_events)
     try:
         for step in orders["steps"]:
             facts: dict[str, Any] = {}

@@ -6,8 +6,8 @@ import asyncio
 import hashlib
 import json
 import sys
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -247,8 +247,9 @@ def test_a_hub_that_is_plugged_in_late_is_found_and_one_that_is_pulled_is_missed
             await guest.detach(0)
             done = await waiting
             assert done.code == 0, done.out
-            steps = [json.loads(line)["step"] for line in done.out.splitlines()]
-            assert steps == ["opened", "wait", "removal"]
+            told = [json.loads(line) for line in done.out.splitlines()]
+            assert [line["step"] for line in told] == ["opened", "wait", "removal"]
+            assert told[0]["hears_events"], "udev runs here"
 
     machine.run(show())
 
@@ -267,5 +268,112 @@ def test_a_hub_that_this_user_may_not_open_is_refused_with_the_missing_udev_rule
             assert told["error"] == "PlaceUnavailable"
             assert 'ATTR{idVendor}=="1209", ATTR{idProduct}=="0001", GROUP="plugdev"' in told["what"]
             await unplug_all(guest)
+
+    machine.run(show())
+
+
+CONFIG = """
+site = "site"
+station = "bench"
+mode = "bench"
+state_directory = "/run/state"
+catalogue = {folder = "/run/catalogue"}
+unlock = {key_file = "/run/unlock.pem"}
+mqtt = {port = 1}
+[[jigs]]
+name = "jig1"  # the one by the window
+driver = "dfu"
+[jigs.driver_settings]
+# everything in the guest is emulated
+transfer_seconds = 5
+command_seconds = 30
+[jigs.slots]
+1 = "usb:1-1"
+2 = "usb:1-2"
+3 = "usb:1-3"
+"""
+
+
+@asynccontextmanager
+async def station_with_two_hubs(guest: Guest) -> AsyncIterator[Bench]:
+    """Write a station's configuration in the guest, and seat two hubs that are plugged in there later."""
+    await guest.run("sh", "-c", 'printf "%s" "$CONFIG" > /run/station.toml', env={"CONFIG": CONFIG})
+    async with open_bench("1-1", "1-2") as bench:
+        bench.seat("1-1", serial=1)
+        bench.seat("1-2", serial=2)
+        yield bench
+        await unplug_all(guest)
+
+
+async def reflash(guest: Guest, *arguments: str, prefix: tuple[str, ...] = ()) -> Ran:
+    program = str(Path(sys.executable).with_name("reflash"))
+    command = (*prefix, program, *arguments, "--config", "/run/station.toml")
+    return await guest.run(*command, seconds=240, env={"PYTHONDONTWRITEBYTECODE": "1"})
+
+
+def test_the_doctor_and_the_list_see_each_place_and_name_the_missing_udev_rule(machine: Machine) -> None:
+    async def show() -> None:
+        guest = machine.guest
+        async with station_with_two_hubs(guest) as bench:
+            await plug_in(guest, bench, "1-1", "1-2")
+            listed_slots = await reflash(guest, "jigs", "list", "--json")
+            assert listed_slots.code == 0, listed_slots.out
+            assert [row["port"] for row in json.loads(listed_slots.out)] == [
+                "1209:0001 at usb:1-1 (DFU)",
+                "1209:0001 at usb:1-2 (DFU)",
+                "not there",
+            ]
+            # The last device node is the second hub's.
+            denied = "node=$(ls /dev/bus/usb/001/* | tail -1); chown 65534 $node; chmod 600 $node"
+            await guest.run("sh", "-c", denied)
+            powerless = ("setpriv", "--bounding-set", "-all", "--inh-caps", "-all")
+            examined = await reflash(guest, "doctor", "--json", prefix=powerless)
+            found = {
+                finding["where"]: finding
+                for finding in json.loads(examined.out)["findings"]
+                if finding["where"].startswith("jig1 slot ")
+            }
+            assert found["jig1 slot 1"]["verdict"] == "ok"
+            assert found["jig1 slot 1"]["what"] == "opening and closing its port leaves the hub alone"
+            assert found["jig1 slot 2"]["verdict"] == "fault"
+            assert (
+                "may not be opened by this user: no group may; install the udev rules"
+                in found["jig1 slot 2"]["what"]
+            )
+            assert (
+                'ATTR{idVendor}=="1209", ATTR{idProduct}=="0001", GROUP="plugdev"'
+                in found["jig1 slot 2"]["what"]
+            )
+            assert "no hub sits here" in found["jig1 slot 3"]["what"]
+            assert [seated.hub.boots for seated in bench.seated.values()] == [1, 1]
+
+    machine.run(show())
+
+
+def test_a_slot_is_bound_to_where_a_hub_is_plugged_in(machine: Machine) -> None:
+    async def show() -> None:
+        guest = machine.guest
+        async with station_with_two_hubs(guest) as bench:
+            await plug_in(guest, bench, "1-1")
+            program = str(Path(sys.executable).with_name("reflash"))
+            walk = f"echo | {program} jigs bind jig1 --slot 2 --seconds 60 --config /run/station.toml > /run/bound 2>&1"
+            binding = asyncio.create_task(
+                guest.run("sh", "-c", walk, seconds=240, env={"PYTHONDONTWRITEBYTECODE": "1"})
+            )
+
+            async def asks() -> bool:
+                return "seat a hub" in (await guest.run("cat", "/run/bound")).out
+
+            await until(asks, seconds=240)
+            # The other hub sat there all along.
+            await guest.keep_attached({0: "1-1", 4: "1-2"})
+            ended = await binding
+            said = (await guest.run("cat", "/run/bound")).out
+            assert ended.code == 0, said
+            assert "hub 88-73-84-00-00-00-00-02 answers at usb:1-5" in said
+            written = (await guest.run("cat", "/run/station.toml")).out
+            assert written.strip() == CONFIG.strip().replace('2 = "usb:1-2"', '2 = "usb:1-5"')
+            await guest.keep_attached({})
+            await guest.detach(4)
 
     machine.run(show())

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -90,6 +91,23 @@ def test_a_usb_event_wakes_the_waiter_and_others_do_not(monkeypatch: pytest.Monk
 
     asyncio.run(show())
     kernels.close()
+
+
+def test_events_are_listened_for_where_udev_runs_and_not_where_none_would_come(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(hotplug, "_UDEV", tmp_path / "control")
+
+    async def hears() -> bool:
+        hot_plug = HotPlug(60, listen=True)
+        try:
+            return hot_plug.hears_events
+        finally:
+            hot_plug.close()
+
+    assert not asyncio.run(hears())
+    (tmp_path / "control").touch()
+    assert asyncio.run(hears())
 
 
 def test_without_events_a_place_is_looked_at_from_time_to_time() -> None:

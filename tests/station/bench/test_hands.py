@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import brokers
 import pytest
-from station_bench import Bench, StockHub, import_order, order_csv, running_bench, slot
-from station_daemon import STATION_NAMES, RunningDaemon, events_of, running_daemon
+from station_bench import Bench, running_bench
+from station_daemon import events_of, running_daemon
+from two_slots import FIRST, SECOND, Hands, scan
 
 from station.attempt.outcome import Code, Outcome
 from station.bench.view import SlotPhase
-from station.config import StationSettings
 from station.control import ControlError
-from station.records.events import AttemptClosed, AttemptOpened, UnlockUsed
-from station.records.journal import Journal
+from station.records.events import AttemptOpened, UnlockUsed
 
-FIRST, SECOND = slot(1), slot(2)
-BOARD = {
-    "poll_seconds": 0.02,
-    "debounce_seconds": 0.05,
-    "heartbeat_seconds": 0.2,
-    "watchdog_seconds": 2.0,
-    "answer_seconds": 0.2,
-    "reconnect_seconds": 0.25,
-}
 AMBER = 4
 
 
@@ -61,47 +50,6 @@ def linked(bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path) -> Ha
 def boarded(boarded_bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path) -> Iterator[Hands]:
     yield Hands(boarded_bench, shared_broker, tmp_path, boards=True)
     boarded_bench.tidy()
-
-
-class Hands:
-    """Two slots of a jig, a station for them, and what is done there."""
-
-    def __init__(self, bench: Bench, broker: brokers.Mosquitto, folder: Path, *, boards: bool) -> None:
-        self.bench = bench
-        settings = bench.settings(
-            folder, {"jig1": [1, 2]}, station=next(STATION_NAMES), mqtt={"port": broker.port}
-        )
-        if boards:
-            settings["jigs"][0]["board"] = {"port": str(bench.folder / "jig1" / "board"), **BOARD}
-            settings["jigs"][0]["recognition_seconds"] = 2.0
-        self.settings = StationSettings.model_validate(settings)
-
-    async def order(self, *hubs: StockHub) -> None:
-        names = {"site": self.settings.site, "station": self.settings.station}
-        async with Journal.open(self.settings.journal_folder, **names) as journal:
-            await import_order(journal, order_csv(*hubs), "jig1")
-
-    def results(self) -> list[AttemptClosed]:
-        return events_of(self.settings, AttemptClosed)
-
-    async def until(self, looks_right: Callable[[], Awaitable[bool]]) -> None:
-        """Look at the rig, which tells of no change by itself, until it is as it should be."""
-        async with asyncio.timeout(5):
-            while not await looks_right():  # noqa: ASYNC110 - the rig cannot tell
-                await asyncio.sleep(0.02)
-
-    async def power(self, *, on: bool) -> None:
-        """Wait until the first slot has power, or has none."""
-
-        async def switched() -> bool:
-            return (await self.bench.do("board", jig=1))["powered"][0] is on
-
-        await self.until(switched)
-
-
-async def scan(station: RunningDaemon, label: object, number: int | None = None, **fields: Any) -> str:
-    answer = await station.ask("scan_label", jig="jig1", slot=number, id=str(label), **fields)
-    return answer["line"]
 
 
 def test_a_hub_pulled_while_it_is_written_is_looked_for_and_goes_on_in_any_slot(at: Hands) -> None:

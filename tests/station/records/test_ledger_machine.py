@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from journal_samples import closed, opened, order_events, settings
+from journal_samples import chf, closed, gpf, opened, order_events, place, settings
 
 from station.attempt.outcome import Code, Outcome, Stage
 from station.records import queries
@@ -17,6 +17,7 @@ from station.records.chain import RecordedEvent
 from station.records.events import (
     Event,
     HubLost,
+    LabelScanned,
     ResultsAcknowledged,
     ResultsRepublished,
     StageEnded,
@@ -65,6 +66,11 @@ class JournalMachine(RuleBasedStateMachine):
     def open_attempt(self, hub: int, slot: int) -> None:
         (recorded,) = self.commit((opened(hub, slot=slot),))
         self.open[recorded.sequence] = hub
+
+    @rule(label=st.integers(0, 5), slot=st.integers(1, 8), hub=st.none() | st.integers(0, 5))
+    def scan(self, label: int, slot: int, hub: int | None) -> None:
+        held = None if hub is None else chf(hub)
+        self.commit((LabelScanned(place=place(slot), scanned_id=gpf(label), scanned_role=None, hub=held),))
 
     @precondition(lambda self: self.open)
     @rule(data=st.data(), stage=STAGES, step=st.integers(0, 1), code=st.sampled_from((None, Code.NO_ANSWER)))

@@ -1,0 +1,188 @@
+"""Labels over a restart of the station: those that wait for their hubs, and those that came late."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import brokers
+import pytest
+from station_bench import Bench
+from station_daemon import RunningDaemon, events_of, running_daemon, starting_daemon
+from two_slots import FIRST, SECOND, Hands, scan
+
+from station.attempt.outcome import Code, Outcome
+from station.bench.view import SlotPhase
+from station.control import ControlError
+from station.records.events import AttemptResumed, LabelScanned
+from station.records.ledger import Ledger
+from station.records.writer import Writer
+
+
+@pytest.fixture
+def linked(bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path) -> Hands:
+    return Hands(bench, shared_broker, tmp_path, boards=False)
+
+
+def test_a_label_that_waits_for_its_hub_waits_on_after_a_restart(linked: Hands) -> None:
+    hub, other = linked.bench.hub(), linked.bench.hub()
+
+    async def work() -> None:
+        await linked.order(hub, other)
+        async with running_daemon(linked.settings) as station:
+            await station.until(FIRST, SlotPhase.EMPTY)
+            await scan(station, other.gpf, 1)
+            await scan(station, hub.gpf, 1)  # the last one counts
+        async with running_daemon(linked.settings) as station:
+            expecting = await station.until(FIRST, SlotPhase.EMPTY)
+            assert expecting.line == f"jig1 slot 1: seat hub {hub.gpf} here"
+            await linked.bench.seat(other, FIRST)
+            rejected = await station.until(FIRST, SlotPhase.REJECTED)
+            assert rejected.code is Code.LABEL_DISAGREES
+        await linked.bench.unseat(FIRST)
+        async with running_daemon(linked.settings) as station:
+            used_up = await station.until(FIRST, SlotPhase.EMPTY)
+            assert used_up.line == "jig1 slot 1: empty; seat a hub", "a label is for one hub"
+        await linked.bench.assert_untouched(other)
+
+    asyncio.run(work())
+
+
+def test_a_hub_seated_elsewhere_after_a_restart_takes_its_label_along(linked: Hands) -> None:
+    hub = linked.bench.hub()
+
+    async def work() -> None:
+        await linked.order(hub)
+        async with running_daemon(linked.settings) as station:
+            await station.until(FIRST, SlotPhase.EMPTY)
+            await scan(station, hub.gpf, 1, role="GPF")
+        async with running_daemon(linked.settings) as station:
+            await linked.bench.seat(hub, SECOND)
+            await station.until(SECOND, SlotPhase.PASSED)
+        async with running_daemon(linked.settings) as station:
+            assert (await station.until(FIRST, SlotPhase.EMPTY)).line == "jig1 slot 1: empty; seat a hub"
+        (result,) = linked.results()
+        assert (result.scanned_id, result.scanned_role) == (hub.gpf, "GPF")
+
+    asyncio.run(work())
+
+
+def test_a_wrong_label_that_came_late_puts_the_hub_aside_although_the_station_died_in_between(
+    linked: Hands,
+) -> None:
+    hub, other = linked.bench.hub(), linked.bench.hub()
+
+    async def work() -> None:
+        await linked.order(hub, other)
+        async with starting_daemon(linked.settings) as station:
+            await linked.bench.seat(hub, FIRST)
+            await station.until_that(lambda: station.view(FIRST).percent is not None)
+            with pytest.raises(ControlError, match="is not hub"):
+                await scan(station, other.gpf, 1)
+            station.task.cancel()  # no drain, and no word to anybody
+        assert linked.results() == []
+        async with running_daemon(linked.settings) as station:
+            aside = await station.until(FIRST, SlotPhase.PUT_ASIDE)
+            assert "put it aside for the supervisor" in aside.line
+        # Nor is it forgotten afterwards, while the hub still sits there.
+        async with running_daemon(linked.settings) as station:
+            again = await station.until(FIRST, SlotPhase.PUT_ASIDE)
+            assert again.line == (
+                f"jig1 slot 1: label {other.gpf} is not hub {hub.chf}'s; put it aside for the supervisor"
+            )
+        (result,) = linked.results()
+        assert (result.outcome, result.scanned_id) == (Outcome.PASSED, other.gpf)
+
+    asyncio.run(work())
+
+
+def test_a_wrong_label_scanned_after_the_result_is_remembered_while_the_hub_sits_there(
+    linked: Hands,
+) -> None:
+    hub = linked.bench.hub()
+
+    async def work() -> None:
+        await linked.order(hub)
+        async with running_daemon(linked.settings) as station:
+            await linked.bench.seat(hub, FIRST)
+            await station.until(FIRST, SlotPhase.PASSED)
+            with pytest.raises(ControlError, match="is not hub"):
+                await scan(station, "88-73-84-FF-FF-FF-FF-FF", 1)
+        async with running_daemon(linked.settings) as station:
+            await station.until(FIRST, SlotPhase.PUT_ASIDE)
+            await scan(station, hub.chf, 1)  # its own label after all: scanned again, it is cleared up
+        async with running_daemon(linked.settings) as station:
+            await station.until(FIRST, SlotPhase.PASSED)
+        assert [result.scanned_id for result in linked.results()] == [None], "results are never amended"
+
+    asyncio.run(work())
+
+
+def test_a_label_scanned_for_a_hub_that_was_lost_is_in_its_result(linked: Hands) -> None:
+    hub = linked.bench.hub()
+
+    async def work() -> None:
+        await linked.order(hub)
+        await linked.bench.fault(FIRST, "unplug_hub", on="upload", at_byte=12_000)
+        async with running_daemon(linked.settings) as station:
+            await linked.bench.seat(hub, FIRST)
+            await station.until(FIRST, SlotPhase.FIND_HUB)
+            await scan(station, hub.gpf, 2)
+        async with starting_daemon(linked.settings) as station:
+            await linked.bench.seat(hub, SECOND)
+            await station.until_that(lambda: station.view(SECOND).percent is not None)
+            station.task.cancel()
+        async with running_daemon(linked.settings) as station:
+            await station.until(SECOND, SlotPhase.PASSED)
+        assert [event.scanned_id for event in events_of(linked.settings, AttemptResumed)] == [hub.gpf, None]
+        assert [result.scanned_id for result in linked.results()] == [hub.gpf]
+
+    asyncio.run(work())
+
+
+def test_a_scan_that_is_refused_leaves_nothing_in_the_journal(linked: Hands) -> None:
+    hub = linked.bench.hub()
+
+    async def work() -> None:
+        async with running_daemon(linked.settings) as station:
+            await linked.bench.fault(FIRST, "serial_recovery", on="boot")
+            await linked.bench.seat(hub, FIRST)
+            await station.until(FIRST, SlotPhase.FAILED)
+            with pytest.raises(ControlError, match="its result is written"):
+                await scan(station, hub.gpf, 1)
+        assert events_of(linked.settings, LabelScanned) == []
+
+    asyncio.run(work())
+
+
+def test_a_label_for_which_the_disk_has_no_room_is_refused_until_there_is(
+    linked: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit, pages = Writer._commit, 1_000_000
+
+    def limited(writer: Writer, ledger: Ledger, group: Any) -> None:
+        ledger._opened().execute(f"PRAGMA max_page_count = {pages}")
+        commit(writer, ledger, group)
+
+    monkeypatch.setattr(Writer, "_commit", limited)
+
+    async def work() -> None:
+        nonlocal pages
+        taken = ""
+
+        async def scan_on(station: RunningDaemon) -> None:
+            nonlocal taken
+            for number in range(1_000):
+                taken = await scan(station, f"88-73-84-00-00-01-{number // 256:02X}-{number % 256:02X}", 1)
+
+        async with running_daemon(linked.settings) as station:
+            await station.until(FIRST, SlotPhase.EMPTY)
+            pages = 1  # which SQLite takes for as many as there are
+            with pytest.raises(ControlError, match=r"^jig1 slot 1: no room .*; scan the label again then$"):
+                await scan_on(station)
+            assert station.view(FIRST).line == taken, "what was refused is not expected"
+            pages = 1_000_000
+            assert await scan(station, "88-73-84-00-00-02-00-00", 1) == station.view(FIRST).line != taken
+
+    asyncio.run(work())

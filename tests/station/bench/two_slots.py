@@ -1,0 +1,67 @@
+"""Two slots of a jig, a station for them, and what hands and scanners do there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import brokers
+from station_bench import Bench, StockHub, import_order, order_csv, slot
+from station_daemon import STATION_NAMES, RunningDaemon, events_of
+
+from station.config import StationSettings
+from station.records.events import AttemptClosed
+from station.records.journal import Journal
+
+FIRST, SECOND = slot(1), slot(2)
+BOARD = {
+    "poll_seconds": 0.02,
+    "debounce_seconds": 0.05,
+    "heartbeat_seconds": 0.2,
+    "watchdog_seconds": 2.0,
+    "answer_seconds": 0.2,
+    "reconnect_seconds": 0.25,
+}
+
+
+class Hands:
+    """Two slots of a jig, a station for them, and what is done there."""
+
+    def __init__(self, bench: Bench, broker: brokers.Mosquitto, folder: Path, *, boards: bool) -> None:
+        self.bench = bench
+        settings = bench.settings(
+            folder, {"jig1": [1, 2]}, station=next(STATION_NAMES), mqtt={"port": broker.port}
+        )
+        if boards:
+            settings["jigs"][0]["board"] = {"port": str(bench.folder / "jig1" / "board"), **BOARD}
+            settings["jigs"][0]["recognition_seconds"] = 2.0
+        self.settings = StationSettings.model_validate(settings)
+
+    async def order(self, *hubs: StockHub) -> None:
+        names = {"site": self.settings.site, "station": self.settings.station}
+        async with Journal.open(self.settings.journal_folder, **names) as journal:
+            await import_order(journal, order_csv(*hubs), "jig1")
+
+    def results(self) -> list[AttemptClosed]:
+        return events_of(self.settings, AttemptClosed)
+
+    async def until(self, looks_right: Callable[[], Awaitable[bool]]) -> None:
+        """Look at the rig, which tells of no change by itself, until it is as it should be."""
+        async with asyncio.timeout(5):
+            while not await looks_right():  # noqa: ASYNC110 - the rig cannot tell
+                await asyncio.sleep(0.02)
+
+    async def power(self, *, on: bool) -> None:
+        """Wait until the first slot has power, or has none."""
+
+        async def switched() -> bool:
+            return (await self.bench.do("board", jig=1))["powered"][0] is on
+
+        await self.until(switched)
+
+
+async def scan(station: RunningDaemon, label: object, number: int | None = None, **fields: Any) -> str:
+    answer = await station.ask("scan_label", jig="jig1", slot=number, id=str(label), **fields)
+    return answer["line"]

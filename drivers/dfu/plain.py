@@ -8,11 +8,11 @@ from contextlib import suppress
 
 from drivers.dfu.bus import Sighting
 from drivers.dfu.device import DfuDevice
-from drivers.dfu.errors import FileNotForThisDevice, NotAHub
+from drivers.dfu.errors import FileNotForThisDevice
 from drivers.dfu.port import UsbPort
 from drivers.dfu.progress import throttled
 from drivers.dfu.work import Work
-from drivers.errors import DriverError, HubAction, TransferIncomplete, UploadRejected
+from drivers.errors import DriverError, HubAction, NotAHub, TransferIncomplete, UploadRejected
 from drivers.hub import FlashProgress, ProgressListener
 from firmware_catalog.dfu_suffix import DfuSuffix, split_suffix
 from firmware_catalog.image import ImageFormatError

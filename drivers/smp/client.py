@@ -130,11 +130,13 @@ class SmpClient:
         seconds: float | None = None,
         attempts: int | None = None,
         fields: Mapping[str, object] | None = None,
+        latest_only: bool = False,
     ) -> AnswerModel:
         """Send the request with these fields and return its answer.
 
         A read is repeated up to `attempts` times, a write is sent once; each attempt waits `seconds` (as
-        configured, unless given). A read that finds the hub's buffers taken is put again likewise. Raises
+        configured, unless given). A read that finds the hub's buffers taken is put again likewise. With
+        `latest_only` a late answer to an earlier attempt does not count, since asking again made it void. Raises
         NoAnswer, MalformedAnswer, SmpRefused, HubLocked, LinkLost and LinkStalled.
         """
         writes = request._OP == OP.WRITE  # noqa: SLF001 - the package offers a request's operation nowhere else
@@ -144,7 +146,13 @@ class SmpClient:
         for left in reversed(range(1 if writes else attempts)):
             try:
                 return await self._put(
-                    request, answer, action=action, seconds=seconds, attempts=attempts, fields=fields
+                    request,
+                    answer,
+                    action=action,
+                    seconds=seconds,
+                    attempts=attempts,
+                    fields=fields,
+                    latest_only=latest_only,
                 )
             except SmpRefused as refused:
                 if not left or not refused.code.says_no_buffer:
@@ -161,6 +169,7 @@ class SmpClient:
         seconds: float,
         attempts: int,
         fields: Mapping[str, object] | None,
+        latest_only: bool,
     ) -> AnswerModel:
         writes = request._OP == OP.WRITE  # noqa: SLF001 - as above
         expected: tuple[int, int, int] = (request._OP + 1, request._GROUP_ID, request._COMMAND_ID)  # noqa: SLF001 - as above
@@ -173,6 +182,8 @@ class SmpClient:
 
         with self.exchange(action, take, writes=writes) as exchange:
             for _ in range(attempts):
+                if latest_only:
+                    sequences.clear()
                 sequence = self.next_sequence()
                 sequences.add(sequence)
                 message = request.model_validate(

@@ -87,7 +87,10 @@ class SmpHubDriver:
         if not hub.locked:
             return
         try:
-            challenge = await self._client.ask(ChallengeRead, ChallengeAnswer, action=HubAction.UNLOCK)
+            # Each challenge voids the one before: a signature over that one would count as a wrong answer.
+            challenge = await self._client.ask(
+                ChallengeRead, ChallengeAnswer, action=HubAction.UNLOCK, latest_only=True
+            )
         except SmpRefused as refused:
             if not refused.code.says_locked_out:
                 raise

@@ -106,11 +106,13 @@ class DfuHubDriver:
     async def wait_for_removal(self, hub: HubIdentity | None) -> None:
         """Return once `hub` is gone: off the bus for the configured time, replaced, or booted again since.
 
-        A device that has come since and cannot say who it is counts as nothing: it is no longer `hub` for certain.
+        What sits here at the start counts as `hub` even if it cannot say who it is, as one without firmware. A device
+        that has come since and cannot say counts as nothing: it is no longer `hub` for certain.
         """
         loop = asyncio.get_running_loop()
         last_seen = loop.time()
         known: Sighting | None = None
+        just_begun = True
         while True:
             try:
                 sighting = await self._port.look(HubAction.WAIT)
@@ -121,12 +123,13 @@ class DfuHubDriver:
                     is_another = await self._is_another(hub)
                     if is_another:
                         return
-                    if is_another is False or (hub is None and known is None):
+                    if is_another is False or just_begun or (hub is None and known is None):
                         known = sighting
                 if sighting is not None and sighting == known:
                     last_seen = loop.time()
                 elif loop.time() - last_seen >= self._settings.removal_seconds:
                     return
+            just_begun = False
             await self._port.changed(self._settings.poll_seconds)
 
     async def identify(self) -> HubIdentity:

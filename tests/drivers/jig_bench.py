@@ -80,7 +80,7 @@ QUICK = {
     "answer_seconds": 0.15,
     "failures_to_lose": 2,
     "heartbeat_seconds": 0.1,
-    "watchdog_seconds": 0.3,
+    "watchdog_seconds": 0.8,
     "reconnect_seconds": 0.5,
 }
 
@@ -100,7 +100,7 @@ async def running(board: JigBoard) -> AsyncIterator[asyncio.Task[None]]:
 @asynccontextmanager
 async def bench(path: Path, slots: Slots | None = None, **settings: object) -> AsyncIterator[Bench]:
     slots = slots or Slots()
-    simulated = SimulatedJigBoard(path, slots, watchdog_seconds=0.3)
+    simulated = SimulatedJigBoard(path, slots, watchdog_seconds=0.8)
     simulated.plug()
     made = Bench(path, slots, simulated, **settings)
     try:

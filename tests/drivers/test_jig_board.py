@@ -275,10 +275,10 @@ def test_the_heartbeat_keeps_the_lamps_and_its_end_leaves_the_power(path: Path) 
             await jig.ear.next(BoardBack)
             await jig.board.set_power(1, on=True)
             await jig.board.set_lamp(1, Lamp.BLUE)
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(1.2)
             assert jig.simulated.lamps[0] == Lamp.BLUE
             jig.task.cancel()
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(1.2)
             assert jig.simulated.lamps[0] == Lamp.DARK, "a dead station shows no result"
             assert slots.power[1], "and cuts nobody's power"
 

@@ -237,14 +237,14 @@ def test_the_line_keeps_its_time(path: Path, baud: int) -> None:
 
 def test_the_line_hears_nothing_while_it_speaks_or_without_silence_between_frames(path: Path) -> None:
     async def scenario() -> None:
-        async with rig(path, baud_rate=9600) as (_, _, station):
+        async with rig(path, baud_rate=600) as (_, _, station):
             station.sends(with_check("01 02 0000 000b"))
-            await asyncio.sleep(0.018)  # the request takes 9.2 ms, the silence 4, the answer another 9
+            await asyncio.sleep(0.28)  # the request takes 147 ms, the silence 64, the answer another 128
             station.sends(with_check("01 01 0000 0008"))
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.6)
             assert station.hears() == with_check("01 02 02 0000")
             station.sends(with_check("01 01 0000 0008") + with_check("01 01 0000 0008"))
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.6)
             assert station.hears() == b"", "two frames without silence are one damaged frame"
 
     asyncio.run(scenario())

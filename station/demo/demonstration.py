@@ -130,10 +130,13 @@ async def _work(settings: StationSettings, scene: Scene, rigs: Rigs, tally: Tall
 
     daemon = Daemon(settings, on_view=watch)
 
+    def tally_line() -> str:
+        return f"{len(tally.results)} of {len(scene.hubs)} results at the broker"
+
     async def until_all_have_results(picture: BenchPicture) -> None:
         closing = False
         while len(tally.results) < len(scene.hubs):
-            picture.footer = f"{len(tally.results)} of {len(scene.hubs)} results at the broker"
+            picture.footer = tally_line()
             if (
                 not closing
                 and hands.put_aside
@@ -145,12 +148,14 @@ async def _work(settings: StationSettings, scene: Scene, rigs: Rigs, tally: Tall
             await tally.changed.wait()
             tally.changed.clear()
 
-    with live_picture(daemon.view.slots, console) as picture:
-        async with asyncio.TaskGroup() as group:
+    async with asyncio.TaskGroup() as group:
+        # The picture ends before the station does: what is left on the terminal are results, not stopped slots.
+        with live_picture(daemon.view.slots, console) as picture:
             station = group.create_task(daemon.run())
             serving = group.create_task(hands.work())
             finished = group.create_task(until_all_have_results(picture))
             await asyncio.wait((station, finished), return_when=asyncio.FIRST_COMPLETED)
-            serving.cancel()
-            finished.cancel()
-            daemon.stop()
+            picture.footer = tally_line()
+        serving.cancel()
+        finished.cancel()
+        daemon.stop()

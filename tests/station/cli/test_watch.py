@@ -157,7 +157,7 @@ def test_a_daemon_on_a_terminal_shows_its_slots_when_its_log_goes_elsewhere(conf
         try:
             async with program("run", "--config", config, env=environment, **ends) as process:
                 await screen.until("jig2 slot 1")
-                await screen.until("empty; seat a hub")
+                await screen.until("seat a hub")
                 process.send_signal(signal.SIGTERM)
             assert process.returncode == 0
         finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -25,7 +24,15 @@ from station.attempt.sequence import NamedAuthority
 from station.attempt.unlock_authority import unlock_authority
 from station.attempt.unlock_settings import UnlockSettings
 from station.catalogue import open_source
-from station.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, UsageError, WorkFailed, print_json
+from station.cli.common import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    JsonOption,
+    UsageError,
+    WorkFailed,
+    print_json,
+    run_to_its_end,
+)
 from station.config import StationSettings, load_settings
 from station.records.events import AttemptClosed
 from station.records.journal import Journal
@@ -118,7 +125,7 @@ def flash(
                 await device.close()
 
     try:
-        result = asyncio.run(work())
+        result = run_to_its_end(work())
     except Refused as error:
         raise UsageError(str(error)) from error
     except DriverError as error:

@@ -16,7 +16,7 @@ from station.bench.view import SlotView
 from station.config import StationSettings
 from station.control import ask_daemon
 from station.daemon import Daemon
-from station.demo.broker import BrokerAddress, parse_address, start_broker
+from station.demo.broker import BrokerAddress, start_broker
 from station.demo.hands import Hands
 from station.demo.rigs import Rigs, start_rigs
 from station.demo.scene import BAUD, ORDER, Scene, make_scene
@@ -47,7 +47,7 @@ class DemoRequest:
     seed: int
     faults: str
     transport: Transport
-    broker: str | None
+    broker: BrokerAddress | None
     folder: Path
 
 
@@ -68,7 +68,7 @@ async def run_demonstration(request: DemoRequest, console: Console) -> dict[str,
         if request.broker is None:
             broker = await stack.enter_async_context(start_broker(request.folder))
         else:
-            broker = parse_address(request.broker)
+            broker = request.broker
         rigs = await stack.enter_async_context(
             start_rigs(scene, seed=request.seed, faults=request.faults, transport=request.transport)
         )

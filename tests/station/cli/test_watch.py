@@ -159,7 +159,8 @@ def test_a_watch_that_is_terminated_leaves_the_terminal_as_it_was(bench: Bench, 
         try:
             async with running_daemon(load_settings(config)):
                 async with program("watch", "--config", config, env=environment, **ends) as process:
-                    await screen.until("what to do")
+                    screen.type("noise\n")
+                    await screen.until("scan it again")
                     assert termios.tcgetattr(screen.slave) != before
                     process.terminate()
                 assert process.returncode == 128 + signal.SIGTERM

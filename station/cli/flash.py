@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
 from drivers.errors import DriverError
 from drivers.hub import FlashProgress
+from drivers.serial_link import SerialSettings
+from drivers.topology import USB_PREFIX
 from firmware_catalog.catalog import is_released
 from firmware_catalog.files import read_regular_file
 from firmware_catalog.image import MAX_IMAGE_SIZE, FirmwareImage, ImageFormatError
@@ -93,6 +96,14 @@ def flash(
             firmware, suffix = usb_target.read_any_image(image, version)
         open_device = partial(open_usb_device, place, reach, suffix)
     elif port is not None:
+        try:
+            SerialSettings(baud=baud)
+        except ValidationError as error:
+            raise UsageError(
+                f"--baud {baud}: {error.errors()[0]['msg']}; name the port's line rate"
+            ) from error
+        if not port.startswith(USB_PREFIX):
+            port = str(Path(port).absolute())
         here = Path(port).resolve()
         _guard(settings, port, lambda one: Path(one).resolve() == here, supervisor, reason)
         with _faults_of(image):

@@ -241,7 +241,11 @@ def load_faults(path: str, unknown: Container[FaultName] = ()) -> tuple[Fault, .
         return tuple(fault for fault in REALISTIC if fault.name not in unknown)
     try:
         entries = json.loads(Path(path).read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise FaultFileError(
+            f"{path}: {error.strerror}; name a file of faults, or 'realistic' or 'none'"
+        ) from error
+    except (ValueError, RecursionError) as error:
         raise FaultFileError(f"{path}: cannot be read as JSON ({error})") from error
     if not isinstance(entries, list):
         raise FaultFileError(f"{path}: a JSON array of faults is wanted")

@@ -1,4 +1,4 @@
-"""The live picture of a bench in the terminal: a line a slot, its progress, and what to do next."""
+"""The live picture of a bench in the terminal: what to do next at each slot, its progress, and why."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -29,11 +29,20 @@ _STYLES: Final = {
     SlotPhase.OUT_OF_USE: "bold red",
     SlotPhase.STOPPED: "dim",
 }
+_SAYS_IT_ALL: Final = {SlotPhase.EMPTY, SlotPhase.WORKING, SlotPhase.PASSED, SlotPhase.ALREADY_CURRENT}
+"""Phases after whose name only the next action is news."""
 _BAR_CELLS: Final = 12
+_COLUMNS_FOR_HUBS: Final = 100
+_COLUMNS_FOR_BARS: Final = 120
+"""Narrower terminals are left to what has to be done."""
 
 
 class BenchPicture:
-    """Draws the whole bench anew whenever rich asks for it."""
+    """Draws the whole bench anew whenever rich asks for it, what to do always in sight.
+
+    In a narrow terminal the hubs' ids and the bars give way; in a low one a jig's slots that ask for the same share
+    a row.
+    """
 
     def __init__(self, slots: Callable[[], Iterable[SlotView]]) -> None:
         self._slots = slots
@@ -42,33 +51,75 @@ class BenchPicture:
         self.note = ""
         """Another one below it, of less importance."""
 
-    def __rich__(self) -> RenderableType:
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        slots = tuple(self._slots())
+        alarms = {slot.place.jig: slot.alarm for slot in slots if slot.alarm}
+        notes = [
+            Text(line, style=style) for line, style in ((self.footer, "bold"), (self.note, "dim")) if line
+        ]
+        rows_besides = 1 + len(alarms) + len(notes)
+        low = options.size.height < len(slots) + rows_besides
+        groups = _alike(slots) if low else [(slot,) for slot in slots]
+        with_hubs = options.max_width >= _COLUMNS_FOR_HUBS and not low
+        with_bars = options.max_width >= _COLUMNS_FOR_BARS and not low
         table = Table(box=None, pad_edge=False, expand=True)
         table.add_column("slot", no_wrap=True)
-        table.add_column("hub (CHF)", no_wrap=True)
+        if with_hubs:
+            table.add_column("hub (CHF)", no_wrap=True)
         table.add_column("state", no_wrap=True)
-        table.add_column("written", no_wrap=True)
+        if with_bars:
+            table.add_column("written", no_wrap=True)
         table.add_column("what to do", ratio=1, no_wrap=True, overflow="ellipsis")
-        slots = tuple(self._slots())
-        for slot in slots:
-            style = _STYLES[slot.phase]
-            table.add_row(
-                str(slot.place),
-                str(slot.chf or ""),
-                Text(_state(slot), style=style),
-                _bar(slot),
-                Text(slot.line.removeprefix(f"{slot.place}: "), style=style),
-            )
-        for jig, alarm in {slot.place.jig: slot.alarm for slot in slots if slot.alarm}.items():
-            table.add_row(jig, "", Text("ALARM", style="bold red"), "", Text(alarm, style="bold red"))
-        table.add_row("", "", "", "", Text(self.footer, style="bold"))
-        table.add_row("", "", "", "", Text(self.note, style="dim"))
-        return table
+        rows = [
+            (jig, "", Text("ALARM", style="bold red"), "", Text(alarm, style="bold red"))
+            for jig, alarm in alarms.items()
+        ]
+        rows += [_row(group, with_percent=not with_bars) for group in groups]
+        rows += [("", "", Text(), "", note) for note in notes]
+        for where, hub, state, bar, what in rows:
+            table.add_row(where, *([hub] if with_hubs else []), state, *([bar] if with_bars else []), what)
+        yield table
 
 
-def _state(slot: SlotView) -> str:
-    if slot.phase is SlotPhase.WORKING and slot.stage is not None:
-        return str(slot.stage)
+def _alike(slots: Iterable[SlotView]) -> list[tuple[SlotView, ...]]:
+    """Gather the slots of a jig that are in one phase and ask for the same, in the order of the first of each."""
+    groups: dict[tuple[str, SlotPhase, str], list[SlotView]] = {}
+    for slot in slots:
+        groups.setdefault((slot.place.jig, slot.phase, _action_and_reason(slot)[0]), []).append(slot)
+    return [tuple(group) for group in groups.values()]
+
+
+def _row(group: tuple[SlotView, ...], *, with_percent: bool) -> tuple[str, str, Text, str, Text]:
+    """Return where, hub, state, bar and what to do, of one slot or of several that ask for the same."""
+    slot = group[0]
+    style = _STYLES[slot.phase]
+    action, reason = _action_and_reason(slot)
+    stages = {each.stage for each in group}
+    state = (
+        str(slot.stage)
+        if slot.phase is SlotPhase.WORKING and len(stages) == 1 and slot.stage
+        else _phase(slot)
+    )
+    percents = [each.percent for each in group if each.percent is not None]
+    if with_percent and percents:
+        state += f" {min(percents)}%"
+    if len(group) > 1:
+        numbers = ", ".join(str(each.place.slot) for each in group)
+        what = Text(f"slots {numbers}: {action}", style=style)
+        return slot.place.jig, "", Text(state, style=style), "", what
+    what = Text(action, style=style)
+    if reason and slot.phase not in _SAYS_IT_ALL:
+        what.append(f" \N{EN DASH} {reason}", style="not bold")
+    return str(slot.place), str(slot.chf or ""), Text(state, style=style), _bar(slot), what
+
+
+def _action_and_reason(slot: SlotView) -> tuple[str, str]:
+    """Take the operator's line apart: what to do next is its last part."""
+    reason, _, action = slot.line.removeprefix(f"{slot.place}: ").rpartition("; ")
+    return action, reason
+
+
+def _phase(slot: SlotView) -> str:
     return slot.phase.replace("_", " ").upper()
 
 

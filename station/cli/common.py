@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping, Sequence
+import signal
+import threading
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -14,6 +17,8 @@ ConfigOption = Annotated[
     typer.Option("--config", envvar="REFLASH_CONFIG", help="The station's TOML file.", show_default=True),
 ]
 DEFAULT_CONFIG = Path("/etc/reflash/station.toml")
+
+_T = TypeVar("_T")
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a script instead of text.")]
 
@@ -24,6 +29,21 @@ class UsageError(Exception):
 
 class WorkFailed(Exception):
     """The command was right, its work failed. One line, exit code 1."""
+
+
+def run_to_its_end(work: Coroutine[Any, Any, _T]) -> _T:
+    """Run work that leaves something behind unless it is let clean up: SIGTERM cancels it, as Ctrl+C does."""
+
+    async def cancellable() -> _T:
+        task = asyncio.current_task()
+        if task is not None and threading.current_thread() is threading.main_thread():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await work
+
+    try:
+        return asyncio.run(cancellable())
+    except asyncio.CancelledError:
+        raise typer.Exit(128 + signal.SIGTERM) from None
 
 
 def print_json(value: object) -> None:

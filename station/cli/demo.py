@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from station.cli.common import JsonOption, UsageError, WorkFailed, print_json
+from station.cli.common import JsonOption, UsageError, WorkFailed, print_json, run_to_its_end
 from station.config import MAX_SLOTS
 from station.demo.transport import Transport
 from station.log import configure_logging
@@ -44,11 +43,16 @@ def demo(
     if transport is Transport.MIXED and jigs == 1:
         raise UsageError("--transport mixed puts every second jig on USB: give two --jigs or more")
     try:
-        from station.demo.broker import NoBroker  # noqa: PLC0415 - needs the demo extra
+        from station.demo.broker import NoBroker, parse_address  # noqa: PLC0415 - needs the demo extra
         from station.demo.demonstration import DemoRequest, run_demonstration  # noqa: PLC0415
-        from station.demo.rigs import RigError  # noqa: PLC0415
+        from station.demo.rigs import RigError, check_faults  # noqa: PLC0415
     except ImportError as error:
         raise UsageError(f"{error.name} is missing: pip install 'reflash-station[demo]'") from error
+    try:
+        address = parse_address(broker) if broker is not None else None
+        check_faults(faults)
+    except (NoBroker, RigError) as error:
+        raise UsageError(str(error)) from error
     if folder is not None:
         _make_empty(folder)
     configure_logging("console", "error")
@@ -61,11 +65,11 @@ def demo(
             seed=seed,
             faults=faults,
             transport=transport,
-            broker=broker,
+            broker=address,
             folder=(folder or Path(temporary)).resolve(),
         )
         try:
-            summary = asyncio.run(run_demonstration(request, console))
+            summary = run_to_its_end(run_demonstration(request, console))
         except* (NoBroker, RigError) as group:
             raise WorkFailed(str(group.exceptions[0])) from None
     if as_json:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 
 import typer
 
-from station.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, print_json
+from station.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, print_json, run_to_its_end
 from station.config import load_settings
 from station.log import configure_logging
 
@@ -24,7 +23,7 @@ def doctor(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
 
     settings = load_settings(config)
     configure_logging("console", "error")
-    findings = asyncio.run(examine(settings))
+    findings = run_to_its_end(examine(settings))
     counts = Counter(finding.verdict for finding in findings)
     if as_json:
         print_json(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -11,11 +10,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
 from drivers.errors import DriverError
 from drivers.hub import FlashProgress
+from drivers.serial_link import SerialSettings
+from drivers.topology import USB_PREFIX
 from firmware_catalog.catalog import is_released
 from firmware_catalog.files import read_regular_file
 from firmware_catalog.image import MAX_IMAGE_SIZE, FirmwareImage, ImageFormatError
@@ -25,7 +27,15 @@ from station.attempt.sequence import NamedAuthority
 from station.attempt.unlock_authority import unlock_authority
 from station.attempt.unlock_settings import UnlockSettings
 from station.catalogue import open_source
-from station.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, UsageError, WorkFailed, print_json
+from station.cli.common import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    JsonOption,
+    UsageError,
+    WorkFailed,
+    print_json,
+    run_to_its_end,
+)
 from station.config import StationSettings, load_settings
 from station.records.events import AttemptClosed
 from station.records.journal import Journal
@@ -86,6 +96,14 @@ def flash(
             firmware, suffix = usb_target.read_any_image(image, version)
         open_device = partial(open_usb_device, place, reach, suffix)
     elif port is not None:
+        try:
+            SerialSettings(baud=baud)
+        except ValidationError as error:
+            raise UsageError(
+                f"--baud {baud}: {error.errors()[0]['msg']}; name the port's line rate"
+            ) from error
+        if not port.startswith(USB_PREFIX):
+            port = str(Path(port).absolute())
         here = Path(port).resolve()
         _guard(settings, port, lambda one: Path(one).resolve() == here, supervisor, reason)
         with _faults_of(image):
@@ -118,7 +136,7 @@ def flash(
                 await device.close()
 
     try:
-        result = asyncio.run(work())
+        result = run_to_its_end(work())
     except Refused as error:
         raise UsageError(str(error)) from error
     except DriverError as error:

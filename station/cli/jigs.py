@@ -27,6 +27,7 @@ from station.cli.common import (
     WorkFailed,
     print_json,
     print_table,
+    run_to_its_end,
 )
 from station.cli.scanning import known_jig
 from station.config import MAX_SLOTS, JigSettings, StationSettings, load_settings
@@ -168,7 +169,7 @@ class _Walk:
                 return await self._surroundings.look(before)
 
         try:
-            return asyncio.run(look())
+            return run_to_its_end(look())
         except JigBoardError as error:
             raise WorkFailed(str(error)) from error
 

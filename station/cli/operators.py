@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -31,10 +33,10 @@ def add(
 
     Example: reflash operators add NAME
     """
-    try:
-        typer.echo(_operators(config).pseudonym_of(person))
-    except (OperatorsUnreadable, OSError) as error:
-        raise WorkFailed(str(error)) from error
+    if not person.strip():
+        raise UsageError("nobody is named; give the person's name, as the site writes it")
+    with _operators(config) as operators:
+        typer.echo(operators.pseudonym_of(person))
 
 
 @app.command("list")
@@ -43,10 +45,8 @@ def list_operators(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = 
 
     Example: reflash operators list
     """
-    try:
-        people = _operators(config).people()
-    except (OperatorsUnreadable, OSError) as error:
-        raise WorkFailed(str(error)) from error
+    with _operators(config) as operators:
+        people = operators.people()
     if as_json:
         print_json(people)
     else:
@@ -63,14 +63,24 @@ def erase(
 
     Example: reflash operators erase op-1a2b3c4d
     """
-    try:
-        erased = _operators(config).erase(pseudonym)
-    except (OperatorsUnreadable, OSError) as error:
-        raise WorkFailed(str(error)) from error
+    with _operators(config) as operators:
+        erased = operators.erase(pseudonym)
     if not erased:
         raise UsageError(f"nobody stands behind {pseudonym}; see: reflash operators list")
     typer.echo(f"{pseudonym} stands for nobody any more")
 
 
-def _operators(config: Path) -> Operators:
-    return Operators(load_settings(config).state_directory / "operators.json")
+@contextmanager
+def _operators(config: Path) -> Iterator[Operators]:
+    """Yield the list of operators, and word what is wrong with its file."""
+    file = load_settings(config).state_directory / "operators.json"
+    try:
+        yield Operators(file)
+    except OperatorsUnreadable as error:
+        raise WorkFailed(str(error)) from error
+    except PermissionError as error:
+        raise WorkFailed(
+            f"{file}: {error.strerror}; run this as the station's user: sudo -u reflash reflash ..."
+        ) from error
+    except OSError as error:
+        raise WorkFailed(f"{file}: {error.strerror}; see what is wrong: reflash doctor") from error

@@ -17,7 +17,14 @@ from station.bench.labels import ScanRefused
 from station.bench.picture import BenchPicture, live_picture
 from station.bench.scans import ScanSession
 from station.bench.view import SlotView
-from station.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, WorkFailed, print_json
+from station.cli.common import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    JsonOption,
+    WorkFailed,
+    print_json,
+    run_to_its_end,
+)
 from station.cli.scanning import jig_of_scanner, to_daemon
 from station.config import StationSettings, load_settings
 from station.control import follow_daemon
@@ -42,9 +49,9 @@ def watch(
     console = Console()
     try:
         if as_json or not console.is_terminal:
-            asyncio.run(_tell(settings, only, as_json=as_json))
+            run_to_its_end(_tell(settings, only, as_json=as_json))
         else:
-            asyncio.run(_show(settings, only, console))
+            run_to_its_end(_show(settings, only, console))
     except KeyboardInterrupt:
         return
     raise WorkFailed("the daemon has stopped; start it and watch again")

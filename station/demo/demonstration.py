@@ -16,7 +16,7 @@ from station.bench.view import SlotView
 from station.config import StationSettings
 from station.control import ask_daemon
 from station.daemon import Daemon
-from station.demo.broker import BrokerAddress, parse_address, start_broker
+from station.demo.broker import BrokerAddress, start_broker
 from station.demo.hands import Hands
 from station.demo.rigs import Rigs, start_rigs
 from station.demo.scene import BAUD, ORDER, Scene, make_scene
@@ -47,7 +47,7 @@ class DemoRequest:
     seed: int
     faults: str
     transport: Transport
-    broker: str | None
+    broker: BrokerAddress | None
     folder: Path
 
 
@@ -68,7 +68,7 @@ async def run_demonstration(request: DemoRequest, console: Console) -> dict[str,
         if request.broker is None:
             broker = await stack.enter_async_context(start_broker(request.folder))
         else:
-            broker = parse_address(request.broker)
+            broker = request.broker
         rigs = await stack.enter_async_context(
             start_rigs(scene, seed=request.seed, faults=request.faults, transport=request.transport)
         )
@@ -130,10 +130,13 @@ async def _work(settings: StationSettings, scene: Scene, rigs: Rigs, tally: Tall
 
     daemon = Daemon(settings, on_view=watch)
 
+    def tally_line() -> str:
+        return f"{len(tally.results)} of {len(scene.hubs)} results at the broker"
+
     async def until_all_have_results(picture: BenchPicture) -> None:
         closing = False
         while len(tally.results) < len(scene.hubs):
-            picture.footer = f"{len(tally.results)} of {len(scene.hubs)} results at the broker"
+            picture.footer = tally_line()
             if (
                 not closing
                 and hands.put_aside
@@ -145,12 +148,14 @@ async def _work(settings: StationSettings, scene: Scene, rigs: Rigs, tally: Tall
             await tally.changed.wait()
             tally.changed.clear()
 
-    with live_picture(daemon.view.slots, console) as picture:
-        async with asyncio.TaskGroup() as group:
+    async with asyncio.TaskGroup() as group:
+        # The picture ends before the station does: what is left on the terminal are results, not stopped slots.
+        with live_picture(daemon.view.slots, console) as picture:
             station = group.create_task(daemon.run())
             serving = group.create_task(hands.work())
             finished = group.create_task(until_all_have_results(picture))
             await asyncio.wait((station, finished), return_when=asyncio.FIRST_COMPLETED)
-            serving.cancel()
-            finished.cancel()
-            daemon.stop()
+            picture.footer = tally_line()
+        serving.cancel()
+        finished.cancel()
+        daemon.stop()

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
 
 from firmware_catalog.identity import Eui64
+from simulators.faults import FaultFileError, load_faults
 from station.demo.scene import BAUD, Scene
 from station.demo.transport import Transport
 from station.records.events import Place
@@ -82,17 +83,24 @@ class RigControl:
         return answer
 
 
+def check_faults(faults: str) -> None:
+    """Raise RigError for a file of faults that no rig could use. Every rig reads it for itself."""
+    try:
+        load_faults(faults)
+    except FaultFileError as error:
+        raise RigError(str(error)) from error
+
+
 @asynccontextmanager
 async def start_rigs(
     scene: Scene, *, seed: int, faults: str, transport: Transport = Transport.SERIAL
 ) -> AsyncIterator[Rigs]:
     """Run one rig process a jig while the block lasts. Raises RigError."""
     async with AsyncExitStack() as stack:
-        starting = [
-            stack.enter_async_context(_start_rig(scene, jig, seed, faults, transport))
+        started = [
+            await stack.enter_async_context(_start_rig(scene, jig, seed, faults, transport))
             for jig in range(1, scene.jigs + 1)
         ]
-        started = [await one for one in starting]
         controls = {f"jig{control.jig}": control for control, _ in started}
         yield Rigs(controls, [_jig(control.jig, ready) for control, ready in started])
 

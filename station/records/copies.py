@@ -16,7 +16,7 @@ from station.records.events import EVENT
 from station.records.files import sync_file, sync_folder
 from station.records.head import HEAD_NAME
 from station.records.reader import JournalReader
-from station.records.segments import open_for_reading, segment_path, segment_paths
+from station.records.segments import is_there, open_for_reading, segment_path, segment_paths
 from station.records.verify import Verification, verify
 
 
@@ -26,7 +26,7 @@ def backup(folder: Path, destination: Path) -> Verification:
     May run beside the daemon. Raises JournalFailed if something is at `destination` already, and otherwise what
     `verify` raises; `destination` is then not there.
     """
-    if destination.exists():
+    if is_there(destination):
         raise JournalFailed(f"{destination} is there already: name a new folder for the backup")
     if not segment_paths(folder):
         raise SegmentMissing(folder, segment_path(folder, 1).name)
@@ -38,16 +38,18 @@ def restore(source: Path, folder: Path) -> Verification:
 
     Raises JournalFailed if `folder` holds anything, and otherwise what `verify` raises.
     """
-    if folder.exists() and any(folder.iterdir()):
+    if is_there(folder) and any(folder.iterdir()):
         raise JournalFailed(f"{folder} is not empty: set it aside first (reflash journal set-aside)")
     if not segment_paths(source):
-        raise SegmentMissing(source, segment_path(source, 1).name)
+        raise JournalFailed(
+            f"there is no backup in {source}: name a folder that `reflash journal backup` made"
+        )
     return _copy(source, folder)
 
 
 def set_aside(folder: Path) -> Path:
     """Move the journal folder, as it is, out of the way, and return where to. Raises JournalInUse, JournalFailed."""
-    if not folder.exists():
+    if not is_there(folder):
         raise JournalFailed(f"there is no journal folder {folder}")
     with lock.hold(folder):
         aside = folder.with_name(f"{folder.name}.set-aside-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")

@@ -15,7 +15,7 @@ from station.records.chain import RecordedEvent, Row, recorded_event
 from station.records.errors import EventRefused, JournalCorrupt
 from station.records.events import JournalCreated
 from station.records.projection import apply
-from station.records.segments import open_for_reading, segment_number, segment_path, snapshot
+from station.records.segments import is_there, open_for_reading, segment_number, segment_path, snapshot
 from station.records.tables import SCHEMA_VERSION, create_derived, drop_derived
 
 _TYPES: Final = (int, int, int, str, bytes)
@@ -40,7 +40,7 @@ def journal_id(folder: Path) -> UUID:
     """Return whose rows these are, from the very first one. Raises SegmentMissing or JournalCorrupt."""
     first = segment_path(folder, 1)
     with (
-        closing(open_for_reading(first, finished=segment_path(folder, 2).exists())) as connection,
+        closing(open_for_reading(first, finished=is_there(segment_path(folder, 2)))) as connection,
         snapshot(connection, first) as segment,
     ):
         row = segment.execute("SELECT body FROM events WHERE sequence = 1").fetchone()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -15,6 +16,8 @@ _HOW_TO_GO_ON: Final = (
     "Nothing was changed: set the folder aside as it is (reflash journal set-aside), then restore the last "
     "backup (reflash journal restore) or start an empty journal"
 )
+
+_ASK_ITS_USER: Final = "run this as the station's user: sudo -u reflash reflash ..."
 
 _LOOK_AT_THE_DISK: Final = "check that its disk is mounted, writable and sound (reflash doctor)"
 
@@ -93,10 +96,12 @@ def journal_error(error: sqlite3.Error | UnicodeDecodeError | OSError, path: Pat
     """Say in the journal's own terms what SQLite or the system reports for this file or folder."""
     if isinstance(error, UnicodeDecodeError):
         return JournalCorrupt(path, "its schema is no text")
-    folder = path if path.is_dir() else path.parent
+    folder = path if os.path.isdir(path) else path.parent  # noqa: PTH112 - Path's own raises where it may not look
     if isinstance(error, OSError):
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             return JournalFull(folder)
+        if error.errno in {errno.EACCES, errno.EPERM}:
+            return JournalFailed(f"journal {path}: {error.strerror}; {_ASK_ITS_USER}")
         return JournalFailed(f"journal {path}: {error.strerror}; {_LOOK_AT_THE_DISK}")
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code; the rest is detail
     if code == sqlite3.SQLITE_FULL:

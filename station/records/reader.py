@@ -22,6 +22,7 @@ from station.records.events import AttemptClosed
 from station.records.queries import OrderLineState, lines_of
 from station.records.results import OutgoingResult, outgoing_result
 from station.records.segments import (
+    is_there,
     open_for_reading,
     segment_number,
     segment_path,
@@ -144,7 +145,7 @@ class JournalReader:
 
     def _open_newest(self) -> sqlite3.Connection:
         following = segment_path(self._folder, segment_number(self._path) + 1)
-        if self._newest is None or following.exists():
+        if self._newest is None or is_there(following):
             self.close()
             self._path = (segment_paths(self._folder) or [self._path])[-1]
             self._newest = open_for_reading(self._path, finished=False)

@@ -35,8 +35,22 @@ def segment_number(path: Path) -> int:
 
 
 def segment_paths(folder: Path) -> list[Path]:
-    """Return the segments in the folder, oldest first."""
-    return sorted(path for path in folder.glob("journal-*.sqlite") if _NAME.fullmatch(path.name))
+    """Return the segments in the folder, oldest first; none if it is not there. Raises JournalFailed."""
+    try:
+        paths = list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise journal_error(error, folder) from error
+    return sorted(path for path in paths if _NAME.fullmatch(path.name))
+
+
+def is_there(path: Path) -> bool:
+    """Whether a journal's file or folder is there. Raises JournalFailed where this user may not look."""
+    try:
+        return path.exists()
+    except OSError as error:
+        raise journal_error(error, path) from error
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
@@ -61,7 +75,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
 
 def open_for_reading(path: Path, *, finished: bool) -> sqlite3.Connection:
     """Open a segment for reading, while another process may write to it. Raises JournalError."""
-    if not path.exists():
+    if not is_there(path):
         raise SegmentMissing(path.parent, path.name)
     connection = sqlite3.connect(
         read_only_uri(path, finished=finished),

@@ -112,7 +112,7 @@ def test_a_bad_fault_file_is_one_clear_line(tmp_path: Path, content: str, messag
 
 
 def test_a_missing_fault_file_is_named() -> None:
-    with pytest.raises(FaultFileError, match=r"nowhere.json: cannot be read"):
+    with pytest.raises(FaultFileError, match=r"nowhere.json: No such file or directory; name"):
         load_faults("nowhere.json")
 
 

@@ -296,7 +296,7 @@ def refuse(capsys: pytest.CaptureFixture[str], *options: object) -> str:
         (["--baud", 0], "--baud and --speed are more than 0"),
         (["--image-slot-size", 5000], "--image-slot-size is a multiple of the flash page, 4096"),
         (["--image-slot-size", 4096], "a slot of 1 pages of 4096 bytes has no room for its swap log"),
-        (["--faults", "nowhere.json"], "nowhere.json: cannot be read as JSON"),
+        (["--faults", "nowhere.json"], "nowhere.json: No such file or directory; name a file of faults"),
         (["--maker-key", "key.pem"], "--maker-key without --hubs"),
         (["--unlock-key", "nowhere.pem"], "nowhere.pem: no public key in PEM form"),
         (["--control", f"/tmp/{'x' * 120}"], "too long for a socket (107 bytes)"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -113,8 +115,13 @@ def test_where_no_mosquitto_is_installed_iotcore_does_and_a_technician_brings_th
 
 WRONG = {
     "broker that is not there": (("--broker", "mqtt://127.0.0.1:1"), 1, "start it, or leave --broker out"),
-    "broker of another kind": (("--broker", "http://127.0.0.1"), 1, "is not of the form mqtt://HOST:PORT"),
-    "broker with a port out of range": (("--broker", "mqtt://127.0.0.1:99999"), 1, "Port out of range"),
+    "broker of another kind": (("--broker", "http://127.0.0.1"), 2, "is not of the form mqtt://HOST:PORT"),
+    "broker with a port out of range": (("--broker", "mqtt://127.0.0.1:99999"), 2, "Port out of range"),
+    "faults that are not there": (
+        ("--faults", "/no.json"),
+        2,
+        "/no.json: No such file or directory; name a file",
+    ),
     "mixed, with one jig": (("--transport", "mixed"), 2, "give two --jigs or more"),
     "folder in use": (("--dir", "{used}"), 2, "is not empty; name a new folder with --dir"),
     "folder that cannot be": (("--dir", "/proc/demo"), 2, "cannot be used: No such file or directory"),
@@ -129,6 +136,20 @@ def test_wrong_use_is_told_in_one_line(tmp_path: Path, what: str) -> None:
     (line,) = done.stderr.splitlines()
     assert line.startswith("reflash: ")
     assert says in line
+
+
+def test_a_demonstration_that_is_terminated_leaves_nothing_behind(tmp_path: Path) -> None:
+    everything = {**os.environ, "TMPDIR": str(tmp_path)}
+    said = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(
+        [REFLASH, "demo", "--jigs", "1", "--slots", "2"], env=everything, **said
+    ) as process:
+        assert "2 simulated hubs" in process.stdout.readline()
+        process.terminate()
+        _, complaint = process.communicate()  # to the end of what its rig could say, and so to the rig's
+    assert complaint == ""
+    assert process.returncode == 128 + signal.SIGTERM
+    assert not list(tmp_path.iterdir())
 
 
 def test_too_many_slots_or_no_hubs_are_wrong_use() -> None:

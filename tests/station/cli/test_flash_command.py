@@ -125,6 +125,25 @@ def test_a_port_of_a_station_in_production_wants_who_answers_and_why(
     assert (said.json["outcome"], said.json["operator"]) == ("passed", "s-1")
 
 
+def test_a_port_may_be_named_from_where_one_is(
+    bench: Bench, hub: StockHub, reflash: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = Path(bench.port(PLACE))
+    monkeypatch.chdir(port.parent)
+    options = ("--image", bench.firmware("new"), "--config", tmp_path / "station.toml", "--baud", BAUD)
+    said = reflash("flash", "--port", port.name, *options)
+    assert said.code == 0, said.complaint
+    assert runs(bench, hub) == str(version("new"))
+
+
+def test_a_line_rate_that_no_port_has_is_wrong_use(by_hand: Any, hub: StockHub) -> None:
+    said = by_hand("new", "--baud", 7)
+    assert said.code == 2
+    assert said.complaint == (
+        "--baud 7: Input should be greater than or equal to 1200; name the port's line rate"
+    )
+
+
 def test_a_port_that_is_not_there(bench: Bench, reflash: Any, tmp_path: Path) -> None:
     port = tmp_path / "ttyUSB0"
     said = reflash(

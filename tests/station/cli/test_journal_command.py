@@ -139,3 +139,11 @@ def test_pseudonyms_are_kept_apart_and_can_be_erased(at: tuple[str, Path], refla
     again = reflash("operators", "erase", first, *at)
     assert again.code == 2
     assert again.complaint == f"nobody stands behind {first}; see: reflash operators list"
+    nobody = reflash("operators", "add", " ", *at)
+    assert nobody.code == 2
+    assert nobody.complaint.startswith("nobody is named; give the person's name")
+    (Path(at[1]).parent / "state" / "operators.json").unlink()
+    (Path(at[1]).parent / "state" / "operators.json").mkdir()
+    unreadable = reflash("operators", "list", *at)
+    assert unreadable.code == 1
+    assert unreadable.complaint.endswith("operators.json: Is a directory; see what is wrong: reflash doctor")

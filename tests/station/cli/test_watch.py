@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import sys
+import termios
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,27 @@ def test_a_terminal_shows_the_picture_and_takes_what_a_scanner_types(bench: Benc
     asyncio.run(work())
 
 
+def test_a_watch_that_is_terminated_leaves_the_terminal_as_it_was(bench: Bench, config: Path) -> None:
+    async def work() -> None:
+        screen = Screen()
+        before = termios.tcgetattr(screen.slave)
+        environment = {**os.environ, "TERM": "xterm", "COLUMNS": "160", "LINES": "40"}
+        ends = dict.fromkeys(("stdin", "stdout", "stderr"), screen.slave)
+        try:
+            async with running_daemon(load_settings(config)):
+                async with program("watch", "--config", config, env=environment, **ends) as process:
+                    screen.type("noise\n")
+                    await screen.until("scan it again")
+                    assert termios.tcgetattr(screen.slave) != before
+                    process.terminate()
+                assert process.returncode == 128 + signal.SIGTERM
+            assert termios.tcgetattr(screen.slave) == before
+        finally:
+            screen.close()
+
+    asyncio.run(work())
+
+
 def test_a_daemon_on_a_terminal_shows_its_slots_when_its_log_goes_elsewhere(config: Path) -> None:
     async def work() -> None:
         screen = Screen()
@@ -157,7 +179,7 @@ def test_a_daemon_on_a_terminal_shows_its_slots_when_its_log_goes_elsewhere(conf
         try:
             async with program("run", "--config", config, env=environment, **ends) as process:
                 await screen.until("jig2 slot 1")
-                await screen.until("empty; seat a hub")
+                await screen.until("seat a hub")
                 process.send_signal(signal.SIGTERM)
             assert process.returncode == 0
         finally:

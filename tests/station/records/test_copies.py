@@ -4,15 +4,18 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 from journal_samples import STARTED, chf, closed, ledger_in, one_result, opened, order_events, write
 
+from station.records import queries
 from station.records.copies import backup, export, restore, set_aside
 from station.records.errors import JournalCorrupt, JournalFailed, JournalInUse, SegmentMissing
 from station.records.events import EVENT, ResultsAcknowledged
 from station.records.reader import JournalReader
+from station.records.rebuild import rebuild
 from station.records.segments import segment_path, segment_paths
 from station.records.verify import verify
 
@@ -59,10 +62,39 @@ def test_a_backup_overwrites_nothing(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_backup_needs_a_journal(tmp_path: Path) -> None:
-    for copy in (backup, restore):
-        with pytest.raises(SegmentMissing):
-            copy(tmp_path / "nothing", tmp_path / "copy")
-        assert not (tmp_path / "copy").exists()
+    with pytest.raises(SegmentMissing):
+        backup(tmp_path / "nothing", tmp_path / "copy")
+    with pytest.raises(JournalFailed, match=r"there is no backup in .*nothing: name a folder"):
+        restore(tmp_path / "nothing", tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+
+
+def test_a_user_who_may_not_look_is_told_so_and_not_that_nothing_is_there(
+    folder: Path, tmp_path: Path
+) -> None:
+    with ledger_in(folder):
+        pass
+
+    def ask() -> None:
+        with JournalReader(folder) as reader:
+            reader.ask(queries.orders)
+
+    before = os.geteuid()
+    folder.chmod(0o000)
+    os.seteuid(65534 if before == 0 else before)  # root is refused nothing
+    try:
+        for look in (
+            ask,
+            partial(verify, folder),
+            partial(backup, folder, tmp_path / "copy"),
+            partial(restore, folder, tmp_path / "copy"),
+            partial(rebuild, folder),
+        ):
+            with pytest.raises(JournalFailed, match="Permission denied; run this as the station's user"):
+                look()
+    finally:
+        os.seteuid(before)
+        folder.chmod(0o750)
 
 
 def test_a_damaged_backup_is_not_restored(folder: Path, tmp_path: Path) -> None:
@@ -128,10 +160,12 @@ def test_an_export_holds_all_that_a_hash_covers(folder: Path) -> None:
 
 READ_ONLY = """
 import sys
+from functools import partial
 from pathlib import Path
 from journal_samples import ledger_in
 from station.records.errors import JournalError
 from station.records.reader import JournalReader
+from station.records.rebuild import rebuild
 from station.records.verify import verify
 
 folder = Path(sys.argv[1])
@@ -168,6 +202,7 @@ def test_a_read_only_journal_can_be_read_and_says_that_it_cannot_be_written(fold
 
 FULL = """
 import sys
+from functools import partial
 from pathlib import Path
 from journal_samples import STARTED, ledger_in, order_events, write
 from station.records.errors import JournalFull

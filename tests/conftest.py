@@ -74,6 +74,11 @@ def nothing_leaks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     leaked_files = {
         number: target for number, target in _open_files().items() if files_before.get(number) != target
     }
+    for thread in threading.enumerate():
+        if thread.name.startswith(
+            "asyncio-waitpid-"
+        ):  # its process was waited for, and it is about to end too
+            thread.join(5)
     leaked_threads = [t for t in threading.enumerate() if t not in threads_before and t.is_alive()]
     assert not orphans, f"tasks outlived their test: {orphans}"
     assert not leaked_threads, f"threads outlived their test: {leaked_threads}"

@@ -166,7 +166,7 @@ async def _connected(directory: Path, request: Request) -> AsyncIterator[asyncio
     try:
         reader, writer = await asyncio.open_unix_connection(directory / SOCKET_NAME, limit=_MAX_LINE)
     except (FileNotFoundError, ConnectionRefusedError) as error:
-        raise NoDaemon(f"no daemon runs in {directory}") from error
+        raise NoDaemon(f"no daemon runs in {directory}; start it: reflash run") from error
     except OSError as error:
         raise ControlError(f"the daemon's control socket in {directory}: {error.strerror}") from error
     try:

@@ -12,9 +12,6 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-_LAST_BREATH = 5.0
-"""Seconds that a thread with nothing left to do may need to end on a busy machine."""
-
 SKIP_IS_FAILURE = os.environ.get("REFLASH_SKIP_IS_FAILURE") == "1"
 
 collect_ignore = ["drivers/outside_driver"]
@@ -80,10 +77,11 @@ def nothing_leaks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     leaked_files = {
         number: target for number, target in _open_files().items() if files_before.get(number) != target
     }
-    leaked_threads = [t for t in threading.enumerate() if t not in threads_before]
-    for thread in leaked_threads:
-        thread.join(timeout=_LAST_BREATH)  # one that waited for a child process may still be on its way out
-    leaked_threads = [t for t in leaked_threads if t.is_alive()]
+    for thread in threading.enumerate():
+        # The process that it waited for has ended, and it is about to end too.
+        if thread.name.startswith("asyncio-waitpid-"):
+            thread.join(5)
+    leaked_threads = [t for t in threading.enumerate() if t not in threads_before and t.is_alive()]
     assert not orphans, f"tasks outlived their test: {orphans}"
     assert not leaked_threads, f"threads outlived their test: {leaked_threads}"
     assert not leaked_files, f"descriptors outlived their test: {leaked_files}"

@@ -59,6 +59,9 @@ def main() -> None:
         sys.exit(_complain(error, 2))
     except _WORK_FAILED as error:
         sys.exit(_complain(error, 1))
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        sys.exit(_complain(f"{where}{error.strerror or error}; see what is wrong: reflash doctor", 1))
     except ExceptionGroup as group:
         # Tasks that ran side by side failed together, as all of a daemon's do when its journal fails.
         known, unknown = group.split((*_WRONG_INPUT, *_WORK_FAILED))
@@ -72,7 +75,7 @@ def _first(group: BaseExceptionGroup[Exception]) -> Exception:
     return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
 
 
-def _complain(error: Exception, exit_code: int) -> int:
+def _complain(error: Exception | str, exit_code: int) -> int:
     for line in str(error).splitlines():
         print(f"reflash: {line}", file=sys.stderr)  # noqa: T201 - a command's own voice
     return exit_code

@@ -14,9 +14,10 @@ import typer
 
 from firmware_catalog.catalog import Catalog, FolderCatalog
 from firmware_catalog.editing import add_release, withdraw_release
-from firmware_catalog.errors import CatalogError
+from firmware_catalog.errors import CatalogError, ManifestError
 from firmware_catalog.files import read_regular_file
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
+from firmware_catalog.manifest import MANIFEST_NAME
 from firmware_catalog.new_release import Statement
 from firmware_catalog.release import ANY_LOWER, Release, VersionRange
 from firmware_catalog.trust.names import is_signed_catalogue
@@ -77,7 +78,7 @@ def add(
 ) -> None:
     """Add an image as a production release. A signed catalogue takes it with its manufacturer's keys.
 
-    Example: reflash catalog add hub-0002012F.bin --dir /srv/catalogue --permit-from 00010000-000200FF --key maker.pem
+    Example: reflash catalog add hub.bin --dir /srv/catalogue --permit-from 00010000-000200FF --key maker.pem
     """
     statement = Statement(
         model=_model(manufacturer, model),
@@ -194,6 +195,10 @@ def show(
     rows = [_as_row(release) for release in releases]
     if as_json:
         print_json(rows)
+    elif not rows:
+        raise UsageError(
+            f"the catalogue has no release for {device}; see: reflash catalog list --dir {folder}"
+        )
     else:
         print_table(["version", "status", "permitted_from", "hardware", "sha256"], rows)
 
@@ -228,7 +233,12 @@ def verify(
             problems = (error,)
     else:
         good = "every image is the one that was added"
-        problems = FolderCatalog.open(folder).verify()
+        try:
+            problems = FolderCatalog.open(folder).verify()
+        except ManifestError as error:
+            if not (folder / MANIFEST_NAME).exists():
+                raise  # no catalogue was named: that is wrong use
+            problems = (error,)
     if as_json:
         print_json({"whole": not problems, "signed": signed, "problems": [str(each) for each in problems]})
         if problems:

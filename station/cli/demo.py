@@ -56,7 +56,7 @@ def demo(
     if folder is not None:
         _make_empty(folder)
     configure_logging("console", "error")
-    console = Console(stderr=as_json)
+    console = _UnheardConsole(stderr=as_json)
     with tempfile.TemporaryDirectory(prefix="reflash-") as temporary:
         request = DemoRequest(
             jigs=jigs,
@@ -82,6 +82,13 @@ def demo(
         raise WorkFailed("not every hub has a result at the broker")
     if summary["contradicted"]:
         raise WorkFailed("hubs that passed do not hold what their results say")
+
+
+class _UnheardConsole(Console):
+    """A console that goes on in silence when nobody reads it any more; rich's own ends the task that prints."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
 
 
 def _make_empty(folder: Path) -> None:

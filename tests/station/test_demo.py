@@ -152,6 +152,15 @@ def test_a_demonstration_that_is_terminated_leaves_nothing_behind(tmp_path: Path
     assert not list(tmp_path.iterdir())
 
 
+def test_a_demonstration_that_nobody_reads_any_more_goes_on_in_silence() -> None:
+    said = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen([REFLASH, "demo", "--jigs", "1", "--slots", "1"], **said) as process:
+        assert "1 simulated hubs" in process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
+
+
 def test_too_many_slots_or_no_hubs_are_wrong_use() -> None:
     assert "--slots" in demo("--slots", 9, expect=2).stderr
     assert "--hubs" in demo("--hubs", 0, expect=2).stderr

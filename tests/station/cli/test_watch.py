@@ -190,7 +190,7 @@ def test_a_daemon_on_a_terminal_shows_its_slots_when_its_log_goes_elsewhere(conf
 
 def test_a_watch_without_a_daemon_says_so(reflash: Any, config: Path) -> None:
     said = reflash("watch", "--config", config)
-    assert (said.code, said.complaint) == (1, f"no daemon runs in {config.parent}")
+    assert (said.code, said.complaint) == (1, f"no daemon runs in {config.parent}; start it: reflash run")
 
 
 async def scanning(station: RunningDaemon, reflash: Any, *arguments: object) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -183,6 +185,37 @@ def test_a_catalogue_file_that_does_not_match_its_pin_is_named(
     as_json = reflash("catalog", "verify", "--dir", tmp_path, "--json")
     assert as_json.code == 1
     assert image.name in as_json.out
+
+
+def test_a_damaged_manifest_is_a_problem_found_and_a_missing_one_wrong_use(
+    bench: Bench, tmp_path: Path, reflash: Any
+) -> None:
+    folder = tmp_path / "new"
+    assert reflash("catalog", "verify", "--dir", folder).code == 2, "wrong use: there is nothing to verify"
+    folder.mkdir()
+    assert reflash("catalog", "add", bench.firmware("new"), "--dir", folder).code == 0
+    other = reflash("catalog", "show", "--manufacturer", "10A8", "--model", "none", "--dir", folder)
+    assert other.code == 2
+    assert other.complaint.startswith("the catalogue has no release for 10A8/none; see: reflash catalog list")
+    (folder / "catalog.json").write_text("{")
+    said = reflash("catalog", "verify", "--dir", folder)
+    assert said.code == 1
+    assert "is no catalogue manifest" in said.complaint
+    as_json = reflash("catalog", "verify", "--dir", folder, "--json")
+    assert (as_json.code, json.loads(as_json.out)["whole"]) == (1, False)
+
+
+def test_output_that_cannot_be_written_is_told_in_one_line(
+    reflash: Any, tmp_path: Path, bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert reflash("catalog", "add", bench.firmware("new"), "--dir", tmp_path).code == 0
+    with open("/dev/full", "w", buffering=1) as full, monkeypatch.context() as patch:  # noqa: PTH123
+        patch.setattr("sys.stdout", full)
+        said = reflash("catalog", "list", "--dir", tmp_path)
+        with contextlib.suppress(OSError):
+            full.close()
+    assert said.code == 1
+    assert said.complaint == "No space left on device; see what is wrong: reflash doctor"
 
 
 def test_what_a_catalogue_holds_and_plans(bench: Bench, tmp_path: Path, reflash: Any) -> None:

@@ -16,6 +16,8 @@ from types import MappingProxyType
 from typing import Any, Final
 
 SOCKET_NAME: Final = "control.sock"
+LONGEST_SOCKET_PATH: Final = 107
+"""In bytes; `sun_path` of unix(7) has 108, with the byte that ends it."""
 _MAX_LINE: Final = 64 * 1024 * 1024
 """A work order of 100,000 hubs fits with room to spare."""
 _ANSWER_SECONDS: Final = 60.0
@@ -168,7 +170,9 @@ async def _connected(directory: Path, request: Request) -> AsyncIterator[asyncio
     except (FileNotFoundError, ConnectionRefusedError) as error:
         raise NoDaemon(f"no daemon runs in {directory}; start it: reflash run") from error
     except OSError as error:
-        raise ControlError(f"the daemon's control socket in {directory}: {error.strerror}") from error
+        raise ControlError(
+            f"the daemon's control socket in {directory}: {error.strerror or error}"
+        ) from error
     try:
         writer.write(json.dumps(request).encode() + b"\n")
         await writer.drain()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -31,7 +32,7 @@ from station.bench.slot import Slot, SlotParts
 from station.bench.view import BenchView, BrokerView, SlotView
 from station.catalogue import StationCatalogue
 from station.config import ConfigError, JigSettings, StationSettings
-from station.control import serve_control
+from station.control import LONGEST_SOCKET_PATH, SOCKET_NAME, serve_control
 from station.log import configure_logging
 from station.orders.desk import OrderDesk
 from station.records.chain import RecordedEvent
@@ -303,6 +304,10 @@ class Daemon:
 
 
 def _make_folder(path: Path) -> None:
+    if len(os.fsencode(path / SOCKET_NAME)) > LONGEST_SOCKET_PATH:
+        raise ConfigError(
+            f"state_directory {path} is too long a path for the control socket in it; name a shorter one"
+        )
     try:
         path.mkdir(mode=0o750, parents=True, exist_ok=True)
     except OSError as error:

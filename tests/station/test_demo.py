@@ -9,6 +9,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -138,8 +140,15 @@ def test_wrong_use_is_told_in_one_line(tmp_path: Path, what: str) -> None:
     assert says in line
 
 
-def test_a_demonstration_that_is_terminated_leaves_nothing_behind(tmp_path: Path) -> None:
-    everything = {**os.environ, "TMPDIR": str(tmp_path)}
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """An empty folder whose path leaves room for those of sockets."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+def test_a_demonstration_that_is_terminated_leaves_nothing_behind(short_folder: Path) -> None:
+    everything = {**os.environ, "TMPDIR": str(short_folder)}
     said = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(
         [REFLASH, "demo", "--jigs", "1", "--slots", "2"], env=everything, **said
@@ -149,7 +158,7 @@ def test_a_demonstration_that_is_terminated_leaves_nothing_behind(tmp_path: Path
         _, complaint = process.communicate()  # to the end of what its rig could say, and so to the rig's
     assert complaint == ""
     assert process.returncode == 128 + signal.SIGTERM
-    assert not list(tmp_path.iterdir())
+    assert not list(short_folder.iterdir())
 
 
 def test_a_demonstration_that_nobody_reads_any_more_goes_on_in_silence() -> None:

@@ -172,6 +172,10 @@ STILL_WRONG: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
         change("unlock.key_file", "/nowhere.pem"),
         "unlock key /nowhere.pem: No such file or directory; set unlock.key_file to the key's place",
     ),
+    "a state directory that no socket fits": (
+        change("state_directory", f"/tmp/{'x' * 100}"),
+        f"state_directory /tmp/{'x' * 100} is too long a path for the control socket in it; name a shorter one",
+    ),
     "no place for the journal": (
         change("state_directory", "/proc/nowhere"),
         "state_directory /proc/nowhere cannot be made: No such file or directory; name a folder on a local disk",

@@ -314,7 +314,7 @@ async def _serving(folder: Path):
     async with Journal.open(folder / "journal", site="leeds", station="bench-1") as journal:
         view = BenchView([_PLACE])
         controller = Controller([])
-        scans = BenchScans(controller, view, LabelDesk())
+        scans = BenchScans(controller, view, LabelDesk(), journal)
         requests = DaemonRequests(journal, controller, {}, view, scans, lambda: None)
         orders = OrderDesk(journal, is_seated=lambda _: False)
         async with serve_control(folder, {**requests.handlers(), **orders.handlers()}, requests.streams()):

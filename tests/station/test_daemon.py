@@ -44,6 +44,10 @@ WRONG_REQUESTS = {
         {"do": "scan_label", "jig": "jig1", "slot": 1, "id": "12"},
         "'12' is no EUI-64",
     ),
+    "a label of no role": (
+        {"do": "scan_label", "jig": "jig1", "slot": 1, "id": "88-73-84-00-00-00-00-01", "role": "HUB"},
+        "as scan_label needs it",
+    ),
     "results that are not there": (
         {"do": "republish", "first": 1, "last": 2},
         "there are no results 1 to 2",

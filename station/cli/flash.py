@@ -17,7 +17,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColu
 from drivers.errors import DriverError
 from drivers.hub import FlashProgress
 from drivers.serial_link import SerialSettings
-from drivers.topology import USB_PREFIX
+from drivers.topology import USB_PREFIX, same_place
 from firmware_catalog.catalog import is_released
 from firmware_catalog.files import read_regular_file
 from firmware_catalog.image import MAX_IMAGE_SIZE, FirmwareImage, ImageFormatError
@@ -104,8 +104,8 @@ def flash(
             ) from error
         if not port.startswith(USB_PREFIX):
             port = str(Path(port).absolute())
-        here = Path(port).resolve()
-        _guard(settings, port, lambda one: Path(one).resolve() == here, supervisor, reason)
+        here = same_place(port)
+        _guard(settings, port, lambda one: same_place(one) == here, supervisor, reason)
         with _faults_of(image):
             firmware = load_image(read_regular_file(image.resolve(), MAX_IMAGE_SIZE))
         open_device = partial(open_serial_device, port, baud)

@@ -12,13 +12,24 @@ from typing import Any
 
 from benchmarks.board import board_row
 from benchmarks.clients import SMPCLIENT
-from benchmarks.everything import BOARD_SECONDS, JOURNAL_EVENTS, OTHER_REPEATS, STALLED, all_rows
+from benchmarks.everything import (
+    BOARD_SECONDS,
+    JOURNAL_EVENTS,
+    OTHER_REPEATS,
+    RETURN_REPEATS,
+    STALLED,
+    all_rows,
+)
 from benchmarks.journal import journal_row
 from benchmarks.report import Figures, write_report
-from benchmarks.rigs import BenchmarkFailed
+from benchmarks.simulator import BenchmarkFailed
 from benchmarks.stalled import stalled_row
 from benchmarks.station import station_row
 from benchmarks.upload import upload_rows
+from benchmarks.usb import usb_row
+from benchmarks.usb_return import usb_return_row
+from benchmarks.usb_uploader import PYDFUUTIL
+from benchmarks.usb_workload import UsbWorkload
 from benchmarks.workload import Workload
 from simulators.smp_line import PROFILES
 
@@ -52,6 +63,28 @@ def _parser() -> argparse.ArgumentParser:
     upload.add_argument("--write-us-per-byte", type=float, default=defaults.write_us_per_byte)
     upload.add_argument("--peer", choices=[SMPCLIENT, "none"], default=SMPCLIENT)
 
+    usb_defaults = UsbWorkload()
+    usb = commands.add_parser(
+        "usb",
+        help="one image to each USB hub at once",
+        description="Example: python -m benchmarks usb --devices 24 --transfer-size 1024 --peer pydfuutil --json",
+    )
+    usb.add_argument("--devices", type=int, default=usb_defaults.devices)
+    usb.add_argument(
+        "--transfer-size",
+        type=int,
+        choices=range(8, 4097),
+        metavar="BYTES",
+        default=usb_defaults.transfer_size,
+        help="a block's, 8 to 4096",
+    )
+    usb.add_argument("--image-kib", type=int, default=usb_defaults.image_kib, help="body of the image")
+    usb.add_argument("--erase-ms-per-page", type=float, default=usb_defaults.erase_ms_per_page)
+    usb.add_argument("--write-us-per-byte", type=float, default=usb_defaults.write_us_per_byte)
+    usb.add_argument("--peer", choices=[PYDFUUTIL, "none"], default=PYDFUUTIL)
+    usb_return = commands.add_parser("usb-return", help="what USB hubs' going and coming back costs")
+    usb_return.add_argument("--devices", type=int, default=usb_defaults.devices)
+
     stalled = commands.add_parser("stalled", help="what 23 slots notice of a port whose peer stops reading")
     board = commands.add_parser("board", help="what polling the jigs' I/O boards costs")
     board.add_argument("--jigs", type=int, default=3)
@@ -61,11 +94,11 @@ def _parser() -> argparse.ArgumentParser:
     station = commands.add_parser(
         "station", help="whole attempts by the daemon, 24 hubs beside one, and its memory"
     )
-    for command in (upload, stalled, station):
+    for command in (upload, usb, usb_return, stalled, station):
         command.add_argument(
             "--repeats",
             type=int,
-            default=OTHER_REPEATS,
+            default=RETURN_REPEATS if command is usb_return else OTHER_REPEATS,
             help="the one least disturbed by other programs counts",
         )
     everything = commands.add_parser("all", help="all rows; writes performance.md and performance.json")
@@ -76,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _one_row(options: argparse.Namespace) -> Coroutine[Any, Any, list[Figures] | Figures]:
+    peer = None if getattr(options, "peer", "none") == "none" else options.peer
     match options.command:
         case "upload":
             workload = Workload(
@@ -86,8 +120,18 @@ def _one_row(options: argparse.Namespace) -> Coroutine[Any, Any, list[Figures] |
                 erase_ms_per_page=options.erase_ms_per_page,
                 write_us_per_byte=options.write_us_per_byte,
             )
-            peer = None if options.peer == "none" else options.peer
             return upload_rows(workload, (options.window,), peer, options.repeats)
+        case "usb":
+            usb_workload = UsbWorkload(
+                devices=options.devices,
+                transfer_size=options.transfer_size,
+                image_kib=options.image_kib,
+                erase_ms_per_page=options.erase_ms_per_page,
+                write_us_per_byte=options.write_us_per_byte,
+            )
+            return usb_row(usb_workload, peer, options.repeats)
+        case "usb-return":
+            return usb_return_row(options.devices, options.repeats)
         case "stalled":
             return stalled_row(STALLED, options.repeats)
         case "board":
@@ -109,10 +153,10 @@ def main(arguments: list[str] | None = None) -> int:
     counts = [
         value
         for name, value in vars(options).items()
-        if name in {"slots", "window", "repeats", "jigs", "events"}
+        if name in {"slots", "window", "devices", "repeats", "jigs", "events"}
     ]
     if any(count < 1 for count in counts):
-        parser.error("slots, window, repeats, jigs and events are at least 1")
+        parser.error("slots, window, devices, repeats, jigs and events are at least 1")
     tell = (lambda row: print(json.dumps(row), flush=True)) if options.json else _print_row
     try:
         if options.command == "all":

@@ -36,10 +36,14 @@ async def board_row(jigs: int, seconds: float) -> Figures:
                 async with asyncio.timeout(_CONNECT_SECONDS):
                     for event in found:
                         await event.wait()
-                rig_cpu, cpu, begun = [rig.cpu_seconds for rig in rigs], time.process_time(), time.monotonic()
+                simulators = [rig.simulator for rig in rigs]
+                rig_cpu, cpu = [each.cpu_seconds for each in simulators], time.process_time()
+                begun = time.monotonic()
                 await asyncio.sleep(seconds)
                 share = (time.process_time() - cpu) / (time.monotonic() - begun)
-                simulator = max(rig.cpu_seconds - before for rig, before in zip(rigs, rig_cpu, strict=True))
+                simulator = max(
+                    each.cpu_seconds - before for each, before in zip(simulators, rig_cpu, strict=True)
+                )
                 for task in watching:
                     task.cancel()
     return {

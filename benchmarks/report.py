@@ -26,16 +26,46 @@ little on another machine, so each stands beside a control of the same run.
   never rested: a chunk that fills the hub's buffer, by the bytes that it occupies on the wire.
 - *Line busy*: share of its time that the busiest line carried bytes, to the hub and to the host. Above 1.00 the
   simulated line cheated, and the row is void. It is void, too, when a simulator used more than 90% of a core.
-- *Peer*: smpclient as it comes, right before, on the same rigs. It keeps one chunk under way.
+- *Peer*: smpclient as it comes, right before, on the same rigs. It keeps one chunk under way. On USB pydfuutil,
+  without its progress bar, through the same backend and with a thread a hub as well.
 - *Lag*: 99th percentile of how late the measured event loop ran what was due on a fixed grid; beside it that of an idle
   loop in another process at the same time.
 - *Other CPU*: cores that everything else on the machine used meanwhile, the kernel's own workers included. Of
   several repeats the one with the least of it makes the row; where it is much, the row says little.
 """
 
+_USB: Final = """\
+## Downloads to USB hubs
+
+One image to each hub at once, by DFU over USB/IP. The limit is a model (`benchmarks/usb_bus.py`), because endpoint 0
+carries one request after the other and nothing of it overlaps. Each hub has a full-speed bus (12 Mbit/s) to itself;
+a control transfer with *n* bytes of data takes the time of 32 + 13 ⌈*n* / 64⌉ + *n* bytes on it: setup, data and
+status stage (USB 2.0, 5.5.4 and 5.8.4). Bit stuffing, the host controller's scheduling and other devices are left out.
+
+| for each block | takes |
+|---|---|
+| DFU_DNLOAD | a transfer of the block's bytes |
+| DFU_GETSTATUS | a transfer of 6 bytes; the hub is busy and states its bwPollTimeout |
+| bwPollTimeout | the flash's time for the block, rounded up to a millisecond: pages that the block is the first to enter are erased (one more, the slot's last, with the first block), then its bytes are written |
+| DFU_GETSTATUS | a transfer of 6 bytes; the hub is ready for the next |
+
+At the end come a DFU_DNLOAD without data and a DFU_GETSTATUS. Manifestation takes no time here, since pydfuutil waits
+a second more than a hub asks for it.
+
+- *Share of the limit*: the slowest hub's, from the driver's first question to its last. Above 1.00 the simulated bus
+  cheated, and the row is void.
+- *Bus busy*: share of the time in which a hub's bus carried something.
+- *Cores at the limit*: processor seconds of client and simulators together for each second of the limit. Where it
+  comes near the machine's cores, the simulators' own share of the machine is what keeps the limit out of reach.
+"""
+
 _TITLES: Final = {
     "upload": "## Uploads\n\nOne image to each slot at once. Erasing takes no time here, since it comes once, before the "
     "first chunk, whatever the client does.",
+    "usb": _USB,
+    "usb_return": "## USB hubs that go and come back\n\nWhat the driver adds to a hub's time off the bus (the simulator's "
+    "account of it), from the order to the hub's answer to who it is; the slowest hub's. *Detach* is the way to DFU mode, "
+    "*return* the reset and the boot that end it. USB/IP tells of no change, so a hub that is back is noticed up to 50 ms late.",
     "stalled": "## A port whose peer stops reading\n\nThroughput of the 23 other slots, with and without it.",
     "board": "## Polling the jigs' I/O boards",
     "journal": "## The journal\n\n24 slots append at once. The control writes the same groups to a plain file and syncs it.",
@@ -44,6 +74,8 @@ _TITLES: Final = {
 }
 
 _UNITS: Final = {
+    "share_of_limit": "share of the limit",
+    "cores_at_limit": "cores at the limit",
     "share_of_ceiling": "share of the ceiling",
     "kib_s_a_slot": "KiB/s a slot",
     "cpu_s_per_mib": "CPU s a MiB",
@@ -62,6 +94,8 @@ _JSON_ONLY: Final = frozenset(
         "share_of_each_repeat",
         "peer",
         "peer_loop_lag_p99_ms",
+        "detach_cost_ms_of_each_repeat",
+        "return_cost_ms_of_each_repeat",
     }
 )
 
@@ -72,6 +106,7 @@ def machine() -> Figures:
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "smpclient": version("smpclient"),
+        "pydfuutil": version("pydfuutil"),
     }
 
 
@@ -87,7 +122,7 @@ def _markdown(judged: Sequence[tuple[Figures, list[Target]]]) -> str:
     about = machine()
     parts = [
         _ABOUT,
-        f"Measured on {about['cores']} cores with Python {about['python']} and smpclient {about['smpclient']}.\n",
+        f"Measured on {about['cores']} cores with {_versions(about)}.\n",
         _verdict(judged),
     ]
     for kind, title in _TITLES.items():
@@ -95,6 +130,10 @@ def _markdown(judged: Sequence[tuple[Figures, list[Target]]]) -> str:
         if rows:
             parts += [title, "", _table(rows) if len(rows) > 1 else _list(rows[0]), ""]
     return "\n".join(parts)
+
+
+def _versions(about: Figures) -> str:
+    return f"Python {about['python']}, smpclient {about['smpclient']} and pydfuutil {about['pydfuutil']}"
 
 
 def _verdict(judged: Sequence[tuple[Figures, list[Target]]]) -> str:
@@ -113,11 +152,15 @@ def _verdict(judged: Sequence[tuple[Figures, list[Target]]]) -> str:
 
 def _name(row: Figures) -> str:
     name = str(row["row"])
-    if name == "upload":
-        name += (
-            f", {row['slots']} slots, {row['baud']} baud, window {row['window']}, {row['profile']} buffers"
-        )
-        name += f", {row['write_us_per_byte']} µs a byte written"
+    match name:
+        case "upload":
+            name += f", {row['slots']} slots, {row['baud']} baud, window {row['window']}, {row['profile']} buffers"
+            name += f", {row['write_us_per_byte']} µs a byte written"
+        case "usb":
+            name += f", {row['devices']} devices, blocks of {row['transfer_size']}"
+            name += f", {row['erase_ms_per_page']} ms a page erased"
+        case "usb_return":
+            name += f", {row['devices']} devices"
     if "other_cpu" in row:
         name += f" (other programs used {row['other_cpu']} cores)"
     return name

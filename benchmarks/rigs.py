@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from benchmarks.processes import cpu_seconds
+from benchmarks.simulator import BenchmarkFailed, Simulator, start_simulator
 from benchmarks.wire import BITS_A_BYTE
 from benchmarks.workload import Workload
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
 from station.attempt.unlock import KeyFileAuthority
-
-_START_SECONDS: Final = 30.0
-
-
-class BenchmarkFailed(Exception):
-    """Nothing could be measured. One line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +36,17 @@ class JigRig:
 
     def __init__(
         self,
-        pid: int,
+        simulator: Simulator,
         folder: Path,
-        ready: dict[str, Any],
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        self.ports: tuple[str, ...] = tuple(ready["slots"].values())
-        self.boards: tuple[str, ...] = tuple(ready.get("boards", {}).values())
-        self._pid = pid
+        self.ports: tuple[str, ...] = tuple(simulator.ready["slots"].values())
+        self.boards: tuple[str, ...] = tuple(simulator.ready.get("boards", {}).values())
+        self.simulator = simulator
         self._unlock_key = folder / "unlock.pem"
         self._reader = reader
         self._writer = writer
-
-    @property
-    def cpu_seconds(self) -> float:
-        """Processor time that the process has used."""
-        return cpu_seconds(self._pid)
 
     async def ask(self, what: str, **fields: Any) -> dict[str, Any]:
         """Send one request to the control socket and return its answer."""
@@ -100,27 +87,12 @@ async def _start_jig(workload: Workload, folder: Path, slots: int, *, boards: bo
     arguments += ["--image-slot-size", workload.image_slot_bytes]
     arguments += ["--write-us-per-byte", workload.write_us_per_byte, "--until-stdin-closes"]
     arguments += ["--boards"] if boards else []
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "simulators", *map(str, arguments)),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    if process.stdin is None or process.stdout is None:
-        raise AssertionError("its streams were asked for")
-    try:
-        async with asyncio.timeout(_START_SECONDS):
-            line = await process.stdout.readline()
-        if not line:
-            raise BenchmarkFailed(f"a simulated rig did not start in {folder}")
-        ready = json.loads(line)
-        reader, writer = await asyncio.open_unix_connection(ready["control"])
+    async with start_simulator("simulators", *map(str, arguments)) as simulator:
+        reader, writer = await asyncio.open_unix_connection(simulator.ready["control"])
         try:
-            yield JigRig(process.pid, folder, ready, reader, writer)
+            yield JigRig(simulator, folder, reader, writer)
         finally:
             writer.close()
-    finally:
-        process.stdin.close()  # the rig ends with its parent, and so with this
-        await process.wait()
 
 
 async def _unlock(port: str, authority: KeyFileAuthority) -> None:

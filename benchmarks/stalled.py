@@ -8,7 +8,8 @@ from statistics import mean
 from typing import Final
 
 from benchmarks.clients import STATION
-from benchmarks.measure import Measurement, make_image, measure
+from benchmarks.image import make_image
+from benchmarks.measure import Measurement, measure
 from benchmarks.report import Figures
 from benchmarks.rigs import start_rigs
 from benchmarks.workload import Workload

@@ -31,6 +31,9 @@ _UPLOAD: Final = {
 }
 """By line rate: share of the ceiling, ratio to smpclient. For 24 slots, window 4, buffers of 1024 bytes."""
 
+_USB_SHARE: Final = 0.95
+"""Of the limit, for any number of hubs and any block size."""
+
 _LAG_ABOVE_IDLE_MS: Final = 5.0
 
 _OTHERS: Final = {
@@ -40,6 +43,7 @@ _OTHERS: Final = {
         Target("verified_events_a_second", least=100_000),
         Target("start_seconds", most=2),
     ),
+    "usb_return": (Target("detach_cost_ms", most=200), Target("return_cost_ms", most=200)),
     "board": (Target("cpu_share_of_a_core", most=0.03),),
     "station": (Target("ratio_to_alone", most=1.05), Target("daemon_peak_memory_mib", most=150)),
 }
@@ -51,14 +55,35 @@ def missed(row: dict[str, Any]) -> list[Target]:
 
 
 def _targets(row: dict[str, Any]) -> tuple[Target, ...]:
-    if row["row"] != "upload":
-        return _OTHERS.get(row["row"], ())
+    match row["row"]:
+        case "upload":
+            return _upload_targets(row)
+        case "usb":
+            return _usb_targets(row)
+        case other:
+            return _OTHERS.get(other, ())
+
+
+def _usb_targets(row: dict[str, Any]) -> tuple[Target, ...]:
+    targets: tuple[Target, ...] = (Target("share_of_limit", least=_USB_SHARE),)
+    if row["devices"] == 24:
+        targets += (_lag_target(row),)
+    if row["devices"] == 1 and "peer" in row:
+        targets += (Target("ratio_to_peer", least=1),)
+    return targets
+
+
+def _lag_target(row: dict[str, Any]) -> Target:
+    return Target("loop_lag_p99_ms", most=round(row["idle_lag_p99_ms"] + _LAG_ABOVE_IDLE_MS, 2))
+
+
+def _upload_targets(row: dict[str, Any]) -> tuple[Target, ...]:
     if (row["slots"], row["window"], row["profile"]) != (24, 4, "default") or row["baud"] not in _UPLOAD:
         return ()
     share, ratio = _UPLOAD[row["baud"]]
     targets: tuple[Target, ...] = (
         Target("share_of_ceiling", least=share),
-        Target("loop_lag_p99_ms", most=round(row["idle_lag_p99_ms"] + _LAG_ABOVE_IDLE_MS, 2)),
+        _lag_target(row),
     )
     if "peer" in row:
         targets += (Target("ratio_to_peer", least=ratio), Target("cpu_ratio_to_peer", most=0.25))

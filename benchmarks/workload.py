@@ -43,8 +43,7 @@ class Workload:
     @property
     def image_slot_bytes(self) -> int:
         """Room for an image in each hub: the simulator's usual 512 KiB, or enough for a larger one."""
-        pages = -(-(self.image_kib * 1024 + _IMAGE_SLOT_SPARE) // _PAGE_SIZE)
-        return max(512 * 1024, pages * _PAGE_SIZE)
+        return slot_pages(self.image_kib) * _PAGE_SIZE
 
     @property
     def jigs(self) -> tuple[int, ...]:
@@ -66,3 +65,8 @@ class Workload:
             "erase_ms_per_page": self.erase_ms_per_page,
             "write_us_per_byte": self.write_us_per_byte,
         }
+
+
+def slot_pages(image_kib: int) -> int:
+    """Return how many pages an image slot needs: the simulator's usual 128, or enough for a larger image."""
+    return max(128, -(-(image_kib * 1024 + _IMAGE_SLOT_SPARE) // _PAGE_SIZE))

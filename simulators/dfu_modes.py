@@ -166,7 +166,7 @@ class DfuFace(ABC):
     def _with_faulty_answer(self, transfer: Transfer, occasion: Occasion) -> Transfer:
         """Return what is to be answered so that the answer is lost or late, where a fault wants it so."""
         if self._faults.strike(FaultName.DROP_REPLY, occasion):
-            return Transfer(transfer.setup, transfer.data, lambda *_: None)
+            return Transfer(transfer.setup, transfer.data, transfer.since, lambda *_: None)
         late = self._faults.strike(FaultName.DELAY_REPLY, occasion)
         if late is None:
             return transfer
@@ -179,7 +179,7 @@ class DfuFace(ABC):
             else:
                 self._loop.call_later(seconds, transfer.complete, data)
 
-        return Transfer(transfer.setup, transfer.data, end)
+        return Transfer(transfer.setup, transfer.data, transfer.since, end)
 
     def _occasion(self, _: Transfer) -> tuple[Occasion, int | None]:
         return Occasion.OTHER, None
@@ -273,6 +273,8 @@ class DfuMode(DfuFace):
         self._sent = 0
         self._is_working = False
         self._ready_at = 0.0
+        self._seconds = 0.0
+        self._held: Transfer | None = None
         self._patience_until = 0.0
 
     @property
@@ -291,7 +293,7 @@ class DfuMode(DfuFace):
 
     def _class_request(self, transfer: Transfer) -> None:
         request = transfer.setup.request
-        self._poll_time_over()
+        self._poll_time_over(transfer.at)
         match self.state, request:
             case _, DfuRequest.GETSTATE if self.state not in {DfuState.DNBUSY, DfuState.MANIFEST}:
                 transfer.complete(bytes((self.state,)))
@@ -316,8 +318,8 @@ class DfuMode(DfuFace):
                 self._fail(DfuStatus.STALLED_PACKET)
                 transfer.stall()
 
-    def _poll_time_over(self) -> None:
-        if self._loop.time() < self._patience_until:
+    def _poll_time_over(self, at: float) -> None:
+        if at < self._patience_until:
             return
         if self.state is DfuState.DNBUSY:
             self.state = DfuState.DNLOAD_SYNC
@@ -329,10 +331,15 @@ class DfuMode(DfuFace):
         poll = 0.0
         if self.state in {DfuState.DNLOAD_SYNC, DfuState.MANIFEST_SYNC}:
             downloading = self.state is DfuState.DNLOAD_SYNC
-            if self._is_working:
-                poll = max(self._ready_at - self._loop.time(), 0.001)
-                self._patience_until = self._loop.time() + poll
+            if transfer.at < self._ready_at:
+                # The whole of it, as a hub does that knows its flash and keeps no clock.
+                poll = self._seconds
+                self._patience_until = transfer.at + poll
                 self.state = DfuState.DNBUSY if downloading else DfuState.MANIFEST
+            elif self._is_working:
+                # The hub would be ready; only this machine's timers are late.
+                self._held = transfer
+                return
             else:
                 self.state = DfuState.DNLOAD_IDLE if downloading else DfuState.IDLE
         self._tell_status(transfer, poll, self._string)
@@ -346,12 +353,12 @@ class DfuMode(DfuFace):
             self._download = Download(self._hub, self._find_area)
         data = transfer.data
         self.state = DfuState.DNLOAD_SYNC
-        self._start_work(self._download.seconds(len(data)), lambda: self._download.take(data))
+        self._start_work(transfer, self._download.seconds(len(data)), lambda: self._download.take(data))
         transfer.complete()
 
     def _begin_manifestation(self, transfer: Transfer) -> None:
         self.state = DfuState.MANIFEST_SYNC
-        self._start_work(self._profile.manifestation, self._manifest)
+        self._start_work(transfer, self._profile.manifestation, self._manifest)
         transfer.complete()
 
     async def _manifest(self) -> None:
@@ -382,9 +389,10 @@ class DfuMode(DfuFace):
         self.state = DfuState.UPLOAD_IDLE if len(data) == transfer.setup.length else DfuState.IDLE
         transfer.complete(data)
 
-    def _start_work(self, seconds: float, work: Job) -> None:
+    def _start_work(self, transfer: Transfer, seconds: float, work: Job) -> None:
         self._is_working = True
-        self._ready_at = self._loop.time() + seconds
+        self._seconds = seconds
+        self._ready_at = transfer.at + seconds
 
         async def job() -> None:
             try:
@@ -393,6 +401,9 @@ class DfuMode(DfuFace):
                 self._fail(refused.status)
             finally:
                 self._is_working = False
+            held, self._held = self._held, None
+            if held is not None:
+                self._get_status(held)
 
         self._jobs.put_nowait(job)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import time
+from array import array
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -87,13 +88,14 @@ class DfuDevice:
         """Ask for the status, not before the device allows. Raises MalformedAnswer for an absurd one."""
         work.pause(self._not_before - time.monotonic())
         raw = self.pipe.dfu_in(DfuRequest.GETSTATUS, 0, _STATUS_SIZE, work)
+        answered = time.monotonic()
         try:
             reply = StatusReply.parse(raw)
         except MalformedReply as error:
             raise self._malformed(str(error), work) from error
         if reply.poll_seconds > self._settings.longest_poll_seconds:
             raise self._malformed(f"it wants to be left alone for {reply.poll_seconds:g} s", work)
-        self._not_before = time.monotonic() + reply.poll_seconds
+        self._not_before = answered + reply.poll_seconds
         return reply
 
     def become_idle(self, work: Work) -> None:
@@ -128,10 +130,10 @@ class DfuDevice:
             raise HubRefused(
                 f"the device at {work.place} takes no firmware by DFU", action=work.action, state_known=True
             )
-        view = memoryview(firmware)
         size = self.functional.block_size
-        for block, offset in enumerate(range(0, len(view), size)):
-            piece = view[offset : offset + size]
+        for block, offset in enumerate(range(0, len(firmware), size)):
+            # pyusb's own kind: of others it copies byte by byte.
+            piece = array("B", bytes(firmware[offset : offset + size]))
             self._give(block, piece, work)
             self._await_state(DfuState.DFU_DNLOAD_IDLE, work)
             on_sent(offset + len(piece))
@@ -191,7 +193,7 @@ class DfuDevice:
             device_code=code,
         )
 
-    def _give(self, block: int, piece: bytes | memoryview, work: Work) -> None:
+    def _give(self, block: int, piece: bytes | array[int], work: Work) -> None:
         try:
             # Block numbers come round after 65,536 (6.1.1).
             self.pipe.dfu_out(DfuRequest.DNLOAD, block & 0xFFFF, piece, work)

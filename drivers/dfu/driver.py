@@ -170,9 +170,8 @@ class DfuHubDriver:
 
         Manifestation belongs to it where the hub still talks afterwards; elsewhere to activation.
         """
-        hub = await self._identify(HubAction.FLASH)
-        await self._enter_dfu_mode(hub, HubAction.FLASH)
-        if (await self._identify(HubAction.FLASH)).locked:
+        hub = await self._enter_dfu_mode(await self._identify(HubAction.FLASH), HubAction.FLASH)
+        if hub.locked:
             raise HubLocked(
                 f"the hub at {self.place} is locked: unlock it before flashing",
                 action=HubAction.FLASH,
@@ -182,20 +181,18 @@ class DfuHubDriver:
         seconds = settings.download_seconds(len(image)) + settings.manifestation_seconds
         report = throttled(asyncio.get_running_loop(), on_progress, len(image))
 
-        def download(device: DfuDevice, work: Work) -> bool:
+        def download(device: DfuDevice, work: Work) -> HubState | None:
+            """Return what the hub then holds, or None where it cannot say."""
             device.become_idle(work)
             device.download(image.data, report, work)
-            if device.functional.manifestation_tolerant:
-                device.manifest(len(image), work)
-            return device.functional.manifestation_tolerant
+            if not device.functional.manifestation_tolerant:
+                return None
+            device.manifest(len(image), work)
+            return HubCommands(device.pipe).state(work)
 
-        manifested = await self._port.run(HubAction.FLASH, seconds, download, writes=True)
+        state = await self._port.run(HubAction.FLASH, seconds, download, writes=True)
         on_progress(FlashProgress(len(image), len(image)))
-        if not manifested:
-            return
-        with after_a_change():
-            state = await self._state(HubAction.FLASH)
-        if state.holding(image.image_hash) is None:
+        if state is not None and state.holding(image.image_hash) is None:
             raise TransferIncomplete(
                 f"the hub at {self.place} took {len(image)} bytes but shows no image {image.image_hash.hex()[:16]}",
                 action=HubAction.FLASH,
@@ -315,10 +312,13 @@ class DfuHubDriver:
             return None
         return hub is None or _ids(seen) != _ids(hub) or seen.boots != hub.boots
 
-    async def _enter_dfu_mode(self, hub: HubIdentity, action: HubAction) -> None:
-        """Detach the hub unless it is in DFU mode, and see that it is the same that comes back."""
-        if await self._port.enter_dfu_mode(action):
-            self._require_same(hub, await self._identify(action), action)
+    async def _enter_dfu_mode(self, hub: HubIdentity, action: HubAction) -> HubIdentity:
+        """Detach the hub unless it is in DFU mode, and see that it is the same that comes back; return it as it is."""
+        if not await self._port.enter_dfu_mode(action):
+            return hub
+        after = await self._identify(action)
+        self._require_same(hub, after, action)
+        return after
 
     async def _boot(self, before: HubIdentity, action: HubAction) -> HubIdentity:
         await self._enter_dfu_mode(before, action)

@@ -9,7 +9,8 @@ from typing import Final
 
 from drivers.hub import FlashProgress, ProgressListener
 
-_SECONDS: Final = 0.1
+_SECONDS: Final = 0.2
+"""Each telling wakes the event loop: of 24 hubs, a hundred times a second."""
 
 
 def throttled(

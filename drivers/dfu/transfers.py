@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from array import array
 from typing import Any, Final
 
 import usb.core
@@ -37,7 +38,7 @@ class ControlPipe:
         self._interface = interface
         self._milliseconds = max(1, int(transfer_seconds * 1000))
 
-    def dfu_out(self, request: DfuRequest, value: int, data: bytes | memoryview, work: Work) -> None:
+    def dfu_out(self, request: DfuRequest, value: int, data: bytes | array[int], work: Work) -> None:
         """Send a DFU request. Raises RequestStalled, NoAnswer, LinkLost, TransferIncomplete, PlaceUnavailable."""
         self._out(_CLASS_OUT, request, value, self._interface, data, work)
 
@@ -66,7 +67,7 @@ class ControlPipe:
         return str(found) if found else None
 
     def _out(
-        self, kind: int, request: int, value: int, index: int, data: bytes | memoryview, work: Work
+        self, kind: int, request: int, value: int, index: int, data: bytes | array[int], work: Work
     ) -> None:
         work.check()
         try:

@@ -34,6 +34,8 @@ _UNLINK_HEADER: Final = struct.Struct(">IIIIII24x")
 _REPLY_HEADER: Final = struct.Struct(">II12xii20x")
 """Command, sequence number, status, length."""
 
+_KERNEL_TIME: Final = struct.Struct("@ll")
+"""`struct timeval`: seconds and microseconds."""
 _UNLINK_SECONDS: Final = 1.0
 """How long a server may take to give a transfer up; it only has to forget it."""
 _MOST_DEVICES: Final = 1024
@@ -106,7 +108,8 @@ class ImportedDevice:
         self._device_id = device.bus << 16 | device.address
         self._sequence = 0
         self._is_open = True
-        self._timeout = connection.gettimeout()
+        self._limit = 0.0
+        connection.settimeout(None)  # the kernel keeps time instead, see `_wait_at_most`
 
     @property
     def is_present(self) -> bool:
@@ -135,7 +138,7 @@ class ImportedDevice:
             self._wait_at_most(seconds)
             self._connection.sendall(header + data)
             return self._receive_reply(sequence, length if is_in else 0, deadline)
-        except TimeoutError:
+        except BlockingIOError:
             return self._give_up(sequence, length if is_in else 0, seconds or 0.0)
         except TransferFailed:
             raise
@@ -153,10 +156,19 @@ class ImportedDevice:
         return self._sequence
 
     def _wait_at_most(self, seconds: float | None) -> None:
+        """Have the connection's calls fail after `seconds`, as if they would have blocked.
+
+        The kernel's own timeout (socket(7), SO_RCVTIMEO) saves a system call each: for Python's, it polls first.
+        """
+        limit = seconds or 0.0  # 0 is without end
         # Setting it is a system call, and one transfer after the other has the same.
-        if seconds != self._timeout:
-            self._connection.settimeout(seconds)
-            self._timeout = seconds
+        if limit == self._limit:
+            return
+        whole = int(limit)
+        timeout = _KERNEL_TIME.pack(whole, max(1, int((limit - whole) * 1e6)) if limit else 0)
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            self._connection.setsockopt(socket.SOL_SOCKET, option, timeout)
+        self._limit = limit
 
     def _receive_reply(self, sequence: int, room: int, deadline: float | None) -> bytes:
         # Header and data mostly arrive in one piece, and then are taken in one.
@@ -180,7 +192,7 @@ class ImportedDevice:
         if not received:
             raise UsbIpError("the USB/IP server hung up")
         rest = _receive(self._connection, size - len(received), deadline)
-        self._timeout = self._connection.gettimeout()
+        self._connection.settimeout(None)
         return rest
 
     def _give_up(self, sequence: int, room: int, seconds: float) -> bytes:
@@ -200,7 +212,7 @@ class ImportedDevice:
                     raise UsbIpError("what the server sends is no USB/IP")
                 data = _receive(self._connection, actual, deadline) if room else b""
                 late = None if status else data
-            self._timeout = self._connection.gettimeout()
+            self._connection.settimeout(None)
         except OSError as error:
             self.close()
             raise NoSuchDevice(f"the server does not let go of a transfer to {self.device.bus_id}") from error

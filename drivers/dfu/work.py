@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +13,9 @@ from typing import Final, TypeVar
 from drivers.errors import HubAction, NoAnswer
 
 T = TypeVar("T")
+
+_PR_SET_TIMERSLACK: Final = 29
+"""Linux's `linux/prctl.h`."""
 
 _NOTICE_SECONDS: Final = 0.1
 """How late a cancellation may be noticed between two transfers."""
@@ -64,7 +68,7 @@ class Worker:
     """One thread, which does one piece of work at a time."""
 
     def __init__(self, name: str) -> None:
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name, initializer=_wake_on_time)
 
     async def run(self, work: Work, function: Callable[[Work], T]) -> T:
         """Return what the function returns in the thread.
@@ -88,3 +92,11 @@ class Worker:
     def close(self) -> None:
         """End the thread. Nothing runs in it any more, so this does not wait."""
         self._executor.shutdown()
+
+
+def _wake_on_time() -> None:
+    """Have the calling thread's sleeps end when they are due.
+
+    Linux may let them end 50 µs late otherwise, to save power: a hub that asks for 2 ms a block would lose 2%.
+    """
+    ctypes.CDLL(None).prctl(_PR_SET_TIMERSLACK, ctypes.c_ulong(1))

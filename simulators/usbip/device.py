@@ -55,12 +55,18 @@ def bus_seconds(length: int) -> float:
 class Transfer:
     """One control transfer, to be ended by the device, now or later. Never ended, the device is said to NAK."""
 
-    __slots__ = ("_end", "data", "is_over", "setup")
+    __slots__ = ("_end", "at", "data", "is_over", "setup", "since")
 
-    def __init__(self, setup: Setup, data: bytes, end: Callable[[Transfer, bytes | None], None]) -> None:
+    def __init__(
+        self, setup: Setup, data: bytes, since: float, end: Callable[[Transfer, bytes | None], None]
+    ) -> None:
         self.setup = setup
         self.data = data
         """What the host sent along."""
+        self.since = since
+        """When the host sent it, on the event loop's clock."""
+        self.at = since
+        """When the device has it, by the bus's own schedule (see `endpoint0`)."""
         self.is_over = False
         """Ended by the device, or given up by the host."""
         self._end = end

@@ -11,29 +11,18 @@ from simulators.usbip.device import Descriptors, Function, Transfer, bus_seconds
 
 _LANGUAGES: Final = bytes((4, 3, 0x09, 0x04))
 _SHORTEST_WAIT: Final = 0.001
-"""Seconds. Shorter times are added up, because the event loop's timers are no finer."""
-_LONGEST_CREDIT: Final = -0.005
-"""Seconds that the host machine overslept and the bus gains back, at most."""
-
-
-class Pace:
-    """Adds up the time that transfers take, and says how long to hold an answer back."""
-
-    def __init__(self) -> None:
-        self._owed = 0.0
-
-    def owe(self, seconds: float) -> float:
-        """Count a transfer in; return how long to wait now, 0 where it is too short to be waited for alone."""
-        self._owed += seconds
-        return self._owed if self._owed >= _SHORTEST_WAIT else 0.0
-
-    def paid(self, seconds: float) -> None:
-        """Count a wait out, which may have been longer than asked for."""
-        self._owed = max(self._owed - seconds, _LONGEST_CREDIT)
+"""Seconds. Shorter times are added up: a timer costs the host more than the bus would take."""
+_MOST_BEHIND: Final = 0.005
+"""Seconds that the host machine was late and the bus makes up for, at most."""
 
 
 class Endpoint0:
-    """Serves one transfer at a time, in the order in which they came."""
+    """Serves one transfer at a time, in the order in which they came.
+
+    It keeps a schedule of what the bus and the device do, apart from when this process gets round to it. An answer
+    that went out late lets the next one go out earlier, and the other way round, so that in the long run a download
+    takes what it would take of the bus: never less.
+    """
 
     def __init__(
         self, descriptors: Descriptors, function: Function, send: Callable[[Transfer, bytes | None], None]
@@ -42,9 +31,13 @@ class Endpoint0:
         self._function = function
         self._send = send
         self._loop = asyncio.get_running_loop()
-        self._pace = Pace()
+        self._ahead = 0.0
+        """Seconds from the clock to the schedule; negative where it is behind."""
+        self._answered = 0.0
+        """When the last answer went out, by the clock."""
         self._queue: deque[Transfer] = deque()
         self._serving: Transfer | None = None
+        self._is_handing_on = False
         self._timer: asyncio.TimerHandle | None = None
         self._configuration = 0
         self._alternates: dict[int, int] = {}
@@ -77,21 +70,39 @@ class Endpoint0:
     def end(self, transfer: Transfer, data: bytes | None) -> None:
         """Take the device's answer, and send it when the bus would have carried it."""
         transfer.is_over = True
-        carried = len(transfer.data) if data is None or not transfer.setup.is_in else len(data)
-        wait = self._pace.owe(bus_seconds(carried))
-        if wait:
-            begun = self._loop.time()
-            self._timer = self._loop.call_later(wait, self._deliver, transfer, data, begun)
+        if not self._is_handing_on:
+            # The device took its time over it.
+            transfer.at = self._loop.time() + self._ahead
+        if transfer.setup.is_in:
+            transfer.at += bus_seconds(len(data or b""))
+            self._go_on(transfer, lambda: self._answer(transfer, data))
         else:
-            self._deliver(transfer, data, None)
+            self._answer(transfer, data)
 
-    def _deliver(self, transfer: Transfer, data: bytes | None, begun: float | None) -> None:
+    def _go_on(self, transfer: Transfer, then: Callable[[], None]) -> None:
+        """Do what comes next when the schedule says so."""
+        wait = transfer.at - self._loop.time()
+        if wait < _SHORTEST_WAIT:
+            then()
+        else:
+            self._timer = self._loop.call_later(wait, self._waited, then)
+
+    def _waited(self, then: Callable[[], None]) -> None:
         self._timer = None
-        if begun is not None:
-            self._pace.paid(self._loop.time() - begun)
+        then()
+
+    def _answer(self, transfer: Transfer, data: bytes | None) -> None:
+        self._keep_schedule(transfer)
+        self._answered = self._loop.time()
         self._queue.popleft()
         self._send(transfer, data)
         self._serve_next()
+
+    def _keep_schedule(self, transfer: Transfer) -> None:
+        """Note how the clock stands to the schedule, which says that it is `transfer.at` now."""
+        now = self._loop.time()
+        self._ahead = max(transfer.at - now, -_MOST_BEHIND)
+        transfer.at = now + self._ahead
 
     def _serve_next(self) -> None:
         self._serving = None
@@ -103,14 +114,26 @@ class Endpoint0:
         if not self._queue or self._serving is not None:
             return
         transfer = self._serving = self._queue[0]
-        if transfer.setup.request_type & 0x60:
-            self._function.control(transfer)
-            return
-        answer = self._standard(transfer)
-        if answer is None:
-            transfer.stall()
+        transfer.at = max(transfer.since, self._answered) + self._ahead
+        if transfer.setup.is_in:
+            self._hand_on(transfer)
         else:
-            transfer.complete(answer)
+            # The device has nothing before the bus has carried it.
+            transfer.at += bus_seconds(len(transfer.data))
+            self._go_on(transfer, lambda: self._hand_on(transfer))
+
+    def _hand_on(self, transfer: Transfer) -> None:
+        self._keep_schedule(transfer)
+        self._is_handing_on = True
+        try:
+            if transfer.setup.request_type & 0x60:
+                self._function.control(transfer)
+            elif (answer := self._standard(transfer)) is None:
+                transfer.stall()
+            else:
+                transfer.complete(answer)
+        finally:
+            self._is_handing_on = False
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -7,10 +7,13 @@ again; the device is told of that as of a reset.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
 
+from simulators.usbip.channel import Channel
 from simulators.usbip.device import FULL_SPEED, Descriptors, Function, Setup, Transfer
 from simulators.usbip.endpoint0 import Endpoint0
 from simulators.usbip.wire import (
@@ -48,6 +51,10 @@ class Port:
         self.bus_id = bus_id
         self._bus = int(bus_id.partition("-")[0])
         self._address = 0
+        self.came = 0.0
+        """When a device last appeared, on the event loop's clock."""
+        self.left = 0.0
+        """When one last vanished."""
         self._device: tuple[Descriptors, Function] | None = None
         self._importer: _Connection | None = None
 
@@ -57,10 +64,12 @@ class Port:
             raise PortBusy(f"port {self.bus_id} has a device: detach it first")
         self._address = self._address % 127 + 1
         self._device = descriptors, function
+        self.came = asyncio.get_running_loop().time()
 
     def detach(self) -> None:
         """Let the device vanish, and with it every transfer under way; what was answered still arrives."""
         self._device = None
+        self.left = asyncio.get_running_loop().time()
         if self._importer is not None:
             importer, self._importer = self._importer, None
             importer.close()
@@ -112,11 +121,9 @@ class Server:
         """What is in the ports, whether a host has it or not."""
         return [record for port in self.ports.values() if (record := port.record) is not None]
 
-    def connected(self) -> asyncio.Protocol:
-        """Make the handler of a new connection."""
-        connection = _Connection(self)
-        self._connections.add(connection)
-        return connection
+    def take_host(self, connection: socket.socket) -> None:
+        """Serve a host that has just connected."""
+        self._connections.add(_Connection(self, connection))
 
     def forget(self, connection: _Connection) -> None:
         """Drop a connection that has ended."""
@@ -125,36 +132,34 @@ class Server:
     def close_connections(self) -> None:
         """Let every host go."""
         for connection in list(self._connections):
-            connection.close()
+            connection.drop()
 
 
-class _Connection(asyncio.Protocol):
+class _Connection:
     """One host: it asks for the list, or imports one device and sends transfers."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, connection: socket.socket) -> None:
         self._server = server
-        self._transport: asyncio.Transport | None = None
+        self._channel = Channel(connection, self)
         self._received = bytearray()
         self._port: Port | None = None
         self._endpoint0: Endpoint0 | None = None
         self._transfers: dict[int, Transfer] = {}
         self._sequences: dict[Transfer, int] = {}
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a TCP server is given
-        self._transport = transport
-
-    def data_received(self, data: bytes) -> None:
+    def received(self, data: bytes, since: float) -> None:
+        """Take what the host sent, which came at `since`."""
         self._received += data
         try:
             while self._port is None and self._begin():
                 pass
-            while self._port is not None and self._take_command():
+            while self._port is not None and self._take_command(since):
                 pass
         except NotUsbIp:
             self.close()
 
-    def connection_lost(self, _: Exception | None) -> None:
+    def ended(self) -> None:
+        """Let go of the device."""
         if self._endpoint0 is not None:
             self._endpoint0.close()
         if self._port is not None:
@@ -163,8 +168,11 @@ class _Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Hang up once everything answered has been sent."""
-        if self._transport is not None:
-            self._transport.close()
+        self._channel.close()
+
+    def drop(self) -> None:
+        """Hang up at once."""
+        self._channel.drop()
 
     def answer(self, transfer: Transfer, data: bytes | None) -> None:
         """Send a transfer's end; None is a stall."""
@@ -176,11 +184,7 @@ class _Connection(asyncio.Protocol):
             reply = pack_reply(sequence, Status.OK, len(data), data)
         else:
             reply = pack_reply(sequence, Status.OK, len(transfer.data))
-        self._send(reply)
-
-    def _send(self, data: bytes) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(data)
+        self._channel.send(reply)
 
     def _cut(self, size: int) -> bytes:
         data = bytes(self._received[:size])
@@ -195,7 +199,7 @@ class _Connection(asyncio.Protocol):
         operation = read_operation(bytes(self._received[:size]))
         if operation is Operation.REQUEST_DEVICE_LIST:
             self._received.clear()
-            self._send(pack_device_list(self._server.records()))
+            self._channel.send(pack_device_list(self._server.records()))
             self.close()
             return False
         if len(self._received) < size + BUS_ID_SIZE:
@@ -204,15 +208,15 @@ class _Connection(asyncio.Protocol):
         port = self._server.ports.get(bus_id)
         taken = Refusal.NO_DEVICE if port is None else port.take(self)
         if isinstance(taken, Refusal):
-            self._send(pack_import(taken))
+            self._channel.send(pack_import(taken))
             self.close()
             return False
         self._port = port
         record, self._endpoint0 = taken
-        self._send(pack_import(record))
+        self._channel.send(pack_import(record))
         return True
 
-    def _take_command(self) -> bool:
+    def _take_command(self, since: float) -> bool:
         if len(self._received) < URB_HEADER_SIZE:
             return False
         command = read_command(self._received)
@@ -224,15 +228,15 @@ class _Connection(asyncio.Protocol):
             raise NotUsbIp(f"a transfer of {command.data_size} bytes")
         if len(self._received) < URB_HEADER_SIZE + command.data_size:
             return False
-        self._submit(command, self._cut(URB_HEADER_SIZE + command.data_size)[URB_HEADER_SIZE:])
+        self._submit(command, self._cut(URB_HEADER_SIZE + command.data_size)[URB_HEADER_SIZE:], since)
         return True
 
-    def _submit(self, command: Submit, data: bytes) -> None:
+    def _submit(self, command: Submit, data: bytes, since: float) -> None:
         if command.endpoint != 0 or self._endpoint0 is None:
             # No device here has another endpoint.
-            self._send(pack_reply(command.sequence, Status.STALL, 0))
+            self._channel.send(pack_reply(command.sequence, Status.STALL, 0))
             return
-        transfer = Transfer(Setup.parse(command.setup), data, self._endpoint0.end)
+        transfer = Transfer(Setup.parse(command.setup), data, since, self._endpoint0.end)
         self._transfers[command.sequence] = transfer
         self._sequences[transfer] = command.sequence
         self._endpoint0.submit(transfer)
@@ -242,20 +246,28 @@ class _Connection(asyncio.Protocol):
         given_up = transfer is not None and self._endpoint0 is not None and self._endpoint0.give_up(transfer)
         if transfer is not None and given_up:
             del self._transfers[command.victim], self._sequences[transfer]
-        self._send(pack_unlink_reply(command.sequence, Status.UNLINKED if given_up else Status.OK))
+        self._channel.send(pack_unlink_reply(command.sequence, Status.UNLINKED if given_up else Status.OK))
 
 
 @asynccontextmanager
 async def serve(bus_ids: Iterable[str], port: int = 0) -> AsyncIterator[Server]:
     """Listen on the loopback interface, on a free port unless one is named, until the block is left."""
     server = Server(bus_ids)
-    listener = await asyncio.get_running_loop().create_server(server.connected, LOOPBACK, port)
-    server.address = listener.sockets[0].getsockname()
-    try:
-        yield server
-    finally:
-        listener.close()
-        server.close_connections()
-        await listener.wait_closed()
-        # A closed connection's last call comes one turn of the loop later.
-        await asyncio.sleep(0)
+    loop = asyncio.get_running_loop()
+    with socket.create_server((LOOPBACK, port)) as listener:
+        listener.setblocking(False)
+        server.address = listener.getsockname()
+
+        def accept() -> None:
+            # The host may be gone before it is accepted.
+            with contextlib.suppress(BlockingIOError, ConnectionError):
+                server.take_host(listener.accept()[0])
+
+        loop.add_reader(listener.fileno(), accept)
+        try:
+            yield server
+        finally:
+            loop.remove_reader(listener.fileno())
+            server.close_connections()
+            # A closed connection's last call comes one turn of the loop later.
+            await asyncio.sleep(0)

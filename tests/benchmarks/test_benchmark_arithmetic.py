@@ -12,10 +12,16 @@ from smp import packet as smp_packet
 from smp.image_management import ImageUploadWriteRequest
 
 from benchmarks.lag import LoopLag, percentile
+from benchmarks.measured import Findings
 from benchmarks.rigs import LineCount
 from benchmarks.targets import missed
+from benchmarks.usb import UsbPair
+from benchmarks.usb_bus import Download, HubFlash, control_seconds
+from benchmarks.usb_workload import UsbWorkload
+from benchmarks.watch import Run
 from benchmarks.wire import ceiling, frame_bytes, payload_of_buffer
 from benchmarks.workload import Workload
+from simulators.usbip.device import bus_seconds
 
 LINE_LENGTH = 128
 """As the package counts it: 124 base64 characters, marks and newline in 127 bytes."""
@@ -100,3 +106,76 @@ def test_targets_are_those_of_the_full_bench_alone() -> None:
     assert [str(target) for target in missed({"row": "board", "cpu_share_of_a_core": 0.04})] == [
         "cpu_share_of_a_core at most 0.03"
     ]
+
+
+@given(st.integers(min_value=0, max_value=4096))
+def test_a_control_transfer_takes_what_the_simulated_bus_gives_it(data: int) -> None:
+    assert control_seconds(data) == pytest.approx(bus_seconds(data))
+
+
+def test_a_full_speed_frame_has_room_for_13_control_transfers_of_64_bytes() -> None:
+    # USB 2.0, table 5-2.
+    assert 13 * control_seconds(64) <= 0.001 < 14 * control_seconds(64)
+
+
+def test_a_block_counts_the_pages_that_it_is_the_first_to_enter() -> None:
+    flash = HubFlash(erase_page=1.0, write_byte=0.0)
+    assert flash.block_seconds(0, 1024) == 2, "its own page, and the slot's last"
+    assert flash.block_seconds(1024, 3072) == 0
+    assert flash.block_seconds(4096, 4096) == 1
+    assert flash.block_seconds(7000, 4096) == 1
+    assert flash.block_seconds(4000, 4096 + 97) == 2
+
+
+def test_the_limit_is_bus_and_hub_one_after_the_other() -> None:
+    download = Download(size=2500, block_size=1024, flash=HubFlash(erase_page=0.0, write_byte=1e-6))
+    asked = 2 * 0.002 + 0.001  # 1.024 ms twice and 0.452 ms, in whole milliseconds
+    bus = 2 * control_seconds(1024) + control_seconds(452) + control_seconds(0) + 7 * control_seconds(6)
+    assert download.bus_seconds == pytest.approx(bus)
+    assert download.seconds == pytest.approx(bus + asked)
+
+
+def test_a_hub_that_has_nothing_to_wait_for_is_asked_once() -> None:
+    instant = Download(size=2048, block_size=1024, flash=HubFlash(erase_page=0.0, write_byte=0.0))
+    bus = 2 * control_seconds(1024) + control_seconds(0) + 3 * control_seconds(6)
+    assert instant.seconds == instant.bus_seconds == pytest.approx(bus)
+
+
+@pytest.mark.parametrize(("seconds", "fault"), [(0.99, "a bus was faster than USB"), (1.01, "")])
+def test_a_download_faster_than_usb_is_void(seconds: float, fault: str) -> None:
+    workload = UsbWorkload(devices=1)
+    took = workload.download(200_000).seconds * seconds
+    run = Run(
+        client="station",
+        findings=Findings((took,), took, cpu_seconds=0.1, loop_lag_p99_ms=1.0),
+        image_bytes=200_000,
+        simulator_cpu=0.5,
+        simulators_cpu_seconds=0.2,
+        idle_lag_p99_ms=1.0,
+        other_cpu=0.0,
+    )
+    row = UsbPair(workload=workload, ours=run, peer=None).figures()
+    assert row["valid"] is not bool(fault)
+    assert "".join(row["void_because"]).startswith(fault)
+    assert row["share_of_limit"] == pytest.approx(1 / seconds, rel=1e-3)
+
+
+def test_the_usb_targets_are_judged_where_they_apply() -> None:
+    row = {
+        "row": "usb",
+        "devices": 8,
+        "transfer_size": 4096,
+        "share_of_limit": 0.94,
+        "loop_lag_p99_ms": 9.0,
+        "idle_lag_p99_ms": 3.0,
+        "peer": "pydfuutil",
+        "ratio_to_peer": 0.99,
+    }
+    assert [target.figure for target in missed(row)] == ["share_of_limit"]
+    assert [target.figure for target in missed(row | {"devices": 24})] == [
+        "share_of_limit",
+        "loop_lag_p99_ms",
+    ]
+    assert [target.figure for target in missed(row | {"devices": 1})] == ["share_of_limit", "ratio_to_peer"]
+    slow = {"row": "usb_return", "devices": 24, "detach_cost_ms": 201.0, "return_cost_ms": 199.0}
+    assert [target.figure for target in missed(slow)] == ["detach_cost_ms"]

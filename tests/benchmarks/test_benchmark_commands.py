@@ -56,6 +56,30 @@ def test_board_polling_is_measured() -> None:
     assert 0 < row["cpu_share_of_a_core"] < 1
 
 
+@pytest.mark.slow
+def test_downloads_by_usb_are_measured_beside_their_peer() -> None:
+    workload = ("--devices", "2", "--transfer-size", "2048", "--image-kib", "48", "--repeats", "1")
+    row = last_object(run_benchmark("usb", *workload, "--peer", "pydfuutil", "--json"))
+    assert row["valid"], row["void_because"]
+    assert (row["devices"], row["transfer_size"], row["erase_ms_per_page"]) == (2, 2048, 10.0)
+    assert 0 < row["bus_busy"] < row["share_of_limit"] <= 1
+    assert row["ratio_to_peer"] == pytest.approx(row["kib_s_a_slot"] / row["peer_kib_s_a_slot"], rel=0.01)
+    assert row["cpu_s_per_mib"] > 0
+    assert row["cores_at_limit"] > 0
+    assert row["loop_lag_p99_ms"] > 0
+    assert row["idle_lag_p99_ms"] > 0
+
+
+def test_what_usb_hubs_going_and_coming_back_costs_is_measured() -> None:
+    row = last_object(run_benchmark("usb-return", "--devices", "2", "--repeats", "1", "--json"))
+    assert row["valid"]
+    # The hubs' own times, which the simulator states as 100 ms, and 400 ms for a boot.
+    assert row["detach_off_the_bus_ms"] >= 100
+    assert row["return_off_the_bus_ms"] >= 400
+    assert row["detach_cost_ms"] > 0
+    assert row["return_cost_ms"] > 0
+
+
 def test_wrong_use_is_said_in_one_line() -> None:
     said = run_benchmark("upload", "--slots", "0", expected=2)
     assert said.splitlines()[-1].endswith("are at least 1")

@@ -30,3 +30,33 @@ def test_what_was_missed_or_is_void_stands_first(tmp_path: Path) -> None:
     assert "- stalled: void, the line carried more than it can under station" in text
     assert "is reached" not in text
     assert json.loads((tmp_path / "performance.json").read_text())["rows"][0]["misses"]
+
+
+def test_usb_rows_stand_under_the_model_of_their_limit(tmp_path: Path) -> None:
+    usb = {
+        "row": "usb",
+        "devices": 24,
+        "transfer_size": 1024,
+        "erase_ms_per_page": 10.0,
+        "share_of_limit": 0.9,
+        "loop_lag_p99_ms": 2.0,
+        "idle_lag_p99_ms": 1.0,
+        "other_cpu": 0.1,
+        "valid": True,
+        "void_because": [],
+    }
+    back = {
+        "row": "usb_return",
+        "devices": 24,
+        "detach_cost_ms": 300.0,
+        "return_cost_ms": 60.0,
+        "other_cpu": 0.0,
+        "valid": True,
+        "void_because": [],
+    }
+    write_report(tmp_path, [usb, back])
+    text = (tmp_path / "performance.md").read_text()
+    missed_share = "usb, 24 devices, blocks of 1024, 10.0 ms a page erased (other programs used 0.1 cores)"
+    assert f"- {missed_share}: share_of_limit at least 0.95, measured 0.9" in text
+    assert "- usb_return, 24 devices (other programs used 0.0 cores): detach_cost_ms at most 200" in text
+    assert text.index("bwPollTimeout") < text.index("- share of the limit: 0.9")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import struct
 import time
 from collections.abc import AsyncIterator
@@ -15,14 +16,17 @@ from usbip import USBIP, Stall
 from usbip import open as open_device
 from usbip.host import Handle, list_devices
 
+from simulators.usbip.channel import Channel
 from simulators.usbip.device import (
     Descriptors,
+    Setup,
     Transfer,
     bus_seconds,
     make_configuration,
     make_device_descriptor,
     make_interface,
 )
+from simulators.usbip.endpoint0 import Endpoint0
 from simulators.usbip.server import PortBusy, Server, serve
 from simulators.usbip.wire import NotUsbIp, Submit, Unlink, read_command
 
@@ -269,6 +273,129 @@ def test_endpoint_0_keeps_the_bus_pace() -> None:
         async with echo_at("1-1") as (server, _):
             # The credit for a late timer may spare the last waits.
             assert await asyncio.to_thread(use, *server.address) > transfers * bus_seconds(size) - 0.007
+
+    asyncio.run(show())
+
+
+@pytest.mark.parametrize("late", [0.001, 60.0], ids=["a-little", "a-minute"])
+def test_what_this_machine_is_late_for_the_bus_makes_up_for_and_no_more(late: float) -> None:
+    size = 0xFFFF
+    setup = Setup(0x40, 1, 0, 0, size)
+
+    async def show() -> None:
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Queue[Transfer] = asyncio.Queue()
+        endpoint0 = Endpoint0(DESCRIPTORS, Echo(), lambda transfer, _: answered.put_nowait(transfer))
+
+        def submit_since(seconds_ago: float) -> Transfer:
+            transfer = Transfer(setup, bytes(size), loop.time() - seconds_ago, endpoint0.end)
+            endpoint0.submit(transfer)
+            return transfer
+
+        read_late = submit_since(bus_seconds(size) + late)
+        assert answered.get_nowait() is read_late, "the bus has had its time"
+        begun = loop.time()
+        read_in_time = submit_since(0.0)
+        assert await answered.get() is read_in_time
+        assert loop.time() - begun > bus_seconds(size) - 0.007
+
+    asyncio.run(show())
+
+
+def test_what_the_device_takes_its_time_over_is_not_made_up_for() -> None:
+    """The bus of the next transfer is not shortened by the time that the device took over this one."""
+
+    async def show() -> None:
+        async with echo_at("1-1") as (server, echoes), Wire.to(server) as wire:
+            await wire.take("1-1")
+            asking = asyncio.create_task(wire.ask(submit(1, "c003000000000010", 4096), HEADER + 8))
+            while not echoes[0].pending:  # noqa: ASYNC110 -- the device tells nobody
+                await asyncio.sleep(0)
+            await asyncio.sleep(0.02)
+            echoes[0].pending[0].complete(b"a moment")
+            await asking
+            begun = time.monotonic()
+            await wire.ask(submit(2, "4001000000000010", 4096, bytes(4096)), HEADER)
+            assert time.monotonic() - begun > bus_seconds(4096) - 0.001
+
+    asyncio.run(show())
+
+
+class Heard:
+    """What a channel told."""
+
+    def __init__(self) -> None:
+        self.pieces: list[tuple[bytes, float]] = []
+        self.came = asyncio.Event()
+        self.over = asyncio.Event()
+
+    def received(self, data: bytes, since: float) -> None:
+        self.pieces.append((data, since))
+        self.came.set()
+
+    def ended(self) -> None:
+        self.over.set()
+
+
+@asynccontextmanager
+async def channel_to_a_host() -> AsyncIterator[tuple[Channel, Heard, socket.socket]]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        host = socket.create_connection(listener.getsockname())
+        heard = Heard()
+        channel = Channel(listener.accept()[0], heard)
+        try:
+            async with asyncio.timeout(20):
+                yield channel, heard, host
+        finally:
+            host.close()
+            channel.drop()
+            channel.drop()
+            await heard.over.wait()
+
+
+def test_a_piece_has_the_time_at_which_it_came_and_not_at_which_it_was_read() -> None:
+    async def show() -> None:
+        async with channel_to_a_host() as (_, heard, host):
+            # The kernel may begin to stamp a moment after it is asked to.
+            host.sendall(b"first")
+            await heard.came.wait()
+            heard.came.clear()
+            host.sendall(b"second")
+            sent = asyncio.get_running_loop().time()
+            time.sleep(0.2)  # noqa: ASYNC251 -- a loop that is late is the point
+            await heard.came.wait()
+            data, since = heard.pieces[-1]
+            assert data == b"second"
+            assert since < sent + 0.1
+
+    asyncio.run(show())
+
+
+def test_a_channel_that_is_closed_sends_all_that_it_was_given_first() -> None:
+    given = bytes(range(256)) * 64 * 1024
+
+    async def show() -> None:
+        async with channel_to_a_host() as (channel, heard, host):
+            channel.send(given[:1000])
+            channel.send(given[1000:-1])
+            channel.send(given[-1:])
+            channel.close()
+            channel.send(b"too late")
+            assert not heard.over.is_set(), "more than a socket holds"
+            reading = asyncio.to_thread(host.makefile("rb").read)
+            assert await reading == given
+            await heard.over.wait()
+
+    asyncio.run(show())
+
+
+def test_a_host_that_is_gone_ends_the_channel() -> None:
+    async def show() -> None:
+        async with channel_to_a_host() as (channel, heard, host):
+            channel.send(bytes(64 << 20))
+            host.close()
+            await heard.over.wait()
+            channel.send(b"nobody hears")
 
     asyncio.run(show())
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import socket
 import threading
 import time
@@ -24,6 +25,22 @@ def test_work_is_done_in_the_workers_one_thread() -> None:
         worker.close()
         assert len(set(names)) == 1
         assert names[0].startswith("usb 1-1")
+
+    asyncio.run(show())
+
+
+def test_a_workers_sleeps_end_when_they_are_due() -> None:
+    get_timer_slack = 30  # PR_GET_TIMERSLACK of linux/prctl.h
+
+    def slack(_: object) -> int:
+        return ctypes.CDLL(None).prctl(get_timer_slack)
+
+    async def show() -> None:
+        before = slack(None)
+        worker = Worker("usb 1-1")
+        assert await worker.run(Work("1-1", HubAction.STATE, 5), slack) == 1
+        assert slack(None) == before > 1, "no other thread's are changed"
+        worker.close()
 
     asyncio.run(show())
 

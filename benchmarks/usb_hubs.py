@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simulators.dfu_device import DfuInterface
-from simulators.dfu_modes import DfuProfile
+from simulators.dfu_profile import DfuProfile
 from simulators.faults import Fault, SlotFaults
 from simulators.flash import FlashTiming
 from simulators.hub import Hub, HubBuild, Mode

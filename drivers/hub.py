@@ -57,6 +57,14 @@ class ImageSlot:
     permanent: bool
 
 
+def describe_image(slot: ImageSlot | None) -> str:
+    """Say for a person which image a slot holds, by version and the beginning of its hash."""
+    if slot is None:
+        return "no image that it names"
+    image_hash = "no hash" if slot.image_hash is None else slot.image_hash.hex()[:16]
+    return f"{slot.version} ({image_hash})"
+
+
 @dataclass(frozen=True, slots=True)
 class HubState:
     """All image slots of a hub at one moment."""

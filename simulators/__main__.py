@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from simulators.boot import LayoutError
 from simulators.connection import NOT_ON_USB
 from simulators.control import ControlError, bind_control, serve_control
-from simulators.dfu_modes import DFU_PROFILES, DfuProfile
+from simulators.dfu_profile import DFU_PROFILES, DfuProfile
 from simulators.faults import FaultFileError, load_faults
 from simulators.firmware import FirmwareError, FirmwareSpec, make_firmware
 from simulators.flash import FlashTiming

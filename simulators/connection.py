@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any, Final, Protocol
 
 from simulators.dfu_device import DfuInterface
-from simulators.dfu_modes import DfuProfile
+from simulators.dfu_profile import DfuProfile
 from simulators.faults import Fault, FaultName, Occasion, SlotFaults
 from simulators.hub import Interface
 from simulators.smp_interface import SmpInterface

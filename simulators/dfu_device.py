@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from simulators.dfu_modes import ApplicationMode, DfuMode, DfuProfile, ModeParts, Turn
+from simulators.dfu_modes import ApplicationMode, DfuMode, ModeParts, Turn
+from simulators.dfu_profile import DfuProfile
 from simulators.faults import Fault, SlotFaults
 from simulators.hub import Hub, Mode
 from simulators.hub_requests import Job

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,28 +14,19 @@ from enum import Enum, IntEnum, auto
 from typing import Final
 
 from simulators.dfu_download import DfuStatus, Download, DownloadRefused
+from simulators.dfu_profile import LOCKED_STRING, DfuProfile, describe
 from simulators.faults import Fault, FaultName, Occasion, SlotFaults
 from simulators.flash import FlashArea
 from simulators.hub import Hub, Mode
 from simulators.hub_requests import HubRequests, Job
 from simulators.image import find_image
 from simulators.slots import ImageRefused
-from simulators.usbip.device import (
-    Descriptors,
-    Transfer,
-    make_configuration,
-    make_device_descriptor,
-    make_interface,
-)
+from simulators.usbip.device import Descriptors, Transfer
 
 _INTERFACE_REQUEST: Final = 0x21
 """Class request to an interface, direction aside."""
 _DEVICE_REQUEST: Final = 0x40
 """Vendor request to the device, direction aside."""
-_STRINGS: Final = ("Simulated hubs", "Communications Hub", "Image slot", "locked")
-_IMAGE_SLOT_STRING: Final = 3
-_LOCKED_STRING: Final = 4
-_SERIAL_STRING: Final = 5
 
 
 class DfuRequest(IntEnum):
@@ -72,38 +62,6 @@ class Turn(Enum):
 
     OTHER_MODE = auto()
     BOOT = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class DfuProfile:
-    """How a model of hub does DFU."""
-
-    vendor: int = 0x1209
-    """pid.codes, whose products 1 and following are for tests."""
-    application_product: int = 0x0001
-    dfu_product: int = 0x0002
-    transfer_size: int = 1024
-    will_detach: bool = True
-    """It leaves the bus by itself after DFU_DETACH; otherwise it waits for a bus reset."""
-    manifestation_tolerant: bool = True
-    """It still talks after manifestation; otherwise it waits for a bus reset, having marked the image for a
-    test."""
-    can_upload: bool = True
-    hub_commands: bool = True
-    """It has the hub commands and a lock; otherwise it is a plain DFU device, which keeps what it is given."""
-    detach_milliseconds: int = 1000
-    off_the_bus: float = 0.1
-    """Seconds between two modes."""
-    manifestation: float = 0.05
-    """Seconds."""
-
-
-DFU_PROFILES: Final = {
-    "default": DfuProfile(),
-    "bus-reset": DfuProfile(will_detach=False, manifestation_tolerant=False),
-    "plain": DfuProfile(hub_commands=False),
-}
-"""By name: a hub that does all by itself, one that waits for a bus reset wherever DFU lets it, and no hub at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,30 +150,6 @@ class DfuFace(ABC):
         milliseconds = math.ceil(poll_seconds * 1000)
         transfer.complete(bytes((self.status, *milliseconds.to_bytes(3, "little"), self.state, string)))
 
-    def _describe(self, *, dfu_mode: bool) -> Descriptors:
-        profile = self._profile
-        attributes = (
-            0x01
-            | 0x02 * profile.can_upload
-            | 0x04 * profile.manifestation_tolerant
-            | 0x08 * profile.will_detach
-        )
-        functional = struct.pack(
-            "<BBBHHH", 9, 0x21, attributes, profile.detach_milliseconds, profile.transfer_size, 0x0110
-        )
-        interface = make_interface(0, 0, (0xFE, 1, 2 if dfu_mode else 1), _IMAGE_SLOT_STRING)
-        serial = 0 if dfu_mode else _SERIAL_STRING
-        return Descriptors(
-            device=make_device_descriptor(
-                vendor=profile.vendor,
-                product=profile.dfu_product if dfu_mode else profile.application_product,
-                release=0x0100,
-                strings=(1, 2, serial),
-            ),
-            configuration=make_configuration(interface + functional, 1),
-            strings=(*_STRINGS, self._hub.nameplate.chf.hex().upper()),
-        )
-
 
 class ApplicationMode(DfuFace):
     """The application is on the bus, and can be told to go to DFU mode."""
@@ -227,7 +161,7 @@ class ApplicationMode(DfuFace):
     @property
     def descriptors(self) -> Descriptors:
         """What the device says of itself in this mode."""
-        return self._describe(dfu_mode=False)
+        return describe(self._profile, self._hub.nameplate.chf, dfu_mode=False)
 
     def bus_reset(self) -> None:
         """Go to DFU mode if a detachment awaits the reset."""
@@ -280,7 +214,7 @@ class DfuMode(DfuFace):
     @property
     def descriptors(self) -> Descriptors:
         """What the device says of itself in this mode."""
-        return self._describe(dfu_mode=True)
+        return describe(self._profile, self._hub.nameplate.chf, dfu_mode=True)
 
     def bus_reset(self) -> None:
         """Boot, which is how DFU mode is left."""
@@ -346,7 +280,7 @@ class DfuMode(DfuFace):
 
     def _take_block(self, transfer: Transfer) -> None:
         if self._is_locked():
-            self._fail(DfuStatus.VENDOR, _LOCKED_STRING)
+            self._fail(DfuStatus.VENDOR, LOCKED_STRING)
             transfer.stall()
             return
         if self.state is DfuState.IDLE:
@@ -376,7 +310,7 @@ class DfuMode(DfuFace):
 
     def _give_block(self, transfer: Transfer) -> None:
         if self._is_locked():
-            self._fail(DfuStatus.VENDOR, _LOCKED_STRING)
+            self._fail(DfuStatus.VENDOR, LOCKED_STRING)
             transfer.stall()
             return
         if self.state is DfuState.IDLE:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from simulators.connection import Connection, Perform, SerialConnection, UsbConnection, exists_on_usb
-from simulators.dfu_modes import DfuProfile
+from simulators.dfu_profile import DfuProfile
 from simulators.faults import Fault, FaultFileError, SlotFaults
 from simulators.hub import Hub
 from simulators.jig_board import SimulatedJigBoard

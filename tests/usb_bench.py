@@ -20,7 +20,7 @@ from drivers.hub import UnlockChallenge
 from firmware_catalog.image import FirmwareImage
 from firmware_catalog.mcuboot import load_image
 from simulators.dfu_device import DfuInterface
-from simulators.dfu_modes import DfuProfile
+from simulators.dfu_profile import DfuProfile
 from simulators.faults import Fault, SlotFaults
 from simulators.firmware import FirmwareSpec, make_firmware
 from simulators.flash import FlashTiming, PowerLost

@@ -39,10 +39,10 @@ from drivers.hub import (
     FlashProgress,
     HubIdentity,
     HubState,
-    ImageSlot,
     ProgressListener,
     UnlockAuthority,
     UnlockChallenge,
+    describe_image,
 )
 from firmware_catalog.identity import Eui64
 from firmware_catalog.image import FirmwareImage
@@ -297,7 +297,7 @@ class DfuHubDriver:
         running = state.running
         if running is None or (running.image_hash, running.version) != (image.image_hash, image.version_text):
             raise ImageMismatch(
-                f"the hub at {self.place} runs {_describe(running)}, "
+                f"the hub at {self.place} runs {describe_image(running)}, "
                 f"not {image.version_text} ({image.image_hash.hex()[:16]})",
                 action=action,
                 state_known=True,
@@ -393,10 +393,3 @@ class DfuHubDriver:
 
 def _ids(hub: HubIdentity) -> tuple[Eui64, Eui64]:
     return hub.chf, hub.gpf
-
-
-def _describe(slot: ImageSlot | None) -> str:
-    if slot is None:
-        return "no image that it names"
-    image_hash = "no hash" if slot.image_hash is None else slot.image_hash.hex()[:16]
-    return f"{slot.version} ({image_hash})"

@@ -29,7 +29,7 @@ from drivers.errors import (
     TransferIncomplete,
     after_a_change,
 )
-from drivers.hub import HubState, ImageSlot, ProgressListener
+from drivers.hub import HubState, ProgressListener, describe_image
 from drivers.hub_answers import Done, StateAnswer
 from drivers.serial_link import open_serial_link
 from drivers.smp.client import SmpClient
@@ -153,7 +153,7 @@ class McubootDevice:
         running = state.running
         if running is None or running.image_hash != image.image_hash or running.version != image.version_text:
             raise ImageMismatch(
-                f"the hub at {self.place} runs {_describe(running)}, "
+                f"the hub at {self.place} runs {describe_image(running)}, "
                 f"not {image.version_text} ({image.image_hash.hex()[:16]})",
                 action=action,
                 state_known=True,
@@ -278,10 +278,3 @@ class McubootDevice:
 async def open_device(path: str, settings: SmpSettings) -> McubootDevice:
     """Take the port at `path`. Raises PlaceUnavailable. Sends nothing."""
     return McubootDevice(SmpClient(await open_serial_link(path, settings), settings))
-
-
-def _describe(slot: ImageSlot | None) -> str:
-    if slot is None:
-        return "no image that it names"
-    image_hash = "no hash" if slot.image_hash is None else slot.image_hash.hex()[:16]
-    return f"{slot.version} ({image_hash})"

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from smpclient import SMPClient
 from smpclient.transport.serial import SMPSerialTransport
 
-from simulators.dfu_modes import DfuProfile
+from simulators.dfu_profile import DfuProfile
 from simulators.firmware import FirmwareSpec, make_firmware
 from simulators.flash import FlashTiming
 from simulators.hub import Hub, HubBuild, HubTiming, Mode, Nameplate

@@ -15,7 +15,7 @@ import pytest
 from kernel_guest import HOST_IN_GUEST, Guest, GuestUnavailable, Ran, running_guest
 from usb_bench import TARGET, TARGET_IMAGE, UNLOCK_KEY, Bench, SeatedHub, open_bench
 
-from simulators.dfu_modes import DfuProfile
+from simulators.dfu_profile import DfuProfile
 from simulators.image import find_image
 
 ROOT = Path(__file__).parents[2]

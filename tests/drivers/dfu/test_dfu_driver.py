@@ -51,7 +51,7 @@ from drivers.errors import (
 from drivers.hub import DriverPlugin, FlashProgress, HubDriver, HubIdentity, UnlockChallenge
 from firmware_catalog.image import FirmwareImage
 from firmware_catalog.mcuboot import load_image
-from simulators.dfu_modes import DfuProfile
+from simulators.dfu_profile import DfuProfile
 from simulators.faults import Fault, FaultName, Occasion
 from simulators.firmware import FirmwareSpec, make_firmware
 from simulators.image import find_image

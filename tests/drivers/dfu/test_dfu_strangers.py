@@ -39,7 +39,7 @@ from drivers.errors import (
     UploadRejected,
 )
 from drivers.hub import FlashProgress
-from simulators.dfu_modes import DfuProfile
+from simulators.dfu_profile import DfuProfile
 from simulators.image import find_image
 from simulators.usbip.device import Descriptors, Transfer
 from simulators.usbip.server import serve

@@ -10,7 +10,7 @@ from usb_bench import Authority, Bench, SeatedHub, firmware, open_bench
 
 from drivers.dfu.plugin import PLUGIN
 from firmware_catalog.mcuboot import load_image
-from simulators.dfu_modes import DfuProfile
+from simulators.dfu_profile import DfuProfile
 from simulators.keys import generate_key
 
 PROFILE = DfuProfile(off_the_bus=0.02, manifestation=0.01, transfer_size=256)

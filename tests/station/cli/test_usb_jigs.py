@@ -18,7 +18,7 @@ from usb_bench import Bench, open_bench
 from usb_station import chf_of, usb_settings
 from usb_strangers import KEYBOARD, STALLS_EVERYTHING, USB_HUB, attach
 
-from simulators.dfu_modes import DfuProfile
+from simulators.dfu_profile import DfuProfile
 
 COMMENT = "# the jig by the window"
 PLACES = ("1-1", "1-2", "1-2.1", "1-2.2", "1-3", "1-4")

@@ -18,6 +18,7 @@ from typing import Final, Literal, Protocol
 import serial
 from pydantic import BaseModel, ConfigDict, Field
 
+from drivers.descriptors import shortage, shortage_in
 from drivers.errors import HubAction, PlaceUnavailable
 from drivers.topology import SerialPorts, denied
 
@@ -202,7 +203,8 @@ async def open_serial_link(path: str, settings: SerialSettings) -> SerialLink:
     """Open, lock and configure the port at the place `path` (see `drivers.topology`), wherever that leads now.
 
     Opening happens off the loop. When the caller is cancelled meanwhile, the port is closed as soon as it is
-    open. Raises PlaceUnavailable, with what to do, when the port is absent, held, forbidden or no serial port.
+    open. Raises PlaceUnavailable, with what to do, when the port is absent, held, forbidden or no serial port, or
+    this process may open nothing more.
     """
     # An executor's future, and not a task: a task would be cancelled with all others when the loop ends.
     opening = asyncio.get_running_loop().run_in_executor(None, _open, path, settings)
@@ -215,7 +217,13 @@ async def open_serial_link(path: str, settings: SerialSettings) -> SerialLink:
 
 
 def _open(path: str, settings: SerialSettings) -> tuple[serial.Serial, bool]:
-    device = SerialPorts().resolve(path).device
+    try:
+        device = SerialPorts().resolve(path).device
+    except PlaceUnavailable as error:
+        # Who can open nothing sees no ports either.
+        if (short := shortage()) is not None:
+            raise PlaceUnavailable(short, action=HubAction.OPEN, state_known=True) from error
+        raise
     port = serial.Serial()
     port.port = str(device)
     port.baudrate = settings.baud
@@ -250,7 +258,10 @@ def _unavailable(path: str, device: Path, error: Exception) -> PlaceUnavailable:
     code = getattr(error, "errno", None)
     if code in _FORBIDDEN:
         return denied(device)
-    if code in _ABSENT:
+    short = shortage_in(error)
+    if short is not None:
+        what = short
+    elif code in _ABSENT:
         what = f"{path} is not there: plug the adapter in, or correct the port in the configuration"
     elif code in _BUSY:
         what = f"{path} is held by another program: stop it (`fuser {device}` names it)"

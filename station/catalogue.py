@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from drivers.descriptors import shortage, shortage_in
 from firmware_catalog.catalog import Catalog, FolderCatalog
 from firmware_catalog.checks import ImageChecks
 from firmware_catalog.cpl import CentralProductsList
@@ -28,6 +29,8 @@ _START_SECONDS: Final = 15.0
 """How long the first start waits for a source. The station starts without it then, and goes on looking."""
 _IMAGES_SECONDS: Final = 3600.0
 """How long all images are waited for that the station has not kept yet."""
+_FILES: Final = 2
+"""Open at once in a renewal: a file and its copy."""
 _CLOSING_SECONDS: Final = 1.0
 
 _log = structlog.stdlib.get_logger()
@@ -158,6 +161,8 @@ class StationCatalogue:
             problems = await self._image_worker.run(self.current().verify, _IMAGES_SECONDS)
         except TimeoutError:
             return (f"the images were not there after {_IMAGES_SECONDS:g} s; check the way to their source",)
+        except OSError as error:
+            return (f"the images: {shortage_in(error) or error}",)
         return tuple(str(problem) for problem in problems)
 
     async def _keep_fetching(self) -> None:
@@ -190,7 +195,7 @@ class StationCatalogue:
         try:
             await self._off_loop(source.refresh, seconds)
         except CatalogError as error:
-            self._say(str(error))
+            self._say(shortage(_FILES) or str(error))
         else:
             self._renewed.set()
             if self._fault is not None:
@@ -210,6 +215,8 @@ class StationCatalogue:
             raise CatalogError(
                 f"the catalogue's source was not through after {seconds:g} s; check the way to it"
             ) from error
+        except OSError as error:  # from a library, or from tidying up after another
+            raise CatalogError(f"the catalogue: {shortage_in(error) or error}") from error
 
     def _in_use(self) -> tuple[CatalogueSettings, CatalogueSource]:
         if self._chosen is None:

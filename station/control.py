@@ -9,11 +9,16 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
+
+import structlog
+
+from drivers.descriptors import shortage_in
+from station.records.errors import JournalError
 
 SOCKET_NAME: Final = "control.sock"
 LONGEST_SOCKET_PATH: Final = 107
@@ -21,11 +26,14 @@ LONGEST_SOCKET_PATH: Final = 107
 _MAX_LINE: Final = 64 * 1024 * 1024
 """A work order of 100,000 hubs fits with room to spare."""
 _ANSWER_SECONDS: Final = 60.0
+_SAY_AGAIN_SECONDS: Final = 60.0
+"""Between two lines about connections that cannot be accepted."""
 
 Request = dict[str, Any]
 Answer = Mapping[str, Any]
 Handler = Callable[[Request], Awaitable[Answer]]
 Stream = Callable[[Request], AsyncGenerator[Answer, None]]
+_log = structlog.stdlib.get_logger()
 _NO_STREAMS: Final[Mapping[str, Stream]] = MappingProxyType({})
 
 
@@ -74,13 +82,44 @@ async def serve_control(
     finally:
         os.umask(mask)
     try:
-        yield
+        with _one_line_a_shortage():
+            yield
     finally:
         server.close()
         for task in tuple(connections):
             task.cancel()
         await asyncio.gather(*connections, return_exceptions=True)
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _one_line_a_shortage() -> Iterator[None]:
+    """Have the event loop say in one line, once a minute, that it can accept nothing for want of descriptors.
+
+    Of itself it writes a hundred tracebacks for each look (CPython 3.11, `_accept_connection`). It looks again every
+    second, so that whoever waits is served later.
+    """
+    loop = asyncio.get_running_loop()
+    before = loop.get_exception_handler()
+    say_from = 0.0
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        nonlocal say_from
+        short = shortage_in(context.get("exception"))
+        if short is None:
+            if before is None:
+                loop.default_exception_handler(context)
+            else:
+                before(loop, context)
+        elif loop.time() >= say_from:
+            say_from = loop.time() + _SAY_AGAIN_SECONDS
+            _log.error("commands and screens have to wait", reason=short)
+
+    loop.set_exception_handler(handle)
+    try:
+        yield
+    finally:
+        loop.set_exception_handler(before)
 
 
 def _request(line: bytes) -> Request:
@@ -126,7 +165,7 @@ async def _answer(
         return {"ok": False, "error": f"no such request; the daemon knows: {known}"}
     try:
         return {"ok": True, **await handler(request)}
-    except ControlError as error:
+    except (ControlError, JournalError) as error:
         return {"ok": False, "error": str(error)}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         what, *_ = repr(error).splitlines()

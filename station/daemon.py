@@ -33,10 +33,12 @@ from station.bench.view import BenchView, BrokerView, SlotView
 from station.catalogue import StationCatalogue
 from station.config import ConfigError, JigSettings, StationSettings
 from station.control import LONGEST_SOCKET_PATH, SOCKET_NAME, serve_control
+from station.descriptors import hindrance
 from station.log import configure_logging
 from station.orders.desk import OrderDesk
 from station.records.chain import RecordedEvent
-from station.records.events import Place, StationStarted, StationStopped
+from station.records.errors import JournalHeldUp
+from station.records.events import Event, Place, StationStarted, StationStopped
 from station.records.journal import Journal
 from station.records.publisher import Publisher, PublisherStatus
 from station.records.retained import RetainedStates
@@ -47,6 +49,8 @@ from station.version import station_version
 
 _LAST_RESULTS_SECONDS: Final = 5.0
 """How long a stop waits for the broker to take what is left; the rest leaves after the next start."""
+
+_ROOM_RETRY_SECONDS: Final = 5.0
 
 _MEBIBYTE: Final = 1 << 20
 
@@ -72,6 +76,7 @@ class Daemon:
         self._service = service or ServiceManager(None, None)
         self._stopping = asyncio.Event()
         self._broker_settings_changed = asyncio.Event()
+        self._is_hindered = False
         self._labels = LabelDesk()
         self._catalogue = StationCatalogue(
             settings.state_directory / "catalogue", production=settings.mode == "production"
@@ -268,14 +273,21 @@ class Daemon:
                 stop = gate.hear((await heard.get()).event)
                 if stop is not None:
                     _log.error("release stopped", model=f"{stop.manufacturer}/{stop.model}", why=stop.why)
-                    await journal.append(stop)
+                    await _append_when_there_is_room(journal, stop)
         finally:
             unsubscribe()
 
     def _hindrance(self) -> str | None:
-        """Say why no hub may be begun with: no catalogue to plan by, or a journal about to run out of room."""
-        if (unusable := self._catalogue.hindrance()) is not None:
-            return unusable
+        """Say why no hub may be begun with: no catalogue to plan by, or descriptors or disk about to run out."""
+        why = self._catalogue.hindrance() or hindrance() or self._disk_hindrance()
+        if why is not None and not self._is_hindered:
+            _log.error("no hub is begun with", reason=why)
+        elif why is None and self._is_hindered:
+            _log.info("hubs are begun with again")
+        self._is_hindered = why is not None
+        return why
+
+    def _disk_hindrance(self) -> str | None:
         free = shutil.disk_usage(self._settings.state_directory).free // _MEBIBYTE
         least = self._settings.thresholds.least_free_mebibytes
         if free >= least:
@@ -319,6 +331,16 @@ def _make_folder(path: Path) -> None:
 def _boot_id() -> str:
     """Return the kernel's id of this boot (proc(5), /proc/sys/kernel/random/boot_id)."""
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
+
+async def _append_when_there_is_room(journal: Journal, event: Event) -> None:
+    while True:
+        try:
+            await journal.append(event)
+        except JournalHeldUp:
+            await asyncio.sleep(_ROOM_RETRY_SECONDS)
+        else:
+            return
 
 
 async def _outbox_empty(journal: Journal) -> None:

@@ -16,6 +16,7 @@ from station.bench.scans import BenchScans
 from station.bench.slot import Slot
 from station.bench.view import BenchView, BrokerView, SlotView
 from station.control import ControlError, Handler, Request, Stream
+from station.descriptors import allowed
 from station.records.errors import EventRefused
 from station.records.events import Place, ReleaseResumed
 from station.records.journal import Journal
@@ -52,7 +53,11 @@ class DaemonRequests:
         return {"watch": self._watch}
 
     async def _status(self, _: Request) -> Mapping[str, Any]:
-        return {"slots": _as_json(self.view.slots()), "broker": asdict(self.view.broker)}
+        return {
+            "slots": _as_json(self.view.slots()),
+            "broker": asdict(self.view.broker),
+            "descriptors_allowed": allowed(),
+        }
 
     async def _watch(self, _: Request) -> AsyncGenerator[Mapping[str, Any], None]:
         """Tell every slot, and then each that changed. Who is slow misses what was in between, never what is."""

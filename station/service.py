@@ -17,11 +17,15 @@ _MICROSECONDS: Final = 1_000_000
 
 
 class ServiceManager:
-    """The line to systemd; says nothing where no service manager listens."""
+    """The line to systemd; says nothing where no service manager listens. `close` it."""
 
     def __init__(self, address: str | None, watchdog_seconds: float | None) -> None:
         self._address = address
         self._watchdog_seconds = watchdog_seconds
+        # Kept open: a station that has run out of file descriptors must not be killed by its watchdog as well.
+        self._channel = (
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) if address else None
+        )
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -56,11 +60,16 @@ class ServiceManager:
             self._send("WATCHDOG=1")
             await asyncio.sleep(self._watchdog_seconds / 2)
 
+    def close(self) -> None:
+        """Say nothing any more."""
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
+
     def _send(self, message: str) -> None:
-        if self._address is None:
+        if self._address is None or self._channel is None:
             return
         # "@" stands for the zero byte of the abstract namespace, unix(7).
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel, suppress(OSError):
-            channel.setblocking(False)
-            channel.sendto(message.encode(), address)
+        with suppress(OSError):
+            self._channel.sendto(message.encode(), address)

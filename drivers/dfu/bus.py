@@ -16,6 +16,7 @@ import usb.core
 import usb.util
 from usb.backend import libusb1
 
+from drivers.descriptors import shortage
 from drivers.dfu.place import PlaceError, UsbPlace
 from drivers.dfu.settings import DfuSettings
 from drivers.dfu.usbip_backend import UsbIpBackend
@@ -89,7 +90,7 @@ class LibusbBus:
         self._backend = libusb1.get_backend()
         if self._backend is None:
             raise PlaceUnavailable(
-                "libusb is not installed: apt-get install libusb-1.0-0",
+                shortage() or "libusb is not installed: apt-get install libusb-1.0-0",
                 action=HubAction.OPEN,
                 state_known=True,
             )
@@ -156,7 +157,7 @@ class UsbIpBus:
             listed = self._backend.listed()
         except usb.core.USBError as error:
             raise LinkLost(
-                f"{error.strerror}: start it, or correct usbip_host and usbip_port",
+                shortage() or f"{error.strerror}: start it, or correct usbip_host and usbip_port",
                 action=HubAction.WAIT,
                 state_known=True,
             ) from error

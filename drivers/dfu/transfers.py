@@ -9,6 +9,7 @@ from typing import Any, Final
 import usb.core
 import usb.util
 
+from drivers.descriptors import shortage
 from drivers.dfu.bus import is_gone
 from drivers.dfu.errors import RequestStalled
 from drivers.dfu.protocol import DfuRequest
@@ -102,6 +103,8 @@ def translate(error: usb.core.USBError, work: Work) -> DriverError:
         return PlaceUnavailable(f"{where} may not be opened by this user: a udev rule is missing", **facts)
     if error.errno == errno.EBUSY:
         return PlaceUnavailable(f"{where} is held by another program: stop it", **facts)
+    if (short := shortage()) is not None:  # libusb speaks of an input/output error then
+        return PlaceUnavailable(short, **facts)
     if is_gone(error):
         return LinkLost(f"{where} left the bus ({error.strerror}): check its seat and cable", **facts)
     return MalformedAnswer(f"{where} broke USB's rules ({error.strerror}): seat it anew", **facts)

@@ -50,7 +50,11 @@ class TrustStore:
             return
         try:
             accepted = datetime.fromisoformat((self.metadata / _ACCEPTED).read_text(encoding="ascii"))
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise CatalogError(
+                f"{self.metadata / _ACCEPTED} cannot be read: {error.strerror}; put that right first"
+            ) from error
+        except ValueError as error:
             raise CatalogError(
                 f"{self.metadata / _ACCEPTED} is damaged; remove {self._folder} and refresh the catalogue"
             ) from error

@@ -127,7 +127,7 @@ def may_try_again(error: errors.DriverError, tries: int) -> bool:
 
 def may_be_gone(error: errors.DriverError, *, present: bool | None) -> bool:
     """Whether the error is what a pulled port, or a hub that the board does not see seated, looks like."""
-    if isinstance(error, errors.LinkLost | errors.LinkStalled):
+    if isinstance(error, errors.LinkLost | errors.LinkStalled | errors.PlaceUnavailable):
         return True
     return isinstance(error, errors.NoAnswer) and not present
 

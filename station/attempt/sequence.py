@@ -13,7 +13,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from drivers.errors import DriverError, HubInSerialRecovery, LinkLost, LinkStalled, UnlockRefused
+from drivers.errors import (
+    DriverError,
+    HubInSerialRecovery,
+    LinkLost,
+    LinkStalled,
+    PlaceUnavailable,
+    UnlockRefused,
+)
 from drivers.hub import FlashProgress, HubDriver, HubIdentity, HubState, UnlockAuthority
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
 from station.attempt import failure
@@ -277,8 +284,8 @@ class Sequence:
         else:
             code, detail = failure.code_of(error, position.stage), str(error)
             again = failure.may_try_again(error, failures)
-        if code is Code.ANOTHER_HUB or isinstance(error, LinkLost | LinkStalled):
-            # The hub or the port is gone, so nothing is known: the slot takes it up again when it sees the hub.
+        if code is Code.ANOTHER_HUB or isinstance(error, LinkLost | LinkStalled | PlaceUnavailable):
+            # Hub or port is out of reach, so nothing is known: the slot takes it up again when it sees the hub.
             return LeftOpen(position.stage, detail)
         if not again:
             return await self._give_up(position.stage, code, detail)

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 import structlog
 from pydantic import BaseModel
 
+from drivers.descriptors import shortage_in
 from drivers.errors import (
     HubInSerialRecovery,
     HubRefused,
@@ -32,14 +33,14 @@ from station.bench.recognition import recognise
 from station.bench.seat import Seat
 from station.bench.shown import GOES_HOME, RESULT_PHASES, view_of_past, view_of_result
 from station.bench.view import BenchView, SlotPhase, SlotView
-from station.records.errors import EventRefused, JournalError, JournalFull
+from station.records.errors import EventRefused, JournalError, JournalHeldUp
 from station.records.events import AttemptClosed, LabelScanned, Place
 
 _PORT_RETRY_SECONDS: Final = (1.0, 2.0, 5.0, 10.0)
 """Pauses between tries to open an absent port; the last one repeats."""
 
 _ROOM_RETRY_SECONDS: Final = 5.0
-"""Between two looks whether a full disk has room again: nothing tells when somebody frees some."""
+"""Between two looks whether a full disk, or a full table of descriptors, has room again: nothing tells when it has."""
 
 EMERGENCY_STOP: Final = "emergency stop"
 """Why a visit ended that the emergency stop ended."""
@@ -160,17 +161,17 @@ class Slot:
                     await self._serve()
                 except _FinishingError:
                     break
-                except JournalFull as error:
-                    # Nothing was acted on that is not recorded; open attempts are taken up when there is room.
-                    _log.error("no room for the journal", reason=str(error))
-                    self._show(SlotPhase.OUT_OF_USE, f"{place}: {error}")
-                    pause = _ROOM_RETRY_SECONDS
+                except (JournalHeldUp, PlaceUnavailable) as error:
+                    pause = self._hold_up(str(error))
                 except EventRefused as error:
                     _log.exception("slot latched by an event that the journal refused")
                     self._take_out_of_use(f"the station met a fault of its own ({error})")
                 except JournalError:
                     raise  # no result is safe any more: the whole station has to stop
                 except Exception as error:
+                    if (short := shortage_in(error)) is not None:
+                        pause = self._hold_up(short)
+                        continue
                     _log.exception("slot latched by an unexpected fault")
                     self._take_out_of_use(f"the station met a fault of its own ({type(error).__name__})")
             self._show(SlotPhase.STOPPED, f"{place}: stopped")
@@ -209,11 +210,8 @@ class Slot:
         if parts.view.of(place).phase not in {SlotPhase.FIND_HUB, SlotPhase.EMERGENCY_STOP}:
             self._show_empty()
         await self._idle(parts.seat.until_ready())
-        while (hindrance := parts.hindrance()) is not None:
-            self._show(SlotPhase.OUT_OF_USE, f"{place}: {hindrance}")
-            await self._idle(asyncio.sleep(_ROOM_RETRY_SECONDS))
         try:
-            hub = await self._idle(recognise(driver, parts.seat, parts.recognition_seconds, self._show_doubt))
+            hub = await self._next_hub(driver)
         except (HubInSerialRecovery, HubRefused, MalformedAnswer, NoAnswer) as error:
             label = parts.labels.take(place)
             self._conclude(await parts.conductor.unidentified(place, label, error), None, label)
@@ -240,6 +238,25 @@ class Slot:
         if len(self._failed_in_a_row) >= parts.hubs_failing_in_a_row():
             count = len(self._failed_in_a_row)
             self._take_out_of_use(f"{count} different hubs failed in a row, so suspect the contacts")
+
+    async def _next_hub(self, driver: HubDriver) -> HubIdentity | None:
+        """Wait for a hub to say who it is, at a time when it may be begun with."""
+        parts = self._parts
+        while True:
+            await self._until_unhindered()
+            hub = await self._idle(recognise(driver, parts.seat, parts.recognition_seconds, self._show_doubt))
+            # It may have been waited for all night.
+            if hub is None or parts.hindrance() is None:
+                return hub
+
+    async def _until_unhindered(self) -> None:
+        """Wait for as long as no hub may be begun with, and say why."""
+        parts, before = self._parts, self._parts.view.of(self.place)
+        while (hindrance := parts.hindrance()) is not None:
+            self._show(SlotPhase.OUT_OF_USE, f"{self.place}: {hindrance}")
+            await self._idle(asyncio.sleep(_ROOM_RETRY_SECONDS))
+        if parts.view.of(self.place) is not before:
+            parts.view.show(before)
 
     @contextmanager
     def _hub_seated(self, seated: _Seated) -> Iterator[_Seated]:
@@ -331,6 +348,15 @@ class Slot:
             f"{self.place}: {ending.why}; find hub {hub.chf} and seat it here or in any slot",
             hub=hub,
         )
+
+    def _hold_up(self, why: str) -> float:
+        """Show what is lacking, and return how long to wait for it.
+
+        Nothing was acted on that is not recorded; open attempts are taken up when it is there.
+        """
+        _log.error("slot held up", reason=why)
+        self._show(SlotPhase.OUT_OF_USE, f"{self.place}: {why}")
+        return _ROOM_RETRY_SECONDS
 
     def _take_out_of_use(self, why: str) -> None:
         self._enabled.clear()

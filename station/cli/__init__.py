@@ -7,6 +7,7 @@ from typing import Final
 
 import typer
 
+from drivers.descriptors import shortage_in
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import IdentityError
 from firmware_catalog.release import PlanError
@@ -60,6 +61,8 @@ def main() -> None:
     except _WORK_FAILED as error:
         sys.exit(_complain(error, 1))
     except OSError as error:
+        if (short := shortage_in(error)) is not None:
+            sys.exit(_complain(short, 1))
         where = f"{error.filename}: " if error.filename else ""
         sys.exit(_complain(f"{where}{error.strerror or error}; see what is wrong: reflash doctor", 1))
     except ExceptionGroup as group:

@@ -8,6 +8,7 @@ import typer
 
 from station.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, print_json, run_to_its_end
 from station.config import load_settings
+from station.descriptors import raise_limit
 from station.log import configure_logging
 
 
@@ -23,6 +24,7 @@ def doctor(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
 
     settings = load_settings(config)
     configure_logging("console", "error")
+    raise_limit()  # as the daemon does
     findings = run_to_its_end(examine(settings))
     counts = Counter(finding.verdict for finding in findings)
     if as_json:

@@ -15,6 +15,7 @@ from firmware_catalog.errors import CatalogError
 from station.bench.view import BenchView
 from station.cli.common import DEFAULT_CONFIG, ConfigOption
 from station.config import ConfigError, StationSettings, load_settings
+from station.descriptors import raise_limit, shortfall
 from station.log import configure_logging
 from station.service import ServiceManager
 
@@ -31,6 +32,9 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """
     settings = load_settings(config)
     configure_logging(settings.log.format, settings.log.level)
+    raise_limit()
+    if (too_few := shortfall(settings)) is not None:
+        _log.error("too few file descriptors", reason=too_few)
     asyncio.run(_run(config, settings))
 
 
@@ -63,6 +67,7 @@ async def _run(config: Path, settings: StationSettings) -> None:
     finally:
         reloading.cancel()
         await asyncio.gather(reloading, return_exceptions=True)
+        service.close()
 
 
 @contextmanager

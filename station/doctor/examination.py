@@ -20,11 +20,13 @@ from station.bench.places import checked_driver, place_finder
 from station.bench.power import powered
 from station.config import JigSettings, StationSettings
 from station.control import ControlError
+from station.descriptors import allowed, needed
 from station.doctor.boards import board_seconds, check_board
 from station.doctor.broker import check_broker
 from station.doctor.catalogue import check_catalogue
 from station.doctor.clock import judge_clock
 from station.doctor.daemon import ask_status, judge_status
+from station.doctor.descriptors import judge_descriptors
 from station.doctor.disk import check_disk
 from station.doctor.hubs import ASK_SECONDS, RETURN_SECONDS, check_hub
 from station.doctor.installation import check_installation
@@ -89,7 +91,8 @@ async def examine(settings: StationSettings) -> Findings:
     except ControlError as error:
         return [*await _gather(checks), fault("daemon", str(error))]
     if status is not None:
-        return [*await _gather(checks), *judge_status(status)]
+        descriptors = judge_descriptors(status["descriptors_allowed"], needed(settings))
+        return [*await _gather(checks), descriptors, *judge_status(status)]
     broker_seconds = 4 * settings.mqtt.timeout_seconds + 1.0
 
     async def broker() -> Findings:
@@ -100,7 +103,8 @@ async def examine(settings: StationSettings) -> Findings:
         jig.looks = await _look_at_places(jig)
     used = await asyncio.to_thread(lambda: [use for jig in jigs for use in _used(jig)])
     checks += [_jig(jig) for jig in jigs]
-    return [*await _gather(checks), *judge_loads(used)]
+    findings = await _gather(checks)
+    return [judge_descriptors(allowed(), needed(settings)), *findings, *judge_loads(used)]
 
 
 async def _gather(checks: list[Awaitable[Findings]]) -> Findings:

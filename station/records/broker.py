@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import encodings.idna  # noqa: F401 - `socket` loads it with the first name it looks up, which takes descriptors
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -11,6 +12,7 @@ from typing import Final
 import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
 
+from drivers.descriptors import shortage_in
 from station.records.mqtt_settings import MqttSettings
 from station.records.writer import uninterrupted
 
@@ -136,6 +138,8 @@ def _credentials(settings: MqttSettings) -> tuple[str | None, _Context | None]:
             if settings.certificate_file is not None:
                 tls.load_cert_chain(settings.certificate_file, settings.key_file)
     except OSError as error:
+        if shortage_in(error) is not None:
+            raise aiomqtt.MqttError(str(error)) from error  # it passes
         named = error.filename or "ca_file, certificate_file or key_file"
         raise BrokerRefuses(
             f"cannot be asked, {named}: {error.strerror or error}; correct the mqtt settings"

@@ -9,8 +9,13 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
+from drivers.descriptors import shortage, shortage_in
+
 _NO_ROOM: Final = 1 << 20
 """With less free space than this (bytes), a failed write is taken to be for want of room."""
+
+_FILES: Final = 4
+"""What SQLite holds for one connection: database, log and its index; and for a large change a temporary file."""
 
 _HOW_TO_GO_ON: Final = (
     "Nothing was changed: set the folder aside as it is (reflash journal set-aside), then restore the last "
@@ -79,8 +84,19 @@ class JournalFailed(JournalError):
     """The journal could not be read or written. What was not acknowledged counts as not written."""
 
 
-class JournalFull(JournalFailed):
-    """No room is left on the journal's disk. Nothing was written; the journal works again once there is room."""
+class JournalHeldUp(JournalFailed):
+    """The journal lacks something for now. Nothing was written; it works again once that is there."""
+
+
+class NoDescriptors(JournalHeldUp):
+    """The journal needs one more file, and this process can open none."""
+
+    def __init__(self, folder: Path, what: str) -> None:
+        super().__init__(f"journal {folder}: {what}")
+
+
+class JournalFull(JournalHeldUp):
+    """No room is left on the journal's disk."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(
@@ -102,6 +118,8 @@ def journal_error(error: sqlite3.Error | UnicodeDecodeError | OSError, path: Pat
             return JournalFull(folder)
         if error.errno in {errno.EACCES, errno.EPERM}:
             return JournalFailed(f"journal {path}: {error.strerror}; {_ASK_ITS_USER}")
+        if (what := shortage_in(error)) is not None:
+            return NoDescriptors(folder, what)
         return JournalFailed(f"journal {path}: {error.strerror}; {_LOOK_AT_THE_DISK}")
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code; the rest is detail
     if code == sqlite3.SQLITE_FULL:
@@ -112,4 +130,7 @@ def journal_error(error: sqlite3.Error | UnicodeDecodeError | OSError, path: Pat
     # A quota, or the shared-memory file that cannot grow, shows as an input/output error.
     if code == sqlite3.SQLITE_IOERR and shutil.disk_usage(folder).free < _NO_ROOM:
         return JournalFull(folder)
+    # SQLite does not say why it cannot open a file.
+    if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR} and (what := shortage(_FILES)) is not None:
+        return NoDescriptors(folder, what)
     return JournalFailed(f"journal {path}: {error}; {_LOOK_AT_THE_DISK}")

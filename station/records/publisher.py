@@ -19,9 +19,10 @@ from typing import Final
 
 import aiomqtt
 
+from drivers.descriptors import shortage
 from station.records.broker import BrokerRefuses, connected
 from station.records.chain import RecordedEvent
-from station.records.errors import JournalFull
+from station.records.errors import JournalHeldUp
 from station.records.events import AttemptClosed, ResultsAcknowledged, ResultsRepublished
 from station.records.journal import Journal
 from station.records.mqtt_settings import MqttSettings
@@ -104,13 +105,13 @@ class Publisher:
             async with connected(settings, client_id, will) as client:
                 await self._publish(client)
         except* aiomqtt.MqttError as loss:
-            line = f"{broker}: {_first(loss)}; results wait on disk and leave once it answers"
+            line = f"{broker}: {shortage() or _first(loss)}; results wait on disk and leave once it answers"
             status = PublisherStatus(Connection.WAITING, line)
         except* BrokerRefuses as refusal:
             # The reason, where losses are what follows from it.
             status = PublisherStatus(Connection.REFUSED, f"{broker} {_first(refusal)}")
-        except* JournalFull as full:
-            status = PublisherStatus(Connection.WAITING, str(_first(full)))
+        except* JournalHeldUp as lack:
+            status = PublisherStatus(Connection.WAITING, str(_first(lack)))
         return status
 
     async def _publish(self, client: aiomqtt.Client) -> None:

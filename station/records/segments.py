@@ -55,7 +55,7 @@ def is_there(path: Path) -> bool:
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
     """Open the newest segment, every commit durable on return. Raises JournalError."""
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    connection = _connect(path, str(path))
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
@@ -77,13 +77,7 @@ def open_for_reading(path: Path, *, finished: bool) -> sqlite3.Connection:
     """Open a segment for reading, while another process may write to it. Raises JournalError."""
     if not is_there(path):
         raise SegmentMissing(path.parent, path.name)
-    connection = sqlite3.connect(
-        read_only_uri(path, finished=finished),
-        uri=True,
-        timeout=BUSY_TIMEOUT_S,
-        isolation_level=None,
-        check_same_thread=False,
-    )
+    connection = _connect(path, read_only_uri(path, finished=finished), uri=True, check_same_thread=False)
     try:
         check_kind(connection, path)
     except UNREADABLE as error:
@@ -93,6 +87,14 @@ def open_for_reading(path: Path, *, finished: bool) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _connect(path: Path, name: str, **options: bool) -> sqlite3.Connection:
+    """Open the database file; look at nothing in it yet. Raises JournalError."""
+    try:
+        return sqlite3.connect(name, timeout=BUSY_TIMEOUT_S, isolation_level=None, **options)
+    except sqlite3.Error as error:
+        raise journal_error(error, path) from error
 
 
 def read_only_uri(path: Path, *, finished: bool) -> str:

@@ -36,10 +36,16 @@ class StationProcess:
         self.log = folder / "station.log"
         self._folder = folder
         self._program = program
-        self._config = folder / "station.toml"
-        self._config.write_text("\n".join(f"{key} = {toml(value)}" for key, value in settings.items()) + "\n")
+        self.config = folder / "station.toml"
+        self.config.write_text("\n".join(f"{key} = {toml(value)}" for key, value in settings.items()) + "\n")
         self._process: asyncio.subprocess.Process | None = None
         self._ready: socket.socket | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id of the life that lasts."""
+        assert self._process is not None
+        return self._process.pid
 
     async def start(self) -> None:
         """Begin a life; it is ready some time later."""
@@ -50,7 +56,7 @@ class StationProcess:
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *self._program,
-                str(self._config),
+                str(self.config),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

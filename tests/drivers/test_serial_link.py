@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import termios
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from descriptor_limits import descriptors_left
 from pty_port import PtyPort, pty_port
 
 from drivers import serial_link
@@ -204,6 +206,29 @@ def test_a_port_held_by_another_program_says_so():
             await open_serial_link(port.path, SerialSettings())
 
     with_link(scenario)
+
+
+@pytest.mark.parametrize("left", range(5))
+def test_a_port_that_cannot_be_opened_for_want_of_descriptors_says_so_and_leaves_none_open(left):
+    async def run():
+        async with pty_port() as port:
+            with descriptors_left(left), pytest.raises(PlaceUnavailable) as caught:
+                await open_serial_link(port.path, SerialSettings())
+            assert re.match(
+                r"no more file descriptors \(\d+ allowed\): raise LimitNOFILE or ", str(caught.value)
+            )
+            with descriptors_left(5):
+                await (await open_serial_link(port.path, SerialSettings())).close()
+
+    asyncio.run(run())
+
+
+def test_without_descriptors_a_place_is_not_said_to_be_empty():
+    async def run():
+        with descriptors_left(0), pytest.raises(PlaceUnavailable, match="no more file descriptors"):
+            await open_serial_link("usb:9-9", SerialSettings())
+
+    asyncio.run(run())
 
 
 @contextlib.contextmanager

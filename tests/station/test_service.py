@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from contextlib import closing
 
 import pytest
+from descriptor_limits import descriptors_left
 
 from station.service import ServiceManager
 
@@ -22,11 +24,11 @@ def manager_socket(tmp_path):
 
 def test_ready_stopping_status_and_reload_reach_the_manager(manager_socket):
     path, channel = manager_socket
-    service = ServiceManager.from_environment({"NOTIFY_SOCKET": str(path)})
-    service.ready()
-    service.reloading()
-    service.status("24 slots")
-    service.stopping()
+    with closing(ServiceManager.from_environment({"NOTIFY_SOCKET": str(path)})) as service:
+        service.ready()
+        service.reloading()
+        service.status("24 slots")
+        service.stopping()
     heard = [channel.recv(200).decode() for _ in range(4)]
     assert heard[0] == "READY=1"
     assert heard[1].startswith("RELOADING=1\nMONOTONIC_USEC=")
@@ -38,12 +40,21 @@ def test_the_watchdog_is_told_twice_in_each_period(manager_socket):
     environment = {"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "40000", "WATCHDOG_PID": str(os.getpid())}
 
     async def keep() -> None:
-        keeping = asyncio.create_task(ServiceManager.from_environment(environment).keep_watchdog())
-        await asyncio.to_thread(lambda: [channel.recv(200) for _ in range(3)])
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
+        with closing(ServiceManager.from_environment(environment)) as service:
+            keeping = asyncio.create_task(service.keep_watchdog())
+            await asyncio.to_thread(lambda: [channel.recv(200) for _ in range(3)])
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
 
     asyncio.run(keep())
+
+
+def test_the_manager_hears_a_station_that_has_no_more_descriptors(manager_socket):
+    path, channel = manager_socket
+    with closing(ServiceManager.from_environment({"NOTIFY_SOCKET": str(path)})) as service:
+        with descriptors_left(0):
+            service.ready()
+        assert channel.recv(100) == b"READY=1"
 
 
 def test_a_watchdog_meant_for_another_process_is_ignored(manager_socket):
@@ -51,9 +62,9 @@ def test_a_watchdog_meant_for_another_process_is_ignored(manager_socket):
     environment = {"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "1000", "WATCHDOG_PID": "1"}
 
     async def keep() -> None:
-        with pytest.raises(TimeoutError):
+        with closing(ServiceManager.from_environment(environment)) as service, pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
-                await ServiceManager.from_environment(environment).keep_watchdog()
+                await service.keep_watchdog()
 
     asyncio.run(keep())
     channel.setblocking(False)
@@ -63,7 +74,8 @@ def test_a_watchdog_meant_for_another_process_is_ignored(manager_socket):
 
 def test_without_a_manager_nothing_is_said_and_nothing_fails(tmp_path):
     ServiceManager.from_environment({}).ready()
-    ServiceManager(str(tmp_path / "nobody"), None).ready()
+    with closing(ServiceManager(str(tmp_path / "nobody"), None)) as service:
+        service.ready()
 
 
 def test_an_abstract_socket_is_reached(tmp_path):
@@ -71,5 +83,6 @@ def test_an_abstract_socket_is_reached(tmp_path):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.bind("\0" + name[1:])
         channel.settimeout(5)
-        ServiceManager(name, None).ready()
+        with closing(ServiceManager(name, None)) as service:
+            service.ready()
         assert channel.recv(100) == b"READY=1"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import pytest
+import usb.core
 from cryptography.hazmat.primitives.asymmetric import ec
+from descriptor_limits import descriptors_left
 from usb_bench import (
     FACTORY,
     MANUFACTURER,
@@ -36,6 +39,8 @@ from drivers.dfu.errors import (
 )
 from drivers.dfu.plugin import PLUGIN, DfuPlugin
 from drivers.dfu.settings import DfuSettings
+from drivers.dfu.transfers import translate
+from drivers.dfu.work import Work
 from drivers.errors import (
     AnotherHub,
     HubAction,
@@ -478,6 +483,30 @@ def test_a_server_that_ends_is_the_loss_of_the_link() -> None:
             await driver.wait_for_hub()
         await driver.close()
         await driver.close()
+
+    run(play())
+
+
+def test_without_descriptors_a_place_cannot_be_looked_at_and_the_hub_there_stays_as_it_is() -> None:
+    short = r"no more file descriptors \(\d+ allowed\): raise LimitNOFILE"
+
+    async def play() -> None:
+        async with open_bench() as bench, bench.driver() as driver:
+            with descriptors_left(0):
+                with pytest.raises(PlaceUnavailable, match=short):
+                    await PLUGIN.open("1-1", bench.settings())
+                with pytest.raises(LinkLost, match=short):
+                    await driver.wait_for_hub()
+            bench.seat()
+            hub = await driver.wait_for_hub()
+            with descriptors_left(0):
+                assert await driver.identify() == hub, "what is open stays open"
+                # libusb calls it so when it cannot open the device's node.
+                failed = usb.core.USBError("Input/Output Error", errno=errno.EIO)
+                work = Work("1-1", HubAction.ACTIVATE, 1.0, writes=True)
+                assert isinstance(translate(failed, work), PlaceUnavailable)
+            assert isinstance(translate(failed, work), LinkLost)
+            assert await driver.reboot() != hub
 
     run(play())
 

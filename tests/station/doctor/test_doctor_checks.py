@@ -19,6 +19,7 @@ from station.doctor.boards import check_board
 from station.doctor.broker import check_broker
 from station.doctor.catalogue import check_catalogue
 from station.doctor.clock import judge_clock
+from station.doctor.descriptors import judge_descriptors
 from station.doctor.disk import check_disk, filesystem_of
 from station.doctor.installation import check_installation, shadows
 from station.doctor.report import Finding, Verdict
@@ -131,6 +132,16 @@ def test_a_disk_in_memory_or_without_writing_is_a_fault():
     shared_memory = check_disk(Path("/dev/shm"), 1)
     assert "is in memory (tmpfs): a power cut loses every result" in shared_memory[0].what
     assert any("cannot be written" in finding.what for finding in check_disk(Path("/proc/self"), 1))
+
+
+def test_fewer_descriptors_than_the_bench_needs_are_a_fault():
+    assert judge_descriptors(80, 80).verdict is OK
+    assert str(judge_descriptors(79, 80)) == (
+        "file descriptors: 79 are allowed, this bench needs 80; "
+        "raise LimitNOFILE in its unit or `ulimit -n`, to 4096 say"
+    )
+    assert judge_descriptors(79, 80).verdict is FAULT
+    assert "to 5000 say" in str(judge_descriptors(4096, 5000))
 
 
 # Catalogue and key

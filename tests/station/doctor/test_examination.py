@@ -17,6 +17,7 @@ from station_daemon import STATION_NAMES, running_daemon
 
 from station.bench.view import SlotPhase
 from station.config import StationSettings
+from station.descriptors import allowed, needed
 from station.doctor.examination import examine
 from station.doctor.report import Finding, Verdict
 
@@ -109,7 +110,7 @@ def test_a_bench_with_something_wrong_in_every_slot_is_told_slot_by_slot_in_fini
     assert verdict is FAULT
     assert "no-scanner is not there" in scanner
     others = {finding.where for finding in findings if finding.verdict is OK}
-    assert {"packages", f"catalogue {bench.catalogue}", "unlock key"} <= others
+    assert {"file descriptors", "packages", f"catalogue {bench.catalogue}", "unlock key"} <= others
 
 
 def test_hubs_on_a_jig_with_a_board_get_power_for_as_long_as_they_are_asked(
@@ -162,6 +163,9 @@ def test_a_daemon_at_work_is_not_disturbed_and_its_word_is_taken(
 
     findings = asyncio.run(work())
     assert at(findings, "daemon")[0][0] is OK
+    ((verdict, descriptors),) = at(findings, "file descriptors")
+    assert verdict is OK
+    assert f"file descriptors: {allowed()} are allowed, this bench needs {needed(settings)}" in descriptors
     assert at(findings, "broker") == [(OK, f"broker: MQTT broker 127.0.0.1:{shared_broker.port}: connected")]
     assert at(findings, "jig1 slot 1") == [(OK, "jig1 slot 1: empty; seat a hub")]
     ((verdict, missing),) = at(findings, "jig1 slot 2")

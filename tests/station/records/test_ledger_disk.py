@@ -3,10 +3,11 @@ from __future__ import annotations
 import resource
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
+from descriptor_limits import descriptors_left
 from journal_samples import (
     STARTED,
     TOPICS,
@@ -21,6 +22,7 @@ from station.records.errors import (
     JournalCorrupt,
     JournalFailed,
     JournalFull,
+    NoDescriptors,
 )
 from station.records.events import (
     ResultsAcknowledged,
@@ -150,6 +152,47 @@ def test_a_segment_that_cannot_be_begun_leaves_the_old_one_in_use(folder: Path) 
         for _ in range(4):
             write(ledger, STARTED)
         assert len(segment_paths(folder)) == 2
+    verify(folder)
+
+
+def test_without_descriptors_commits_and_answers_go_on_and_what_needs_a_file_waits(folder: Path) -> None:
+    with ledger_in(folder, segment_rows=8) as ledger, JournalReader(folder) as reader:
+        write(ledger, STARTED, *order_events("WO-1", hubs=2000))
+        assert reader.waiting_results(9) == ()
+        with descriptors_left(0):
+            for _ in range(4):
+                write(ledger, STARTED)  # and after the last, a new segment should be begun
+            with pytest.raises(
+                NoDescriptors, match=r"no more file descriptors \(\d+ allowed\): raise LimitNOFILE"
+            ):
+                # SQLite keeps so much in a temporary file, in case it has to be taken back.
+                ledger.commit([order_events("WO-2", hubs=2000)])
+            assert reader.waiting_results(9) == ()
+        assert len(segment_paths(folder)) == 1
+        write(ledger, *order_events("WO-2", hubs=2000))
+        for _ in range(5):
+            write(ledger, STARTED)
+        assert len(segment_paths(folder)) == 2
+    verify(folder)
+    assert rebuild(folder).differing == ()
+
+
+@pytest.mark.parametrize("left", [0, 1, 2])
+def test_a_segment_that_cannot_be_opened_for_want_of_descriptors_is_opened_later(
+    folder: Path, left: int
+) -> None:
+    with ledger_in(folder, segment_rows=2) as ledger, JournalReader(folder) as reader:
+        assert reader.waiting_results(9) == ()
+        while len(segment_paths(folder)) == 1:
+            write(ledger, STARTED)
+        # The next segment is begun, and nobody has opened it yet.
+        with descriptors_left(left):
+            with pytest.raises(NoDescriptors):
+                ledger.commit([(STARTED,)])
+            with pytest.raises(NoDescriptors) if left == 0 else nullcontext():  # one file is enough to read
+                assert reader.waiting_results(9) == ()
+        write(ledger, STARTED)
+        assert reader.waiting_results(9) == ()
     verify(folder)
 
 

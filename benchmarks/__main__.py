@@ -28,8 +28,7 @@ from benchmarks.station import station_row
 from benchmarks.upload import upload_rows
 from benchmarks.usb import usb_row
 from benchmarks.usb_return import usb_return_row
-from benchmarks.usb_uploader import PYDFUUTIL
-from benchmarks.usb_workload import UsbWorkload
+from benchmarks.usb_workload import PYDFUUTIL, UsbWorkload
 from benchmarks.workload import Workload
 from simulators.smp_line import PROFILES
 

@@ -13,8 +13,7 @@ from benchmarks.station import station_row
 from benchmarks.upload import upload_rows
 from benchmarks.usb import usb_row
 from benchmarks.usb_return import usb_return_row
-from benchmarks.usb_uploader import PYDFUUTIL
-from benchmarks.usb_workload import UsbWorkload
+from benchmarks.usb_workload import PYDFUUTIL, UsbWorkload
 from benchmarks.workload import Workload
 
 REPEATS = {115_200: 1, 921_600: 3, 3_000_000: 5}
@@ -23,6 +22,9 @@ OTHER_REPEATS = 3
 """Of the other rows that compare two short runs."""
 RETURN_REPEATS = 5
 """Of USB hubs' going and coming back, which takes a second."""
+
+USB_BLOCKS = ((1024, 10.0), (4096, 10.0), (1024, 0.0))
+"""Bytes, and milliseconds that a page's erasing takes: the shorter the hub's part, the more the host's weighs."""
 
 BOARD_SECONDS = 20.0
 JOURNAL_EVENTS = 1_000_000
@@ -45,11 +47,10 @@ async def all_rows(on_row: Callable[[Figures], None]) -> list[Figures]:
     keep(await journal_row(JOURNAL_EVENTS))
     for devices in (1, 24):
         keep(await usb_return_row(devices, RETURN_REPEATS))
-    for erase, transfer_sizes in ((10.0, (1024, 4096)), (0.0, (1024,))):
-        for transfer_size in transfer_sizes:
-            for devices in (1, 8, 24):
-                usb = UsbWorkload(devices=devices, transfer_size=transfer_size, erase_ms_per_page=erase)
-                keep(await usb_row(usb, PYDFUUTIL, OTHER_REPEATS))
+    for transfer_size, erase_ms in USB_BLOCKS:
+        for devices in (1, 8, 24):
+            usb = UsbWorkload(devices=devices, transfer_size=transfer_size, erase_ms_per_page=erase_ms)
+            keep(await usb_row(usb, PYDFUUTIL, OTHER_REPEATS))
     for baud, repeats in REPEATS.items():
         for profile in ("default", "zephyr"):
             for slots in (1, 8, 24):

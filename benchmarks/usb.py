@@ -12,8 +12,7 @@ from benchmarks.pair import Pair
 from benchmarks.report import Figures
 from benchmarks.usb_bench import UsbBench, start_usb_bench
 from benchmarks.usb_bus import Download
-from benchmarks.usb_uploader import UsbTask
-from benchmarks.usb_workload import UsbWorkload
+from benchmarks.usb_workload import UsbTask, UsbWorkload
 from benchmarks.watch import TICKS, Run, start_measured, watch
 from simulators.keys import generate_key, save_private_key
 

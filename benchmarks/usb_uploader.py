@@ -11,7 +11,6 @@ import json
 import logging
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +21,7 @@ from pydfuutil.progress import NoProgressBarBackend, Progress
 
 from benchmarks.clients import StationUploader, Uploader
 from benchmarks.measured import upload_to_all
+from benchmarks.usb_workload import PYDFUUTIL, UsbTask
 from drivers.dfu.driver import DfuHubDriver
 from drivers.dfu.plugin import open_port
 from drivers.dfu.port import UsbPort
@@ -31,26 +31,12 @@ from firmware_catalog.image import FirmwareImage
 from firmware_catalog.mcuboot import load_image
 from station.attempt.unlock import KeyFileAuthority
 
-PYDFUUTIL: Final = "pydfuutil"
 _INTERFACE: Final = 0
-_SECONDS: Final = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class UsbTask:
-    """What to upload, where, and with which client."""
-
-    client: str
-    places: tuple[str, ...]
-    port: int
-    """The USB/IP server's."""
-    image: str
-    unlock_key: str
-    tick_seconds: float
+_OPEN_SECONDS: Final = 5.0
 
 
 class PydfuutilUploader:
-    """pydfuutil as it comes, in a thread of its own, but for its progress bar, of which a process has one."""
+    """pydfuutil as it comes, in a thread of its own; but without its progress bar, which the terminal has no room for."""
 
     def __init__(self, port: UsbPort) -> None:
         self._port = port
@@ -60,8 +46,7 @@ class PydfuutilUploader:
         """Return once the hub holds the image."""
         file = DfuFile(name=None, firmware=bytes(image.data))
         file.size = DFUFileSize(total=len(image), prefix=0, suffix=0)
-
-        device = await self._port.run(HubAction.FLASH, _SECONDS, lambda device, _: device)
+        device = await self._port.run(HubAction.FLASH, _OPEN_SECONDS, lambda device, _: device)
 
         def download() -> None:
             dif = DfuIf(dev=device.pipe.device, interface=_INTERFACE)

@@ -1,11 +1,14 @@
-"""What is measured on USB, in full."""
+"""What is measured on USB, in full, and what the measured process is told of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from benchmarks.report import Figures
 from benchmarks.usb_bus import Download, HubFlash
+
+PYDFUUTIL: Final = "pydfuutil"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +18,7 @@ class UsbWorkload:
     devices: int = 24
     transfer_size: int = 1024
     """Bytes a block."""
-    image_kib: int = 256
+    image_kib: int = 448
     erase_ms_per_page: float = 10.0
     """As the simulated hub erases unless told otherwise. It does so block by block, and no host can hide it."""
     write_us_per_byte: float = 1.5
@@ -37,3 +40,16 @@ class UsbWorkload:
             "erase_ms_per_page": self.erase_ms_per_page,
             "write_us_per_byte": self.write_us_per_byte,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class UsbTask:
+    """What to upload, where, and with which client."""
+
+    client: str
+    places: tuple[str, ...]
+    port: int
+    """The USB/IP server's."""
+    image: str
+    unlock_key: str
+    tick_seconds: float

@@ -57,6 +57,10 @@ class DfuState(IntEnum):
     ERROR = 10
 
 
+_BUSY: Final = frozenset({DfuState.DNBUSY, DfuState.MANIFEST})
+"""The states in which the host has to wait."""
+
+
 class Turn(Enum):
     """What ends a mode's time on the bus."""
 
@@ -124,7 +128,7 @@ class DfuFace(ABC):
     def _with_faulty_answer(self, transfer: Transfer, occasion: Occasion) -> Transfer:
         """Return what is to be answered so that the answer is lost or late, where a fault wants it so."""
         if self._faults.strike(FaultName.DROP_REPLY, occasion):
-            return Transfer(transfer.setup, transfer.data, transfer.since, lambda *_: None)
+            return transfer.ended_by(lambda *_: None)
         late = self._faults.strike(FaultName.DELAY_REPLY, occasion)
         if late is None:
             return transfer
@@ -137,7 +141,7 @@ class DfuFace(ABC):
             else:
                 self._loop.call_later(seconds, transfer.complete, data)
 
-        return Transfer(transfer.setup, transfer.data, transfer.since, end)
+        return transfer.ended_by(end)
 
     def _occasion(self, _: Transfer) -> tuple[Occasion, int | None]:
         return Occasion.OTHER, None
@@ -229,9 +233,9 @@ class DfuMode(DfuFace):
         request = transfer.setup.request
         self._poll_time_over(transfer.at)
         match self.state, request:
-            case _, DfuRequest.GETSTATE if self.state not in {DfuState.DNBUSY, DfuState.MANIFEST}:
+            case _, DfuRequest.GETSTATE if self.state not in _BUSY:
                 transfer.complete(bytes((self.state,)))
-            case _, DfuRequest.GETSTATUS if self.state not in {DfuState.DNBUSY, DfuState.MANIFEST}:
+            case _, DfuRequest.GETSTATUS if self.state not in _BUSY:
                 # Even while it waits for a reset: there are hosts that do not order it before they read of it.
                 self._get_status(transfer)
             case (DfuState.IDLE | DfuState.DNLOAD_IDLE, DfuRequest.DNLOAD) if transfer.data:

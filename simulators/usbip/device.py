@@ -55,11 +55,18 @@ def bus_seconds(length: int) -> float:
 class Transfer:
     """One control transfer, to be ended by the device, now or later. Never ended, the device is said to NAK."""
 
-    __slots__ = ("_end", "at", "data", "is_over", "setup", "since")
+    __slots__ = ("_end", "at", "data", "is_over", "sequence", "setup", "since")
 
     def __init__(
-        self, setup: Setup, data: bytes, since: float, end: Callable[[Transfer, bytes | None], None]
+        self,
+        sequence: int,
+        setup: Setup,
+        data: bytes,
+        since: float,
+        end: Callable[[Transfer, bytes | None], None],
     ) -> None:
+        self.sequence = sequence
+        """The host's number for it."""
         self.setup = setup
         self.data = data
         """What the host sent along."""
@@ -70,6 +77,12 @@ class Transfer:
         self.is_over = False
         """Ended by the device, or given up by the host."""
         self._end = end
+
+    def ended_by(self, end: Callable[[Transfer, bytes | None], None]) -> Transfer:
+        """Return the same transfer, to be ended in another way."""
+        other = Transfer(self.sequence, self.setup, self.data, self.since, end)
+        other.at = self.at
+        return other
 
     def complete(self, data: bytes = b"") -> None:
         """End well; `data` is what the host reads, cut to what it asked for."""

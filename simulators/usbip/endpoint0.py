@@ -75,21 +75,17 @@ class Endpoint0:
             transfer.at = self._loop.time() + self._ahead
         if transfer.setup.is_in:
             transfer.at += bus_seconds(len(data or b""))
-            self._go_on(transfer, lambda: self._answer(transfer, data))
+            self._go_on(transfer, self._answer, data)
         else:
             self._answer(transfer, data)
 
-    def _go_on(self, transfer: Transfer, then: Callable[[], None]) -> None:
+    def _go_on(self, transfer: Transfer, then: Callable[..., None], *more: bytes | None) -> None:
         """Do what comes next when the schedule says so."""
         wait = transfer.at - self._loop.time()
         if wait < _SHORTEST_WAIT:
-            then()
+            then(transfer, *more)
         else:
-            self._timer = self._loop.call_later(wait, self._waited, then)
-
-    def _waited(self, then: Callable[[], None]) -> None:
-        self._timer = None
-        then()
+            self._timer = self._loop.call_later(wait, then, transfer, *more)
 
     def _answer(self, transfer: Transfer, data: bytes | None) -> None:
         self._keep_schedule(transfer)
@@ -120,7 +116,7 @@ class Endpoint0:
         else:
             # The device has nothing before the bus has carried it.
             transfer.at += bus_seconds(len(transfer.data))
-            self._go_on(transfer, lambda: self._hand_on(transfer))
+            self._go_on(transfer, self._hand_on)
 
     def _hand_on(self, transfer: Transfer) -> None:
         self._keep_schedule(transfer)

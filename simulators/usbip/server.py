@@ -145,7 +145,6 @@ class _Connection:
         self._port: Port | None = None
         self._endpoint0: Endpoint0 | None = None
         self._transfers: dict[int, Transfer] = {}
-        self._sequences: dict[Transfer, int] = {}
 
     def received(self, data: bytes, since: float) -> None:
         """Take what the host sent, which came at `since`."""
@@ -176,7 +175,7 @@ class _Connection:
 
     def answer(self, transfer: Transfer, data: bytes | None) -> None:
         """Send a transfer's end; None is a stall."""
-        sequence = self._sequences.pop(transfer)
+        sequence = transfer.sequence
         del self._transfers[sequence]
         if data is None:
             reply = pack_reply(sequence, Status.STALL, 0)
@@ -236,16 +235,16 @@ class _Connection:
             # No device here has another endpoint.
             self._channel.send(pack_reply(command.sequence, Status.STALL, 0))
             return
-        transfer = Transfer(Setup.parse(command.setup), data, since, self._endpoint0.end)
+        setup = Setup.parse(command.setup)
+        transfer = Transfer(command.sequence, setup, data, since, self._endpoint0.end)
         self._transfers[command.sequence] = transfer
-        self._sequences[transfer] = command.sequence
         self._endpoint0.submit(transfer)
 
     def _unlink(self, command: Unlink) -> None:
         transfer = self._transfers.get(command.victim)
         given_up = transfer is not None and self._endpoint0 is not None and self._endpoint0.give_up(transfer)
         if transfer is not None and given_up:
-            del self._transfers[command.victim], self._sequences[transfer]
+            del self._transfers[command.victim]
         self._channel.send(pack_unlink_reply(command.sequence, Status.UNLINKED if given_up else Status.OK))
 
 

@@ -288,7 +288,7 @@ def test_what_this_machine_is_late_for_the_bus_makes_up_for_and_no_more(late: fl
         endpoint0 = Endpoint0(DESCRIPTORS, Echo(), lambda transfer, _: answered.put_nowait(transfer))
 
         def submit_since(seconds_ago: float) -> Transfer:
-            transfer = Transfer(setup, bytes(size), loop.time() - seconds_ago, endpoint0.end)
+            transfer = Transfer(1, setup, bytes(size), loop.time() - seconds_ago, endpoint0.end)
             endpoint0.submit(transfer)
             return transfer
 

@@ -41,6 +41,13 @@ async def all_rows(on_row: Callable[[Figures], None]) -> list[Figures]:
             rows.append(row)
             on_row(row)
 
+    for baud, repeats in REPEATS.items():
+        for profile in ("default", "zephyr"):
+            for slots in (1, 8, 24):
+                workload = Workload(slots=slots, baud=baud, profile=profile)
+                keep(*await upload_rows(workload, (4, 1), SMPCLIENT, repeats))
+    instant = Workload(baud=3_000_000, write_us_per_byte=0.0)
+    keep(*await upload_rows(instant, (4, 1), SMPCLIENT, REPEATS[instant.baud]))
     keep(await board_row(3, BOARD_SECONDS))
     keep(await stalled_row(STALLED, OTHER_REPEATS))
     keep(await station_row(OTHER_REPEATS))
@@ -51,11 +58,4 @@ async def all_rows(on_row: Callable[[Figures], None]) -> list[Figures]:
         for devices in (1, 8, 24):
             usb = UsbWorkload(devices=devices, transfer_size=transfer_size, erase_ms_per_page=erase_ms)
             keep(await usb_row(usb, PYDFUUTIL, OTHER_REPEATS))
-    for baud, repeats in REPEATS.items():
-        for profile in ("default", "zephyr"):
-            for slots in (1, 8, 24):
-                workload = Workload(slots=slots, baud=baud, profile=profile)
-                keep(*await upload_rows(workload, (4, 1), SMPCLIENT, repeats))
-    instant = Workload(baud=3_000_000, write_us_per_byte=0.0)
-    keep(*await upload_rows(instant, (4, 1), SMPCLIENT, REPEATS[instant.baud]))
     return rows

@@ -36,7 +36,7 @@ _OPEN_SECONDS: Final = 5.0
 
 
 class PydfuutilUploader:
-    """pydfuutil as it comes, in a thread of its own; but without its progress bar, which the terminal has no room for."""
+    """pydfuutil as it comes, in a thread of its own; but without its progress bar, of which 24 would fill a terminal."""
 
     def __init__(self, port: UsbPort) -> None:
         self._port = port

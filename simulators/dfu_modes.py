@@ -211,7 +211,7 @@ class DfuMode(DfuFace):
         self._sent = 0
         self._is_working = False
         self._ready_at = 0.0
-        self._seconds = 0.0
+        self._work_seconds = 0.0
         self._held: Transfer | None = None
         self._patience_until = 0.0
 
@@ -271,7 +271,7 @@ class DfuMode(DfuFace):
             downloading = self.state is DfuState.DNLOAD_SYNC
             if transfer.at < self._ready_at:
                 # The whole of it, as a hub does that knows its flash and keeps no clock.
-                poll = self._seconds
+                poll = self._work_seconds
                 self._patience_until = transfer.at + poll
                 self.state = DfuState.DNBUSY if downloading else DfuState.MANIFEST
             elif self._is_working:
@@ -329,7 +329,7 @@ class DfuMode(DfuFace):
 
     def _start_work(self, transfer: Transfer, seconds: float, work: Job) -> None:
         self._is_working = True
-        self._seconds = seconds
+        self._work_seconds = seconds
         self._ready_at = transfer.at + seconds
 
         async def job() -> None:

@@ -36,8 +36,8 @@ FAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "power lost in a write": {"name": "power_loss_in_write", "at": 5, "seconds": 0.2},
         "power lost in the swap": {"name": "power_loss_in_swap", "at": 7, "seconds": 0.2},
         "boots of its own accord": {"name": "reboot"},
-        # Never up for long enough to answer a single question.
-        "boots again and again": {"name": "reboot_loop", "seconds": 1e-5, "times": 1_000_000},
+        # Never up for long enough to hear a single question.
+        "boots again and again": {"name": "reboot_loop", "seconds": 0, "times": 1_000_000},
         # Longer than one answer may take (0.5 s), and well within the three tries of a question.
         "line stalls": {"name": "stall", "seconds": 0.7},
         "bits flip on the wire": {"name": "bit_flips", "probability": 1e-4},

@@ -327,8 +327,9 @@ def test_requests_and_answers_share_the_pool(tmp_path: Path, window: int, is_los
     """Zephyr's four buffers hold three requests and an answer; a fourth request finds none."""
 
     async def run() -> None:
-        slow = build(flash=FlashTiming(erase_page=0.0, write_byte=0.001))
-        async with rig_of(tmp_path, make_hub(hub_build=slow), profile=PROFILES["zephyr"]) as rig:
+        # The line keeps requests apart, however busy the machine, and the flash keeps all of them waiting.
+        slow, line = build(flash=FlashTiming(erase_page=0.0, write_byte=0.002)), LineSettings(115_200)
+        async with rig_of(tmp_path, make_hub(hub_build=slow), profile=PROFILES["zephyr"], line=line) as rig:
             slot = rig.slot(1, 1)
             await until_mode(slot, Mode.APPLICATION)
             async with client_of(slot) as client:

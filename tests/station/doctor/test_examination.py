@@ -123,7 +123,7 @@ def test_hubs_on_a_jig_with_a_board_get_power_for_as_long_as_they_are_asked(
     with running_bench(folder, stock={"old": 1}, boards=True) as bench:
         raw = bench.settings(state, {"jig1": [1, 2]}, mqtt={"port": shared_broker.port})
         port = str(folder / "jig1" / "board")
-        quick = {"heartbeat_seconds": 0.2, "watchdog_seconds": 0.4, "debounce_seconds": 0.05}
+        quick = {"heartbeat_seconds": 0.2, "watchdog_seconds": 1.0, "debounce_seconds": 0.05}
         raw["jigs"][0]["board"] = {"port": port, "serial_number": 1001, **quick}
         raw["jigs"][0]["recognition_seconds"] = 1.0
         settings = StationSettings.model_validate(raw)

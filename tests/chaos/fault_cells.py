@@ -163,7 +163,8 @@ class _Watch:
     arm: Any
     armed: bool = False
     missed: bool = False
-    entered: int = 0
+    step: int = 1
+    """Of the plan."""
     last: SlotView | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -173,10 +174,11 @@ class _Watch:
         was = before and (
             "authorise" if before.phase is SlotPhase.WORKING and before.stage is None else before.stage
         )
+        if at == "unlock" and was in {"confirm", "check"}:
+            self.step += 1  # and not for a stage that is tried again
         if view.phase is SlotPhase.WORKING and at == self.cell.stage and at != was:
-            self.entered += 1
             wanted = 2 if self.cell.plan == "second of two" else 1
-            if self.entered == wanted and not self.armed:
+            if self.step == wanted and not self.armed:
                 self.armed = True
                 self.arm()
         self.missed = self.missed or view.phase is SlotPhase.FIND_HUB

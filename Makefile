@@ -89,7 +89,7 @@ sbom: $(VENV)/audit/.ready ## the bill of materials of what is installed on a be
 		--output-file dist/reflash-sbom.json requirements/runtime.txt
 
 lock: $(VENV)/.ready ## resolve the dependencies anew into requirements/
-	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
+	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --extra hsm \
 		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
 		--output-file requirements/runtime.txt pyproject.toml
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --extra demo --extra hsm --extra bench --extra dev \

@@ -32,7 +32,6 @@ class Site:
             "/etc/mosquitto/reflash/broker.pem": server.certificate,
             "/etc/mosquitto/reflash/broker.key": server.key,
             "/etc/mosquitto/reflash.acl": DEPLOY / "reflash.acl",
-            "/var/lib/mosquitto/": f"{folder}/",
         }
         for deployed_place, place in places.items():
             assert deployed_place in deployed
@@ -41,7 +40,7 @@ class Site:
             line for line in deployed.splitlines() if line and not line.startswith(("#", "allow_anonymous"))
         )
         assert listener == "listener 8883"
-        self.lines = tuple(rest)
+        self.lines = (*rest, f"persistence_location {folder}/")
         self.people = {name: self.authority.issue(name) for name in ("bench-1", "bench-2", "inventory")}
         self.people["stranger"] = self.authority.issue("stranger")
         self.people["forged bench-1"] = other.issue("bench-1")

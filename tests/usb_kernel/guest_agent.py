@@ -125,7 +125,8 @@ def main() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.environ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     subprocess.run(["modprobe", "vhci-hcd"], check=True)
-    subprocess.run(["/lib/systemd/systemd-udevd", "--daemon"], check=True)
+    if os.getpid() == 1:
+        subprocess.run(["/lib/systemd/systemd-udevd", "--daemon"], check=True)
     host, port = sys.argv[1].split(":")
     serve(socket.create_connection((host, int(port))))
 

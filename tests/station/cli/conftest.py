@@ -7,10 +7,15 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import brokers
 import pytest
 import structlog
+from station_bench import Bench
+from station_config import write_config
+from station_daemon import STATION_NAMES
 
 import station.cli
 
@@ -65,3 +70,16 @@ def reflash(
         return Said(code, *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture
+def config(bench: Bench, tmp_path: Path, shared_broker: brokers.Mosquitto) -> Path:
+    """Return the configuration of a station with one slot, whose log a program can read."""
+    settings = bench.settings(
+        tmp_path / "state",
+        {"jig1": [1]},
+        station=next(STATION_NAMES),
+        mqtt={"port": shared_broker.port},
+        log={"format": "json", "level": "info"},
+    )
+    return write_config(tmp_path / "station.toml", settings)

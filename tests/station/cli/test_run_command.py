@@ -13,10 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import brokers
-import pytest
 from station_bench import Bench, StockHub, order_csv, slot, version
-from station_config import write_config
-from station_daemon import STATION_NAMES
 
 REFLASH = Path(sys.executable).with_name("reflash")
 PLACE = slot(1)
@@ -57,18 +54,6 @@ def daemon(config: Path) -> Iterator[DaemonProcess]:
     finally:
         running.process.kill()
         running.process.communicate()
-
-
-@pytest.fixture
-def config(bench: Bench, tmp_path: Path, shared_broker: brokers.Mosquitto) -> Path:
-    settings = bench.settings(
-        tmp_path / "state",
-        {"jig1": [1]},
-        station=next(STATION_NAMES),
-        mqtt={"port": shared_broker.port},
-        log={"format": "json", "level": "info"},
-    )
-    return write_config(tmp_path / "station.toml", settings)
 
 
 def seat(bench: Bench, hub: StockHub) -> None:

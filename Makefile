@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SYSTEM_PACKAGES := mosquitto mosquitto-clients softhsm2 util-linux \
-	qemu-system-x86 linux-image-amd64 busybox-static cpio kmod udev usbip dfu-util libusb-1.0-0
+	qemu-system-x86 linux-image-amd64 busybox-static cpio kmod udev systemd usbip dfu-util libusb-1.0-0
 
 SEED ?= 7
 KILLS ?= 50

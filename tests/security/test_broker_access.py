@@ -36,6 +36,7 @@ class Site:
         for deployed_place, place in places.items():
             assert deployed_place in deployed
             deployed = deployed.replace(deployed_place, str(place))
+        self.deployed = deployed
         listener, *rest = (
             line for line in deployed.splitlines() if line and not line.startswith(("#", "allow_anonymous"))
         )

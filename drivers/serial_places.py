@@ -9,9 +9,16 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from drivers.errors import HubAction, PlaceUnavailable
 from drivers.places import PlaceSight, WrongPlace
-from drivers.topology import USB_PREFIX, NothingThere, SerialPort, SerialPorts, fault_in_place, same_place
+from drivers.topology import (
+    USB_PREFIX,
+    NothingThere,
+    SerialPort,
+    SerialPorts,
+    fault_in_place,
+    same_place,
+    unavailable,
+)
 
 BY_PATH: Final = Path("/dev/serial/by-path")
 """Where udev keeps links that are named after the sockets."""
@@ -66,7 +73,7 @@ class SerialPlaces:
             _sight(f"{USB_PREFIX}{port.usb.interface}", port, ports) for port in ports.all() if port.usb
         )
         if not found:
-            raise _none("no USB serial adapter was found: plug the adapters in")
+            raise unavailable("no USB serial adapter was found: plug the adapters in")
         return found
 
 
@@ -76,12 +83,12 @@ def _links_in(folder: Path) -> tuple[str, ...]:
     try:
         links = sorted(folder.iterdir())
     except OSError as error:
-        raise _none(f"{folder}: {error.strerror}; name the folder of the ports' links") from error
+        raise unavailable(f"{folder}: {error.strerror}; name the folder of the ports' links") from error
     for link in links:
         if link.is_char_device():
             by_device.setdefault(same_place(str(link)), str(link))
     if not by_device:
-        raise _none(f"{folder} has no link to a serial port: plug the adapters in")
+        raise unavailable(f"{folder} has no link to a serial port: plug the adapters in")
     return tuple(by_device.values())
 
 
@@ -95,7 +102,3 @@ def _sight(place: str, port: SerialPort, ports: SerialPorts) -> PlaceSight:
         hindrance=denial and f"{port.device} may not be opened by this user: {denial}",
         node=port.device,
     )
-
-
-def _none(what: str) -> PlaceUnavailable:
-    return PlaceUnavailable(what, action=HubAction.OPEN, state_known=True)

@@ -84,7 +84,7 @@ class SerialPorts:
     def resolve(self, place: str) -> SerialPort:
         """Return the port at a place, now. Raises PlaceUnavailable, saying what was found instead."""
         if (fault := fault_in_place(place)) is not None:
-            raise _unavailable(fault)
+            raise unavailable(fault)
         if place.startswith(USB_PREFIX):
             return self._at_location(place)
         try:
@@ -125,7 +125,7 @@ class SerialPorts:
             )
             raise _nothing_there(f"{what}; {self._found_instead()}")
         if len(there) > 1:
-            raise _unavailable(f"{place} is ambiguous, name one of: {_listed(there)}")
+            raise unavailable(f"{place} is ambiguous, name one of: {_listed(there)}")
         return there[0]
 
     def _without_a_port(self, location: str) -> str | None:
@@ -164,7 +164,7 @@ class SerialPorts:
 
 def denied(device: Path) -> PlaceUnavailable:
     """Return the error of a device that this user may not open."""
-    return _unavailable(f"{device} may not be opened by this user: {remedy(device)}")
+    return unavailable(f"{device} may not be opened by this user: {remedy(device)}")
 
 
 def fault_in_place(place: str) -> str | None:
@@ -256,7 +256,8 @@ def _listed(ports: list[SerialPort]) -> str:
     return named if len(ports) <= _SHOWN else f"{named} and {len(ports) - _SHOWN} more"
 
 
-def _unavailable(what: str) -> PlaceUnavailable:
+def unavailable(what: str) -> PlaceUnavailable:
+    """Return the error of a place that cannot be taken or looked at, nothing having been done to a hub."""
     return PlaceUnavailable(what, action=HubAction.OPEN, state_known=True)
 
 

@@ -160,7 +160,9 @@ class Hub:
             await asyncio.sleep(self.build.timing.watchdog)
             return
         loop_fault = self.faults.strike(FaultName.REBOOT_LOOP, Occasion.BOOT)
-        limit = None if loop_fault is None else 1.0 if loop_fault.seconds is None else loop_fault.seconds
+        limit = None
+        if loop_fault is not None:
+            limit = 1.0 if loop_fault.seconds is None else loop_fault.seconds
         if limit == 0:
             await asyncio.sleep(0)  # up, and down again before anybody was heard
             return

@@ -28,7 +28,7 @@ from station.bench.places import checked_driver
 from station.bench.scanner import LabelScanner
 from station.bench.scans import BenchScans, ScanSession
 from station.bench.seat import LinkSeat
-from station.bench.slot import Slot, SlotParts
+from station.bench.slot import ROOM_RETRY_SECONDS, Slot, SlotParts
 from station.bench.view import BenchView, BrokerView, SlotView
 from station.catalogue import StationCatalogue
 from station.config import ConfigError, JigSettings, StationSettings
@@ -49,8 +49,6 @@ from station.version import station_version
 
 _LAST_RESULTS_SECONDS: Final = 5.0
 """How long a stop waits for the broker to take what is left; the rest leaves after the next start."""
-
-_ROOM_RETRY_SECONDS: Final = 5.0
 
 _MEBIBYTE: Final = 1 << 20
 
@@ -338,7 +336,7 @@ async def _append_when_there_is_room(journal: Journal, event: Event) -> None:
         try:
             await journal.append(event)
         except JournalHeldUp:
-            await asyncio.sleep(_ROOM_RETRY_SECONDS)
+            await asyncio.sleep(ROOM_RETRY_SECONDS)
         else:
             return
 

@@ -14,9 +14,9 @@ from drivers.dfu.place import PlaceError, UsbPlace
 from drivers.dfu.protocol import DFU_CLASS, DfuMode
 from drivers.dfu.settings import DfuSettings
 from drivers.dfu.work import Work, Worker
-from drivers.errors import HubAction, LinkLost, PlaceUnavailable
+from drivers.errors import HubAction, LinkLost
 from drivers.places import PlaceSight, WrongPlace
-from drivers.topology import USB_PREFIX
+from drivers.topology import USB_PREFIX, unavailable
 
 _CLASSES: Final = {
     0x01: "audio",
@@ -48,7 +48,7 @@ class UsbPlaces:
         try:
             wanted = parse_place(place)
         except PlaceError as error:
-            raise _unavailable(str(error)) from error
+            raise unavailable(str(error)) from error
         sights = await self.find_places(settings)
         return next((sight for sight in sights if parse_place(sight.place) == wanted), None)
 
@@ -74,7 +74,7 @@ class UsbPlaces:
                     return sights
                 await hotplug.wait(left)
         except LinkLost as error:
-            raise _unavailable(error.what) from error
+            raise unavailable(error.what) from error
         finally:
             hotplug.close()
             worker.close()
@@ -134,7 +134,3 @@ def _sight(
         node=bus.node(sighting),
         appearance=sighting.address,
     )
-
-
-def _unavailable(what: str) -> PlaceUnavailable:
-    return PlaceUnavailable(what, action=HubAction.OPEN, state_known=True)

@@ -125,11 +125,14 @@ def may_try_again(error: errors.DriverError, tries: int) -> bool:
     return tries < MAX_TRIES and not isinstance(error, _FINAL)
 
 
+def is_out_of_reach(error: Exception) -> bool:
+    """Whether the port, and not the hub, is what failed: nothing is known of the hub then."""
+    return isinstance(error, errors.LinkLost | errors.LinkStalled | errors.PlaceUnavailable)
+
+
 def may_be_gone(error: errors.DriverError, *, present: bool | None) -> bool:
     """Whether the error is what a pulled port, or a hub that the board does not see seated, looks like."""
-    if isinstance(error, errors.LinkLost | errors.LinkStalled | errors.PlaceUnavailable):
-        return True
-    return isinstance(error, errors.NoAnswer) and not present
+    return is_out_of_reach(error) or (isinstance(error, errors.NoAnswer) and not present)
 
 
 def pause_before(try_number: int) -> float:

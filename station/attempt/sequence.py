@@ -13,14 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from drivers.errors import (
-    DriverError,
-    HubInSerialRecovery,
-    LinkLost,
-    LinkStalled,
-    PlaceUnavailable,
-    UnlockRefused,
-)
+from drivers.errors import DriverError, HubInSerialRecovery, UnlockRefused
 from drivers.hub import FlashProgress, HubDriver, HubIdentity, HubState, UnlockAuthority
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
 from station.attempt import failure
@@ -284,7 +277,7 @@ class Sequence:
         else:
             code, detail = failure.code_of(error, position.stage), str(error)
             again = failure.may_try_again(error, failures)
-        if code is Code.ANOTHER_HUB or isinstance(error, LinkLost | LinkStalled | PlaceUnavailable):
+        if code is Code.ANOTHER_HUB or failure.is_out_of_reach(error):
             # Hub or port is out of reach, so nothing is known: the slot takes it up again when it sees the hub.
             return LeftOpen(position.stage, detail)
         if not again:

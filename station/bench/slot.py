@@ -39,7 +39,7 @@ from station.records.events import AttemptClosed, LabelScanned, Place
 _PORT_RETRY_SECONDS: Final = (1.0, 2.0, 5.0, 10.0)
 """Pauses between tries to open an absent port; the last one repeats."""
 
-_ROOM_RETRY_SECONDS: Final = 5.0
+ROOM_RETRY_SECONDS: Final = 5.0
 """Between two looks whether a full disk, or a full table of descriptors, has room again: nothing tells when it has."""
 
 EMERGENCY_STOP: Final = "emergency stop"
@@ -254,7 +254,7 @@ class Slot:
         parts, before = self._parts, self._parts.view.of(self.place)
         while (hindrance := parts.hindrance()) is not None:
             self._show(SlotPhase.OUT_OF_USE, f"{self.place}: {hindrance}")
-            await self._idle(asyncio.sleep(_ROOM_RETRY_SECONDS))
+            await self._idle(asyncio.sleep(ROOM_RETRY_SECONDS))
         if parts.view.of(self.place) is not before:
             parts.view.show(before)
 
@@ -356,7 +356,7 @@ class Slot:
         """
         _log.error("slot held up", reason=why)
         self._show(SlotPhase.OUT_OF_USE, f"{self.place}: {why}")
-        return _ROOM_RETRY_SECONDS
+        return ROOM_RETRY_SECONDS
 
     def _take_out_of_use(self, why: str) -> None:
         self._enabled.clear()

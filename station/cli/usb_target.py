@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from drivers.dfu.place import PlaceError, UsbPlace
 from drivers.dfu.plugin import PLUGIN
 from drivers.dfu.settings import DfuSettings
+from drivers.dfu.sights import parse_place
 from drivers.topology import USB_PREFIX
 from firmware_catalog.dfu_suffix import DfuSuffix, split_suffix
 from firmware_catalog.files import read_regular_file
@@ -30,7 +31,7 @@ def parse_usb_place(text: str) -> UsbPlace:
 def is_this_place(configured: str, place: UsbPlace) -> bool:
     """Whether a slot's place is this one."""
     try:
-        return UsbPlace.parse(configured.removeprefix(USB_PREFIX)) == place
+        return parse_place(configured) == place
     except PlaceError:
         return False
 

@@ -129,7 +129,7 @@ def test_a_release_withdrawn_while_a_hub_has_it_stops_that_hub_and_the_next(
 def test_without_a_catalogue_no_hub_is_begun_with_until_there_is_one(
     bench: Bench, signed: Signed, settings: StationSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(station.bench.slot, "_ROOM_RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(station.bench.slot, "ROOM_RETRY_SECONDS", 0.1)
     away = signed.folder.with_name("away")
     signed.folder.rename(away)
 
@@ -211,7 +211,7 @@ def test_after_its_time_a_catalogue_plans_nothing_and_says_so(
 def test_an_expired_catalogue_lets_no_hub_begin_until_its_owner_refreshes_it(
     bench: Bench, signed: Signed, settings: StationSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(station.bench.slot, "_ROOM_RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(station.bench.slot, "ROOM_RETRY_SECONDS", 0.1)
     a_month_ago = datetime.now(UTC) - timedelta(days=29)
     signed.publish(now=a_month_ago, lifetimes=Lifetimes(timestamp=timedelta(days=1)))
 

@@ -6,13 +6,16 @@ are not in the payloads: the journal stamps each row when it writes it.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 from firmware_catalog.identity import Eui64, FirmwareVersion, OpaqueName
 from station.attempt.outcome import Code, Disposition, Outcome, Stage
+
+_FROM_LATER: Any = Field(default=None, exclude_if=lambda value: value is None)
+"""A field that joined an event later: where it says nothing the row stays as it always was, byte for byte."""
 
 AttemptId = int
 """The journal sequence of the attempt's `AttemptOpened`."""
@@ -34,6 +37,18 @@ class Place(BaseModel):
         return f"{self.jig} slot {self.slot}"
 
 
+class Actor(BaseModel):
+    """Who did something, as far as the journal may know: it never forgets, so it holds no name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pseudonym: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    """Whom it stands for is kept apart from the journal, and can be erased (`station.records.operators`)."""
+    role: Literal["technician", "supervisor"] | None = None
+    where: str | None = Field(None, max_length=64)
+    """The jig, desk or terminal at which it was done."""
+
+
 class JournalCreated(_Event):
     """The first row of every journal: whose it is. Written by the journal itself."""
 
@@ -51,6 +66,21 @@ class SegmentStarted(_Event):
     """File name, without a folder."""
     previous_hash: str
     """Hash of the previous segment's last row, as hex."""
+
+
+class JournalRestored(_Event):
+    """The journal was made again from a backup. Written by the restore itself.
+
+    Rows up to this one keep the ids under which they may have been published; this one and all that follow are
+    known by the new identity, so that no id ever stands for two facts.
+    """
+
+    kind: Literal["journal_restored"] = "journal_restored"
+    journal: UUID
+    """The identity from this row on."""
+    former: UUID
+    """The identity of the rows before it."""
+    actor: Actor | None = _FROM_LATER
 
 
 class StationStarted(_Event):
@@ -93,6 +123,7 @@ class OrderImported(_Event):
     source: str
     sha256: str
     hubs: int
+    actor: Actor | None = _FROM_LATER
 
 
 class OrderLinesAdded(_Event):
@@ -109,6 +140,7 @@ class OrderAssigned(_Event):
     kind: Literal["order_assigned"] = "order_assigned"
     order: str
     jig: str
+    actor: Actor | None = _FROM_LATER
 
 
 class OrderClosed(_Event):
@@ -117,6 +149,7 @@ class OrderClosed(_Event):
     kind: Literal["order_closed"] = "order_closed"
     order: str
     reason: str
+    actor: Actor | None = _FROM_LATER
 
 
 class HubFacts(BaseModel):
@@ -153,6 +186,7 @@ class HandFlashRequested(_Event):
     image_sha256: str
     supervisor: str | None
     reason: str | None
+    actor: Actor | None = _FROM_LATER
 
 
 class LabelScanned(_Event):
@@ -164,6 +198,7 @@ class LabelScanned(_Event):
     scanned_role: Literal["CHF", "GPF"] | None
     hub: Eui64 | None
     """CHF id of the hub that sat in the slot; None where the label waits for one."""
+    actor: Actor | None = _FROM_LATER
 
 
 class AttemptOpened(_Event):
@@ -220,8 +255,30 @@ class UnlockUsed(_Event):
     authority: str
 
 
+class UnlockAnswerDue(_Event):
+    """An answer to the hub's challenge is about to be sent. It counts as wrong until the unlock stage ends well.
+
+    Its reply may be lost, so what the hub thinks of it may never be known: counted before it is sent.
+    """
+
+    kind: Literal["unlock_answer_due"] = "unlock_answer_due"
+    attempt: AttemptId
+    chf: Eui64
+
+
+class UnlockAnswerVoid(_Event):
+    """The hub said that it judged the answer neither right nor wrong (its challenge was void): it counts no more."""
+
+    kind: Literal["unlock_answer_void"] = "unlock_answer_void"
+    attempt: AttemptId
+    chf: Eui64
+
+
 class UnlockAnswerRefused(_Event):
-    """The hub called an answer wrong. It allows three before it backs off; the station stops at two."""
+    """The hub called an answer wrong. It allows three before it backs off; the station stops at two.
+
+    Written by versions that knew no `UnlockAnswerDue`; counts by itself.
+    """
 
     kind: Literal["unlock_answer_refused"] = "unlock_answer_refused"
     attempt: AttemptId
@@ -234,6 +291,15 @@ class HubLost(_Event):
     kind: Literal["hub_lost"] = "hub_lost"
     attempt: AttemptId
     stage: Stage
+
+
+class AttemptInterrupted(_Event):
+    """The bench itself ended work on a hub that still sits there, an emergency stop say: the attempt stays open."""
+
+    kind: Literal["attempt_interrupted"] = "attempt_interrupted"
+    attempt: AttemptId
+    stage: Stage
+    code: Code
 
 
 class AttemptResumed(_Event):
@@ -286,6 +352,40 @@ class AttemptClosed(_Event):
     seconds: dict[Stage, float]
     operator: str | None
     station_version: str
+    unsettled: str | None = _FROM_LATER
+    """What could not be put right about the hub before the attempt ended (unlocked, unconfirmed, pending): the hub is
+    quarantined. None for a hub that was left locked and on a confirmed image, or was never touched."""
+
+
+class SlotTakenOutOfUse(_Event):
+    """No hub is begun with in this slot until a person enables it."""
+
+    kind: Literal["slot_taken_out_of_use"] = "slot_taken_out_of_use"
+    place: Place
+    why: str
+
+
+class SlotEnabled(_Event):
+    """A person put a slot back into use."""
+
+    kind: Literal["slot_enabled"] = "slot_enabled"
+    place: Place
+    actor: Actor | None = _FROM_LATER
+
+
+class JigStopped(_Event):
+    """The jig's emergency stop was seen pressed: its slots stay without power until a person resets the jig."""
+
+    kind: Literal["jig_stopped"] = "jig_stopped"
+    jig: str
+
+
+class JigReset(_Event):
+    """A person says, after the stop was released, that the jig may work again."""
+
+    kind: Literal["jig_reset"] = "jig_reset"
+    jig: str
+    actor: Actor | None = _FROM_LATER
 
 
 class ReleaseStopped(_Event):
@@ -306,6 +406,7 @@ class ReleaseResumed(_Event):
     model: str
     version: FirmwareVersion
     reason: str
+    actor: Actor | None = _FROM_LATER
 
 
 class ResultsAcknowledged(_Event):
@@ -321,11 +422,13 @@ class ResultsRepublished(_Event):
     kind: Literal["results_republished"] = "results_republished"
     first: int
     last: int
+    actor: Actor | None = _FROM_LATER
 
 
 Event = Annotated[
     JournalCreated
     | SegmentStarted
+    | JournalRestored
     | StationStarted
     | StationStopped
     | OrderImported
@@ -339,10 +442,17 @@ Event = Annotated[
     | StageStarted
     | StageEnded
     | UnlockUsed
+    | UnlockAnswerDue
+    | UnlockAnswerVoid
     | UnlockAnswerRefused
     | HubLost
+    | AttemptInterrupted
     | AttemptResumed
     | AttemptClosed
+    | SlotTakenOutOfUse
+    | SlotEnabled
+    | JigStopped
+    | JigReset
     | ReleaseStopped
     | ReleaseResumed
     | ResultsAcknowledged

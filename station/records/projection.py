@@ -17,12 +17,16 @@ from station.records.chain import RecordedEvent, microseconds_from_utc
 from station.records.errors import EventRefused
 from station.records.events import (
     AttemptClosed,
+    AttemptInterrupted,
     AttemptOpened,
     AttemptPlanned,
     AttemptResumed,
     HandFlashRequested,
     HubLost,
+    JigReset,
+    JigStopped,
     JournalCreated,
+    JournalRestored,
     LabelScanned,
     OrderAssigned,
     OrderClosed,
@@ -34,11 +38,15 @@ from station.records.events import (
     ResultsAcknowledged,
     ResultsRepublished,
     SegmentStarted,
+    SlotEnabled,
+    SlotTakenOutOfUse,
     StageEnded,
     StageStarted,
     StationStarted,
     StationStopped,
+    UnlockAnswerDue,
     UnlockAnswerRefused,
+    UnlockAnswerVoid,
     UnlockUsed,
 )
 from station.records.topics import TopicError, Topics
@@ -59,7 +67,16 @@ def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
                 "INSERT INTO segments VALUES (?, ?, ?)",
                 (event.previous_segment, recorded.sequence - 1, bytes.fromhex(event.previous_hash)),
             )
-        case StationStarted() | StationStopped() | HandFlashRequested():
+        case (
+            StationStarted()
+            | StationStopped()
+            | HandFlashRequested()
+            | JournalRestored()
+            | SlotTakenOutOfUse()
+            | SlotEnabled()
+            | JigStopped()
+            | JigReset()
+        ):
             pass
         case OrderImported() | OrderLinesAdded() | OrderAssigned() | OrderClosed() as event:
             _apply_to_order(tables, recorded, event)
@@ -74,8 +91,11 @@ def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
             | StageStarted()
             | StageEnded()
             | UnlockUsed()
+            | UnlockAnswerDue()
+            | UnlockAnswerVoid()
             | UnlockAnswerRefused()
             | HubLost()
+            | AttemptInterrupted()
             | AttemptResumed() as event
         ):
             _apply_to_attempt(tables, recorded, event)
@@ -214,8 +234,11 @@ def _apply_to_attempt(
     | StageStarted
     | StageEnded
     | UnlockUsed
+    | UnlockAnswerDue
+    | UnlockAnswerVoid
     | UnlockAnswerRefused
     | HubLost
+    | AttemptInterrupted
     | AttemptResumed,
 ) -> None:
     _require_open_attempt(tables, event.attempt)
@@ -260,7 +283,7 @@ def _apply_to_attempt(
                     (str(event.scanned_id), event.scanned_role, event.attempt),
                 )
             _use_up_label(tables, event.place, event.scanned_id)
-        case UnlockUsed():
+        case UnlockUsed() | UnlockAnswerDue() | UnlockAnswerVoid() | AttemptInterrupted():
             pass
         case _:
             assert_never(event)

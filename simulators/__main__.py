@@ -9,6 +9,7 @@ import os
 import selectors
 import signal
 import sys
+from collections.abc import Container
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,8 +102,11 @@ def _parser() -> argparse.ArgumentParser:
     rig.add_argument("--handling-seconds", type=float, default=3.0, help="a person's time between two hubs")
     rig.add_argument(
         "--boards",
-        action="store_true",
-        help="give each jig its I/O board, DIR/jig1/board: Modbus RTU, 115200 baud, serial number 1001",
+        nargs="?",
+        const="all",
+        default="none",
+        metavar="JIGS",
+        help="give each jig, or these (2,3), an I/O board, DIR/jig2/board: Modbus RTU, 115200 baud, serial number 1002",
     )
     rig.add_argument(
         "--until-stdin-closes", action="store_true", help="end with the parent that holds our stdin"
@@ -188,6 +192,15 @@ def _populate(options: argparse.Namespace, jigs: range) -> list[tuple[HubEntry, 
     return make_hubs(jigs, options.slots, build, maker, options.seed)
 
 
+def _boards(text: str, jigs: range) -> Container[int]:
+    if text in {"all", "none"}:
+        return jigs if text == "all" else ()
+    numbers = text.split(",")
+    if not all(number.isdecimal() and int(number) in jigs for number in numbers):
+        raise UsageError(f"--boards {text}: name jigs, such as {jigs[0]},{jigs[-1]}, or none for all of them")
+    return frozenset(map(int, numbers))
+
+
 def _watch_for_the_end(rig: Rig, *, until_stdin_closes: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -216,7 +229,7 @@ async def _run_rig(options: argparse.Namespace) -> None:
         profile=PROFILES[options.profile],
         seed=options.seed,
         handling_seconds=options.handling_seconds,
-        boards=options.boards,
+        boards=_boards(options.boards, jigs),
         transport=options.transport,
         dfu=replace(
             dfu,

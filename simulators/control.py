@@ -16,6 +16,8 @@ A Unix stream socket for its owner only. One JSON object a line asks, one answer
 | `disarm` | forgets a slot's faults, or everyone's |
 | `power` | switches a slot's supply (`on`) |
 | `port` | plugs or unplugs a slot's port, or the cable of a slot on USB (`plugged`) |
+| `hands` | begins the `script`, requests of this table each `after` so many seconds; see `hands` |
+| `diary` | tells how many entries the rig's diary has (`count`) and, unless `only_count`, those `since` (0): see `diary` |
 | `board` | tells of the I/O board of `jig`, after what `act` asks of it: see `board_control` |
 | `statistics` | tells what each line has carried and lost, and how many requests reached each USB hub |
 | `wait` | answers once the slot's hub is in `mode`, after `boots` boots; an error after `seconds` (10) |
@@ -36,6 +38,7 @@ from typing import Any
 
 from simulators.board_control import act_on_board, describe_board
 from simulators.faults import PHYSICAL, FaultFileError, parse_fault
+from simulators.hands import Hands, check_script
 from simulators.hub import Hub, Mode
 from simulators.image import find_image
 from simulators.rig import NoSuchPlace, Rig
@@ -95,6 +98,7 @@ class Control:
 
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
+        self.hands = Hands(self._do, rig.diary)
         self._commands: dict[str, Callable[[Answer], Awaitable[Answer]]] = {
             "hub": self._hub,
             "hubs": self._hubs,
@@ -107,6 +111,8 @@ class Control:
             "disarm": self._disarm,
             "power": self._power,
             "port": self._port,
+            "hands": self._hands,
+            "diary": self._tell_diary,
             "board": self._board,
             "statistics": self._statistics,
             "wait": self._wait,
@@ -117,9 +123,12 @@ class Control:
         """Do one request. Never raises: what is wrong with it is the answer."""
         try:
             request = json.loads(line)
-            return {"ok": True, **await self._find_command(request)(request)}
+            return {"ok": True, **await self._do(request)}
         except (ValueError, TypeError, ControlError, NoSuchPlace, SlotError, FaultFileError) as error:
             return {"ok": False, "error": str(error)}
+
+    async def _do(self, request: Any) -> Answer:
+        return await self._find_command(request)(request)
 
     def _find_command(self, request: Any) -> Callable[[Answer], Awaitable[Answer]]:
         if not isinstance(request, dict):
@@ -156,7 +165,10 @@ class Control:
         return {"hubs": [{**_place(self._rig.place_of(hub)), **await describe_hub(hub)} for hub in hubs]}
 
     async def _slots(self, _: Answer) -> Answer:
-        return {"slots": [_describe_slot(slot) for slot in self._rig.slots]}
+        return {
+            "slots": [_describe_slot(slot) for slot in self._rig.slots],
+            "hands_busy": self.hands.busy,
+        }
 
     async def _seat(self, request: Answer) -> Answer:
         slot = self._find_slot(request)
@@ -230,9 +242,23 @@ class Control:
         return _describe_slot(slot)
 
     async def _board(self, request: Answer) -> Answer:
-        board = self._rig.board(self._find_number(request, "jig"))
+        number = self._find_number(request, "jig")
+        board = self._rig.board(number)
         act_on_board(board, request)
-        return describe_board(board)
+        answer = describe_board(board)
+        if "act" in request:
+            works = board.is_plugged and answer["fault"] == "none" and not board.lying
+            self._rig.diary.note("board", jig=number, works=works)
+        return answer
+
+    async def _hands(self, request: Answer) -> Answer:
+        self.hands.begin(check_script(request.get("script")))
+        return {"hands_busy": self.hands.busy}
+
+    async def _tell_diary(self, request: Answer) -> Answer:
+        since = int(request.get("since", 0))
+        entries = [] if request.get("only_count") else self._rig.diary.since(since)
+        return {"count": self._rig.diary.count, "entries": entries}
 
     @staticmethod
     def _flag(request: Answer, key: str) -> bool:
@@ -297,6 +323,7 @@ async def serve_control(rig: Rig, listener: socket.socket) -> AsyncIterator[None
         try:
             yield
         finally:
+            await control.hands.close()
             for writer in conversations.values():
                 writer.close()
             open_tasks = [task for task in conversations if task is not None]

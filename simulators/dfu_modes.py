@@ -181,6 +181,7 @@ class ApplicationMode(DfuFace):
         self._expire()
         match transfer.setup.request:
             case DfuRequest.DETACH if self.state is DfuState.APP_IDLE:
+                self._hub.note_deed("reset")
                 self.state = DfuState.APP_DETACH
                 milliseconds = min(transfer.setup.value, self._profile.detach_milliseconds)
                 self._detach_until = self._loop.time() + milliseconds / 1000

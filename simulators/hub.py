@@ -6,15 +6,17 @@ Whatever carries commands to it, a serial line or USB, is an `Interface` that th
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import random
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from simulators.boot import BootLoader, FlashLayout
+from simulators.diary import Diary, boot_seconds
 from simulators.faults import FaultName, Occasion, SlotFaults
 from simulators.flash import FlashError, FlashTiming, Interruption, NorFlash, Operation
 from simulators.image import StoredImage, find_image
@@ -86,6 +88,9 @@ class Interface(Protocol):
         ...
 
 
+_WRITES_APART: Final = 0.05
+"""Seconds between two notes that a hub is being written."""
+
 _TRAITS = (
     FaultName.LYING_VERSION,
     FaultName.LYING_HASH,
@@ -100,6 +105,10 @@ class Hub:
 
     def __init__(self, nameplate: Nameplate, build: HubBuild, seed: int) -> None:
         self.nameplate = nameplate
+        self.name = nameplate.chf.hex("-").upper()
+        """The CHF id on its plate at the start, whatever it says later."""
+        self.diary = Diary()
+        """Its own, or that of the rig it is on."""
         self.build = build
         self.boots = 0
         self.mode = Mode.OFF
@@ -115,6 +124,7 @@ class Hub:
         """Faults that the hub got at its last boot and keeps until the next."""
         self.lock = Lock(build.unlock_authority, build.lock_policy, seed)
         self._was_left_unlocked = False
+        self._written_at = 0.0
         self._upload = self._new_upload()
         self._life = asyncio.Lock()
         self._entered = asyncio.Event()
@@ -199,6 +209,25 @@ class Hub:
         self.mode = mode
         self._entered.set()
         self._entered = asyncio.Event()
+        if mode not in {Mode.OFF, Mode.BOOTING}:
+            self.note_condition()
+
+    def note_condition(self) -> None:
+        """Enter in the diary what it runs, seen from above, and whether that stays so."""
+        running = find_image(self.layout.primary)
+        content = b"" if running is None else self.layout.primary.read(0, running.size)
+        self.diary.note(
+            "condition",
+            chf=self.name,
+            image_file_sha256=hashlib.sha256(content).hexdigest() if content else None,
+            confirmed=any(slot.active and slot.confirmed for slot in self.slots.report()),
+            pending=any(slot.pending for slot in self.slots.report()),
+            locked=not self.lock.is_open,
+        )
+
+    def note_deed(self, deed: str) -> None:
+        """Enter in the diary what was done to it from outside."""
+        self.diary.note("deed", chf=self.name, deed=deed)
 
     def _is_for_this_model(self, image: StoredImage) -> bool:
         return (image.manufacturer in {None, self.nameplate.manufacturer}) and (
@@ -209,6 +238,9 @@ class Hub:
         if self.mode is Mode.BOOTING:
             name = FaultName.POWER_LOSS_IN_SWAP
         else:
+            if boot_seconds() - self._written_at > _WRITES_APART:
+                self._written_at = boot_seconds()
+                self.note_deed("written")
             if self.faults.strike(FaultName.FLASH_FAULT):
                 raise FlashError(f"{operation.name.lower()} failed")
             erasing = operation is Operation.ERASE
@@ -240,7 +272,10 @@ class Hub:
         if self.faults.strike(FaultName.REFUSE_UNLOCK, Occasion.UNLOCK):
             self.lock.refuse()
         plate = self.nameplate
+        self.note_deed("answered")
         self.lock.answer(signature, plate.chf, plate.manufacturer, plate.model)
+        self.note_deed("unlocked")
+        self.note_condition()
 
     def report_slots(self) -> list[SlotReport]:
         """Tell of the image slots."""
@@ -261,10 +296,12 @@ class Hub:
         """Have the held image run by the next boot. Raises Locked or slots.ImageRefused."""
         self._require_open()
         await self.slots.mark(image_hash, permanent=permanent)
+        self.note_condition()
 
     async def confirm(self) -> None:
         """Keep the running image. Allowed while locked."""
         await self.slots.confirm()
+        self.note_condition()
 
     async def erase(self) -> None:
         """Erase the slot that is not running. Raises Locked or slots.ImageRefused."""

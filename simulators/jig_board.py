@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from random import Random
@@ -86,6 +87,8 @@ class SimulatedJigBoard:
         """The slots whose presence input says the opposite."""
         self.lid_closed = False
         self.start_pressed = False
+        self.on_lamp: Callable[[int, int], None] = lambda _slot, _colour: None
+        """Told of every lamp that changes, with its new colour."""
         self.path = path
         """Where the board's port is linked while it is plugged."""
         self._slots = slots
@@ -142,7 +145,7 @@ class SimulatedJigBoard:
         self._booted_at = self._loop.time()
         self._silent_until = self._booted_at + BOOT_SECONDS
         self._coils = [False] * CHANNELS
-        self._lamps = [LAMP_DARK] * CHANNELS
+        self._darken()
         self._heartbeat = 0
         if self._watchdog is not None:
             self._watchdog.cancel()
@@ -253,7 +256,7 @@ class SimulatedJigBoard:
         if self._frozen is not None:
             return
         if address < CHANNELS:
-            self._lamps[address] = value
+            self._show(address, value)
             return
         self._heartbeat = value
         if self._watchdog is not None:
@@ -262,10 +265,19 @@ class SimulatedJigBoard:
 
     def _station_is_dead(self) -> None:
         self._watchdog = None
-        self._lamps = [LAMP_DARK] * CHANNELS
+        self._darken()
         if self._watchdog_cuts_power:
             self._coils = [False] * CHANNELS
             self._switch()
+
+    def _show(self, index: int, colour: int) -> None:
+        if self._lamps[index] != colour:
+            self._lamps[index] = colour
+            self.on_lamp(index + 1, colour)
+
+    def _darken(self) -> None:
+        for index in range(CHANNELS):
+            self._show(index, LAMP_DARK)
 
     def _switch(self) -> None:
         for index, coil in enumerate(self._coils):

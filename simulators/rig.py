@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Container, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from simulators.connection import Connection, Perform, SerialConnection, UsbConnection, exists_on_usb
 from simulators.dfu_profile import DfuProfile
+from simulators.diary import Diary
 from simulators.faults import Fault, FaultFileError, SlotFaults
 from simulators.hub import Hub
 from simulators.jig_board import SimulatedJigBoard
@@ -57,8 +58,8 @@ class RigSettings:
     profile: BufferProfile = field(default_factory=BufferProfile)
     seed: int = 7
     handling_seconds: float = 3.0
-    boards: bool = False
-    """Whether each jig has an I/O board. Then it is the board that gives the slots power."""
+    boards: Container[int] = ()
+    """The jigs with an I/O board. There it is the board that gives the slots power."""
     transport: Transport = Transport.SERIAL
     dfu: DfuProfile = field(default_factory=DfuProfile)
     """How hubs on USB do DFU."""
@@ -112,7 +113,10 @@ class Rig:
         boards: dict[int, SimulatedJigBoard],
         hubs: dict[bytes, Hub],
         usbip: tuple[str, int] | None,
+        diary: Diary,
     ) -> None:
+        self.diary = diary
+        """What has happened here."""
         self.jigs = jigs
         self.boards = boards
         """Each jig's I/O board, on a rig with boards."""
@@ -226,10 +230,17 @@ async def open_rig(
             except OSError as error:
                 raise NoBus(f"port {settings.usbip_port} of the USB/IP server: {error.strerror}") from error
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        jigs = {number: _build_jig(settings, number, server, tasks) for number in settings.jigs}
-        boards = {number: _build_board(settings, jig) for number, jig in jigs.items() if settings.boards}
+        diary = Diary()
+        jigs = {number: _build_jig(settings, number, server, tasks, diary) for number in settings.jigs}
+        boards = {
+            number: _build_board(settings, jig, diary)
+            for number, jig in jigs.items()
+            if number in settings.boards
+        }
         hubs = {entry.chf: hub for entry, hub in population}
-        rig = Rig(jigs, boards, hubs, None if server is None else server.address)
+        for hub in hubs.values():
+            hub.diary = diary
+        rig = Rig(jigs, boards, hubs, None if server is None else server.address, diary)
         try:
             rig.arm(faults)
             for entry, hub in population:
@@ -247,7 +258,9 @@ async def open_rig(
                 slot.close()
 
 
-def _build_jig(settings: RigSettings, number: int, server: Server | None, tasks: asyncio.TaskGroup) -> Jig:
+def _build_jig(
+    settings: RigSettings, number: int, server: Server | None, tasks: asyncio.TaskGroup, diary: Diary
+) -> Jig:
     folder = settings.directory / f"jig{number}"
     folder.mkdir(parents=True, exist_ok=True)
     slots = {}
@@ -262,13 +275,14 @@ def _build_jig(settings: RigSettings, number: int, server: Server | None, tasks:
         else:
             port = SerialPort(folder / f"slot{slot}", settings.line, random.Random(seed).getrandbits(64))
             connect = partial(SerialConnection, port, settings.profile)
-        slots[slot] = Slot(number, slot, connect, faults, tasks)
+        slots[slot] = Slot(number, slot, connect, faults, tasks, diary)
         slots[slot].port.plug()
     return Jig(number, slots, Technician(settings.handling_seconds, tasks))
 
 
-def _build_board(settings: RigSettings, jig: Jig) -> SimulatedJigBoard:
+def _build_board(settings: RigSettings, jig: Jig, diary: Diary) -> SimulatedJigBoard:
     path = settings.directory / f"jig{jig.number}" / "board"
     board = SimulatedJigBoard(path, jig, serial_number=1000 + jig.number, seed=settings.seed)
+    board.on_lamp = lambda slot, colour: diary.note("lamp", jig=jig.number, slot=slot, colour=colour)
     board.plug()
     return board

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from simulators.connection import Connection, Perform
+from simulators.diary import Diary
 from simulators.faults import Fault, FaultName, SlotFaults
 from simulators.flash import PowerLost
 from simulators.hub import Hub
@@ -28,6 +29,7 @@ class Slot:
         connect: Callable[[SlotFaults, Perform], Connection],
         faults: SlotFaults,
         tasks: asyncio.TaskGroup,
+        diary: Diary,
     ) -> None:
         self.jig = jig
         self.number = number
@@ -39,6 +41,7 @@ class Slot:
         self.is_powered = True
         """Whether the slot's supply is switched on."""
         self._tasks = tasks
+        self._diary = diary
         self._life: asyncio.Task[None] | None = None
         self._loose: tuple[Hub, asyncio.TimerHandle] | None = None
         """A hub that has left its seat, and when it is back in it."""
@@ -65,6 +68,7 @@ class Slot:
             raise SlotError(f"{self.name} is occupied: unseat its hub first")
         self._forget_return()
         self.hub = hub
+        self._note("seated", hub)
         self._start(hub)
 
     def unseat(self) -> Hub:
@@ -76,6 +80,7 @@ class Slot:
             raise SlotError(f"{self.name} is empty: seat a hub first")
         self._stop()
         hub, self.hub = self.hub, None
+        self._note("removed", hub)
         return hub
 
     def power(self, *, on: bool) -> None:
@@ -115,6 +120,9 @@ class Slot:
                 self._start(self.hub, (fault.seconds or _RETURN_AFTER) if rests else 0.0)
             case _:
                 pass
+
+    def _note(self, what: str, hub: Hub) -> None:
+        self._diary.note(what, jig=self.jig, slot=self.number, chf=hub.name)
 
     def _start(self, hub: Hub, after: float = 0.0) -> None:
         if self.is_powered:

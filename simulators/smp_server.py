@@ -169,6 +169,7 @@ class ApplicationServer:
         return _echo(body)
 
     async def _reset(self, _: Body) -> Body:
+        self._hub.note_deed("reset")
         self.reset_wanted = True
         return {}
 

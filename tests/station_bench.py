@@ -333,11 +333,16 @@ def running_bench(
     faults: str = "none",
     seed: int = 7,
     speed: float = 20,
-    boards: bool = False,
+    boards: bool | str = False,
+    jigs: int = JIGS,
+    slots: int = SLOTS,
     transport: str = "serial",
     dfu_profile: str = "default",
 ) -> Iterator[Bench]:
-    """Make everything in `folder` and run the rig while the block lasts."""
+    """Make everything in `folder` and run the rig while the block lasts.
+
+    `boards` may name the jigs that have one, such as `2,4`.
+    """
     maker, unlock = generate_key(), generate_key()
     save_public_key(maker.public_key(), folder / "maker.pub")
     save_private_key(unlock, folder / "unlock.pem")
@@ -368,10 +373,10 @@ def running_bench(
     (folder / "hubs.json").write_text(json.dumps(entries))
     arguments = ["rig", "--dir", folder, "--hubs", folder / "hubs.json", "--until-stdin-closes"]
     arguments += ["--maker-key", folder / "maker.pub", "--unlock-key", folder / "unlock.pub"]
-    arguments += ["--jigs", JIGS, "--slots", SLOTS, "--baud", BAUD, "--speed", speed]
+    arguments += ["--jigs", jigs, "--slots", slots, "--baud", BAUD, "--speed", speed]
     arguments += ["--image-slot-size", 65536, "--faults", faults, "--seed", seed]
     arguments += ["--transport", transport, "--dfu-profile", dfu_profile]
-    arguments += ["--boards"] if boards else []
+    arguments += ["--boards", "all" if boards is True else boards or "none"]
     command = [sys.executable, "-m", "simulators", *map(str, arguments)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as rig:
         assert rig.stdout is not None

@@ -20,7 +20,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from crash_points import DEATH, Point, die_at
+from crash_points import DEATH, Point, act_at, die
 
 from station.bench.view import SlotPhase, SlotView
 from station.config import load_settings
@@ -91,7 +91,7 @@ def _live(request: dict[str, Any]) -> None:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     if request["point"] is not None:
-        die_at(Point(*request["point"]))
+        act_at({Point(*request["point"]): die})
     settings = load_settings(config)
     configure_logging(settings.log.format, settings.log.level)
     waiting = set(request["hubs"])

@@ -1,4 +1,4 @@
-"""Where a station can be made to die, to the call: each point counts its calls, and one of them is the last."""
+"""Where something can be made to happen to a station, to the call: each point counts its calls; one may be the last."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 import inspect
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ import aiomqtt
 
 from drivers.dfu.driver import DfuHubDriver
 from drivers.dfu.transfers import ControlPipe
+from drivers.jig_board.line import ModbusLine
 from drivers.serial_link import SerialLink
 from drivers.smp.driver import SmpHubDriver
 from station.attempt.unlock import KeyFileAuthority
@@ -41,11 +42,12 @@ _CALLS: dict[str, tuple[tuple[Any, str], ...]] = {
     "publish": ((aiomqtt.Client, "publish"),),
     "sign": ((KeyFileAuthority, "sign"),),
     "show": ((BenchView, "show"),),
+    "ask": ((ModbusLine, "ask"),),
     **{name: ((SmpHubDriver, name), (DfuHubDriver, name)) for name in _METHODS},
 }
 POINTS: tuple[str, ...] = tuple(_CALLS)
 POINTS_ON: dict[str, tuple[str, ...]] = {
-    "serial": tuple(name for name in POINTS if name != "transfer"),
+    "serial": tuple(name for name in POINTS if name not in {"transfer", "ask"}),
     "usb": ("transfer", *_METHODS),
 }
 """Those that a hub meets on each transport; what both have in common is met on the first."""
@@ -63,17 +65,25 @@ class Point:
         return f"{self.side} {self.name} {self.number}"
 
 
-def die_at(point: Point) -> None:
-    """Have this process end, without a word to anyone, when it reaches the point."""
-    numbers = itertools.count(1)
-    for owner, attribute in _CALLS[point.name]:
-        setattr(owner, attribute, _mortal(getattr(owner, attribute), point, numbers))
+def die() -> None:
+    """End this process without a word to anyone."""
+    os._exit(DEATH)
 
 
-def _mortal(function: Callable[..., Any], point: Point, numbers: Iterator[int]) -> Callable[..., Any]:
+def act_at(acts: Mapping[Point, Callable[[], None]]) -> None:
+    """Have each act done when this process reaches its point, in the thread and at the very call that reaches it."""
+    for name in {point.name for point in acts}:
+        numbers = itertools.count(1)
+        for owner, attribute in _CALLS[name]:
+            setattr(owner, attribute, _watched(getattr(owner, attribute), name, acts, numbers))
+
+
+def _watched(
+    function: Callable[..., Any], name: str, acts: Mapping[Point, Callable[[], None]], numbers: Iterator[int]
+) -> Callable[..., Any]:
     def reached(side: Side, number: int) -> None:
-        if (side, number) == (point.side, point.number):
-            os._exit(DEATH)
+        if (act := acts.get(Point(name, side, number))) is not None:
+            act()
 
     if inspect.iscoroutinefunction(function):
 

@@ -16,7 +16,7 @@ from station.records.errors import EventRefused, JournalCorrupt
 from station.records.events import JournalCreated
 from station.records.projection import apply
 from station.records.segments import is_there, open_for_reading, segment_number, segment_path, snapshot
-from station.records.tables import SCHEMA_VERSION, create_derived, drop_derived
+from station.records.tables import TABLES_VERSION, create_derived, drop_derived
 
 _TYPES: Final = (int, int, int, str, bytes)
 SELECT_ROWS: Final = "SELECT sequence, utc, monotonic_ns, body, hash FROM events"
@@ -84,7 +84,7 @@ def derive_again(newest: sqlite3.Connection, newest_path: Path) -> None:
         drop_derived(newest)
         create_derived(newest)
         derive(newest, all_events(newest, newest_path, journal))
-        newest.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        newest.execute(f"PRAGMA user_version = {TABLES_VERSION}")
         newest.execute("COMMIT")
     finally:
         if newest.in_transaction:

@@ -47,9 +47,9 @@ class AnotherStation(JournalError):
 class JournalNewer(JournalError):
     """The journal was written by a newer program. Reading it with this one could misread it."""
 
-    def __init__(self, path: Path, found: int, known: int) -> None:
+    def __init__(self, path: Path, what: str, found: int, known: int) -> None:
         super().__init__(
-            f"journal {path} has schema {found}, this program knows up to {known}: "
+            f"journal {path} has {what} {found}, this program knows up to {known}: "
             "run the newer reflash-station again, or restore a backup made before the upgrade"
         )
 

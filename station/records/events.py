@@ -6,7 +6,7 @@ are not in the payloads: the journal stamps each row when it writes it.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
@@ -16,6 +16,10 @@ from station.attempt.outcome import Code, Disposition, Outcome, Stage
 
 _FROM_LATER: Any = Field(default=None, exclude_if=lambda value: value is None)
 """A field that joined an event later: where it says nothing the row stays as it always was, byte for byte."""
+
+VOCABULARY: Final = 2
+"""Which facts this program may write. Raise it whenever a kind or a field joins: an older program then refuses the
+journal by this number, and does not stumble over the row. 1 is what journals held before the number was kept."""
 
 AttemptId = int
 """The journal sequence of the attempt's `AttemptOpened`."""
@@ -56,6 +60,8 @@ class JournalCreated(_Event):
     journal: UUID
     site: str
     station: str
+    vocabulary: int | None = _FROM_LATER
+    """The newest that may stand in the rows that follow; None for 1."""
 
 
 class SegmentStarted(_Event):
@@ -66,6 +72,13 @@ class SegmentStarted(_Event):
     """File name, without a folder."""
     previous_hash: str
     """Hash of the previous segment's last row, as hex."""
+
+
+class JournalUpgraded(_Event):
+    """From this row on, facts of a newer vocabulary may follow. Written by the journal itself."""
+
+    kind: Literal["journal_upgraded"] = "journal_upgraded"
+    vocabulary: int
 
 
 class JournalRestored(_Event):
@@ -428,6 +441,7 @@ class ResultsRepublished(_Event):
 Event = Annotated[
     JournalCreated
     | SegmentStarted
+    | JournalUpgraded
     | JournalRestored
     | StationStarted
     | StationStopped

@@ -18,13 +18,17 @@ from typing import Concatenate, Final, ParamSpec, Self, TypeVar
 from firmware_catalog.identity import Eui64
 from station.records import lock, queries
 from station.records.chain import Clock, RecordedEvent, system_clock
-from station.records.events import Event, OrderLine, ResultsRepublished
+from station.records.events import Event, OrderLine, Place, ResultsRepublished
 from station.records.ledger import LedgerSettings
 from station.records.queries import (
     HubHistory,
     OpenAttempt,
     OrderLineState,
     OrderSummary,
+    ReleaseResult,
+    SlotFailure,
+    SlotOutOfUse,
+    StoppedJig,
     StoppedRelease,
     WaitingLabel,
 )
@@ -95,9 +99,12 @@ class Journal:
         """Return every attempt without a result, oldest first."""
         return await self._ask(queries.open_attempts)
 
-    async def open_attempt_of(self, chf: Eui64) -> OpenAttempt | None:
-        """Return the oldest attempt on this hub that has no result."""
-        return await self._ask(queries.open_attempt_of, chf)
+    async def open_attempt_of(self, chf: Eui64 | None, gpf: Eui64 | None = None) -> OpenAttempt | None:
+        """Return the oldest attempt without a result on a hub that said this CHF or this GPF id.
+
+        Where only one of two ids agrees it is not the same hub, and whoever asks has to say so.
+        """
+        return await self._ask(queries.open_attempt_of, chf, gpf)
 
     async def hub_history(self, chf: Eui64) -> HubHistory:
         """Return what has become of the hub with this CHF id so far."""
@@ -130,6 +137,22 @@ class Journal:
     async def stopped_releases(self) -> tuple[StoppedRelease, ...]:
         """Return every release that no hub is given until a person resumes it."""
         return await self._ask(queries.stopped_releases)
+
+    async def release_results(self) -> tuple[ReleaseResult, ...]:
+        """Return how hubs fared with each release that is not stopped, since it was last resumed: oldest first."""
+        return await self._ask(queries.release_results)
+
+    async def stopped_jigs(self) -> tuple[StoppedJig, ...]:
+        """Return every jig whose emergency stop was seen pressed and that no person has reset since."""
+        return await self._ask(queries.stopped_jigs)
+
+    async def slots_out_of_use(self) -> tuple[SlotOutOfUse, ...]:
+        """Return every slot that was taken out of use and not enabled since."""
+        return await self._ask(queries.slots_out_of_use)
+
+    async def slot_failures(self, place: Place) -> tuple[SlotFailure, ...]:
+        """Return the failures in this slot since its last pass or enabling, oldest first, each named hub once."""
+        return await self._ask(queries.slot_failures, place)
 
     async def life_of(self, device: Eui64) -> HubLife:
         """Return everything about the hub with this CHF, GPF or scanned id."""

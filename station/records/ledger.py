@@ -11,7 +11,7 @@ from typing import Final
 
 from station.records.chain import Clock, RecordedEvent
 from station.records.errors import UNREADABLE, EventRefused, JournalFailed, journal_error
-from station.records.events import Event, ResultsAcknowledged, SegmentStarted
+from station.records.events import VOCABULARY, Event, JournalUpgraded, ResultsAcknowledged, SegmentStarted
 from station.records.head import PublishedHead, read_published_head, write_published_head
 from station.records.opening import append_row, check_newest, create_journal
 from station.records.segments import (
@@ -60,6 +60,7 @@ class Ledger:
         segment = self._opened()
         try:
             self._head = check_newest(segment, self._path, settings.topics)
+            self._upgrade_vocabulary(segment)
             first = segment.execute("SELECT min(sequence) FROM events").fetchone()[0]
         except UNREADABLE as error:
             segment.close()
@@ -116,6 +117,17 @@ class Ledger:
         if self._segment is None:
             self._segment = open_for_writing(self._path)
         return self._segment
+
+    def _upgrade_vocabulary(self, segment: sqlite3.Connection) -> None:
+        """Say in the journal that facts of this program's vocabulary may follow, before the first of them does."""
+        if segment.execute("SELECT vocabulary FROM station").fetchone()[0] == VOCABULARY:
+            return
+        segment.execute("BEGIN IMMEDIATE")
+        recorded = append_row(
+            segment, self._head, JournalUpgraded(vocabulary=VOCABULARY), self._settings.clock
+        )
+        segment.execute("COMMIT")
+        self._head = self._head.moved_to(recorded)
 
     def _append(self, segment: sqlite3.Connection, events: tuple[Event, ...]) -> Outcome:
         before = self._head

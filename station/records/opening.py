@@ -10,11 +10,11 @@ from uuid import UUID, uuid4
 from station.records.chain import GENESIS, BrokenChain, ChainHead, Clock, RecordedEvent, follow
 from station.records.derive import derive_again
 from station.records.errors import AnotherStation, JournalCorrupt, JournalCutShort, journal_error
-from station.records.events import Event, JournalCreated
+from station.records.events import VOCABULARY, Event, JournalCreated
 from station.records.head import PublishedHead, read_published_head
 from station.records.projection import apply
 from station.records.segments import make_segment
-from station.records.tables import SCHEMA_VERSION
+from station.records.tables import TABLES_VERSION, add_in_place
 from station.records.topics import Topics
 
 CHECKED_AT_START: Final = 10_000
@@ -36,7 +36,9 @@ def create_journal(path: Path, topics: Topics, clock: Clock) -> None:
     if read_published_head(path.parent) is not None:
         raise JournalCutShort(path, "the file is gone, though results were published from it")
     head = ChainHead(uuid4(), 0, GENESIS)
-    created = JournalCreated(journal=head.journal, site=topics.site, station=topics.station)
+    created = JournalCreated(
+        journal=head.journal, site=topics.site, station=topics.station, vocabulary=VOCABULARY
+    )
 
     def fill(segment: sqlite3.Connection) -> None:
         append_row(segment, head, created, clock)
@@ -52,7 +54,8 @@ def check_newest(segment: sqlite3.Connection, path: Path, topics: Topics) -> Cha
 
     Raises JournalError, or sqlite3.Error for a file that cannot be read.
     """
-    if segment.execute("PRAGMA user_version").fetchone()[0] < SCHEMA_VERSION:
+    version = segment.execute("PRAGMA user_version").fetchone()[0]
+    if version < TABLES_VERSION and not add_in_place(segment, version):
         derive_again(segment, path)
     found = segment.execute("SELECT journal, site, station FROM station").fetchone()
     if found is None:

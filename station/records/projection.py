@@ -27,6 +27,7 @@ from station.records.events import (
     JigStopped,
     JournalCreated,
     JournalRestored,
+    JournalUpgraded,
     LabelScanned,
     OrderAssigned,
     OrderClosed,
@@ -54,30 +55,39 @@ from station.records.topics import TopicError, Topics
 SUCCESSES: Final = (Outcome.PASSED, Outcome.ALREADY_CURRENT)
 """Outcomes that settle a hub for its order: a later attempt on it cannot take them back."""
 
+KEPT_OF_A_SLOT: Final = 100
+"""So many of the newest failures in a slot are kept to be counted."""
+
+KEPT_OF_A_RELEASE: Final = 1000
+"""So many of a release's newest results are kept to be counted."""
+
+_COUNTED_FROM: Final = 2
+"""The vocabulary since which failures are kept for slots and releases."""
+
 
 def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
     """Bring the derived tables up to this event. Raises EventRefused, having written part of it at most."""
     match recorded.event:
         case JournalCreated() as event:
             tables.execute(
-                "INSERT INTO station VALUES (?, ?, ?)", (str(event.journal), event.site, event.station)
+                "INSERT INTO station VALUES (?, ?, ?, ?)",
+                (str(event.journal), event.site, event.station, event.vocabulary or 1),
             )
+            tables.execute("INSERT INTO identities VALUES (?, ?)", (recorded.sequence, str(event.journal)))
+        case JournalUpgraded() as event:
+            tables.execute("UPDATE station SET vocabulary = ?", (event.vocabulary,))
+        case JournalRestored() as event:
+            tables.execute("UPDATE station SET journal = ?", (str(event.journal),))
+            tables.execute("INSERT INTO identities VALUES (?, ?)", (recorded.sequence, str(event.journal)))
         case SegmentStarted() as event:
             tables.execute(
                 "INSERT INTO segments VALUES (?, ?, ?)",
                 (event.previous_segment, recorded.sequence - 1, bytes.fromhex(event.previous_hash)),
             )
-        case (
-            StationStarted()
-            | StationStopped()
-            | HandFlashRequested()
-            | JournalRestored()
-            | SlotTakenOutOfUse()
-            | SlotEnabled()
-            | JigStopped()
-            | JigReset()
-        ):
+        case StationStarted() | StationStopped() | HandFlashRequested():
             pass
+        case SlotTakenOutOfUse() | SlotEnabled() | JigStopped() | JigReset() as event:
+            _apply_to_bench(tables, recorded, event)
         case OrderImported() | OrderLinesAdded() | OrderAssigned() | OrderClosed() as event:
             _apply_to_order(tables, recorded, event)
         case LabelScanned() as event:
@@ -111,6 +121,10 @@ def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
                     (event.manufacturer, event.model, str(event.version)),
                 ),
                 f"release {event.version} of {event.manufacturer}/{event.model} is not stopped",
+            )
+            tables.execute(
+                "DELETE FROM release_results WHERE manufacturer = ? AND model = ? AND version = ?",
+                (event.manufacturer, event.model, str(event.version)),
             )
         case ResultsAcknowledged() as event:
             for station_sequence in event.station_sequences:
@@ -175,6 +189,29 @@ def _apply_to_order(
             _require_open_order(tables, event.order)
             tables.execute("UPDATE orders SET closed = ? WHERE work_order = ?", (event.reason, event.order))
             tables.execute("DELETE FROM jig_orders WHERE work_order = ?", (event.order,))
+
+
+def _apply_to_bench(
+    tables: sqlite3.Connection,
+    recorded: RecordedEvent,
+    event: SlotTakenOutOfUse | SlotEnabled | JigStopped | JigReset,
+) -> None:
+    match event:
+        case SlotTakenOutOfUse(place=place):
+            tables.execute(
+                "INSERT OR REPLACE INTO slots_out_of_use VALUES (?, ?, ?)", (place.jig, place.slot, event.why)
+            )
+        case SlotEnabled(place=place):
+            # A slot that a fault latched is enabled too, and stands in no table.
+            tables.execute("DELETE FROM slots_out_of_use WHERE jig = ? AND slot = ?", (place.jig, place.slot))
+            _forget_slot_failures(tables, place)
+        case JigStopped():
+            tables.execute(
+                "INSERT OR IGNORE INTO stopped_jigs VALUES (?, ?)",
+                (event.jig, microseconds_from_utc(recorded.utc)),
+            )
+        case JigReset():
+            tables.execute("DELETE FROM stopped_jigs WHERE jig = ?", (event.jig,))
 
 
 def _take_label(tables: sqlite3.Connection, event: LabelScanned) -> None:
@@ -265,16 +302,25 @@ def _apply_to_attempt(
                     "DELETE FROM hubs WHERE chf = (SELECT chf FROM attempts WHERE attempt = ?)",
                     (event.attempt,),
                 )
-        case UnlockAnswerRefused():
+        case UnlockAnswerDue() | UnlockAnswerRefused():
             tables.execute(
                 "INSERT INTO hubs VALUES (?, 1) ON CONFLICT (chf) DO UPDATE SET wrong_answers = wrong_answers + 1",
                 (str(event.chf),),
+            )
+        case UnlockAnswerVoid():
+            tables.execute(
+                "UPDATE hubs SET wrong_answers = wrong_answers - 1 WHERE chf = ?", (str(event.chf),)
+            )
+            tables.execute("DELETE FROM hubs WHERE chf = ? AND wrong_answers <= 0", (str(event.chf),))
+        case AttemptInterrupted():
+            tables.execute(
+                "UPDATE attempts SET interrupted = ? WHERE attempt = ?", (event.code, event.attempt)
             )
         case HubLost():
             tables.execute("UPDATE attempts SET lost = 1 WHERE attempt = ?", (event.attempt,))
         case AttemptResumed():
             tables.execute(
-                "UPDATE attempts SET lost = 0, jig = ?, slot = ? WHERE attempt = ?",
+                "UPDATE attempts SET lost = 0, interrupted = NULL, jig = ?, slot = ? WHERE attempt = ?",
                 (event.place.jig, event.place.slot, event.attempt),
             )
             if event.scanned_id is not None:
@@ -283,7 +329,7 @@ def _apply_to_attempt(
                     (str(event.scanned_id), event.scanned_role, event.attempt),
                 )
             _use_up_label(tables, event.place, event.scanned_id)
-        case UnlockUsed() | UnlockAnswerDue() | UnlockAnswerVoid() | AttemptInterrupted():
+        case UnlockUsed():
             pass
         case _:
             assert_never(event)
@@ -301,7 +347,7 @@ def _close_attempt(tables: sqlite3.Connection, recorded: RecordedEvent, event: A
     scanned_id = str(event.scanned_id) if event.scanned_id else None
     tables.execute(
         "UPDATE attempts SET closed = ?, outcome = ?, stage = ?, code = ?, disposition = ?, boots = ?, jig = ?, slot = ?,"
-        " chf = ?, gpf = ?, scanned_id = ?, scanned_role = ?, lost = 0, hub = NULL, plan = NULL"
+        " chf = ?, gpf = ?, scanned_id = ?, scanned_role = ?, unsettled = ?, lost = 0, interrupted = NULL, hub = NULL, plan = NULL"
         " WHERE attempt = ?",
         (
             microseconds_from_utc(recorded.utc),
@@ -316,6 +362,7 @@ def _close_attempt(tables: sqlite3.Connection, recorded: RecordedEvent, event: A
             gpf,
             scanned_id,
             event.scanned_role,
+            event.unsettled,
             event.attempt,
         ),
     )
@@ -329,6 +376,52 @@ def _close_attempt(tables: sqlite3.Connection, recorded: RecordedEvent, event: A
         "INSERT INTO results (station_sequence, sequence, hub)"
         " SELECT coalesce(max(station_sequence), 0) + 1, ?, ? FROM results",
         (recorded.sequence, chf or scanned_id),
+    )
+    # What an older program wrote was never counted across a restart: tables brought up to date in place lack it too.
+    if tables.execute("SELECT vocabulary FROM station").fetchone()[0] >= _COUNTED_FROM:
+        _count_for_slot(tables, recorded.sequence, event)
+        _count_for_release(tables, recorded.sequence, event)
+
+
+def _count_for_slot(tables: sqlite3.Connection, sequence: int, event: AttemptClosed) -> None:
+    """Keep which different hubs failed in the slot since its last pass."""
+    jig, slot = event.place.jig, event.place.slot
+    if event.outcome is Outcome.PASSED:
+        _forget_slot_failures(tables, event.place)
+    elif event.outcome is Outcome.FAILED:
+        device = event.chf or event.scanned_id
+        hub = str(device) if device else None
+        tables.execute("DELETE FROM slot_failures WHERE jig = ? AND slot = ? AND hub = ?", (jig, slot, hub))
+        tables.execute(
+            "INSERT INTO slot_failures VALUES (?, ?, ?, ?, ?)", (jig, slot, sequence, hub, event.code)
+        )
+        tables.execute(
+            "DELETE FROM slot_failures WHERE jig = ?1 AND slot = ?2 AND sequence <= (SELECT sequence FROM slot_failures"
+            " WHERE jig = ?1 AND slot = ?2 ORDER BY sequence DESC LIMIT 1 OFFSET ?3)",
+            (jig, slot, KEPT_OF_A_SLOT),
+        )
+
+
+def _forget_slot_failures(tables: sqlite3.Connection, place: Place) -> None:
+    tables.execute("DELETE FROM slot_failures WHERE jig = ? AND slot = ?", (place.jig, place.slot))
+
+
+def _count_for_release(tables: sqlite3.Connection, sequence: int, event: AttemptClosed) -> None:
+    """Keep how the last hubs fared with the release."""
+    if event.outcome not in {Outcome.PASSED, Outcome.FAILED} or event.chf is None:
+        return
+    if event.firmware_target is None or event.manufacturer is None or event.model is None:
+        return
+    release = (event.manufacturer, event.model, str(event.firmware_target))
+    tables.execute(
+        "INSERT INTO release_results VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (*release, sequence, str(event.chf), event.outcome, event.code),
+    )
+    tables.execute(
+        "DELETE FROM release_results WHERE manufacturer = ?1 AND model = ?2 AND version = ?3 AND sequence <= ("
+        "SELECT sequence FROM release_results WHERE manufacturer = ?1 AND model = ?2 AND version = ?3"
+        " ORDER BY sequence DESC LIMIT 1 OFFSET ?4)",
+        (*release, KEPT_OF_A_RELEASE),
     )
 
 

@@ -43,6 +43,8 @@ class OpenAttempt:
     """Duration of each stage, over all its ended tries."""
     lost: bool
     """The hub left its slot and has not been seen since."""
+    interrupted: Code | None
+    """Why the bench itself ended work on the hub, an emergency stop say; None once it has been taken up again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,8 @@ class PastAttempt:
     scanned_id: Eui64 | None
     scanned_role: Literal["CHF", "GPF"] | None
     """The last label that was scanned for the hub, also after the attempt was closed."""
+    unsettled: str | None
+    """What could not be put right about the hub before the attempt ended: it is quarantined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +142,8 @@ class OrderLineState:
 
 
 _OPEN_ATTEMPTS: Final = (
-    "SELECT attempt, opened, work_order, jig, slot, hub, scanned_id, scanned_role, number, operator, plan, lost"
+    "SELECT attempt, opened, work_order, jig, slot, hub, scanned_id, scanned_role, number, operator, plan, lost,"
+    " interrupted"
     " FROM attempts WHERE closed IS NULL"
 )
 
@@ -150,14 +155,36 @@ def open_attempts(tables: sqlite3.Connection) -> tuple[OpenAttempt, ...]:
     )
 
 
-def open_attempt_of(tables: sqlite3.Connection, chf: Eui64) -> OpenAttempt | None:
-    """Return the oldest attempt on this hub that has no result."""
-    row = tables.execute(f"{_OPEN_ATTEMPTS} AND chf = ? ORDER BY attempt LIMIT 1", (str(chf),)).fetchone()
+def open_attempt_of(
+    tables: sqlite3.Connection, chf: Eui64 | None, gpf: Eui64 | None = None
+) -> OpenAttempt | None:
+    """Return the oldest attempt without a result on a hub that said this CHF or this GPF id.
+
+    Where only one of two ids agrees it is not the same hub, and whoever asks has to say so.
+    """
+    row = tables.execute(
+        f"{_OPEN_ATTEMPTS} AND (chf = ? OR gpf = ?) ORDER BY attempt LIMIT 1",
+        (None if chf is None else str(chf), None if gpf is None else str(gpf)),
+    ).fetchone()
     return None if row is None else _open_attempt(tables, row)
 
 
 def _open_attempt(tables: sqlite3.Connection, row: tuple[Any, ...]) -> OpenAttempt:
-    attempt, opened, order, jig, slot, hub, scanned_id, scanned_role, number, operator, plan, lost = row
+    (
+        attempt,
+        opened,
+        order,
+        jig,
+        slot,
+        hub,
+        scanned_id,
+        scanned_role,
+        number,
+        operator,
+        plan,
+        lost,
+        interrupted,
+    ) = row
     stages = tables.execute(
         "SELECT step, stage, running, failures, seconds FROM stages WHERE attempt = ? ORDER BY latest",
         (attempt,),
@@ -187,6 +214,7 @@ def _open_attempt(tables: sqlite3.Connection, row: tuple[Any, ...]) -> OpenAttem
         failures=failures,
         seconds=spent,
         lost=bool(lost),
+        interrupted=None if interrupted is None else Code(interrupted),
     )
 
 
@@ -195,7 +223,7 @@ def hub_history(tables: sqlite3.Connection, chf: Eui64) -> HubHistory:
     wrong = tables.execute("SELECT wrong_answers FROM hubs WHERE chf = ?", (str(chf),)).fetchone()
     rows = tables.execute(
         "SELECT attempt, work_order, number, jig, slot, opened, closed, outcome, stage, code, disposition, boots,"
-        " scanned_id, scanned_role FROM attempts WHERE chf = ? ORDER BY attempt",
+        " scanned_id, scanned_role, unsettled FROM attempts WHERE chf = ? ORDER BY attempt",
         (str(chf),),
     )
     attempts = tuple(
@@ -213,6 +241,7 @@ def hub_history(tables: sqlite3.Connection, chf: Eui64) -> HubHistory:
             boots=boots,
             scanned_id=None if scanned_id is None else Eui64.parse(scanned_id),
             scanned_role=scanned_role,
+            unsettled=unsettled,
         )
         for (
             attempt,
@@ -229,6 +258,7 @@ def hub_history(tables: sqlite3.Connection, chf: Eui64) -> HubHistory:
             boots,
             scanned_id,
             scanned_role,
+            unsettled,
         ) in rows
     )
     return HubHistory(chf, wrong[0] if wrong else 0, attempts)
@@ -346,4 +376,92 @@ def stopped_releases(tables: sqlite3.Connection) -> tuple[StoppedRelease, ...]:
     return tuple(
         StoppedRelease(DeviceModel(manufacturer, model), FirmwareVersion.parse(version), why)
         for manufacturer, model, version, why in rows
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseResult:
+    """How one hub fared with a release."""
+
+    model: DeviceModel
+    version: FirmwareVersion
+    hub: Eui64
+    """CHF id."""
+    outcome: Outcome
+    """PASSED or FAILED."""
+    code: Code | None
+
+
+def release_results(tables: sqlite3.Connection) -> tuple[ReleaseResult, ...]:
+    """Return how hubs fared with each release that is not stopped, since it was last resumed: oldest first.
+
+    Of each release the newest results only, so many as `projection.KEPT_OF_A_RELEASE`; and none that was written before
+    the journal's vocabulary was 2.
+    """
+    rows = tables.execute(
+        "SELECT manufacturer, model, version, hub, outcome, code FROM release_results WHERE NOT EXISTS ("
+        "SELECT 1 FROM stopped_releases AS stopped WHERE (stopped.manufacturer, stopped.model, stopped.version)"
+        " = (release_results.manufacturer, release_results.model, release_results.version)) ORDER BY sequence"
+    )
+    return tuple(
+        ReleaseResult(
+            DeviceModel(manufacturer, model),
+            FirmwareVersion.parse(version),
+            Eui64.parse(hub),
+            Outcome(outcome),
+            None if code is None else Code(code),
+        )
+        for manufacturer, model, version, hub, outcome, code in rows
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedJig:
+    """A jig whose emergency stop was seen pressed and that no person has reset since."""
+
+    jig: str
+    stopped: datetime
+
+
+def stopped_jigs(tables: sqlite3.Connection) -> tuple[StoppedJig, ...]:
+    """Return every jig that waits for a person's reset."""
+    rows = tables.execute("SELECT jig, stopped FROM stopped_jigs ORDER BY jig")
+    return tuple(StoppedJig(jig, utc_from_microseconds(stopped)) for jig, stopped in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class SlotOutOfUse:
+    """A slot in which no hub is begun with until a person enables it."""
+
+    place: Place
+    why: str
+
+
+def slots_out_of_use(tables: sqlite3.Connection) -> tuple[SlotOutOfUse, ...]:
+    """Return every slot that was taken out of use and not enabled since."""
+    rows = tables.execute("SELECT jig, slot, why FROM slots_out_of_use ORDER BY jig, slot")
+    return tuple(SlotOutOfUse(Place(jig=jig, slot=slot), why) for jig, slot, why in rows)
+
+
+@dataclass(frozen=True, slots=True)
+class SlotFailure:
+    """The newest failure of one hub in a slot, or one of a hub that nobody could name."""
+
+    hub: Eui64 | None
+    """CHF id, or else what its label says."""
+    code: Code | None
+
+
+def slot_failures(tables: sqlite3.Connection, place: Place) -> tuple[SlotFailure, ...]:
+    """Return the failures in this slot since its last pass or enabling, oldest first, each named hub once.
+
+    Whether a failure speaks against the slot is not decided here (`failure.may_be_the_slot`).
+    """
+    rows = tables.execute(
+        "SELECT hub, code FROM slot_failures WHERE jig = ? AND slot = ? ORDER BY sequence",
+        (place.jig, place.slot),
+    )
+    return tuple(
+        SlotFailure(None if hub is None else Eui64.parse(hub), None if code is None else Code(code))
+        for hub, code in rows
     )

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from station.records.errors import UNREADABLE, JournalCorrupt, JournalNewer, SegmentMissing, journal_error
+from station.records.events import VOCABULARY
 from station.records.files import sync_file, sync_folder
-from station.records.tables import APPLICATION_ID, SCHEMA_VERSION, create_segment
+from station.records.tables import APPLICATION_ID, TABLES_VERSION, VOCABULARY_IS_KEPT, create_segment
 
 Filled = TypeVar("Filled")
 
@@ -114,8 +115,12 @@ def check_kind(connection: sqlite3.Connection, path: Path) -> None:
     if connection.execute("SELECT 1 FROM sqlite_master WHERE type IN ('trigger', 'view')").fetchone():
         raise JournalCorrupt(path, "it holds triggers or views, which no journal has")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version > SCHEMA_VERSION:
-        raise JournalNewer(path, version, SCHEMA_VERSION)
+    if version > TABLES_VERSION:
+        raise JournalNewer(path, "tables of version", version, TABLES_VERSION)
+    if version >= VOCABULARY_IS_KEPT:
+        (vocabulary,) = connection.execute("SELECT max(vocabulary) FROM station").fetchone()
+        if vocabulary is not None and vocabulary > VOCABULARY:
+            raise JournalNewer(path, "facts of vocabulary", vocabulary, VOCABULARY)
 
 
 def make_segment(path: Path, fill: Callable[[sqlite3.Connection], Filled]) -> Filled:

@@ -12,8 +12,11 @@ from typing import Final
 APPLICATION_ID: Final = 0x52464A4E
 """`RFJN` in the SQLite header: tells a journal from other databases."""
 
-SCHEMA_VERSION: Final = 2
-"""Kept as SQLite's user_version. Raise it with every change of the derived tables: they are then rebuilt."""
+TABLES_VERSION: Final = 3
+"""Kept as SQLite's user_version. Raise it with every change of the derived tables: see `ADDITIONS`."""
+
+VOCABULARY_IS_KEPT: Final = 3
+"""The version of the tables since which `station.vocabulary` says which facts the journal may hold."""
 
 EVENTS: Final = """
 CREATE TABLE events (
@@ -27,11 +30,47 @@ CREATE INDEX events_of_attempt ON events (json_extract(body, '$.attempt'))
     WHERE json_extract(body, '$.attempt') IS NOT NULL;
 """
 
+_TABLES_OF_3: Final = """
+CREATE TABLE stopped_jigs (
+    jig     TEXT    PRIMARY KEY,
+    stopped INTEGER NOT NULL
+);
+CREATE TABLE slots_out_of_use (
+    jig  TEXT    NOT NULL,
+    slot INTEGER NOT NULL,
+    why  TEXT    NOT NULL,
+    PRIMARY KEY (jig, slot)
+) WITHOUT ROWID;
+CREATE TABLE slot_failures (            -- since the slot's last pass or enabling
+    jig      TEXT    NOT NULL,
+    slot     INTEGER NOT NULL,
+    sequence INTEGER NOT NULL,          -- of the result
+    hub      TEXT,                      -- CHF id or label; once, with its newest failure
+    code     TEXT,
+    PRIMARY KEY (jig, slot, sequence)
+) WITHOUT ROWID;
+CREATE TABLE release_results (          -- passed or failed, since the release was resumed
+    manufacturer TEXT    NOT NULL,
+    model        TEXT    NOT NULL,
+    version      TEXT    NOT NULL,
+    sequence     INTEGER NOT NULL,      -- of the result
+    hub          TEXT    NOT NULL,      -- CHF id
+    outcome      TEXT    NOT NULL,
+    code         TEXT,
+    PRIMARY KEY (manufacturer, model, version, sequence)
+) WITHOUT ROWID;
+"""
+
 DERIVED: Final = """
 CREATE TABLE station (
-    journal TEXT PRIMARY KEY,
-    site    TEXT NOT NULL,
-    station TEXT NOT NULL
+    journal    TEXT PRIMARY KEY,        -- the identity of its newest rows
+    site       TEXT NOT NULL,
+    station    TEXT NOT NULL,
+    vocabulary INTEGER NOT NULL DEFAULT 1  -- the newest of its rows
+);
+CREATE TABLE identities (
+    first_sequence INTEGER PRIMARY KEY, -- of the rows that are known by it
+    journal        TEXT NOT NULL
 );
 CREATE TABLE segments (
     name          TEXT    PRIMARY KEY,  -- file name of a finished segment
@@ -82,7 +121,9 @@ CREATE TABLE attempts (
     stage        TEXT,
     code         TEXT,
     disposition  TEXT,
-    boots        INTEGER                -- the hub's boot counter at the end
+    boots        INTEGER,               -- the hub's boot counter at the end
+    interrupted  TEXT,                  -- why the bench ended work on it, while open
+    unsettled    TEXT                   -- what could not be put right about the hub
 );
 CREATE INDEX attempts_open ON attempts (attempt) WHERE closed IS NULL;
 CREATE INDEX attempts_by_chf ON attempts (chf, work_order);
@@ -127,6 +168,7 @@ CREATE INDEX results_waiting ON results (station_sequence) WHERE acknowledged = 
 
 DERIVED_TABLES: Final = (
     "station",
+    "identities",
     "segments",
     "orders",
     "order_lines",
@@ -136,9 +178,32 @@ DERIVED_TABLES: Final = (
     "stages",
     "hubs",
     "stopped_releases",
+    "stopped_jigs",
+    "slots_out_of_use",
+    "slot_failures",
+    "release_results",
     "results",
 )
 """In an order that satisfies their references."""
+
+_ALTERED_BY_3: Final = """
+ALTER TABLE station ADD COLUMN vocabulary INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE attempts ADD COLUMN interrupted TEXT;
+ALTER TABLE attempts ADD COLUMN unsettled TEXT;
+CREATE TABLE identities (
+    first_sequence INTEGER PRIMARY KEY,
+    journal        TEXT NOT NULL
+);
+INSERT INTO identities SELECT 1, journal FROM station;
+"""
+
+ADDITIONS: Final = {3: _ALTERED_BY_3 + _TABLES_OF_3}
+"""What makes tables of the version before into those of this one, in place: new tables and columns, filled if need be.
+
+After them the tables must be what a replay of the events makes. What a new table holds may therefore only follow
+from rows of the vocabulary that came with it (`station.vocabulary`), or be filled here. A change that cannot be made so
+has no entry, and has the events replayed.
+"""
 
 
 def create_segment(connection: sqlite3.Connection) -> None:
@@ -146,12 +211,29 @@ def create_segment(connection: sqlite3.Connection) -> None:
     _run(connection, EVENTS)
     create_derived(connection)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute(f"PRAGMA user_version = {TABLES_VERSION}")
 
 
 def create_derived(connection: sqlite3.Connection) -> None:
     """Make the derived tables, empty. May run within a transaction."""
-    _run(connection, DERIVED)
+    _run(connection, DERIVED + _TABLES_OF_3)
+
+
+def add_in_place(connection: sqlite3.Connection, version: int) -> bool:
+    """Bring tables of this version up to date by additions alone, in one transaction; say whether that was possible."""
+    steps = range(version + 1, TABLES_VERSION + 1)
+    if not all(step in ADDITIONS for step in steps):
+        return False
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for step in steps:
+            _run(connection, ADDITIONS[step])
+        connection.execute(f"PRAGMA user_version = {TABLES_VERSION}")
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    return True
 
 
 def drop_derived(connection: sqlite3.Connection) -> None:

@@ -14,7 +14,7 @@ import pytest
 from station_bench import Bench, StockHub, order_csv, slot, version
 from test_run_command import DaemonProcess, daemon
 
-from station.records.tables import SCHEMA_VERSION
+from station.records.tables import TABLES_VERSION
 
 OPERATING = Path(__file__).parents[3] / "docs" / "operating.md"
 PLACE = slot(1)
@@ -87,10 +87,10 @@ def test_a_station_is_drained_backed_up_and_brought_up_to_date(
 
     assert reflash("journal", "backup", tmp_path / "backup", *at).code == 0
     # What an older program would have left: other tables.
-    become(segment, SCHEMA_VERSION - 1, "DROP INDEX attempts_by_chf", "DELETE FROM order_lines")
+    become(segment, 1, "DROP INDEX attempts_by_chf", "DELETE FROM order_lines")
     with daemon(config) as new:
         passes(bench, new, later)
-    assert schema_of(segment) == SCHEMA_VERSION
+    assert schema_of(segment) == TABLES_VERSION
     assert reflash("journal", "rebuild", *at).out.startswith("the tables are what ")
     assert reflash("journal", "verify", *at).out.startswith("whole: ")
     (order,) = reflash("orders", "list", *at, "--json").json
@@ -109,12 +109,12 @@ def test_an_older_program_refuses_a_newer_journal_and_goes_on_from_the_backup(
         passes(bench, older, before)
     backup = tmp_path / "backup"
     assert reflash("journal", "backup", backup, *at).code == 0
-    become(segment, SCHEMA_VERSION + 1)  # what a newer program would have made of it
+    become(segment, TABLES_VERSION + 1)  # what a newer program would have made of it
     with daemon(config) as older:
         _, said = older.process.communicate(timeout=30)
     assert older.process.returncode == 1
     assert said.splitlines()[-1].endswith(
-        f"has schema {SCHEMA_VERSION + 1}, this program knows up to {SCHEMA_VERSION}: "
+        f"has tables of version {TABLES_VERSION + 1}, this program knows up to {TABLES_VERSION}: "
         "run the newer reflash-station again, or restore a backup made before the upgrade"
     )
     refused = reflash("journal", "restore", backup, *at)

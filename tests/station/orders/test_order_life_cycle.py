@@ -110,6 +110,7 @@ def attempt(
         failures={},
         seconds={},
         lost=lost,
+        interrupted=None,
     )
 
 

@@ -305,7 +305,7 @@ def test_a_newer_journal_is_refused_by_name(folder: Path) -> None:
     with closing(sqlite3.connect(segment_path(folder, 1))) as segment:
         segment.execute("PRAGMA user_version = 7")
     for refuse in (lambda: Ledger(settings(folder)), lambda: verify(folder)):
-        with pytest.raises(JournalNewer, match=r"journal-000001.sqlite has schema 7"):
+        with pytest.raises(JournalNewer, match=r"journal-000001.sqlite has tables of version 7"):
             refuse()
 
 

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from smpclient import SMPClient
 from smpclient.transport.serial import SMPSerialTransport
 
-from drivers.hub import HubDriver
+from drivers.hub import ExpectedDevice, HubDriver
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
 from firmware_catalog.image import FirmwareImage
@@ -31,12 +31,13 @@ class Uploader(Protocol):
 class StationUploader:
     """The production path: `HubDriver.flash`, with the questions that it puts before and after."""
 
-    def __init__(self, driver: HubDriver) -> None:
+    def __init__(self, driver: HubDriver, hub: ExpectedDevice) -> None:
         self._driver = driver
+        self._hub = hub
 
     async def upload(self, image: FirmwareImage) -> None:
         """Return once the hub holds the image."""
-        await self._driver.flash(image, lambda _: None)
+        await self._driver.flash(self._hub, image, lambda _: None)
 
     async def close(self) -> None:
         """Give the port back."""
@@ -66,5 +67,5 @@ async def open_uploader(name: str, port: str, baud: int, window: int) -> Uploade
         await client.connect()
         return SmpclientUploader(client)
     driver = await PLUGIN.open(port, SmpSettings(baud=baud, window=window))
-    await driver.wait_for_hub()
-    return StationUploader(driver)
+    hub = await driver.wait_for_hub()
+    return StationUploader(driver, hub.device)

@@ -98,7 +98,7 @@ async def _start_jig(workload: Workload, folder: Path, slots: int, *, boards: bo
 async def _unlock(port: str, authority: KeyFileAuthority) -> None:
     driver = await PLUGIN.open(port, SmpSettings())
     try:
-        await driver.wait_for_hub()
-        await driver.unlock(authority)
+        hub = await driver.wait_for_hub()
+        await driver.unlock(hub.device, authority)
     finally:
         await driver.close()

@@ -63,9 +63,9 @@ class PydfuutilUploader:
 async def _open(task: UsbTask, place: str, authority: KeyFileAuthority) -> Uploader:
     port = await open_port(place, DfuSettings(backend="usbip", usbip_port=task.port))
     driver = DfuHubDriver(port)
-    await driver.wait_for_hub()
-    await driver.unlock(authority)
-    return PydfuutilUploader(port) if task.client == PYDFUUTIL else StationUploader(driver)
+    hub = (await driver.wait_for_hub()).device
+    await driver.unlock(hub, authority)
+    return PydfuutilUploader(port) if task.client == PYDFUUTIL else StationUploader(driver, hub)
 
 
 async def _run(task: UsbTask, image: FirmwareImage) -> None:

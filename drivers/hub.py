@@ -14,6 +14,7 @@ from typing import Final, Protocol, runtime_checkable
 import cbor2
 from pydantic import BaseModel
 
+from drivers.errors import AnotherHub, HubAction
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from firmware_catalog.image import FirmwareImage
 
@@ -22,6 +23,30 @@ ENTRY_POINT_GROUP: Final = "reflash.drivers"
 
 UNLOCK_DOMAIN = "reflash-unlock-v1"
 """Separates unlock signatures from everything else the same key might ever sign."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedDevice:
+    """The hub that a caller means: what a driver is told, so that it changes no other.
+
+    One hub has these for its life. A hub that differs in any of them is another hub.
+    """
+
+    chf: Eui64
+    gpf: Eui64
+    model: DeviceModel
+
+    def require(self, seen: HubIdentity, *, place: str, action: HubAction, state_known: bool = True) -> None:
+        """Return if `seen` is this hub. Raises AnotherHub, whose `state_known` speaks of this hub, not of `seen`."""
+        if seen.chf != self.chf:
+            what = f"hub {seen.chf} answers at {place}, not {self.chf}"
+        elif seen.gpf != self.gpf:
+            what = f"hub {seen.chf} at {place} has the GPF {seen.gpf}, not {self.gpf}"
+        elif seen.model != self.model:
+            what = f"hub {seen.chf} at {place} is of model {seen.model}, not {self.model}"
+        else:
+            return
+        raise AnotherHub(f"{what}: find the first hub", action=action, state_known=state_known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +65,11 @@ class HubIdentity:
     locked: bool
     boots: int
     """Counts the hub's boots, whoever caused them; only differences mean anything."""
+
+    @property
+    def device(self) -> ExpectedDevice:
+        """What to tell a driver from now on, so that it changes this hub and no other."""
+        return ExpectedDevice(self.chf, self.gpf, self.model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +165,10 @@ class HubDriver(Protocol):
     Cancelling a method ends it in CancelledError, soon, and leaves the driver usable: the next call does not meet
     the cancelled call's bytes. One method runs at a time. After any error the same driver goes on; one whose link
     is gone for good says LinkLost again in `wait_for_hub`, and the station closes it and opens the place anew.
+
+    A method that is told which `hub` is meant asks first who is there, and raises AnotherHub for any other hub, having
+    sent it nothing that changes it. Between two answers the hub may be exchanged by hand, so it asks again within its
+    work as well: after a boot, after a loss of the link, after a silence, and after whatever else took a while.
     """
 
     @property
@@ -172,7 +206,7 @@ class HubDriver(Protocol):
         """Ask what the image slots hold, one of which runs. Allowed while locked."""
         ...
 
-    async def unlock(self, authority: UnlockAuthority) -> None:
+    async def unlock(self, hub: ExpectedDevice, authority: UnlockAuthority) -> None:
         """Have one fresh challenge signed and answer it. One wrong answer is one `UnlockRefused`, never retried.
 
         Does nothing, and has nothing signed, when the hub is open. What the authority raises passes as it is, and a
@@ -181,7 +215,7 @@ class HubDriver(Protocol):
         """
         ...
 
-    async def flash(self, image: FirmwareImage, on_progress: ProgressListener) -> None:
+    async def flash(self, hub: ExpectedDevice, image: FirmwareImage, on_progress: ProgressListener) -> None:
         """Write the image to the slot that is not running. Returns when the hub holds every byte of it.
 
         What runs, and what the next boot would run, stays as it is. `on_progress` is called on the event loop, from
@@ -191,7 +225,7 @@ class HubDriver(Protocol):
         """
         ...
 
-    async def activate(self, image: FirmwareImage) -> HubIdentity:
+    async def activate(self, hub: ExpectedDevice, image: FirmwareImage) -> HubIdentity:
         """Mark the held image for one test boot, boot the hub, and return who came back.
 
         Returns at once when the image runs already. Raises ImageMismatch, before any boot, when the hub does not
@@ -200,25 +234,25 @@ class HubDriver(Protocol):
         """
         ...
 
-    async def verify(self, image: FirmwareImage) -> HubState:
+    async def verify(self, hub: ExpectedDevice, image: FirmwareImage) -> HubState:
         """Return the state if the running image is this one by version and hash; raise ImageMismatch if not."""
         ...
 
-    async def confirm(self, image: FirmwareImage) -> HubState:
+    async def confirm(self, hub: ExpectedDevice, image: FirmwareImage) -> HubState:
         """Make the running image permanent, if it is this one. Raises ImageMismatch, and confirms nothing, if not.
 
         Allowed while locked. Does nothing to one that is confirmed.
         """
         ...
 
-    async def reboot(self) -> HubIdentity:
+    async def reboot(self, hub: ExpectedDevice) -> HubIdentity:
         """Boot the hub, which makes it give up an unconfirmed image, and return who came back.
 
         Allowed while locked; a hub locks itself at every boot. Raises HubDidNotReturn and AnotherHub as `activate`.
         """
         ...
 
-    async def erase(self) -> None:
+    async def erase(self, hub: ExpectedDevice) -> None:
         """Erase the slot that is not running. Raises HubLocked, having erased nothing, while the lock is closed."""
         ...
 

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from drivers.dfu.driver import DfuHubDriver
 from drivers.dfu.plugin import open_port
 from drivers.dfu.settings import DfuSettings
-from drivers.hub import UnlockChallenge
+from drivers.hub import ExpectedDevice, UnlockChallenge
+from firmware_catalog.identity import DeviceModel, Eui64
 from firmware_catalog.image import FirmwareImage
 from firmware_catalog.mcuboot import load_image
 from simulators.dfu_device import DfuInterface
@@ -154,6 +155,13 @@ class Bench:
             await driver.close()
 
 
+def expected(serial: int = 1) -> ExpectedDevice:
+    """What to tell a driver that `make_hub(serial)` is meant."""
+    plate = make_hub(serial, image=None).nameplate
+    model = DeviceModel(plate.manufacturer, plate.model)
+    return ExpectedDevice(Eui64.from_bytes(plate.chf), Eui64.from_bytes(plate.gpf), model)
+
+
 def make_hub(serial: int = 1, *, image: bytes | None = FACTORY, **build: Any) -> Hub:
     plate = Nameplate(
         chf=bytes.fromhex("887384") + serial.to_bytes(5, "big"),
@@ -174,6 +182,10 @@ def make_hub(serial: int = 1, *, image: bytes | None = FACTORY, **build: Any) ->
     if image is not None:
         hub.load_factory_image(image)
     return hub
+
+
+HUB = expected()
+"""The hub that is seated unless another serial number is named."""
 
 
 @contextlib.asynccontextmanager

@@ -21,7 +21,7 @@ class ActivationChecks(Checks):
         """`verify` raises ImageMismatch as long as another image runs, even if the hub holds this one."""
         driver, _ = await stage.greet()
         await stage.flash(driver)
-        error = await stage.refused(ImageMismatch, driver.verify, stage.image)
+        error = await stage.refused(ImageMismatch, driver.verify, stage.hub, stage.image)
         if not error.state_known:
             raise Broken("its state_known is False, though it only looked")
 
@@ -31,10 +31,10 @@ class ActivationChecks(Checks):
         driver, before = await stage.greet()
         running = await stage.running(driver)
         await stage.flash(driver)
-        await stage.refused(ImageMismatch, driver.confirm, stage.image)
+        await stage.refused(ImageMismatch, driver.confirm, stage.hub, stage.image)
         if await stage.running(driver) != running or (await stage.do(driver.state)).pending is not None:
             raise Broken("state() has changed")
-        if (await stage.do(driver.reboot)).firmware != before.firmware:
+        if (await stage.do(driver.reboot, stage.hub)).firmware != before.firmware:
             raise Broken("the next boot ran another firmware")
 
     @check()
@@ -42,7 +42,7 @@ class ActivationChecks(Checks):
         """`activate` raises ImageMismatch, before any boot, for an image that the hub does not hold."""
         driver, before = await stage.greet()
         await stage.unlock(driver)
-        await stage.refused(ImageMismatch, driver.activate, stage.image)
+        await stage.refused(ImageMismatch, driver.activate, stage.hub, stage.image)
         if (await stage.do(driver.identify)).boots != before.boots:
             raise Broken("the hub has booted")
 
@@ -57,10 +57,10 @@ class ActivationChecks(Checks):
             raise Broken(f"it runs {after.firmware}, and the image is {stage.image.version}")
         if stage.can(Ability.LOCK) and not after.locked:
             raise Broken("it came back open")
-        _, version, image_hash, _ = describe_running(await stage.do(driver.verify, stage.image))
+        _, version, image_hash, _ = describe_running(await stage.do(driver.verify, stage.hub, stage.image))
         if (version, image_hash) != (stage.image.version_text, stage.image.image_hash):
             raise Broken(f"verify() returned a state that runs {version}")
-        if await stage.do(driver.activate, stage.image) != after:
+        if await stage.do(driver.activate, stage.hub, stage.image) != after:
             raise Broken("activating what runs already did something")
 
     @check()
@@ -71,10 +71,10 @@ class ActivationChecks(Checks):
         await stage.activate(driver)
         if (await stage.running(driver))[3]:
             raise Broken("the image counts as confirmed before confirm()")
-        if (await stage.do(driver.reboot)).firmware != before.firmware:
+        if (await stage.do(driver.reboot, stage.hub)).firmware != before.firmware:
             raise Broken("it runs still")
-        await stage.refused(ImageMismatch, driver.verify, stage.image)
-        await stage.refused(ImageMismatch, driver.confirm, stage.image)
+        await stage.refused(ImageMismatch, driver.verify, stage.hub, stage.image)
+        await stage.refused(ImageMismatch, driver.confirm, stage.hub, stage.image)
 
     @check()
     async def test_a_confirmed_image_is_kept(self, stage: Stage) -> None:
@@ -82,12 +82,12 @@ class ActivationChecks(Checks):
         driver, _ = await stage.greet()
         await stage.activate(driver)
         for _ in range(2):
-            state = await stage.do(driver.confirm, stage.image)
+            state = await stage.do(driver.confirm, stage.hub, stage.image)
             if not describe_running(state)[3] or state.pending is not None:
                 raise Broken("the state that it returned is not settled")
-        if (await stage.do(driver.reboot)).firmware != stage.image.version:
+        if (await stage.do(driver.reboot, stage.hub)).firmware != stage.image.version:
             raise Broken("another firmware ran after a boot")
-        state = await stage.do(driver.verify, stage.image)
+        state = await stage.do(driver.verify, stage.hub, stage.image)
         if not describe_running(state)[3] or state.pending is not None:
             raise Broken("the state after a boot is not settled")
         if stage.can(Ability.INSPECTION):
@@ -125,8 +125,8 @@ async def _ready_for(stage: Stage, method: str) -> HubDriver:
 
 async def _boot_into(stage: Stage, method: str, kind: type[DriverError], driver: HubDriver) -> None:
     if method == "activate":
-        error = await stage.refused(kind, driver.activate, stage.image)
+        error = await stage.refused(kind, driver.activate, stage.hub, stage.image)
     else:
-        error = await stage.refused(kind, driver.reboot)
+        error = await stage.refused(kind, driver.reboot, stage.hub)
     if error.state_known:
         raise Broken("its state_known is True, though the hub was told to boot")

@@ -51,7 +51,7 @@ class CancellationChecks(Checks):
             call = stage.begin(driver.identify)
             await call.run_for(moment * seconds)
             await call.cut()
-            after = await stage.do(driver.reboot)
+            after = await stage.do(driver.reboot, stage.hub)
             seen = await stage.do(driver.identify)
             if before.boots in {after.boots, seen.boots}:
                 raise Broken(f"after a boot it still said that it had booted {before.boots} times")
@@ -63,7 +63,7 @@ async def _time_of(stage: Stage, driver: HubDriver, method: str) -> float:
     loop = asyncio.get_running_loop()
     begun = loop.time()
     if method in _BOOTS:
-        await stage.do(driver.reboot)
+        await stage.do(driver.reboot, stage.hub)
     elif method == "flash":
         await stage.flash(driver)
     else:
@@ -75,7 +75,7 @@ async def _prepare(stage: Stage, driver: HubDriver, method: str) -> None:
     """Have the hub ready for the method, whatever the last try has left."""
     if method == "unlock":
         if not (await stage.do(driver.identify)).locked:
-            await stage.do(driver.reboot)
+            await stage.do(driver.reboot, stage.hub)
         return
     if method in {"flash", "erase"}:
         await stage.unlock(driver)
@@ -85,7 +85,7 @@ async def _prepare(stage: Stage, driver: HubDriver, method: str) -> None:
     state = await stage.do(driver.state)
     runs = state.running is not None and state.running.image_hash == stage.image.image_hash
     if method == "activate" and runs and driver.can_revert:
-        await stage.do(driver.reboot)
+        await stage.do(driver.reboot, stage.hub)
         runs = False
     if runs:
         return
@@ -93,17 +93,19 @@ async def _prepare(stage: Stage, driver: HubDriver, method: str) -> None:
     if state.holding(stage.image.image_hash) is None:
         await stage.flash(driver)
     if method != "activate":
-        await stage.do(driver.activate, stage.image)
+        await stage.do(driver.activate, stage.hub, stage.image)
 
 
 def _arguments(stage: Stage, method: str, hub: HubIdentity) -> tuple[object, ...]:
     match method:
         case "unlock":
-            return (stage.device.authority(),)
+            return stage.hub, stage.device.authority()
         case "flash":
-            return stage.image, Told()
+            return stage.hub, stage.image, Told()
         case "activate" | "verify" | "confirm":
-            return (stage.image,)
+            return stage.hub, stage.image
+        case "reboot" | "erase":
+            return (stage.hub,)
         case "wait_for_removal":
             return (hub,)
         case _:

@@ -67,7 +67,7 @@ class FlashingChecks(Checks):
             raise Broken("state() says that the next boot will run another image")
         if seen is not None and (await stage.device.inspect()).running_sha256 != seen.running_sha256:
             raise Broken("the running slot was written to")
-        after = await stage.do(driver.reboot)
+        after = await stage.do(driver.reboot, stage.hub)
         if after.firmware != before.firmware:
             raise Broken(f"the hub ran {before.firmware}, and {after.firmware} after a boot")
 
@@ -77,7 +77,7 @@ class FlashingChecks(Checks):
         driver, _ = await stage.greet()
         running = await stage.running(driver)
         await stage.flash(driver)
-        await stage.do(driver.erase)
+        await stage.do(driver.erase, stage.hub)
         if (await stage.do(driver.state)).holding(stage.image.image_hash) is not None:
             raise Broken("state() still names the image")
         if await stage.running(driver) != running:

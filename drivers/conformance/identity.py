@@ -29,7 +29,7 @@ class IdentityChecks(Checks):
     async def test_a_hub_is_itself_after_a_boot(self, stage: Stage) -> None:
         """`reboot` returns the hub that left: the same ids, model and hardware, and another boot count."""
         driver, before = await stage.greet()
-        after = await stage.do(driver.reboot)
+        after = await stage.do(driver.reboot, stage.hub)
         if made_of(after) != made_of(before):
             raise Broken(f"{before} left and {after} came back")
         if after.boots == before.boots:

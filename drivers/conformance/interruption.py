@@ -46,8 +46,8 @@ class InterruptionChecks(Checks):
             raise Broken("state() names another running image than before")
         if seen is not None and (await stage.device.inspect()).running_sha256 != seen.running_sha256:
             raise Broken("the running slot was written to")
-        await stage.refused(DriverError, driver.activate, stage.image)
-        if (await stage.do(driver.reboot)).firmware != before.firmware:
+        await stage.refused(DriverError, driver.activate, stage.hub, stage.image)
+        if (await stage.do(driver.reboot, stage.hub)).firmware != before.firmware:
             raise Broken("another firmware ran after a boot")
         after = await stage.activate(driver)
         if after.firmware != stage.image.version:

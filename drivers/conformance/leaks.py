@@ -16,7 +16,7 @@ class LeakChecks(Checks):
         for _ in range(2):
             driver, _ = await stage.greet()
             await stage.activate(driver)
-            await stage.do(driver.confirm, stage.image)
+            await stage.do(driver.confirm, stage.hub, stage.image)
             await stage.close(driver)
 
     @check(leaves_nothing=True)

@@ -46,15 +46,17 @@ class LockingChecks(Checks):
     async def test_a_locked_hub_is_not_flashed(self, stage: Stage) -> None:
         """`flash` raises HubLocked while the lock is closed, having written nothing."""
         driver, _ = await stage.greet()
-        await _refuses(stage, driver, await stage.refused(HubLocked, driver.flash, stage.image, Told()))
+        await _refuses(
+            stage, driver, await stage.refused(HubLocked, driver.flash, stage.hub, stage.image, Told())
+        )
 
     @check(Ability.LOCK)
     async def test_a_locked_hub_is_not_erased(self, stage: Stage) -> None:
         """`erase` raises HubLocked while the lock is closed, having erased nothing."""
         driver, _ = await stage.greet()
         await stage.flash(driver)
-        await stage.do(driver.reboot)
-        await stage.refused(HubLocked, driver.erase)
+        await stage.do(driver.reboot, stage.hub)
+        await stage.refused(HubLocked, driver.erase, stage.hub)
         if (await stage.do(driver.state)).holding(stage.image.image_hash) is None:
             raise Broken("the image in the other slot is gone")
 
@@ -63,14 +65,14 @@ class LockingChecks(Checks):
         """A wrong signature is one UnlockRefused for one challenge: `unlock` never tries by itself again."""
         driver, _ = await stage.greet()
         wrong = _Recorder(stage.device.wrong_authority())
-        await stage.refused(UnlockRefused, driver.unlock, wrong)
+        await stage.refused(UnlockRefused, driver.unlock, stage.hub, wrong)
         if len(wrong.challenges) != 1:
             raise Broken(f"{len(wrong.challenges)} signatures were asked for")
         await _wrong_answers(stage, 1)
         if not (await stage.do(driver.identify)).locked:
             raise Broken("the hub says that it is open")
         right = _Recorder(stage.device.authority())
-        await stage.do(driver.unlock, right)
+        await stage.do(driver.unlock, stage.hub, right)
         if right.challenges[0].nonce == wrong.challenges[0].nonce:
             raise Broken("the next call had the same challenge signed")
 
@@ -79,12 +81,12 @@ class LockingChecks(Checks):
         """`unlock` has one challenge of this very hub signed and opens it; a hub that is open is asked nothing."""
         driver, hub = await stage.greet()
         authority = _Recorder(stage.device.authority())
-        await stage.do(driver.unlock, authority)
+        await stage.do(driver.unlock, stage.hub, authority)
         if [(asked.chf, asked.model) for asked in authority.challenges] != [(hub.chf, hub.model)]:
             raise Broken(f"these were to be signed: {authority.challenges}")
         if (await stage.do(driver.identify)).locked:
             raise Broken("the hub says that it is locked")
-        await stage.do(driver.unlock, authority)
+        await stage.do(driver.unlock, stage.hub, authority)
         if len(authority.challenges) != 1:
             raise Broken("a second signature was asked for when the hub was open")
 
@@ -93,14 +95,14 @@ class LockingChecks(Checks):
         """A hub that was unlocked is locked after `reboot`, and says so."""
         driver, _ = await stage.greet()
         await stage.unlock(driver)
-        if not (await stage.do(driver.reboot)).locked:
+        if not (await stage.do(driver.reboot, stage.hub)).locked:
             raise Broken("it came back open")
 
     @check(Ability.LOCK)
     async def test_a_signature_of_another_length_is_never_sent(self, stage: Stage) -> None:
         """A signature that has not 64 bytes is an UnlockAuthorityFailed, and no answer for the hub to count."""
         driver, _ = await stage.greet()
-        await stage.refused(UnlockAuthorityFailed, driver.unlock, _Truncating())
+        await stage.refused(UnlockAuthorityFailed, driver.unlock, stage.hub, _Truncating())
         await _wrong_answers(stage, 0)
         await stage.unlock(driver)
 
@@ -108,7 +110,7 @@ class LockingChecks(Checks):
     async def test_an_authority_that_fails_costs_the_hub_nothing(self, stage: Stage) -> None:
         """What an authority raises comes out of `unlock` as it is, and the hub counts no wrong answer."""
         driver, _ = await stage.greet()
-        await stage.refused(UnlockAuthorityFailed, driver.unlock, _Failing())
+        await stage.refused(UnlockAuthorityFailed, driver.unlock, stage.hub, _Failing())
         await _wrong_answers(stage, 0)
         await stage.unlock(driver)
 

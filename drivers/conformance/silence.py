@@ -44,7 +44,7 @@ class SilenceChecks(Checks):
         """`unlock` ends, in time, in a DriverError when the hub is silent."""
         driver, hub = await stage.greet()
         await stage.device.silence()
-        await stage.refused(DriverError, driver.unlock, stage.device.authority())
+        await stage.refused(DriverError, driver.unlock, stage.hub, stage.device.authority())
         await _is_well(stage, driver, hub.chf)
 
     @check(Ability.SILENCE)
@@ -72,9 +72,15 @@ class SilenceChecks(Checks):
 
 
 def _arguments(stage: Stage, method: str) -> tuple[object, ...]:
-    if method == "flash":
-        return stage.image, Told()
-    return (stage.image,) if method in {"activate", "verify", "confirm"} else ()
+    match method:
+        case "flash":
+            return stage.hub, stage.image, Told()
+        case "activate" | "verify" | "confirm":
+            return stage.hub, stage.image
+        case "reboot" | "erase":
+            return (stage.hub,)
+        case _:
+            return ()
 
 
 async def _is_well(stage: Stage, driver: HubDriver, chf: object) -> None:

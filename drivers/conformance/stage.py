@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from drivers.conformance.call import Broken, Call, Refusal
 from drivers.conformance.device import Ability, DeviceUnderTest
 from drivers.errors import LinkLost
-from drivers.hub import FlashProgress, HubDriver, HubIdentity, HubState
+from drivers.hub import ExpectedDevice, FlashProgress, HubDriver, HubIdentity, HubState
 from firmware_catalog.image import FirmwareImage
 
 T = TypeVar("T")
@@ -61,6 +61,14 @@ class Stage:
         self.device = device
         self._drivers: list[HubDriver] = []
         self._calls: list[Call[Any]] = []
+        self._hub: ExpectedDevice | None = None
+
+    @property
+    def hub(self) -> ExpectedDevice:
+        """The hub that this check is about: the first that was greeted."""
+        if self._hub is None:
+            raise Broken("no hub was greeted yet")
+        return self._hub
 
     @property
     def image(self) -> FirmwareImage:
@@ -107,30 +115,32 @@ class Stage:
     async def greet(self) -> tuple[HubDriver, HubIdentity]:
         """Open the place and wait for its hub."""
         driver = await self.open()
-        return driver, await self.do(driver.wait_for_hub)
+        hub = await self.do(driver.wait_for_hub)
+        self._hub = self._hub or hub.device
+        return driver, hub
 
     async def unlock(self, driver: HubDriver) -> None:
         """Open the hub's lock, if it has one."""
         if self.can(Ability.LOCK):
-            await self.do(driver.unlock, self.device.authority())
+            await self.do(driver.unlock, self.hub, self.device.authority())
 
     async def flash(self, driver: HubDriver) -> Told:
         """Unlock and flash the hub; return what was told meanwhile."""
         told = Told()
         await self.unlock(driver)
-        await self.do(driver.flash, self.image, told)
+        await self.do(driver.flash, self.hub, self.image, told)
         return told
 
     async def activate(self, driver: HubDriver) -> HubIdentity:
         """Unlock, flash and activate."""
         await self.flash(driver)
-        return await self.do(driver.activate, self.image)
+        return await self.do(driver.activate, self.hub, self.image)
 
     async def flash_halfway(self, driver: HubDriver) -> Call[None]:
         """Unlock, and return a flash that has written its first part and is not over."""
         await self.unlock(driver)
         told = Told()
-        call = self.begin(driver.flash, self.image, told)
+        call = self.begin(driver.flash, self.hub, self.image, told)
         await call.run_until(told.begun)
         if call.is_over or not told.begun.is_set():
             await call.result()

@@ -17,7 +17,6 @@ from drivers.dfu.progress import throttled
 from drivers.dfu.protocol import DfuMode, DfuState
 from drivers.dfu.work import Work
 from drivers.errors import (
-    AnotherHub,
     DriverError,
     HubAction,
     HubDidNotReturn,
@@ -36,6 +35,7 @@ from drivers.errors import (
     after_a_change,
 )
 from drivers.hub import (
+    ExpectedDevice,
     FlashProgress,
     HubIdentity,
     HubState,
@@ -44,7 +44,6 @@ from drivers.hub import (
     UnlockChallenge,
     describe_image,
 )
-from firmware_catalog.identity import Eui64
 from firmware_catalog.image import FirmwareImage
 
 T = TypeVar("T")
@@ -140,13 +139,13 @@ class DfuHubDriver:
         """Ask what the image slots hold."""
         return await self._state(HubAction.STATE)
 
-    async def unlock(self, authority: UnlockAuthority) -> None:
+    async def unlock(self, hub: ExpectedDevice, authority: UnlockAuthority) -> None:
         """Go to DFU mode, have one fresh challenge signed and answer it; nothing to a hub that is open already."""
-        hub = await self._identify(HubAction.UNLOCK)
-        if not hub.locked:
+        seen = await self._require(hub, HubAction.UNLOCK)
+        if not seen.locked:
             return
         # Before unlocking, because a hub may lock itself on its way to DFU mode.
-        await self._enter_dfu_mode(hub, HubAction.UNLOCK)
+        await self._enter_dfu_mode(seen, HubAction.UNLOCK)
         try:
             nonce = await self._command(HubAction.UNLOCK, HubCommands.challenge)
         except CommandRefused as refused:
@@ -165,13 +164,13 @@ class DfuHubDriver:
         except (CommandRefused, HubLocked) as refused:
             raise self._unlock_refusal(hub, refused) from refused
 
-    async def flash(self, image: FirmwareImage, on_progress: ProgressListener) -> None:
+    async def flash(self, hub: ExpectedDevice, image: FirmwareImage, on_progress: ProgressListener) -> None:
         """Download the image to the slot that is not running.
 
         Manifestation belongs to it where the hub still talks afterwards; elsewhere to activation.
         """
-        hub = await self._enter_dfu_mode(await self._identify(HubAction.FLASH), HubAction.FLASH)
-        if hub.locked:
+        seen = await self._enter_dfu_mode(await self._require(hub, HubAction.FLASH), HubAction.FLASH)
+        if seen.locked:
             raise HubLocked(
                 f"the hub at {self.place} is locked: unlock it before flashing",
                 action=HubAction.FLASH,
@@ -199,9 +198,9 @@ class DfuHubDriver:
                 state_known=False,
             )
 
-    async def activate(self, image: FirmwareImage) -> HubIdentity:
+    async def activate(self, hub: ExpectedDevice, image: FirmwareImage) -> HubIdentity:
         """Have the held image run by one test boot, boot the hub, and return who came back."""
-        before = await self._identify(HubAction.ACTIVATE)
+        before = await self._require(hub, HubAction.ACTIVATE)
         state = await self._state(HubAction.ACTIVATE)
         if state.running is not None and state.running.image_hash == image.image_hash:
             return before
@@ -222,12 +221,14 @@ class DfuHubDriver:
         with after_a_change():
             return await self._boot(before, HubAction.ACTIVATE)
 
-    async def verify(self, image: FirmwareImage) -> HubState:
+    async def verify(self, hub: ExpectedDevice, image: FirmwareImage) -> HubState:
         """Return the state if the running image is this one by version and hash."""
+        await self._require(hub, HubAction.VERIFY)
         return await self._verify(image, HubAction.VERIFY)
 
-    async def confirm(self, image: FirmwareImage) -> HubState:
+    async def confirm(self, hub: ExpectedDevice, image: FirmwareImage) -> HubState:
         """Make the running image permanent, if it is this one."""
+        await self._require(hub, HubAction.CONFIRM)
         state = await self._verify(image, HubAction.CONFIRM)
         if state.running is None or not state.running.confirmed:
             await self._command(HubAction.CONFIRM, HubCommands.confirm, writes=True)
@@ -241,12 +242,13 @@ class DfuHubDriver:
                 )
         return state
 
-    async def reboot(self) -> HubIdentity:
+    async def reboot(self, hub: ExpectedDevice) -> HubIdentity:
         """Boot the hub and return who came back."""
-        return await self._boot(await self._identify(HubAction.REBOOT), HubAction.REBOOT)
+        return await self._boot(await self._require(hub, HubAction.REBOOT), HubAction.REBOOT)
 
-    async def erase(self) -> None:
+    async def erase(self, hub: ExpectedDevice) -> None:
         """Erase the slot that is not running."""
+        await self._require(hub, HubAction.ERASE)
         await self._command(
             HubAction.ERASE, HubCommands.erase, seconds=self._settings.erase_seconds, writes=True
         )
@@ -310,14 +312,14 @@ class DfuHubDriver:
             seen = await self._identify(HubAction.WAIT)
         except DriverError:
             return None
-        return hub is None or _ids(seen) != _ids(hub) or seen.boots != hub.boots
+        return hub is None or seen.device != hub.device or seen.boots != hub.boots
 
     async def _enter_dfu_mode(self, hub: HubIdentity, action: HubAction) -> HubIdentity:
         """Detach the hub unless it is in DFU mode, and see that it is the same that comes back; return it as it is."""
         if not await self._port.enter_dfu_mode(action):
             return hub
         after = await self._identify(action)
-        self._require_same(hub, after, action)
+        hub.device.require(after, place=self.place, action=action, state_known=False)
         return after
 
     async def _boot(self, before: HubIdentity, action: HubAction) -> HubIdentity:
@@ -325,7 +327,7 @@ class DfuHubDriver:
         with after_a_change():
             await self._port.leave_dfu_mode(action)
             after = await self._first_answer(action)
-        self._require_same(before, after, action)
+        before.device.require(after, place=self.place, action=action, state_known=False)
         if after.boots == before.boots:
             raise HubDidNotReturn(
                 f"the hub at {self.place} is back but has not booted: power it off and on",
@@ -367,15 +369,13 @@ class DfuHubDriver:
             HubAction.ACTIVATE, self._settings.manifestation_seconds, manifest, writes=True
         )
 
-    def _require_same(self, before: HubIdentity, after: HubIdentity, action: HubAction) -> None:
-        if _ids(before) != _ids(after):
-            raise AnotherHub(
-                f"the hub at {self.place} left as {before.chf} and {after.chf} came back: find the first hub",
-                action=action,
-                state_known=False,
-            )
+    async def _require(self, hub: ExpectedDevice, action: HubAction) -> HubIdentity:
+        """Ask who is there, and return it if it is the hub that is meant. Raises AnotherHub."""
+        seen = await self._identify(action)
+        hub.require(seen, place=self.place, action=action)
+        return seen
 
-    def _unlock_refusal(self, hub: HubIdentity, refused: HubRefused) -> HubRefused:
+    def _unlock_refusal(self, hub: ExpectedDevice, refused: HubRefused) -> HubRefused:
         where = f"the hub {hub.chf} at {self.place}"
         kind: type[HubRefused] = UnlockRefused
         what = f"{where} did not accept the unlock signature: check the unlock key"
@@ -389,7 +389,3 @@ class DfuHubDriver:
                     f"{where} got its unlock signature too late: try again, and check the authority's speed"
                 )
         return kind(what, action=HubAction.UNLOCK, state_known=True, device_code=refused.device_code)
-
-
-def _ids(hub: HubIdentity) -> tuple[Eui64, Eui64]:
-    return hub.chf, hub.gpf

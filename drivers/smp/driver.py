@@ -6,7 +6,6 @@ import asyncio
 from typing import Final
 
 from drivers.errors import (
-    AnotherHub,
     HubAction,
     HubLocked,
     HubLockedOut,
@@ -16,7 +15,14 @@ from drivers.errors import (
     UnlockAuthorityFailed,
     UnlockRefused,
 )
-from drivers.hub import HubIdentity, HubState, ProgressListener, UnlockAuthority, UnlockChallenge
+from drivers.hub import (
+    ExpectedDevice,
+    HubIdentity,
+    HubState,
+    ProgressListener,
+    UnlockAuthority,
+    UnlockChallenge,
+)
 from drivers.hub_answers import ChallengeAnswer, Done, IdentityAnswer
 from drivers.smp.device import SILENT, McubootDevice
 from drivers.smp.errors import NoApplicationGroup, SmpRefused
@@ -68,7 +74,7 @@ class SmpHubDriver:
             except (HubRefused, MalformedAnswer):
                 pass
             else:
-                if hub is None or _is_another(seen, hub) or seen.boots != hub.boots:
+                if hub is None or seen.device != hub.device or seen.boots != hub.boots:
                     return
             heard = loop.time()
             await asyncio.sleep(self._settings.probe_seconds)
@@ -81,10 +87,9 @@ class SmpHubDriver:
         """Ask what the image slots hold."""
         return await self.device.state()
 
-    async def unlock(self, authority: UnlockAuthority) -> None:
+    async def unlock(self, hub: ExpectedDevice, authority: UnlockAuthority) -> None:
         """Have one fresh challenge signed and answer it; does nothing to a hub that is open already."""
-        hub = await self._identify(HubAction.UNLOCK)
-        if not hub.locked:
+        if not (await self._require(hub, HubAction.UNLOCK)).locked:
             return
         try:
             # Each challenge voids the one before: a signature over that one would count as a wrong answer.
@@ -107,10 +112,9 @@ class SmpHubDriver:
         except (SmpRefused, HubLocked) as refused:
             raise self._unlock_refusal(hub, refused) from refused
 
-    async def flash(self, image: FirmwareImage, on_progress: ProgressListener) -> None:
+    async def flash(self, hub: ExpectedDevice, image: FirmwareImage, on_progress: ProgressListener) -> None:
         """Write the image to the slot that is not running."""
-        hub = await self._identify(HubAction.FLASH)
-        if hub.locked:
+        if (await self._require(hub, HubAction.FLASH)).locked:
             raise HubLocked(
                 f"the hub at {self.place} is locked: unlock it before flashing",
                 action=HubAction.FLASH,
@@ -118,29 +122,32 @@ class SmpHubDriver:
             )
         await self.device.upload(image, on_progress)
 
-    async def activate(self, image: FirmwareImage) -> HubIdentity:
+    async def activate(self, hub: ExpectedDevice, image: FirmwareImage) -> HubIdentity:
         """Mark the held image for one test boot, boot the hub, and return who came back."""
-        before = await self._identify(HubAction.ACTIVATE)
+        before = await self._require(hub, HubAction.ACTIVATE)
         running = (await self.device.state(HubAction.ACTIVATE)).running
         if running is not None and running.image_hash == image.image_hash:
             return before
         await self.device.mark_for_test(image)
         return await self._boot(before, HubAction.ACTIVATE)
 
-    async def verify(self, image: FirmwareImage) -> HubState:
+    async def verify(self, hub: ExpectedDevice, image: FirmwareImage) -> HubState:
         """Return the state if the running image is this one by version and hash."""
+        await self._require(hub, HubAction.VERIFY)
         return await self.device.verify(image)
 
-    async def confirm(self, image: FirmwareImage) -> HubState:
+    async def confirm(self, hub: ExpectedDevice, image: FirmwareImage) -> HubState:
         """Make the running image permanent, if it is this one."""
+        await self._require(hub, HubAction.CONFIRM)
         return await self.device.confirm(image)
 
-    async def reboot(self) -> HubIdentity:
+    async def reboot(self, hub: ExpectedDevice) -> HubIdentity:
         """Boot the hub and return who came back."""
-        return await self._boot(await self._identify(HubAction.REBOOT), HubAction.REBOOT)
+        return await self._boot(await self._require(hub, HubAction.REBOOT), HubAction.REBOOT)
 
-    async def erase(self) -> None:
+    async def erase(self, hub: ExpectedDevice) -> None:
         """Erase the slot that is not running."""
+        await self._require(hub, HubAction.ERASE)
         await self.device.erase()
 
     async def close(self) -> None:
@@ -151,15 +158,16 @@ class SmpHubDriver:
         after = await self.device.boot(
             action,
             lambda: self._look(action),
-            lambda hub: _is_another(hub, before) or hub.boots != before.boots,
+            lambda hub: hub.device != before.device or hub.boots != before.boots,
         )
-        if _is_another(after, before):
-            raise AnotherHub(
-                f"the hub at {self.place} left as {before.chf} and {after.chf} came back: find the first hub",
-                action=action,
-                state_known=False,
-            )
+        before.device.require(after, place=self.place, action=action, state_known=False)
         return after
+
+    async def _require(self, hub: ExpectedDevice, action: HubAction) -> HubIdentity:
+        """Ask who is there, and return it if it is the hub that is meant. Raises AnotherHub."""
+        seen = await self._identify(action)
+        hub.require(seen, place=self.place, action=action)
+        return seen
 
     async def _look(self, action: HubAction) -> HubIdentity | None:
         """Return who is there, or None while nothing answers."""
@@ -207,7 +215,7 @@ class SmpHubDriver:
         )
         return answer.identity()
 
-    def _unlock_refusal(self, hub: HubIdentity, refused: HubRefused) -> HubRefused:
+    def _unlock_refusal(self, hub: ExpectedDevice, refused: HubRefused) -> HubRefused:
         where = f"the hub {hub.chf} at {self.place}"
         kind: type[HubRefused] = UnlockRefused
         what = f"{where} did not accept the unlock signature: check the unlock key"
@@ -221,7 +229,3 @@ class SmpHubDriver:
                     f"{where} got its unlock signature too late: try again, and check the authority's speed"
                 )
         return kind(what, action=HubAction.UNLOCK, state_known=True, device_code=refused.device_code)
-
-
-def _is_another(hub: HubIdentity, than: HubIdentity) -> bool:
-    return (hub.chf, hub.gpf) != (than.chf, than.gpf)

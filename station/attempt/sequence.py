@@ -204,7 +204,7 @@ class Sequence:
                 held = (await parts.driver.state()).holding(image.image_hash)
                 if held is None or (self._held_image_is_doubtful and not held.pending):
                     await parts.driver.flash(
-                        image, lambda flash: parts.on_progress(Progress(position, flash))
+                        parts.hub.device, image, lambda flash: parts.on_progress(Progress(position, flash))
                     )
                     self._held_image_is_doubtful = False
             case Stage.ACTIVATE:
@@ -212,14 +212,14 @@ class Sequence:
                 if vetoed is not None:
                     raise StageFault(vetoed, "stopped before activation", final=True)
                 self._boots_ordered += 1
-                self.hub = await parts.driver.activate(image)
+                self.hub = await parts.driver.activate(parts.hub.device, image)
             case Stage.VERIFY:
-                await parts.driver.verify(image)
+                await parts.driver.verify(parts.hub.device, image)
                 await self._identity_agrees(position)
             case Stage.CONFIRM:
-                await parts.driver.confirm(image)
+                await parts.driver.confirm(parts.hub.device, image)
             case Stage.CHECK:
-                state = await parts.driver.verify(image)
+                state = await parts.driver.verify(parts.hub.device, image)
                 if state.running is None or not state.running.confirmed or state.pending is not None:
                     raise StageFault(
                         Code.NOT_CONFIRMED, "the next boot would change what it runs", final=False
@@ -243,7 +243,7 @@ class Sequence:
             UnlockUsed(attempt=parts.attempt, chf=hub.chf, authority=parts.authority.name)
         )
         try:
-            await parts.driver.unlock(parts.authority)
+            await parts.driver.unlock(parts.hub.device, parts.authority)
         except UnlockRefused:
             self._wrong_answers += 1
             await parts.journal.append(UnlockAnswerRefused(attempt=parts.attempt, chf=hub.chf))
@@ -263,7 +263,7 @@ class Sequence:
     async def _identify(self) -> HubIdentity:
         """Ask who is there, and insist on the hub that this attempt is about."""
         hub = await self._parts.driver.identify()
-        if (hub.chf, hub.gpf) != (self.hub.chf, self.hub.gpf):
+        if hub.device != self._parts.hub.device:
             raise StageFault(Code.ANOTHER_HUB, f"{hub.chf} / {hub.gpf} answers", final=True)
         self.hub = hub
         return hub
@@ -309,7 +309,7 @@ class Sequence:
 
     async def _reboot(self) -> None:
         self._boots_ordered += 1
-        self.hub = await self._parts.driver.reboot()
+        self.hub = await self._parts.driver.reboot(self._parts.hub.device)
 
     async def _revived(self) -> bool:
         """Power-cycle a silent hub, once an attempt. Its flash is safe: whatever it did, it no longer listens."""

@@ -58,8 +58,7 @@ class UnfoundedSettings(SmpSettings):
 
 class BootsWhenOpened(Sound):
     async def opened(self) -> None:
-        await self.wait_for_hub()
-        await self.reboot()
+        await self.reboot((await self.wait_for_hub()).device)
 
 
 class ClosesOnce(Sound):
@@ -85,103 +84,104 @@ class ForgetsItself(Sound):
 class FallsBack(Sound):
     """Tells of less progress than before."""
 
-    async def flash(self, image, on_progress) -> None:
+    async def flash(self, hub, image, on_progress) -> None:
         def tell(progress: FlashProgress) -> None:
             on_progress(progress)
             on_progress(FlashProgress(progress.sent // 2, progress.size))
             on_progress(progress)
 
-        await super().flash(image, tell)
+        await super().flash(hub, image, tell)
 
 
 class StopsShort(Sound):
     """Never tells of the last byte."""
 
-    async def flash(self, image, on_progress) -> None:
-        await super().flash(image, lambda progress: progress.sent < progress.size and on_progress(progress))
+    async def flash(self, hub, image, on_progress) -> None:
+        await super().flash(
+            hub, image, lambda progress: progress.sent < progress.size and on_progress(progress)
+        )
 
 
 class FlashesAndMarks(Sound):
     """Has the next boot run what was flashed, unasked."""
 
-    async def flash(self, image, on_progress) -> None:
-        await super().flash(image, on_progress)
+    async def flash(self, hub, image, on_progress) -> None:
+        await super().flash(hub, image, on_progress)
         await self.device.mark_for_test(image)
 
 
 class ErasesNothing(Sound):
-    async def erase(self) -> None:
+    async def erase(self, hub) -> None:
         pass
 
 
 class RefusesInGeneral(Sound):
     """Does not say that it is the lock that is closed."""
 
-    async def flash(self, image, on_progress) -> None:
+    async def flash(self, hub, image, on_progress) -> None:
         try:
-            await super().flash(image, on_progress)
+            await super().flash(hub, image, on_progress)
         except HubRefused as error:
             raise HubRefused(str(error), action=error.action, state_known=True) from error
 
 
 class TriesToUnlockAgain(Sound):
-    async def unlock(self, authority) -> None:
+    async def unlock(self, hub, authority) -> None:
         try:
-            await super().unlock(authority)
+            await super().unlock(hub, authority)
         except UnlockRefused:
-            await super().unlock(authority)
+            await super().unlock(hub, authority)
 
 
 class PadsSignatures(Sound):
     """Makes up what is missing of a signature."""
 
-    async def unlock(self, authority) -> None:
+    async def unlock(self, hub, authority) -> None:
         class Padding:
             async def sign(self, challenge) -> bytes:
                 return (await authority.sign(challenge)).ljust(64, b"\0")
 
-        await super().unlock(Padding())
+        await super().unlock(hub, Padding())
 
 
 class UnlocksOpenHubs(Sound):
-    async def unlock(self, authority) -> None:
-        hub = await self.identify()
-        if not hub.locked:
-            await self.reboot()
-        await super().unlock(authority)
+    async def unlock(self, hub, authority) -> None:
+        if not (await self.identify()).locked:
+            await self.reboot(hub)
+        await super().unlock(hub, authority)
 
 
 class VerifiesAnything(Sound):
-    async def verify(self, image) -> HubState:
+    async def verify(self, hub, image) -> HubState:
         with suppress(ImageMismatch):
-            return await super().verify(image)
+            return await super().verify(hub, image)
         return await self.state()
 
 
 class TakesAnyHub(Sound):
     """Is content with whichever hub comes back."""
 
-    async def reboot(self) -> HubIdentity:
+    async def reboot(self, hub) -> HubIdentity:
         with suppress(AnotherHub):
-            return await super().reboot()
+            return await super().reboot(hub)
         return await self.identify()
 
 
 class SaysTheHubIsSafe(Sound):
     """Claims after a broken flash that the hub is as it was."""
 
-    async def flash(self, image, on_progress) -> None:
+    async def flash(self, hub, image, on_progress) -> None:
         try:
-            await super().flash(image, on_progress)
+            await super().flash(hub, image, on_progress)
         except DriverError as error:
             error.state_known = True
             raise
 
 
 class RaisesOsError(Sound):
-    async def flash(self, image, on_progress) -> None:
+    async def flash(self, hub, image, on_progress) -> None:
         try:
-            await super().flash(image, on_progress)
+            await super().flash(hub, image, on_progress)
         except DriverError as error:
             raise OSError("input/output error") from error
 

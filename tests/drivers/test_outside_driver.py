@@ -36,7 +36,8 @@ def installed(tmp_path_factory) -> Path:
 
 
 def environment(installed: Path) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(installed.with_name("site"))}
+    paths = [str(installed.with_name("site")), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def imports(file: Path) -> set[str]:

@@ -28,6 +28,7 @@ from drivers.errors import (
     NoAnswer,
     UnlockRefused,
 )
+from drivers.hub_answers import IdentityAnswer
 from drivers.smp.device import McubootDevice
 from drivers.smp.driver import SmpHubDriver
 from drivers.smp.errors import NoApplicationGroup, SmpRefused
@@ -200,7 +201,7 @@ def test_a_device_found_in_its_boot_loader_after_a_boot_is_not_as_it_was():
 
         peer.scripts[RESET] = boot
         with pytest.raises(HubInSerialRecovery) as caught:
-            await driver.reboot()
+            await driver.reboot(IdentityAnswer(**HUB).identity().device)
         assert not caught.value.state_known
 
     run_with_peer(scenario)

@@ -46,21 +46,21 @@ def slot(slots) -> RigSlot:
 
 
 def on(slot: RigSlot, scenario, **settings) -> None:
-    """Run `scenario(driver)` once the slot's hub answers."""
+    """Run `scenario(driver, meant)` once the slot's hub, which is meant, answers."""
 
     async def run():
         async with slot.driver(**settings) as driver:
             async with asyncio.timeout(5):
-                await driver.wait_for_hub()
-            await scenario(driver)
+                hub = await driver.wait_for_hub()
+            await scenario(driver, hub.device)
 
     asyncio.run(run())
 
 
-async def ready(slot, driver, image) -> None:
+async def ready(slot, driver, meant, image) -> None:
     """Have the image in the hub's other slot."""
-    await driver.unlock(slot.authority)
-    await driver.flash(image, ignore)
+    await driver.unlock(meant, slot.authority)
+    await driver.flash(meant, image, ignore)
 
 
 @pytest.mark.parametrize("profile", ["default", "zephyr", "one-buffer"])
@@ -69,32 +69,32 @@ def test_the_whole_life_of_a_hub(tmp_path, profile):
         slot = next(slots)
         image = slot.image()
 
-        async def life(driver):
+        async def life(driver, meant):
             found = await driver.identify()
             assert found.locked
             assert str(found.firmware) == "00010120"
             with pytest.raises(HubLocked):
-                await driver.flash(image, ignore)
+                await driver.flash(meant, image, ignore)
             authority = slot.authority
-            await driver.unlock(authority)
-            await driver.unlock(authority)
+            await driver.unlock(meant, authority)
+            await driver.unlock(meant, authority)
             assert authority.signed == 1, "an open hub is not unlocked again"
             told = []
-            await driver.flash(image, told.append)
+            await driver.flash(meant, image, told.append)
             assert told[-1].sent == len(image)
-            back = await driver.activate(image)
+            back = await driver.activate(meant, image)
             assert back.firmware == image.version
             assert back.locked
             assert back.boots == found.boots + 1
-            tested = (await driver.verify(image)).running
+            tested = (await driver.verify(meant, image)).running
             assert tested is not None
             assert not tested.confirmed
-            confirmed = await driver.confirm(image)
+            confirmed = await driver.confirm(meant, image)
             assert confirmed.running is not None
             assert confirmed.running.confirmed
-            assert (await driver.reboot()).firmware == image.version
-            await driver.unlock(authority)
-            await driver.erase()
+            assert (await driver.reboot(meant)).firmware == image.version
+            await driver.unlock(meant, authority)
+            await driver.erase(meant)
             assert [held.slot for held in (await driver.state()).slots] == [0]
 
         on(slot, life)
@@ -109,7 +109,7 @@ def test_the_plugin_and_its_driver_keep_the_contract(slot):
     settings = PLUGIN.settings_model()
     assert all(field.description for field in type(settings).model_fields.values())
 
-    async def scenario(driver):
+    async def scenario(driver, meant):
         assert isinstance(driver, HubDriver)
         assert driver.place == slot.port
         assert driver.can_revert
@@ -124,16 +124,16 @@ def test_the_plugin_and_its_driver_keep_the_contract(slot):
 def test_an_unconfirmed_image_is_given_up_at_the_next_boot(slot):
     image = slot.image()
 
-    async def scenario(driver):
-        await ready(slot, driver, image)
-        await driver.activate(image)
-        assert (await driver.activate(image)).firmware == image.version, "it runs: nothing is done"
-        reverted = await driver.reboot()
+    async def scenario(driver, meant):
+        await ready(slot, driver, meant, image)
+        await driver.activate(meant, image)
+        assert (await driver.activate(meant, image)).firmware == image.version, "it runs: nothing is done"
+        reverted = await driver.reboot(meant)
         assert str(reverted.firmware) == "00010120"
         with pytest.raises(ImageMismatch, match=r"runs 0\.1\.288 .* not 0\.2\.303"):
-            await driver.verify(image)
+            await driver.verify(meant, image)
         with pytest.raises(ImageMismatch):
-            await driver.confirm(image)
+            await driver.confirm(meant, image)
 
     on(slot, scenario)
 
@@ -141,18 +141,18 @@ def test_an_unconfirmed_image_is_given_up_at_the_next_boot(slot):
 def test_an_image_that_crashes_reverts_by_itself_and_the_hub_comes_back_as_it_was(slot):
     image = slot.image(model="OTHER")
 
-    async def scenario(driver):
-        await ready(slot, driver, image)
-        assert str((await driver.activate(image)).firmware) == "00010120"
+    async def scenario(driver, meant):
+        await ready(slot, driver, meant, image)
+        assert str((await driver.activate(meant, image)).firmware) == "00010120"
 
     on(slot, scenario)
 
 
 def test_activating_what_the_hub_does_not_hold_is_refused_before_the_boot(slot):
-    async def scenario(driver):
+    async def scenario(driver, meant):
         before = await driver.identify()
         with pytest.raises(ImageMismatch, match="flash it first"):
-            await driver.activate(slot.image())
+            await driver.activate(meant, slot.image())
         assert (await driver.identify()).boots == before.boots
 
     on(slot, scenario)
@@ -161,27 +161,27 @@ def test_activating_what_the_hub_does_not_hold_is_refused_before_the_boot(slot):
 def test_a_locked_hub_activates_and_erases_nothing(slot):
     image = slot.image()
 
-    async def scenario(driver):
-        await ready(slot, driver, image)
-        await driver.reboot()
+    async def scenario(driver, meant):
+        await ready(slot, driver, meant, image)
+        await driver.reboot(meant)
         with pytest.raises(HubLocked):
-            await driver.activate(image)
+            await driver.activate(meant, image)
         with pytest.raises(HubLocked):
-            await driver.erase()
+            await driver.erase(meant)
 
     on(slot, scenario)
 
 
 def test_wrong_answers_are_told_apart_from_a_hub_that_takes_none(slot):
-    async def scenario(driver):
+    async def scenario(driver, meant):
         for _ in range(3):
             authority = slot.foreign_authority
             with pytest.raises(UnlockRefused) as refused:
-                await driver.unlock(authority)
+                await driver.unlock(meant, authority)
             assert authority.signed == 1
             assert refused.value.state_known
         with pytest.raises(HubLockedOut):
-            await driver.unlock(slot.authority)
+            await driver.unlock(meant, slot.authority)
 
     on(slot, scenario)
 
@@ -191,9 +191,9 @@ def test_a_signature_of_another_length_is_never_sent(slot):
         async def sign(self, challenge) -> bytes:
             return challenge.nonce
 
-    async def scenario(driver):
+    async def scenario(driver, meant):
         with pytest.raises(UnlockAuthorityFailed):
-            await driver.unlock(Broken())
+            await driver.unlock(meant, Broken())
         assert (await slot.do("hub"))["wrong_unlock_answers"] == 0
 
     on(slot, scenario)
@@ -202,10 +202,10 @@ def test_a_signature_of_another_length_is_never_sent(slot):
 def test_an_image_that_is_too_large_is_refused_in_the_hubs_own_words(slot):
     image = slot.image(size=600_000)
 
-    async def scenario(driver):
-        await driver.unlock(slot.authority)
+    async def scenario(driver, meant):
+        await driver.unlock(meant, slot.authority)
         with pytest.raises(UploadRejected) as refused:
-            await driver.flash(image, ignore)
+            await driver.flash(meant, image, ignore)
         assert refused.value.device_code is not None
 
     on(slot, scenario)
@@ -214,11 +214,11 @@ def test_an_image_that_is_too_large_is_refused_in_the_hubs_own_words(slot):
 def test_another_hub_that_comes_back_is_noticed(slot):
     image = slot.image()
 
-    async def scenario(driver):
-        await ready(slot, driver, image)
+    async def scenario(driver, meant):
+        await ready(slot, driver, meant, image)
         await slot.fault("another_hub")
         with pytest.raises(AnotherHub) as caught:
-            await driver.activate(image)
+            await driver.activate(meant, image)
         assert not caught.value.state_known
 
     on(slot, scenario)
@@ -227,14 +227,14 @@ def test_another_hub_that_comes_back_is_noticed(slot):
 def test_a_hub_in_serial_recovery_is_recognised_everywhere(slot):
     image = slot.image()
 
-    async def scenario(driver):
-        await ready(slot, driver, image)
+    async def scenario(driver, meant):
+        await ready(slot, driver, meant, image)
         await slot.fault("serial_recovery")
-        for attempt in (driver.reboot, driver.identify, driver.wait_for_hub):
+        for attempt in (driver.reboot(meant), driver.identify(), driver.wait_for_hub()):
             with pytest.raises(HubInSerialRecovery, match="rework"):
-                await attempt()
+                await attempt
         with pytest.raises(HubInSerialRecovery):
-            await driver.flash(image, ignore)
+            await driver.flash(meant, image, ignore)
         leaving = asyncio.create_task(driver.wait_for_removal(None))
         await slot.do("unseat")
         async with asyncio.timeout(5):
@@ -246,25 +246,25 @@ def test_a_hub_in_serial_recovery_is_recognised_everywhere(slot):
 def test_the_quiet_time_keeps_a_boot_loader_from_being_trapped(slot):
     image = slot.image()
 
-    async def quiet(driver):
-        await ready(slot, driver, image)
+    async def quiet(driver, meant):
+        await ready(slot, driver, meant, image)
         await slot.fault("trap_in_recovery", seconds=0.3)
-        assert (await driver.activate(image)).firmware == image.version
+        assert (await driver.activate(meant, image)).firmware == image.version
 
-    async def hasty(driver):
+    async def hasty(driver, meant):
         await slot.fault("trap_in_recovery", seconds=0.3)
         with pytest.raises(HubInSerialRecovery):
-            await driver.reboot()
+            await driver.reboot(meant)
 
     on(slot, quiet, quiet_after_reset_seconds=0.8)
     on(slot, hasty, quiet_after_reset_seconds=0.0)
 
 
 def test_a_hub_that_does_not_come_back_is_told(slot):
-    async def scenario(driver):
+    async def scenario(driver, meant):
         await slot.fault("no_answer", on="boot")
         with pytest.raises(HubDidNotReturn) as caught:
-            await driver.reboot()
+            await driver.reboot(meant)
         assert not caught.value.state_known
 
     on(slot, scenario, return_seconds=1.0)
@@ -285,13 +285,13 @@ def test_a_hub_that_does_not_come_back_is_told(slot):
 def test_an_upload_gets_through(slot, fault, fields):
     image = slot.image()
 
-    async def scenario(driver):
-        await driver.unlock(slot.authority)
+    async def scenario(driver, meant):
+        await driver.unlock(meant, slot.authority)
         on_upload = {} if fault == "bit_flips" else {"on": "upload"}
         await slot.fault(fault, **on_upload, **fields)
-        await driver.flash(image, ignore)
+        await driver.flash(meant, image, ignore)
         await slot.do("disarm")
-        assert (await driver.activate(image)).firmware == image.version
+        assert (await driver.activate(meant, image)).firmware == image.version
 
     on(slot, scenario, answer_seconds=0.3)
 
@@ -299,27 +299,27 @@ def test_an_upload_gets_through(slot, fault, fields):
 def test_every_command_gets_through_lost_and_late_answers(slot):
     image = slot.image(size=10_000)
 
-    async def scenario(driver):
+    async def scenario(driver, meant):
         for occasion in ("identity", "challenge", "state", "mark", "confirm", "reset"):
             await slot.fault("drop_reply", on=occasion)
             await slot.fault("duplicate_reply", on=occasion, at=2)
-        await ready(slot, driver, image)
-        await driver.activate(image)
-        assert (await driver.confirm(image)).running.confirmed
-        await driver.unlock(slot.authority)
+        await ready(slot, driver, meant, image)
+        await driver.activate(meant, image)
+        assert (await driver.confirm(meant, image)).running.confirmed
+        await driver.unlock(meant, slot.authority)
         await slot.fault("drop_reply", on="erase")
-        await driver.erase()
+        await driver.erase(meant)
 
     on(slot, scenario, answer_seconds=0.2)
 
 
 def test_a_lost_reset_is_ordered_again_and_a_heard_one_is_not(slot):
-    async def scenario(driver):
+    async def scenario(driver, meant):
         before = await driver.identify()
         await slot.fault("lose_request", on="reset")
-        assert (await driver.reboot()).boots == before.boots + 1
+        assert (await driver.reboot(meant)).boots == before.boots + 1
         await slot.fault("drop_reply", on="reset")
-        assert (await driver.reboot()).boots == before.boots + 2
+        assert (await driver.reboot(meant)).boots == before.boots + 2
 
     on(slot, scenario, answer_seconds=0.2)
 
@@ -327,34 +327,34 @@ def test_a_lost_reset_is_ordered_again_and_a_heard_one_is_not(slot):
 def test_a_hub_that_reboots_within_an_upload_locks_itself_and_can_be_done_anew(slot):
     image = slot.image()
 
-    async def scenario(driver):
-        await driver.unlock(slot.authority)
+    async def scenario(driver, meant):
+        await driver.unlock(meant, slot.authority)
         await slot.fault("reboot", on="upload", at_byte=20_000)
         with pytest.raises(HubLocked) as caught:
-            await driver.flash(image, ignore)
+            await driver.flash(meant, image, ignore)
         assert not caught.value.state_known
-        await ready(slot, driver, image)
-        assert (await driver.activate(image)).firmware == image.version
+        await ready(slot, driver, meant, image)
+        assert (await driver.activate(meant, image)).firmware == image.version
 
     on(slot, scenario)
 
 
 def test_a_hub_taken_out_within_an_upload_falls_silent(slot):
-    async def scenario(driver):
-        await driver.unlock(slot.authority)
+    async def scenario(driver, meant):
+        await driver.unlock(meant, slot.authority)
         await slot.fault("unplug_hub", on="upload", at_byte=20_000)
         with pytest.raises(NoAnswer, match="fell silent"):
-            await driver.flash(slot.image(), ignore)
+            await driver.flash(meant, slot.image(), ignore)
 
     on(slot, scenario, answer_seconds=0.1, upload_attempts=2)
 
 
 def test_a_port_pulled_within_an_upload_is_lost_until_it_is_opened_anew(slot):
-    async def scenario(driver):
-        await driver.unlock(slot.authority)
+    async def scenario(driver, meant):
+        await driver.unlock(meant, slot.authority)
         await slot.fault("unplug_port", on="upload", at_byte=20_000)
         with pytest.raises(LinkLost):
-            await driver.flash(slot.image(), ignore)
+            await driver.flash(meant, slot.image(), ignore)
         with pytest.raises(LinkLost):
             await driver.wait_for_hub()
         with pytest.raises(PlaceUnavailable, match="is not there"):
@@ -367,11 +367,11 @@ def test_a_port_pulled_within_an_upload_is_lost_until_it_is_opened_anew(slot):
 
 
 def test_a_stalled_line_ends_in_a_deadline_and_works_again_once_it_flows(slot):
-    async def scenario(driver):
-        await driver.unlock(slot.authority)
+    async def scenario(driver, meant):
+        await driver.unlock(meant, slot.authority)
         await slot.fault("stall", on="upload", at_byte=20_000, seconds=1.5)
         with pytest.raises((NoAnswer, LinkStalled)):
-            await driver.flash(slot.image(), ignore)
+            await driver.flash(meant, slot.image(), ignore)
         async with asyncio.timeout(5):
             await driver.wait_for_hub()
 
@@ -379,21 +379,21 @@ def test_a_stalled_line_ends_in_a_deadline_and_works_again_once_it_flows(slot):
 
 
 def test_a_hub_that_says_its_bytes_do_not_match_is_believed(slot):
-    async def scenario(driver):
-        await driver.unlock(slot.authority)
+    async def scenario(driver, meant):
+        await driver.unlock(meant, slot.authority)
         await slot.fault("lying_match")
         with pytest.raises(TransferIncomplete):
-            await driver.flash(slot.image(), ignore)
+            await driver.flash(meant, slot.image(), ignore)
 
     on(slot, scenario)
 
 
 def test_a_flash_fault_is_quoted(slot):
-    async def scenario(driver):
-        await driver.unlock(slot.authority)
+    async def scenario(driver, meant):
+        await driver.unlock(meant, slot.authority)
         await slot.fault("flash_fault")
         with pytest.raises(HubRefused) as caught:
-            await driver.flash(slot.image(), ignore)
+            await driver.flash(meant, slot.image(), ignore)
         assert caught.value.device_code
 
     on(slot, scenario)
@@ -403,21 +403,21 @@ def test_a_flash_fault_is_quoted(slot):
 def test_verify_believes_neither_a_wrong_version_nor_a_wrong_hash(slot, fault, kind):
     image = slot.image()
 
-    async def scenario(driver):
-        await ready(slot, driver, image)
+    async def scenario(driver, meant):
+        await ready(slot, driver, meant, image)
         await slot.fault(fault, on="boot")
-        await driver.activate(image)
+        await driver.activate(meant, image)
         with pytest.raises(kind):
-            await driver.verify(image)
+            await driver.verify(meant, image)
         with pytest.raises(kind):
-            await driver.confirm(image)
+            await driver.confirm(meant, image)
         assert not (await slot.do("hub"))["slots"][0]["confirmed"]
 
     on(slot, scenario)
 
 
 def test_a_hub_is_waited_for_and_its_leaving_is_noticed(slot):
-    async def scenario(driver):
+    async def scenario(driver, meant):
         hub = await driver.identify()
         leaving = asyncio.create_task(driver.wait_for_removal(hub))
         taken = await slot.do("hub")
@@ -433,7 +433,7 @@ def test_a_hub_is_waited_for_and_its_leaving_is_noticed(slot):
 
 
 def test_a_reseated_hub_counts_as_having_left(slot):
-    async def scenario(driver):
+    async def scenario(driver, meant):
         hub = await driver.identify()
         leaving = asyncio.create_task(driver.wait_for_removal(hub))
         await slot.fault("power_loss", seconds=0.05)
@@ -450,7 +450,7 @@ def test_a_reseated_hub_counts_as_having_left(slot):
 def test_cancelling_any_call_at_any_time_leaves_the_driver_usable(slot):
     image = slot.image(size=20_000)
 
-    async def scenario(driver):
+    async def scenario(driver, meant):
         async def cut(call, seconds) -> bool:
             task = asyncio.create_task(call)
             done, _ = await asyncio.wait([task], timeout=seconds)
@@ -465,12 +465,12 @@ def test_cancelling_any_call_at_any_time_leaves_the_driver_usable(slot):
             delay = 0.002 * turn**1.5
             await cut(driver.identify(), delay / 10)
             await cut(driver.state(), delay / 10)
-            await driver.unlock(slot.authority)
-            await cut(driver.flash(image, ignore), delay)
-        await driver.unlock(slot.authority)
-        await driver.flash(image, ignore)
-        await cut(driver.activate(image), 0.03)
-        await cut(driver.reboot(), 0.1)
+            await driver.unlock(meant, slot.authority)
+            await cut(driver.flash(meant, image, ignore), delay)
+        await driver.unlock(meant, slot.authority)
+        await driver.flash(meant, image, ignore)
+        await cut(driver.activate(meant, image), 0.03)
+        await cut(driver.reboot(meant), 0.1)
         assert (await driver.identify()).chf
 
     on(slot, scenario)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from smp_peer import IDENTITY, UNLOCK, Request, run_with_peer
 
 from drivers.hub import UnlockChallenge
+from drivers.hub_answers import IdentityAnswer
 from drivers.smp.device import McubootDevice
 from drivers.smp.driver import SmpHubDriver
 
@@ -19,6 +20,7 @@ HUB = {
     "locked": True,
     "boots": 1,
 }
+MEANT = IdentityAnswer(**HUB).identity().device
 
 
 class Signer:
@@ -48,7 +50,7 @@ def test_a_late_challenge_that_a_later_one_made_void_is_not_signed():
 
         peer.scripts[UNLOCK] = unlock
         signer = Signer()
-        await SmpHubDriver(McubootDevice(client)).unlock(signer)
+        await SmpHubDriver(McubootDevice(client)).unlock(MEANT, signer)
         assert signer.nonces == [b"good" * 4]
 
     run_with_peer(scenario)

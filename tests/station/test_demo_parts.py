@@ -168,8 +168,8 @@ def test_a_hub_that_was_taken_out_unlocked_contradicts_its_result(bench: Bench) 
         driver = await PLUGIN.open(bench.port(PLACE), SmpSettings(**DRIVER_SETTINGS))
         try:
             async with asyncio.timeout(20):
-                await driver.wait_for_hub()
-            await driver.unlock(KeyFileAuthority.load(bench.unlock_key))
+                seen = await driver.wait_for_hub()
+            await driver.unlock(seen.device, KeyFileAuthority.load(bench.unlock_key))
         finally:
             await driver.close()
         await bench.unseat(PLACE)

@@ -20,7 +20,7 @@ from drivers.dfu.driver import DfuHubDriver
 from drivers.dfu.plugin import open_port
 from drivers.dfu.settings import DfuSettings
 from drivers.errors import DriverError
-from drivers.hub import UnlockChallenge
+from drivers.hub import ExpectedDevice, UnlockChallenge
 from firmware_catalog.mcuboot import load_image
 
 STEPS = Path("/run/steps")
@@ -51,22 +51,24 @@ async def life(place: str, orders: dict[str, Any]) -> None:
     driver = DfuHubDriver(port)
     tell(place, "opened", hears_events=port._hotplug.hears_events)
     try:
+        hub: ExpectedDevice | None = None
         for step in orders["steps"]:
             facts: dict[str, Any] = {}
             match step:
                 case "wait":
-                    hub = await driver.wait_for_hub()
-                    facts = {"chf": str(hub.chf), "firmware": str(hub.firmware), "boots": hub.boots}
+                    seen = await driver.wait_for_hub()
+                    hub = seen.device
+                    facts = {"chf": str(seen.chf), "firmware": str(seen.firmware), "boots": seen.boots}
                 case "unlock":
-                    await driver.unlock(Authority(int(orders["key"])))
+                    await driver.unlock(hub, Authority(int(orders["key"])))
                 case "removal":
                     await driver.wait_for_removal(await driver.identify())
                 case "reboot":
-                    facts = {"boots": (await driver.reboot()).boots}
+                    facts = {"boots": (await driver.reboot(hub)).boots}
                 case "flash":
-                    await driver.flash(load_image(bytes.fromhex(orders["image"])), lambda _: None)
+                    await driver.flash(hub, load_image(bytes.fromhex(orders["image"])), lambda _: None)
                 case "activate" | "verify" | "confirm":
-                    await getattr(driver, step)(load_image(bytes.fromhex(orders["image"])))
+                    await getattr(driver, step)(hub, load_image(bytes.fromhex(orders["image"])))
             tell(place, step, **facts)
     finally:
         await driver.close()

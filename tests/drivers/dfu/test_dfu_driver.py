@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from descriptor_limits import descriptors_left
 from usb_bench import (
     FACTORY,
+    HUB,
     MANUFACTURER,
     MODEL,
     TARGET,
@@ -96,11 +97,11 @@ def with_hub(
 
 async def flash_and_confirm(driver: DfuHubDriver, image: FirmwareImage = TARGET_IMAGE) -> HubIdentity:
     hub = await driver.wait_for_hub()
-    await driver.unlock(Authority())
-    await driver.flash(image, ignore)
-    await driver.activate(image)
-    await driver.verify(image)
-    await driver.confirm(image)
+    await driver.unlock(hub.device, Authority())
+    await driver.flash(hub.device, image, ignore)
+    await driver.activate(hub.device, image)
+    await driver.verify(hub.device, image)
+    await driver.confirm(hub.device, image)
     return hub
 
 
@@ -113,30 +114,30 @@ def test_a_hub_is_taken_through_its_whole_life(profile: DfuProfile) -> None:
         assert before.locked
         assert str(before.firmware) == "00010120"
         assert await driver.identify() == before
-        await driver.unlock(Authority())
+        await driver.unlock(HUB, Authority())
         assert not (await driver.identify()).locked
-        await driver.flash(TARGET_IMAGE, told.append)
+        await driver.flash(HUB, TARGET_IMAGE, told.append)
         assert told[-1] == FlashProgress(len(TARGET), len(TARGET))
         assert [progress.sent for progress in told] == sorted(progress.sent for progress in told)
         state = await driver.state()
         assert state.running is not None
         assert state.running.confirmed, "flashing alone changes nothing that runs"
         assert state.pending is None, "nor what the next boot will run"
-        after = await driver.activate(TARGET_IMAGE)
+        after = await driver.activate(HUB, TARGET_IMAGE)
         assert (after.chf, after.firmware, after.boots) == (
             before.chf,
             TARGET_IMAGE.version,
             before.boots + 1,
         )
         assert after.locked
-        assert await driver.activate(TARGET_IMAGE) == after, "what runs already is not booted again"
-        state = await driver.verify(TARGET_IMAGE)
+        assert await driver.activate(HUB, TARGET_IMAGE) == after, "what runs already is not booted again"
+        state = await driver.verify(HUB, TARGET_IMAGE)
         assert state.running is not None
         assert not state.running.confirmed
-        await driver.confirm(TARGET_IMAGE)
-        assert await driver.confirm(TARGET_IMAGE) == await driver.verify(TARGET_IMAGE)
-        await driver.reboot()
-        state = await driver.verify(TARGET_IMAGE)
+        await driver.confirm(HUB, TARGET_IMAGE)
+        assert await driver.confirm(HUB, TARGET_IMAGE) == await driver.verify(HUB, TARGET_IMAGE)
+        await driver.reboot(HUB)
+        state = await driver.verify(HUB, TARGET_IMAGE)
         assert state.running is not None
         assert state.running.confirmed
         assert seated.hub.layout.primary.read(0, len(TARGET)) == TARGET
@@ -147,18 +148,18 @@ def test_a_hub_is_taken_through_its_whole_life(profile: DfuProfile) -> None:
 def test_an_unconfirmed_image_is_given_up_at_the_next_boot() -> None:
     async def scene(driver: DfuHubDriver, seated: SeatedHub, _: Bench) -> None:
         await driver.wait_for_hub()
-        await driver.unlock(Authority())
-        await driver.flash(TARGET_IMAGE, ignore)
-        await driver.activate(TARGET_IMAGE)
-        await driver.reboot()
+        await driver.unlock(HUB, Authority())
+        await driver.flash(HUB, TARGET_IMAGE, ignore)
+        await driver.activate(HUB, TARGET_IMAGE)
+        await driver.reboot(HUB)
         with pytest.raises(ImageMismatch, match=r"runs 0\.1\.288"):
-            await driver.verify(TARGET_IMAGE)
+            await driver.verify(HUB, TARGET_IMAGE)
         with pytest.raises(ImageMismatch):
-            await driver.confirm(TARGET_IMAGE)
+            await driver.confirm(HUB, TARGET_IMAGE)
         assert seated.hub.layout.primary.read(0, len(FACTORY)) == FACTORY
         # The image is still held, so it need not be flashed again.
-        await driver.unlock(Authority())
-        assert (await driver.activate(TARGET_IMAGE)).firmware == TARGET_IMAGE.version
+        await driver.unlock(HUB, Authority())
+        assert (await driver.activate(HUB, TARGET_IMAGE)).firmware == TARGET_IMAGE.version
 
     with_hub(scene)
 
@@ -166,12 +167,12 @@ def test_an_unconfirmed_image_is_given_up_at_the_next_boot() -> None:
 def test_the_other_slot_is_erased_when_it_is_told() -> None:
     async def scene(driver: DfuHubDriver, seated: SeatedHub, _: Bench) -> None:
         await driver.wait_for_hub()
-        await driver.unlock(Authority())
-        await driver.flash(TARGET_IMAGE, ignore)
-        await driver.erase()
+        await driver.unlock(HUB, Authority())
+        await driver.flash(HUB, TARGET_IMAGE, ignore)
+        await driver.erase(HUB)
         assert find_image(seated.hub.layout.secondary) is None
         with pytest.raises(ImageMismatch, match="holds no image"):
-            await driver.activate(TARGET_IMAGE)
+            await driver.activate(HUB, TARGET_IMAGE)
 
     with_hub(scene)
 
@@ -179,7 +180,7 @@ def test_the_other_slot_is_erased_when_it_is_told() -> None:
 def test_a_locked_hub_takes_nothing() -> None:
     async def scene(driver: DfuHubDriver, seated: SeatedHub, _: Bench) -> None:
         await driver.wait_for_hub()
-        for attempt in (driver.flash(TARGET_IMAGE, ignore), driver.erase()):
+        for attempt in (driver.flash(HUB, TARGET_IMAGE, ignore), driver.erase(HUB)):
             with pytest.raises(HubLocked):
                 await attempt
         assert find_image(seated.hub.layout.secondary) is None
@@ -193,10 +194,10 @@ def test_a_wrong_unlock_answer_is_given_once_and_the_hub_backs_off_after_three()
         stranger = Authority(generate_key())
         for wrong in range(1, 4):
             with pytest.raises(UnlockRefused, match="check the unlock key"):
-                await driver.unlock(stranger)
+                await driver.unlock(HUB, stranger)
             assert stranger.asked == wrong
         with pytest.raises(HubLockedOut):
-            await driver.unlock(Authority())
+            await driver.unlock(HUB, Authority())
 
     with_hub(scene)
 
@@ -209,7 +210,7 @@ def test_an_authority_that_signs_nonsense_costs_the_hub_nothing() -> None:
     async def scene(driver: DfuHubDriver, seated: SeatedHub, _: Bench) -> None:
         await driver.wait_for_hub()
         with pytest.raises(UnlockAuthorityFailed):
-            await driver.unlock(Broken())
+            await driver.unlock(HUB, Broken())
         assert seated.hub.lock.wrong_answers == 0
 
     with_hub(scene)
@@ -238,12 +239,12 @@ def test_a_hub_says_why_it_does_not_take_an_image(
 ) -> None:
     async def scene(driver: DfuHubDriver, _: SeatedHub, __: Bench) -> None:
         await driver.wait_for_hub()
-        await driver.unlock(Authority())
+        await driver.unlock(HUB, Authority())
         with pytest.raises(error) as caught:
-            await driver.flash(image(), ignore)
+            await driver.flash(HUB, image(), ignore)
         assert caught.value.device_code == code
         assert caught.value.action is HubAction.FLASH
-        await driver.flash(TARGET_IMAGE, ignore)
+        await driver.flash(HUB, TARGET_IMAGE, ignore)
 
     with_hub(scene)
 
@@ -252,11 +253,11 @@ def test_a_hub_says_why_it_does_not_take_an_image(
 def test_worn_flash_is_named(at: int, error: type[Exception]) -> None:
     async def scene(driver: DfuHubDriver, seated: SeatedHub, _: Bench) -> None:
         await driver.wait_for_hub()
-        await driver.unlock(Authority())
+        await driver.unlock(HUB, Authority())
         seated.faults.arm(Fault(name=FaultName.FLASH_FAULT, at=at))
         with pytest.raises(error):
-            await driver.flash(TARGET_IMAGE, ignore)
-        await driver.flash(TARGET_IMAGE, ignore)
+            await driver.flash(HUB, TARGET_IMAGE, ignore)
+        await driver.flash(HUB, TARGET_IMAGE, ignore)
 
     with_hub(scene)
 
@@ -265,10 +266,10 @@ def test_worn_flash_is_named(at: int, error: type[Exception]) -> None:
 def test_a_hub_that_loses_power_while_flashed_is_back_and_whole(fault: FaultName) -> None:
     async def scene(driver: DfuHubDriver, seated: SeatedHub, _: Bench) -> None:
         hub = await driver.wait_for_hub()
-        await driver.unlock(Authority())
+        await driver.unlock(HUB, Authority())
         seated.faults.arm(Fault(name=fault, at=4, seconds=0.05))
         with pytest.raises(LinkLost) as caught:
-            await driver.flash(TARGET_IMAGE, ignore)
+            await driver.flash(HUB, TARGET_IMAGE, ignore)
         assert not caught.value.state_known
         again = await driver.wait_for_hub()
         assert (again.chf, again.boots, again.locked) == (hub.chf, hub.boots + 1, True)
@@ -280,11 +281,11 @@ def test_a_hub_that_loses_power_while_flashed_is_back_and_whole(fault: FaultName
 def test_a_hub_that_is_pulled_out_while_flashed_is_missed_at_once() -> None:
     async def scene(driver: DfuHubDriver, seated: SeatedHub, _: Bench) -> None:
         await driver.wait_for_hub()
-        await driver.unlock(Authority())
+        await driver.unlock(HUB, Authority())
         seated.faults.arm(Fault(name=FaultName.UNPLUG_HUB, on=Occasion.UPLOAD, at_byte=5000))
         begun = time.monotonic()
         with pytest.raises(LinkLost, match=r"1-1 .*check its seat"):
-            await driver.flash(TARGET_IMAGE, ignore)
+            await driver.flash(HUB, TARGET_IMAGE, ignore)
         assert time.monotonic() - begun < 3
         with pytest.raises(LinkLost, match="nothing is plugged in at 1-1"):
             await driver.identify()
@@ -297,9 +298,9 @@ def test_a_hub_that_is_pulled_out_while_flashed_is_missed_at_once() -> None:
 def test_a_cancelled_flash_leaves_hub_and_driver_usable() -> None:
     async def scene(driver: DfuHubDriver, _: SeatedHub, __: Bench) -> None:
         await driver.wait_for_hub()
-        await driver.unlock(Authority())
+        await driver.unlock(HUB, Authority())
         begun = asyncio.Event()
-        task = asyncio.create_task(driver.flash(TARGET_IMAGE, lambda _: begun.set()))
+        task = asyncio.create_task(driver.flash(HUB, TARGET_IMAGE, lambda _: begun.set()))
         await begun.wait()
         threads = threading.active_count()
         task.cancel()
@@ -307,8 +308,8 @@ def test_a_cancelled_flash_leaves_hub_and_driver_usable() -> None:
             await task
         assert threading.active_count() == threads, "one thread a device, whatever happens"
         assert not (await driver.identify()).locked, "nothing was booted"
-        await driver.flash(TARGET_IMAGE, ignore)
-        await driver.activate(TARGET_IMAGE)
+        await driver.flash(HUB, TARGET_IMAGE, ignore)
+        await driver.activate(HUB, TARGET_IMAGE)
 
     with_hub(scene, PROFILES["no-upload-small-blocks"])
 
@@ -333,7 +334,7 @@ def test_a_hub_that_never_comes_back_is_reported() -> None:
     async def scene(driver: DfuHubDriver, _: SeatedHub, __: Bench) -> None:
         await driver.wait_for_hub()
         with pytest.raises(HubDidNotReturn, match=r"1-1 left the bus and is not back after 0\.5 s") as caught:
-            await driver.reboot()
+            await driver.reboot(HUB)
         assert not caught.value.state_known
 
     with_hub(scene, DfuProfile(off_the_bus=3600), return_seconds=0.5)
@@ -344,7 +345,7 @@ def test_another_hub_that_comes_back_is_not_taken_for_the_one_that_left() -> Non
         await driver.wait_for_hub()
         seated.faults.arm(Fault(name=FaultName.ANOTHER_HUB))
         with pytest.raises(AnotherHub):
-            await driver.reboot()
+            await driver.reboot(HUB)
 
     with_hub(scene)
 
@@ -354,7 +355,7 @@ def test_a_hub_that_comes_back_without_bootable_firmware_is_for_rework() -> None
         await driver.wait_for_hub()
         seated.faults.arm(Fault(name=FaultName.SERIAL_RECOVERY, times=9))
         with pytest.raises(NoBootableFirmware, match="rework") as caught:
-            await driver.reboot()
+            await driver.reboot(HUB)
         assert caught.value.device_code == "errFIRMWARE"
         for ask in (driver.wait_for_hub, driver.identify):
             with pytest.raises(NoBootableFirmware):
@@ -411,7 +412,7 @@ def test_a_silent_hub_that_was_seated_at_once_does_not_pass_for_the_one_before()
 def test_a_hub_that_is_in_dfu_mode_already_is_taken_from_there() -> None:
     async def scene(driver: DfuHubDriver, _: SeatedHub, bench: Bench) -> None:
         await driver.wait_for_hub()
-        await driver.unlock(Authority())
+        await driver.unlock(HUB, Authority())
         record = bench.server.ports["1-1"].record
         assert record is not None
         assert record.device_descriptor[10:12] == b"\x02\x00", "it is another product now"
@@ -506,7 +507,7 @@ def test_without_descriptors_a_place_cannot_be_looked_at_and_the_hub_there_stays
                 work = Work("1-1", HubAction.ACTIVATE, 1.0, writes=True)
                 assert isinstance(translate(failed, work), PlaceUnavailable)
             assert isinstance(translate(failed, work), LinkLost)
-            assert await driver.reboot() != hub
+            assert await driver.reboot(HUB) != hub
 
     run(play())
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from pydfuutil.dfu import DfuIf, State
 from pydfuutil.dfu_file import DfuFile, DFUFileSize
 from pydfuutil.dfu_load import do_download
-from usb_bench import TARGET, TARGET_IMAGE, Authority, make_hub, open_bench
+from usb_bench import HUB, TARGET, TARGET_IMAGE, Authority, make_hub, open_bench
 from usb_strangers import SOUND, Stranger, answer_noise, describe, keep_silent, stall
 
 from drivers.dfu.device import DfuDevice
@@ -262,9 +262,9 @@ def test_a_stranger_in_one_place_costs_the_other_places_nothing() -> None:
                 waiting = asyncio.create_task(stuck.wait_for_hub())
                 begun = time.monotonic()
                 await driver.wait_for_hub()
-                await driver.unlock(Authority())
-                await driver.flash(TARGET_IMAGE, ignore)
-                await driver.activate(TARGET_IMAGE)
+                await driver.unlock(HUB, Authority())
+                await driver.flash(HUB, TARGET_IMAGE, ignore)
+                await driver.activate(HUB, TARGET_IMAGE)
                 assert time.monotonic() - begun < 5
                 waiting.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
@@ -353,7 +353,7 @@ def test_whatever_a_device_in_dfu_mode_was_asked_before_it_becomes_idle_and_take
             port = await open_port("1-1", bench.settings())
             await port.enter_dfu_mode(HubAction.FLASH)
             driver = DfuHubDriver(port)
-            await driver.unlock(Authority())
+            await driver.unlock(HUB, Authority())
 
             def bother(device: DfuDevice, _: Any) -> None:
                 for request, is_in, length in requests:
@@ -364,7 +364,7 @@ def test_whatever_a_device_in_dfu_mode_was_asked_before_it_becomes_idle_and_take
                         )
 
             await port.run(HubAction.FLASH, 30, bother)
-            await driver.flash(TARGET_IMAGE, ignore)
+            await driver.flash(HUB, TARGET_IMAGE, ignore)
             assert hub.layout.secondary.read(0, len(TARGET)) == TARGET
             await driver.close()
 

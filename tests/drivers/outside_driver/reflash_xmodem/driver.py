@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 
 from drivers.errors import (
-    AnotherHub,
     HubAction,
     HubDidNotReturn,
     ImageMismatch,
@@ -15,7 +14,14 @@ from drivers.errors import (
     TransferIncomplete,
     after_a_change,
 )
-from drivers.hub import HubIdentity, HubState, ImageSlot, ProgressListener, UnlockAuthority
+from drivers.hub import (
+    ExpectedDevice,
+    HubIdentity,
+    HubState,
+    ImageSlot,
+    ProgressListener,
+    UnlockAuthority,
+)
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from firmware_catalog.image import FirmwareImage
 from reflash_xmodem.console import Console
@@ -50,7 +56,7 @@ class XmodemHubDriver:
             seen = await self._look(HubAction.WAIT)
             if seen is None:
                 continue
-            if hub is None or _ids(seen) != _ids(hub) or seen.boots != hub.boots:
+            if hub is None or seen.device != hub.device or seen.boots != hub.boots:
                 return
             heard = loop.time()
             await asyncio.sleep(self._settings.probe_seconds)
@@ -61,11 +67,12 @@ class XmodemHubDriver:
     async def state(self) -> HubState:
         return await self._state(HubAction.STATE)
 
-    async def unlock(self, authority: UnlockAuthority) -> None:
-        """Do nothing: such a hub is always open."""
+    async def unlock(self, hub: ExpectedDevice, authority: UnlockAuthority) -> None:  # noqa: ARG002 -- it is never asked
+        """Do nothing to it: such a hub is always open."""
+        await self._require(hub, HubAction.UNLOCK)
 
-    async def flash(self, image: FirmwareImage, on_progress: ProgressListener) -> None:
-        await self._identify(HubAction.FLASH)
+    async def flash(self, hub: ExpectedDevice, image: FirmwareImage, on_progress: ProgressListener) -> None:
+        await self._require(hub, HubAction.FLASH)
         await send(self._console, image, on_progress)
         with after_a_change():
             state = await self._state(HubAction.FLASH)
@@ -76,9 +83,9 @@ class XmodemHubDriver:
                 state_known=False,
             )
 
-    async def activate(self, image: FirmwareImage) -> HubIdentity:
+    async def activate(self, hub: ExpectedDevice, image: FirmwareImage) -> HubIdentity:
         action = HubAction.ACTIVATE
-        before = await self._identify(action)
+        before = await self._require(hub, action)
         state = await self._state(action)
         if state.running is not None and state.running.image_hash == image.image_hash:
             return before
@@ -92,22 +99,30 @@ class XmodemHubDriver:
             await self._console.ask(f"use {image.image_hash.hex()}", action, writes=True)
             return await self._boot(before, action)
 
-    async def verify(self, image: FirmwareImage) -> HubState:
+    async def verify(self, hub: ExpectedDevice, image: FirmwareImage) -> HubState:
+        await self._require(hub, HubAction.VERIFY)
         return await self._verify(image, HubAction.VERIFY)
 
-    async def confirm(self, image: FirmwareImage) -> HubState:
+    async def confirm(self, hub: ExpectedDevice, image: FirmwareImage) -> HubState:
         """Look only: what such a hub runs, it keeps."""
+        await self._require(hub, HubAction.CONFIRM)
         return await self._verify(image, HubAction.CONFIRM)
 
-    async def reboot(self) -> HubIdentity:
-        return await self._boot(await self._identify(HubAction.REBOOT), HubAction.REBOOT)
+    async def reboot(self, hub: ExpectedDevice) -> HubIdentity:
+        return await self._boot(await self._require(hub, HubAction.REBOOT), HubAction.REBOOT)
 
-    async def erase(self) -> None:
-        await self._identify(HubAction.ERASE)
+    async def erase(self, hub: ExpectedDevice) -> None:
+        await self._require(hub, HubAction.ERASE)
         await self._console.ask("wipe", HubAction.ERASE, seconds=self._settings.erase_seconds, writes=True)
 
     async def close(self) -> None:
         await self._console.close()
+
+    async def _require(self, hub: ExpectedDevice, action: HubAction) -> HubIdentity:
+        """Ask who is there, and return it if it is the hub that is meant. Raises AnotherHub."""
+        seen = await self._identify(action)
+        hub.require(seen, place=self.place, action=action)
+        return seen
 
     async def _identify(self, action: HubAction) -> HubIdentity:
         return self._identity(await self._console.ask("who", action))
@@ -182,22 +197,13 @@ class XmodemHubDriver:
                 action=action,
                 state_known=False,
             ) from None
-        if _ids(after) != _ids(before):
-            raise AnotherHub(
-                f"the hub at {self.place} left as {before.chf} and {after.chf} came back: find the first hub",
-                action=action,
-                state_known=False,
-            )
+        before.device.require(after, place=self.place, action=action, state_known=False)
         return after
 
     async def _return_of(self, before: HubIdentity, action: HubAction) -> HubIdentity:
         while True:
             seen = await self._look(action)
-            if seen is not None and (_ids(seen) != _ids(before) or seen.boots != before.boots):
+            if seen is not None and (seen.device != before.device or seen.boots != before.boots):
                 return seen
             if seen is not None:
                 await asyncio.sleep(self._settings.probe_seconds)
-
-
-def _ids(hub: HubIdentity) -> tuple[Eui64, Eui64]:
-    return hub.chf, hub.gpf

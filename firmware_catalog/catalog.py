@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol, Self
 
 from firmware_catalog.checks import PINS_ONLY, ImageChecks, read_release_image
 from firmware_catalog.errors import CatalogError
-from firmware_catalog.identity import DeviceModel, FirmwareVersion
+from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from firmware_catalog.image import FirmwareImage
 from firmware_catalog.manifest import read_manifest
 from firmware_catalog.release import Plan, Release, ReleaseStatus, latest_production, plan_upgrade
@@ -33,9 +34,16 @@ class Catalog(Protocol):
         """Return the model's latest production release. Raises NoRelease, or CatalogError when it serves no more."""
         ...
 
-    def plan(self, model: DeviceModel, from_version: FirmwareVersion, hardware_version: str) -> Plan:
-        """Plan the way to the model's latest production release.
+    def plan(
+        self,
+        model: DeviceModel,
+        from_version: FirmwareVersion,
+        hardware_version: str,
+        devices: Collection[Eui64] = (),
+    ) -> Plan:
+        """Plan the way to the model's latest production release for the hub that is these devices, CHF and GPF.
 
+        A release for one device is planned for no other, and for no hub whose devices are not named.
         Raises PlanError, or CatalogError when the catalogue serves no more.
         """
         ...
@@ -86,9 +94,15 @@ class FolderCatalog:
         """Return the model's latest production release. Raises NoRelease."""
         return latest_production(self._releases, model)
 
-    def plan(self, model: DeviceModel, from_version: FirmwareVersion, hardware_version: str) -> Plan:
+    def plan(
+        self,
+        model: DeviceModel,
+        from_version: FirmwareVersion,
+        hardware_version: str,
+        devices: Collection[Eui64] = (),
+    ) -> Plan:
         """Plan the way to the model's latest production release. Raises PlanError."""
-        return plan_upgrade(self._releases, model, from_version, hardware_version)
+        return plan_upgrade(self._releases, model, from_version, hardware_version, devices)
 
     def load(self, release: Release) -> FirmwareImage:
         """Return the release's checked image, one object however often it is asked for. Raises CatalogError."""

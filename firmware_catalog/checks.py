@@ -28,9 +28,10 @@ class ImageChecks:
     """What is checked of every image beyond the pins of its release."""
 
     maker_keys: Mapping[str, tuple[MakerKey, ...]] | None = None
-    """By DeviceManufacturer, the keys one of which must have signed each of its MCUboot images.
+    """By DeviceManufacturer, the keys one of which must have signed each of its images.
 
-    A manufacturer that is not named has none, so no MCUboot image of it passes. None: signatures are not asked for.
+    Where a manufacturer has any, nothing else passes than an MCUboot image that one of them signed. Where it has none,
+    or is not named, no MCUboot image of it passes. None: signatures are not asked for.
     """
     products: CentralProductsList | None = None
     """The list that must have each image as active. None: not asked."""
@@ -79,16 +80,33 @@ def check_release_image(data: bytes, release: Release, where: str, checks: Image
         )
     if image.model not in (None, release.model):
         raise ImageUnsuitable(f"{where} is for model {image.model}, not that of release {release}; {_REMEDY}")
+    if image.only_for != release.only_for:
+        raise ImageUnsuitable(
+            f"{where} is by its own header for {image.only_for}, release {release} is stated for {release.only_for}; "
+            "withdraw the release, and add the image to a new catalogue"
+        )
     if image.file_sha256.hex() != release.payload_sha256:
         raise ImageHashMismatch(
             f"{where} has Manufacturer Image Hash {image.file_sha256.hex()[:16]}…, release {release} states "
             f"{release.payload_sha256[:16]}…; {_REMEDY}"
         )
-    if checks.maker_keys is not None and recognise(image.data) is ImageKind.MCUBOOT:
-        try:
-            check_signature(image.data, checks.maker_keys.get(release.model.manufacturer, ()))
-        except ImageFormatError as error:
-            raise ImageNotByItsMaker(f"{where}, the image of release {release}: {error}") from error
+    if checks.maker_keys is not None:
+        _check_maker(image, release, where, checks.maker_keys.get(release.model.manufacturer, ()))
     if checks.products is not None:
         checks.products.check(release.model, release.version, image.file_sha256)
     return image
+
+
+def _check_maker(image: FirmwareImage, release: Release, where: str, keys: tuple[MakerKey, ...]) -> None:
+    """Raises ImageNotByItsMaker."""
+    is_mcuboot = recognise(image.data) is ImageKind.MCUBOOT
+    if keys and not is_mcuboot:
+        raise ImageNotByItsMaker(
+            f"{where}, the image of release {release}, is not or does not hold an MCUboot image from its first byte on, "
+            f"and only signed ones of manufacturer {release.model.manufacturer} are taken; get the signed image"
+        )
+    if is_mcuboot:
+        try:
+            check_signature(image.data, keys)
+        except ImageFormatError as error:
+            raise ImageNotByItsMaker(f"{where}, the image of release {release}: {error}") from error

@@ -15,6 +15,10 @@ from firmware_catalog.image import ImageFormatError
 
 ANY: Final = 0xFFFF
 """As a vendor, product or device release: any."""
+DFUSE: Final = 0x011A
+"""bcdDFU of ST's DfuSe (UM0391), whose file is a container of its own."""
+KNOWN_SPECIFICATIONS: Final = frozenset({0x0100, 0x0110})
+"""bcdDFU of plain files: DFU 1.1 itself writes 1.00."""
 _SIGNATURE: Final = b"UFD"
 _SUFFIX: Final = struct.Struct("<HHHH3sBI")
 """bcdDevice, idProduct, idVendor, bcdDFU, signature, length, CRC."""
@@ -28,6 +32,8 @@ class DfuSuffix:
     product: int
     device_release: int
     """bcdDevice."""
+    specification: int = 0x0100
+    """bcdDFU."""
 
     def is_for(self, vendor: int, product: int) -> bool:
         """Whether the file is for a device with these ids."""
@@ -51,7 +57,7 @@ def split_suffix(data: bytes) -> DfuFile:
     whole = memoryview(data)
     if len(data) < _SUFFIX.size or data[-8:-5] != _SIGNATURE:
         return DfuFile(whole, None)
-    release, product, vendor, _, _, length, crc = _SUFFIX.unpack(data[-_SUFFIX.size :])
+    release, product, vendor, specification, _, length, crc = _SUFFIX.unpack(data[-_SUFFIX.size :])
     if not _SUFFIX.size <= length <= len(data):
         raise ImageFormatError(f"the DFU suffix claims {length} bytes; get the file again")
     # The CRC is Ethernet's, without its final inversion, over everything before it.
@@ -60,7 +66,7 @@ def split_suffix(data: bytes) -> DfuFile:
         raise ImageFormatError(
             f"the DFU suffix's CRC is {crc:08X}, the file's {actual:08X}; get the file again"
         )
-    return DfuFile(whole[:-length], DfuSuffix(vendor, product, release))
+    return DfuFile(whole[:-length], DfuSuffix(vendor, product, release, specification))
 
 
 def _name(number: int) -> str:

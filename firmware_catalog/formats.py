@@ -8,7 +8,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from firmware_catalog.dfu_suffix import split_suffix
+from firmware_catalog.containers import Container, find_container, find_sub_elements
+from firmware_catalog.dfu_suffix import DFUSE, KNOWN_SPECIFICATIONS, split_suffix
 from firmware_catalog.identity import FirmwareVersion
 from firmware_catalog.image import MAX_IMAGE_SIZE, FirmwareImage, ImageFormatError, ImageKind
 from firmware_catalog.mcuboot import IMAGE_MAGIC, load_image
@@ -31,7 +32,8 @@ def recognise(data: bytes) -> ImageKind:
 def read_image(data: bytes, kind: ImageKind, version: FirmwareVersion | None) -> FirmwareImage:
     """Read a file of a stated kind. `version` is needed for what does not state its own, and ignored otherwise.
 
-    Raises ImageFormatError when the file is not of that kind, not whole, or its version is known from nowhere.
+    Raises ImageFormatError when the file is not of that kind, not whole, a container of another kind, or its version
+    is known from nowhere.
     """
     match kind:
         case ImageKind.MCUBOOT:
@@ -44,33 +46,51 @@ def read_image(data: bytes, kind: ImageKind, version: FirmwareVersion | None) ->
             found = recognise(data)
             if found is not ImageKind.RAW:
                 raise ImageFormatError(f"the file is not raw but of kind {found}; state its kind")
+            _refuse(find_container(data), "the file is")
             return _raw_image(data, kind, version)
 
 
 def _read_ota(data: bytes) -> FirmwareImage:
-    """Unwrap the Manufacturer Image. Its version is the header's file version, also by its own word if it has one."""
+    """Unwrap the Manufacturer Image. Its version is the header's file version, also by its own word if it has one.
+
+    It may be packed: what of it a hub unpacks is its maker's affair.
+    """
     ota = parse_ota(data)
     version = FirmwareVersion(ota.header.file_version)
-    image = _unwrapped(ota.manufacturer_image, ImageKind.ZIGBEE_OTA, version)
+    content = ota.manufacturer_image
+    if recognise(content) is ImageKind.MCUBOOT:
+        image = load_image(content)
+    else:
+        container = find_container(content, packed=False) or find_sub_elements(content)
+        _refuse(container, "the ZigBee OTA file holds")
+        image = _raw_image(content, ImageKind.ZIGBEE_OTA, version)
     if image.version != version:
         raise ImageFormatError(
             f"the ZigBee OTA header says version {version}, the image in it {image.version}; ask its maker for another"
         )
-    return image
+    return replace(image, kind=ImageKind.ZIGBEE_OTA, only_for=ota.header.bounds())
 
 
 def _read_dfu(data: bytes, version: FirmwareVersion | None) -> FirmwareImage:
     file = split_suffix(data)
     if file.suffix is None:
         raise ImageFormatError("the file has no DFU suffix; get the file again, or state its kind")
-    return _unwrapped(bytes(file.firmware), ImageKind.DFU, version)
+    specification = file.suffix.specification
+    if specification not in KNOWN_SPECIFICATIONS:
+        form = "a DfuSe file" if specification == DFUSE else "a DFU file of a form that is not known here"
+        raise ImageFormatError(
+            f"the file is {form} (bcdDFU {specification:04X}); ask its maker for the bare binary image"
+        )
+    content = bytes(file.firmware)
+    if recognise(content) is ImageKind.MCUBOOT:
+        return replace(load_image(content), kind=ImageKind.DFU)
+    _refuse(find_container(content), "the DFU file holds")
+    return _raw_image(content, ImageKind.DFU, version)
 
 
-def _unwrapped(data: bytes, kind: ImageKind, version: FirmwareVersion | None) -> FirmwareImage:
-    """Read what a container of this kind held."""
-    if recognise(data) is ImageKind.MCUBOOT:
-        return replace(load_image(data), kind=kind)
-    return _raw_image(data, kind, version)
+def _refuse(container: Container | None, held: str) -> None:
+    if container is not None:
+        raise ImageFormatError(f"{held} {container.name}, no firmware image; {container.remedy}")
 
 
 def _raw_image(data: bytes, kind: ImageKind, version: FirmwareVersion | None) -> FirmwareImage:

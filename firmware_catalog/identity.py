@@ -32,7 +32,7 @@ class IdentityError(ValueError):
     """A text or number is no identifier of the kind asked for; the message says what was found."""
 
 
-def _text_schema(cls: type[Any], pattern: str) -> core_schema.CoreSchema:
+def text_schema(cls: type[Any], pattern: str) -> core_schema.CoreSchema:
     """Accept an instance or its text, and write the canonical text to JSON."""
     from_text = core_schema.no_info_after_validator_function(cls.parse, core_schema.str_schema())
     return core_schema.json_or_python_schema(
@@ -90,7 +90,7 @@ class Eui64:
     def __get_pydantic_core_schema__(
         cls, source: Any, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
-        return _text_schema(cls, EUI64_PATTERN)
+        return text_schema(cls, EUI64_PATTERN)
 
     @classmethod
     def __get_pydantic_json_schema__(
@@ -135,7 +135,7 @@ class FirmwareVersion:
     def __get_pydantic_core_schema__(
         cls, source: Any, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
-        return _text_schema(cls, FIRMWARE_VERSION_PATTERN)
+        return text_schema(cls, FIRMWARE_VERSION_PATTERN)
 
     @classmethod
     def __get_pydantic_json_schema__(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from firmware_catalog.bounds import UNBOUND, Bounds
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
 
 MAX_IMAGE_SIZE: Final = 64 * 1024 * 1024
@@ -45,6 +46,8 @@ class FirmwareImage:
     """SHA-256 over `data`, which an SMP upload announces. For a distribution file: the Manufacturer Image Hash."""
     model: DeviceModel | None
     """The model that the image itself claims to be for, where it does."""
+    only_for: Bounds = UNBOUND
+    """What its file narrows it to within its model."""
 
     def __len__(self) -> int:
         return len(self.data)

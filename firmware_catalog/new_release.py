@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from firmware_catalog.containers import find_container
 from firmware_catalog.errors import ImageUnavailable, ImageUnsuitable, ReleaseInvalid
 from firmware_catalog.files import read_regular_file
 from firmware_catalog.formats import read_image, recognise
@@ -51,7 +52,7 @@ def read_new_release(
     except OSError as error:
         raise ImageUnavailable(f"{path} cannot be read: {error.strerror}; name the image's file") from error
     kind = recognise(data)
-    if kind is ImageKind.RAW and statement.version is None:
+    if kind is ImageKind.RAW and statement.version is None and find_container(data) is None:
         raise ImageUnsuitable(
             f"{path} is no MCUboot image, ZigBee OTA or DFU file; get the file that its maker signed, "
             "or state the version of a raw image"
@@ -72,6 +73,7 @@ def read_new_release(
             status=ReleaseStatus.PRODUCTION,
             permitted_from=statement.permitted_from,
             hardware_versions=statement.hardware_versions,
+            only_for=image.only_for,
             image=ImageReference(file=file_name(image.version, sha256), sha256=sha256, size=len(data)),
             kind=kind,
             manufacturer_image_hash=image.file_sha256.hex(),

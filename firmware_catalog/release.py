@@ -7,13 +7,14 @@ modification MP231). Versions only ever rise: nothing here plans a downgrade.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from firmware_catalog.identity import DeviceModel, FirmwareVersion
+from firmware_catalog.bounds import UNBOUND, Bounds, read_hardware_version
+from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from firmware_catalog.image import MAX_IMAGE_SIZE, ImageKind
 
 ANY_LOWER: Final = "any_lower"
@@ -83,7 +84,14 @@ class Release(_Entry):
     permitted_from: Literal["any_lower"] | Annotated[tuple[VersionRange, ...], Field(min_length=1)]
     """The versions it may be applied to. A range that reaches its own version or above adds nothing there."""
     hardware_versions: tuple[HardwareVersion, ...] = ()
-    """The hardware it may be applied to; empty when the model's hardware does not matter."""
+    """The hardware it may be applied to; empty when the model's hardware does not matter, or `only_for` says it all.
+
+    Where `only_for` has a range, a wording that can be compared must lie in it. One that cannot be compared is the word
+    of who added the release that the range means it.
+    """
+    only_for: Annotated[Bounds, Field(exclude_if=lambda bounds: bounds == UNBOUND)] = UNBOUND
+    """What the image's file itself narrows it to. Left out of what is written where it does not: a station that is too
+    old to know it refuses a catalogue that states it."""
     image: ImageReference
     kind: ImageKind = ImageKind.MCUBOOT
     """What the image's file is."""
@@ -99,6 +107,15 @@ class Release(_Entry):
             raise ValueError(f"an image of kind {self.kind} needs its manufacturer_image_hash")
         return self
 
+    @model_validator(mode="after")
+    def _stated_hardware_is_in_the_range(self) -> Self:
+        span = self.only_for.hardware
+        for stated in self.hardware_versions:
+            number = read_hardware_version(stated)
+            if span is not None and number is not None and number not in span:
+                raise ValueError(f"hardware {stated} is not among the image's own, {span}")
+        return self
+
     @property
     def payload_sha256(self) -> str:
         """SHA-256 of what a hub is given: of the Manufacturer Image, wherever it lies in the file."""
@@ -112,7 +129,14 @@ class Release(_Entry):
 
     def permits_hardware(self, hardware_version: str) -> bool:
         """Whether it may be applied to this hardware."""
-        return not self.hardware_versions or hardware_version in self.hardware_versions
+        if self.hardware_versions:
+            return hardware_version in self.hardware_versions
+        return self.only_for.permit_hardware(hardware_version)
+
+    @property
+    def hardware(self) -> str:
+        """The hardware that it may be applied to, in words."""
+        return ", ".join(self.hardware_versions) or str(self.only_for.hardware or "any")
 
     def __str__(self) -> str:
         return f"{self.model} {self.version}"
@@ -152,26 +176,42 @@ class Plan(_Entry):
     steps: tuple[PlanStep, ...]
 
 
-def latest_production(releases: Iterable[Release], model: DeviceModel) -> Release:
-    """Return the highest production release of the model. Raises NoRelease."""
+def latest_production(
+    releases: Iterable[Release], model: DeviceModel, devices: Collection[Eui64] = ()
+) -> Release:
+    """Return the highest production release of the model for the hub that is these devices. Raises NoRelease.
+
+    A release for one device is nobody else's: for all other hubs it is not there.
+    """
     of_model = [release for release in releases if release.model == model]
-    production = [release for release in of_model if release.status is ReleaseStatus.PRODUCTION]
+    for_hub = [release for release in of_model if release.only_for.permit_device(devices)]
+    production = [release for release in for_hub if release.status is ReleaseStatus.PRODUCTION]
     if not production:
-        why = "every release of it is withdrawn" if of_model else "the catalogue lists none"
+        why = (
+            "every release of it is withdrawn"
+            if for_hub
+            else "each of its releases is for another device alone"
+            if of_model
+            else "the catalogue lists none"
+        )
         raise NoRelease(f"there is no production release for model {model}: {why}")
     return max(production, key=lambda release: release.version)
 
 
 def plan_upgrade(
-    releases: Iterable[Release], model: DeviceModel, from_version: FirmwareVersion, hardware_version: str
+    releases: Iterable[Release],
+    model: DeviceModel,
+    from_version: FirmwareVersion,
+    hardware_version: str,
+    devices: Collection[Eui64] = (),
 ) -> Plan:
-    """Plan the way from `from_version` to the model's latest production release.
+    """Plan the way from `from_version` to the model's latest production release for the hub that is these devices.
 
     Of all permitted chains the shortest is taken; of several, the one whose first step leads highest, then its
     second, and so on. Raises the PlanError that says why there is none.
     """
     releases = tuple(releases)
-    target = latest_production(releases, model)
+    target = latest_production(releases, model, devices)
     if from_version == target.version:
         return Plan(target=target, steps=())
     if from_version > target.version:
@@ -179,9 +219,7 @@ def plan_upgrade(
             f"{model} runs {from_version}, which is newer than its latest production release {target.version}"
         )
     if not target.permits_hardware(hardware_version):
-        raise HardwareVersionMismatch(
-            f"release {target} is for hardware {', '.join(target.hardware_versions)}, not {hardware_version}"
-        )
+        raise HardwareVersionMismatch(_not_for(target, hardware_version))
     usable = sorted(
         (
             release
@@ -189,6 +227,7 @@ def plan_upgrade(
             if release.model == model
             and release.status is ReleaseStatus.PRODUCTION
             and release.permits_hardware(hardware_version)
+            and release.only_for.permit_device(devices)
         ),
         key=lambda release: release.version,
         reverse=True,
@@ -211,3 +250,10 @@ def plan_upgrade(
             f"from {from_version} to {target.version}"
         )
     return Plan(target=target, steps=chains[target.version])
+
+
+def _not_for(release: Release, hardware_version: str) -> str:
+    said = f"release {release} is for hardware {release.hardware}, not {hardware_version}"
+    if release.hardware_versions or read_hardware_version(hardware_version) is not None:
+        return said
+    return f"{said}, which cannot be compared; have it released with --hardware in the hubs' own wording"

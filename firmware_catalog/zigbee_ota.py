@@ -13,6 +13,8 @@ import struct
 from dataclasses import dataclass, field
 from typing import Final
 
+from firmware_catalog.bounds import Bounds, HardwareRange
+from firmware_catalog.identity import Eui64
 from firmware_catalog.image import MAX_IMAGE_SIZE, ImageFormatError
 
 OTA_MAGIC: Final = 0x0BEEF11E
@@ -25,6 +27,8 @@ _TAIL_SIZE: Final = len(_SIGNATURE_MARK) + _SIGNATURE_SIZE
 # magic, header version, header length, field control, manufacturer, image type, file version, stack version,
 # string, total size
 _FIXED: Final = struct.Struct("<IHHHHHIH32sI")
+OTA_HEADER_SIZE: Final = _FIXED.size
+"""Bytes, without the optional fields."""
 _CREDENTIAL: Final = struct.Struct("<B")
 _DESTINATION: Final = struct.Struct("<Q")
 _HARDWARE: Final = struct.Struct("<HH")
@@ -32,6 +36,7 @@ _HARDWARE: Final = struct.Struct("<HH")
 _HAS_CREDENTIAL: Final = 0x01
 _HAS_DESTINATION: Final = 0x02
 _HAS_HARDWARE: Final = 0x04
+_NO_DEVICE: Final = frozenset({0, (1 << 64) - 1})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,14 @@ class OtaHeader:
     destination: int | None
     """EUI-64 of the one device that the file is for."""
     hardware_versions: tuple[int, int] | None
-    """Lowest and highest."""
+    """Lowest and highest, the lowest never above the highest."""
+
+    def bounds(self) -> Bounds:
+        """Return to what the file narrows its firmware."""
+        return Bounds(
+            device=None if self.destination is None else Eui64(self.destination),
+            hardware=None if self.hardware_versions is None else HardwareRange(*self.hardware_versions),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +111,15 @@ def parse_ota(data: bytes) -> OtaFile:
     if header_length < optional.position:
         raise ImageFormatError(
             f"the ZigBee OTA header claims {header_length} bytes and has {optional.position}; get the file again"
+        )
+    if hardware is not None and hardware[0] > hardware[1]:
+        raise ImageFormatError(
+            f"the ZigBee OTA header is for hardware {hardware[0]:#06x} at least and {hardware[1]:#06x} at most, which is "
+            "none; ask its maker for another"
+        )
+    if destination is not None and destination[0] in _NO_DEVICE:
+        raise ImageFormatError(
+            f"the ZigBee OTA header is for one device and names none ({destination[0]:016X}); ask its maker for another"
         )
     mark = data[image_end : image_end + len(_SIGNATURE_MARK)]
     if mark != _SIGNATURE_MARK:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from drivers.errors import DriverError, HubAction, UnlockAuthorityFailed
 from drivers.hub import FlashProgress, HubIdentity, UnlockChallenge
+from firmware_catalog.bounds import UNBOUND
 from firmware_catalog.image import FirmwareImage
 from station.attempt import failure
 from station.attempt.closing import close, facts_of
@@ -83,6 +84,10 @@ async def flash_by_hand(
     hub = await device.identify()
     if hub is not None:
         _may_be_given(request.image, hub)
+    elif request.image.only_for != UNBOUND:
+        raise Refused(
+            f"the image is for {request.image.only_for}, and this device does not tell what it is; find an image for it"
+        )
     await device.require_meant()
     await journal.append(
         HandFlashRequested(
@@ -145,6 +150,12 @@ def _may_be_given(image: FirmwareImage, hub: HubIdentity) -> None:
     if image.model is not None and image.model != hub.model:
         raise Refused(
             f"the image is for model {image.model}, hub {hub.chf} is {hub.model}; find its own image"
+        )
+    bounds = image.only_for
+    if not bounds.permit_device((hub.chf, hub.gpf)) or not bounds.permit_hardware(hub.hardware_version):
+        raise Refused(
+            f"the image is for {bounds}; hub {hub.chf} / {hub.gpf} says hardware {hub.hardware_version!r}; "
+            "find its own image"
         )
     if image.version < hub.firmware:
         raise Refused(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ from tuf.ngclient import FetcherInterface
 from firmware_catalog.checks import ImageChecks, check_release_image
 from firmware_catalog.cpl import CentralProductsList
 from firmware_catalog.errors import CatalogError
-from firmware_catalog.identity import DeviceModel, FirmwareVersion
+from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from firmware_catalog.image import FirmwareImage
 from firmware_catalog.release import Plan, Release, ReleaseStatus, latest_production, plan_upgrade
 from firmware_catalog.trust.checking import TrustedState
@@ -94,10 +94,16 @@ class TrustedCatalog:
         self.check_usable()
         return latest_production(self.state.releases, model)
 
-    def plan(self, model: DeviceModel, from_version: FirmwareVersion, hardware_version: str) -> Plan:
+    def plan(
+        self,
+        model: DeviceModel,
+        from_version: FirmwareVersion,
+        hardware_version: str,
+        devices: Collection[Eui64] = (),
+    ) -> Plan:
         """Plan the way to the model's latest production release. Raises PlanError or CatalogExpired."""
         self.check_usable()
-        return plan_upgrade(self.state.releases, model, from_version, hardware_version)
+        return plan_upgrade(self.state.releases, model, from_version, hardware_version, devices)
 
     def load(self, release: Release) -> FirmwareImage:
         """Return the release's checked image, one object however often it is asked for. Raises CatalogError."""

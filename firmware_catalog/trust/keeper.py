@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -10,7 +11,7 @@ from tuf.api.exceptions import DownloadError
 from firmware_catalog.catalog import Catalog
 from firmware_catalog.cpl import CentralProductsList
 from firmware_catalog.errors import CatalogError
-from firmware_catalog.identity import DeviceModel, FirmwareVersion
+from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from firmware_catalog.image import FirmwareImage
 from firmware_catalog.release import Plan, Release
 from firmware_catalog.trust.catalog import ImageShelf, TrustedCatalog
@@ -114,6 +115,7 @@ class UnusableCatalog:
         model: DeviceModel,  # noqa: ARG002 -- the same
         from_version: FirmwareVersion,  # noqa: ARG002 -- the same
         hardware_version: str,  # noqa: ARG002 -- the same
+        devices: Collection[Eui64] = (),  # noqa: ARG002 -- the same
     ) -> Plan:
         """Raise CatalogError."""
         self._refuse()

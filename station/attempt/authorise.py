@@ -124,7 +124,7 @@ def _against_order(question: Question) -> Rejected | None:
 def _against_catalogue(question: Question, catalog: Catalog) -> Decision:
     hub, running = question.hub, question.state.running
     try:
-        plan = catalog.plan(hub.model, hub.firmware, hub.hardware_version)
+        plan = catalog.plan(hub.model, hub.firmware, hub.hardware_version, (hub.chf, hub.gpf))
         images = [catalog.load(step.release) for step in plan.steps]
         target = images[-1] if images else catalog.load(plan.target)
     except PlanError as error:

@@ -16,7 +16,7 @@ from firmware_catalog.catalog import Catalog, FolderCatalog
 from firmware_catalog.editing import add_release, withdraw_release
 from firmware_catalog.errors import CatalogError, ManifestError
 from firmware_catalog.files import read_regular_file
-from firmware_catalog.identity import DeviceModel, FirmwareVersion
+from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from firmware_catalog.manifest import MANIFEST_NAME
 from firmware_catalog.new_release import Statement
 from firmware_catalog.release import ANY_LOWER, Release, VersionRange
@@ -176,6 +176,10 @@ def show(
         str | None, typer.Option("--from", help="Show the plan for a hub that runs this version.")
     ] = None,
     hardware: Annotated[str, typer.Option(help="The hub's hardware version.")] = "",
+    hub: Annotated[
+        list[str] | None,
+        typer.Option(help="An id of the hub, CHF or GPF; repeat. For what is for one device alone."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show a model's releases, or the plan for one hub.
@@ -183,11 +187,12 @@ def show(
     Example: reflash catalog show --manufacturer 0B6B --model 00000001 --from 00010000 --dir /srv/catalogue
     """
     device = DeviceModel(manufacturer, model)
+    devices = [Eui64.parse(text) for text in hub or ()]
     with _opened(folder) as catalog:
         if from_version is None:
             releases = catalog.releases(device)
         else:
-            plan = catalog.plan(device, FirmwareVersion.parse(from_version), hardware)
+            plan = catalog.plan(device, FirmwareVersion.parse(from_version), hardware, devices)
             releases = tuple(step.release for step in plan.steps)
     if from_version is not None and not releases and not as_json:
         typer.echo(f"{from_version} is the latest, nothing to do")
@@ -200,7 +205,7 @@ def show(
             f"the catalogue has no release for {device}; see: reflash catalog list --dir {folder}"
         )
     else:
-        print_table(["version", "status", "permitted_from", "hardware", "sha256"], rows)
+        print_table(["version", "status", "permitted_from", "hardware", "device", "sha256"], rows)
 
 
 @app.command()
@@ -313,7 +318,8 @@ def _as_row(release: Release) -> dict[str, Any]:
         "version": str(release.version),
         "status": str(release.status),
         "permitted_from": "any lower" if isinstance(ranges, str) else ", ".join(str(one) for one in ranges),
-        "hardware": ", ".join(release.hardware_versions) or "any",
+        "hardware": release.hardware,
+        "device": str(release.only_for.device or "any"),
         "file": release.image.file,
         "sha256": release.image.sha256,
         "size": release.image.size,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import struct
@@ -17,6 +18,8 @@ from tuf.api.exceptions import DownloadHTTPError
 from tuf.api.metadata import TargetFile
 from tuf.ngclient import FetcherInterface
 
+from firmware_catalog.bounds import Bounds
+from firmware_catalog.containers import find_container
 from firmware_catalog.cpl import CentralProductsList, ProductColumns, import_products
 from firmware_catalog.dfu_suffix import split_suffix
 from firmware_catalog.errors import CatalogError
@@ -77,6 +80,8 @@ def _zigbee_ota(data: bytes) -> None:
         file = parse_ota(data)
         assert len(file.manufacturer_image) < len(data)
         assert file.header.text.isascii()
+        bounds = file.header.bounds()
+        assert Bounds.model_validate_json(bounds.model_dump_json()) == bounds
     _read_as(ImageKind.ZIGBEE_OTA, data)
 
 
@@ -93,6 +98,43 @@ def _dfu_suffix(data: bytes) -> None:
         _read_as(ImageKind.DFU, each)
 
 
+def _image_file(data: bytes) -> None:
+    """A file of whatever kind its marks make it, and as a raw image: what is taken lies in it as it stands."""
+    for kind in (recognise(data), ImageKind.RAW):
+        image = _read_as(kind, data)
+        if image is not None:
+            assert image.data in data
+            assert kind is ImageKind.ZIGBEE_OTA or find_container(image.data) is None
+
+
+_FOREIGN = (
+    b"DfuSe\1" + bytes(5) + b"\1Target" + bytes(269),
+    b"\x7fELF\1\1\1" + bytes(45),
+    bytes.fromhex("5546320a 57515d9e") + bytes(496) + bytes.fromhex("306fb10a"),
+    b":10010000214601360121470136007EFE09D2190140\n:00000001FF\n",
+    b"S1137AF00A0A0D0000000000000000000000000061\nS9030000FC\n",
+    b"Release notes of the firmware\n",
+    gzip.compress(b"firmware"),
+    b"PK\3\4" + bytes(26),
+    bytes(16) + _ota(_SMALL),
+    bytes(16) + _IMAGE,
+    _ota(struct.pack("<HI", 0, len(_IMAGE)) + _IMAGE),
+    _dfu(_dfu(b"firmware")),
+)
+"""Files that are no firmware."""
+_MARKS = (
+    b"DfuSe",
+    b"\x7fELF",
+    b"UF2\n",
+    b"\x1f\x8b\x08",
+    b"PK\3\4",
+    b"UFD\x10",
+    b"\xff\xfe",
+    b"\x1e\xf1\xee\x0b\0\1",
+    b"\x3d\xb8\xf3\x96",
+)
+
+
 def _read_as(kind: ImageKind, data: bytes) -> FirmwareImage | None:
     recognise(data)
     with suppress(ImageFormatError, IdentityError):
@@ -106,6 +148,7 @@ _ENTRY = {
     "status": "production",
     "permitted_from": [{"lowest": "00010000", "highest": "0002012E"}],
     "hardware_versions": ["1.2"],
+    "only_for": {"device": "88-73-84-00-00-00-00-01", "hardware": "1.0-1.3"},
     "image": {"file": "a.bin", "sha256": "ab" * 32, "size": 1},
     "notes": "",
 }
@@ -239,6 +282,7 @@ CATALOGUE_PARSERS: dict[str, Opener] = {
     "mcuboot": stateless(_mcuboot, (_SMALL, _IMAGE), (b"\x07\x69", b"\x08\x69")),
     "zigbee-ota": stateless(_zigbee_ota, (*(_ota(b"image", control) for control in range(8)), _ota(_SMALL))),
     "dfu-suffix": stateless(_dfu_suffix, (_dfu(b"firmware"), _dfu(_SMALL), b"UFD" + bytes(5))),
+    "image-file": stateless(_image_file, (*_FOREIGN, _SMALL, b"\0firmware"), _MARKS),
     "manifest": _manifest,
     "products-list": _products_list,
     "release-facts": stateless(_release_facts, (_FACTS,), _JSON_WORDS),

@@ -8,6 +8,7 @@ from types import MappingProxyType
 import pytest
 from attempt_samples import CHF, FIRST, GPF, MODEL, OLD, OTHER, SECOND, hub, slot, state
 
+from firmware_catalog.bounds import Bounds, HardwareRange
 from firmware_catalog.errors import ImagePinMismatch
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from firmware_catalog.release import (
@@ -71,8 +72,8 @@ class MemoryCatalog:
     def latest(self, model):
         return latest_production(self._images, model)
 
-    def plan(self, model, from_version, hardware_version):
-        return plan_upgrade(self._images, model, from_version, hardware_version)
+    def plan(self, model, from_version, hardware_version, devices=()):
+        return plan_upgrade(self._images, model, from_version, hardware_version, devices)
 
     def load(self, release):
         if self._broken:
@@ -120,6 +121,33 @@ def test_a_hub_out_of_scope_is_rejected_with_its_reason(changes, code):
     decision = authorise(replace(FRESH, **changes), CATALOG)
     assert isinstance(decision, Rejected)
     assert decision.code is code
+
+
+class BoundCatalog(MemoryCatalog):
+    """Its images' files narrow them."""
+
+    def __init__(self, image, only_for):
+        super().__init__(image)
+        self._images = {
+            one.model_copy(update={"only_for": only_for}): held for one, held in self._images.items()
+        }
+
+
+@pytest.mark.parametrize("device", [CHF, GPF])
+def test_a_release_for_one_device_is_for_the_hub_that_is_it(device):
+    decision = authorise(FRESH, BoundCatalog(SECOND, Bounds(device=device)))
+    assert isinstance(decision, Authorised)
+    assert authorise(FRESH, BoundCatalog(SECOND, Bounds(device=STRANGER))).code is Code.NO_RELEASE
+
+
+def test_a_release_for_a_range_of_hardware_is_for_no_other_and_for_none_that_cannot_be_compared():
+    bound = BoundCatalog(SECOND, Bounds(hardware=HardwareRange(0x0100, 0x01FF)))
+    assert isinstance(
+        authorise(replace(FRESH, hub=replace(hub(), hardware_version="1.2")), bound), Authorised
+    )
+    for other in ("2.0", "1", "rev B"):
+        decision = authorise(replace(FRESH, hub=replace(hub(), hardware_version=other)), bound)
+        assert decision.code is Code.HARDWARE_VERSION_MISMATCH
 
 
 def test_a_model_without_a_release_is_rejected():

@@ -123,6 +123,37 @@ def test_a_file_for_another_product_or_model_is_refused_and_nothing_is_written(
     assert inside["mode"] == "application"
 
 
+def distribution_file(path: Path, firmware: Path, control: int, optional: bytes) -> Path:
+    """Write a ZigBee OTA file around the image: with a destination (control 2) or hardware versions (4)."""
+    facts = (0x0BEEF11E, 0x0100, 56 + len(optional), control, 0x10A8, 1, version("new").value, 2, b"", 0)
+    tail = bytes.fromhex("0040") + bytes(64)
+    path.write_bytes(struct.pack("<IHHHHHIH32sI", *facts) + optional + firmware.read_bytes() + tail)
+    return path
+
+
+def test_a_file_for_another_device_or_hardware_is_refused_and_its_own_is_taken(
+    hubs: Bench, plain: Bench, by_hand: Any, tmp_path: Path
+) -> None:
+    hub = seat(hubs)
+    options = ("--usbip", server(hubs), "--unlock-key", hubs.unlock_key)
+    path, firmware = tmp_path / "new.ota", hubs.firmware("new")
+    other, own = (device.value.to_bytes(8, "little") for device in (hub.chf, hub.gpf))
+    for control, optional in ((2, other[:-1] + b"\xff"), (4, struct.pack("<HH", 0x0101, 0x0200))):
+        said = by_hand(distribution_file(path, firmware, control, optional), *options)
+        assert said.code == 2
+        assert said.complaint.startswith("the image is for ")
+        assert f"hub {hub.chf} / {hub.gpf} says hardware '1.0'" in said.complaint
+        assert len(look(hubs, hub)["slots"]) == 1
+    both = own + struct.pack("<HH", 0x0100, 0x0100)
+    assert by_hand(distribution_file(path, firmware, 6, both), *options).code == 0
+    assert look(hubs, hub)["firmware"] == str(version("new"))
+
+    seat(plain)
+    said = by_hand(path, "--usbip", server(plain))
+    assert said.code == 2
+    assert "this device does not tell what it is" in said.complaint
+
+
 def test_a_plain_device_is_flashed_read_back_and_started(plain: Bench, by_hand: Any, tmp_path: Path) -> None:
     hub = seat(plain)
     file = with_suffix(tmp_path / "new.dfu", plain.firmware("new"), APPLICATION)

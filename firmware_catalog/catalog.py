@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from firmware_catalog.checks import PINS_ONLY, ImageChecks, read_release_image
+from firmware_catalog.cpl import CentralProductsList
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from firmware_catalog.image import FirmwareImage
@@ -17,6 +18,11 @@ from firmware_catalog.release import Plan, Release, ReleaseStatus, latest_produc
 
 class Catalog(Protocol):
     """What the station asks of any catalogue, wherever its trust comes from. One state for its whole life."""
+
+    @property
+    def products(self) -> CentralProductsList | None:
+        """The Central Products List that it is held against; None where there is none."""
+        ...
 
     def check_usable(self) -> None:
         """Return if it plans anything at all. Raises the CatalogError that says why it does not (any more)."""
@@ -78,6 +84,11 @@ class FolderCatalog:
         """Read the manifest in `folder`. Raises ManifestError; looks at no image."""
         return cls(folder, read_manifest(folder).releases, checks)
 
+    @property
+    def products(self) -> CentralProductsList | None:
+        """The Central Products List that it is held against."""
+        return self._checks.products
+
     def check_usable(self) -> None:
         """Return: a folder that was opened serves for good."""
 
@@ -123,10 +134,20 @@ class FolderCatalog:
         return tuple(problems)
 
 
+def release_of(catalog: Catalog, model: DeviceModel, image: FirmwareImage) -> Release | None:
+    """Return the model's production release of exactly these bytes, if it still stands. Raises CatalogError.
+
+    It stands no more where the Central Products List does not have it as active.
+    """
+    sha256 = image.file_sha256.hex()
+    for release in catalog.releases(model):
+        if release.payload_sha256 == sha256 and release.status is ReleaseStatus.PRODUCTION:
+            products = catalog.products
+            if products is None or products.has_active(model, release.version, image.file_sha256):
+                return release
+    return None
+
+
 def is_released(catalog: Catalog, model: DeviceModel, image: FirmwareImage) -> bool:
     """Whether a production release of the model still stands for exactly these bytes. Raises CatalogError."""
-    sha256 = image.file_sha256.hex()
-    return any(
-        release.payload_sha256 == sha256 and release.status is ReleaseStatus.PRODUCTION
-        for release in catalog.releases(model)
-    )
+    return release_of(catalog, model, image) is not None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -73,13 +74,20 @@ class CentralProductsList(_Record):
             seen.add(key)
         return self
 
+    @cached_property
+    def _listed(self) -> dict[tuple[DeviceModel, FirmwareVersion], list[Product]]:
+        found: dict[tuple[DeviceModel, FirmwareVersion], list[Product]] = {}
+        for each in self.products:
+            found.setdefault((each.model, each.version), []).append(each)
+        return found
+
     def check(self, model: DeviceModel, version: FirmwareVersion, image_hash: bytes) -> None:
         """Return if the list has this version with this Manufacturer Image Hash as active.
 
         Raises ProductNotActive when it has the version not at all or in another state, ImageHashMismatch when with
         another hash.
         """
-        listed = [each for each in self.products if (each.model, each.version) == (model, version)]
+        listed = self._listed.get((model, version))
         if not listed:
             raise ProductNotActive(
                 f"the Central Products List has no {model} {version}; import a newer list, or withdraw the release"
@@ -94,6 +102,14 @@ class CentralProductsList(_Record):
             raise ProductNotActive(
                 f"the Central Products List has {model} {version} as {same.status}; withdraw the release"
             )
+
+    def has_active(self, model: DeviceModel, version: FirmwareVersion, image_hash: bytes) -> bool:
+        """Whether `check` finds nothing wrong."""
+        try:
+            self.check(model, version, image_hash)
+        except (ProductNotActive, ImageHashMismatch):
+            return False
+        return True
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -113,6 +129,42 @@ class CentralProductsList(_Record):
             raise ProductsListError(
                 f"{path} cannot be written: {error.strerror}; the list is as it was"
             ) from error
+
+
+class ProductsFile:
+    """An imported list that is looked at again and again: the last good one stands until there is another."""
+
+    def __init__(self, path: Path) -> None:
+        """Read it. Raises ProductsListError."""
+        self._path = path
+        self._stamp: tuple[int, ...] | None = None
+        self.fault: str | None = None
+        """Why the file cannot be read now, if it cannot; `current` is then what it said before."""
+        self.current = self._read_again()
+
+    def look(self) -> CentralProductsList:
+        """Return the list as it is now, the last good one where there is a `fault`. Blocks."""
+        try:
+            self.current = self._read_again()
+            self.fault = None
+        except ProductsListError as error:
+            self.fault = str(error)
+        return self.current
+
+    def _read_again(self) -> CentralProductsList:
+        try:
+            status = self._path.stat()
+        except OSError as error:
+            raise ProductsListError(
+                f"{self._path} cannot be read: {error.strerror}; name the right file"
+            ) from error
+        stamp = (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
+        if stamp != self._stamp:
+            self._stamp = None
+            products = CentralProductsList.load(self._path)
+            self._stamp = stamp
+            return products
+        return self.current
 
 
 def import_products(path: Path, columns: ProductColumns) -> CentralProductsList:

@@ -53,3 +53,7 @@ class ReleaseInvalid(CatalogError):
 
 class CatalogBusy(CatalogError):
     """Another program is changing the catalogue."""
+
+
+class CatalogSuperseded(CatalogError):
+    """What was checked was checked against a state that is no longer the accepted one: it has to be checked again."""

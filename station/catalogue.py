@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import structlog
 
 from drivers.descriptors import shortage, shortage_in
 from firmware_catalog.catalog import Catalog, FolderCatalog
 from firmware_catalog.checks import ImageChecks
-from firmware_catalog.cpl import CentralProductsList
-from firmware_catalog.errors import CatalogError
+from firmware_catalog.cpl import CentralProductsList, ProductsFile
+from firmware_catalog.errors import CatalogError, CatalogSuperseded
 from firmware_catalog.files import read_regular_file
 from firmware_catalog.manifest import read_manifest
 from firmware_catalog.release import Release
@@ -27,11 +28,14 @@ _RENEWAL_SECONDS: Final = 120.0
 """How long a renewal is waited for. A source that is slower is left to run into its own deadlines."""
 _START_SECONDS: Final = 15.0
 """How long the first start waits for a source. The station starts without it then, and goes on looking."""
+_PRODUCTS_SECONDS: Final = 30.0
 _IMAGES_SECONDS: Final = 3600.0
 """How long all images are waited for that the station has not kept yet."""
 _FILES: Final = 2
 """Open at once in a renewal: a file and its copy."""
 _CLOSING_SECONDS: Final = 1.0
+
+_Result = TypeVar("_Result")
 
 _log = structlog.stdlib.get_logger()
 
@@ -51,6 +55,17 @@ class CatalogueSource(Protocol):
         """Serve what the source has now. Raises CatalogError, and serves the last good one on then."""
         ...
 
+    def examine(self) -> Callable[[], Catalog]:
+        """Check what the source has now, changing nothing; return what makes it the one that is served.
+
+        Raises CatalogError, and so may what is returned; nothing has changed then.
+        """
+        ...
+
+    def hold_against(self, products: CentralProductsList | None) -> None:
+        """Have every image be one that this list has as active, from now on. Takes no time."""
+        ...
+
 
 class FolderSource:
     """A plain folder, trusted for who may write it."""
@@ -66,42 +81,70 @@ class FolderSource:
         """Return the catalogue as it was read last."""
         return self._catalog
 
+    def hold_against(self, products: CentralProductsList | None) -> None:
+        """Have every image be one that this list has as active, from now on."""
+        if products != self._checks.products:
+            self._checks = ImageChecks(products=products)
+            self._catalog = FolderCatalog(self._folder, self._releases, self._checks)
+
     def reopen(self) -> None:
         """Do nothing: a folder keeps nothing elsewhere, and was read when it was named."""
 
     def refresh(self) -> FolderCatalog:
         """Read the manifest again. The catalogue and its images stay the same objects while it does."""
+        return self.examine()()
+
+    def examine(self) -> Callable[[], FolderCatalog]:
+        """Read the manifest again; return what takes it over."""
         releases = read_manifest(self._folder).releases
-        if releases != self._releases:
-            self._releases = releases
-            self._catalog = FolderCatalog(self._folder, releases, self._checks)
-        return self._catalog
+
+        def take_over() -> FolderCatalog:
+            if releases != self._releases:
+                self._releases = releases
+                self._catalog = FolderCatalog(self._folder, releases, self._checks)
+            return self._catalog
+
+        return take_over
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What a configuration names."""
+
+    settings: CatalogueSettings
+    source: CatalogueSource
+    products: ProductsFile | None
 
 
 class StationCatalogue:
-    """One for a daemon's life: `choose`, then `opened` while it works.
+    """One for a daemon's life, or for a piece of work by hand: `choose`, then `opened` while it works.
 
     One thread of its own reads metadata, another fetches images: large images never keep a withdrawal waiting.
     """
 
     def __init__(self, store: Path, *, production: bool) -> None:
-        """`store` is the folder in which the accepted catalogue is kept; one process at a time works with it."""
+        """`store` is the folder in which the accepted catalogue is kept: one memory for daemon and hand."""
         self._store = store
         self._production = production
-        self._chosen: tuple[CatalogueSettings, CatalogueSource] | None = None
+        self._chosen: _Chosen | None = None
         self._renew_now = asyncio.Event()
         self._renewed = asyncio.Event()
+        self._renewing = asyncio.Lock()
+        """Held by whoever is about to change what is accepted: a renewal, or a change of configuration."""
         self._worker = Worker("catalogue")
+        self._products_worker = Worker("products list")
         self._image_worker = Worker("catalogue images")
         self._fault: str | None = None
         """What was logged last and still holds."""
+        self._products_fault: str | None = None
+        """Why the list cannot be read. The last good one goes on vetoing, and no hub is begun with."""
 
     async def choose(self, settings: CatalogueSettings) -> None:
         """Read what the configuration names: root, products, a plain folder's manifest.
 
         Raises ConfigError or CatalogError for what a person has to put right first.
         """
-        self._chosen = settings, await self._source(settings)
+        self._chosen = await self._read(settings)
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
@@ -110,7 +153,7 @@ class StationCatalogue:
         A station starts without its catalogue all the same, as it does without its broker: see `hindrance`.
         """
         try:
-            _, source = self._in_use()
+            source = self._in_use().source
             try:
                 await self._off_loop(source.reopen)
             except CatalogError as error:
@@ -122,37 +165,57 @@ class StationCatalogue:
             yield
         finally:
             await self._worker.close(_CLOSING_SECONDS)
+            await self._products_worker.close(_CLOSING_SECONDS)
             await self._image_worker.close(_CLOSING_SECONDS)
 
     async def replace(self, settings: CatalogueSettings) -> None:
         """Change over to a changed configuration, and take over what its source has now.
 
-        Raises ConfigError or CatalogError, and changes nothing then.
+        Raises ConfigError or CatalogError, and changes nothing then, on disk or here.
         """
-        source = await self._source(settings)
-        with suppress(CatalogError):  # the source has the last word
-            await self._off_loop(source.reopen)
-        try:
-            await self._off_loop(source.refresh)
-        except CatalogError as error:
-            if _why_unusable(source) is not None:
-                raise
-            self._say(str(error))
-        self._chosen = settings, source
+        chosen = await self._read(settings)
+        fault = None
+        async with self._renewing:
+            with suppress(CatalogError):  # the source has the last word
+                await self._off_loop(chosen.source.reopen)
+            try:
+                await self._accept(chosen.source)
+            except CatalogError as error:
+                if _why_unusable(chosen.source) is not None:
+                    raise
+                fault = str(error)
+            self._chosen = chosen
+            self._products_fault = None
+        if fault is not None:
+            self._say(fault)
         self._renew_now.set()
+
+    async def _accept(self, source: CatalogueSource) -> None:
+        """Check and accept in two steps: a check that is waited for no longer must accept nothing behind our back."""
+        while True:
+            take_over = await self._off_loop(source.examine)
+            try:
+                await self._off_loop(take_over)
+            except CatalogSuperseded:
+                continue  # at most once for each program that shares the store
+            return
 
     def current(self) -> Catalog:
         """Return the catalogue to ask now."""
-        return self._in_use()[1].current()
+        return self._in_use().source.current()
 
     def hindrance(self) -> str | None:
         """Say in one line why no hub may be begun with; None if one may."""
-        return _why_unusable(self._in_use()[1])
+        return self._products_fault or _why_unusable(self._in_use().source)
+
+    async def renew(self) -> None:
+        """Take over what source and products list have now; what is wrong with them is in the log."""
+        await self._renew(_RENEWAL_SECONDS)
 
     async def keep_fresh(self) -> None:
         """Look for what is new, again and again, and fetch the images of it, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._keep_renewing(), name="catalogue")
+            group.create_task(self.keep_renewed(), name="catalogue")
             group.create_task(self._keep_fetching(), name="catalogue images")
 
     async def fetch_images(self) -> tuple[str, ...]:
@@ -181,36 +244,56 @@ class StationCatalogue:
                     _log.error("image cannot be used", reason=problem)
             fetched, told = listed, problems
 
-    async def _keep_renewing(self) -> None:
+    async def keep_renewed(self) -> None:
+        """Look for what is new, again and again, until cancelled."""
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._in_use()[0].refresh_seconds):
+                async with asyncio.timeout(self._in_use().settings.refresh_seconds):
                     await self._renew_now.wait()
             self._renew_now.clear()
-            await self._renew(_RENEWAL_SECONDS)
+            await self.renew()
 
     async def _renew(self, seconds: float) -> None:
-        """Take over what the source has now; say once what is wrong with it, and once that it is over."""
-        _, source = self._in_use()
+        """Take over what there is now; say once what is wrong with it, and once that it is over."""
+        async with self._renewing:
+            chosen = self._in_use()
+            # First: it is a file of this computer, and the catalogue's source may keep us waiting.
+            await self._look_at_products(chosen)
+            try:
+                await self._off_loop(chosen.source.refresh, seconds)
+            except CatalogError as error:
+                self._say(shortage(_FILES) or str(error))
+            else:
+                self._renewed.set()
+                if self._fault is not None:
+                    _log.info("catalogue renewed again")
+                self._fault = None
+
+    async def _look_at_products(self, chosen: _Chosen) -> None:
+        if chosen.products is None:
+            return
         try:
-            await self._off_loop(source.refresh, seconds)
-        except CatalogError as error:
-            self._say(shortage(_FILES) or str(error))
+            listed = await self._products_worker.run(chosen.products.look, _PRODUCTS_SECONDS)
+        except TimeoutError:
+            fault: str | None = f"{chosen.settings.products} was not read in {_PRODUCTS_SECONDS:g} s"
         else:
-            self._renewed.set()
-            if self._fault is not None:
-                _log.info("catalogue renewed again")
-            self._fault = None
+            chosen.source.hold_against(listed)
+            fault = chosen.products.fault
+        if fault is not None and fault != self._products_fault:
+            _log.error("products list not read again; the last good one stands", reason=fault)
+        elif fault is None and self._products_fault is not None:
+            _log.info("products list read again")
+        self._products_fault = fault
 
     def _say(self, fault: str) -> None:
         if fault != self._fault:
             self._fault = fault
             _log.error("catalogue not renewed", reason=fault, hubs_begun_with=self.hindrance() is None)
 
-    async def _off_loop(self, work: Callable[[], object], seconds: float = _RENEWAL_SECONDS) -> None:
+    async def _off_loop(self, work: Callable[[], _Result], seconds: float = _RENEWAL_SECONDS) -> _Result:
         """Have the thread do it. Raises CatalogError."""
         try:
-            await self._worker.run(work, seconds)
+            return await self._worker.run(work, seconds)
         except TimeoutError as error:
             raise CatalogError(
                 f"the catalogue's source was not through after {seconds:g} s; check the way to it"
@@ -218,13 +301,19 @@ class StationCatalogue:
         except OSError as error:  # from a library, or from tidying up after another
             raise CatalogError(f"the catalogue: {shortage_in(error) or error}") from error
 
-    def _in_use(self) -> tuple[CatalogueSettings, CatalogueSource]:
+    def _in_use(self) -> _Chosen:
         if self._chosen is None:
             raise AssertionError("`choose` comes first")
         return self._chosen
 
-    async def _source(self, settings: CatalogueSettings) -> CatalogueSource:
-        return await asyncio.to_thread(open_source, settings, self._store, production=self._production)
+    async def _read(self, settings: CatalogueSettings) -> _Chosen:
+        def read() -> _Chosen:
+            products = ProductsFile(settings.products) if settings.products else None
+            listed = products.current if products else None
+            source = _open(settings, self._store, listed, production=self._production)
+            return _Chosen(settings, source, products)
+
+        return await asyncio.to_thread(read)
 
 
 def open_source(settings: CatalogueSettings, store: Path, *, production: bool) -> CatalogueSource:
@@ -233,6 +322,12 @@ def open_source(settings: CatalogueSettings, store: Path, *, production: bool) -
     Raises ConfigError or CatalogError for what a person has to put right first.
     """
     products = CentralProductsList.load(settings.products) if settings.products else None
+    return _open(settings, store, products, production=production)
+
+
+def _open(
+    settings: CatalogueSettings, store: Path, products: CentralProductsList | None, *, production: bool
+) -> CatalogueSource:
     if settings.folder is not None:
         if production:
             raise ConfigError(

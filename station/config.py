@@ -5,6 +5,7 @@ A value can be overridden from the environment (`REFLASH_MQTT__HOST=broker`), wh
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -138,7 +139,7 @@ class StationSettings(BaseSettings):
         description="`production` wants a signed catalogue and an HSM or tokens, and guards the ports below",
     )
     state_directory: Path = Field(
-        description="where the journal and the control socket live; not on a network disk"
+        description="where journal, accepted catalogue and control socket live: a whole path, on a local disk"
     )
     operator: str | None = Field(None, description="pseudonym of who works here, written into each result")
     drain_seconds: Annotated[float, Field(ge=0)] = Field(
@@ -150,6 +151,16 @@ class StationSettings(BaseSettings):
     mqtt: MqttSettings = Field(default_factory=MqttSettings)
     thresholds: Thresholds = Field(default_factory=Thresholds)
     jigs: tuple[JigSettings, ...] = Field(description="the multi-jigs on the bench")
+
+    @field_validator("state_directory")
+    @classmethod
+    def _one_place(cls, folder: Path) -> Path:
+        """Find out once where it is: journal and accepted catalogue must not move when a link on the way does."""
+        if not folder.is_absolute():
+            raise ValueError(
+                f"{folder} is another folder wherever a command is run; write its whole path, from /"
+            )
+        return Path(os.path.realpath(folder))
 
     @field_validator("jigs")
     @classmethod

@@ -71,6 +71,11 @@ class TrustedCatalog:
         self._images: dict[Release, FirmwareImage] = {}
         self._loading = threading.Lock()
 
+    @property
+    def products(self) -> CentralProductsList | None:
+        """The Central Products List that it is held against."""
+        return self._checks.products
+
     def check_usable(self) -> None:
         """Return before the state's expiry. Raises CatalogExpired after it."""
         now = self._clock()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from tuf.api.exceptions import DownloadError, RepositoryError
 from tuf.api.metadata import Metadata, Root, Signed, Snapshot, Targets, Timestamp
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
+from firmware_catalog.errors import CatalogError
 from firmware_catalog.mcuboot_signature import MakerKey
 from firmware_catalog.release import Release
 from firmware_catalog.trust.delegations import manufacturers
@@ -19,7 +21,7 @@ from firmware_catalog.trust.errors import explain
 from firmware_catalog.trust.fetchers import StoredTimestampFetcher
 from firmware_catalog.trust.listing import releases_of, with_withdrawals
 from firmware_catalog.trust.names import METADATA, plain
-from firmware_catalog.trust.store import TrustStore
+from firmware_catalog.trust.store import Accepted, TrustStore
 
 SignedKind = TypeVar("SignedKind", Root, Timestamp, Snapshot, Targets)
 
@@ -45,27 +47,68 @@ class TrustedState:
     """When the first of its roles expires."""
 
 
-def refresh(source: FetcherInterface, name: str, root: bytes, store: TrustStore) -> TrustedState:
-    """Fetch what is new at the source called `name`, check all of it, and keep it. Blocks; goes out to the source.
+@dataclass(frozen=True, slots=True)
+class CheckedUpdate:
+    """What a source has now: checked whole, held against what was accepted, and not accepted yet."""
 
-    `root` is the root metadata that is trusted from the start. Raises CatalogError, and keeps what was kept then.
+    state: TrustedState
+    files: Mapping[str, bytes]
+    since: Accepted
+    at: datetime
+
+    def accept(self, store: TrustStore) -> int:
+        """Have the store keep it; return its generation. Raises CatalogSuperseded or CatalogError: nothing changed."""
+        return store.accept(self.files, self.since, self.at)
+
+
+def check(source: FetcherInterface, name: str, root: bytes, store: TrustStore) -> CheckedUpdate:
+    """Fetch what is new at the source called `name` and check all of it. Blocks; goes out to the source.
+
+    `root` is the root metadata that is trusted from the start. Raises CatalogError. Changes nothing.
     """
-    now = datetime.now(UTC)
-    store.check_clock(now)
-    with store.renewal(now) as folder:
-        return _update(source, name, root, folder)
+    since, now = store.accepted(), datetime.now(UTC)
+    since.check_clock(now, store.folder)
+    state, files = _update(source, name, root, since.files)
+    return CheckedUpdate(state, files, since, now)
 
 
-def reopen(root: bytes, store: TrustStore) -> TrustedState | None:
-    """Check again what was accepted before, without its source; None when nothing was. Raises CatalogError."""
-    folder = store.metadata
-    if folder is None:
+def reopen(root: bytes, accepted: Accepted, store: Path) -> TrustedState | None:
+    """Check again what was accepted before, without its source; None when nothing was.
+
+    Raises CatalogError. Changes nothing.
+    """
+    if accepted.generation == 0:
         return None
-    store.check_clock(datetime.now(UTC))
-    return _update(StoredTimestampFetcher(folder), "the catalogue that was accepted last", root, folder)
+    accepted.check_clock(datetime.now(UTC), store)
+    source = StoredTimestampFetcher(accepted.files)
+    return _update(source, "the catalogue that was accepted last", root, accepted.files)[0]
 
 
-def _update(source: FetcherInterface, name: str, root: bytes, folder: Path) -> TrustedState:
+def _update(
+    source: FetcherInterface, name: str, root: bytes, accepted: Mapping[str, bytes]
+) -> tuple[TrustedState, Mapping[str, bytes]]:
+    """Have python-tuf work on a copy, which it changes also where it ends by refusing."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="reflash-") as copy:
+            folder = Path(copy)
+            for path, content in accepted.items():
+                (folder / path).parent.mkdir(exist_ok=True)
+                (folder / path).write_bytes(content)
+            state = _check(source, name, root, folder)
+            files = {
+                str(path.relative_to(folder)): path.read_bytes()
+                for path in folder.rglob("*")
+                if path.is_file() and not path.is_symlink()
+            }
+    except OSError as error:
+        raise CatalogError(
+            f"the catalogue cannot be checked: {error.strerror or error}; "
+            "make room in the folder for temporary files"
+        ) from error
+    return state, files
+
+
+def _check(source: FetcherInterface, name: str, root: bytes, folder: Path) -> TrustedState:
     try:
         updater = Updater(str(folder), METADATA, fetcher=source, config=_LIMITS, bootstrap=root)
         updater.refresh()

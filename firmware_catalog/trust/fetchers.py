@@ -9,7 +9,7 @@ import ssl
 import stat
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -150,19 +150,17 @@ def _watched(connection: socket.socket, seconds: float, overdue: threading.Event
 
 
 class StoredTimestampFetcher(FetcherInterface):
-    """Offers the timestamp that lies in `store`, and nothing else: for reading again what was accepted before."""
+    """Offers a kept timestamp and nothing else: for reading again what was accepted before."""
 
-    def __init__(self, store: Path) -> None:
-        self._store = store
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        """`files` are the kept ones by name."""
+        self._files = files
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         name = url.rpartition("/")[2]
-        if name != "timestamp.json":
+        if name != "timestamp.json" or name not in self._files:
             raise DownloadHTTPError(f"{name} is not kept", _NOT_FOUND)
-        try:
-            yield (self._store / name).read_bytes()
-        except OSError as error:
-            raise DownloadError(f"{name}: {error.strerror}") from error
+        yield self._files[name]
 
 
 def fetcher_for(place: str) -> FetcherInterface:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -10,12 +11,12 @@ from tuf.api.exceptions import DownloadError
 
 from firmware_catalog.catalog import Catalog
 from firmware_catalog.cpl import CentralProductsList
-from firmware_catalog.errors import CatalogError
+from firmware_catalog.errors import CatalogError, CatalogSuperseded
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from firmware_catalog.image import FirmwareImage
 from firmware_catalog.release import Plan, Release
 from firmware_catalog.trust.catalog import ImageShelf, TrustedCatalog
-from firmware_catalog.trust.checking import TrustedState, refresh, reopen
+from firmware_catalog.trust.checking import TrustedState, check, reopen
 from firmware_catalog.trust.errors import explain
 from firmware_catalog.trust.fetchers import fetcher_for
 from firmware_catalog.trust.names import FIRST_ROOT
@@ -51,11 +52,20 @@ class CatalogKeeper:
         self._products = products
         self._store = TrustStore(folder)
         self._source = fetcher_for(place)
+        self._served = 0
+        """The store's generation that is served; 0 while there is none."""
         self._current: Catalog = UnusableCatalog("no catalogue has been accepted yet; see 'reflash doctor'")
 
     def current(self) -> Catalog:
         """Return the last good catalogue; one that serves nothing but the reason while there is none."""
         return self._current
+
+    def hold_against(self, products: CentralProductsList | None) -> None:
+        """Have every image be one that this list has as active, from now on."""
+        if products != self._products:
+            self._products = products
+            if isinstance(self._current, TrustedCatalog):
+                self._current = self._catalog(self._current.state)
 
     def reopen(self) -> None:
         """Check and serve again what was accepted before, without the source. Blocks.
@@ -63,29 +73,53 @@ class CatalogKeeper:
         Raises the CatalogError that says why it cannot be used; `current` then says so too.
         """
         try:
-            state = reopen(self._root, self._store)
+            accepted = self._store.accepted()
+            state = reopen(self._root, accepted, self._store.folder)
         except CatalogError as error:
             self._current = UnusableCatalog(str(error))
             raise
         if state is not None:
-            self._serve(state)
+            self._serve(state, accepted.generation)
 
-    def refresh(self) -> TrustedCatalog:
-        """Fetch, check and serve what the source has now. Blocks. One call at a time.
+    def examine(self) -> Callable[[], Catalog]:
+        """Fetch and check what the source has now; return what accepts and serves it. Blocks, both.
+
+        Raises the CatalogError that says why not, and has changed nothing then; so may what is returned.
+        """
+        checked = check(self._source, self._place, self._root, self._store)
+        return lambda: self._serve(checked.state, checked.accept(self._store))
+
+    def refresh(self) -> Catalog:
+        """Fetch, check, accept and serve what the source has now. Blocks. One call at a time.
 
         Raises the CatalogError that says why not; the last good catalogue is served on, until its own expiry.
         """
-        try:
-            return self._serve(refresh(self._source, self._place, self._root, self._store))
-        except CatalogError as error:
-            if isinstance(self._current, UnusableCatalog):
-                self._current = UnusableCatalog(str(error))
-            raise
+        while True:
+            try:
+                return self.examine()()
+            except CatalogSuperseded:
+                continue  # at most once for each program that shares the store
+            except CatalogError as error:
+                self._catch_up()
+                if isinstance(self._current, UnusableCatalog):
+                    self._current = UnusableCatalog(str(error))
+                raise
 
-    def _serve(self, state: TrustedState) -> TrustedCatalog:
-        catalog = TrustedCatalog(state, ImageShelf(self._source, self._place, self._store), self._products)
-        self._current = catalog
-        return catalog
+    def _catch_up(self) -> None:
+        """Serve what another program has accepted, where the source does not give it to this one."""
+        with suppress(CatalogError):
+            accepted = self._store.accepted()
+            if accepted.generation > self._served:
+                state = reopen(self._root, accepted, self._store.folder)
+                if state is not None:
+                    self._serve(state, accepted.generation)
+
+    def _serve(self, state: TrustedState, generation: int) -> Catalog:
+        self._current, self._served = self._catalog(state), generation
+        return self._current
+
+    def _catalog(self, state: TrustedState) -> TrustedCatalog:
+        return TrustedCatalog(state, ImageShelf(self._source, self._place, self._store), self._products)
 
 
 class UnusableCatalog:
@@ -93,6 +127,8 @@ class UnusableCatalog:
 
     def __init__(self, why: str) -> None:
         self._why = why
+
+    products = None
 
     def check_usable(self) -> None:
         """Raise CatalogError."""

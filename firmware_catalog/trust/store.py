@@ -1,88 +1,115 @@
 """What a station keeps of a signed catalogue between starts: the last metadata that it accepted, and images.
 
-`current` points to the folder of the accepted metadata, as python-tuf keeps it. A refresh works on a copy, which
-takes its place once it has been checked whole: a refresh that fails, or dies, leaves the last good one in use.
+`current` points to the folder of the accepted metadata, as python-tuf keeps it. Whatever checks metadata works on a
+copy elsewhere; what has been found good is written beside, and takes its place in one step: a check that fails, or a
+program that dies, leaves the last good one as it was.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from firmware_catalog.errors import CatalogError
+from firmware_catalog.errors import CatalogError, CatalogSuperseded
 from firmware_catalog.files import read_regular_file, replace_file
 from firmware_catalog.image import MAX_IMAGE_SIZE
+from firmware_catalog.locking import locked
 from firmware_catalog.trust.errors import ClockBehind
 
 _CURRENT: Final = "current"
+_GENERATION: Final = "metadata-"
 _ACCEPTED: Final = "accepted"
 _CLOCK_TOLERANCE: Final = timedelta(minutes=5)
+_PATIENCE_SECONDS: Final = 10.0
+"""How long another process is waited for. It holds the store for a few files' writing, never for its source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What was accepted last, as it was then."""
+
+    generation: int
+    """Rises with each acceptance; 0 where nothing has been accepted yet."""
+    files: Mapping[str, bytes]
+    """By their path in the folder that python-tuf keeps. What it makes anew itself, a link, is left out."""
+    at: datetime | None
+
+    def check_clock(self, now: datetime, store: Path) -> None:
+        """Raise ClockBehind if `now` lies before the last acceptance: expiry would mean nothing then."""
+        if self.at is not None and now < self.at - _CLOCK_TOLERANCE:
+            raise ClockBehind(
+                f"this computer's clock shows {now:%Y-%m-%d %H:%M} UTC, but the catalogue was accepted at "
+                f"{self.at:%Y-%m-%d %H:%M}; set the clock (if it was ahead then, remove {store})"
+            )
 
 
 class TrustStore:
-    """A folder of its own, with one process at a time using it."""
+    """A folder of its own, however it is named. Daemon and commands may share it: each change is under its lock."""
 
     def __init__(self, folder: Path) -> None:
         """Make the folder if there is none. Raises CatalogError."""
-        self._folder = folder
-        self._images = folder / "images"
-        self._keeping = threading.Lock()
         try:
-            self._images.mkdir(parents=True, exist_ok=True)
+            (folder / "images").mkdir(parents=True, exist_ok=True)
+            # Once for all: a link on the way here may lead elsewhere tomorrow.
+            self.folder: Final = folder.resolve(strict=True)
         except OSError as error:
             raise CatalogError(f"{folder} cannot be made: {error.strerror}; put that right first") from error
+        self._images = self.folder / "images"
 
-    @property
-    def metadata(self) -> Path | None:
-        """The metadata that was accepted last."""
-        current = self._folder / _CURRENT
-        return current.resolve() if current.exists() else None
+    def accepted(self) -> Accepted:
+        """Read what was accepted last. Raises CatalogError where there was something that cannot be read any more."""
+        with locked(self.folder, _PATIENCE_SECONDS):
+            generation = self._generation()
+            if generation == 0:
+                return Accepted(0, {}, None)
+            current = self._of(generation)
+            try:
+                files = {
+                    str(path.relative_to(current)): path.read_bytes()
+                    for path in current.rglob("*")
+                    if stat.S_ISREG(path.lstat().st_mode)
+                }
+                at = datetime.fromisoformat(files.pop(_ACCEPTED).decode("ascii"))
+            except OSError as error:
+                raise CatalogError(
+                    f"{error.filename} cannot be read: {error.strerror}; put that right first"
+                ) from error
+            except (KeyError, ValueError) as error:
+                raise self._damaged(current / _ACCEPTED) from error
+        return Accepted(generation, files, at)
 
-    def check_clock(self, now: datetime) -> None:
-        """Raise ClockBehind if `now` lies before the last acceptance: expiry would mean nothing then."""
-        if self.metadata is None:
-            return
-        try:
-            accepted = datetime.fromisoformat((self.metadata / _ACCEPTED).read_text(encoding="ascii"))
-        except OSError as error:
-            raise CatalogError(
-                f"{self.metadata / _ACCEPTED} cannot be read: {error.strerror}; put that right first"
-            ) from error
-        except ValueError as error:
-            raise CatalogError(
-                f"{self.metadata / _ACCEPTED} is damaged; remove {self._folder} and refresh the catalogue"
-            ) from error
-        if now < accepted - _CLOCK_TOLERANCE:
-            raise ClockBehind(
-                f"this computer's clock shows {now:%Y-%m-%d %H:%M} UTC, but the catalogue was accepted at "
-                f"{accepted:%Y-%m-%d %H:%M}; set the clock (if it was ahead then, remove {self._folder})"
-            )
+    def accept(self, files: Mapping[str, bytes], since: Accepted, now: datetime) -> int:
+        """Put these files in the place of `since` as one step; return their generation.
 
-    @contextmanager
-    def renewal(self, now: datetime) -> Iterator[Path]:
-        """Yield a copy of the metadata to work on, which becomes the current one if the block ends well.
-
-        Raises CatalogError when the disk does not let it.
+        Raises CatalogSuperseded when something else has been accepted meanwhile, and CatalogError when the disk does
+        not let it. What was accepted stays then.
         """
-        try:
-            renewed = self._copy()
-        except OSError as error:
-            raise self._fault(error) from error
-        try:
-            yield renewed
-            self._accept(renewed, now)
-        except OSError as error:
-            raise self._fault(error) from error
-        finally:
-            for left in self._folder.glob("metadata-*"):
-                if left != self.metadata:
-                    shutil.rmtree(left, ignore_errors=True)
+        with locked(self.folder, _PATIENCE_SECONDS):
+            if self._generation() != since.generation:
+                raise CatalogSuperseded(f"another program has accepted a newer catalogue in {self.folder}")
+            generation = since.generation + 1
+            self._forget_all_but(since.generation)
+            renewed = self._of(generation)
+            renewed.mkdir()
+            for name, content in {**files, _ACCEPTED: now.astimezone(UTC).isoformat().encode()}.items():
+                path = renewed / name
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(content)
+            for path in (*renewed.rglob("*"), renewed):
+                _sync(path)
+            link = self.folder / f".{_CURRENT}.new"
+            link.unlink(missing_ok=True)
+            link.symlink_to(renewed.name)
+            link.replace(self.folder / _CURRENT)
+            _sync(self.folder)
+            self._forget_all_but(generation)
+        return generation
 
     def image(self, sha256: str) -> bytes | None:
         """Return the kept file of that SHA-256, unchecked; None when there is none."""
@@ -93,37 +120,33 @@ class TrustStore:
 
     def keep_image(self, sha256: str, data: bytes) -> None:
         """Keep a checked file. Raises CatalogError."""
+        with locked(self.folder, _PATIENCE_SECONDS):
+            replace_file(self._images / sha256, data)
+
+    def _generation(self) -> int:
+        """Return which generation is current. A link that leads nowhere is no fresh start: something was lost."""
+        current = self.folder / _CURRENT
         try:
-            with self._keeping:
-                replace_file(self._images / sha256, data)
-        except OSError as error:
-            raise self._fault(error) from error
+            name = str(current.readlink())
+        except FileNotFoundError:
+            return 0
+        number = name.removeprefix(_GENERATION)
+        if name == number or not number.isdecimal() or not (self.folder / name).is_dir():
+            raise self._damaged(current)
+        return int(number)
 
-    def _copy(self) -> Path:
-        current = self.metadata
-        number = int(current.name.removeprefix("metadata-")) + 1 if current else 1
-        renewed = self._folder / f"metadata-{number}"
-        shutil.rmtree(renewed, ignore_errors=True)
-        if current is None:
-            renewed.mkdir()
-        else:
-            shutil.copytree(current, renewed, symlinks=True)
-        return renewed
+    def _of(self, generation: int) -> Path:
+        return self.folder / f"{_GENERATION}{generation}"
 
-    def _accept(self, renewed: Path, now: datetime) -> None:
-        (renewed / _ACCEPTED).write_text(now.astimezone(UTC).isoformat(), encoding="ascii")
-        for path in (*renewed.rglob("*"), renewed):
-            if not path.is_symlink():
-                _sync(path)
-        link = self._folder / f".{_CURRENT}.new"
-        link.unlink(missing_ok=True)
-        link.symlink_to(renewed.name)
-        link.replace(self._folder / _CURRENT)
-        _sync(self._folder)
+    def _forget_all_but(self, generation: int) -> None:
+        for left in self.folder.glob(f"{_GENERATION}*"):
+            if left != self._of(generation):
+                shutil.rmtree(left)
 
-    def _fault(self, error: OSError) -> CatalogError:
+    def _damaged(self, what: Path) -> CatalogError:
         return CatalogError(
-            f"{self._folder} cannot be written: {error.strerror or error}; the catalogue in use is as it was"
+            f"{what} is damaged, so what was accepted is not known: restore {self.folder} from a backup, or, if "
+            "the source is known to be the newest, remove it"
         )
 
 

@@ -30,7 +30,7 @@ from firmware_catalog.manifest import MANIFEST_NAME, read_manifest
 from firmware_catalog.mcuboot import load_image, parse_layout
 from firmware_catalog.mcuboot_signature import check_signature
 from firmware_catalog.new_release import Statement
-from firmware_catalog.trust.checking import refresh
+from firmware_catalog.trust.checking import check
 from firmware_catalog.trust.errors import CatalogMalformed
 from firmware_catalog.trust.facts import from_target, to_target
 from firmware_catalog.trust.founding import delegate, found_catalog
@@ -260,7 +260,7 @@ def _metadata(folder: Path) -> Iterator[Target]:
         source.forged = (names[data[0] % len(names)] if data else names[0], data[1:])
         store = TrustStore(folder / "station")
         with suppress(CatalogError):
-            refresh(source, "the source", root, store)
+            check(source, "the source", root, store).accept(store)
 
     yield Target(read, tuple(bytes([index]) + files[name] for index, name in enumerate(names)), _JSON_WORDS)
 

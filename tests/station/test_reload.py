@@ -53,5 +53,18 @@ def test_these_are_refused_in_one_line(changes, named):
     assert "\n" not in str(refused.value)
 
 
+def test_a_link_on_the_way_to_the_state_directory_that_leads_elsewhere_now_needs_a_restart(tmp_path):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "one")
+    before = settings(state_directory=f"{link}/reflash/../reflash/")
+    assert before.state_directory == tmp_path / "one" / "reflash"
+    link.unlink()
+    link.symlink_to(tmp_path / "two")
+    with pytest.raises(ConfigError, match="state_directory cannot change"):
+        check_reload(before, settings(state_directory=f"{link}/reflash"))
+
+
 def test_every_reloadable_key_is_a_key():
     assert set(StationSettings.model_fields) >= RELOADABLE

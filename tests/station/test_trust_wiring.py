@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import brokers
 import pytest
 import structlog
+from cpl_samples import listing
 from signed_bench import Signed
 from soft_hsm import PIN, SoftHsm
 from station_bench import MODEL, Bench, conducting, import_order, order_csv, slot, version
@@ -21,11 +21,11 @@ from station_daemon import STATION_NAMES, events_of, running_daemon, starting_da
 import station.bench.slot
 import station.catalogue
 from drivers.hub import UnlockChallenge
-from firmware_catalog.cpl import CentralProductsList, Product, ProductStatus
+from firmware_catalog.cpl import ProductStatus
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import Eui64
 from firmware_catalog.trust.catalog import ImageShelf, TrustedCatalog
-from firmware_catalog.trust.checking import refresh
+from firmware_catalog.trust.checking import check
 from firmware_catalog.trust.draft import Lifetimes
 from firmware_catalog.trust.fetchers import FolderFetcher
 from firmware_catalog.trust.store import TrustStore
@@ -191,7 +191,7 @@ def test_after_its_time_a_catalogue_plans_nothing_and_says_so(
     bench: Bench, signed: Signed, tmp_path: Path
 ) -> None:
     source, store = FolderFetcher(signed.folder), TrustStore(tmp_path / "store")
-    state = refresh(source, "the folder", signed.root.read_bytes(), store)
+    state = check(source, "the folder", signed.root.read_bytes(), store).state
     week_later = datetime.now(UTC) + timedelta(days=8)
     expired = TrustedCatalog(state, ImageShelf(source, "the folder", store), clock=lambda: week_later)
 
@@ -233,11 +233,7 @@ def test_an_expired_catalogue_lets_no_hub_begin_until_its_owner_refreshes_it(
 def test_a_version_that_the_products_list_does_not_have_as_active_is_given_to_nobody(
     bench: Bench, facts: dict[str, Any], tmp_path: Path
 ) -> None:
-    image_hash = hashlib.sha256(bench.firmware("new").read_bytes()).hexdigest()
-    cancelled = Product(
-        model=MODEL, version=version("new"), image_hash=image_hash, status=ProductStatus.CANCELLED
-    )
-    CentralProductsList(products=(cancelled,)).save(tmp_path / "products.json")
+    listing(bench, ProductStatus.CANCELLED).save(tmp_path / "products.json")
     facts["catalogue"]["products"] = str(tmp_path / "products.json")
     settings = bench.station_settings(tmp_path / "state", {"jig1": [1]}, **facts)
 
@@ -249,6 +245,35 @@ def test_a_version_that_the_products_list_does_not_have_as_active_is_given_to_no
             view = await running.until(FIRST, SlotPhase.REJECTED)
             assert "as Cancelled; withdraw the release" in view.line
         await bench.assert_untouched(hub)
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("status", [ProductStatus.CANCELLED, ProductStatus.EXPIRED, ProductStatus.WITHDRAWN])
+def test_an_entry_that_is_active_no_more_stops_a_hub_before_its_activation(
+    bench: Bench, facts: dict[str, Any], tmp_path: Path, status: ProductStatus
+) -> None:
+    products = tmp_path / "products.json"
+    listing(bench).save(products)
+    facts["catalogue"]["products"] = str(products)
+    settings = bench.station_settings(tmp_path / "state", {"jig1": [1]}, **facts)
+
+    async def work() -> None:
+        hub = bench.hub()
+        await make_order(settings, hub)
+        async with running_daemon(settings) as running:
+            await bench.seat(hub, FIRST)
+            await running.until_that(lambda: (running.view(FIRST).percent or 0) > 0)
+            listing(bench, status).save(products)
+            await running.daemon._catalogue.renew()
+            await running.until(FIRST, SlotPhase.FAILED)
+        (stopped,) = events_of(settings, AttemptClosed)
+        assert (stopped.outcome, stopped.code) == (Outcome.FAILED, Code.RELEASE_WITHDRAWN)
+        inside = await bench.look(hub)
+        active = next(each for each in inside["slots"] if each["active"])
+        assert (inside["firmware"], active["confirmed"]) == (str(version("old")), True)
+        assert not any(each["pending"] for each in inside["slots"])
+        assert inside["locked"]
 
     asyncio.run(work())
 

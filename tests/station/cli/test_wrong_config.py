@@ -98,6 +98,10 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
         change("site", "north/1"),
         "site: String should match pattern '^[A-Za-z0-9_-]+$'",
     ),
+    "a state directory that is elsewhere for each command": (
+        change("state_directory", "state"),
+        "state_directory: state is another folder wherever a command is run; write its whole path, from /",
+    ),
     "start without a board": (
         change("jigs.0.start", "lid"),
         "jig jig1: start = 'lid' needs a board, and jig jig1 has none",

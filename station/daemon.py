@@ -24,6 +24,7 @@ from station.bench.controller import Controller
 from station.bench.jig import Jig
 from station.bench.labels import LabelDesk
 from station.bench.live_hubs import LiveHubs
+from station.bench.loop_watch import LoopWatch
 from station.bench.places import checked_driver
 from station.bench.scanner import LabelScanner
 from station.bench.scans import BenchScans, ScanSession
@@ -49,6 +50,9 @@ from station.version import station_version
 
 _LAST_RESULTS_SECONDS: Final = 5.0
 """How long a stop waits for the broker to take what is left; the rest leaves after the next start."""
+
+_LAST_LAMPS_SECONDS: Final = 2.0
+"""How long a stop waits for the boards to darken their lamps; a board's watchdog does it later."""
 
 _MEBIBYTE: Final = 1 << 20
 
@@ -76,6 +80,7 @@ class Daemon:
         self._broker_settings_changed = asyncio.Event()
         self._is_hindered = False
         self._labels = LabelDesk()
+        self._loop_watch = LoopWatch()
         self._catalogue = StationCatalogue(
             settings.state_directory / "catalogue", production=settings.mode == "production"
         )
@@ -136,8 +141,19 @@ class Daemon:
             station_version=station_version(),
         )
         live_hubs = LiveHubs()
+        stopped_jigs = frozenset[str]()
         jigs = {
-            jig.name: Jig(jig.name, jig.board, jig.start, self.view) for jig in settings.jigs if jig.board
+            jig.name: Jig(
+                jig.name,
+                jig.board,
+                jig.start,
+                self.view,
+                append=journal.append,
+                operator=lambda: self._settings.operator,
+                stopped=jig.name in stopped_jigs,
+            )
+            for jig in settings.jigs
+            if jig.board
         }
         controller = Controller(make(conductor, live_hubs, jigs) for make in slots)
         await self._recall_labels(journal)
@@ -152,6 +168,7 @@ class Daemon:
         async with control, asyncio.TaskGroup() as watching:
             watches = [
                 watching.create_task(self._service.keep_watchdog(), name="watchdog"),
+                watching.create_task(self._loop_watch.run(), name="loop watch"),
                 watching.create_task(self._catalogue.keep_fresh(), name="catalogue"),
                 watching.create_task(self._stop_releases(journal, gate), name="release gate"),
                 *(watching.create_task(scanner.run(), name="scanner") for scanner in self._scanners(scans)),
@@ -179,6 +196,9 @@ class Daemon:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_RESULTS_SECONDS):
                     await _outbox_empty(journal)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_LAMPS_SECONDS):
+                    await asyncio.gather(*(jig.put_out_lamps() for jig in jigs.values()))
             for task in (stopping, publishing, *boards):
                 task.cancel()
 
@@ -225,7 +245,7 @@ class Daemon:
                 port=port,
                 plugin=plugin,
                 driver_settings=driver,
-                seat=jigs[jig.name].seat(number) if jig.board else LinkSeat(),
+                seat=jigs[jig.name].seat(number) if jig.board else LinkSeat(self._loop_watch),
                 recognition_seconds=jig.recognition_seconds,
                 conductor=conductor,
                 live_hubs=live_hubs,

@@ -28,6 +28,7 @@ from station.attempt.sequence import (
     Sequence,
     SequenceParts,
 )
+from station.bench.loop_watch import LoopWatch
 from station.bench.seat import LinkSeat
 from station.hand_devices import HandDevice, Refused
 from station.kernel_clock import read_clock
@@ -120,7 +121,7 @@ async def flash_by_hand(
                 authority=authority,
                 wrong_unlock_answers=(await journal.hub_history(hub.chf)).wrong_unlock_answers,
                 present=lambda: True,
-                power_cycle=LinkSeat().power_cycle,
+                power_cycle=LinkSeat(LoopWatch()).power_cycle,
                 veto=lambda _model, _plan: None,
                 on_progress=progress,
             ),

@@ -10,7 +10,7 @@ from typing import Any, Final
 from firmware_catalog.identity import Eui64, FirmwareVersion, IdentityError
 from station.attempt.authorise import ScannedLabel
 from station.bench.controller import Controller
-from station.bench.jig import Jig
+from station.bench.jig import Jig, ResetRefused
 from station.bench.labels import ScanRefused
 from station.bench.scans import BenchScans
 from station.bench.slot import Slot
@@ -89,7 +89,10 @@ class DaemonRequests:
         jig = self.jigs.get(request["jig"])
         if jig is None:
             raise ControlError(f"{request['jig']} has no board on this bench")
-        jig.reset()
+        try:
+            await jig.reset(None)
+        except ResetRefused as error:
+            raise ControlError(str(error)) from error
         return {}
 
     async def _scan_label(self, request: Request) -> Mapping[str, Any]:

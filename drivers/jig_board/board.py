@@ -4,23 +4,43 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NoReturn
 
 from drivers.jig_board.connection import Connection, connected
 from drivers.jig_board.errors import (
+    BoardAnswerInvalid,
     BoardFrozen,
     BoardOffline,
+    BoardRefused,
     BoardRestarted,
+    BoardSilent,
     BoardUnavailable,
     JigBoardError,
 )
-from drivers.jig_board.events import BoardBack, BoardEvent, BoardIdentity, BoardLost
-from drivers.jig_board.inputs import InputWatch, Measurements, PresenceDoubt
+from drivers.jig_board.events import (
+    BoardBack,
+    BoardEvent,
+    BoardIdentity,
+    BoardLost,
+    LampsInDoubt,
+    LooksMissed,
+    SlotEmptied,
+    SlotSeated,
+)
+from drivers.jig_board.inputs import InputWatch, InsertionWatch, Measurements, PresenceDoubt
+from drivers.jig_board.line import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION
 from drivers.jig_board.registers import BoardRegisters, Lamp
 from drivers.jig_board.settings import JigBoardSettings
 
 FIRST_RECONNECT_SECONDS = 0.25
 """Pause before the first attempt to reach a lost board; it doubles from attempt to attempt."""
+
+UNWATCHED_SECONDS = 0.5
+"""Looks further apart may have missed that a hub was exchanged: nobody takes one out and seats another faster."""
+
+WATCHDOG_MARGIN = 0.9
+"""A heartbeat this late, as a share of the board's patience, may have been too late: its clock is not ours."""
 
 
 class JigBoard:
@@ -35,30 +55,38 @@ class JigBoard:
         self._settings = settings
         self._tell = on_event
         self._online: BoardRegisters | None = None
+        self._told: type[JigBoardError] | None = None
+        """Why the board was last told to be lost; None while it is there."""
+        self._inputs = InputWatch(settings)
+        self._doubt = PresenceDoubt(settings)
+        self._insertions = InsertionWatch()
+        self._counts_insertions = True
+        self._looked = self._check_due = 0.0
 
     async def run(self) -> NoReturn:
         """Watch the board until cancelled, whatever becomes of it. `on_event` is called here, and must not wait."""
         settings = self._settings
         clock = asyncio.get_running_loop().time
-        watch = InputWatch(settings)
-        told: type[JigBoardError] | None = None
         pause = FIRST_RECONNECT_SECONDS
         while True:
             began = clock()
             try:
                 async with connected(self._jig, settings) as connection:
                     power = await connection.registers.power()
-                    told = None
+                    self._told = None
+                    self._begin_anew()
+                    self._counts_insertions = True
                     self._online = connection.registers
                     try:
                         self._tell(BoardBack(connection.identity, power))
-                        await self._watch(connection, watch)
+                        await self._watch(connection)
+                    except JigBoardError as error:
+                        self._tell_loss(error)  # before the port is given back, which takes a moment
+                        raise
                     finally:
                         self._online = None
             except JigBoardError as error:
-                if type(error) is not told:
-                    told = type(error)
-                    self._tell(BoardLost(error))
+                self._tell_loss(error)
             # A board that comes and goes gets no more attention than one that stays away.
             if clock() - began > settings.reconnect_seconds:
                 pause = FIRST_RECONNECT_SECONDS
@@ -88,13 +116,35 @@ class JigBoard:
         """Ask what each slot draws, in mA, slot 1 first."""
         return (await self.measurements()).slot_milliamperes
 
-    async def insertions(self) -> tuple[int, ...]:
-        """Ask how often a hub was seated in each slot, slot 1 first."""
+    async def insertions(self) -> tuple[int, ...] | None:
+        """Ask how often a hub was seated in each slot, slot 1 first; None where the map says that nothing counts."""
         return await self._registers().insertions()
 
     async def identity(self) -> BoardIdentity:
         """Ask which board this is. It is the configured one: another is never online."""
         return await self._registers().identity()
+
+    def notice_a_gap(self) -> None:
+        """Tell that looks were missed if the last one is too long ago; the watch does so itself at its next look.
+
+        For who is about to act on what the inputs said, and may have been held up as long as the watch was.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._online is not None and now - self._looked > UNWATCHED_SECONDS:
+            self._begin_anew()
+            self._tell(LooksMissed())
+
+    def _tell_loss(self, error: JigBoardError) -> None:
+        if type(error) is not self._told:
+            self._told = type(error)
+            self._tell(BoardLost(error))
+
+    def _begin_anew(self) -> None:
+        """Believe nothing that was seen before."""
+        self._inputs = InputWatch(self._settings)
+        self._doubt = PresenceDoubt(self._settings)
+        self._looked = asyncio.get_running_loop().time()
+        self._check_due = self._looked
 
     def _registers(self) -> BoardRegisters:
         if self._online is None:
@@ -104,23 +154,22 @@ class JigBoard:
             )
         return self._online
 
-    async def _watch(self, connection: Connection, watch: InputWatch) -> NoReturn:
+    async def _watch(self, connection: Connection) -> NoReturn:
         settings = self._settings
         clock = asyncio.get_running_loop().time
-        doubt = PresenceDoubt(settings)
         failures = 0
-        check_due = clock() + settings.heartbeat_seconds
+        beaten = clock()
         while True:
             try:
-                for event in watch.look(await connection.registers.inputs(), clock()):
-                    self._tell(event)
-                if clock() >= check_due:
+                await self._look(connection.registers)
+                if clock() >= self._check_due:
+                    beating = clock()
                     measured = await connection.life.exchange()
-                    power = await connection.registers.power()
-                    if not watch.emergency_stop:
-                        for event in doubt.compare(watch.seated, power, measured.slot_milliamperes):
-                            self._tell(event)
-                    check_due = clock() + settings.heartbeat_seconds
+                    if clock() - beaten > WATCHDOG_MARGIN * settings.watchdog_seconds:
+                        self._tell(LampsInDoubt())
+                    beaten = beating
+                    await self._check(connection.registers, measured)
+                    self._check_due = clock() + settings.heartbeat_seconds
                 failures = 0
             except (BoardUnavailable, BoardFrozen, BoardRestarted):
                 raise
@@ -130,3 +179,49 @@ class JigBoard:
                     raise
             # All boards look at the same moments, so that the process wakes up once for all of them.
             await asyncio.sleep(settings.poll_seconds - clock() % settings.poll_seconds)
+
+    async def _look(self, registers: BoardRegisters) -> None:
+        """Look at the inputs once and tell what is new."""
+        seen = await registers.inputs()
+        self.notice_a_gap()
+        self._looked = asyncio.get_running_loop().time()
+        before = self._inputs.seated
+        news = self._inputs.look(seen, self._looked)
+        drawn: tuple[int, ...] | None = None
+        if any(isinstance(event, SlotEmptied) for event in news):
+            # Asked before anything is told: a hub that still draws current has not been taken out.
+            with suppress(BoardSilent, BoardAnswerInvalid, BoardRefused):
+                drawn = (await registers.measurements()).slot_milliamperes
+        for event in news:
+            self._tell(event)
+            if isinstance(event, SlotSeated | SlotEmptied):
+                self._doubt.moved(event.slot)
+            if isinstance(event, SlotSeated) and before[event.slot - 1] is False:
+                self._insertions.saw(event.slot)
+            if isinstance(event, SlotEmptied) and drawn is not None:
+                contradiction = self._doubt.emptied(event.slot, drawn[event.slot - 1])
+                if contradiction is not None:
+                    self._tell(contradiction)
+
+    async def _check(self, registers: BoardRegisters, measured: Measurements) -> None:
+        """Hold presence against current and against the board's own count of insertions."""
+        power = await registers.power()
+        if not self._inputs.emergency_stop:
+            for event in self._doubt.compare(self._inputs.seated, power, measured.slot_milliamperes):
+                self._tell(event)
+        counts = await self._counts(registers)
+        if counts is not None:
+            for reseated in self._insertions.compare(counts, self._inputs.seated):
+                self._tell(reseated)
+
+    async def _counts(self, registers: BoardRegisters) -> tuple[int, ...] | None:
+        """Ask for the insertions, unless the board has refused to tell them: not every board counts."""
+        if not self._counts_insertions:
+            return None
+        try:
+            return await registers.insertions()
+        except BoardRefused as refused:
+            if refused.code not in {ILLEGAL_FUNCTION, ILLEGAL_ADDRESS}:
+                raise
+            self._counts_insertions = False
+            return None

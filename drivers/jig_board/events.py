@@ -18,14 +18,14 @@ class BoardIdentity:
 
 @dataclass(frozen=True, slots=True)
 class SlotSeated:
-    """A hub sits in the slot."""
+    """The switch says that a hub sits in the slot."""
 
     slot: int
 
 
 @dataclass(frozen=True, slots=True)
 class SlotEmptied:
-    """No hub sits in the slot."""
+    """The switch says that no hub sits in the slot. Where one draws current all the same, `SlotContradicted` follows."""
 
     slot: int
 
@@ -52,7 +52,7 @@ class EmergencyStop:
 
 @dataclass(frozen=True, slots=True)
 class EmergencyReleased:
-    """The emergency stop was released: slots whose power coil is still on have power again."""
+    """The emergency stop is not pressed. Once released, slots whose power coil is still on have power again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +66,39 @@ class SlotContradicted:
 
 
 @dataclass(frozen=True, slots=True)
+class SlotAgreed:
+    """The slot's current bears out its presence switch again."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class SlotReseated:
+    """The board counted an insertion that nobody saw: the hub in the slot may be another."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class LooksMissed:
+    """The inputs were not looked at for a while: nothing is known of them until they are told anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class LampsInDoubt:
+    """The heartbeat came so late that the board's watchdog may have darkened the lamps."""
+
+
+@dataclass(frozen=True, slots=True)
 class BoardLost:
-    """Nothing is known of the jig's inputs from here until `BoardBack`. Told again when the reason changes."""
+    """Nothing is known of the jig's inputs from here on. Told again when the reason changes."""
 
     reason: JigBoardError
 
 
 @dataclass(frozen=True, slots=True)
 class BoardBack:
-    """The board answers, is the right one, and lives. Whatever changed meanwhile follows as events."""
+    """The board answers, is the right one, and lives. Its inputs are told anew once they have stood still."""
 
     identity: BoardIdentity
     power: tuple[bool, ...]
@@ -90,6 +114,10 @@ BoardEvent = (
     | EmergencyStop
     | EmergencyReleased
     | SlotContradicted
+    | SlotAgreed
+    | SlotReseated
+    | LooksMissed
+    | LampsInDoubt
     | BoardLost
     | BoardBack
 )

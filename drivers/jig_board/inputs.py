@@ -11,8 +11,10 @@ from drivers.jig_board.events import (
     EmergencyStop,
     LidClosed,
     LidOpened,
+    SlotAgreed,
     SlotContradicted,
     SlotEmptied,
+    SlotReseated,
     SlotSeated,
     StartPressed,
 )
@@ -69,9 +71,9 @@ class Debouncer:
 
 
 class InputWatch:
-    """Tells what the looks at a board's inputs mean. Tells the first picture too, then changes only.
+    """Tells what the looks at a board's inputs mean. Tells the whole first picture, then changes only.
 
-    Neither a button held down nor a stop not pressed is news in the first picture.
+    A button held down is no press in the first picture.
     """
 
     def __init__(self, settings: JigBoardSettings) -> None:
@@ -97,12 +99,8 @@ class InputWatch:
         return tuple(self._changes(inputs, now))
 
     def _changes(self, inputs: Inputs, now: float) -> Iterator[BoardEvent]:
-        was_pressed = self._emergency.believed
         if self._emergency.look(inputs.emergency_stop, now):
-            if inputs.emergency_stop:
-                yield EmergencyStop()
-            elif was_pressed:
-                yield EmergencyReleased()
+            yield EmergencyStop() if inputs.emergency_stop else EmergencyReleased()
         if inputs.lid_closed is not None and self._lid.look(inputs.lid_closed, now):
             yield LidClosed() if inputs.lid_closed else LidOpened()
         for number, (slot, seated) in enumerate(zip(self._slots, inputs.seated, strict=True), start=1):
@@ -115,7 +113,11 @@ class InputWatch:
 
 
 class PresenceDoubt:
-    """Compares presence with current. One reading may fall into a switch-over, so it takes two in a row."""
+    """Compares presence with current. One reading may fall into a switch-over, so it takes two in a row.
+
+    Only current through a seated hub, or none through an empty slot, takes a contradiction back: a hub without
+    power proves nothing.
+    """
 
     def __init__(self, settings: JigBoardSettings) -> None:
         self._hub_milliamperes = settings.hub_milliamperes
@@ -123,13 +125,53 @@ class PresenceDoubt:
 
     def compare(
         self, seated: tuple[bool | None, ...], power: tuple[bool, ...], milliamperes: tuple[int, ...]
-    ) -> tuple[SlotContradicted, ...]:
-        """Take one reading of all slots and return those that contradict themselves for the second time in a row."""
-        news: list[SlotContradicted] = []
+    ) -> tuple[SlotContradicted | SlotAgreed, ...]:
+        """Take one reading of all slots and return what it brings: a second contradiction in a row, or its end."""
+        news: list[SlotContradicted | SlotAgreed] = []
         for index, (sits, powered, current) in enumerate(zip(seated, power, milliamperes, strict=True)):
-            draws = current >= self._hub_milliamperes
-            contradicted = draws if sits is False else sits is True and powered and not draws
-            self._contradictions[index] = self._contradictions[index] + 1 if contradicted else 0
-            if self._contradictions[index] == 2 and sits is not None:
+            before = self._contradictions[index]
+            if sits is None or (sits and not powered):
+                self._contradictions[index] = before if before >= 2 else 0
+                continue
+            agrees = sits is (current >= self._hub_milliamperes)
+            self._contradictions[index] = 0 if agrees else before + 1
+            if agrees and before >= 2:
+                news.append(SlotAgreed(index + 1))
+            elif not agrees and before == 1:
                 news.append(SlotContradicted(index + 1, sits, current))
         return tuple(news)
+
+    def moved(self, slot: int) -> None:
+        """Begin anew with a slot whose switch has moved."""
+        self._contradictions[slot - 1] = 0
+
+    def emptied(self, slot: int, milliamperes: int) -> SlotContradicted | None:
+        """Take what a slot draws whose switch has just opened: a hub that was taken out draws nothing at once."""
+        if milliamperes < self._hub_milliamperes:
+            return None
+        self._contradictions[slot - 1] = 2
+        return SlotContradicted(slot, seated=False, current_milliamperes=milliamperes)
+
+
+class InsertionWatch:
+    """Compares the board's own count of insertions with those that were seen."""
+
+    def __init__(self) -> None:
+        self._counts: tuple[int, ...] | None = None
+        self._seen: set[int] = set()
+
+    def saw(self, slot: int) -> None:
+        """Learn that a hub was seen being seated."""
+        self._seen.add(slot)
+
+    def compare(self, counts: tuple[int, ...], seated: tuple[bool | None, ...]) -> tuple[SlotReseated, ...]:
+        """Take the counts and return the slots, not known to be empty, in which one moved unseen."""
+        before, self._counts = self._counts, counts
+        seen, self._seen = self._seen, set()
+        return tuple(
+            SlotReseated(slot)
+            for slot, (was, now, sits) in enumerate(
+                zip(before or counts, counts, seated, strict=True), start=1
+            )
+            if was != now and sits is not False and slot not in seen
+        )

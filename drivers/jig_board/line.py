@@ -17,9 +17,11 @@ from drivers.jig_board.framing import Question, find_answer, frame_gap, frame_of
 from drivers.jig_board.settings import JigBoardSettings
 from drivers.serial_link import SerialLink, open_serial_link
 
+ILLEGAL_FUNCTION: Final = 1
+ILLEGAL_ADDRESS: Final = 2
 _EXCEPTIONS: Final = {
-    1: "illegal function",
-    2: "illegal data address",
+    ILLEGAL_FUNCTION: "illegal function",
+    ILLEGAL_ADDRESS: "illegal data address",
     3: "illegal data value",
     4: "server device failure",
     5: "acknowledge",

@@ -84,8 +84,10 @@ class BoardRegisters:
             scan_counter=answer.registers[self._at.scan_counter - block.first],
         )
 
-    async def insertions(self) -> tuple[int, ...]:
-        """Read how often a hub was seated in each slot, slot 1 first."""
+    async def insertions(self) -> tuple[int, ...] | None:
+        """Read how often a hub was seated in each slot, slot 1 first; None where the map says that nothing counts."""
+        if self._at.insertions is None:
+            return None
         answer = await self._line.ask(
             ReadInputRegistersRequest(address=self._at.insertions, count=2 * self._slots)
         )

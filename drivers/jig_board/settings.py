@@ -84,8 +84,9 @@ class RegisterMap(_Section):
     firmware_version: Address = Field(
         12, description="input register: firmware version, major in the high byte, minor in the low one"
     )
-    insertions: Address = Field(
-        16, description="2 input registers a slot, high word first: how often a hub was seated"
+    insertions: AddressOrNone = Field(
+        16,
+        description='2 input registers a slot, high word first: how often a hub was seated; "" if not counted',
     )
 
     @model_validator(mode="before")
@@ -211,7 +212,7 @@ class JigBoardSettings(_Section):
                 "scan_counter": Block(at.scan_counter, 1),
                 "serial_number": Block(at.serial_number, 2),
                 "firmware_version": Block(at.firmware_version, 1),
-                "insertions": Block(at.insertions, 2 * slots),
+                **({} if at.insertions is None else {"insertions": Block(at.insertions, 2 * slots)}),
             },
         }
 

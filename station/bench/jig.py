@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from typing import Final
+from typing import Final, NoReturn
 
 import structlog
 
-from drivers.hub import HubDriver, HubIdentity
 from drivers.jig_board.board import JigBoard
-from drivers.jig_board.errors import JigBoardError
-from drivers.jig_board.events import BoardBack, BoardEvent, EmergencyStop
+from drivers.jig_board.events import BoardBack, BoardEvent, EmergencyStop, LampsInDoubt
 from drivers.jig_board.registers import Lamp
 from drivers.jig_board.settings import JigBoardSettings
+from station.bench.board_seat import BoardSeat
 from station.bench.changes import Changes
+from station.bench.coils import Coils
 from station.bench.jig_inputs import JigInputs, StartPolicy
+from station.bench.lamps import Lamps
 from station.bench.view import BenchView, SlotPhase, SlotView
+from station.records.errors import JournalHeldUp
+from station.records.events import Actor, Event, JigReset, JigStopped
 
 _LAMPS: Final = {
     SlotPhase.STARTING: Lamp.DARK,
@@ -39,173 +41,154 @@ _LAMPS: Final = {
     SlotPhase.OUT_OF_USE: Lamp.RED,
     SlotPhase.STOPPED: Lamp.DARK,
 }
-_DARK_SECONDS: Final = 1.0
-"""How long a power cycle keeps a hub without power: its capacitors need a moment."""
+_AGAIN_SECONDS: Final = 5.0
+"""Between two tries to record what the journal has no room for."""
 
 _log = structlog.stdlib.get_logger()
+
+
+class ResetRefused(Exception):
+    """The jig cannot be reset now. The message says why, in one line."""
 
 
 class Jig:
     """One jig's board and what hangs on it. `run` it for as long as the station works."""
 
-    def __init__(self, name: str, settings: JigBoardSettings, policy: StartPolicy, view: BenchView) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: JigBoardSettings,
+        policy: StartPolicy,
+        view: BenchView,
+        *,
+        append: Callable[[Event], Awaitable[object]],
+        operator: Callable[[], str | None],
+        stopped: bool,
+    ) -> None:
+        """`append` makes an event durable. `stopped` is what the journal knew last of the jig's emergency stop."""
         self._name = name
         self._view = view
-        self._inputs = JigInputs(policy)
-        self._board = JigBoard(name, settings, self._hear)
+        self._append = append
+        self._operator = operator
+        self._inputs = JigInputs(policy, stopped=stopped)
+        self._stop_recorded = stopped
+        self._stops = 0
+        """How often the stop was heard: one heard while a reset is recorded is not lifted by it."""
+        self._recording = asyncio.Lock()
         self._changes = Changes()
-        self._lamps: dict[int, Lamp] = {}
-        self._lamps_due: set[int] = set()
+        self._board = JigBoard(name, settings, self._hear)
+        self._lamps = Lamps(name, self._board, self._inputs, self._changes)
+        self._coils = Coils(
+            name, settings.slots, self._board, self._inputs, self._changes, self._lamps.forget
+        )
+        self._shown: str | None = None
+        """The alarm that the view has."""
         view.listen(self._see)
 
     def seat(self, slot: int) -> BoardSeat:
         """Return the seat of one slot."""
-        return BoardSeat(slot, self._inputs, self._changes, self._power)
+        return BoardSeat(slot, self._board, self._inputs, self._changes, self._coils)
 
-    def reset(self) -> None:
-        """Take a person's word that the jig may work again after an emergency stop that was released."""
-        self._inputs.reset()
-        self._show_alarm()
+    async def reset(self, actor: Actor | None) -> None:
+        """Take a person's word that the jig may work again after an emergency stop that was released.
+
+        It is on record before anything is powered. Raises ResetRefused while the stop is not known to be released,
+        and JournalError, and then the jig stays stopped.
+        """
+        async with self._recording:
+            if not self._inputs.stopped:
+                return
+            if self._inputs.emergency is not False:
+                raise ResetRefused(
+                    f"{self._name}: release the emergency stop first, with its board connected"
+                )
+            await self._record_stop()
+            stops = self._stops
+            await self._append(JigReset(jig=self._name, actor=actor))
+            self._stop_recorded = False
+            if stops == self._stops:
+                self._inputs.reset()
+                _log.info("jig reset", jig=self._name)
         self._changes.tell()
 
     async def run(self) -> None:
-        """Watch the board and keep power and lamps as they should be, until cancelled."""
+        """Watch the board and keep power, lamps and record as they should be, until cancelled.
+
+        Raises JournalError when a stop or a reset cannot be recorded for another reason than lack of room.
+        """
         async with asyncio.TaskGroup() as group:
             group.create_task(self._board.run(), name=f"{self._name} board")
-            group.create_task(self._keep_lamps(), name=f"{self._name} lamps")
-            group.create_task(self._keep_dark(), name=f"{self._name} emergency stop")
+            group.create_task(self._lamps.keep(), name=f"{self._name} lamps")
+            group.create_task(self._coils.keep_off(), name=f"{self._name} emergency stop")
+            group.create_task(self._coils.keep_on(), name=f"{self._name} power")
+            group.create_task(self._keep_record(), name=f"{self._name} record")
+            group.create_task(self._keep_alarm(), name=f"{self._name} alarm")
+
+    async def put_out_lamps(self) -> None:
+        """Leave no lamp lit at a stop in good order: nobody answers for it any more."""
+        await self._lamps.put_out()
 
     def _hear(self, event: BoardEvent) -> None:
         _log.debug("jig input", jig=self._name, input=str(event))
         self._inputs.apply(event)
-        if isinstance(event, BoardBack):
-            self._lamps_due.update(self._lamps)  # a board that was off has forgotten them
-        if isinstance(event, EmergencyStop):
-            _log.warning("emergency stop", jig=self._name)
-        self._show_alarm()
+        match event:
+            case EmergencyStop():
+                _log.warning("emergency stop", jig=self._name)
+                self._stops += 1
+                self._coils.doubt()
+            case BoardBack(power=power):
+                self._coils.board_is_back(power)
+                self._lamps.forget_all()  # a board that was off has forgotten them
+            case LampsInDoubt():
+                self._lamps.forget_all()
+            case _:
+                pass
         self._changes.tell()
 
     def _see(self, view: SlotView) -> None:
-        if view.place.jig == self._name and self._lamps.get(view.place.slot) is not _LAMPS[view.phase]:
-            self._lamps[view.place.slot] = _LAMPS[view.phase]
-            self._lamps_due.add(view.place.slot)
-            self._show_alarm()
+        if view.place.jig == self._name:
+            self._lamps.want(view.place.slot, _LAMPS[view.phase])
             self._changes.tell()
 
-    def _show_alarm(self) -> None:
+    async def _keep_alarm(self) -> NoReturn:
+        """Show what is wrong with the jig whenever that changes."""
+        while True:
+            await self._changes.until(lambda: self._alarm() != self._shown)
+            self._shown = self._alarm()
+            self._view.set_alarm(self._name, self._shown)
+
+    def _alarm(self) -> str | None:
         working = any(
             view.phase is SlotPhase.WORKING for view in self._view.slots() if view.place.jig == self._name
         )
-        self._view.set_alarm(self._name, self._inputs.alarm(working=working))
+        lines = (self._inputs.alarm(working=working), self._coils.trouble)
+        return "; ".join(line for line in lines if line is not None) or None
 
-    async def _keep_lamps(self) -> None:
+    async def _keep_record(self) -> NoReturn:
+        """Make each stop a fact of the journal, and the start button's press after one a reset."""
+        inputs = self._inputs
         while True:
-            await self._changes.until(lambda: self._inputs.online and bool(self._lamps_due))
-            slot = self._lamps_due.pop()
+            await self._changes.until(
+                lambda: (inputs.stopped and not self._stop_recorded) or inputs.reset_asked
+            )
             try:
-                await self._board.set_lamp(slot, self._lamps[slot])
-            except JigBoardError as error:
-                _log.warning("lamp not set", jig=self._name, slot=slot, reason=str(error))
+                if inputs.reset_asked:
+                    await self.reset(self._who_pressed_start())
+                else:
+                    async with self._recording:
+                        await self._record_stop()
+            except ResetRefused:
+                pass  # pressed again, or the board lost, meanwhile: the button is to be pressed anew
+            except JournalHeldUp as error:
+                _log.error("not recorded; the jig stays stopped", jig=self._name, reason=str(error))
+                await asyncio.sleep(_AGAIN_SECONDS)
 
-    async def _keep_dark(self) -> None:
-        """Switch every slot off at an emergency stop, so that its release alone powers nothing."""
-        while True:
-            await self._changes.until(lambda: self._inputs.online and self._inputs.emergency)
-            with suppress(JigBoardError):
-                for number, powered in enumerate(await self._board.power(), start=1):
-                    if powered:
-                        await self._board.set_power(number, on=False)
-            await self._changes.until(lambda: not self._inputs.emergency)
+    async def _record_stop(self) -> None:
+        """Record that the jig is stopped, unless that was done since it was."""
+        if not self._stop_recorded:
+            await self._append(JigStopped(jig=self._name))
+            self._stop_recorded = True
 
-    async def _power(self, slot: int, on: bool) -> bool:
-        """Switch one slot; its lamp is dark before it gets power. Returns whether the board did it."""
-        try:
-            await self._board.set_power(slot, on)
-        except JigBoardError as error:
-            _log.warning("power not switched", jig=self._name, slot=slot, on=on, reason=str(error))
-            return False
-        if on and slot in self._lamps:
-            self._lamps_due.add(slot)  # switching on made it dark, whatever the slot has to show
-            self._changes.tell()
-        return True
-
-
-class BoardSeat:
-    """The seat of a slot on a jig with a board."""
-
-    def __init__(
-        self,
-        slot: int,
-        inputs: JigInputs,
-        changes: Changes,
-        power: Callable[[int, bool], Awaitable[bool]],
-    ) -> None:
-        self._slot = slot
-        self._inputs = inputs
-        self._changes = changes
-        self._power = power
-
-    def present(self) -> bool | None:
-        """Return the board's word, or None while it is away or contradicts itself."""
-        return self._inputs.present(self._slot)
-
-    async def until_ready(self) -> None:
-        """Wait for a hub, for the start that the policy asks for, and give the slot power.
-
-        An empty slot loses the power that it may still have from before the station was started.
-        """
-        await self._changes.until(lambda: self.present() is not None or self._inputs.may_begin(self._slot))
-        if self.present() is False:
-            await self._power(self._slot, False)
-        while True:
-            await self._changes.until(lambda: self._inputs.may_begin(self._slot))
-            if await self._power(self._slot, True):
-                return
-            await asyncio.sleep(_DARK_SECONDS)
-
-    async def until_removed(self, driver: HubDriver, hub: HubIdentity | None) -> None:
-        """Wait until the switch opens, by the link while the board cannot say; then take the power away."""
-        while self.present() is not False:
-            if self.present():
-                await self._changes.until(lambda: not self.present())
-            elif await self._gone_by_link(driver, hub):
-                break
-        await self._power(self._slot, False)
-
-    async def until_emptied(self) -> None:
-        """Wait for the switch to open."""
-        await self._changes.until(lambda: self.present() is False)
-
-    def doubt(self) -> str | None:
-        """Say when the switch sees a hub and the current does not."""
-        return self._inputs.doubt(self._slot)
-
-    async def until_doubt_changes(self) -> None:
-        """Wait for switch and current to agree, or to disagree."""
-        before = self.doubt()
-        await self._changes.until(lambda: self.doubt() != before)
-
-    async def until_stopped(self) -> None:
-        """Wait for an emergency stop."""
-        await self._changes.until(lambda: self._inputs.stopped)
-
-    async def power_cycle(self) -> bool:
-        """Take the hub's power away for a moment. The caller knows that its flash is not being written."""
-        if not await self._power(self._slot, False):
-            return False
-        await asyncio.sleep(_DARK_SECONDS)
-        return await self._power(self._slot, True)
-
-    async def _gone_by_link(self, driver: HubDriver, hub: HubIdentity | None) -> bool:
-        """Whether the link says that the hub is gone before the board can say anything again."""
-        link = asyncio.ensure_future(driver.wait_for_removal(hub))
-        board = asyncio.ensure_future(self._changes.until(lambda: self.present() is not None))
-        try:
-            await asyncio.wait((link, board), return_when=asyncio.FIRST_COMPLETED)
-            if link.done():
-                link.result()
-            return link.done()
-        finally:
-            link.cancel()
-            board.cancel()
-            await asyncio.gather(link, board, return_exceptions=True)
+    def _who_pressed_start(self) -> Actor | None:
+        operator = self._operator()
+        return None if operator is None else Actor(pseudonym=operator, where="start button")

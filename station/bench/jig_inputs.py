@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal, assert_never
 
@@ -11,13 +12,18 @@ from drivers.jig_board.events import (
     BoardLost,
     EmergencyReleased,
     EmergencyStop,
+    LampsInDoubt,
     LidClosed,
     LidOpened,
+    LooksMissed,
+    SlotAgreed,
     SlotContradicted,
     SlotEmptied,
+    SlotReseated,
     SlotSeated,
     StartPressed,
 )
+from drivers.jig_board.settings import MAX_SLOTS
 
 StartPolicy = Literal["seated", "lid", "button"]
 """When work on a seated hub begins: at once, when the lid is closed, or when the start button is pressed."""
@@ -25,91 +31,128 @@ StartPolicy = Literal["seated", "lid", "button"]
 
 @dataclass(slots=True)
 class JigInputs:
-    """The inputs of one jig, followed event by event."""
+    """The inputs of one jig, followed event by event. What the board has not told since it was watched is unknown."""
 
     policy: StartPolicy
-    online: bool = False
-    """The board answers: what stands here is what is."""
-    lid_closed: bool = False
-    emergency: bool = False
-    """The emergency stop is pressed."""
     stopped: bool = False
     """From an emergency stop until a person's reset after its release."""
+    online: bool = False
+    """The board answers: what stands here is what is."""
+    lid_closed: bool | None = None
+    emergency: bool | None = None
+    """Whether the emergency stop is pressed; None while that is unknown."""
+    reset_asked: bool = False
+    """Start was pressed after the stop was released: a person's reset, which takes effect by `reset`."""
     lost_because: str | None = None
-    seated: set[int] = field(default_factory=set)
+    seated: dict[int, bool] = field(default_factory=dict)
+    """What the presence switches say; a slot that is missing here is unknown."""
     started: set[int] = field(default_factory=set)
     """Slots whose hub sat there when the start button was last pressed."""
     contradicted: set[int] = field(default_factory=set)
-    """Slots whose current says otherwise than their presence switch."""
+    """Slots whose current, or whose hub itself, says otherwise than their presence switch."""
+    gaps: Counter[int] = field(default_factory=Counter)
+    """How often each slot went unwatched."""
 
     def apply(self, event: BoardEvent) -> None:
         """Take one event over."""
         match event:
             case SlotSeated(slot=slot):
-                self.seated.add(slot)
+                self.seated[slot] = True
                 self.contradicted.discard(slot)
             case SlotEmptied(slot=slot):
-                self.seated.discard(slot)
+                self.seated[slot] = False
                 self.started.discard(slot)
                 self.contradicted.discard(slot)
             case SlotContradicted(slot=slot):
                 self.contradicted.add(slot)
+            case SlotAgreed(slot=slot):
+                self.contradicted.discard(slot)
+            case SlotReseated(slot=slot):
+                self.gaps[slot] += 1
+                self.started.discard(slot)
             case LidOpened():
                 self.lid_closed = False
             case LidClosed():
                 self.lid_closed = True
             case StartPressed():
-                self.reset()
-                self.started = set(self.seated)
+                if self.emergency is False:
+                    self.reset_asked = self.stopped
+                    self.started = {slot for slot, sits in self.seated.items() if sits}
             case EmergencyStop():
                 self.emergency = self.stopped = True
+                self.reset_asked = False
                 self.started.clear()
             case EmergencyReleased():
                 self.emergency = False
+            case LooksMissed():
+                self._forget()
             case BoardLost(reason=reason):
                 self.online, self.lost_because = False, str(reason)
+                self._forget()
             case BoardBack():
                 self.online, self.lost_because = True, None
+            case LampsInDoubt():
+                pass
             case _:
                 assert_never(event)
 
+    def _forget(self) -> None:
+        """Know nothing any more, until the board tells it anew: hands may have been quicker."""
+        self.lid_closed = self.emergency = None
+        self.reset_asked = False
+        for state in (self.seated, self.started, self.contradicted):
+            state.clear()
+        for slot in range(1, MAX_SLOTS + 1):
+            self.gaps[slot] += 1
+
     def reset(self) -> None:
-        """Take a person's word that work may go on after an emergency stop; ignored until its release."""
-        if not self.emergency:
-            self.stopped = False
+        """Take a person's word that work may go on after an emergency stop. Only where `emergency` is known to be False."""
+        self.stopped = self.reset_asked = False
+
+    def doubt_switch(self, slot: int) -> None:
+        """Take the word of the hub itself, which answers, against a switch that says that nothing sits there."""
+        if self.seated.get(slot) is False:
+            self.contradicted.add(slot)
 
     def present(self, slot: int) -> bool | None:
-        """Whether something sits in the slot; None where the board is away or contradicts itself."""
-        if not self.online or slot in self.contradicted:
-            return None
-        return slot in self.seated
+        """Whether something sits in the slot; None where that is unknown, or the board contradicts itself."""
+        return None if slot in self.contradicted else self.seated.get(slot)
 
     def doubt(self, slot: int) -> str | None:
-        """Say what speaks against a hub that the switch sees in the slot; None if nothing does."""
-        if self.online and slot in self.contradicted and slot in self.seated:
+        """Say what speaks against what the switch says of the slot; None if nothing does."""
+        if slot not in self.contradicted:
+            return None
+        if self.seated.get(slot):
             return "something sits here but draws no current; take it out and seat it the right way up"
-        return None
+        return "its switch says that it is empty, but a hub is powered or answers here; leave it in, mend the switch"
+
+    def may_power(self) -> bool:
+        """Whether any slot may be given power: nothing powers through an emergency stop, nor before its reset."""
+        return self.online and self.emergency is False and not self.stopped
 
     def may_begin(self, slot: int) -> bool:
         """Whether work on the hub in this slot may begin. A lost board lets nothing begin: it cannot power it."""
-        if not self.online or self.stopped or slot not in self.seated:
+        if not self.may_power() or not self.seated.get(slot):
             return False
         match self.policy:
             case "seated":
                 return True
             case "lid":
-                return self.lid_closed
+                return self.lid_closed is True
             case "button":
                 return slot in self.started
 
     def alarm(self, *, working: bool) -> str | None:
         """Say in one line what is wrong with the jig as a whole, if anything is."""
-        if self.emergency:
+        if self.lost_because is not None:
+            return self.lost_because
+        if self.stopped and self.emergency is not False:
             return "emergency stop: make the jig safe, then release the stop"
         if self.stopped:
             return "emergency stop released: press start to go on"
-        if self.lost_because is not None:
-            return self.lost_because
-        if working and self.policy == "lid" and not self.lid_closed:
+        doubted = sorted(slot for slot in self.contradicted if not self.seated.get(slot))
+        if doubted:
+            return f"slot {doubted[0]}: {self.doubt(doubted[0])}"
+        if working and self.policy == "lid" and self.lid_closed is False:
             return "the lid is open while hubs are written: close it, pull nothing out"
         return None

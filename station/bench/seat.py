@@ -6,6 +6,7 @@ import asyncio
 from typing import Protocol
 
 from drivers.hub import HubDriver, HubIdentity
+from station.bench.loop_watch import LoopWatch
 
 
 class Seat(Protocol):
@@ -20,7 +21,10 @@ class Seat(Protocol):
         ...
 
     async def until_removed(self, driver: HubDriver, hub: HubIdentity | None) -> None:
-        """Return when `hub` no longer sits in the slot as it did."""
+        """Return when `hub` no longer sits in the slot as it did; its power is taken away.
+
+        A switch that opens while `hub` still answers is doubted, and nothing is cut.
+        """
         ...
 
     async def until_emptied(self) -> None:
@@ -35,8 +39,30 @@ class Seat(Protocol):
         """Return when `doubt` says something else; never where nothing can tell."""
         ...
 
+    def doubt_switch(self) -> None:
+        """Learn that the hub still answers although the switch is open: it is doubted until it moves again."""
+        ...
+
+    @property
+    def gaps(self) -> int:
+        """How often it was not watched what sits here, since the start.
+
+        A hub that was recognised before the newest gap may be another by now: it is to be asked again before
+        anything is said of it.
+        """
+        ...
+
+    async def until_gap(self, after: int) -> None:
+        """Return when `gaps` is more than `after`."""
+        ...
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the jig's emergency stop was pressed and no person has reset the jig since."""
+        ...
+
     async def until_stopped(self) -> None:
-        """Return when the jig's emergency stop is pressed; never where there is none."""
+        """Return when the jig is stopped; never where it has no emergency stop."""
         ...
 
     async def power_cycle(self) -> bool:
@@ -46,6 +72,9 @@ class Seat(Protocol):
 
 class LinkSeat:
     """The seat of a jig without a board: presence is whether the hub answers."""
+
+    def __init__(self, loop_watch: LoopWatch) -> None:
+        self._loop_watch = loop_watch
 
     def present(self) -> bool | None:
         """Say None: a hub that does not answer may be dead or gone."""
@@ -69,6 +98,23 @@ class LinkSeat:
     async def until_doubt_changes(self) -> None:
         """Wait without end."""
         await asyncio.Event().wait()
+
+    def doubt_switch(self) -> None:
+        """Do nothing: there is no switch."""
+
+    @property
+    def gaps(self) -> int:
+        """How often the station was held up; the link itself is the driver's to watch."""
+        return self._loop_watch.gaps
+
+    async def until_gap(self, after: int) -> None:
+        """Wait until the station was held up once more."""
+        await self._loop_watch.until_gap(after)
+
+    @property
+    def stopped(self) -> bool:
+        """Say False: there is no emergency stop that the station knows of."""
+        return False
 
     async def until_stopped(self) -> None:
         """Wait without end."""

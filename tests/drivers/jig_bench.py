@@ -69,9 +69,9 @@ class Bench:
         self.task: asyncio.Task[None]
 
     async def first_picture(self) -> list[BoardEvent]:
-        """Wait until the board is there, and return what it tells of its slots and its lid."""
+        """Wait until the board is there, and return what it tells of its slots, its lid and its stop."""
         await self.ear.next(BoardBack)
-        return [await self.ear.next(object) for _ in range(self.slots.count + 1)]
+        return [await self.ear.next(object) for _ in range(self.slots.count + 2)]
 
 
 QUICK = {

@@ -15,8 +15,11 @@ from drivers.jig_board.events import (
     EmergencyStop,
     LidClosed,
     LidOpened,
+    LooksMissed,
+    SlotAgreed,
     SlotContradicted,
     SlotEmptied,
+    SlotReseated,
     SlotSeated,
     StartPressed,
 )
@@ -24,6 +27,10 @@ from station.bench.jig_inputs import JigInputs
 
 BACK = BoardBack(BoardIdentity(1, "1.0"), (False,) * 8)
 LOST = BoardLost(BoardSilent("jig1 board", "does not answer"))
+
+
+CALM = EmergencyReleased()
+"""The board tells of a stop that is not pressed, too."""
 
 
 def after(policy, *events):
@@ -36,22 +43,23 @@ def after(policy, *events):
 @pytest.mark.parametrize(
     ("policy", "events", "begins"),
     [
-        ("seated", [BACK, SlotSeated(1)], True),
-        ("seated", [BACK], False),
-        ("seated", [SlotSeated(1)], False),
-        ("seated", [BACK, SlotSeated(1), LOST], False),
-        ("seated", [BACK, SlotSeated(1), SlotEmptied(1)], False),
-        ("lid", [BACK, SlotSeated(1)], False),
-        ("lid", [BACK, SlotSeated(1), LidClosed()], True),
-        ("lid", [BACK, LidClosed(), LidOpened(), SlotSeated(1)], False),
-        ("button", [BACK, SlotSeated(1)], False),
-        ("button", [BACK, SlotSeated(1), StartPressed()], True),
-        ("button", [BACK, StartPressed(), SlotSeated(1)], False),
-        ("button", [BACK, SlotSeated(1), StartPressed(), SlotEmptied(1), SlotSeated(1)], False),
-        ("seated", [BACK, SlotSeated(1), EmergencyStop()], False),
-        ("seated", [BACK, SlotSeated(1), EmergencyStop(), EmergencyReleased()], False),
-        ("seated", [BACK, SlotSeated(1), EmergencyStop(), StartPressed(), EmergencyReleased()], False),
-        ("seated", [BACK, SlotSeated(1), EmergencyStop(), EmergencyReleased(), StartPressed()], True),
+        ("seated", [BACK, CALM, SlotSeated(1)], True),
+        ("seated", [BACK, CALM], False),
+        ("seated", [CALM, SlotSeated(1)], False),
+        ("seated", [BACK, CALM, SlotSeated(1), LOST], False),
+        ("seated", [BACK, CALM, SlotSeated(1), SlotEmptied(1)], False),
+        ("lid", [BACK, CALM, SlotSeated(1)], False),
+        ("lid", [BACK, CALM, SlotSeated(1), LidClosed()], True),
+        ("lid", [BACK, CALM, LidClosed(), LidOpened(), SlotSeated(1)], False),
+        ("button", [BACK, CALM, SlotSeated(1)], False),
+        ("button", [BACK, CALM, SlotSeated(1), StartPressed()], True),
+        ("button", [BACK, CALM, StartPressed(), SlotSeated(1)], False),
+        ("button", [BACK, CALM, SlotSeated(1), StartPressed(), SlotEmptied(1), SlotSeated(1)], False),
+        ("seated", [BACK, CALM, SlotSeated(1), EmergencyStop()], False),
+        ("seated", [BACK, CALM, SlotSeated(1), EmergencyStop(), EmergencyReleased()], False),
+        ("seated", [BACK, CALM, SlotSeated(1), EmergencyStop(), StartPressed(), EmergencyReleased()], False),
+        ("seated", [BACK, CALM, SlotSeated(1), EmergencyStop(), EmergencyReleased(), StartPressed()], False),
+        ("seated", [BACK, SlotSeated(1)], False),
     ],
 )
 def test_work_begins_only_when_policy_and_safety_allow(policy, events, begins):
@@ -59,14 +67,14 @@ def test_work_begins_only_when_policy_and_safety_allow(policy, events, begins):
 
 
 def test_a_contradicted_switch_is_not_believed_either_way():
-    inputs = after("seated", BACK, SlotSeated(1), SlotContradicted(1, True, 0))
+    inputs = after("seated", BACK, CALM, SlotSeated(1), SlotContradicted(1, True, 0))
     assert inputs.present(1) is None
     inputs.apply(SlotEmptied(1))
     assert inputs.present(1) is False
 
 
 def test_alarms_say_what_to_do():
-    inputs = after("lid", BACK, LidClosed())
+    inputs = after("lid", BACK, CALM, LidClosed())
     assert inputs.alarm(working=True) is None
     inputs.apply(LidOpened())
     assert "close it" in inputs.alarm(working=True)
@@ -84,30 +92,80 @@ EVENTS = st.sampled_from(
     [
         BACK,
         LOST,
+        CALM,
+        LooksMissed(),
         SlotSeated(1),
         SlotEmptied(1),
+        SlotContradicted(1, True, 0),
+        SlotAgreed(1),
+        SlotReseated(1),
         LidOpened(),
         LidClosed(),
         StartPressed(),
         EmergencyStop(),
-        EmergencyReleased(),
     ]
 )
+POLICIES = st.sampled_from(["seated", "lid", "button"])
 
 
-@given(st.sampled_from(["seated", "lid", "button"]), st.lists(EVENTS, max_size=30))
-def test_after_an_emergency_stop_nothing_begins_before_release_and_reset(policy, events):
-    inputs = JigInputs(policy)
-    pressed = waiting = False
+@given(POLICIES, st.booleans(), st.lists(EVENTS, max_size=30))
+def test_after_an_emergency_stop_nothing_is_powered_before_release_and_reset(policy, stopped, events):
+    """Stopped before the station was started, too; pressing start only asks for the reset, which is recorded first."""
+    inputs = JigInputs(policy, stopped=stopped)
     for event in events:
         inputs.apply(event)
-        match event:
-            case EmergencyStop():
-                pressed = waiting = True
-            case EmergencyReleased():
-                pressed = False
-            case StartPressed() if not pressed:
-                waiting = False
-            case _:
-                pass
-        assert not (waiting and inputs.may_begin(1))
+        stopped = stopped or isinstance(event, EmergencyStop)
+        assert inputs.stopped is stopped
+        assert not (inputs.stopped and (inputs.may_power() or inputs.may_begin(1)))
+        if inputs.reset_asked:
+            assert inputs.emergency is False
+            inputs.reset()
+            stopped = False
+
+
+@given(POLICIES, st.lists(EVENTS, max_size=30))
+def test_what_was_not_told_since_it_was_watched_is_unknown(policy, events):
+    inputs = JigInputs(policy)
+    told = []
+    gaps = 0
+    for event in events:
+        inputs.apply(event)
+        if isinstance(event, BoardLost | LooksMissed):
+            told.clear()
+        if isinstance(event, BoardLost | LooksMissed | SlotReseated):
+            gaps += 1
+        told.append(event)
+        presence = [each for each in told if isinstance(each, SlotSeated | SlotEmptied)]
+        lid = [each for each in told if isinstance(each, LidOpened | LidClosed)]
+        stop = [each for each in told if isinstance(each, EmergencyStop | EmergencyReleased)]
+        assert inputs.gaps[1] == gaps
+        assert inputs.lid_closed is (isinstance(lid[-1], LidClosed) if lid else None)
+        assert inputs.emergency is (isinstance(stop[-1], EmergencyStop) if stop else None)
+        assert inputs.present(1) in {None, isinstance(presence[-1], SlotSeated) if presence else None}
+        if not (presence and stop):
+            assert not inputs.may_begin(1)
+
+
+def test_a_contradiction_ends_when_switch_and_current_agree_again():
+    inputs = after("seated", BACK, CALM, SlotSeated(1), SlotContradicted(1, True, 0))
+    assert "draws no current" in inputs.doubt(1)
+    inputs.apply(SlotAgreed(1))
+    assert inputs.present(1) is True
+    assert inputs.doubt(1) is None
+
+
+def test_current_through_an_empty_slot_is_doubted_and_alarmed():
+    inputs = after("seated", BACK, CALM, SlotSeated(1), SlotEmptied(1), SlotContradicted(1, False, 150))
+    assert inputs.present(1) is None
+    assert "leave it in, mend the switch" in inputs.alarm(working=False)
+
+
+def test_a_hub_that_answers_is_believed_against_its_switch_until_that_moves():
+    inputs = after("seated", BACK, CALM, SlotSeated(1))
+    inputs.doubt_switch(1)
+    assert inputs.present(1) is True, "nothing speaks against a switch that sees the hub"
+    inputs.apply(SlotEmptied(1))
+    inputs.doubt_switch(1)
+    assert inputs.present(1) is None
+    inputs.apply(SlotSeated(1))
+    assert inputs.present(1) is True

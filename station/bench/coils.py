@@ -1,0 +1,137 @@
+"""Slot power of one jig: given where it may be, given back where the board lost it, and surely off at a stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, NoReturn
+
+import structlog
+
+from drivers.jig_board.board import JigBoard
+from drivers.jig_board.errors import JigBoardError
+from station.bench.changes import Changes
+from station.bench.jig_inputs import JigInputs
+
+_AGAIN_SECONDS: Final = 0.25
+"""Between two tries to switch what would not be switched."""
+
+_log = structlog.stdlib.get_logger()
+
+
+class Coils:
+    """The power coils of a jig of `slots` slots. `keep_off` and `keep_on` run for as long as the station works."""
+
+    def __init__(
+        self,
+        jig: str,
+        slots: int,
+        board: JigBoard,
+        inputs: JigInputs,
+        changes: Changes,
+        on_powered: Callable[[int], None],
+    ) -> None:
+        """`on_powered` is told of each slot that may have been given power, which makes its lamp dark."""
+        self._jig = jig
+        self._slots = range(1, slots + 1)
+        self._board = board
+        self._inputs = inputs
+        self._changes = changes
+        self._on_powered = on_powered
+        self._turn = asyncio.Lock()
+        """What is switched on while a stop is heard is switched off after that, not before."""
+        self._given: set[int] = set()
+        self._dropped: set[int] = set()
+        """Slots that were given power, and found without by a board that came back."""
+        self._may_be_on = list(self._slots)
+        """Slots not yet read to be off since the last stop, or since the board came back."""
+        self._off_failed = False
+
+    async def switch(self, slot: int, *, on: bool) -> bool:
+        """Switch one slot and return whether the board did it. Nothing is powered through an emergency stop."""
+        async with self._turn:
+            if on and not (self._inputs.may_power() and self._inputs.present(slot) is not False):
+                return False
+            if on:
+                self._given.add(slot)
+            try:
+                await self._board.set_power(slot, on)
+            except JigBoardError as error:
+                _log.warning("power not switched", jig=self._jig, slot=slot, on=on, reason=str(error))
+                return False
+            finally:
+                if on:
+                    self._on_powered(slot)
+            if not on:
+                self._given.discard(slot)
+                self._dropped.discard(slot)
+            return True
+
+    def doubt(self) -> None:
+        """Learn of an emergency stop: no coil counts as off before it has been read."""
+        self._may_be_on = list(self._slots)
+        self._off_failed = False
+
+    def board_is_back(self, power: tuple[bool, ...]) -> None:
+        """Learn what the board powers, which may have been off itself."""
+        self.doubt()
+        self._dropped = {slot for slot in self._given if not power[slot - 1]}
+
+    @property
+    def trouble(self) -> str | None:
+        """Say which slots could not be switched off at an emergency stop; None if all could, or none need be."""
+        if not self._inputs.stopped or not self._may_be_on:
+            return None
+        if self._inputs.online and not self._off_failed:
+            return None
+        slots = ", ".join(map(str, self._may_be_on))
+        return f"power of slots {slots} could not be switched off: switch the jig's supply off before the release"
+
+    async def keep_off(self) -> NoReturn:
+        """Switch every slot off at an emergency stop, until each coil reads off: its release alone powers nothing."""
+        while True:
+            await self._changes.until(
+                lambda: self._inputs.stopped and self._inputs.online and bool(self._may_be_on)
+            )
+            async with self._turn:
+                failure = await self._switch_all_off()
+            if failure is not None:
+                self._off_failed = True
+                _log.error("slots not switched off", jig=self._jig, slots=self._may_be_on, reason=failure)
+            self._changes.tell()
+            if failure is not None:
+                await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def keep_on(self) -> NoReturn:
+        """Give a hub back the power that the board lost, once it is known that one still sits there."""
+        while True:
+            await self._changes.until(lambda: bool(self._restorable()))
+            slot = self._restorable().pop()
+            if await self.switch(slot, on=True):
+                self._dropped.discard(slot)
+            else:
+                await asyncio.sleep(_AGAIN_SECONDS)
+
+    def _restorable(self) -> set[int]:
+        if not self._inputs.may_power():
+            return set()
+        return {slot for slot in self._dropped if self._inputs.present(slot)}
+
+    async def _switch_all_off(self) -> str | None:
+        """Write and read every coil once; return why one may still be on, if one may."""
+        self._given.clear()
+        self._dropped.clear()
+        failure: JigBoardError | None = None
+        for slot in self._slots:
+            try:
+                await self._board.set_power(slot, on=False)
+            except JigBoardError as error:
+                failure = error  # the others are not to wait for it
+        try:
+            read = await self._board.power()
+        except JigBoardError as error:
+            return str(error)
+        self._may_be_on = [slot for slot in self._slots if read[slot - 1]]
+        if not self._may_be_on:
+            return None
+        return str(failure or "the board says that they are on")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from station.attempt.authorise import ScannedLabel
 from station.attempt.closing import OpenedAttempt, close
@@ -22,10 +22,14 @@ from station.orders.life_cycle import (
     find_order,
 )
 from station.orders.reconcile import reconcile
+from station.records.errors import AttemptHasResult, EventRefused, HubsInWork, OrderHasOpenAttempts
 from station.records.events import AttemptClosed, OrderLine
 from station.records.journal import Journal
 from station.records.queries import OpenAttempt
 from station.version import station_version
+
+_LOOKS: Final = 3
+"""How often an order is looked at again that changed while it was to be closed."""
 
 
 class OrderDesk:
@@ -59,31 +63,34 @@ class OrderDesk:
         try:
             order = find_order(await self._journal.orders(), request["order"])
             events = events_for_assignment(order, request["jig"])
-        except OrderRefused as error:
+            if events:
+                await self._journal.append(*events)
+        except (OrderRefused, EventRefused) as error:
             raise ControlError(str(error)) from error
-        if events:
-            await self._journal.append(*events)
         return {"order": order.order, "jig": request["jig"]}
 
     async def _close(self, request: Request) -> Mapping[str, Any]:
         """Close an order. Accepted as incomplete, its open attempts end as FAILED: their hubs never came back."""
-        number = request["order"]
-        journal = self._journal
-        try:
-            order = find_order(await journal.orders(), number)
-            standing = reconcile(number, await journal.order_lines(number), await journal.open_attempts())
-            events = events_for_closing(
-                order, standing, request["reason"], incomplete_accepted=request["incomplete_accepted"]
-            )
-        except OrderRefused as error:
-            raise ControlError(str(error)) from error
+        for _ in range(_LOOKS):
+            try:
+                return await self._close_as_it_stands(request)
+            except (AttemptHasResult, OrderHasOpenAttempts) as error:
+                changed = error  # between the look and the append; look again
+            except (OrderRefused, HubsInWork) as error:
+                raise ControlError(str(error)) from error
+        raise ControlError(str(changed)) from changed
+
+    async def _close_as_it_stands(self, request: Request) -> Mapping[str, Any]:
+        number, journal = request["order"], self._journal
+        order = find_order(await journal.orders(), number)
+        standing = reconcile(number, await journal.order_lines(number), await journal.open_attempts())
+        events = events_for_closing(
+            order, standing, request["reason"], incomplete_accepted=request["incomplete_accepted"]
+        )
         lines = {hub.attempt.attempt: hub.line for hub in standing.open}
         unfinished = (*(hub.attempt for hub in standing.open), *standing.unattributed)
-        for attempt in unfinished:
-            if self._is_seated(attempt):
-                raise ControlError(
-                    f"order {number}: a hub is being worked on in {attempt.place}; wait for its result first"
-                )
+        if seated := [attempt.place for attempt in unfinished if self._is_seated(attempt)]:
+            raise HubsInWork(f"order {number} cannot be closed now", seated)
         never_back = [_never_back(attempt, lines.get(attempt.attempt)) for attempt in unfinished]
         await journal.append(*never_back, *events)
         return {"order": number, "standing": str(standing)}

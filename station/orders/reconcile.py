@@ -24,6 +24,8 @@ class OpenHub:
     def __str__(self) -> str:
         if self.attempt.lost:
             return f"find hub {self.line.chf}: it left {self.attempt.place} before it was done"
+        if self.attempt.interrupted is not None:
+            return f"hub {self.line.chf} waits in {self.attempt.place} ({self.attempt.interrupted})"
         return f"hub {self.line.chf} is being worked on in {self.attempt.place}"
 
 
@@ -55,6 +57,8 @@ def reconcile(
     order: str, lines: Iterable[OrderLineState], open_attempts: Iterable[OpenAttempt]
 ) -> Reconciliation:
     """Hold the order's lines against the open attempts. Attempts made for other orders are left out.
+
+    A hub that never said who it is stands where its label puts it, by either id.
 
     An open attempt counts above an earlier result: what the hub runs is not known until it is closed.
     """

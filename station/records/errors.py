@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -78,6 +79,60 @@ class SegmentMissing(JournalError):
 
 class EventRefused(JournalError):
     """The event contradicts what the journal already holds. Neither it nor its companions were written."""
+
+
+class OrderIsClosed(EventRefused):
+    """The order was closed before the attempt could be opened. Nothing is wrong with slot or hub.
+
+    Whoever conducts the visit asks again which order the jig works on (`Journal.jig_order`), and begins anew with that
+    answer: the hub has not been touched.
+    """
+
+    def __init__(self, order: str, reason: str) -> None:
+        super().__init__(f"order {order} is closed: {reason}")
+        self.order = order
+
+
+class OrderNotHere(EventRefused):
+    """The jig was given another order, or none, before the attempt could be opened. To be met as `OrderIsClosed` is."""
+
+    def __init__(self, order: str, jig: str) -> None:
+        super().__init__(f"{jig} does not work on order {order} any more")
+        self.order = order
+
+
+class AttemptHasResult(EventRefused):
+    """The attempt was closed meanwhile: its order was closed as incomplete while its hub was away.
+
+    Met when a hub is taken up (`AttemptResumed`), nothing has been sent to the hub yet: say that its order was closed
+    meanwhile, have it put aside, and go on with the slot. Nothing else but a closing ends an attempt, and none can be
+    closed by another while it is live, so that later in a visit this is a fault of the station's own.
+    """
+
+    def __init__(self, attempt: int) -> None:
+        super().__init__(f"attempt {attempt} already has its result")
+        self.attempt = attempt
+
+
+class HubsInWork(EventRefused):
+    """An order cannot be closed, nor its jig be given to another, while hubs of it are being worked on."""
+
+    def __init__(self, what: str, places: Sequence[object]) -> None:
+        where = ", ".join(str(place) for place in places)
+        hub, its = (
+            ("a hub is", "its result") if len(places) == 1 else (f"{len(places)} hubs are", "their results")
+        )
+        super().__init__(f"{what}: {hub} being worked on in {where}; wait for {its} first")
+
+
+class OrderHasOpenAttempts(EventRefused):
+    """An order cannot be closed while an attempt made for it is open. Whoever closes it ends those in the same append."""
+
+    def __init__(self, order: str, places: Sequence[object]) -> None:
+        where = ", ".join(str(place) for place in places)
+        super().__init__(
+            f"order {order} is not complete: a hub begun in {where} has no result; find it, or close it as incomplete"
+        )
 
 
 class JournalFailed(JournalError):

@@ -86,7 +86,7 @@ class Journal:
         """Write the events, all or none, and return them as recorded once they are durable.
 
         Cancelling waits until it is known whether they are. Raises EventRefused for an event that contradicts
-        the journal, JournalFull or JournalFailed when nothing could be written; the caller may try again.
+        the journal or whose time has passed (its kinds say what came between), JournalFull or JournalFailed when nothing could be written; the caller may try again.
         """
         return await self._writer.append(events)
 
@@ -106,9 +106,13 @@ class Journal:
         """
         return await self._ask(queries.open_attempt_of, chf, gpf)
 
-    async def hub_history(self, chf: Eui64) -> HubHistory:
-        """Return what has become of the hub with this CHF id so far."""
-        return await self._ask(queries.hub_history, chf)
+    async def hub_history(self, chf: Eui64, gpf: Eui64 | None = None) -> HubHistory:
+        """Return what has become of the hub with these ids so far, attempts at which it was silent and labelled included."""
+        return await self._ask(queries.hub_history, chf, gpf)
+
+    async def label_history(self, label: Eui64) -> HubHistory:
+        """Return what has become so far of the hub that a label names: it tells nothing itself."""
+        return await self._ask(queries.label_history, label)
 
     async def waiting_labels(self) -> tuple[WaitingLabel, ...]:
         """Return every label that was scanned for a slot and waits for its hub."""

@@ -9,9 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from station.records import conditions
 from station.records.chain import Clock, RecordedEvent
 from station.records.errors import UNREADABLE, EventRefused, JournalFailed, journal_error
-from station.records.events import VOCABULARY, Event, JournalUpgraded, ResultsAcknowledged, SegmentStarted
+from station.records.events import (
+    VOCABULARY,
+    AttemptId,
+    Event,
+    JournalUpgraded,
+    ResultsAcknowledged,
+    SegmentStarted,
+)
 from station.records.head import PublishedHead, read_published_head, write_published_head
 from station.records.opening import append_row, check_newest, create_journal
 from station.records.segments import (
@@ -68,6 +76,8 @@ class Ledger:
         except BaseException:
             segment.close()
             raise
+        self._live: frozenset[AttemptId] = frozenset()
+        """The attempts that this process works on: see `conditions`."""
         self._published = read_published_head(settings.folder)
         self._rotate_at = first + settings.segment_rows
         self._checkpointed = segment.total_changes
@@ -78,13 +88,13 @@ class Ledger:
         Raises JournalFailed or JournalFull when the transaction as a whole came to nothing.
         """
         segment = self._opened()
-        head = self._head
+        head, live = self._head, self._live
         try:
             segment.execute("BEGIN IMMEDIATE")
             outcomes = [self._append(segment, events) for events in appends]
             segment.execute("COMMIT")
         except sqlite3.Error as error:
-            self._head = head
+            self._head, self._live = head, live
             raise journal_error(error, self._path) from error
         finally:
             if segment.in_transaction:
@@ -130,13 +140,15 @@ class Ledger:
         self._head = self._head.moved_to(recorded)
 
     def _append(self, segment: sqlite3.Connection, events: tuple[Event, ...]) -> Outcome:
-        before = self._head
+        before = self._head, self._live
         written: list[RecordedEvent] = []
         segment.execute("SAVEPOINT append")
         try:
+            conditions.check(segment, self._live, events)
             for event in events:
                 recorded = append_row(segment, self._head, event, self._settings.clock)
                 self._head = self._head.moved_to(recorded)
+                self._live = conditions.live_after(self._live, recorded.sequence, event)
                 written.append(recorded)
         except (sqlite3.IntegrityError, ValueError, OverflowError) as error:
             refused: Exception = EventRefused(f"the journal cannot hold this event: {error}")
@@ -150,7 +162,7 @@ class Ledger:
         # The fault is this append's own: its companions in the transaction must not suffer from it.
         segment.execute("ROLLBACK TO append")
         segment.execute("RELEASE append")
-        self._head = before
+        self._head, self._live = before
         return refused
 
     def _publish_head(self, segment: sqlite3.Connection, outcomes: Sequence[Outcome]) -> None:

@@ -2,7 +2,8 @@
 
 `apply` looks at nothing but the event and the tables, so that applying the same events again in the same
 order gives the same tables. It refuses what contradicts them: an attempt has one result, an order is imported
-once, and nothing happens to an attempt that is not open.
+once, and nothing happens to an attempt that is not open. A refusal that joins later goes into `conditions`, which a
+replay does not ask: else a journal that was accepted could not be read again.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Final, assert_never
 from firmware_catalog.identity import Eui64
 from station.attempt.outcome import Outcome, Stage
 from station.records.chain import RecordedEvent, microseconds_from_utc
-from station.records.errors import EventRefused
+from station.records.errors import AttemptHasResult, EventRefused
 from station.records.events import (
     AttemptClosed,
     AttemptInterrupted,
@@ -62,7 +63,9 @@ KEPT_OF_A_RELEASE: Final = 1000
 """So many of a release's newest results are kept to be counted."""
 
 _COUNTED_FROM: Final = 2
-"""The vocabulary since which failures are kept for slots and releases."""
+"""The vocabulary since which failures are kept for slots and releases, and results count for a line by GPF or label too.
+
+What was written before means what it meant then: tables brought up to date in place are what a replay makes."""
 
 
 def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
@@ -367,20 +370,34 @@ def _close_attempt(tables: sqlite3.Connection, recorded: RecordedEvent, event: A
         ),
     )
     tables.execute("DELETE FROM stages WHERE attempt = ?", (event.attempt,))
+    counted = tables.execute("SELECT vocabulary FROM station").fetchone()[0] >= _COUNTED_FROM
+    line = (_line_of(tables, event) if counted else None) or chf
     tables.execute(
         "UPDATE order_lines SET outcome = ? WHERE work_order = ? AND chf = ?"
         " AND (outcome IS NULL OR outcome NOT IN (?, ?))",
-        (event.outcome, event.order, chf, *SUCCESSES),
+        (event.outcome, event.order, line, *SUCCESSES),
     )
     tables.execute(
         "INSERT INTO results (station_sequence, sequence, hub)"
         " SELECT coalesce(max(station_sequence), 0) + 1, ?, ? FROM results",
         (recorded.sequence, chf or scanned_id),
     )
-    # What an older program wrote was never counted across a restart: tables brought up to date in place lack it too.
-    if tables.execute("SELECT vocabulary FROM station").fetchone()[0] >= _COUNTED_FROM:
+    if counted:
         _count_for_slot(tables, recorded.sequence, event)
         _count_for_release(tables, recorded.sequence, event)
+
+
+def _line_of(tables: sqlite3.Connection, event: AttemptClosed) -> str | None:
+    """Find the order's line that a result is about: by the hub's own ids or, where it told none, by its label."""
+    ids = (event.chf, event.gpf) if event.chf is not None else (event.scanned_id, event.scanned_id)
+    for column, device in zip(("chf", "gpf"), ids, strict=True):
+        found = tables.execute(
+            f"SELECT chf FROM order_lines WHERE work_order = ? AND {column} = ?",  # noqa: S608 - one of two names
+            (event.order, None if device is None else str(device)),
+        ).fetchone()
+        if found is not None:
+            return str(found[0])
+    return None
 
 
 def _count_for_slot(tables: sqlite3.Connection, sequence: int, event: AttemptClosed) -> None:
@@ -430,7 +447,7 @@ def _require_open_attempt(tables: sqlite3.Connection, attempt: int) -> None:
     if found is None:
         raise EventRefused(f"there is no attempt {attempt}")
     if found[0] is not None:
-        raise EventRefused(f"attempt {attempt} already has its result")
+        raise AttemptHasResult(attempt)
 
 
 def _require_open_order(tables: sqlite3.Connection, order: str) -> None:

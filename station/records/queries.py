@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -84,9 +84,10 @@ class WaitingLabel:
 class HubHistory:
     """What has become of one hub so far, on all orders."""
 
-    chf: Eui64
+    chf: Eui64 | None
+    """None where only a label tells of the hub."""
     wrong_unlock_answers: int
-    """Answers that the hub called wrong since the last that it took."""
+    """Answers sent to the hub, and not known to be void, since the last that it took."""
     attempts: tuple[PastAttempt, ...]
     """Oldest first, open ones included."""
 
@@ -218,15 +219,33 @@ def _open_attempt(tables: sqlite3.Connection, row: tuple[Any, ...]) -> OpenAttem
     )
 
 
-def hub_history(tables: sqlite3.Connection, chf: Eui64) -> HubHistory:
-    """Return what has become of the hub with this CHF id so far."""
+_HISTORY: Final = (
+    "SELECT attempt, work_order, number, jig, slot, opened, closed, outcome, stage, code, disposition, boots,"
+    " scanned_id, scanned_role, unsettled FROM attempts WHERE "
+)
+
+
+def hub_history(tables: sqlite3.Connection, chf: Eui64, gpf: Eui64 | None = None) -> HubHistory:
+    """Return what has become of the hub with these ids so far, attempts at which it was silent and labelled included."""
     wrong = tables.execute("SELECT wrong_answers FROM hubs WHERE chf = ?", (str(chf),)).fetchone()
     rows = tables.execute(
-        "SELECT attempt, work_order, number, jig, slot, opened, closed, outcome, stage, code, disposition, boots,"
-        " scanned_id, scanned_role, unsettled FROM attempts WHERE chf = ? ORDER BY attempt",
-        (str(chf),),
+        f"{_HISTORY} chf = ?1 OR (chf IS NULL AND scanned_id IN (?1, ?2)) ORDER BY attempt",
+        (str(chf), None if gpf is None else str(gpf)),
     )
-    attempts = tuple(
+    return HubHistory(chf, wrong[0] if wrong else 0, _past_attempts(rows))
+
+
+def label_history(tables: sqlite3.Connection, label: Eui64) -> HubHistory:
+    """Return what has become so far of the hub that a label names, by either of its ids: it tells nothing itself."""
+    rows = tables.execute(
+        f"{_HISTORY} chf = ?1 OR gpf = ?1 OR (chf IS NULL AND scanned_id = ?1) ORDER BY attempt",
+        (str(label),),
+    )
+    return HubHistory(None, 0, _past_attempts(rows))
+
+
+def _past_attempts(rows: Iterable[tuple[Any, ...]]) -> tuple[PastAttempt, ...]:
+    return tuple(
         PastAttempt(
             attempt=attempt,
             order=order,
@@ -261,7 +280,6 @@ def hub_history(tables: sqlite3.Connection, chf: Eui64) -> HubHistory:
             unsettled,
         ) in rows
     )
-    return HubHistory(chf, wrong[0] if wrong else 0, attempts)
 
 
 def waiting_labels(tables: sqlite3.Connection) -> tuple[WaitingLabel, ...]:

@@ -8,14 +8,34 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from station_bench import Bench, conducting, import_order, order_csv, slot
+from station_bench import Bench, StockHub, conducting, import_order, order_csv, slot
 
-from station.attempt.outcome import Code, Disposition, Outcome
+from drivers.errors import NoAnswer
+from firmware_catalog.identity import FirmwareVersion
+from station.attempt.authorise import ScannedLabel
+from station.attempt.outcome import Code, Disposition, Outcome, Stage
 from station.attempt.sequence import LeftOpen
 from station.control import ControlError
 from station.orders.desk import OrderDesk
-from station.records.events import AttemptClosed
+from station.orders.reconcile import reconcile
+from station.records.errors import AttemptHasResult, OrderIsClosed, OrderNotHere
+from station.records.events import AttemptClosed, AttemptOpened, AttemptResumed, HubFacts, HubLost, Place
 from station.records.journal import Journal
+from station.records.queries import HubHistory
+
+
+def facts(hub: StockHub) -> HubFacts:
+    return HubFacts(
+        chf=hub.chf,
+        gpf=hub.gpf,
+        manufacturer=hub.model.manufacturer,
+        model=hub.model.model,
+        hardware_version="1",
+        variant="DBCH",
+        firmware=FirmwareVersion(1),
+        locked=True,
+        boots=1,
+    )
 
 
 class Desk:
@@ -104,5 +124,107 @@ def test_what_is_open_when_an_order_is_closed_ends_as_never_come_back(bench: Ben
             late = await at.result(slot(1))
             assert (late.outcome, late.code, late.order) == (Outcome.REJECTED, Code.NO_OPEN_ORDER, None)
         await bench.assert_runs(hub, "old")
+
+    asyncio.run(work())
+
+
+def test_no_order_closes_over_a_hub_in_work_whatever_the_slots_say(bench: Bench, tmp_path: Path) -> None:
+    hub, other = bench.hub(), bench.hub()
+
+    async def work() -> None:
+        async with Journal.open(tmp_path, site="site", station="bench") as journal:
+            desk = Desk(journal)
+            await import_order(journal, order_csv(hub, other), "jig1")
+            at = Place(jig="jig1", slot=3)
+            (opened,) = await journal.append(AttemptOpened(place=at, order="WO-1", hub=facts(hub), number=1))
+            with pytest.raises(
+                ControlError, match="being worked on in jig1 slot 3; wait for its result first"
+            ):
+                await desk.close(incomplete=True)
+            await import_order(journal, order_csv(other, order="WO-2"))
+            with pytest.raises(
+                ControlError, match="order WO-2 cannot come to jig1 now: a hub is being worked"
+            ):
+                await desk.ask("assign_order", order="WO-2", jig="jig1")
+            await journal.append(HubLost(attempt=opened.sequence, stage=Stage.FLASH))
+            await desk.close(incomplete=True)
+            assert await journal.open_attempts() == ()
+            # The hub was seen again while the order was closed: its attempt is not taken up.
+            resumed = AttemptResumed(attempt=opened.sequence, place=at, stage=Stage.FLASH, step=0, why="seen")
+            with pytest.raises(AttemptHasResult):
+                await journal.append(resumed)
+            with pytest.raises(OrderIsClosed, match=r"order WO-1 is closed: done"):
+                await journal.append(AttemptOpened(place=at, order="WO-1", hub=facts(other), number=1))
+
+    asyncio.run(work())
+
+
+def test_what_another_life_of_the_station_left_open_can_be_closed(bench: Bench, tmp_path: Path) -> None:
+    hub = bench.hub()
+
+    async def work() -> None:
+        async with Journal.open(tmp_path, site="site", station="bench") as journal:
+            await import_order(journal, order_csv(hub), "jig1")
+            at = Place(jig="jig1", slot=3)
+            await journal.append(AttemptOpened(place=at, order="WO-1", hub=facts(hub), number=1))
+        async with Journal.open(tmp_path, site="site", station="bench") as journal:
+            await Desk(journal).close(incomplete=True)
+            assert await journal.open_attempts() == ()
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("moment", range(4))
+def test_a_hub_that_comes_while_its_order_is_closed_is_in_work_or_finds_it_closed(
+    bench: Bench, tmp_path: Path, moment: int
+) -> None:
+    """Whatever comes first, no attempt stands on a closed order."""
+    hub = bench.hub()
+
+    async def seat(journal: Journal) -> None:
+        for _ in range(moment):
+            await journal.jig_order("jig1")
+        at = Place(jig="jig1", slot=1)
+        await journal.append(AttemptOpened(place=at, order="WO-1", hub=facts(hub), number=1))
+
+    async def work() -> None:
+        async with Journal.open(tmp_path, site="site", station="bench") as journal:
+            await import_order(journal, order_csv(hub), "jig1")
+            ends = await asyncio.gather(
+                Desk(journal).close(incomplete=True), seat(journal), return_exceptions=True
+            )
+            (order,) = await journal.orders()
+            open_for_it = await journal.open_attempts()
+            assert (order.closed is None) == (len(open_for_it) == 1), ends
+            (refused,) = [end for end in ends if isinstance(end, Exception)]
+            assert isinstance(refused, (OrderIsClosed, OrderNotHere, ControlError))
+
+    asyncio.run(work())
+
+
+def test_a_silent_hub_stands_where_its_label_puts_it(bench: Bench, tmp_path: Path) -> None:
+    by_chf, by_gpf, unseen = bench.hub(), bench.hub(), bench.hub()
+
+    async def work() -> None:
+        async with conducting(bench, tmp_path) as at:
+            journal = at.journal
+            await import_order(journal, order_csv(by_chf, by_gpf, unseen), "jig1")
+            for label in (ScannedLabel(by_chf.chf, None), ScannedLabel(by_gpf.gpf, "GPF")):
+                await at.conductor.unidentified(
+                    slot(1), label, NoAnswer("silent", action="identify", state_known=False)
+                )
+            standing = reconcile("WO-1", await journal.order_lines("WO-1"), await journal.open_attempts())
+            assert {line.chf for line in standing.results[Outcome.FAILED]} == {by_chf.chf, by_gpf.chf}
+            assert [line.chf for line in standing.never_seen] == [unseen.chf]
+            history = await journal.label_history(by_gpf.gpf)
+            assert [(past.place, past.outcome) for past in history.attempts] == [(slot(1), Outcome.FAILED)]
+            assert await journal.hub_history(by_gpf.chf, by_gpf.gpf) == HubHistory(
+                by_gpf.chf, 0, history.attempts
+            )
+            # It answers after all.
+            await bench.seat(by_gpf, slot(1))
+            assert (await at.result(slot(1))).outcome is Outcome.PASSED
+            standing = reconcile("WO-1", await journal.order_lines("WO-1"), await journal.open_attempts())
+            assert [line.chf for line in standing.results[Outcome.PASSED]] == [by_gpf.chf]
 
     asyncio.run(work())

@@ -27,10 +27,12 @@ def test_a_label_waits_at_one_slot_until_its_hub_or_the_slots_next_hub_is_seen(f
 
         write(ledger, scanned(1, slot=1), scanned(2, slot=2), scanned(3, slot=2), scanned(1, slot=3))
         assert waiting() == {2: gpf(3), 3: gpf(1)}, "the last label of a slot, the last slot of a label"
-        elsewhere = opened(1, slot=4).model_copy(update={"scanned_id": gpf(1), "scanned_role": "GPF"})
+        elsewhere = opened(1, slot=4, order=None).model_copy(
+            update={"scanned_id": gpf(1), "scanned_role": "GPF"}
+        )
         (attempt,) = write(ledger, elsewhere)
         assert waiting() == {2: gpf(3)}
-        write(ledger, opened(5, slot=2))
+        write(ledger, opened(5, slot=2, order=None))
         assert waiting() == {}
 
         write(ledger, scanned(7, slot=4, hub=1))

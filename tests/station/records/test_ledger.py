@@ -134,12 +134,12 @@ def test_the_way_of_an_attempt_is_known_until_it_has_its_result(folder: Path) ->
 def test_a_hub_keeps_its_history_across_orders(folder: Path) -> None:
     with ledger_in(folder) as ledger, JournalReader(folder) as reader:
         write(ledger, *order_events("WO-1"))
-        write(ledger, *order_events("WO-2"))
         one_result(ledger, 0, Outcome.FAILED, slot=3)
         one_result(ledger, 0, Outcome.FAILED, slot=4)
         one_result(ledger, 0, Outcome.PASSED, slot=4)
         one_result(ledger, 0, Outcome.REJECTED, slot=4)
         one_result(ledger, 1, Outcome.FAILED, slot=8)
+        write(ledger, *order_events("WO-2"))
         write(ledger, opened(0, order="WO-2"))
         history = reader.ask(queries.hub_history, chf(0))
         assert history.failed_places == {place(3), place(4)}

@@ -1,0 +1,98 @@
+"""Conditions of an append: what a fact must find at the moment in which it is written.
+
+They are held against the tables within the append's own transaction, so that nothing comes between the look and the
+act. A replay never asks them: what was once accepted stands, also where this program would refuse it today. What a
+fact *means* is `projection`'s.
+
+An attempt is *live* while this process works on its hub: opened or taken up here, and since then neither lost, nor
+interrupted, nor closed. What an earlier process left open is not live, however it ended. A slot that a fault latched in
+the middle of a visit has a live attempt until its hub is taken up again or the station is started anew.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterable
+
+from station.records.errors import EventRefused, HubsInWork, OrderHasOpenAttempts, OrderIsClosed, OrderNotHere
+from station.records.events import (
+    AttemptClosed,
+    AttemptId,
+    AttemptInterrupted,
+    AttemptOpened,
+    AttemptResumed,
+    Event,
+    HubLost,
+    OrderAssigned,
+    OrderClosed,
+    Place,
+)
+
+
+def check(tables: sqlite3.Connection, live: Collection[AttemptId], events: Collection[Event]) -> None:
+    """Refuse an append whose time has passed. Raises a kind of EventRefused that says what came between."""
+    ended = {event.attempt for event in events if isinstance(event, AttemptClosed)}
+    for event in events:
+        match event:
+            case AttemptOpened(order=str(order)):
+                _order_is_worked_on(tables, order, event.place.jig)
+            case OrderAssigned():
+                _jig_is_free(tables, live, event)
+            case OrderClosed():
+                _nothing_is_open(tables, live, ended, event.order)
+            case _:
+                pass
+
+
+def live_after(live: frozenset[AttemptId], sequence: int, event: Event) -> frozenset[AttemptId]:
+    """Return which attempts are live once this event stands at this sequence."""
+    match event:
+        case AttemptOpened():
+            return live | {sequence}
+        case AttemptResumed():
+            return live | {event.attempt}
+        case HubLost() | AttemptInterrupted() | AttemptClosed():
+            return live - {event.attempt}
+        case _:
+            return live
+
+
+def _order_is_worked_on(tables: sqlite3.Connection, order: str, jig: str) -> None:
+    found = tables.execute("SELECT closed FROM orders WHERE work_order = ?", (order,)).fetchone()
+    if found is None:
+        raise EventRefused(f"there is no order {order}: import it first")
+    if found[0] is not None:
+        raise OrderIsClosed(order, found[0])
+    assigned = tables.execute("SELECT work_order FROM jig_orders WHERE jig = ?", (jig,)).fetchone()
+    if assigned != (order,):
+        raise OrderNotHere(order, jig)
+
+
+def _jig_is_free(tables: sqlite3.Connection, live: Collection[AttemptId], event: OrderAssigned) -> None:
+    """A hub in work keeps its order: a jig is taken from an order between two hubs."""
+    at_work = [
+        place
+        for attempt, order, place in _open_attempts(tables)
+        if attempt in live and place.jig == event.jig and order not in {None, event.order}
+    ]
+    if at_work:
+        raise HubsInWork(f"order {event.order} cannot come to {event.jig} now", at_work)
+
+
+def _nothing_is_open(
+    tables: sqlite3.Connection, live: Collection[AttemptId], ended: Collection[AttemptId], order: str
+) -> None:
+    """Not even an attempt that this append ends may be live: its hub is being written to."""
+    still = [(attempt, place) for attempt, of, place in _open_attempts(tables) if of == order]
+    if at_work := [place for attempt, place in still if attempt in live]:
+        raise HubsInWork(f"order {order} cannot be closed now", at_work)
+    if left := [place for attempt, place in still if attempt not in ended]:
+        raise OrderHasOpenAttempts(order, left)
+
+
+def _open_attempts(tables: sqlite3.Connection) -> Iterable[tuple[AttemptId, str | None, Place]]:
+    rows = tables.execute(
+        "SELECT attempt, work_order, jig, slot FROM attempts WHERE closed IS NULL ORDER BY attempt"
+    )
+    for attempt, order, jig, slot in rows:
+        yield attempt, order, Place(jig=jig, slot=slot)

@@ -20,7 +20,14 @@ from firmware_catalog.formats import read_image
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion, IdentityError
 from firmware_catalog.image import ImageFormatError, ImageKind
 from firmware_catalog.new_release import Statement
-from firmware_catalog.release import HardwareVersionMismatch, NoRelease, Plan, Release
+from firmware_catalog.release import (
+    HardwareVersionMismatch,
+    NoPermittedPath,
+    NoRelease,
+    Plan,
+    Release,
+    VersionRange,
+)
 from firmware_catalog.trust.facts import from_target, to_target
 from firmware_catalog.trust.releasing import add_signed_release
 
@@ -78,6 +85,18 @@ def test_what_one_device_is_given_takes_nothing_from_the_others(
     assert plan(catalog_folder, "A", OTHERS).target == for_all
     assert plan(catalog_folder, "A").target == for_one
     assert FolderCatalog.open(catalog_folder).latest(MODEL) == for_all
+
+
+def test_no_step_on_the_way_is_another_devices(catalog_folder: Path, tmp_path: Path, imgtool_image) -> None:
+    step, last = tmp_path / "step.ota", tmp_path / "last.bin"
+    step.write_bytes(bound(imgtool_image(), device=CHF))
+    last.write_bytes(imgtool_image("0.3.0"))
+    between = add_release(catalog_folder, step)
+    only = (VersionRange(lowest=between.version, highest=between.version),)
+    target = add_release(catalog_folder, last, permitted_from=only)
+    assert [each.release for each in plan(catalog_folder, "A").steps] == [between, target]
+    with pytest.raises(NoPermittedPath):
+        plan(catalog_folder, "A", OTHERS)
 
 
 def test_a_file_for_a_range_of_hardware_is_planned_within_it(catalog_folder: Path, add) -> None:

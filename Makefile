@@ -33,7 +33,7 @@ test: $(VENV)/.ready ## the test suite, with its coverage floor
 	@command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || \
 		echo "mosquitto is not installed, its tests will be skipped: make system-packages"
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 6 --dist loadfile
+	$(BIN)/coverage run -m pytest -n auto --dist loadfile
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

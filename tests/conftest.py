@@ -6,13 +6,17 @@ import asyncio.runners
 import gc
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["time_limits"]
+
 SKIP_IS_FAILURE = os.environ.get("REFLASH_SKIP_IS_FAILURE") == "1"
+
+WORKERS_A_CORE = 3
 
 collect_ignore = ["drivers/outside_driver"]
 """A package of somebody else, which runs its own tests: see test_outside_driver."""
@@ -27,6 +31,11 @@ settings.register_profile(
 settings.load_profile("station")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Return how many workers `-n auto` starts: the tests wait more than they work."""
+    return WORKERS_A_CORE * len(os.sched_getaffinity(0))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
 
@@ -37,13 +46,13 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    outcome = yield
-    report = outcome.get_result()
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
     if SKIP_IS_FAILURE and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped where everything must run: {report.longrepr}"
+    return report
 
 
 def _open_files() -> dict[str, str]:

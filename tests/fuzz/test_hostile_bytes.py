@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import signal
 import tracemalloc
 from pathlib import Path
 from random import Random
 
 import pytest
-from campaign import give_up_after
+from campaign import TooSlow, give_up_after
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutation import hostile
@@ -60,3 +61,20 @@ def test_no_input_makes_its_reader_hoard_memory(name: str, tmp_path: Path) -> No
 def test_every_kind_of_target_is_there() -> None:
     assert len(PARSERS) >= 15
     assert {"modbus", "tuf-metadata", "toml-changed", "mqtt"} <= set(BOUNDARIES)
+
+
+def test_giving_up_takes_no_others_alarm_away() -> None:
+    """A test has a limit of its own, on the same timer: it stands while an input is read, and after."""
+    left, again = signal.getitimer(signal.ITIMER_REAL)
+    handler = signal.getsignal(signal.SIGALRM)
+    assert left > 0
+    with pytest.raises(TooSlow), give_up_after(0.05):
+        _spin()
+    after, still = signal.getitimer(signal.ITIMER_REAL)
+    assert 0 < after < left
+    assert (still, signal.getsignal(signal.SIGALRM)) == (again, handler)
+
+
+def _spin() -> None:
+    while True:
+        pass

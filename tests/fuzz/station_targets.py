@@ -35,6 +35,7 @@ from station.records.errors import JournalError
 from station.records.events import (
     AttemptOpened,
     HubFacts,
+    OrderAssigned,
     OrderImported,
     OrderLine,
     OrderLinesAdded,
@@ -96,8 +97,9 @@ _EVENTS = (
     StationStarted(station_version="1.0", boot_id="b"),
     OrderImported(order="WO-1", source="order.csv", sha256="00" * 32, hubs=1),
     OrderLinesAdded(order="WO-1", lines=(_LINE,)),
+    OrderAssigned(order="WO-1", jig=_PLACE.jig),
     AttemptOpened(place=_PLACE, order="WO-1", hub=_HUB, number=1),
-    StageStarted(attempt=5, stage=Stage.FLASH),
+    StageStarted(attempt=6, stage=Stage.FLASH),
 )
 _FURTHER_BODIES = (
     '{"kind":"journal_created","journal":"00000000-0000-0000-0000-000000000007","site":"s","station":"b"}',
@@ -152,7 +154,8 @@ def _journal_files(folder: Path) -> Iterator[Target]:
 
     async def write() -> None:
         async with Journal.open(good, site="leeds", station="bench-1") as journal:
-            await journal.append(*_EVENTS)
+            await journal.append(*_EVENTS[:4])  # an attempt opens on an order that is there
+            await journal.append(*_EVENTS[4:])
 
     asyncio.run(write())
     backup = folder / "backup"

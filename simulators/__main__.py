@@ -109,6 +109,11 @@ def _parser() -> argparse.ArgumentParser:
         help="give each jig, or these (2,3), an I/O board, DIR/jig2/board: Modbus RTU, 115200 baud, serial number 1002",
     )
     rig.add_argument(
+        "--port-needs-power",
+        action="store_true",
+        help="each slot's port is its hub's own: it is there while a hub has power",
+    )
+    rig.add_argument(
         "--until-stdin-closes", action="store_true", help="end with the parent that holds our stdin"
     )
 
@@ -230,6 +235,7 @@ async def _run_rig(options: argparse.Namespace) -> None:
         seed=options.seed,
         handling_seconds=options.handling_seconds,
         boards=_boards(options.boards, jigs),
+        port_needs_power=options.port_needs_power,
         transport=options.transport,
         dfu=replace(
             dfu,

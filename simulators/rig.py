@@ -60,6 +60,8 @@ class RigSettings:
     handling_seconds: float = 3.0
     boards: Container[int] = ()
     """The jigs with an I/O board. There it is the board that gives the slots power."""
+    port_needs_power: bool = False
+    """Whether each port is its hub's own, and there only while that has power."""
     transport: Transport = Transport.SERIAL
     dfu: DfuProfile = field(default_factory=DfuProfile)
     """How hubs on USB do DFU."""
@@ -275,8 +277,8 @@ def _build_jig(
         else:
             port = SerialPort(folder / f"slot{slot}", settings.line, random.Random(seed).getrandbits(64))
             connect = partial(SerialConnection, port, settings.profile)
-        slots[slot] = Slot(number, slot, connect, faults, tasks, diary)
-        slots[slot].port.plug()
+        needs_power = settings.port_needs_power
+        slots[slot] = Slot(number, slot, connect, faults, tasks, diary, port_needs_power=needs_power)
     return Jig(number, slots, Technician(settings.handling_seconds, tasks))
 
 

@@ -30,7 +30,10 @@ class Slot:
         faults: SlotFaults,
         tasks: asyncio.TaskGroup,
         diary: Diary,
+        *,
+        port_needs_power: bool = False,
     ) -> None:
+        """With `port_needs_power` the port is the hub's own: it is there while the hub has power."""
         self.jig = jig
         self.number = number
         self.connection = connect(faults, self.perform)
@@ -42,6 +45,9 @@ class Slot:
         """Whether the slot's supply is switched on."""
         self._tasks = tasks
         self._diary = diary
+        self._port_needs_power = port_needs_power
+        if not port_needs_power:
+            self.port.plug()
         self._life: asyncio.Task[None] | None = None
         self._loose: tuple[Hub, asyncio.TimerHandle] | None = None
         """A hub that has left its seat, and when it is back in it."""
@@ -126,11 +132,15 @@ class Slot:
 
     def _start(self, hub: Hub, after: float = 0.0) -> None:
         if self.is_powered:
+            if self._port_needs_power:
+                self.port.plug()
             self._life = self._tasks.create_task(self._live(hub, after), name=self.name)
 
     def _stop(self) -> None:
         if self._life is not None:
             self._life.cancel()
+        if self._port_needs_power:
+            self.port.unplug()
 
     def _forget_return(self) -> Hub | None:
         """Leave a loose hub where it lies; return it."""

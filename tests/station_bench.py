@@ -334,6 +334,7 @@ def running_bench(
     seed: int = 7,
     speed: float = 20,
     boards: bool | str = False,
+    port_needs_power: bool = False,
     jigs: int = JIGS,
     slots: int = SLOTS,
     transport: str = "serial",
@@ -376,6 +377,7 @@ def running_bench(
     arguments += ["--jigs", jigs, "--slots", slots, "--baud", BAUD, "--speed", speed]
     arguments += ["--image-slot-size", 65536, "--faults", faults, "--seed", seed]
     arguments += ["--transport", transport, "--dfu-profile", dfu_profile]
+    arguments += ["--port-needs-power"] if port_needs_power else []
     arguments += ["--boards", "all" if boards is True else boards or "none"]
     command = [sys.executable, "-m", "simulators", *map(str, arguments)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as rig:

@@ -36,6 +36,11 @@ class BoardSeat:
         """Return the board's word, or None while it has none or contradicts itself."""
         return self._inputs.present(self._slot)
 
+    @property
+    def gives_power(self) -> bool:
+        """Say True: the board switches it."""
+        return True
+
     async def until_ready(self) -> None:
         """Wait for a hub, for the start that the policy asks for, and give the slot power.
 

@@ -16,6 +16,11 @@ class Seat(Protocol):
         """Whether something sits in the slot; None where nothing can tell."""
         ...
 
+    @property
+    def gives_power(self) -> bool:
+        """Whether a hub here has power only where `until_ready` gave it."""
+        ...
+
     async def until_ready(self) -> None:
         """Return when work on a seated hub may begin: seated, started as the jig's policy says, powered."""
         ...
@@ -79,6 +84,11 @@ class LinkSeat:
     def present(self) -> bool | None:
         """Say None: a hub that does not answer may be dead or gone."""
         return None
+
+    @property
+    def gives_power(self) -> bool:
+        """Say False: a hub has power from the moment it is seated."""
+        return False
 
     async def until_ready(self) -> None:
         """Return at once; the driver waits for the hub."""

@@ -29,15 +29,13 @@ from station.attempt.outcome import Outcome, Stage
 from station.attempt.sequence import LeftOpen, Progress
 from station.bench.labels import LabelDesk, ScanRefused
 from station.bench.live_hubs import LiveHubs
+from station.bench.port import SlotPort
 from station.bench.recognition import recognise
 from station.bench.seat import Seat
 from station.bench.shown import GOES_HOME, RESULT_PHASES, view_of_past, view_of_result
 from station.bench.view import BenchView, SlotPhase, SlotView
 from station.records.errors import EventRefused, JournalError, JournalHeldUp
 from station.records.events import AttemptClosed, LabelScanned, Place
-
-_PORT_RETRY_SECONDS: Final = (1.0, 2.0, 5.0, 10.0)
-"""Pauses between tries to open an absent port; the last one repeats."""
 
 ROOM_RETRY_SECONDS: Final = 5.0
 """Between two looks whether a full disk, or a full table of descriptors, has room again: nothing tells when it has."""
@@ -91,6 +89,9 @@ class Slot:
         self._enabled = asyncio.Event()
         self._enabled.set()
         self._failed_in_a_row: set[object] = set()
+        self._port = SlotPort(
+            parts.port, parts.plugin, parts.driver_settings, parts.seat, parts.recognition_seconds
+        )
         self._finishing = asyncio.Event()
         self._waiting: asyncio.Task[Any] | None = None
         self._seated: _Seated | None = None
@@ -182,6 +183,8 @@ class Slot:
         try:
             while self._enabled.is_set():
                 await self._attend(driver)
+                if self._port.comes_with_power:
+                    break  # and goes with the hub
         except (LinkLost, LinkStalled) as error:
             _log.warning("port lost", port=self._parts.port, reason=str(error))
             self._show(
@@ -191,18 +194,20 @@ class Slot:
             await driver.close()
 
     async def _open(self) -> HubDriver:
-        parts = self._parts
-        for tries in range(1 << 62):
-            try:
-                return await parts.plugin.open(parts.port, parts.driver_settings)
-            except PlaceUnavailable as error:
-                line = f"{self.place}: {error}"
-                if parts.view.of(self.place).line != line:
-                    _log.warning("port unavailable", port=parts.port, reason=str(error))
-                    self._show(SlotPhase.NO_PORT, line)
-            pause = _PORT_RETRY_SECONDS[min(tries, len(_PORT_RETRY_SECONDS) - 1)]
-            await self._idle(asyncio.sleep(pause))
-        raise AssertionError("unreachable")
+        def show_absent(error: PlaceUnavailable) -> None:
+            if self._port.comes_with_power:
+                if self._parts.view.of(self.place).phase not in {
+                    SlotPhase.FIND_HUB,
+                    SlotPhase.EMERGENCY_STOP,
+                }:
+                    self._show_empty()  # the port went with the hub, as it always does
+                return
+            line = f"{self.place}: {error}"
+            if self._parts.view.of(self.place).line != line:
+                _log.warning("port unavailable", port=self._port.port, reason=str(error))
+                self._show(SlotPhase.NO_PORT, line)
+
+        return await self._idle(self._port.open(show_absent))
 
     async def _attend(self, driver: HubDriver) -> None:
         """Wait for one hub, conduct its visit, and wait until it is taken out."""

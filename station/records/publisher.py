@@ -1,9 +1,9 @@
 """Empties the outbox to an MQTT broker, and keeps what is retained there up to date.
 
 Each result leaves at QoS 1, several in flight, those of one hub one after the other. It leaves the outbox once the
-broker has acknowledged it and the journal knows; whatever dies in between, it is sent again under the same id.
-A broker may acknowledge what its access list makes it drop (MQTT 3.1.1, 3.3.5), so that no result leaves before the
-station has received its own status from it.
+broker has delivered it, which the station sees by subscribing to what it sends itself, and the journal knows; whatever
+dies in between, it is sent again under the same id. The broker's acknowledgement alone says nothing: it may acknowledge
+what its access list makes it drop (MQTT 3.1.1, 3.3.5).
 The client library does not come back by itself after a loss, so that the loop around it is ours.
 """
 
@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 import aiomqtt
+from paho.mqtt.reasoncodes import ReasonCode
 
 from drivers.descriptors import shortage
 from station.records.broker import BrokerRefuses, connected
@@ -28,6 +29,7 @@ from station.records.journal import Journal
 from station.records.mqtt_settings import MqttSettings
 from station.records.results import OutgoingResult
 from station.records.retained import RetainedStates
+from station.records.returns import Returns
 
 IN_FLIGHT: Final = 32
 """Results handed to the broker before the first of them is acknowledged."""
@@ -39,6 +41,11 @@ OFFLINE: Final = b'{"status":"offline"}'
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
 _GOODBYE_S: Final = 1.0
+_SUBACK_FAILURE: Final = 0x80
+_OVERHEAD: Final = 1024
+"""Bytes, with room to spare, that a packet has beside its payload: topic and headers."""
+_CUT_OFF_AT_ONE_RESULT: Final = 3
+"""So often in a row the broker hangs up on the same result before that counts as its answer."""
 
 
 class Connection(StrEnum):
@@ -78,6 +85,9 @@ class Publisher:
         self._failures = 0
         self._more = asyncio.Event()
         self._delivered = asyncio.Event()
+        self._returns = Returns()
+        self._cut_off: tuple[int, int] = (0, 0)
+        """The oldest result that was under way when the connection broke last, and how often in a row it was."""
         retained.set(journal.topics.station_status, ONLINE)
 
     async def run(self) -> None:
@@ -106,7 +116,7 @@ class Publisher:
                 await self._publish(client)
         except* aiomqtt.MqttError as loss:
             line = f"{broker}: {shortage() or _first(loss)}; results wait on disk and leave once it answers"
-            status = PublisherStatus(Connection.WAITING, line)
+            status = self._cut_off_at_one_result() or PublisherStatus(Connection.WAITING, line)
         except* BrokerRefuses as refusal:
             # The reason, where losses are what follows from it.
             status = PublisherStatus(Connection.REFUSED, f"{broker} {_first(refusal)}")
@@ -116,13 +126,9 @@ class Publisher:
 
     async def _publish(self, client: aiomqtt.Client) -> None:
         self._delivered.clear()
+        self._returns = Returns()
         try:
-            # In a task of its own: the library waits with asyncio.wait_for, which before Python 3.12 loses a
-            # cancellation that comes together with the answer (CPython issue 86296). A task group does not.
-            async with asyncio.TaskGroup() as asking:
-                asking.create_task(
-                    client.subscribe(self._journal.topics.station_status, qos=1), name="mqtt subscribe"
-                )
+            await self._subscribe(client, {self._journal.topics.station_status})
             self._retained.send_all_again()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._receive(client), name="mqtt watch")
@@ -135,6 +141,19 @@ class Publisher:
                 await client.publish(topic, OFFLINE, qos=1, retain=True, timeout=_GOODBYE_S)
             raise
 
+    async def _subscribe(self, client: aiomqtt.Client, topics: set[str]) -> None:
+        """Ask to be sent what we send there. Raises BrokerRefuses."""
+        # In a task of its own: the library waits with asyncio.wait_for, which before Python 3.12 loses a
+        # cancellation that comes together with the answer (CPython issue 86296). A task group does not.
+        async with asyncio.TaskGroup() as asking:
+            asked = {
+                topic: asking.create_task(client.subscribe(topic, qos=1), name="mqtt subscribe")
+                for topic in sorted(topics)
+            }
+        for topic, answer in asked.items():
+            if any(_refuses(code) for code in answer.result()):
+                raise self._undelivered(topic)
+
     async def _send_retained(self, client: aiomqtt.Client) -> None:
         while True:
             changed = await self._retained.changes()
@@ -143,15 +162,20 @@ class Publisher:
                     sending.create_task(client.publish(topic, payload, qos=1, retain=True))
 
     async def _receive(self, client: aiomqtt.Client) -> None:
-        """Hear our own status, then nothing, until the connection breaks; raise what broke it."""
+        """Hear our own status and results until the connection breaks; raise what broke it."""
+        status = self._journal.topics.station_status
         try:
             async for message in client.messages:
                 # What was retained before, or an earlier connection's last will, proves nothing of what is sent now.
-                if not message.retain and message.payload == ONLINE:
+                if message.retain or not isinstance(message.payload, bytes):
+                    continue
+                if str(message.topic) != status:
+                    self._returns.hear(str(message.topic), message.payload)
+                elif message.payload == ONLINE:
                     self._delivered.set()
         except aiomqtt.MqttError as loss:
             if not self._delivered.is_set():
-                raise self._undelivered() from loss
+                raise self._undelivered(status) from loss
             raise
 
     async def _until_delivered(self) -> None:
@@ -159,42 +183,66 @@ class Publisher:
             async with asyncio.timeout(self._settings.timeout_seconds):
                 await self._delivered.wait()
         except TimeoutError:
-            raise self._undelivered() from None
+            raise self._undelivered(self._journal.topics.station_status) from None
 
-    def _undelivered(self) -> BrokerRefuses:
+    def _undelivered(self, topic: str) -> BrokerRefuses:
         """Some brokers drop what they deny, some also hang up."""
         return BrokerRefuses(
             "does not deliver what this station sends, so results wait on disk; "
-            f"let this station write and read {self._journal.topics.station_status} in the broker's access list"
+            f"let this station write and read {topic} in the broker's access list"
+        )
+
+    def _cut_off_at_one_result(self) -> PublisherStatus | None:
+        """Say so when the broker hangs up each time that a result is sent to it; None while it may have other reasons."""
+        missing = self._returns.missing
+        if not missing:
+            return None
+        oldest = missing[0]
+        number, times = self._cut_off
+        times = times + 1 if number == oldest.station_sequence else 1
+        self._cut_off = oldest.station_sequence, times
+        if times < _CUT_OFF_AT_ONE_RESULT:
+            return None
+        largest = max(len(result.payload) for result in missing)
+        return PublisherStatus(
+            Connection.REFUSED,
+            f"{self._broker} hangs up whenever it is sent results, so they wait on disk; let this station write and "
+            f"read {oldest.topic} in its access list, and let it take packets of {largest + _OVERHEAD} bytes",
         )
 
     async def _send_results(self, client: aiomqtt.Client) -> None:
         await self._until_delivered()
-        self._failures = 0
-        self._tell(PublisherStatus(Connection.CONNECTED, f"{self._broker}: connected"))
+        subscribed: set[str] = set()
         while True:
             self._more.clear()
-            batch = await self._journal.outbox_batch(IN_FLIGHT)
+            batch = first_of_each_hub(await self._journal.outbox_batch(IN_FLIGHT))
             if batch:
-                await self._send(client, first_of_each_hub(batch))
-            else:
+                topics = {result.topic for result in batch}
+                await self._subscribe(client, topics - subscribed)
+                subscribed |= topics
+                await self._send(client, batch)
+            # Not before what was waiting is seen to be delivered: else it would be said and taken back for ever.
+            self._failures = 0
+            self._tell(PublisherStatus(Connection.CONNECTED, f"{self._broker}: connected"))
+            if not batch:
                 await self._more.wait()
 
-    async def _send(self, client: aiomqtt.Client, results: Iterable[OutgoingResult]) -> None:
-        acknowledged: list[int] = []
-
-        async def send(result: OutgoingResult) -> None:
-            await client.publish(result.topic, result.payload, qos=1)
-            acknowledged.append(result.station_sequence)
-
+    async def _send(self, client: aiomqtt.Client, results: Sequence[OutgoingResult]) -> None:
+        """Send results, each of another hub, and see them come back. Raises BrokerRefuses for those that do not."""
+        returns = self._returns = Returns(results)
         try:
             async with asyncio.TaskGroup() as sending:
                 for result in results:
-                    sending.create_task(send(result))
+                    sending.create_task(client.publish(result.topic, result.payload, qos=1))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.timeout_seconds):
+                    await returns.all_back()
         finally:
             # Also when others of the batch were lost: these need not be sent twice.
-            if acknowledged:
-                await self._journal.append(ResultsAcknowledged(station_sequences=tuple(acknowledged)))
+            if returns.back:
+                await self._journal.append(ResultsAcknowledged(station_sequences=returns.back))
+        if returns.missing:
+            raise self._undelivered(returns.missing[0].topic)
 
     def _hear(self, recorded: RecordedEvent) -> None:
         if isinstance(recorded.event, AttemptClosed | ResultsRepublished):
@@ -216,6 +264,11 @@ def first_of_each_hub(results: Iterable[OutgoingResult]) -> list[OutgoingResult]
         if result.hub is not None:
             hubs.add(result.hub)
     return chosen
+
+
+def _refuses(code: int | ReasonCode) -> bool:
+    """Whether a SUBACK's return code grants nothing (MQTT 3.1.1, 3.9.3)."""
+    return code.is_failure if isinstance(code, ReasonCode) else code >= _SUBACK_FAILURE
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -1,0 +1,44 @@
+"""Results on their way to the broker and back: what has come back is known to be delivered. Pure."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from station.records.results import OutgoingResult
+
+
+class Returns:
+    """The results that were sent together on one connection."""
+
+    def __init__(self, results: Iterable[OutgoingResult] = ()) -> None:
+        """Expect each of these once."""
+        self._missing = {(result.topic, result.payload): result for result in results}
+        self._back: list[int] = []
+        self._complete = asyncio.Event()
+        self._see()
+
+    @property
+    def back(self) -> tuple[int, ...]:
+        """The station sequences of those that came back."""
+        return tuple(self._back)
+
+    @property
+    def missing(self) -> tuple[OutgoingResult, ...]:
+        """Those that did not, oldest first."""
+        return tuple(self._missing.values())
+
+    def hear(self, topic: str, payload: bytes) -> None:
+        """Take in what the broker delivered. Anybody's: what is not expected, byte for byte, counts for nothing."""
+        result = self._missing.pop((topic, payload), None)
+        if result is not None:
+            self._back.append(result.station_sequence)
+            self._see()
+
+    async def all_back(self) -> None:
+        """Return once nothing is missing."""
+        await self._complete.wait()
+
+    def _see(self) -> None:
+        if not self._missing:
+            self._complete.set()

@@ -16,7 +16,8 @@ A Unix stream socket for its owner only. One JSON object a line asks, one answer
 | `disarm` | forgets a slot's faults, or everyone's |
 | `power` | switches a slot's supply (`on`) |
 | `port` | plugs or unplugs a slot's port, or the cable of a slot on USB (`plugged`) |
-| `hands` | begins the `script`, requests of this table each `after` so many seconds; see `hands` |
+| `hands` | begins the `script` at `jig`, requests of this table each `after` so many seconds; see `hands` |
+| `hands_idle` | answers once every script at `jig` is at its end |
 | `diary` | tells how many entries the rig's diary has (`count`) and, unless `only_count`, those `since` (0): see `diary` |
 | `board` | tells of the I/O board of `jig`, after what `act` asks of it: see `board_control` |
 | `statistics` | tells what each line has carried and lost, and how many requests reached each USB hub |
@@ -112,6 +113,7 @@ class Control:
             "power": self._power,
             "port": self._port,
             "hands": self._hands,
+            "hands_idle": self._hands_idle,
             "diary": self._tell_diary,
             "board": self._board,
             "statistics": self._statistics,
@@ -252,8 +254,12 @@ class Control:
         return answer
 
     async def _hands(self, request: Answer) -> Answer:
-        self.hands.begin(check_script(request.get("script")))
+        self.hands.begin(self._find_number(request, "jig"), check_script(request.get("script")))
         return {"hands_busy": self.hands.busy}
+
+    async def _hands_idle(self, request: Answer) -> Answer:
+        await self.hands.idle(self._find_number(request, "jig"))
+        return {}
 
     async def _tell_diary(self, request: Answer) -> Answer:
         since = int(request.get("since", 0))

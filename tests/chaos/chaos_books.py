@@ -4,21 +4,35 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from chaos_consumer import Consumer
 from chaos_hands import Told
 from station_bench import StockHub, version
+from witness import Entry, OpenOrder, judge
 
+from firmware_catalog.identity import DeviceModel
 from station.attempt.outcome import Outcome
 from station.records import queries
 from station.records.errors import JournalError
-from station.records.events import AttemptClosed, AttemptOpened
+from station.records.events import (
+    AttemptClosed,
+    AttemptOpened,
+    OrderClosed,
+    OrderImported,
+    OrderLinesAdded,
+)
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
 from station.records.verify import verify
+
+KINDS = (
+    *("lost", "contradictory", "unbootable", "doubled"),
+    *("unauthorised", "falsely_passed", "mistaken"),
+)
+"""What must be none. The last three are the witness's: see `witness`."""
 
 
 @dataclass
@@ -28,6 +42,10 @@ class Findings:
     lost: list[str] = field(default_factory=list)
     contradictory: list[str] = field(default_factory=list)
     unbootable: list[str] = field(default_factory=list)
+    doubled: list[str] = field(default_factory=list)
+    unauthorised: list[str] = field(default_factory=list)
+    falsely_passed: list[str] = field(default_factory=list)
+    mistaken: list[str] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
     """Results by outcome."""
     open: int = 0
@@ -35,11 +53,17 @@ class Findings:
 
     @property
     def numbers(self) -> dict[str, int]:
-        return {
-            "lost": len(self.lost),
-            "contradictory": len(self.contradictory),
-            "unbootable": len(self.unbootable),
-        }
+        return {kind: len(getattr(self, kind)) for kind in KINDS}
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Everything, each line with its kind."""
+        return tuple(f"{kind}: {line}" for kind in KINDS for line in getattr(self, kind))
+
+    def add(self, other: Findings) -> None:
+        """Take another comparison's lines over."""
+        for kind in KINDS:
+            getattr(self, kind).extend(getattr(other, kind))
 
 
 class Books:
@@ -50,10 +74,13 @@ class Books:
         self._opened: dict[int, AttemptOpened] = {}
         self._closed: dict[int, AttemptClosed] = {}
         self._ids: dict[int, str] = {}
+        self._orders: dict[str, OpenOrder] = {}
+        self._passes: list[tuple[str, float]] = []
         self._check_journal(journal)
         with JournalReader(journal) as reader:
             for recorded in reader.events():
                 self._enter(recorded.id, recorded.sequence, recorded.event)
+                self._enter_right(recorded.monotonic_ns / 1e9, recorded.event)
             self._open = reader.ask(queries.open_attempts)
             self._results = reader.results(1, 1 << 62)
         self.findings.outcomes.update(closed.outcome for closed in self._closed.values())
@@ -75,6 +102,11 @@ class Books:
         """The hubs that passed, by CHF."""
         return {str(closed.chf) for closed in self._closed.values() if closed.outcome is Outcome.PASSED}
 
+    @property
+    def waiting(self) -> set[str]:
+        """The hubs of open attempts, by CHF."""
+        return {str(attempt.hub.chf) for attempt in self._open if attempt.hub is not None}
+
     def _check_journal(self, folder: Path) -> None:
         try:
             verify(folder)
@@ -90,11 +122,27 @@ class Books:
             self._opened[sequence] = event
         elif isinstance(event, AttemptClosed):
             if event.attempt in self._closed:
-                self.findings.contradictory.append(f"attempt {event.attempt} has two results")
+                self.findings.doubled.append(f"attempt {event.attempt} has two results")
             self._closed[event.attempt] = event
             self._ids[event.attempt] = event_id
             if not event.message or "\n" in event.message:
                 self.findings.lost.append(f"attempt {event.attempt} has no line for the operator")
+
+    def _enter_right(self, at: float, event: object) -> None:
+        """Follow which hubs may be written, and which are said to have passed, by the boot clock."""
+        match event:
+            case OrderImported(order=order):
+                self._orders[order] = OpenOrder(at, None, {})
+            case OrderLinesAdded(order=order, lines=lines):
+                before = self._orders[order]
+                listed = {
+                    str(line.chf): str(line.gpf) for line in lines if line.inventory_status == "Pending"
+                }
+                self._orders[order] = replace(before, hubs={**before.hubs, **listed})
+            case OrderClosed(order=order):
+                self._orders[order] = replace(self._orders[order], until=at)
+            case AttemptClosed(outcome=Outcome.PASSED, chf=chf):
+                self._passes.append((str(chf), at))
 
     def _check_attempts(self) -> None:
         """Every attempt has one result or stands open with a name."""
@@ -112,7 +160,7 @@ class Books:
         )
         for (_, chf), count in passes.items():
             if count > 1:
-                self.findings.contradictory.append(f"hub {chf} passed {count} times")
+                self.findings.doubled.append(f"hub {chf} passed {count} times")
 
     def against_consumer(self, consumer: Consumer) -> None:
         """Every result was received as it stands in the journal, and nothing else was."""
@@ -132,7 +180,7 @@ class Books:
 
     def against_hubs(self, stock: Iterable[StockHub], inside: Mapping[str, Mapping[str, Any]]) -> None:
         """Every hub is what its last result says, and would boot again."""
-        waiting = {str(attempt.hub.chf) for attempt in self._open if attempt.hub is not None}
+        waiting = self.waiting
         last: dict[str, AttemptClosed] = {}
         for closed in self._closed.values():
             if closed.chf is not None and closed.firmware_read_back is not None:
@@ -151,6 +199,30 @@ class Books:
                 )
             if chf in self.passed and not (is_settled(held) and held["image_file_sha256"] in images):
                 self.findings.contradictory.append(f"hub {chf} passed and is not finished: {held}")
+
+    def against_witness(
+        self,
+        diary: Iterable[Entry],
+        trace: Iterable[Entry],
+        hubs: Iterable[StockHub],
+        releases: Mapping[DeviceModel, str],
+        places: Iterable[tuple[int, int]],
+        until: float,
+    ) -> None:
+        """Nothing was done to a hub that no open order listed, and nothing green shown over one that is not done."""
+        hubs = tuple(hubs)
+        judged = judge(
+            diary,
+            trace,
+            until=until,
+            hubs={str(hub.chf): str(hub.gpf) for hub in hubs},
+            releases={str(hub.chf): releases[hub.model] for hub in hubs if hub.model in releases},
+            orders=self._orders.values(),
+            places=places,
+            passes=self._passes,
+        )
+        for kind in ("unauthorised", "falsely_passed", "mistaken"):
+            getattr(self.findings, kind).extend(getattr(judged, kind))
 
     def against_screen(self, told: Iterable[Told]) -> None:
         """What the technician was shown is in the journal: a pass was durable before it was shown."""

@@ -1,7 +1,8 @@
 """Stations that live one after the other: each a fork of a process that has everything imported, for speed.
 
 As a program it reads a JSON object a line, `{"config", "hubs", "point", "kill_after"}`, lives that life in a child
-and answers how it ended. A life ends by itself once every hub named has a result on its slot's screen.
+and answers how it ended. A life ends by itself once every hub named has a result on its slot's screen. With `play`
+it is one in which a scenario is played, and ends as `play` says.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
 from crash_points import DEATH, Point, act_at, die
+from play import Play
 
 from station.bench.view import SlotPhase, SlotView
 from station.config import load_settings
@@ -67,15 +69,23 @@ class Lives:
         kill_after: float | None = None,
     ) -> End:
         """Live one life to its end."""
-        request = {
-            "config": str(config),
-            "hubs": list(hubs),
-            "point": None if point is None else [point.name, point.side, point.number],
-            "kill_after": kill_after,
-        }
+        return self._live_as_told(
+            config,
+            {
+                "hubs": list(hubs),
+                "point": None if point is None else [point.name, point.side, point.number],
+                "kill_after": kill_after,
+            },
+        )
+
+    def play(self, config: Path, request: Mapping[str, Any]) -> End:
+        """Live one life in which a scenario is played, or what is left of it."""
+        return self._live_as_told(config, {"play": request, "kill_after": None})
+
+    def _live_as_told(self, config: Path, request: Mapping[str, Any]) -> End:
         assert self._program.stdin is not None
         assert self._program.stdout is not None
-        self._program.stdin.write(json.dumps(request) + "\n")
+        self._program.stdin.write(json.dumps({"config": str(config), **request}) + "\n")
         self._program.stdin.flush()
         end = End(json.loads(self._program.stdout.readline())["end"])
         if end in {End.STUCK, End.FAILED}:
@@ -90,6 +100,11 @@ def _live(request: dict[str, Any]) -> None:
     with config.with_suffix(".log").open("ab") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
+    if "play" in request:
+        settings = load_settings(config)
+        configure_logging(settings.log.format, settings.log.level)
+        asyncio.run(Play(settings, request["play"]).run())
+        return
     if request["point"] is not None:
         act_at({Point(*request["point"]): die})
     settings = load_settings(config)

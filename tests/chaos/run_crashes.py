@@ -46,10 +46,9 @@ class Tally:
         world.deaths.clear()
 
     def add(self, findings: Findings, where: str) -> None:
-        for kind in ("lost", "contradictory", "unbootable"):
-            for line in getattr(findings, kind):
-                print(f"{where}: {line}", flush=True)
-                getattr(self.findings, kind).append(line)
+        self.findings.add(findings)
+        for line in findings.lines:
+            print(f"{where}: {line}", flush=True)
 
 
 @contextmanager

@@ -66,7 +66,7 @@ def compare(finished: dict[str, Any], change: Callable[[dict[str, Any]], None]) 
 
 def test_books_that_agree_find_nothing(finished: dict[str, Any]) -> None:
     findings = compare(finished, lambda parts: parts["received"].append(parts["sent"]))
-    assert findings.numbers == {"lost": 0, "contradictory": 0, "unbootable": 0}
+    assert not any(findings.numbers.values()), findings
     assert findings.outcomes == {"passed": 1}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import brokers
 import pytest
+from chaos_books import KINDS
 from crash_lives import End, Lives
 from crash_machine import crash_anywhere
 from crash_points import Point
@@ -14,7 +15,7 @@ from station_bench import running_bench, slot
 
 SERIAL, USB = 1, 2
 """Jigs."""
-NOTHING = {"lost": 0, "contradictory": 0, "unbootable": 0}
+NOTHING = dict.fromkeys(KINDS, 0)
 
 
 @pytest.fixture(scope="module")

@@ -30,9 +30,9 @@ def test_hands_move_a_hub_at_their_time_and_leave_what_cannot_be_done(tmp_path: 
                 f'{{"after": 0.05, "do": "seat", "jig": 1, "slot": 2, "chf": "{hub.name}"}},'
                 f'{{"do": "seat", "jig": 1, "slot": 1, "chf": "{other.name}"}}]'
             )
-            assert (await ask(control, f'{{"do": "hands", "script": {script}}}'))["hands_busy"] == 1
+            assert (await ask(control, f'{{"do": "hands", "jig": 1, "script": {script}}}'))["ok"]
             await until_mode(second, Mode.APPLICATION, 2)
-            await control.hands.idle()
+            await control.hands.idle(1)
             entries = rig.diary.since(0)
             moves = [
                 (entry["what"], entry["slot"], entry["chf"])
@@ -61,7 +61,7 @@ def test_hands_move_a_hub_at_their_time_and_leave_what_cannot_be_done(tmp_path: 
 def test_a_script_that_is_none_is_refused(tmp_path: Path, script: str) -> None:
     async def work() -> None:
         async with rig_of(tmp_path, slots=1) as rig:
-            answer = await ask(Control(rig), f'{{"do": "hands", "script": {script}}}')
+            answer = await ask(Control(rig), f'{{"do": "hands", "jig": 1, "script": {script}}}')
             assert not answer["ok"]
 
     asyncio.run(work())

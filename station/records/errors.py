@@ -139,6 +139,19 @@ class JournalFailed(JournalError):
     """The journal could not be read or written. What was not acknowledged counts as not written."""
 
 
+class JournalInDoubt(JournalError):
+    """The disk failed at such a moment that nobody knows what it kept. The journal takes nothing more.
+
+    No append is called refused by this: it may be there, or not, when the journal is opened again.
+    """
+
+    def __init__(self, path: Path, error: Exception) -> None:
+        super().__init__(
+            f"journal {path}: the disk failed ({error}), and what it kept of the last facts is not known; the station "
+            f"stops: {_LOOK_AT_THE_DISK}, then start it, and it goes on from what was kept"
+        )
+
+
 class JournalHeldUp(JournalFailed):
     """The journal lacks something for now. Nothing was written; it works again once that is there."""
 
@@ -148,6 +161,16 @@ class NoDescriptors(JournalHeldUp):
 
     def __init__(self, folder: Path, what: str) -> None:
         super().__init__(f"journal {folder}: {what}")
+
+
+class JournalLocked(JournalHeldUp):
+    """Another program holds a lock on the journal's database."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"journal {path} is locked by another program: close whatever has it open (fuser {path}); "
+            "work goes on by itself then"
+        )
 
 
 class JournalFull(JournalHeldUp):
@@ -161,6 +184,17 @@ class JournalFull(JournalHeldUp):
 
 UNREADABLE: Final = (sqlite3.Error, UnicodeDecodeError)
 """How sqlite3 reports a file that is not as it should be; its words may quote a broken schema, which is no text."""
+
+
+def may_have_been_kept(error: sqlite3.Error) -> bool:
+    """Whether a commit that failed so may all the same be on the disk: written, and then not known to be safe.
+
+    One that found no room, or could not be written, lacks the frame that makes it whole.
+    """
+    return not (
+        getattr(error, "sqlite_errorcode", 0) in {sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_BUSY}
+        or getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
+    )
 
 
 def journal_error(error: sqlite3.Error | UnicodeDecodeError | OSError, path: Path) -> JournalError:
@@ -179,6 +213,8 @@ def journal_error(error: sqlite3.Error | UnicodeDecodeError | OSError, path: Pat
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code; the rest is detail
     if code == sqlite3.SQLITE_FULL:
         return JournalFull(folder)
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return JournalLocked(path)
     # Our statements are constant: where one makes no sense to SQLite, the tables are not those we made.
     if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}:
         return JournalCorrupt(path, f"SQLite says {error}")

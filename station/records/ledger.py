@@ -10,8 +10,15 @@ from pathlib import Path
 from typing import Final
 
 from station.records import conditions
-from station.records.chain import Clock, RecordedEvent
-from station.records.errors import UNREADABLE, EventRefused, JournalFailed, journal_error
+from station.records.chain import ChainHead, Clock, RecordedEvent
+from station.records.errors import (
+    UNREADABLE,
+    EventRefused,
+    JournalFailed,
+    JournalInDoubt,
+    journal_error,
+    may_have_been_kept,
+)
 from station.records.events import (
     VOCABULARY,
     AttemptId,
@@ -30,7 +37,7 @@ from station.records.segments import (
     segment_path,
     segment_paths,
 )
-from station.records.tables import DERIVED_TABLES
+from station.records.tables import DERIVED_TABLES, TABLES_VERSION
 from station.records.topics import Topics
 
 _CHECKPOINT_WHEN_IDLE: Final = 2_000
@@ -85,17 +92,19 @@ class Ledger:
     def commit(self, appends: Sequence[tuple[Event, ...]]) -> list[Outcome]:
         """Write several appends in one durable transaction; each is whole or, its error returned, absent.
 
-        Raises JournalFailed or JournalFull when the transaction as a whole came to nothing.
+        Raises JournalFailed or a kind of it when the transaction as a whole came to nothing, JournalInDoubt when that
+        cannot be known: the ledger is then to be closed.
         """
         segment = self._opened()
         head, live = self._head, self._live
         try:
             segment.execute("BEGIN IMMEDIATE")
             outcomes = [self._append(segment, events) for events in appends]
-            segment.execute("COMMIT")
         except sqlite3.Error as error:
             self._head, self._live = head, live
             raise journal_error(error, self._path) from error
+        else:
+            self._make_durable(segment, head, live)
         finally:
             if segment.in_transaction:
                 segment.execute("ROLLBACK")
@@ -122,6 +131,35 @@ class Ledger:
         """Give the segment back."""
         if self._segment is not None:
             self._segment.close()
+
+    def _make_durable(self, segment: sqlite3.Connection, head: ChainHead, live: frozenset[AttemptId]) -> None:
+        """Commit. Raises JournalFailed once it is certain that nothing was kept, JournalInDoubt if that cannot be had."""
+        try:
+            segment.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._head, self._live = head, live
+            if may_have_been_kept(error):
+                self._overwrite(segment, error)
+            raise journal_error(error, self._path) from error
+
+    def _overwrite(self, segment: sqlite3.Connection, failure: sqlite3.Error) -> None:
+        """Take a commit back whose sync failed: it stands whole in the log, where a restart would find it.
+
+        The next commit is written to the same place in the log, so one that changes nothing is made durable there.
+        """
+        try:
+            if segment.in_transaction:
+                segment.execute("ROLLBACK")
+            segment.execute("BEGIN IMMEDIATE")
+            segment.execute(f"PRAGMA user_version = {TABLES_VERSION}")
+            segment.execute("COMMIT")
+            last = segment.execute(
+                "SELECT sequence, hash FROM events ORDER BY sequence DESC LIMIT 1"
+            ).fetchone()
+        except sqlite3.Error as error:
+            raise JournalInDoubt(self._path, error) from failure
+        if last != (self._head.sequence, self._head.hash):
+            raise JournalInDoubt(self._path, failure) from failure
 
     def _opened(self) -> sqlite3.Connection:
         if self._segment is None:

@@ -14,7 +14,14 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
-from station.records.errors import UNREADABLE, JournalCorrupt, JournalNewer, SegmentMissing, journal_error
+from station.records.errors import (
+    UNREADABLE,
+    JournalCorrupt,
+    JournalInDoubt,
+    JournalNewer,
+    SegmentMissing,
+    journal_error,
+)
 from station.records.events import VOCABULARY
 from station.records.files import sync_file, sync_folder
 from station.records.tables import APPLICATION_ID, TABLES_VERSION, VOCABULARY_IS_KEPT, create_segment
@@ -126,7 +133,7 @@ def check_kind(connection: sqlite3.Connection, path: Path) -> None:
 def make_segment(path: Path, fill: Callable[[sqlite3.Connection], Filled]) -> Filled:
     """Make a segment whole or not at all, and return what `fill`, which writes its first rows, returns.
 
-    Raises sqlite3.Error or OSError, and whatever `fill` raises, with no segment made.
+    Raises sqlite3.Error or OSError, JournalInDoubt if it may be there or not, and whatever `fill` raises, with no segment made.
     """
     partial = path.with_name(path.name + ".partial")
     partial.unlink(missing_ok=True)
@@ -145,8 +152,13 @@ def make_segment(path: Path, fill: Callable[[sqlite3.Connection], Filled]) -> Fi
         partial.rename(path)
         try:
             sync_folder(path.parent)
-        except OSError:
+        except OSError as error:
             path.unlink()
+            try:
+                sync_folder(path.parent)
+            except OSError:
+                # Rows that the old segment takes now would be lost if the new one came back.
+                raise JournalInDoubt(path, error) from error
             raise
     finally:
         partial.unlink(missing_ok=True)

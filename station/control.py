@@ -13,12 +13,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import structlog
 
 from drivers.descriptors import shortage_in
-from station.records.errors import JournalError
+from station.records.errors import EventRefused, JournalError, JournalHeldUp
 
 SOCKET_NAME: Final = "control.sock"
 LONGEST_SOCKET_PATH: Final = 107
@@ -48,8 +48,11 @@ class NoDaemon(ControlError):
 @asynccontextmanager
 async def serve_control(
     directory: Path, handlers: Mapping[str, Handler], streams: Mapping[str, Stream] = _NO_STREAMS
-) -> AsyncIterator[None]:
+) -> AsyncIterator[asyncio.Future[NoReturn]]:
     """Serve requests `{"do": name, ...}` by their handlers while the block lasts.
+
+    Yields what ends with the JournalError that a handler met: its client is told, and no result is safe any more, so
+    that whoever serves has to stop. What the journal merely refuses or lacks for now is the client's to hear alone.
 
     A client that asks for a stream gets nothing else on its connection, and is waited for by nobody. Only the
     holder of the journal's lock calls this, so a socket found there is a dead daemon's.
@@ -57,6 +60,7 @@ async def serve_control(
     path = directory / SOCKET_NAME
     path.unlink(missing_ok=True)
     connections: set[asyncio.Task[None]] = set()
+    journal_failed: asyncio.Future[NoReturn] = asyncio.get_running_loop().create_future()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -68,7 +72,13 @@ async def serve_control(
                 if request.get("do") in streams:
                     await _pour(streams[request["do"]](request), reader, writer)
                     return
-                await _send(writer, await _answer(request, handlers, streams))
+                try:
+                    answer = await _answer(request, handlers, streams)
+                except JournalError as error:
+                    if not journal_failed.done():
+                        journal_failed.set_exception(error)
+                    answer = {"ok": False, "error": str(error)}
+                await _send(writer, answer)
         except (ConnectionError, ValueError, asyncio.CancelledError):
             pass  # the client left, sent a line beyond the limit, or the daemon stops
         finally:
@@ -83,8 +93,10 @@ async def serve_control(
         os.umask(mask)
     try:
         with _one_line_a_shortage():
-            yield
+            yield journal_failed
     finally:
+        if journal_failed.done() and not journal_failed.cancelled():
+            journal_failed.exception()  # seen, also if nobody waited for it
         server.close()
         for task in tuple(connections):
             task.cancel()
@@ -165,7 +177,7 @@ async def _answer(
         return {"ok": False, "error": f"no such request; the daemon knows: {known}"}
     try:
         return {"ok": True, **await handler(request)}
-    except (ControlError, JournalError) as error:
+    except (ControlError, EventRefused, JournalHeldUp) as error:
         return {"ok": False, "error": str(error)}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         what, *_ = repr(error).splitlines()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import structlog
 from pydantic import BaseModel
@@ -165,8 +165,9 @@ class Daemon:
         )
         handlers = {**requests.handlers(), **orders.handlers()}
         control = serve_control(settings.state_directory, handlers, requests.streams())
-        async with control, asyncio.TaskGroup() as watching:
+        async with control as journal_failed, asyncio.TaskGroup() as watching:
             watches = [
+                watching.create_task(_raised(journal_failed), name="journal"),
                 watching.create_task(self._service.keep_watchdog(), name="watchdog"),
                 watching.create_task(self._loop_watch.run(), name="loop watch"),
                 watching.create_task(self._catalogue.keep_fresh(), name="catalogue"),
@@ -349,6 +350,10 @@ def _make_folder(path: Path) -> None:
 def _boot_id() -> str:
     """Return the kernel's id of this boot (proc(5), /proc/sys/kernel/random/boot_id)."""
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
+
+async def _raised(failure: asyncio.Future[NoReturn]) -> None:
+    await failure
 
 
 async def _append_when_there_is_room(journal: Journal, event: Event) -> None:

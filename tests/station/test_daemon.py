@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,12 @@ import aiomqtt
 import brokers
 import pytest
 from station_bench import Bench, import_order, order_csv, slot, version
-from station_daemon import STATION_NAMES, events_of, running_daemon
+from station_daemon import STATION_NAMES, events_of, running_daemon, starting_daemon
 
 from station.bench.view import SlotPhase
 from station.config import StationSettings
 from station.control import ControlError
+from station.records.errors import JournalFailed
 from station.records.events import AttemptClosed, StationStarted, StationStopped
 from station.records.journal import Journal
 from station.version import station_version
@@ -138,5 +141,27 @@ def test_the_broker_is_told_the_result_once_and_keeps_the_states(
         assert kept["/status"] == {"status": "offline"}
         assert kept["/jig/jig1/slot/1/state"]["phase"] == "stopped"
         assert kept["/jig/jig1/slot/2/state"]["phase"] == "stopped"
+
+    asyncio.run(work())
+
+
+def test_a_journal_that_fails_in_a_request_stops_the_station(bench: Bench, settings: StationSettings) -> None:
+    order = {"content": base64.b64encode(order_csv(bench.hub())).decode(), "source": "x.csv", "number": None}
+
+    async def work() -> None:
+        async with starting_daemon(settings) as station:
+            await station.until(PLACE, SlotPhase.EMPTY)
+            before = resource.getrlimit(resource.RLIMIT_FSIZE)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1, before[1]))  # the disk takes nothing more
+            try:
+                with pytest.raises(ControlError, match="check that its disk is mounted, writable and sound"):
+                    await station.ask("import_order", **order)
+                async with asyncio.timeout(15):
+                    await asyncio.wait((station.task,))
+            finally:
+                resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            error = station.task.exception()
+            assert isinstance(error, BaseExceptionGroup)
+            assert error.subgroup(JournalFailed) is not None
 
     asyncio.run(work())

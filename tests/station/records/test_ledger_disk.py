@@ -22,6 +22,7 @@ from station.records.errors import (
     JournalCorrupt,
     JournalFailed,
     JournalFull,
+    JournalLocked,
     NoDescriptors,
 )
 from station.records.events import (
@@ -138,6 +139,18 @@ def test_a_write_error_leaves_nothing_half_written(folder: Path) -> None:
         (again,) = write(ledger, STARTED)
         assert again.sequence == 3
     assert verify(folder).events == 3
+
+
+def test_a_lock_that_another_program_holds_is_named_and_waited_out(folder: Path) -> None:
+    with ledger_in(folder) as ledger:
+        write(ledger, STARTED)
+        ledger._opened().execute("PRAGMA busy_timeout = 20")
+        with closing(sqlite3.connect(segment_path(folder, 1), isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(JournalLocked, match="locked by another program: close whatever has it open"):
+                ledger.commit([(STARTED,)])
+        (again,) = write(ledger, STARTED)
+        assert again.sequence == 3
 
 
 def test_a_segment_that_cannot_be_begun_leaves_the_old_one_in_use(folder: Path) -> None:

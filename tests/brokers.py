@@ -13,6 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import iotcore
+import pytest
+from processes import PATIENCE_SECONDS, wait_for
 
 
 def free_port() -> int:
@@ -26,6 +28,14 @@ def free_port() -> int:
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+
+
+def installed(program: str, package: str) -> str:
+    """Return where a program lies; skip the test, naming its Debian package, where it does not."""
+    found = shutil.which(program, path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
+    if found is None:
+        pytest.skip(f"{program} is not installed: apt-get install {package}")
+    return found
 
 
 class Mosquitto:
@@ -53,7 +63,7 @@ class Mosquitto:
 
     def start(self) -> None:
         """Return once it listens."""
-        program = shutil.which("mosquitto", path="/usr/sbin:/usr/bin:/usr/local/sbin") or "mosquitto"
+        program = installed("mosquitto", "mosquitto")
         self._process = subprocess.Popen(
             [program, "-c", str(self._configuration)], stderr=subprocess.PIPE, text=True
         )
@@ -73,9 +83,10 @@ class Mosquitto:
         """End it as a power cut would."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
+            wait_for(self._process)
             if self._reading is not None:
-                self._reading.join()
+                self._reading.join(PATIENCE_SECONDS)
+                assert not self._reading.is_alive(), "somebody else holds mosquitto's log open"
                 self._reading = None
             assert self._process.stderr is not None
             self._process.stderr.close()

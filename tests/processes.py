@@ -6,7 +6,6 @@ import shlex
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 PATIENCE_SECONDS = 60.0
@@ -15,7 +14,7 @@ PATIENCE_SECONDS = 60.0
 
 @contextmanager
 def running(
-    command: Sequence[str | Path], *, seconds: float = PATIENCE_SECONDS, **options: Any
+    command: Sequence[object], *, seconds: float = PATIENCE_SECONDS, **options: Any
 ) -> Iterator[subprocess.Popen[Any]]:
     """Run a program for the length of the block, as `subprocess.Popen` does.
 
@@ -59,11 +58,11 @@ def last_words(process: subprocess.Popen[Any], seconds: float = PATIENCE_SECONDS
 
 
 def run(
-    command: Sequence[str | Path], *, seconds: float = PATIENCE_SECONDS, **options: Any
+    command: Sequence[object], *, seconds: float = PATIENCE_SECONDS, check: bool = False, **options: Any
 ) -> subprocess.CompletedProcess[Any]:
     """Run a program to its end, as `subprocess.run` does. One that takes too long is killed and named."""
     try:
-        return subprocess.run(list(map(str, command)), timeout=seconds, check=False, **options)
+        return subprocess.run(list(map(str, command)), timeout=seconds, check=check, **options)
     except subprocess.TimeoutExpired as late:
         raise AssertionError(
             f"{shlex.join(map(str, command))[:200]} was killed: it had not ended after {seconds:g} s; "

@@ -17,6 +17,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from processes import running, wait_for
+
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
 from firmware_catalog.catalog import FolderCatalog
@@ -380,7 +382,7 @@ def running_bench(
     arguments += ["--port-needs-power"] if port_needs_power else []
     arguments += ["--boards", "all" if boards is True else boards or "none"]
     command = [sys.executable, "-m", "simulators", *map(str, arguments)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as rig:
+    with running(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as rig:
         assert rig.stdout is not None
         assert rig.stdin is not None
         ready = json.loads(rig.stdout.readline())
@@ -388,7 +390,7 @@ def running_bench(
         store = {name: iter([hub for hub in hubs if hub.firmware == name]) for name in stock}
         yield Bench(folder, store, iter(twins), ready)
         rig.stdin.close()
-        assert rig.wait(timeout=10) == 0
+        assert wait_for(rig) == 0
 
 
 _SOURCE = random.Random(2031)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+from processes import run
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("station", "drivers", "firmware_catalog", "simulators")
 
 
 def test_every_import_contract_is_kept() -> None:
-    done = subprocess.run(
+    done = run(
         [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
         cwd=ROOT,
         capture_output=True,
@@ -46,7 +46,7 @@ def test_a_forbidden_import_breaks_a_contract(tmp_path: Path, package: str, impo
         (copy / entry.name).symlink_to(entry)
     (copy / "intruder.py").write_text(f"import {imported}\n")
     (tmp_path / "pyproject.toml").symlink_to(ROOT / "pyproject.toml")
-    done = subprocess.run(
+    done = run(
         [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
         cwd=tmp_path,
         capture_output=True,

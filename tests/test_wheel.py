@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 import venv
 import zipfile
 from pathlib import Path
 
+import processes
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -20,8 +20,8 @@ def run(*command: object, cwd: Path) -> str:
     """Run a command that must not see this checkout's Python."""
     ours = ("PYTHON", "COVERAGE", "COV_", "VIRTUAL_ENV", "REFLASH")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    done = subprocess.run(
-        [*map(str, command)], cwd=cwd, capture_output=True, text=True, check=False, env=environment
+    done = processes.run(
+        command, seconds=280, cwd=cwd, capture_output=True, text=True, check=False, env=environment
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
 import sys
 from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
+from processes import run
 
 from drivers.descriptors import ENOUGH
 from station.config import load_settings
@@ -44,7 +44,7 @@ def seconds(key: str) -> float:
 
 def complaints(analyze: str, unit: Path) -> list[str]:
     """Return what systemd says of this unit; others that it loads along are somebody else's."""
-    done = subprocess.run([analyze, "verify", "--man=no", unit], capture_output=True, text=True, check=False)
+    done = run([analyze, "verify", "--man=no", unit], capture_output=True, text=True, check=False)
     return [line for line in done.stderr.splitlines() if unit.name in line]
 
 
@@ -61,11 +61,11 @@ def test_systemd_finds_nothing_wrong_with_it(analyze: str, tmp_path: Path) -> No
 
 def test_it_may_do_little_besides_its_work(analyze: str) -> None:
     command = [analyze, "security", "--offline=true", "--no-pager"]
-    told = subprocess.run([*command, UNIT], capture_output=True, text=True, check=False).stdout
+    told = run([*command, UNIT], capture_output=True, text=True, check=False).stdout
     overall = re.search(r"Overall exposure level for reflash.service: ([0-9.]+)", told)
     assert overall is not None, told
     assert float(overall[1]) <= MOST_EXPOSED, told
-    judged = subprocess.run([*command, "--json=short", UNIT], capture_output=True, text=True, check=False)
+    judged = run([*command, "--json=short", UNIT], capture_output=True, text=True, check=False)
     unset = {line["json_field"] for line in json.loads(judged.stdout) if line["set"] is False}
     assert not {field for field in unset if field.startswith(("CapabilityBoundingSet", "UserOrDynamicUser"))}
 
@@ -74,7 +74,7 @@ def test_it_starts_a_command_that_there_is() -> None:
     program, *arguments = unit()["Service"]["ExecStart"].split()
     command, option, config = arguments
     assert Path(program).name == REFLASH.name
-    shown = subprocess.run([REFLASH, command, "--help"], capture_output=True, text=True, check=True).stdout
+    shown = run([REFLASH, command, "--help"], capture_output=True, text=True, check=True).stdout
     assert option in shown
     assert config in shown, "where the program looks by itself"
 

@@ -16,6 +16,7 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from processes import running, wait_for
 
 from drivers.hub import UnlockChallenge
 from drivers.smp.driver import SmpHubDriver
@@ -111,14 +112,13 @@ def rig_slots(directory: Path, *options: str, jigs: int = 1, slots: int = 1) -> 
     """Run a rig; hand out its slots, each once."""
     command = [sys.executable, "-m", "simulators", "rig", "--dir", str(directory), "--until-stdin-closes"]
     fixed = ["--jigs", str(jigs), "--slots", str(slots), "--baud", str(BAUD), "--speed", "10"]
-    process = subprocess.Popen(
+    with running(
         [*command, *fixed, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    with process:
+    ) as process:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["ready"]
         places = itertools.product(range(1, jigs + 1), range(1, slots + 1))
         yield (RigSlot(directory, jig, slot) for jig, slot in places)
         assert process.stdin is not None
         process.stdin.close()
-        assert process.wait(timeout=10) == 0
+        assert wait_for(process) == 0

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import broken_drivers as broken
 import pytest
 from broken_drivers import HubOf
+from processes import run
 from serial_conformance import SerialHub
 
 from drivers.conformance.check import DemandNotMet
@@ -267,7 +267,7 @@ def test_an_author_reads_in_one_line_what_is_demanded(tmp_path):
             folders=[str(folder) for folder in Path(__file__).parents[:2]], driver="ClosesOnce"
         )
     )
-    done = subprocess.run(
+    done = run(
         [
             sys.executable,
             "-m",

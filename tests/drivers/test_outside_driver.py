@@ -8,12 +8,12 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+from processes import run
 
 SOURCES = Path(__file__).parent / "outside_driver"
 PUBLIC = {"drivers.hub", "drivers.errors", "drivers.serial_link"}
@@ -25,7 +25,7 @@ def installed(tmp_path_factory) -> Path:
     home = tmp_path_factory.mktemp("outside")
     shutil.copytree(SOURCES, home / "package", ignore=shutil.ignore_patterns("__pycache__"))
     options = ["--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check", "--quiet"]
-    done = subprocess.run(
+    done = run(
         [sys.executable, "-m", "pip", "install", *options, "--target", home / "site", home / "package"],
         capture_output=True,
         text=True,
@@ -56,8 +56,9 @@ def test_it_needs_nothing_but_the_public_contract():
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_it_keeps_the_contract_as_far_as_its_device_can_show_it(installed):
-    done = subprocess.run(
+    done = run(
         [sys.executable, "-m", "pytest", "-q"],
+        seconds=170,
         cwd=installed,
         env=environment(installed),
         capture_output=True,
@@ -100,7 +101,7 @@ slots = {{ 1 = "{tmp_path}/port" }}
         hub.power_on()
         try:
             doctor = await asyncio.to_thread(
-                subprocess.run,
+                run,
                 [Path(sys.executable).with_name("reflash"), "doctor", "--json", "--config", config],
                 env=environment(installed),
                 capture_output=True,

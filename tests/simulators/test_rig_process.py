@@ -11,10 +11,11 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import processes
 import pytest
 from sim_bench import CHF, GPF, authority, image, maker
 from usbip import USBIP
@@ -30,7 +31,7 @@ class RunningRig:
         assert process.stdout is not None
         self.ready = json.loads(process.stdout.readline())
         self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.settimeout(10)
+        self._socket.settimeout(processes.PATIENCE_SECONDS)
         self._socket.connect(self.ready["control"])
         self._file = self._socket.makefile("rwb")
 
@@ -52,9 +53,9 @@ class RunningRig:
         self._socket.close()
 
 
-def start(*options: object) -> subprocess.Popen[bytes]:
+def start(*options: object) -> AbstractContextManager[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "simulators", "rig", *map(str, options)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return processes.running(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 @contextmanager
@@ -66,7 +67,7 @@ def running(*options: object) -> Iterator[RunningRig]:
             yield rig
         finally:
             rig.close()
-            errors = process.communicate(timeout=20)[1]
+            errors = processes.last_words(process)[1]
         assert (process.returncode, errors) == (0, b"")
 
 
@@ -273,7 +274,7 @@ def test_a_signal_ends_it_in_good_order(tmp_path: Path, number: signal.Signals) 
         rig = RunningRig(process)
         rig.close()
         process.send_signal(number)
-        assert process.communicate(timeout=20)[1] == b""
+        assert processes.last_words(process)[1] == b""
     assert process.returncode == 0
     assert not list((tmp_path / "jig1").iterdir())
 

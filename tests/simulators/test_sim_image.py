@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from imgtool import keys
 from imgtool.image import Image, VerifyResult
+from processes import run
 from sim_bench import MANUFACTURER, MODEL, image, maker, tlv_hash
 
 from simulators.firmware import FirmwareError, FirmwareSpec, make_firmware
@@ -95,5 +95,5 @@ def test_imgtools_own_command_accepts_the_file(tmp_path: Path) -> None:
     save_public_key(maker().public_key(), tmp_path / "maker.pem")
     (tmp_path / "image.bin").write_bytes(image())
     command = [sys.executable, "-m", "imgtool.main", "verify", "--key", "maker.pem", "image.bin"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    done = run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert "Image was correctly validated" in done.stdout

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pkcs11
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from pkcs11.util.ec import encode_ec_public_key, encode_named_curve_parameters
+from processes import run
 
 from station.attempt.unlock_settings import HsmSettings, PinSettings
 
@@ -59,7 +59,7 @@ class SoftHsm:
         self._run("--import", pem, "--token", TOKEN, "--label", label, "--id", "01", "--pin", PIN)
 
     def _run(self, *arguments: str | Path) -> None:
-        subprocess.run(
+        run(
             ["softhsm2-util", *arguments],
             check=True,
             capture_output=True,

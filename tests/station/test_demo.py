@@ -16,6 +16,7 @@ from typing import Any
 
 import brokers
 import pytest
+from processes import last_words, run, running
 from rich.console import Console
 
 import station.demo.broker
@@ -23,10 +24,12 @@ from station.demo.demonstration import DemoRequest, run_demonstration
 from station.demo.transport import Transport
 
 REFLASH = Path(sys.executable).with_name("reflash")
+DEMO_SECONDS = 110.0
+"""For what hangs, just below what a test may take; nothing is measured by it."""
 
 
 def demo(*options: object, expect: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([REFLASH, "demo", *map(str, options)], capture_output=True, text=True, check=False)
+    done = run([REFLASH, "demo", *map(str, options)], capture_output=True, text=True, seconds=DEMO_SECONDS)
     assert done.returncode == expect, done.stderr
     return done
 
@@ -52,7 +55,7 @@ def test_24_hubs_on_three_jigs_one_of_them_on_usb_pass_and_the_broker_hears_of_e
     folder = tmp_path / "demo"
     with brokers.mosquitto(tmp_path) as broker:
         listener = [
-            "mosquitto_sub",
+            brokers.installed("mosquitto_sub", "mosquitto-clients"),
             "-p",
             str(broker.port),
             "-q",
@@ -60,10 +63,10 @@ def test_24_hubs_on_three_jigs_one_of_them_on_usb_pass_and_the_broker_hears_of_e
             "-t",
             "reflash/v1/+/+/jig/+/slot/+/result",
         ]
-        with subprocess.Popen([*listener, "-C", "24", "-v"], stdout=subprocess.PIPE, text=True) as hearing:
+        with running([*listener, "-C", "24", "-v"], stdout=subprocess.PIPE, text=True) as hearing:
             where = ("--broker", f"mqtt://127.0.0.1:{broker.port}", "--dir", folder)
             done = demo("--json", "--transport", "mixed", *where)
-            heard, _ = hearing.communicate(timeout=10)
+            heard, _ = last_words(hearing)
     in_order(24, json.loads(done.stdout.splitlines()[-1]))
     results = [line.partition(" ") for line in heard.splitlines()]
     topics = {topic for topic, _, _ in results}
@@ -150,12 +153,10 @@ def short_folder() -> Iterator[Path]:
 def test_a_demonstration_that_is_terminated_leaves_nothing_behind(short_folder: Path) -> None:
     everything = {**os.environ, "TMPDIR": str(short_folder)}
     said = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(
-        [REFLASH, "demo", "--jigs", "1", "--slots", "2"], env=everything, **said
-    ) as process:
+    with running([REFLASH, "demo", "--jigs", "1", "--slots", "2"], env=everything, **said) as process:
         assert "2 simulated hubs" in process.stdout.readline()
         process.terminate()
-        _, complaint = process.communicate()  # to the end of what its rig could say, and so to the rig's
+        _, complaint = last_words(process)  # to the end of what its rig could say, and so to the rig's
     assert complaint == ""
     assert process.returncode == 128 + signal.SIGTERM
     assert not list(short_folder.iterdir())
@@ -163,7 +164,7 @@ def test_a_demonstration_that_is_terminated_leaves_nothing_behind(short_folder: 
 
 def test_a_demonstration_that_nobody_reads_any_more_goes_on_in_silence() -> None:
     said = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen([REFLASH, "demo", "--jigs", "1", "--slots", "1"], **said) as process:
+    with running([REFLASH, "demo", "--jigs", "1", "--slots", "1"], **said) as process:
         assert "1 simulated hubs" in process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == ""

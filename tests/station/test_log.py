@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from processes import running
 
 from station.log import configure_logging
 
@@ -81,7 +82,7 @@ def test_a_log_that_cannot_be_written_stops_nothing() -> None:
         "import structlog, sys; from station.log import configure_logging; configure_logging('json', 'info');"
         "sys.stdin.read(); [structlog.stdlib.get_logger().error('lost') for _ in range(9)]; print('went on')"
     )
-    with subprocess.Popen(
+    with running(
         [sys.executable, "-c", program],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -20,6 +20,7 @@ import brokers
 import pytest
 from certificates import Authority, Issued
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from processes import PATIENCE_SECONDS, run, wait_for
 from station_bench import Bench, StockHub, order_csv, slot, version
 from station_config import write_config
 from station_daemon import STATION_NAMES
@@ -52,7 +53,10 @@ def broker(tmp_path: Path, authority: Authority) -> Iterator[brokers.Mosquitto]:
     """A mosquitto that wants a certificate and a password."""
     passwords, server = tmp_path / "passwords", authority.issue("broker")
     passwords.touch(mode=0o600)
-    subprocess.run(["mosquitto_passwd", "-b", str(passwords), "bench", PASSWORD], check=True)
+    run(
+        [brokers.installed("mosquitto_passwd", "mosquitto"), "-b", str(passwords), "bench", PASSWORD],
+        check=True,
+    )
     files = (f"cafile {authority.file}", f"certfile {server.certificate}", f"keyfile {server.key}")
     lines = (f"password_file {passwords}", "require_certificate true", *files)
     with brokers.mosquitto(tmp_path, anonymous=False, lines=lines) as running:
@@ -65,7 +69,7 @@ def daemon(config: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     told = log.with_name("notify")
     with log.open("wb") as stream, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(told))
-        manager.settimeout(20)
+        manager.settimeout(PATIENCE_SECONDS)
         environment = {**os.environ, "NOTIFY_SOCKET": str(told)}
         command = [REFLASH, "run", "--config", config]
         running = subprocess.Popen(command, stderr=stream, stdout=stream, env=environment)
@@ -75,7 +79,7 @@ def daemon(config: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
         yield running
     finally:
         running.kill()
-        running.wait()
+        wait_for(running)
 
 
 def secrets_of(key_file: Path) -> list[bytes]:
@@ -157,15 +161,15 @@ def test_no_key_and_no_password_in_anything_the_daemon_wrote_and_no_file_for_oth
         said = asyncio.run(main())
         assert mode_of(state / "control.sock") == 0o600
         running.send_signal(signal.SIGTERM)
-        assert running.wait(20) == 0
+        assert wait_for(running) == 0
     for arguments in (
         ["operators", "add", "NAME"],
         ["journal", "backup", tmp_path / "backup"],
         ["journal", "export"],
     ):
         command = [REFLASH, *arguments, "--config", config]
-        run = subprocess.run(command, capture_output=True, text=True, check=True)
-        said.append(run.stdout + run.stderr)
+        done = run(command, capture_output=True, text=True, check=True)
+        said.append(done.stdout + done.stderr)
 
     files = [path for folder in (state, tmp_path / "backup") for path in folder.rglob("*") if path.is_file()]
     written = [log.read_bytes(), "\n".join(said).encode(), *(path.read_bytes() for path in files)]

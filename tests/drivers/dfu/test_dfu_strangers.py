@@ -16,6 +16,7 @@ import pytest
 import usb.core
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from processes import PATIENCE_SECONDS, running
 from pydfuutil.dfu import DfuIf, State
 from pydfuutil.dfu_file import DfuFile, DFUFileSize
 from pydfuutil.dfu_load import do_download
@@ -57,7 +58,7 @@ def ignore(_: FlashProgress) -> None:
 async def others_device() -> AsyncIterator[tuple[DfuSettings, Callable[[], bytes]]]:
     """Run the device of the package `usbip`; yields how to reach it, and what ends it and returns what it holds."""
     script = Path(__file__).with_name("usbip_package_device.py")
-    with subprocess.Popen(  # noqa: ASYNC220 -- a moment
+    with running(
         [sys.executable, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdin is not None
@@ -65,7 +66,7 @@ async def others_device() -> AsyncIterator[tuple[DfuSettings, Callable[[], bytes
         port = int(await asyncio.to_thread(process.stdout.readline))
 
         def end() -> bytes:
-            held, _ = process.communicate("\n", timeout=20)
+            held, _ = process.communicate("\n", timeout=PATIENCE_SECONDS)
             return bytes.fromhex(held)
 
         try:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import brokers
+from processes import last_words, running
 from station_bench import Bench, StockHub, order_csv, slot, version
 
 REFLASH = Path(sys.executable).with_name("reflash")
@@ -41,7 +42,7 @@ class DaemonProcess:
     def end(self, number: signal.Signals) -> int:
         """Send a signal and return the exit code."""
         self.process.send_signal(number)
-        _, rest = self.process.communicate(timeout=15)
+        _, rest = last_words(self.process)
         self.lines += [json.loads(line) for line in rest.splitlines()]
         return self.process.returncode
 
@@ -53,7 +54,7 @@ def daemon(config: Path) -> Iterator[DaemonProcess]:
         yield running
     finally:
         running.process.kill()
-        running.process.communicate()
+        last_words(running.process)
 
 
 def seat(bench: Bench, hub: StockHub) -> None:
@@ -142,10 +143,8 @@ def slot_states(config: Path, port: int) -> Iterator[Iterator[dict[str, Any]]]:
     """Hear what the slot of jig1 shows, as the broker passes it on."""
     name = tomllib.loads(config.read_text())["station"]
     topic = f"reflash/v1/site/{name}/jig/jig1/slot/1/state"
-    listening = subprocess.Popen(
-        ["mosquitto_sub", "-p", str(port), "-t", topic], stdout=subprocess.PIPE, text=True
-    )
-    with listening:
+    command = [brokers.installed("mosquitto_sub", "mosquitto-clients"), "-p", str(port), "-t", topic]
+    with running(command, stdout=subprocess.PIPE, text=True) as listening:
         assert listening.stdout is not None
         yield (json.loads(line) for line in listening.stdout)
         listening.terminate()

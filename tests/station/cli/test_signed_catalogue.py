@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from processes import run
 from soft_hsm import MODULE, PIN, TOKEN, SoftHsm
 
 from firmware_catalog.trust.signing import create_key_file
@@ -348,5 +348,5 @@ def test_the_central_products_list_holds_images_against_it(
 )
 def test_what_is_slow_to_import_is_not_before_it_is_needed(module: str, heavy: list[str]) -> None:
     code = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import brokers
 import pytest
+from processes import last_words, running
 from station_bench import DRIVER_SETTINGS, Bench, running_bench, slot
 from station_daemon import STATION_NAMES, running_daemon
 
@@ -41,13 +42,13 @@ def held(port: str) -> Iterator[int]:
         "import serial, sys; port = serial.Serial(sys.argv[1], exclusive=True); print(flush=True);"
         " sys.stdin.read(); port.close()"
     )
-    with subprocess.Popen(
+    with running(
         [sys.executable, "-c", program, port], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         process.stdout.readline()
         yield process.pid
-        process.communicate()
+        last_words(process)
 
 
 def at(findings: list[Finding], where: str) -> list[tuple[Verdict, str]]:

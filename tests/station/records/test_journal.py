@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from journal_samples import STARTED, chf, closed, gpf, opened, order_events, order_line
+from processes import running
 
 from station.attempt.outcome import Outcome
 from station.records.chain import RecordedEvent
@@ -297,7 +298,7 @@ def test_a_second_daemon_is_told_the_first_ones_process(folder: Path) -> None:
     async def use(journal: Journal) -> None:
         raise AssertionError("two held it")
 
-    with subprocess.Popen(
+    with running(
         [sys.executable, "-c", HOLDER, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout.readline() == "held\n"
@@ -305,5 +306,5 @@ def test_a_second_daemon_is_told_the_first_ones_process(folder: Path) -> None:
             with_journal(folder, use)
         assert refused.value.pid == holder.pid
         assert verify(folder).events == 1  # reading needs no lock
-        holder.communicate("\n", timeout=20)
+        holder.stdin.write("\n")
     assert holder.returncode == 0

@@ -6,10 +6,12 @@ import json
 import random
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 from journal_samples import STARTED, ledger_in, write
+from processes import last_words, running
 
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
@@ -18,10 +20,8 @@ from station.records.verify import verify
 VICTIM = Path(__file__).with_name("journal_victim.py")
 
 
-def run_victim(folder: Path, *point: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, str(VICTIM), str(folder), *point], stdout=subprocess.PIPE, text=True
-    )
+def run_victim(folder: Path, *point: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    return running([sys.executable, str(VICTIM), str(folder), *point], stdout=subprocess.PIPE, text=True)
 
 
 def check(folder: Path, acknowledged: list[str]) -> None:
@@ -55,6 +55,6 @@ def test_killed_at_random_nothing_acknowledged_is_lost(folder: Path) -> None:
 )
 def test_dead_at_a_named_point_nothing_is_half_there(folder: Path, point: str) -> None:
     with run_victim(folder, point) as victim:
-        acknowledged, _ = victim.communicate(timeout=40)
+        acknowledged, _ = last_words(victim)
     assert victim.returncode == 77, "the point was never reached"
     check(folder, acknowledged.splitlines())

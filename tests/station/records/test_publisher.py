@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from journal_samples import chf, place
+from processes import run
 from publisher_bench import Bench, bench
 
 from station.records.errors import JournalFailed, JournalFull
@@ -78,7 +79,7 @@ def test_an_independent_client_sees_the_very_bytes(folder: Path, mosquitto_broke
             await station.results(5)
             (expected,) = await station.journal.outbox_batch(9)
             subscriber = (
-                "mosquitto_sub",
+                brokers.installed("mosquitto_sub", "mosquitto-clients"),
                 "-p",
                 str(mosquitto_broker.port),
                 "-c",
@@ -273,7 +274,10 @@ def test_a_killed_station_is_offline_at_the_broker(folder: Path, mosquitto_broke
 def test_a_broker_that_wants_a_password_says_so_and_takes_the_right_one(tmp_path: Path, folder: Path) -> None:
     passwords, secret = tmp_path / "passwords", tmp_path / "secret"
     passwords.touch(mode=0o600)
-    subprocess.run(["mosquitto_passwd", "-b", str(passwords), "bench", "correct horse"], check=True)
+    run(
+        [brokers.installed("mosquitto_passwd", "mosquitto"), "-b", str(passwords), "bench", "correct horse"],
+        check=True,
+    )
     secret.write_text("wrong\n")
 
     async def main() -> None:

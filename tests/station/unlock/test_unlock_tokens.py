@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from processes import run
 
 from drivers.errors import UnlockAuthorityFailed
 from drivers.hub import UnlockChallenge
@@ -93,7 +93,7 @@ authority = TokenFileAuthority(Path("{token_file}"), Path("{token_file.parent}/u
 asyncio.run(authority.sign(challenge))
 os.kill(os.getpid(), 9)
 """
-    assert subprocess.run([sys.executable, "-c", dies], check=False).returncode == -9
+    assert run([sys.executable, "-c", dies]).returncode == -9
     with pytest.raises(UnlockAuthorityFailed, match="has been used"):
         take(token_file, challenge)
 

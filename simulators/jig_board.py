@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
 from random import Random
 from typing import Final, Protocol
 
 from simulators import modbus_rtu
+from simulators.board_faults import ArmedFault, BoardFault, FrozenTables, Question, question_of, spoil
 from simulators.modbus_line import ModbusLine
 
 CHANNELS: Final = 8
@@ -40,24 +40,6 @@ class JigSlots(Protocol):
     def milliamperes(self, slot: int) -> int:
         """Say what the slot draws now."""
         ...
-
-
-class BoardFault(StrEnum):
-    """What is wrong with the board."""
-
-    NONE = "none"
-    SILENT = "silent"
-    """It hears nothing and says nothing."""
-    FROZEN = "frozen"
-    """It answers what it knew when it froze, and acknowledges what is written without doing it."""
-    SHORT = "short"
-    """Its answers break off."""
-    DAMAGED = "damaged"
-    """Its answers have a wrong check."""
-    EXCEPTIONS = "exceptions"
-    """It answers everything with exception 4, server device failure."""
-    LATE = "late"
-    """It answers properly, but 400 ms late."""
 
 
 class SimulatedJigBoard:
@@ -102,7 +84,8 @@ class SimulatedJigBoard:
         self._loop = asyncio.get_running_loop()
         self._line: ModbusLine | None = None
         self._fault = BoardFault.NONE
-        self._frozen: tuple[list[bool], list[int]] | None = None
+        self._frozen: FrozenTables | None = None
+        self._armed: list[ArmedFault] = []
         self._watchdog: asyncio.TimerHandle | None = None
         self._booted_at = self._loop.time()
         self._silent_until = self._booted_at
@@ -124,7 +107,6 @@ class SimulatedJigBoard:
         if self._line is not None:
             return
         self._line = ModbusLine(self.path, self._baud_rate, self._answer)
-        self._line.delay = LATE_SECONDS if self._fault is BoardFault.LATE else 0.0
 
     def unplug(self) -> None:
         """Pull the serial cable: the port vanishes. The board itself goes on."""
@@ -168,12 +150,30 @@ class SimulatedJigBoard:
 
     @fault.setter
     def fault(self, fault: BoardFault) -> None:
-        self._frozen = (
-            (self.discrete_inputs(), self.input_registers()) if fault is BoardFault.FROZEN else None
-        )
+        self._frozen = FrozenTables(self) if fault is BoardFault.FROZEN else None
         self._fault = fault
-        if self._line is not None:
-            self._line.delay = LATE_SECONDS if fault is BoardFault.LATE else 0.0
+
+    def arm(self, fault: BoardFault, on: Question, times: int) -> None:
+        """Spoil the next answers to one kind of question. What is wrong with the whole board goes before it."""
+        self._armed.append(ArmedFault(fault, on, times, FrozenTables(self)))
+
+    def disarm(self) -> None:
+        """Forget all armed faults."""
+        self._armed.clear()
+
+    @property
+    def armed(self) -> tuple[ArmedFault, ...]:
+        """The faults that still wait for questions."""
+        return tuple(self._armed)
+
+    def scan(self) -> None:
+        """Look at the presence switches, as the board does all the time: whoever moves one calls this."""
+        for index in range(self._slots.count):
+            switch = self._slots.seated(index + 1)
+            if switch is not self._switches[index]:
+                self._switches[index] = switch
+                self._moved_at[index] = self._loop.time()
+                self._insertions[index] += switch
 
     @property
     def is_plugged(self) -> bool:
@@ -201,16 +201,11 @@ class SimulatedJigBoard:
 
     def discrete_inputs(self) -> list[bool]:
         """Return presence, lid, start and stop."""
-        if self._frozen is not None:
-            return self._frozen[0]
+        self.scan()
         now = self._loop.time()
         presence = []
         for index in range(self._slots.count):
-            switch = self._slots.seated(index + 1)
-            if switch is not self._switches[index]:
-                self._switches[index] = switch
-                self._moved_at[index] = now
-                self._insertions[index] += switch
+            switch = self._switches[index]
             bounces = now - self._moved_at[index] < BOUNCE_SECONDS and self._random.random() < 0.5
             presence.append(switch ^ bounces ^ (index + 1 in self.lying))
         presence += [False] * (CHANNELS - len(presence))
@@ -222,8 +217,6 @@ class SimulatedJigBoard:
 
     def input_registers(self) -> list[int]:
         """Return currents, supply, scan counter, identity and insertions."""
-        if self._frozen is not None:
-            return self._frozen[1]
         scans = int((self._loop.time() - self._booted_at) / SCAN_SECONDS)
         major, minor = self._firmware_version
         currents = [self._slots.milliamperes(slot) for slot in range(1, self._slots.count + 1)]
@@ -247,14 +240,11 @@ class SimulatedJigBoard:
 
     def write_coil(self, address: int, on: bool) -> None:
         """Switch a slot's power, as far as the emergency stop lets it."""
-        if self._frozen is None:
-            self._coils[address] = on
-            self._switch()
+        self._coils[address] = on
+        self._switch()
 
     def write_holding_register(self, address: int, value: int) -> None:
         """Set a lamp, or take a heartbeat."""
-        if self._frozen is not None:
-            return
         if address < CHANNELS:
             self._show(address, value)
             return
@@ -287,17 +277,24 @@ class SimulatedJigBoard:
                 self._slots.switch_power(index + 1, on)
 
     def _answer(self, frame: bytes) -> bytes | None:
-        if self._fault is BoardFault.SILENT or self._loop.time() < self._silent_until:
+        fault, frozen = self._fault, self._frozen
+        if fault is BoardFault.NONE and (armed := self._struck(frame)) is not None:
+            fault = armed.fault
+            frozen = armed.tables if fault is BoardFault.FROZEN else None
+        if fault is BoardFault.SILENT or self._loop.time() < self._silent_until:
             return None
-        answer = modbus_rtu.answer(frame, self._device_id, self)
-        if answer is None:
-            return None
-        match self._fault:
-            case BoardFault.SHORT:
-                return answer[: len(answer) // 2]
-            case BoardFault.DAMAGED:
-                return answer[:-1] + bytes([answer[-1] ^ 0xFF])
-            case BoardFault.EXCEPTIONS:
-                return modbus_rtu.exception(frame, modbus_rtu.DEVICE_FAILURE)
-            case _:
-                return answer
+        if self._line is not None:
+            self._line.delay = LATE_SECONDS if fault is BoardFault.LATE else 0.0
+        answer = modbus_rtu.answer(frame, self._device_id, frozen or self)
+        return None if answer is None else spoil(fault, frame, answer)
+
+    def _struck(self, frame: bytes) -> ArmedFault | None:
+        """Return the fault that waits for this question, once less."""
+        question = question_of(frame)
+        for armed in self._armed:
+            if armed.on is question:
+                armed.left -= 1
+                if not armed.left:
+                    self._armed.remove(armed)
+                return armed
+        return None

@@ -285,6 +285,8 @@ def _build_jig(
 def _build_board(settings: RigSettings, jig: Jig, diary: Diary) -> SimulatedJigBoard:
     path = settings.directory / f"jig{jig.number}" / "board"
     board = SimulatedJigBoard(path, jig, serial_number=1000 + jig.number, seed=settings.seed)
+    for slot in jig.slots.values():
+        slot.on_switch = board.scan
     board.on_lamp = lambda slot, colour: diary.note("lamp", jig=jig.number, slot=slot, colour=colour)
     board.plug()
     return board

@@ -52,6 +52,8 @@ class Slot:
         self._loose: tuple[Hub, asyncio.TimerHandle] | None = None
         """A hub that has left its seat, and when it is back in it."""
         self._timers: list[asyncio.TimerHandle] = []
+        self.on_switch: Callable[[], None] = lambda: None
+        """Called when the presence switch has moved."""
 
     @property
     def name(self) -> str:
@@ -75,6 +77,7 @@ class Slot:
         self._forget_return()
         self.hub = hub
         self._note("seated", hub)
+        self.on_switch()
         self._start(hub)
 
     def unseat(self) -> Hub:
@@ -87,6 +90,7 @@ class Slot:
         self._stop()
         hub, self.hub = self.hub, None
         self._note("removed", hub)
+        self.on_switch()
         return hub
 
     def power(self, *, on: bool) -> None:

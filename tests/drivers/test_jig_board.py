@@ -35,7 +35,8 @@ from drivers.jig_board.events import (
 )
 from drivers.jig_board.registers import Lamp
 from drivers.jig_board.settings import JigBoardSettings
-from simulators.jig_board import BoardFault, SimulatedJigBoard
+from simulators.board_faults import BoardFault
+from simulators.jig_board import SimulatedJigBoard
 
 
 @pytest.fixture

@@ -95,6 +95,7 @@ def test_hands_on_the_jig_and_what_they_see(slot: RigSlot) -> None:
                 "start_pressed": False,
                 "emergency_stop": False,
                 "fault": "none",
+                "armed": [],
                 "lying": [],
             }
 
@@ -109,6 +110,12 @@ def test_board_faults_from_the_control_socket(slot: RigSlot) -> None:
                 assert isinstance((await ear.next(BoardLost)).reason, reason)
                 await slot.do("board", act="fault", fault="none")
                 await ear.next(BoardBack)
+            seen = await slot.do("board", act="arm", fault="lost", on="switch", times=2)
+            assert seen["armed"] == [{"fault": "lost", "on": "switch", "left": 2}]
+            with pytest.raises(BoardSilent):
+                await board.set_power(2, on=True)
+            seen = await slot.do("board", act="disarm")
+            assert (seen["armed"], seen["powered"][1]) == ([], True)
             await slot.do("board", act="unplug")
             assert isinstance((await ear.next(BoardLost)).reason, BoardUnavailable)
             await slot.do("board", act="plug")
@@ -128,6 +135,11 @@ def test_what_a_board_cannot_be_asked(slot: RigSlot) -> None:
         for request, complaint in (
             ({"act": "dance"}, "unknown act 'dance'; known: close_lid,"),
             ({"act": "fault", "fault": "rust"}, "unknown fault 'rust' of a board; known: none, silent,"),
+            ({"act": "arm", "fault": "late", "on": "tea"}, "no board is asked 'tea'; known: inputs, coils,"),
+            (
+                {"act": "arm", "fault": "late", "on": "coils", "times": 0},
+                "'times' is wanted, a number from 1",
+            ),
             ({"act": "lie", "slots": [9]}, "'slots' is wanted, a list of numbers from 1 to 8"),
         ):
             with pytest.raises(AssertionError, match=complaint):

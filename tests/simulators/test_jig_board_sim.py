@@ -17,7 +17,8 @@ from pymodbus.pdu.bit_message import ReadDiscreteInputsRequest
 from pymodbus.pdu.register_message import ReadInputRegistersRequest
 
 from simulators import modbus_rtu
-from simulators.jig_board import LATE_SECONDS, BoardFault, SimulatedJigBoard
+from simulators.board_faults import BoardFault, Question
+from simulators.jig_board import LATE_SECONDS, SimulatedJigBoard
 from simulators.modbus_rtu import answer, crc16, silence
 
 
@@ -363,6 +364,8 @@ def test_a_restart_forgets_everything_but_the_insertions(path: Path) -> None:
         (BoardFault.SHORT, "01"),
         (BoardFault.EXCEPTIONS, "01 82 04"),
         (BoardFault.DAMAGED, "01 02 01 00"),
+        (BoardFault.LOST, ""),
+        (BoardFault.WRONG, "01 01 01 00"),
         (BoardFault.NONE, "01 02 01 00"),
     ],
 )
@@ -371,6 +374,83 @@ def test_faults_on_the_wire(path: Path, fault: BoardFault, heard: str) -> None:
         async with rig(path) as (board, _, station):
             board.fault = fault
             assert await said(station, "01 02 0000 0008") == bytes.fromhex(heard)
+
+    asyncio.run(scenario())
+
+
+QUESTIONS = {
+    Question.INPUTS: "01 02 0000 000b",
+    Question.COILS: "01 01 0000 0008",
+    Question.SWITCH: "01 05 0002 ff00",
+    Question.LAMP: "01 06 0002 0003",
+    Question.HEARTBEAT: "01 06 0008 0007",
+    Question.LAST_HEARTBEAT: "01 03 0008 0001",
+    Question.MEASUREMENTS: "01 04 0000 0009",
+    Question.IDENTITY: "01 04 000a 0003",
+    Question.INSERTIONS: "01 04 0010 0010",
+}
+
+
+@pytest.mark.parametrize("fault", [fault for fault in BoardFault if fault is not BoardFault.NONE])
+@pytest.mark.parametrize("question", list(Question))
+def test_a_fault_that_was_armed_spoils_so_many_answers_of_one_kind_and_no_other(
+    path: Path, fault: BoardFault, question: Question
+) -> None:
+    async def scenario() -> None:
+        async with rig(path) as (board, _, station):
+            others = [asked for each, asked in QUESTIONS.items() if each is not question]
+            sound = await said(station, QUESTIONS[question])
+            board.lid_closed = True
+            board.arm(fault, question, 2)
+            for _ in range(2):
+                assert await said(station, others[0])
+                spoiled, took = await station.asks(
+                    QUESTIONS[question],
+                    patience=0.1 if fault in {BoardFault.SILENT, BoardFault.LOST} else 5.0,
+                )
+                match fault:
+                    case BoardFault.SILENT | BoardFault.LOST:
+                        assert spoiled == b""
+                    case BoardFault.FROZEN:
+                        assert len(spoiled) == len(sound)
+                    case BoardFault.LATE:
+                        assert len(spoiled) == len(sound)
+                        assert took >= LATE_SECONDS
+                    case BoardFault.DAMAGED:
+                        assert spoiled[:3] == sound[:3], "all is as it should be but its check"
+                    case _:
+                        assert spoiled != sound
+            assert board.armed == ()
+            assert len(await said(station, QUESTIONS[question])) == len(sound)
+
+    asyncio.run(scenario())
+
+
+def test_what_is_lost_was_done_and_what_is_frozen_was_not(path: Path) -> None:
+    async def scenario() -> None:
+        async with rig(path) as (board, slots, station):
+            board.arm(BoardFault.LOST, Question.SWITCH, 1)
+            board.arm(BoardFault.FROZEN, Question.SWITCH, 1)
+            assert await said(station, "01 05 0000 ff00") == b""
+            assert await said(station, "01 05 0001 ff00") == bytes.fromhex("01 05 0001 ff00")
+            assert board.powered[:2] == (True, False)
+            board.arm(BoardFault.FROZEN, Question.INPUTS, 1)
+            slots.hubs.add(1)
+            assert await said(station, "01 02 0000 0008") == bytes.fromhex("01 02 01 00")
+            board.arm(BoardFault.SILENT, Question.INPUTS, 9)
+            board.disarm()
+            assert await said(station, "01 02 0000 0008")
+
+    asyncio.run(scenario())
+
+
+def test_a_board_counts_insertions_whether_or_not_it_is_asked(path: Path) -> None:
+    async def scenario() -> None:
+        async with rig(path) as (board, slots, _):
+            for hubs in ({3}, set(), {3}):
+                slots.hubs = set(hubs)
+                board.scan()
+            assert board.input_registers()[16:24] == [0, 0, 0, 0, 0, 2, 0, 0]
 
     asyncio.run(scenario())
 

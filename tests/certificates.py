@@ -50,6 +50,7 @@ class Authority:
         )
         issued = Issued(self._folder / f"{common}.pem", self._folder / f"{common}.key")
         issued.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        issued.key.touch(mode=0o600)
         issued.key.write_bytes(
             key.private_bytes(
                 serialization.Encoding.PEM,

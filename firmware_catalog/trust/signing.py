@@ -17,6 +17,7 @@ from tuf.api.exceptions import UnsignedMetadataError
 from tuf.api.metadata import Metadata, Role, Root, Targets
 
 from firmware_catalog.files import read_regular_file
+from firmware_catalog.secret_files import SecretExposed, read_secret
 from firmware_catalog.trust.errors import SignaturesMissing, SigningKeyError
 
 _MAX_KEY_FILE_SIZE: Final = 16 * 1024
@@ -79,10 +80,10 @@ def load_signer(key: str, pin: Callable[[], str]) -> Signer:
         return _hsm_signer(key, pin)
     path = Path(key)
     try:
-        if path.stat().st_mode & 0o077:
-            raise SigningKeyError(f"signing key {path} can be read by other users; run: chmod 600 {path}")
-        private = load_pem_private_key(read_regular_file(path, _MAX_KEY_FILE_SIZE), password=None)
+        private = load_pem_private_key(read_secret(path, _MAX_KEY_FILE_SIZE), password=None)
         return CryptoSigner(private)
+    except SecretExposed as error:
+        raise SigningKeyError(f"signing key {error}") from error
     except OSError as error:
         raise SigningKeyError(
             f"signing key {path} cannot be read: {error.strerror}; name the key's file"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -13,6 +13,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from drivers.hub import UnlockChallenge
+from firmware_catalog.secret_files import SecretExposed, read_secret
+
+_MAX_KEY_FILE_SIZE: Final = 64 * 1024
 
 
 class UnlockKeyError(Exception):
@@ -34,15 +37,14 @@ class KeyFileAuthority:
         Raises UnlockKeyError when the file is absent, readable by others, or no P-256 key.
         """
         try:
-            mode = path.stat().st_mode
-            pem = path.read_bytes()
+            pem = read_secret(path, _MAX_KEY_FILE_SIZE)
+        except SecretExposed as error:
+            raise UnlockKeyError(f"unlock key {error}") from error
         except OSError as error:
             reason = error.strerror or str(error)
             raise UnlockKeyError(
                 f"unlock key {path}: {reason}; set unlock.key_file to the key's place"
             ) from error
-        if mode & 0o077:
-            raise UnlockKeyError(f"unlock key {path} can be read by other users; run: chmod 600 {path}")
         try:
             key = load_pem_private_key(pem, password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:

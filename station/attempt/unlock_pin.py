@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from firmware_catalog.files import read_regular_file
+from firmware_catalog.secret_files import SecretExposed, read_secret
 from station.attempt.unlock_settings import PinSettings
 from station.records.files import replace_file
 
@@ -38,9 +39,9 @@ def read_pin(settings: PinSettings) -> str:
         pin = os.environ.get(settings.variable or "", "")
     else:
         try:
-            if path.stat().st_mode & 0o077:
-                raise PinUnavailable(f"{settings} can be read by other users; run: chmod 600 {path}")
-            pin = read_regular_file(path, _MAX_PIN_FILE_SIZE).decode().strip()
+            pin = read_secret(path, _MAX_PIN_FILE_SIZE).decode().strip()
+        except SecretExposed as error:
+            raise PinUnavailable(f"PIN file {error}") from error
         except OSError as error:
             raise PinUnavailable(f"{settings} cannot be read: {error.strerror}; put the PIN there") from error
         except UnicodeDecodeError:

@@ -21,8 +21,8 @@ from typing import Final
 
 from drivers.errors import HubAction, UnlockAuthorityFailed
 from drivers.hub import UnlockChallenge
-from firmware_catalog.files import read_regular_file
 from firmware_catalog.identity import Eui64
+from firmware_catalog.secret_files import SecretExposed, read_secret
 from station.attempt.unlock import UnlockKeyError
 
 _COLUMNS: Final = ["chf", "nonce", "signature"]
@@ -43,7 +43,7 @@ class TokenFileAuthority:
         """`used` is the folder that remembers the tokens used up; it must outlive the file."""
         self._file = file
         self._used = used
-        self._read: tuple[tuple[int, int, int], dict[Eui64, list[_Token]]] | None = None
+        self._read: tuple[tuple[int, ...], dict[Eui64, list[_Token]]] | None = None
         self._taking = threading.Lock()
         self.name = file.name
         """Names the file in the journal, never its content."""
@@ -109,13 +109,12 @@ class TokenFileAuthority:
         """Return the file's tokens. Raises UnlockKeyError."""
         try:
             status = self._file.stat()
-            stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
+            # The last of these moves when the mode or the owner does.
+            stamp = (status.st_ino, status.st_mtime_ns, status.st_size, status.st_ctime_ns)
             if self._read is None or self._read[0] != stamp:
-                if status.st_mode & 0o077:
-                    raise UnlockKeyError(
-                        f"token file {self._file} can be read by other users; run: chmod 600 {self._file}"
-                    )
-                self._read = stamp, _parse(self._file, read_regular_file(self._file, _MAX_FILE_SIZE))
+                self._read = stamp, _parse(self._file, read_secret(self._file, _MAX_FILE_SIZE))
+        except SecretExposed as error:
+            raise UnlockKeyError(f"token file {error}") from error
         except OSError as error:
             raise UnlockKeyError(
                 f"token file {self._file}: {error.strerror}; set unlock.token_file to the file's place"

@@ -32,6 +32,7 @@ from station.doctor.hubs import ASK_SECONDS, RETURN_SECONDS, check_hub
 from station.doctor.installation import check_installation
 from station.doctor.ports import PlaceLook, check_scanner, look_at_place
 from station.doctor.report import Finding, fault, told_together
+from station.doctor.secrets import check_secrets
 from station.doctor.unlock import check_unlock
 from station.doctor.usb_load import UsedPort, judge_loads
 from station.kernel_clock import read_clock
@@ -83,6 +84,7 @@ async def examine(settings: StationSettings) -> Findings:
         _off_loop("installation", lambda: check_installation(settings.state_directory)),
         _off_loop("clock", lambda: [judge_clock(read_clock())]),
         _off_loop("state directory", lambda: check_disk(settings.state_directory, least)),
+        _off_loop("secrets", lambda: check_secrets(settings)),
         _within("catalogue", _SECONDS, lambda: check_catalogue(settings)),
         _within("unlock key", _SECONDS, unlock_key),
     ]

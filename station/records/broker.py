@@ -13,12 +13,14 @@ import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
 
 from drivers.descriptors import shortage_in
+from firmware_catalog.secret_files import SecretExposed, read_secret
 from station.records.mqtt_settings import MqttSettings
 from station.records.writer import uninterrupted
 
 _UNLIMITED: Final = 0
 """Our own batches bound what is in flight; a queue in the client would only hide the order."""
 
+_MAX_SECRET_SIZE: Final = 64 * 1024
 _NEVER_WARN: Final = 1 << 20
 """The client library warns of many pending calls, which are on purpose here."""
 
@@ -129,14 +131,18 @@ def _credentials(settings: MqttSettings) -> tuple[str | None, _Context | None]:
     try:
         password = None
         if settings.password_file is not None:
-            password = settings.password_file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
+            secret = read_secret(settings.password_file, _MAX_SECRET_SIZE).decode("utf-8")
+            password = secret.partition("\n")[0].rstrip("\r")
         tls = None
         if settings.ca_file is not None:
             tls = _Context(ssl.PROTOCOL_TLS_CLIENT)  # checks the broker's certificate and its name
             tls.minimum_version = ssl.TLSVersion.TLSv1_2
             tls.load_verify_locations(settings.ca_file)
-            if settings.certificate_file is not None:
+            if settings.certificate_file is not None and settings.key_file is not None:
+                read_secret(settings.key_file, _MAX_SECRET_SIZE)
                 tls.load_cert_chain(settings.certificate_file, settings.key_file)
+    except SecretExposed as error:
+        raise BrokerRefuses(f"cannot be asked, {error}") from error
     except OSError as error:
         if shortage_in(error) is not None:
             raise aiomqtt.MqttError(str(error)) from error  # it passes

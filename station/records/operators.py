@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import secrets
 from pathlib import Path
+from typing import Final
 
+from firmware_catalog.secret_files import SecretExposed, read_secret
 from station.records.chain import canonical_json
 from station.records.files import replace_file
+
+_MAX_FILE_SIZE: Final = 16 * 1024 * 1024
 
 
 class OperatorsUnreadable(Exception):
@@ -34,9 +38,11 @@ class Operators:
     def people(self) -> dict[str, str]:
         """Return everybody by pseudonym. Raises OperatorsUnreadable or OSError."""
         try:
-            people = json.loads(self._path.read_bytes())
+            people = json.loads(read_secret(self._path, _MAX_FILE_SIZE))
         except FileNotFoundError:
             return {}
+        except SecretExposed as error:
+            raise OperatorsUnreadable(str(error)) from error
         except (ValueError, RecursionError) as error:
             raise self._unreadable() from error
         if not isinstance(people, dict) or not all(isinstance(person, str) for person in people.values()):

@@ -129,6 +129,7 @@ def test_no_key_and_no_password_in_anything_the_daemon_wrote_and_no_file_for_oth
     bench: Bench, broker: brokers.Mosquitto, authority: Authority, tmp_path: Path, open_umask: None
 ) -> None:
     own, state, password = authority.issue("bench-1"), tmp_path / "new" / "state", tmp_path / "password"
+    password.touch(mode=0o600)
     password.write_text(f"{WRONG_PASSWORD}\n")
     facts = bench.settings(state, {"jig1": [PLACE.slot]}, mode="bench", station=next(STATION_NAMES))
     facts["log"] = {"format": "console", "level": "debug"}

@@ -23,6 +23,7 @@ from station.doctor.descriptors import judge_descriptors
 from station.doctor.disk import check_disk, filesystem_of
 from station.doctor.installation import check_installation, shadows
 from station.doctor.report import Finding, Verdict
+from station.doctor.secrets import check_secrets
 from station.doctor.unlock import check_unlock
 from station.doctor.usb_load import FULL_SPEED_PAYLOAD, UsedPort, judge_loads
 from station.kernel_clock import KernelClock, read_clock
@@ -173,6 +174,38 @@ def test_the_unlock_key_is_loaded_as_the_daemon_does(bench: Bench, tmp_path):
     open_to_all.chmod(0o644)
     assert "chmod 600" in str(check(open_to_all))
     assert check(tmp_path / "none.pem").verdict is FAULT
+
+
+def test_every_secrets_file_is_held_against_the_rule(bench: Bench, tmp_path):
+    def secret(name: str, mode: int = 0o600) -> str:
+        path = tmp_path / name
+        path.write_text("secret")
+        path.chmod(mode)
+        return str(path)
+
+    pin = {"module": "/m.so", "token": "t", "key": "k", "pin": {"file": secret("pin")}}
+    mqtt = {"username": "u", "password_file": secret("password", 0o644), "ca_file": "/ca.pem"}
+    mqtt |= {"certificate_file": "/own.pem", "key_file": secret("key", 0o640)}
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "operators.json").touch(mode=0o600)
+    facts = {"unlock": {"hsm": pin}, "mqtt": mqtt}
+    settings = bench.station_settings(tmp_path / "state", {"jig1": [1]}, **facts)
+    assert [str(finding) for finding in check_secrets(settings)] == [
+        f"mqtt.password_file: {tmp_path}/password can be read by other users; run: chmod 600 {tmp_path}/password",
+        f"mqtt.key_file: {tmp_path}/key can be read by other users; run: chmod 600 {tmp_path}/key",
+    ]
+    for name in ("password", "key"):
+        (tmp_path / name).chmod(0o600)
+    (fine,) = check_secrets(settings)
+    assert (fine.verdict, fine.what) == (OK, "4 files, for the station alone")
+    (tmp_path / "state" / "operators.json").chmod(0o604)
+    assert verdicts(check_secrets(settings)) == [FAULT]
+    for unlock in ("token_file", "key_file"):
+        settings = bench.station_settings(tmp_path, {"jig1": [1]}, unlock={unlock: secret(unlock, 0o644)})
+        (finding,) = check_secrets(settings)
+        assert finding.where == f"unlock.{unlock}"
+    (tmp_path / "key_file").unlink()
+    assert verdicts(check_secrets(settings)) == [FAULT]
 
 
 # Broker

@@ -23,9 +23,20 @@ def test_a_person_has_one_pseudonym_until_erased(tmp_path: Path) -> None:
     assert operators.pseudonym_of("Example Person") != first
 
 
+def test_people_are_not_for_others_to_read(tmp_path: Path) -> None:
+    path = tmp_path / "operators.json"
+    Operators(path).pseudonym_of("Example Person")
+    path.chmod(0o644)
+    with pytest.raises(
+        OperatorsUnreadable, match=f"{path} can be read by other users; run: chmod 600 {path}"
+    ):
+        Operators(path).people()
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"op-1": 1}', b"\xff\xfe"])
 def test_a_file_that_is_something_else_is_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "operators.json"
+    path.touch(mode=0o600)
     path.write_bytes(content)
     with pytest.raises(OperatorsUnreadable, match=r"operators\.json"):
         Operators(path).pseudonym_of("Example Person")

@@ -273,7 +273,8 @@ def test_a_killed_station_is_offline_at_the_broker(folder: Path, mosquitto_broke
 
 def test_a_broker_that_wants_a_password_says_so_and_takes_the_right_one(tmp_path: Path, folder: Path) -> None:
     passwords, secret = tmp_path / "passwords", tmp_path / "secret"
-    passwords.touch(mode=0o600)
+    for path in (passwords, secret):
+        path.touch(mode=0o600)
     run(
         [brokers.installed("mosquitto_passwd", "mosquitto"), "-b", str(passwords), "bench", "correct horse"],
         check=True,
@@ -300,6 +301,7 @@ def test_a_password_file_that_cannot_be_read_is_named(
 ) -> None:
     secret = tmp_path / "secret"
     if content is not None:
+        secret.touch(mode=0o600)
         secret.write_bytes(content)
 
     async def main() -> None:
@@ -307,6 +309,26 @@ def test_a_password_file_that_cannot_be_read_is_named(
             station.start()
             refused = await station.until_said(Connection.REFUSED)
             assert str(secret) in refused.line
+
+    asyncio.run(main())
+
+
+def test_a_password_that_others_can_read_is_not_used(
+    folder: Path, tmp_path: Path, mosquitto_broker: brokers.Mosquitto
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("correct horse\n")
+    secret.chmod(0o644)
+
+    async def main() -> None:
+        async with bench(folder, mosquitto_broker.port, username="bench", password_file=secret) as station:
+            await station.results(1)
+            station.start()
+            refused = await station.until_said(Connection.REFUSED)
+            assert f"{secret} can be read by other users; run: chmod 600 {secret}" in refused.line
+            assert "correct horse" not in refused.line
+            secret.chmod(0o600)
+            await station.until_empty()
 
     asyncio.run(main())
 

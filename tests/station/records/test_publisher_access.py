@@ -86,7 +86,9 @@ def test_the_access_list_that_is_shipped_lets_results_out(folder: Path, tmp_path
     passwords, secret, allowed = tmp_path / "passwords", tmp_path / "secret", tmp_path / "acl"
     for path in (passwords, secret, allowed):
         path.touch(mode=0o600)
-    subprocess.run(["mosquitto_passwd", "-b", passwords, "bench-1", "pass"], check=True)
+    subprocess.run(
+        [brokers.installed("mosquitto_passwd", "mosquitto"), "-b", passwords, "bench-1", "pass"], check=True
+    )
     secret.write_text("pass\n")
     allowed.write_text((DEPLOY / "mosquitto" / "reflash.acl").read_text())
     lines = (f"password_file {passwords}", f"acl_file {allowed}")

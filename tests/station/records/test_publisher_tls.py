@@ -139,6 +139,25 @@ def test_a_station_whose_certificate_is_refused_says_why_and_loses_nothing(
     asyncio.run(main())
 
 
+def test_a_private_key_that_others_can_read_is_not_used(
+    folder: Path, secured: Secured, broker: brokers.Mosquitto
+) -> None:
+    own = secured.authority.issue("bench-1")
+    own.key.chmod(0o640)
+    files = {"ca_file": secured.authority.file, "certificate_file": own.certificate, "key_file": own.key}
+
+    async def main() -> None:
+        async with bench(folder, broker.port, **files) as station:
+            await station.results(1)
+            station.start()
+            refused = await station.until_said(Connection.REFUSED)
+            assert f"{own.key} can be read by other users; run: chmod 600 {own.key}" in refused.line
+            own.key.chmod(0o600)
+            await station.until_empty()
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("missing", ["ca_file", "certificate_file"])
 def test_a_missing_certificate_file_is_named(folder: Path, secured: Secured, missing: str) -> None:
     own = secured.authority.issue("bench-1")

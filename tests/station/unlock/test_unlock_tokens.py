@@ -140,6 +140,18 @@ def test_the_file_and_the_memory_of_it_must_be_there(token_file: Path, challenge
         asyncio.run(authority.check())
 
 
+def test_a_file_that_others_can_read_is_not_used(token_file: Path, challenge: UnlockChallenge) -> None:
+    """Also where it was opened to them only after it had been read."""
+    issue(token_file, f"{challenge.chf},,{FIRST}")
+    authority = TokenFileAuthority(token_file, token_file.parent / "used")
+    asyncio.run(authority.check())
+    token_file.chmod(0o604)
+    with pytest.raises(UnlockAuthorityFailed, match="can be read by other users; run: chmod 600"):
+        asyncio.run(authority.sign(challenge))
+    token_file.chmod(0o600)
+    assert asyncio.run(authority.sign(challenge)).hex() == FIRST
+
+
 @given(st.binary(max_size=300) | st.binary(max_size=200).map(lambda data: b"chf,nonce,signature\n" + data))
 def test_hostile_bytes_are_refused_or_read_whole(data: bytes) -> None:
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -15,16 +15,15 @@ import structlog
 from pydantic import BaseModel
 
 from drivers.hub import DriverPlugin
-from station.attempt.authorise import ScannedLabel
 from station.attempt.conduct import Conductor
 from station.attempt.release_gate import GateThresholds, ReleaseGate, ReleaseKey
 from station.attempt.sequence import NamedAuthority
 from station.attempt.unlock_authority import unlock_authority
 from station.bench.controller import Controller
 from station.bench.jig import Jig
-from station.bench.labels import LabelDesk
 from station.bench.live_hubs import LiveHubs
 from station.bench.loop_watch import LoopWatch
+from station.bench.outlook import Outlook
 from station.bench.places import checked_driver
 from station.bench.scanner import LabelScanner
 from station.bench.scans import BenchScans, ScanSession
@@ -42,10 +41,12 @@ from station.records.errors import JournalHeldUp
 from station.records.events import Event, Place, StationStarted, StationStopped
 from station.records.journal import Journal
 from station.records.publisher import Publisher, PublisherStatus
+from station.records.queries import OpenAttempt
 from station.records.retained import RetainedStates
 from station.reload import check_reload
 from station.requests import DaemonRequests
 from station.service import ServiceManager
+from station.supervision import supervise
 from station.version import station_version
 
 _LAST_RESULTS_SECONDS: Final = 5.0
@@ -56,7 +57,7 @@ _LAST_LAMPS_SECONDS: Final = 2.0
 
 _MEBIBYTE: Final = 1 << 20
 
-SlotMaker = Callable[[Conductor, LiveHubs, Mapping[str, Jig]], Slot]
+SlotMaker = Callable[[Journal, Conductor, LiveHubs, Mapping[str, Jig]], Slot]
 
 _log = structlog.stdlib.get_logger()
 
@@ -79,7 +80,7 @@ class Daemon:
         self._stopping = asyncio.Event()
         self._broker_settings_changed = asyncio.Event()
         self._is_hindered = False
-        self._labels = LabelDesk()
+        self._outlook = Outlook()
         self._loop_watch = LoopWatch()
         self._catalogue = StationCatalogue(
             settings.state_directory / "catalogue", production=settings.mode == "production"
@@ -128,9 +129,8 @@ class Daemon:
     async def _serve(self, journal: Journal, authority: NamedAuthority, slots: list[SlotMaker]) -> None:
         settings = self._settings
         await journal.append(StationStarted(station_version=station_version(), boot_id=_boot_id()))
-        for attempt in await journal.open_attempts():
-            who = attempt.hub.chf if attempt.hub else attempt.scanned_id
-            _log.warning("attempt open since before", attempt=attempt.attempt, chf=str(who))
+        journal.subscribe(self._outlook.hear)
+        self._outlook.recall(await journal.waiting_labels(), await self._open_attempts(journal))
         gate = await self._release_gate(journal)
         conductor = Conductor(
             journal=journal,
@@ -141,7 +141,7 @@ class Daemon:
             station_version=station_version(),
         )
         live_hubs = LiveHubs()
-        stopped_jigs = frozenset[str]()
+        stopped_jigs = {stopped.jig for stopped in await journal.stopped_jigs()}
         jigs = {
             jig.name: Jig(
                 jig.name,
@@ -155,9 +155,9 @@ class Daemon:
             for jig in settings.jigs
             if jig.board
         }
-        controller = Controller(make(conductor, live_hubs, jigs) for make in slots)
-        await self._recall_labels(journal)
-        scans = BenchScans(controller, self.view, self._labels, journal)
+        controller = Controller(make(journal, conductor, live_hubs, jigs) for make in slots)
+        await self._recall_latches(journal, controller)
+        scans = BenchScans(controller, self.view, self._outlook, journal)
         requests = DaemonRequests(journal, controller, jigs, self.view, scans, self.stop)
         orders = OrderDesk(
             journal,
@@ -168,11 +168,14 @@ class Daemon:
         async with control as journal_failed, asyncio.TaskGroup() as watching:
             watches = [
                 watching.create_task(_raised(journal_failed), name="journal"),
-                watching.create_task(self._service.keep_watchdog(), name="watchdog"),
-                watching.create_task(self._loop_watch.run(), name="loop watch"),
-                watching.create_task(self._catalogue.keep_fresh(), name="catalogue"),
-                watching.create_task(self._stop_releases(journal, gate), name="release gate"),
-                *(watching.create_task(scanner.run(), name="scanner") for scanner in self._scanners(scans)),
+                self._supervised(watching, "watchdog", self._service.keep_watchdog),
+                self._supervised(watching, "loop watch", self._loop_watch.run),
+                self._supervised(watching, "catalogue", self._catalogue.keep_fresh),
+                self._supervised(watching, "release gate", partial(self._stop_releases, journal, gate)),
+                *(
+                    self._supervised(watching, f"scanner of {scanner.jig}", scanner.run)
+                    for scanner in self._scanners(scans)
+                ),
             ]
             await self._work(journal, controller, jigs)
             for task in watches:
@@ -181,8 +184,8 @@ class Daemon:
 
     async def _work(self, journal: Journal, controller: Controller, jigs: Mapping[str, Jig]) -> None:
         async with asyncio.TaskGroup() as group:
-            publishing = group.create_task(self._publish(journal), name="publisher")
-            boards = [group.create_task(jig.run(), name=f"{name} board") for name, jig in jigs.items()]
+            publishing = self._supervised(group, "publisher", partial(self._publish, journal))
+            boards = [self._supervised(group, f"board of {name}", jig.run) for name, jig in jigs.items()]
             working = group.create_task(controller.run(), name="slots")
             stopping = group.create_task(self._stopping.wait(), name="stop")
             self._service.ready()
@@ -202,6 +205,11 @@ class Daemon:
                     await asyncio.gather(*(jig.put_out_lamps() for jig in jigs.values()))
             for task in (stopping, publishing, *boards):
                 task.cancel()
+
+    def _supervised(
+        self, group: asyncio.TaskGroup, name: str, work: Callable[[], Awaitable[object]]
+    ) -> asyncio.Task[None]:
+        return group.create_task(supervise(name, work, self.view), name=name)
 
     async def _publish(self, journal: Journal) -> None:
         """Publish until cancelled, beginning anew whenever a reload changed the broker's settings."""
@@ -236,6 +244,7 @@ class Daemon:
         port: str,
         plugin: DriverPlugin,
         driver: BaseModel,
+        journal: Journal,
         conductor: Conductor,
         live_hubs: LiveHubs,
         jigs: Mapping[str, Jig],
@@ -249,9 +258,10 @@ class Daemon:
                 seat=jigs[jig.name].seat(number) if jig.board else LinkSeat(self._loop_watch),
                 recognition_seconds=jig.recognition_seconds,
                 conductor=conductor,
+                journal=journal,
                 live_hubs=live_hubs,
                 view=self.view,
-                labels=self._labels,
+                outlook=self._outlook,
                 hindrance=self._hindrance,
                 hubs_failing_in_a_row=lambda: self._settings.thresholds.hubs_failing_in_a_row,
             )
@@ -262,12 +272,18 @@ class Daemon:
             if jig.scanner is not None:
                 yield LabelScanner(jig.name, jig.scanner, ScanSession(jig.name, scans.take).read)
 
-    async def _recall_labels(self, journal: Journal) -> None:
-        """Let the labels wait on that waited before the station was restarted."""
-        places = {place for place, _ in self._settings.places()}
-        for waiting in await journal.waiting_labels():
-            if waiting.place in places:
-                self._labels.put(waiting.place, ScannedLabel(waiting.scanned_id, waiting.scanned_role))
+    async def _open_attempts(self, journal: Journal) -> tuple[OpenAttempt, ...]:
+        found = await journal.open_attempts()
+        for attempt in found:
+            who = attempt.hub.chf if attempt.hub else attempt.scanned_id
+            _log.warning("attempt open since before", attempt=attempt.attempt, chf=str(who))
+        return found
+
+    async def _recall_latches(self, journal: Journal, controller: Controller) -> None:
+        """Leave out of use what was taken out of it, and go on counting the hubs that failed in each slot."""
+        out_of_use = {slot.place: slot.why for slot in await journal.slots_out_of_use()}
+        for slot in controller.slots():
+            slot.latch.recall(out_of_use.get(slot.place), await journal.slot_failures(slot.place))
 
     async def _release_gate(self, journal: Journal) -> ReleaseGate:
         stopped = await journal.stopped_releases()

@@ -18,7 +18,7 @@ from station.bench.view import BenchView, BrokerView, SlotView
 from station.control import ControlError, Handler, Request, Stream
 from station.descriptors import allowed
 from station.records.errors import EventRefused
-from station.records.events import Place, ReleaseResumed
+from station.records.events import Actor, Place, ReleaseResumed
 from station.records.journal import Journal
 
 _WATCH_SECONDS: Final = 0.1
@@ -56,25 +56,27 @@ class DaemonRequests:
         return {
             "slots": _as_json(self.view.slots()),
             "broker": asdict(self.view.broker),
+            "faults": self.view.faults(),
             "descriptors_allowed": allowed(),
         }
 
     async def _watch(self, _: Request) -> AsyncGenerator[Mapping[str, Any], None]:
         """Tell every slot, and then each that changed. Who is slow misses what was in between, never what is."""
         view, told = self.view, dict[Place, SlotView]()
-        told_of_broker: BrokerView | None = None
+        told_besides: tuple[BrokerView, tuple[str, ...]] | None = None
 
         def news() -> dict[Place, SlotView]:
             return {slot.place: slot for slot in view.slots() if told.get(slot.place) is not slot}
 
         def is_news() -> bool:
-            return view.broker != told_of_broker or bool(news())
+            return (view.broker, view.faults()) != told_besides or bool(news())
 
         while True:
             await view.changes.until(is_news)
-            told_of_broker, changed = view.broker, news()
+            told_besides, changed = (view.broker, view.faults()), news()
             told.update(changed)
-            yield {"slots": _as_json(changed.values()), "broker": asdict(told_of_broker)}
+            broker, faults = told_besides
+            yield {"slots": _as_json(changed.values()), "broker": asdict(broker), "faults": faults}
             await asyncio.sleep(_WATCH_SECONDS)
 
     async def _stop(self, _: Request) -> Mapping[str, Any]:
@@ -82,7 +84,8 @@ class DaemonRequests:
         return {}
 
     async def _enable_slot(self, request: Request) -> Mapping[str, Any]:
-        self._slot(request).enable()
+        actor = Actor.model_validate(request["actor"]) if request.get("actor") else None
+        await self._slot(request).latch.enable(actor)
         return {}
 
     async def _reset_jig(self, request: Request) -> Mapping[str, Any]:

@@ -360,7 +360,7 @@ def running_bench(
     only = VersionRange(lowest=version("chained-between"), highest=version("chained-between"))
     add_release(catalogue, folder / "chained-new.bin", permitted_from=(only,))
     hubs = [StockHub(*_ids(), firmware) for firmware, count in stock.items() for _ in range(count)]
-    twins = [(StockHub(*_ids(gpf), "old"), StockHub(*_ids(gpf), "old")) for gpf in (_id(), _id())]
+    twins = [(StockHub(*_ids(gpf), "old"), StockHub(*_ids(gpf), "old")) for gpf in (_id() for _ in range(4))]
     entries = [
         {
             "chf": str(hub.chf),

@@ -53,7 +53,7 @@ _NEXT: Final[dict[Code, str]] = {
     Code.NO_OPEN_ORDER: "assign an order to the jig, then seat the hub again",
     Code.ALREADY_PASSED: "put it with the passed hubs",
     Code.LABEL_DISAGREES: "check which hub sits here, scan its own label and seat it again",
-    Code.IN_TWO_SLOTS: "take both hubs out and give them to the supervisor",
+    Code.IN_TWO_SLOTS: "take this one out for the supervisor, and leave the other in",
     Code.NOT_PENDING: "put it aside for return to its supplier",
     Code.NOT_ON_ORDER: "put it aside for the supervisor",
     Code.CATALOGUE_UNAVAILABLE: "call the supervisor, then seat the hub again",

@@ -109,6 +109,10 @@ class BoardSeat:
         """Wait for an emergency stop."""
         await self._changes.until(lambda: self._inputs.stopped)
 
+    async def until_reset(self) -> None:
+        """Wait for a person's reset after an emergency stop."""
+        await self._changes.until(lambda: not self._inputs.stopped)
+
     async def power_cycle(self) -> bool:
         """Take the hub's power away for a moment. The caller knows that its flash is not being written.
 
@@ -147,4 +151,4 @@ async def _answers(driver: HubDriver, hub: HubIdentity) -> bool:
             found = await driver.identify()
     except (DriverError, TimeoutError):
         return False
-    return found.chf == hub.chf
+    return found.device == hub.device

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Changes:
@@ -27,3 +30,18 @@ class Changes:
                 waiter.clear()
         finally:
             self._waiters.discard(waiter)
+
+
+async def first_of(*works: Coroutine[object, object, T]) -> T:
+    """Do several things at once until one of them is done, and end the others; return or raise what came of it.
+
+    Of several that are done at the same time the one named first counts.
+    """
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        return next(task for task in tasks if task.done()).result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -19,6 +19,10 @@ class Controller:
         """Return one slot, or None where the bench has no such place."""
         return self._slots.get(place)
 
+    def slots(self) -> tuple[Slot, ...]:
+        """Return every slot."""
+        return tuple(self._slots.values())
+
     async def run(self) -> None:
         """Serve all slots until every one has finished. A journal failure ends them all, as an ExceptionGroup."""
         async with asyncio.TaskGroup() as group:

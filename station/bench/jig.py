@@ -36,6 +36,7 @@ _LAMPS: Final = {
     SlotPhase.FAILED: Lamp.RED,
     SlotPhase.PUT_ASIDE: Lamp.AMBER,
     SlotPhase.RESEAT: Lamp.AMBER,
+    SlotPhase.LOOKING: Lamp.DARK,
     SlotPhase.FIND_HUB: Lamp.AMBER,
     SlotPhase.EMERGENCY_STOP: Lamp.DARK,
     SlotPhase.OUT_OF_USE: Lamp.RED,

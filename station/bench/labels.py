@@ -6,10 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from drivers.hub import HubIdentity
 from firmware_catalog.identity import Eui64, IdentityError
 from station.attempt.authorise import ScannedLabel
-from station.records.events import Place
 
 _SLOT: Final = re.compile(
     r"(?:(?!slot\b)(?P<jig>[A-Za-z0-9_-]+)[/ ]+)?(?:slot ?)?(?P<slot>[1-8])", re.ASCII | re.IGNORECASE
@@ -53,32 +51,3 @@ def read_scan(text: str) -> SlotCode | ScannedLabel:
     if code := _SLOT.fullmatch(line):
         return SlotCode(code["jig"], int(code["slot"]))
     raise ScanUnreadable(f"{line[:_SHOWN]!r} is neither a hub's id nor a slot's code; scan it again")
-
-
-class LabelDesk:
-    """Holds the last label scanned for each slot until its hub says who it is."""
-
-    def __init__(self) -> None:
-        self._waiting: dict[Place, ScannedLabel] = {}
-
-    def put(self, place: Place, label: ScannedLabel) -> None:
-        """Keep a label for the next hub in `place`. A second scan replaces the first; a label waits at one slot."""
-        self._waiting = {where: other for where, other in self._waiting.items() if other != label}
-        self._waiting[place] = label
-
-    def waiting(self, place: Place) -> ScannedLabel | None:
-        """Return the label that waits for a hub in `place`."""
-        return self._waiting.get(place)
-
-    def take(self, place: Place, hub: HubIdentity | None = None) -> ScannedLabel | None:
-        """Hand out, once, the label for the hub in `place`.
-
-        That is the one scanned for this slot or else, when the hub has said who it is, the one that names it and
-        was scanned for another slot of the jig: it was seated elsewhere than expected, and is no less itself.
-        """
-        if place not in self._waiting and hub is not None:
-            expected = (
-                where for where, label in self._waiting.items() if where.jig == place.jig and label.names(hub)
-            )
-            place = next(expected, place)
-        return self._waiting.pop(place, None)

@@ -1,36 +1,49 @@
-"""Which hub sits where, now: one hub id in two slots is refused."""
+"""Which hub sits where, now. One hub is never called two: where an id is met again, its first slot looks again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Protocol
 
 from firmware_catalog.identity import Eui64
 from station.records.events import Place
+
+
+class Holder(Protocol):
+    """Who holds ids: the hub that a slot has identified."""
+
+    @property
+    def place(self) -> Place:
+        """The slot."""
+        ...
+
+    async def still_here(self) -> bool:
+        """Look again, and say whether the hub still sits in the slot. One that does not gives its ids back."""
+        ...
 
 
 class LiveHubs:
     """The hubs that answer on the bench at this moment, by either of their ids."""
 
     def __init__(self) -> None:
-        self._places: dict[Eui64, Place] = {}
+        self._holders: dict[Eui64, Holder] = {}
 
     def holds(self, hub: Eui64) -> bool:
         """Whether a hub of this id sits in any slot."""
-        return hub in self._places
+        return hub in self._holders
 
-    @contextmanager
-    def seated(self, place: Place, *ids: Eui64) -> Iterator[Place | None]:
-        """Hold the ids for `place`; yields the other slot that already holds one of them, or None.
+    async def claim(self, holder: Holder, *ids: Eui64) -> Place | None:
+        """Hold the ids until `release`; return the other slot in which a hub of one of them sits, too, or None.
 
-        The ids of a refused hub stay with the slot that had them first.
+        A hub that was moved is let go by the slot that it left, which has to look again. The ids of a hub that
+        really answers twice stay with the slot that had them first, and `holder` gets none.
         """
-        other = next((self._places[one] for one in ids if one in self._places), None)
-        if other is None:
-            self._places.update(dict.fromkeys(ids, place))
-        try:
-            yield other
-        finally:
-            if other is None:
-                for one in ids:
-                    self._places.pop(one, None)
+        while (first := next((self._holders[one] for one in ids if one in self._holders), None)) is not None:
+            if await first.still_here():
+                return first.place
+            self.release(first)
+        self._holders.update(dict.fromkeys(ids, holder))
+        return None
+
+    def release(self, holder: Holder) -> None:
+        """Give back whatever `holder` holds."""
+        self._holders = {one: held for one, held in self._holders.items() if held is not holder}

@@ -24,6 +24,7 @@ _STYLES: Final = {
     SlotPhase.FAILED: "bold red",
     SlotPhase.PUT_ASIDE: "bold yellow",
     SlotPhase.RESEAT: "bold yellow",
+    SlotPhase.LOOKING: "bold yellow",
     SlotPhase.FIND_HUB: "bold magenta",
     SlotPhase.EMERGENCY_STOP: "bold white on red",
     SlotPhase.OUT_OF_USE: "bold red",
@@ -44,8 +45,11 @@ class BenchPicture:
     a row.
     """
 
-    def __init__(self, slots: Callable[[], Iterable[SlotView]]) -> None:
+    def __init__(
+        self, slots: Callable[[], Iterable[SlotView]], faults: Callable[[], Iterable[str]] = tuple
+    ) -> None:
         self._slots = slots
+        self._faults = faults
         self.footer = ""
         """One line below the slots."""
         self.note = ""
@@ -57,7 +61,8 @@ class BenchPicture:
         notes = [
             Text(line, style=style) for line, style in ((self.footer, "bold"), (self.note, "dim")) if line
         ]
-        rows_besides = 1 + len(alarms) + len(notes)
+        faults = tuple(self._faults())
+        rows_besides = 1 + len(faults) + len(alarms) + len(notes)
         low = options.size.height < len(slots) + rows_besides
         groups = _alike(slots) if low else [(slot,) for slot in slots]
         with_hubs = options.max_width >= _COLUMNS_FOR_HUBS and not low
@@ -71,8 +76,8 @@ class BenchPicture:
             table.add_column("written", no_wrap=True)
         table.add_column("what to do", ratio=1, no_wrap=True, overflow="ellipsis")
         rows = [
-            (jig, "", Text("ALARM", style="bold red"), "", Text(alarm, style="bold red"))
-            for jig, alarm in alarms.items()
+            (where, "", Text("ALARM", style="bold red"), "", Text(line, style="bold red"))
+            for where, line in (*(("station", fault) for fault in faults), *alarms.items())
         ]
         rows += [_row(group, with_percent=not with_bars) for group in groups]
         rows += [("", "", Text(), "", note) for note in notes]
@@ -131,9 +136,13 @@ def _bar(slot: SlotView) -> str:
 
 
 @contextmanager
-def live_picture(slots: Callable[[], Iterable[SlotView]], console: Console) -> Iterator[BenchPicture]:
+def live_picture(
+    slots: Callable[[], Iterable[SlotView]],
+    console: Console,
+    faults: Callable[[], Iterable[str]] = tuple,
+) -> Iterator[BenchPicture]:
     """Keep the picture on the terminal while the block lasts; draw nothing where there is no terminal."""
-    picture = BenchPicture(slots)
+    picture = BenchPicture(slots, faults)
     if not console.is_terminal:
         yield picture
         return

@@ -57,7 +57,8 @@ class LabelScanner:
         self, jig: str, settings: ScannerSettings, read: Callable[[str], Awaitable[str | None]]
     ) -> None:
         """Prepare. `read` takes a line and returns what to say about it, or raises ScanRefused."""
-        self._jig = jig
+        self.jig = jig
+        """Where it belongs."""
         self._settings = settings
         self._read = read
         self._noisy = False
@@ -75,7 +76,7 @@ class LabelScanner:
                 line = str(error)
             if line != told:
                 told = line
-                _log.warning("scanner unavailable", jig=self._jig, reason=line)
+                _log.warning("scanner unavailable", jig=self.jig, reason=line)
             await asyncio.sleep(_RETRY_SECONDS[min(tries, len(_RETRY_SECONDS) - 1)])
             tries += 1
 
@@ -96,12 +97,12 @@ class LabelScanner:
             answer = await self._read(line)
         except ScanUnreadable as noise:
             if not self._noisy:
-                _log.warning("scan not understood", jig=self._jig, reason=str(noise))
+                _log.warning("scan not understood", jig=self.jig, reason=str(noise))
             self._noisy = True
             return
         except ScanRefused as refusal:
-            _log.warning("scan refused", jig=self._jig, reason=str(refusal))
+            _log.warning("scan refused", jig=self.jig, reason=str(refusal))
         else:
             if answer is not None:
-                _log.info("scan", jig=self._jig, line=answer)
+                _log.info("scan", jig=self.jig, line=answer)
         self._noisy = False

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 from station.attempt.authorise import ScannedLabel
 from station.attempt.sequence import EventSink
 from station.bench.controller import Controller
-from station.bench.labels import LabelDesk, ScanRefused, SlotCode, read_scan
+from station.bench.display import EXPECTING
+from station.bench.labels import ScanRefused, SlotCode, read_scan
+from station.bench.outlook import Outlook
 from station.bench.slot import Slot
-from station.bench.view import BenchView, SlotPhase
+from station.bench.view import BenchView
 from station.records.errors import JournalFailed
 from station.records.events import Place
 
 TakeLabel = Callable[[str, int | None, ScannedLabel], Awaitable[str]]
 """Takes a label scanned at a jig, for a slot or for whichever is meant; answers with a line or ScanRefused."""
-
-_EMPTY: Final = frozenset({SlotPhase.EMPTY, SlotPhase.FIND_HUB})
 
 
 class ScanSession:
@@ -50,12 +49,10 @@ class ScanSession:
 class BenchScans:
     """Brings labels to slots, and into the journal first: neither a label that waits nor a late one may be forgotten."""
 
-    def __init__(
-        self, controller: Controller, view: BenchView, labels: LabelDesk, journal: EventSink
-    ) -> None:
+    def __init__(self, controller: Controller, view: BenchView, outlook: Outlook, journal: EventSink) -> None:
         self._controller = controller
         self._view = view
-        self._labels = labels
+        self._outlook = outlook
         self._journal = journal
 
     async def take(self, jig: str, slot: int | None, label: ScannedLabel) -> str:
@@ -83,7 +80,7 @@ class BenchScans:
             empty = (
                 view.place
                 for view in views
-                if view.phase in _EMPTY and self._labels.waiting(view.place) in {None, label}
+                if view.phase in EXPECTING and self._outlook.label_at(view.place) in {None, label}
             )
             place = next(seated, None) or next(empty, None)
         slot = self._controller.slot(place) if place is not None else None

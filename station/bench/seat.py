@@ -70,6 +70,10 @@ class Seat(Protocol):
         """Return when the jig is stopped; never where it has no emergency stop."""
         ...
 
+    async def until_reset(self) -> None:
+        """Return when the jig is not stopped."""
+        ...
+
     async def power_cycle(self) -> bool:
         """Switch the hub off and on; return whether that could be done. Never while its flash may be written."""
         ...
@@ -129,6 +133,9 @@ class LinkSeat:
     async def until_stopped(self) -> None:
         """Wait without end."""
         await asyncio.Event().wait()
+
+    async def until_reset(self) -> None:
+        """Return at once."""
 
     async def power_cycle(self) -> bool:
         """Say that nothing was done: nothing here switches power."""

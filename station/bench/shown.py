@@ -1,11 +1,10 @@
-"""What a slot shows of a result: the new one, or an earlier one of a hub that has not left since. Pure."""
+"""What a slot shows of a result: the new one, an earlier one of a hub that has not left since, or the last. Pure."""
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
 from drivers.hub import HubIdentity
-from firmware_catalog.identity import Eui64
 from station.attempt.authorise import ScannedLabel
 from station.attempt.outcome import Outcome
 from station.attempt.wording import operator_line
@@ -23,17 +22,22 @@ RESULT_PHASES: Final = {
 GOES_HOME: Final = frozenset({SlotPhase.PASSED, SlotPhase.ALREADY_CURRENT, SlotPhase.PUT_ASIDE})
 """Where the hub would leave the bench as one that is done, and so must not if its label is another's."""
 
+_STOPPED_WITH: Final = {
+    SlotPhase.PASSED: "passed and still sits here",
+    SlotPhase.ALREADY_CURRENT: "already ran the latest firmware and still sits here",
+    SlotPhase.REJECTED: "was rejected and still sits here",
+    SlotPhase.FAILED: "failed and still sits here",
+    SlotPhase.PUT_ASIDE: "is to be put aside and still sits here",
+}
 
-def view_of_result(result: AttemptClosed, hub: HubIdentity | None, *, mislabelled: bool) -> SlotView:
-    """Show a durable result. `mislabelled` is what a label said that came after it was composed."""
-    phase = RESULT_PHASES[result.outcome]
-    if phase is SlotPhase.PASSED and (
-        mislabelled or _is_another(result.scanned_id, result.scanned_role, hub)
-    ):
-        phase = SlotPhase.PUT_ASIDE
-    return SlotView(
+
+def view_of_result(
+    result: AttemptClosed, hub: HubIdentity | None, label: ScannedLabel | None = None
+) -> SlotView:
+    """Show a durable result. `label` is the last that was scanned for the hub: it may have come after the result."""
+    shown = SlotView(
         place=result.place,
-        phase=phase,
+        phase=RESULT_PHASES[result.outcome],
         line=result.message,
         chf=result.chf,
         gpf=result.gpf,
@@ -42,21 +46,25 @@ def view_of_result(result: AttemptClosed, hub: HubIdentity | None, *, mislabelle
         code=result.code,
         disposition=result.disposition,
     )
+    if label is None and result.scanned_id is not None:
+        label = ScannedLabel(result.scanned_id, result.scanned_role)
+    if hub is None:
+        return shown
+    if result.unsettled is not None:
+        return unsettled(shown, result.unsettled)
+    return put_aside(shown, label, hub) if is_anothers(label, hub) else shown
 
 
-def view_of_past(place: Place, last: PastAttempt, hub: HubIdentity) -> SlotView:
+def view_of_past(
+    place: Place, last: PastAttempt, hub: HubIdentity, label: ScannedLabel | None = None
+) -> SlotView:
     """Show an earlier result of a hub that has not left since, and what a label has said of the hub meanwhile."""
     if last.outcome is None:
         raise AssertionError("only a closed attempt is shown again")
-    phase = RESULT_PHASES[last.outcome]
-    line = operator_line(str(place), last.outcome, last.code, last.disposition)
-    if phase in GOES_HOME and _is_another(last.scanned_id, last.scanned_role, hub):
-        phase = SlotPhase.PUT_ASIDE
-        line = f"{place}: label {last.scanned_id} is not hub {hub.chf}'s; put it aside for the supervisor"
-    return SlotView(
+    shown = SlotView(
         place=place,
-        phase=phase,
-        line=line,
+        phase=RESULT_PHASES[last.outcome],
+        line=operator_line(str(place), last.outcome, last.code, last.disposition),
         chf=hub.chf,
         gpf=hub.gpf,
         stage=last.stage,
@@ -64,7 +72,45 @@ def view_of_past(place: Place, last: PastAttempt, hub: HubIdentity) -> SlotView:
         code=last.code,
         disposition=last.disposition,
     )
+    if label is None and last.scanned_id is not None:
+        label = ScannedLabel(last.scanned_id, last.scanned_role)
+    if last.unsettled is not None:
+        return unsettled(shown, last.unsettled)
+    return put_aside(shown, label, hub) if is_anothers(label, hub) else shown
 
 
-def _is_another(scanned: Eui64 | None, role: Literal["CHF", "GPF"] | None, hub: HubIdentity | None) -> bool:
-    return scanned is not None and hub is not None and not ScannedLabel(scanned, role).names(hub)
+def view_when_stopped(last: SlotView) -> SlotView:
+    """Show that the station looks no more, and what it last knew of a hub that it was done with here."""
+    sits = _STOPPED_WITH.get(last.phase)
+    if sits is None:
+        return SlotView(place=last.place, phase=SlotPhase.STOPPED, line=f"{last.place}: stopped")
+    who = "a hub" if last.chf is None else f"hub {last.chf}"
+    return SlotView(
+        place=last.place,
+        phase=SlotPhase.STOPPED,
+        line=f"{last.place}: stopped; {who} {sits}",
+        chf=last.chf,
+        gpf=last.gpf,
+        outcome=last.outcome,
+    )
+
+
+def put_aside(shown: SlotView, label: ScannedLabel | None, hub: HubIdentity) -> SlotView:
+    """Show that a hub that was to go home must not: its label is another's. Any other result stays as it is."""
+    if label is None or shown.phase not in GOES_HOME:
+        return shown
+    line = f"{shown.place}: label {label.device_id} is not hub {hub.chf}'s; put it aside for the supervisor"
+    return shown.model_copy(update={"phase": SlotPhase.PUT_ASIDE, "line": line})
+
+
+def unsettled(shown: SlotView, what: str) -> SlotView:
+    """Show that a hub that was to go home must not: it was not left as it has to be."""
+    if shown.phase not in GOES_HOME:
+        return shown
+    line = f"{shown.place}: {what}; put it aside for the supervisor"
+    return shown.model_copy(update={"phase": SlotPhase.PUT_ASIDE, "line": line})
+
+
+def is_anothers(label: ScannedLabel | None, hub: HubIdentity) -> bool:
+    """Whether a scanned label says that another hub sits here."""
+    return label is not None and not label.names(hub)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from functools import partial
+from typing import Any, Final, NoReturn, TypeVar
 
 import structlog
 from pydantic import BaseModel
 
 from drivers.descriptors import shortage_in
 from drivers.errors import (
+    DriverError,
     HubInSerialRecovery,
     HubRefused,
     LinkLost,
@@ -23,25 +24,36 @@ from drivers.errors import (
 )
 from drivers.hub import DriverPlugin, HubDriver, HubIdentity
 from station.attempt.authorise import ScannedLabel
-from station.attempt.conduct import Concluded, Conductor, StillSeated, Visit
-from station.attempt.failure import may_be_the_slot
-from station.attempt.outcome import Outcome, Stage
-from station.attempt.sequence import LeftOpen, Progress
-from station.bench.labels import LabelDesk, ScanRefused
+from station.attempt.conduct import Concluded, Conductor, StillSeated
+from station.attempt.sequence import LeftOpen
+from station.bench.changes import first_of
+from station.bench.display import SlotDisplay
+from station.bench.labels import ScanRefused
+from station.bench.latch import Latch
 from station.bench.live_hubs import LiveHubs
+from station.bench.outlook import Outlook
 from station.bench.port import SlotPort
 from station.bench.recognition import recognise
 from station.bench.seat import Seat
-from station.bench.shown import GOES_HOME, RESULT_PHASES, view_of_past, view_of_result
+from station.bench.shown import RESULT_PHASES, view_of_past, view_of_result, view_when_stopped
 from station.bench.view import BenchView, SlotPhase, SlotView
-from station.records.errors import EventRefused, JournalError, JournalHeldUp
+from station.bench.visit import EMERGENCY_STOP, SeatedHub, VisitParts
+from station.records.errors import (
+    AttemptHasResult,
+    EventRefused,
+    JournalError,
+    JournalHeldUp,
+    OrderIsClosed,
+    OrderNotHere,
+)
 from station.records.events import AttemptClosed, LabelScanned, Place
+from station.records.journal import Journal
 
 ROOM_RETRY_SECONDS: Final = 5.0
 """Between two looks whether a full disk, or a full table of descriptors, has room again: nothing tells when it has."""
 
-EMERGENCY_STOP: Final = "emergency stop"
-"""Why a visit ended that the emergency stop ended."""
+_CLOSED_MEANWHILE: Final = (OrderIsClosed, OrderNotHere, AttemptHasResult)
+"""An order may be closed, or its jig be given another, while a hub is begun with: nothing is wrong with hub or slot."""
 
 _log = structlog.stdlib.get_logger()
 
@@ -58,9 +70,10 @@ class SlotParts:
     driver_settings: BaseModel
     seat: Seat
     conductor: Conductor
+    journal: Journal
     live_hubs: LiveHubs
     view: BenchView
-    labels: LabelDesk
+    outlook: Outlook
     hindrance: Callable[[], str | None]
     """Why no hub may be begun with just now, in one line; None if one may."""
     hubs_failing_in_a_row: Callable[[], int]
@@ -69,42 +82,32 @@ class SlotParts:
     """How long a hub that is seen to be seated may take to say who it is, its boot included."""
 
 
-@dataclass(slots=True)
-class _Seated:
-    """The hub that sits in the slot, and the label scanned for it."""
-
-    hub: HubIdentity
-    label: ScannedLabel | None
-
-    @property
-    def mislabelled(self) -> bool:
-        return self.label is not None and not self.label.names(self.hub)
-
-
 class Slot:
     """Supervises one slot. `run` ends only by cancellation, a journal failure, or `finish_after_this_hub`."""
 
     def __init__(self, parts: SlotParts) -> None:
         self._parts = parts
-        self._enabled = asyncio.Event()
-        self._enabled.set()
-        self._failed_in_a_row: set[object] = set()
+        self.latch = Latch(parts.place, parts.journal)
+        """Whether it is in use."""
+        self._display = SlotDisplay(parts.place, parts.view, parts.outlook)
+        self._visit_parts = VisitParts(
+            place=parts.place,
+            seat=parts.seat,
+            conductor=parts.conductor,
+            journal=parts.journal,
+            display=self._display,
+        )
         self._port = SlotPort(
             parts.port, parts.plugin, parts.driver_settings, parts.seat, parts.recognition_seconds
         )
         self._finishing = asyncio.Event()
         self._waiting: asyncio.Task[Any] | None = None
-        self._seated: _Seated | None = None
+        self._seated: SeatedHub | None = None
 
     @property
     def place(self) -> Place:
         """Which slot this is."""
         return self._parts.place
-
-    def enable(self) -> None:
-        """Put a slot back into use that was taken out of it or latched by a fault."""
-        self._failed_in_a_row.clear()
-        self._enabled.set()
 
     def scan(self, label: ScannedLabel) -> str:
         """Take a label scanned for this slot, and say what it means here.
@@ -112,29 +115,23 @@ class Slot:
         It waits for the next hub, or is held against the one that sits here. Raises ScanRefused when it is another
         hub's: before the unlock that hub is rejected, later it is put aside, with the label in its result.
         """
-        place, view, seated = self.place, self._parts.view, self._seated
-        phase = view.of(place).phase
-        if seated is None and phase in RESULT_PHASES.values():
+        place, seated = self.place, self._seated
+        if seated is None and self._display.phase in RESULT_PHASES.values():
             raise ScanRefused(f"{place}: its result is written; take the hub out, scan it, and seat it again")
         if seated is None:
-            self._parts.labels.put(place, label)
-            if phase is SlotPhase.EMPTY:
-                self._show_empty()
             return f"{place}: seat hub {label.device_id} here"
-        if phase is SlotPhase.WORKING:
-            seated.label = label
+        seated.scan(label)
         if label.names(seated.hub):
             return f"{place}: the label is hub {seated.hub.chf}'s"
-        line = f"{place}: label {label.device_id} is not hub {seated.hub.chf}'s"
         _log.warning("label disagrees", jig=place.jig, slot=place.slot, label=str(label.device_id))
-        if phase in GOES_HOME:
-            self._show(SlotPhase.PUT_ASIDE, f"{line}; put it aside for the supervisor", seated.hub)
-        raise ScanRefused(f"{line}; check which hub sits here")
+        raise ScanRefused(
+            f"{place}: label {label.device_id} is not hub {seated.hub.chf}'s; check which hub sits here"
+        )
 
     def scanned(self, label: ScannedLabel) -> LabelScanned | None:
         """Return what is to be recorded of a label before `scan` takes it; None of one that will be refused."""
         seated = self._seated
-        if seated is None and self._parts.view.of(self.place).phase in RESULT_PHASES.values():
+        if seated is None and self._display.phase in RESULT_PHASES.values():
             return None
         return LabelScanned(
             place=self.place,
@@ -158,7 +155,7 @@ class Slot:
                 try:
                     await self._idle(asyncio.sleep(pause))
                     pause = 0.0
-                    await self._idle(self._enabled.wait())
+                    await self._until_in_use()
                     await self._serve()
                 except _FinishingError:
                     break
@@ -166,7 +163,7 @@ class Slot:
                     pause = self._hold_up(str(error))
                 except EventRefused as error:
                     _log.exception("slot latched by an event that the journal refused")
-                    self._take_out_of_use(f"the station met a fault of its own ({error})")
+                    self.latch.take_out_of_use(f"the station met a fault of its own ({error})")
                 except JournalError:
                     raise  # no result is safe any more: the whole station has to stop
                 except Exception as error:
@@ -174,185 +171,201 @@ class Slot:
                         pause = self._hold_up(short)
                         continue
                     _log.exception("slot latched by an unexpected fault")
-                    self._take_out_of_use(f"the station met a fault of its own ({type(error).__name__})")
-            self._show(SlotPhase.STOPPED, f"{place}: stopped")
+                    self.latch.take_out_of_use(f"the station met a fault of its own ({type(error).__name__})")
+            await self.latch.record()
+            self._display.put(view_when_stopped(self._display.now))
+
+    async def _until_in_use(self) -> None:
+        """Wait for as long as the slot is out of use, and say so."""
+        if self._is_fit() or (why := self.latch.why) is None:
+            return
+        self._display.show(
+            SlotPhase.OUT_OF_USE,
+            f"out of use, {why}; call the supervisor, then: reflash jigs enable {self.place.jig} {self.place.slot}",
+        )
+        await self.latch.record()
+        await self._idle(self.latch.until_in_use(ROOM_RETRY_SECONDS))
+
+    def _is_fit(self) -> bool:
+        """Whether the slot is in use, after a look at how its last hubs fared."""
+        count = self.latch.failures
+        if self.latch.in_use and count >= self._parts.hubs_failing_in_a_row():
+            self.latch.take_out_of_use(f"{count} different hubs failed in a row, so suspect the contacts")
+        return self.latch.in_use
 
     async def _serve(self) -> None:
         """Hold the port and attend to hubs until the port is lost or the slot is taken out of use."""
         driver = await self._open()
         try:
-            while self._enabled.is_set():
+            while self._is_fit():
                 await self._attend(driver)
                 if self._port.comes_with_power:
                     break  # and goes with the hub
         except (LinkLost, LinkStalled) as error:
             _log.warning("port lost", port=self._parts.port, reason=str(error))
-            self._show(
-                SlotPhase.NO_PORT, f"{self.place}: port lost ({error}); check the adapter and its cable"
-            )
+            if not self._parts.seat.stopped:
+                self._display.show(SlotPhase.NO_PORT, f"port lost ({error}); check the adapter and its cable")
         finally:
             await driver.close()
 
     async def _open(self) -> HubDriver:
         def show_absent(error: PlaceUnavailable) -> None:
+            if self._parts.seat.stopped:
+                return  # it may be without power
             if self._port.comes_with_power:
-                if self._parts.view.of(self.place).phase not in {
-                    SlotPhase.FIND_HUB,
-                    SlotPhase.EMERGENCY_STOP,
-                }:
-                    self._show_empty()  # the port went with the hub, as it always does
-                return
-            line = f"{self.place}: {error}"
-            if self._parts.view.of(self.place).line != line:
+                self._display.empty()  # the port went with the hub, as it always does
+            elif self._display.now.line != f"{self.place}: {error}":
                 _log.warning("port unavailable", port=self._port.port, reason=str(error))
-                self._show(SlotPhase.NO_PORT, line)
+                self._display.show(SlotPhase.NO_PORT, str(error))
 
-        return await self._idle(self._port.open(show_absent))
+        return await self._idle(self._telling_of_stops(partial(self._port.open, show_absent)))
 
     async def _attend(self, driver: HubDriver) -> None:
         """Wait for one hub, conduct its visit, and wait until it is taken out."""
-        parts, place = self._parts, self.place
-        if parts.view.of(place).phase not in {SlotPhase.FIND_HUB, SlotPhase.EMERGENCY_STOP}:
-            self._show_empty()
-        await self._idle(parts.seat.until_ready())
+        parts = self._parts
+        if not parts.seat.stopped:
+            self._display.empty()
+        await self._idle(self._telling_of_stops(parts.seat.until_ready))
         try:
             hub = await self._next_hub(driver)
         except (HubInSerialRecovery, HubRefused, MalformedAnswer, NoAnswer) as error:
-            label = parts.labels.take(place)
-            self._conclude(await parts.conductor.unidentified(place, label, error), None, label)
-            await self._idle(parts.seat.until_removed(driver, None))
+            if not parts.seat.stopped:
+                await self._host_unknown(driver, error)
+            return
+        if hub is not None:
+            await self._host(driver, hub)
+        elif not parts.seat.stopped:
+            await parts.seat.until_removed(driver, None)  # at once, but the power goes with it
+
+    async def _telling_of_stops(self, work: Callable[[], Coroutine[object, object, T]]) -> T:
+        """Do something that waits while the jig is stopped, and show meanwhile what the stop means here."""
+        telling = asyncio.create_task(self._tell_of_stops())
+        try:
+            return await work()
+        finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+
+    async def _tell_of_stops(self) -> NoReturn:
+        seat, stop = self._parts.seat, SlotPhase.EMERGENCY_STOP
+        while True:
+            await seat.until_stopped()
+            hub = self._parts.outlook.sought(self.place)
+            if seat.present() is not False:
+                what = f"leave {'the hub' if hub is None else f'hub {hub.chf}'} in, it is looked at after the reset"
+                self._display.show(stop, f"{EMERGENCY_STOP}; {what}", hub)
+                await first_of(seat.until_reset(), seat.until_emptied())
+            else:
+                what = "nothing begins here" if hub is None else f"find hub {hub.chf}; nothing begins here"
+                self._display.show(stop, f"{EMERGENCY_STOP}; {what} before the reset", hub)
+                await seat.until_reset()
+            if not seat.stopped:
+                self._display.empty()
+
+    async def _host_unknown(self, driver: HubDriver, error: DriverError) -> None:
+        """Record what sits here and cannot say who it is, and wait until it is taken out."""
+        parts = self._parts
+        label = parts.outlook.label_at(self.place)
+        try:
+            result = await parts.conductor.unidentified(self.place, label, error)
+        except _CLOSED_MEANWHILE as closed:
+            self._display.put(self._closed_meanwhile(closed, None))
         else:
-            if hub is None:
-                await parts.seat.until_removed(driver, None)  # at once, but the power goes with it
+            self._conclude(result, None)
+        await self._idle(parts.seat.until_removed(driver, None))
+
+    async def _host(self, driver: HubDriver, hub: HubIdentity) -> None:
+        """Attend to the hub that said who it is, until it no longer sits here."""
+        parts = self._parts
+        seated = SeatedHub(self._visit_parts, driver, hub, parts.outlook.label_for(self.place, hub))
+        with structlog.contextvars.bound_contextvars(chf=str(hub.chf)):
+            try:
+                if parts.live_hubs.holds(hub.chf) or parts.live_hubs.holds(hub.gpf):
+                    self._display.looking(
+                        hub, "its id is held to be in another slot, which is looked at; leave it in"
+                    )
+                elsewhere = await self._idle(parts.live_hubs.claim(seated, hub.chf, hub.gpf))
+                self._seated = seated
+                await self._visit(seated, elsewhere)
+            finally:
+                self._seated = None
+                seated.gone()
+                parts.live_hubs.release(seated)
+
+    async def _visit(self, seated: SeatedHub, elsewhere: Place | None) -> None:
+        hub = seated.hub
+        self._display.show(SlotPhase.WORKING, f"hub {hub.chf} recognised; leave it in", hub)
+        _log.info("hub recognised", firmware=str(hub.firmware), model=str(hub.model))
+        try:
+            ending = await seated.conduct(elsewhere)
+        except _CLOSED_MEANWHILE as closed:
+            seated.shown = self._closed_meanwhile(closed, seated)
+            await self._idle(seated.until_gone())
+            return
+        match ending:
+            case LeftOpen(stage=stage, why=why):
+                _log.warning("attempt left open", stage=stage, why=why)
+                self._display.lost(seated.hub, why)
+                if why is EMERGENCY_STOP:
+                    await seated.record_stop(stage)
                 return
-            with (
-                structlog.contextvars.bound_contextvars(chf=str(hub.chf)),
-                parts.live_hubs.seated(place, hub.chf, hub.gpf) as elsewhere,
-                self._hub_seated(_Seated(hub, parts.labels.take(place, hub))) as seated,
-            ):
-                ending = await self._visit(driver, seated, elsewhere)
-                if isinstance(ending, LeftOpen):
-                    self._leave_open(ending, hub)
-                    return
-                if isinstance(ending, StillSeated):
-                    parts.view.show(view_of_past(place, ending.last, hub))
-                else:
-                    self._conclude(ending.result, ending.hub, hub.chf)
-                    hub = ending.hub
-                await self._idle(parts.seat.until_removed(driver, hub))
-        if len(self._failed_in_a_row) >= parts.hubs_failing_in_a_row():
-            count = len(self._failed_in_a_row)
-            self._take_out_of_use(f"{count} different hubs failed in a row, so suspect the contacts")
+            case StillSeated(last=last):
+                seated.shown = view_of_past(self.place, last, seated.hub, seated.label)
+            case Concluded(result=result):
+                seated.shown = self._conclude(result, seated)
+        await self._idle(seated.until_gone())
+
+    def _closed_meanwhile(self, refusal: EventRefused, seated: SeatedHub | None) -> SlotView:
+        """Return what to show of a hub whose order was closed, or given to another jig, while it was begun with."""
+        _log.warning("hub not begun with", reason=str(refusal))
+        return SlotView(
+            place=self.place,
+            phase=SlotPhase.PUT_ASIDE,
+            line=f"{self.place}: {refusal}; take the hub out and put it aside",
+            chf=seated.hub.chf if seated else None,
+            gpf=seated.hub.gpf if seated else None,
+        )
 
     async def _next_hub(self, driver: HubDriver) -> HubIdentity | None:
-        """Wait for a hub to say who it is, at a time when it may be begun with."""
+        """Wait for a hub to say who it is, at a time when it may be begun with; None if it was taken out, or stopped."""
         parts = self._parts
         while True:
             await self._until_unhindered()
-            hub = await self._idle(recognise(driver, parts.seat, parts.recognition_seconds, self._show_doubt))
+            hub = await self._idle(self._recognised(driver))
             # It may have been waited for all night.
             if hub is None or parts.hindrance() is None:
                 return hub
 
+    async def _recognised(self, driver: HubDriver) -> HubIdentity | None:
+        seat, seconds = self._parts.seat, self._parts.recognition_seconds
+        hub: HubIdentity | None = await first_of(
+            seat.until_stopped(), recognise(driver, seat, seconds, self._show_doubt)
+        )
+        return hub
+
     async def _until_unhindered(self) -> None:
         """Wait for as long as no hub may be begun with, and say why."""
-        parts, before = self._parts, self._parts.view.of(self.place)
+        parts, before = self._parts, self._display.now
         while (hindrance := parts.hindrance()) is not None:
-            self._show(SlotPhase.OUT_OF_USE, f"{self.place}: {hindrance}")
+            self._display.show(SlotPhase.OUT_OF_USE, hindrance)
             await self._idle(asyncio.sleep(ROOM_RETRY_SECONDS))
-        if parts.view.of(self.place) is not before:
-            parts.view.show(before)
+        if self._display.now is not before:
+            self._display.empty()
 
-    @contextmanager
-    def _hub_seated(self, seated: _Seated) -> Iterator[_Seated]:
-        self._seated = seated
-        try:
-            yield seated
-        finally:
-            self._seated = None
-
-    async def _visit(
-        self, driver: HubDriver, seated: _Seated, elsewhere: Place | None
-    ) -> Concluded | LeftOpen | StillSeated:
-        parts, place, hub = self._parts, self.place, seated.hub
-        self._show(SlotPhase.WORKING, f"{place}: hub {hub.chf} recognised; leave it in", hub=hub)
-        _log.info("hub recognised", firmware=str(hub.firmware), model=str(hub.model))
-
-        def show_progress(progress: Progress) -> None:
-            stage, flash = progress.position.stage, progress.flash
-            percent = 100 * flash.sent // flash.size if flash is not None else None
-            now = parts.view.of(place)
-            if (now.stage, now.percent) != (stage, percent):
-                advice = (
-                    "its label is another hub's: put it aside afterwards"
-                    if seated.mislabelled
-                    else "leave it in"
-                )
-                line = f"{place}: {stage}" + (f" {percent}%" if percent is not None else "") + f"; {advice}"
-                parts.view.show(now.model_copy(update={"stage": stage, "percent": percent, "line": line}))
-
-        visit = Visit(
-            place=place,
-            driver=driver,
-            hub=hub,
-            label=lambda: seated.label,
-            seen_elsewhere=elsewhere,
-            present=parts.seat.present,
-            power_cycle=parts.seat.power_cycle,
-            on_progress=show_progress,
-        )
-        return await self._unless_stopped(parts.conductor.conduct(visit))
-
-    async def _unless_stopped(
-        self, conducting: Coroutine[object, object, Concluded | LeftOpen | StillSeated]
-    ) -> Concluded | LeftOpen | StillSeated:
-        """Conduct a visit; an emergency stop ends it where it is, its attempt left open."""
-        visiting = asyncio.create_task(conducting)
-        stopped = asyncio.create_task(self._parts.seat.until_stopped())
-        try:
-            await asyncio.wait((visiting, stopped), return_when=asyncio.FIRST_COMPLETED)
-            if visiting.done():
-                return visiting.result()
-            stage = self._parts.view.of(self.place).stage or Stage.AUTHORISE
-            return LeftOpen(stage, EMERGENCY_STOP)
-        finally:
-            stopped.cancel()
-            visiting.cancel()
-            await asyncio.gather(stopped, visiting, return_exceptions=True)
-
-    def _conclude(self, result: AttemptClosed, hub: HubIdentity | None, hub_key: object) -> None:
-        """Show a durable result."""
-        mislabelled = self._seated is not None and self._seated.mislabelled
-        self._parts.view.show(view_of_result(result, hub, mislabelled=mislabelled))
+    def _conclude(self, result: AttemptClosed, seated: SeatedHub | None) -> SlotView:
+        """Show a durable result, and count it for or against the slot."""
+        hub, label = (None, None) if seated is None else (seated.hub, seated.label)
+        shown = view_of_result(result, hub, label)
+        self._display.put(shown)
         _log.info("result", outcome=result.outcome, code=result.code, message=result.message)
-        if result.outcome is Outcome.FAILED and result.code is not None:
-            if may_be_the_slot(result.code):
-                self._failed_in_a_row.add(hub_key)
-        elif result.outcome is Outcome.PASSED:
-            self._failed_in_a_row.clear()
+        self.latch.count(result)
+        return shown
 
     def _show_doubt(self, doubt: str | None) -> None:
         if doubt is None:
-            self._show_empty()
+            self._display.empty()
         else:
-            self._show(SlotPhase.RESEAT, f"{self.place}: {doubt}")
-
-    def _show_empty(self) -> None:
-        expected = self._parts.labels.waiting(self.place)
-        line = "empty; seat a hub" if expected is None else f"seat hub {expected.device_id} here"
-        self._show(SlotPhase.EMPTY, f"{self.place}: {line}")
-
-    def _leave_open(self, ending: LeftOpen, hub: HubIdentity) -> None:
-        _log.warning("attempt left open", stage=ending.stage, why=ending.why)
-        if ending.why is EMERGENCY_STOP:
-            line = f"{self.place}: {EMERGENCY_STOP}; leave hub {hub.chf} in, it is looked at after the reset"
-            self._show(SlotPhase.EMERGENCY_STOP, line, hub=hub)
-            return
-        self._show(
-            SlotPhase.FIND_HUB,
-            f"{self.place}: {ending.why}; find hub {hub.chf} and seat it here or in any slot",
-            hub=hub,
-        )
+            self._display.show(SlotPhase.RESEAT, doubt)
 
     def _hold_up(self, why: str) -> float:
         """Show what is lacking, and return how long to wait for it.
@@ -360,27 +373,8 @@ class Slot:
         Nothing was acted on that is not recorded; open attempts are taken up when it is there.
         """
         _log.error("slot held up", reason=why)
-        self._show(SlotPhase.OUT_OF_USE, f"{self.place}: {why}")
+        self._display.show(SlotPhase.OUT_OF_USE, why)
         return ROOM_RETRY_SECONDS
-
-    def _take_out_of_use(self, why: str) -> None:
-        self._enabled.clear()
-        place = self.place
-        _log.error("slot out of use", why=why)
-        self._show(
-            SlotPhase.OUT_OF_USE,
-            f"{place}: out of use, {why}; call the supervisor, then: reflash jigs enable {place.jig} {place.slot}",
-        )
-
-    def _show(self, phase: SlotPhase, line: str, hub: HubIdentity | None = None) -> None:
-        view = SlotView(
-            place=self.place,
-            phase=phase,
-            line=line,
-            chf=hub.chf if hub else None,
-            gpf=hub.gpf if hub else None,
-        )
-        self._parts.view.show(view)
 
     async def _idle(self, waiting: Coroutine[object, object, T]) -> T:
         """Wait for something that `finish_after_this_hub` may cut short: no attempt runs meanwhile."""

@@ -33,6 +33,8 @@ class SlotPhase(StrEnum):
     """The hub passed, but the label scanned for it is another's: it must not go home as it is."""
     RESEAT = "reseat"
     """Something sits in the slot, and the board doubts that it sits well."""
+    LOOKING = "looking"
+    """Something may have happened to the hub unseen: nothing is said of it until it has been asked again."""
     FIND_HUB = "find_hub"
     EMERGENCY_STOP = "emergency_stop"
     OUT_OF_USE = "out_of_use"
@@ -79,6 +81,7 @@ class BenchView:
     def __init__(self, places: Iterator[Place]) -> None:
         self._slots = {place: SlotView(place=place) for place in places}
         self._alarms: dict[str, str] = {}
+        self._faults: dict[str, str] = {}
         self._listeners: list[ViewListener] = []
         self.changes = Changes()
         """Told whenever anything here has changed."""
@@ -114,6 +117,20 @@ class BenchView:
         for view in self.slots():
             if view.place.jig == jig:
                 self.show(view)
+
+    def set_fault(self, source: str, line: str | None) -> None:
+        """Show what is wrong with a part of the station itself, or that it is so no more."""
+        if self._faults.get(source) == line:
+            return
+        if line is None:
+            del self._faults[source]
+        else:
+            self._faults[source] = line
+        self.changes.tell()
+
+    def faults(self) -> tuple[str, ...]:
+        """Return a line for each part of the station that is not as it should be."""
+        return tuple(self._faults.values())
 
     def of(self, place: Place) -> SlotView:
         """Return what a slot looks like now."""

@@ -8,6 +8,7 @@ import sys
 import termios
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -59,33 +60,54 @@ def watch(
 
 async def _tell(settings: StationSettings, jig: str | None, *, as_json: bool) -> None:
     async with _views(settings, jig) as each:
-        async for slots, _ in each:
-            for slot in slots:
+        async for news in each:
+            for slot in news.slots:
                 if as_json:
                     print_json(slot.model_dump(mode="json"))
                 else:
                     typer.echo(slot.line)
+            if not as_json:
+                for fault in news.new_faults:
+                    typer.echo(fault)
 
 
 async def _show(settings: StationSettings, jig: str | None, console: Console) -> None:
     seen: dict[Place, SlotView] = {}
     session = ScanSession(jig_of_scanner(settings, jig), to_daemon(settings.state_directory))
+    faults: list[str] = []
     async with _views(settings, jig) as each:
-        with live_picture(seen.values, console) as picture:
+        with live_picture(seen.values, console, lambda: faults) as picture:
             async with _scans_typed(session, picture):
-                async for slots, broker in each:
-                    seen.update((slot.place, slot) for slot in slots)
-                    picture.note = broker
+                async for news in each:
+                    seen.update((slot.place, slot) for slot in news.slots)
+                    faults[:] = news.faults
+                    picture.note = news.broker
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What has changed at the bench."""
+
+    slots: list[SlotView]
+    broker: str
+    faults: list[str]
+    new_faults: list[str]
 
 
 @asynccontextmanager
-async def _views(
-    settings: StationSettings, jig: str | None
-) -> AsyncIterator[AsyncIterator[tuple[list[SlotView], str]]]:
-    async def views() -> AsyncIterator[tuple[list[SlotView], str]]:
+async def _views(settings: StationSettings, jig: str | None) -> AsyncIterator[AsyncIterator[_News]]:
+    async def views() -> AsyncIterator[_News]:
+        told: list[str] = []
         async for answer in answers:
             slots = [SlotView.model_validate(slot) for slot in answer["slots"]]
-            yield [slot for slot in slots if jig in {None, slot.place.jig}], answer["broker"]["line"]
+            faults = answer["faults"]
+            yield _News(
+                [slot for slot in slots if jig in {None, slot.place.jig}],
+                answer["broker"]["line"],
+                faults,
+                [fault for fault in faults if fault not in told],
+            )
+            told = faults
 
     async with follow_daemon(settings.state_directory, {"do": "watch"}) as answers:
         yield views()

@@ -18,7 +18,7 @@ from station.attempt.outcome import Stage
 from station.attempt.unlock import UnlockKeyError
 from station.attempt.unlock_tokens import TokenFileAuthority
 from station.bench.controller import Controller
-from station.bench.labels import LabelDesk
+from station.bench.outlook import Outlook
 from station.bench.scans import BenchScans
 from station.bench.view import BenchView
 from station.config import ConfigError, load_settings
@@ -318,7 +318,7 @@ async def _serving(folder: Path):
     async with Journal.open(folder / "journal", site="leeds", station="bench-1") as journal:
         view = BenchView([_PLACE])
         controller = Controller([])
-        scans = BenchScans(controller, view, LabelDesk(), journal)
+        scans = BenchScans(controller, view, Outlook(), journal)
         requests = DaemonRequests(journal, controller, {}, view, scans, lambda: None)
         orders = OrderDesk(journal, is_seated=lambda _: False)
         async with serve_control(folder, {**requests.handlers(), **orders.handlers()}, requests.streams()):

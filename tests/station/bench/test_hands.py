@@ -3,53 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
-import brokers
 import pytest
-from station_bench import Bench, running_bench
 from station_daemon import events_of, running_daemon
 from two_slots import FIRST, SECOND, Hands, scan
 
-from station.attempt.outcome import Code, Outcome
+from station.attempt.outcome import Code, Outcome, Stage
 from station.bench.view import SlotPhase
 from station.control import ControlError
-from station.records.events import AttemptOpened, UnlockUsed
+from station.records.events import AttemptOpened, HubLost, UnlockUsed
 
 AMBER = 4
-
-
-@pytest.fixture(scope="module")
-def boarded_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    """A rig whose jigs have I/O boards: hubs have power when the station gives it."""
-    with running_bench(tmp_path_factory.mktemp("boards"), stock={"old": 30}, boards=True) as bench:
-        yield bench
-
-
-@pytest.fixture(params=["link", "board"])
-def at(
-    request: pytest.FixtureRequest,
-    shared_bench: Bench,
-    boarded_bench: Bench,
-    shared_broker: brokers.Mosquitto,
-    tmp_path: Path,
-) -> Iterator[Hands]:
-    """A bench without boards, and one with."""
-    bench = shared_bench if request.param == "link" else boarded_bench
-    yield Hands(bench, shared_broker, tmp_path, boards=request.param == "board")
-    bench.tidy()
-
-
-@pytest.fixture
-def linked(bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path) -> Hands:
-    return Hands(bench, shared_broker, tmp_path, boards=False)
-
-
-@pytest.fixture
-def boarded(boarded_bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path) -> Iterator[Hands]:
-    yield Hands(boarded_bench, shared_broker, tmp_path, boards=True)
-    boarded_bench.tidy()
 
 
 def test_a_hub_pulled_while_it_is_written_is_looked_for_and_goes_on_in_any_slot(at: Hands) -> None:
@@ -309,5 +273,96 @@ def test_a_hub_taken_out_before_it_spoke_gives_its_power_back(boarded: Hands) ->
             await boarded.power(on=False)
             assert station.view(FIRST).phase is SlotPhase.EMPTY
         assert not boarded.results()
+
+    asyncio.run(work())
+
+
+def test_a_hub_pulled_while_it_is_written_is_looked_for_at_once_where_the_switch_says_so(
+    boarded: Hands,
+) -> None:
+    """Long before the transfer to it would be given up."""
+    hub = boarded.bench.hub()
+
+    async def work() -> None:
+        await boarded.order(hub)
+        async with running_daemon(boarded.settings) as station:
+            await boarded.bench.seat(hub, FIRST)
+            await station.until_that(lambda: (station.view(FIRST).percent or 0) > 10)
+            await boarded.bench.unseat(FIRST)
+            pulled = asyncio.get_running_loop().time()
+            lost = await station.until(FIRST, SlotPhase.FIND_HUB)
+            taken = asyncio.get_running_loop().time() - pulled
+            assert f"find hub {hub.chf} and seat it here or in any slot" in lost.line
+            await boarded.power(on=False)
+            (event,) = events_of(boarded.settings, HubLost)
+            assert event.stage is Stage.FLASH
+            await boarded.bench.seat(hub, SECOND)
+            await station.until(SECOND, SlotPhase.PASSED)
+            assert (await station.until(FIRST, SlotPhase.EMPTY)).line == "jig1 slot 1: empty; seat a hub"
+        assert taken < 4, "the transfer would have waited longer"
+        assert [result.outcome for result in boarded.results()] == [Outcome.PASSED]
+
+    asyncio.run(work())
+
+
+def test_a_switch_that_opens_while_its_hub_answers_is_doubted_and_cuts_nothing(boarded: Hands) -> None:
+    hub = boarded.bench.hub()
+
+    async def work() -> None:
+        await boarded.order(hub)
+        await boarded.bench.fault(FIRST, "delay_reply", on="upload", seconds=0.1, times=10_000)
+        async with running_daemon(boarded.settings) as station:
+            await boarded.bench.seat(hub, FIRST)
+            await station.until_that(lambda: (station.view(FIRST).percent or 0) > 10)
+            seen = len(station.seen)
+            await boarded.bench.do("board", jig=1, act="lie", slots=[1])
+            await station.until(FIRST, SlotPhase.PASSED)
+            shown = {view.phase for view in station.seen[seen:] if view.place == FIRST}
+            assert shown == {SlotPhase.WORKING, SlotPhase.PASSED}
+            assert (await boarded.bench.do("board", jig=1))["powered"][0], "it is still there"
+            await boarded.bench.unseat(FIRST)
+            await boarded.bench.do("board", jig=1, act="lie", slots=[])
+            await station.until(FIRST, SlotPhase.EMPTY)
+        assert not events_of(boarded.settings, HubLost)
+        assert len(boarded.results()) == 1
+
+    asyncio.run(work())
+
+
+def test_a_hub_moved_to_another_slot_while_it_is_written_goes_on_there(at: Hands) -> None:
+    """Long before the slot that it left has given it up by itself."""
+    hub = at.bench.hub()
+
+    async def work() -> None:
+        await at.order(hub)
+        async with running_daemon(at.settings) as station:
+            await at.bench.seat(hub, FIRST)
+            await station.until_that(lambda: (station.view(FIRST).percent or 0) > 10)
+            await at.bench.unseat(FIRST)
+            await at.bench.seat(hub, SECOND)
+            await station.until(SECOND, SlotPhase.PASSED)
+            left = await station.until(FIRST, SlotPhase.EMPTY)
+            assert left.line == "jig1 slot 1: empty; seat a hub"
+        (result,) = at.results()
+        assert (result.outcome, result.place) == (Outcome.PASSED, SECOND)
+        assert len(events_of(at.settings, AttemptOpened)) == 1
+        await at.bench.assert_runs(hub, "new")
+
+    asyncio.run(work())
+
+
+def test_a_hub_moved_to_another_slot_after_its_result_is_not_called_two(at: Hands) -> None:
+    hub = at.bench.hub()
+
+    async def work() -> None:
+        await at.order(hub)
+        async with running_daemon(at.settings) as station:
+            await at.bench.seat(hub, FIRST)
+            await station.until(FIRST, SlotPhase.PASSED)
+            await at.bench.unseat(FIRST)
+            await at.bench.seat(hub, SECOND)
+            await station.until(FIRST, SlotPhase.EMPTY)
+            await station.until(SECOND, SlotPhase.PASSED, SlotPhase.REJECTED)
+        assert Code.IN_TWO_SLOTS not in [result.code for result in at.results()]
 
     asyncio.run(work())

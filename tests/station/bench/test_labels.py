@@ -8,20 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drivers.hub import HubIdentity
-from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
+from firmware_catalog.identity import Eui64
 from station.attempt.authorise import ScannedLabel
-from station.bench.labels import LabelDesk, ScanRefused, ScanUnreadable, SlotCode, read_scan
+from station.bench.labels import ScanRefused, ScanUnreadable, SlotCode, read_scan
 from station.bench.scans import ScanSession
-from station.records.events import Place
 
 CHF, GPF = Eui64.parse("88-73-84-00-00-00-00-01"), Eui64.parse("88-73-84-00-00-00-00-02")
-HUB = HubIdentity(CHF, GPF, DeviceModel("10A8", "1"), "1", "DBCH", FirmwareVersion(1), locked=True, boots=1)
-STRANGER = ScannedLabel(Eui64.parse("88-73-84-00-00-00-00-09"))
-
-
-def place(slot: int, jig: str = "jig1") -> Place:
-    return Place(jig=jig, slot=slot)
 
 
 @pytest.mark.parametrize(
@@ -63,39 +55,6 @@ def test_noise_is_never_more_than_unreadable(text):
     assert scan is None or isinstance(scan, SlotCode | ScannedLabel)
     assert "\n" not in said
     assert len(said) < 200
-
-
-def test_a_label_is_handed_out_once_to_the_slot_it_was_scanned_for():
-    desk = LabelDesk()
-    desk.put(place(1), STRANGER)
-    desk.put(place(1), ScannedLabel(CHF))
-    assert desk.take(place(2), HUB) == ScannedLabel(CHF), "it sits in another slot than expected"
-    desk.put(place(1), ScannedLabel(CHF))
-    assert desk.take(place(1), HUB) == ScannedLabel(CHF)
-    assert desk.take(place(1), HUB) is None
-
-
-def test_another_slots_label_goes_along_only_with_the_hub_that_it_names():
-    desk = LabelDesk()
-    desk.put(place(1), STRANGER)
-    desk.put(place(2, "jig2"), ScannedLabel(CHF))
-    assert desk.take(place(2), HUB) is None
-    assert desk.waiting(place(1)) == STRANGER
-
-
-def test_a_slots_own_label_counts_even_if_another_slots_names_its_hub():
-    """Two hubs exchanged between slots: each meets the other's label."""
-    desk = LabelDesk()
-    desk.put(place(1), ScannedLabel(CHF))
-    desk.put(place(2), STRANGER)
-    assert desk.take(place(2), HUB) == STRANGER
-
-
-def test_a_label_scanned_again_waits_at_one_slot():
-    desk = LabelDesk()
-    desk.put(place(1), STRANGER)
-    desk.put(place(2), STRANGER)
-    assert desk.waiting(place(1)) is None
 
 
 def session_of(jig: str | None):

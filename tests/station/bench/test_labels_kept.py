@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
-import brokers
 import pytest
-from station_bench import Bench
 from station_daemon import RunningDaemon, events_of, running_daemon, starting_daemon
 from two_slots import FIRST, SECOND, Hands, scan
 
@@ -18,11 +15,6 @@ from station.control import ControlError
 from station.records.events import AttemptResumed, LabelScanned
 from station.records.ledger import Ledger
 from station.records.writer import Writer
-
-
-@pytest.fixture
-def linked(bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path) -> Hands:
-    return Hands(bench, shared_broker, tmp_path, boards=False)
 
 
 def test_a_label_that_waits_for_its_hub_waits_on_after_a_restart(linked: Hands) -> None:

@@ -26,9 +26,11 @@ def working(jig: int, number: int, percent: int) -> SlotView:
     return view(jig, number, SlotPhase.WORKING, line, chf=HUB, stage=Stage.FLASH, percent=percent)
 
 
-def drawn(slots: list[SlotView], width: int, height: int, footer: str = "") -> list[str]:
+def drawn(
+    slots: list[SlotView], width: int, height: int, footer: str = "", faults: tuple[str, ...] = ()
+) -> list[str]:
     """Return the rows that a terminal of this size shows."""
-    picture = BenchPicture(lambda: slots)
+    picture = BenchPicture(lambda: slots, lambda: faults)
     picture.footer = footer
     console = Console(file=io.StringIO(), width=width, height=height, force_terminal=True, color_system=None)
     with console.capture() as capture:
@@ -88,3 +90,12 @@ def test_24_slots_fit_a_terminal_of_24_rows_with_alarm_and_footer() -> None:
 def test_24_slots_have_a_row_each_where_there_is_room() -> None:
     slots = [working(jig, number, number) for jig in (1, 2, 3) for number in range(1, 9)]
     assert len(drawn(slots, 80, 40)) == 25
+
+
+def test_a_part_of_the_station_that_failed_is_the_first_row() -> None:
+    rows = drawn([working(1, 1, 42)], 120, 24, faults=("publisher: it ended; tell the supervisor",))
+    assert rows[1].split() == [
+        "station",
+        "ALARM",
+        *["publisher:", "it", "ended;", "tell", "the", "supervisor"],
+    ]

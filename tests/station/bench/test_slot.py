@@ -260,7 +260,10 @@ def test_what_the_drain_time_cuts_short_goes_on_after_the_next_start(bench: Benc
     asyncio.run(work())
 
 
-def test_one_hub_id_in_two_slots_is_refused_where_it_came_second(bench: Bench, configure: Any) -> None:
+@pytest.mark.parametrize("first", ["at work", "done"])
+def test_one_hub_id_in_two_slots_is_refused_where_it_came_second(
+    bench: Bench, configure: Any, first: str
+) -> None:
     settings = configure({"jig1": [1], "jig2": [1]})
     hub, twin = next(bench.twins)
 
@@ -268,14 +271,42 @@ def test_one_hub_id_in_two_slots_is_refused_where_it_came_second(bench: Bench, c
         await give_order(settings, hub)
         async with running_daemon(settings) as station:
             await bench.seat(hub, FIRST)
-            await station.until(FIRST, SlotPhase.WORKING, SlotPhase.PASSED)
+            await station.until(FIRST, SlotPhase.WORKING if first == "at work" else SlotPhase.PASSED)
             await bench.seat(twin, OTHER_JIG)
             refused = await station.until(OTHER_JIG, SlotPhase.REJECTED)
             assert refused.code is Code.IN_TWO_SLOTS
             assert f"{twin.chf} also answers in jig1 slot 1" in refused.line
-            assert refused.line.endswith("take both hubs out and give them to the supervisor")
+            assert refused.line.endswith("take this one out for the supervisor, and leave the other in")
             await station.until(FIRST, SlotPhase.PASSED)
+            assert len(events_of(settings, AttemptOpened)) == 2
+        assert [(event.place, event.outcome) for event in events_of(settings, AttemptClosed)].count(
+            (FIRST, Outcome.PASSED)
+        ) == 1
+        await bench.assert_runs(hub, "new")
         await bench.assert_untouched(twin)
+
+    asyncio.run(work())
+
+
+def test_a_hub_that_was_refused_as_a_double_is_looked_at_anew_once_the_other_is_out(
+    bench: Bench, configure: Any
+) -> None:
+    settings = configure({"jig1": [1], "jig2": [1]})
+    hub, twin = next(bench.twins)
+
+    async def work() -> None:
+        await give_order(settings, hub)
+        async with running_daemon(settings) as station:
+            await bench.seat(hub, FIRST)
+            await station.until(FIRST, SlotPhase.PASSED)
+            await bench.seat(twin, OTHER_JIG)
+            await station.until(OTHER_JIG, SlotPhase.REJECTED)
+            for place in (OTHER_JIG, FIRST):
+                await bench.unseat(place)
+                await station.until(place, SlotPhase.EMPTY)
+            await bench.seat(twin, FIRST)
+            refused = await station.until(FIRST, SlotPhase.REJECTED)
+            assert refused.code is Code.IDS_DISAGREE, "its GPF is the other's, which is gone"
 
     asyncio.run(work())
 

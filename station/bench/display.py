@@ -1,0 +1,92 @@
+"""What one slot shows: the one place that composes its views, but for those of results."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from drivers.hub import HubIdentity
+from firmware_catalog.identity import Eui64
+from station.attempt.sequence import Progress
+from station.bench.outlook import Outlook
+from station.bench.view import BenchView, SlotPhase, SlotView
+from station.records.events import HubFacts, Place
+
+EXPECTING: Final = frozenset({SlotPhase.EMPTY, SlotPhase.FIND_HUB})
+"""Phases of a slot in which nothing sits: they follow the outlook."""
+
+
+class SlotDisplay:
+    """One slot's part of the bench's view."""
+
+    def __init__(self, place: Place, view: BenchView, outlook: Outlook) -> None:
+        self.place: Final = place
+        self._view = view
+        self._outlook = outlook
+        self._lost: tuple[Eui64, str] | None = None
+        outlook.listen(self._outlook_changed)
+
+    @property
+    def now(self) -> SlotView:
+        """What the slot shows."""
+        return self._view.of(self.place)
+
+    @property
+    def phase(self) -> SlotPhase:
+        """Which phase it shows."""
+        return self.now.phase
+
+    def put(self, view: SlotView) -> None:
+        """Show a view that others composed, unless it is shown already."""
+        if self.now.model_copy(update={"alarm": view.alarm}) != view:
+            self._view.show(view)
+
+    def show(self, phase: SlotPhase, line: str, hub: HubIdentity | HubFacts | None = None) -> None:
+        """Show a phase with its line, which is told after the slot's name."""
+        self._view.show(
+            SlotView(
+                place=self.place,
+                phase=phase,
+                line=f"{self.place}: {line}",
+                chf=hub.chf if hub else None,
+                gpf=hub.gpf if hub else None,
+            )
+        )
+
+    def lost(self, hub: HubIdentity, why: str) -> None:
+        """Learn how an attempt came to be left open: for as long as its hub is looked for here, that is told too."""
+        self._lost = hub.chf, why
+
+    def empty(self) -> None:
+        """Show that nothing sits here, and what is expected."""
+        sought = self._outlook.sought(self.place)
+        why = self._lost[1] if sought is not None and self._lost and self._lost[0] == sought.chf else None
+        self._view.show(self._outlook.empty(self.place, why))
+
+    def looking(self, hub: HubIdentity, why: str = "looking again who sits here; leave it in") -> None:
+        """Show nothing that is not known now, while the hub is asked again."""
+        self.show(SlotPhase.LOOKING, why, hub)
+
+    def progress(self, progress: Progress, *, mislabelled: bool) -> None:
+        """Show how far a hub at work is."""
+        stage, flash = progress.position.stage, progress.flash
+        percent = 100 * flash.sent // flash.size if flash is not None else None
+        now = self.now
+        if (now.phase, now.stage, now.percent) == (SlotPhase.WORKING, stage, percent):
+            return
+        advice = "its label is another hub's: put it aside afterwards" if mislabelled else "leave it in"
+        line = f"{self.place}: {stage}" + (f" {percent}%" if percent is not None else "") + f"; {advice}"
+        self._view.show(
+            SlotView(
+                place=self.place,
+                phase=SlotPhase.WORKING,
+                line=line,
+                chf=now.chf,
+                gpf=now.gpf,
+                stage=stage,
+                percent=percent,
+            )
+        )
+
+    def _outlook_changed(self) -> None:
+        if self.phase in EXPECTING:
+            self.empty()

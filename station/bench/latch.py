@@ -1,0 +1,91 @@
+"""Whether a slot is in use: taken out of it, it stays out until a person on record puts it back, over every restart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+import structlog
+
+from station.attempt.failure import may_be_the_slot
+from station.attempt.outcome import Outcome
+from station.attempt.sequence import EventSink
+from station.records.errors import JournalHeldUp
+from station.records.events import Actor, AttemptClosed, Place, SlotEnabled, SlotTakenOutOfUse
+from station.records.queries import SlotFailure
+
+_log = structlog.stdlib.get_logger()
+
+
+class Latch:
+    """One slot's. What is told here is in the journal, or will be before anything else happens in the slot."""
+
+    def __init__(self, place: Place, journal: EventSink) -> None:
+        self._place = place
+        self._journal = journal
+        self._enabled = asyncio.Event()
+        self._enabled.set()
+        self._recorded = True
+        self._failed: set[object] = set()
+        self.why: str | None = None
+        """Why the slot is out of use; None while it is in use."""
+
+    def recall(self, out_of_use: str | None, failures: Iterable[SlotFailure]) -> None:
+        """Begin with what the journal holds of the slot."""
+        for failure in failures:
+            if failure.code is not None and may_be_the_slot(failure.code):
+                self._failed.add(failure.hub or object())
+        if out_of_use is not None:
+            self.why = out_of_use
+            self._enabled.clear()
+
+    @property
+    def in_use(self) -> bool:
+        """Whether hubs are begun with."""
+        return self.why is None
+
+    @property
+    def failures(self) -> int:
+        """How many different hubs have failed since the last that passed. One that nobody can name is another each time."""
+        return len(self._failed)
+
+    def count(self, result: AttemptClosed) -> None:
+        """Take a result of the slot in."""
+        if result.outcome is Outcome.PASSED:
+            self._failed.clear()
+        elif result.outcome is Outcome.FAILED and result.code is not None and may_be_the_slot(result.code):
+            self._failed.add(result.chf or result.scanned_id or object())
+
+    def take_out_of_use(self, why: str) -> None:
+        """Take the slot out of use from now on, whether that can be recorded or not."""
+        self.why, self._recorded = why, False
+        self._enabled.clear()
+        _log.error("slot out of use", why=why)
+
+    async def record(self) -> None:
+        """Record what was not yet recorded, if the journal has room; it is tried again with each call."""
+        if self._recorded or self.why is None:
+            return
+        try:
+            await self._journal.append(SlotTakenOutOfUse(place=self._place, why=self.why))
+        except JournalHeldUp as error:
+            _log.error("that the slot is out of use is not recorded yet", reason=str(error))
+        else:
+            self._recorded = True
+
+    async def until_in_use(self, retry_seconds: float) -> None:
+        """Wait until a person has put the slot back into use."""
+        while not self._enabled.is_set():
+            await self.record()
+            try:
+                async with asyncio.timeout(None if self._recorded else retry_seconds):
+                    await self._enabled.wait()
+            except TimeoutError:
+                continue
+
+    async def enable(self, actor: Actor | None) -> None:
+        """Put the slot back into use, and begin to count anew. Raises JournalError, and changes nothing then."""
+        await self._journal.append(SlotEnabled(place=self._place, actor=actor))
+        self._failed.clear()
+        self.why, self._recorded = None, True
+        self._enabled.set()

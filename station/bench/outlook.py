@@ -1,0 +1,147 @@
+"""What an empty slot waits for: the hub whose label was scanned for it, or one that left before its result.
+
+Derived from the journal and from nothing else: its tables at the start, then each fact after its commit. So it is
+the same after a restart or a lost port, and gone everywhere the moment the hub was seen again. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from drivers.hub import HubIdentity
+from station.attempt.authorise import ScannedLabel
+from station.attempt.outcome import Stage
+from station.bench.view import SlotPhase, SlotView
+from station.records.chain import RecordedEvent
+from station.records.events import (
+    AttemptClosed,
+    AttemptInterrupted,
+    AttemptOpened,
+    AttemptResumed,
+    HubFacts,
+    HubLost,
+    LabelScanned,
+    Place,
+)
+from station.records.queries import OpenAttempt, WaitingLabel
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """An attempt without a result: wherever its hub does not sit, it is looked for."""
+
+    place: Place
+    """Where the hub was last seen."""
+    hub: HubFacts
+    stage: Stage | None
+
+
+class Outlook:
+    """Follows which labels wait for their hubs and which attempts for theirs."""
+
+    def __init__(self) -> None:
+        self._labels: dict[Place, ScannedLabel] = {}
+        self._open: dict[int, _Open] = {}
+        self._listeners: list[Callable[[], None]] = []
+
+    def recall(self, labels: Iterable[WaitingLabel], attempts: Iterable[OpenAttempt]) -> None:
+        """Begin with what the journal holds."""
+        self._labels = {
+            waiting.place: ScannedLabel(waiting.scanned_id, waiting.scanned_role) for waiting in labels
+        }
+        self._open = {
+            attempt.attempt: _Open(attempt.place, attempt.hub, attempt.stage)
+            for attempt in attempts
+            if attempt.hub is not None
+        }
+        self._tell()
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Be called whenever anything here has changed."""
+        self._listeners.append(listener)
+
+    def hear(self, recorded: RecordedEvent) -> None:
+        """Take a recorded fact in, as `station.records.projection` does."""
+        match recorded.event:
+            case LabelScanned(hub=None) as scan:
+                label = ScannedLabel(scan.scanned_id, scan.scanned_role)
+                # A second scan replaces the first, and a label waits at one slot.
+                self._labels = {where: other for where, other in self._labels.items() if other != label}
+                self._labels[scan.place] = label
+            case AttemptOpened() as opened:
+                self._use_up(opened)
+                if opened.hub is not None:
+                    self._open[recorded.sequence] = _Open(opened.place, opened.hub, None)
+            case AttemptResumed() as resumed:
+                self._use_up(resumed)
+                if resumed.attempt in self._open:
+                    self._open[resumed.attempt] = replace(
+                        self._open[resumed.attempt], place=resumed.place, stage=resumed.stage
+                    )
+            case HubLost() | AttemptInterrupted() as left:
+                if left.attempt in self._open:
+                    self._open[left.attempt] = replace(self._open[left.attempt], stage=left.stage)
+            case AttemptClosed() as closed:
+                self._open.pop(closed.attempt, None)
+            case _:
+                return
+        self._tell()
+
+    def label_at(self, place: Place) -> ScannedLabel | None:
+        """Return the label that waits for a hub in `place`."""
+        return self._labels.get(place)
+
+    def label_for(self, place: Place, hub: HubIdentity) -> ScannedLabel | None:
+        """Return the label for the hub that said in `place` who it is.
+
+        That is the one scanned for this slot or else the one that names it and was scanned for another: it was
+        seated elsewhere than expected, and is no less itself.
+        """
+        if (waiting := self._labels.get(place)) is not None:
+            return waiting
+        return next((label for label in self._labels.values() if label.names(hub)), None)
+
+    def sought(self, place: Place) -> HubFacts | None:
+        """Return the hub that left `place` before its result and is expected nowhere else; the newest of several."""
+        open_here = self._open_at(place)
+        return None if open_here is None else open_here.hub
+
+    def empty(self, place: Place, why: str | None = None) -> SlotView:
+        """Return what a slot shows in which nothing sits; `why` its hub is looked for, where that is known."""
+        if (label := self._labels.get(place)) is not None:
+            return SlotView(
+                place=place, phase=SlotPhase.EMPTY, line=f"{place}: seat hub {label.device_id} here"
+            )
+        if (sought := self._open_at(place)) is None:
+            return SlotView(place=place, phase=SlotPhase.EMPTY, line=f"{place}: empty; seat a hub")
+        hub = sought.hub
+        if why is None:
+            why = f"its attempt is open since {sought.stage or Stage.AUTHORISE}"
+        return SlotView(
+            place=place,
+            phase=SlotPhase.FIND_HUB,
+            line=f"{place}: {why}; find hub {hub.chf} and seat it here or in any slot",
+            chf=hub.chf,
+            gpf=hub.gpf,
+        )
+
+    def _open_at(self, place: Place) -> _Open | None:
+        here = [
+            attempt
+            for attempt in self._open.values()
+            if attempt.place == place and not any(label.names(attempt.hub) for label in self._labels.values())
+        ]
+        return here[-1] if here else None
+
+    def _use_up(self, seen: AttemptOpened | AttemptResumed) -> None:
+        """Let no label wait for the hub that was just seen: neither this slot's, nor its own at another."""
+        self._labels = {
+            where: label
+            for where, label in self._labels.items()
+            if where != seen.place and label.device_id != seen.scanned_id
+        }
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener()

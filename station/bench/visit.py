@@ -1,0 +1,297 @@
+"""A hub that sits in a slot: worked on, shown, and asked again whenever it may have been taken out meanwhile.
+
+Between any two looks the hub may be another. What speaks of a removal (the jig's switch, a gap in what was seen,
+the same id in another slot) is held against the hub itself: it moves on, or it answers, or its visit is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from drivers.errors import DriverError
+from drivers.hub import HubDriver, HubIdentity
+from station.attempt.authorise import ScannedLabel
+from station.attempt.conduct import Concluded, Conductor, StillSeated, Visit
+from station.attempt.failure import is_out_of_reach
+from station.attempt.outcome import Code, Stage
+from station.attempt.sequence import LeftOpen, Progress
+from station.bench.changes import Changes, first_of
+from station.bench.display import SlotDisplay
+from station.bench.seat import Seat
+from station.bench.shown import put_aside
+from station.bench.view import SlotPhase, SlotView
+from station.records.events import AttemptInterrupted, HubLost, Place
+from station.records.journal import Journal
+
+EMERGENCY_STOP: Final = "emergency stop"
+"""Why a visit ended that the emergency stop ended."""
+
+_PERIOD_SECONDS: Final = 0.25
+"""A hub that is written moves on within this time. It takes two in a row: answers that came before a hub was taken out
+may be read after it."""
+_ANSWER_SECONDS: Final = 0.4
+"""How long a hub may take to say that it still sits in a slot whose switch has opened: an idle one needs a moment."""
+
+_log = structlog.stdlib.get_logger()
+
+Ending = Concluded | LeftOpen | StillSeated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitParts:
+    """What surrounds the hubs of one slot."""
+
+    place: Place
+    seat: Seat
+    conductor: Conductor
+    journal: Journal
+    display: SlotDisplay
+
+
+@dataclass(slots=True)
+class _Movement:
+    """What was heard of the work on the hub."""
+
+    latest: Progress | None = None
+    count: int = 0
+    changes: Changes = field(default_factory=Changes)
+
+    def hear(self, progress: Progress) -> None:
+        if progress != self.latest:
+            self.latest = progress
+            self.count += 1
+            self.changes.tell()
+
+
+class SeatedHub:
+    """The hub that said in a slot who it is, until it is gone. A `live_hubs.Holder`."""
+
+    def __init__(
+        self, parts: VisitParts, driver: HubDriver, hub: HubIdentity, label: ScannedLabel | None
+    ) -> None:
+        self.hub = hub
+        """As it last identified itself."""
+        self.label = label
+        """The label scanned for it so far."""
+        self.shown: SlotView | None = None
+        """Its result, once there is one."""
+        self._parts = parts
+        self._driver = driver
+        self._movement = _Movement()
+        self._gaps_before = parts.seat.gaps
+        self._question: asyncio.Future[bool] | None = None
+        self._asked = Changes()
+
+    @property
+    def place(self) -> Place:
+        """Where it sits."""
+        return self._parts.place
+
+    @property
+    def mislabelled(self) -> bool:
+        """Whether the label scanned here is another hub's."""
+        return self.label is not None and not self.label.names(self.hub)
+
+    def scan(self, label: ScannedLabel) -> None:
+        """Hold a label against it. One of another hub, after the result, lets none go home as it is."""
+        self.label = label
+        if self.shown is not None and self.mislabelled:
+            self.shown = put_aside(self.shown, label, self.hub)
+            if self._parts.display.phase is not SlotPhase.LOOKING:
+                self._parts.display.put(self.shown)
+
+    async def still_here(self) -> bool:
+        """Look again, because its id was met in another slot. One that does not answer is let go."""
+        if self._question is None:
+            self._question = asyncio.get_running_loop().create_future()
+            self._asked.tell()
+        return await asyncio.shield(self._question)
+
+    def gone(self) -> None:
+        """Whoever asks from now on, or has asked, is told that it is no longer here."""
+        self._answer(False)
+
+    async def conduct(self, elsewhere: Place | None) -> Ending:
+        """Have the hub taken as far as it goes, for as long as it sits here.
+
+        An emergency stop, or a hub that has left, ends the visit where it is: its attempt stays open.
+        """
+        while True:
+            ending: Ending | None = await first_of(
+                self._conduct(elsewhere), self._until_stopped(), self._until_not_known_to_sit_here()
+            )
+            if ending is not None:
+                return ending
+            self._parts.display.looking(self.hub)
+            if not await self._answers():
+                return await self._left()
+            self._answer(True)
+            self._parts.seat.doubt_switch()
+            # The attempt goes on where the hub is, as after any interruption.
+
+    async def until_gone(self) -> None:
+        """Show its result for as long as the very hub is known to sit here; return once it does not, as it did."""
+        parts = self._parts
+        while self.shown is not None:
+            if parts.seat.gaps == self._gaps_before:
+                parts.display.put(self.shown)
+                removed: bool | None = await first_of(self._removal(), self._until_looked_for())
+                # What held the station up kept the link silent too: then only the hub itself can say.
+                if removed and (parts.seat.gaps == self._gaps_before or parts.seat.present() is False):
+                    return
+            parts.display.looking(self.hub)
+            seen = await self._identity(None)
+            if seen is None and parts.seat.present():
+                seen = await self._until_it_answers()
+            if seen != self.hub:
+                return
+            self._answer(True)
+
+    async def _conduct(self, elsewhere: Place | None) -> Ending:
+        parts = self._parts
+
+        def hear(progress: Progress) -> None:
+            self._movement.hear(progress)
+            parts.display.progress(progress, mislabelled=self.mislabelled)
+
+        ending = await parts.conductor.conduct(
+            Visit(
+                place=parts.place,
+                driver=self._driver,
+                hub=self.hub,
+                label=lambda: self.label,
+                seen_elsewhere=elsewhere,
+                present=parts.seat.present,
+                power_cycle=parts.seat.power_cycle,
+                on_progress=hear,
+            )
+        )
+        if isinstance(ending, Concluded):
+            self.hub = ending.hub
+        return ending
+
+    async def _until_stopped(self) -> LeftOpen:
+        await self._parts.seat.until_stopped()
+        return LeftOpen(self._stage(), EMERGENCY_STOP)
+
+    async def _until_not_known_to_sit_here(self) -> None:
+        """Return when something speaks against the hub and nothing it does speaks for it."""
+        while True:
+            await first_of(self._parts.seat.until_emptied(), self._until_asked())
+            if self._is_asked() and await self._is_known_to_sit_here():
+                self._answer(True)
+            elif self._is_doubtful() and not await self._moves():
+                return
+            else:
+                self._parts.seat.doubt_switch()
+
+    async def _is_known_to_sit_here(self) -> bool:
+        """Whether the switch has watched the hub all the time, or it is so busy with a boot that it cannot answer."""
+        parts = self._parts
+        if parts.seat.present() is True and parts.seat.gaps == self._gaps_before:
+            return True
+        if self._stage() is Stage.ACTIVATE and not self._switch_is_open():
+            count = self._movement.count
+            await self._movement.changes.until(
+                lambda: self._movement.count != count or self._switch_is_open()
+            )
+            return self._movement.count != count
+        return False
+
+    async def _moves(self) -> bool:
+        """Whether the work on the hub goes on, or nothing speaks against the hub any more."""
+        for _ in range(2):
+            count = self._movement.count
+            await asyncio.sleep(_PERIOD_SECONDS)
+            if not self._is_doubtful():
+                return True
+            if self._movement.count == count:
+                return False
+        self._answer(True)
+        return True
+
+    def _is_doubtful(self) -> bool:
+        return self._is_asked() or self._switch_is_open()
+
+    def _switch_is_open(self) -> bool:
+        return self._parts.seat.present() is False
+
+    async def _answers(self) -> bool:
+        """Whether the hub says that it is this one."""
+        seen = await self._identity(_ANSWER_SECONDS if self._switch_is_open() else None)
+        if seen is None or seen.device != self.hub.device:
+            return False
+        self.hub = seen
+        return True
+
+    async def _identity(self, seconds: float | None) -> HubIdentity | None:
+        """Ask who sits here; None where nobody says so. Raises what says that the port itself is gone."""
+        gaps = self._parts.seat.gaps
+        try:
+            async with asyncio.timeout(seconds):
+                seen = await self._driver.identify()
+        except TimeoutError:
+            return None
+        except DriverError as error:
+            if is_out_of_reach(error):
+                raise
+            return None
+        self._gaps_before = gaps
+        return seen
+
+    async def _until_it_answers(self) -> HubIdentity | None:
+        """Wait for a seated hub that was known to say again who it is; None once it was taken out."""
+        self._parts.display.show(
+            SlotPhase.RESEAT, f"hub {self.hub.chf} does not answer any more; take it out", self.hub
+        )
+        try:
+            seen: HubIdentity | None = await first_of(
+                self._driver.wait_for_hub(), self._parts.seat.until_emptied()
+            )
+        except DriverError as error:
+            if is_out_of_reach(error):
+                raise
+            return None
+        return seen
+
+    async def _removal(self) -> bool:
+        await self._parts.seat.until_removed(self._driver, self.hub)
+        return True
+
+    async def _until_looked_for(self) -> None:
+        await first_of(self._parts.seat.until_gap(self._gaps_before), self._until_asked())
+
+    async def _until_asked(self) -> None:
+        await self._asked.until(self._is_asked)
+
+    def _is_asked(self) -> bool:
+        return self._question is not None and not self._question.done()
+
+    def _answer(self, here: bool) -> None:
+        question, self._question = self._question, None
+        if question is not None and not question.done():
+            question.set_result(here)
+
+    def _stage(self) -> Stage:
+        latest = self._movement.latest
+        return Stage.AUTHORISE if latest is None else latest.position.stage
+
+    async def _left(self) -> LeftOpen:
+        """Record that the hub left before its result; its attempt waits for it in any slot."""
+        stage = self._stage()
+        attempt = await self._parts.journal.open_attempt_of(self.hub.chf)
+        if attempt is not None and not attempt.lost:
+            await self._parts.journal.append(HubLost(attempt=attempt.attempt, stage=stage))
+        return LeftOpen(stage, "the hub was taken out")
+
+    async def record_stop(self, stage: Stage) -> None:
+        """Record that the emergency stop ended work on the hub; its attempt waits for the reset."""
+        attempt = await self._parts.journal.open_attempt_of(self.hub.chf)
+        if attempt is not None:
+            await self._parts.journal.append(
+                AttemptInterrupted(attempt=attempt.attempt, stage=stage, code=Code.EMERGENCY_STOP)
+            )

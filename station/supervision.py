@@ -1,0 +1,85 @@
+"""Tasks that end only when they are told to: one that fails is logged, shown, and begun again after a pause.
+
+Of all that a station runs beside its slots only a failing journal may end it: no result would be safe any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, NoReturn, Protocol
+
+import structlog
+
+from station.records.errors import JournalError, JournalHeldUp
+
+_FIRST_PAUSE_SECONDS: Final = 1.0
+_LONGEST_PAUSE_SECONDS: Final = 60.0
+_DOUBLINGS: Final = 6
+"""After so many failures in a row the pause has its full length."""
+
+_log = structlog.stdlib.get_logger()
+
+Pause = Callable[[float], Awaitable[object]]
+
+
+class FaultBoard(Protocol):
+    """Where people see what is wrong with a part of the station (`station.bench.view.BenchView`)."""
+
+    def set_fault(self, source: str, line: str | None) -> None:
+        """Show a part's fault in one line, or that it works again."""
+        ...
+
+
+def pause_after(failures: int) -> float:
+    """Seconds before the next try after so many failures in a row: they double, up to a minute."""
+    return min(_FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 1, _DOUBLINGS), _LONGEST_PAUSE_SECONDS)
+
+
+async def supervise(
+    name: str,
+    work: Callable[[], Awaitable[object]],
+    board: FaultBoard,
+    *,
+    steady_seconds: float = _LONGEST_PAUSE_SECONDS,
+    pause: Pause = asyncio.sleep,
+) -> NoReturn:
+    """Run `work` until cancelled, over and over. Raises JournalError, unless the journal is but held up.
+
+    A part that has worked for `steady_seconds` since its last failure is shown as sound again. One that returns
+    counts as failed: none of them is ever done.
+    """
+    loop = asyncio.get_running_loop()
+    failures = 0
+    told = ""
+    while True:
+        begun = loop.time()
+        steady = loop.call_later(steady_seconds, board.set_fault, name, None)
+        error: Exception | None = None
+        try:
+            await work()
+        except JournalHeldUp as held_up:
+            error = held_up
+        except JournalError:
+            raise
+        except Exception as fault:
+            error = fault
+        finally:
+            steady.cancel()
+        failures = 1 if loop.time() - begun >= steady_seconds else failures + 1
+        what, seconds = _what_happened(error), pause_after(failures)
+        if failures == 1 or what != told:
+            _log.error("part of the station failed", part=name, reason=what, exc_info=error)
+        else:
+            _log.error("part of the station failed again", part=name, reason=what, times=failures)
+        told = what
+        board.set_fault(name, f"{name}: {what}; it is begun again in {seconds:g} s, tell the supervisor")
+        await pause(seconds)
+
+
+def _what_happened(error: Exception | None) -> str:
+    if error is None:
+        return "it ended"
+    if isinstance(error, JournalHeldUp):
+        return str(error)
+    return f"a fault of the station's own ({type(error).__name__})"

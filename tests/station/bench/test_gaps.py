@@ -1,0 +1,174 @@
+"""Green stands only over what is known now: hands that are quicker than a station that is frozen, busy or restarted."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from station_bench import StockHub
+from station_daemon import RunningDaemon, events_of, running_daemon, starting_daemon
+from two_slots import FIRST, Hands
+
+from station.attempt.outcome import Code, Outcome
+from station.bench.view import SlotPhase
+from station.records.events import AttemptOpened, Place
+
+HELD_UP_SECONDS = 1.5
+GREEN = {SlotPhase.PASSED, SlotPhase.ALREADY_CURRENT}
+
+
+def exchange(at: Hands, place: Place, hub: StockHub | None) -> None:
+    """Do what hands do while the station sees nothing: its loop stands still, as it does when it is frozen."""
+    at.bench.do_now("unseat", jig=place.jig, slot=place.slot)
+    if hub is not None:
+        at.bench.do_now("seat", chf=str(hub.chf), jig=place.jig, slot=place.slot)
+    hold_up()
+
+
+def hold_up() -> None:
+    time.sleep(HELD_UP_SECONDS)
+
+
+async def until_quiet(station: RunningDaemon, looked: int) -> None:
+    """Wait until the slot has looked again and come to an end of it."""
+    await station.until_that(lambda: SlotPhase.LOOKING in phases(station, looked))
+
+
+def phases(station: RunningDaemon, since: int) -> list[SlotPhase]:
+    return [view.phase for view in station.seen[since:] if view.place == FIRST]
+
+
+def green_over(station: RunningDaemon, hub: StockHub, since: int) -> bool:
+    return any(view.phase in GREEN and view.chf == hub.chf for view in station.seen[since:])
+
+
+async def passed(at: Hands, station: RunningDaemon, hub: StockHub) -> int:
+    await at.bench.seat(hub, FIRST)
+    await station.until(FIRST, SlotPhase.PASSED)
+    return len(station.seen)
+
+
+def test_a_hub_that_still_sits_there_is_shown_again_and_is_no_new_visit(at: Hands) -> None:
+    hub = at.bench.hub()
+
+    async def work() -> None:
+        await at.order(hub)
+        async with running_daemon(at.settings) as station:
+            seen = await passed(at, station, hub)
+            hold_up()
+            await until_quiet(station, seen)
+            await station.until(FIRST, SlotPhase.PASSED)
+            assert phases(station, seen) == [SlotPhase.LOOKING, SlotPhase.PASSED]
+        assert len(events_of(at.settings, AttemptOpened)) == 1
+
+    asyncio.run(work())
+
+
+def test_a_hub_exchanged_while_the_station_stood_still_does_not_get_the_others_result(at: Hands) -> None:
+    hub, other = at.bench.hub(), at.bench.hub()
+
+    async def work() -> None:
+        await at.order(hub, other)
+        async with running_daemon(at.settings) as station:
+            seen = await passed(at, station, hub)
+            exchange(at, FIRST, other)
+            await station.until_that(
+                lambda: station.view(FIRST).phase is SlotPhase.PASSED and station.view(FIRST).chf == other.chf
+            )
+            assert not green_over(station, hub, seen)
+        assert [result.chf for result in at.results()] == [hub.chf, other.chf]
+        await at.bench.assert_runs(other, "new")
+
+    asyncio.run(work())
+
+
+def test_a_hub_reseated_while_the_station_stood_still_is_a_new_visit(at: Hands) -> None:
+    hub = at.bench.hub()
+
+    async def work() -> None:
+        await at.order(hub)
+        async with running_daemon(at.settings) as station:
+            seen = await passed(at, station, hub)
+            exchange(at, FIRST, hub)
+            await station.until_that(lambda: len(events_of(at.settings, AttemptOpened)) == 2)
+            await station.until(FIRST, SlotPhase.REJECTED, SlotPhase.PASSED)
+            assert SlotPhase.LOOKING in phases(station, seen)
+        assert [result.code for result in at.results()] in ([None, Code.ALREADY_PASSED], [None, None])
+
+    asyncio.run(work())
+
+
+def test_a_hub_that_says_nothing_after_a_gap_is_not_green(at: Hands) -> None:
+    hub = at.bench.hub()
+
+    async def work() -> None:
+        await at.order(hub)
+        async with running_daemon(at.settings) as station:
+            seen = await passed(at, station, hub)
+            await at.bench.fault(FIRST, "lose_request", probability=1.0, times=10_000)
+            hold_up()
+            await until_quiet(station, seen)
+            await station.until(FIRST, SlotPhase.RESEAT, SlotPhase.EMPTY)
+            assert not green_over(station, hub, seen)
+            await at.bench.do("disarm")
+            await station.until(FIRST, SlotPhase.PASSED)
+        assert len(at.results()) == 1
+
+    asyncio.run(work())
+
+
+def test_a_hub_taken_out_while_the_station_stood_still_leaves_an_empty_slot(at: Hands) -> None:
+    hub = at.bench.hub()
+
+    async def work() -> None:
+        await at.order(hub)
+        async with running_daemon(at.settings) as station:
+            seen = await passed(at, station, hub)
+            exchange(at, FIRST, None)
+            await station.until(FIRST, SlotPhase.EMPTY)
+            assert not green_over(station, hub, seen)
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("way", ["stopped", "killed"])
+def test_a_hub_exchanged_while_no_station_ran_does_not_get_the_others_result(at: Hands, way: str) -> None:
+    hub, other = at.bench.hub(), at.bench.hub()
+
+    async def work() -> None:
+        await at.order(hub, other)
+        async with starting_daemon(at.settings) as station:
+            await passed(at, station, hub)
+            if way == "stopped":
+                await station.stopped()
+                last = station.view(FIRST)
+                assert last.phase is SlotPhase.STOPPED
+                assert last.line == f"jig1 slot 1: stopped; hub {hub.chf} passed and still sits here"
+        exchange(at, FIRST, other)
+        async with running_daemon(at.settings) as station:
+            await station.until(FIRST, SlotPhase.PASSED)
+            assert station.view(FIRST).chf == other.chf
+            assert not green_over(station, hub, 0)
+        assert [result.outcome for result in at.results()] == [Outcome.PASSED] * 2
+
+    asyncio.run(work())
+
+
+def test_a_hub_exchanged_while_its_port_was_lost_does_not_get_the_others_result(linked: Hands) -> None:
+    hub, other = linked.bench.hub(), linked.bench.hub()
+
+    async def work() -> None:
+        await linked.order(hub, other)
+        async with running_daemon(linked.settings) as station:
+            seen = await passed(linked, station, hub)
+            await linked.bench.do("port", jig=1, slot=1, plugged=False)
+            await station.until(FIRST, SlotPhase.NO_PORT)
+            await linked.bench.unseat(FIRST)
+            await linked.bench.seat(other, FIRST)
+            await linked.bench.do("port", jig=1, slot=1, plugged=True)
+            await station.until(FIRST, SlotPhase.PASSED)
+            assert station.view(FIRST).chf == other.chf
+            assert not green_over(station, hub, seen)
+
+    asyncio.run(work())

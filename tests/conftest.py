@@ -89,7 +89,7 @@ def nothing_leaks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for thread in threading.enumerate():
         # The process that it waited for has ended, and it is about to end too.
         if thread.name.startswith("asyncio-waitpid-"):
-            thread.join(5)
+            thread.join(60)
     leaked_threads = [t for t in threading.enumerate() if t not in threads_before and t.is_alive()]
     assert not orphans, f"tasks outlived their test: {orphans}"
     assert not leaked_threads, f"threads outlived their test: {leaked_threads}"

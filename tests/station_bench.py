@@ -274,7 +274,7 @@ class Conducting:
         """Conduct one visit of the hub that sits in `place`; the faults are armed once it has booted."""
         driver = await PLUGIN.open(self.bench.port(place), SmpSettings(**DRIVER_SETTINGS))
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 hub = await driver.wait_for_hub()
             for fault in faults:
                 await self.bench.fault(place, **fault)

@@ -130,7 +130,7 @@ class Bench:
 
     async def until_on_the_bus(self, place: str = "1-1") -> None:
         """Wait for a seated hub to have booted."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while self.server.ports[place].record is None:  # noqa: ASYNC110 -- the port tells nobody
                 await asyncio.sleep(0.002)
 

@@ -46,7 +46,7 @@ class Ear:
 
     async def next(self, kind: type[Kind]) -> Kind:
         """Return the next event of this kind; those before it are forgotten."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not isinstance(event := await self._events.get(), kind):
                 pass
         return event

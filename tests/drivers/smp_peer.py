@@ -101,7 +101,7 @@ class Peer:
 
     async def until_asked(self, command: tuple[int, int], times: int = 1) -> Request:
         """Wait until the command came this often; return the last one."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while len(self.asked(command)) < times:
                 self._arrived.clear()
                 await self._arrived.wait()

@@ -283,7 +283,7 @@ def test_a_seat_that_takes_no_bytes_is_an_empty_one():
         assert not waiting.done()
         peer.scripts[IDENTITY] = lambda _: HUB
         peer.resume()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert (await waiting).boots == 7
 
     run_with_peer(scenario)
@@ -321,7 +321,7 @@ def test_something_that_answers_nonsense_has_not_left():
         await peer.until_asked(STATE, 3)
         assert not leaving.done()
         peer.scripts[STATE] = lambda _: None
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await leaving
 
     run_with_peer(scenario)

@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from securesystemslib.signer import CryptoSigner
-from signed_catalogues import MAKER, OTHER_MAKER, Party, SignedCatalogue, in_days, version
+from signed_catalogues import MAKER, OTHER_MAKER, Party, SignedCatalogue, in_days
 from tuf.api.metadata import Targets
 
 from firmware_catalog.cpl import CentralProductsList, Product, ProductStatus
@@ -305,14 +305,28 @@ def test_a_release_goes_into_a_target_and_back(catalogue: SignedCatalogue) -> No
     assert from_target(to_target(release), "any") == release
 
 
-def test_a_thousand_releases_are_refreshed_within_a_second(
-    catalogue: SignedCatalogue, monkeypatch: pytest.MonkeyPatch
+def test_a_thousand_releases_cost_no_more_each_than_a_hundred(
+    tmp_path: Path, imgtool_image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def seconds_of(count: int) -> float:
+        folder = tmp_path / str(count) / "catalogue"
+        folder.mkdir(parents=True)
+        return seconds_to_publish_and_refresh(
+            SignedCatalogue(folder, imgtool_image).found(), count, monkeypatch
+        )
+
+    # Ten times as many: were each compared with each, a hundred times as long.
+    assert seconds_of(1000) < 25 * seconds_of(100)
+
+
+def seconds_to_publish_and_refresh(
+    catalogue: SignedCatalogue, count: int, monkeypatch: pytest.MonkeyPatch
+) -> float:
     sha256 = "ab" * 32
     with Draft.editing(catalogue.folder) as editing:
         (maker,) = (each for each in manufacturers(editing.targets().signed) if each.name == MAKER)
         targets = Targets()
-        for number in range(1000):
+        for number in range(count):
             stated = FirmwareVersion(number)
             release = Release(
                 model=MODEL,
@@ -330,12 +344,10 @@ def test_a_thousand_releases_are_refreshed_within_a_second(
     with monkeypatch.context() as patched:
         patched.setattr(publishing, "read_release_image", lambda *_: None)
         catalogue.publish()
-    began = time.perf_counter()
+    began = time.process_time()
     catalogue.publish()
-    published = time.perf_counter()
     served = catalogue.station().refresh()
-    refreshed = time.perf_counter()
-    assert len(served.releases(MODEL)) == 1000
-    assert served.latest(MODEL).version == version("000003E7")
-    assert published - began < 1
-    assert refreshed - published < 1
+    took = time.process_time() - began
+    assert len(served.releases(MODEL)) == count
+    assert served.latest(MODEL).version == FirmwareVersion(count - 1)
+    return took

@@ -66,7 +66,7 @@ class Broker:
     ) -> AsyncIterator[aiomqtt.Client]:
         issued = self._site.people[person] if person else None
         context = self._site.context(issued)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             async with aiomqtt.Client(
                 "127.0.0.1",
                 self.port,
@@ -172,7 +172,7 @@ def test_nobody_connects_without_a_certificate_of_the_sites_authority(
 
 def test_nobody_connects_without_tls(broker: Broker) -> None:
     async def main() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             with pytest.raises(aiomqtt.MqttError):
                 async with aiomqtt.Client("127.0.0.1", broker.port, timeout=1):
                     pass

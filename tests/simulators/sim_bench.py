@@ -116,17 +116,17 @@ async def rig_of(
 
 
 async def until_mode(slot: Slot, mode: Mode, boots: int = 1) -> Hub:
-    """Wait for the slot's hub to be in a mode after so many boots. Gives up after 10 s."""
+    """Wait for the slot's hub to be in a mode after so many boots. Gives up after a minute."""
     await until(lambda: slot.hub is not None)
     assert slot.hub is not None
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await slot.hub.reach(mode, boots)
     return slot.hub
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that ends in a count or a flag. Gives up after 10 s."""
-    async with asyncio.timeout(10):
+    """Wait for something that ends in a count or a flag. Gives up after a minute."""
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - counts of bytes are kept, not told
             await asyncio.sleep(0.002)
 
@@ -172,6 +172,6 @@ def sign(chf: bytes, nonce: bytes, key: ec.EllipticCurvePrivateKey | None = None
 
 @asynccontextmanager
 async def client_of(slot: Slot) -> AsyncIterator[Client]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async with Client(SMPSerialTransport(), str(slot.port.link)) as client:
             yield client

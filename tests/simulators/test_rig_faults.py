@@ -145,7 +145,7 @@ def test_power_goes_in_the_middle_of_flash_work(tmp_path: Path, name: FaultName)
         async with bench(tmp_path) as (slot, client):
             await client.unlock()
             arm(slot, name, at=2, seconds=0.01)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 for offset in range(0, len(image(NEW)), 500):
                     if await silent(client, piece(offset)):
                         break

@@ -69,7 +69,7 @@ async def client_at(rig: Rig, product: int = APPLICATION) -> AsyncIterator[UsbCl
     def is_there() -> bool:
         return any(device["idProduct"] == product for device in list_devices(transport))
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await asyncio.to_thread(is_there):  # noqa: ASYNC110 -- USB/IP tells of no changes
             await asyncio.sleep(0.005)
     handle = await asyncio.to_thread(lambda: open_device(busid="1-1", transport=transport))

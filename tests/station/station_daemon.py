@@ -39,7 +39,7 @@ class RunningDaemon:
     def view(self, place: Place) -> SlotView:
         return self.daemon.view.of(place)
 
-    async def until(self, place: Place, *phases: SlotPhase, seconds: float = 15) -> SlotView:
+    async def until(self, place: Place, *phases: SlotPhase, seconds: float = 60) -> SlotView:
         """Return what a slot shows once it is in one of these phases; fail if the daemon ends before."""
         try:
             async with asyncio.timeout(seconds):
@@ -49,7 +49,7 @@ class RunningDaemon:
             raise AssertionError(f"{self.view(place)!r} after {seconds} s, wanted {phases}") from None
         return view
 
-    async def until_that(self, condition: Callable[[], bool], seconds: float = 15) -> None:
+    async def until_that(self, condition: Callable[[], bool], seconds: float = 60) -> None:
         """Return as soon as what the slots show, or showed, fulfils the condition."""
         async with asyncio.timeout(seconds):
             while not condition():
@@ -73,7 +73,7 @@ class RunningDaemon:
     async def stopped(self) -> None:
         """Ask the daemon to stop and wait until it has."""
         self.daemon.stop()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             await self.task
 
 

@@ -54,7 +54,7 @@ def test_a_stream_answers_as_things_happen_and_others_are_answered_meanwhile(tmp
 def test_a_client_that_leaves_ends_its_stream_although_nothing_happens(tmp_path: Path) -> None:
     async def work() -> None:
         source = Source()
-        async with serve_control(tmp_path, {}, {"count": source.count}), asyncio.timeout(5):
+        async with serve_control(tmp_path, {}, {"count": source.count}), asyncio.timeout(60):
             async with follow_daemon(tmp_path, {"do": "count", "first": 0, "last": 9}) as answers:
                 source.next.release()
                 await anext(answers)
@@ -68,7 +68,7 @@ def test_a_client_that_leaves_ends_its_stream_although_nothing_happens(tmp_path:
 def test_a_daemon_that_ends_ends_its_streams(tmp_path: Path) -> None:
     async def work() -> None:
         source = Source()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             async with serve_control(tmp_path, {}, {"count": source.count}):
                 following = follow_daemon(tmp_path, {"do": "count", "first": 0, "last": 9})
                 answers = await following.__aenter__()

@@ -101,7 +101,7 @@ async def work_a_hub(
     async def ask(what: str, **fields: Any) -> None:
         said.append(repr(await ask_daemon(state, {"do": what, **fields})))
 
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(60):
         async with follow_daemon(state, {"do": "watch"}) as watching:
             async for news in watching:
                 said.append(repr(news))

@@ -18,7 +18,7 @@ def manager_socket(tmp_path):
     path = tmp_path / "notify"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.bind(str(path))
-        channel.settimeout(5)
+        channel.settimeout(60)
         yield path, channel
 
 
@@ -82,7 +82,7 @@ def test_an_abstract_socket_is_reached(tmp_path):
     name = f"@reflash-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
         channel.bind("\0" + name[1:])
-        channel.settimeout(5)
+        channel.settimeout(60)
         with closing(ServiceManager(name, None)) as service:
             service.ready()
         assert channel.recv(100) == b"READY=1"

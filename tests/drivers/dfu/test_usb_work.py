@@ -4,7 +4,6 @@ import asyncio
 import ctypes
 import socket
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -75,10 +74,8 @@ def test_a_cancelled_caller_waits_until_the_work_has_stopped() -> None:
 def test_work_past_its_deadline_ends_with_a_typed_error() -> None:
     async def show() -> None:
         worker = Worker("usb 1-1")
-        begun = time.monotonic()
         with pytest.raises(NoAnswer, match=r"at 1-1 was not done in 0\.05 s") as caught:
-            await worker.run(Work("1-1", HubAction.FLASH, 0.05, writes=True), lambda work: work.pause(60))
-        assert time.monotonic() - begun < 5
+            await worker.run(Work("1-1", HubAction.FLASH, 0.05, writes=True), lambda work: work.pause(3600))
         assert caught.value.action is HubAction.FLASH
         assert not caught.value.state_known
         worker.close()
@@ -99,10 +96,9 @@ def test_a_usb_event_wakes_the_waiter_and_others_do_not(monkeypatch: pytest.Monk
         kernels.send(b"add@/devices/pci0\0ACTION=add\0SUBSYSTEM=net\0")
         await hot_plug.wait(0.05)
         assert loop.time() - begun >= 0.05
-        waiter = asyncio.create_task(hot_plug.wait(30))
+        waiter = asyncio.create_task(hot_plug.wait(3600))
         kernels.send(b"libudev\0\xfe\xed\xca\xfeACTION=add\0SUBSYSTEM=usb\0DEVTYPE=usb_device\0")
         await waiter
-        assert loop.time() - begun < 10
         hot_plug.close()
         hot_plug.close()
 
@@ -134,7 +130,7 @@ def test_without_events_a_place_is_looked_at_from_time_to_time() -> None:
         loop = asyncio.get_running_loop()
         begun = loop.time()
         await hot_plug.wait()
-        assert 0.01 < loop.time() - begun < 5
+        assert loop.time() - begun > 0.01
         hot_plug.close()
 
     asyncio.run(show())

@@ -111,7 +111,7 @@ def test_an_older_program_refuses_a_newer_journal_and_goes_on_from_the_backup(
     assert reflash("journal", "backup", backup, *at).code == 0
     become(segment, TABLES_VERSION + 1)  # what a newer program would have made of it
     with daemon(config) as older:
-        _, said = older.process.communicate(timeout=30)
+        _, said = older.process.communicate(timeout=60)
     assert older.process.returncode == 1
     assert said.splitlines()[-1].endswith(
         f"has tables of version {TABLES_VERSION + 1}, this program knows up to {TABLES_VERSION}: "

@@ -41,7 +41,7 @@ def config(bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path) -> Pa
 async def program(*arguments: object, **streams: Any) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(*PROGRAM, *map(str, arguments), **streams)
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             yield process
             await process.wait()
     finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,9 +79,7 @@ def test_a_bench_with_something_wrong_in_every_slot_is_told_slot_by_slot_in_fini
         return await examine(settings)
 
     with held(bench.port(slot(4))) as holder:
-        begun = time.monotonic()
         findings = asyncio.run(work())
-        assert time.monotonic() - begun < 30
     assert at(findings, "jig1 slot 1") == [
         (
             OK,

@@ -80,7 +80,7 @@ class Bench:
 @asynccontextmanager
 async def bench(folder: Path, port: int, *, site: str = "leeds", **more: Any) -> AsyncIterator[Bench]:
     settings = MqttSettings(port=port, timeout_seconds=2, keepalive_seconds=5, **more)
-    async with asyncio.timeout(40), Journal.open(folder, site=site, station="bench-1") as journal:
+    async with asyncio.timeout(60), Journal.open(folder, site=site, station="bench-1") as journal:
         made = Bench(journal, settings)
         try:
             yield made

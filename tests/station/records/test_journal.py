@@ -33,7 +33,7 @@ from station.records.verify import verify
 def with_journal(folder: Path, use: Callable[[Journal], Awaitable[None]], **options: int) -> None:
     async def main() -> None:
         async with (
-            asyncio.timeout(30),
+            asyncio.timeout(60),
             Journal.open(folder, site="leeds", station="bench-1", **options) as journal,
         ):
             await use(journal)
@@ -47,7 +47,7 @@ def writer_held_up(journal: Journal) -> threading.Event:
     commit = journal._writer._commit
 
     def wait_first(*args: object) -> None:
-        go.wait(20)
+        go.wait(60)
         commit(*args)
 
     journal._writer._commit = wait_first

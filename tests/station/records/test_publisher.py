@@ -338,7 +338,7 @@ def test_a_broker_that_never_answers_leaves_nothing_behind(folder: Path) -> None
         with socket.create_server(("127.0.0.1", 0)) as silent:
             port = silent.getsockname()[1]
             settings = MqttSettings(port=port, timeout_seconds=0.3)
-            async with asyncio.timeout(30), Journal.open(folder, site="leeds", station="bench-1") as journal:
+            async with asyncio.timeout(60), Journal.open(folder, site="leeds", station="bench-1") as journal:
                 station = Bench(journal, settings)
                 station.start()
                 waiting = await station.until_said(Connection.WAITING)
@@ -398,7 +398,7 @@ def test_a_broken_journal_ends_the_publisher(
 
             monkeypatch.setattr(station.journal, "outbox_batch", broken)
             station.start()
-            await asyncio.wait((station.task,), timeout=20)
+            await asyncio.wait((station.task,), timeout=60)
             assert isinstance(station.task.exception(), ExceptionGroup)
             assert station.task.exception().subgroup(JournalFailed) is not None
 

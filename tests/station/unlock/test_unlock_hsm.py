@@ -236,7 +236,7 @@ def test_a_slow_hsm_is_not_waited_for_and_signs_for_nobody_who_left(
         sign = opened._session.sign
 
         def slowly(message: bytes) -> bytes:
-            go.wait(10)
+            go.wait(60)
             signed.append(message)
             return sign(message)
 
@@ -253,35 +253,53 @@ def test_a_slow_hsm_is_not_waited_for_and_signs_for_nobody_who_left(
     asyncio.run(run())
 
 
-def test_signing_costs_no_more_than_five_milliseconds_and_never_holds_the_loop(
+def test_signing_for_many_hubs_costs_little_more_than_the_signatures(
     soft_hsm: SoftHsm, challenge: UnlockChallenge
 ) -> None:
     soft_hsm.make_key()
     hubs = 24
 
-    async def longest_pause(tasks: list[asyncio.Task[bytes]]) -> float:
-        longest, last = 0.0, time.perf_counter()
-        while not all(task.done() for task in tasks):
-            await asyncio.sleep(0)
-            now = time.perf_counter()
-            longest, last = max(longest, now - last), now
-        return longest
+    def sign_without_a_loop(opened: HsmAuthority) -> None:
+        for _ in range(hubs):
+            opened._session.sign(challenge.to_be_signed())
 
     async def run() -> tuple[float, float]:
         async with authority(soft_hsm.settings(), soft_hsm.folder) as opened:
             await opened.check()
-            rounds = []
+            loops, controls = [], []
             for _ in range(5):
                 began = time.perf_counter()
                 async with asyncio.TaskGroup() as group:
-                    tasks = [group.create_task(opened.sign(challenge)) for _ in range(hubs)]
-                    pause = await longest_pause(tasks)
-                rounds.append((time.perf_counter() - began, pause))
-            return min(seconds for seconds, _ in rounds) / hubs, min(pause for _, pause in rounds)
+                    for _ in range(hubs):
+                        group.create_task(opened.sign(challenge))
+                signed = time.perf_counter()
+                sign_without_a_loop(opened)
+                loops.append(signed - began)
+                controls.append(time.perf_counter() - signed)
+            return min(loops), min(controls)
 
-    seconds_a_hub, pause = asyncio.run(run())
-    assert seconds_a_hub <= 0.005
-    assert pause <= 0.02
+    seconds, control = asyncio.run(run())
+    assert seconds < 5 * control
+
+
+def test_the_loop_turns_while_the_hsm_signs(soft_hsm: SoftHsm, challenge: UnlockChallenge) -> None:
+    soft_hsm.make_key()
+
+    async def run() -> None:
+        async with authority(soft_hsm.settings(), soft_hsm.folder) as opened:
+            await opened.check()
+            loop, sign = asyncio.get_running_loop(), opened._session.sign
+
+            def once_the_loop_has_turned(message: bytes) -> bytes:
+                turned = threading.Event()
+                loop.call_soon_threadsafe(turned.set)
+                assert turned.wait(60), "the loop was held"
+                return sign(message)
+
+            opened._session.sign = once_the_loop_has_turned
+            await asyncio.gather(*(opened.sign(challenge) for _ in range(3)))
+
+    asyncio.run(run())
 
 
 def test_closing_is_for_any_state(soft_hsm: SoftHsm) -> None:

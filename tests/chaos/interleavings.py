@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import itertools
+import json
 import shutil
 import time
 from collections import Counter
@@ -235,6 +236,7 @@ class _Performance:
             for entry in diary
             if entry.get("chf") in names or ("chf" not in entry and entry.get("jig") == self._jig)
         ]
+        (self._folder / "diary.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in about))
         books.against_witness(about, self._trace.read(), hubs, self._stage.releases, places, until)
         seated = {slot["chf"] for slot in bench.do_now("slots")["slots"] if slot["jig"] == self._jig}
         books.findings.lost.extend(

@@ -18,7 +18,7 @@ A Unix stream socket for its owner only. One JSON object a line asks, one answer
 | `port` | plugs or unplugs a slot's port, or the cable of a slot on USB (`plugged`) |
 | `hands` | begins the `script` at `jig`, requests of this table each `after` so many seconds; see `hands` |
 | `hands_idle` | answers once every script at `jig` is at its end |
-| `diary` | tells how many entries the rig's diary has (`count`) and, unless `only_count`, those `since` (0): see `diary` |
+| `diary` | tells how many entries the rig's diary has (`count`) and, unless `only_count`, those `since` (0), up to `most` (1000): see `diary` |
 | `board` | tells of the I/O board of `jig`, after what `act` asks of it: see `board_control` |
 | `statistics` | tells what each line has carried and lost, and how many requests reached each USB hub |
 | `wait` | answers once the slot's hub is in `mode`, after `boots` boots; an error after `seconds` (10) |
@@ -262,8 +262,8 @@ class Control:
         return {}
 
     async def _tell_diary(self, request: Answer) -> Answer:
-        since = int(request.get("since", 0))
-        entries = [] if request.get("only_count") else self._rig.diary.since(since)
+        since, most = int(request.get("since", 0)), int(request.get("most", 1_000))
+        entries = [] if request.get("only_count") else self._rig.diary.since(since)[:most]
         return {"count": self._rig.diary.count, "entries": entries}
 
     @staticmethod

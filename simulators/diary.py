@@ -10,7 +10,7 @@ import time
 from collections import deque
 from typing import Any, Final
 
-_MOST_ENTRIES: Final = 200_000
+_MOST_ENTRIES: Final = 500_000
 
 
 class Diary:

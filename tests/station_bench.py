@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import csv
+import hashlib
 import io
 import json
 import random
@@ -164,6 +165,13 @@ class Bench:
             raise AssertionError(answer["error"])
         return answer
 
+    def diary(self, since: int) -> list[dict[str, Any]]:
+        """Read what the rig has noted from this entry on, a piece at a time."""
+        entries: list[dict[str, Any]] = []
+        while more := self.do_now("diary", since=since + len(entries))["entries"]:
+            entries += more
+        return entries
+
     async def seat(self, hub: StockHub, place: Place) -> None:
         await self.do("seat", chf=str(hub.chf), jig=place.jig, slot=place.slot)
 
@@ -227,6 +235,14 @@ class Bench:
 
     def station_settings(self, state: Path, places: dict[str, list[int]], **changes: Any) -> StationSettings:
         return StationSettings.model_validate(self.settings(state, places, **changes))
+
+
+def releases_of(bench: Bench) -> dict[DeviceModel, str]:
+    """Return the SHA-256 of the file that hubs of each model should run in the end."""
+    names = {MODEL: "new", CHAINED: "chained-new"}
+    return {
+        model: hashlib.sha256(bench.firmware(name).read_bytes()).hexdigest() for model, name in names.items()
+    }
 
 
 def slot(number: int, jig: int = 1) -> Place:

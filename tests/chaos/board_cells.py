@@ -13,7 +13,7 @@ from chaos_boards import with_boards
 from chaos_books import Books
 from fault_cells import Ending
 from station_bench import Bench, StockHub, import_order, order_csv
-from witness import GRACE_SECONDS, GREEN_LAMP, GREEN_PHASES, RESULT_PHASES, Trace
+from witness import GRACE_SECONDS, GREEN_LAMP, GREEN_PHASES, RESULT_PHASES, Shown, Trace
 
 from simulators.diary import boot_seconds
 from station.bench.view import SlotView
@@ -84,9 +84,7 @@ def sparse_board_cells() -> Iterator[BoardCell]:
     moments, lengths = list(MOMENTS), list(LENGTHS)
     for row, fault in enumerate(FAULTS):
         for column, question in enumerate(QUESTIONS):
-            yield BoardCell(
-                fault, question, moments[(row + column) % 4], lengths[(row + column // 4) % 2]
-            )
+            yield BoardCell(fault, question, moments[(row + column) % 4], lengths[(row + column // 4) % 2])
 
 
 async def run_board_cell(
@@ -119,6 +117,7 @@ class _Cell:
         )
         self._settings = StationSettings.model_validate(settings)
         self._trace = Trace(folder / "trace.jsonl")
+        self._shown = Shown(self._trace)
         self._view: SlotView | None = None
         self._changed = asyncio.Event()
         self._moment_came = asyncio.Event()
@@ -132,7 +131,6 @@ class _Cell:
         async with Journal.open(self._settings.journal_folder, **names) as journal:
             await import_order(journal, order_csv(self._hub), self._place.jig)
         daemon = Daemon(self._settings, on_view=self._see)
-        self._trace.write("alive")
         async with asyncio.timeout(CELL_SECONDS), asyncio.TaskGroup() as group:
             running = group.create_task(daemon.run())
             await self._play()
@@ -142,7 +140,7 @@ class _Cell:
         hubs = (self._hub, self._other)
         books = Books(self._settings.journal_folder)
         books.against_hubs(hubs, {str(hub.chf): await self._bench.look(hub) for hub in hubs})
-        diary = (await self._bench.do("diary", since=begun))["entries"]
+        diary = await asyncio.to_thread(self._bench.diary, begun)
         mine = {str(hub.chf) for hub in hubs}
         about = [
             entry
@@ -161,14 +159,7 @@ class _Cell:
             self._words.append("alarm")
         if view.phase == "find_hub" and "open" not in self._words:
             self._words.append("open")
-        if (before is None) or (before.phase, before.chf) != (view.phase, view.chf):
-            self._trace.write(
-                "view",
-                jig=self._jig,
-                slot=view.place.slot,
-                phase=str(view.phase),
-                chf=str(view.chf) if view.chf else None,
-            )
+        self._shown.see(view)
         self._changed.set()
 
     async def _play(self) -> None:
@@ -186,7 +177,7 @@ class _Cell:
             hub = self._other
             await self._bench.seat(hub, self._place)
         elif cell.moment in {"flash", "stop"}:
-            await self._until_moment(hub)
+            await self._until_moment()
             await self._spoil()
         if cell.moment == "stop":
             await self._stop_and_reset()
@@ -230,13 +221,11 @@ class _Cell:
                 return True
         return False
 
-    async def _until_moment(self, hub: StockHub) -> None:
+    async def _until_moment(self) -> None:
         async with asyncio.timeout(CELL_SECONDS / 4):
             await self._moment_came.wait()
 
-    async def _until(
-        self, right: Callable[[], Awaitable[bool]], what: str, *, helping: bool = False
-    ) -> None:
+    async def _until(self, right: Callable[[], Awaitable[bool]], what: str, *, helping: bool = False) -> None:
         try:
             async with asyncio.timeout(CELL_SECONDS / 3):
                 while not await right():

@@ -25,3 +25,10 @@ def with_boards(bench: Bench, settings: dict[str, Any]) -> dict[str, Any]:
             jig["board"] = {"port": boards[jig["name"]], **BOARD_TIMES}
             jig["recognition_seconds"] = RECOGNITION_SECONDS
     return settings
+
+
+def boards_of(choice: str, jigs: int) -> str:
+    """Name the jigs of a rig that have a board, as the rig's option wants them: of each four the last two, or all."""
+    if choice != "mixed":
+        return choice
+    return ",".join(str(jig) for jig in range(1, jigs + 1) if (jig - 1) % 4 >= 2)

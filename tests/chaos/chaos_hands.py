@@ -1,4 +1,4 @@
-"""A technician who does what the station's lines say, and is clumsy at times."""
+"""A technician who does what the station's lines say, and is clumsy at times; and a desk that changes its mind."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import random
 import time
 from collections import Counter, deque
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,17 @@ class Technician:
     """Seats every hub, takes it out when it is done, finds it when it is missing, until none is left."""
 
     def __init__(
-        self, bench: Bench, state: Path, places: Iterable[Place], hubs: Iterable[StockHub], seed: int
+        self,
+        bench: Bench,
+        state: Path,
+        places: Iterable[Place],
+        hubs: Iterable[StockHub],
+        seed: int,
+        strangers: Iterable[StockHub] = (),
     ) -> None:
+        """`strangers` are hubs that lie about and are on no order."""
+        self.acts: Counter[str] = Counter()
+        """What was done at work that nobody had asked for."""
         self.told: list[Told] = []
         self.crate: dict[str, str] = {}
         """Hubs that are done with, by CHF, and the last line about each."""
@@ -46,6 +56,7 @@ class Technician:
         self._state = state
         self._random = random.Random(seed)
         self._in_hand = deque(hubs)
+        self._strangers = list(strangers)
         self._seats: dict[Place, StockHub | None] = dict.fromkeys(places)
         self._since: dict[Place, float] = {}
         self._read: dict[Place, str] = {}
@@ -66,6 +77,8 @@ class Technician:
                 status = {"slots": []}  # it is dead, or dying
             for view in status["slots"]:
                 await self._serve(Place(**view["place"]), view, clumsiness)
+            for jig in {view["place"]["jig"] for view in status["slots"] if view["alarm"]}:
+                await self._ask("reset_jig", jig=jig)
             await asyncio.sleep(GLANCE_SECONDS)
 
     async def _fill(self) -> None:
@@ -73,15 +86,13 @@ class Technician:
         self._random.shuffle(empty)
         for place in empty[: len(self._in_hand)]:
             hub = self._in_hand.popleft()
-            await self._bench.seat(hub, place)
-            self._seats[place] = hub
-            self._since[place] = time.monotonic()
+            await self._sit(place, hub)
             self._visits[str(hub.chf)] += 1
 
     async def _serve(self, place: Place, view: dict[str, Any], clumsiness: float) -> None:
         hub = self._seats[place]
         if view["phase"] == "out_of_use":
-            await self._enable(place)
+            await self._ask("enable_slot", jig=place.jig, slot=place.slot)
             return
         if hub is None:
             return
@@ -115,7 +126,9 @@ class Technician:
 
     def _put(self, hub: StockHub, view: dict[str, Any]) -> None:
         again = view["outcome"] == "failed" and view["disposition"] in {"retry_here", "retry_other_slot"}
-        again = again or view["code"] == "in_two_slots"
+        again = again or view["code"] in {"in_two_slots", "not_on_order"}
+        if hub in self._strangers:
+            return
         if again and self._visits[str(hub.chf)] < MOST_VISITS:
             self._in_hand.append(hub)
         else:
@@ -129,17 +142,121 @@ class Technician:
             self.crate[str(hub.chf)] = line
 
     async def _knock(self, place: Place, hub: StockHub) -> None:
-        """Pull the hub out at work, or disturb its supply or its cable."""
-        kind = self._random.choice(("pull", "power_loss", "reboot", "unplug_port"))
-        if kind == "pull":
-            await self._take_out(place, hub)
-            self._visits[str(hub.chf)] -= 1
-            self._in_hand.append(hub)
-        else:
-            await self._bench.fault(place, kind, seconds=round(self._random.uniform(0.05, 1.0), 2))
+        """Pull the hub out at work, seat another in its place, disturb its supply or its cable, scan a wrong label."""
+        kind = self._random.choice(
+            ("pull", "swap", "exchange", "scan", "power_loss", "reboot", "unplug_port")
+        )
+        self.acts[kind] += 1
+        match kind:
+            case "pull":
+                await self._lay_aside(place, hub)
+            case "swap":
+                await self._lay_aside(place, hub)
+                await self._seat_a_stranger(place)
+            case "exchange":
+                await self._exchange(place, hub)
+            case "scan":
+                label = self._random.choice([*self._strangers, *self._in_hand, hub])
+                await self._ask("scan_label", jig=place.jig, slot=place.slot, id=str(label.chf), role="CHF")
+            case _:
+                await self._bench.fault(place, kind, seconds=round(self._random.uniform(0.05, 1.0), 2))
 
-    async def _enable(self, place: Place) -> None:
+    async def _lay_aside(self, place: Place, hub: StockHub) -> None:
+        await self._take_out(place, hub)
+        self._visits[str(hub.chf)] -= 1
+        self._in_hand.append(hub)
+
+    async def _seat_a_stranger(self, place: Place) -> None:
+        idle = [one for one in self._strangers if one not in self._seats.values()]
+        if idle:
+            await asyncio.sleep(self._random.uniform(0.3, 1.0))
+            await self._sit(place, self._random.choice(idle))
+
+    async def _exchange(self, place: Place, hub: StockHub) -> None:
+        """Take two hubs out and seat each in the other's slot."""
+        others = [where for where, one in self._seats.items() if one is not None and where != place]
+        if not others:
+            return
+        where = self._random.choice(others)
+        other = self._seats[where]
+        assert other is not None
+        await self._take_out(place, hub)
+        await self._take_out(where, other)
+        await asyncio.sleep(self._random.uniform(0.3, 1.0))
+        await self._sit(place, other)
+        await self._sit(where, hub)
+
+    async def _sit(self, place: Place, hub: StockHub) -> None:
+        await self._bench.seat(hub, place)
+        self._seats[place] = hub
+        self._since[place] = time.monotonic()
+
+    async def _ask(self, what: str, **fields: Any) -> None:
+        """Ask the daemon for something. It may refuse, or have died meanwhile."""
+        with suppress(ControlError):
+            await ask_daemon(self._state, {"do": what, **fields})
+
+
+class Desk:
+    """Somebody who assigns a jig to another order for a while, closes a small order, and leans on a stop."""
+
+    def __init__(
+        self, bench: Bench, state: Path, jigs: Iterable[str], orders: tuple[str, str], seed: int
+    ) -> None:
+        """The first of the two orders is the one that all jigs work on, the other is small."""
+        self.acts: Counter[str] = Counter()
+        self._bench = bench
+        self._state = state
+        self._jigs = tuple(jigs)
+        self._order, self._small = orders
+        self._random = random.Random(seed)
+
+    async def work(self) -> None:
+        """Disturb until cancelled."""
+        while True:
+            await asyncio.sleep(self._random.uniform(0.5, 4.0))
+            jig = self._random.choice(self._jigs)
+            has_board = jig in self._bench.ready.get("boards", {})
+            match self._random.choice(
+                ("assign", "close", "stop", "board", "board") if has_board else ("assign", "close")
+            ):
+                case "assign":
+                    await self._ask("assign", "assign_order", order=self._small, jig=jig)
+                    await asyncio.sleep(self._random.uniform(0.2, 2.0))
+                    await self.put_right(jig)
+                case "close" if self._random.random() < 0.1:
+                    fields = {"reason": "tried", "incomplete_accepted": True}
+                    await self._ask("close", "close_order", order=self._small, **fields)
+                case "stop":
+                    await self._at_the_board("stop", jig, {"act": "press_stop"}, {"act": "release_stop"})
+                case "board":
+                    fault = self._random.choice(
+                        ("silent", "frozen", "short", "damaged", "exceptions", "late")
+                    )
+                    ways = (
+                        ({"act": "fault", "fault": fault}, {"act": "fault", "fault": "none"}),
+                        ({"act": "unplug"}, {"act": "plug"}),
+                        ({"act": "restart"}, {}),
+                    )
+                    await self._at_the_board("board", jig, *self._random.choice(ways))
+                case _:
+                    continue
+
+    async def put_right(self, *jigs: str) -> None:
+        """Have the jigs work on their order again."""
+        for jig in jigs or self._jigs:
+            await self._ask("assign", "assign_order", order=self._order, jig=jig)
+
+    async def _at_the_board(self, name: str, jig: str, *acts: dict[str, Any]) -> None:
+        number = int(jig.removeprefix("jig"))
+        self.acts[name] += 1
+        await self._bench.do("board", jig=number, **acts[0])
         try:
-            await ask_daemon(self._state, {"do": "enable_slot", "jig": place.jig, "slot": place.slot})
-        except ControlError:
-            return  # it died meanwhile; a new life begins with every slot in use
+            await asyncio.sleep(self._random.uniform(0.1, 2.0))
+        finally:
+            await self._bench.do("board", jig=number, **acts[1])
+
+    async def _ask(self, name: str, what: str, **fields: Any) -> None:
+        with suppress(ControlError):
+            await ask_daemon(self._state, {"do": what, **fields})
+            self.acts[name] += 1

@@ -23,6 +23,7 @@ from typing import Any, Self
 
 from crash_points import DEATH, Point, act_at, die
 from play import Play
+from witness import Shown, Trace
 
 from station.bench.view import SlotPhase, SlotView
 from station.config import load_settings
@@ -67,12 +68,14 @@ class Lives:
         *,
         point: Point | None = None,
         kill_after: float | None = None,
+        trace: Path | None = None,
     ) -> End:
-        """Live one life to its end."""
+        """Live one life to its end; what it shows is written into the trace."""
         return self._live_as_told(
             config,
             {
                 "hubs": list(hubs),
+                "trace": None if trace is None else str(trace),
                 "point": None if point is None else [point.name, point.side, point.number],
                 "kill_after": kill_after,
             },
@@ -110,8 +113,11 @@ def _live(request: dict[str, Any]) -> None:
     settings = load_settings(config)
     configure_logging(settings.log.format, settings.log.level)
     waiting = set(request["hubs"])
+    shown = Shown(Trace(Path(request["trace"]))) if request["trace"] else None
 
     def see(view: SlotView) -> None:
+        if shown is not None:
+            shown.see(view)
         if view.phase in _DONE and view.chf is not None:
             waiting.discard(str(view.chf))
         if not waiting:

@@ -23,8 +23,8 @@ from station_bench import slot
 
 from station.records.verify import verify
 
-PLACES = tuple(slot(number, jig) for jig in (1, 2) for number in (1, 2))
-"""Those of the second jig are on USB."""
+PLACES = tuple(slot(1, jig) for jig in (1, 2, 3, 4))
+"""The second and the fourth are on USB, the third and the fourth have boards."""
 
 FAULTS: Mapping[str, Mapping[str, Any]] = {
     "power_loss": {"on": "upload", "at_byte": 9_000, "seconds": 0.1},
@@ -38,7 +38,7 @@ FAULTS: Mapping[str, Mapping[str, Any]] = {
 }
 """What may befall a hub as well, once: each passes by itself."""
 
-_NUMBERS = {"frame": 150, "transfer": 60, "commit": 40, "tidy": 40, "show": 30}
+_NUMBERS = {"frame": 150, "ask": 60, "transfer": 60, "commit": 40, "tidy": 40, "show": 30}
 _POINTS = st.sampled_from(POINTS).flatmap(
     lambda name: st.builds(
         Point, st.just(name), st.sampled_from(("before", "after")), st.integers(1, _NUMBERS.get(name, 3))

@@ -26,6 +26,7 @@ DEATH = 77
 """Exit code of a station that reached its point."""
 
 Side = Literal["before", "after"]
+SIDES: tuple[Side, ...] = ("before", "after")
 
 _METHODS = (
     *("wait_for_hub", "wait_for_removal", "identify", "state", "unlock", "flash", "activate"),
@@ -47,7 +48,7 @@ _CALLS: dict[str, tuple[tuple[Any, str], ...]] = {
 }
 POINTS: tuple[str, ...] = tuple(_CALLS)
 POINTS_ON: dict[str, tuple[str, ...]] = {
-    "serial": tuple(name for name in POINTS if name not in {"transfer", "ask"}),
+    "serial": tuple(name for name in POINTS if name != "transfer"),
     "usb": ("transfer", *_METHODS),
 }
 """Those that a hub meets on each transport; what both have in common is met on the first."""

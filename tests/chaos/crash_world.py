@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import brokers
+from chaos_boards import with_boards
 from chaos_books import Books, Findings
 from chaos_consumer import Consumer
 from chaos_station import toml
 from crash_lives import End, Lives
 from crash_points import Point
-from station_bench import Bench, StockHub, import_order, order_csv
+from station_bench import Bench, StockHub, import_order, order_csv, releases_of
+from witness import Trace
 
+from simulators.diary import boot_seconds
 from station.records.events import Place
 from station.records.journal import Journal
 from station.records.topics import Topics
@@ -48,22 +51,32 @@ class DoomedStation:
         """Set it up in these places, the hubs seated in the first of them."""
         name = f"bench{next(_NUMBERS)}"
         self.world = world
+        self._places = [(int(place.jig.removeprefix("jig")), place.slot) for place in places]
+        self._begun: int = world.bench.do_now("diary", only_count=True)["count"]
         self.hubs = list(hubs)
         self.seats: dict[Place, StockHub] = {}
         self._folder = world.folder / name
         self._folder.mkdir()
         self.journal = self._folder / "state" / "journal"
         self._config = self._folder / "station.toml"
+        self._trace = Trace(self._folder / "trace.jsonl")
         jigs: dict[str, list[int]] = {}
         for place in places:
             jigs.setdefault(place.jig, []).append(place.slot)
-        settings = world.bench.settings(
-            self._folder / "state",
-            jigs,
-            site=SITE,
-            station=name,
-            mqtt={"port": world.broker.port},
-            thresholds={"release_failed_hubs": 99, "hubs_failing_in_a_row": 99, "least_free_mebibytes": 16},
+        settings = with_boards(
+            world.bench,
+            world.bench.settings(
+                self._folder / "state",
+                jigs,
+                site=SITE,
+                station=name,
+                mqtt={"port": world.broker.port},
+                thresholds={
+                    "release_failed_hubs": 99,
+                    "hubs_failing_in_a_row": 99,
+                    "least_free_mebibytes": 16,
+                },
+            ),
         )
         self._config.write_text("".join(f"{key} = {toml(value)}\n" for key, value in settings.items()))
         asyncio.run(self._import_order(name, *jigs))
@@ -97,7 +110,10 @@ class DoomedStation:
     def live(self, point: Point | None = None, kill_after: float | None = None) -> End:
         """Live one life: to its point, to its kill, or until every hub seated has its result."""
         hubs = [str(hub.chf) for hub in self.seats.values()]
-        end = self.world.lives.live(self._config, hubs, point=point, kill_after=kill_after)
+        end = self.world.lives.live(
+            self._config, hubs, point=point, kill_after=kill_after, trace=self._trace.path
+        )
+        self._trace.write("away")
         if end is End.POINT:
             self.world.deaths[f"{point.side} {point.name}" if point else ""] += 1
         elif end is End.KILLED:
@@ -115,12 +131,24 @@ class DoomedStation:
             self.unseat(place)
 
     def compare(self) -> Findings:
-        """Hold the three books against each other, once the consumer has what was acknowledged."""
+        """Hold the books against each other, once the consumer has what was acknowledged."""
+        until = boot_seconds()
         books = Books(self.journal)
         deadline = time.monotonic() + DELIVERY_SECONDS
         while len(self.consumer.received) < books.results and time.monotonic() < deadline:
             self.consumer.more.wait(0.5)
             self.consumer.more.clear()
         books.against_consumer(self.consumer)
-        books.against_hubs(self.hubs, self.held())
+        held = self.held()
+        books.against_hubs(self.hubs, held)
+        about = [entry for entry in self.world.bench.diary(self._begun) if self._is_about(entry, set(held))]
+        books.against_witness(
+            about, self._trace.read(), self.hubs, releases_of(self.world.bench), self._places, until
+        )
         return books.findings
+
+    def _is_about(self, entry: dict[str, Any], hubs: set[str]) -> bool:
+        """Whether an entry of the rig's diary is about this station: others work on the same rig."""
+        if "chf" in entry:
+            return entry["chf"] in hubs
+        return entry.get("jig") in {jig for jig, _ in self._places}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import itertools
 import json
 import shutil
@@ -25,7 +24,7 @@ from chaos_consumer import Consumer
 from chaos_station import toml
 from crash_lives import End, Lives
 from scenario import LISTED, ORDER, OTHER_ORDER, ROLES, Scenario
-from station_bench import CHAINED, MODEL, Bench, import_order, order_csv, running_bench
+from station_bench import Bench, import_order, order_csv, releases_of, running_bench
 from witness import Trace
 
 from simulators.diary import boot_seconds
@@ -108,11 +107,7 @@ def stage(folder: Path, scenarios: int) -> Iterator[Stage]:
         for jig in range(1, JIGS + 1):
             jigs["usb" if jig % 2 == 0 else "serial", jig > JIGS // 2].put(jig)
             lives.put(stack.enter_context(Lives()))
-        releases = {
-            model: hashlib.sha256(bench.firmware(name).read_bytes()).hexdigest()
-            for model, name in ((MODEL, "new"), (CHAINED, "chained-new"))
-        }
-        yield Stage(folder, bench, broker, releases, jigs, lives)
+        yield Stage(folder, bench, broker, releases_of(bench), jigs, lives)
 
 
 class _Performance:
@@ -228,7 +223,7 @@ class _Performance:
         books.against_consumer(consumer)
         inside = {str(hub.chf): bench.do_now("hub", chf=str(hub.chf)) for hub in hubs}
         books.against_hubs(hubs, inside)
-        diary = bench.do_now("diary", since=begun)["entries"]
+        diary = bench.diary(begun)
         places = [(self._jig, 1), (self._jig, 2)]
         names = set(inside)
         about = [

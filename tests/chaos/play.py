@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from crash_points import Point, act_at, die
-from witness import GRACE_SECONDS, GREEN_LAMP, GREEN_PHASES, RESULT_PHASES, Trace
+from witness import GRACE_SECONDS, GREEN_LAMP, GREEN_PHASES, RESULT_PHASES, Shown, Trace
 
 from station.bench.view import SlotView
 from station.config import StationSettings
@@ -55,6 +55,7 @@ class Play:
         self._chfs: Mapping[str, str] = request["chfs"]
         self._listed: list[str] = request["listed"]
         self._trace = Trace(Path(request["trace"]))
+        self._shown = Shown(self._trace)
         self._acts: Mapping[str, Any] = request["acts"]
         self._board: bool = request["board"]
         self._left = {int(number) for number in self._acts}
@@ -106,14 +107,8 @@ class Play:
                     rested = rested + 1 if await self._at_rest() else 0
 
     def _see(self, view: SlotView) -> None:
-        if not self._views:
-            self._trace.write("alive")
-        before = self._views.get(view.place.slot)
+        self._shown.see(view)
         self._views[view.place.slot] = view
-        facts = (str(view.phase), str(view.chf) if view.chf else None)
-        if before is None or facts != (str(before.phase), str(before.chf) if before.chf else None):
-            place = {"jig": int(view.place.jig.removeprefix("jig")), "slot": view.place.slot}
-            self._trace.write("view", **place, phase=facts[0], chf=facts[1], line=view.line)
 
     async def _look_later(self, running: asyncio.Task[None]) -> None:
         await asyncio.wait((running,), timeout=LOOK_SECONDS)

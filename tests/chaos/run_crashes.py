@@ -21,15 +21,16 @@ from pathlib import Path
 from queue import SimpleQueue
 
 import brokers
+from chaos_boards import boards_of
 from chaos_books import Findings
 from crash_lives import End, Lives
 from crash_machine import crash_anywhere
-from crash_points import POINTS_ON, Point, Side
+from crash_points import POINTS_ON, SIDES, Point, Side
 from crash_world import DoomedStation, World
 from station_bench import running_bench, slot
 
-LANES = 4
-"""Stations that live at the same time, each in a slot of its own."""
+LANES = {1: False, 2: False, 3: True, 4: True}
+"""Jigs on which stations live at the same time, each in a slot of its own, and whether they have a board."""
 STOCK = 1500
 """Hubs on a rig: each point uses one up."""
 
@@ -57,45 +58,50 @@ def world(folder: Path, stock: dict[str, int], transport: str) -> Iterator[World
     folder.mkdir()
     with (
         brokers.mosquitto(folder) as broker,
-        running_bench(folder, stock=stock, transport=transport) as bench,
+        running_bench(
+            folder, stock=stock, transport=transport, jigs=len(LANES), slots=1, boards=boards_of("mixed", 4)
+        ) as bench,
         Lives() as lives,
     ):
         yield World(folder, bench, broker, lives)
 
 
 def every_point(whole: World, firmware: str, points: Iterable[str], tally: Tally) -> None:
-    """Die at each call of each point in turn, and at the same call again in the next life."""
-    work: SimpleQueue[tuple[str, Side] | None] = SimpleQueue()
-    for name in points:
-        for side in ("before", "after"):
-            work.put((name, side))
-    for _ in range(LANES):
-        work.put(None)
+    """Die at each call of each point in turn, and at the same call again in the next life; with a board and without."""
+    work: dict[bool, SimpleQueue[tuple[str, Side] | None]] = {False: SimpleQueue(), True: SimpleQueue()}
+    for board, queue in work.items():
+        for name in points:
+            if name != "ask" or board:
+                for side in SIDES:
+                    queue.put((name, side))
+    for board in LANES.values():
+        work[board].put(None)
 
-    def lane(number: int) -> None:
+    def lane(jig: int, *, board: bool) -> None:
         with Lives() as lives:
             here = World(whole.folder, whole.bench, whole.broker, lives)
-            while (found := work.get()) is not None:
+            while (found := work[board].get()) is not None:
                 for call in count(1):
                     point = Point(*found, call)
-                    if not _die_twice(here, number, firmware, point, tally):
+                    if not _die_twice(here, jig, firmware, point, tally):
                         break
                 tally.take(here)
-                print(f"{firmware}: {found[1]} {found[0]}: {call - 1} calls", flush=True)
+                where = "with a board" if board else "without"
+                print(f"{firmware}, {where}: {found[1]} {found[0]}: {call - 1} calls", flush=True)
 
-    with ThreadPoolExecutor(LANES) as lanes:
-        for done in [lanes.submit(lane, number) for number in range(1, LANES + 1)]:
+    with ThreadPoolExecutor(len(LANES)) as lanes:
+        for done in [lanes.submit(lane, jig, board=board) for jig, board in LANES.items()]:
             done.result()
 
 
-def _die_twice(here: World, lane: int, firmware: str, point: Point, tally: Tally) -> bool:
+def _die_twice(here: World, jig: int, firmware: str, point: Point, tally: Tally) -> bool:
     """Return whether the point was reached."""
-    station = DoomedStation(here, [slot(lane)], [here.bench.hub(firmware)])
+    station = DoomedStation(here, [slot(1, jig)], [here.bench.hub(firmware)])
     try:
         reached = station.live(point) is End.POINT
         if reached and station.live(point) is End.POINT:
             assert station.live() is End.FINISHED
-        tally.add(station.compare(), f"{firmware}, {point}")
+        tally.add(station.compare(), f"{firmware}, jig{jig}, {point}")
     finally:
         station.close()
     return reached

@@ -13,7 +13,7 @@ from crash_points import Point
 from crash_world import DoomedStation, World
 from station_bench import running_bench, slot
 
-SERIAL, USB = 1, 2
+SERIAL, USB, SERIAL_WITH_BOARD, USB_WITH_BOARD = 1, 2, 3, 4
 """Jigs."""
 NOTHING = dict.fromkeys(KINDS, 0)
 
@@ -23,7 +23,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("world")
     with (
         brokers.mosquitto(folder) as broker,
-        running_bench(folder, stock={"old": 150, "chained-old": 100}, transport="mixed") as bench,
+        running_bench(
+            folder, stock={"old": 150, "chained-old": 100}, transport="mixed", jigs=4, slots=2, boards="3,4"
+        ) as bench,
         Lives() as lives,
     ):
         yield World(folder, bench, broker, lives)
@@ -42,6 +44,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         (Point("unlock", "after", 1), USB),
         (Point("transfer", "after", 15), USB),
         (Point("activate", "before", 2), USB),
+        (Point("ask", "after", 25), SERIAL_WITH_BOARD),
+        (Point("flash", "after", 1), SERIAL_WITH_BOARD),
+        (Point("ask", "before", 40), USB_WITH_BOARD),
     ],
     ids=str,
 )

@@ -72,6 +72,26 @@ class Trace:
         return entries
 
 
+class Shown:
+    """Writes what a station shows into a trace: `see` hears each view. What is shown already is not written again."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self._before: dict[Place, tuple[str, str | None]] = {}
+
+    def see(self, view: Any) -> None:
+        """Take a slot's view, of whatever type has its fields."""
+        if not self._before:
+            self._trace.write("alive")
+        place = int(view.place.jig.removeprefix("jig")), view.place.slot
+        facts = str(view.phase), str(view.chf) if view.chf else None
+        if self._before.get(place) != facts:
+            self._before[place] = facts
+            self._trace.write(
+                "view", jig=place[0], slot=place[1], phase=facts[0], chf=facts[1], line=view.line
+            )
+
+
 def judge(
     diary: Iterable[Entry],
     trace: Iterable[Entry],

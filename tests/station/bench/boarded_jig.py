@@ -1,0 +1,147 @@
+"""A jig on a simulated board in the same process, with a real journal: for what only the jig itself does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from drivers.jig_board.registers import Lamp
+from drivers.jig_board.settings import JigBoardSettings
+from simulators.jig_board import SimulatedJigBoard
+from station.bench.jig import Jig
+from station.bench.view import BenchView, SlotPhase, SlotView
+from station.records.errors import JournalHeldUp
+from station.records.events import Event, JigReset, JigStopped, Place
+from station.records.journal import Journal
+
+TIMES = {
+    "poll_seconds": 0.02,
+    "debounce_seconds": 0.05,
+    "answer_seconds": 0.05,
+    "failures_to_lose": 3,
+    "heartbeat_seconds": 0.1,
+    "watchdog_seconds": 0.8,
+    "reconnect_seconds": 0.3,
+}
+SLOTS = 3
+
+
+class Slots:
+    """Eight slots; a seated and powered hub draws 150 mA."""
+
+    count = 8
+
+    def __init__(self, *seated: int) -> None:
+        self.hubs = set(seated)
+        self.power: dict[int, bool] = {}
+        self.log: list[tuple[int, bool]] = []
+
+    def seated(self, slot: int) -> bool:
+        return slot in self.hubs
+
+    def switch_power(self, slot: int, on: bool) -> None:
+        self.power[slot] = on
+        self.log.append((slot, on))
+
+    def milliamperes(self, slot: int) -> int:
+        return 150 if self.power.get(slot) and slot in self.hubs else 2
+
+
+class BoardedJig:
+    """The jig, its board, and what was journalled of it."""
+
+    def __init__(self, folder: Path, slots: Slots, journal: Journal) -> None:
+        self.path = folder / "board"
+        self.slots = slots
+        self.journal = journal
+        self.board = SimulatedJigBoard(self.path, slots, watchdog_seconds=TIMES["watchdog_seconds"])
+        self.board.plug()
+        self.view = BenchView(iter([self.place(slot) for slot in range(1, SLOTS + 1)]))
+        self.recorded: list[Event] = []
+        self.no_room = 0
+        """So many times the journal's disk is full."""
+        self.jig: Jig
+
+    @staticmethod
+    def place(slot: int) -> Place:
+        return Place(jig="jig1", slot=slot)
+
+    async def append(self, event: Event) -> None:
+        if self.no_room:
+            self.no_room -= 1
+            raise JournalHeldUp("no room for the journal")
+        await self.journal.append(event)
+        self.recorded.append(event)
+
+    @asynccontextmanager
+    async def working(
+        self, *, stopped: bool = False, policy: Any = "seated", operator: str | None = "op-1", **changes: Any
+    ) -> AsyncIterator[None]:
+        """Let the station work on the jig while the block lasts."""
+        settings = JigBoardSettings(port=str(self.path), slots=SLOTS, **(TIMES | changes))
+        self.jig = Jig(
+            "jig1",
+            settings,
+            policy,
+            self.view,
+            append=self.append,
+            operator=lambda: operator,
+            stopped=stopped,
+        )
+        running = asyncio.create_task(self.jig.run())
+        try:
+            yield
+            assert not running.done(), running.exception()
+        finally:
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+
+    def show(self, slot: int, phase: SlotPhase) -> None:
+        self.view.show(SlotView(place=self.place(slot), phase=phase))
+
+    def lamp(self, slot: int) -> Lamp:
+        return Lamp(self.board.lamps[slot - 1])
+
+    def alarm(self) -> str:
+        return self.view.of(self.place(1)).alarm or ""
+
+    def powered(self) -> set[int]:
+        return {slot for slot, on in enumerate(self.board.powered, start=1) if on}
+
+    def coils(self) -> set[int]:
+        return {slot for slot, on in enumerate(self.board.coils(), start=1) if on}
+
+    async def until(self, looks_right: Callable[[], bool]) -> None:
+        """Wait until the board, which tells of no change by itself, is as it should be."""
+        async with asyncio.timeout(10):
+            while not looks_right():  # noqa: ASYNC110 - the board cannot tell
+                await asyncio.sleep(0.01)
+
+    async def looks(self, number: int = 20) -> None:
+        """Let the station look at the inputs so many times."""
+        for _ in range(number):
+            await asyncio.sleep(TIMES["poll_seconds"])
+
+    async def stop_and_release(self) -> None:
+        """Press the emergency stop, and release it once the station has switched everything off."""
+        self.board.press_emergency_stop()
+        await self.until(lambda: "release the stop" in self.alarm() and not self.coils())
+        self.board.release_emergency_stop()
+        await self.until(lambda: "press start" in self.alarm())
+
+    def facts(self) -> list[type[Event]]:
+        return [type(event) for event in self.recorded if isinstance(event, JigStopped | JigReset)]
+
+
+@asynccontextmanager
+async def boarded_jig(folder: Path, *seated: int) -> AsyncIterator[BoardedJig]:
+    async with Journal.open(folder / "journal", site="site", station="bench") as journal:
+        made = BoardedJig(folder, Slots(*seated), journal)
+        try:
+            yield made
+        finally:
+            made.board.close()

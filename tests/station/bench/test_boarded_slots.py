@@ -1,0 +1,103 @@
+"""Slots on jigs with boards, through restarts, emergency stops and switches that are not to be believed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import brokers
+import pytest
+from station_bench import Bench, running_bench
+from station_daemon import events_of, running_daemon, starting_daemon
+from two_slots import FIRST, Hands
+
+from station.bench.view import SlotPhase
+from station.config import StationSettings
+from station.records.events import JigReset, JigStopped
+
+
+@pytest.fixture(scope="module")
+def boarded_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with running_bench(tmp_path_factory.mktemp("boards"), stock={"old": 12}, boards=True) as bench:
+        yield bench
+
+
+@pytest.fixture
+def hands(boarded_bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path) -> Iterator[Hands]:
+    yield Hands(boarded_bench, shared_broker, tmp_path, boards=True)
+    boarded_bench.tidy()
+
+
+def test_a_restart_of_the_daemon_boots_no_hub(hands: Hands) -> None:
+    hub = hands.bench.hub()
+
+    async def boots() -> int:
+        return int((await hands.bench.look(hub))["boots"])
+
+    async def work() -> None:
+        await hands.order(hub)
+        async with running_daemon(hands.settings) as station:
+            await hands.bench.seat(hub, FIRST)
+            await station.until(FIRST, SlotPhase.PASSED)
+        before = await boots()
+        async with running_daemon(hands.settings) as station:
+            await station.until(FIRST, SlotPhase.PASSED)
+            await hands.power(on=True)
+        assert await boots() == before
+
+    asyncio.run(work())
+
+
+def test_a_jig_stopped_before_a_restart_works_only_after_a_reset_on_record(hands: Hands) -> None:
+    hub = hands.bench.hub()
+
+    async def work() -> None:
+        await hands.order(hub)
+        async with starting_daemon(hands.settings) as station:
+            await hands.bench.seat(hub, FIRST)
+            await station.until_that(lambda: (station.view(FIRST).percent or 0) > 10)
+            await hands.bench.do("board", jig=1, act="press_stop")
+            await station.until(FIRST, SlotPhase.EMERGENCY_STOP)
+            await hands.power(on=False)
+            await hands.bench.do("board", jig=1, act="release_stop")
+            await station.until_that(lambda: "press start" in (station.view(FIRST).alarm or ""))
+        booted = (await hands.bench.look(hub))["boots"]
+        async with running_daemon(hands.settings) as station:
+            await station.until_that(lambda: "press start" in (station.view(FIRST).alarm or ""))
+            await hands.power(on=False)
+            assert (await hands.bench.look(hub))["boots"] == booted
+            await station.ask("reset_jig", jig="jig1")
+            await station.until(FIRST, SlotPhase.PASSED)
+        assert len(events_of(hands.settings, JigStopped)) == 1
+        assert len(events_of(hands.settings, JigReset)) == 1
+
+    asyncio.run(work())
+
+
+def test_a_hub_that_answers_is_not_cut_off_by_a_switch_that_says_it_is_gone(hands: Hands) -> None:
+    """Where the board measures no current to speak of, too."""
+    hub = hands.bench.hub()
+    settings = hands.settings.model_dump()
+    settings["jigs"][0]["board"]["hub_milliamperes"] = 60_000
+    settings["jigs"][0]["board"]["heartbeat_seconds"] = 10.0
+    settings["jigs"][0]["board"]["watchdog_seconds"] = 60.0
+    hands.settings = StationSettings.model_validate(settings)
+
+    async def work() -> None:
+        await hands.order(hub)
+        async with running_daemon(hands.settings) as station:
+            await hands.bench.seat(hub, FIRST)
+            await station.until(FIRST, SlotPhase.PASSED)
+            await hands.bench.do("board", jig=1, act="lie", slots=[1])
+            await station.until_that(
+                lambda: "slot 1: its switch says that it is empty" in (station.view(FIRST).alarm or "")
+            )
+            assert station.view(FIRST).phase is SlotPhase.PASSED
+            await hands.power(on=True)
+            await hands.bench.unseat(FIRST)
+            await hands.bench.do("board", jig=1, act="lie", slots=[])
+            await station.until(FIRST, SlotPhase.EMPTY)
+            await hands.power(on=False)
+
+    asyncio.run(work())

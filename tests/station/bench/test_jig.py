@@ -1,0 +1,401 @@
+"""A jig with a board: what has power, what its lamps show, and what becomes of an emergency stop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+from boarded_jig import boarded_jig
+
+from drivers.jig_board.registers import Lamp
+from simulators.board_faults import BoardFault, Question
+from station.bench.jig import ResetRefused
+from station.bench.view import SlotPhase
+from station.records.events import Actor, JigReset, JigStopped
+
+
+def hold_up(seconds: float) -> None:
+    """Freeze the station."""
+    time.sleep(seconds)
+
+
+def test_a_start_cuts_the_power_of_empty_slots_and_of_no_other(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with boarded_jig(tmp_path, 1, 2) as jig:
+            for slot in (1, 2, 3):
+                jig.board.write_coil(slot - 1, on=True)
+            jig.slots.log.clear()
+            async with jig.working():
+                waiting = [asyncio.create_task(jig.jig.seat(slot).until_ready()) for slot in (1, 2, 3)]
+                assert jig.jig.seat(1).present() is None, "unknown, before the board has said it"
+                async with asyncio.timeout(5):
+                    await asyncio.gather(*waiting[:2])
+                await jig.until(lambda: jig.powered() == {1, 2})
+                jig.board.unplug()
+                await jig.until(lambda: jig.jig.seat(1).present() is None)
+                waiting[:2] = [asyncio.create_task(jig.jig.seat(slot).until_ready()) for slot in (1, 2)]
+                jig.board.plug()
+                async with asyncio.timeout(5):
+                    await asyncio.gather(*waiting[:2])
+                waiting[2].cancel()
+            assert jig.slots.log == [(3, False)]
+
+    asyncio.run(scenario())
+
+
+def test_nothing_is_known_of_lid_and_stop_before_the_board_has_said_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with boarded_jig(tmp_path, 1) as jig:
+            jig.board.lid_closed = True
+            async with jig.working(policy="lid"):
+                await jig.jig.seat(1).until_ready()
+                jig.board.unplug()
+                await jig.until(lambda: jig.jig.seat(1).present() is None)
+                jig.board.lid_closed = False
+                ready = asyncio.create_task(jig.jig.seat(1).until_ready())
+                jig.board.plug()
+                await jig.until(lambda: jig.jig.seat(1).present() is True)
+                await jig.looks()
+                assert not ready.done(), "the lid was opened while nobody looked"
+                jig.board.lid_closed = True
+                async with asyncio.timeout(5):
+                    await ready
+
+    asyncio.run(scenario())
+
+
+SPOILED = [fault for fault in BoardFault if fault not in {BoardFault.NONE, BoardFault.FROZEN}]
+
+
+@pytest.mark.parametrize("fault", SPOILED)
+@pytest.mark.parametrize("question", [Question.COILS, Question.SWITCH])
+def test_at_a_stop_every_coil_is_switched_off_whatever_becomes_of_the_answers(
+    tmp_path: Path, fault: BoardFault, question: Question
+) -> None:
+    async def scenario() -> None:
+        async with boarded_jig(tmp_path, 1, 2) as jig, jig.working():
+            for slot in (1, 2):
+                await jig.jig.seat(slot).until_ready()
+            jig.board.press_emergency_stop()
+            jig.board.arm(fault, question, 5)
+            await jig.until(lambda: not jig.coils())
+            jig.board.release_emergency_stop()
+            await jig.until(lambda: "press start" in jig.alarm())
+            await jig.looks()
+            assert not jig.powered()
+
+    asyncio.run(scenario())
+
+
+def test_coils_that_acknowledge_and_stay_on_are_switched_again_until_they_read_off(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with boarded_jig(tmp_path, 1, 2) as jig, jig.working():
+            for slot in (1, 2):
+                await jig.jig.seat(slot).until_ready()
+            jig.board.arm(BoardFault.FROZEN, Question.SWITCH, 7)
+            jig.board.press_emergency_stop()
+            await jig.until(lambda: "power of slots 1, 2 could not be switched off" in jig.alarm())
+            await jig.until(lambda: not jig.coils())
+            await jig.until(lambda: "could not" not in jig.alarm())
+
+    asyncio.run(scenario())
+
+
+def test_a_board_lost_during_the_stop_is_said_and_switched_off_when_it_is_back(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with boarded_jig(tmp_path, 1) as jig, jig.working():
+            await jig.jig.seat(1).until_ready()
+            jig.board.arm(BoardFault.SILENT, Question.SWITCH, 1000)
+            jig.board.press_emergency_stop()
+            await jig.until(lambda: "power of slots 1" in jig.alarm())
+            jig.board.unplug()
+            await jig.until(lambda: "the port is gone" in jig.alarm())
+            assert "switch the jig's supply off before the release" in jig.alarm()
+            assert jig.coils() == {1}
+            jig.board.disarm()
+            jig.board.plug()
+            await jig.until(lambda: not jig.coils())
+            assert jig.board.emergency_stop
+            await jig.until(lambda: jig.alarm().endswith("then release the stop"))
+
+    asyncio.run(scenario())
+
+
+def test_nothing_powers_through_a_stop_and_a_reset_is_on_record_first(tmp_path: Path) -> None:
+    actor = Actor(pseudonym="s-7", role="supervisor", where="desk")
+
+    async def scenario() -> None:
+        async with boarded_jig(tmp_path, 1, 2) as jig, jig.working():
+            seat = jig.jig.seat(1)
+            await seat.until_ready()
+            jig.board.press_emergency_stop()
+            await jig.until(lambda: seat.stopped and not jig.coils())
+            with pytest.raises(ResetRefused, match="release the emergency stop first"):
+                await jig.jig.reset(actor)
+            again, other = (asyncio.create_task(jig.jig.seat(slot).until_ready()) for slot in (1, 2))
+            assert not await seat.power_cycle()
+            jig.slots.hubs.remove(2)
+            await jig.until(lambda: jig.jig.seat(2).present() is False)
+            jig.slots.hubs.add(2)
+            jig.board.release_emergency_stop()
+            await jig.until(lambda: "press start" in jig.alarm())
+            await jig.looks()
+            assert not jig.coils(), "its release alone powers nothing"
+            assert seat.stopped
+            assert jig.facts() == [JigStopped]
+            await jig.jig.reset(actor)
+            assert jig.recorded[-1] == JigReset(jig="jig1", actor=actor)
+            async with asyncio.timeout(5):
+                await asyncio.gather(again, other)
+            assert jig.powered() == {1, 2}
+            await jig.jig.reset(actor)
+            assert jig.facts() == [JigStopped, JigReset], "there was nothing more to reset"
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("operator", ["op-1", None])
+def test_the_start_button_is_a_reset_only_after_the_release(tmp_path: Path, operator: str | None) -> None:
+    async def scenario() -> None:
+        async with boarded_jig(tmp_path, 1) as jig, jig.working(operator=operator):
+            jig.board.press_emergency_stop()
+            await jig.until(lambda: jig.facts() == [JigStopped])
+            jig.board.start_pressed = True
+            await jig.looks()
+            jig.board.release_emergency_stop()
+            await jig.until(lambda: "press start" in jig.alarm())
+            jig.board.start_pressed = False
+            await jig.looks()
+            assert jig.facts() == [JigStopped]
+            jig.board.start_pressed = True
+            await jig.until(lambda: jig.facts() == [JigStopped, JigReset])
+            who = None if operator is None else Actor(pseudonym=operator, where="start button")
+            assert jig.recorded[-1] == JigReset(jig="jig1", actor=who)
+            async with asyncio.timeout(5):
+                await jig.jig.seat(1).until_ready()
+
+    asyncio.run(scenario())
+
+
+def test_a_jig_that_was_stopped_before_the_restart_is_stopped(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with boarded_jig(tmp_path, 1) as jig:
+            jig.board.write_coil(0, on=True)
+            async with jig.working(stopped=True):
+                assert jig.jig.seat(1).stopped
+                ready = asyncio.create_task(jig.jig.seat(1).until_ready())
+                await jig.until(lambda: "press start" in jig.alarm() and not jig.coils())
+                await jig.looks()
+                assert not jig.coils()
+                await jig.jig.reset(None)
+                async with asyncio.timeout(5):
+                    await ready
+                assert jig.facts() == [JigReset]
+
+    asyncio.run(scenario())
+
+
+def test_a_stop_that_cannot_be_recorded_is_kept_and_recorded_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("station.bench.jig._AGAIN_SECONDS", 0.05)
+
+    async def scenario() -> None:
+        async with boarded_jig(tmp_path, 1) as jig, jig.working():
+            jig.no_room = 3
+            await jig.stop_and_release()
+            assert jig.jig.seat(1).stopped
+            await jig.until(lambda: jig.facts() == [JigStopped])
+            jig.no_room = 3
+            jig.board.start_pressed = True
+            await jig.until(lambda: not jig.jig.seat(1).stopped)
+            assert jig.facts() == [JigStopped, JigReset]
+
+    asyncio.run(scenario())
+
+
+def test_a_stop_pressed_while_a_reset_is_recorded_is_not_lifted_by_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with boarded_jig(tmp_path, 1) as jig, jig.working():
+            await jig.stop_and_release()
+            recording = asyncio.Event()
+            goes_on = asyncio.Event()
+            append = jig.journal.append
+
+            async def slowly(*events: object) -> object:
+                recording.set()
+                await goes_on.wait()
+                return await append(*events)  # type: ignore[arg-type]
+
+            jig.journal.append = slowly  # type: ignore[method-assign, assignment]
+            resetting = asyncio.create_task(jig.jig.reset(None))
+            await recording.wait()
+            jig.board.press_emergency_stop()
+            await jig.until(lambda: "release the stop" in jig.alarm())
+            goes_on.set()
+            await resetting
+            await jig.until(lambda: jig.facts() == [JigStopped, JigReset, JigStopped])
+            assert jig.jig.seat(1).stopped
+            jig.journal.append = append  # type: ignore[method-assign]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("fault", SPOILED)
+def test_a_lamp_that_could_not_be_set_is_set_again(tmp_path: Path, fault: BoardFault) -> None:
+    async def scenario() -> None:
+        async with boarded_jig(tmp_path, 1, 2) as jig, jig.working():
+            await jig.until(lambda: jig.jig.seat(1).present() is True)
+            jig.board.arm(fault, Question.LAMP, 4)
+            jig.show(1, SlotPhase.PASSED)
+            jig.show(2, SlotPhase.FAILED)
+            await jig.until(lambda: (jig.lamp(1), jig.lamp(2)) == (Lamp.GREEN, Lamp.RED))
+
+    asyncio.run(scenario())
+
+
+def test_lamps_are_set_again_after_a_boards_return_its_restart_and_its_watchdog(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with boarded_jig(tmp_path, 1) as jig, jig.working():
+            jig.show(1, SlotPhase.PASSED)
+            await jig.until(lambda: jig.lamp(1) is Lamp.GREEN)
+            jig.board.restart()
+            assert jig.lamp(1) is Lamp.DARK
+            await jig.until(lambda: jig.lamp(1) is Lamp.GREEN)
+            jig.board.unplug()
+            await jig.until(lambda: jig.lamp(1) is Lamp.DARK)
+            jig.board.plug()
+            await jig.until(lambda: jig.lamp(1) is Lamp.GREEN)
+            seen: list[int] = []
+            jig.board.on_lamp = lambda _, colour: seen.append(colour)
+            hold_up(1.2)  # longer than the board's watchdog waits
+            await jig.until(lambda: seen == [Lamp.DARK, Lamp.GREEN])
+
+    asyncio.run(scenario())
+
+
+def test_a_lamp_is_dark_when_its_slot_gets_power_and_follows_its_slot_again(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with boarded_jig(tmp_path, 1) as jig, jig.working():
+            jig.show(1, SlotPhase.WORKING)
+            await jig.until(lambda: jig.lamp(1) is Lamp.BLUE)
+            seen: list[int] = []
+            jig.board.on_lamp = lambda _, colour: seen.append(colour)
+            await jig.jig.seat(1).until_ready()
+            await jig.until(lambda: seen == [Lamp.DARK, Lamp.BLUE])
+
+    asyncio.run(scenario())
+
+
+def test_lamps_are_dark_after_a_stop_in_good_order(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with boarded_jig(tmp_path, 1) as jig, jig.working():
+            jig.show(1, SlotPhase.PASSED)
+            await jig.until(lambda: jig.lamp(1) is Lamp.GREEN)
+            async with asyncio.timeout(5):
+                await jig.jig.put_out_lamps()
+            assert jig.board.lamps == (Lamp.DARK,) * 8
+            jig.board.unplug()
+            async with asyncio.timeout(5):
+                await jig.jig.put_out_lamps()
+
+    asyncio.run(scenario())
+
+
+def test_every_gap_in_what_was_seen_is_counted(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with boarded_jig(tmp_path, 1, 2) as jig, jig.working():
+            seat, other = jig.jig.seat(1), jig.jig.seat(2)
+
+            async def gap_by(act: object) -> None:
+                await jig.until(lambda: seat.present() is True and other.present() is True)
+                await jig.looks(10)  # a heartbeat, with a look at the counters
+                before = seat.gaps, other.gaps
+                act()  # type: ignore[operator]
+                async with asyncio.timeout(5):
+                    await seat.until_gap(before[0])
+
+            def exchange() -> None:
+                """Faster than any look: only the board's own counter can tell."""
+                jig.slots.hubs.remove(1)
+                jig.board.scan()
+                jig.slots.hubs.add(1)
+                jig.board.scan()
+
+            def freeze() -> None:
+                hold_up(0.7)
+                assert seat.gaps > frozen_from, "known before anything else is done"
+                assert seat.present() is None
+
+            await gap_by(jig.board.unplug)
+            jig.board.plug()
+            await gap_by(jig.board.restart)
+            await gap_by(lambda: jig.board.arm(BoardFault.LOST, Question.INPUTS, 9))
+            await jig.until(lambda: seat.present() is True)
+            frozen_from = seat.gaps
+            await gap_by(freeze)
+            await jig.until(lambda: seat.present() is True)
+            await jig.looks(10)
+            others = other.gaps
+            await gap_by(exchange)
+            assert other.gaps == others
+            quiet = seat.gaps
+            jig.slots.hubs.remove(1)
+            await jig.until(lambda: seat.present() is False)
+            jig.slots.hubs.add(1)
+            await jig.until(lambda: seat.present() is True)
+            await jig.looks(20)
+            assert seat.gaps == quiet, "what was seen is no gap"
+
+    asyncio.run(scenario())
+
+
+def test_a_switch_that_opens_under_a_powered_hub_is_doubted_and_nothing_is_cut(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with boarded_jig(tmp_path, 1) as jig, jig.working():
+            seat = jig.jig.seat(1)
+            await seat.until_ready()
+            emptied = asyncio.create_task(seat.until_emptied())
+            jig.board.lying = {1}
+            await jig.until(lambda: "slot 1: its switch says that it is empty" in jig.alarm())
+            assert seat.present() is None
+            assert not emptied.done()
+            assert jig.powered() == {1}
+            jig.board.lying = set()
+            await jig.until(lambda: seat.present() is True and not jig.alarm())
+            jig.slots.hubs.remove(1)
+            async with asyncio.timeout(5):
+                await emptied
+
+    asyncio.run(scenario())
+
+
+def test_a_board_that_was_off_gives_its_hubs_their_power_back(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with boarded_jig(tmp_path, 1, 2, 3) as jig, jig.working():
+            for slot in (1, 2):
+                await jig.jig.seat(slot).until_ready()
+            jig.slots.hubs.remove(2)
+            jig.board.restart()
+            assert not jig.powered()
+            await jig.until(lambda: jig.powered() == {1})
+            await jig.looks()
+            assert jig.powered() == {1}, "nothing sits in 2, and 3 was never given any"
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("fault", SPOILED)
+def test_a_power_cycle_never_leaves_a_hub_without_power(tmp_path: Path, fault: BoardFault) -> None:
+    async def scenario() -> None:
+        async with boarded_jig(tmp_path, 1) as jig, jig.working():
+            seat = jig.jig.seat(1)
+            await seat.until_ready()
+            jig.board.arm(fault, Question.SWITCH, 3)
+            async with asyncio.timeout(10):
+                await seat.power_cycle()
+            assert jig.powered() == {1}
+
+    asyncio.run(scenario())

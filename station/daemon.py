@@ -131,6 +131,8 @@ class Daemon:
         await journal.append(StationStarted(station_version=station_version(), boot_id=_boot_id()))
         journal.subscribe(self._outlook.hear)
         self._outlook.recall(await journal.waiting_labels(), await self._open_attempts(journal))
+        heard: asyncio.Queue[RecordedEvent] = asyncio.Queue()
+        journal.subscribe(heard.put_nowait)
         gate = await self._release_gate(journal)
         conductor = Conductor(
             journal=journal,
@@ -171,7 +173,9 @@ class Daemon:
                 self._supervised(watching, "watchdog", self._service.keep_watchdog),
                 self._supervised(watching, "loop watch", self._loop_watch.run),
                 self._supervised(watching, "catalogue", self._catalogue.keep_fresh),
-                self._supervised(watching, "release gate", partial(self._stop_releases, journal, gate)),
+                self._supervised(
+                    watching, "release gate", partial(self._stop_releases, journal, gate, heard)
+                ),
                 *(
                     self._supervised(watching, f"scanner of {scanner.jig}", scanner.run)
                     for scanner in self._scanners(scans)
@@ -291,26 +295,29 @@ class Daemon:
             _log.error(
                 "release stopped", model=str(release.model), version=str(release.version), why=release.why
             )
-        return ReleaseGate(
+        gate = ReleaseGate(
             (ReleaseKey(release.model, release.version) for release in stopped),
             self._catalogue.current,
             lambda: GateThresholds(
                 self._settings.thresholds.release_last_hubs, self._settings.thresholds.release_failed_hubs
             ),
         )
+        for stop in gate.recall(await journal.release_results()):
+            gate.hear(stop)  # it stops whether that can be recorded just now or not
+            with suppress(JournalHeldUp):
+                await journal.append(stop)
+        return gate
 
-    async def _stop_releases(self, journal: Journal, gate: ReleaseGate) -> None:
+    async def _stop_releases(
+        self, journal: Journal, gate: ReleaseGate, heard: asyncio.Queue[RecordedEvent]
+    ) -> None:
         """Let the gate hear every result, and record when it stops a release."""
-        heard: asyncio.Queue[RecordedEvent] = asyncio.Queue()
-        unsubscribe = journal.subscribe(heard.put_nowait)
-        try:
-            while True:
-                stop = gate.hear((await heard.get()).event)
-                if stop is not None:
-                    _log.error("release stopped", model=f"{stop.manufacturer}/{stop.model}", why=stop.why)
-                    await _append_when_there_is_room(journal, stop)
-        finally:
-            unsubscribe()
+        while True:
+            stop = gate.hear((await heard.get()).event)
+            if stop is not None:
+                gate.hear(stop)  # it stops whether that can be recorded just now or not
+                _log.error("release stopped", model=f"{stop.manufacturer}/{stop.model}", why=stop.why)
+                await _append_when_there_is_room(journal, stop)
 
     def _hindrance(self) -> str | None:
         """Say why no hub may be begun with: no catalogue to plan by, or descriptors or disk about to run out."""

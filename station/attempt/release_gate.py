@@ -13,6 +13,7 @@ from station.attempt.failure import Blame, blame
 from station.attempt.outcome import Code, Outcome
 from station.attempt.plan import AttemptPlan
 from station.records.events import AttemptClosed, Event, ReleaseResumed, ReleaseStopped
+from station.records.queries import ReleaseResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,14 @@ class ReleaseGate:
         self._thresholds = thresholds
         self._hubs: defaultdict[ReleaseKey, OrderedDict[Eui64, bool]] = defaultdict(OrderedDict)
 
+    def recall(self, results: Iterable[ReleaseResult]) -> tuple[ReleaseStopped, ...]:
+        """Go on counting where the station left off, results oldest first; return what it would have recorded last."""
+        for result in results:
+            failed = _is_failure(result.outcome, result.code)
+            if failed or result.outcome is Outcome.PASSED:
+                self._note(ReleaseKey(result.model, result.version), result.hub, failed=failed)
+        return tuple(stop for key in tuple(self._hubs) if (stop := self._judge(key)) is not None)
+
     def hear(self, event: Event) -> ReleaseStopped | None:
         """Take a recorded fact in. Returns what to record when it is one failure too many."""
         match event:
@@ -76,26 +85,35 @@ class ReleaseGate:
     def _count(self, closed: AttemptClosed) -> ReleaseStopped | None:
         if closed.chf is None or closed.firmware_target is None or not (closed.manufacturer and closed.model):
             return None
-        failed = (
-            closed.outcome is Outcome.FAILED and closed.code is not None and blame(closed.code) is Blame.HUB
-        )
+        failed = _is_failure(closed.outcome, closed.code)
         if not failed and closed.outcome is not Outcome.PASSED:
             return None
         key = _key(closed.manufacturer, closed.model, closed.firmware_target)
-        hubs, thresholds = self._hubs[key], self._thresholds()
-        hubs[closed.chf] = failed
-        hubs.move_to_end(closed.chf)
-        while len(hubs) > thresholds.last_hubs:
+        self._note(key, closed.chf, failed=failed)
+        return self._judge(key)
+
+    def _note(self, key: ReleaseKey, chf: Eui64, *, failed: bool) -> None:
+        hubs = self._hubs[key]
+        hubs[chf] = failed
+        hubs.move_to_end(chf)
+        while len(hubs) > self._thresholds().last_hubs:
             hubs.popitem(last=False)
+
+    def _judge(self, key: ReleaseKey) -> ReleaseStopped | None:
+        hubs = self._hubs[key]
         failures = sum(hubs.values())
-        if failures < thresholds.failed_hubs or key in self._stopped:
+        if failures < self._thresholds().failed_hubs or key in self._stopped:
             return None
         return ReleaseStopped(
-            manufacturer=closed.manufacturer,
-            model=closed.model,
-            version=closed.firmware_target,
+            manufacturer=key.model.manufacturer,
+            model=key.model.model,
+            version=key.version,
             why=f"{failures} of the last {len(hubs)} hubs failed with it",
         )
+
+
+def _is_failure(outcome: Outcome, code: Code | None) -> bool:
+    return outcome is Outcome.FAILED and code is not None and blame(code) is Blame.HUB
 
 
 def _key(manufacturer: str, model: str, version: FirmwareVersion) -> ReleaseKey:

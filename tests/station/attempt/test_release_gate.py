@@ -14,6 +14,7 @@ from firmware_catalog.release import ImageReference, Release, ReleaseStatus
 from station.attempt.outcome import Code, Disposition, Outcome, Stage
 from station.attempt.release_gate import GateThresholds, ReleaseGate, ReleaseKey
 from station.records.events import AttemptClosed, Place, ReleaseResumed, ReleaseStopped
+from station.records.queries import ReleaseResult
 
 LIMIT = GateThresholds(last_hubs=6, failed_hubs=3)
 
@@ -135,3 +136,25 @@ def test_it_stops_exactly_when_enough_of_the_last_hubs_have_failed(history):
         stop = gate.hear(failed(hub) if fails else closed(hub, Outcome.PASSED))
         assert (stop is not None) == (sum(bad for _, bad in newest) >= LIMIT.failed_hubs)
         assert stop is None or isinstance(stop, ReleaseStopped)
+
+
+def recorded(event: AttemptClosed) -> ReleaseResult:
+    assert event.chf is not None
+    return ReleaseResult(MODEL, FIRST.version, event.chf, event.outcome, event.code)
+
+
+@given(st.lists(st.tuples(st.integers(0, 8), st.booleans()), min_size=1, max_size=30))
+def test_a_restart_at_any_point_changes_nothing_of_the_count(history):
+    """But for the stop itself, which is recalled as one that is recorded."""
+    *before, last = [failed(hub) if fails else closed(hub, Outcome.PASSED) for hub, fails in history]
+    went_on, restarted = (ReleaseGate((), Shelf, lambda: LIMIT) for _ in range(2))
+    for event in before:
+        went_on.hear(event)
+    restarted.recall(recorded(event) for event in before)
+    assert went_on.hear(last) == restarted.hear(last)
+
+
+def test_a_stop_that_could_not_be_recorded_is_made_up_for_at_the_start():
+    gate = ReleaseGate((), Shelf, lambda: LIMIT)
+    (stop,) = gate.recall(recorded(failed(hub)) for hub in range(3))
+    assert stop.version == FIRST.version

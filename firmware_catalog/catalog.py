@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -134,20 +134,21 @@ class FolderCatalog:
         return tuple(problems)
 
 
-def release_of(catalog: Catalog, model: DeviceModel, image: FirmwareImage) -> Release | None:
-    """Return the model's production release of exactly these bytes, if it still stands. Raises CatalogError.
+def standing(catalog: Catalog, model: DeviceModel) -> Iterator[Release]:
+    """Yield the model's releases that may be given to a hub now. Raises CatalogError.
 
-    It stands no more where the Central Products List does not have it as active.
+    A production release stands no more where the Central Products List does not have it as active.
     """
-    sha256 = image.file_sha256.hex()
+    products = catalog.products
     for release in catalog.releases(model):
-        if release.payload_sha256 == sha256 and release.status is ReleaseStatus.PRODUCTION:
-            products = catalog.products
-            if products is None or products.has_active(model, release.version, image.file_sha256):
-                return release
-    return None
+        if release.status is ReleaseStatus.PRODUCTION and (
+            products is None
+            or products.has_active(model, release.version, bytes.fromhex(release.payload_sha256))
+        ):
+            yield release
 
 
 def is_released(catalog: Catalog, model: DeviceModel, image: FirmwareImage) -> bool:
-    """Whether a production release of the model still stands for exactly these bytes. Raises CatalogError."""
-    return release_of(catalog, model, image) is not None
+    """Whether a release of the model still stands for exactly these bytes. Raises CatalogError."""
+    sha256 = image.file_sha256.hex()
+    return any(release.payload_sha256 == sha256 for release in standing(catalog, model))

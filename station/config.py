@@ -31,6 +31,7 @@ from station.catalogue_settings import CatalogueSettings
 from station.log import LogFormat, LogLevel
 from station.records.events import Place
 from station.records.mqtt_settings import MqttSettings
+from station.records.operators import NO_PSEUDONYM, is_pseudonym
 
 MAX_SLOTS = 8
 """Slots of one multi-jig (MP155 Preliminary Impact Assessment 6.2.2)."""
@@ -141,7 +142,9 @@ class StationSettings(BaseSettings):
     state_directory: Path = Field(
         description="where journal, accepted catalogue and control socket live: a whole path, on a local disk"
     )
-    operator: str | None = Field(None, description="pseudonym of who works here, written into each result")
+    operator: str | None = Field(
+        None, description="pseudonym of who works here, as `reflash operators add` gave it; in each result"
+    )
     drain_seconds: Annotated[float, Field(ge=0)] = Field(
         20.0, description="how long a stop waits for slots to reach a safe point"
     )
@@ -151,6 +154,14 @@ class StationSettings(BaseSettings):
     mqtt: MqttSettings = Field(default_factory=MqttSettings)
     thresholds: Thresholds = Field(default_factory=Thresholds)
     jigs: tuple[JigSettings, ...] = Field(description="the multi-jigs on the bench")
+
+    @field_validator("operator")
+    @classmethod
+    def _no_name(cls, operator: str | None) -> str | None:
+        """Say it in words for people: a pattern says nothing of why."""
+        if operator is not None and not is_pseudonym(operator):
+            raise ValueError(NO_PSEUDONYM)
+        return operator
 
     @field_validator("state_directory")
     @classmethod
@@ -207,6 +218,11 @@ class StationSettings(BaseSettings):
     def journal_folder(self) -> Path:
         """Where the journal lies."""
         return self.state_directory / "journal"
+
+    @property
+    def operators_file(self) -> Path:
+        """Who stands behind which pseudonym."""
+        return self.state_directory / "operators.json"
 
     @classmethod
     def settings_customise_sources(

@@ -36,6 +36,7 @@ from station.control import LONGEST_SOCKET_PATH, SOCKET_NAME, serve_control
 from station.descriptors import hindrance
 from station.log import configure_logging
 from station.orders.desk import OrderDesk
+from station.pseudonyms import check_pseudonym
 from station.records.chain import RecordedEvent
 from station.records.errors import JournalHeldUp
 from station.records.events import Event, Place, StationStarted, StationStopped
@@ -95,6 +96,7 @@ class Daemon:
     async def reload(self, settings: StationSettings) -> None:
         """Take a changed configuration over, all of it or, raising ConfigError or CatalogError, nothing."""
         check_reload(self._settings, settings)
+        await asyncio.to_thread(check_pseudonym, settings, "operator", settings.operator)
         await self._catalogue.replace(settings.catalogue)
         broker_changed = settings.mqtt != self._settings.mqtt
         self._settings = settings
@@ -111,6 +113,7 @@ class Daemon:
         """
         settings = self._settings
         slots = self._slot_makers()
+        await asyncio.to_thread(check_pseudonym, settings, "operator", settings.operator)
         signing = unlock_authority(
             settings.unlock, settings.state_directory, production=settings.mode == "production"
         )

@@ -33,6 +33,7 @@ from station.bench.seat import LinkSeat
 from station.hand_devices import HandDevice, Refused
 from station.kernel_clock import read_clock
 from station.records.events import (
+    Actor,
     AttemptClosed,
     AttemptPlanned,
     HandFlashRequested,
@@ -66,6 +67,7 @@ class HandFlash:
 
     image: FirmwareImage
     supervisor: str | None
+    """A pseudonym."""
     reason: str | None
     station_version: str
 
@@ -96,6 +98,7 @@ async def flash_by_hand(
             image_sha256=request.image.file_sha256.hex(),
             supervisor=request.supervisor,
             reason=request.reason,
+            actor=Actor(pseudonym=request.supervisor, role="supervisor") if request.supervisor else None,
         )
     )
     number = (await journal.attempt_count(None, hub.chf)) + 1 if hub is not None else 1

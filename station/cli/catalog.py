@@ -140,7 +140,7 @@ def resume(
     manufacturer: Annotated[str, typer.Option(help="DeviceManufacturer.")],
     model: Annotated[str, typer.Option(help="DeviceModel.")],
     version: VersionOption,
-    reason: Annotated[str, typer.Option(help="Why it may go on; kept in the journal.")],
+    reason: Annotated[str, typer.Option(help="Why it may go on; kept for good, so without names.")],
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Let a release go on that the station stopped because too many hubs failed with it.

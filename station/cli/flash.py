@@ -37,6 +37,7 @@ from station.cli.common import (
     run_to_its_end,
 )
 from station.config import StationSettings, load_settings
+from station.pseudonyms import check_pseudonym
 from station.records.events import AttemptClosed
 from station.records.journal import Journal
 from station.version import station_version
@@ -68,9 +69,15 @@ def flash(
         typer.Option(help="Journal folder; `by-hand` in the configured state directory unless given."),
     ] = None,
     supervisor: Annotated[
-        str | None, typer.Option(help="Who answers for it; needed on a configured port in production mode.")
+        str | None,
+        typer.Option(
+            help="Who answers for it, by pseudonym (reflash operators add); needed on a configured port in production."
+        ),
     ] = None,
-    reason: Annotated[str | None, typer.Option(help="Why it is done by hand; needed likewise.")] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option(help="Why it is done by hand; needed likewise. Kept for good, so without names."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Flash one device, outside every work order, at a serial port or at a USB place. It is journalled all the same.
@@ -87,6 +94,7 @@ def flash(
     if usb is None and (usbip or version):
         raise UsageError("--usbip and --version go with --usb")
     settings = load_settings(config) if config != DEFAULT_CONFIG or config.exists() else None
+    check_pseudonym(settings, "--supervisor", supervisor)
     open_device: Callable[[], Awaitable[HandDevice]]
     if usb is not None:
         place = usb_target.parse_usb_place(usb)

@@ -29,7 +29,7 @@ def add(
     person: Annotated[str, typer.Argument(help="A name, as the site writes it.")],
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Print a person's pseudonym, a new one for somebody new; set it as `operator` in the configuration.
+    """Print a person's pseudonym, a new one for somebody new: for `operator` in the configuration, and --supervisor.
 
     Example: reflash operators add NAME
     """
@@ -63,6 +63,8 @@ def erase(
 
     Example: reflash operators erase op-1a2b3c4d
     """
+    if load_settings(config).operator == pseudonym:
+        raise UsageError(f"{pseudonym} is the `operator` in {config}; set another there first, and reload")
     with _operators(config) as operators:
         erased = operators.erase(pseudonym)
     if not erased:
@@ -73,7 +75,7 @@ def erase(
 @contextmanager
 def _operators(config: Path) -> Iterator[Operators]:
     """Yield the list of operators, and word what is wrong with its file."""
-    file = load_settings(config).state_directory / "operators.json"
+    file = load_settings(config).operators_file
     try:
         yield Operators(file)
     except OperatorsUnreadable as error:

@@ -151,7 +151,7 @@ def show(order: OrderArgument, config: ConfigOption = DEFAULT_CONFIG, as_json: J
 @app.command()
 def close(
     order: OrderArgument,
-    reason: Annotated[str, typer.Option(help="Why it is closed; kept in the journal.")],
+    reason: Annotated[str, typer.Option(help="Why it is closed; kept for good, so without names.")],
     config: ConfigOption = DEFAULT_CONFIG,
     incomplete: Annotated[
         bool, typer.Option("--incomplete", help="Close it although hubs have no result.")

@@ -23,9 +23,8 @@ def secret_files(settings: StationSettings) -> Iterator[tuple[str, Path]]:
     ):
         if path is not None:
             yield key, path
-    operators = settings.state_directory / "operators.json"
-    if operators.exists():
-        yield "the list of operators", operators
+    if settings.operators_file.exists():
+        yield "the list of operators", settings.operators_file
 
 
 def check_secrets(settings: StationSettings) -> list[Finding]:

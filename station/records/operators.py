@@ -7,19 +7,42 @@ import secrets
 from pathlib import Path
 from typing import Final
 
+from pydantic import TypeAdapter, ValidationError
+
 from firmware_catalog.secret_files import SecretExposed, read_secret
 from station.records.chain import canonical_json
+from station.records.events import Pseudonym
 from station.records.files import replace_file
 
 _MAX_FILE_SIZE: Final = 16 * 1024 * 1024
+
+
+NO_PSEUDONYM: Final = (
+    "give a pseudonym (letters, digits, - and _), never a name: the journal forgets nothing; "
+    "`reflash operators add NAME` prints one"
+)
+_PSEUDONYM: TypeAdapter[str] = TypeAdapter(Pseudonym)
+
+
+def is_pseudonym(text: str) -> bool:
+    """Whether it has the form of one."""
+    try:
+        _PSEUDONYM.validate_python(text)
+    except ValidationError:
+        return False
+    return True
 
 
 class OperatorsUnreadable(Exception):
     """The file is not what this program wrote. The message is one line: where, and what to do."""
 
 
+class UnknownPseudonym(Exception):
+    """Nobody is known by it. The message is one line: what, and what to do."""
+
+
 class Operators:
-    """A small file, readable by its owner only, from pseudonym to person. For commands, not for the daemon."""
+    """A small file, readable by its owner only, from pseudonym to person. The daemon asks it for pseudonyms alone."""
 
     def __init__(self, path: Path) -> None:
         """Use the file at `path`; it is made when the first operator is added."""
@@ -48,6 +71,14 @@ class Operators:
         if not isinstance(people, dict) or not all(isinstance(person, str) for person in people.values()):
             raise self._unreadable()
         return people
+
+    def require(self, pseudonym: str) -> None:
+        """Return if it stands for somebody. Raises UnknownPseudonym, OperatorsUnreadable or OSError."""
+        if pseudonym not in self.people():
+            raise UnknownPseudonym(
+                f"{pseudonym} stands for nobody here; add the person, and use the pseudonym that is printed: "
+                "reflash operators add NAME"
+            )
 
     def erase(self, pseudonym: str) -> bool:
         """Forget who stands behind the pseudonym; return whether anybody did. The journal stays as it is."""

@@ -11,6 +11,9 @@ from soft_hsm import SoftHsm
 from station_bench import BAUD, Bench, StockHub, slot, version
 from station_config import write_config
 
+from station.records.events import Actor, HandFlashRequested
+from station.records.reader import JournalReader
+
 PLACE = slot(1)
 
 
@@ -96,7 +99,13 @@ def test_a_failure_is_said_in_one_line_with_exit_code_1(bench: Bench, hub: Stock
 
 
 def test_a_port_of_a_station_in_production_wants_who_answers_and_why(
-    bench: Bench, hub: StockHub, by_hand: Any, tmp_path: Path, soft_hsm: SoftHsm, signed: Signed
+    bench: Bench,
+    hub: StockHub,
+    by_hand: Any,
+    reflash: Any,
+    tmp_path: Path,
+    soft_hsm: SoftHsm,
+    signed: Signed,
 ) -> None:
     soft_hsm.import_key(bench.unlock_key)
     unlock = {"hsm": soft_hsm.settings().model_dump(mode="json", exclude_none=True)}
@@ -110,7 +119,16 @@ def test_a_port_of_a_station_in_production_wants_who_answers_and_why(
         "name who answers with --supervisor and --reason"
     )
     assert by_hand("new", "--config", config, "--supervisor", "s-1").code == 2
-    answering = ("--config", config, "--supervisor", "s-1", "--reason", "trial")
+    stranger = by_hand("new", "--config", config, "--supervisor", "s-1", "--reason", "trial")
+    assert stranger.code == 2
+    assert stranger.complaint == (
+        "--supervisor: s-1 stands for nobody here; add the person, and use the pseudonym that is printed: "
+        "reflash operators add NAME"
+    )
+    assert not (tmp_path / "journal").exists()
+    (tmp_path / "state").mkdir()
+    supervisor = reflash("operators", "add", "Example Person", "--config", config).out.strip()
+    answering = ("--config", config, "--supervisor", supervisor, "--reason", "trial")
     said = by_hand("new", *answering, "--unlock-key", bench.unlock_key)
     assert said.code == 2
     assert said.complaint.startswith("unlock.key_file is not for production: ")
@@ -122,7 +140,26 @@ def test_a_port_of_a_station_in_production_wants_who_answers_and_why(
     )
     assert runs(bench, hub) == str(version("old"))
     said = by_hand("new", *answering, "--json")
-    assert (said.json["outcome"], said.json["operator"]) == ("passed", "s-1")
+    assert (said.json["outcome"], said.json["operator"]) == ("passed", supervisor)
+    with JournalReader(tmp_path / "journal") as journal:
+        (asked,) = [each.event for each in journal.events() if isinstance(each.event, HandFlashRequested)]
+    assert asked.supervisor == supervisor
+    assert asked.actor == Actor(pseudonym=supervisor, role="supervisor")
+
+
+@pytest.mark.parametrize(
+    "name", ["Example Person", "person@example.org", "O'Example", "\u00c9xample", "x" * 65, ""]
+)
+def test_a_name_does_not_come_into_the_journal(
+    bench: Bench, hub: StockHub, by_hand: Any, tmp_path: Path, name: str
+) -> None:
+    said = by_hand("new", "--supervisor", name, "--reason", "trial")
+    assert said.code == 2
+    assert said.complaint.startswith(
+        "--supervisor: give a pseudonym (letters, digits, - and _), never a name"
+    )
+    assert not (tmp_path / "journal").exists()
+    assert runs(bench, hub) == str(version("old"))
 
 
 def test_a_port_may_be_named_from_where_one_is(

@@ -102,6 +102,13 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
         change("state_directory", "state"),
         "state_directory: state is another folder wherever a command is run; write its whole path, from /",
     ),
+    "a name for the operator": (
+        change("operator", "Example Person"),
+        (
+            "operator: give a pseudonym (letters, digits, - and _), never a name: the journal forgets nothing; "
+            "`reflash operators add NAME` prints one"
+        ),
+    ),
     "start without a board": (
         change("jigs.0.start", "lid"),
         "jig jig1: start = 'lid' needs a board, and jig jig1 has none",

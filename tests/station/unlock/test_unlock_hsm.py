@@ -231,8 +231,9 @@ def test_a_slow_hsm_is_not_waited_for_and_signs_for_nobody_who_left(
     go, signed = threading.Event(), []
 
     async def run() -> None:
-        opened = HsmAuthority(soft_hsm.settings(seconds=0.2), soft_hsm.folder / "note")
+        opened = HsmAuthority(soft_hsm.settings(seconds=10), soft_hsm.folder / "note")
         await opened.check()
+        opened._seconds = 0.2
         sign = opened._session.sign
 
         def slowly(message: bytes) -> bytes:

@@ -79,6 +79,10 @@ class UnlockRefused(HubRefused):
     """The hub did not accept the answer to its challenge. It counts such answers."""
 
 
+class ChallengeVoid(HubRefused):
+    """The hub's challenge is no longer good, so an answer to it was judged neither right nor wrong, or never given."""
+
+
 class HubLockedOut(HubRefused):
     """The hub refuses challenges after too many wrong answers."""
 

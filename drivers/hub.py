@@ -209,9 +209,12 @@ class HubDriver(Protocol):
     async def unlock(self, hub: ExpectedDevice, authority: UnlockAuthority) -> None:
         """Have one fresh challenge signed and answer it. One wrong answer is one `UnlockRefused`, never retried.
 
-        Does nothing, and has nothing signed, when the hub is open. What the authority raises passes as it is, and a
-        signature of another length than 64 bytes is never sent: UnlockAuthorityFailed. Raises HubLockedOut for a
-        hub that takes no answers for now.
+        Does nothing, and has nothing signed, when the hub is open. An answer is sent at most once, also when nobody
+        knows what became of it. What the authority raises passes as it is, and a signature of another length than 64
+        bytes is never sent: UnlockAuthorityFailed. Signing may take a while, so it is asked again who is there before
+        the answer is sent: AnotherHub means that none was given. Raises ChallengeVoid when the challenge was no longer
+        good, so that an answer counts neither as right nor as wrong, and HubLockedOut for a hub that takes no answers
+        for now. A hub that refuses the challenge has counted no answer.
         """
         ...
 

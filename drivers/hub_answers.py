@@ -166,8 +166,9 @@ class IdentityAnswer(HubAnswer):
 
 
 class ChallengeAnswer(HubAnswer):
-    """A fresh challenge, good for one answer."""
+    """A fresh challenge, good for one answer, and whose it is."""
 
+    chf: _DeviceId
     nonce: bytes = Field(min_length=16, max_length=32)
 
 

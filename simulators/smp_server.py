@@ -231,7 +231,7 @@ class ApplicationServer:
 
     async def _challenge(self, _: Body) -> Body:
         try:
-            return {"nonce": self._hub.challenge()}
+            return {"chf": self._hub.nameplate.chf, "nonce": self._hub.challenge()}
         except LockedOut as error:
             raise GroupRefused(HUB_GROUP, HubError.LOCKED_OUT, ManagementError.BUSY) from error
 

@@ -13,11 +13,12 @@ from drivers.dfu.plain import PlainDfuDevice
 from drivers.dfu.plugin import open_port
 from drivers.dfu.port import UsbPort
 from drivers.dfu.settings import DfuSettings
-from drivers.errors import HubInSerialRecovery
+from drivers.errors import HubAction, HubInSerialRecovery
 from drivers.hub import HubDriver, HubIdentity, ProgressListener
 from drivers.smp.device import McubootDevice, open_device
 from drivers.smp.driver import SmpHubDriver
 from drivers.smp.errors import NoApplicationGroup
+from drivers.smp.plain import PlainMcubootDevice
 from drivers.smp.settings import SmpSettings
 from firmware_catalog.dfu_suffix import DfuSuffix
 from firmware_catalog.identity import FirmwareVersion
@@ -71,6 +72,7 @@ class SerialDevice:
 
     def __init__(self, device: McubootDevice) -> None:
         self._device = device
+        self._plain = PlainMcubootDevice(device)
         self.hub: HubDriver = SmpHubDriver(device)
 
     @property
@@ -83,7 +85,7 @@ class SerialDevice:
         try:
             return await self.hub.identify()
         except NoApplicationGroup:
-            await self._device.state()
+            await self._plain.meet()
             return None
 
     async def require_meant(self) -> None:
@@ -91,13 +93,13 @@ class SerialDevice:
 
     def plain_stages(self, image: FirmwareImage, on_progress: ProgressListener) -> Iterable[PlainStage]:
         """Write, test-boot, verify and confirm."""
-        device = self._device
+        plain = self._plain
         return (
-            (Stage.FLASH, lambda: device.flash(image, on_progress)),
-            (Stage.ACTIVATE, lambda: device.activate(image)),
-            (Stage.VERIFY, lambda: device.verify(image)),
-            (Stage.CONFIRM, lambda: device.confirm(image)),
-            (Stage.CHECK, lambda: device.verify(image)),
+            (Stage.FLASH, lambda: plain.flash(image, on_progress)),
+            (Stage.ACTIVATE, lambda: plain.activate(image)),
+            (Stage.VERIFY, lambda: plain.verify(image)),
+            (Stage.CONFIRM, lambda: plain.confirm(image)),
+            (Stage.CHECK, lambda: plain.verify(image)),
         )
 
     def plain_version(self, image: FirmwareImage) -> FirmwareVersion | None:
@@ -130,6 +132,7 @@ class UsbDevice:
         except NoBootableFirmware:
             raise
         except (NoHubCommands, HubInSerialRecovery):
+            await self._plain.meet(HubAction.IDENTIFY)
             return None  # a plain device, in run-time or in DFU mode
 
     async def require_meant(self) -> None:

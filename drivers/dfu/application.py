@@ -70,9 +70,9 @@ class HubCommands:
         """Ask who the hub is."""
         return self._read(_IDENTITY, IdentityAnswer, work).identity()
 
-    def challenge(self, work: Work) -> bytes:
-        """Ask for a fresh nonce."""
-        return self._read(_LOCK, ChallengeAnswer, work).nonce
+    def challenge(self, work: Work) -> ChallengeAnswer:
+        """Ask for a fresh challenge."""
+        return self._read(_LOCK, ChallengeAnswer, work)
 
     def unlock(self, signature: bytes, work: Work) -> None:
         """Answer the last challenge."""

@@ -98,6 +98,12 @@ class DfuDevice:
         self._not_before = answered + reply.poll_seconds
         return reply
 
+    def require_firmware(self, work: Work) -> None:
+        """Ask a device in DFU mode for its status, and raise NoBootableFirmware if that is why it is there."""
+        reply = self.status(work)
+        if reply.status is DfuStatus.ERR_FIRMWARE:
+            raise self.failure(reply, work)
+
     def become_idle(self, work: Work) -> None:
         """Bring a device in DFU mode to dfuIDLE, whatever was left unfinished. Raises NoBootableFirmware."""
         for _ in range(_TRIES_TO_IDLE):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from drivers.dfu.application import CommandRefused, HubCommands, NoHubCommands
 from drivers.dfu.bus import Sighting
@@ -22,7 +22,6 @@ from drivers.errors import (
     HubDidNotReturn,
     HubInSerialRecovery,
     HubLocked,
-    HubLockedOut,
     HubRefused,
     ImageMismatch,
     LinkLost,
@@ -30,8 +29,6 @@ from drivers.errors import (
     NotAHub,
     PlaceUnavailable,
     TransferIncomplete,
-    UnlockAuthorityFailed,
-    UnlockRefused,
     after_a_change,
 )
 from drivers.hub import (
@@ -41,16 +38,26 @@ from drivers.hub import (
     HubState,
     ProgressListener,
     UnlockAuthority,
-    UnlockChallenge,
     describe_image,
 )
+from drivers.hub_answers import ChallengeAnswer
+from drivers.unlocking import answer_refusal, challenge_refusal, require_same_boot, sign
 from firmware_catalog.image import FirmwareImage
 
 T = TypeVar("T")
 
-_SIGNATURE_BYTES: Final = 64
 _PERMISSION_SECONDS: Final = 3.0
 """How long udev may take to set the permissions of a device that was just plugged in."""
+
+
+class _Marked(NamedTuple):
+    """What is to be booted for its test boot."""
+
+    hub: HubIdentity
+    runs: bool = False
+    """Whether it runs the image already."""
+    manifested: DfuDevice | None = None
+    """The open device that took the end of a download, and talks no more until it boots."""
 
 
 class DfuHubDriver:
@@ -137,51 +144,59 @@ class DfuHubDriver:
 
     async def state(self) -> HubState:
         """Ask what the image slots hold."""
-        return await self._state(HubAction.STATE)
+        return await self._port.run(
+            HubAction.STATE,
+            self._settings.command_seconds,
+            lambda device, work: HubCommands(device.pipe).state(work),
+        )
 
     async def unlock(self, hub: ExpectedDevice, authority: UnlockAuthority) -> None:
         """Go to DFU mode, have one fresh challenge signed and answer it; nothing to a hub that is open already."""
-        seen = await self._require(hub, HubAction.UNLOCK)
-        if not seen.locked:
+        if not (await self._do(hub, HubAction.UNLOCK, lambda seen, _device, _work: seen)).locked:
             return
+
+        def ask(seen: HubIdentity, device: DfuDevice, work: Work) -> tuple[HubIdentity, ChallengeAnswer]:
+            return seen, HubCommands(device.pipe).challenge(work)
+
         # Before unlocking, because a hub may lock itself on its way to DFU mode.
-        await self._enter_dfu_mode(seen, HubAction.UNLOCK)
+        await self._enter_dfu_mode(hub, HubAction.UNLOCK)
         try:
-            nonce = await self._command(HubAction.UNLOCK, HubCommands.challenge)
+            asked, challenge = await self._do(hub, HubAction.UNLOCK, ask)
         except CommandRefused as refused:
-            raise self._unlock_refusal(hub, refused) from refused
-        signature = await authority.sign(UnlockChallenge(chf=hub.chf, nonce=nonce, model=hub.model))
-        if len(signature) != _SIGNATURE_BYTES:
-            raise UnlockAuthorityFailed(
-                f"the unlock authority gave {len(signature)} bytes for {hub.chf}, {_SIGNATURE_BYTES} are needed",
-                action=HubAction.UNLOCK,
-                state_known=True,
-            )
+            raise challenge_refusal(hub, self.place, refused, refused.code) from refused
+        signature = await sign(hub, challenge, authority, self.place)
+
+        def answer(seen: HubIdentity, device: DfuDevice, work: Work) -> None:
+            require_same_boot(asked, seen, self.place)
+            work.writes = True
+            HubCommands(device.pipe).unlock(signature, work)
+
         try:
-            await self._command(
-                HubAction.UNLOCK, lambda commands, work: commands.unlock(signature, work), writes=True
-            )
-        except (CommandRefused, HubLocked) as refused:
-            raise self._unlock_refusal(hub, refused) from refused
+            await self._do(hub, HubAction.UNLOCK, answer)
+        except CommandRefused as refused:
+            raise answer_refusal(hub, self.place, refused, refused.code) from refused
+        except HubLocked as refused:
+            raise answer_refusal(hub, self.place, refused, None) from refused
 
     async def flash(self, hub: ExpectedDevice, image: FirmwareImage, on_progress: ProgressListener) -> None:
         """Download the image to the slot that is not running.
 
         Manifestation belongs to it where the hub still talks afterwards; elsewhere to activation.
         """
-        seen = await self._enter_dfu_mode(await self._require(hub, HubAction.FLASH), HubAction.FLASH)
-        if seen.locked:
-            raise HubLocked(
-                f"the hub at {self.place} is locked: unlock it before flashing",
-                action=HubAction.FLASH,
-                state_known=True,
-            )
+        await self._enter_dfu_mode(hub, HubAction.FLASH)
         settings = self._settings
         seconds = settings.download_seconds(len(image)) + settings.manifestation_seconds
         report = throttled(asyncio.get_running_loop(), on_progress, len(image))
 
-        def download(device: DfuDevice, work: Work) -> HubState | None:
+        def download(seen: HubIdentity, device: DfuDevice, work: Work) -> HubState | None:
             """Return what the hub then holds, or None where it cannot say."""
+            if seen.locked:
+                raise HubLocked(
+                    f"the hub at {self.place} is locked: unlock it before flashing",
+                    action=HubAction.FLASH,
+                    state_known=True,
+                )
+            work.writes = True
             device.become_idle(work)
             device.download(image.data, report, work)
             if not device.functional.manifestation_tolerant:
@@ -189,7 +204,7 @@ class DfuHubDriver:
             device.manifest(len(image), work)
             return HubCommands(device.pipe).state(work)
 
-        state = await self._port.run(HubAction.FLASH, seconds, download, writes=True)
+        state = await self._do(hub, HubAction.FLASH, download, seconds=seconds)
         on_progress(FlashProgress(len(image), len(image)))
         if state is not None and state.holding(image.image_hash) is None:
             raise TransferIncomplete(
@@ -200,108 +215,115 @@ class DfuHubDriver:
 
     async def activate(self, hub: ExpectedDevice, image: FirmwareImage) -> HubIdentity:
         """Have the held image run by one test boot, boot the hub, and return who came back."""
-        before = await self._require(hub, HubAction.ACTIVATE)
-        state = await self._state(HubAction.ACTIVATE)
-        if state.running is not None and state.running.image_hash == image.image_hash:
-            return before
-        if not await self._finish_download(image) and (
-            state.pending is None or state.pending.image_hash != image.image_hash
-        ):
-            if state.holding(image.image_hash) is None:
-                raise ImageMismatch(
-                    f"the hub at {self.place} holds no image {image.image_hash.hex()[:16]}: flash it first",
-                    action=HubAction.ACTIVATE,
-                    state_known=True,
-                )
-            await self._command(
-                HubAction.ACTIVATE,
-                lambda commands, work: commands.mark_for_test(image.image_hash, work),
-                writes=True,
-            )
+
+        def mark(seen: HubIdentity, device: DfuDevice, work: Work) -> _Marked:
+            commands = HubCommands(device.pipe)
+            state = commands.state(work)
+            if state.running is not None and state.running.image_hash == image.image_hash:
+                return _Marked(seen, runs=True)
+            if self._finish_download(device, image, work):
+                return _Marked(seen, manifested=device)
+            if state.pending is None or state.pending.image_hash != image.image_hash:
+                if state.holding(image.image_hash) is None:
+                    raise ImageMismatch(
+                        f"the hub at {self.place} holds no image {image.image_hash.hex()[:16]}: flash it first",
+                        action=HubAction.ACTIVATE,
+                        state_known=True,
+                    )
+                work.writes = True
+                commands.mark_for_test(image.image_hash, work)
+            return _Marked(seen)
+
+        seconds = self._settings.command_seconds + self._settings.manifestation_seconds
+        marked = await self._do(hub, HubAction.ACTIVATE, mark, seconds=seconds)
+        if marked.runs:
+            return marked.hub
         with after_a_change():
-            return await self._boot(before, HubAction.ACTIVATE)
+            return await self._boot(hub, marked.hub.boots, HubAction.ACTIVATE, marked.manifested)
 
     async def verify(self, hub: ExpectedDevice, image: FirmwareImage) -> HubState:
         """Return the state if the running image is this one by version and hash."""
-        await self._require(hub, HubAction.VERIFY)
-        return await self._verify(image, HubAction.VERIFY)
+        return await self._do(
+            hub, HubAction.VERIFY, lambda _seen, device, work: self._running(image, device, work)
+        )
 
     async def confirm(self, hub: ExpectedDevice, image: FirmwareImage) -> HubState:
         """Make the running image permanent, if it is this one."""
-        await self._require(hub, HubAction.CONFIRM)
-        state = await self._verify(image, HubAction.CONFIRM)
-        if state.running is None or not state.running.confirmed:
-            await self._command(HubAction.CONFIRM, HubCommands.confirm, writes=True)
+
+        def confirm(_: HubIdentity, device: DfuDevice, work: Work) -> HubState:
+            state = self._running(image, device, work)
+            if state.running is not None and state.running.confirmed:
+                return state
+            work.writes = True
+            HubCommands(device.pipe).confirm(work)
             with after_a_change():
-                state = await self._verify(image, HubAction.CONFIRM)
+                state = self._running(image, device, work)
             if state.running is None or not state.running.confirmed:
                 raise HubRefused(
                     f"the hub at {self.place} said done to confirm, and did not do it",
                     action=HubAction.CONFIRM,
                     state_known=False,
                 )
-        return state
+            return state
+
+        return await self._do(hub, HubAction.CONFIRM, confirm)
 
     async def reboot(self, hub: ExpectedDevice) -> HubIdentity:
         """Boot the hub and return who came back."""
-        return await self._boot(await self._require(hub, HubAction.REBOOT), HubAction.REBOOT)
+        before = await self._do(hub, HubAction.REBOOT, lambda seen, _device, _work: seen)
+        return await self._boot(hub, before.boots, HubAction.REBOOT)
 
     async def erase(self, hub: ExpectedDevice) -> None:
         """Erase the slot that is not running."""
-        await self._require(hub, HubAction.ERASE)
-        await self._command(
-            HubAction.ERASE, HubCommands.erase, seconds=self._settings.erase_seconds, writes=True
-        )
+
+        def erase(_: HubIdentity, device: DfuDevice, work: Work) -> None:
+            work.writes = True
+            HubCommands(device.pipe).erase(work)
+
+        await self._do(hub, HubAction.ERASE, erase, seconds=self._settings.erase_seconds)
 
     async def close(self) -> None:
         """Give the place back. A hub in DFU mode behind USB/IP boots thereby."""
         await self._port.close()
 
-    async def _command(
+    async def _do(
         self,
+        hub: ExpectedDevice,
         action: HubAction,
-        command: Callable[[HubCommands, Work], T],
+        function: Callable[[HubIdentity, DfuDevice, Work], T],
         *,
         seconds: float | None = None,
-        writes: bool = False,
     ) -> T:
-        return await self._port.run(
-            action,
-            self._settings.command_seconds if seconds is None else seconds,
-            lambda device, work: command(HubCommands(device.pipe), work),
-            writes=writes,
-        )
+        """Do something with the hub that is meant. Raises AnotherHub, having done nothing, for any other.
+
+        An open device is one appearance on the bus: what takes its place has to be opened anew, and is asked anew.
+        """
+
+        def do(device: DfuDevice, work: Work) -> T:
+            return function(self._require(hub, device, work), device, work)
+
+        seconds = self._settings.command_seconds if seconds is None else seconds
+        return await self._port.run(action, seconds, do)
+
+    def _require(self, hub: ExpectedDevice, device: DfuDevice, work: Work) -> HubIdentity:
+        """Ask an open device who it is, and return it if it is the hub that is meant."""
+        seen = _identity(device, work)
+        hub.require(seen, place=self.place, action=work.action)
+        return seen
 
     async def _identify(self, action: HubAction) -> HubIdentity:
         """Ask who the hub is. Raises HubInSerialRecovery for one that waits in DFU mode and cannot say."""
+        return await self._port.run(action, self._settings.command_seconds, _identity)
 
-        def identity(device: DfuDevice, work: Work) -> HubIdentity:
-            try:
-                return HubCommands(device.pipe).identity(work)
-            except NoHubCommands as error:
-                if device.mode is not DfuMode.DFU:
-                    raise
-                device.become_idle(work)  # says so itself if its firmware is corrupt
-                raise HubInSerialRecovery(
-                    f"the device at {work.place} waits in DFU mode and does not say who it is: "
-                    "take it out and send it to rework",
-                    action=action,
-                    state_known=True,
-                ) from error
-
-        return await self._port.run(action, self._settings.command_seconds, identity)
-
-    async def _state(self, action: HubAction) -> HubState:
-        return await self._command(action, HubCommands.state)
-
-    async def _verify(self, image: FirmwareImage, action: HubAction) -> HubState:
-        state = await self._state(action)
+    def _running(self, image: FirmwareImage, device: DfuDevice, work: Work) -> HubState:
+        """Return the state of a hub that runs the image. Raises ImageMismatch."""
+        state = HubCommands(device.pipe).state(work)
         running = state.running
         if running is None or (running.image_hash, running.version) != (image.image_hash, image.version_text):
             raise ImageMismatch(
                 f"the hub at {self.place} runs {describe_image(running)}, "
                 f"not {image.version_text} ({image.image_hash.hex()[:16]})",
-                action=action,
+                action=work.action,
                 state_known=True,
             )
         return state
@@ -314,21 +336,30 @@ class DfuHubDriver:
             return None
         return hub is None or seen.device != hub.device or seen.boots != hub.boots
 
-    async def _enter_dfu_mode(self, hub: HubIdentity, action: HubAction) -> HubIdentity:
-        """Detach the hub unless it is in DFU mode, and see that it is the same that comes back; return it as it is."""
-        if not await self._port.enter_dfu_mode(action):
-            return hub
-        after = await self._identify(action)
-        hub.device.require(after, place=self.place, action=action, state_known=False)
-        return after
+    async def _enter_dfu_mode(self, hub: ExpectedDevice, action: HubAction) -> None:
+        """Detach the hub unless it is in DFU mode, and see that it is the one that comes back."""
+        if await self._port.enter_dfu_mode(action, lambda device, work: self._require(hub, device, work)):
+            with after_a_change():
+                await self._do(hub, action, lambda seen, _device, _work: seen)
 
-    async def _boot(self, before: HubIdentity, action: HubAction) -> HubIdentity:
-        await self._enter_dfu_mode(before, action)
+    async def _boot(
+        self, hub: ExpectedDevice, boots: int, action: HubAction, manifested: DfuDevice | None = None
+    ) -> HubIdentity:
+        """Boot the hub, which has booted so often before, and see that it is the one that comes back.
+
+        One that has manifested may talk no more until it boots; as an open device it is the one that was asked.
+        """
+
+        def require(device: DfuDevice, work: Work) -> None:
+            if device is not manifested:
+                self._require(hub, device, work)
+
+        await self._enter_dfu_mode(hub, action)
         with after_a_change():
-            await self._port.leave_dfu_mode(action)
+            await self._port.leave_dfu_mode(action, require)
             after = await self._first_answer(action)
-        before.device.require(after, place=self.place, action=action, state_known=False)
-        if after.boots == before.boots:
+        hub.require(after, place=self.place, action=action, state_known=False)
+        if after.boots == boots:
             raise HubDidNotReturn(
                 f"the hub at {self.place} is back but has not booted: power it off and on",
                 action=action,
@@ -354,38 +385,27 @@ class DfuHubDriver:
                     ) from error
             await self._port.changed(self._settings.poll_seconds)
 
-    async def _finish_download(self, image: FirmwareImage) -> bool:
+    def _finish_download(self, device: DfuDevice, image: FirmwareImage, work: Work) -> bool:
         """Manifest a download that was left for activation; return whether there was one."""
+        if device.mode is not DfuMode.DFU or device.functional.manifestation_tolerant:
+            return False
+        if device.status(work).state is not DfuState.DFU_DNLOAD_IDLE:
+            return False
+        work.writes = True
+        device.manifest(len(image), work)
+        return True
 
-        def manifest(device: DfuDevice, work: Work) -> bool:
-            if device.mode is not DfuMode.DFU or device.functional.manifestation_tolerant:
-                return False
-            if device.status(work).state is not DfuState.DFU_DNLOAD_IDLE:
-                return False
-            device.manifest(len(image), work)
-            return True
 
-        return await self._port.run(
-            HubAction.ACTIVATE, self._settings.manifestation_seconds, manifest, writes=True
-        )
-
-    async def _require(self, hub: ExpectedDevice, action: HubAction) -> HubIdentity:
-        """Ask who is there, and return it if it is the hub that is meant. Raises AnotherHub."""
-        seen = await self._identify(action)
-        hub.require(seen, place=self.place, action=action)
-        return seen
-
-    def _unlock_refusal(self, hub: ExpectedDevice, refused: HubRefused) -> HubRefused:
-        where = f"the hub {hub.chf} at {self.place}"
-        kind: type[HubRefused] = UnlockRefused
-        what = f"{where} did not accept the unlock signature: check the unlock key"
-        if isinstance(refused, CommandRefused):
-            if refused.code.says_locked_out:
-                kind = HubLockedOut
-                what = f"{where} takes no answers to challenges for now: leave it powered and wait"
-            elif refused.code.says_no_challenge:
-                kind = HubRefused
-                what = (
-                    f"{where} got its unlock signature too late: try again, and check the authority's speed"
-                )
-        return kind(what, action=HubAction.UNLOCK, state_known=True, device_code=refused.device_code)
+def _identity(device: DfuDevice, work: Work) -> HubIdentity:
+    try:
+        return HubCommands(device.pipe).identity(work)
+    except NoHubCommands as error:
+        if device.mode is not DfuMode.DFU:
+            raise
+        device.require_firmware(work)  # says so itself if its firmware is corrupt
+        raise HubInSerialRecovery(
+            f"the device at {work.place} waits in DFU mode and does not say who it is: "
+            "take it out and send it to rework",
+            action=work.action,
+            state_known=True,
+        ) from error

@@ -27,6 +27,8 @@ from drivers.errors import (
 )
 
 T = TypeVar("T")
+Requirement = Callable[[DfuDevice, Work], object]
+"""Raises unless this open device is the one that is meant. What is then done with the same device is done with it."""
 
 _DETACH_TRIES: Final = 3
 _RETURN_POLL_SECONDS: Final = 0.05
@@ -89,15 +91,17 @@ class UsbPort:
         """Wait until it is worth looking again."""
         await self._hotplug.wait(at_most)
 
-    async def enter_dfu_mode(self, action: HubAction) -> bool:
-        """Detach the device unless it is in DFU mode, and wait for it to be back; return whether it had to.
+    async def enter_dfu_mode(self, action: HubAction, require: Requirement) -> bool:
+        """Detach the device unless it is in DFU mode, and wait for one to be back; return whether it had to.
 
-        Raises HubDidNotReturn, and as `run`.
+        `require` is asked of a device right before it is detached. Whether the one that comes back is the one that
+        left is for the caller to ask. Raises HubDidNotReturn, and as `run` and `require`.
         """
 
         def detach(device: DfuDevice, work: Work) -> Sighting | None:
             if device.mode is DfuMode.DFU:
                 return None
+            require(device, work)
             device.detach(work)
             return device.sighting
 
@@ -114,17 +118,20 @@ class UsbPort:
             state_known=True,
         )
 
-    async def leave_dfu_mode(self, action: HubAction) -> None:
-        """Reset the bus at a device in DFU mode, so that it boots, and wait for it to be back in run-time mode.
+    async def leave_dfu_mode(self, action: HubAction, require: Requirement) -> None:
+        """Reset the bus at a device in DFU mode, so that it boots, and wait for one to be back in run-time mode.
 
-        Raises HubDidNotReturn, NoBootableFirmware, and as `run`.
+        `require` is asked of the device right before its reset. Raises HubDidNotReturn, NoBootableFirmware, and as
+        `run` and `require`.
         """
 
         def reset(device: DfuDevice, work: Work) -> Sighting:
+            require(device, work)
+            work.writes = True
             device.reset(work)
             return device.sighting
 
-        left = await self.run(action, self.settings.command_seconds, reset, writes=True)
+        left = await self.run(action, self.settings.command_seconds, reset)
         await self._await_return({DfuMode.RUN_TIME}, left, action)
 
     async def _await_return(self, wanted: set[DfuMode], left: Sighting, action: HubAction) -> DfuMode:
@@ -143,7 +150,7 @@ class UsbPort:
                     if found in wanted:
                         return found
                     # Says so itself if it has no firmware to run.
-                    await self.run(action, self.settings.command_seconds, DfuDevice.become_idle)
+                    await self.run(action, self.settings.command_seconds, DfuDevice.require_firmware)
                 except (LinkLost, NoAnswer, PlaceUnavailable) as error:
                     reason = error  # it is just coming or going, or udev has not set its permissions yet
             await self.changed(_RETURN_POLL_SECONDS)

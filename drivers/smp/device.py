@@ -36,7 +36,7 @@ from drivers.smp.client import SmpClient
 from drivers.smp.errors import SmpRefused
 from drivers.smp.messages import BootloaderAnswer, ParametersAnswer
 from drivers.smp.settings import SmpSettings
-from drivers.smp.upload import Upload
+from drivers.smp.upload import Presence, Upload
 from firmware_catalog.image import FirmwareImage
 
 _UNTOLD_PARAMETERS: Final = ParametersAnswer(buf_size=384, buf_count=1)
@@ -46,6 +46,9 @@ SILENT: Final = (NoAnswer, LinkStalled)
 """Nobody is there to be heard. With RTS/CTS an empty seat takes no bytes, either."""
 
 Seen = TypeVar("Seen")
+
+Requirement = Callable[[], Awaitable[object]]
+"""Asks who is at the port, and raises unless it is the device that is meant, in a condition to go on."""
 
 
 class McubootDevice:
@@ -97,12 +100,9 @@ class McubootDevice:
                 state_known=True,
             ) from error
 
-    async def flash(self, image: FirmwareImage, on_progress: ProgressListener) -> None:
-        """Write the image to the slot that is not running, unless the boot loader is what answers."""
-        await self.require_application(HubAction.FLASH)
-        await self.upload(image, on_progress)
-
-    async def upload(self, image: FirmwareImage, on_progress: ProgressListener) -> None:
+    async def upload(
+        self, image: FirmwareImage, on_progress: ProgressListener, require: Requirement, is_there: Presence
+    ) -> None:
         """Write the image to the slot that is not running, of a device that is known to run its application."""
         try:
             parameters = await self.client.ask(
@@ -110,9 +110,11 @@ class McubootDevice:
             )
         except SmpRefused:
             parameters = _UNTOLD_PARAMETERS
-        await Upload(self.client, image, parameters, on_progress).run()
+        await require()
+        await Upload(self.client, image, parameters, on_progress, is_there).run()
         with after_a_change():
             state = await self.state(HubAction.FLASH)
+            await require()
         if state.holding(image.image_hash) is None:
             raise TransferIncomplete(
                 f"the hub at {self.place} took {len(image)} bytes but shows no image {image.image_hash.hex()[:16]}",
@@ -120,18 +122,9 @@ class McubootDevice:
                 state_known=False,
             )
 
-    async def activate(self, image: FirmwareImage) -> HubState:
-        """Mark the held image for one test boot, boot, and return the state of whatever runs then."""
-        await self.mark_for_test(image)
-        return await self.boot(HubAction.ACTIVATE, self._look, lambda state: state.pending is None)
-
-    async def reboot(self) -> HubState:
-        """Boot, and return the state of whatever runs then."""
-        return await self.boot(HubAction.REBOOT, self._look, lambda _: True)
-
-    async def mark_for_test(self, image: FirmwareImage) -> None:
-        """Have the next boot try the held image once. Raises ImageMismatch when no slot holds it."""
-        held = (await self.state(HubAction.ACTIVATE)).holding(image.image_hash)
+    async def mark_for_test(self, image: FirmwareImage, state: HubState, require: Requirement) -> None:
+        """Have the next boot try the held image once. Raises ImageMismatch when no slot of this state holds it."""
+        held = state.holding(image.image_hash)
         if held is None:
             raise ImageMismatch(
                 f"the hub at {self.place} holds no image {image.image_hash.hex()[:16]}: flash it first",
@@ -143,13 +136,13 @@ class McubootDevice:
         await self._write_until(
             lambda state: state.pending is not None and state.pending.image_hash == image.image_hash,
             ImageStatesWriteRequest,
+            require,
             action=HubAction.ACTIVATE,
             fields={"hash": image.image_hash, "confirm": False},
         )
 
-    async def verify(self, image: FirmwareImage, action: HubAction = HubAction.VERIFY) -> HubState:
-        """Return the state if the running image is this one by version and hash; raise ImageMismatch if not."""
-        state = await self.state(action)
+    def require_running(self, image: FirmwareImage, state: HubState, action: HubAction) -> None:
+        """Raise ImageMismatch unless the state's running image is this one, by version and hash."""
         running = state.running
         if running is None or running.image_hash != image.image_hash or running.version != image.version_text:
             raise ImageMismatch(
@@ -158,29 +151,31 @@ class McubootDevice:
                 action=action,
                 state_known=True,
             )
-        return state
 
-    async def confirm(self, image: FirmwareImage) -> HubState:
-        """Make the running image permanent, if it is this one."""
-        state = await self.verify(image, HubAction.CONFIRM)
+    async def confirm(self, image: FirmwareImage, state: HubState, require: Requirement) -> HubState:
+        """Make the running image permanent, if in this state it is the one meant; return the state that follows."""
+        self.require_running(image, state, HubAction.CONFIRM)
         if state.running is not None and state.running.confirmed:
             return state
         # Without a hash it is the running image that is confirmed. With one, a hub that has just reverted would
         # make the image permanent that it gave up.
-        await self._write_until(
+        state = await self._write_until(
             lambda state: state.running is not None and state.running.confirmed,
             ImageStatesWriteRequest,
+            require,
             action=HubAction.CONFIRM,
             fields={"confirm": True},
         )
         with after_a_change():
-            return await self.verify(image, HubAction.CONFIRM)
+            self.require_running(image, state, HubAction.CONFIRM)
+        return state
 
-    async def erase(self) -> None:
+    async def erase(self, require: Requirement) -> None:
         """Erase the slot that is not running."""
         await self._write_until(
             lambda state: all(slot.active for slot in state.slots),
             ImageEraseRequest,
+            require,
             action=HubAction.ERASE,
             seconds=self._settings.erase_seconds(0),
         )
@@ -188,10 +183,10 @@ class McubootDevice:
     async def boot(
         self, action: HubAction, look: Callable[[], Awaitable[Seen | None]], booted: Callable[[Seen], bool]
     ) -> Seen:
-        """Order one boot and return what `look` sees once `booted` calls it seen after the boot.
+        """Order one boot and return what `look` sees once `booted` calls it seen after the boot, or of another device.
 
-        Keeps the quiet time. Orders a second boot only when the first order was not answered and the device
-        is seen never to have booted. Raises HubDidNotReturn.
+        The caller has just asked who is there. Keeps the quiet time. Orders a second boot only when the first order was
+        not answered and the device is seen never to have booted. Raises HubDidNotReturn.
         """
         seconds = self._settings.quiet_after_reset_seconds + self._settings.return_seconds
         ordered = await self._order_boot(action)
@@ -238,22 +233,21 @@ class McubootDevice:
             return False
         return True
 
-    async def _look(self) -> HubState | None:
-        try:
-            return await self.state(HubAction.WAIT)
-        except SILENT:
-            return None
-
     async def _write_until(
         self,
         reached: Callable[[HubState], bool],
         request: type[Request],
+        require: Requirement,
         *,
         action: HubAction,
         seconds: float | None = None,
         fields: Mapping[str, object] | None = None,
-    ) -> None:
-        """Send a write until the state shows it done: the write, or its answer, may get lost."""
+    ) -> HubState:
+        """Send a write until the state shows it done, and return that state: the write, or its answer, may get lost.
+
+        The caller has just asked who is there. It is asked again before the state is believed, and so before the write
+        is sent once more.
+        """
         for _ in range(self._settings.attempts):
             refused: SmpRefused | None = None
             try:
@@ -263,8 +257,10 @@ class McubootDevice:
             except SmpRefused as error:
                 refused = error
             with after_a_change():
-                if reached(await self.state(action)):
-                    return
+                state = await self.state(action)
+                await require()
+            if reached(state):
+                return state
             # A command repeated after a lost answer can be refused for being done already; this one was not.
             if refused is not None:
                 raise refused

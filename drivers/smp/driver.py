@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
 
 from drivers.errors import (
     HubAction,
     HubLocked,
-    HubLockedOut,
     HubRefused,
     MalformedAnswer,
     NoAnswer,
-    UnlockAuthorityFailed,
-    UnlockRefused,
+    after_a_change,
 )
 from drivers.hub import (
     ExpectedDevice,
@@ -21,15 +18,13 @@ from drivers.hub import (
     HubState,
     ProgressListener,
     UnlockAuthority,
-    UnlockChallenge,
 )
 from drivers.hub_answers import ChallengeAnswer, Done, IdentityAnswer
-from drivers.smp.device import SILENT, McubootDevice
+from drivers.smp.device import SILENT, McubootDevice, Requirement
 from drivers.smp.errors import NoApplicationGroup, SmpRefused
 from drivers.smp.messages import ChallengeRead, IdentityRead, UnlockWrite
+from drivers.unlocking import answer_refusal, challenge_refusal, require_same_boot, sign
 from firmware_catalog.image import FirmwareImage
-
-_SIGNATURE_BYTES: Final = 64
 
 
 class SmpHubDriver:
@@ -89,7 +84,8 @@ class SmpHubDriver:
 
     async def unlock(self, hub: ExpectedDevice, authority: UnlockAuthority) -> None:
         """Have one fresh challenge signed and answer it; does nothing to a hub that is open already."""
-        if not (await self._require(hub, HubAction.UNLOCK)).locked:
+        asked = await self._require(hub, HubAction.UNLOCK)
+        if not asked.locked:
             return
         try:
             # Each challenge voids the one before: a signature over that one would count as a wrong answer.
@@ -97,49 +93,58 @@ class SmpHubDriver:
                 ChallengeRead, ChallengeAnswer, action=HubAction.UNLOCK, latest_only=True
             )
         except SmpRefused as refused:
-            if not refused.code.says_locked_out:
-                raise
-            raise self._unlock_refusal(hub, refused) from refused
-        signature = await authority.sign(UnlockChallenge(chf=hub.chf, nonce=challenge.nonce, model=hub.model))
-        if len(signature) != _SIGNATURE_BYTES:
-            raise UnlockAuthorityFailed(
-                f"the unlock authority gave {len(signature)} bytes for {hub.chf}, {_SIGNATURE_BYTES} are needed",
-                action=HubAction.UNLOCK,
-                state_known=True,
-            )
+            raise challenge_refusal(hub, self.place, refused, refused.code) from refused
+        signature = await sign(hub, challenge, authority, self.place)
+        require_same_boot(asked, await self._require(hub, HubAction.UNLOCK), self.place)
         try:
             await self._client.ask(UnlockWrite, Done, action=HubAction.UNLOCK, fields={"sig": signature})
-        except (SmpRefused, HubLocked) as refused:
-            raise self._unlock_refusal(hub, refused) from refused
+        except SmpRefused as refused:
+            raise answer_refusal(hub, self.place, refused, refused.code) from refused
+        except HubLocked as refused:
+            raise answer_refusal(hub, self.place, refused, None) from refused
 
     async def flash(self, hub: ExpectedDevice, image: FirmwareImage, on_progress: ProgressListener) -> None:
         """Write the image to the slot that is not running."""
-        if (await self._require(hub, HubAction.FLASH)).locked:
-            raise HubLocked(
-                f"the hub at {self.place} is locked: unlock it before flashing",
-                action=HubAction.FLASH,
-                state_known=True,
-            )
-        await self.device.upload(image, on_progress)
+
+        def hold(seen: HubIdentity) -> None:
+            hub.require(seen, place=self.place, action=HubAction.FLASH)
+            if seen.locked:
+                raise HubLocked(
+                    f"the hub at {self.place} is locked: unlock it before flashing",
+                    action=HubAction.FLASH,
+                    state_known=True,
+                )
+
+        async def require() -> None:
+            hold(await self._require(hub, HubAction.FLASH))
+
+        async def is_there() -> bool:
+            seen = await self._look(HubAction.FLASH)
+            if seen is not None:
+                hold(seen)
+            return seen is not None
+
+        await self.device.upload(image, on_progress, require, is_there)
 
     async def activate(self, hub: ExpectedDevice, image: FirmwareImage) -> HubIdentity:
         """Mark the held image for one test boot, boot the hub, and return who came back."""
-        before = await self._require(hub, HubAction.ACTIVATE)
-        running = (await self.device.state(HubAction.ACTIVATE)).running
-        if running is not None and running.image_hash == image.image_hash:
+        before, state = await self._look_inside(hub, HubAction.ACTIVATE)
+        if state.running is not None and state.running.image_hash == image.image_hash:
             return before
-        await self.device.mark_for_test(image)
-        return await self._boot(before, HubAction.ACTIVATE)
+        await self.device.mark_for_test(image, state, self._requirement(hub, HubAction.ACTIVATE))
+        with after_a_change():
+            return await self._boot(before, HubAction.ACTIVATE)
 
     async def verify(self, hub: ExpectedDevice, image: FirmwareImage) -> HubState:
         """Return the state if the running image is this one by version and hash."""
-        await self._require(hub, HubAction.VERIFY)
-        return await self.device.verify(image)
+        _, state = await self._look_inside(hub, HubAction.VERIFY)
+        self.device.require_running(image, state, HubAction.VERIFY)
+        return state
 
     async def confirm(self, hub: ExpectedDevice, image: FirmwareImage) -> HubState:
         """Make the running image permanent, if it is this one."""
-        await self._require(hub, HubAction.CONFIRM)
-        return await self.device.confirm(image)
+        _, state = await self._look_inside(hub, HubAction.CONFIRM)
+        return await self.device.confirm(image, state, self._requirement(hub, HubAction.CONFIRM))
 
     async def reboot(self, hub: ExpectedDevice) -> HubIdentity:
         """Boot the hub and return who came back."""
@@ -148,7 +153,7 @@ class SmpHubDriver:
     async def erase(self, hub: ExpectedDevice) -> None:
         """Erase the slot that is not running."""
         await self._require(hub, HubAction.ERASE)
-        await self.device.erase()
+        await self.device.erase(self._requirement(hub, HubAction.ERASE))
 
     async def close(self) -> None:
         """Give the port back."""
@@ -164,10 +169,36 @@ class SmpHubDriver:
         return after
 
     async def _require(self, hub: ExpectedDevice, action: HubAction) -> HubIdentity:
-        """Ask who is there, and return it if it is the hub that is meant. Raises AnotherHub."""
-        seen = await self._identify(action)
-        hub.require(seen, place=self.place, action=action)
+        """Ask who is there, and return it if it is the hub that is meant. Raises AnotherHub.
+
+        An answer that was long in coming may be of a hub that has left since, so it is asked for again.
+        """
+        loop = asyncio.get_running_loop()
+        for _ in range(self._settings.attempts):
+            asked = loop.time()
+            seen = await self._identify(action)
+            hub.require(seen, place=self.place, action=action)
+            if loop.time() - asked < self._settings.answer_seconds:
+                break
         return seen
+
+    def _requirement(self, hub: ExpectedDevice, action: HubAction) -> Requirement:
+        return lambda: self._require(hub, action)
+
+    async def _look_inside(self, hub: ExpectedDevice, action: HubAction) -> tuple[HubIdentity, HubState]:
+        """Return who is there and what it holds, both from between the same two boots of the hub that is meant."""
+        before = await self._require(hub, action)
+        for _ in range(self._settings.attempts):
+            state = await self.device.state(action)
+            after = await self._require(hub, action)
+            if after.boots == before.boots:
+                return after, state
+            before = after
+        raise NoAnswer(
+            f"the hub at {self.place} boots again and again: check its supply",
+            action=action,
+            state_known=True,
+        )
 
     async def _look(self, action: HubAction) -> HubIdentity | None:
         """Return who is there, or None while nothing answers."""
@@ -214,18 +245,3 @@ class SmpHubDriver:
             IdentityRead, IdentityAnswer, action=action, seconds=seconds, attempts=attempts
         )
         return answer.identity()
-
-    def _unlock_refusal(self, hub: ExpectedDevice, refused: HubRefused) -> HubRefused:
-        where = f"the hub {hub.chf} at {self.place}"
-        kind: type[HubRefused] = UnlockRefused
-        what = f"{where} did not accept the unlock signature: check the unlock key"
-        if isinstance(refused, SmpRefused):
-            if refused.code.says_locked_out:
-                kind = HubLockedOut
-                what = f"{where} takes no answers to challenges for now: leave it powered and wait"
-            elif refused.code.says_no_challenge:
-                kind = HubRefused
-                what = (
-                    f"{where} got its unlock signature too late: try again, and check the authority's speed"
-                )
-        return kind(what, action=HubAction.UNLOCK, state_known=True, device_code=refused.device_code)

@@ -1,11 +1,13 @@
 """Uploading an image: the hot loop between the link and the window.
 
-It runs in the link's callbacks, with no task switch, model or log line a chunk, and one timer an upload.
+It runs in the link's callbacks, with no task switch, model or log line a chunk, and one timer an upload. It leaves them
+only after a setback, to see who is there before another byte is sent.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import cbor2
@@ -19,6 +21,7 @@ from drivers.errors import (
     StuckProgress,
     TransferIncomplete,
     UploadRejected,
+    after_a_change,
 )
 from drivers.hub import FlashProgress, ProgressListener
 from drivers.hub_answers import DeviceCode, MalformedPayload, code_in, read_payload
@@ -48,6 +51,9 @@ _ANSWER: Final = (OP.WRITE_RSP, GroupId.IMAGE_MANAGEMENT, CommandId.ImageManagem
 
 _REPORTS: Final = 100
 """How often progress is told in one upload, about."""
+
+Presence = Callable[[], Awaitable[bool]]
+"""Looks who is at the port: whether the device that is meant answers. Raises for another one."""
 
 
 def chunk_head(version: int, sequence: int, offset: int, length: int) -> bytes:
@@ -85,12 +91,14 @@ class Upload:
         image: FirmwareImage,
         parameters: ParametersAnswer,
         on_progress: ProgressListener,
+        is_there: Presence,
     ) -> None:
         self._client = client
         self._settings = client.settings
         self._image = image
         self._data = memoryview(image.data)
         self._on_progress = on_progress
+        self._is_there = is_there
         self._next_report = 0
         self._loop = asyncio.get_running_loop()
         self._heard = 0.0
@@ -111,18 +119,32 @@ class Upload:
         """Return once the hub says that it holds every byte.
 
         Raises UploadRejected, HubLocked, TransferIncomplete, StuckProgress, NoAnswer, MalformedAnswer, LinkLost
-        and LinkStalled.
+        and LinkStalled, and what the sight of another device raises.
         """
         seconds = self._settings.upload_seconds(len(self._image))
-        with self._client.exchange(HubAction.FLASH, self._take, writes=True) as self._exchange:
-            try:
-                self._send()
-                self._listen()
-                if not await self._exchange.wait(seconds):
-                    raise self._stuck(f"is not done after {seconds:.0f} s")
-                self._exchange.done.result()
-            finally:
-                self._set_timer(None)
+        deadline = self._loop.time() + seconds
+        while not self._window.done:
+            with self._client.exchange(HubAction.FLASH, self._take, writes=True) as self._exchange:
+                try:
+                    self._send()
+                    self._listen()
+                    if not await self._exchange.wait(deadline - self._loop.time()):
+                        raise self._stuck(f"is not done after {seconds:.0f} s")
+                    self._exchange.done.result()
+                finally:
+                    self._set_timer(None)
+            with after_a_change():
+                while self._window.doubtful:
+                    await self._look_who_is_there()
+
+    async def _look_who_is_there(self) -> None:
+        """After a setback, go on if the device that is meant is still what answers. Silence is one setback more."""
+        if await self._is_there():
+            self._window.assured()
+            return
+        self._window.heard_nothing()
+        if self._window.exhausted:
+            raise self._silent()
 
     def _opening_packet(self, sequence: int, data: bytes) -> bytes:
         return bytes(
@@ -138,6 +160,10 @@ class Upload:
 
     def _send(self) -> None:
         if self._pausing:
+            return
+        if self._window.doubtful:
+            if self._window.settled:
+                self._exchange.finish(None)
             return
         client = self._client
         while (chunk := self._window.next_chunk()) is not None:
@@ -243,18 +269,19 @@ class Upload:
             self._send()
             self._listen()
         else:
-            self._exchange.fail(
-                NoAnswer(
-                    f"the hub at {self._client.link.path} fell silent at offset {window.acknowledged}",
-                    action=HubAction.FLASH,
-                    state_known=False,
-                )
-            )
+            self._exchange.fail(self._silent())
 
     def _set_timer(self, timer: asyncio.TimerHandle | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = timer
+
+    def _silent(self) -> NoAnswer:
+        return NoAnswer(
+            f"the hub at {self._client.link.path} fell silent at offset {self._window.acknowledged}",
+            action=HubAction.FLASH,
+            state_known=False,
+        )
 
     def _stuck(self, why: str) -> StuckProgress:
         what = f"the upload to the hub at {self._client.link.path} {why}"

@@ -27,7 +27,8 @@ class UploadWindow:
     A hub takes requests in the order of their sending and answers each with the offset that it wants next. So
     an answer settles every request sent before it, and an offset other than the expected one says where to
     go on. Then the window sends nothing until what is under way has been answered, and rewinds (or skips) to
-    the last offset told. Offset 0 means that the hub has forgotten the upload, as it does in a reboot.
+    the last offset told. Offset 0 means that the hub has forgotten the upload, as it does in a reboot. After a setback
+    another hub may be what answers, so its sender has to see who is there first.
     """
 
     def __init__(
@@ -56,6 +57,8 @@ class UploadWindow:
         self._taken = 0
         self.setbacks = 0
         """How often in a row the upload was thrown back, since the hub took a byte that it never had before."""
+        self.doubtful = False
+        """Whether, since a setback, another hub may be what answers. Nothing is sent until `assured`."""
         self.width = width
         """How many chunks may be under way now."""
         self.acknowledged = 0
@@ -88,6 +91,8 @@ class UploadWindow:
 
     def next_chunk(self) -> Chunk | None:
         """Return the chunk to send now, which then counts as under way; None while there is nothing to send."""
+        if self.doubtful:
+            return None
         under_way = len(self._under_way)
         if self._settling or self._opening:
             if under_way:
@@ -127,6 +132,15 @@ class UploadWindow:
         self._settle(sequence)
         self._go_on_at(self.acknowledged, lost=True)
 
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is under way."""
+        return not self._under_way
+
+    def assured(self) -> None:
+        """Go on after a setback: it is known again who is there."""
+        self.doubtful = False
+
     def heard_nothing(self) -> None:
         """Count everything under way as lost, and go on after the last offset told."""
         self._under_way.clear()
@@ -142,6 +156,7 @@ class UploadWindow:
 
     def _go_on_at(self, offset: int, *, lost: bool) -> None:
         if lost and not self._settling:
+            self.doubtful = True
             self.setbacks += 1
             self._taken = 0
             self.width = max(1, self.width // 2)

@@ -107,7 +107,11 @@ class FlashesAndMarks(Sound):
 
     async def flash(self, hub, image, on_progress) -> None:
         await super().flash(hub, image, on_progress)
-        await self.device.mark_for_test(image)
+
+        async def whoever() -> None:
+            pass
+
+        await self.device.mark_for_test(image, await self.device.state(), whoever)
 
 
 class ErasesNothing(Sound):

@@ -19,6 +19,8 @@ from pty_port import PtyPort, pty_port
 
 from drivers.serial_link import open_serial_link
 from drivers.smp.client import SmpClient
+from drivers.smp.device import McubootDevice
+from drivers.smp.plain import PlainMcubootDevice
 from drivers.smp.settings import SmpSettings
 
 HEADER = struct.Struct(">BBHHBB")
@@ -141,6 +143,13 @@ async def peer_and_client(settings: SmpSettings = QUICK) -> AsyncIterator[tuple[
             yield peer, client
         finally:
             await client.close()
+
+
+async def met(client: SmpClient) -> PlainMcubootDevice:
+    """Meet the peer as a plain device."""
+    device = PlainMcubootDevice(McubootDevice(client))
+    await device.meet()
+    return device
 
 
 def run_with_peer(scenario, settings: SmpSettings = QUICK):

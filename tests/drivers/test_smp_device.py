@@ -14,11 +14,13 @@ from smp_peer import (
     STATE,
     UNLOCK,
     Request,
+    met,
     run_with_peer,
     unsupported,
 )
 
 from drivers.errors import (
+    ChallengeVoid,
     HubDidNotReturn,
     HubInSerialRecovery,
     HubLockedOut,
@@ -60,6 +62,9 @@ HUB = {
 }
 
 
+MEANT = IdentityAnswer(**HUB).identity().device
+
+
 class Device:
     """A device with two slots, a boot loader that swaps, and no hub commands."""
 
@@ -95,10 +100,9 @@ class Device:
         return {}
 
 
-def test_a_plain_device_is_activated_verified_confirmed_and_erased():
+def test_a_plain_device_is_activated_verified_and_confirmed():
     async def scenario(peer, client):
-        plain, device = Device(peer), McubootDevice(client)
-        await device.require_application("flash")
+        plain, device = Device(peer), await met(client)
         with pytest.raises(ImageMismatch, match=r"runs 0\.2\.1 \(0{16}\)"):
             await device.verify(IMAGE)
         state = await device.activate(IMAGE)
@@ -110,10 +114,7 @@ def test_a_plain_device_is_activated_verified_confirmed_and_erased():
         await device.confirm(IMAGE)
         await device.activate(IMAGE)
         assert [request.fields for request in peer.asked(STATE) if request.writes] == writes, "no need"
-        await device.reboot()
-        assert plain.boots == 3
-        await device.erase()
-        assert len((await device.state()).slots) == 1
+        assert plain.boots == 1, "what runs already is not booted again"
 
     run_with_peer(scenario)
 
@@ -127,7 +128,7 @@ def test_a_plain_device_that_stays_away_is_told():
 
         peer.scripts[RESET] = die
         with pytest.raises(HubDidNotReturn):
-            await McubootDevice(client).reboot()
+            await (await met(client)).activate(IMAGE)
 
     run_with_peer(scenario, QUICK.model_copy(update={"return_seconds": 0.3}))
 
@@ -140,7 +141,7 @@ def test_an_order_to_boot_that_was_lost_is_given_again():
             peer.scripts[RESET] = plain.reset
 
         peer.scripts[RESET] = overhear
-        assert (await McubootDevice(client).activate(IMAGE)).running.image_hash == NEW
+        assert (await (await met(client)).activate(IMAGE)).running.image_hash == NEW
         assert plain.boots == 1
 
     run_with_peer(scenario)
@@ -165,7 +166,7 @@ def test_a_repeated_mark_that_is_refused_for_being_done_is_done():
             return {"rc": 6}
 
         peer.scripts[STATE] = take_but_say_nothing_then_refuse
-        await McubootDevice(client).mark_for_test(IMAGE)
+        await (await met(client)).activate(IMAGE)
         assert len(refusals) == 1
 
     run_with_peer(scenario)
@@ -183,7 +184,7 @@ def test_whatever_fails_after_a_write_leaves_the_state_unknown():
 
         peer.scripts[STATE] = die_of_a_write
         with pytest.raises(LinkLost) as caught:
-            await McubootDevice(client).activate(IMAGE)
+            await (await met(client)).activate(IMAGE)
         assert not caught.value.state_known
 
     run_with_peer(scenario)
@@ -201,7 +202,7 @@ def test_a_device_found_in_its_boot_loader_after_a_boot_is_not_as_it_was():
 
         peer.scripts[RESET] = boot
         with pytest.raises(HubInSerialRecovery) as caught:
-            await driver.reboot(IdentityAnswer(**HUB).identity().device)
+            await driver.reboot(MEANT)
         assert not caught.value.state_known
 
     run_with_peer(scenario)
@@ -212,7 +213,7 @@ def test_a_device_that_says_done_and_does_nothing_is_not_believed():
         plain = Device(peer)
         peer.scripts[STATE] = lambda _: {"images": [plain.running, plain.other]}
         with pytest.raises(HubRefused, match="did not do it") as caught:
-            await McubootDevice(client).mark_for_test(IMAGE)
+            await (await met(client)).activate(IMAGE)
         assert not caught.value.state_known
 
     run_with_peer(scenario)
@@ -223,7 +224,7 @@ def test_a_refused_mark_is_quoted():
         plain = Device(peer)
         peer.scripts[STATE] = lambda request: {"rc": 6} if request.writes else plain.state(request)
         with pytest.raises(SmpRefused) as caught:
-            await McubootDevice(client).activate(IMAGE)
+            await (await met(client)).activate(IMAGE)
         assert caught.value.device_code == "rc 6"
         assert plain.boots == 0
 
@@ -235,7 +236,7 @@ def test_a_device_that_names_no_running_image_is_no_match():
         Device(peer)
         peer.scripts[STATE] = lambda _: {"images": []}
         with pytest.raises(ImageMismatch, match="runs no image that it names"):
-            await McubootDevice(client).verify(IMAGE)
+            await (await met(client)).verify(IMAGE)
 
     run_with_peer(scenario)
 
@@ -247,7 +248,7 @@ def test_a_plain_device_is_no_hub_but_can_be_flashed_by_hand():
         for ask in (driver.identify, driver.wait_for_hub):
             with pytest.raises(NoApplicationGroup, match="group 64"):
                 await ask()
-        assert (await driver.device.activate(IMAGE)).running is not None
+        assert (await (await met(client)).activate(IMAGE)).running is not None
 
     run_with_peer(scenario)
 
@@ -338,8 +339,8 @@ class Signer:
         ({"err": {"group": 64, "rc": 2}}, UnlockRefused, "check the unlock key"),
         ({"rc": 11}, UnlockRefused, "check the unlock key"),
         ({"rc": 1}, UnlockRefused, "check the unlock key"),
-        ({"err": {"group": 64, "rc": 3}}, HubRefused, "too late"),
-        ({"rc": 6}, HubRefused, "too late"),
+        ({"err": {"group": 64, "rc": 3}}, ChallengeVoid, "too late"),
+        ({"rc": 6}, ChallengeVoid, "too late"),
         ({"err": {"group": 64, "rc": 4}}, HubLockedOut, "leave it powered"),
         ({"rc": 10}, HubLockedOut, "leave it powered"),
     ],
@@ -347,9 +348,11 @@ class Signer:
 def test_what_a_refused_unlock_means(answer, kind, what):
     async def scenario(peer, client):
         peer.scripts[IDENTITY] = lambda _: HUB
-        peer.scripts[UNLOCK] = lambda request: answer if request.writes else {"nonce": bytes(16)}
+        peer.scripts[UNLOCK] = lambda request: (
+            answer if request.writes else {"chf": HUB["chf"], "nonce": bytes(16)}
+        )
         with pytest.raises(HubRefused, match=what) as caught:
-            await SmpHubDriver(McubootDevice(client)).unlock(Signer())
+            await SmpHubDriver(McubootDevice(client)).unlock(MEANT, Signer())
         assert type(caught.value) is kind
         assert len([request for request in peer.asked(UNLOCK) if request.writes]) == 1
 
@@ -361,7 +364,7 @@ def test_what_a_refused_challenge_means(answer, kind):
     async def scenario(peer, client):
         peer.scripts |= {IDENTITY: lambda _: HUB, UNLOCK: lambda _: answer}
         with pytest.raises(kind):
-            await SmpHubDriver(McubootDevice(client)).unlock(Signer())
+            await SmpHubDriver(McubootDevice(client)).unlock(MEANT, Signer())
         assert not any(request.writes for request in peer.requests)
 
     run_with_peer(scenario)
@@ -370,9 +373,11 @@ def test_what_a_refused_challenge_means(answer, kind):
 def test_an_unlock_whose_answer_is_lost_is_never_sent_twice():
     async def scenario(peer, client):
         peer.scripts[IDENTITY] = lambda _: HUB
-        peer.scripts[UNLOCK] = lambda request: None if request.writes else {"nonce": bytes(16)}
+        peer.scripts[UNLOCK] = lambda request: (
+            None if request.writes else {"chf": HUB["chf"], "nonce": bytes(16)}
+        )
         with pytest.raises(NoAnswer) as caught:
-            await SmpHubDriver(McubootDevice(client)).unlock(Signer())
+            await SmpHubDriver(McubootDevice(client)).unlock(MEANT, Signer())
         assert not caught.value.state_known
         assert len([request for request in peer.asked(UNLOCK) if request.writes]) == 1
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from smp import header, image_management, os_management
 
+from drivers.hub_answers import ChallengeAnswer, MalformedPayload, read_payload, validate
 from drivers.smp.messages import ChallengeRead, IdentityRead, UnlockWrite
 from drivers.smp.upload import chunk_head
 
@@ -16,6 +18,16 @@ def test_golden_bytes_of_the_hub_commands():
     assert bytes(ChallengeRead(version=v1, sequence=2)).hex() == "0000000100400201a0"
     unlock = bytes(UnlockWrite(version=header.Version.V2, sequence=3, sig=b"\xaa\xbb"))
     assert unlock.hex() == "0a00000800400301a16373696742aabb"
+
+
+def test_golden_bytes_of_a_challenge():
+    payload = bytes.fromhex("a263636866488873840000000001656e6f6e63655000112233445566778899aabbccddeeff")
+    challenge = validate(ChallengeAnswer, read_payload(payload))
+    assert challenge.chf.hex() == "8873840000000001"
+    assert challenge.nonce.hex() == "00112233445566778899aabbccddeeff"
+    nameless = {"nonce": challenge.nonce}
+    with pytest.raises(MalformedPayload, match="`chf`"):
+        validate(ChallengeAnswer, nameless)
 
 
 @given(

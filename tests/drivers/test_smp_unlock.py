@@ -44,8 +44,8 @@ def test_a_late_challenge_that_a_later_one_made_void_is_not_signed():
             if len(challenges) == 1:
                 return None  # under way for longer than the driver waits
             return [
-                challenges[0].answer({"nonce": b"void" * 4}),
-                challenges[1].answer({"nonce": b"good" * 4}),
+                challenges[0].answer({"chf": HUB["chf"], "nonce": b"void" * 4}),
+                challenges[1].answer({"chf": HUB["chf"], "nonce": b"good" * 4}),
             ]
 
         peer.scripts[UNLOCK] = unlock

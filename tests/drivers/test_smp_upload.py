@@ -9,7 +9,7 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from smp_peer import BOOT_LOADER, PARAMETERS, QUICK, STATE, UPLOAD, Peer, Request, run_with_peer
+from smp_peer import BOOT_LOADER, PARAMETERS, QUICK, STATE, UPLOAD, Peer, Request, met, run_with_peer
 
 from drivers.errors import (
     DriverError,
@@ -117,7 +117,7 @@ def flash(prepare=lambda _slot: None, *, image=IMAGE, smp_settings=QUICK, **pool
     async def scenario(peer, client):
         slot = Slot(peer, **pool)
         prepare(slot)
-        await McubootDevice(client).flash(image, told.append)
+        await (await met(client)).flash(image, told.append)
         return slot
 
     return run_with_peer(scenario, smp_settings), told
@@ -148,7 +148,7 @@ def test_the_opening_chunk_names_length_and_hash_of_the_file_and_goes_alone():
             return []
 
         peer.scripts[UPLOAD] = answer_late
-        await McubootDevice(client).flash(IMAGE, lambda _: None)
+        await (await met(client)).flash(IMAGE, lambda _: None)
         first = peer.asked(UPLOAD)[0].fields
         assert seen_alone == [1]
         assert (first["off"], first["len"], first["sha"]) == (0, len(IMAGE), IMAGE.file_sha256)
@@ -170,7 +170,7 @@ def test_the_window_leaves_one_of_the_hubs_buffers_for_its_answers(buf_count, mo
             return []
 
         peer.scripts[UPLOAD] = hold_back_after_the_first
-        flashing = asyncio.create_task(McubootDevice(client).flash(IMAGE, lambda _: None))
+        flashing = asyncio.create_task((await met(client)).flash(IMAGE, lambda _: None))
         await peer.until_asked(UPLOAD, 1 + expected)
         peer.scripts[UPLOAD] = slot.upload
         for request in waiting:
@@ -188,7 +188,7 @@ def test_an_upload_cut_short_is_resumed_where_the_hub_stands():
 
     async def scenario(peer, client):
         half_done(slot := Slot(peer))
-        await McubootDevice(client).flash(IMAGE, lambda _: None)
+        await (await met(client)).flash(IMAGE, lambda _: None)
         assert slot.held == IMAGE.data
         assert [r.fields["off"] for r in peer.asked(UPLOAD)[:2]] == [0, 10_000]
 
@@ -199,7 +199,7 @@ def test_a_hub_that_tells_no_parameters_gets_small_packets_one_at_a_time():
     async def scenario(peer, client):
         slot = Slot(peer, buf_size=384)
         del peer.scripts[PARAMETERS]
-        await McubootDevice(client).flash(IMAGE, lambda _: None)
+        await (await met(client)).flash(IMAGE, lambda _: None)
         assert slot.held == IMAGE.data
 
     run_with_peer(scenario)
@@ -232,7 +232,7 @@ def fails(kind: type[DriverError], script, **how) -> DriverError:
         slot = Slot(peer)
         peer.scripts[UPLOAD] = lambda request: script(slot, request)
         with pytest.raises(kind) as caught:
-            await McubootDevice(client).flash(IMAGE, lambda _: None)
+            await (await met(client)).flash(IMAGE, lambda _: None)
         assert caught.value.action == "flash"
         assert peer.port.path in str(caught.value)
         return caught.value
@@ -281,7 +281,7 @@ def test_a_hub_that_has_no_memory_and_then_forgets_the_upload_is_sent_it_anew():
 
         peer.scripts[UPLOAD] = refuse_one_then_forget
         async with asyncio.timeout(60):
-            await McubootDevice(client).flash(IMAGE, lambda _: None)
+            await (await met(client)).flash(IMAGE, lambda _: None)
         assert slot.held == IMAGE.data
 
     run_with_peer(scenario, QUICK.model_copy(update={"answer_seconds": 5.0}))
@@ -338,7 +338,7 @@ def test_a_hub_that_shows_no_such_image_afterwards_is_believed():
         Slot(peer)
         peer.scripts[STATE] = lambda _: {"images": []}
         with pytest.raises(TransferIncomplete, match="shows no image"):
-            await McubootDevice(client).flash(IMAGE, lambda _: None)
+            await (await met(client)).flash(IMAGE, lambda _: None)
 
     run_with_peer(scenario)
 
@@ -361,7 +361,7 @@ def test_a_port_that_takes_no_more_bytes_ends_the_upload():
 
         peer.scripts[UPLOAD] = stop_reading
         with pytest.raises(LinkStalled) as caught:
-            await McubootDevice(client).flash(make_image(400_000), lambda _: None)
+            await (await met(client)).flash(make_image(400_000), lambda _: None)
         assert not caught.value.state_known
 
     patient = {"answer_seconds": 5.0, "window": 64, "stall_seconds": 0.1}
@@ -375,7 +375,7 @@ def test_a_listener_that_fails_ends_the_upload_with_its_error():
     async def scenario(peer, client):
         Slot(peer)
         with pytest.raises(ZeroDivisionError):
-            await McubootDevice(client).flash(IMAGE, fail)
+            await (await met(client)).flash(IMAGE, fail)
 
     run_with_peer(scenario)
 
@@ -385,7 +385,7 @@ def test_serial_recovery_is_never_uploaded_to():
         Slot(peer)
         del peer.scripts[BOOT_LOADER]
         with pytest.raises(HubInSerialRecovery, match="rework"):
-            await McubootDevice(client).flash(IMAGE, lambda _: None)
+            await (await met(client)).flash(IMAGE, lambda _: None)
         assert peer.asked(UPLOAD) == []
 
     run_with_peer(scenario)
@@ -394,7 +394,7 @@ def test_serial_recovery_is_never_uploaded_to():
 def test_an_upload_can_be_cancelled_at_any_chunk_and_done_anew():
     async def scenario(peer, client):
         slot = Slot(peer)
-        device = McubootDevice(client)
+        device = await met(client)
         for chunks in range(1, 20, 3):
             slot.forget()
             peer.requests.clear()
@@ -403,7 +403,7 @@ def test_an_upload_can_be_cancelled_at_any_chunk_and_done_anew():
             flashing.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await flashing
-            assert (await device.state()).running is not None
+            assert (await McubootDevice(client).state()).running is not None
         await device.flash(IMAGE, lambda _: None)
         assert slot.held == IMAGE.data
 

@@ -25,6 +25,11 @@ def window(size: int = 1000, *, width: int = 4, attempts: int = 8) -> UploadWind
 
 
 def sendable(upload: UploadWindow) -> list[Chunk]:
+    """What goes out, once it was seen who is there."""
+    if upload.doubtful:
+        assert upload.next_chunk() is None
+        if upload.settled:
+            upload.assured()
     return list(iter(upload.next_chunk, None))
 
 
@@ -208,6 +213,42 @@ def test_every_byte_arrives_whatever_happens_on_the_way_as_long_as_it_ends(size,
             break
     assert upload.done
     assert hub.held == bytes(position & 0xFF for position in range(size))
+
+
+@given(
+    size=st.integers(min_value=1, max_value=4000),
+    width=st.integers(min_value=1, max_value=8),
+    before=st.integers(min_value=0, max_value=40),
+    forgets=st.booleans(),
+)
+def test_nothing_is_sent_to_whoever_answers_after_a_setback_before_it_is_seen_who_that_is(
+    size, width, before, forgets
+):
+    """The first hub leaves at any chunk; the next one sits there when the silence ends, or answers from the start."""
+    upload = window(size, width=width)
+    hub = Hub(size)
+    answers: deque[tuple[int, int]] = deque()
+    for number in itertools.count():
+        chunks = list(iter(upload.next_chunk, None))
+        if number == before:
+            break
+        answers.extend((chunk.sequence, hub.take(chunk)) for chunk in chunks)
+        if not answers:
+            return  # it was done before the hub left
+        upload.answered(*answers.popleft())
+        if upload.done:
+            return
+    if forgets and chunks and not upload.opening:
+        for sequence in (*(sequence for sequence, _ in answers), *(chunk.sequence for chunk in chunks)):
+            if upload.expects(sequence):
+                upload.answered(sequence, 0)
+                assert upload.next_chunk() is None
+    else:
+        upload.heard_nothing()
+    assert upload.doubtful
+    assert upload.next_chunk() is None
+    upload.assured()
+    assert upload.next_chunk() is not None
 
 
 @given(

@@ -140,7 +140,9 @@ def test_a_late_answer_comes_late_and_a_lost_one_never_though_the_hub_did_it(tmp
                 with pytest.raises(TimeoutError):
                     await client.read(CHALLENGE, PATIENCE)
             async with client_at(rig) as client:
-                nonce = (await client.read(CHALLENGE))["nonce"]
+                challenge = await client.read(CHALLENGE)
+                assert challenge["chf"] == CHF
+                nonce = challenge["nonce"]
                 with pytest.raises(TimeoutError):
                     await client.write(CHALLENGE, {"sig": sign(CHF, nonce)}, PATIENCE)
             async with client_at(rig) as client:
@@ -168,7 +170,9 @@ def test_a_hub_that_is_taken_out_unlocked_is_known_to_have_been(tmp_path: Path) 
     async def run() -> None:
         async with bench(tmp_path) as (rig, slot):
             async with client_at(rig) as client:
-                nonce = (await client.read(CHALLENGE))["nonce"]
+                challenge = await client.read(CHALLENGE)
+                assert challenge["chf"] == CHF
+                nonce = challenge["nonce"]
                 await client.write(CHALLENGE, {"sig": sign(CHF, nonce)})
                 await until(lambda: slot.hub is not None and slot.hub.is_left_unlocked)
                 hub = slot.unseat()

@@ -49,6 +49,10 @@ PLAIN = DfuProfile(hub_commands=False, off_the_bus=0.02, manifestation=0.01)
 SUFFIXED_FOR_THE_HUB = bytes.fromhex("6669726d7761726500010200091200015546441048ead194")
 
 
+def whoever(_device: DfuDevice, _work: Any) -> None:
+    """Mean whatever sits there."""
+
+
 def ignore(_: FlashProgress) -> None:
     pass
 
@@ -105,7 +109,7 @@ def test_pydfuutil_flashes_our_device() -> None:
             hub = bench.seat(profile=PLAIN).hub
             await bench.until_on_the_bus()
             port = await open_port("1-1", bench.settings())
-            await port.enter_dfu_mode(HubAction.FLASH)
+            await port.enter_dfu_mode(HubAction.FLASH, whoever)
 
             def flash(device: DfuDevice, _: Any) -> None:
                 dif = DfuIf(dev=device.pipe.device, interface=0, altsetting=0)
@@ -136,7 +140,7 @@ def test_a_plain_device_of_ours_is_flashed_by_hand_and_is_no_hub() -> None:
             await device.flash(TARGET, ignore)
             await device.restart()
             assert find_image(hub.layout.primary).image_hash == TARGET_IMAGE.image_hash
-            await port.enter_dfu_mode(HubAction.WAIT)
+            await port.enter_dfu_mode(HubAction.WAIT, whoever)
             driver = DfuHubDriver(port)
             with pytest.raises(HubInSerialRecovery, match="waits in DFU mode"):
                 await driver.identify()
@@ -350,7 +354,7 @@ def test_whatever_a_device_in_dfu_mode_was_asked_before_it_becomes_idle_and_take
             bench.seat_hub(hub, profile=DfuProfile(off_the_bus=0.0, manifestation=0.0))
             await bench.until_on_the_bus()
             port = await open_port("1-1", bench.settings())
-            await port.enter_dfu_mode(HubAction.FLASH)
+            await port.enter_dfu_mode(HubAction.FLASH, whoever)
             driver = DfuHubDriver(port)
             await driver.unlock(HUB, Authority())
 

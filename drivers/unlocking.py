@@ -1,0 +1,95 @@
+"""What drivers of hubs with the open stand-in's lock have in common: what is signed, and what a refusal means.
+
+docs/hub-protocol.md describes challenge and answer.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from drivers.errors import (
+    AnotherHub,
+    ChallengeVoid,
+    HubAction,
+    HubLockedOut,
+    HubRefused,
+    UnlockAuthorityFailed,
+    UnlockRefused,
+)
+from drivers.hub import ExpectedDevice, HubIdentity, UnlockAuthority, UnlockChallenge
+from drivers.hub_answers import ChallengeAnswer, DeviceCode
+from firmware_catalog.identity import Eui64
+
+_SIGNATURE_BYTES: Final = 64
+
+
+async def sign(
+    hub: ExpectedDevice, challenge: ChallengeAnswer, authority: UnlockAuthority, place: str
+) -> bytes:
+    """Have the challenge signed that was got from the hub that is meant.
+
+    Raises AnotherHub, having nothing signed, for a challenge of another hub; UnlockAuthorityFailed for a signature of
+    another length than 64 bytes; and what the authority raises.
+    """
+    seen = Eui64.from_bytes(challenge.chf)
+    if seen != hub.chf:
+        raise AnotherHub(
+            f"the challenge at {place} is of hub {seen}, not of {hub.chf}: find the first hub",
+            action=HubAction.UNLOCK,
+            state_known=True,
+        )
+    signature = await authority.sign(UnlockChallenge(hub.chf, challenge.nonce, hub.model))
+    if len(signature) != _SIGNATURE_BYTES:
+        raise UnlockAuthorityFailed(
+            f"the unlock authority gave {len(signature)} bytes for {hub.chf}, {_SIGNATURE_BYTES} are needed",
+            action=HubAction.UNLOCK,
+            state_known=True,
+        )
+    return signature
+
+
+def require_same_boot(asked: HubIdentity, now: HubIdentity, place: str) -> None:
+    """Raise ChallengeVoid if the hub has booted since it was asked for its challenge, which no boot outlives."""
+    if asked.boots != now.boots:
+        raise ChallengeVoid(
+            f"the hub {now.chf} at {place} booted while its challenge was signed: try again",
+            action=HubAction.UNLOCK,
+            state_known=True,
+        )
+
+
+def challenge_refusal(hub: ExpectedDevice, place: str, refused: HubRefused, code: DeviceCode) -> HubRefused:
+    """Return what it means that a hub gave no challenge. It counts no wrong answer by that."""
+    if not code.says_locked_out:
+        return refused
+    return _locked_out(hub, place, refused)
+
+
+def answer_refusal(
+    hub: ExpectedDevice, place: str, refused: HubRefused, code: DeviceCode | None
+) -> HubRefused:
+    """Return what it means that a hub refused an answer. A code that nobody knows counts as a wrong answer."""
+    if code is not None and code.says_locked_out:
+        return _locked_out(hub, place, refused)
+    if code is not None and code.says_no_challenge:
+        return ChallengeVoid(
+            f"the hub {hub.chf} at {place} got its unlock signature too late: try again, and check the authority's speed",
+            action=HubAction.UNLOCK,
+            state_known=True,
+            device_code=refused.device_code,
+        )
+    return UnlockRefused(
+        f"the hub {hub.chf} at {place} did not accept the unlock signature: check the unlock key",
+        action=HubAction.UNLOCK,
+        state_known=True,
+        device_code=refused.device_code,
+    )
+
+
+def _locked_out(hub: ExpectedDevice, place: str, refused: HubRefused) -> HubLockedOut:
+    return HubLockedOut(
+        f"the hub {hub.chf} at {place} takes no answers to challenges for now: leave it powered and wait",
+        action=HubAction.UNLOCK,
+        state_known=True,
+        device_code=refused.device_code,
+    )

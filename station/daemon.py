@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final, NoReturn
@@ -38,11 +38,12 @@ from station.log import configure_logging
 from station.orders.desk import OrderDesk
 from station.pseudonyms import check_pseudonym
 from station.records.chain import RecordedEvent
-from station.records.errors import JournalHeldUp
+from station.records.errors import JournalHeldUp, UpgradeInterrupted
 from station.records.events import Event, Place, StationStarted, StationStopped
 from station.records.journal import Journal
 from station.records.publisher import Publisher, PublisherStatus
 from station.records.queries import OpenAttempt
+from station.records.replay import Replayed
 from station.records.retained import RetainedStates
 from station.reload import check_reload
 from station.requests import DaemonRequests
@@ -121,13 +122,26 @@ class Daemon:
             await self._catalogue.choose(settings.catalogue)
             await asyncio.to_thread(_make_folder, settings.state_directory)
             # The journal first: its lock keeps a second daemon out, also of the catalogue's folder.
-            async with (
-                Journal.open(
-                    settings.journal_folder, site=settings.site, station=settings.station
-                ) as journal,
-                self._catalogue.opened(),
-            ):
-                await self._serve(journal, authority, slots)
+            try:
+                async with self._journal() as journal, self._catalogue.opened():
+                    await self._serve(journal, authority, slots)
+            except UpgradeInterrupted as stopped:
+                _log.warning("stopped before the journal was brought up to date", reason=str(stopped))
+
+    def _journal(self) -> AbstractAsyncContextManager[Journal]:
+        settings = self._settings
+
+        def upgrading(replayed: Replayed) -> None:
+            _log.info("journal", events=replayed.events, of=replayed.of)
+            self._service.still_starting(str(replayed))
+
+        return Journal.open(
+            settings.journal_folder,
+            site=settings.site,
+            station=settings.station,
+            upgrading=upgrading,
+            give_up=self._stopping.is_set,
+        )
 
     async def _serve(self, journal: Journal, authority: NamedAuthority, slots: list[SlotMaker]) -> None:
         settings = self._settings

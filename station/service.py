@@ -15,6 +15,9 @@ from typing import Final, Self
 
 _MICROSECONDS: Final = 1_000_000
 
+_LONGER_SECONDS: Final = 60
+"""How long the service manager shall wait for the next word of a long start."""
+
 
 class ServiceManager:
     """The line to systemd; says nothing where no service manager listens. `close` it."""
@@ -50,6 +53,10 @@ class ServiceManager:
     def status(self, line: str) -> None:
         """Show one line in `systemctl status`."""
         self._send(f"STATUS={line}")
+
+    def still_starting(self, line: str) -> None:
+        """Ask for more time to start, and say what takes it: to be said again within that time."""
+        self._send(f"EXTEND_TIMEOUT_USEC={_LONGER_SECONDS * _MICROSECONDS}\nSTATUS={line}")
 
     async def keep_watchdog(self) -> None:
         """Tell the watchdog that the event loop turns, twice in each of its periods, until cancelled."""

@@ -3,7 +3,7 @@
 A row's hash is SHA-256 over the 32 bytes of the previous row's hash (32 zero bytes before the first row)
 followed by the row's bytes. The row's bytes are these five texts in UTF-8, joined by line feeds:
 
-    journal id          UUID, lower case, with hyphens
+    journal id          UUID, lower case, with hyphens; from a `journal_restored` on, that row included, its own
     sequence            decimal; 1 for the first row of the journal, then one more for each
     UTC                 decimal microseconds since 1970-01-01T00:00:00Z
     monotonic           decimal nanoseconds since the machine's boot (CLOCK_BOOTTIME)
@@ -23,7 +23,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from station.records.events import EVENT, Event
+from pydantic import ValidationError
+
+from station.records.events import EVENT, Event, JournalRestored
 
 GENESIS: Final = bytes(32)
 """What stands for the previous hash before the first row."""
@@ -90,20 +92,50 @@ class ChainHead:
         body = canonical_json(EVENT.dump_python(event, mode="json"))
         sequence = self.sequence + 1
         utc, monotonic_ns = clock()
-        row = row_bytes(str(self.journal).encode(), sequence, utc, monotonic_ns, body.encode())
+        journal = event.journal if isinstance(event, JournalRestored) else self.journal
+        row = row_bytes(str(journal).encode(), sequence, utc, monotonic_ns, body.encode())
         digest = hashlib.sha256(self.hash + row).digest()
-        recorded = RecordedEvent(
-            self.journal, sequence, utc_from_microseconds(utc), monotonic_ns, digest, event
-        )
+        recorded = RecordedEvent(journal, sequence, utc_from_microseconds(utc), monotonic_ns, digest, event)
         return recorded, (sequence, utc, monotonic_ns, body, digest)
 
     def moved_to(self, recorded: RecordedEvent) -> ChainHead:
         """Return the head after this row."""
-        return ChainHead(self.journal, recorded.sequence, recorded.hash)
+        return ChainHead(recorded.journal, recorded.sequence, recorded.hash)
 
 
 Row = tuple[int, int, int, str, bytes]
 """Sequence, UTC, monotonic, body and hash, as the table `events` holds them."""
+
+RawRow = tuple[int, int, int, bytes, bytes]
+"""The same, with the body as bytes, whatever they are."""
+
+_RESTORED: Final = b'"kind":"journal_restored"'
+"""Stands in the body of such an event and in no other: within a text the quotes would be escaped."""
+
+
+class Identities:
+    """By which journal id each row is known: the first, until the journal was restored and got another."""
+
+    def __init__(self, known: Iterable[tuple[int, UUID]]) -> None:
+        """Know the ids, each with the sequence of the first row that has it."""
+        self._known = sorted(known)
+
+    def of(self, sequence: int) -> UUID:
+        """Return the id of the row. Raises LookupError for a row before the first."""
+        for first, journal in reversed(self._known):
+            if first <= sequence:
+                return journal
+        raise LookupError(f"row {sequence} is of no journal")
+
+    def has(self, journal: UUID) -> bool:
+        """Whether any row is known by this id."""
+        return any(journal == known for _, known in self._known)
+
+    def begin(self, sequence: int, journal: UUID) -> None:
+        """Note that rows from this one on are known by another id."""
+        if (sequence, journal) not in self._known:
+            self._known.append((sequence, journal))
+            self._known.sort()
 
 
 class BrokenChain(Exception):
@@ -114,12 +146,13 @@ class BrokenChain(Exception):
         self.sequence = sequence
 
 
-def follow(head: ChainHead, rows: Iterable[tuple[int, int, int, bytes, bytes]]) -> ChainHead:
-    """Check rows (bodies as bytes) one after the other from `head`; return the head after the last.
+def follow(head: ChainHead, rows: Iterable[RawRow]) -> ChainHead:
+    """Check rows one after the other from `head`; return the head after the last.
 
     Raises BrokenChain at the first row that is missing, moved or edited.
     """
-    journal = str(head.journal).encode()
+    identity = head.journal
+    journal = str(identity).encode()
     sha256 = hashlib.sha256
     previous = head.hash
     expected = head.sequence
@@ -132,16 +165,30 @@ def follow(head: ChainHead, rows: Iterable[tuple[int, int, int, bytes, bytes]]) 
         # SQLite keeps any type in any column, and 1.5 would be hashed as 1.
         if not (type(utc) is type(monotonic_ns) is int and type(body) is bytes):
             raise BrokenChain(sequence, f"row {sequence} was edited: a field changed its type")
+        if _RESTORED in body:
+            identity = _identity_from(sequence, body, identity)
+            journal = str(identity).encode()
         row = row_bytes(journal, sequence, utc, monotonic_ns, body)
         previous = sha256(previous + row).digest()
         if previous != digest:
             raise BrokenChain(
                 sequence, f"row {sequence} does not match its hash: it or the row before was edited"
             )
-    return ChainHead(head.journal, expected, previous)
+    return ChainHead(identity, expected, previous)
 
 
-def recorded_event(journal: UUID, row: Row) -> RecordedEvent:
+def _identity_from(sequence: int, body: bytes, former: UUID) -> UUID:
+    """Return the id that a restored journal gave itself. Raises BrokenChain if it was another journal's copy."""
+    try:
+        restored = JournalRestored.model_validate_json(body)
+    except ValidationError as error:
+        raise BrokenChain(sequence, f"row {sequence} does not say by which id the journal goes on") from error
+    if restored.former != former:
+        raise BrokenChain(sequence, f"row {sequence} goes on from journal {restored.former}, not {former}")
+    return restored.journal
+
+
+def recorded_event(journal: UUID, row: Row | RawRow) -> RecordedEvent:
     """Read a row back. Raises pydantic's ValidationError for a body that this program does not know."""
     sequence, utc, monotonic_ns, body, digest = row
     return RecordedEvent(

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 from station.records import lock
-from station.records.chain import RecordedEvent, canonical_json
+from station.records.chain import Clock, RecordedEvent, canonical_json, system_clock
 from station.records.errors import JournalFailed, SegmentMissing, journal_error
-from station.records.events import EVENT
+from station.records.events import EVENT, JournalRestored
 from station.records.files import sync_file, sync_folder
 from station.records.head import HEAD_NAME
 from station.records.reader import JournalReader
+from station.records.replay import replay
 from station.records.segments import is_there, open_for_reading, segment_path, segment_paths
 from station.records.verify import Verification, verify
 
@@ -33,10 +35,12 @@ def backup(folder: Path, destination: Path) -> Verification:
     return _copy(folder, destination)
 
 
-def restore(source: Path, folder: Path) -> Verification:
-    """Make a backup the journal at `folder`, and return what checking the copy found.
+def restore(source: Path, folder: Path, clock: Clock = system_clock) -> Verification:
+    """Make a backup the journal at `folder`, and return what checking the result found.
 
-    Raises JournalFailed if `folder` holds anything, and otherwise what `verify` raises.
+    Only the events are believed: the tables are made again from them. What is recorded keeps its ids; from here on the
+    journal is known by a new one, so that no id that the lost journal gave away comes to stand for something else. Raises
+    JournalFailed if `folder` holds anything, and otherwise what `verify` and `replay` raise.
     """
     if is_there(folder) and any(folder.iterdir()):
         raise JournalFailed(f"{folder} is not empty: set it aside first (reflash journal set-aside)")
@@ -44,7 +48,12 @@ def restore(source: Path, folder: Path) -> Verification:
         raise JournalFailed(
             f"there is no backup in {source}: name a folder that `reflash journal backup` made"
         )
-    return _copy(source, folder)
+
+    def own_identity(copy: Path) -> None:
+        former = verify(copy).journal
+        replay(copy, clock, lambda _: None, JournalRestored(journal=uuid4(), former=former))
+
+    return _copy(source, folder, own_identity)
 
 
 def set_aside(folder: Path) -> Path:
@@ -81,7 +90,7 @@ def exported(recorded: RecordedEvent) -> str:
     )
 
 
-def _copy(source: Path, destination: Path) -> Verification:
+def _copy(source: Path, destination: Path, change: Callable[[Path], None] = lambda _: None) -> Verification:
     partial = destination.with_name(destination.name + ".partial")
     try:
         if partial.exists():
@@ -94,6 +103,7 @@ def _copy(source: Path, destination: Path) -> Verification:
         for path in finished:
             shutil.copyfile(path, partial / path.name)
         _copy_newest(newest, partial / newest.name)
+        change(partial)
         found = verify(partial)
         for path in partial.iterdir():
             path.chmod(0o640)

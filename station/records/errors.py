@@ -55,6 +55,25 @@ class JournalNewer(JournalError):
         )
 
 
+class JournalOutdated(JournalError):
+    """The journal's tables are an older program's, and nobody has brought them up to date yet."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"journal {path} is an older program's, or is being brought up to date just now: start the station, and ask "
+            "again when it is ready (systemctl status reflash shows how far it is)"
+        )
+
+
+class UpgradeInterrupted(JournalError):
+    """The journal was being brought up to date when this process was asked to stop. The next start goes on from there."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"journal {folder} is not yet brought up to date: start the station again, it goes on from there"
+        )
+
+
 class JournalCorrupt(JournalError):
     """The journal is not what was written. `row` is the first sequence known to be wrong, where there is one."""
 
@@ -65,6 +84,16 @@ class JournalCorrupt(JournalError):
 
 class JournalCutShort(JournalCorrupt):
     """The journal ends before a row that the world outside has already been told of."""
+
+
+class PublishedHeadUnreadable(JournalError):
+    """The note beside the journal of what has been published is no such note. Says nothing of the journal itself."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} is no record of a published head; the journal beside it is another file: start the station, which "
+            "makes the record anew from the results that were acknowledged"
+        )
 
 
 class SegmentMissing(JournalError):

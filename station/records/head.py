@@ -13,7 +13,7 @@ from typing import Final
 from uuid import UUID
 
 from station.records.chain import canonical_json
-from station.records.errors import JournalCorrupt
+from station.records.errors import PublishedHeadUnreadable
 from station.records.files import replace_file
 
 HEAD_NAME: Final = "published-head.json"
@@ -29,7 +29,7 @@ class PublishedHead:
 
 
 def read_published_head(folder: Path) -> PublishedHead | None:
-    """Return what was last published, or None before the first acknowledgement. Raises JournalCorrupt."""
+    """Return what was last published, or None before the first acknowledgement. Raises PublishedHeadUnreadable."""
     path = folder / HEAD_NAME
     try:
         head = json.loads(path.read_bytes())
@@ -37,7 +37,15 @@ def read_published_head(folder: Path) -> PublishedHead | None:
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-        raise JournalCorrupt(path, "this is no record of a published head") from error
+        raise PublishedHeadUnreadable(path) from error
+
+
+def published_head_if_readable(folder: Path) -> PublishedHead | None:
+    """Return what was last published, as far as the file still says."""
+    try:
+        return read_published_head(folder)
+    except PublishedHeadUnreadable:
+        return None
 
 
 def write_published_head(folder: Path, head: PublishedHead) -> None:

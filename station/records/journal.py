@@ -33,6 +33,7 @@ from station.records.queries import (
     WaitingLabel,
 )
 from station.records.reader import HubLife, JournalReader
+from station.records.replay import Replayed
 from station.records.results import OutgoingResult
 from station.records.topics import Topics
 from station.records.writer import Writer, uninterrupted
@@ -49,11 +50,13 @@ SEGMENT_ROWS: Final = 1_000_000
 class Journal:
     """A station's journal, open for writing. Made by `Journal.open`. Every method may raise JournalError."""
 
-    def __init__(self, settings: LedgerSettings) -> None:
+    def __init__(
+        self, settings: LedgerSettings, upgrading: Callable[[Replayed], None], give_up: Callable[[], bool]
+    ) -> None:
         """Prepare; `open` is how a journal is had."""
         self.topics: Final = settings.topics
         self._subscribers: list[Subscriber] = []
-        self._writer = Writer(settings, self._announce)
+        self._writer = Writer(settings, self._announce, upgrading, give_up)
         self._reader = JournalReader(settings.folder)
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="journal-reader")
 
@@ -67,15 +70,21 @@ class Journal:
         station: str,
         segment_rows: int = SEGMENT_ROWS,
         clock: Clock = system_clock,
+        upgrading: Callable[[Replayed], None] = lambda _: None,
+        give_up: Callable[[], bool] = lambda: False,
     ) -> AsyncIterator[Self]:
         """Hold the folder and its journal, made if there is none, for the length of the block.
+
+        A journal whose tables changed past adding to is brought up to date first, of which `upgrading` hears, on the
+        event loop. Cancelling leaves it where it is, and so does `give_up`, which is asked between slices in another
+        thread (UpgradeInterrupted); the next opening goes on from there.
 
         Raises TopicError for a site or station that cannot stand in a topic, JournalInUse when another process
         has the folder, AnotherStation, JournalNewer, JournalCorrupt, JournalCutShort, JournalFailed.
         """
         settings = LedgerSettings(folder, Topics(site, station), clock, segment_rows)
         with lock.hold(folder):
-            journal = cls(settings)
+            journal = cls(settings, upgrading, give_up)
             try:
                 await journal._writer.start()
                 yield journal

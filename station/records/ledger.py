@@ -16,6 +16,7 @@ from station.records.errors import (
     EventRefused,
     JournalFailed,
     JournalInDoubt,
+    PublishedHeadUnreadable,
     journal_error,
     may_have_been_kept,
 )
@@ -28,7 +29,9 @@ from station.records.events import (
     SegmentStarted,
 )
 from station.records.head import PublishedHead, read_published_head, write_published_head
-from station.records.opening import append_row, check_newest, create_journal
+from station.records.opening import append_row, check_newest, check_published_head, create_journal
+from station.records.queries import identities_of
+from station.records.replay import Heard, Replayed, up_to_date
 from station.records.segments import (
     BUSY_TIMEOUT_S,
     make_segment,
@@ -59,23 +62,31 @@ class LedgerSettings:
     """A segment with this many rows is finished and the next one begun."""
 
 
+def _unheard(_: Replayed) -> None:
+    """Let a replay go on to its end."""
+
+
 class Ledger:
     """The newest segment, open for writing, in one thread. The folder must be held (`lock.hold`)."""
 
-    def __init__(self, settings: LedgerSettings) -> None:
-        """Open the journal, or make it. Raises JournalError for everything that is not as it should be."""
+    def __init__(self, settings: LedgerSettings, heard: Heard = _unheard) -> None:
+        """Open the journal, or make it, or bring it up to date, of which `heard` hears.
+
+        Raises JournalError for everything that is not as it should be, UpgradeInterrupted if `heard` did.
+        """
         self._settings = settings
         paths = segment_paths(settings.folder)
         if not paths:
             paths = [segment_path(settings.folder, 1)]
             create_journal(paths[0], settings.topics, settings.clock)
-        self._path = paths[-1]
+        self._path = up_to_date(paths[-1], settings.clock, heard)
         self._segment: sqlite3.Connection | None = None
         """None only between segments, when the next one could not be opened at once."""
         segment = self._opened()
         try:
             self._head = check_newest(segment, self._path, settings.topics)
             self._upgrade_vocabulary(segment)
+            self._published = self._checked_published_head(segment)
             first = segment.execute("SELECT min(sequence) FROM events").fetchone()[0]
         except UNREADABLE as error:
             segment.close()
@@ -85,7 +96,6 @@ class Ledger:
             raise
         self._live: frozenset[AttemptId] = frozenset()
         """The attempts that this process works on: see `conditions`."""
-        self._published = read_published_head(settings.folder)
         self._rotate_at = first + settings.segment_rows
         self._checkpointed = segment.total_changes
 
@@ -166,6 +176,25 @@ class Ledger:
             self._segment = open_for_writing(self._path)
         return self._segment
 
+    def _checked_published_head(self, segment: sqlite3.Connection) -> PublishedHead | None:
+        """Hold the journal against what left the station; make that note anew if it cannot be read."""
+        identities = identities_of(segment)
+        try:
+            published = read_published_head(self._settings.folder)
+        except PublishedHeadUnreadable:
+            row = segment.execute(
+                "SELECT sequence, hash FROM results JOIN events USING (sequence) WHERE acknowledged = 1"
+                " ORDER BY station_sequence DESC LIMIT 1"
+            ).fetchone()
+            if row is None:  # acknowledged in a finished segment, which is no longer written to
+                row = segment.execute(
+                    "SELECT sequence, hash FROM events ORDER BY sequence LIMIT 1"
+                ).fetchone()
+            published = PublishedHead(identities.of(row[0]), *row)
+            write_published_head(self._settings.folder, published)
+        check_published_head(segment, self._path, self._head, published, identities)
+        return published
+
     def _upgrade_vocabulary(self, segment: sqlite3.Connection) -> None:
         """Say in the journal that facts of this program's vocabulary may follow, before the first of them does."""
         if segment.execute("SELECT vocabulary FROM station").fetchone()[0] == VOCABULARY:
@@ -222,7 +251,7 @@ class Ledger:
             ).fetchone()
             # A result of a finished segment needs no watching: that file is no longer written to.
             if row is not None and (self._published is None or row[0] > self._published.sequence):
-                head = PublishedHead(self._head.journal, *row)
+                head = PublishedHead(identities_of(segment).of(row[0]), *row)
                 write_published_head(self._settings.folder, head)
                 self._published = head
 

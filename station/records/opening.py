@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Final
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-from station.records.chain import GENESIS, BrokenChain, ChainHead, Clock, RecordedEvent, follow
-from station.records.derive import derive_again
-from station.records.errors import AnotherStation, JournalCorrupt, JournalCutShort, journal_error
+from station.records.chain import GENESIS, BrokenChain, ChainHead, Clock, Identities, RecordedEvent, follow
+from station.records.errors import (
+    AnotherStation,
+    JournalCorrupt,
+    JournalCutShort,
+    SegmentMissing,
+    journal_error,
+)
 from station.records.events import VOCABULARY, Event, JournalCreated
 from station.records.head import PublishedHead, read_published_head
 from station.records.projection import apply
-from station.records.segments import make_segment
-from station.records.tables import TABLES_VERSION, add_in_place
+from station.records.queries import identities_of
+from station.records.segments import (
+    is_there,
+    make_segment,
+    open_for_reading,
+    segment_number,
+    segment_path,
+)
 from station.records.topics import Topics
 
 CHECKED_AT_START: Final = 10_000
@@ -50,13 +62,11 @@ def create_journal(path: Path, topics: Topics, clock: Clock) -> None:
 
 
 def check_newest(segment: sqlite3.Connection, path: Path, topics: Topics) -> ChainHead:
-    """Check what is cheap to check of the newest segment, bring its tables up to date, and return its head.
+    """Check what is cheap to check of the newest segment, and return its head.
 
     Raises JournalError, or sqlite3.Error for a file that cannot be read.
     """
-    version = segment.execute("PRAGMA user_version").fetchone()[0]
-    if version < TABLES_VERSION and not add_in_place(segment, version):
-        derive_again(segment, path)
+    _check_place(segment, path)
     found = segment.execute("SELECT journal, site, station FROM station").fetchone()
     if found is None:
         raise JournalCorrupt(path, "it does not say whose it is")
@@ -66,12 +76,33 @@ def check_newest(segment: sqlite3.Connection, path: Path, topics: Topics) -> Cha
             f"journal {path.parent} is that of station {station} at site {site}: "
             "set the right site and station, or give this station a journal folder of its own"
         )
-    head = _check_tail(segment, path, UUID(journal))
-    check_published_head(segment, path, head, read_published_head(path.parent))
+    head = _check_tail(segment, path)
+    if str(head.journal) != journal:
+        raise JournalCorrupt(path, f"its rows are journal {head.journal}'s, its tables {journal}'s")
     return head
 
 
-def _check_tail(segment: sqlite3.Connection, path: Path, journal: UUID) -> ChainHead:
+def _check_place(segment: sqlite3.Connection, path: Path) -> None:
+    """Check that every older segment is there, and that the newest goes on from the last of them."""
+    for number in range(1, segment_number(path)):
+        if not is_there(segment_path(path.parent, number)):
+            raise SegmentMissing(path.parent, segment_path(path.parent, number).name)
+    rows = segment.execute(
+        "SELECT name, last_sequence, last_hash FROM segments ORDER BY last_sequence"
+    ).fetchall()
+    names = [segment_path(path.parent, number).name for number in range(1, segment_number(path))]
+    if [name for name, _, _ in rows] != names:
+        raise JournalCorrupt(
+            path, "it is a copy of another segment: it does not go on from the one before it"
+        )
+    for name, last, digest in rows[-1:]:
+        with closing(open_for_reading(path.with_name(name), finished=True)) as previous:
+            found = previous.execute("SELECT max(sequence), hash FROM events").fetchone()
+        if found != (last, digest):
+            raise JournalCorrupt(path, f"it does not go on from {name}", last + 1)
+
+
+def _check_tail(segment: sqlite3.Connection, path: Path) -> ChainHead:
     last = segment.execute("SELECT max(sequence) FROM events").fetchone()[0] or 0
     before = segment.execute(
         "SELECT sequence, hash FROM events WHERE sequence <= ? ORDER BY sequence DESC LIMIT 1",
@@ -84,13 +115,20 @@ def _check_tail(segment: sqlite3.Connection, path: Path, journal: UUID) -> Chain
     sequence, digest = before or (0, GENESIS)
     rows = segment.execute(f"{SELECT_RAW_ROWS} WHERE sequence > ? ORDER BY sequence", (sequence,))
     try:
-        return follow(ChainHead(journal, sequence, digest), rows)
+        # A row that gives the journal a new id says by which it was known before.
+        return follow(ChainHead(identities_of(segment).of(max(sequence, 1)), sequence, digest), rows)
+    except LookupError as error:
+        raise JournalCorrupt(path, "it does not say whose its rows are") from error
     except BrokenChain as error:
         raise JournalCorrupt(path, str(error), error.sequence) from error
 
 
 def check_published_head(
-    segment: sqlite3.Connection, path: Path, head: ChainHead, published: PublishedHead | None
+    segment: sqlite3.Connection,
+    path: Path,
+    head: ChainHead,
+    published: PublishedHead | None,
+    identities: Identities,
 ) -> None:
     """Compare the newest segment, which ends at `head`, with what left the station.
 
@@ -98,7 +136,7 @@ def check_published_head(
     """
     if published is None:
         return
-    if published.journal != head.journal:
+    if not identities.has(published.journal):
         raise JournalCorrupt(
             path, f"it is journal {head.journal}, but {published.journal} published from here"
         )
@@ -109,5 +147,8 @@ def check_published_head(
             head.sequence + 1,
         )
     found = segment.execute("SELECT hash FROM events WHERE sequence = ?", (published.sequence,)).fetchone()
-    if found is not None and found[0] != published.hash:
+    if found is not None and (found[0], identities.of(published.sequence)) != (
+        published.hash,
+        published.journal,
+    ):
         raise JournalCorrupt(path, f"row {published.sequence} is not the one published", published.sequence)

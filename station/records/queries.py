@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
+from uuid import UUID
 
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from station.attempt.outcome import Code, Disposition, Outcome, Stage
 from station.attempt.plan import Position
-from station.records.chain import utc_from_microseconds
+from station.records.chain import Identities, utc_from_microseconds
 from station.records.events import AttemptId, HubFacts, OrderLine, Place, StepTarget
 
 
@@ -140,6 +141,12 @@ class OrderLineState:
     order: str
     line: OrderLine
     outcome: Outcome | None
+
+
+def identities_of(tables: sqlite3.Connection) -> Identities:
+    """Return by which ids the journal's rows are known."""
+    rows = tables.execute("SELECT first_sequence, journal FROM identities")
+    return Identities((first, UUID(journal)) for first, journal in rows)
 
 
 _OPEN_ATTEMPTS: Final = (

@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
-from uuid import UUID
 
 from firmware_catalog.identity import Eui64
 from station.records.chain import RecordedEvent
-from station.records.derive import SELECT_ROWS, all_events, journal_id, read_rows
+from station.records.derive import SELECT_ROWS, all_events, read_rows
 from station.records.errors import JournalCorrupt
 from station.records.events import AttemptClosed
-from station.records.queries import OrderLineState, lines_of
+from station.records.queries import OrderLineState, identities_of, lines_of
 from station.records.results import OutgoingResult, outgoing_result
 from station.records.segments import (
     is_there,
     open_for_reading,
+    open_up_to_date,
     segment_number,
     segment_path,
     segment_paths,
@@ -77,9 +77,8 @@ class JournalReader:
 
     def events(self) -> Iterator[RecordedEvent]:
         """Read the whole journal, oldest first, as it is now."""
-        journal = journal_id(self._folder)
         with self._snapshot() as newest:
-            yield from all_events(newest, self._path, journal)
+            yield from all_events(newest, self._path)
 
     def life_of(self, device: Eui64) -> HubLife:
         """Return everything about the hub with this CHF, GPF or scanned id."""
@@ -124,7 +123,7 @@ class JournalReader:
         """Read the rows that `where` finds for each key. None of them is older than the oldest key."""
         if not keys:
             return
-        (journal,) = newest.execute("SELECT journal FROM station").fetchone()
+        identities = identities_of(newest)
         finished = newest.execute(
             "SELECT name FROM segments WHERE last_sequence >= ? ORDER BY last_sequence", (min(keys),)
         ).fetchall()
@@ -136,7 +135,7 @@ class JournalReader:
             for path, segment in (*sources, (self._path, newest)):
                 for key in keys:
                     rows = segment.execute(f"{SELECT_ROWS} WHERE {where} ORDER BY sequence", (key,))
-                    yield from read_rows(path, UUID(journal), rows)
+                    yield from read_rows(path, identities, rows)
 
     @contextmanager
     def _snapshot(self) -> Iterator[sqlite3.Connection]:
@@ -148,7 +147,7 @@ class JournalReader:
         if self._newest is None or is_there(following):
             self.close()
             self._path = (segment_paths(self._folder) or [self._path])[-1]
-            self._newest = open_for_reading(self._path, finished=False)
+            self._newest = open_up_to_date(self._path)
         return self._newest
 
 

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from station.records import lock
-from station.records.derive import all_events, derive, derive_again, journal_id
+from station.records.chain import Clock, system_clock
+from station.records.derive import all_events, derive
 from station.records.errors import UNREADABLE, EventRefused, JournalCorrupt, SegmentMissing, journal_error
-from station.records.segments import open_for_writing, read_only_uri, segment_path, segment_paths
+from station.records.replay import replay
+from station.records.segments import open_up_to_date, read_only_uri, segment_path, segment_paths
 from station.records.tables import DERIVED_TABLES, create_derived
 
 
@@ -31,15 +33,19 @@ def rebuild(folder: Path) -> Rebuild:
 
     Raises JournalError for a journal that cannot be read whole.
     """
-    journal = journal_id(folder)
-    newest = segment_paths(folder)[-1]
+    paths = segment_paths(folder)
+    if not paths:
+        raise SegmentMissing(folder, segment_path(folder, 1).name)
+    newest = paths[-1]
+    with closing(open_up_to_date(newest)):
+        pass  # else its tables have other columns
     try:
         with closing(sqlite3.connect("", uri=True, isolation_level=None)) as made:
             create_derived(made)
             made.execute("ATTACH ? AS kept", (read_only_uri(newest, finished=False),))
             made.execute("BEGIN")
             # The table `events` is the kept one's: what is made here has none.
-            events = derive(made, all_events(made, newest, journal))
+            events = derive(made, all_events(made, newest))
             rows = {table: _count(made, table) for table in DERIVED_TABLES}
             differing = tuple(table for table in DERIVED_TABLES if _differs(made, table))
             made.execute("ROLLBACK")
@@ -50,17 +56,10 @@ def rebuild(folder: Path) -> Rebuild:
     return Rebuild(events, rows, differing)
 
 
-def repair(folder: Path) -> None:
-    """Replace the derived tables by what the events say. Raises JournalInUse, or another JournalError."""
+def repair(folder: Path, clock: Clock = system_clock) -> None:
+    """Begin a segment whose tables are what the events say. Raises JournalInUse, or another JournalError."""
     with lock.hold(folder):
-        paths = segment_paths(folder)
-        if not paths:
-            raise SegmentMissing(folder, segment_path(folder, 1).name)
-        with closing(open_for_writing(paths[-1])) as newest:
-            try:
-                derive_again(newest, paths[-1])
-            except UNREADABLE as error:
-                raise journal_error(error, paths[-1]) from error
+        replay(folder, clock, lambda _: None)
 
 
 def _count(made: sqlite3.Connection, table: str) -> int:

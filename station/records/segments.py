@@ -19,6 +19,7 @@ from station.records.errors import (
     JournalCorrupt,
     JournalInDoubt,
     JournalNewer,
+    JournalOutdated,
     SegmentMissing,
     journal_error,
 )
@@ -94,6 +95,15 @@ def open_for_reading(path: Path, *, finished: bool) -> sqlite3.Connection:
     except BaseException:
         connection.close()
         raise
+    return connection
+
+
+def open_up_to_date(path: Path) -> sqlite3.Connection:
+    """Open the newest segment for reading its tables. Raises JournalOutdated while those are an older program's."""
+    connection = open_for_reading(path, finished=False)
+    if connection.execute("PRAGMA user_version").fetchone()[0] < TABLES_VERSION:
+        connection.close()
+        raise JournalOutdated(path)
     return connection
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from station.records.chain import GENESIS, BrokenChain, ChainHead, follow
+from station.records.chain import GENESIS, BrokenChain, ChainHead, Identities, follow
 from station.records.derive import journal_id
 from station.records.errors import JournalCorrupt, SegmentMissing
 from station.records.events import SegmentStarted
@@ -40,6 +40,7 @@ def verify(folder: Path) -> Verification:
     JournalCorrupt with the first broken row, JournalCutShort, SegmentMissing, or another JournalError.
     """
     head = ChainHead(journal_id(folder), 0, GENESIS)
+    identities = Identities([(1, head.journal)])
     published = read_published_head(folder)
     paths = segment_paths(folder)
     for number, path in enumerate(paths, start=1):
@@ -52,9 +53,9 @@ def verify(folder: Path) -> Verification:
         ):
             if number > 1:
                 _check_first_row(segment, path, paths[number - 2], head)
-            head = _follow_segment(segment, path, head)
+            head = _follow_segment(segment, path, head, identities)
             if newest or (published is not None and published.sequence <= head.sequence):
-                check_published_head(segment, path, head, published)
+                check_published_head(segment, path, head, published, identities)
     return Verification(head.journal, tuple(path.name for path in paths), head.sequence, head.hash)
 
 
@@ -69,7 +70,9 @@ def _check_first_row(segment: sqlite3.Connection, path: Path, previous: Path, he
         raise JournalCorrupt(path, f"row {sequence} does not go on from {previous.name}", sequence)
 
 
-def _follow_segment(segment: sqlite3.Connection, path: Path, head: ChainHead) -> ChainHead:
+def _follow_segment(
+    segment: sqlite3.Connection, path: Path, head: ChainHead, identities: Identities
+) -> ChainHead:
     select = f"{SELECT_RAW_ROWS} WHERE sequence > ? ORDER BY sequence LIMIT {_CHUNK}"
     while True:
         try:
@@ -82,7 +85,19 @@ def _follow_segment(segment: sqlite3.Connection, path: Path, head: ChainHead) ->
             raise JournalCorrupt(path, f"row {row} cannot be read ({error})", row) from error
         if further == head:
             return head
+        if further.journal != head.journal:
+            _note_identities(segment, head.sequence, further.sequence, identities)
         head = further
+
+
+def _note_identities(segment: sqlite3.Connection, after: int, last: int, identities: Identities) -> None:
+    rows = segment.execute(
+        "SELECT sequence, json_extract(body, '$.journal') FROM events WHERE sequence > ? AND sequence <= ?"
+        " AND json_extract(body, '$.kind') = 'journal_restored'",
+        (after, last),
+    )
+    for sequence, journal in rows:
+        identities.begin(sequence, UUID(journal))
 
 
 def _first_unreadable(segment: sqlite3.Connection, row: int) -> int:

@@ -15,9 +15,10 @@ from queue import Empty, SimpleQueue
 from typing import Final, TypeVar
 
 from station.records.chain import RecordedEvent
-from station.records.errors import JournalError, JournalFailed
+from station.records.errors import JournalError, JournalFailed, UpgradeInterrupted
 from station.records.events import Event
 from station.records.ledger import Ledger, LedgerSettings, Outcome
+from station.records.replay import Replayed
 
 T = TypeVar("T")
 
@@ -50,11 +51,22 @@ class Writer:
     """Runs a `Ledger` in a thread of its own. Made, used and stopped on one event loop."""
 
     def __init__(
-        self, settings: LedgerSettings, committed: Callable[[Sequence[RecordedEvent]], None]
+        self,
+        settings: LedgerSettings,
+        committed: Callable[[Sequence[RecordedEvent]], None],
+        upgrading: Callable[[Replayed], None],
+        give_up: Callable[[], bool],
     ) -> None:
-        """Prepare; `committed` will be called on the loop with what each commit wrote, in order."""
+        """Prepare.
+
+        `committed` will be called on the loop with what each commit wrote, in order, and `upgrading` with how far the
+        journal is brought up to date, if it has to be. `give_up` is asked in the thread whether to leave that for later.
+        """
         self._settings = settings
         self._committed = committed
+        self._upgrading = upgrading
+        self._give_up = give_up
+        self._given_up = threading.Event()
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[_Append | None] = SimpleQueue()
         self._opened: asyncio.Future[None] = self._loop.create_future()
@@ -63,9 +75,21 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
 
     async def start(self) -> None:
-        """Open the journal. Raises JournalError. `stop` must follow in either case."""
+        """Open the journal. Raises JournalError. `stop` must follow in either case.
+
+        When cancelled, a journal that is being brought up to date is left where it is; the next start goes on from there.
+        """
         self._thread.start()
-        await uninterrupted(self._opened)
+        try:
+            await asyncio.shield(self._opened)
+        except asyncio.CancelledError:
+            self._given_up.set()
+            await uninterrupted(asyncio.ensure_future(self._ended_or_opened()))
+            raise
+
+    async def _ended_or_opened(self) -> None:
+        with suppress(JournalError):
+            await self._opened
 
     async def append(self, events: tuple[Event, ...]) -> tuple[RecordedEvent, ...]:
         """Have the events written in one transaction; return once they are durable. Raises JournalError."""
@@ -91,13 +115,18 @@ class Writer:
         failure: Exception | None = None
         group: list[_Append] = []
         try:
-            with closing(Ledger(self._settings)) as ledger:
+            with closing(Ledger(self._settings, self._heard)) as ledger:
                 self._tell(self._opened.set_result, None)
                 while group := self._next_group():
                     self._commit(ledger, group)
         except Exception as error:
             failure = error
         self._tell(self._finish, failure, group)
+
+    def _heard(self, replayed: Replayed) -> None:
+        if self._given_up.is_set() or self._give_up():
+            raise UpgradeInterrupted(self._settings.folder)
+        self._tell(self._upgrading, replayed)
 
     def _next_group(self) -> list[_Append]:
         """Wait for an append and take along what else has come. Empty when the writer is to stop."""

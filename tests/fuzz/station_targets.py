@@ -29,7 +29,7 @@ from station.orders.desk import OrderDesk
 from station.orders.errors import OrderFileRefused
 from station.records import copies
 from station.records.broker import BrokerRefuses, connected
-from station.records.chain import GENESIS, BrokenChain, ChainHead, RecordedEvent, follow
+from station.records.chain import GENESIS, BrokenChain, ChainHead, Identities, RecordedEvent, follow
 from station.records.derive import derive, read_rows
 from station.records.errors import JournalError
 from station.records.events import (
@@ -126,7 +126,7 @@ def _journal_rows(_: Path) -> Iterator[Target]:
         rows = [(number, utc, 7, body.decode("utf-8", "replace"), b"") for number, _, _, body, _ in raw]
         recorded: list[RecordedEvent] = []
         with suppress(JournalError):
-            for event in read_rows(Path("journal"), _JOURNAL, iter(rows)):
+            for event in read_rows(Path("journal"), Identities([(1, _JOURNAL)]), iter(rows)):
                 recorded.append(event)
                 json.loads(copies.exported(event))
         tables.execute("BEGIN")

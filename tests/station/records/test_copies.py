@@ -2,25 +2,36 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sqlite3
 import sys
+from contextlib import closing
 from functools import partial
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from journal_samples import STARTED, chf, closed, ledger_in, one_result, opened, order_events, write
 from processes import run
 
 from station.records import queries
+from station.records.chain import RecordedEvent
 from station.records.copies import backup, export, restore, set_aside
 from station.records.errors import JournalCorrupt, JournalFailed, JournalInUse, SegmentMissing
-from station.records.events import EVENT, ResultsAcknowledged
+from station.records.events import (
+    EVENT,
+    JournalRestored,
+    ResultsAcknowledged,
+    ResultsRepublished,
+    SegmentStarted,
+)
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
 from station.records.segments import segment_path, segment_paths
 from station.records.verify import verify
 
 
-def events_of(folder: Path) -> list[object]:
+def events_of(folder: Path) -> list[RecordedEvent]:
     with JournalReader(folder) as reader:
         return list(reader.events())
 
@@ -45,10 +56,14 @@ def test_a_backup_taken_while_the_daemon_writes_restores_to_the_same_journal(
         "published-head.json",
     ]
     restored.mkdir()
-    assert restore(copy, restored) == found
+    made = restore(copy, restored)
+    assert made == verify(restored)
     with ledger_in(restored) as ledger:
         (further,) = write(ledger, STARTED)
-    assert events_of(restored) == [*saved, further]
+    *kept, begun, restoring, last = events_of(restored)
+    assert (kept, last) == (saved, further)
+    assert isinstance(begun.event, SegmentStarted)
+    assert restoring.event == JournalRestored(journal=made.journal, former=found.journal)
 
 
 def test_a_backup_overwrites_nothing(folder: Path, tmp_path: Path) -> None:
@@ -253,3 +268,63 @@ def test_the_life_of_a_hub_survives_a_restore(folder: Path, tmp_path: Path) -> N
     backup(folder, tmp_path / "backup")
     with JournalReader(folder) as one, JournalReader(tmp_path / "backup") as other:
         assert one.life_of(chf(0)) == other.life_of(chf(0))
+
+
+def payloads(folder: Path) -> list[bytes]:
+    with JournalReader(folder) as reader:
+        return [result.payload for result in reader.results(1, 99)]
+
+
+def test_a_restored_journal_keeps_the_old_ids_and_gives_new_ones(folder: Path, tmp_path: Path) -> None:
+    with ledger_in(folder) as ledger:
+        one_result(ledger, 0, order=None)
+        write(ledger, ResultsAcknowledged(station_sequences=(1,)))
+        backup(folder, tmp_path / "backup")
+        lost = one_result(ledger, 1, order=None)
+        write(ledger, ResultsAcknowledged(station_sequences=(2,)))
+    told = payloads(folder)
+    for life in (1, 2):
+        restored = tmp_path / f"restored-{life}"
+        restore(tmp_path / "backup", restored)
+        assert payloads(restored) == told[:life]
+        with ledger_in(restored, segment_rows=6) as ledger:
+            result = one_result(ledger, 9, order=None)
+            assert (result.journal, result.id) != (lost.journal, lost.id)
+            assert json.loads(payloads(restored)[-1])["id"] == result.id
+            assert json.loads(payloads(restored)[-1])["data"]["station_sequence"] == life + 1
+            write(ledger, ResultsAcknowledged(station_sequences=(life + 1,)))
+            write(ledger, ResultsRepublished(first=1, last=1))
+            write(ledger, ResultsAcknowledged(station_sequences=(1,)))
+        with ledger_in(restored):
+            pass
+        assert verify(restored).journal == result.journal
+        assert rebuild(restored).differing == ()
+        with JournalReader(restored) as reader:
+            exported_ids = {json.loads(line)["journal"] for line in export(reader)}
+        assert len(exported_ids) == life + 1
+        told = payloads(restored)
+        backup(restored, tmp_path / f"backup-{life}")
+        shutil.rmtree(tmp_path / "backup")
+        (tmp_path / f"backup-{life}").rename(tmp_path / "backup")
+
+
+def test_only_the_events_of_a_backup_are_believed(folder: Path, tmp_path: Path) -> None:
+    with ledger_in(folder) as ledger:
+        write(ledger, *order_events(hubs=2))
+    backup(folder, tmp_path / "backup")
+    with closing(sqlite3.connect(segment_path(tmp_path / "backup", 1), isolation_level=None)) as edited:
+        edited.execute(
+            "INSERT INTO order_lines SELECT work_order, 'another', 'hub', line, outcome FROM order_lines LIMIT 1"
+        )
+    restore(tmp_path / "backup", tmp_path / "restored")
+    with JournalReader(tmp_path / "restored") as reader:
+        assert len(reader.ask(queries.order_lines, "WO-1")) == 2
+    assert rebuild(tmp_path / "restored").differing == ()
+
+
+def test_another_journal_cannot_be_passed_off_as_restored(folder: Path) -> None:
+    with ledger_in(folder) as ledger:
+        write(ledger, JournalRestored(journal=UUID(int=1), former=UUID(int=2)))
+        write(ledger, STARTED)
+    with pytest.raises(JournalCorrupt, match="row 2 goes on from journal 00000000"):
+        verify(folder)

@@ -26,7 +26,6 @@ from journal_samples import (
 from station.attempt.outcome import Code, Outcome, Stage
 from station.attempt.plan import Position
 from station.records import queries
-from station.records.derive import derive_again
 from station.records.errors import (
     AnotherStation,
     EventRefused,
@@ -34,6 +33,8 @@ from station.records.errors import (
     JournalCutShort,
     JournalInUse,
     JournalNewer,
+    PublishedHeadUnreadable,
+    SegmentMissing,
 )
 from station.records.events import (
     AttemptPlanned,
@@ -54,7 +55,7 @@ from station.records.events import (
 from station.records.ledger import Ledger, LedgerSettings
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
-from station.records.segments import open_for_writing, segment_path
+from station.records.segments import segment_path, segment_paths
 from station.records.topics import Topics
 from station.records.verify import verify
 
@@ -329,10 +330,12 @@ def test_an_update_that_fails_leaves_the_older_tables(folder: Path) -> None:
     segment = segment_path(folder, 1)
     with closing(sqlite3.connect(segment, isolation_level=None)) as edited:
         edited.execute("UPDATE events SET body = '{}' WHERE sequence = 2")
-    with closing(open_for_writing(segment)) as newest:
-        with pytest.raises(JournalCorrupt, match="row 2 holds no event"):
-            derive_again(newest, segment)
-        assert newest.execute("SELECT count(*) FROM station").fetchone() == (1,)
+        edited.execute("PRAGMA user_version = 1")
+    with pytest.raises(JournalCorrupt, match="row 2 does not match its hash"), ledger_in(folder):
+        raise AssertionError("it was opened")
+    with closing(sqlite3.connect(segment)) as kept:
+        assert kept.execute("SELECT count(*) FROM station").fetchone() == (1,)
+    assert len(segment_paths(folder)) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database at all, not even close" * 99])
@@ -381,12 +384,47 @@ def test_another_history_than_the_published_one_stops_the_station(folder: Path) 
     head.write_text(known.replace('"sequence":3', '"sequence":2'))
     with pytest.raises(JournalCorrupt, match="row 2 is not the one published"), ledger_in(folder):
         raise AssertionError("it was opened")
-    head.write_text(known[:40])
-    with pytest.raises(JournalCorrupt, match="no record of a published head"), ledger_in(folder):
-        raise AssertionError("it was opened")
     head.write_text('{"hash":"00","journal":"00000000-0000-0000-0000-000000000000","sequence":1}')
     with pytest.raises(JournalCorrupt, match="published from here"), ledger_in(folder):
         raise AssertionError("it was opened")
+
+
+@pytest.mark.parametrize("content", [b"", bytes(200), b'{"hash":'])
+def test_a_note_of_what_was_published_that_cannot_be_read_is_made_anew(folder: Path, content: bytes) -> None:
+    with ledger_in(folder) as ledger:
+        for number in range(3):
+            one_result(ledger, number, order=None)
+        write(ledger, ResultsAcknowledged(station_sequences=(1, 2)))
+    head = folder / "published-head.json"
+    known = head.read_bytes()
+    head.write_bytes(content)
+    with pytest.raises(
+        PublishedHeadUnreadable, match="the journal beside it is another file: start the station"
+    ):
+        verify(folder)
+    with ledger_in(folder):
+        assert head.read_bytes() == known
+    verify(folder)
+
+
+def test_a_start_finds_out_that_an_older_segment_is_missing_or_the_newest_is_none(folder: Path) -> None:
+    with ledger_in(folder, segment_rows=4) as ledger:
+        for _ in range(14):
+            write(ledger, STARTED)
+    first, *_, newest = segment_paths(folder)
+    aside = folder.with_name("aside")
+    first.rename(aside)
+    with pytest.raises(SegmentMissing, match=r"journal-000001.sqlite is not in"), ledger_in(folder):
+        raise AssertionError("it was opened")
+    aside.rename(first)
+    kept = newest.read_bytes()
+    for copied in (first, segment_paths(folder)[-2]):
+        newest.write_bytes(copied.read_bytes())
+        with pytest.raises(JournalCorrupt, match="does not go on from"), ledger_in(folder):
+            raise AssertionError("it was opened")
+    newest.write_bytes(kept)
+    with ledger_in(folder) as ledger:
+        write(ledger, STARTED)
 
 
 def test_the_published_head_only_moves_forward(folder: Path) -> None:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 import sqlite3
-from contextlib import closing
+import subprocess
+import sys
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import get_args
 
 import pytest
-from journal_samples import STARTED, ledger_in, one_result, order_events, write
+from journal_samples import STARTED, ledger_in, one_result, order_events, settings, write
 
 from station.attempt.outcome import Outcome
-from station.records import queries
-from station.records.errors import JournalNewer
+from station.records import lock, queries
+from station.records.errors import JournalNewer, JournalOutdated, UpgradeInterrupted
 from station.records.events import VOCABULARY, Event, JournalUpgraded
+from station.records.journal import Journal
+from station.records.ledger import Ledger
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
-from station.records.segments import segment_path
+from station.records.replay import SLICE, Replayed
+from station.records.segments import segment_path, segment_paths
 from station.records.tables import DERIVED_TABLES, TABLES_VERSION
 from station.records.verify import verify
 
@@ -96,6 +104,126 @@ def test_facts_of_a_newer_vocabulary_are_refused_by_its_number(folder: Path) -> 
             refuse()
     with pytest.raises(JournalNewer, match=told), JournalReader(folder) as reader:
         reader.ask(queries.orders)
+
+
+def outdated_journal(folder: Path, rows: int = 3 * SLICE) -> int:
+    """Make a journal whose tables can only be replayed; return how many events it has."""
+    with ledger_in(folder) as ledger:
+        write(ledger, *order_events())
+        one_result(ledger)
+        (last,) = write(ledger, *[STARTED] * rows)[-1:]
+    with closing(sqlite3.connect(segment_path(folder, 1), isolation_level=None)) as segment:
+        segment.execute("DROP TABLE stages")
+        segment.execute("UPDATE order_lines SET outcome = 'of another kind'")
+        segment.execute("PRAGMA user_version = 1")
+    return last.sequence
+
+
+def test_a_replay_goes_on_from_where_it_was_stopped(folder: Path) -> None:
+    events = outdated_journal(folder)
+    begins: list[int] = []
+    for stop_at in (2, 1, None):
+        heard: list[Replayed] = []
+
+        def hear(replayed: Replayed, stop_at: int | None = stop_at, heard: list[Replayed] = heard) -> None:
+            heard.append(replayed)
+            if len(heard) - 1 == stop_at:
+                raise UpgradeInterrupted(folder)
+
+        with lock.hold(folder), suppress(UpgradeInterrupted):
+            ledger = Ledger(settings(folder), hear)
+            ledger.close()
+        begins.append(heard[0].events)
+        assert heard[0].of == events
+        if stop_at is not None:
+            with pytest.raises(JournalOutdated, match="start the station"), JournalReader(folder) as reader:
+                reader.ask(queries.orders)
+            assert verify(folder).events == events
+    assert begins == [0, 2 * SLICE, 3 * SLICE]
+    assert rebuild(folder).differing == ()
+    with JournalReader(folder) as reader:
+        assert reader.ask(queries.order_lines, "WO-1")[0].outcome is Outcome.PASSED
+    assert not list(folder.glob("*.replay*"))
+    assert [path.name for path in segment_paths(folder)] == ["journal-000001.sqlite", "journal-000002.sqlite"]
+    assert verify(folder).events == events + 1
+
+
+REPLAYING = """
+import os, sys
+from pathlib import Path
+from journal_samples import settings
+from station.records import lock
+from station.records.ledger import Ledger
+
+folder, slices = Path(sys.argv[1]), int(sys.argv[2])
+
+def hear(replayed):
+    global slices
+    slices -= 1
+    if slices < 0:
+        os.kill(os.getpid(), 9)
+
+with lock.hold(folder):
+    Ledger(settings(folder), hear)
+"""
+
+
+@pytest.mark.parametrize("slices", [0, 1, 3])
+def test_a_replay_that_is_killed_goes_on_too(folder: Path, slices: int) -> None:
+    events = outdated_journal(folder)
+    killed = subprocess.run(
+        [sys.executable, "-c", REPLAYING, folder, str(slices)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, str(Path(__file__).parent)])},
+        timeout=50,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    begun: list[int] = []
+    with lock.hold(folder):
+        Ledger(settings(folder), lambda replayed: begun.append(replayed.events)).close()
+    assert begun[0] == slices * SLICE
+    assert verify(folder).events == events + 1
+    assert rebuild(folder).differing == ()
+
+
+def test_a_replay_of_other_events_is_begun_anew(folder: Path, tmp_path: Path) -> None:
+    outdated_journal(folder)
+
+    def stop(replayed: Replayed) -> None:
+        if replayed.events:
+            raise UpgradeInterrupted(folder)
+
+    with lock.hold(folder), pytest.raises(UpgradeInterrupted):
+        Ledger(settings(folder), stop)
+    outdated_journal(tmp_path / "other")
+    (tmp_path / "other" / "journal-000001.sqlite").replace(segment_path(folder, 1))
+    with ledger_in(folder):
+        pass
+    assert rebuild(folder).differing == ()
+    verify(folder)
+
+
+def test_a_journal_that_is_cancelled_while_it_is_brought_up_to_date_says_how_far_it_was(folder: Path) -> None:
+    events = outdated_journal(folder)
+    heard: list[Replayed] = []
+
+    async def open_it() -> None:
+        opening = asyncio.current_task()
+        assert opening is not None
+
+        def hear(replayed: Replayed) -> None:
+            heard.append(replayed)
+            opening.cancel()
+
+        async with Journal.open(folder, site="leeds", station="bench-1", upgrading=hear):
+            pass
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(open_it())
+    assert str(heard[0]) == f"the journal is being brought up to date: 0 of {events} events"
+    with ledger_in(folder):
+        pass
+    assert rebuild(folder).differing == ()
 
 
 def test_every_change_of_the_vocabulary_has_a_number() -> None:

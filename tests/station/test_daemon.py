@@ -6,6 +6,9 @@ import asyncio
 import base64
 import json
 import resource
+import socket
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +21,15 @@ from station_daemon import STATION_NAMES, events_of, running_daemon, starting_da
 from station.bench.view import SlotPhase
 from station.config import StationSettings
 from station.control import ControlError
-from station.records.errors import JournalFailed
+from station.daemon import Daemon
+from station.records import queries
+from station.records.errors import JournalFailed, JournalOutdated
 from station.records.events import AttemptClosed, StationStarted, StationStopped
 from station.records.journal import Journal
+from station.records.reader import JournalReader
+from station.records.replay import SLICE
+from station.records.segments import segment_path
+from station.service import ServiceManager
 from station.version import station_version
 
 PLACE = slot(1)
@@ -165,3 +174,45 @@ def test_a_journal_that_fails_in_a_request_stops_the_station(bench: Bench, setti
             assert error.subgroup(JournalFailed) is not None
 
     asyncio.run(work())
+
+
+def test_a_start_that_brings_the_journal_up_to_date_says_so_and_can_be_stopped(
+    settings: StationSettings, tmp_path: Path
+) -> None:
+    async def older_journal() -> None:
+        async with Journal.open(
+            settings.journal_folder, site=settings.site, station=settings.station
+        ) as journal:
+            await journal.append(*[StationStarted(station_version="0", boot_id="b")] * SLICE)
+
+    async def work() -> None:
+        stopped = Daemon(settings)
+        stopped.stop()
+        await stopped.run()
+        with pytest.raises(JournalOutdated, match="start the station"):
+            events_of_orders()
+        service = ServiceManager(str(tmp_path / "notify"), None)
+        daemon = Daemon(settings, service=service)
+        running = asyncio.create_task(daemon.run())
+        said = [await asyncio.to_thread(channel.recv, 300) for _ in range(3)]
+        daemon.stop()
+        await running
+        service.close()
+        assert said == [
+            b"EXTEND_TIMEOUT_USEC=60000000\nSTATUS=the journal is being brought up to date: "
+            + f"{done} of {SLICE + 1} events".encode()
+            for done in (0, SLICE)
+        ] + [b"READY=1"]
+
+    def events_of_orders() -> None:
+        with JournalReader(settings.journal_folder) as reader:
+            reader.ask(queries.orders)
+
+    asyncio.run(older_journal())
+    with closing(sqlite3.connect(segment_path(settings.journal_folder, 1))) as segment:
+        segment.execute("PRAGMA user_version = 1")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind(str(tmp_path / "notify"))
+        channel.settimeout(15)
+        asyncio.run(work())
+    events_of_orders()

@@ -29,10 +29,12 @@ def test_ready_stopping_status_and_reload_reach_the_manager(manager_socket):
         service.reloading()
         service.status("24 slots")
         service.stopping()
-    heard = [channel.recv(200).decode() for _ in range(4)]
+        service.still_starting("12 of 24 events")
+    heard = [channel.recv(200).decode() for _ in range(5)]
     assert heard[0] == "READY=1"
     assert heard[1].startswith("RELOADING=1\nMONOTONIC_USEC=")
-    assert heard[2:] == ["STATUS=24 slots", "STOPPING=1"]
+    assert heard[2:4] == ["STATUS=24 slots", "STOPPING=1"]
+    assert heard[4] == "EXTEND_TIMEOUT_USEC=60000000\nSTATUS=12 of 24 events"
 
 
 def test_the_watchdog_is_told_twice_in_each_period(manager_socket):

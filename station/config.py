@@ -118,6 +118,15 @@ class JigSettings(_Section):
             raise ValueError(f"start = {self.start!r} needs a board, and jig {self.name} has none")
         return self
 
+    @model_validator(mode="after")
+    def _board_serves_every_slot(self) -> Self:
+        if self.board is not None and max(self.slots) > self.board.slots:
+            raise ValueError(
+                f"slot {max(self.slots)} is none of its board's, which serves {self.board.slots};"
+                " correct slots under [jigs.board], or the jig's"
+            )
+        return self
+
     @field_validator("slots")
     @classmethod
     def _some(cls, slots: dict[int, str]) -> dict[int, str]:

@@ -60,15 +60,16 @@ class Connection:
 
 
 @asynccontextmanager
-async def connected(jig: str, settings: JigBoardSettings) -> AsyncIterator[Connection]:
+async def connected(jig: str, settings: JigBoardSettings, *, tries: int = 1) -> AsyncIterator[Connection]:
     """Hold the board's port, once the board there is known to be the right one and alive.
 
+    Whoever does not look again and again anyway has `tries`: one lost answer is then no failure.
     Raises BoardUnavailable, WrongBoard, BoardFrozen, and what `ModbusLine.ask` raises.
     """
     name = f"{jig} board at {settings.port}"
     line = await ModbusLine.open(settings, name)
     try:
-        registers = BoardRegisters(line, settings)
+        registers = BoardRegisters(line, settings, tries)
         identity = await registers.identity()
         if settings.serial_number not in {None, identity.serial_number}:
             raise WrongBoard(

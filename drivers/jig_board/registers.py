@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import IntEnum
 
+from pymodbus.pdu import ModbusPDU
 from pymodbus.pdu.bit_message import (
     ReadCoilsRequest,
     ReadDiscreteInputsRequest,
@@ -15,7 +17,9 @@ from pymodbus.pdu.register_message import (
     WriteSingleRegisterRequest,
 )
 
+from drivers.jig_board.errors import BoardAnswerInvalid, BoardSilent
 from drivers.jig_board.events import BoardIdentity
+from drivers.jig_board.framing import Question
 from drivers.jig_board.inputs import Inputs, Measurements
 from drivers.jig_board.line import ModbusLine
 from drivers.jig_board.settings import InputName, JigBoardSettings
@@ -34,11 +38,13 @@ class Lamp(IntEnum):
 class BoardRegisters:
     """Reads and writes one board. Every method raises what `ModbusLine.ask` raises.
 
-    Slots are numbered from 1; another number is a ValueError.
+    Slots are numbered from 1; another number is a ValueError. A question whose answer is lost or damaged is asked
+    up to `tries` times: none does more when it is asked twice.
     """
 
-    def __init__(self, line: ModbusLine, settings: JigBoardSettings) -> None:
+    def __init__(self, line: ModbusLine, settings: JigBoardSettings, tries: int) -> None:
         self._line = line
+        self._tries = tries
         self._slots = settings.slots
         self._at = settings.registers
         self._inputs = settings.inputs_block
@@ -48,7 +54,7 @@ class BoardRegisters:
     async def identity(self) -> BoardIdentity:
         """Ask which board this is."""
         block = self._identity
-        answer = await self._line.ask(ReadInputRegistersRequest(address=block.first, count=block.count))
+        answer = await self._ask(ReadInputRegistersRequest(address=block.first, count=block.count))
         serial = self._at.serial_number - block.first
         version = answer.registers[self._at.firmware_version - block.first]
         return BoardIdentity(
@@ -59,7 +65,7 @@ class BoardRegisters:
     async def inputs(self) -> Inputs:
         """Look at all discrete inputs, in one request."""
         block = self._inputs
-        answer = await self._line.ask(ReadDiscreteInputsRequest(address=block.first, count=block.count))
+        answer = await self._ask(ReadDiscreteInputsRequest(address=block.first, count=block.count))
 
         def bit(name: InputName, address: int) -> bool:
             return bool(answer.bits[address - block.first]) is not (name in self._at.inverted)
@@ -76,7 +82,7 @@ class BoardRegisters:
     async def measurements(self) -> Measurements:
         """Read currents, supply and scan counter, in one request."""
         block = self._measurements
-        answer = await self._line.ask(ReadInputRegistersRequest(address=block.first, count=block.count))
+        answer = await self._ask(ReadInputRegistersRequest(address=block.first, count=block.count))
         current = self._at.slot_current - block.first
         return Measurements(
             slot_milliamperes=tuple(answer.registers[current : current + self._slots]),
@@ -88,7 +94,7 @@ class BoardRegisters:
         """Read how often a hub was seated in each slot, slot 1 first; None where the map says that nothing counts."""
         if self._at.insertions is None:
             return None
-        answer = await self._line.ask(
+        answer = await self._ask(
             ReadInputRegistersRequest(address=self._at.insertions, count=2 * self._slots)
         )
         words = answer.registers
@@ -96,27 +102,33 @@ class BoardRegisters:
 
     async def power(self) -> tuple[bool, ...]:
         """Read which slots the board powers, slot 1 first."""
-        answer = await self._line.ask(ReadCoilsRequest(address=self._at.power, count=self._slots))
+        answer = await self._ask(ReadCoilsRequest(address=self._at.power, count=self._slots))
         return tuple(map(bool, answer.bits[: self._slots]))
 
     async def set_power(self, slot: int, on: bool) -> None:
         """Switch one slot's power."""
         address = self._at.power + self._index(slot)
-        await self._line.ask(WriteSingleCoilRequest(address=address, bits=[on]))
+        await self._ask(WriteSingleCoilRequest(address=address, bits=[on]))
 
     async def set_lamp(self, slot: int, lamp: Lamp) -> None:
         """Set one slot's lamp."""
         address = self._at.lamps + self._index(slot)
-        await self._line.ask(WriteSingleRegisterRequest(address=address, registers=[int(lamp)]))
+        await self._ask(WriteSingleRegisterRequest(address=address, registers=[int(lamp)]))
 
     async def beat(self, number: int) -> None:
         """Write a heartbeat, 1 to 65535: a board that was just switched on holds 0."""
-        await self._line.ask(WriteSingleRegisterRequest(address=self._at.heartbeat, registers=[number]))
+        await self._ask(WriteSingleRegisterRequest(address=self._at.heartbeat, registers=[number]))
 
     async def last_beat(self) -> int:
         """Read the heartbeat that the board holds."""
-        answer = await self._line.ask(ReadHoldingRegistersRequest(address=self._at.heartbeat, count=1))
+        answer = await self._ask(ReadHoldingRegistersRequest(address=self._at.heartbeat, count=1))
         return answer.registers[0]
+
+    async def _ask(self, question: Question) -> ModbusPDU:
+        for _ in range(self._tries - 1):
+            with suppress(BoardSilent, BoardAnswerInvalid):
+                return await self._line.ask(question)
+        return await self._line.ask(question)
 
     def _index(self, slot: int) -> int:
         if not 1 <= slot <= self._slots:

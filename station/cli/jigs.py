@@ -85,7 +85,7 @@ def bind(
     known_jig([each.name for each in settings.jigs], jig)
     described = next(each for each in settings.jigs if each.name == jig)
     asyncio.run(_no_daemon(settings))
-    walk = _Walk(described, among, seconds)
+    walk = _Walk(described, settings.journal_folder, among, seconds)
     bound = walk.through(slot or sorted(described.slots))
     if not bound:
         raise WorkFailed("no slot was bound; the configuration is as it was")
@@ -116,13 +116,13 @@ def reset(jig: JigArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
     """
     settings = load_settings(config)
     asyncio.run(ask_daemon(settings.state_directory, {"do": "reset_jig", "jig": jig}))
-    typer.echo(f"{jig} works again once its emergency stop is released")
+    typer.echo(f"{jig} works again")
 
 
 class _Walk:
     """One walk through a jig's slots, with a person."""
 
-    def __init__(self, jig: JigSettings, among: Path | None, seconds: float) -> None:
+    def __init__(self, jig: JigSettings, journal_folder: Path, among: Path | None, seconds: float) -> None:
         plugin = load_plugin(jig.driver)
         settings = driver_settings(plugin, jig)
         finder = place_finder(plugin, settings, among)
@@ -131,6 +131,7 @@ class _Walk:
                 f"the driver {jig.driver} does not say where hubs can be: write the slots' places into {jig.name} yourself"
             )
         self._jig = jig
+        self._journal_folder = journal_folder
         self._surroundings = Surroundings(finder, plugin, settings, seconds)
 
     def through(self, slots: list[int]) -> dict[int, str]:
@@ -165,7 +166,7 @@ class _Walk:
 
     def _look(self, slots: list[int], before: Look | None = None) -> Look:
         async def look() -> Look:
-            async with powered(self._jig, slots):
+            async with powered(self._jig, self._journal_folder, slots):
                 return await self._surroundings.look(before)
 
         try:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from drivers.jig_board.checks import SETTLE_SECONDS, watchdog_acts_on_coils
+import asyncio
+from pathlib import Path
+
+from drivers.jig_board.checks import SETTLE_SECONDS, TRIES, watchdog_acts_on_coils
 from drivers.jig_board.connection import connected
 from drivers.jig_board.errors import CheckRefused, JigBoardError
 from drivers.jig_board.settings import JigBoardSettings
+from station.bench.power import why_stopped
 from station.doctor.report import Finding, fault, ok, warning
 
 
@@ -14,11 +18,11 @@ def board_seconds(settings: JigBoardSettings) -> float:
     return SETTLE_SECONDS + 1.5 * settings.watchdog_seconds + 10.0
 
 
-async def check_board(jig: str, settings: JigBoardSettings) -> list[Finding]:
-    """Talk to a board, and let its watchdog run out on an empty slot."""
+async def check_board(jig: str, settings: JigBoardSettings, journal_folder: Path) -> list[Finding]:
+    """Talk to a board, and let its watchdog run out on an empty slot, unless the jig is stopped."""
     where = f"{jig} board"
     try:
-        async with connected(jig, settings) as connection:
+        async with connected(jig, settings, tries=TRIES) as connection:
             identity = connection.identity
             measured = await connection.registers.measurements()
             stopped = (await connection.registers.inputs()).emergency_stop
@@ -42,6 +46,8 @@ async def check_board(jig: str, settings: JigBoardSettings) -> list[Finding]:
     if stopped:
         advice = "make the jig safe, release the stop, and check again"
         return [*findings, warning(where, "the emergency stop is pressed", advice)]
+    if (why := await asyncio.to_thread(why_stopped, jig, journal_folder)) is not None:
+        return [*findings, warning(where, f"its watchdog was not checked: {why}")]
     return [*findings, await _watchdog(where, jig, settings)]
 
 

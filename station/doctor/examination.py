@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Self
 
 from pydantic import BaseModel
@@ -104,7 +105,7 @@ async def examine(settings: StationSettings) -> Findings:
     for jig in jigs:
         jig.looks = await _look_at_places(jig)
     used = await asyncio.to_thread(lambda: [use for jig in jigs for use in _used(jig)])
-    checks += [_jig(jig) for jig in jigs]
+    checks += [_jig(jig, settings.journal_folder) for jig in jigs]
     findings = await _gather(checks)
     return [judge_descriptors(allowed(), needed(settings)), *findings, *judge_loads(used)]
 
@@ -128,16 +129,18 @@ async def _within(where: str, seconds: float, check: Callable[[], Awaitable[Find
         return [fault(where, f"the check failed ({type(error).__name__}: {error})", "report this line")]
 
 
-async def _jig(jig: JigUnderTest) -> Findings:
+async def _jig(jig: JigUnderTest, journal_folder: Path) -> Findings:
     """Check one jig: its board first, since hubs may need its power."""
     name, board, scanner = jig.settings.name, jig.settings.board, jig.settings.scanner
     findings: Findings = []
     if board is not None:
-        findings += await _within(f"{name} board", board_seconds(board), lambda: check_board(name, board))
+        findings += await _within(
+            f"{name} board", board_seconds(board), lambda: check_board(name, board, journal_folder)
+        )
     findings += told_together(finding for look in jig.looks.values() for finding in look.findings)
     askable = [number for number, look in jig.looks.items() if look.may_be_asked]
     try:
-        async with powered(jig.settings) as seated:
+        async with powered(jig.settings, journal_folder) as seated:
             findings += await _gather([_slot(jig, number, seated) for number in askable])
     except JigBoardError as error:
         findings.append(fault(f"{name} board", f"hubs were not looked at: {error.what}"))

@@ -20,7 +20,7 @@ from station.records.journal import Journal
 TIMES = {
     "poll_seconds": 0.02,
     "debounce_seconds": 0.05,
-    "answer_seconds": 0.05,
+    "answer_seconds": 0.1,
     "failures_to_lose": 3,
     "heartbeat_seconds": 0.1,
     "watchdog_seconds": 0.8,

@@ -109,6 +109,10 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
             "`reflash operators add NAME` prints one"
         ),
     ),
+    "a board with fewer slots than its jig": (
+        change("jigs.0.board", {"port": "/dev/board", "slots": 1}),
+        "jig jig1: slot 2 is none of its board's, which serves 1; correct slots under [jigs.board], or the jig's",
+    ),
     "start without a board": (
         change("jigs.0.start", "lid"),
         "jig jig1: start = 'lid' needs a board, and jig jig1 has none",

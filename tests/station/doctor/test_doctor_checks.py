@@ -302,7 +302,7 @@ def checked(folder: Path, *, stopped: bool = False, **board: object) -> list[Fin
             port=str(folder / "board"), heartbeat_seconds=0.1, watchdog_seconds=0.3, debounce_seconds=0.05
         )
         try:
-            return await check_board("jig1", settings)
+            return await check_board("jig1", settings, folder / "journal")
         finally:
             simulated.close()
 
@@ -327,6 +327,8 @@ def test_a_board_with_its_stop_pressed_is_not_tried(tmp_path):
 
 
 def test_a_board_that_is_not_there_is_a_fault(tmp_path):
-    (finding,) = asyncio.run(check_board("jig1", JigBoardSettings(port=str(tmp_path / "none"))))
+    (finding,) = asyncio.run(
+        check_board("jig1", JigBoardSettings(port=str(tmp_path / "none")), tmp_path / "journal")
+    )
     assert finding.verdict is FAULT
     assert "is not there: plug the adapter in" in finding.what

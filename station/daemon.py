@@ -16,8 +16,9 @@ from pydantic import BaseModel
 
 from drivers.hub import DriverPlugin
 from station.attempt.conduct import Conductor
+from station.attempt.counted_authority import BY_HAND_FOLDER, CountedAnswers
+from station.attempt.parts import NamedAuthority
 from station.attempt.release_gate import GateThresholds, ReleaseGate, ReleaseKey
-from station.attempt.sequence import NamedAuthority
 from station.attempt.unlock_authority import unlock_authority
 from station.bench.controller import Controller
 from station.bench.jig import Jig
@@ -123,8 +124,12 @@ class Daemon:
             await asyncio.to_thread(_make_folder, settings.state_directory)
             # The journal first: its lock keeps a second daemon out, also of the catalogue's folder.
             try:
-                async with self._journal() as journal, self._catalogue.opened():
-                    await self._serve(journal, authority, slots)
+                async with (
+                    self._journal() as journal,
+                    self._catalogue.opened(),
+                    CountedAnswers(journal, (settings.state_directory / BY_HAND_FOLDER,)) as wrong_answers,
+                ):
+                    await self._serve(journal, authority, wrong_answers, slots)
             except UpgradeInterrupted as stopped:
                 _log.warning("stopped before the journal was brought up to date", reason=str(stopped))
 
@@ -143,7 +148,13 @@ class Daemon:
             give_up=self._stopping.is_set,
         )
 
-    async def _serve(self, journal: Journal, authority: NamedAuthority, slots: list[SlotMaker]) -> None:
+    async def _serve(
+        self,
+        journal: Journal,
+        authority: NamedAuthority,
+        wrong_answers: CountedAnswers,
+        slots: list[SlotMaker],
+    ) -> None:
         settings = self._settings
         await journal.append(StationStarted(station_version=station_version(), boot_id=_boot_id()))
         journal.subscribe(self._outlook.hear)
@@ -155,7 +166,9 @@ class Daemon:
             journal=journal,
             catalog=self._catalogue.current,
             authority=authority,
+            wrong_answers=wrong_answers,
             veto=gate.veto,
+            hindrance=self._hindrance,
             operator=lambda: self._settings.operator,
             station_version=station_version(),
         )

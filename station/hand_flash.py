@@ -7,27 +7,30 @@ identity nor lock, goes through the stages that it has.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from drivers.errors import DriverError, HubAction, UnlockAuthorityFailed
 from drivers.hub import FlashProgress, HubIdentity, UnlockChallenge
 from firmware_catalog.bounds import UNBOUND
+from firmware_catalog.identity import DeviceModel
 from firmware_catalog.image import FirmwareImage
 from station.attempt import failure
+from station.attempt.authorise import Rejected
 from station.attempt.closing import close, facts_of
 from station.attempt.opening import open_attempt
 from station.attempt.outcome import Code, Stage
-from station.attempt.plan import AttemptPlan, PlannedStep, Position
-from station.attempt.sequence import (
+from station.attempt.parts import (
     Failed,
     LeftOpen,
     NamedAuthority,
     Passed,
     Progress,
-    Sequence,
     SequenceParts,
+    WrongAnswers,
 )
+from station.attempt.plan import AttemptPlan, PlannedStep, Position
+from station.attempt.sequence import Sequence
 from station.bench.loop_watch import LoopWatch
 from station.bench.seat import LinkSeat
 from station.hand_devices import HandDevice, Refused
@@ -61,11 +64,24 @@ class NoAuthority:
         )
 
 
+class NoOrder:
+    """The `Permission` of what a person does by hand, outside every order."""
+
+    async def refusal(self, _: HubIdentity, *, untouched: bool) -> None:
+        """Say None: the person answers for it."""
+
+    def may_stay(self, _: bytes | None) -> bool:
+        """Say True."""
+        return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandFlash:
     """What is to be done, and who answers for it."""
 
     image: FirmwareImage
+    released_for: Collection[DeviceModel] | None
+    """The models that the catalogue releases the image for; None where no catalogue is asked."""
     supervisor: str | None
     """A pseudonym."""
     reason: str | None
@@ -77,6 +93,7 @@ async def flash_by_hand(
     device: HandDevice,
     journal: Journal,
     authority: NamedAuthority,
+    wrong_answers: WrongAnswers,
     on_progress: Callable[[FlashProgress], None],
 ) -> AttemptClosed:
     """Flash the device and return its durable result.
@@ -86,7 +103,7 @@ async def flash_by_hand(
     """
     hub = await device.identify()
     if hub is not None:
-        _may_be_given(request.image, hub)
+        _may_be_given(request, hub)
     elif request.image.only_for != UNBOUND:
         raise Refused(
             f"the image is for {request.image.only_for}, and this device does not tell what it is; find an image for it"
@@ -106,6 +123,7 @@ async def flash_by_hand(
     opened = await open_attempt(journal, BY_HAND, facts, number=number, operator=request.supervisor)
     plan = AttemptPlan((PlannedStep(request.image),))
     await journal.append(AttemptPlanned(attempt=opened.attempt, steps=(plan.last.target,)))
+    ending: Passed | Failed | Rejected
     if hub is None:
         ending, seconds = await _flash_plain(opened.attempt, device, journal, request.image, on_progress)
     else:
@@ -122,10 +140,11 @@ async def flash_by_hand(
                 driver=device.hub,
                 journal=journal,
                 authority=authority,
-                wrong_unlock_answers=(await journal.hub_history(hub.chf)).wrong_unlock_answers,
+                wrong_answers=wrong_answers,
+                permission=NoOrder(),
+                untouched=True,
                 present=lambda: True,
                 power_cycle=LinkSeat(LoopWatch()).power_cycle,
-                veto=lambda _model, _plan: None,
                 on_progress=progress,
             ),
             {},
@@ -133,7 +152,7 @@ async def flash_by_hand(
         outcome = await sequence.recover(Position(0, Stage.UNLOCK))
         seconds = dict(sequence.seconds)
         if isinstance(outcome, LeftOpen):
-            ending = Failed(outcome.stage, Code.HUB_GONE, outcome.why, None)
+            ending = Failed(outcome.stage, Code.HUB_GONE, outcome.why, None, "was left as nobody knows")
         else:
             ending = outcome
     event = close(
@@ -150,7 +169,12 @@ async def flash_by_hand(
     return event
 
 
-def _may_be_given(image: FirmwareImage, hub: HubIdentity) -> None:
+def _may_be_given(request: HandFlash, hub: HubIdentity) -> None:
+    image = request.image
+    if request.released_for is not None and hub.model not in request.released_for:
+        raise Refused(
+            f"the image is not released for model {hub.model}, which hub {hub.chf} is; nothing was done"
+        )
     if image.model is not None and image.model != hub.model:
         raise Refused(
             f"the image is for model {image.model}, hub {hub.chf} is {hub.model}; find its own image"

@@ -29,7 +29,8 @@ from firmware_catalog.release import VersionRange
 from simulators.firmware import FirmwareSpec, make_firmware
 from simulators.keys import generate_key, save_private_key, save_public_key
 from station.attempt.conduct import Concluded, Conductor, Visit
-from station.attempt.sequence import LeftOpen
+from station.attempt.counted_authority import CountedAnswers
+from station.attempt.parts import LeftOpen
 from station.attempt.unlock import KeyFileAuthority
 from station.config import StationSettings
 from station.orders.csv_import import HEADINGS, parse_order
@@ -324,16 +325,21 @@ async def _cannot_switch_power() -> bool:
 
 @contextlib.asynccontextmanager
 async def conducting(
-    bench: Bench, folder: Path, *, key: Path | None = None, **changes: Any
+    bench: Bench, folder: Path, *, key: Path | None = None, beside: tuple[Path, ...] = (), **changes: Any
 ) -> AsyncIterator[Conducting]:
-    """Open a journal in `folder` and conduct visits with it."""
-    async with Journal.open(folder, site="site", station="bench") as journal:
+    """Open a journal in `folder` and conduct visits with it; `beside` are the station's other journals."""
+    async with (
+        Journal.open(folder, site="site", station="bench") as journal,
+        CountedAnswers(journal, beside) as wrong_answers,
+    ):
         catalog = FolderCatalog.open(bench.catalogue)
         facts: dict[str, Any] = {
             "journal": journal,
             "catalog": lambda: catalog,
             "authority": KeyFileAuthority.load(key or bench.unlock_key),
+            "wrong_answers": wrong_answers,
             "veto": lambda *_: None,
+            "hindrance": lambda: None,
             "operator": lambda: "op-1",
             "station_version": "0",
         }

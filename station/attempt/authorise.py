@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 from drivers.hub import HubIdentity, HubState
 from firmware_catalog.catalog import Catalog
-from firmware_catalog.errors import CatalogError
+from firmware_catalog.errors import CatalogError, ReleaseUnknown
 from firmware_catalog.identity import DeviceModel, Eui64
 from firmware_catalog.image import FirmwareImage
 from firmware_catalog.release import (
@@ -23,7 +23,7 @@ from firmware_catalog.release import (
 from station.attempt.outcome import Code
 from station.attempt.plan import AttemptPlan, PlannedStep
 from station.orders.device_status import DeviceStatus
-from station.records.events import HubFacts, OrderLine
+from station.records.events import HubFacts, OrderLine, StepTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ class ScannedLabel:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """All that authorisation looks at, gathered by the caller."""
+    """All that a work order is held against, gathered by the caller."""
 
     hub: HubIdentity
-    state: HubState
     label: ScannedLabel | None
     order: str | None
+    """The open order that the hub is worked on for."""
     line: OrderLine | None
     """The order's line that lists the hub by its CHF or its GPF."""
     passed_in_order: bool
@@ -63,7 +63,7 @@ class Authorised:
 
 @dataclass(frozen=True, slots=True)
 class AlreadyCurrent:
-    """The hub runs, confirmed, what the release would give it."""
+    """The hub runs, confirmed, with nothing pending, what the release would give it."""
 
     image: FirmwareImage
 
@@ -86,23 +86,24 @@ _PLAN_CODES: Final[tuple[tuple[type[PlanError], Code], ...]] = (
 )
 
 
-def authorise(question: Question, catalog: Catalog) -> Decision:
+def authorise(question: Question, state: HubState, catalog: Catalog) -> Decision:
     """Decide about one hub. Reads image files through `catalog`: call it off the event loop."""
-    return _against_order(question) or _against_catalogue(question, catalog)
+    return against_order(question) or _against_catalogue(question.hub, state, catalog)
 
 
-def disagreement(label: ScannedLabel | None, hub: HubIdentity) -> Rejected | None:
+def _disagreement(label: ScannedLabel | None, hub: HubIdentity) -> Rejected | None:
     """Reject a hub whose scanned label is another's."""
     if label is None or label.names(hub):
         return None
     return Rejected(Code.LABEL_DISAGREES, f"label {label.device_id}, hub {hub.chf} / {hub.gpf}")
 
 
-def _against_order(question: Question) -> Rejected | None:
+def against_order(question: Question) -> Rejected | None:
+    """Reject a hub that its work order does not say yes to."""
     hub, line = question.hub, question.line
     if question.seen_elsewhere is not None:
         return Rejected(Code.IN_TWO_SLOTS, f"{hub.chf} also answers in {question.seen_elsewhere}")
-    if (rejected := disagreement(question.label, hub)) is not None:
+    if (rejected := _disagreement(question.label, hub)) is not None:
         return rejected
     if question.order is None:
         return Rejected(Code.NO_OPEN_ORDER)
@@ -121,8 +122,8 @@ def _against_order(question: Question) -> Rejected | None:
     return None
 
 
-def _against_catalogue(question: Question, catalog: Catalog) -> Decision:
-    hub, running = question.hub, question.state.running
+def _against_catalogue(hub: HubIdentity, state: HubState, catalog: Catalog) -> Decision:
+    running = state.running
     try:
         plan = catalog.plan(hub.model, hub.firmware, hub.hardware_version, (hub.chf, hub.gpf))
         images = [catalog.load(step.release) for step in plan.steps]
@@ -139,7 +140,18 @@ def _against_catalogue(question: Question, catalog: Catalog) -> Decision:
             Code.IMAGE_HASH_MISMATCH,
             f"it reports version {hub.firmware} but runs another image than the release",
         )
-    if running.confirmed and question.state.pending is None:
+    if running.confirmed and state.pending is None:
         return AlreadyCurrent(target)
     # The right image runs but would not last: the attempt begins where such a hub stands.
     return Authorised(AttemptPlan((PlannedStep(target),)))
+
+
+def plan_again(catalog: Catalog, model: DeviceModel, steps: tuple[StepTarget, ...]) -> AttemptPlan:
+    """Find the images of a journalled plan by their SHA-256. Raises CatalogError when one is gone."""
+    releases = {release.payload_sha256: release for release in catalog.releases(model)}
+    planned = []
+    for step in steps:
+        if step.image_sha256 not in releases:
+            raise ReleaseUnknown(f"version {step.version} of {model}, begun earlier, is no longer listed")
+        planned.append(PlannedStep(catalog.load(releases[step.image_sha256])))
+    return AttemptPlan(tuple(planned))

@@ -11,7 +11,7 @@ from firmware_catalog.identity import FirmwareVersion
 from station.attempt import failure, wording
 from station.attempt.authorise import AlreadyCurrent, Rejected, ScannedLabel
 from station.attempt.outcome import Code, Disposition, Outcome, Stage
-from station.attempt.sequence import Failed, Passed
+from station.attempt.parts import Failed, Passed
 from station.kernel_clock import KernelClock
 from station.records.events import AttemptClosed, HubFacts, OrderLine, Place, StepTarget
 
@@ -39,6 +39,7 @@ class _Verdict:
     detail: str | None
     disposition: Disposition | None
     read_back: FirmwareVersion | None
+    unsettled: str | None = None
 
 
 def close(
@@ -87,6 +88,7 @@ def close(
             verdict.disposition,
             verdict.detail,
             mislabelled=label is not None and hub is not None and not label.names(hub),
+            unsettled=verdict.unsettled,
         ),
         started=opened.opened,
         finished=max(finished.now, opened.opened),
@@ -94,6 +96,7 @@ def close(
         seconds={stage: round(spent, 3) for stage, spent in seconds.items()},
         operator=opened.operator,
         station_version=station_version,
+        unsettled=verdict.unsettled,
     )
 
 
@@ -110,9 +113,11 @@ def _judge(
             return _Verdict(Outcome.ALREADY_CURRENT, Stage.AUTHORISE, None, None, None, before)
         case Rejected(code=code, detail=detail):
             return _Verdict(Outcome.REJECTED, Stage.AUTHORISE, code, detail, None, before)
-        case Failed(stage=stage, code=code, detail=detail, read_back=version):
-            disposition = failure.disposition(code, opened.place, failed_before)
-            return _Verdict(Outcome.FAILED, stage, code, detail, disposition, version)
+        case Failed(stage=stage, code=code, detail=detail, read_back=version, unsettled=unsettled):
+            disposition = failure.disposition(
+                code, opened.place, failed_before, unsettled=unsettled is not None
+            )
+            return _Verdict(Outcome.FAILED, stage, code, detail, disposition, version, unsettled)
 
 
 def facts_of(hub: HubIdentity) -> HubFacts:

@@ -8,39 +8,45 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from drivers.errors import DriverError
-from drivers.hub import HubDriver, HubIdentity
+from drivers.hub import HubDriver, HubIdentity, HubState
 from firmware_catalog.catalog import Catalog
-from firmware_catalog.errors import CatalogError, ReleaseUnknown
-from firmware_catalog.identity import DeviceModel
+from firmware_catalog.errors import CatalogError
 from station.attempt import failure
 from station.attempt.authorise import (
     AlreadyCurrent,
     Authorised,
+    Decision,
     Question,
     Rejected,
     ScannedLabel,
+    against_order,
     authorise,
-    disagreement,
+    plan_again,
 )
 from station.attempt.closing import OpenedAttempt, close, facts_of
-from station.attempt.opening import open_attempt
-from station.attempt.outcome import Code, Outcome, Stage
-from station.attempt.plan import AttemptPlan, PlannedStep, Position
-from station.attempt.sequence import (
+from station.attempt.history import failed_by_itself, label_of, own_open_attempt
+from station.attempt.opening import line_of, open_at_jig
+from station.attempt.outcome import Code, Stage
+from station.attempt.parts import (
+    Ending,
     Failed,
     LeftOpen,
     NamedAuthority,
     Passed,
     Progress,
-    Sequence,
     SequenceParts,
+    WrongAnswers,
 )
+from station.attempt.permission import OrderPermission, Veto
+from station.attempt.plan import AttemptPlan, PlannedStep, Position
+from station.attempt.sequence import Sequence
+from station.attempt.settling import settle
 from station.kernel_clock import read_clock
+from station.records.errors import AttemptHasResult
 from station.records.events import (
     AttemptClosed,
     AttemptPlanned,
     AttemptResumed,
-    HubFacts,
     HubLost,
     Place,
     StepTarget,
@@ -88,159 +94,216 @@ class Conductor:
         journal: Journal,
         catalog: Callable[[], Catalog],
         authority: NamedAuthority,
-        veto: Callable[[DeviceModel, AttemptPlan], Code | None],
+        wrong_answers: WrongAnswers,
+        veto: Veto,
+        hindrance: Callable[[], str | None],
         operator: Callable[[], str | None],
         station_version: str,
     ) -> None:
         self._journal = journal
         self._catalog = catalog
         self._authority = authority
+        self._wrong_answers = wrong_answers
         self._veto = veto
+        self._hindrance = hindrance
         self._operator = operator
         self._station_version = station_version
 
     async def conduct(self, visit: Visit) -> Concluded | LeftOpen | StillSeated:
         """Take the hub as far as it goes. A result is durable before it is returned."""
-        interrupted = None
+        hub, label = visit.hub, visit.label()
         # A hub that shall not be touched now gets a rejection of its own, and what is open on it stays open.
-        label = visit.label()
-        if visit.seen_elsewhere is None and (label is None or label.names(visit.hub)):
-            interrupted = await self._journal.open_attempt_of(visit.hub.chf)
-        if interrupted is not None:
-            return await self._take_up(visit, interrupted)
+        if visit.seen_elsewhere is None and (label is None or label.names(hub)):
+            interrupted = await own_open_attempt(self._journal, hub)
+            if interrupted is not None:
+                return await self._take_up(visit, interrupted)
         return await self._begin(visit)
 
     async def unidentified(
         self, place: Place, label: ScannedLabel | None, error: DriverError
     ) -> AttemptClosed:
         """Record a hub that is seated and cannot say who it is, under its scanned label if there is one."""
-        order = await self._journal.jig_order(place.jig)
-        opened = await self._open(place, order, None, label, number=1)
+        history = HubHistory(None, 0, ())
+        if label is not None:
+            history = await self._journal.label_history(label.device_id)
+        opened = await open_at_jig(self._journal, place, None, label, history, self._operator())
         code = failure.code_of(error, Stage.IDENTIFY)
         code = Code.HUB_UNIDENTIFIED if code in {Code.NO_ANSWER, Code.PROTOCOL_ERROR} else code
         ending = Failed(Stage.IDENTIFY, code, str(error), None)
-        return await self._close(opened, ending, None, {}, None, None)
+        return await self._close(opened, ending, None, {}, history, None)
 
     async def _begin(self, visit: Visit) -> Concluded | LeftOpen | StillSeated:
         hub, journal = visit.hub, self._journal
         order = await journal.jig_order(visit.place.jig)
-        history = await journal.hub_history(hub.chf)
+        history = await journal.hub_history(hub.chf, hub.gpf)
         last = history.attempts[-1] if history.attempts else None
         if (
             last is not None
             and last.outcome is not None
-            and (last.order, last.place, last.boots) == (order, visit.place, hub.boots)
+            and (last.order, last.place, last.gpf, last.boots) == (order, visit.place, hub.gpf, hub.boots)
         ):
             return StillSeated(last)
-        opened = await self._open(
-            visit.place, order, facts_of(hub), visit.label(), number=history.attempts_in(order) + 1
+        opened = await open_at_jig(
+            journal, visit.place, facts_of(hub), visit.label(), history, self._operator()
         )
-        return await self._authorise_and_run(visit, opened, history)
+        return await self._authorise_and_run(visit, opened, history, taken_up=False)
 
     async def _authorise_and_run(
-        self, visit: Visit, opened: OpenedAttempt, history: HubHistory
+        self, visit: Visit, opened: OpenedAttempt, history: HubHistory, *, taken_up: bool
     ) -> Concluded | LeftOpen:
         hub, order = visit.hub, opened.order
-        try:
-            state = await visit.driver.state()
-        except DriverError as error:
-            if failure.may_be_gone(error, present=visit.present()):
-                await self._journal.append(HubLost(attempt=opened.attempt, stage=Stage.AUTHORISE))
-                return LeftOpen(Stage.AUTHORISE, str(error))
-            failed = Failed(Stage.AUTHORISE, failure.code_of(error, Stage.AUTHORISE), str(error), None)
-            return Concluded(await self._close(opened, failed, None, {}, history, hub), hub)
+        if taken_up and order is not None and not await self._journal.order_is_open(order):
+            order = None
         question = Question(
             hub=hub,
-            state=state,
             label=visit.label(),
             order=order,
             line=opened.line,
-            passed_in_order=history.passed_in(order),
+            passed_in_order=history.passed_in(opened.order),
             seen_elsewhere=str(visit.seen_elsewhere) if visit.seen_elsewhere else None,
         )
-        decision = await asyncio.to_thread(authorise, question, self._catalog())
+        # First what needs no answer of the hub: one that is not on the order is not even booted.
+        decision: Decision | None = against_order(question)
+        if decision is None:
+            looked = await self._look(visit)
+            if isinstance(looked, LeftOpen | Failed):
+                return await self._end(hub, opened, looked, None, {}, history)
+            hub, state = looked
+            visit, question = replace(visit, hub=hub), replace(question, hub=hub)
+            decision = await asyncio.to_thread(authorise, question, state, self._catalog())
         opened = _with_label(opened, visit)
-        if isinstance(decision, Authorised):
-            # The last look before the hub is touched: a label that comes later can only speak in the result.
-            decision = disagreement(opened.label, hub) or decision
-        if isinstance(decision, Authorised):
-            vetoed = self._veto(hub.model, decision.plan)
-            if vetoed is not None:
-                decision = Rejected(vetoed)
         match decision:
             case Rejected():
-                return Concluded(await self._close(opened, decision, None, {}, history, hub), hub)
+                return await self._end(hub, opened, decision, None, {}, history)
             case AlreadyCurrent(image=image):
-                return Concluded(
-                    await self._close(opened, decision, PlannedStep(image).target, {}, history, hub), hub
-                )
+                plan = AttemptPlan((PlannedStep(image),))
             case Authorised(plan=plan):
-                await self._journal.append(
-                    AttemptPlanned(attempt=opened.attempt, steps=tuple(step.target for step in plan.steps))
-                )
-                sequence = self._sequence(visit, opened, plan, history, {})
-                # Where the hub stands is its own word, also at the first look: it may hold the image already.
-                ending = await sequence.recover(Position(0, Stage.UNLOCK))
-                return await self._finish(visit, opened, plan, sequence, ending, history, {})
+                pass
+        permission = self._permission(visit, opened, plan.targets, taken_up=taken_up)
+        if isinstance(decision, Authorised):
+            rejected = await permission.refusal(hub, untouched=True)
+            if rejected is not None:
+                return await self._end(hub, opened, rejected, None, {}, history)
+            await self._journal.append(AttemptPlanned(attempt=opened.attempt, steps=plan.targets))
+        sequence = self._sequence(visit, opened, plan, permission, {}, untouched=True)
+        if isinstance(decision, AlreadyCurrent):
+            ending = await sequence.check_current()
+            done = decision if isinstance(ending, Passed) else ending
+            return await self._finish(visit, opened, plan, sequence, done, history, {})
+        # Where the hub stands is its own word, also at the first look: it may hold the image already.
+        ending = await sequence.recover(Position(0, Stage.UNLOCK))
+        return await self._finish(visit, opened, plan, sequence, ending, history, {})
 
-    async def _take_up(self, visit: Visit, interrupted: OpenAttempt) -> Concluded | LeftOpen:
-        """Go on with an attempt that a crash, a lost hub or a lost port left open."""
+    async def _look(self, visit: Visit) -> tuple[HubIdentity, HubState] | LeftOpen | Failed:
+        """Ask what the hub holds. One that says who it is, and not that, is booted once and asked again."""
+        try:
+            return visit.hub, await visit.driver.state()
+        except DriverError as error:
+            fault = error
+        try:
+            settled = await settle(visit.driver, visit.hub, present=visit.present)
+        except DriverError as error:
+            return LeftOpen(Stage.AUTHORISE, str(error))
+        if settled.state is not None:
+            return settled.hub, settled.state
+        code = failure.code_of(fault, Stage.AUTHORISE)
+        return Failed(Stage.AUTHORISE, code, str(fault), settled.read_back, settled.unsettled)
+
+    async def _take_up(self, visit: Visit, interrupted: OpenAttempt) -> Concluded | LeftOpen | StillSeated:
+        """Go on with an attempt that a crash, a lost hub or a lost port left open, if it may still be begun."""
         journal, hub = self._journal, visit.hub
         reached = Position(interrupted.step, interrupted.stage or Stage.AUTHORISE)
-        history = await journal.hub_history(hub.chf)
+        history = await journal.hub_history(hub.chf, hub.gpf)
         label = visit.label()
-        await journal.append(
-            AttemptResumed(
-                attempt=interrupted.attempt,
-                place=visit.place,
-                stage=reached.stage,
-                step=reached.step,
-                why=f"the hub answers in {visit.place}",
-                scanned_id=label.device_id if label else None,
-                scanned_role=label.role if label else None,
-            )
+        resumed = AttemptResumed(
+            attempt=interrupted.attempt,
+            place=visit.place,
+            stage=reached.stage,
+            step=reached.step,
+            why=f"the hub answers in {visit.place}",
+            scanned_id=label.device_id if label else None,
+            scanned_role=label.role if label else None,
         )
+        try:
+            await journal.append(resumed)
+        except AttemptHasResult:
+            return await self._begin(visit)  # its order was closed meanwhile: the hub is judged anew
+        facts = interrupted.hub or facts_of(hub)
         opened = OpenedAttempt(
             attempt=interrupted.attempt,
             place=visit.place,
             order=interrupted.order,
             number=interrupted.number,
-            hub=interrupted.hub or facts_of(hub),
-            label=visit.label() or _label_of(interrupted),
-            line=await journal.order_line(interrupted.order, hub.chf) if interrupted.order else None,
+            hub=facts,
+            label=visit.label() or label_of(interrupted),
+            line=await line_of(journal, interrupted.order, facts, None),
             opened=interrupted.opened,
             operator=self._operator(),
         )
         if not interrupted.steps:
-            return await self._authorise_and_run(visit, opened, history)
-        spent = interrupted.seconds
-        try:
-            plan = await asyncio.to_thread(self._plan_again, hub.model, interrupted.steps)
-        except CatalogError as error:
-            failed = Failed(reached.stage, Code.CATALOGUE_UNAVAILABLE, str(error), hub.firmware)
-            return Concluded(await self._close(opened, failed, None, spent, history, hub), hub)
-        sequence = self._sequence(visit, opened, plan, history, interrupted.failures)
+            return await self._authorise_and_run(visit, opened, history, taken_up=True)
+        spent, target = interrupted.seconds, interrupted.steps[-1]
+        permission = self._permission(visit, opened, interrupted.steps, taken_up=True)
+        refused = await permission.refusal(hub, untouched=False)
+        if refused is None:
+            try:
+                plan = await asyncio.to_thread(plan_again, self._catalog(), hub.model, interrupted.steps)
+            except CatalogError as error:
+                refused = Rejected(Code.CATALOGUE_UNAVAILABLE, str(error))
+        if refused is not None:
+            return await self._settle_and_end(
+                visit, opened, permission, reached, refused, target, history, spent
+            )
+        sequence = self._sequence(visit, opened, plan, permission, interrupted.failures, untouched=False)
         ending = await sequence.recover(reached)
         return await self._finish(visit, opened, plan, sequence, ending, history, spent)
 
-    def _plan_again(self, model: DeviceModel, steps: tuple[StepTarget, ...]) -> AttemptPlan:
-        """Find the images of a journalled plan by their SHA-256. Raises CatalogError when one is gone."""
-        catalog = self._catalog()
-        releases = {release.payload_sha256: release for release in catalog.releases(model)}
-        planned = []
-        for step in steps:
-            if step.image_sha256 not in releases:
-                raise ReleaseUnknown(f"version {step.version} of {model}, begun earlier, is no longer listed")
-            planned.append(PlannedStep(catalog.load(releases[step.image_sha256])))
-        return AttemptPlan(tuple(planned))
+    async def _settle_and_end(
+        self,
+        visit: Visit,
+        opened: OpenedAttempt,
+        permission: OrderPermission,
+        reached: Position,
+        refused: Rejected,
+        target: StepTarget,
+        history: HubHistory,
+        spent: Mapping[Stage, float],
+    ) -> Concluded | LeftOpen:
+        """End an attempt that may not go on, leaving its hub as it may be left."""
+        try:
+            settled = await settle(
+                visit.driver, visit.hub, present=visit.present, may_stay=permission.may_stay
+            )
+        except DriverError as error:
+            return await self._end(
+                visit.hub, opened, LeftOpen(reached.stage, str(error)), target, spent, history
+            )
+        failed = Failed(reached.stage, refused.code, refused.detail, settled.read_back, settled.unsettled)
+        return await self._end(settled.hub, opened, failed, target, spent, history)
+
+    def _permission(
+        self, visit: Visit, opened: OpenedAttempt, steps: tuple[StepTarget, ...], *, taken_up: bool
+    ) -> OrderPermission:
+        return OrderPermission(
+            journal=self._journal,
+            catalog=self._catalog,
+            veto=self._veto,
+            hindrance=self._hindrance,
+            opened=opened,
+            steps=steps,
+            label=visit.label,
+            taken_up=taken_up,
+        )
 
     def _sequence(
         self,
         visit: Visit,
         opened: OpenedAttempt,
         plan: AttemptPlan,
-        history: HubHistory,
+        permission: OrderPermission,
         failures: Mapping[Position, int],
+        *,
+        untouched: bool,
     ) -> Sequence:
         parts = SequenceParts(
             attempt=opened.attempt,
@@ -249,10 +312,11 @@ class Conductor:
             driver=visit.driver,
             journal=self._journal,
             authority=self._authority,
-            wrong_unlock_answers=history.wrong_unlock_answers,
+            wrong_answers=self._wrong_answers,
+            permission=permission,
+            untouched=untouched,
             present=visit.present,
             power_cycle=visit.power_cycle,
-            veto=self._veto,
             on_progress=visit.on_progress,
         )
         return Sequence(parts, failures)
@@ -263,32 +327,31 @@ class Conductor:
         opened: OpenedAttempt,
         plan: AttemptPlan,
         sequence: Sequence,
-        ending: Passed | Failed | LeftOpen,
+        ending: Ending | AlreadyCurrent,
         history: HubHistory,
         spent: Mapping[Stage, float],
     ) -> Concluded | LeftOpen:
-        if isinstance(ending, LeftOpen):
-            await self._journal.append(HubLost(attempt=opened.attempt, stage=ending.stage))
-            return ending
         seconds = defaultdict(float, spent)
         for stage, more in sequence.seconds.items():
             seconds[stage] += more
         opened = _with_label(opened, visit)
-        closed = await self._close(opened, ending, plan.last.target, seconds, history, sequence.hub)
-        return Concluded(closed, sequence.hub)
+        return await self._end(sequence.hub, opened, ending, plan.last.target, seconds, history)
 
-    async def _open(
+    async def _end(
         self,
-        place: Place,
-        order: str | None,
-        hub: HubFacts | None,
-        label: ScannedLabel | None,
-        *,
-        number: int,
-    ) -> OpenedAttempt:
-        return await open_attempt(
-            self._journal, place, hub, number=number, operator=self._operator(), order=order, label=label
-        )
+        last_seen: HubIdentity,
+        opened: OpenedAttempt,
+        ending: Ending | AlreadyCurrent,
+        target: StepTarget | None,
+        seconds: Mapping[Stage, float],
+        history: HubHistory,
+    ) -> Concluded | LeftOpen:
+        """Make the end durable: a result, or that the hub has to be found."""
+        if isinstance(ending, LeftOpen):
+            await self._journal.append(HubLost(attempt=opened.attempt, stage=ending.stage))
+            return ending
+        closed = await self._close(opened, ending, target, seconds, history, last_seen)
+        return Concluded(closed, last_seen)
 
     async def _close(
         self,
@@ -296,7 +359,7 @@ class Conductor:
         ending: Passed | Failed | AlreadyCurrent | Rejected,
         target: StepTarget | None,
         seconds: Mapping[Stage, float],
-        history: HubHistory | None,
+        history: HubHistory,
         last_seen: HubIdentity | None,
     ) -> AttemptClosed:
         event = close(
@@ -304,7 +367,7 @@ class Conductor:
             ending,
             target=target,
             boots=last_seen.boots if last_seen else None,
-            failed_before=_failed_by_itself(history) if history else (),
+            failed_before=failed_by_itself(history),
             seconds=seconds,
             finished=read_clock(),
             station_version=self._station_version,
@@ -316,20 +379,3 @@ class Conductor:
 def _with_label(opened: OpenedAttempt, visit: Visit) -> OpenedAttempt:
     """Add the label that was scanned since."""
     return replace(opened, label=visit.label() or opened.label)
-
-
-def _label_of(interrupted: OpenAttempt) -> ScannedLabel | None:
-    if interrupted.scanned_id is None:
-        return None
-    return ScannedLabel(interrupted.scanned_id, interrupted.scanned_role)
-
-
-def _failed_by_itself(history: HubHistory) -> set[Place]:
-    """The slots in which a hub failed by its own fault."""
-    return {
-        attempt.place
-        for attempt in history.attempts
-        if attempt.code is not None
-        and attempt.outcome is Outcome.FAILED
-        and failure.blame(attempt.code) is failure.Blame.HUB
-    }

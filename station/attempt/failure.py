@@ -85,6 +85,23 @@ _REWORK: Final = frozenset(
     }
 )
 
+REFUSALS: Final = frozenset(
+    {
+        Code.NOT_ON_ORDER,
+        Code.NO_OPEN_ORDER,
+        Code.NOT_PENDING,
+        Code.ALREADY_PASSED,
+        Code.LABEL_DISAGREES,
+        Code.IDS_DISAGREE,
+        Code.IN_TWO_SLOTS,
+        Code.MODEL_DISAGREES,
+        Code.NO_RELEASE,
+        Code.NO_PERMITTED_PATH,
+        Code.NEWER_THAN_RELEASE,
+    }
+)
+"""What order and catalogue say no with. A hub that was begun with fails by them, and neither it nor the slot did."""
+
 _RETRY_HERE: Final = frozenset(
     {
         Code.UNLOCK_UNAVAILABLE,
@@ -95,7 +112,9 @@ _RETRY_HERE: Final = frozenset(
         Code.OPERATOR_REMOVED,
         Code.HUB_GONE,
         Code.NOT_A_HUB,
+        Code.SLOT_FAULT,
     }
+    | REFUSALS
 )
 
 _FINAL: Final = (
@@ -130,9 +149,11 @@ def is_out_of_reach(error: Exception) -> bool:
     return isinstance(error, errors.LinkLost | errors.LinkStalled | errors.PlaceUnavailable)
 
 
-def may_be_gone(error: errors.DriverError, *, present: bool | None) -> bool:
-    """Whether the error is what a pulled port, or a hub that the board does not see seated, looks like."""
-    return is_out_of_reach(error) or (isinstance(error, errors.NoAnswer) and not present)
+def leaves_open(error: Exception, *, present: bool | None) -> bool:
+    """Whether nothing is known of the attempt's hub: the port is gone, another hub answers, or none that is seen."""
+    if isinstance(error, errors.NoAnswer | errors.HubDidNotReturn):
+        return not present
+    return is_out_of_reach(error) or isinstance(error, errors.AnotherHub)
 
 
 def pause_before(try_number: int) -> float:
@@ -148,17 +169,22 @@ def blame(code: Code) -> Blame:
 
 
 def may_be_the_slot(code: Code) -> bool:
-    """Whether a slot's contacts could be behind a code. What the whole station or the operator caused says nothing."""
-    return code not in _RETRY_HERE
+    """Whether a slot's contacts could be behind a code.
+
+    What the whole station or the operator caused says nothing of them, nor does an unlock key that hubs refuse.
+    """
+    return code not in _RETRY_HERE and code not in {Code.UNLOCK_REFUSED, Code.UNLOCK_LOCKED_OUT}
 
 
-def disposition(code: Code, place: Place, failed_before: Collection[Place]) -> Disposition:
+def disposition(
+    code: Code, place: Place, failed_before: Collection[Place], *, unsettled: bool = False
+) -> Disposition:
     """What a FAILED attempt asks of the operator.
 
     `failed_before` are the slots in which this hub failed by its own fault earlier. SCRAP is said only when this
-    failure makes two different slots.
+    failure makes two different slots. A hub that could not be settled is for no slot, and not yet for scrap.
     """
-    if code in _REWORK:
+    if code in _REWORK or unsettled:
         return Disposition.REWORK
     if code in _RETRY_HERE:
         return Disposition.RETRY_HERE

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from station.attempt.authorise import ScannedLabel
 from station.attempt.closing import OpenedAttempt
-from station.records.events import AttemptOpened, HubFacts, Place
+from station.records.errors import OrderIsClosed, OrderNotHere
+from station.records.events import AttemptOpened, HubFacts, OrderLine, Place
 from station.records.journal import Journal
+from station.records.queries import HubHistory
+
+_ORDERS_TRIED: Final = 3
 
 
 async def open_attempt(
@@ -29,9 +35,7 @@ async def open_attempt(
         operator=operator,
     )
     (recorded,) = await journal.append(event)
-    line = None
-    if order is not None and hub is not None:
-        line = await journal.order_line(order, hub.chf) or await journal.order_line(order, hub.gpf)
+    line = await line_of(journal, order, hub, label)
     return OpenedAttempt(
         attempt=recorded.sequence,
         place=place,
@@ -43,3 +47,38 @@ async def open_attempt(
         opened=recorded.utc,
         operator=operator,
     )
+
+
+async def open_at_jig(
+    journal: Journal,
+    place: Place,
+    hub: HubFacts | None,
+    label: ScannedLabel | None,
+    history: HubHistory,
+    operator: str | None,
+) -> OpenedAttempt:
+    """Begin an attempt for the order that the jig works on: asked again where that changes in that very moment."""
+    tries = 0
+    while True:
+        order = await journal.jig_order(place.jig)
+        number = history.attempts_in(order) + 1
+        try:
+            return await open_attempt(
+                journal, place, hub, number=number, operator=operator, order=order, label=label
+            )
+        except (OrderIsClosed, OrderNotHere):
+            tries += 1
+            if tries == _ORDERS_TRIED:
+                raise
+
+
+async def line_of(
+    journal: Journal, order: str | None, hub: HubFacts | None, label: ScannedLabel | None
+) -> OrderLine | None:
+    """Return the order's line that lists the hub, by its CHF or its GPF; by its label if it does not say who it is."""
+    if order is None:
+        return None
+    if hub is not None:
+        return await journal.order_line(order, hub.chf) or await journal.order_line(order, hub.gpf)
+    line = None if label is None else await journal.order_line(order, label.device_id)
+    return line if label is not None and line is not None and label.names(line) else None

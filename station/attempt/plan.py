@@ -47,6 +47,11 @@ class AttemptPlan:
     steps: tuple[PlannedStep, ...]
 
     @property
+    def targets(self) -> tuple[StepTarget, ...]:
+        """The steps as the journal records them."""
+        return tuple(step.target for step in self.steps)
+
+    @property
     def last(self) -> PlannedStep:
         """The step whose image the hub shall leave with."""
         return self.steps[-1]

@@ -25,6 +25,8 @@ class Finding(StrEnum):
     SERIAL_RECOVERY = "serial_recovery"
     ANOTHER_HUB = "another_hub"
     SILENT = "silent"
+    UNREADABLE = "unreadable"
+    """Says who it is, and not what it holds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,3 +76,5 @@ def decide(reached: Position, probe: Probe, *, present: bool | None) -> Decision
             if present:
                 return GiveUp(Code.NO_ANSWER, "the hub is seated and does not answer")
             return KeepOpen("no hub answers in the slot")
+        case Finding.UNREADABLE:
+            return GiveUp(Code.PROTOCOL_ERROR, "the hub does not say what it holds")

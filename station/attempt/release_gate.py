@@ -6,13 +6,13 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from firmware_catalog.catalog import Catalog, is_released
+from firmware_catalog.catalog import Catalog
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
+from firmware_catalog.release import ReleaseStatus
 from station.attempt.failure import Blame, blame
 from station.attempt.outcome import Code, Outcome
-from station.attempt.plan import AttemptPlan
-from station.records.events import AttemptClosed, Event, ReleaseResumed, ReleaseStopped
+from station.records.events import AttemptClosed, Event, ReleaseResumed, ReleaseStopped, StepTarget
 from station.records.queries import ReleaseResult
 
 
@@ -71,16 +71,20 @@ class ReleaseGate:
                 pass
         return None
 
-    def veto(self, model: DeviceModel, plan: AttemptPlan) -> Code | None:
-        """Say why a plan must not be begun, or not be activated any more; None if it may."""
-        if any(ReleaseKey(model, step.image.version) in self._stopped for step in plan.steps):
+    def veto(self, model: DeviceModel, steps: Iterable[StepTarget]) -> Code | None:
+        """Say why hubs of the model must not be given these images, or not any more; None if they may."""
+        steps = tuple(steps)
+        if any(ReleaseKey(model, step.version) in self._stopped for step in steps):
             return Code.RELEASE_STOPPED
-        catalog = self._catalog()
         try:
-            released = all(is_released(catalog, model, step.image) for step in plan.steps)
+            released = {
+                release.payload_sha256
+                for release in self._catalog().releases(model)
+                if release.status is ReleaseStatus.PRODUCTION
+            }
         except CatalogError:
             return Code.CATALOGUE_UNAVAILABLE
-        return None if released else Code.RELEASE_WITHDRAWN
+        return None if all(step.image_sha256 in released for step in steps) else Code.RELEASE_WITHDRAWN
 
     def _count(self, closed: AttemptClosed) -> ReleaseStopped | None:
         if closed.chf is None or closed.firmware_target is None or not (closed.manufacturer and closed.model):

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from station.attempt.sequence import NamedAuthority
+from station.attempt.parts import NamedAuthority
 from station.attempt.unlock import KeyFileAuthority, UnlockKeyError
 from station.attempt.unlock_rate import RateLimited
 from station.attempt.unlock_settings import HsmSettings, UnlockSettings

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from drivers.errors import HubAction, UnlockAuthorityFailed
 from drivers.hub import UnlockChallenge
-from station.attempt.sequence import NamedAuthority
+from station.attempt.parts import NamedAuthority
 from station.attempt.unlock_settings import UnlockRate
 
 

@@ -6,6 +6,9 @@ from typing import Final
 
 from station.attempt.outcome import Code, Disposition, Outcome
 
+GOES_HOME: Final = frozenset({Outcome.PASSED, Outcome.ALREADY_CURRENT})
+"""Hubs that end so leave the bench as ones that are done."""
+
 _WHAT: Final[dict[Code, str]] = {
     Code.IMAGE_HASH_MISMATCH: "the hub runs another image than it was given",
     Code.ACTIVATION_FAILURE: "the hub did not start the new firmware",
@@ -61,6 +64,11 @@ _NEXT: Final[dict[Code, str]] = {
     Code.RELEASE_STOPPED: "call the supervisor",
     Code.RELEASE_WITHDRAWN: "seat the hub again for the release that replaces it",
     Code.NO_RELEASE: "put it aside for the supervisor",
+    Code.NO_PERMITTED_PATH: "put it aside for the supervisor",
+    Code.NEWER_THAN_RELEASE: "put it aside for the supervisor",
+    Code.IDS_DISAGREE: "put it aside for the supervisor",
+    Code.MODEL_DISAGREES: "put it aside for the supervisor",
+    Code.SLOT_FAULT: "call the supervisor, then seat the hub again",
 }
 
 _NEXT_BY_DISPOSITION: Final[dict[Disposition, str]] = {
@@ -97,16 +105,13 @@ def operator_line(
     detail: str | None = None,
     *,
     mislabelled: bool = False,
+    unsettled: str | None = None,
 ) -> str:
     """Compose the one line of a result: where, what happened, what to do next.
 
-    `mislabelled` is a hub whose scanned label is another's: if that came up too late to reject it, it may have
-    passed, and yet must not go home as it is.
+    `mislabelled` is a hub whose scanned label is another's: if that came up too late to reject it, it may be done,
+    and yet must not go home as it is. `unsettled` is what could not be put right about the hub.
     """
-    if outcome is Outcome.PASSED and mislabelled:
-        return (
-            f"{where}: passed, but the label scanned here is another hub's; put it aside for the supervisor"
-        )
     if outcome is Outcome.PASSED:
         what = "passed"
     elif outcome is Outcome.ALREADY_CURRENT:
@@ -115,4 +120,12 @@ def operator_line(
         what = str(outcome)
     else:
         what = what_happened(code) + (f" ({detail})" if detail else "")
+    if mislabelled and outcome in GOES_HOME:
+        return (
+            f"{where}: {what}, but the label scanned here is another hub's; put it aside for the supervisor"
+        )
+    if unsettled is not None and code is not Code.SERIAL_RECOVERY:  # that says it all
+        return (
+            f"{where}: {what}; it {unsettled}, so keep it apart: {_NEXT_BY_DISPOSITION[Disposition.REWORK]}"
+        )
     return f"{where}: {what}; {next_action(outcome, code, disposition)}"

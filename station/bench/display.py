@@ -6,7 +6,7 @@ from typing import Final
 
 from drivers.hub import HubIdentity
 from firmware_catalog.identity import Eui64
-from station.attempt.sequence import Progress
+from station.attempt.parts import Progress
 from station.bench.outlook import Outlook
 from station.bench.view import BenchView, SlotPhase, SlotView
 from station.records.events import HubFacts, Place

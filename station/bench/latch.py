@@ -9,7 +9,7 @@ import structlog
 
 from station.attempt.failure import may_be_the_slot
 from station.attempt.outcome import Outcome
-from station.attempt.sequence import EventSink
+from station.attempt.parts import EventSink
 from station.records.errors import JournalHeldUp
 from station.records.events import Actor, AttemptClosed, Place, SlotEnabled, SlotTakenOutOfUse
 from station.records.queries import SlotFailure

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from station.attempt.authorise import ScannedLabel
-from station.attempt.sequence import EventSink
+from station.attempt.parts import EventSink
 from station.bench.controller import Controller
 from station.bench.display import EXPECTING
 from station.bench.labels import ScanRefused, SlotCode, read_scan

@@ -25,7 +25,7 @@ from drivers.errors import (
 from drivers.hub import DriverPlugin, HubDriver, HubIdentity
 from station.attempt.authorise import ScannedLabel
 from station.attempt.conduct import Concluded, Conductor, StillSeated
-from station.attempt.sequence import LeftOpen
+from station.attempt.parts import LeftOpen
 from station.bench.changes import first_of
 from station.bench.display import SlotDisplay
 from station.bench.labels import ScanRefused

@@ -17,8 +17,9 @@ from drivers.hub import HubDriver, HubIdentity
 from station.attempt.authorise import ScannedLabel
 from station.attempt.conduct import Concluded, Conductor, StillSeated, Visit
 from station.attempt.failure import is_out_of_reach
+from station.attempt.history import own_open_attempt
 from station.attempt.outcome import Code, Stage
-from station.attempt.sequence import LeftOpen, Progress
+from station.attempt.parts import LeftOpen, Progress
 from station.bench.changes import Changes, first_of
 from station.bench.display import SlotDisplay
 from station.bench.seat import Seat
@@ -283,14 +284,14 @@ class SeatedHub:
     async def _left(self) -> LeftOpen:
         """Record that the hub left before its result; its attempt waits for it in any slot."""
         stage = self._stage()
-        attempt = await self._parts.journal.open_attempt_of(self.hub.chf)
+        attempt = await own_open_attempt(self._parts.journal, self.hub)
         if attempt is not None and not attempt.lost:
             await self._parts.journal.append(HubLost(attempt=attempt.attempt, stage=stage))
         return LeftOpen(stage, "the hub was taken out")
 
     async def record_stop(self, stage: Stage) -> None:
         """Record that the emergency stop ended work on the hub; its attempt waits for the reset."""
-        attempt = await self._parts.journal.open_attempt_of(self.hub.chf)
+        attempt = await own_open_attempt(self._parts.journal, self.hub)
         if attempt is not None:
             await self._parts.journal.append(
                 AttemptInterrupted(attempt=attempt.attempt, stage=stage, code=Code.EMERGENCY_STOP)

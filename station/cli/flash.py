@@ -20,10 +20,12 @@ from drivers.serial_link import SerialSettings
 from drivers.topology import USB_PREFIX, same_place
 from firmware_catalog.catalog import is_released
 from firmware_catalog.files import read_regular_file
+from firmware_catalog.identity import DeviceModel
 from firmware_catalog.image import MAX_IMAGE_SIZE, FirmwareImage, ImageFormatError
 from firmware_catalog.mcuboot import load_image
+from station.attempt.counted_authority import BY_HAND_FOLDER, CountedAnswers
 from station.attempt.outcome import Outcome
-from station.attempt.sequence import NamedAuthority
+from station.attempt.parts import NamedAuthority
 from station.attempt.unlock_authority import unlock_authority
 from station.attempt.unlock_settings import UnlockSettings
 from station.catalogue import open_source
@@ -117,12 +119,18 @@ def flash(
         with _faults_of(image):
             firmware = load_image(read_regular_file(image.resolve(), MAX_IMAGE_SIZE))
         open_device = partial(open_serial_device, port, baud)
+    released_for = None
     if settings is not None and settings.mode == "production":
-        _check_released(settings, image, firmware)
+        released_for = _released_for(settings, image, firmware)
     state = settings.state_directory if settings else _OWN_STATE.expanduser()
-    folder = journal or state / "by-hand"
+    folder = _journal_folder(settings, state, journal)
+    others = {state / BY_HAND_FOLDER} | ({settings.journal_folder} if settings else set())
     request = HandFlash(
-        image=firmware, supervisor=supervisor, reason=reason, station_version=station_version()
+        image=firmware,
+        released_for=released_for,
+        supervisor=supervisor,
+        reason=reason,
+        station_version=station_version(),
     )
 
     async def work() -> AttemptClosed:
@@ -130,6 +138,7 @@ def flash(
         async with (
             _authority(settings, unlock_key, state) as authority,
             Journal.open(folder, site=site, station=station) as records,
+            CountedAnswers(records, others - {folder}) as answers,
         ):
             device = await open_device()
             try:
@@ -139,7 +148,7 @@ def flash(
                     def progress(now: FlashProgress) -> None:
                         show.update(task, completed=now.sent)
 
-                    return await flash_by_hand(request, device, records, authority, progress)
+                    return await flash_by_hand(request, device, records, authority, answers, progress)
             finally:
                 await device.close()
 
@@ -204,15 +213,31 @@ def _faults_of(path: Path) -> Iterator[None]:
         raise UsageError(f"{path}: {error}") from error
 
 
-def _check_released(settings: StationSettings, path: Path, image: FirmwareImage) -> None:
-    """Refuse what the catalogue does not release, also by hand. Raises UsageError, ConfigError or CatalogError."""
+def _journal_folder(settings: StationSettings | None, state: Path, named: Path | None) -> Path:
+    """Return where the journal is. Raises UsageError for one in which the daemon would miss unlock answers."""
+    if named is None:
+        return state / BY_HAND_FOLDER
+    if settings is not None and settings.mode == "production":
+        raise UsageError(
+            f"--journal {named}: in production the station counts unlock answers in {state / BY_HAND_FOLDER}; leave it out"
+        )
+    return named.absolute()
+
+
+def _released_for(settings: StationSettings, path: Path, image: FirmwareImage) -> tuple[DeviceModel, ...]:
+    """Return the models that the catalogue releases the image for.
+
+    Refuses, also by hand, what it releases for none. Raises UsageError, ConfigError or CatalogError.
+    """
     with tempfile.TemporaryDirectory(prefix="reflash-") as store:
         catalog = open_source(settings.catalogue, Path(store), production=True).refresh()
-        if not any(is_released(catalog, model, image) for model in catalog.models()):
+        models = tuple(model for model in catalog.models() if is_released(catalog, model, image))
+        if not models:
             raise UsageError(
                 f"{path} is no released image, and in production nothing else is flashed; "
                 "have its maker and the catalogue's owner release it"
             )
+        return models
 
 
 def _progress_bar(*, as_json: bool) -> Progress:

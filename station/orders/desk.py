@@ -10,7 +10,7 @@ from typing import Any, Final
 from station.attempt.authorise import ScannedLabel
 from station.attempt.closing import OpenedAttempt, close
 from station.attempt.outcome import Code, Stage
-from station.attempt.sequence import Failed
+from station.attempt.parts import Failed
 from station.control import ControlError, Handler, Request
 from station.kernel_clock import read_clock
 from station.orders.csv_import import parse_order

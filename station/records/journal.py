@@ -123,6 +123,10 @@ class Journal:
         """Return what has become so far of the hub that a label names: it tells nothing itself."""
         return await self._ask(queries.label_history, label)
 
+    async def wrong_unlock_answers(self, chf: Eui64) -> int:
+        """Return how many answers were sent to the hub, and not known to be void, since the last that it took."""
+        return await self._ask(queries.wrong_unlock_answers, chf)
+
     async def waiting_labels(self) -> tuple[WaitingLabel, ...]:
         """Return every label that was scanned for a slot and waits for its hub."""
         return await self._ask(queries.waiting_labels)
@@ -146,6 +150,10 @@ class Journal:
     async def jig_order(self, jig: str) -> str | None:
         """Return the open order that the jig works on."""
         return await self._ask(queries.jig_order, jig)
+
+    async def order_is_open(self, order: str) -> bool:
+        """Whether the order was imported and not closed since."""
+        return await self._ask(queries.order_is_open, order)
 
     async def stopped_releases(self) -> tuple[StoppedRelease, ...]:
         """Return every release that no hub is given until a person resumes it."""

@@ -56,6 +56,7 @@ class PastAttempt:
     order: str | None
     number: int
     place: Place
+    gpf: Eui64 | None
     opened: datetime
     closed: datetime | None
     outcome: Outcome | None
@@ -166,12 +167,12 @@ def open_attempts(tables: sqlite3.Connection) -> tuple[OpenAttempt, ...]:
 def open_attempt_of(
     tables: sqlite3.Connection, chf: Eui64 | None, gpf: Eui64 | None = None
 ) -> OpenAttempt | None:
-    """Return the oldest attempt without a result on a hub that said this CHF or this GPF id.
+    """Return the oldest attempt without a result on a hub that said this CHF or this GPF id; if it can, one of both.
 
     Where only one of two ids agrees it is not the same hub, and whoever asks has to say so.
     """
     row = tables.execute(
-        f"{_OPEN_ATTEMPTS} AND (chf = ? OR gpf = ?) ORDER BY attempt LIMIT 1",
+        f"{_OPEN_ATTEMPTS} AND (chf = ?1 OR gpf = ?2) ORDER BY (chf = ?1 AND gpf = ?2) DESC, attempt LIMIT 1",
         (None if chf is None else str(chf), None if gpf is None else str(gpf)),
     ).fetchone()
     return None if row is None else _open_attempt(tables, row)
@@ -227,19 +228,24 @@ def _open_attempt(tables: sqlite3.Connection, row: tuple[Any, ...]) -> OpenAttem
 
 
 _HISTORY: Final = (
-    "SELECT attempt, work_order, number, jig, slot, opened, closed, outcome, stage, code, disposition, boots,"
+    "SELECT attempt, work_order, number, jig, slot, gpf, opened, closed, outcome, stage, code, disposition, boots,"
     " scanned_id, scanned_role, unsettled FROM attempts WHERE "
 )
 
 
 def hub_history(tables: sqlite3.Connection, chf: Eui64, gpf: Eui64 | None = None) -> HubHistory:
     """Return what has become of the hub with these ids so far, attempts at which it was silent and labelled included."""
-    wrong = tables.execute("SELECT wrong_answers FROM hubs WHERE chf = ?", (str(chf),)).fetchone()
     rows = tables.execute(
         f"{_HISTORY} chf = ?1 OR (chf IS NULL AND scanned_id IN (?1, ?2)) ORDER BY attempt",
         (str(chf), None if gpf is None else str(gpf)),
     )
-    return HubHistory(chf, wrong[0] if wrong else 0, _past_attempts(rows))
+    return HubHistory(chf, wrong_unlock_answers(tables, chf), _past_attempts(rows))
+
+
+def wrong_unlock_answers(tables: sqlite3.Connection, chf: Eui64) -> int:
+    """Return how many answers were sent to the hub, and not known to be void, since the last that it took."""
+    found = tables.execute("SELECT wrong_answers FROM hubs WHERE chf = ?", (str(chf),)).fetchone()
+    return 0 if found is None else int(found[0])
 
 
 def label_history(tables: sqlite3.Connection, label: Eui64) -> HubHistory:
@@ -258,6 +264,7 @@ def _past_attempts(rows: Iterable[tuple[Any, ...]]) -> tuple[PastAttempt, ...]:
             order=order,
             number=number,
             place=Place(jig=jig, slot=slot),
+            gpf=None if gpf is None else Eui64.parse(gpf),
             opened=utc_from_microseconds(opened),
             closed=None if closed is None else utc_from_microseconds(closed),
             outcome=None if outcome is None else Outcome(outcome),
@@ -275,6 +282,7 @@ def _past_attempts(rows: Iterable[tuple[Any, ...]]) -> tuple[PastAttempt, ...]:
             number,
             jig,
             slot,
+            gpf,
             opened,
             closed,
             outcome,
@@ -378,6 +386,12 @@ def jig_order(tables: sqlite3.Connection, jig: str) -> str | None:
     """Return the open order that the jig works on."""
     found = tables.execute("SELECT work_order FROM jig_orders WHERE jig = ?", (jig,)).fetchone()
     return None if found is None else str(found[0])
+
+
+def order_is_open(tables: sqlite3.Connection, order: str) -> bool:
+    """Whether the order was imported and not closed since."""
+    found = tables.execute("SELECT closed FROM orders WHERE work_order = ?", (order,)).fetchone()
+    return found is not None and found[0] is None
 
 
 def waiting_results(tables: sqlite3.Connection) -> int:

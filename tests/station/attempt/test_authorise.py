@@ -37,13 +37,14 @@ LINE = OrderLine(
 )
 FRESH = Question(
     hub=hub(),
-    state=state(slot(0, OTHER, active=True, confirmed=True)),
     label=None,
     order="WO-1",
     line=LINE,
     passed_in_order=False,
     seen_elsewhere=None,
 )
+
+HOLDS_OLD = state(slot(0, OTHER, active=True, confirmed=True))
 
 
 def release(image, permitted_from):
@@ -85,14 +86,16 @@ CATALOG = MemoryCatalog(FIRST, SECOND)
 
 
 def test_a_listed_pending_hub_with_an_older_version_is_authorised_to_the_latest_release():
-    decision = authorise(FRESH, CATALOG)
+    decision = authorise(FRESH, HOLDS_OLD, CATALOG)
     assert isinstance(decision, Authorised)
     assert decision.plan.last.image is SECOND
 
 
 @pytest.mark.parametrize("role", ["CHF", None])
 def test_its_own_label_is_accepted(role):
-    assert isinstance(authorise(replace(FRESH, label=ScannedLabel(CHF, role)), CATALOG), Authorised)
+    assert isinstance(
+        authorise(replace(FRESH, label=ScannedLabel(CHF, role)), HOLDS_OLD, CATALOG), Authorised
+    )
 
 
 REJECTIONS = {
@@ -118,7 +121,7 @@ REJECTIONS = {
 
 @pytest.mark.parametrize(("changes", "code"), REJECTIONS.values(), ids=REJECTIONS)
 def test_a_hub_out_of_scope_is_rejected_with_its_reason(changes, code):
-    decision = authorise(replace(FRESH, **changes), CATALOG)
+    decision = authorise(replace(FRESH, **changes), HOLDS_OLD, CATALOG)
     assert isinstance(decision, Rejected)
     assert decision.code is code
 
@@ -135,61 +138,61 @@ class BoundCatalog(MemoryCatalog):
 
 @pytest.mark.parametrize("device", [CHF, GPF])
 def test_a_release_for_one_device_is_for_the_hub_that_is_it(device):
-    decision = authorise(FRESH, BoundCatalog(SECOND, Bounds(device=device)))
+    decision = authorise(FRESH, HOLDS_OLD, BoundCatalog(SECOND, Bounds(device=device)))
     assert isinstance(decision, Authorised)
-    assert authorise(FRESH, BoundCatalog(SECOND, Bounds(device=STRANGER))).code is Code.NO_RELEASE
+    assert authorise(FRESH, HOLDS_OLD, BoundCatalog(SECOND, Bounds(device=STRANGER))).code is Code.NO_RELEASE
 
 
 def test_a_release_for_a_range_of_hardware_is_for_no_other_and_for_none_that_cannot_be_compared():
     bound = BoundCatalog(SECOND, Bounds(hardware=HardwareRange(0x0100, 0x01FF)))
     assert isinstance(
-        authorise(replace(FRESH, hub=replace(hub(), hardware_version="1.2")), bound), Authorised
+        authorise(replace(FRESH, hub=replace(hub(), hardware_version="1.2")), HOLDS_OLD, bound), Authorised
     )
     for other in ("2.0", "1", "rev B"):
-        decision = authorise(replace(FRESH, hub=replace(hub(), hardware_version=other)), bound)
+        decision = authorise(replace(FRESH, hub=replace(hub(), hardware_version=other)), HOLDS_OLD, bound)
         assert decision.code is Code.HARDWARE_VERSION_MISMATCH
 
 
 def test_a_model_without_a_release_is_rejected():
-    assert authorise(FRESH, MemoryCatalog()).code is Code.NO_RELEASE
+    assert authorise(FRESH, HOLDS_OLD, MemoryCatalog()).code is Code.NO_RELEASE
 
 
 def test_a_catalogue_that_cannot_give_the_image_rejects_and_says_why():
-    decision = authorise(FRESH, MemoryCatalog(FIRST, broken=True))
+    decision = authorise(FRESH, HOLDS_OLD, MemoryCatalog(FIRST, broken=True))
     assert decision.code is Code.CATALOGUE_UNAVAILABLE
     assert "x.bin" in decision.detail
 
 
-CURRENT = replace(
-    FRESH, hub=hub(SECOND.version), state=state(slot(0, SECOND, active=True, confirmed=True), slot(1, FIRST))
-)
+CURRENT = replace(FRESH, hub=hub(SECOND.version))
+HOLDS_SECOND = state(slot(0, SECOND, active=True, confirmed=True), slot(1, FIRST))
 
 
 def test_a_hub_that_runs_the_release_confirmed_is_already_current():
-    assert authorise(CURRENT, CATALOG) == AlreadyCurrent(SECOND)
+    assert authorise(CURRENT, HOLDS_SECOND, CATALOG) == AlreadyCurrent(SECOND)
 
 
 def test_the_right_image_that_would_not_outlast_the_next_boot_is_worked_on():
-    on_test = replace(CURRENT, state=state(slot(0, SECOND, active=True), slot(1, FIRST, confirmed=True)))
-    decision = authorise(on_test, CATALOG)
+    on_test = state(slot(0, SECOND, active=True), slot(1, FIRST, confirmed=True))
+    decision = authorise(CURRENT, on_test, CATALOG)
     assert isinstance(decision, Authorised)
     assert decision.plan.last.image is SECOND
 
 
 def test_the_right_version_with_another_image_is_not_called_current():
-    lying = replace(CURRENT, state=state(slot(0, OTHER, active=True, confirmed=True)))
-    assert authorise(lying, CATALOG).code is Code.IMAGE_HASH_MISMATCH
+    assert authorise(CURRENT, HOLDS_OLD, CATALOG).code is Code.IMAGE_HASH_MISMATCH
 
 
 def test_a_plan_of_several_steps_keeps_their_order():
     only_from_first = (VersionRange(lowest=FIRST.version, highest=FIRST.version),)
-    decision = authorise(FRESH, MemoryCatalog(FIRST, SECOND, permitted_from={SECOND: only_from_first}))
+    decision = authorise(
+        FRESH, HOLDS_OLD, MemoryCatalog(FIRST, SECOND, permitted_from={SECOND: only_from_first})
+    )
     assert [step.image for step in decision.plan.steps] == [FIRST, SECOND]
 
 
 def test_a_release_that_no_permitted_step_leads_to_rejects():
     unreachable = (VersionRange(lowest=FIRST.version, highest=FIRST.version),)
     assert (
-        authorise(FRESH, MemoryCatalog(SECOND, permitted_from={SECOND: unreachable})).code
+        authorise(FRESH, HOLDS_OLD, MemoryCatalog(SECOND, permitted_from={SECOND: unreachable})).code
         is Code.NO_PERMITTED_PATH
     )

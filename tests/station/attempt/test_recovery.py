@@ -131,6 +131,8 @@ def expected(finding: Finding, stage: Stage, present: bool | None) -> object:
             return KeepOpen
         case Finding.SILENT:
             return Code.NO_ANSWER if present else KeepOpen
+        case Finding.UNREADABLE:
+            return Code.PROTOCOL_ERROR
 
 
 @pytest.mark.parametrize("present", [True, False, None])

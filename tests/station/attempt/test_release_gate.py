@@ -83,11 +83,11 @@ def test_the_third_hub_that_fails_stops_the_release_for_all(gate):
     stop = gate.hear(failed(3))
     assert stop is not None
     assert (stop.manufacturer, stop.model, stop.version) == (MODEL.manufacturer, MODEL.model, FIRST.version)
-    assert gate.veto(MODEL, plan(FIRST)) is None, "only what is recorded counts"
+    assert gate.veto(MODEL, plan(FIRST).targets) is None, "only what is recorded counts"
     gate.hear(stop)
-    assert gate.veto(MODEL, plan(FIRST)) is Code.RELEASE_STOPPED
-    assert gate.veto(MODEL, plan(SECOND)) is None
-    assert gate.veto(MODEL, plan(FIRST, SECOND)) is Code.RELEASE_STOPPED
+    assert gate.veto(MODEL, plan(FIRST).targets) is Code.RELEASE_STOPPED
+    assert gate.veto(MODEL, plan(SECOND).targets) is None
+    assert gate.veto(MODEL, plan(FIRST, SECOND).targets) is Code.RELEASE_STOPPED
 
 
 def test_one_hub_that_fails_again_and_again_does_not_stop_it(gate):
@@ -112,19 +112,19 @@ def test_a_person_lets_it_go_on_and_counting_begins_anew(gate):
     gate.hear(stop)
     names = {"manufacturer": stop.manufacturer, "model": stop.model, "version": stop.version}
     gate.hear(ReleaseResumed(**names, reason="adapter replaced"))
-    assert gate.veto(MODEL, plan(FIRST)) is None
+    assert gate.veto(MODEL, plan(FIRST).targets) is None
     assert gate.hear(failed(7)) is None
 
 
 def test_a_release_stopped_before_the_restart_stays_stopped():
     gate = ReleaseGate([ReleaseKey(MODEL, FIRST.version)], Shelf, lambda: LIMIT)
-    assert gate.veto(MODEL, plan(FIRST)) is Code.RELEASE_STOPPED
+    assert gate.veto(MODEL, plan(FIRST).targets) is Code.RELEASE_STOPPED
 
 
 def test_a_withdrawn_release_is_vetoed():
     gate = ReleaseGate((), lambda: Shelf(first=ReleaseStatus.WITHDRAWN), lambda: LIMIT)
-    assert gate.veto(MODEL, plan(FIRST)) is Code.RELEASE_WITHDRAWN
-    assert gate.veto(MODEL, plan(SECOND)) is None
+    assert gate.veto(MODEL, plan(FIRST).targets) is Code.RELEASE_WITHDRAWN
+    assert gate.veto(MODEL, plan(SECOND).targets) is None
 
 
 @given(st.lists(st.tuples(st.integers(0, 8), st.booleans()), max_size=40))

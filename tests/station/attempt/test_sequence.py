@@ -15,7 +15,7 @@ from station.records.events import (
     AttemptPlanned,
     StageEnded,
     StageStarted,
-    UnlockAnswerRefused,
+    UnlockAnswerDue,
     UnlockUsed,
 )
 
@@ -94,7 +94,7 @@ def test_a_refused_unlock_is_rework_and_the_third_wrong_answer_is_never_given(
                     Disposition.REWORK,
                 )
                 assert result.number == attempt
-                assert len(at.of(UnlockAnswerRefused)) == (attempt < 3)
+                assert len(at.of(UnlockAnswerDue)) == (attempt < 3)
                 assert (await at.journal.hub_history(hub.chf)).wrong_unlock_answers == min(attempt, 2)
             assert (await bench.look(hub))["wrong_unlock_answers"] == min(attempt, 2)
             await bench.unseat(PLACE)

@@ -24,7 +24,7 @@ def by_hand(bench: Bench, tmp_path: Path, reflash: Any):
     def run(image: str, *options: object) -> Any:
         return reflash(
             *("flash", "--image", bench.firmware(image), "--port", bench.port(PLACE), "--baud", BAUD),
-            *("--journal", tmp_path / "journal", "--config", tmp_path / "station.toml", *options),
+            *("--config", tmp_path / "station.toml", *options),
         )
 
     return run
@@ -125,13 +125,16 @@ def test_a_port_of_a_station_in_production_wants_who_answers_and_why(
         "--supervisor: s-1 stands for nobody here; add the person, and use the pseudonym that is printed: "
         "reflash operators add NAME"
     )
-    assert not (tmp_path / "journal").exists()
+    assert not (tmp_path / "state" / "by-hand").exists()
     (tmp_path / "state").mkdir()
     supervisor = reflash("operators", "add", "Example Person", "--config", config).out.strip()
     answering = ("--config", config, "--supervisor", supervisor, "--reason", "trial")
     said = by_hand("new", *answering, "--unlock-key", bench.unlock_key)
     assert said.code == 2
     assert said.complaint.startswith("unlock.key_file is not for production: ")
+    elsewhere = by_hand("new", *answering, "--journal", tmp_path / "elsewhere")
+    assert elsewhere.code == 2
+    assert "in production the station counts unlock answers in" in elsewhere.complaint
     unreleased = by_hand("newer", *answering)
     assert unreleased.code == 2
     assert unreleased.complaint == (
@@ -141,7 +144,7 @@ def test_a_port_of_a_station_in_production_wants_who_answers_and_why(
     assert runs(bench, hub) == str(version("old"))
     said = by_hand("new", *answering, "--json")
     assert (said.json["outcome"], said.json["operator"]) == ("passed", supervisor)
-    with JournalReader(tmp_path / "journal") as journal:
+    with JournalReader(tmp_path / "state" / "by-hand") as journal:
         (asked,) = [each.event for each in journal.events() if isinstance(each.event, HandFlashRequested)]
     assert asked.supervisor == supervisor
     assert asked.actor == Actor(pseudonym=supervisor, role="supervisor")
@@ -158,7 +161,7 @@ def test_a_name_does_not_come_into_the_journal(
     assert said.complaint.startswith(
         "--supervisor: give a pseudonym (letters, digits, - and _), never a name"
     )
-    assert not (tmp_path / "journal").exists()
+    assert not (tmp_path / "state" / "by-hand").exists()
     assert runs(bench, hub) == str(version("old"))
 
 

@@ -14,7 +14,7 @@ from drivers.errors import NoAnswer
 from firmware_catalog.identity import FirmwareVersion
 from station.attempt.authorise import ScannedLabel
 from station.attempt.outcome import Code, Disposition, Outcome, Stage
-from station.attempt.sequence import LeftOpen
+from station.attempt.parts import LeftOpen
 from station.control import ControlError
 from station.orders.desk import OrderDesk
 from station.orders.reconcile import reconcile

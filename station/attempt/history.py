@@ -1,0 +1,41 @@
+"""What the journal knows of the hub in front of us: which attempt is its own, and what became of earlier ones."""
+
+from __future__ import annotations
+
+from drivers.hub import ExpectedDevice, HubIdentity
+from firmware_catalog.identity import DeviceModel
+from station.attempt import failure
+from station.attempt.authorise import ScannedLabel
+from station.attempt.outcome import Outcome
+from station.records.events import Place
+from station.records.journal import Journal
+from station.records.queries import HubHistory, OpenAttempt
+
+
+async def own_open_attempt(journal: Journal, hub: HubIdentity) -> OpenAttempt | None:
+    """Return the attempt that is open on this very hub.
+
+    What is open on a hub with but one of its ids, or of another model, waits for that hub.
+    """
+    attempt = await journal.open_attempt_of(hub.chf, hub.gpf)
+    facts = None if attempt is None else attempt.hub
+    if facts is None:
+        return None
+    begun = ExpectedDevice(facts.chf, facts.gpf, DeviceModel(facts.manufacturer, facts.model))
+    return attempt if hub.device == begun else None
+
+
+def label_of(attempt: OpenAttempt) -> ScannedLabel | None:
+    """Return the label that was scanned for the hub of an open attempt."""
+    return None if attempt.scanned_id is None else ScannedLabel(attempt.scanned_id, attempt.scanned_role)
+
+
+def failed_by_itself(history: HubHistory) -> set[Place]:
+    """Return the slots in which a hub failed by its own fault."""
+    return {
+        attempt.place
+        for attempt in history.attempts
+        if attempt.code is not None
+        and attempt.outcome is Outcome.FAILED
+        and failure.blame(attempt.code) is failure.Blame.HUB
+    }

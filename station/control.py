@@ -26,6 +26,7 @@ LONGEST_SOCKET_PATH: Final = 107
 _MAX_LINE: Final = 64 * 1024 * 1024
 """A work order of 100,000 hubs fits with room to spare."""
 _ANSWER_SECONDS: Final = 60.0
+_LAST_ANSWER_SECONDS: Final = 0.5
 _SAY_AGAIN_SECONDS: Final = 60.0
 """Between two lines about connections that cannot be accepted."""
 
@@ -54,12 +55,14 @@ async def serve_control(
     Yields what ends with the JournalError that a handler met: its client is told, and no result is safe any more, so
     that whoever serves has to stop. What the journal merely refuses or lacks for now is the client's to hear alone.
 
-    A client that asks for a stream gets nothing else on its connection, and is waited for by nobody. Only the
+    A client that asks for a stream gets nothing else on its connection, and is waited for by nobody, but for a moment
+    at the end of the block: so long a stream that ends then has for its last answer. Only the
     holder of the journal's lock calls this, so a socket found there is a dead daemon's.
     """
     path = directory / SOCKET_NAME
     path.unlink(missing_ok=True)
     connections: set[asyncio.Task[None]] = set()
+    streaming: set[asyncio.Task[None]] = set()
     journal_failed: asyncio.Future[NoReturn] = asyncio.get_running_loop().create_future()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -70,6 +73,8 @@ async def serve_control(
             while line := await reader.readline():
                 request = _request(line)
                 if request.get("do") in streams:
+                    if task is not None:
+                        streaming.add(task)
                     await _pour(streams[request["do"]](request), reader, writer)
                     return
                 try:
@@ -84,6 +89,7 @@ async def serve_control(
         finally:
             if task is not None:
                 connections.discard(task)
+                streaming.discard(task)
             writer.close()
 
     mask = os.umask(0o177)
@@ -98,6 +104,8 @@ async def serve_control(
         if journal_failed.done() and not journal_failed.cancelled():
             journal_failed.exception()  # seen, also if nobody waited for it
         server.close()
+        if streaming:
+            await asyncio.wait(tuple(streaming), timeout=_LAST_ANSWER_SECONDS)
         for task in tuple(connections):
             task.cancel()
         await asyncio.gather(*connections, return_exceptions=True)

@@ -211,7 +211,10 @@ class Daemon:
                     for scanner in self._scanners(scans)
                 ),
             ]
-            await self._work(journal, controller, jigs)
+            try:
+                await self._work(journal, controller, jigs)
+            finally:
+                self.view.end()
             for task in watches:
                 task.cancel()
         await journal.append(StationStopped(reason="asked to stop"))

@@ -61,7 +61,10 @@ class DaemonRequests:
         }
 
     async def _watch(self, _: Request) -> AsyncGenerator[Mapping[str, Any], None]:
-        """Tell every slot, and then each that changed. Who is slow misses what was in between, never what is."""
+        """Tell every slot, then each that changed, and the last of all at the end.
+
+        Who is slow misses what was in between, never what is.
+        """
         view, told = self.view, dict[Place, SlotView]()
         told_besides: tuple[BrokerView, tuple[str, ...]] | None = None
 
@@ -71,8 +74,8 @@ class DaemonRequests:
         def is_news() -> bool:
             return (view.broker, view.faults()) != told_besides or bool(news())
 
-        while True:
-            await view.changes.until(is_news)
+        while is_news() or not view.ended:
+            await view.changes.until(lambda: is_news() or view.ended)
             told_besides, changed = (view.broker, view.faults()), news()
             told.update(changed)
             broker, faults = told_besides

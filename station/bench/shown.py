@@ -6,11 +6,11 @@ from typing import Final
 
 from drivers.hub import HubIdentity
 from station.attempt.authorise import ScannedLabel
-from station.attempt.outcome import Outcome
+from station.attempt.outcome import Code, Outcome
 from station.attempt.wording import operator_line
 from station.bench.view import SlotPhase, SlotView
 from station.records.events import AttemptClosed, Place
-from station.records.queries import PastAttempt
+from station.records.queries import HubHistory, PastAttempt
 
 RESULT_PHASES: Final = {
     Outcome.PASSED: SlotPhase.PASSED,
@@ -95,9 +95,14 @@ def view_when_stopped(last: SlotView) -> SlotView:
     )
 
 
+def goes_home(shown: SlotView) -> bool:
+    """Whether the operator is told to put the hub with those that are done."""
+    return shown.phase in GOES_HOME or shown.code is Code.ALREADY_PASSED
+
+
 def put_aside(shown: SlotView, label: ScannedLabel | None, hub: HubIdentity) -> SlotView:
     """Show that a hub that was to go home must not: its label is another's. Any other result stays as it is."""
-    if label is None or shown.phase not in GOES_HOME:
+    if label is None or not goes_home(shown):
         return shown
     line = f"{shown.place}: label {label.device_id} is not hub {hub.chf}'s; put it aside for the supervisor"
     return shown.model_copy(update={"phase": SlotPhase.PUT_ASIDE, "line": line})
@@ -105,10 +110,20 @@ def put_aside(shown: SlotView, label: ScannedLabel | None, hub: HubIdentity) -> 
 
 def unsettled(shown: SlotView, what: str) -> SlotView:
     """Show that a hub that was to go home must not: it was not left as it has to be."""
-    if shown.phase not in GOES_HOME:
+    if not goes_home(shown):
         return shown
     line = f"{shown.place}: {what}; put it aside for the supervisor"
     return shown.model_copy(update={"phase": SlotPhase.PUT_ASIDE, "line": line})
+
+
+def last_label(history: HubHistory) -> ScannedLabel | None:
+    """Return the label that was scanned last for a hub, in whichever of its attempts."""
+    labels = [
+        ScannedLabel(attempt.scanned_id, attempt.scanned_role)
+        for attempt in history.attempts
+        if attempt.scanned_id is not None
+    ]
+    return labels[-1] if labels else None
 
 
 def is_anothers(label: ScannedLabel | None, hub: HubIdentity) -> bool:

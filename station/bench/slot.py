@@ -35,7 +35,7 @@ from station.bench.outlook import Outlook
 from station.bench.port import SlotPort
 from station.bench.recognition import recognise
 from station.bench.seat import Seat
-from station.bench.shown import RESULT_PHASES, view_of_past, view_of_result, view_when_stopped
+from station.bench.shown import RESULT_PHASES, last_label, view_of_past, view_of_result, view_when_stopped
 from station.bench.view import BenchView, SlotPhase, SlotView
 from station.bench.visit import EMERGENCY_STOP, SeatedHub, VisitParts
 from station.records.errors import (
@@ -311,9 +311,15 @@ class Slot:
                 return
             case StillSeated(last=last):
                 seated.shown = view_of_past(self.place, last, seated.hub, seated.label)
+                await seated.check_departure()
             case Concluded(result=result):
-                seated.shown = self._conclude(result, seated)
+                seated.shown = self._conclude(result, seated, await self._last_label(seated))
         await self._idle(seated.until_gone())
+
+    async def _last_label(self, seated: SeatedHub) -> ScannedLabel | None:
+        """Return the label scanned last for the hub, now or in an earlier visit: only its own takes another's back."""
+        hub = seated.hub
+        return seated.label or last_label(await self._parts.journal.hub_history(hub.chf, hub.gpf))
 
     def _closed_meanwhile(self, refusal: EventRefused, seated: SeatedHub | None) -> SlotView:
         """Return what to show of a hub whose order was closed, or given to another jig, while it was begun with."""
@@ -352,10 +358,11 @@ class Slot:
         if self._display.now is not before:
             self._display.empty()
 
-    def _conclude(self, result: AttemptClosed, seated: SeatedHub | None) -> SlotView:
+    def _conclude(
+        self, result: AttemptClosed, seated: SeatedHub | None, label: ScannedLabel | None = None
+    ) -> SlotView:
         """Show a durable result, and count it for or against the slot."""
-        hub, label = (None, None) if seated is None else (seated.hub, seated.label)
-        shown = view_of_result(result, hub, label)
+        shown = view_of_result(result, seated.hub if seated else None, label)
         self._display.put(shown)
         _log.info("result", outcome=result.outcome, code=result.code, message=result.message)
         self.latch.count(result)

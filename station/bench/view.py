@@ -83,6 +83,8 @@ class BenchView:
         self._alarms: dict[str, str] = {}
         self._faults: dict[str, str] = {}
         self._listeners: list[ViewListener] = []
+        self.ended = False
+        """Nothing changes here any more: the station has stopped."""
         self.changes = Changes()
         """Told whenever anything here has changed."""
         self.broker = BrokerView("waiting", "broker: not asked yet")
@@ -131,6 +133,11 @@ class BenchView:
     def faults(self) -> tuple[str, ...]:
         """Return a line for each part of the station that is not as it should be."""
         return tuple(self._faults.values())
+
+    def end(self) -> None:
+        """Learn that what stands here is the last."""
+        self.ended = True
+        self.changes.tell()
 
     def of(self, place: Place) -> SlotView:
         """Return what a slot looks like now."""

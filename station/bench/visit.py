@@ -23,7 +23,7 @@ from station.attempt.parts import LeftOpen, Progress
 from station.bench.changes import Changes, first_of
 from station.bench.display import SlotDisplay
 from station.bench.seat import Seat
-from station.bench.shown import put_aside
+from station.bench.shown import GOES_HOME, put_aside, unsettled
 from station.bench.view import SlotPhase, SlotView
 from station.records.events import AttemptInterrupted, HubLost, Place
 from station.records.journal import Journal
@@ -151,6 +151,27 @@ class SeatedHub:
             if seen != self.hub:
                 return
             self._answer(True)
+            await self.check_departure()
+
+    async def check_departure(self) -> None:
+        """Let a hub that was to go home do so only if it is as it was left; results are never amended, lines are."""
+        if self.shown is not None and self.shown.phase in GOES_HOME:
+            wrong = await self._wrong_for_departure()
+            if wrong is not None:
+                self.shown = unsettled(self.shown, wrong)
+
+    async def _wrong_for_departure(self) -> str | None:
+        if not self.hub.locked:
+            return "it passed and has been unlocked since"
+        try:
+            state = await self._driver.state()
+        except DriverError as error:
+            if is_out_of_reach(error):
+                raise
+            return f"it passed and does not say what it runs ({error})"
+        if state.running is None or not state.running.confirmed or state.pending is not None:
+            return "it passed, and its next boot would change what it runs"
+        return None
 
     async def _conduct(self, elsewhere: Place | None) -> Ending:
         parts = self._parts

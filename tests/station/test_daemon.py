@@ -20,7 +20,7 @@ from station_daemon import STATION_NAMES, events_of, running_daemon, starting_da
 
 from station.bench.view import SlotPhase
 from station.config import StationSettings
-from station.control import ControlError
+from station.control import ControlError, follow_daemon
 from station.daemon import Daemon
 from station.records import queries
 from station.records.errors import JournalFailed, JournalOutdated
@@ -216,3 +216,37 @@ def test_a_start_that_brings_the_journal_up_to_date_says_so_and_can_be_stopped(
         channel.settimeout(15)
         asyncio.run(work())
     events_of_orders()
+
+
+def test_who_watches_sees_last_what_sits_where_when_the_station_has_stopped(
+    bench: Bench, settings: StationSettings
+) -> None:
+    hub = bench.hub()
+    lines: dict[int, str] = {}
+
+    async def watch() -> None:
+        async with follow_daemon(settings.state_directory, {"do": "watch"}) as answers:
+            async for answer in answers:
+                lines.update((slot["place"]["slot"], slot["line"]) for slot in answer["slots"])
+
+    async def work() -> None:
+        async with Journal.open(
+            settings.journal_folder, site=settings.site, station=settings.station
+        ) as journal:
+            await import_order(journal, order_csv(hub), "jig1")
+        async with running_daemon(settings) as station:
+            await bench.seat(hub, PLACE)
+            await station.until(PLACE, SlotPhase.PASSED)
+            watching = asyncio.create_task(watch())
+            async with asyncio.timeout(5):
+                while not lines:  # noqa: ASYNC110 - filled by the watcher
+                    await asyncio.sleep(0.01)
+            await station.stopped()
+            async with asyncio.timeout(5):
+                await watching
+        assert lines == {
+            1: f"jig1 slot 1: stopped; hub {hub.chf} passed and still sits here",
+            2: "jig1 slot 2: stopped",
+        }
+
+    asyncio.run(work())

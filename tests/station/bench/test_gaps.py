@@ -6,11 +6,14 @@ import asyncio
 import time
 
 import pytest
-from station_bench import StockHub
+from station_bench import DRIVER_SETTINGS, StockHub
 from station_daemon import RunningDaemon, events_of, running_daemon, starting_daemon
 from two_slots import FIRST, Hands
 
+from drivers.smp.plugin import PLUGIN
+from drivers.smp.settings import SmpSettings
 from station.attempt.outcome import Code, Outcome
+from station.attempt.unlock import KeyFileAuthority
 from station.bench.view import SlotPhase
 from station.records.events import AttemptOpened, Place
 
@@ -170,5 +173,30 @@ def test_a_hub_exchanged_while_its_port_was_lost_does_not_get_the_others_result(
             await station.until(FIRST, SlotPhase.PASSED)
             assert station.view(FIRST).chf == other.chf
             assert not green_over(station, hub, seen)
+
+    asyncio.run(work())
+
+
+def test_a_hub_that_was_unlocked_while_no_station_ran_is_not_green(linked: Hands) -> None:
+    """It has neither left nor booted, and is not what it was."""
+    hub = linked.bench.hub()
+
+    async def work() -> None:
+        await linked.order(hub)
+        async with running_daemon(linked.settings) as station:
+            await passed(linked, station, hub)
+        driver = await PLUGIN.open(linked.bench.port(FIRST), SmpSettings(**DRIVER_SETTINGS))
+        try:
+            device = (await driver.identify()).device
+            await driver.unlock(device, KeyFileAuthority.load(linked.bench.unlock_key))
+        finally:
+            await driver.close()
+        async with running_daemon(linked.settings) as station:
+            aside = await station.until(FIRST, SlotPhase.PUT_ASIDE)
+            assert aside.line.endswith(
+                "it passed and has been unlocked since; put it aside for the supervisor"
+            )
+            assert not green_over(station, hub, 0)
+        assert len(linked.results()) == 1
 
     asyncio.run(work())

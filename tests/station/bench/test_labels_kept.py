@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from station_bench import StockHub
 from station_daemon import RunningDaemon, events_of, running_daemon, starting_daemon
 from two_slots import FIRST, SECOND, Hands, scan
 
@@ -176,5 +177,86 @@ def test_a_label_for_which_the_disk_has_no_room_is_refused_until_there_is(
             assert station.view(FIRST).line == taken, "what was refused is not expected"
             pages = 1_000_000
             assert await scan(station, "88-73-84-00-00-02-00-00", 1) == station.view(FIRST).line != taken
+
+    asyncio.run(work())
+
+
+async def lose(linked: Hands, station: RunningDaemon, hub: StockHub) -> None:
+    """Have a hub taken out of the first slot while it is written."""
+    await linked.bench.seat(hub, FIRST)
+    await station.until_that(lambda: (station.view(FIRST).percent or 0) > 10)
+    await linked.bench.unseat(FIRST)
+    await station.until(FIRST, SlotPhase.FIND_HUB)
+
+
+def test_a_hub_that_was_lost_is_looked_for_after_a_restart_and_until_it_is_seen(linked: Hands) -> None:
+    hub = linked.bench.hub()
+
+    async def work() -> None:
+        await linked.order(hub)
+        async with running_daemon(linked.settings) as station:
+            await lose(linked, station, hub)
+        async with running_daemon(linked.settings) as station:
+            sought = await station.until(FIRST, SlotPhase.FIND_HUB)
+            assert sought.line.endswith(f"find hub {hub.chf} and seat it here or in any slot")
+            assert sought.chf == hub.chf
+            await linked.bench.seat(hub, SECOND)
+            await station.until(SECOND, SlotPhase.WORKING, SlotPhase.PASSED)
+            assert (await station.until(FIRST, SlotPhase.EMPTY)).line == "jig1 slot 1: empty; seat a hub"
+            await station.until(SECOND, SlotPhase.PASSED)
+
+    asyncio.run(work())
+
+
+def test_a_hub_that_was_lost_is_looked_for_after_its_ports_loss_and_not_where_it_is_not_expected(
+    linked: Hands,
+) -> None:
+    hub = linked.bench.hub()
+
+    async def work() -> None:
+        await linked.order(hub)
+        async with running_daemon(linked.settings) as station:
+            await lose(linked, station, hub)
+            await linked.bench.do("port", jig=1, slot=1, plugged=False)
+            await station.until(FIRST, SlotPhase.NO_PORT)
+            await linked.bench.do("port", jig=1, slot=1, plugged=True)
+            await station.until(FIRST, SlotPhase.FIND_HUB)
+            await scan(station, hub.gpf, 2)
+            assert station.view(SECOND).line == f"jig1 slot 2: seat hub {hub.gpf} here"
+            assert station.view(FIRST).line == "jig1 slot 1: empty; seat a hub"
+        async with running_daemon(linked.settings) as station:
+            assert (
+                await station.until(SECOND, SlotPhase.EMPTY)
+            ).line == f"jig1 slot 2: seat hub {hub.gpf} here"
+            assert (await station.until(FIRST, SlotPhase.EMPTY)).line == "jig1 slot 1: empty; seat a hub"
+
+    asyncio.run(work())
+
+
+def test_a_hub_that_was_put_aside_for_anothers_label_is_aside_wherever_it_is_seated_until_its_own_is_scanned(
+    linked: Hands,
+) -> None:
+    hub, other = linked.bench.hub(), linked.bench.hub()
+
+    async def work() -> None:
+        await linked.order(hub)
+        async with running_daemon(linked.settings) as station:
+            await linked.bench.seat(hub, FIRST)
+            await station.until(FIRST, SlotPhase.PASSED)
+            with pytest.raises(ControlError, match="is not hub"):
+                await scan(station, other.gpf, 1)
+            await linked.bench.unseat(FIRST)
+            await station.until(FIRST, SlotPhase.EMPTY)
+            await linked.bench.seat(hub, SECOND)
+            aside = await station.until(SECOND, SlotPhase.PUT_ASIDE)
+            assert aside.line.endswith(
+                f"label {other.gpf} is not hub {hub.chf}'s; put it aside for the supervisor"
+            )
+            await linked.bench.unseat(SECOND)
+            await station.until(SECOND, SlotPhase.EMPTY)
+            await scan(station, hub.gpf, 2)
+            await linked.bench.seat(hub, SECOND)
+            resolved = await station.until(SECOND, SlotPhase.REJECTED)
+            assert resolved.code is Code.ALREADY_PASSED
 
     asyncio.run(work())

@@ -20,7 +20,7 @@ from station.attempt.outcome import Code, Outcome
 from station.bench.view import SlotPhase
 from station.config import StationSettings
 from station.records.errors import JournalError
-from station.records.events import AttemptClosed, AttemptOpened, AttemptResumed, StationStopped
+from station.records.events import AttemptClosed, AttemptOpened, AttemptResumed, OrderClosed, StationStopped
 from station.records.journal import Journal
 from station.records.segments import segment_paths
 
@@ -307,6 +307,42 @@ def test_a_hub_that_was_refused_as_a_double_is_looked_at_anew_once_the_other_is_
             await bench.seat(twin, FIRST)
             refused = await station.until(FIRST, SlotPhase.REJECTED)
             assert refused.code is Code.IDS_DISAGREE, "its GPF is the other's, which is gone"
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("asked", ["hub_history", "open_attempt_of"])
+def test_an_order_closed_while_a_hub_is_begun_with_is_said_and_the_slot_goes_on(
+    bench: Bench, configure: Any, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    """Closed after each of the questions that a visit asks of the journal, before it acts on the answer."""
+    settings = configure({"jig1": [1]})
+    hub, other = bench.hub(), bench.hub()
+    question, closed = getattr(Journal, asked), False
+
+    async def closing(journal: Journal, *about: Any) -> Any:
+        nonlocal closed
+        answer = await question(journal, *about)
+        if not closed:
+            closed = True
+            await journal.append(OrderClosed(order=ORDER, reason="done"))
+        return answer
+
+    monkeypatch.setattr(Journal, asked, closing)
+
+    async def work() -> None:
+        await give_order(settings, hub, other)
+        async with running_daemon(settings) as station:
+            for each in (hub, other):
+                await station.until(FIRST, SlotPhase.EMPTY)
+                await bench.seat(each, FIRST)
+                view = await station.until(FIRST, SlotPhase.REJECTED, SlotPhase.PUT_ASIDE)
+                assert "order" in view.line
+                await bench.unseat(FIRST)
+            await station.until(FIRST, SlotPhase.EMPTY)
+            assert SlotPhase.OUT_OF_USE not in {view.phase for view in station.seen}
+        for each in (hub, other):
+            await bench.assert_untouched(each)
 
     asyncio.run(work())
 

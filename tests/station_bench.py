@@ -12,7 +12,7 @@ import random
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -20,6 +20,7 @@ from typing import Any
 
 from processes import running, wait_for
 
+from drivers.hub import HubDriver
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
 from firmware_catalog.catalog import FolderCatalog
@@ -80,7 +81,7 @@ FIRMWARE = {
     "chained-new": ("1.2.0", CHAINED),
     "unlisted-old": ("1.0.0", UNLISTED),
 }
-STOCK = {"old": 400, "new": 24, "newer": 2, "chained-old": 4, "unlisted-old": 2}
+STOCK = {"old": 400, "new": 60, "newer": 2, "chained-old": 4, "unlisted-old": 2}
 """How many hubs of each firmware the rig has to spare."""
 IMAGE_BYTES = 24_000
 
@@ -287,9 +288,15 @@ class Conducting:
     conductor: Conductor
     events: list[Event] = field(default_factory=list)
 
-    async def visit(self, place: Place, *faults: dict[str, Any], **changes: Any) -> Concluded | LeftOpen:
+    async def visit(
+        self,
+        place: Place,
+        *faults: dict[str, Any],
+        wrap: Callable[[HubDriver], HubDriver] = lambda driver: driver,
+        **changes: Any,
+    ) -> Concluded | LeftOpen:
         """Conduct one visit of the hub that sits in `place`; the faults are armed once it has booted."""
-        driver = await PLUGIN.open(self.bench.port(place), SmpSettings(**DRIVER_SETTINGS))
+        driver = wrap(await PLUGIN.open(self.bench.port(place), SmpSettings(**DRIVER_SETTINGS)))
         try:
             async with asyncio.timeout(60):
                 hub = await driver.wait_for_hub()

@@ -14,11 +14,9 @@ from typing import Final
 
 from drivers.errors import (
     AnotherHub,
+    ChallengeVoid,
     DriverError,
     HubInSerialRecovery,
-    HubLockedOut,
-    HubRefused,
-    UnlockRefused,
 )
 from station.attempt import failure
 from station.attempt.authorise import Rejected
@@ -194,7 +192,9 @@ class Sequence:
         try:
             await parts.driver.unlock(hub.device, authority)
         except DriverError as error:
-            if authority.counted and _judged_neither(error):
+            if authority.counted and isinstance(
+                error, ChallengeVoid | AnotherHub
+            ):  # none was given, or judged
                 await parts.journal.append(UnlockAnswerVoid(attempt=parts.attempt, chf=hub.chf))
             if authority.fault is not None:
                 raise authority.fault from None
@@ -325,8 +325,3 @@ class Sequence:
         if settled.did_not_revert and not refused:
             code = Code.DID_NOT_REVERT
         return Failed(stage, code, detail, settled.read_back, settled.unsettled)
-
-
-def _judged_neither(error: DriverError) -> bool:
-    """Whether the hub called its own challenge void, and the answer neither right nor wrong."""
-    return isinstance(error, HubRefused) and not isinstance(error, UnlockRefused | HubLockedOut)

@@ -7,13 +7,12 @@ identity nor lock, goes through the stages that it has.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from drivers.errors import DriverError, HubAction, UnlockAuthorityFailed
 from drivers.hub import FlashProgress, HubIdentity, UnlockChallenge
 from firmware_catalog.bounds import UNBOUND
-from firmware_catalog.identity import DeviceModel
 from firmware_catalog.image import FirmwareImage
 from station.attempt import failure
 from station.attempt.authorise import Rejected
@@ -25,12 +24,14 @@ from station.attempt.parts import (
     LeftOpen,
     NamedAuthority,
     Passed,
+    Permission,
     Progress,
     SequenceParts,
     WrongAnswers,
 )
 from station.attempt.plan import AttemptPlan, PlannedStep, Position
 from station.attempt.sequence import Sequence
+from station.attempt.wording import what_happened
 from station.bench.loop_watch import LoopWatch
 from station.bench.seat import LinkSeat
 from station.hand_devices import HandDevice, Refused
@@ -80,8 +81,6 @@ class HandFlash:
     """What is to be done, and who answers for it."""
 
     image: FirmwareImage
-    released_for: Collection[DeviceModel] | None
-    """The models that the catalogue releases the image for; None where no catalogue is asked."""
     supervisor: str | None
     """A pseudonym."""
     reason: str | None
@@ -94,6 +93,7 @@ async def flash_by_hand(
     journal: Journal,
     authority: NamedAuthority,
     wrong_answers: WrongAnswers,
+    permission: Permission,
     on_progress: Callable[[FlashProgress], None],
 ) -> AttemptClosed:
     """Flash the device and return its durable result.
@@ -103,7 +103,14 @@ async def flash_by_hand(
     """
     hub = await device.identify()
     if hub is not None:
-        _may_be_given(request, hub)
+        _may_be_given(request.image, hub)
+        rejected = await permission.refusal(hub, untouched=True)
+        if rejected is not None:
+            raise Refused(_refusal(hub, rejected))
+    elif not isinstance(permission, NoOrder):
+        raise Refused(
+            "this device does not tell what it is, and in production no release can be held against it; nothing was done"
+        )
     elif request.image.only_for != UNBOUND:
         raise Refused(
             f"the image is for {request.image.only_for}, and this device does not tell what it is; find an image for it"
@@ -141,7 +148,7 @@ async def flash_by_hand(
                 journal=journal,
                 authority=authority,
                 wrong_answers=wrong_answers,
-                permission=NoOrder(),
+                permission=permission,
                 untouched=True,
                 present=lambda: True,
                 power_cycle=LinkSeat(LoopWatch()).power_cycle,
@@ -169,12 +176,12 @@ async def flash_by_hand(
     return event
 
 
-def _may_be_given(request: HandFlash, hub: HubIdentity) -> None:
-    image = request.image
-    if request.released_for is not None and hub.model not in request.released_for:
-        raise Refused(
-            f"the image is not released for model {hub.model}, which hub {hub.chf} is; nothing was done"
-        )
+def _refusal(hub: HubIdentity, rejected: Rejected) -> str:
+    detail = f" ({rejected.detail})" if rejected.detail else ""
+    return f"hub {hub.chf} / {hub.model}: {what_happened(rejected.code)}{detail}; nothing was done"
+
+
+def _may_be_given(image: FirmwareImage, hub: HubIdentity) -> None:
     if image.model is not None and image.model != hub.model:
         raise Refused(
             f"the image is for model {image.model}, hub {hub.chf} is {hub.model}; find its own image"

@@ -6,10 +6,9 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from firmware_catalog.catalog import Catalog
+from firmware_catalog.catalog import Catalog, standing
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
-from firmware_catalog.release import ReleaseStatus
 from station.attempt.failure import Blame, blame
 from station.attempt.outcome import Code, Outcome
 from station.records.events import AttemptClosed, Event, ReleaseResumed, ReleaseStopped, StepTarget
@@ -77,11 +76,7 @@ class ReleaseGate:
         if any(ReleaseKey(model, step.version) in self._stopped for step in steps):
             return Code.RELEASE_STOPPED
         try:
-            released = {
-                release.payload_sha256
-                for release in self._catalog().releases(model)
-                if release.status is ReleaseStatus.PRODUCTION
-            }
+            released = {release.payload_sha256 for release in standing(self._catalog(), model)}
         except CatalogError:
             return Code.CATALOGUE_UNAVAILABLE
         return None if all(step.image_sha256 in released for step in steps) else Code.RELEASE_WITHDRAWN

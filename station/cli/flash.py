@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
@@ -18,17 +18,14 @@ from drivers.errors import DriverError
 from drivers.hub import FlashProgress
 from drivers.serial_link import SerialSettings
 from drivers.topology import USB_PREFIX, same_place
-from firmware_catalog.catalog import is_released
 from firmware_catalog.files import read_regular_file
-from firmware_catalog.identity import DeviceModel
 from firmware_catalog.image import MAX_IMAGE_SIZE, FirmwareImage, ImageFormatError
 from firmware_catalog.mcuboot import load_image
 from station.attempt.counted_authority import BY_HAND_FOLDER, CountedAnswers
 from station.attempt.outcome import Outcome
-from station.attempt.parts import NamedAuthority
+from station.attempt.parts import NamedAuthority, Permission
 from station.attempt.unlock_authority import unlock_authority
 from station.attempt.unlock_settings import UnlockSettings
-from station.catalogue import open_source
 from station.cli.common import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -39,6 +36,8 @@ from station.cli.common import (
     run_to_its_end,
 )
 from station.config import StationSettings, load_settings
+from station.hand_release import hand_release
+from station.log import configure_logging
 from station.pseudonyms import check_pseudonym
 from station.records.events import AttemptClosed
 from station.records.journal import Journal
@@ -97,6 +96,7 @@ def flash(
         raise UsageError("--usbip and --version go with --usb")
     settings = load_settings(config) if config != DEFAULT_CONFIG or config.exists() else None
     check_pseudonym(settings, "--supervisor", supervisor)
+    configure_logging("console", "error")  # a catalogue's source that is away, say
     open_device: Callable[[], Awaitable[HandDevice]]
     if usb is not None:
         place = usb_target.parse_usb_place(usb)
@@ -119,15 +119,13 @@ def flash(
         with _faults_of(image):
             firmware = load_image(read_regular_file(image.resolve(), MAX_IMAGE_SIZE))
         open_device = partial(open_serial_device, port, baud)
-    released_for = None
-    if settings is not None and settings.mode == "production":
-        released_for = _released_for(settings, image, firmware)
+    if settings is not None:
+        _require_stations_user(settings.state_directory)
     state = settings.state_directory if settings else _OWN_STATE.expanduser()
     folder = _journal_folder(settings, state, journal)
     others = {state / BY_HAND_FOLDER} | ({settings.journal_folder} if settings else set())
     request = HandFlash(
         image=firmware,
-        released_for=released_for,
         supervisor=supervisor,
         reason=reason,
         station_version=station_version(),
@@ -137,6 +135,7 @@ def flash(
         site, station = (settings.site, settings.station) if settings else ("no-site", "by-hand")
         async with (
             _authority(settings, unlock_key, state) as authority,
+            _permission(settings, image, firmware) as permission,
             Journal.open(folder, site=site, station=station) as records,
             CountedAnswers(records, others - {folder}) as answers,
         ):
@@ -148,7 +147,9 @@ def flash(
                     def progress(now: FlashProgress) -> None:
                         show.update(task, completed=now.sent)
 
-                    return await flash_by_hand(request, device, records, authority, answers, progress)
+                    return await flash_by_hand(
+                        request, device, records, authority, answers, permission, progress
+                    )
             finally:
                 await device.close()
 
@@ -224,20 +225,38 @@ def _journal_folder(settings: StationSettings | None, state: Path, named: Path |
     return named.absolute()
 
 
-def _released_for(settings: StationSettings, path: Path, image: FirmwareImage) -> tuple[DeviceModel, ...]:
-    """Return the models that the catalogue releases the image for.
+@asynccontextmanager
+async def _permission(
+    settings: StationSettings | None, path: Path, image: FirmwareImage
+) -> AsyncIterator[Permission]:
+    """Yield what the image may be given to: in production what the catalogue releases, as the daemon goes by it.
 
-    Refuses, also by hand, what it releases for none. Raises UsageError, ConfigError or CatalogError.
+    Refuses there, also by hand, what it releases for no model. Raises UsageError, ConfigError or CatalogError.
     """
-    with tempfile.TemporaryDirectory(prefix="reflash-") as store:
-        catalog = open_source(settings.catalogue, Path(store), production=True).refresh()
-        models = tuple(model for model in catalog.models() if is_released(catalog, model, image))
-        if not models:
+    if settings is None or settings.mode != "production":
+        from station.hand_flash import NoOrder  # noqa: PLC0415 - the same
+
+        yield NoOrder()
+        return
+    async with hand_release(settings, image) as release:
+        if not release.is_released():
             raise UsageError(
                 f"{path} is no released image, and in production nothing else is flashed; "
                 "have its maker and the catalogue's owner release it"
             )
-        return models
+        yield release
+
+
+def _require_stations_user(state: Path) -> None:
+    """Refuse to leave files in the station's folders that its daemon could not change. Raises UsageError."""
+    try:
+        owner = state.stat().st_uid
+    except OSError:
+        return  # not there yet; what cannot be reached says so itself
+    if owner != os.geteuid():
+        raise UsageError(
+            f"{state} belongs to another user; run this as that user: sudo -u '#{owner}' reflash flash ..."
+        )
 
 
 def _progress_bar(*, as_json: bool) -> Progress:

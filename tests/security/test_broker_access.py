@@ -31,7 +31,7 @@ class Site:
             "/etc/mosquitto/reflash/authority.pem": self.authority.file,
             "/etc/mosquitto/reflash/broker.pem": server.certificate,
             "/etc/mosquitto/reflash/broker.key": server.key,
-            "/etc/mosquitto/reflash.acl": DEPLOY / "reflash.acl",
+            "/etc/mosquitto/reflash.acl": self.with_a_witness(folder / "acl"),
         }
         for deployed_place, place in places.items():
             assert deployed_place in deployed
@@ -42,9 +42,17 @@ class Site:
         )
         assert listener == "listener 8883"
         self.lines = (*rest, f"persistence_location {folder}/")
-        self.people = {name: self.authority.issue(name) for name in ("bench-1", "bench-2", "inventory")}
+        self.people = {
+            name: self.authority.issue(name) for name in ("bench-1", "bench-2", "inventory", "witness")
+        }
         self.people["stranger"] = self.authority.issue("stranger")
         self.people["forged bench-1"] = other.issue("bench-1")
+
+    def with_a_witness(self, path: Path) -> Path:
+        """Write the deployed access list, and one more reader whose session nobody else takes part in."""
+        path.touch(mode=0o600)
+        path.write_text((DEPLOY / "reflash.acl").read_text() + "\nuser witness\ntopic read reflash/v1/#\n")
+        return path
 
     def context(self, issued: Issued | None) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=self.authority.file)
@@ -124,14 +132,14 @@ def test_a_consumer_reads_what_a_station_publishes(broker: Broker) -> None:
 def test_nobody_publishes_as_another_station(broker: Broker, person: str, topic: str) -> None:
     async def main() -> None:
         # A session that outlives its connection: this broker hangs up on whoever sends what is denied.
-        async with broker.connected_as("inventory", clean_session=False) as consumer:
+        async with broker.connected_as("witness", clean_session=False) as consumer:
             await consumer.subscribe("reflash/v1/#", qos=1)
         with suppress(aiomqtt.MqttError):
             async with broker.connected_as(person, clean_session=False) as forger:
                 await forger.publish(topic, b"forged", qos=1)
         async with broker.connected_as("bench-1") as station:
             await station.publish(f"{OWN}/status", b"true", qos=1)
-        async with broker.connected_as("inventory", clean_session=False) as consumer:
+        async with broker.connected_as("witness", clean_session=False) as consumer:
             assert await heard_until(consumer, b"true") == [(f"{OWN}/status", b"true")]
 
     asyncio.run(main())

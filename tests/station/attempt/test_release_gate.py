@@ -22,6 +22,8 @@ LIMIT = GateThresholds(last_hubs=6, failed_hubs=3)
 class Shelf:
     """A catalogue with a fixed status for each image."""
 
+    products = None
+
     def __init__(self, **status):
         self._releases = tuple(
             Release(

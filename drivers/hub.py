@@ -194,7 +194,9 @@ class HubDriver(Protocol):
 
         That is when it has been silent for the driver's removal time, when another hub answers in its place, or
         when it has booted since and so was reseated. None stands for a hub that never said who it is: then
-        silence, or any identity, ends the wait. Writes nothing to the hub's flash.
+        silence, or any identity, ends the wait. A hub that refuses to answer, or answers what its protocol does not
+        allow, is still there. Writes nothing to the hub's flash. Raises LinkLost when the place itself is gone, and
+        nothing else.
         """
         ...
 
@@ -229,11 +231,11 @@ class HubDriver(Protocol):
         ...
 
     async def activate(self, hub: ExpectedDevice, image: FirmwareImage) -> HubIdentity:
-        """Mark the held image for one test boot, boot the hub, and return who came back.
+        """Mark the held image for one test boot, boot the hub, and return it as it came back.
 
-        Returns at once when the image runs already. Raises ImageMismatch, before any boot, when the hub does not
-        hold it; HubDidNotReturn when none answers in time, and AnotherHub when the one that answers is not the one
-        that left.
+        Returns at once when the image runs already on the hub that is meant. Raises ImageMismatch, before any boot, when the hub does not
+        hold it; HubDidNotReturn when none answers in time or it has not booted, and AnotherHub when the one that
+        answers is not the one that left.
         """
         ...
 

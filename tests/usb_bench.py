@@ -162,7 +162,7 @@ def expected(serial: int = 1) -> ExpectedDevice:
     return ExpectedDevice(Eui64.from_bytes(plate.chf), Eui64.from_bytes(plate.gpf), model)
 
 
-def make_hub(serial: int = 1, *, image: bytes | None = FACTORY, **build: Any) -> Hub:
+def make_hub(serial: int = 1, *, image: bytes | None = FACTORY, kind: type[Hub] = Hub, **build: Any) -> Hub:
     plate = Nameplate(
         chf=bytes.fromhex("887384") + serial.to_bytes(5, "big"),
         gpf=bytes.fromhex("000b6b") + (serial * 7919).to_bytes(5, "big"),
@@ -178,7 +178,7 @@ def make_hub(serial: int = 1, *, image: bytes | None = FACTORY, **build: Any) ->
         "flash_timing": QUICK,
         "timing": TIMING,
     }
-    hub = Hub(plate, HubBuild(**(values | build)), serial)
+    hub = kind(plate, HubBuild(**(values | build)), serial)
     if image is not None:
         hub.load_factory_image(image)
     return hub

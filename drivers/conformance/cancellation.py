@@ -10,7 +10,8 @@ import pytest
 from drivers.conformance.call import Broken
 from drivers.conformance.check import Checks, check
 from drivers.conformance.device import Ability
-from drivers.conformance.stage import Stage, Told
+from drivers.conformance.preparation import arguments_of, prepare
+from drivers.conformance.stage import Stage
 from drivers.hub import HubDriver, HubIdentity
 
 _BOOTS: Final = ("activate", "reboot")
@@ -72,44 +73,22 @@ async def _time_of(stage: Stage, driver: HubDriver, method: str) -> float:
 
 
 async def _prepare(stage: Stage, driver: HubDriver, method: str) -> None:
-    """Have the hub ready for the method, whatever the last try has left."""
-    if method == "unlock":
-        if not (await stage.do(driver.identify)).locked:
-            await stage.do(driver.reboot, stage.hub)
-        return
-    if method in {"flash", "erase"}:
-        await stage.unlock(driver)
-        return
-    if method not in {"activate", "verify", "confirm"}:
-        return
-    state = await stage.do(driver.state)
-    runs = state.running is not None and state.running.image_hash == stage.image.image_hash
-    if method == "activate" and runs and driver.can_revert:
-        await stage.do(driver.reboot, stage.hub)
-        runs = False
-    if runs:
-        return
-    await stage.unlock(driver)
-    if state.holding(stage.image.image_hash) is None:
-        await stage.flash(driver)
-    if method != "activate":
-        await stage.do(driver.activate, stage.hub, stage.image)
+    """Have the hub ready for the method, even if the boot that a cancelled call has ordered comes in between."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + stage.device.patience
+    while True:
+        try:
+            await prepare(stage, driver, method)
+        except Broken:
+            if method not in _BOOTS or loop.time() > deadline:
+                raise
+            await stage.do(driver.wait_for_hub)
+        else:
+            return
 
 
 def _arguments(stage: Stage, method: str, hub: HubIdentity) -> tuple[object, ...]:
-    match method:
-        case "unlock":
-            return stage.hub, stage.device.authority()
-        case "flash":
-            return stage.hub, stage.image, Told()
-        case "activate" | "verify" | "confirm":
-            return stage.hub, stage.image
-        case "reboot" | "erase":
-            return (stage.hub,)
-        case "wait_for_removal":
-            return (hub,)
-        case _:
-            return ()
+    return (hub,) if method == "wait_for_removal" else arguments_of(stage, method)
 
 
 async def _answers(stage: Stage, driver: HubDriver, hub: HubIdentity, *, boots: bool) -> None:

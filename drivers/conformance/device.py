@@ -33,11 +33,29 @@ class Ability(StrEnum):
     SILENCE = "silence"
     """`silence` and `speak`."""
     EXCHANGE = "exchange"
-    """`exchange_at_next_boot`."""
+    """`exchange` and `exchange_at_next_boot`."""
+    EXCHANGE_WITHIN = "exchange within"
+    """`exchange_at_next_change`."""
+    TWINS = "twins"
+    """`exchange` also knows hubs that differ from the first in less than their ids."""
+    REFUSAL = "refusal"
+    """`refuse`, and `speak`."""
+    NOISE = "noise"
+    """`garble`, and `speak`."""
     NO_RETURN = "no return"
     """`vanish_at_next_boot`."""
     INSPECTION = "inspection"
     """`inspect`."""
+
+
+class Difference(StrEnum):
+    """In what another hub is not the first one."""
+
+    IDS = "ids"
+    GPF = "gpf"
+    """The CHF's id is the same, as of no two hubs."""
+    MODEL = "model"
+    """Both ids are the same."""
 
 
 class NotWritten(Exception):
@@ -54,6 +72,10 @@ class Inspection:
     """The same of the slot that is not running; None when it holds no whole image."""
     wrong_unlock_answers: int | None = None
     """How many the hub has counted; None where that cannot be seen."""
+    changes: int | None = None
+    """How many commands that would change it the hub in the seat has had since it was put in by `exchange` or its like,
+    obeyed or not: answers to a challenge, parts of an image, marks, confirmations, erasures, orders to boot. None where
+    that cannot be seen."""
 
 
 class DeviceUnderTest(ABC):
@@ -126,6 +148,30 @@ class DeviceUnderTest(ABC):
     async def speak(self) -> None:
         """Have it answer again."""
         raise self._not_written(Ability.SILENCE)
+
+    async def refuse(self) -> None:
+        """Have the hub refuse every request from now on."""
+        raise self._not_written(Ability.REFUSAL)
+
+    async def garble(self) -> None:
+        """Have the hub answer every request with what its protocol does not allow, from now on."""
+        raise self._not_written(Ability.NOISE)
+
+    async def exchange(self, difference: Difference) -> None:
+        """Take the hub out and put another one in, that differs so from the first; return when it answers.
+
+        What it holds and runs should be what the first one held and ran, and its lock should be open, if it has one:
+        then nothing but the driver's own care keeps it from being changed.
+        """
+        del difference
+        raise self._not_written(Ability.EXCHANGE)
+
+    async def exchange_at_next_change(self) -> None:
+        """Have the hub taken out when it is next told to change anything, and another one, with other ids, put in.
+
+        What the first is told then may be lost or not.
+        """
+        raise self._not_written(Ability.EXCHANGE_WITHIN)
 
     async def exchange_at_next_boot(self) -> None:
         """Have another hub, with other ids, answer after the next boot."""

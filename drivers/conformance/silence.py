@@ -11,7 +11,8 @@ import pytest
 from drivers.conformance.call import Broken
 from drivers.conformance.check import Checks, check
 from drivers.conformance.device import Ability
-from drivers.conformance.stage import Stage, Told
+from drivers.conformance.preparation import arguments_of
+from drivers.conformance.stage import Stage
 from drivers.errors import DriverError
 from drivers.hub import HubDriver
 
@@ -34,7 +35,7 @@ class SilenceChecks(Checks):
         driver, hub = await stage.greet()
         await stage.unlock(driver)
         await stage.device.silence()
-        error = await stage.refused(DriverError, getattr(driver, method), *_arguments(stage, method))
+        error = await stage.refused(DriverError, getattr(driver, method), *arguments_of(stage, method))
         if method in _READS and not error.state_known:
             raise Broken(f"{method}() says that the hub's state is not known, though it only looked")
         await _is_well(stage, driver, hub.chf)
@@ -69,18 +70,6 @@ class SilenceChecks(Checks):
                 return
             gaps.append(gap)
         raise Broken(f"identify() stopped the loop for {min(gaps):.0%} of its time, each time it was tried")
-
-
-def _arguments(stage: Stage, method: str) -> tuple[object, ...]:
-    match method:
-        case "flash":
-            return stage.hub, stage.image, Told()
-        case "activate" | "verify" | "confirm":
-            return stage.hub, stage.image
-        case "reboot" | "erase":
-            return (stage.hub,)
-        case _:
-            return ()
 
 
 async def _is_well(stage: Stage, driver: HubDriver, chf: object) -> None:

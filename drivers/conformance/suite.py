@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from drivers.conformance.activation import ActivationChecks
+from drivers.conformance.another_hub import AnotherHubChecks
 from drivers.conformance.cancellation import CancellationChecks
 from drivers.conformance.flashing import FlashingChecks
 from drivers.conformance.identity import IdentityChecks
@@ -20,6 +21,7 @@ class DriverConformance(
     LockingChecks,
     FlashingChecks,
     ActivationChecks,
+    AnotherHubChecks,
     InterruptionChecks,
     SilenceChecks,
     CancellationChecks,

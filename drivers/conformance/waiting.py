@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import pytest
+
 from drivers.conformance.call import Broken
 from drivers.conformance.check import Checks, check
 from drivers.conformance.device import Ability
@@ -53,6 +55,23 @@ class WaitingChecks(Checks):
         await waiting.result()
         if (await stage.do(driver.wait_for_hub)).chf != hub.chf:
             raise Broken("another hub answered then")
+
+    @pytest.mark.parametrize("ability", [Ability.REFUSAL, Ability.NOISE])
+    @check(Ability.REMOVAL)
+    async def test_a_hub_that_says_nothing_of_use_is_still_there(
+        self, stage: Stage, ability: Ability
+    ) -> None:
+        """`wait_for_removal` neither ends nor raises while the hub refuses to answer, or answers noise."""
+        stage.need(ability)
+        driver, hub = await stage.greet()
+        await (stage.device.refuse() if ability is Ability.REFUSAL else stage.device.garble())
+        waiting = stage.begin(driver.wait_for_removal, hub)
+        await waiting.run_for(_A_WHILE)
+        if waiting.is_over:
+            await waiting.result()
+            raise Broken("it returned while the hub sat there")
+        await stage.device.remove()
+        await waiting.result()
 
     @check()
     async def test_the_removal_of_nobody_is_over_when_somebody_answers(self, stage: Stage) -> None:

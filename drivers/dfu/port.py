@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Final, TypeVar
 
 import usb.core
@@ -24,6 +25,7 @@ from drivers.errors import (
     NoAnswer,
     NotAHub,
     PlaceUnavailable,
+    after_a_change,
 )
 
 T = TypeVar("T")
@@ -102,15 +104,18 @@ class UsbPort:
             if device.mode is DfuMode.DFU:
                 return None
             require(device, work)
+            work.writes = True
             device.detach(work)
             return device.sighting
 
         for tries in range(_DETACH_TRIES):
-            left = await self.run(action, self.settings.command_seconds, detach)
+            with after_a_change() if tries else nullcontext():
+                left = await self.run(action, self.settings.command_seconds, detach)
             if left is None:
                 return tries > 0
-            if await self._await_return(set(DfuMode), left, action) is DfuMode.DFU:
-                return True
+            with after_a_change():
+                if await self._await_return(set(DfuMode), left, action) is DfuMode.DFU:
+                    return True
             # The bus reset came after the device had stopped waiting for it.
         raise HubDidNotReturn(
             f"the hub at {self.place} was told {_DETACH_TRIES} times to go to DFU mode and did not: power it off and on",

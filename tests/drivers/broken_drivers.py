@@ -7,6 +7,7 @@ import os
 import time
 from contextlib import suppress
 from dataclasses import replace
+from types import SimpleNamespace
 
 from pydantic import BaseModel
 from serial_conformance import SerialHub
@@ -169,6 +170,91 @@ class TakesAnyHub(Sound):
         with suppress(AnotherHub):
             return await super().reboot(hub)
         return await self.identify()
+
+
+class MeansWhoeverAnswers(Sound):
+    """Asks who is there, and does not look at the answer."""
+
+    async def _require(self, _, action) -> HubIdentity:
+        return await self._identify(action)
+
+
+class LooksAtTheChfOnly(Sound):
+    async def _require(self, hub, action) -> HubIdentity:
+        seen = await self._identify(action)
+        replace(hub, gpf=seen.gpf, model=seen.model).require(seen, place=self.place, action=action)
+        return seen
+
+
+class LooksAtIdsOnly(Sound):
+    async def _require(self, hub, action) -> HubIdentity:
+        seen = await self._identify(action)
+        replace(hub, model=seen.model).require(seen, place=self.place, action=action)
+        return seen
+
+
+class TakesWhatRunsForActivated(Sound):
+    """Is content when the image runs, on whichever hub."""
+
+    async def activate(self, hub, image) -> HubIdentity:
+        running = (await self.state()).running
+        if running is not None and running.image_hash == image.image_hash:
+            return await self.identify()
+        return await super().activate(hub, image)
+
+
+class AnswersWhoeverIsThere(Sound):
+    """Does not ask again when a signature was long in coming."""
+
+    signs = False
+
+    async def _require(self, hub, action) -> HubIdentity:
+        seen = await self._identify(action)
+        if not self.signs:
+            hub.require(seen, place=self.place, action=action)
+        return replace(seen, boots=0) if action is HubAction.UNLOCK else seen
+
+    async def unlock(self, hub, authority) -> None:
+        async def sign(challenge) -> bytes:
+            self.signs = True
+            return await authority.sign(challenge)
+
+        try:
+            await super().unlock(hub, SimpleNamespace(sign=sign))
+        finally:
+            self.signs = False
+
+
+class GoesOnWithWhoeverIsThere(Sound):
+    """Asks who is there before an upload, and never within it."""
+
+    async def flash(self, hub, image, on_progress) -> None:
+        async def require() -> None:
+            await self._require(hub, HubAction.FLASH)
+
+        async def is_there() -> bool:
+            return True
+
+        await self.device.upload(image, on_progress, require, is_there)
+
+
+class RepeatsItself(Sound):
+    """Says again what was not heard, and does not ask who hears it."""
+
+    def _requirement(self, *_):
+        async def whoever() -> None:
+            pass
+
+        return whoever
+
+
+class GivesUpWaiting(Sound):
+    """Takes it for an error of its caller that the hub gives no answer of use."""
+
+    async def wait_for_removal(self, hub) -> None:
+        with suppress(NoAnswer):
+            await self._ask_identity(HubAction.WAIT)
+        await super().wait_for_removal(hub)
 
 
 class SaysTheHubIsSafe(Sound):

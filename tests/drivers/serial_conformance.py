@@ -9,15 +9,16 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from rig_process import KeyAuthority
-from simulated_device import SimulatedDevice
+from simulated_device import SimulatedDevice, WatchedHub
 
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
 from firmware_catalog.image import FirmwareImage
 from firmware_catalog.mcuboot import load_image
+from simulators.faults import Occasion
 from simulators.firmware import FirmwareSpec, make_firmware
 from simulators.flash import FlashTiming
-from simulators.hub import Hub, HubBuild, HubTiming, Nameplate
+from simulators.hub import HubBuild, HubTiming, Nameplate
 from simulators.keys import generate_key
 from simulators.population import HubEntry
 from simulators.rig import RigSettings, open_rig
@@ -63,6 +64,14 @@ class SerialHub(SimulatedDevice):
         probe_seconds=0.02,
         stall_seconds=0.3,
     )
+    changing = (
+        Occasion.UNLOCK,
+        Occasion.UPLOAD,
+        Occasion.MARK,
+        Occasion.CONFIRM,
+        Occasion.ERASE,
+        Occasion.RESET,
+    )
     _slot: Slot
 
     def __init__(self, folder: Path) -> None:
@@ -80,7 +89,7 @@ class SerialHub(SimulatedDevice):
             flash_timing=FlashTiming(erase_page=0.0002, write_byte=0.0),
             timing=HubTiming(boot_loader=0.01, start=0.01, reset_delay=0.01, watchdog=0.1),
         )
-        hub = Hub(NAMEPLATE, build, seed=7)
+        hub = WatchedHub(NAMEPLATE, build, seed=7)
         hub.load_factory_image(firmware("0.1.288"))
         settings = RigSettings(self._folder, range(1, 2), slots=1, line=LineSettings(BAUD))
         entry = HubEntry(
@@ -95,13 +104,23 @@ class SerialHub(SimulatedDevice):
         async with open_rig(settings, [(entry, hub)]) as rig:
             self._slot, self.hub = rig.slot(1, 1), hub
             self.faults = self._slot.faults
-            yield
+            try:
+                yield
+            finally:
+                await self.rest()
 
     def authority(self) -> KeyAuthority:
         return KeyAuthority(key("authority"))
 
     def wrong_authority(self) -> KeyAuthority:
         return KeyAuthority(key("stranger"))
+
+    async def take_out(self) -> None:
+        if self._slot.hub is not None:
+            self._slot.unseat()
+
+    def put_in(self, hub: WatchedHub) -> None:
+        self._slot.seat(hub)
 
     async def remove(self) -> None:
         self._slot.unseat()

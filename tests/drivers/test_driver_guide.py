@@ -32,7 +32,14 @@ def test_its_skeleton_is_python_that_fits_the_contract():
     assert names["AcmePlugin"].name == "acme"
     assert all(field.description for field in names["AcmeSettings"].model_fields.values())
     assert issubclass(names["TestAcme"], DriverConformance)
-    assert names["AcmeOnTheDesk"]().cannot.keys() == {Ability.LINK_LOSS, Ability.EXCHANGE}
+    assert names["AcmeOnTheDesk"]().cannot.keys() == {
+        Ability.LINK_LOSS,
+        Ability.EXCHANGE,
+        Ability.EXCHANGE_WITHIN,
+        Ability.TWINS,
+        Ability.REFUSAL,
+        Ability.NOISE,
+    }
 
 
 def test_it_names_every_method_and_every_ability():

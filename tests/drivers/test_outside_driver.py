@@ -70,6 +70,7 @@ def test_it_keeps_the_contract_as_far_as_its_device_can_show_it(installed):
     reasons = re.findall(r"(?m)^  \d+ not made: (.+)$", done.stdout)
     assert reasons == [
         "lock: the loader takes an image from whoever speaks to it",
+        "exchange within: confirm() tells this hub nothing that would change it",
         "revert: the driver says that its device cannot (can_revert is False)",
     ]
 

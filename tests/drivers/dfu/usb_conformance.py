@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 
-from simulated_device import SimulatedDevice
-from usb_bench import Authority, Bench, SeatedHub, firmware, open_bench
+from simulated_device import SimulatedDevice, WatchedHub
+from usb_bench import Authority, Bench, SeatedHub, firmware, make_hub, open_bench
 
 from drivers.dfu.plugin import PLUGIN
 from firmware_catalog.mcuboot import load_image
 from simulators.dfu_profile import DfuProfile
+from simulators.faults import Occasion
 from simulators.keys import generate_key
 
 PROFILE = DfuProfile(off_the_bus=0.02, manifestation=0.01, transfer_size=256)
@@ -25,22 +26,42 @@ class UsbHub(SimulatedDevice):
     absent_place = "/dev/ttyUSB0"
     image = IMAGE
 
+    # A bus reset is no request; what brings it about is one to the DFU interface.
+    changing = (
+        Occasion.UNLOCK,
+        Occasion.UPLOAD,
+        Occasion.MARK,
+        Occasion.CONFIRM,
+        Occasion.ERASE,
+        Occasion.OTHER,
+    )
+
     _bench: Bench
     _seated: SeatedHub
 
     @contextlib.asynccontextmanager
     async def at_the_bench(self) -> AsyncIterator[None]:
         async with open_bench(self.place) as self._bench:
-            self._seated = self._bench.seat(self.place, PROFILE)
-            self.hub, self.faults = self._seated.hub, self._seated.faults
+            self.hub = make_hub(kind=WatchedHub)
+            self.put_in(self.hub)
             self.settings = self._bench.settings(transfer_seconds=0.1, return_seconds=1.0, poll_seconds=0.01)
-            yield
+            try:
+                yield
+            finally:
+                await self.rest()
 
     def authority(self) -> Authority:
         return Authority()
 
     def wrong_authority(self) -> Authority:
         return Authority(generate_key())
+
+    async def take_out(self) -> None:
+        await self._seated.power_off()
+
+    def put_in(self, hub: WatchedHub) -> None:
+        self._seated = self._bench.seat_hub(hub, self.place, PROFILE)
+        self.faults = self._seated.faults
 
     async def remove(self) -> None:
         await self._seated.power_off()

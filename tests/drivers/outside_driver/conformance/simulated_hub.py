@@ -97,9 +97,13 @@ class SimulatedHub:
         self.running = factory
         self.spare: Stored | None = None
         self.boots = 0
-        self.silent = False
+        self.silent = self.refuses = self.garbles = False
+        self.exchange_at_change = False
+        self.changes = 0
+        """Commands that change it, since it was put in place of another."""
+        self.up = asyncio.Event()
         self.exchange_at_boot = self.vanish_at_boot = False
-        self._chf, self._gpf = "8873840000000051", "000b6b0000000a51"
+        self._chf, self._gpf, self._model = "8873840000000051", "000b6b0000000a51", "00000051"
         self._next_is_spare = False
         self._is_up = False
         self._text = b""
@@ -114,6 +118,16 @@ class SimulatedHub:
             timer.cancel()
         self._timers.clear()
         self._is_up, self._text, self._receiving = False, b"", None
+        self.up.clear()
+
+    def exchange(self, *, chf: bool = False, gpf: bool = False, model: bool = False) -> None:
+        """Have another one sit here, which holds the same; it differs in these."""
+        self.power_off()
+        self._chf = "8873840000000052" if chf else self._chf
+        self._gpf = "000b6b0000000a52" if gpf else self._gpf
+        self._model = "00000052" if model else self._model
+        self.changes = 0
+        self.power_on()
 
     def _later(self, seconds: float, what: Callable[[], None]) -> None:
         def fire() -> None:
@@ -132,6 +146,7 @@ class SimulatedHub:
             self._chf, self._gpf = "8873840000000052", "000b6b0000000a52"
         self.silent = self.silent or self.vanish_at_boot
         self._is_up = True
+        self.up.set()
 
     def _received(self, data: bytes) -> None:
         if not self._is_up or self.silent:
@@ -148,10 +163,19 @@ class SimulatedHub:
     def _take_line(self, line: str) -> None:
         tag, _, question = line.partition("?")[2].partition(" ")
         command, *words = question.split() or [""]
+        if command in {"take", "use", "wipe", "boot"}:
+            if self.exchange_at_change:
+                self.exchange_at_change = False
+                self.exchange(chf=True, gpf=True)
+                return
+            self.changes += 1
+        if self.refuses or self.garbles:
+            self.line.send(f"!{tag} {'no not-now' if self.refuses else 'ok noise'}\n".encode())
+            return
         match command, words:
             case "who", []:
                 answer = (
-                    f"ok chf={self._chf} gpf={self._gpf} maker=10A8 model=00000051 hw=1.0 variant=SBCH "
+                    f"ok chf={self._chf} gpf={self._gpf} maker=10A8 model={self._model} hw=1.0 variant=SBCH "
                     f"fw={self.running.version} boots={self.boots}"
                 )
             case "banks", []:

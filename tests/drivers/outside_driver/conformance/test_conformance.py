@@ -14,7 +14,7 @@ from reflash_xmodem.plugin import PLUGIN
 from reflash_xmodem.settings import XmodemSettings
 from simulated_hub import SimulatedHub, Stored
 
-from drivers.conformance.device import Ability, DeviceUnderTest, Inspection
+from drivers.conformance.device import Ability, DeviceUnderTest, Difference, Inspection
 from drivers.conformance.suite import DriverConformance
 from firmware_catalog.formats import read_image
 from firmware_catalog.identity import FirmwareVersion
@@ -76,10 +76,27 @@ class XmodemHub(DeviceUnderTest):
         self._hub.silent = True
 
     async def speak(self) -> None:
-        self._hub.silent = False
+        self._hub.silent = self._hub.refuses = self._hub.garbles = False
 
     async def exchange_at_next_boot(self) -> None:
         self._hub.exchange_at_boot = True
+
+    async def exchange(self, difference: Difference) -> None:
+        self._hub.exchange(
+            chf=difference is Difference.IDS,
+            gpf=difference in {Difference.IDS, Difference.GPF},
+            model=difference is Difference.MODEL,
+        )
+        await self._hub.up.wait()
+
+    async def exchange_at_next_change(self) -> None:
+        self._hub.exchange_at_change = True
+
+    async def refuse(self) -> None:
+        self._hub.refuses = True
+
+    async def garble(self) -> None:
+        self._hub.garbles = True
 
     async def vanish_at_next_boot(self) -> None:
         self._hub.vanish_at_boot = True
@@ -89,6 +106,7 @@ class XmodemHub(DeviceUnderTest):
         return Inspection(
             running_sha256=hashlib.sha256(self._hub.running.data).digest(),
             spare_sha256=None if spare is None else hashlib.sha256(spare.data).digest(),
+            changes=self._hub.changes,
         )
 
 

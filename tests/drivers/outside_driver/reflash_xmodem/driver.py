@@ -8,8 +8,10 @@ import contextlib
 from drivers.errors import (
     HubAction,
     HubDidNotReturn,
+    HubRefused,
     ImageMismatch,
     LinkStalled,
+    MalformedAnswer,
     NoAnswer,
     TransferIncomplete,
     after_a_change,
@@ -53,11 +55,15 @@ class XmodemHubDriver:
         loop = asyncio.get_running_loop()
         heard = loop.time()
         while loop.time() - heard < self._settings.removal_seconds:
-            seen = await self._look(HubAction.WAIT)
-            if seen is None:
-                continue
-            if hub is None or seen.device != hub.device or seen.boots != hub.boots:
-                return
+            try:
+                seen = await self._look(HubAction.WAIT)
+            except (HubRefused, MalformedAnswer):
+                pass  # it says nothing of use, and is there
+            else:
+                if seen is None:
+                    continue
+                if hub is None or seen.device != hub.device or seen.boots != hub.boots:
+                    return
             heard = loop.time()
             await asyncio.sleep(self._settings.probe_seconds)
 

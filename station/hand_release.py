@@ -91,6 +91,8 @@ def _against(release: Release, stopped: frozenset[ReleaseKey], hub: HubIdentity)
         return Rejected(Code.NEWER_THAN_RELEASE, f"it runs {hub.firmware}, the release is {release.version}")
     if not release.permits_hardware(hub.hardware_version):
         return Rejected(Code.HARDWARE_VERSION_MISMATCH, f"release {release}, hardware {hub.hardware_version}")
+    if not release.only_for.permit_device((hub.chf, hub.gpf)):
+        return Rejected(Code.NO_RELEASE, f"release {release} is for {release.only_for}")
     if hub.firmware != release.version and not release.permits_version(hub.firmware):
         return Rejected(Code.NO_PERMITTED_PATH, f"release {release} is not permitted from {hub.firmware}")
     return None

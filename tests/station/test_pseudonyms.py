@@ -47,7 +47,8 @@ def test_in_production_the_operator_is_somebody(facts: dict[str, Any], tmp_path:
     async def work() -> None:
         async with starting_daemon(settings(facts, operator="op-1")) as running:
             with pytest.raises(ConfigError) as refused:
-                await running.task
+                async with asyncio.timeout(20):
+                    await running.task
             assert str(refused.value) == f"operator: {UNKNOWN}"
         assert not (tmp_path / "state").exists()
         (tmp_path / "state").mkdir()

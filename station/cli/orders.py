@@ -124,9 +124,7 @@ def show(order: OrderArgument, config: ConfigOption = DEFAULT_CONFIG, as_json: J
     with JournalReader(settings.journal_folder) as journal:
         if all(each.order != order for each in journal.ask(queries.orders)):
             raise UsageError(f"there is no order {order}: see 'reflash orders list'")
-        standing = reconcile(
-            order, journal.ask(queries.order_lines, order), journal.ask(queries.open_attempts)
-        )
+        standing = reconcile(order, journal.order_lines(order), journal.ask(queries.open_attempts))
     if as_json:
         print_json(
             {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from station.records.chain import Identities, RawRow, RecordedEvent, Row, recorded_event
 from station.records.errors import EventRefused, JournalCorrupt
-from station.records.events import JournalCreated, JournalRestored
+from station.records.events import JournalCreated, JournalRestored, SegmentStarted
 from station.records.projection import apply
 from station.records.segments import is_there, open_for_reading, segment_number, segment_path, snapshot
 
@@ -71,10 +71,19 @@ def all_events(newest: sqlite3.Connection, newest_path: Path) -> Iterator[Record
     yield from read_rows(newest_path, identities, newest.execute(f"{SELECT_ROWS} ORDER BY sequence"))
 
 
-def derive(tables: sqlite3.Connection, events: Iterator[RecordedEvent]) -> int:
-    """Apply all events to empty derived tables; return how many there were. Raises EventRefused."""
+def derive(
+    tables: sqlite3.Connection,
+    events: Iterator[RecordedEvent],
+    segment_ends: Callable[[str], None] = lambda _: None,
+) -> int:
+    """Apply all events to empty derived tables; return how many there were. Raises EventRefused.
+
+    `segment_ends` is called with the name of each finished segment when the tables are what they were at its end.
+    """
     count = 0
     for recorded in events:
+        if isinstance(recorded.event, SegmentStarted):
+            segment_ends(recorded.event.previous_segment)
         try:
             apply(tables, recorded)
         except (ValueError, OverflowError) as error:

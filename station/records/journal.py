@@ -117,11 +117,11 @@ class Journal:
 
     async def hub_history(self, chf: Eui64, gpf: Eui64 | None = None) -> HubHistory:
         """Return what has become of the hub with these ids so far, attempts at which it was silent and labelled included."""
-        return await self._ask(queries.hub_history, chf, gpf)
+        return await self._read(self._reader.hub_history, chf, gpf)
 
     async def label_history(self, label: Eui64) -> HubHistory:
         """Return what has become so far of the hub that a label names: it tells nothing itself."""
-        return await self._ask(queries.label_history, label)
+        return await self._read(self._reader.label_history, label)
 
     async def wrong_unlock_answers(self, chf: Eui64) -> int:
         """Return how many answers were sent to the hub, and not known to be void, since the last that it took."""
@@ -133,7 +133,7 @@ class Journal:
 
     async def attempt_count(self, order: str | None, chf: Eui64) -> int:
         """Return how many attempts on this hub were opened for this order."""
-        return await self._ask(queries.attempt_count, order, chf)
+        return (await self.hub_history(chf)).attempts_in(order)
 
     async def order_line(self, order: str, device: Eui64) -> OrderLine | None:
         """Return the order's line for the hub with this CHF or, failing that, this GPF id."""
@@ -141,7 +141,7 @@ class Journal:
 
     async def order_lines(self, order: str) -> tuple[OrderLineState, ...]:
         """Return every hub of an order, by CHF id."""
-        return await self._ask(queries.order_lines, order)
+        return await self._read(self._reader.order_lines, order)
 
     async def orders(self) -> tuple[OrderSummary, ...]:
         """Return every work order, in the order of import."""

@@ -40,7 +40,7 @@ from station.records.segments import (
     segment_path,
     segment_paths,
 )
-from station.records.tables import DERIVED_TABLES, TABLES_VERSION
+from station.records.tables import DERIVED_TABLES, KEPT, TABLES_VERSION
 from station.records.topics import Topics
 
 _CHECKPOINT_WHEN_IDLE: Final = 2_000
@@ -133,7 +133,8 @@ class Ledger:
                 segment.execute("PRAGMA wal_checkpoint(PASSIVE)")
                 self._checkpointed = segment.total_changes
         if self._head.sequence >= self._rotate_at:
-            self._rotate_at += self._settings.segment_rows
+            # If it fails, or a reader is in the way, it is tried again soon.
+            self._rotate_at = self._head.sequence + self._settings.segment_rows // 100 + 1
             with suppress(sqlite3.Error, OSError, JournalFailed):
                 self._rotate(segment)
 
@@ -256,7 +257,7 @@ class Ledger:
                 self._published = head
 
     def _rotate(self, segment: sqlite3.Connection) -> None:
-        """Finish this segment and begin the next, which takes over the derived tables."""
+        """Finish this segment and begin the next, which takes over what is not over yet."""
         finished = self._path
         following = segment_path(finished.parent, segment_number(finished) + 1)
         started = SegmentStarted(previous_segment=finished.name, previous_hash=self._head.hash.hex())
@@ -271,7 +272,8 @@ class Ledger:
             new.execute("ATTACH ? AS finished", (str(finished),))
             new.execute("BEGIN")
             for table in DERIVED_TABLES:
-                new.execute(f"INSERT INTO main.{table} SELECT * FROM finished.{table}")  # noqa: S608 - our own names
+                kept = KEPT.get(table, "TRUE").format(of="finished")
+                new.execute(f"INSERT INTO main.{table} SELECT * FROM finished.{table} WHERE {kept}")  # noqa: S608 - our own names
             recorded = append_row(new, self._head, started, self._settings.clock)
             new.execute("COMMIT")
             new.execute("DETACH finished")

@@ -51,6 +51,7 @@ from station.records.events import (
     UnlockAnswerVoid,
     UnlockUsed,
 )
+from station.records.tables import KEPT
 from station.records.topics import TopicError, Topics
 
 SUCCESSES: Final = (Outcome.PASSED, Outcome.ALREADY_CURRENT)
@@ -87,6 +88,9 @@ def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
                 "INSERT INTO segments VALUES (?, ?, ?)",
                 (event.previous_segment, recorded.sequence - 1, bytes.fromhex(event.previous_hash)),
             )
+            if _vocabulary(tables) >= _COUNTED_FROM:
+                for table, kept in KEPT.items():
+                    tables.execute(f"DELETE FROM {table} WHERE NOT ({kept.format(of='main')})")  # noqa: S608 - our own names
         case StationStarted() | StationStopped() | HandFlashRequested():
             pass
         case SlotTakenOutOfUse() | SlotEnabled() | JigStopped() | JigReset() as event:
@@ -131,19 +135,24 @@ def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
             )
         case ResultsAcknowledged() as event:
             for station_sequence in event.station_sequences:
-                _require(
-                    tables.execute(
-                        "UPDATE results SET acknowledged = 1 WHERE station_sequence = ?", (station_sequence,)
-                    ),
-                    f"there is no result {station_sequence}",
-                )
-        case ResultsRepublished() as event:
-            _require(
+                if not 1 <= station_sequence <= _last_result(tables):
+                    raise EventRefused(f"there is no result {station_sequence}")
                 tables.execute(
-                    "UPDATE results SET acknowledged = 0 WHERE station_sequence BETWEEN ? AND ?",
-                    (event.first, event.last),
-                ),
-                f"there are no results {event.first} to {event.last}",
+                    "UPDATE results SET acknowledged = 1 WHERE station_sequence = ?", (station_sequence,)
+                )
+                tables.execute("DELETE FROM sent_again WHERE station_sequence = ?", (station_sequence,))
+        case ResultsRepublished() as event:
+            first, last = max(event.first, 1), min(event.last, _last_result(tables))
+            if first > last:
+                raise EventRefused(f"there are no results {event.first} to {event.last}")
+            tables.execute(
+                "UPDATE results SET acknowledged = 0 WHERE station_sequence BETWEEN ? AND ?", (first, last)
+            )
+            tables.execute(
+                "WITH RECURSIVE wanted(number) AS (SELECT ?1 UNION ALL SELECT number + 1 FROM wanted WHERE number < ?2)"
+                " INSERT OR IGNORE INTO sent_again SELECT number FROM wanted"
+                " WHERE NOT EXISTS (SELECT 1 FROM results WHERE station_sequence = number)",
+                (first, last),
             )
         case _:
             assert_never(recorded.event)
@@ -370,13 +379,8 @@ def _close_attempt(tables: sqlite3.Connection, recorded: RecordedEvent, event: A
         ),
     )
     tables.execute("DELETE FROM stages WHERE attempt = ?", (event.attempt,))
-    counted = tables.execute("SELECT vocabulary FROM station").fetchone()[0] >= _COUNTED_FROM
-    line = (_line_of(tables, event) if counted else None) or chf
-    tables.execute(
-        "UPDATE order_lines SET outcome = ? WHERE work_order = ? AND chf = ?"
-        " AND (outcome IS NULL OR outcome NOT IN (?, ?))",
-        (event.outcome, event.order, line, *SUCCESSES),
-    )
+    counted = _vocabulary(tables) >= _COUNTED_FROM
+    _count_for_order(tables, event, (_line_of(tables, event) if counted else None) or chf)
     tables.execute(
         "INSERT INTO results (station_sequence, sequence, hub)"
         " SELECT coalesce(max(station_sequence), 0) + 1, ?, ? FROM results",
@@ -385,6 +389,38 @@ def _close_attempt(tables: sqlite3.Connection, recorded: RecordedEvent, event: A
     if counted:
         _count_for_slot(tables, recorded.sequence, event)
         _count_for_release(tables, recorded.sequence, event)
+
+
+def _count_for_order(tables: sqlite3.Connection, event: AttemptClosed, line: str | None) -> None:
+    """Let the outcome count for the order's line, unless a success does already."""
+    found = tables.execute(
+        "SELECT outcome FROM order_lines WHERE work_order = ? AND chf = ?", (event.order, line)
+    ).fetchone()
+    if found is None or found[0] in SUCCESSES:
+        return
+    tables.execute(
+        "UPDATE order_lines SET outcome = ? WHERE work_order = ? AND chf = ?",
+        (event.outcome, event.order, line),
+    )
+    tables.execute(
+        "UPDATE order_counts SET hubs = hubs - 1 WHERE work_order = ? AND outcome = ?",
+        (event.order, found[0]),
+    )
+    tables.execute(
+        "INSERT INTO order_counts VALUES (?, ?, 1) ON CONFLICT (work_order, outcome) DO UPDATE SET hubs = hubs + 1",
+        (event.order, event.outcome),
+    )
+    tables.execute("DELETE FROM order_counts WHERE work_order = ? AND hubs = 0", (event.order,))
+
+
+def _vocabulary(tables: sqlite3.Connection) -> int:
+    found: tuple[int] = tables.execute("SELECT vocabulary FROM station").fetchone()
+    return found[0]
+
+
+def _last_result(tables: sqlite3.Connection) -> int:
+    found: tuple[int] = tables.execute("SELECT coalesce(max(station_sequence), 0) FROM results").fetchone()
+    return found[0]
 
 
 def _line_of(tables: sqlite3.Connection, event: AttemptClosed) -> str | None:

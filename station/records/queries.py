@@ -306,14 +306,6 @@ def waiting_labels(tables: sqlite3.Connection) -> tuple[WaitingLabel, ...]:
     )
 
 
-def attempt_count(tables: sqlite3.Connection, order: str | None, chf: Eui64) -> int:
-    """Return how many attempts on this hub were opened for this order."""
-    found: tuple[int] = tables.execute(
-        "SELECT count(*) FROM attempts WHERE chf = ? AND work_order IS ?", (str(chf), order)
-    ).fetchone()
-    return found[0]
-
-
 def order_line(tables: sqlite3.Connection, order: str, device: Eui64) -> OrderLine | None:
     """Return the order's line for the hub with this CHF or, failing that, this GPF id."""
     for column in ("chf", "gpf"):
@@ -372,9 +364,7 @@ def orders(tables: sqlite3.Connection) -> tuple[OrderSummary, ...]:
             outcomes={
                 Outcome(outcome): count
                 for outcome, count in tables.execute(
-                    "SELECT outcome, count(*) FROM order_lines WHERE work_order = ? AND outcome IS NOT NULL"
-                    " GROUP BY outcome",
-                    (order,),
+                    "SELECT outcome, hubs FROM order_counts WHERE work_order = ?", (order,)
                 )
             },
         )
@@ -396,7 +386,9 @@ def order_is_open(tables: sqlite3.Connection, order: str) -> bool:
 
 def waiting_results(tables: sqlite3.Connection) -> int:
     """Return how many results the broker has not acknowledged."""
-    found: tuple[int] = tables.execute("SELECT count(*) FROM results WHERE acknowledged = 0").fetchone()
+    found: tuple[int] = tables.execute(
+        "SELECT (SELECT count(*) FROM results WHERE acknowledged = 0) + (SELECT count(*) FROM sent_again)"
+    ).fetchone()
     return found[0]
 
 

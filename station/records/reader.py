@@ -6,19 +6,21 @@ Needs no lock: it may run beside the daemon and in any process. One thread at a 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from firmware_catalog.identity import Eui64
+from station.records import queries
 from station.records.chain import RecordedEvent
 from station.records.derive import SELECT_ROWS, all_events, read_rows
 from station.records.errors import JournalCorrupt
 from station.records.events import AttemptClosed
-from station.records.queries import OrderLineState, identities_of, lines_of
+from station.records.queries import HubHistory, OrderLineState, identities_of
 from station.records.results import OutgoingResult, outgoing_result
 from station.records.segments import (
     is_there,
@@ -29,6 +31,7 @@ from station.records.segments import (
     segment_paths,
     snapshot,
 )
+from station.records.tables import ARCHIVES_SINCE
 from station.records.topics import Topics
 
 P = ParamSpec("P")
@@ -80,44 +83,103 @@ class JournalReader:
         with self._snapshot() as newest:
             yield from all_events(newest, self._path)
 
+    def hub_history(self, chf: Eui64, gpf: Eui64 | None = None) -> HubHistory:
+        """Return what has become of the hub with these ids so far: see `queries.hub_history`."""
+        with self._snapshot() as newest:
+            return self._whole_history(newest, queries.hub_history, chf, gpf)
+
+    def label_history(self, label: Eui64) -> HubHistory:
+        """Return what has become so far of the hub that a label names: see `queries.label_history`."""
+        with self._snapshot() as newest:
+            return self._whole_history(newest, queries.label_history, label)
+
+    def order_lines(self, order: str) -> tuple[OrderLineState, ...]:
+        """Return every hub of an order, open or closed, by CHF id."""
+        with self._snapshot() as newest:
+            for tables in chain((newest,), self._archives(newest)):
+                if lines := queries.order_lines(tables, order):
+                    return lines
+            return ()
+
     def life_of(self, device: Eui64) -> HubLife:
         """Return everything about the hub with this CHF, GPF or scanned id."""
+        select = "SELECT attempt FROM attempts WHERE chf = ?1 OR gpf = ?1 OR scanned_id = ?1"
         with self._snapshot() as newest:
-            attempts: list[int] = [
-                attempt
-                for (attempt,) in newest.execute(
-                    "SELECT attempt FROM attempts WHERE chf = ?1 OR gpf = ?1 OR scanned_id = ?1 ORDER BY attempt",
-                    (str(device),),
-                )
-            ]
+            attempts: set[int] = set()
+            lines: dict[tuple[str, Eui64], OrderLineState] = {}
+            for tables in chain((newest,), self._archives(newest)):
+                attempts.update(attempt for (attempt,) in tables.execute(select, (str(device),)))
+                for state in queries.lines_of(tables, device):
+                    lines.setdefault((state.order, state.line.chf), state)
             where = "sequence = ?1 OR json_extract(body, '$.attempt') = ?1"
-            events = self._rows(newest, where, attempts)
-            return HubLife(lines_of(newest, device), tuple(sorted(events, key=_sequence)))
+            events = self._rows(newest, where, sorted(attempts))
+            return HubLife(
+                tuple(sorted(lines.values(), key=lambda state: state.order)),
+                tuple(sorted(events, key=_sequence)),
+            )
 
     def waiting_results(self, limit: int) -> tuple[OutgoingResult, ...]:
         """Return the oldest results that the broker has not acknowledged."""
-        return self._results("WHERE acknowledged = 0 ORDER BY station_sequence LIMIT ?", (limit,))
+        with self._snapshot() as newest:
+            waiting = newest.execute(
+                "SELECT station_sequence FROM results WHERE acknowledged = 0"
+                " UNION SELECT station_sequence FROM sent_again ORDER BY station_sequence LIMIT ?",
+                (limit,),
+            )
+            return self._results(newest, [number for (number,) in waiting])
 
     def results(self, first: int, last: int) -> tuple[OutgoingResult, ...]:
         """Return the results from one station sequence to another, both included, as they are sent."""
-        return self._results(
-            "WHERE station_sequence BETWEEN ? AND ? ORDER BY station_sequence", (first, last)
-        )
-
-    def _results(self, where: str, values: tuple[int, ...]) -> tuple[OutgoingResult, ...]:
         with self._snapshot() as newest:
-            topics = Topics(*newest.execute("SELECT site, station FROM station").fetchone())
-            select = f"SELECT sequence, station_sequence FROM results {where}"  # noqa: S608 - from the two above
-            numbers: dict[int, int] = dict(newest.execute(select, values).fetchall())
-            outgoing = []
-            for recorded in self._rows(newest, "sequence = ?1", list(numbers)):
-                if not isinstance(recorded.event, AttemptClosed):
-                    raise JournalCorrupt(
-                        self._path, f"row {recorded.sequence} is no result", recorded.sequence
-                    )
-                number = numbers[recorded.sequence]
-                outgoing.append(outgoing_result(recorded, recorded.event, number, topics))
-            return tuple(outgoing)
+            (newest_result,) = newest.execute("SELECT max(station_sequence) FROM results").fetchone()
+            return self._results(newest, range(max(first, 1), min(last, newest_result or 0) + 1))
+
+    def _results(self, newest: sqlite3.Connection, wanted: Sequence[int]) -> tuple[OutgoingResult, ...]:
+        """Return the results of these station sequences, all of which there are."""
+        topics = Topics(*newest.execute("SELECT site, station FROM station").fetchone())
+        numbers: dict[int, int] = {}
+        missing = list(wanted)
+        for tables in chain((newest,), self._archives(newest)):
+            if not missing:
+                break
+            for number in missing:
+                found = tables.execute(
+                    "SELECT sequence FROM results WHERE station_sequence = ?", (number,)
+                ).fetchone()
+                if found is not None:
+                    numbers[found[0]] = number
+            missing = sorted(set(missing) - set(numbers.values()))
+        if missing:
+            raise JournalCorrupt(self._path, f"result {missing[0]} stands in no table")
+        outgoing = []
+        for recorded in self._rows(newest, "sequence = ?1", list(numbers)):
+            if not isinstance(recorded.event, AttemptClosed):
+                raise JournalCorrupt(self._path, f"row {recorded.sequence} is no result", recorded.sequence)
+            number = numbers[recorded.sequence]
+            outgoing.append(outgoing_result(recorded, recorded.event, number, topics))
+        return tuple(sorted(outgoing, key=lambda result: result.station_sequence))
+
+    def _whole_history(
+        self,
+        newest: sqlite3.Connection,
+        query: Callable[Concatenate[sqlite3.Connection, P], HubHistory],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> HubHistory:
+        history = query(newest, *args, **kwargs)
+        attempts = {attempt.attempt: attempt for attempt in history.attempts}
+        for archive in self._archives(newest):
+            for attempt in query(archive, *args, **kwargs).attempts:
+                attempts.setdefault(attempt.attempt, attempt)  # what a newer segment says of it counts
+        return replace(history, attempts=tuple(attempts[number] for number in sorted(attempts)))
+
+    def _archives(self, newest: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+        """Open the finished segments that may hold what later ones do not, newest first, one at a time."""
+        names = newest.execute("SELECT name FROM segments ORDER BY last_sequence DESC").fetchall()
+        for (name,) in names:
+            with closing(open_for_reading(self._folder / name, finished=True)) as archive:
+                if archive.execute("PRAGMA user_version").fetchone()[0] >= ARCHIVES_SINCE:
+                    yield archive
 
     def _rows(self, newest: sqlite3.Connection, where: str, keys: list[int]) -> Iterator[RecordedEvent]:
         """Read the rows that `where` finds for each key. None of them is older than the oldest key."""

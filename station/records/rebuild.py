@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from station.records import lock
+from station.records import archives, lock
 from station.records.chain import Clock, system_clock
 from station.records.derive import all_events, derive
 from station.records.errors import UNREADABLE, EventRefused, JournalCorrupt, SegmentMissing, journal_error
@@ -25,7 +25,7 @@ class Rebuild:
     rows: Mapping[str, int]
     """Rows of each table as made from the events."""
     differing: tuple[str, ...]
-    """Tables that hold something else."""
+    """Tables that hold something else; those of a finished segment with its name."""
 
 
 def rebuild(folder: Path) -> Rebuild:
@@ -45,9 +45,14 @@ def rebuild(folder: Path) -> Rebuild:
             made.execute("ATTACH ? AS kept", (read_only_uri(newest, finished=False),))
             made.execute("BEGIN")
             # The table `events` is the kept one's: what is made here has none.
-            events = derive(made, all_events(made, newest))
+            in_archives: list[str] = []
+
+            def segment_ends(name: str) -> None:
+                in_archives.extend(f"{table} of {name}" for table in archives.differing(made, folder / name))
+
+            events = derive(made, all_events(made, newest), segment_ends)
             rows = {table: _count(made, table) for table in DERIVED_TABLES}
-            differing = tuple(table for table in DERIVED_TABLES if _differs(made, table))
+            differing = (*in_archives, *(table for table in DERIVED_TABLES if _differs(made, table)))
             made.execute("ROLLBACK")
     except UNREADABLE as error:
         raise journal_error(error, newest) from error

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from station.records import archives
 from station.records.chain import GENESIS, BrokenChain, ChainHead, Clock, follow
 from station.records.derive import journal_id, read_rows
 from station.records.errors import (
@@ -64,7 +65,7 @@ Heard = Callable[[Replayed], None]
 def replay(folder: Path, clock: Clock, heard: Heard, *further: Event) -> Path:
     """Begin a segment whose tables are what all events say, checked against their chain, and return it.
 
-    `further` are events to be written behind its first. The folder must be held (`lock.hold`). Raises UpgradeInterrupted
+    What finished segments keep findable is made again too. `further` are events to be written behind the first. The folder must be held (`lock.hold`). Raises UpgradeInterrupted
     if `heard` did, JournalCorrupt for events that are not as they were written, or another JournalError.
     """
     paths = segment_paths(folder)
@@ -83,6 +84,7 @@ def replay(folder: Path, clock: Clock, heard: Heard, *further: Event) -> Path:
                 check_published_head(
                     source, newest, head, published_head_if_readable(folder), identities_of(made)
                 )
+                archives.make_again_in(made, source)
                 made.execute("BEGIN")
                 started = SegmentStarted(previous_segment=newest.name, previous_hash=head.hash.hex())
                 for event in (started, *further):
@@ -183,8 +185,11 @@ def _replay_rows(
     identities.begin(1, journal_id(paths[0].parent))
     head = ChainHead(identities.of(max(sequence, 1)), sequence, digest)
     last = source.execute("SELECT max(sequence) FROM events").fetchone()[0] or 0
-    for path in paths:
+    for before, path in zip((None, *paths), paths, strict=False):
         with _reading(path, paths, source) as segment:
+            first = segment.execute("SELECT min(sequence) FROM events").fetchone()[0] or 0
+            if before is not None and head.sequence == first - 1:
+                archives.make_again(made, before)
             while rows := segment.execute(
                 f"{SELECT_RAW_ROWS} WHERE sequence > ? ORDER BY sequence LIMIT {SLICE}", (head.sequence,)
             ).fetchall():

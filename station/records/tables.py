@@ -15,6 +15,22 @@ APPLICATION_ID: Final = 0x52464A4E
 TABLES_VERSION: Final = 3
 """Kept as SQLite's user_version. Raise it with every change of the derived tables: see `ADDITIONS`."""
 
+_OF_OPEN_ORDERS: Final = "work_order IN (SELECT work_order FROM {of}.orders WHERE closed IS NULL)"
+
+KEPT: Final = {
+    "order_lines": _OF_OPEN_ORDERS,
+    "attempts": f"closed IS NULL OR (work_order IS NOT NULL AND {_OF_OPEN_ORDERS})",
+    "results": "acknowledged = 0 OR station_sequence = (SELECT max(station_sequence) FROM {of}.results)",
+}
+"""Which rows of a table a new segment takes over from the finished one; of other tables, all.
+
+What is over stays behind, findable in the finished segment (an *archive*): a rotation takes as long after years as after
+a week. `{of}` is the database that holds the table.
+"""
+
+ARCHIVES_SINCE: Final = 3
+"""The version of the tables since which a finished segment may hold rows that the next has not."""
+
 VOCABULARY_IS_KEPT: Final = 3
 """The version of the tables since which `station.vocabulary` says which facts the journal may hold."""
 
@@ -31,6 +47,15 @@ CREATE INDEX events_of_attempt ON events (json_extract(body, '$.attempt'))
 """
 
 _TABLES_OF_3: Final = """
+CREATE TABLE order_counts (             -- lines of the order by the outcome that counts
+    work_order TEXT    NOT NULL,
+    outcome    TEXT    NOT NULL,
+    hubs       INTEGER NOT NULL,
+    PRIMARY KEY (work_order, outcome)
+) WITHOUT ROWID;
+CREATE TABLE sent_again (               -- results of finished segments that wait for the broker once more
+    station_sequence INTEGER PRIMARY KEY
+);
 CREATE TABLE stopped_jigs (
     jig     TEXT    PRIMARY KEY,
     stopped INTEGER NOT NULL
@@ -172,6 +197,7 @@ DERIVED_TABLES: Final = (
     "segments",
     "orders",
     "order_lines",
+    "order_counts",
     "jig_orders",
     "attempts",
     "waiting_labels",
@@ -183,6 +209,7 @@ DERIVED_TABLES: Final = (
     "slot_failures",
     "release_results",
     "results",
+    "sent_again",
 )
 """In an order that satisfies their references."""
 
@@ -197,7 +224,12 @@ CREATE TABLE identities (
 INSERT INTO identities SELECT 1, journal FROM station;
 """
 
-ADDITIONS: Final = {3: _ALTERED_BY_3 + _TABLES_OF_3}
+_FILLED_BY_3: Final = """
+INSERT INTO order_counts SELECT work_order, outcome, count(*) FROM order_lines
+    WHERE outcome IS NOT NULL GROUP BY work_order, outcome;
+"""
+
+ADDITIONS: Final = {3: _ALTERED_BY_3 + _TABLES_OF_3 + _FILLED_BY_3}
 """What makes tables of the version before into those of this one, in place: new tables and columns, filled if need be.
 
 After them the tables must be what a replay of the events makes. What a new table holds may therefore only follow

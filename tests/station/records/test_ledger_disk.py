@@ -15,10 +15,14 @@ from journal_samples import (
     ledger_in,
     one_result,
     order_events,
+    place,
     write,
 )
 
+from station.attempt.outcome import Outcome
+from station.records import queries
 from station.records.errors import (
+    EventRefused,
     JournalCorrupt,
     JournalFailed,
     JournalFull,
@@ -26,6 +30,7 @@ from station.records.errors import (
     NoDescriptors,
 )
 from station.records.events import (
+    OrderClosed,
     ResultsAcknowledged,
     ResultsRepublished,
     SegmentStarted,
@@ -53,6 +58,45 @@ def test_segments_follow_each_other_and_answer_as_one(folder: Path) -> None:
     assert len(found.segments) == 5
     assert found.events == rows[-1].sequence + 2
     assert rebuild(folder).differing == ()
+
+
+def test_what_is_over_stays_behind_and_is_found(folder: Path) -> None:
+    with ledger_in(folder, segment_rows=30) as ledger, JournalReader(folder) as reader:
+        write(ledger, *order_events("WO-1", hubs=3))
+        told = [one_result(ledger, number, Outcome.FAILED, slot=4) for number in range(3)]
+        write(ledger, OrderClosed(order="WO-1", reason="done"), *order_events("WO-2", hubs=3))
+        write(ledger, ResultsAcknowledged(station_sequences=(1, 2, 3)))
+        payloads = [result.payload for result in reader.results(1, 3)]
+        while len(segment_paths(folder)) < 3:
+            write(ledger, STARTED)
+        one_result(ledger, 1, order="WO-2")
+        for table, rows in (("attempts", 1), ("order_lines", 3), ("results", 2)):
+            count = ledger._opened().execute(f"SELECT count(*) FROM {table}").fetchone()
+            assert count == (rows,), table
+        history = reader.hub_history(chf(1))
+        assert [(past.order, past.outcome) for past in history.attempts] == [
+            ("WO-1", Outcome.FAILED),
+            ("WO-2", Outcome.PASSED),
+        ]
+        assert history.failed_places == {place(4)}
+        assert [state.outcome for state in reader.order_lines("WO-1")] == [Outcome.FAILED] * 3
+        assert [order.outcomes for order in reader.ask(queries.orders)] == [
+            {Outcome.FAILED: 3},
+            {Outcome.PASSED: 1},
+        ]
+        assert [state.order for state in reader.life_of(chf(1)).lines] == ["WO-1", "WO-2"]
+        assert told[1] in reader.life_of(chf(1)).events
+        # Results of a finished segment go out again, the same bytes.
+        write(ledger, ResultsRepublished(first=2, last=3))
+        assert reader.ask(queries.waiting_results) == 3
+        again = reader.waiting_results(9)
+        assert [result.payload for result in again[:2]] == payloads[1:]
+        write(ledger, ResultsAcknowledged(station_sequences=(2, 3, 4)))
+        assert reader.waiting_results(9) == ()
+        (refused,) = ledger.commit([(ResultsRepublished(first=5, last=9),)])
+        assert isinstance(refused, EventRefused)
+    assert rebuild(folder).differing == ()
+    verify(folder)
 
 
 def test_a_finished_segment_is_one_file(folder: Path) -> None:
@@ -84,8 +128,7 @@ def test_a_reader_in_the_way_puts_a_new_segment_off(folder: Path) -> None:
             write(ledger, STARTED)
         assert len(segment_paths(folder)) == 1
         reading.close()
-        for _ in range(3):
-            write(ledger, STARTED)
+        write(ledger, STARTED)
         assert len(segment_paths(folder)) == 2
     verify(folder)
 
@@ -162,8 +205,7 @@ def test_a_segment_that_cannot_be_begun_leaves_the_old_one_in_use(folder: Path) 
                 ledger.tidy(idle=True)
         assert len(segment_paths(folder)) == 1
         assert not list(folder.glob("*.partial"))
-        for _ in range(4):
-            write(ledger, STARTED)
+        write(ledger, STARTED)  # and as soon as there is room
         assert len(segment_paths(folder)) == 2
     verify(folder)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections import defaultdict
 from pathlib import Path
 
 from hypothesis import settings as hypothesis_settings
@@ -18,6 +19,7 @@ from station.records.events import (
     Event,
     HubLost,
     LabelScanned,
+    OrderClosed,
     ResultsAcknowledged,
     ResultsRepublished,
     StageEnded,
@@ -49,6 +51,16 @@ class JournalMachine(RuleBasedStateMachine):
         self.open: dict[int, int] = {}
         self.results = 0
         self.waiting: set[int] = set()
+        self.orders = 1
+        self.lives_of_hubs: defaultdict[int, list[int]] = defaultdict(list)
+
+    @property
+    def order(self) -> str:
+        return f"WO-{self.orders}"
+
+    def order_of(self, hub: int) -> str | None:
+        """One hub comes while its jig works on no order."""
+        return None if hub == 5 else self.order
 
     @initialize()
     def begin(self) -> None:
@@ -64,8 +76,9 @@ class JournalMachine(RuleBasedStateMachine):
 
     @rule(hub=st.integers(0, 5), slot=st.integers(1, 8))
     def open_attempt(self, hub: int, slot: int) -> None:
-        (recorded,) = self.commit((opened(hub, slot=slot),))
+        (recorded,) = self.commit((opened(hub, slot=slot, order=self.order_of(hub)),))
         self.open[recorded.sequence] = hub
+        self.lives_of_hubs[hub].append(recorded.sequence)
 
     @rule(label=st.integers(0, 5), slot=st.integers(1, 8), hub=st.none() | st.integers(0, 5))
     def scan(self, label: int, slot: int, hub: int | None) -> None:
@@ -90,9 +103,18 @@ class JournalMachine(RuleBasedStateMachine):
     @rule(data=st.data(), outcome=st.sampled_from(Outcome))
     def close_attempt(self, data: st.DataObject, outcome: Outcome) -> None:
         attempt = data.draw(st.sampled_from(sorted(self.open)))
-        self.commit((closed(attempt, self.open.pop(attempt), outcome),))
+        hub = self.open.pop(attempt)
+        self.commit((closed(attempt, hub, outcome, order=self.order_of(hub)),))
         self.results += 1
         self.waiting.add(self.results)
+
+    @precondition(lambda self: not self.open)
+    @rule()
+    def go_on_to_the_next_order(self) -> None:
+        """Close the order: what was done for it leaves what the next segments take over."""
+        self.commit((OrderClosed(order=self.order, reason="done"),))
+        self.orders += 1
+        self.commit(order_events(self.order, hubs=4))
 
     @precondition(lambda self: self.waiting)
     @rule(count=st.integers(1, 3))
@@ -127,7 +149,7 @@ class JournalMachine(RuleBasedStateMachine):
 
         segment = self.ledger._opened()
         segment.set_trace_callback(pull_the_plug)
-        events = (opened(0), opened(1), opened(2))
+        events = tuple(opened(hub, order=self.order) for hub in range(3))
         (outcome,) = self.ledger.commit([events])
         if next_life.exists():
             self.doubtful = events
@@ -158,6 +180,7 @@ class JournalMachine(RuleBasedStateMachine):
         self.acknowledged.extend(outcome)
         for hub, recorded in enumerate(outcome):
             self.open[recorded.sequence] = hub
+            self.lives_of_hubs[hub].append(recorded.sequence)
 
     @invariant()
     def everything_holds(self) -> None:
@@ -171,6 +194,10 @@ class JournalMachine(RuleBasedStateMachine):
             waiting = reader.waiting_results(1000)
             assert [result.station_sequence for result in waiting] == sorted(self.waiting)
             assert len(reader.results(1, 1000)) == self.results
+            for hub, attempts in self.lives_of_hubs.items():
+                assert [past.attempt for past in reader.hub_history(chf(hub)).attempts] == attempts
+            for order in range(1, self.orders + 1):
+                assert len(reader.order_lines(f"WO-{order}")) == 4
         assert verify(self.folder).events == len(events)
         assert rebuild(self.folder).differing == ()
 

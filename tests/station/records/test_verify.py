@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from journal_samples import STARTED, closed, ledger_in, one_result, opened, order_events, write
 
+from station.attempt.outcome import Outcome
 from station.records.errors import JournalCorrupt, JournalCutShort, JournalError, SegmentMissing
-from station.records.events import ResultsAcknowledged
+from station.records.events import OrderClosed, ResultsAcknowledged
 from station.records.rebuild import rebuild, repair
 from station.records.segments import segment_path, segment_paths
 from station.records.verify import verify
@@ -182,6 +183,33 @@ def test_a_table_that_says_something_else_is_named_and_repaired(
             one_result(ledger, number)
     edit(folder, statement)
     assert rebuild(folder).differing == (table,)
+    repair(folder)
+    assert rebuild(folder).differing == ()
+    verify(folder)
+
+
+@pytest.mark.parametrize(
+    ("statement", "table"),
+    [
+        ("UPDATE attempts SET unsettled = NULL, outcome = 'passed'", "attempts"),
+        ("DELETE FROM order_lines", "order_lines"),
+        ("UPDATE results SET sequence = sequence + 1 WHERE station_sequence = 1", "results"),
+    ],
+)
+def test_what_a_finished_segment_keeps_is_proved_and_repaired_too(
+    folder: Path, statement: str, table: str
+) -> None:
+    with ledger_in(folder, segment_rows=12) as ledger:
+        write(ledger, *order_events("WO-1", hubs=3))
+        one_result(ledger, 0, Outcome.FAILED)
+        write(ledger, OrderClosed(order="WO-1", reason="done"), ResultsAcknowledged(station_sequences=(1,)))
+        write(ledger, *order_events("WO-2", hubs=3))
+        for number in range(6):
+            one_result(ledger, number, order="WO-2")
+    assert len(segment_paths(folder)) >= 2
+    assert rebuild(folder).differing == ()
+    edit(folder, statement)
+    assert rebuild(folder).differing == (f"{table} of journal-000001.sqlite",)
     repair(folder)
     assert rebuild(folder).differing == ()
     verify(folder)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from journal_samples import STARTED, ledger_in, one_result, order_events, settings, write
+from journal_samples import STARTED, chf, ledger_in, one_result, order_events, settings, write
 
 from station.attempt.outcome import Outcome
 from station.records import lock, queries
@@ -71,6 +71,17 @@ def test_a_journal_from_before_is_brought_up_to_date_in_place(folder: Path, tmp_
     with ledger_in(tmp_path / "fresh"):
         pass
     assert shape_of(path) == shape_of(segment_path(tmp_path / "fresh", 1))
+
+
+def test_an_older_journal_goes_on_into_new_segments(folder: Path) -> None:
+    older_journal(folder)
+    with ledger_in(folder, segment_rows=30) as ledger, JournalReader(folder) as reader:
+        before = [past.attempt for past in reader.hub_history(chf(1)).attempts]
+        for _ in range(40):
+            one_result(ledger, 1, Outcome.FAILED)
+        assert len(segment_paths(folder)) == 4
+        assert [past.attempt for past in reader.hub_history(chf(1)).attempts][: len(before)] == before
+    assert rebuild(folder).differing == ()
 
 
 def test_an_upgrade_in_place_replays_nothing(folder: Path) -> None:

@@ -1,0 +1,74 @@
+"""What a finished segment keeps findable: rows of its tables that later segments have not taken over.
+
+They follow from the events up to the segment's end, as the newest segment's tables follow from all of them, and are
+proved, and made again, as those are.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from station.records.errors import UNREADABLE, journal_error
+from station.records.segments import open_for_reading, open_for_writing
+from station.records.tables import ARCHIVES_SINCE, KEPT
+
+
+def differing(tables: sqlite3.Connection, path: Path) -> tuple[str, ...]:
+    """Name the tables of a finished segment that are not what `tables`, derived up to its end, hold. Raises JournalError."""
+    with closing(open_for_reading(path, finished=True)) as archive:
+        try:
+            return _differing(tables, archive)
+        except UNREADABLE as error:
+            raise journal_error(error, path) from error
+
+
+def make_again(tables: sqlite3.Connection, path: Path) -> None:
+    """Make what a finished segment keeps what `tables`, derived up to its end, hold. Raises JournalError."""
+    if not differing(tables, path):
+        return
+    with closing(open_for_writing(path)) as archive:
+        try:
+            make_again_in(tables, archive)
+            archive.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except UNREADABLE as error:
+            raise journal_error(error, path) from error
+
+
+def make_again_in(tables: sqlite3.Connection, archive: sqlite3.Connection) -> None:
+    """Do so in a segment that is open already, in one transaction."""
+    wrong = _differing(tables, archive)
+    if not wrong:
+        return
+    archive.execute("PRAGMA foreign_keys = OFF")
+    archive.execute("BEGIN IMMEDIATE")
+    for table in wrong:
+        archive.execute(f"DELETE FROM {table}")  # noqa: S608 - our own name
+        columns = len(archive.execute("SELECT * FROM pragma_table_info(?)", (table,)).fetchall())
+        places = ", ".join("?" * columns)
+        archive.executemany(f"INSERT INTO {table} VALUES ({places})", _rows(tables, table))  # noqa: S608 - the same
+    archive.execute("COMMIT")
+
+
+def _differing(tables: sqlite3.Connection, archive: sqlite3.Connection) -> tuple[str, ...]:
+    if not _is_archive(archive):
+        return ()
+    return tuple(table for table in KEPT if _differs(tables, archive, table))
+
+
+def _is_archive(segment: sqlite3.Connection) -> bool:
+    found: tuple[int] = segment.execute("PRAGMA user_version").fetchone()
+    return found[0] >= ARCHIVES_SINCE
+
+
+def _differs(tables: sqlite3.Connection, archive: sqlite3.Connection, table: str) -> bool:
+    return any(one != other for one, other in zip_longest(_rows(tables, table), _rows(archive, table)))
+
+
+def _rows(tables: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
+    """Read the table in the order of its key, which are the first two columns at most."""
+    return tables.execute(f"SELECT * FROM main.{table} ORDER BY 1, 2")  # noqa: S608 - our own name

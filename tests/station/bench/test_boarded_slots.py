@@ -40,6 +40,7 @@ def test_a_restart_of_the_daemon_boots_no_hub(hands: Hands) -> None:
         async with running_daemon(hands.settings) as station:
             await hands.bench.seat(hub, FIRST)
             await station.until(FIRST, SlotPhase.PASSED)
+        assert not any((await hands.bench.do("board", jig=1))["lamps"]), "dark after a stop in good order"
         before = await boots()
         async with running_daemon(hands.settings) as station:
             await station.until(FIRST, SlotPhase.PASSED)

@@ -119,6 +119,12 @@ def test_a_board_lost_during_the_stop_is_said_and_switched_off_when_it_is_back(t
             await jig.until(lambda: not jig.coils())
             assert jig.board.emergency_stop
             await jig.until(lambda: jig.alarm().endswith("then release the stop"))
+            jig.board.release_emergency_stop()
+            await jig.until(lambda: "press start" in jig.alarm())
+            jig.board.unplug()
+            jig.board.write_coil(1, on=True)  # by whoever else had the board meanwhile
+            jig.board.plug()
+            await jig.until(lambda: not jig.coils())
 
     asyncio.run(scenario())
 

@@ -171,6 +171,11 @@ def test_a_hub_that_runs_the_release_confirmed_is_already_current():
     assert authorise(CURRENT, HOLDS_SECOND, CATALOG) == AlreadyCurrent(SECOND)
 
 
+def test_a_hub_that_runs_the_release_with_another_image_pending_is_not_current():
+    pending = state(slot(0, SECOND, active=True, confirmed=True), slot(1, FIRST, pending=True))
+    assert isinstance(authorise(CURRENT, pending, CATALOG), Authorised)
+
+
 def test_the_right_image_that_would_not_outlast_the_next_boot_is_worked_on():
     on_test = state(slot(0, SECOND, active=True), slot(1, FIRST, confirmed=True))
     decision = authorise(CURRENT, on_test, CATALOG)

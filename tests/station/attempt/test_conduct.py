@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from station_bench import (
     CHAINED,
+    DRIVER_SETTINGS,
     Bench,
     StockHub,
     conducting,
@@ -20,6 +21,9 @@ from station_bench import (
     version,
 )
 
+from drivers.errors import HubAction, NoAnswer
+from drivers.smp.plugin import PLUGIN
+from drivers.smp.settings import SmpSettings
 from firmware_catalog.catalog import FolderCatalog
 from firmware_catalog.editing import add_release
 from firmware_catalog.identity import Eui64
@@ -28,6 +32,7 @@ from station.attempt.authorise import ScannedLabel
 from station.attempt.conduct import StillSeated
 from station.attempt.outcome import Code, Disposition, Outcome, Stage
 from station.attempt.parts import LeftOpen
+from station.attempt.unlock import KeyFileAuthority
 from station.orders.device_status import DeviceStatus
 from station.records.chain import RecordedEvent
 from station.records.events import (
@@ -36,6 +41,7 @@ from station.records.events import (
     AttemptPlanned,
     AttemptResumed,
     HubLost,
+    Place,
     StageEnded,
     StageStarted,
     UnlockUsed,
@@ -60,6 +66,107 @@ def test_a_hub_that_runs_the_release_is_left_as_it_is(bench: Bench, tmp_path: Pa
             )
             assert not at.of(UnlockUsed)
         await bench.assert_untouched(hub)
+
+    asyncio.run(work())
+
+
+async def _unlock(bench: Bench, place: Place) -> None:
+    driver = await PLUGIN.open(bench.port(place), SmpSettings(**DRIVER_SETTINGS))
+    try:
+        hub = await driver.wait_for_hub()
+        await driver.unlock(hub.device, KeyFileAuthority.load(bench.unlock_key))
+    finally:
+        await driver.close()
+
+
+@pytest.mark.parametrize("locks", [True, False], ids=["locks", "stays open"])
+def test_a_current_hub_that_is_open_is_booted_and_goes_home_only_if_that_locks_it(
+    bench: Bench, tmp_path: Path, locks: bool
+) -> None:
+    async def work() -> None:
+        hub = bench.hub("new")
+        async with conducting(bench, tmp_path) as at:
+            await import_order(at.journal, order_csv(hub), "jig1")
+            await bench.seat(hub, PLACE)
+            await _unlock(bench, PLACE)
+            faults = [] if locks else [{"name": "never_relocks", "on": "boot", "times": 9}]
+            result = await at.result(PLACE, *faults)
+            if locks:
+                assert (result.outcome, result.stage) == (Outcome.ALREADY_CURRENT, Stage.AUTHORISE)
+                assert (await bench.look(hub))["boots"] == 2
+            else:
+                assert (result.outcome, result.code) == (Outcome.FAILED, Code.NOT_LOCKED)
+                assert (result.disposition, result.unsettled) == (Disposition.REWORK, "is not locked")
+            assert not at.of(UnlockUsed)
+            assert len((await bench.look(hub))["slots"]) == 1
+        if locks:
+            await bench.assert_runs(hub, "new")
+
+    asyncio.run(work())
+
+
+def test_a_label_of_another_that_comes_late_keeps_a_current_hub_from_going_home(
+    bench: Bench, tmp_path: Path
+) -> None:
+    async def work() -> None:
+        hub = bench.hub("new")
+        async with conducting(bench, tmp_path) as at:
+            await import_order(at.journal, order_csv(hub), "jig1")
+            await bench.seat(hub, PLACE)
+
+            def late() -> ScannedLabel | None:
+                return ScannedLabel(STRANGER) if at.of(StageStarted) else None
+
+            result = await at.result(PLACE, label=late)
+            assert (result.outcome, result.scanned_id) == (Outcome.ALREADY_CURRENT, STRANGER)
+            assert result.message == (
+                f"{PLACE}: already runs the latest firmware, but the label scanned here is another hub's; "
+                "put it aside for the supervisor"
+            )
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize("role", ["CHF", "GPF", None])
+def test_a_silent_hub_with_a_label_has_its_attempts_counted_as_any_other(
+    bench: Bench, tmp_path: Path, role: Any
+) -> None:
+    silent = NoAnswer("nothing is heard", action=HubAction.WAIT, state_known=True)
+
+    async def work() -> None:
+        hub = bench.hub()
+        label = ScannedLabel(hub.gpf if role == "GPF" else hub.chf, role)
+        async with conducting(bench, tmp_path) as at:
+            await import_order(at.journal, order_csv(hub), "jig1")
+            said = []
+            for place in (slot(1), slot(1), slot(2)):
+                result = await at.conductor.unidentified(place, label, silent)
+                assert (result.code, result.scanned_id) == (Code.HUB_UNIDENTIFIED, label.device_id)
+                said.append((result.number, result.disposition))
+            assert said == [
+                (1, Disposition.RETRY_OTHER_SLOT),
+                (2, Disposition.RETRY_OTHER_SLOT),
+                (3, Disposition.SCRAP),
+            ]
+            (line,) = await at.journal.order_lines("WO-1")
+            assert line.outcome is Outcome.FAILED
+            # A rested hub may speak after all.
+            await bench.seat(hub, PLACE)
+            passed = await at.result(PLACE)
+            assert (passed.outcome, passed.number) == (Outcome.PASSED, 4)
+
+    asyncio.run(work())
+
+
+def test_silent_hubs_without_a_label_are_nobodys_and_count_for_nobody(bench: Bench, tmp_path: Path) -> None:
+    silent = NoAnswer("nothing is heard", action=HubAction.WAIT, state_known=True)
+
+    async def work() -> None:
+        async with conducting(bench, tmp_path) as at:
+            await import_order(at.journal, order_csv(bench.hub()), "jig1")
+            for place in (slot(1), slot(2)):
+                result = await at.conductor.unidentified(place, None, silent)
+                assert (result.number, result.disposition) == (1, Disposition.RETRY_OTHER_SLOT)
 
     asyncio.run(work())
 

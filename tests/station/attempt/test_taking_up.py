@@ -22,7 +22,7 @@ from station.attempt.outcome import Code, Disposition, Outcome, Stage
 from station.attempt.parts import LeftOpen
 from station.attempt.unlock import KeyFileAuthority
 from station.hand_devices import SerialDevice
-from station.hand_flash import HandFlash, flash_by_hand
+from station.hand_flash import HandFlash, NoOrder, flash_by_hand
 from station.orders.desk import OrderDesk
 from station.records.events import AttemptResumed, OrderAssigned, StageStarted, UnlockUsed
 from station.records.journal import Journal
@@ -187,11 +187,9 @@ async def flash_elsewhere(bench: Bench, folder: Path, hub: StockHub, firmware: s
         device = SerialDevice(await open_device(bench.port(slot(2)), SmpSettings(**DRIVER_SETTINGS)))
         try:
             image = load_image(bench.firmware(firmware).read_bytes())
-            request = HandFlash(
-                image=image, released_for=None, supervisor="s", reason="r", station_version="0"
-            )
+            request = HandFlash(image=image, supervisor="s", reason="r", station_version="0")
             key = KeyFileAuthority.load(bench.unlock_key)
-            result = await flash_by_hand(request, device, journal, key, answers, lambda _: None)
+            result = await flash_by_hand(request, device, journal, key, answers, NoOrder(), lambda _: None)
             assert result.outcome is Outcome.PASSED
         finally:
             await device.close()

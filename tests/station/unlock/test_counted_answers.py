@@ -18,7 +18,7 @@ from station.attempt.counted_authority import CountedAnswers
 from station.attempt.outcome import Code, Disposition, Outcome, Stage
 from station.attempt.unlock import KeyFileAuthority
 from station.hand_devices import SerialDevice
-from station.hand_flash import HandFlash, flash_by_hand
+from station.hand_flash import HandFlash, NoOrder, flash_by_hand
 from station.records.events import (
     AttemptClosed,
     StageStarted,
@@ -49,11 +49,11 @@ async def by_hand(bench: Bench, folder: Path, key: Path, *others: Path) -> Attem
         device = SerialDevice(await open_device(bench.port(PLACE), SmpSettings(**DRIVER_SETTINGS)))
         try:
             image = load_image(bench.firmware("new").read_bytes())
-            request = HandFlash(
-                image=image, released_for=None, supervisor="s", reason="r", station_version="0"
-            )
+            request = HandFlash(image=image, supervisor="s", reason="r", station_version="0")
             authority = KeyFileAuthority.load(key)
-            return await flash_by_hand(request, device, journal, authority, answers, lambda _: None)
+            return await flash_by_hand(
+                request, device, journal, authority, answers, NoOrder(), lambda _: None
+            )
         finally:
             await device.close()
 

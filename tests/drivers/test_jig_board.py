@@ -183,7 +183,9 @@ def test_a_board_that_was_itself_off_says_that_it_forgot_the_power(path: Path) -
             await jig.ear.next(BoardBack)
             await jig.board.set_power(1, on=True)
             jig.simulated.restart()
-            assert isinstance((await jig.ear.next(BoardLost)).reason, BoardSilent | BoardRestarted)
+            # By which of its signs it is missed, what this machine was late for decides.
+            lost = await jig.ear.next(BoardLost)
+            assert isinstance(lost.reason, BoardSilent | BoardRestarted | BoardFrozen)
             assert (await jig.ear.next(BoardBack)).power == (False,) * 8
 
     asyncio.run(scenario())

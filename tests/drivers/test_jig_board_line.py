@@ -296,14 +296,15 @@ def test_a_device_that_never_stops_talking_is_invalid() -> None:
             async def babble() -> None:
                 while True:
                     device.says(b"\x55" * 8)
-                    await asyncio.sleep(ANSWER_SECONDS / 4)
+                    await asyncio.sleep(ANSWER_SECONDS / 20)
 
             babbling = asyncio.create_task(babble())
             try:
-                with pytest.raises(BoardAnswerInvalid):
-                    await line.ask(look())
-                with pytest.raises(BoardAnswerInvalid, match="sends without being asked"):
-                    await line.ask(look())
+                said = ""
+                while "sends without being asked" not in said:  # a busy machine lets it pause, and be asked
+                    with pytest.raises(BoardAnswerInvalid) as caught:
+                        await line.ask(look())
+                    said = str(caught.value)
             finally:
                 babbling.cancel()
             await asyncio.sleep(ANSWER_SECONDS)

@@ -143,7 +143,7 @@ def test_pseudonyms_are_kept_apart_and_can_be_erased(at: tuple[str, Path], refla
     assert nobody.code == 2
     assert nobody.complaint.startswith("nobody is named; give the person's name")
     (Path(at[1]).parent / "state" / "operators.json").unlink()
-    (Path(at[1]).parent / "state" / "operators.json").mkdir()
+    (Path(at[1]).parent / "state" / "operators.json").mkdir(0o700)
     unreadable = reflash("operators", "list", *at)
     assert unreadable.code == 1
     assert unreadable.complaint.endswith("operators.json: Is a directory; see what is wrong: reflash doctor")

@@ -21,6 +21,7 @@ from station_daemon import STATION_NAMES, events_of, running_daemon, starting_da
 import station.bench.slot
 import station.catalogue
 from drivers.hub import UnlockChallenge
+from drivers.smp.driver import SmpHubDriver
 from firmware_catalog.cpl import ProductStatus
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import Eui64
@@ -93,8 +94,21 @@ def test_a_hub_passes_by_signed_catalogue_and_hsm_and_no_secret_is_written(
         assert key not in content
 
 
+@pytest.fixture
+def flashed(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Lets flashing end when it is set: however late this machine is, what the test does falls before that."""
+    let_go, flash = asyncio.Event(), SmpHubDriver.flash
+
+    async def held(*arguments: Any) -> None:
+        await flash(*arguments)
+        await let_go.wait()
+
+    monkeypatch.setattr(SmpHubDriver, "flash", held)
+    return let_go
+
+
 def test_a_release_withdrawn_while_a_hub_has_it_stops_that_hub_and_the_next(
-    bench: Bench, signed: Signed, settings: StationSettings
+    bench: Bench, signed: Signed, settings: StationSettings, flashed: asyncio.Event
 ) -> None:
     async def work() -> None:
         hub, later = bench.hub(), bench.hub()
@@ -104,6 +118,7 @@ def test_a_release_withdrawn_while_a_hub_has_it_stops_that_hub_and_the_next(
             await running.until_that(lambda: (running.view(FIRST).percent or 0) > 0)
             signed.withdraw()
             await running.daemon.reload(settings)
+            flashed.set()
             failed = await running.until(FIRST, SlotPhase.FAILED)
             assert "withdrawn" in failed.line
             await bench.seat(later, SECOND)
@@ -250,7 +265,7 @@ def test_a_version_that_the_products_list_does_not_have_as_active_is_given_to_no
 
 @pytest.mark.parametrize("status", [ProductStatus.CANCELLED, ProductStatus.EXPIRED, ProductStatus.WITHDRAWN])
 def test_an_entry_that_is_active_no_more_stops_a_hub_before_its_activation(
-    bench: Bench, facts: dict[str, Any], tmp_path: Path, status: ProductStatus
+    bench: Bench, facts: dict[str, Any], tmp_path: Path, status: ProductStatus, flashed: asyncio.Event
 ) -> None:
     products = tmp_path / "products.json"
     listing(bench).save(products)
@@ -265,6 +280,7 @@ def test_an_entry_that_is_active_no_more_stops_a_hub_before_its_activation(
             await running.until_that(lambda: (running.view(FIRST).percent or 0) > 0)
             listing(bench, status).save(products)
             await running.daemon._catalogue.renew()
+            flashed.set()
             await running.until(FIRST, SlotPhase.FAILED)
         (stopped,) = events_of(settings, AttemptClosed)
         assert (stopped.outcome, stopped.code) == (Outcome.FAILED, Code.RELEASE_WITHDRAWN)

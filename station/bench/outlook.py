@@ -11,16 +11,13 @@ from dataclasses import dataclass, replace
 
 from drivers.hub import HubIdentity
 from station.attempt.authorise import ScannedLabel
-from station.attempt.outcome import Stage
 from station.bench.view import SlotPhase, SlotView
 from station.records.chain import RecordedEvent
 from station.records.events import (
     AttemptClosed,
-    AttemptInterrupted,
     AttemptOpened,
     AttemptResumed,
     HubFacts,
-    HubLost,
     LabelScanned,
     Place,
 )
@@ -34,7 +31,6 @@ class _Open:
     place: Place
     """Where the hub was last seen."""
     hub: HubFacts
-    stage: Stage | None
 
 
 class Outlook:
@@ -51,7 +47,7 @@ class Outlook:
             waiting.place: ScannedLabel(waiting.scanned_id, waiting.scanned_role) for waiting in labels
         }
         self._open = {
-            attempt.attempt: _Open(attempt.place, attempt.hub, attempt.stage)
+            attempt.attempt: _Open(attempt.place, attempt.hub)
             for attempt in attempts
             if attempt.hub is not None
         }
@@ -72,16 +68,11 @@ class Outlook:
             case AttemptOpened() as opened:
                 self._use_up(opened)
                 if opened.hub is not None:
-                    self._open[recorded.sequence] = _Open(opened.place, opened.hub, None)
+                    self._open[recorded.sequence] = _Open(opened.place, opened.hub)
             case AttemptResumed() as resumed:
                 self._use_up(resumed)
                 if resumed.attempt in self._open:
-                    self._open[resumed.attempt] = replace(
-                        self._open[resumed.attempt], place=resumed.place, stage=resumed.stage
-                    )
-            case HubLost() | AttemptInterrupted() as left:
-                if left.attempt in self._open:
-                    self._open[left.attempt] = replace(self._open[left.attempt], stage=left.stage)
+                    self._open[resumed.attempt] = replace(self._open[resumed.attempt], place=resumed.place)
             case AttemptClosed() as closed:
                 self._open.pop(closed.attempt, None)
             case _:
@@ -116,12 +107,10 @@ class Outlook:
         if (sought := self._open_at(place)) is None:
             return SlotView(place=place, phase=SlotPhase.EMPTY, line=f"{place}: empty; seat a hub")
         hub = sought.hub
-        if why is None:
-            why = f"its attempt is open since {sought.stage or Stage.AUTHORISE}"
         return SlotView(
             place=place,
             phase=SlotPhase.FIND_HUB,
-            line=f"{place}: {why}; find hub {hub.chf} and seat it here or in any slot",
+            line=f"{place}: {why or 'it has no result yet'}; find hub {hub.chf} and seat it here or in any slot",
             chf=hub.chf,
             gpf=hub.gpf,
         )

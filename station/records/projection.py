@@ -246,9 +246,9 @@ def _take_label(tables: sqlite3.Connection, event: LabelScanned) -> None:
 
 
 def _use_up_label(tables: sqlite3.Connection, place: Place, label: Eui64 | None) -> None:
-    """Let no label wait for the hub that was just seen: neither this slot's, nor its own at another of the jig."""
+    """Let no label wait for the hub that was just seen: neither this slot's, nor its own at any other."""
     tables.execute(
-        "DELETE FROM waiting_labels WHERE jig = ? AND (slot = ? OR scanned_id = ?)",
+        "DELETE FROM waiting_labels WHERE (jig = ? AND slot = ?) OR scanned_id = ?",
         (place.jig, place.slot, None if label is None else str(label)),
     )
 

@@ -40,6 +40,8 @@ OFFLINE: Final = b'{"status":"offline"}'
 
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
+_DOUBLINGS: Final = 6
+"""After so many failures in a row the pause has its full length."""
 _GOODBYE_S: Final = 1.0
 _SUBACK_FAILURE: Final = 0x80
 _OVERHEAD: Final = 1024
@@ -96,7 +98,7 @@ class Publisher:
         try:
             while True:
                 status = await self._publish_once()
-                pause = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2**self._failures)
+                pause = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(self._failures, _DOUBLINGS))
                 self._failures += 1
                 self._tell(status)
                 # Spread out, lest every station of a site come back at the same moment.

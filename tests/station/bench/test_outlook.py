@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing as closing_it
 from datetime import UTC, datetime
 from uuid import UUID
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from drivers.hub import HubIdentity
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
@@ -12,6 +17,7 @@ from station.attempt.closing import facts_of
 from station.attempt.outcome import Outcome, Stage
 from station.bench.outlook import Outlook
 from station.bench.view import SlotPhase
+from station.records import queries
 from station.records.chain import RecordedEvent
 from station.records.events import (
     AttemptClosed,
@@ -19,9 +25,12 @@ from station.records.events import (
     AttemptResumed,
     Event,
     HubLost,
+    JournalCreated,
     LabelScanned,
     Place,
 )
+from station.records.projection import apply
+from station.records.tables import create_derived
 
 JOURNAL = UUID(int=1)
 
@@ -80,10 +89,14 @@ class Told:
         self.outlook = Outlook()
         self.sequence = 0
 
-    def hear(self, event: Event) -> int:
+    def recorded(self, event: Event) -> RecordedEvent:
         self.sequence += 1
-        self.outlook.hear(RecordedEvent(JOURNAL, self.sequence, datetime.now(UTC), 0, b"", event))
-        return self.sequence
+        recorded = RecordedEvent(JOURNAL, self.sequence, datetime.now(UTC), 0, b"", event)
+        self.outlook.hear(recorded)
+        return recorded
+
+    def hear(self, event: Event) -> int:
+        return self.recorded(event).sequence
 
     def line(self, slot: int) -> str:
         return self.outlook.empty(place(slot)).line.partition(": ")[2]
@@ -124,9 +137,7 @@ def test_a_lost_hub_is_looked_for_where_it_was_until_it_is_seen_or_has_its_resul
     told.hear(HubLost(attempt=second, stage=Stage.FLASH))
     view = told.outlook.empty(place(1))
     assert (view.phase, view.chf) == (SlotPhase.FIND_HUB, hub(2).chf)
-    assert view.line.endswith(
-        f"its attempt is open since flash; find hub {hub(2).chf} and seat it here or in any slot"
-    )
+    assert view.line.endswith(f"it has no result yet; find hub {hub(2).chf} and seat it here or in any slot")
     told.hear(resumed(second, place(3)))
     assert f"find hub {hub(1).chf} " in told.line(1), "the one lost before it is still to be found"
     told.hear(closed(first, hub(1), place(1)))
@@ -148,3 +159,48 @@ def test_listeners_hear_of_what_matters_and_of_nothing_else() -> None:
     told.hear(LabelScanned(place=place(1), scanned_id=hub(1).chf, scanned_role=None, hub=hub(2).chf))
     told.hear(opened(hub(1), place(1), hub(1).chf))
     assert heard == [1, 3]
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Event]:
+    """Draw what may come to pass with three hubs in two slots of two jigs."""
+    events: list[Event] = []
+    running: dict[int, tuple[HubIdentity, Place]] = {}
+    places = st.builds(place, st.integers(1, 2), st.sampled_from(["jig1", "jig2"]))
+    hubs = st.integers(1, 3).map(hub)
+    labels = st.one_of(st.none(), hubs.map(lambda who: who.chf), hubs.map(lambda who: who.gpf))
+    for number in range(2, draw(st.integers(3, 18))):  # the journal's first row is its own
+        what = draw(st.sampled_from(["scan", "open", "lose", "resume", "close"]))
+        where, who = draw(places), draw(hubs)
+        if what == "scan":
+            events.append(scanned(draw(st.sampled_from([who.chf, who.gpf])), where))
+        elif what == "open" or not running:
+            events.append(opened(who, where, draw(labels)))
+            running[number] = who, where
+        else:
+            attempt = draw(st.sampled_from(sorted(running)))
+            if what == "lose":
+                events.append(HubLost(attempt=attempt, stage=Stage.FLASH))
+            elif what == "resume":
+                events.append(resumed(attempt, where, draw(labels)))
+            else:
+                events.append(closed(attempt, *running.pop(attempt)))
+    return events
+
+
+@given(histories())
+def test_a_restart_at_any_point_changes_nothing_of_what_slots_expect(history: list[Event]) -> None:
+    """What was heard event by event is what the journal's tables say."""
+    told = Told()
+    with closing_it(sqlite3.connect(":memory:")) as tables:
+        create_derived(tables)
+        created = JournalCreated(journal=JOURNAL, site="leeds", station="bench-1")
+        for event in (created, *history):
+            apply(tables, told.recorded(event))
+            restarted = Outlook()
+            restarted.recall(queries.waiting_labels(tables), queries.open_attempts(tables))
+            for jig in ("jig1", "jig2"):
+                for slot in (1, 2):
+                    views = [one.empty(place(slot, jig)) for one in (told.outlook, restarted)]
+                    assert views[0].line == views[1].line
+                    assert told.outlook.label_at(place(slot, jig)) == restarted.label_at(place(slot, jig))

@@ -200,3 +200,35 @@ def test_a_hub_that_was_unlocked_while_no_station_ran_is_not_green(linked: Hands
         assert len(linked.results()) == 1
 
     asyncio.run(work())
+
+
+@pytest.mark.parametrize("exchanged", [True, False])
+def test_while_its_board_was_away_a_slot_shows_nothing_that_only_the_board_knew(
+    boarded: Hands, exchanged: bool
+) -> None:
+    hub, other = boarded.bench.hub(), boarded.bench.hub()
+
+    async def work() -> None:
+        await boarded.order(hub, other)
+        async with running_daemon(boarded.settings) as station:
+            seen = await passed(boarded, station, hub)
+            await boarded.bench.do("board", jig=1, act="unplug")
+            await station.until_that(lambda: SlotPhase.LOOKING in phases(station, seen))
+            if exchanged:
+                await boarded.bench.unseat(FIRST)
+                await boarded.bench.seat(other, FIRST)
+                away = len(station.seen)
+            await boarded.bench.do("board", jig=1, act="plug")
+            await station.until_that(lambda: station.view(FIRST).alarm is None)
+            await station.until(FIRST, SlotPhase.PASSED)
+            expected = other if exchanged else hub
+            await station.until_that(
+                lambda: (
+                    (station.view(FIRST).phase, station.view(FIRST).chf) == (SlotPhase.PASSED, expected.chf)
+                )
+            )
+            if exchanged:
+                assert not green_over(station, hub, away)
+        assert len(boarded.results()) == (2 if exchanged else 1)
+
+    asyncio.run(work())

@@ -366,3 +366,18 @@ def test_a_hub_moved_to_another_slot_after_its_result_is_not_called_two(at: Hand
         assert Code.IN_TWO_SLOTS not in [result.code for result in at.results()]
 
     asyncio.run(work())
+
+
+def test_a_wrong_label_of_a_current_hub_puts_it_aside_however_late_it_came(linked: Hands) -> None:
+    hub, other = linked.bench.hub("new"), linked.bench.hub()
+
+    async def work() -> None:
+        await linked.order(hub, other)
+        async with running_daemon(linked.settings) as station:
+            await linked.bench.seat(hub, FIRST)
+            await station.until(FIRST, SlotPhase.ALREADY_CURRENT)
+            with pytest.raises(ControlError, match="is not hub"):
+                await scan(station, other.gpf, 1)
+            assert station.view(FIRST).phase is SlotPhase.PUT_ASIDE
+
+    asyncio.run(work())

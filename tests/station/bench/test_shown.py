@@ -1,0 +1,100 @@
+"""What a slot shows of a result: green only what may go home."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from drivers.hub import HubIdentity
+from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
+from station.attempt.authorise import ScannedLabel
+from station.attempt.outcome import Code, Outcome, Stage
+from station.attempt.wording import operator_line
+from station.bench.shown import view_of_past, view_of_result, view_when_stopped
+from station.bench.view import SlotPhase, SlotView
+from station.records.events import AttemptClosed, Place
+from station.records.queries import PastAttempt
+
+PLACE = Place(jig="jig1", slot=1)
+HUB = HubIdentity(
+    Eui64(1), Eui64(2), DeviceModel("10A8", "1"), "1", "DBCH", FirmwareVersion(1), locked=True, boots=1
+)
+OTHERS, OWN = ScannedLabel(Eui64(9)), ScannedLabel(HUB.gpf)
+GREEN = {SlotPhase.PASSED, SlotPhase.ALREADY_CURRENT}
+
+
+def result(outcome: Outcome, code: Code | None = None, **changes: object) -> AttemptClosed:
+    fields = (
+        "hardware_version firmware_recorded firmware_before firmware_target firmware_read_back image_sha256"
+    )
+    facts = {
+        **dict.fromkeys(f"manufacturer model {fields} disposition operator".split()),
+        "attempt": 1,
+        "place": PLACE,
+        "order": "WO-1",
+        "number": 1,
+        "chf": HUB.chf,
+        "gpf": HUB.gpf,
+        "outcome": outcome,
+        "stage": Stage.CHECK,
+        "code": code,
+        "message": operator_line(str(PLACE), outcome, code, None),
+        "started": datetime.now(UTC),
+        "finished": datetime.now(UTC),
+        "seconds": {},
+        "station_version": "0",
+        **changes,
+    }
+    return AttemptClosed.model_validate(facts)
+
+
+def past(outcome: Outcome, **changes: object) -> PastAttempt:
+    facts = {
+        **dict.fromkeys(PastAttempt.__slots__),
+        "attempt": 1,
+        "number": 1,
+        "place": PLACE,
+        "outcome": outcome,
+        **changes,
+    }
+    return PastAttempt(**facts)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.PASSED, Outcome.ALREADY_CURRENT])
+def test_what_a_label_or_the_attempt_itself_speaks_against_is_not_green(outcome: Outcome) -> None:
+    assert view_of_result(result(outcome), HUB, OWN).phase in GREEN
+    against = [
+        view_of_result(result(outcome), HUB, OTHERS),
+        view_of_result(result(outcome, scanned_id=OTHERS.device_id), HUB),
+        view_of_result(result(outcome, unsettled="it is unlocked"), HUB, OWN),
+        view_of_past(PLACE, past(outcome, scanned_id=OTHERS.device_id), HUB),
+        view_of_past(PLACE, past(outcome), HUB, OTHERS),
+        view_of_past(PLACE, past(outcome, unsettled="it is unlocked"), HUB, OWN),
+    ]
+    for view in against:
+        assert view.phase is SlotPhase.PUT_ASIDE
+        assert view.line.endswith("; put it aside for the supervisor")
+        assert "\n" not in view.line
+
+
+def test_a_hub_said_to_have_passed_before_is_no_more_to_go_with_the_passed_ones() -> None:
+    again = result(Outcome.REJECTED, Code.ALREADY_PASSED)
+    assert view_of_result(again, HUB, OWN).line.endswith("put it with the passed hubs")
+    assert view_of_result(again, HUB, OTHERS).phase is SlotPhase.PUT_ASIDE
+
+
+def test_a_hub_that_is_not_to_go_home_keeps_its_line_whatever_its_label_says() -> None:
+    failed = result(Outcome.FAILED, Code.NO_ANSWER)
+    assert view_of_result(failed, HUB, OTHERS).line == failed.message
+
+
+@pytest.mark.parametrize("phase", list(SlotPhase))
+def test_a_stopped_slot_is_dark_and_says_what_was_last_known_to_sit_there(phase: SlotPhase) -> None:
+    last = SlotView(
+        place=PLACE, phase=phase, line="jig1 slot 1: whatever", chf=HUB.chf, alarm="a board is away"
+    )
+    stopped = view_when_stopped(last)
+    assert stopped.phase is SlotPhase.STOPPED
+    assert (str(HUB.chf) in stopped.line) == ("still sits here" in stopped.line)
+    assert ("passed" in stopped.line) == (phase is SlotPhase.PASSED)

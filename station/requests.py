@@ -87,8 +87,7 @@ class DaemonRequests:
         return {}
 
     async def _enable_slot(self, request: Request) -> Mapping[str, Any]:
-        actor = Actor.model_validate(request["actor"]) if request.get("actor") else None
-        await self._slot(request).latch.enable(actor)
+        await self._slot(request).latch.enable(_actor(request))
         return {}
 
     async def _reset_jig(self, request: Request) -> Mapping[str, Any]:
@@ -96,7 +95,7 @@ class DaemonRequests:
         if jig is None:
             raise ControlError(f"{request['jig']} has no board on this bench")
         try:
-            await jig.reset(None)
+            await jig.reset(_actor(request))
         except ResetRefused as error:
             raise ControlError(str(error)) from error
         return {}
@@ -136,6 +135,10 @@ class DaemonRequests:
         if slot is None:
             raise ControlError(f"there is no {place} on this bench")
         return slot
+
+
+def _actor(request: Request) -> Actor | None:
+    return None if request.get("actor") is None else Actor.model_validate(request["actor"])
 
 
 def _as_json(views: Iterable[SlotView]) -> list[dict[str, Any]]:

@@ -14,10 +14,15 @@ TICK_SECONDS: Final = 0.25
 """Between two looks at the clock."""
 
 
+def since_boot() -> float:
+    """Return the seconds since the machine's boot, those asleep included (clock_gettime(2), CLOCK_BOOTTIME)."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
 class LoopWatch:
     """Counts the times in which nobody watched anything. Counts nothing before `run`."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = since_boot) -> None:
         self._clock = clock
         self._looked: float | None = None
         self._gaps = 0

@@ -32,11 +32,18 @@ from station.cli.common import (
 from station.cli.scanning import known_jig
 from station.config import MAX_SLOTS, JigSettings, StationSettings, load_settings
 from station.control import NoDaemon, ask_daemon
+from station.pseudonyms import check_pseudonym
 from station.records.events import Place
 
 app = typer.Typer(help="List, bind and enable slots, and reset jigs.", no_args_is_help=True)
 
 JigArgument = Annotated[str, typer.Argument(help="The jig's name.")]
+ByOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Who answers for it, by pseudonym (reflash operators add); without it the configured operator."
+    ),
+]
 
 
 @app.command("list")
@@ -98,25 +105,34 @@ def enable(
     jig: JigArgument,
     slot: Annotated[int, typer.Argument(min=1, max=MAX_SLOTS, help="The slot's number.")],
     config: ConfigOption = DEFAULT_CONFIG,
+    by: ByOption = None,
 ) -> None:
     """Put a slot back into use that was taken out of it, after its cause was mended.
 
-    Example: reflash jigs enable jig1 3
+    Example: reflash jigs enable jig1 3 --by op-7f3a2c
     """
     settings = load_settings(config)
-    asyncio.run(ask_daemon(settings.state_directory, {"do": "enable_slot", "jig": jig, "slot": slot}))
+    request = {"do": "enable_slot", "jig": jig, "slot": slot, "actor": _actor(settings, by)}
+    asyncio.run(ask_daemon(settings.state_directory, request))
     typer.echo(f"{Place(jig=jig, slot=slot)} is in use again")
 
 
 @app.command()
-def reset(jig: JigArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
+def reset(jig: JigArgument, config: ConfigOption = DEFAULT_CONFIG, by: ByOption = None) -> None:
     """Let a jig work again after its emergency stop was released: its hubs are looked at and go on.
 
-    Example: reflash jigs reset jig1
+    Example: reflash jigs reset jig1 --by op-7f3a2c
     """
     settings = load_settings(config)
-    asyncio.run(ask_daemon(settings.state_directory, {"do": "reset_jig", "jig": jig}))
+    request = {"do": "reset_jig", "jig": jig, "actor": _actor(settings, by)}
+    asyncio.run(ask_daemon(settings.state_directory, request))
     typer.echo(f"{jig} works again")
+
+
+def _actor(settings: StationSettings, by: str | None) -> dict[str, str] | None:
+    check_pseudonym(settings, "--by", by)
+    pseudonym = by or settings.operator
+    return None if pseudonym is None else {"pseudonym": pseudonym, "where": "terminal"}
 
 
 class _Walk:

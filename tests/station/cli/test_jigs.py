@@ -12,9 +12,10 @@ import brokers
 import pytest
 from station_bench import DRIVER_SETTINGS, Bench, slot
 from station_config import write_config
-from station_daemon import STATION_NAMES, running_daemon
+from station_daemon import STATION_NAMES, events_of, running_daemon
 
 from station.bench.view import SlotPhase
+from station.records.events import SlotEnabled
 
 COMMENT = "# socket 1 is the one next to the lid"
 
@@ -177,6 +178,12 @@ def test_a_running_daemon_answers_for_its_slots_and_keeps_its_ports(
 
             assert "empty; seat a hub" in (await run("list")).out
             assert (await run("enable", "jig1", 1)).out == "jig1 slot 1 is in use again\n"
+            assert (await run("enable", "jig1", 1, "--by", "op-7f3a2c")).code == 0
+            assert [event.actor and event.actor.pseudonym for event in events_of(settings, SlotEnabled)] == [
+                None,
+                "op-7f3a2c",
+            ]
+            assert "--by: give a pseudonym" in (await run("enable", "jig1", 1, "--by", "Jane Doe")).complaint
             assert "there is no jig1 slot 2 on this bench" in (await run("enable", "jig1", 2)).complaint
             assert "jig1 has no board on this bench" in (await run("reset", "jig1")).complaint
             refused = await run("bind", "jig1")

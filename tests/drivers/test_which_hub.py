@@ -1,0 +1,355 @@
+"""The SMP driver, and plain devices, when hubs are exchanged between two answers: a scripted peer is each of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from smp_peer import (
+    BOOT_LOADER,
+    ERASE,
+    IDENTITY,
+    PARAMETERS,
+    QUICK,
+    RESET,
+    STATE,
+    UNLOCK,
+    UPLOAD,
+    Peer,
+    Request,
+    met,
+    run_with_peer,
+)
+
+from drivers.errors import AnotherHub, ChallengeVoid, NoAnswer
+from drivers.hub import UnlockChallenge
+from drivers.hub_answers import IdentityAnswer
+from drivers.smp.device import McubootDevice
+from drivers.smp.driver import SmpHubDriver
+from firmware_catalog.identity import FirmwareVersion
+from firmware_catalog.image import FirmwareImage, ImageKind
+
+OLD, NEW = bytes(32), b"\x11" * 32
+DATA = bytes(8_000)
+IMAGE = FirmwareImage(
+    data=DATA,
+    kind=ImageKind.MCUBOOT,
+    version=FirmwareVersion.from_image_version(0, 2, 303),
+    version_text="0.2.303",
+    image_hash=NEW,
+    file_sha256=bytes(32),
+    model=None,
+)
+HUB = {
+    "chf": bytes.fromhex("8873840000000001"),
+    "gpf": bytes.fromhex("000b6b0000000001"),
+    "manufacturer": "10A8",
+    "model": "00000011",
+    "hw": "1.0",
+    "variant": "SBCH",
+    "fw": 0x01020100,
+    "locked": True,
+    "boots": 1,
+}
+MEANT = IdentityAnswer(**HUB).identity().device
+OTHERS = {
+    "ids": HUB | {"chf": b"another!", "gpf": b"otherGPF"},
+    "gpf": HUB | {"gpf": b"otherGPF"},
+    "model": HUB | {"model": "00000012"},
+}
+
+
+class Signer:
+    """Signs, and has something done meanwhile."""
+
+    def __init__(self, meanwhile=lambda: None) -> None:
+        self.signed: list[UnlockChallenge] = []
+        self._meanwhile = meanwhile
+
+    async def sign(self, challenge: UnlockChallenge) -> bytes:
+        self.signed.append(challenge)
+        self._meanwhile()
+        return bytes(64)
+
+
+class Seat:
+    """A seat, and the hub in it: what it answers can be exchanged for what another one would."""
+
+    def __init__(self, peer: Peer, hub: dict = HUB) -> None:
+        self.hub = hub
+        self.running = {"slot": 0, "version": "0.2.1", "hash": OLD, "active": True, "confirmed": True}
+        self.other: dict | None = {"slot": 1, "version": "0.2.303", "hash": NEW}
+        self.peer = peer
+        peer.scripts |= {
+            IDENTITY: lambda _: self.hub,
+            PARAMETERS: lambda _: {"buf_size": 1024, "buf_count": 4},
+            BOOT_LOADER: lambda _: {"bootloader": "MCUboot"},
+            STATE: self.state,
+            UNLOCK: self.unlock,
+        }
+
+    def state(self, _: Request) -> dict:
+        return {"images": [slot for slot in (self.running, self.other) if slot is not None]}
+
+    def unlock(self, request: Request) -> dict:
+        return {} if request.writes else {"chf": self.hub["chf"], "nonce": bytes(16)}
+
+    @property
+    def writes(self) -> list[tuple[int, int]]:
+        """What it was told that changes it."""
+        return [request.command for request in self.peer.requests if request.writes]
+
+
+def driver_of(client) -> SmpHubDriver:
+    return SmpHubDriver(McubootDevice(client))
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+def test_another_hub_is_told_nothing(other):
+    async def scenario(peer, client):
+        seat, driver = Seat(peer, other), driver_of(client)
+        for call in (
+            driver.unlock(MEANT, Signer()),
+            driver.flash(MEANT, IMAGE, lambda _: None),
+            driver.activate(MEANT, IMAGE),
+            driver.verify(MEANT, IMAGE),
+            driver.confirm(MEANT, IMAGE),
+            driver.reboot(MEANT),
+            driver.erase(MEANT),
+        ):
+            with pytest.raises(AnotherHub) as caught:
+                await call
+            assert caught.value.state_known
+            assert len(str(caught.value)) <= 160
+        assert seat.writes == []
+
+    run_with_peer(scenario)
+
+
+def test_the_challenge_of_another_hub_is_not_signed():
+    async def scenario(peer, client):
+        seat, signer = Seat(peer), Signer()
+        peer.scripts[UNLOCK] = lambda _: {"chf": b"another!", "nonce": bytes(16)}
+        with pytest.raises(AnotherHub, match="find the first hub"):
+            await driver_of(client).unlock(MEANT, signer)
+        assert signer.signed == []
+        assert seat.writes == []
+
+    run_with_peer(scenario)
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+def test_a_hub_that_comes_while_one_is_signed_for_gets_no_answer(other):
+    async def scenario(peer, client):
+        seat = Seat(peer)
+        signer = Signer(lambda: setattr(seat, "hub", other))
+        with pytest.raises(AnotherHub):
+            await driver_of(client).unlock(MEANT, signer)
+        assert len(signer.signed) == 1
+        assert seat.writes == []
+
+    run_with_peer(scenario)
+
+
+def test_a_hub_that_booted_while_its_challenge_was_signed_gets_no_answer_either():
+    async def scenario(peer, client):
+        seat = Seat(peer)
+        with pytest.raises(ChallengeVoid) as caught:
+            await driver_of(client).unlock(MEANT, Signer(lambda: setattr(seat, "hub", HUB | {"boots": 2})))
+        assert caught.value.state_known
+        assert seat.writes == []
+
+    run_with_peer(scenario)
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+@pytest.mark.parametrize("forgets", [True, False])
+def test_an_upload_is_not_begun_anew_on_another_hub(other, forgets):
+    """The other one answers with offset 0, as one that knows of no upload; or the chunks get lost as hands pull."""
+
+    async def scenario(peer, client):
+        seat, driver = Seat(peer, HUB | {"locked": False}), driver_of(client)
+        heard_by_the_other = []
+
+        def upload(request):
+            if seat.hub is other:
+                heard_by_the_other.append(request.fields["off"])
+                return {"off": 0}
+            if request.fields["off"] > 3_000:
+                seat.hub = other
+                return {"off": 0} if forgets else None
+            return {"off": request.fields["off"] + len(request.fields["data"])}
+
+        peer.scripts[UPLOAD] = upload
+        with pytest.raises(AnotherHub) as caught:
+            await driver.flash(MEANT, IMAGE, lambda _: None)
+        assert not caught.value.state_known
+        assert 0 not in heard_by_the_other, "what was under way cannot be called back, but nothing is begun"
+
+    run_with_peer(scenario)
+
+
+def test_an_upload_without_setbacks_asks_nothing_between_its_chunks():
+    async def scenario(peer, client):
+        Seat(peer, HUB | {"locked": False})
+        peer.scripts[UPLOAD] = lambda request: {"off": request.fields["off"] + len(request.fields["data"])}
+        await driver_of(client).flash(MEANT, IMAGE, lambda _: None)
+        commands = [request.command for request in peer.requests]
+        first, last = commands.index(UPLOAD), len(commands) - 1 - commands[::-1].index(UPLOAD)
+        assert set(commands[first : last + 1]) == {UPLOAD}
+
+    run_with_peer(scenario)
+
+
+@pytest.mark.parametrize(("command", "method"), [(STATE, "activate"), (ERASE, "erase")])
+def test_what_was_not_heard_is_not_said_again_to_another_hub(command, method):
+    async def scenario(peer, client):
+        seat, driver = Seat(peer), driver_of(client)
+
+        def pulled(request):
+            if not request.writes:
+                return seat.state(request)
+            seat.hub = OTHERS["ids"]
+            return None
+
+        peer.scripts[command] = pulled
+        arguments = (MEANT, IMAGE) if method == "activate" else (MEANT,)
+        with pytest.raises(AnotherHub) as caught:
+            await getattr(driver, method)(*arguments)
+        assert not caught.value.state_known
+        assert seat.writes == [command]
+
+    run_with_peer(scenario)
+
+
+def test_another_hub_is_not_booted_because_the_first_did_not_hear_it():
+    async def scenario(peer, client):
+        seat, driver = Seat(peer), driver_of(client)
+
+        def pulled(_):
+            seat.hub = OTHERS["gpf"]
+
+        peer.scripts[RESET] = pulled
+        with pytest.raises(AnotherHub):
+            await driver.reboot(MEANT)
+        assert seat.writes == [RESET]
+
+    run_with_peer(scenario)
+
+
+def test_what_runs_on_the_next_hub_is_not_believed_of_the_first():
+    async def scenario(peer, client):
+        seat, driver = Seat(peer), driver_of(client)
+
+        def pulled(_):
+            seat.hub = OTHERS["ids"]
+            return {"images": [seat.running | {"version": "0.2.303", "hash": NEW}]}
+
+        for call in (driver.activate, driver.verify, driver.confirm):
+            seat.hub, peer.scripts[STATE] = HUB, pulled
+            with pytest.raises(AnotherHub):
+                await call(MEANT, IMAGE)
+        assert seat.writes == []
+
+    run_with_peer(scenario)
+
+
+def test_a_state_is_asked_for_again_when_the_hub_boots_beside_it():
+    async def scenario(peer, client):
+        seat, driver = Seat(peer), driver_of(client)
+
+        def boots_once(request):
+            if seat.hub["boots"] == 1:
+                seat.hub = HUB | {"boots": 2}
+                return {"images": [seat.running | {"version": "0.2.303", "hash": NEW}]}
+            return seat.state(request)
+
+        peer.scripts[STATE] = boots_once
+        with pytest.raises(Exception, match=r"runs 0\.2\.1 "):
+            await driver.verify(MEANT, IMAGE)
+        assert len(peer.asked(STATE)) == 2
+
+    run_with_peer(scenario)
+
+
+def test_a_hub_that_boots_at_each_question_is_not_asked_without_end():
+    async def scenario(peer, client):
+        seat = Seat(peer)
+
+        def boot(request):
+            seat.hub = HUB | {"boots": seat.hub["boots"] + 1}
+            return seat.state(request)
+
+        peer.scripts[STATE] = boot
+        with pytest.raises(NoAnswer, match="boots again and again"):
+            await driver_of(client).verify(MEANT, IMAGE)
+
+    run_with_peer(scenario)
+
+
+def test_an_identity_that_was_long_in_coming_is_asked_for_again():
+    async def scenario(peer, client):
+        seat, driver = Seat(peer), driver_of(client)
+        answers = iter([None, HUB, OTHERS["ids"]])
+        peer.scripts[IDENTITY] = lambda _: next(answers)
+        with pytest.raises(AnotherHub):
+            await driver.reboot(MEANT)
+        assert seat.writes == []
+
+    run_with_peer(scenario)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {BOOT_LOADER: lambda _: {"bootloader": "other"}},
+        {PARAMETERS: lambda _: {"buf_size": 512, "buf_count": 4}},
+        {
+            STATE: lambda _: {
+                "images": [{"slot": 0, "version": "0.3.0", "hash": b"\x22" * 32, "active": True}]
+            }
+        },
+    ],
+    ids=["boot loader", "buffers", "images"],
+)
+@pytest.mark.parametrize("stage", ["flash", "activate", "verify", "confirm"])
+def test_a_plain_device_that_tells_something_else_is_another(change, stage):
+    async def scenario(peer, client):
+        seat, plain = Seat(peer), await met(client)
+        peer.scripts |= change
+        arguments = (IMAGE, lambda _: None) if stage == "flash" else (IMAGE,)
+        with pytest.raises(AnotherHub, match="begin anew"):
+            await getattr(plain, stage)(*arguments)
+        assert seat.writes == []
+
+    run_with_peer(scenario)
+
+
+def test_an_upload_to_a_plain_device_does_not_go_on_with_another():
+    async def scenario(peer, client):
+        seat, plain = Seat(peer), await met(client)
+        heard = []
+
+        def upload(request):
+            heard.append(request.fields["off"])
+            if request.fields["off"] > 3_000:
+                seat.running = seat.running | {"hash": b"\x22" * 32}
+                return None
+            return {"off": request.fields["off"] + len(request.fields["data"])}
+
+        peer.scripts[UPLOAD] = upload
+        with pytest.raises(AnotherHub) as caught:
+            await plain.flash(IMAGE, lambda _: None)
+        assert not caught.value.state_known
+        assert heard.count(0) == 1
+
+    run_with_peer(scenario, QUICK)
+
+
+def test_an_expected_device_is_both_ids_and_the_model():
+    hub = IdentityAnswer(**HUB).identity()
+    for same in (replace(hub, boots=9), replace(hub, locked=False), replace(hub, hardware_version="2")):
+        hub.device.require(same, place="here", action="flash")
+    for fields in OTHERS.values():
+        with pytest.raises(AnotherHub):
+            hub.device.require(IdentityAnswer(**fields).identity(), place="here", action="flash")

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from usb_bench import HUB, TARGET, TARGET_IMAGE, Authority, Bench, make_hub, open_bench
+from usb_bench import HUB, TARGET, TARGET_IMAGE, Authority, Bench, expected, make_hub, open_bench
 
 from drivers.dfu.application import CommandRefused
 from drivers.dfu.plain import PlainDfuDevice
@@ -122,6 +122,21 @@ def test_a_hub_that_comes_back_from_detaching_in_place_of_another_is_not_downloa
         assert second.lock.wrong_answers == 0
         assert second.boots == 1
         assert find_image(second.layout.secondary) is None
+
+    run(scene)
+
+
+def test_a_hub_in_dfu_mode_is_asked_right_before_its_reset() -> None:
+    async def scene(bench: Bench) -> None:
+        seated = bench.seat(profile=QUICK)
+        async with bench.driver() as driver:
+            hub = await driver.wait_for_hub()
+            await driver.unlock(HUB, Authority())  # which leaves it in DFU mode
+            with pytest.raises(AnotherHub) as caught:
+                await driver._boot(expected(2), hub.boots, HubAction.REBOOT)
+            assert not caught.value.state_known
+            assert seated.hub.boots == hub.boots
+            assert seated.hub.lock.is_open
 
     run(scene)
 

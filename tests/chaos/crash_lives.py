@@ -23,6 +23,7 @@ from typing import Any, Self
 
 from crash_points import DEATH, Point, act_at, die
 from play import Play
+from processes import last_words
 from witness import Shown, Trace
 
 from station.bench.view import SlotPhase, SlotView
@@ -59,7 +60,7 @@ class Lives:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._program.communicate()
+        last_words(self._program)
 
     def live(
         self,

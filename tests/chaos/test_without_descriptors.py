@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 import resource
-import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import brokers
+import processes
 import pytest
 from chaos_books import Books
 from chaos_consumer import Consumer
@@ -162,7 +162,7 @@ def test_a_station_without_descriptors_ends_what_it_began_begins_nothing_and_goe
         books = Books(station.state / "journal")
         books.against_consumer(consumer)
         books.against_hubs(hubs, {hub["chf"]: hub for hub in (await bench.do("hubs"))["hubs"]})
-        assert books.findings.numbers == {"lost": 0, "contradictory": 0, "unbootable": 0}
+        assert set(books.findings.numbers.values()) == {0}, books.findings.numbers
         assert books.findings.outcomes == {"passed": 3}
         assert len([event for event in journalled(station) if isinstance(event, StationStarted)]) == 1
         log = station.log.read_text()
@@ -255,7 +255,7 @@ def test_a_station_that_cannot_even_start_for_want_of_descriptors_says_so_in_one
     settings = bench.settings(tmp_path / "state", {"jig1": [1]}, mqtt={"port": 1})
     program = ["prlimit", f"--nofile={allowed}:{allowed}", REFLASH, "run", "--config"]
     config = StationProcess(tmp_path, settings).config
-    ended = subprocess.run([*program, config], capture_output=True, text=True, check=False)
+    ended = processes.run([*program, config], capture_output=True, text=True)
     assert ended.returncode == 1
     too_few, reason = ended.stderr.splitlines()
     assert f"{allowed} file descriptors are allowed, this bench needs " in too_few

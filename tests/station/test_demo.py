@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -109,7 +110,8 @@ def test_where_no_mosquitto_is_installed_iotcore_does_and_a_technician_brings_th
         folder=tmp_path,
     )
     in_order(2, asyncio.run(run_demonstration(request, Console(file=said))))
-    lines = said.getvalue().splitlines()
+    *lines, last = said.getvalue().splitlines()
+    assert re.fullmatch(r"jig1 slot 1: stopped; hub [0-9A-F-]{23} passed and still sits here", last)
     assert lines == [
         f"demonstration: 2 simulated hubs, 1 jigs, 921600 baud, broker iotcore, everything in {tmp_path}",
         "its keys are made for the occasion and lie in files, its catalogue is a plain folder: for no real hub",

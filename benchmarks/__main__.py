@@ -30,6 +30,7 @@ from benchmarks.usb import usb_row
 from benchmarks.usb_return import usb_return_row
 from benchmarks.usb_workload import PYDFUUTIL, UsbWorkload
 from benchmarks.workload import Workload
+from benchmarks.years import journal_years_row
 from simulators.smp_line import PROFILES
 
 _DOCS = Path(__file__).parent.parent / "docs"
@@ -90,6 +91,9 @@ def _parser() -> argparse.ArgumentParser:
     board.add_argument("--seconds", type=float, default=BOARD_SECONDS)
     journal = commands.add_parser("journal", help="durable appends beside bare fsync; verifying and opening")
     journal.add_argument("--events", type=int, default=JOURNAL_EVENTS, help="of the journal that is opened")
+    journal.add_argument(
+        "--hubs", type=int, help="compare a journal of so many hubs with one of 3,000 instead"
+    )
     station = commands.add_parser(
         "station", help="whole attempts by the daemon, 24 hubs beside one, and its memory"
     )
@@ -136,7 +140,7 @@ def _one_row(options: argparse.Namespace) -> Coroutine[Any, Any, list[Figures] |
         case "board":
             return board_row(options.jigs, options.seconds)
         case "journal":
-            return journal_row(options.events)
+            return journal_years_row(options.hubs) if options.hubs else journal_row(options.events)
         case _:
             return station_row(options.repeats)
 

@@ -29,10 +29,10 @@ from station.records.events import (
     StageStarted,
     StepTarget,
 )
-from station.records.journal import Journal
+from station.records.journal import SEGMENT_ROWS, Journal
 from station.records.verify import verify
 
-_SITE, _STATION = "bench", "station"
+SITE, STATION = "bench", "station"
 _SLOTS: Final = 24
 _ROUNDS: Final = 4
 """Journal and bare file take turns, so that both meet the same disk."""
@@ -57,13 +57,13 @@ async def journal_row(events: int) -> Figures:
     """Measure appends from 24 slots at once, then fill a journal with so many events, verify and open it."""
     with tempfile.TemporaryDirectory(prefix="reflash-bench-") as name:
         folder = Path(name)
-        durable, bare = await _measure_appends(folder / "appends")
+        durable, bare = await appends_beside_bare(folder / "journal", folder / "bare")
         written, fill_seconds = await _fill(folder / "long", events)
         begun = time.monotonic()
         found = await asyncio.to_thread(verify, folder / "long")
         verify_seconds = time.monotonic() - begun
         begun = time.monotonic()
-        async with Journal.open(folder / "long", site=_SITE, station=_STATION) as journal:
+        async with Journal.open(folder / "long", site=SITE, station=STATION) as journal:
             await journal.open_attempts()
             start_seconds = time.monotonic() - begun
     durable_p99, bare_p99 = percentile(durable, 0.99), percentile(bare, 0.99)
@@ -86,18 +86,23 @@ async def journal_row(events: int) -> Figures:
     }
 
 
-async def _measure_appends(folder: Path) -> tuple[list[float], list[float]]:
-    """Return the seconds of each append to a journal, and of each to a bare file."""
+async def appends_beside_bare(
+    folder: Path, bare_file: Path, segment_rows: int = SEGMENT_ROWS
+) -> tuple[list[float], list[float]]:
+    """Return the seconds of each append to the journal in `folder`, and of each to a bare file.
+
+    24 slots append at once; the journal begins a new segment after so many rows of the newest.
+    """
     durable: list[float] = []
     bare: list[float] = []
-    async with Journal.open(folder / "journal", site=_SITE, station=_STATION) as journal:
-        attempts = [(await journal.append(_opened(slot)))[0].sequence for slot in range(_SLOTS)]
+    async with Journal.open(folder, site=SITE, station=STATION, segment_rows=segment_rows) as journal:
+        attempts = [(await journal.append(opened_attempt(slot)))[0].sequence for slot in range(_SLOTS)]
 
         def append(slot: int, turn: int) -> Awaitable[object]:
-            kind = StageStarted if turn % 2 == 0 else _ended
+            kind = StageStarted if turn % 2 == 0 else ended
             return journal.append(kind(attempt=attempts[slot], stage=Stage.FLASH))
 
-        async with _bare_log(folder / "bare") as write:
+        async with _bare_log(bare_file) as write:
             for _ in range(_ROUNDS):
                 durable += await _from_all_slots(append)
                 bare += await _from_all_slots(lambda _slot, _turn: write(bytes(_BARE_BYTES)))
@@ -170,7 +175,7 @@ async def _fill(folder: Path, events: int) -> tuple[int, float]:
     """Write whole attempts until there are so many events; return how many, and the seconds it took."""
     written = 0
     begun = time.monotonic()
-    async with Journal.open(folder, site=_SITE, station=_STATION, segment_rows=2 * events) as journal:
+    async with Journal.open(folder, site=SITE, station=STATION, segment_rows=2 * events) as journal:
         hub = 0
         next_sequence = 2
         while written < events:
@@ -186,19 +191,24 @@ async def _fill(folder: Path, events: int) -> tuple[int, float]:
 
 def _attempt(hub: int, sequence: int) -> Iterator[Event]:
     """Every event of an attempt that passes, the first of which will get this sequence."""
-    opened = _opened(hub)
+    opened = opened_attempt(hub)
     yield opened
     yield AttemptPlanned(attempt=sequence, steps=(_TARGET,))
     for stage in _WORKING_STAGES:
         yield StageStarted(attempt=sequence, stage=stage)
-        yield _ended(attempt=sequence, stage=stage)
+        yield ended(attempt=sequence, stage=stage)
+    yield closed_attempt(opened, sequence)
+
+
+def closed_attempt(opened: AttemptOpened, attempt: int) -> AttemptClosed:
+    """Return the result of an attempt that passed."""
     facts = opened.hub
     if facts is None:
         raise AssertionError("it has just been given")
-    yield AttemptClosed(
-        attempt=sequence,
+    return AttemptClosed(
+        attempt=attempt,
         place=opened.place,
-        order=None,
+        order=opened.order,
         number=opened.number,
         chf=facts.chf,
         gpf=facts.gpf,
@@ -223,10 +233,11 @@ def _attempt(hub: int, sequence: int) -> Iterator[Event]:
     )
 
 
-def _opened(hub: int) -> AttemptOpened:
+def opened_attempt(hub: int, order: str | None = None) -> AttemptOpened:
+    """Return the beginning of an attempt on one of many hubs, for this order."""
     return AttemptOpened(
         place=Place(jig=f"jig{hub % _SLOTS // 8 + 1}", slot=hub % 8 + 1),
-        order=None,
+        order=order,
         hub=HubFacts(
             chf=Eui64(0x8873840000000000 | 2 * hub),
             gpf=Eui64(0x8873840000000000 | 2 * hub + 1),
@@ -242,5 +253,6 @@ def _opened(hub: int) -> AttemptOpened:
     )
 
 
-def _ended(attempt: int, stage: Stage) -> StageEnded:
+def ended(attempt: int, stage: Stage) -> StageEnded:
+    """Return the good end of a stage."""
     return StageEnded(attempt=attempt, stage=stage, seconds=35.5)

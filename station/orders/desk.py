@@ -21,7 +21,7 @@ from station.orders.life_cycle import (
     events_for_import,
     find_order,
 )
-from station.orders.reconcile import reconcile
+from station.orders.reconcile import ids_of, standing_of
 from station.records.errors import AttemptHasResult, EventRefused, HubsInWork, OrderHasOpenAttempts
 from station.records.events import AttemptClosed, OrderLine
 from station.records.journal import Journal
@@ -49,9 +49,9 @@ class OrderDesk:
         }
 
     async def _import(self, request: Request) -> Mapping[str, Any]:
-        data = base64.b64decode(request["content"])
+        content, source, number = request["content"], request["source"], request["number"]
         try:
-            file = await asyncio.to_thread(parse_order, data, request["source"], request["number"])
+            file = await asyncio.to_thread(lambda: parse_order(base64.b64decode(content), source, number))
             events = events_for_import(file, await self._journal.orders())
         except (OrderFileRefused, OrderRefused) as error:
             raise ControlError(str(error)) from error
@@ -83,7 +83,11 @@ class OrderDesk:
     async def _close_as_it_stands(self, request: Request) -> Mapping[str, Any]:
         number, journal = request["order"], self._journal
         order = find_order(await journal.orders(), number)
-        standing = reconcile(number, await journal.order_lines(number), await journal.open_attempts())
+        made_for_it = [attempt for attempt in await journal.open_attempts() if attempt.order == number]
+        standing = standing_of(
+            order,
+            [(attempt, await journal.order_line_state(number, *ids_of(attempt))) for attempt in made_for_it],
+        )
         events = events_for_closing(
             order, standing, request["reason"], incomplete_accepted=request["incomplete_accepted"]
         )

@@ -11,7 +11,7 @@ from typing import Final
 
 from station.orders.csv_import import OrderFile
 from station.orders.errors import OrderRefused
-from station.orders.reconcile import Reconciliation
+from station.orders.reconcile import Standing
 from station.records.events import Event, OrderAssigned, OrderClosed, OrderImported, OrderLinesAdded
 from station.records.queries import OrderSummary
 
@@ -56,7 +56,7 @@ def events_for_assignment(order: OrderSummary, jig: str) -> tuple[Event, ...]:
 
 
 def events_for_closing(
-    order: OrderSummary, reconciliation: Reconciliation, reason: str, *, incomplete_accepted: bool
+    order: OrderSummary, standing: Standing, reason: str, *, incomplete_accepted: bool
 ) -> tuple[Event, ...]:
     """Close the order for good; its jigs are free again.
 
@@ -66,9 +66,9 @@ def events_for_closing(
     _require_open(order)
     if not reason.strip():
         raise OrderRefused(f"order {order.order} is closed with a reason only: state one")
-    if not reconciliation.complete and not incomplete_accepted:
+    if not standing.complete and not incomplete_accepted:
         raise OrderRefused(
-            f"order {order.order} is not complete ({reconciliation}): find those hubs, or close it as incomplete"
+            f"order {order.order} is not complete ({standing}): find those hubs, or close it as incomplete"
         )
     return (OrderClosed(order=order.order, reason=reason.strip()),)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from firmware_catalog.identity import Eui64
 from station.attempt.outcome import Outcome
 from station.records.events import OrderLine
-from station.records.queries import OpenAttempt, OrderLineState
+from station.records.queries import OpenAttempt, OrderLineState, OrderSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +30,13 @@ class OpenHub:
 
 
 @dataclass(frozen=True, slots=True)
-class Reconciliation:
-    """Where each hub of an order stands. Every line of the order is in exactly one place."""
+class Standing:
+    """How many hubs of an order stand where."""
 
-    results: Mapping[Outcome, tuple[OrderLine, ...]]
+    results: Mapping[Outcome, int]
     """By the outcome that counts for the order; outcomes that no hub had are left out."""
     open: tuple[OpenHub, ...]
-    never_seen: tuple[OrderLine, ...]
+    never_seen: int
     unattributed: tuple[OpenAttempt, ...]
     """Open attempts made for the order on hubs that it does not list, or that could not be told."""
 
@@ -46,11 +46,65 @@ class Reconciliation:
         return not (self.open or self.never_seen or self.unattributed)
 
     def __str__(self) -> str:
-        counts = [f"{len(lines)} {outcome.replace('_', ' ')}" for outcome, lines in self.results.items()]
-        counts += [f"{len(self.open)} open", f"{len(self.never_seen)} never seen"]
+        counts = [f"{hubs} {outcome.replace('_', ' ')}" for outcome, hubs in self.results.items()]
+        counts += [f"{len(self.open)} open", f"{self.never_seen} never seen"]
         if self.unattributed:
             counts.append(f"{len(self.unattributed)} open on hubs that the order does not list")
         return ", ".join(counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """Where each hub of an order stands. Every line of the order is in exactly one place."""
+
+    results: Mapping[Outcome, tuple[OrderLine, ...]]
+    open: tuple[OpenHub, ...]
+    never_seen: tuple[OrderLine, ...]
+    unattributed: tuple[OpenAttempt, ...]
+
+    @property
+    def standing(self) -> Standing:
+        """How many hubs stand where."""
+        results = {outcome: len(lines) for outcome, lines in self.results.items()}
+        return Standing(results, self.open, len(self.never_seen), self.unattributed)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every hub of the order has a result and nothing made for it stands open."""
+        return self.standing.complete
+
+    def __str__(self) -> str:
+        return str(self.standing)
+
+
+def standing_of(
+    order: OrderSummary, open_attempts: Iterable[tuple[OpenAttempt, OrderLineState | None]]
+) -> Standing:
+    """Say how many hubs of the order stand where, without a look at each.
+
+    `open_attempts` are those made for the order, oldest first, with the line that each is about.
+    """
+    results = dict(order.outcomes)
+    still_open: dict[Eui64, OpenHub] = {}
+    unattributed: list[OpenAttempt] = []
+    for attempt, state in open_attempts:
+        if state is None:
+            unattributed.append(attempt)
+            continue
+        before = still_open.get(state.line.chf)
+        if before is not None:
+            unattributed.append(
+                before.attempt
+            )  # of two open attempts on a hub the newer is the one to go on with
+        elif state.outcome is not None:
+            results[state.outcome] -= 1
+        still_open[state.line.chf] = OpenHub(state.line, attempt)
+    return Standing(
+        results={outcome: results[outcome] for outcome in Outcome if results.get(outcome)},
+        open=tuple(still_open[chf] for chf in sorted(still_open)),
+        never_seen=order.hubs - sum(results.values()) - len(still_open),
+        unattributed=tuple(sorted(unattributed, key=lambda attempt: attempt.attempt)),
+    )
 
 
 def reconcile(
@@ -67,13 +121,14 @@ def reconcile(
     for attempt in open_attempts:
         if attempt.order == order:
             unmatched[attempt.attempt] = attempt
-            by_device.update(dict.fromkeys(_ids(attempt), attempt))
+            by_device.update(dict.fromkeys(ids_of(attempt), attempt))
     results: dict[Outcome, list[OrderLine]] = {}
     still_open: list[OpenHub] = []
     never_seen: list[OrderLine] = []
     for state in lines:
         line = state.line
-        attempt_on_it = by_device.get(line.chf) or by_device.get(line.gpf)
+        made_on_it = [by_device[device] for device in (line.chf, line.gpf) if device in by_device]
+        attempt_on_it = max(made_on_it, key=lambda made: made.attempt, default=None)
         if attempt_on_it is not None:
             still_open.append(OpenHub(line, attempt_on_it))
             unmatched.pop(attempt_on_it.attempt, None)
@@ -89,7 +144,7 @@ def reconcile(
     )
 
 
-def _ids(attempt: OpenAttempt) -> tuple[Eui64, ...]:
+def ids_of(attempt: OpenAttempt) -> tuple[Eui64, ...]:
     """Return the ids that tell whose attempt it is: the hub's own word, else the label's."""
     if attempt.hub is not None:
         return attempt.hub.chf, attempt.hub.gpf

@@ -139,6 +139,10 @@ class Journal:
         """Return the order's line for the hub with this CHF or, failing that, this GPF id."""
         return await self._ask(queries.order_line, order, device)
 
+    async def order_line_state(self, order: str, *devices: Eui64) -> OrderLineState | None:
+        """Return the order's line for the first of these devices that it lists, and the outcome that counts."""
+        return await self._ask(queries.order_line_state, order, *devices)
+
     async def order_lines(self, order: str) -> tuple[OrderLineState, ...]:
         """Return every hub of an order, by CHF id."""
         return await self._read(self._reader.order_lines, order)

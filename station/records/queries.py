@@ -308,13 +308,20 @@ def waiting_labels(tables: sqlite3.Connection) -> tuple[WaitingLabel, ...]:
 
 def order_line(tables: sqlite3.Connection, order: str, device: Eui64) -> OrderLine | None:
     """Return the order's line for the hub with this CHF or, failing that, this GPF id."""
-    for column in ("chf", "gpf"):
-        found = tables.execute(
-            f"SELECT line FROM order_lines WHERE work_order = ? AND {column} = ?",  # noqa: S608 - one of two names
-            (order, str(device)),
-        ).fetchone()
-        if found is not None:
-            return OrderLine.model_validate_json(found[0])
+    state = order_line_state(tables, order, device)
+    return None if state is None else state.line
+
+
+def order_line_state(tables: sqlite3.Connection, order: str, *devices: Eui64) -> OrderLineState | None:
+    """Return the order's line for the first of these devices that it lists, as a CHF or, failing that, as a GPF."""
+    for device in devices:
+        for column in ("chf", "gpf"):
+            found = tables.execute(
+                f"SELECT work_order, line, outcome FROM order_lines WHERE work_order = ? AND {column} = ?",  # noqa: S608 - one of two names
+                (order, str(device)),
+            ).fetchone()
+            if found is not None:
+                return _line_state(found)
     return None
 
 

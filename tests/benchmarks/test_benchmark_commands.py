@@ -50,6 +50,16 @@ def test_a_journal_is_measured_beside_bare_fsync() -> None:
     assert row["verified_events_a_second"] > row["written_events_a_second"] > 0
 
 
+@pytest.mark.slow
+def test_a_journal_of_years_is_measured_beside_one_of_a_week() -> None:
+    row = last_object(run_benchmark("journal", "--hubs", "6000", "--json"))
+    assert row["valid"]
+    assert row["years_segments"] >= 2, "one was begun while it was measured"
+    assert row["years_bytes_a_hub"] == pytest.approx(row["week_bytes_a_hub"], rel=0.5)
+    assert row["start_ratio"] > 0
+    assert row["years_longest_wait_at_rotation_ms"] > 0
+
+
 def test_board_polling_is_measured() -> None:
     row = last_object(run_benchmark("board", "--jigs", "1", "--seconds", "0.5", "--json"))
     assert row["valid"]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from station.orders.life_cycle import (
     events_for_import,
     find_order,
 )
-from station.orders.reconcile import Reconciliation, reconcile
+from station.orders.reconcile import Reconciliation, reconcile, standing_of
 from station.records.events import (
     EVENT,
     AttemptClosed,
@@ -154,10 +156,10 @@ def test_an_order_is_found_by_its_number() -> None:
 
 
 def test_an_order_is_closed_when_complete_or_when_a_person_says_so() -> None:
-    complete = reconcile("WO-1", states(Outcome.PASSED, Outcome.FAILED), [])
+    complete = reconcile("WO-1", states(Outcome.PASSED, Outcome.FAILED), []).standing
     (closed,) = events_for_closing(known(), complete, " delivered ", incomplete_accepted=False)
     assert (closed.order, closed.reason) == ("WO-1", "delivered")
-    incomplete = reconcile("WO-1", states(Outcome.PASSED, None), [])
+    incomplete = reconcile("WO-1", states(Outcome.PASSED, None), []).standing
     with pytest.raises(
         OrderRefused, match=r"not complete \(1 passed, 0 open, 1 never seen\): find those hubs"
     ):
@@ -167,6 +169,26 @@ def test_an_order_is_closed_when_complete_or_when_a_person_says_so() -> None:
         events_for_closing(known(), complete, " ", incomplete_accepted=False)
     with pytest.raises(OrderRefused, match="is closed"):
         events_for_closing(known(closed="done"), complete, "again", incomplete_accepted=False)
+
+
+@given(
+    outcomes=st.lists(st.none() | st.sampled_from(Outcome), min_size=1, max_size=5),
+    hubs=st.lists(st.tuples(st.integers(0, 6), st.booleans()), max_size=6),
+)
+def test_where_an_order_stands_is_known_without_a_look_at_each_hub(
+    outcomes: list[Outcome | None], hubs: list[tuple[int, bool]]
+) -> None:
+    lines = states(*outcomes)
+    attempts = [
+        attempt(number, None if by_label else line(hub), scanned=line(hub).gpf if by_label else None)
+        for number, (hub, by_label) in enumerate(hubs)
+    ]
+    about = [
+        (made, lines[hub] if hub < len(lines) else None)
+        for made, (hub, _) in zip(attempts, hubs, strict=True)
+    ]
+    order = replace(known(), hubs=len(lines), outcomes=Counter(outcome for outcome in outcomes if outcome))
+    assert standing_of(order, about) == reconcile("WO-1", lines, attempts).standing
 
 
 def test_where_every_hub_stands() -> None:
@@ -273,7 +295,9 @@ def test_an_order_through_a_real_journal_from_import_to_close(tmp_path: Path) ->
             await journal.append(closed(opened.sequence, line(0)))
             found = reconcile("WO-1", await journal.order_lines("WO-1"), await journal.open_attempts())
             assert str(found) == "1 passed, 0 open, 1000 never seen"
-            await journal.append(*events_for_closing(order, found, "stopped", incomplete_accepted=True))
+            await journal.append(
+                *events_for_closing(order, found.standing, "stopped", incomplete_accepted=True)
+            )
             with pytest.raises(OrderRefused, match=r"closed \(stopped\)"):
                 events_for_assignment(find_order(await journal.orders(), "WO-1"), "jig2")
 

@@ -1,0 +1,179 @@
+"""The row `journal years`: a journal after years of work beside one after a week, in one run.
+
+Hubs come in orders of 5,000, of which the last is open; an attempt has four events, a segment 50,000 attempts. What
+is compared: start, appends from 24 slots beside a bare group fsync, the longest wait while a new segment is begun, an
+upgrade in place and one by replay, and bytes a hub.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from benchmarks.journal import SITE, STATION, appends_beside_bare, closed_attempt, ended, opened_attempt
+from benchmarks.lag import percentile
+from benchmarks.report import Figures
+from station.attempt.outcome import Stage
+from station.records.events import (
+    Event,
+    OrderAssigned,
+    OrderClosed,
+    OrderImported,
+    OrderLine,
+    OrderLinesAdded,
+    ResultsAcknowledged,
+    StageStarted,
+)
+from station.records.journal import Journal
+from station.records.segments import segment_paths
+
+_WEEK: Final = 3_000
+_HUBS_AN_ORDER: Final = 5_000
+_HUBS_AN_APPEND: Final = 50
+_SEGMENT_ROWS: Final = 200_000
+_JIGS: Final = ("jig1", "jig2", "jig3")
+_STARTS: Final = 5
+
+
+async def journal_years_row(hubs: int) -> Figures:
+    """Measure a journal of 3,000 hubs and one of so many."""
+    with tempfile.TemporaryDirectory(prefix="reflash-bench-") as name:
+        week = await _measured(Path(name) / "week", _WEEK)
+        years = await _measured(Path(name) / "years", hubs)
+    starts = years["start_ms"] / week["start_ms"]
+    wait = years["longest_wait_at_rotation_ms"] / years["append_worst_ms"]
+    return {
+        "row": "journal years",
+        "hubs": hubs,
+        "hubs_of_the_week": _WEEK,
+        "hubs_an_order": _HUBS_AN_ORDER,
+        **{f"week_{figure}": value for figure, value in week.items()},
+        **{f"years_{figure}": value for figure, value in years.items()},
+        "start_ratio": round(starts, 2),
+        "rotation_ratio_to_worst_append": round(wait, 2),
+        "valid": True,
+        "void_because": [],
+    }
+
+
+async def _measured(folder: Path, hubs: int) -> dict[str, float]:
+    begun = time.monotonic()
+    await _fill(folder, hubs)
+    figures = {"fill_seconds": round(time.monotonic() - begun, 1)}
+    size = sum(path.stat().st_size for path in segment_paths(folder))
+    starts = [await _start(folder) for _ in range(_STARTS)]
+    figures |= {"bytes_a_hub": round(size / hubs), "start_ms": round(1e3 * min(starts), 2)}
+    durable, bare = await appends_beside_bare(folder, folder.with_name("bare"), 1 << 62)
+    plain = percentile(durable, 0.99)
+    rotating, _ = await appends_beside_bare(folder, folder.with_name("bare"), _rows_of_newest(folder) + 500)
+    figures |= {
+        "append_p99_ms": round(1e3 * plain, 2),
+        "append_worst_ms": round(1e3 * max(durable), 2),
+        "append_ratio_to_bare_fsync": round(plain / percentile(bare, 0.99), 2),
+        "longest_wait_at_rotation_ms": round(1e3 * max(rotating), 2),
+    }
+    newest = segment_paths(folder)[-1]
+    figures["segments"] = len(segment_paths(folder))
+    figures["newest_segment_kib"] = newest.stat().st_size // 1024
+    for how, statements in _OLDER.items():
+        older = folder.with_name("older")
+        shutil.copytree(folder, older)
+        with closing(sqlite3.connect(older / newest.name, isolation_level=None)) as segment:
+            for statement in statements:
+                segment.execute(statement)
+        figures[f"upgrade_{how}_seconds"] = round(await _start(older), 2)
+        shutil.rmtree(older)
+    return figures
+
+
+_OLDER: Final = {
+    "in_place": (
+        "ALTER TABLE station DROP COLUMN vocabulary",
+        "ALTER TABLE attempts DROP COLUMN interrupted",
+        "ALTER TABLE attempts DROP COLUMN unsettled",
+        *(
+            f"DROP TABLE {table}"
+            for table in (
+                "identities",
+                "order_counts",
+                "sent_again",
+                "stopped_jigs",
+                "slots_out_of_use",
+                "slot_failures",
+                "release_results",
+            )
+        ),
+        "PRAGMA user_version = 2",
+    ),
+    "by_replay": ("PRAGMA user_version = 1",),
+}
+"""What makes the tables an older program's."""
+
+
+async def _start(folder: Path) -> float:
+    begun = time.monotonic()
+    async with Journal.open(folder, site=SITE, station=STATION, segment_rows=1 << 62) as journal:
+        await journal.open_attempts()
+        await journal.orders()
+        return time.monotonic() - begun
+
+
+def _rows_of_newest(folder: Path) -> int:
+    with closing(sqlite3.connect(segment_paths(folder)[-1])) as segment:
+        rows: tuple[int] = segment.execute("SELECT max(sequence) - min(sequence) FROM events").fetchone()
+    return rows[0]
+
+
+async def _fill(folder: Path, hubs: int) -> None:
+    async with Journal.open(folder, site=SITE, station=STATION, segment_rows=_SEGMENT_ROWS) as journal:
+        for first in range(0, hubs, _HUBS_AN_ORDER):
+            of_order = range(first, min(first + _HUBS_AN_ORDER, hubs))
+            number = f"WO-{first // _HUBS_AN_ORDER + 1}"
+            await journal.append(*_order(number, of_order))
+            for start in range(of_order.start, of_order.stop, _HUBS_AN_APPEND):
+                some = range(start, min(start + _HUBS_AN_APPEND, of_order.stop))
+                opened = [opened_attempt(hub, number) for hub in some]
+                recorded = await journal.append(*opened)
+                events: list[Event] = []
+                for event, row in zip(opened, recorded, strict=True):
+                    attempt = row.sequence
+                    events += (
+                        StageStarted(attempt=attempt, stage=Stage.FLASH),
+                        ended(attempt=attempt, stage=Stage.FLASH),
+                        closed_attempt(event, attempt),
+                    )
+                sent = tuple(hub + 1 for hub in some)
+                await journal.append(*events, ResultsAcknowledged(station_sequences=sent))
+            if of_order.stop < hubs:
+                await journal.append(OrderClosed(order=number, reason="done"))
+
+
+def _order(number: str, hubs: range) -> list[Event]:
+    lines = tuple(_line(hub) for hub in hubs)
+    return [
+        OrderImported(order=number, source=f"{number}.csv", sha256="00" * 32, hubs=len(lines)),
+        *(OrderLinesAdded(order=number, lines=lines[at : at + 1000]) for at in range(0, len(lines), 1000)),
+        *(OrderAssigned(order=number, jig=jig) for jig in _JIGS),
+    ]
+
+
+def _line(hub: int) -> OrderLine:
+    facts = opened_attempt(hub, None).hub
+    if facts is None:
+        raise AssertionError("it has just been given")
+    return OrderLine(
+        chf=facts.chf,
+        gpf=facts.gpf,
+        manufacturer=facts.manufacturer,
+        model=facts.model,
+        region="Central",
+        variant=facts.variant,
+        recorded_firmware=facts.firmware,
+        inventory_status="Pending",
+        owner="PARTY",
+    )

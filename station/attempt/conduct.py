@@ -165,10 +165,9 @@ class Conductor:
         # First what needs no answer of the hub: one that is not on the order is not even booted.
         decision: Decision | None = against_order(question)
         if decision is None:
-            looked = await self._look(visit)
-            if isinstance(looked, LeftOpen | Failed):
-                return await self._end(hub, opened, looked, None, {}, history)
-            hub, state = looked
+            hub, state = await self._look(visit)
+            if isinstance(state, LeftOpen | Failed):
+                return await self._end(hub, opened, state, None, {}, history)
             visit, question = replace(visit, hub=hub), replace(question, hub=hub)
             decision = await asyncio.to_thread(authorise, question, state, self._catalog())
         opened = _with_label(opened, visit)
@@ -194,7 +193,7 @@ class Conductor:
         ending = await sequence.recover(Position(0, Stage.UNLOCK))
         return await self._finish(visit, opened, plan, sequence, ending, history, {})
 
-    async def _look(self, visit: Visit) -> tuple[HubIdentity, HubState] | LeftOpen | Failed:
+    async def _look(self, visit: Visit) -> tuple[HubIdentity, HubState | LeftOpen | Failed]:
         """Ask what the hub holds. One that says who it is, and not that, is booted once and asked again."""
         try:
             return visit.hub, await visit.driver.state()
@@ -203,11 +202,12 @@ class Conductor:
         try:
             settled = await settle(visit.driver, visit.hub, present=visit.present)
         except DriverError as error:
-            return LeftOpen(Stage.AUTHORISE, str(error))
+            return visit.hub, LeftOpen(Stage.AUTHORISE, str(error))
         if settled.state is not None:
             return settled.hub, settled.state
         code = failure.code_of(fault, Stage.AUTHORISE)
-        return Failed(Stage.AUTHORISE, code, str(fault), settled.read_back, settled.unsettled)
+        failed = Failed(Stage.AUTHORISE, code, str(fault), settled.read_back, settled.unsettled)
+        return settled.hub, failed
 
     async def _take_up(self, visit: Visit, interrupted: OpenAttempt) -> Concluded | LeftOpen | StillSeated:
         """Go on with an attempt that a crash, a lost hub or a lost port left open, if it may still be begun."""

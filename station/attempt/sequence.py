@@ -311,11 +311,7 @@ class Sequence:
             code = Code.BOOT_LOOP
         try:
             settled = await settle(
-                parts.driver,
-                parts.hub,
-                present=parts.present,
-                may_stay=parts.permission.may_stay,
-                may_boot_unread=not self._booted_unread,
+                parts.driver, parts.hub, present=parts.present, may_stay=parts.permission.may_stay
             )
         except DriverError as error:
             return LeftOpen(stage, str(error))

@@ -43,13 +43,12 @@ async def settle(
     *,
     present: Callable[[], bool | None],
     may_stay: Callable[[bytes | None], bool] = lambda _: True,
-    may_boot_unread: bool = True,
 ) -> Settled:
     """Boot the hub, if need be, until it may be left as it is.
 
-    `may_stay` says of an image whether the hub may be left running it; a confirmed one cannot be taken back.
-    `may_boot_unread` allows one boot of a hub that does not say what it holds. Raises the DriverError that puts the
-    hub out of reach, or that another one answers: nothing is known of this one then.
+    `may_stay` says of an image whether the hub may be left running it; a confirmed one cannot be taken back. A hub that
+    does not say what it holds is booted once. Raises the DriverError that puts the hub out of reach, or that another
+    one answers: nothing is known of this one then.
     """
     seen, answered, boots, at_once = hub, False, 0, False
     state: HubState | None = None
@@ -62,7 +61,7 @@ async def settle(
             state = await _state(driver)
             lacking = _lacking(seen, state, can_revert=driver.can_revert)
             at_once = at_once or (boots == 0 and is_settled(state))
-            limit = MAX_SETTLING_BOOTS if state and state.running else int(may_boot_unread)
+            limit = MAX_SETTLING_BOOTS if state and state.running else 1
             if not _would_help(seen, state, can_revert=driver.can_revert) or boots >= limit:
                 break
             boots += 1

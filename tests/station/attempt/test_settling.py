@@ -291,6 +291,14 @@ def test_a_seated_hub_that_stays_silent_is_power_cycled_once() -> None:
     assert (ending.code, ending.unsettled, cycles) == (Code.NO_ANSWER, "no longer answers", 1)
 
 
+def test_a_hub_that_cannot_go_back_is_not_said_to_have_failed_to() -> None:
+    driver = Spoken((ME, ON_OTHER_TEST), can_revert=False)
+    ending = asyncio.run(sequence(driver, Book()).check_current())
+    assert isinstance(ending, Failed)
+    assert ending.code is Code.IMAGE_HASH_MISMATCH
+    assert ending.unsettled == f"runs {SECOND.version_text} unconfirmed and cannot go back"
+
+
 def test_a_hub_that_does_not_come_back_while_it_is_settled_is_not_booted_for_ever() -> None:
     driver = Spoken((ME, ON_OTHER_TEST), reboots=fails(HubDidNotReturn))
     ending = asyncio.run(sequence(driver, Book()).recover(Position(0, Stage.VERIFY)))

@@ -17,7 +17,9 @@ from firmware_catalog.catalog import FolderCatalog
 from firmware_catalog.identity import Eui64
 from firmware_catalog.mcuboot import load_image
 from station.attempt.authorise import ScannedLabel
+from station.attempt.conduct import Concluded, StillSeated
 from station.attempt.counted_authority import CountedAnswers
+from station.attempt.failure import MAX_TRIES
 from station.attempt.outcome import Code, Disposition, Outcome, Stage
 from station.attempt.parts import LeftOpen
 from station.attempt.unlock import KeyFileAuthority
@@ -319,37 +321,64 @@ def test_what_changes_while_the_answer_is_signed_keeps_it_from_being_given(
     asyncio.run(work())
 
 
-@pytest.mark.parametrize("when", ["from the beginning", "once it runs the release"])
-def test_a_hub_that_never_says_what_it_holds_is_booted_once_and_judged(
-    bench: Bench, tmp_path: Path, when: str
-) -> None:
+def test_a_hub_that_never_says_what_it_holds_is_booted_once_and_judged(bench: Bench, tmp_path: Path) -> None:
     drivers: list[Interfered] = []
+
+    async def refuse(call: str, _: int) -> None:
+        if call in {"state", "verify", "confirm"}:
+            raise refused("say what it holds")
+
+    def refusing(driver: Any) -> Any:
+        drivers.append(Interfered(driver, refuse))
+        return drivers[-1]
 
     async def work() -> None:
         hub = bench.hub()
+        async with conducting(bench, tmp_path) as at:
+            await import_order(at.journal, order_csv(hub), "jig1")
+            await bench.seat(hub, PLACE)
+            ending = await at.visit(PLACE, wrap=refusing)
+            assert isinstance(ending, Concluded)
+            result = ending.result
+            assert (result.outcome, result.code) == (Outcome.FAILED, Code.PROTOCOL_ERROR)
+            assert (result.disposition, result.unsettled) == (
+                Disposition.REWORK,
+                "does not say what it holds",
+            )
+            assert drivers[-1].calls.count("reboot") == 1
+            # The slot knows the boot for the station's own: it is no new visit.
+            assert ending.hub.boots == result.boots == 2
+            assert isinstance(await at.visit(PLACE, wrap=refusing), StillSeated)
+        await bench.assert_runs(hub, "old")
 
-        async def refuse(call: str, number: int) -> None:
-            if call in {"state", "verify", "confirm"} and (
-                when == "from the beginning" or "activate" in drivers[-1].calls[:number]
-            ):
+    asyncio.run(work())
+
+
+def test_a_hub_that_does_not_say_what_it_holds_once_it_runs_the_release_goes_back(
+    bench: Bench, tmp_path: Path
+) -> None:
+    drivers: list[Interfered] = []
+
+    async def refuse(call: str, _: int) -> None:
+        if call in {"state", "verify", "confirm"}:
+            hub = await drivers[-1].driver.identify()
+            if hub.firmware == version("new"):
                 raise refused("say what it holds")
 
-        def refusing(driver: Any) -> Any:
-            drivers.append(Interfered(driver, refuse))
-            return drivers[-1]
+    def refusing(driver: Any) -> Any:
+        drivers.append(Interfered(driver, refuse))
+        return drivers[-1]
 
+    async def work() -> None:
+        hub = bench.hub()
         async with conducting(bench, tmp_path) as at:
             await import_order(at.journal, order_csv(hub), "jig1")
             await bench.seat(hub, PLACE)
             result = await at.result(PLACE, wrap=refusing)
-            assert (result.outcome, result.code) == (Outcome.FAILED, Code.PROTOCOL_ERROR)
-            assert result.disposition is Disposition.REWORK
-            assert result.unsettled == "does not say what it holds"
-            assert drivers[-1].calls.count("reboot") == 1
-        await bench.unseat(PLACE)
-        inside = await bench.look(hub)
-        assert inside["bootable"]
-        assert inside["firmware"] == str(version("old"))
+            assert (result.outcome, result.stage, result.unsettled) == (Outcome.FAILED, Stage.VERIFY, None)
+            assert result.disposition is Disposition.RETRY_OTHER_SLOT
+            assert drivers[-1].calls.count("reboot") <= 2 * MAX_TRIES
+        await bench.assert_runs(hub, "old")
 
     asyncio.run(work())
 

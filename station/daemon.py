@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
@@ -18,7 +17,6 @@ from drivers.hub import DriverPlugin
 from station.attempt.conduct import Conductor
 from station.attempt.counted_authority import BY_HAND_FOLDER, CountedAnswers
 from station.attempt.parts import NamedAuthority
-from station.attempt.release_gate import GateThresholds, ReleaseGate, ReleaseKey
 from station.attempt.unlock_authority import unlock_authority
 from station.bench.controller import Controller
 from station.bench.jig import Jig
@@ -29,23 +27,23 @@ from station.bench.places import checked_driver
 from station.bench.scanner import LabelScanner
 from station.bench.scans import BenchScans, ScanSession
 from station.bench.seat import LinkSeat
-from station.bench.slot import ROOM_RETRY_SECONDS, Slot, SlotParts
+from station.bench.slot import Slot, SlotParts
 from station.bench.view import BenchView, BrokerView, SlotView
 from station.catalogue import StationCatalogue
 from station.config import ConfigError, JigSettings, StationSettings
 from station.control import LONGEST_SOCKET_PATH, SOCKET_NAME, serve_control
-from station.descriptors import hindrance
+from station.hindrances import Hindrances
 from station.log import configure_logging
 from station.orders.desk import OrderDesk
 from station.pseudonyms import check_pseudonym
-from station.records.chain import RecordedEvent
-from station.records.errors import JournalHeldUp, UpgradeInterrupted
-from station.records.events import Event, Place, StationStarted, StationStopped
+from station.records.errors import UpgradeInterrupted
+from station.records.events import Place, StationStarted, StationStopped
 from station.records.journal import Journal
 from station.records.publisher import Publisher, PublisherStatus
 from station.records.queries import OpenAttempt
 from station.records.replay import Replayed
 from station.records.retained import RetainedStates
+from station.release_stops import ReleaseStops
 from station.reload import check_reload
 from station.requests import DaemonRequests
 from station.service import ServiceManager
@@ -57,8 +55,6 @@ _LAST_RESULTS_SECONDS: Final = 5.0
 
 _LAST_LAMPS_SECONDS: Final = 2.0
 """How long a stop waits for the boards to darken their lamps; a board's watchdog does it later."""
-
-_MEBIBYTE: Final = 1 << 20
 
 SlotMaker = Callable[[Journal, Conductor, LiveHubs, Mapping[str, Jig]], Slot]
 
@@ -82,12 +78,12 @@ class Daemon:
         self._service = service or ServiceManager(None, None)
         self._stopping = asyncio.Event()
         self._broker_settings_changed = asyncio.Event()
-        self._is_hindered = False
         self._outlook = Outlook()
         self._loop_watch = LoopWatch()
         self._catalogue = StationCatalogue(
             settings.state_directory / "catalogue", production=settings.mode == "production"
         )
+        self._hindrances = Hindrances(self._catalogue.hindrance, lambda: self._settings)
         self.view = BenchView(place for place, _ in settings.places())
         self.view.listen(on_view)
 
@@ -159,16 +155,14 @@ class Daemon:
         await journal.append(StationStarted(station_version=station_version(), boot_id=_boot_id()))
         journal.subscribe(self._outlook.hear)
         self._outlook.recall(await journal.waiting_labels(), await self._open_attempts(journal))
-        heard: asyncio.Queue[RecordedEvent] = asyncio.Queue()
-        journal.subscribe(heard.put_nowait)
-        gate = await self._release_gate(journal)
+        stops = await ReleaseStops.recall(journal, self._catalogue.current, lambda: self._settings)
         conductor = Conductor(
             journal=journal,
             catalog=self._catalogue.current,
             authority=authority,
             wrong_answers=wrong_answers,
-            veto=gate.veto,
-            hindrance=self._hindrance,
+            veto=stops.gate.veto,
+            hindrance=self._hindrances.now,
             operator=lambda: self._settings.operator,
             station_version=station_version(),
         )
@@ -203,9 +197,7 @@ class Daemon:
                 self._supervised(watching, "watchdog", self._service.keep_watchdog),
                 self._supervised(watching, "loop watch", self._loop_watch.run),
                 self._supervised(watching, "catalogue", self._catalogue.keep_fresh),
-                self._supervised(
-                    watching, "release gate", partial(self._stop_releases, journal, gate, heard)
-                ),
+                self._supervised(watching, "release gate", stops.keep_recording),
                 *(
                     self._supervised(watching, f"scanner of {scanner.jig}", scanner.run)
                     for scanner in self._scanners(scans)
@@ -221,7 +213,9 @@ class Daemon:
 
     async def _work(self, journal: Journal, controller: Controller, jigs: Mapping[str, Jig]) -> None:
         async with asyncio.TaskGroup() as group:
-            publishing = self._supervised(group, "publisher", partial(self._publish, journal))
+            publishing = self._supervised(
+                group, "publisher", partial(self._publish, journal, self._retained(journal))
+            )
             boards = [self._supervised(group, f"board of {name}", jig.run) for name, jig in jigs.items()]
             working = group.create_task(controller.run(), name="slots")
             stopping = group.create_task(self._stopping.wait(), name="stop")
@@ -248,9 +242,8 @@ class Daemon:
     ) -> asyncio.Task[None]:
         return group.create_task(supervise(name, work, self.view), name=name)
 
-    async def _publish(self, journal: Journal) -> None:
+    async def _publish(self, journal: Journal, retained: RetainedStates) -> None:
         """Publish until cancelled, beginning anew whenever a reload changed the broker's settings."""
-        retained = self._retained(journal)
         while True:
             self._broker_settings_changed.clear()
             publisher = Publisher(journal, self._settings.mqtt, retained, self._broker_changed)
@@ -299,7 +292,7 @@ class Daemon:
                 live_hubs=live_hubs,
                 view=self.view,
                 outlook=self._outlook,
-                hindrance=self._hindrance,
+                hindrance=self._hindrances.now,
                 hubs_failing_in_a_row=lambda: self._settings.thresholds.hubs_failing_in_a_row,
             )
         )
@@ -321,55 +314,6 @@ class Daemon:
         out_of_use = {slot.place: slot.why for slot in await journal.slots_out_of_use()}
         for slot in controller.slots():
             slot.latch.recall(out_of_use.get(slot.place), await journal.slot_failures(slot.place))
-
-    async def _release_gate(self, journal: Journal) -> ReleaseGate:
-        stopped = await journal.stopped_releases()
-        for release in stopped:
-            _log.error(
-                "release stopped", model=str(release.model), version=str(release.version), why=release.why
-            )
-        gate = ReleaseGate(
-            (ReleaseKey(release.model, release.version) for release in stopped),
-            self._catalogue.current,
-            lambda: GateThresholds(
-                self._settings.thresholds.release_last_hubs, self._settings.thresholds.release_failed_hubs
-            ),
-        )
-        for stop in gate.recall(await journal.release_results()):
-            gate.hear(stop)  # it stops whether that can be recorded just now or not
-            with suppress(JournalHeldUp):
-                await journal.append(stop)
-        return gate
-
-    async def _stop_releases(
-        self, journal: Journal, gate: ReleaseGate, heard: asyncio.Queue[RecordedEvent]
-    ) -> None:
-        """Let the gate hear every result, and record when it stops a release."""
-        while True:
-            stop = gate.hear((await heard.get()).event)
-            if stop is not None:
-                gate.hear(stop)  # it stops whether that can be recorded just now or not
-                _log.error("release stopped", model=f"{stop.manufacturer}/{stop.model}", why=stop.why)
-                await _append_when_there_is_room(journal, stop)
-
-    def _hindrance(self) -> str | None:
-        """Say why no hub may be begun with: no catalogue to plan by, or descriptors or disk about to run out."""
-        why = self._catalogue.hindrance() or hindrance() or self._disk_hindrance()
-        if why is not None and not self._is_hindered:
-            _log.error("no hub is begun with", reason=why)
-        elif why is None and self._is_hindered:
-            _log.info("hubs are begun with again")
-        self._is_hindered = why is not None
-        return why
-
-    def _disk_hindrance(self) -> str | None:
-        free = shutil.disk_usage(self._settings.state_directory).free // _MEBIBYTE
-        least = self._settings.thresholds.least_free_mebibytes
-        if free >= least:
-            return None
-        return (
-            f"only {free} MiB free for the journal in {self._settings.state_directory}; make room for {least}"
-        )
 
     def _retained(self, journal: Journal) -> RetainedStates:
         """Keep each slot's state retained at the broker; progress within a stage is for the screen alone."""
@@ -410,16 +354,6 @@ def _boot_id() -> str:
 
 async def _raised(failure: asyncio.Future[NoReturn]) -> None:
     await failure
-
-
-async def _append_when_there_is_room(journal: Journal, event: Event) -> None:
-    while True:
-        try:
-            await journal.append(event)
-        except JournalHeldUp:
-            await asyncio.sleep(ROOM_RETRY_SECONDS)
-        else:
-            return
 
 
 async def _outbox_empty(journal: Journal) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, TypeVar
 
 import structlog
 from pydantic import BaseModel
@@ -36,6 +36,7 @@ from station.bench.port import SlotPort
 from station.bench.recognition import recognise
 from station.bench.seat import Seat
 from station.bench.shown import RESULT_PHASES, last_label, view_of_past, view_of_result, view_when_stopped
+from station.bench.stops import StopTeller
 from station.bench.view import BenchView, SlotPhase, SlotView
 from station.bench.visit import EMERGENCY_STOP, SeatedHub, VisitParts
 from station.records.errors import (
@@ -100,6 +101,7 @@ class Slot:
         self._port = SlotPort(
             parts.port, parts.plugin, parts.driver_settings, parts.seat, parts.recognition_seconds
         )
+        self._stops = StopTeller(parts.seat, self._display, parts.outlook)
         self._finishing = asyncio.Event()
         self._waiting: asyncio.Task[Any] | None = None
         self._seated: SeatedHub | None = None
@@ -218,14 +220,14 @@ class Slot:
                 _log.warning("port unavailable", port=self._port.port, reason=str(error))
                 self._display.show(SlotPhase.NO_PORT, str(error))
 
-        return await self._idle(self._telling_of_stops(partial(self._port.open, show_absent)))
+        return await self._idle(self._stops.told_during(partial(self._port.open, show_absent)))
 
     async def _attend(self, driver: HubDriver) -> None:
         """Wait for one hub, conduct its visit, and wait until it is taken out."""
         parts = self._parts
         if not parts.seat.stopped:
             self._display.empty()
-        await self._idle(self._telling_of_stops(parts.seat.until_ready))
+        await self._idle(self._stops.told_during(parts.seat.until_ready))
         try:
             hub = await self._next_hub(driver)
         except (HubInSerialRecovery, HubRefused, MalformedAnswer, NoAnswer) as error:
@@ -236,31 +238,6 @@ class Slot:
             await self._host(driver, hub)
         elif not parts.seat.stopped:
             await parts.seat.until_removed(driver, None)  # at once, but the power goes with it
-
-    async def _telling_of_stops(self, work: Callable[[], Coroutine[object, object, T]]) -> T:
-        """Do something that waits while the jig is stopped, and show meanwhile what the stop means here."""
-        telling = asyncio.create_task(self._tell_of_stops())
-        try:
-            return await work()
-        finally:
-            telling.cancel()
-            await asyncio.gather(telling, return_exceptions=True)
-
-    async def _tell_of_stops(self) -> NoReturn:
-        seat, stop = self._parts.seat, SlotPhase.EMERGENCY_STOP
-        while True:
-            await seat.until_stopped()
-            hub = self._parts.outlook.sought(self.place)
-            if seat.present() is not False:
-                what = f"leave {'the hub' if hub is None else f'hub {hub.chf}'} in, it is looked at after the reset"
-                self._display.show(stop, f"{EMERGENCY_STOP}; {what}", hub)
-                await first_of(seat.until_reset(), seat.until_emptied())
-            else:
-                what = "nothing begins here" if hub is None else f"find hub {hub.chf}; nothing begins here"
-                self._display.show(stop, f"{EMERGENCY_STOP}; {what} before the reset", hub)
-                await seat.until_reset()
-            if not seat.stopped:
-                self._display.empty()
 
     async def _host_unknown(self, driver: HubDriver, error: DriverError) -> None:
         """Record what sits here and cannot say who it is, and wait until it is taken out."""

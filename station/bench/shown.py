@@ -91,7 +91,6 @@ def view_when_stopped(last: SlotView) -> SlotView:
         line=f"{last.place}: stopped; {who} {sits}",
         chf=last.chf,
         gpf=last.gpf,
-        outcome=last.outcome,
     )
 
 

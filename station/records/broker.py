@@ -14,6 +14,7 @@ from aiomqtt.exceptions import MqttConnectError
 
 from drivers.descriptors import shortage_in
 from firmware_catalog.secret_files import SecretExposed, read_secret
+from station.records.broker_answer import what_answers
 from station.records.mqtt_settings import MqttSettings
 from station.records.writer import uninterrupted
 
@@ -21,6 +22,10 @@ _UNLIMITED: Final = 0
 """Our own batches bound what is in flight; a queue in the client would only hide the order."""
 
 _MAX_SECRET_SIZE: Final = 64 * 1024
+_SERVER_UNAVAILABLE: Final = "[code:136]"
+_WRONG_CLIENT_ID: Final = "[code:133]"
+"""How the client library words the return codes 3 and 2 of a CONNACK (MQTT 3.1.1, 3.2.2.3): by those of MQTT 5."""
+
 _NEVER_WARN: Final = 1 << 20
 """The client library warns of many pending calls, which are on purpose here."""
 
@@ -90,9 +95,14 @@ async def connected(
     end = client._disconnected  # noqa: SLF001 - there is no public way
     entering = asyncio.ensure_future(client.__aenter__())
     try:
-        await _entered(entering, tls)
-        if end.done():
-            raise aiomqtt.MqttError("the broker hung up at once") from end.exception()
+        await _entered(entering, tls, client_id)
+        _still_there(end)
+    except aiomqtt.MqttError as error:
+        why = None if tls is not None else await _other_reason(settings)
+        if why is None:
+            raise
+        raise BrokerRefuses(why) from error
+    else:
         yield client
     finally:
         if entering.exception() is None:
@@ -108,10 +118,25 @@ async def connected(
                 ended.exception()  # seen, so that it is not reported as forgotten
 
 
-async def _entered(entering: asyncio.Future[aiomqtt.Client], tls: _Context | None) -> None:
+def _still_there(end: asyncio.Future[None]) -> None:
+    if end.done():
+        raise aiomqtt.MqttError("the broker hung up at once") from end.exception()
+
+
+async def _other_reason(settings: MqttSettings) -> str | None:
+    return await what_answers(settings.host, settings.port, settings.timeout_seconds)
+
+
+async def _entered(entering: asyncio.Future[aiomqtt.Client], tls: _Context | None, client_id: str) -> None:
     try:
         await uninterrupted(entering)
     except MqttConnectError as error:
+        if _SERVER_UNAVAILABLE in str(error):
+            raise aiomqtt.MqttError("the broker says that it cannot serve just now") from error
+        if _WRONG_CLIENT_ID in str(error):
+            raise BrokerRefuses(
+                f"does not take the client id {client_id}; set mqtt.client_id to one that it does"
+            ) from error
         raise BrokerRefuses(
             f"refuses this station ({error}); check mqtt.username, mqtt.password_file and its access list"
         ) from error

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -43,6 +44,13 @@ _LONGEST_PAUSE_S: Final = 30.0
 _DOUBLINGS: Final = 6
 """After so many failures in a row the pause has its full length."""
 _GOODBYE_S: Final = 1.0
+_STEADY_S: Final = 10.0
+"""A connection that was good for so long is not taken away by another of our name."""
+_SHORT_LIVED: Final = 3
+"""So many in a row that were not are no accident; then there are pauses between them, too."""
+_SLOW: Final = 3
+"""The broker's time is doubled so often at most."""
+_LONGEST_ANSWER_S: Final = 60.0
 _SUBACK_FAILURE: Final = 0x80
 _OVERHEAD: Final = 1024
 """Bytes, with room to spare, that a packet has beside its payload: topic and headers."""
@@ -85,9 +93,15 @@ class Publisher:
         self._on_status = on_status
         self._status: PublisherStatus | None = None
         self._failures = 0
+        self._timeout = settings.timeout_seconds
         self._more = asyncio.Event()
         self._delivered = asyncio.Event()
         self._returns = Returns()
+        self._slow = 0
+        """How often the broker was slower than it may be: each doubles the time that it has."""
+        self._connected_at: float | None = None
+        self._short_lived = 0
+        """Connections in a row that broke soon after they had been good."""
         self._cut_off: tuple[int, int] = (0, 0)
         """The oldest result that was under way when the connection broke last, and how often in a row it was."""
         retained.set(journal.topics.station_status, ONLINE)
@@ -98,7 +112,7 @@ class Publisher:
         try:
             while True:
                 status = await self._publish_once()
-                pause = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(self._failures, _DOUBLINGS))
+                pause = pause_after(max(self._failures, min(self._short_lived, _SHORT_LIVED)))
                 self._failures += 1
                 self._tell(status)
                 # Spread out, lest every station of a site come back at the same moment.
@@ -108,7 +122,9 @@ class Publisher:
 
     async def _publish_once(self) -> PublisherStatus:
         """Publish for as long as one connection lasts; return what is to be said of its end."""
-        settings, topics = self._settings, self._journal.topics
+        topics, settings = self._journal.topics, self._patient_settings()
+        self._timeout = settings.timeout_seconds
+        self._connected_at = None
         client_id = settings.client_id or f"reflash-{topics.site}-{topics.station}"
         will = aiomqtt.Will(topics.station_status, OFFLINE, qos=1, retain=True)
         broker = self._broker
@@ -118,13 +134,39 @@ class Publisher:
                 await self._publish(client)
         except* aiomqtt.MqttError as loss:
             line = f"{broker}: {shortage() or _first(loss)}; results wait on disk and leave once it answers"
-            status = self._cut_off_at_one_result() or PublisherStatus(Connection.WAITING, line)
+            self._slow += self._delivered.is_set() and "timed out" in line
+            status = (
+                self._cut_off_at_one_result()
+                or self._name_is_taken(client_id)
+                or PublisherStatus(Connection.WAITING, line)
+            )
         except* BrokerRefuses as refusal:
             # The reason, where losses are what follows from it.
             status = PublisherStatus(Connection.REFUSED, f"{broker} {_first(refusal)}")
         except* JournalHeldUp as lack:
             status = PublisherStatus(Connection.WAITING, str(_first(lack)))
         return status
+
+    def _patient_settings(self) -> MqttSettings:
+        """Let the broker have twice the time for each time that it needed more, up to what may be configured."""
+        seconds = min(_LONGEST_ANSWER_S, self._settings.timeout_seconds * 2 ** min(self._slow, _SLOW))
+        return self._settings.model_copy(
+            update={"timeout_seconds": max(self._settings.timeout_seconds, seconds)}
+        )
+
+    def _name_is_taken(self, client_id: str) -> PublisherStatus | None:
+        """Say so when the broker ends one good connection after the other: each name may be there once."""
+        if self._connected_at is None or time.monotonic() - self._connected_at > _STEADY_S:
+            self._short_lived = 0
+            return None
+        self._short_lived += 1
+        if self._short_lived < _SHORT_LIVED:
+            return None
+        return PublisherStatus(
+            Connection.REFUSED,
+            f"{self._broker} ends each connection soon after it was made; another station may use the client id "
+            f"{client_id}: give each its own name, or set mqtt.client_id; results wait on disk between",
+        )
 
     async def _publish(self, client: aiomqtt.Client) -> None:
         self._delivered.clear()
@@ -182,7 +224,7 @@ class Publisher:
 
     async def _until_delivered(self) -> None:
         try:
-            async with asyncio.timeout(self._settings.timeout_seconds):
+            async with asyncio.timeout(self._timeout):
                 await self._delivered.wait()
         except TimeoutError:
             raise self._undelivered(self._journal.topics.station_status) from None
@@ -225,6 +267,8 @@ class Publisher:
                 await self._send(client, batch)
             # Not before what was waiting is seen to be delivered: else it would be said and taken back for ever.
             self._failures = 0
+            if self._connected_at is None:
+                self._connected_at = time.monotonic()
             self._tell(PublisherStatus(Connection.CONNECTED, f"{self._broker}: connected"))
             if not batch:
                 await self._more.wait()
@@ -237,13 +281,14 @@ class Publisher:
                 for result in results:
                     sending.create_task(client.publish(result.topic, result.payload, qos=1))
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._settings.timeout_seconds):
+                async with asyncio.timeout(self._timeout):
                     await returns.all_back()
         finally:
             # Also when others of the batch were lost: these need not be sent twice.
             if returns.back:
                 await self._journal.append(ResultsAcknowledged(station_sequences=returns.back))
         if returns.missing:
+            self._slow += 1  # or so it may be
             raise self._undelivered(returns.missing[0].topic)
 
     def _hear(self, recorded: RecordedEvent) -> None:
@@ -254,6 +299,11 @@ class Publisher:
         if status != self._status:
             self._status = status
             self._on_status(status)
+
+
+def pause_after(failures: int) -> float:
+    """Return how many seconds to wait after so many failures in a row, before they are spread out."""
+    return min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(failures, _DOUBLINGS))
 
 
 def first_of_each_hub(results: Iterable[OutgoingResult]) -> list[OutgoingResult]:

@@ -20,7 +20,7 @@ from publisher_bench import Bench, bench
 from station.records.errors import JournalFailed, JournalFull
 from station.records.journal import Journal
 from station.records.mqtt_settings import MqttSettings
-from station.records.publisher import IN_FLIGHT, Connection, first_of_each_hub
+from station.records.publisher import IN_FLIGHT, Connection, first_of_each_hub, pause_after
 from station.records.results import OutgoingResult
 
 STATUS_TOPIC = "reflash/v1/leeds/bench-1/status"
@@ -403,6 +403,30 @@ def test_a_broken_journal_ends_the_publisher(
             assert station.task.exception().subgroup(JournalFailed) is not None
 
     asyncio.run(main())
+
+
+def test_two_stations_of_one_name_are_told_so_and_slow_down(
+    folder: Path, tmp_path: Path, mosquitto_broker: brokers.Mosquitto
+) -> None:
+    async def main() -> None:
+        port = mosquitto_broker.port
+        async with (
+            bench(folder, port, client_id="twin") as one,
+            bench(tmp_path / "b", port, client_id="twin") as two,
+        ):
+            for station in (one, two):
+                station.start()
+            for station in (one, two):
+                refused = await station.until_said(Connection.REFUSED)
+                assert "another station may use the client id twin" in refused.line
+
+    asyncio.run(main())
+
+
+@given(st.integers(0, 10**9))
+def test_a_pause_stays_a_pause_however_long_the_broker_is_away(failures: int) -> None:
+    assert 0.5 <= pause_after(failures) <= 30.0
+    assert pause_after(failures) <= pause_after(failures + 1)
 
 
 def outgoing(number: int, hub: str | None) -> OutgoingResult:

@@ -179,12 +179,20 @@ def test_nobody_connects_without_a_certificate_of_the_sites_authority(
 
 
 def test_nobody_connects_without_tls(broker: Broker) -> None:
+    """Not even to hear that he is nobody: what is no TLS gets no word of MQTT."""
+    connect = b"\x10\x10\x00\x04MQTT\x04\x02\x00\x05\x00\x04name"
+
     async def main() -> None:
-        async with asyncio.timeout(60):
-            with pytest.raises(aiomqtt.MqttError):
-                async with aiomqtt.Client("127.0.0.1", broker.port, timeout=1):
-                    pass
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(20):
+            reader, writer = await asyncio.open_connection("127.0.0.1", broker.port)
+            writer.write(connect)
+            answer = b""
+            with suppress(OSError):
+                answer = await reader.read(100)
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+        assert not answer.startswith(b"\x20"), "a CONNACK, whatever it says"
 
     asyncio.run(main())
 

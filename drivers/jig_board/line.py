@@ -10,6 +10,7 @@ import asyncio
 from typing import Final
 
 from pymodbus.pdu import ExceptionResponse, ModbusPDU
+from pymodbus.pdu.register_message import ReadInputRegistersRequest
 
 from drivers.errors import PlaceUnavailable
 from drivers.jig_board.errors import BoardAnswerInvalid, BoardRefused, BoardSilent, BoardUnavailable
@@ -32,7 +33,12 @@ _EXCEPTIONS: Final = {
 }
 """MODBUS Application Protocol Specification V1.1b3, 7."""
 
+_READING: Final = frozenset({1, 2, 3, 4})
+"""Functions whose answer differs from the question: what else comes back is an echo."""
+
 _LONGEST_FRAME: Final = 256
+_SCAN_COUNTER_ALONE: Final = 1
+"""Registers that only the probe asks for alone: no other answer has its length."""
 _NOISE_LIMIT: Final = 10
 """So many rests in a row may be disturbed before the line counts as useless."""
 
@@ -46,13 +52,25 @@ class ModbusLine:
         self._device_id = settings.device_id
         self._answer_seconds = settings.answer_seconds
         self._gap = frame_gap(settings.line.baud)
+        self._echo = settings.line.echo
+        self._probe = ReadInputRegistersRequest(
+            address=settings.registers.scan_counter, count=_SCAN_COUNTER_ALONE
+        )
+        """Its answer is like no other's: what was owed before it has come by then, or never will."""
         self._turn = asyncio.Lock()
         self._question: Question | None = None
         self._answer: asyncio.Future[ModbusPDU] | None = None
+        self._frame = b""
+        """What was sent last."""
         self._received = b""
         self._loop = asyncio.get_running_loop()
         # Whoever had the port before may have gone without waiting for an answer.
         self._answer_owed = True
+        self._unanswered: tuple[Question, float] | None = None
+        """The last question that was given up, and when it was asked."""
+        self._since_unanswered = b""
+        self._late_seconds: float | None = None
+        """How long the board took for an answer that came too late."""
         self._busy_at = self._loop.time()
         link.start(self)
 
@@ -68,11 +86,15 @@ class ModbusLine:
     async def ask(self, question: Question) -> ModbusPDU:
         """Send one question and return its answer.
 
-        Raises BoardSilent, BoardAnswerInvalid, BoardRefused, or BoardUnavailable once the port is gone. After
-        a question without an answer the line rests until a late one can no longer come.
+        Raises BoardSilent, BoardAnswerInvalid, BoardRefused, or BoardUnavailable once the port is gone. After a
+        question without an answer the line rests, and then asks what is never asked otherwise: a board answers in
+        order, so a late answer, however late, is never taken for the next question's.
         """
         async with self._turn:
-            await self._rest()
+            if self._answer_owed:
+                await self._rest(self._answer_seconds)
+                await self._exchange(self._probe)
+            await self._rest(self._gap)
             answer = await self._exchange(question)
         if isinstance(answer, ExceptionResponse):
             code = answer.exception_code
@@ -89,14 +111,33 @@ class ModbusLine:
         await self._link.close()
 
     def received(self, data: bytes) -> None:
-        """Take bytes from the port: a part of the answer, or noise."""
+        """Take bytes from the port: a part of the answer, a late one, or noise."""
         self._busy_at = self._loop.time()
+        if self._unanswered is not None:
+            self._look_for_the_late_answer(*self._unanswered, data)
         if self._question is None or self._answer is None or self._answer.done():
             return
         self._received = (self._received + data)[-_LONGEST_FRAME:]
-        answer = find_answer(self._received, self._question, self._device_id)
+        _, echo, after = self._received.partition(self._frame)
+        if self._echo and not echo:
+            return
+        if echo and not self._echo and self._question.function_code in _READING:
+            self._answer.set_exception(
+                BoardAnswerInvalid(
+                    self._board,
+                    "its adapter hears what it sends itself; set echo = true under [jigs.board.line]",
+                )
+            )
+            return
+        answer = find_answer(after if self._echo else self._received, self._question, self._device_id)
         if answer is not None:
             self._answer.set_result(answer)
+
+    def _look_for_the_late_answer(self, question: Question, asked_at: float, data: bytes) -> None:
+        self._since_unanswered = (self._since_unanswered + data)[-_LONGEST_FRAME:]
+        if find_answer(self._since_unanswered, question, self._device_id) is not None:
+            self._late_seconds = self._loop.time() - asked_at
+            self._unanswered = None
 
     def link_stalled(self, why: str) -> None:
         """Learn that a question was thrown away; it has long counted as unanswered."""
@@ -106,9 +147,8 @@ class ModbusLine:
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(self._gone(why))
 
-    async def _rest(self) -> None:
-        """Wait for the silence between frames or, where an answer may still be under way, for its passing."""
-        rest = self._answer_seconds if self._answer_owed else self._gap
+    async def _rest(self, rest: float) -> None:
+        """Wait until the line has been silent for so long."""
         for _ in range(_NOISE_LIMIT):
             remaining = self._busy_at + rest - self._loop.time()
             if remaining <= 0:
@@ -125,22 +165,40 @@ class ModbusLine:
         self._question = question
         self._answer = self._loop.create_future()
         self._answer_owed = True
-        self._link.write(frame_of(question, self._device_id))
+        asked_at = self._loop.time()
+        self._frame = frame_of(question, self._device_id)
+        self._link.write(self._frame)
         # A timer and not a timeout: on a loop that was held up, an answer that is there counts as in time.
         timer = self._loop.call_later(self._answer_seconds, self._too_late, question)
         try:
             answer = await self._answer
+        except BaseException:
+            if question is not self._probe:
+                self._unanswered, self._since_unanswered = (question, asked_at), b""
+            raise
         finally:
             timer.cancel()
             self._question = self._answer = None
             self._busy_at = self._loop.time()
         self._answer_owed = False
+        self._unanswered = None
+        if question is not self._probe:
+            self._late_seconds = None
         return answer
 
     def _too_late(self, question: Question) -> None:
         if self._answer is None or self._answer.done():
             return
-        if self._received:
+        if self._late_seconds is not None:
+            what = (
+                f"answers only after {self._late_seconds * 1000:.0f} ms;"
+                " set answer_seconds under [jigs.board] well above that"
+            )
+            self._answer.set_exception(BoardSilent(self._board, what))
+        elif self._received and self._echo and self._frame not in self._received:
+            what = "its adapter does not hear what it sends; set echo = false under [jigs.board.line]"
+            self._answer.set_exception(BoardAnswerInvalid(self._board, what))
+        elif self._received and not (self._echo and self._received == self._frame):
             what = (
                 f"answered {len(self._received)} bytes that are no answer to function {question.function_code};"
                 " check its cable, baud and parity"

@@ -102,6 +102,11 @@ class RegisterMap(_Section):
 class BoardLineSettings(SerialSettings):
     """How a board's port is opened. Modbus itself asks for even parity; many boards go without."""
 
+    echo: bool = Field(
+        default=False,
+        description="Whether the RS-485 adapter hears itself: each question comes back before its answer.",
+    )
+
     stall_seconds: float = Field(
         default=1.0, gt=0, description="How long the port may refuse every byte before they are thrown away."
     )

@@ -82,7 +82,7 @@ class Coils:
         """Say which slots could not be switched off at an emergency stop; None if all could, or none need be."""
         if not self._inputs.stopped or not self._may_be_on:
             return None
-        if self._inputs.online and not self._off_failed:
+        if not self._off_failed and self._inputs.lost_because is None:
             return None
         slots = ", ".join(map(str, self._may_be_on))
         return f"power of slots {slots} could not be switched off: switch the jig's supply off before the release"

@@ -29,6 +29,8 @@ ANSWER_SECONDS = 0.15
 """How long the line waits: far above what a busy machine takes to carry a frame across a pty."""
 
 LOOK = bytes.fromhex("01 02 0000 000b 39cd")
+PROBE = bytes.fromhex("01 04 0009 0001 e1c8")
+"""What is asked before anything else where an answer may still be under way."""
 LOOK_ANSWER = bytes.fromhex("01 02 02 5501 4728")
 OTHER_LOOK_ANSWER = bytes.fromhex("01 02 02 ff03 b849")
 
@@ -48,7 +50,13 @@ class Device:
         os.set_blocking(self.near, False)
 
     async def hears(self, length: int = 8) -> bytes:
-        """Wait for this many bytes and return them."""
+        """Wait for this many bytes and return them. A probe is answered at once, and not told."""
+        while (heard := await self.hears_all(length)) == PROBE:
+            self.says(with_check(bytes.fromhex("01 04 02 0007")))
+        return heard
+
+    async def hears_all(self, length: int = 8) -> bytes:
+        """Wait for this many bytes and return them, whatever they are."""
         loop = asyncio.get_running_loop()
         heard = b""
         async with asyncio.timeout(60):
@@ -93,11 +101,10 @@ async def stuff(path: str) -> None:
 
 
 @asynccontextmanager
-async def line_to_device() -> AsyncIterator[tuple[ModbusLine, Device]]:
+async def line_to_device(*, echo: bool = False) -> AsyncIterator[tuple[ModbusLine, Device]]:
     device = Device()
-    line = await ModbusLine.open(
-        JigBoardSettings(port=device.path, answer_seconds=ANSWER_SECONDS), "jig1 board"
-    )
+    settings = JigBoardSettings(port=device.path, answer_seconds=ANSWER_SECONDS, line={"echo": echo})
+    line = await ModbusLine.open(settings, "jig1 board")
     try:
         yield line, device
     finally:
@@ -204,7 +211,7 @@ def test_silence_is_told_in_time_with_what_to_check() -> None:
         async with line_to_device() as (line, device):
             with pytest.raises(BoardSilent, match="jig1 board: no answer within 150 ms; check its supply"):
                 await line.ask(look())
-            assert device.heard() == LOOK
+            assert device.heard() == PROBE
 
     asyncio.run(scenario())
 
@@ -242,9 +249,10 @@ def test_a_refusal_says_which_and_what_to_compare() -> None:
 def test_a_late_answer_is_never_the_next_questions() -> None:
     async def scenario() -> None:
         async with line_to_device() as (line, device):
+            first = asyncio.create_task(line.ask(look()))
+            assert await device.hears() == LOOK
             with pytest.raises(BoardSilent):
-                await line.ask(look())
-            await device.hears()
+                await first
             again = asyncio.create_task(line.ask(look()))
             await asyncio.sleep(ANSWER_SECONDS / 2)
             assert device.heard() == b"", "the line rests while the late answer may come"
@@ -252,6 +260,101 @@ def test_a_late_answer_is_never_the_next_questions() -> None:
             assert await device.hears() == LOOK
             device.says(LOOK_ANSWER)
             assert (await again).bits[1] is False, "the second answer, not the late first one"
+
+    asyncio.run(scenario())
+
+
+class SlowBoard:
+    """Answers everything in order, `seconds` late: looks with what it saw at their time, in its count."""
+
+    def __init__(self, device: Device, seconds: float) -> None:
+        self._device = device
+        self.seconds = seconds
+        self.looks = 0
+        self._free_at = 0.0
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            frame = await self._device.hears_all()
+            if frame == PROBE:
+                content = bytes.fromhex("01 04 02 0007")
+            else:
+                self.looks += 1
+                content = bytes([1, 2, 2, self.looks & 0xFF, 0])
+            self._free_at = max(self._free_at + 0.001, loop.time() + self.seconds)
+            loop.call_at(self._free_at, self._device.says, with_check(content))
+
+
+def test_an_answer_however_late_is_never_the_next_questions() -> None:
+    """A board that answers in order, but later than it may, and then in time again."""
+
+    async def scenario() -> None:
+        async with line_to_device() as (line, device):
+            board = SlowBoard(device, 0.0)
+            answering = asyncio.create_task(board.run())
+            assert (await line.ask(look())).bits[0] is True
+            board.seconds = 2.5 * ANSWER_SECONDS
+            with pytest.raises(BoardSilent):
+                await line.ask(look())
+            board.seconds = 0.0
+            for _ in range(20):
+                try:
+                    answer = await line.ask(look())
+                except (BoardSilent, BoardAnswerInvalid):
+                    continue
+                seen = sum(1 << index for index, bit in enumerate(answer.bits[:8]) if bit)
+                assert seen == board.looks, "the answer to this question, not to one before"
+            answering.cancel()
+
+    asyncio.run(scenario())
+
+
+def test_a_board_that_is_too_slow_is_told_which_setting_to_change() -> None:
+    async def scenario() -> None:
+        async with line_to_device() as (line, device):
+            board = SlowBoard(device, 0.0)
+            answering = asyncio.create_task(board.run())
+            await line.ask(look())
+            board.seconds = 2.5 * ANSWER_SECONDS
+            reasons = []
+            for _ in range(4):
+                with pytest.raises((BoardSilent, BoardAnswerInvalid)) as caught:
+                    await line.ask(look())
+                reasons.append(str(caught.value))
+            assert any("set answer_seconds under [jigs.board] well above that" in each for each in reasons)
+            answering.cancel()
+
+    asyncio.run(scenario())
+
+
+def test_an_adapter_that_hears_itself_is_named_and_with_its_setting_served() -> None:
+    write = WriteSingleRegisterRequest(address=8, registers=[1])
+
+    async def scenario() -> None:
+        async with line_to_device() as (line, device):
+            asked = asyncio.create_task(line.ask(look()))
+            device.says(await device.hears_all())
+            with pytest.raises(BoardAnswerInvalid, match="hears what it sends itself; set echo = true"):
+                await asked
+        async with line_to_device(echo=True) as (line, device):
+            for question in (look(), write):
+                asked = asyncio.create_task(line.ask(question))
+                heard = await device.hears_all()
+                if heard == PROBE:
+                    device.says(PROBE + with_check(bytes.fromhex("01 04 02 0007")))
+                    heard = await device.hears_all()
+                device.says(heard)
+                await asyncio.sleep(ANSWER_SECONDS / 5)
+                assert not asked.done(), "what comes back is no answer yet, not even to a write"
+                device.says(LOOK_ANSWER if heard == LOOK else heard)
+                await asked
+        async with line_to_device(echo=True) as (line, device):
+            asked = asyncio.create_task(line.ask(look()))
+            await device.hears_all()
+            device.says(with_check(bytes.fromhex("01 04 02 0007")))
+            with pytest.raises(BoardAnswerInvalid, match="does not hear what it sends; set echo = false"):
+                await asked
 
     asyncio.run(scenario())
 

@@ -149,7 +149,7 @@ class JigInputs:
         if self.stopped and self.emergency is not False:
             return "emergency stop: make the jig safe, then release the stop"
         if self.stopped:
-            return "emergency stop released: press start to go on"
+            return "emergency stop released: press start, or reset the jig, to go on"
         doubted = sorted(slot for slot in self.contradicted if not self.seated.get(slot))
         if doubted:
             return f"slot {doubted[0]}: {self.doubt(doubted[0])}"

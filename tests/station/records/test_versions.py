@@ -17,6 +17,7 @@ from journal_samples import STARTED, chf, ledger_in, one_result, order_events, s
 
 from station.attempt.outcome import Outcome
 from station.records import lock, queries
+from station.records.copies import restore
 from station.records.errors import JournalNewer, JournalOutdated, UpgradeInterrupted
 from station.records.events import VOCABULARY, Event, JournalUpgraded
 from station.records.journal import Journal
@@ -82,6 +83,15 @@ def test_an_older_journal_goes_on_into_new_segments(folder: Path) -> None:
         assert len(segment_paths(folder)) == 4
         assert [past.attempt for past in reader.hub_history(chf(1)).attempts][: len(before)] == before
     assert rebuild(folder).differing == ()
+
+
+def test_an_older_programs_backup_is_restored_up_to_date(folder: Path, tmp_path: Path) -> None:
+    older_journal(folder)
+    found = restore(folder, tmp_path / "restored")
+    assert found.events == verify(folder).events + 2
+    with ledger_in(tmp_path / "restored") as ledger:
+        one_result(ledger, 1)
+    assert rebuild(tmp_path / "restored").differing == ()
 
 
 def test_an_upgrade_in_place_replays_nothing(folder: Path) -> None:

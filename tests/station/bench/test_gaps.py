@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import signal
+import sys
 import time
+from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 from station_bench import DRIVER_SETTINGS, StockHub
+from station_config import write_config
 from station_daemon import RunningDaemon, events_of, running_daemon, starting_daemon
 from two_slots import FIRST, Hands
 
@@ -15,6 +21,7 @@ from drivers.smp.settings import SmpSettings
 from station.attempt.outcome import Code, Outcome
 from station.attempt.unlock import KeyFileAuthority
 from station.bench.view import SlotPhase, SlotView
+from station.control import ControlError, ask_daemon
 from station.records.events import AttemptOpened, Place
 
 HELD_UP_SECONDS = 1.5
@@ -237,3 +244,55 @@ def test_while_its_board_was_away_a_slot_shows_nothing_that_only_the_board_knew(
         assert len(boarded.results()) == (2 if exchanged else 1)
 
     asyncio.run(work())
+
+
+@contextlib.asynccontextmanager
+async def daemon_process(at: Hands) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run the daemon in a process of its own, as a service manager does."""
+    raw = {**at.settings.model_dump(mode="json", exclude_unset=True), "log": {"level": "error"}}
+    config = write_config(at.settings.state_directory / "station.toml", raw)
+    main = (sys.executable, "-c", "from station.cli import main; main()")
+    process = await asyncio.create_subprocess_exec(*main, "run", "--config", str(config))
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+        await process.wait()
+        process._transport.close()
+
+
+def test_a_hub_exchanged_while_the_daemons_process_was_frozen_does_not_get_the_others_result(
+    at: Hands,
+) -> None:
+    hub, other = at.bench.hub(), at.bench.hub()
+
+    async def shown() -> SlotView | None:
+        try:
+            answer = await ask_daemon(at.settings.state_directory, {"do": "status"})
+        except ControlError:
+            return None
+        return SlotView.model_validate(answer["slots"][0])
+
+    async def green(who: StockHub) -> bool:
+        view = await shown()
+        return view is not None and is_green(view, who)
+
+    async def work() -> None:
+        await at.order(hub, other)
+        async with daemon_process(at) as process:
+            await at.bench.seat(hub, FIRST)
+            await at.until(partial(green, hub), seconds=30)
+            process.send_signal(signal.SIGSTOP)
+            await at.bench.unseat(FIRST)
+            await at.bench.seat(other, FIRST)
+            await asyncio.sleep(HELD_UP_SECONDS)
+            process.send_signal(signal.SIGCONT)
+            while await green(hub):  # noqa: ASYNC110 - until the thawed process looks at its clock
+                await asyncio.sleep(0.01)
+            while not await green(other):
+                assert not await green(hub), "what was once in doubt does not come back"
+        assert [result.chf for result in at.results()] == [hub.chf, other.chf]
+
+    asyncio.run(asyncio.wait_for(work(), 60))

@@ -47,9 +47,9 @@ class Hands:
     def results(self) -> list[AttemptClosed]:
         return events_of(self.settings, AttemptClosed)
 
-    async def until(self, looks_right: Callable[[], Awaitable[bool]]) -> None:
+    async def until(self, looks_right: Callable[[], Awaitable[bool]], seconds: float = 5) -> None:
         """Look at the rig, which tells of no change by itself, until it is as it should be."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(seconds):
             while not await looks_right():  # noqa: ASYNC110 - the rig cannot tell
                 await asyncio.sleep(0.02)
 

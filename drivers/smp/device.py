@@ -9,12 +9,15 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, TypeVar
 
+from smp.enumeration_management import ListOfGroupsRequest
 from smp.image_management import ImageEraseRequest, ImageStatesReadRequest, ImageStatesWriteRequest
 from smp.message import Request
 from smp.os_management import (
     BootloaderInformationReadRequest,
     MCUMgrParametersReadRequest,
+    OSApplicationInfoReadRequest,
     ResetWriteRequest,
+    TaskStatisticsReadRequest,
 )
 
 from drivers.errors import (
@@ -33,14 +36,22 @@ from drivers.hub import HubState, ProgressListener, describe_image
 from drivers.hub_answers import Done, StateAnswer
 from drivers.serial_link import open_serial_link
 from drivers.smp.client import SmpClient
-from drivers.smp.errors import SmpRefused
-from drivers.smp.messages import BootloaderAnswer, ParametersAnswer
+from drivers.smp.errors import ApplicationUnknown, SmpRefused
+from drivers.smp.messages import ParametersAnswer
 from drivers.smp.settings import SmpSettings
 from drivers.smp.upload import Presence, Upload
 from firmware_catalog.image import FirmwareImage
 
 _UNTOLD_PARAMETERS: Final = ParametersAnswer(buf_size=384, buf_count=1)
 """Assumed of a device that does not tell its buffers: Zephyr's default size, and no room for a second packet."""
+
+_OF_APPLICATIONS: Final[tuple[type[Request], ...]] = (
+    BootloaderInformationReadRequest,
+    OSApplicationInfoReadRequest,
+    TaskStatisticsReadRequest,
+    ListOfGroupsRequest,
+)
+"""What an application may answer, and MCUboot's serial recovery (its `boot_serial.c`) does not."""
 
 SILENT: Final = (NoAnswer, LinkStalled)
 """Nobody is there to be heard. With RTS/CTS an empty seat takes no bytes, either."""
@@ -84,21 +95,38 @@ class McubootDevice:
         return True
 
     async def require_application(self, action: HubAction) -> None:
-        """Return if an application runs; raise HubInSerialRecovery if the boot loader itself is what answers.
+        """Return if an application is known to answer.
 
-        MCUboot's serial recovery answers image commands, and does not tell the boot loader's name.
+        It is by answering any of a few questions, each of which an application may be built without. MCUboot's serial
+        recovery refuses them all, and calls no image active: HubInSerialRecovery. Of what refuses them all and does run
+        an image, or does not answer them, nobody knows what it is: ApplicationUnknown. Raises NoAnswer for what is
+        silent altogether.
         """
-        try:
-            await self.client.ask(BootloaderInformationReadRequest, BootloaderAnswer, action=action)
-        except (NoAnswer, SmpRefused) as error:
-            if isinstance(error, SmpRefused) and not error.code.says_unsupported:
-                raise
-            await self.state(action)
+        refused = True
+        for question in _OF_APPLICATIONS:
+            try:
+                await self.client.ask(question, Done, action=action)
+            except SmpRefused as error:
+                if not error.code.says_unsupported:
+                    raise
+            except NoAnswer:
+                refused = False
+                break
+            else:
+                return
+        state = await self.state(action)
+        if refused and state.running is None:
             raise HubInSerialRecovery(
                 f"the hub at {self.place} waits in its boot loader: take it out and send it to rework",
                 action=action,
                 state_known=True,
-            ) from error
+            )
+        raise ApplicationUnknown(
+            f"the device at {self.place} tells too little to know its application from its boot loader: "
+            "power it off and on, or have it built with OS_BOOTLOADER_INFO",
+            action=action,
+            state_known=True,
+        )
 
     async def upload(
         self, image: FirmwareImage, on_progress: ProgressListener, require: Requirement, is_there: Presence

@@ -33,7 +33,7 @@ from drivers.errors import (
 from drivers.hub_answers import IdentityAnswer
 from drivers.smp.device import McubootDevice
 from drivers.smp.driver import SmpHubDriver
-from drivers.smp.errors import NoApplicationGroup, SmpRefused
+from drivers.smp.errors import ApplicationUnknown, NoApplicationGroup, SmpRefused
 from firmware_catalog.identity import FirmwareVersion
 from firmware_catalog.image import FirmwareImage, ImageKind
 
@@ -192,12 +192,13 @@ def test_whatever_fails_after_a_write_leaves_the_state_unknown():
 
 def test_a_device_found_in_its_boot_loader_after_a_boot_is_not_as_it_was():
     async def scenario(peer, client):
-        Device(peer)
+        device = Device(peer)
         peer.scripts[IDENTITY] = lambda _: HUB
         driver = SmpHubDriver(McubootDevice(client))
 
         def boot(_):
             peer.scripts |= {IDENTITY: unsupported, BOOT_LOADER: unsupported}
+            device.running.pop("active")
             return {}
 
         peer.scripts[RESET] = boot
@@ -253,15 +254,54 @@ def test_a_plain_device_is_no_hub_but_can_be_flashed_by_hand():
     run_with_peer(scenario)
 
 
-@pytest.mark.parametrize("unknown", [unsupported, lambda _: None])
-def test_a_boot_loader_that_refuses_or_ignores_the_hub_commands_is_recognised(unknown):
+OS_INFO, TASKS, GROUPS = (0, 7), (0, 2), (10, 1)
+
+
+def test_a_boot_loader_that_refuses_the_hub_commands_and_runs_nothing_is_recognised():
     async def scenario(peer, client):
-        Device(peer)
-        peer.scripts |= {IDENTITY: unknown, BOOT_LOADER: unknown}
+        plain = Device(peer)
+        plain.running = {
+            "slot": 0,
+            "version": "0.2.1",
+            "hash": OLD,
+        }  # as boot_serial.c lists it, without flags
+        peer.scripts |= {IDENTITY: unsupported, BOOT_LOADER: unsupported}
         driver = SmpHubDriver(McubootDevice(client))
         for ask in (driver.identify, driver.wait_for_hub):
             with pytest.raises(HubInSerialRecovery):
                 await ask()
+
+    run_with_peer(scenario)
+
+
+@pytest.mark.parametrize("told", [OS_INFO, TASKS, GROUPS])
+def test_an_application_without_boot_loader_info_is_known_by_what_else_it_tells(told):
+    async def scenario(peer, client):
+        Device(peer)
+        peer.scripts |= {
+            IDENTITY: unsupported,
+            BOOT_LOADER: unsupported,
+            told: lambda _: {"output": "Zephyr"},
+        }
+        with pytest.raises(NoApplicationGroup):
+            await SmpHubDriver(McubootDevice(client)).identify()
+
+    run_with_peer(scenario)
+
+
+@pytest.mark.parametrize("unknown", [unsupported, lambda _: None], ids=["refuses", "ignores"])
+def test_what_may_be_an_application_or_its_boot_loader_is_neither_confirmed_nor_sent_to_rework(unknown):
+    async def scenario(peer, client):
+        plain = Device(peer)
+        peer.scripts |= {IDENTITY: unknown, BOOT_LOADER: unknown}
+        with pytest.raises(ApplicationUnknown, match="too little"):
+            await SmpHubDriver(McubootDevice(client)).identify()
+        if unknown is unsupported:
+            device = await met(client)
+            with pytest.raises(ApplicationUnknown):
+                await device.flash(IMAGE, lambda _: None)
+        assert not any(request.writes for request in peer.requests)
+        assert plain.boots == 0
 
     run_with_peer(scenario)
 

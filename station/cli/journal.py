@@ -55,7 +55,7 @@ def show(
 def verify(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """Check the whole chain, naming the first row that is not what was written, and the tables against it.
 
-    Exits 1 for either. Takes about a minute for each million events.
+    Exits 1 for either. Takes some minutes for each million events.
 
     Example: reflash journal verify
     """

@@ -192,9 +192,8 @@ class Sequence:
         try:
             await parts.driver.unlock(hub.device, authority)
         except DriverError as error:
-            if authority.counted and isinstance(
-                error, ChallengeVoid | AnotherHub
-            ):  # none was given, or judged
+            # By either the driver says that no answer was given, or that none was judged.
+            if authority.counted and isinstance(error, ChallengeVoid | AnotherHub):
                 await parts.journal.append(UnlockAnswerVoid(attempt=parts.attempt, chf=hub.chf))
             if authority.fault is not None:
                 raise authority.fault from None
@@ -311,7 +310,7 @@ class Sequence:
             code = Code.BOOT_LOOP
         try:
             settled = await settle(
-                parts.driver, parts.hub, present=parts.present, may_stay=parts.permission.may_stay
+                parts.driver, self.hub, present=parts.present, may_stay=parts.permission.may_stay
             )
         except DriverError as error:
             return LeftOpen(stage, str(error))

@@ -260,6 +260,7 @@ def test_a_release_stopped_before_or_after_the_flash_is_not_activated(bench: Ben
             await bench.seat(hub, PLACE)
             result = await at.result(PLACE)
             assert (result.outcome, result.code) == (outcome, Code.RELEASE_STOPPED)
+            assert result.stage is (Stage.ACTIVATE if outcome is Outcome.FAILED else Stage.AUTHORISE)
         await bench.unseat(PLACE)
         await bench.assert_runs(hub, "old")
 

@@ -291,6 +291,14 @@ def test_a_seated_hub_that_stays_silent_is_power_cycled_once() -> None:
     assert (ending.code, ending.unsettled, cycles) == (Code.NO_ANSWER, "no longer answers", 1)
 
 
+def test_what_a_hub_last_said_of_itself_is_kept_when_it_says_no_more() -> None:
+    """Its boots tell later that it has not left since."""
+    run = sequence(Spoken((replace(ME, boots=5), ON_OTHER_TEST), (fails(HubInSerialRecovery), DONE)), Book())
+    ending = asyncio.run(run.recover(Position(0, Stage.VERIFY)))
+    assert isinstance(ending, Failed)
+    assert (ending.code, run.hub.boots) == (Code.SERIAL_RECOVERY, 5)
+
+
 def test_a_hub_that_cannot_go_back_is_not_said_to_have_failed_to() -> None:
     driver = Spoken((ME, ON_OTHER_TEST), can_revert=False)
     ending = asyncio.run(sequence(driver, Book()).check_current())

@@ -291,6 +291,17 @@ def test_a_seated_hub_that_stays_silent_is_power_cycled_once() -> None:
     assert (ending.code, ending.unsettled, cycles) == (Code.NO_ANSWER, "no longer answers", 1)
 
 
+def test_whoever_comes_back_from_the_test_boot_is_held_against_the_attempts_hub() -> None:
+    """Whatever a driver makes of it."""
+
+    class Careless(Spoken):
+        async def activate(self, _: ExpectedDevice, __: Any) -> HubIdentity:
+            return ANOTHER_GPF
+
+    ending = asyncio.run(sequence(Careless((ME, DONE)), Book()).run(Position(0, Stage.ACTIVATE)))
+    assert isinstance(ending, LeftOpen)
+
+
 def test_what_a_hub_last_said_of_itself_is_kept_when_it_says_no_more() -> None:
     """Its boots tell later that it has not left since."""
     run = sequence(Spoken((replace(ME, boots=5), ON_OTHER_TEST), (fails(HubInSerialRecovery), DONE)), Book())

@@ -14,6 +14,7 @@ from station_bench import DRIVER_SETTINGS, Bench, StockHub, conducting, import_o
 from drivers.smp.device import open_device
 from drivers.smp.settings import SmpSettings
 from firmware_catalog.catalog import FolderCatalog
+from firmware_catalog.editing import add_release
 from firmware_catalog.identity import Eui64
 from firmware_catalog.mcuboot import load_image
 from station.attempt.authorise import ScannedLabel
@@ -176,6 +177,22 @@ def test_a_device_that_cannot_go_back_is_not_booted_further_on_and_what_is_true_
             assert (result.outcome, result.code) == (Outcome.FAILED, Code.RELEASE_WITHDRAWN)
             assert result.unsettled == "runs 1.2.303 unconfirmed and cannot go back"
             assert (await bench.look(hub))["boots"] == boots
+
+    asyncio.run(work())
+
+
+def test_a_release_that_is_for_other_hardware_now_is_not_gone_on_with(bench: Bench, tmp_path: Path) -> None:
+    async def work() -> None:
+        hub = bench.hub()
+        await leave_open(bench, tmp_path / "journal", hub, "activate")
+        folder = tmp_path / "catalogue"
+        folder.mkdir()
+        add_release(folder, bench.firmware("new"), hardware_versions=("2.0",))
+        catalog = FolderCatalog.open(folder)
+        async with conducting(bench, tmp_path / "journal", catalog=lambda: catalog) as at:
+            result = await at.result(PLACE)
+            assert (result.outcome, result.code) == (Outcome.FAILED, Code.HARDWARE_VERSION_MISMATCH)
+        await bench.assert_runs(hub, "old")
 
     asyncio.run(work())
 

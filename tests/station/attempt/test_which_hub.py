@@ -151,6 +151,26 @@ def test_an_open_attempt_is_not_taken_up_on_a_hub_with_half_of_its_identity(
     asyncio.run(work())
 
 
+def test_a_result_is_not_shown_again_over_a_hub_with_half_of_the_identity(
+    bench: Bench, tmp_path: Path
+) -> None:
+    async def work() -> None:
+        hub, other = bench.hub(), bench.hub()
+        async with conducting(bench, tmp_path) as at:
+            await import_order(at.journal, order_csv(hub), "jig1")
+            await bench.seat(hub, PLACE)
+            passed = await at.result(PLACE)
+            assert passed.outcome is Outcome.PASSED
+            await bench.unseat(PLACE)
+            await bench.seat(other, PLACE)
+            claimed = {"chf": hub.chf, "boots": passed.boots}
+            result = await at.result(PLACE, wrap=lambda driver: Renamed(driver, **claimed))
+            assert (result.outcome, result.code) == (Outcome.REJECTED, Code.IDS_DISAGREE)
+        await bench.assert_untouched(other)
+
+    asyncio.run(work())
+
+
 def test_a_hub_that_comes_back_from_a_power_cycle_as_another_is_left_alone(
     bench: Bench, tmp_path: Path
 ) -> None:

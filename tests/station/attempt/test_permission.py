@@ -1,0 +1,120 @@
+"""Whether an attempt may go on, asked of a real journal while orders and catalogues change."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+
+from attempt_samples import FIRST, GPF, OLD, SECOND, hub, plan
+from test_authorise import LINE, MemoryCatalog
+
+from station.attempt.authorise import Rejected, ScannedLabel
+from station.attempt.closing import OpenedAttempt, facts_of
+from station.attempt.outcome import Code
+from station.attempt.permission import OrderPermission
+from station.records.events import OrderAssigned, OrderClosed, OrderImported, OrderLinesAdded, Place
+from station.records.journal import Journal
+
+
+def permission(journal: Journal, *, taken_up: bool, **changes: object) -> OrderPermission:
+    opened = OpenedAttempt(
+        attempt=1,
+        place=Place(jig="jig1", slot=1),
+        order="WO-1",
+        number=1,
+        hub=facts_of(hub()),
+        label=None,
+        line=LINE,
+        opened=datetime.now(UTC),
+        operator=None,
+    )
+    facts: dict[str, object] = {
+        "journal": journal,
+        "catalog": lambda: MemoryCatalog(FIRST, SECOND),
+        "veto": lambda *_: None,
+        "hindrance": lambda: None,
+        "opened": opened,
+        "steps": plan(FIRST, SECOND).targets,
+        "label": lambda: None,
+        "taken_up": taken_up,
+    }
+    return OrderPermission(**{**facts, **changes})  # type: ignore[arg-type]
+
+
+def code(rejected: Rejected | None) -> Code | None:
+    return None if rejected is None else rejected.code
+
+
+def test_an_order_has_to_be_open_and_the_jig_to_work_on_it_unless_the_hub_was_begun_elsewhere(
+    tmp_path: Path,
+) -> None:
+    async def work() -> None:
+        async with Journal.open(tmp_path, site="site", station="bench") as journal:
+            begun, resumed = permission(journal, taken_up=False), permission(journal, taken_up=True)
+
+            async def said() -> tuple[Code | None, Code | None]:
+                return (
+                    code(await begun.refusal(hub(), untouched=True)),
+                    code(await resumed.refusal(hub(), untouched=False)),
+                )
+
+            assert await said() == (Code.NO_OPEN_ORDER, Code.NO_OPEN_ORDER)
+            await journal.append(
+                OrderImported(order="WO-1", source="x", sha256="0" * 64, hubs=1),
+                OrderLinesAdded(order="WO-1", lines=(LINE,)),
+            )
+            assert await said() == (Code.NO_OPEN_ORDER, None)
+            await journal.append(OrderAssigned(order="WO-1", jig="jig1"))
+            assert await said() == (None, None)
+            await journal.append(OrderClosed(order="WO-1", reason="done"))
+            assert await said() == (Code.NO_OPEN_ORDER, Code.NO_OPEN_ORDER)
+
+    asyncio.run(work())
+
+
+def test_a_touched_hub_is_not_held_against_label_and_hindrance_and_every_hub_against_the_rest(
+    tmp_path: Path,
+) -> None:
+    async def work() -> None:
+        async with Journal.open(tmp_path, site="site", station="bench") as journal:
+            await journal.append(
+                OrderImported(order="WO-1", source="x", sha256="0" * 64, hubs=1),
+                OrderLinesAdded(order="WO-1", lines=(LINE,)),
+                OrderAssigned(order="WO-1", jig="jig1"),
+            )
+            for change, untouched, touched in (
+                ({"label": lambda: ScannedLabel(GPF, "CHF")}, Code.LABEL_DISAGREES, None),
+                ({"hindrance": lambda: "no room"}, Code.SLOT_FAULT, None),
+                ({"veto": lambda *_: Code.RELEASE_STOPPED}, Code.RELEASE_STOPPED, Code.RELEASE_STOPPED),
+            ):
+                asked = permission(journal, taken_up=False, **change)
+                assert code(await asked.refusal(hub(), untouched=True)) is untouched
+                assert code(await asked.refusal(hub(), untouched=False)) is touched
+            newer = hub(type(OLD).parse("00040000"))
+            allowed = permission(journal, taken_up=True)
+            assert code(await allowed.refusal(newer, untouched=False)) is Code.NEWER_THAN_RELEASE
+
+    asyncio.run(work())
+
+
+def test_only_what_is_still_to_be_given_has_to_be_released(tmp_path: Path) -> None:
+    """A hub that is past the first step does not need it any more."""
+
+    def first_is_withdrawn(_: object, steps: tuple[object, ...]) -> Code | None:
+        return Code.RELEASE_WITHDRAWN if plan(FIRST).last.target in steps else None
+
+    async def work() -> None:
+        async with Journal.open(tmp_path, site="site", station="bench") as journal:
+            await journal.append(
+                OrderImported(order="WO-1", source="x", sha256="0" * 64, hubs=1),
+                OrderLinesAdded(order="WO-1", lines=(LINE,)),
+            )
+            asked = permission(journal, taken_up=True, veto=first_is_withdrawn)
+            assert code(await asked.refusal(hub(), untouched=False)) is Code.RELEASE_WITHDRAWN
+            assert await asked.refusal(hub(SECOND.version), untouched=False) is None
+            assert not asked.may_stay(FIRST.image_hash)
+            assert asked.may_stay(SECOND.image_hash)
+            assert asked.may_stay(b"what it came with")
+
+    asyncio.run(work())

@@ -51,12 +51,14 @@ class JigInputs:
     contradicted: set[int] = field(default_factory=set)
     """Slots whose current, or whose hub itself, says otherwise than their presence switch."""
     gaps: Counter[int] = field(default_factory=Counter)
-    """How often each slot went unwatched."""
+    """How often each slot went unwatched, or had another hub seated."""
 
     def apply(self, event: BoardEvent) -> None:
         """Take one event over."""
         match event:
             case SlotSeated(slot=slot):
+                # Who still waits for the last hub's removal may see the switch closed again before it could act.
+                self.gaps[slot] += self.seated.get(slot) is False
                 self.seated[slot] = True
                 self.contradicted.discard(slot)
             case SlotEmptied(slot=slot):

@@ -129,11 +129,15 @@ def test_what_was_not_told_since_it_was_watched_is_unknown(policy, events):
     told = []
     gaps = 0
     for event in events:
+        moves = [each for each in told if isinstance(each, SlotSeated | SlotEmptied)]
+        was_empty = bool(moves) and isinstance(moves[-1], SlotEmptied)
         inputs.apply(event)
         if isinstance(event, BoardLost | LooksMissed):
             told.clear()
         if isinstance(event, BoardLost | LooksMissed | SlotReseated):
             gaps += 1
+        if isinstance(event, SlotSeated) and was_empty:
+            gaps += 1  # whoever still thinks of the last hub has to ask
         told.append(event)
         presence = [each for each in told if isinstance(each, SlotSeated | SlotEmptied)]
         lid = [each for each in told if isinstance(each, LidOpened | LidClosed)]

@@ -291,6 +291,14 @@ def test_a_seated_hub_that_stays_silent_is_power_cycled_once() -> None:
     assert (ending.code, ending.unsettled, cycles) == (Code.NO_ANSWER, "no longer answers", 1)
 
 
+def test_a_hub_that_does_not_say_what_it_holds_is_booted_once_to_go_on_and_once_to_be_left() -> None:
+    driver = Spoken((ME, fails(HubRefused)))
+    ending = asyncio.run(sequence(driver, Book()).recover(Position(0, Stage.FLASH)))
+    assert isinstance(ending, Failed)
+    assert (ending.code, ending.unsettled) == (Code.PROTOCOL_ERROR, "does not say what it holds")
+    assert driver.boots == 2
+
+
 def test_whoever_comes_back_from_the_test_boot_is_held_against_the_attempts_hub() -> None:
     """Whatever a driver makes of it."""
 

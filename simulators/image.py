@@ -23,12 +23,12 @@ HEADER = struct.Struct("<IIHHIIBBHII")
 HEADER_MAGIC = 0x96F3B83D
 FLAG_NON_BOOTABLE = 0x10
 
-_TLV = struct.Struct("<HH")
-_TLV_MAGIC = 0x6907
-_PROTECTED_TLV_MAGIC = 0x6908
-_TLV_KEY_HASH = 0x01
-_TLV_SHA256 = 0x10
-_TLV_ECDSA = 0x22
+TLV = struct.Struct("<HH")
+TLV_MAGIC = 0x6907
+PROTECTED_TLV_MAGIC = 0x6908
+TLV_KEY_HASH = 0x01
+TLV_SHA256 = 0x10
+TLV_ECDSA = 0x22
 TLV_MANUFACTURER = 0x00A0
 TLV_MODEL = 0x00A1
 
@@ -67,21 +67,21 @@ class StoredImage:
 
 def _read_tlvs(area: FlashArea, offset: int, magic: int) -> tuple[int, dict[int, bytes]]:
     """Return the block's total size and its TLVs. Raises NoImage."""
-    if offset + _TLV.size > area.size:
+    if offset + TLV.size > area.size:
         raise NoImage("TLVs begin past the slot's end")
-    found, total = _TLV.unpack(area.read(offset, _TLV.size))
-    if found != magic or total < _TLV.size or offset + total > area.size:
+    found, total = TLV.unpack(area.read(offset, TLV.size))
+    if found != magic or total < TLV.size or offset + total > area.size:
         raise NoImage(f"no TLV block {magic:#06x} at {offset}")
-    return total, dict(_split_tlvs(area.read(offset + _TLV.size, total - _TLV.size)))
+    return total, dict(_split_tlvs(area.read(offset + TLV.size, total - TLV.size)))
 
 
 def _split_tlvs(block: bytes) -> Iterator[tuple[int, bytes]]:
     position = 0
     while position < len(block):
-        if position + _TLV.size > len(block):
+        if position + TLV.size > len(block):
             raise NoImage("a TLV is cut short")
-        kind, length = _TLV.unpack_from(block, position)
-        position += _TLV.size
+        kind, length = TLV.unpack_from(block, position)
+        position += TLV.size
         if position + length > len(block):
             raise NoImage("a TLV is longer than its block")
         yield kind, block[position : position + length]
@@ -98,24 +98,24 @@ def read_image(area: FlashArea) -> StoredImage:
     offset = header_size + body_size
     protected: dict[int, bytes] = {}
     if protected_size:
-        total, protected = _read_tlvs(area, offset, _PROTECTED_TLV_MAGIC)
+        total, protected = _read_tlvs(area, offset, PROTECTED_TLV_MAGIC)
         if total != protected_size:
             raise NoImage("header and protected TLVs disagree about their size")
         offset += total
-    total, tlvs = _read_tlvs(area, offset, _TLV_MAGIC)
-    if len(tlvs.get(_TLV_SHA256, b"")) != 32:
+    total, tlvs = _read_tlvs(area, offset, TLV_MAGIC)
+    if len(tlvs.get(TLV_SHA256, b"")) != 32:
         raise NoImage("no SHA-256 among the TLVs")
     major, minor, revision, build = version
     return StoredImage(
         version=(major, minor, revision, build),
-        image_hash=tlvs[_TLV_SHA256],
+        image_hash=tlvs[TLV_SHA256],
         bootable=not flags & FLAG_NON_BOOTABLE,
         hashed_size=offset,
         size=offset + total,
         manufacturer=_text(protected.get(TLV_MANUFACTURER)),
         model=_text(protected.get(TLV_MODEL)),
-        key_hash=tlvs.get(_TLV_KEY_HASH),
-        signature=tlvs.get(_TLV_ECDSA),
+        key_hash=tlvs.get(TLV_KEY_HASH),
+        signature=tlvs.get(TLV_ECDSA),
     )
 
 

@@ -48,18 +48,24 @@ def test_it_holds_the_four_packages_with_their_types_and_data_and_nothing_else(w
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_in_an_empty_environment_it_runs_the_demonstration(wheel: Path, tmp_path: Path) -> None:
+def test_installed_plainly_in_an_empty_environment_it_runs_the_demonstration(
+    wheel: Path, tmp_path: Path
+) -> None:
     environment = tmp_path / "venv"
     venv.create(environment, with_pip=True)
     # The versions that this checkout was tested with; the wheel itself says which packages it needs.
     pinned = re.findall(r"(?m)^([A-Za-z0-9._-]+==\S+)", (ROOT / "requirements" / "dev.txt").read_text())
     (tmp_path / "constraints.txt").write_text("\n".join(pinned))
     pip = (environment / "bin" / "python", "-m", "pip", "--disable-pip-version-check")
-    run(*pip, "install", "--quiet", "--constraint", "constraints.txt", f"{wheel}[demo]", cwd=tmp_path)
+    run(*pip, "install", "--quiet", "--constraint", "constraints.txt", wheel, cwd=tmp_path)
     run(*pip, "check", cwd=tmp_path)
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    said = run(environment / "bin" / "reflash", "demo", "--jigs", 1, "--slots", 2, cwd=elsewhere)
+    # Nor is there a mosquitto: what the demonstration needs, a plain install brings along.
+    reflash = "import shutil; shutil.which = lambda *_, **__: None; from station.cli import main; main()"
+    demo = (environment / "bin" / "python", "-c", reflash, "demo", "--jigs", 1, "--slots", 2)
+    said = run(*demo, cwd=elsewhere)
+    assert "broker made for the occasion" in said
     *_, last = said.splitlines()
     assert last.startswith("2 hubs in ")
     assert ": 2 passed, 0 already current, 0 rejected, 0 failed, 2 published" in last

@@ -13,7 +13,7 @@ from firmware_catalog.identity import IdentityError
 from firmware_catalog.release import PlanError
 from station.attempt.unlock import UnlockKeyError
 from station.cli import catalog, demo, doctor, flash, jigs, journal, operators, orders, run, scan, watch
-from station.cli.common import UsageError, WorkFailed
+from station.cli.common import UsageError, WorkFailed, first_of
 from station.config import ConfigError
 from station.control import ControlError
 from station.orders.errors import OrderError
@@ -70,12 +70,7 @@ def main() -> None:
         known, unknown = group.split((*_WRONG_INPUT, *_WORK_FAILED))
         if unknown is not None or known is None:
             raise
-        sys.exit(_complain(_first(known), 1))
-
-
-def _first(group: BaseExceptionGroup[Exception]) -> Exception:
-    inner = group.exceptions[0]
-    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
+        sys.exit(_complain(first_of(known), 1))
 
 
 def _complain(error: Exception | str, exit_code: int) -> int:

@@ -31,6 +31,12 @@ class WorkFailed(Exception):
     """The command was right, its work failed. One line, exit code 1."""
 
 
+def first_of(group: BaseExceptionGroup[Exception]) -> Exception:
+    """Return the first error of a group of groups: what failed side by side is told once."""
+    inner = group.exceptions[0]
+    return first_of(inner) if isinstance(inner, BaseExceptionGroup) else inner
+
+
 def run_to_its_end(work: Coroutine[Any, Any, _T]) -> _T:
     """Run work that leaves something behind unless it is let clean up: SIGTERM cancels it, as Ctrl+C does."""
 

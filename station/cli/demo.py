@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from station.cli.common import JsonOption, UsageError, WorkFailed, print_json, run_to_its_end
+from station.cli.common import JsonOption, UsageError, WorkFailed, first_of, print_json, run_to_its_end
 from station.config import MAX_SLOTS
 from station.demo.transport import Transport
 from station.log import configure_logging
@@ -42,12 +42,10 @@ def demo(
     """
     if transport is Transport.MIXED and jigs == 1:
         raise UsageError("--transport mixed puts every second jig on USB: give two --jigs or more")
-    try:
-        from station.demo.broker import NoBroker, parse_address  # noqa: PLC0415 - needs the demo extra
-        from station.demo.demonstration import DemoRequest, run_demonstration  # noqa: PLC0415
-        from station.demo.rigs import RigError, check_faults  # noqa: PLC0415
-    except ImportError as error:
-        raise UsageError(f"{error.name} is missing: pip install 'reflash-station[demo]'") from error
+    from station.demo.broker import NoBroker, parse_address  # noqa: PLC0415 - no other command needs it
+    from station.demo.demonstration import DemoRequest, run_demonstration  # noqa: PLC0415 - the same
+    from station.demo.rigs import RigError, check_faults  # noqa: PLC0415 - the same
+
     try:
         address = parse_address(broker) if broker is not None else None
         check_faults(faults)
@@ -71,7 +69,7 @@ def demo(
         try:
             summary = run_to_its_end(run_demonstration(request, console))
         except* (NoBroker, RigError) as group:
-            raise WorkFailed(str(group.exceptions[0])) from None
+            raise WorkFailed(str(first_of(group))) from None
     if as_json:
         print_json(summary)
     else:

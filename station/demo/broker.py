@@ -1,4 +1,4 @@
-"""A broker for the occasion: mosquitto where it is installed, iotcore where not. Loopback only."""
+"""A broker for the occasion: mosquitto where it is installed, the simulators' own where not. Loopback only."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from simulators.mqtt_broker import mqtt_broker
 
 _START_SECONDS = 10.0
 
@@ -52,8 +54,8 @@ async def start_broker(folder: Path) -> AsyncIterator[BrokerAddress]:
         async with _mosquitto(program, folder, port):
             yield BrokerAddress("127.0.0.1", port, "mosquitto")
     else:
-        async with _iotcore(port):
-            yield BrokerAddress("127.0.0.1", port, "iotcore")
+        async with mqtt_broker(port):
+            yield BrokerAddress("127.0.0.1", port, "made for the occasion")
 
 
 @asynccontextmanager
@@ -97,19 +99,3 @@ async def _mosquitto(program: str, folder: Path, port: int) -> AsyncIterator[Non
 async def _discard(stream: asyncio.StreamReader) -> None:
     while await stream.read(1 << 16):
         pass
-
-
-@asynccontextmanager
-async def _iotcore(port: int) -> AsyncIterator[None]:
-    try:
-        from iotcore import Broker  # noqa: PLC0415 - an extra, and only where mosquitto is missing
-    except ImportError as error:
-        raise NoBroker(
-            "no broker is installed; install mosquitto, or: pip install 'reflash-station[demo]'"
-        ) from error
-    broker = Broker(port=port, listen="127.0.0.1")
-    await asyncio.to_thread(broker.start)
-    try:
-        yield
-    finally:
-        await asyncio.to_thread(broker.stop)

@@ -10,8 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from firmware_catalog.editing import add_release
+from securesystemslib.signer import CryptoSigner
+
 from firmware_catalog.identity import Eui64
+from firmware_catalog.mcuboot_signature import MakerKey
+from firmware_catalog.new_release import Statement
+from firmware_catalog.trust.founding import OWNER_ROLES, delegate, found_catalog
+from firmware_catalog.trust.publishing import refresh_catalog
+from firmware_catalog.trust.releasing import add_signed_release
+from firmware_catalog.trust.signing import RoleKeys
 from simulators.firmware import FirmwareSpec, make_firmware
 from simulators.keys import generate_key, save_private_key, save_public_key
 from station.orders.csv_import import HEADINGS
@@ -52,8 +59,13 @@ class Scene:
 
     @property
     def catalogue(self) -> Path:
-        """The catalogue's folder."""
+        """The signed catalogue's folder."""
         return self.folder / "catalogue"
+
+    @property
+    def catalogue_root(self) -> Path:
+        """What the station trusts the catalogue by, brought on a way of its own."""
+        return self.folder / "root.json"
 
     @property
     def unlock_key(self) -> Path:
@@ -86,11 +98,20 @@ def make_scene(folder: Path, *, jigs: int, slots: int, hubs: int, seed: int) -> 
     for (version, _), name in ((OLD_VERSION, "old.bin"), (NEW_VERSION, "new.bin")):
         spec = FirmwareSpec(version, MANUFACTURER, MODEL, IMAGE_BYTES, seed)
         (folder / name).write_bytes(make_firmware(spec, maker))
-    scene.catalogue.mkdir(exist_ok=True)
-    add_release(scene.catalogue, folder / "new.bin")
+    _found_catalogue(scene, folder / "new.bin", maker.public_key())
     _write_hubs(scene)
     _write_order(scene)
     return scene
+
+
+def _found_catalogue(scene: Scene, image: Path, image_key: MakerKey) -> None:
+    """Found a signed catalogue as its owner and the hubs' maker do, with keys that nobody keeps."""
+    owner, maker = CryptoSigner.generate_ecdsa(), CryptoSigner.generate_ecdsa()
+    root = found_catalog(scene.catalogue, dict.fromkeys(OWNER_ROLES, RoleKeys((owner.public_key,))), [owner])
+    scene.catalogue_root.write_bytes(root.read_bytes())
+    delegate(scene.catalogue, MANUFACTURER, RoleKeys((maker.public_key,)), [image_key], [owner])
+    add_signed_release(scene.catalogue, image, Statement(), [maker])
+    refresh_catalog(scene.catalogue, [owner])
 
 
 def _hubs(jigs: int, slots: int, hubs: int, seed: int) -> Iterator[DemoHub]:

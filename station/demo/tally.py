@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,6 +18,9 @@ from station.demo.broker import BrokerAddress, NoBroker
 from station.records.topics import Topics
 
 _ANSWER_SECONDS: Final = 10.0
+_AGAIN_SECONDS: Final = 0.5
+_AWAY_SECONDS: Final = 60.0
+"""So long a broker may be away."""
 
 
 @dataclass(slots=True)
@@ -25,6 +29,16 @@ class Tally:
 
     results: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def hear(self, payload: bytes) -> None:
+        """Take a result in; one that is sent again never replaces a newer one of its hub."""
+        event = json.loads(payload)
+        if "subject" not in event:
+            return
+        result, known = event["data"], self.results.get(event["subject"])
+        if known is None or known["station_sequence"] <= result["station_sequence"]:
+            self.results[event["subject"]] = result
+        self.changed.set()
 
     def count(self) -> dict[str, int]:
         """Return how many hubs each outcome has."""
@@ -52,27 +66,40 @@ class Tally:
 
 
 @asynccontextmanager
-async def counting_results(broker: BrokerAddress, topics: Topics) -> AsyncIterator[Tally]:
-    """Subscribe as the inventory would, and tally what arrives while the block lasts. Raises NoBroker."""
+async def counting_results(
+    broker: BrokerAddress, topics: Topics, send_again: Callable[[], Awaitable[None]]
+) -> AsyncIterator[Tally]:
+    """Subscribe as the inventory would, and tally what arrives while the block lasts. Raises NoBroker.
+
+    A broker that was away may have lost results that were handed to it: `send_again` then has the station send all
+    of its results again, as an inventory's people would ask for them. One that stays away ends the tally with NoBroker.
+    """
     tally = Tally()
-    async with AsyncExitStack() as stack:
-        client = aiomqtt.Client(broker.host, broker.port, timeout=_ANSWER_SECONDS)
-        try:
-            await stack.enter_async_context(client)
-            await client.subscribe(topics.every_result, qos=1)
-        except aiomqtt.MqttError as error:
-            raise NoBroker(f"broker {broker.name}: {error}; start it, or leave --broker out") from error
+    heard = asyncio.Event()
 
-        async def receive() -> None:
-            async for message in client.messages:
-                event = json.loads(bytes(message.payload))
-                if "subject" in event:
-                    tally.results[event["subject"]] = event["data"]
-                    tally.changed.set()
+    async def receive() -> None:
+        lost_at: float | None = None
+        while True:
+            try:
+                async with aiomqtt.Client(broker.host, broker.port, timeout=_ANSWER_SECONDS) as client:
+                    await client.subscribe(topics.every_result, qos=1)
+                    heard.set()
+                    if lost_at is not None:
+                        await send_again()
+                    lost_at = None
+                    async for message in client.messages:
+                        tally.hear(bytes(message.payload))
+            except aiomqtt.MqttError as error:
+                now = time.monotonic()
+                lost_at = now if lost_at is None else lost_at
+                if not heard.is_set() or now - lost_at > _AWAY_SECONDS:
+                    raise NoBroker(
+                        f"broker {broker.name}: {error}; start it, or leave --broker out"
+                    ) from error
+                await asyncio.sleep(_AGAIN_SECONDS)
 
-        receiving = asyncio.create_task(receive())
-        try:
-            yield tally
-        finally:
-            receiving.cancel()
-            await asyncio.gather(receiving, return_exceptions=True)
+    async with asyncio.TaskGroup() as group:
+        receiving = group.create_task(receive())
+        await heard.wait()
+        yield tally
+        receiving.cancel()

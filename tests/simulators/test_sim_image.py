@@ -1,19 +1,21 @@
 from __future__ import annotations
 
+import contextlib
+import io
 import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from imgtool import keys
+from imgtool import keys, version
 from imgtool.image import Image, VerifyResult
 from processes import run
 from sim_bench import MANUFACTURER, MODEL, image, maker, tlv_hash
 
 from simulators.firmware import FirmwareError, FirmwareSpec, make_firmware
 from simulators.flash import FlashArea, FlashTiming, NorFlash
-from simulators.image import NoImage, find_image, is_genuine, read_image
+from simulators.image import TLV_MANUFACTURER, TLV_MODEL, NoImage, find_image, is_genuine, read_image
 from simulators.keys import generate_key
 
 
@@ -87,6 +89,47 @@ def test_arbitrary_fields_behind_the_magic_are_an_image_or_none(fields: bytes, r
 def test_an_erased_area_holds_no_image() -> None:
     with pytest.raises(NoImage):
         read_image(area(b""))
+
+
+VERSIONS = st.builds(
+    "{}.{}.{}{}".format,
+    st.integers(0, 0xFF),
+    st.integers(0, 0xFF),
+    st.integers(0, 0xFFFF),
+    st.one_of(st.just(""), st.integers(0, 0xFFFF_FFFF).map("+{}".format)),
+)
+
+
+@given(text=VERSIONS, model=st.one_of(st.none(), st.just(MODEL)), size=st.integers(1, 300))
+def test_an_image_is_byte_for_byte_what_imgtool_makes(
+    text: str, model: str | None, size: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    ours = make_firmware(FirmwareSpec(text, model and MANUFACTURER, model, size), maker())
+    folder = tmp_path_factory.mktemp("imgtool")
+    (folder / "body.bin").write_bytes(ours[0x200 : 0x200 + size])
+    theirs = Image(version=version.decode_version(text), header_size=0x200, pad_header=True)
+    theirs.load(str(folder / "body.bin"))
+    claims = {TLV_MANUFACTURER: MANUFACTURER.encode(), TLV_MODEL: MODEL.encode()} if model else None
+    with contextlib.redirect_stdout(io.StringIO()):
+        theirs.create(keys.ECDSA256P1(maker()), "hash", None, custom_tlvs=claims)
+    theirs.save(str(folder / "image.bin"))
+    made = (folder / "image.bin").read_bytes()
+    stored = read_image(area(ours))
+    assert stored.signature is not None
+    # A signature is another each time, and its length may be, too; so may what counts it.
+    upto = stored.hashed_size
+    assert ours[:upto] == made[:upto]
+    assert ours[upto : upto + 2] == made[upto : upto + 2]
+    signature = upto + 4 + 36 + 36
+    assert ours[upto + 4 : signature + 2] == made[upto + 4 : signature + 2]
+    (folder / "ours.bin").write_bytes(ours)
+    assert Image.verify(str(folder / "ours.bin"), keys.ECDSA256P1(maker()))[0] is VerifyResult.OK
+
+
+@pytest.mark.parametrize("text", ["256.0.0", "0.256.0", "0.0.65536", "0.0.0+4294967296", "1.2", "1.2.3+", ""])
+def test_a_version_that_no_header_holds_is_refused(text: str) -> None:
+    with pytest.raises(FirmwareError, match="is no image version"):
+        make_firmware(FirmwareSpec(text, None, None, 100), maker())
 
 
 def test_imgtools_own_command_accepts_the_file(tmp_path: Path) -> None:

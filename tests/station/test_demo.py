@@ -94,7 +94,7 @@ def test_hubs_on_usb_alone_pass(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_where_no_mosquitto_is_installed_iotcore_does_and_a_technician_brings_the_next_hub(
+def test_where_no_mosquitto_is_installed_a_broker_is_made_and_a_technician_brings_the_next_hub(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(station.demo.broker.shutil, "which", lambda *_, **__: None)
@@ -110,14 +110,38 @@ def test_where_no_mosquitto_is_installed_iotcore_does_and_a_technician_brings_th
         folder=tmp_path,
     )
     in_order(2, asyncio.run(run_demonstration(request, Console(file=said))))
-    *lines, last = said.getvalue().splitlines()
-    assert re.fullmatch(r"jig1 slot 1: stopped; hub [0-9A-F-]{23} passed and still sits here", last)
+    # Whether the last hub was taken out before the station had stopped is the technician's affair.
+    stopped = r"jig1 slot 1: stopped; hub [0-9A-F-]{23} passed and still sits here"
+    lines = [line for line in said.getvalue().splitlines() if not re.fullmatch(stopped, line)]
     assert lines == [
-        f"demonstration: 2 simulated hubs, 1 jigs, 921600 baud, broker iotcore, everything in {tmp_path}",
-        "its keys are made for the occasion and lie in files, its catalogue is a plain folder: for no real hub",
+        f"demonstration: 2 simulated hubs, 1 jigs, 921600 baud, broker made for the occasion, everything in {tmp_path}",
+        "its catalogue is signed, its unlock key lies in a file, all made for the occasion: for no real hub",
         "jig1 slot 1: passed; take it out, it is done",
         "jig1 slot 1: passed; take it out, it is done",
     ]
+
+
+@pytest.mark.slow
+def test_a_broker_that_forgets_and_comes_back_costs_the_demonstration_nothing(tmp_path: Path) -> None:
+    broker = brokers.Mosquitto(tmp_path)
+    broker.start()
+    said = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    where = ("--broker", f"mqtt://127.0.0.1:{broker.port}", "--jigs", "1", "--slots", "1", "--hubs", "3")
+    try:
+        with running([REFLASH, "demo", *where], **said) as process:
+            for line in process.stdout:
+                if line.startswith("jig1 slot 1: passed"):
+                    break
+            broker.kill()  # with whatever it had not passed on
+            for line in process.stdout:
+                if line.startswith("jig1 slot 1: passed"):
+                    break
+            broker.start()
+            out, err = last_words(process)
+    finally:
+        broker.kill()
+    assert process.returncode == 0, err
+    assert "3 passed, 0 already current, 0 rejected, 0 failed, 3 published, 0 contradicted" in out
 
 
 WRONG = {

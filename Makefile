@@ -8,10 +8,12 @@ SYSTEM_PACKAGES := mosquitto mosquitto-clients softhsm2 util-linux \
 SEED ?= 7
 KILLS ?= 50
 TRANSPORT ?= mixed
+BOARDS ?= mixed
+SCENARIOS ?= 200
 # The proofs share the tests' benches.
 PROOF := PYTHONPATH=tests $(BIN)/python tests/chaos
 
-.PHONY: help demo test test-usb check bench chaos crashes matrix soak prove bundle format fuzz audit sbom lock system-packages clean
+.PHONY: help demo test test-usb check bench chaos hands crashes matrix soak prove bundle format fuzz audit sbom lock system-packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -53,8 +55,11 @@ format: $(VENV)/.ready ## let ruff format and fix what it can
 bench: $(VENV)/.ready ## measure, and write docs/performance.md
 	$(BIN)/python -m benchmarks all
 
-chaos: $(VENV)/.ready ## kill daemon and broker at random, compare three books: SEED=7 KILLS=50 TRANSPORT=mixed
-	$(PROOF)/run_chaos.py --seed $(SEED) --kills $(KILLS) --transport $(TRANSPORT)
+chaos: $(VENV)/.ready ## kill daemon and broker at random, compare the books: SEED=7 KILLS=50 TRANSPORT=mixed BOARDS=mixed
+	$(PROOF)/run_chaos.py --seed $(SEED) --kills $(KILLS) --transport $(TRANSPORT) --boards $(BOARDS)
+
+hands: $(VENV)/.ready ## hands, desk, board and death at the awaits of attempts: SEED=7 SCENARIOS=200
+	$(PROOF)/run_interleavings.py --seed $(SEED) --scenarios $(SCENARIOS)
 
 crashes: $(VENV)/.ready ## die at every point of an attempt, and anywhere: SEED=7
 	$(PROOF)/run_crashes.py --seed $(SEED)
@@ -63,9 +68,9 @@ matrix: $(VENV)/.ready ## every fault at every stage, against docs/reliability.m
 	$(PROOF)/run_matrix.py
 
 soak: $(VENV)/.ready ## 2,000 hubs with realistic faults, and a daemon that stays small: SEED=7 TRANSPORT=mixed
-	$(PROOF)/run_soak.py --seed $(SEED) --transport $(TRANSPORT)
+	$(PROOF)/run_soak.py --seed $(SEED) --transport $(TRANSPORT) --boards $(BOARDS)
 
-prove: $(VENV)/.ready ## all proofs in their long forms; writes docs/reliability.md: SEED=7
+prove: $(VENV)/.ready ## all proofs in their long forms, an hour; goes on where it was broken off; writes docs/reliability.md: SEED=7
 	$(PROOF)/run_proof.py --seed $(SEED)
 
 fuzz: $(VENV)/.ready ## a million hostile inputs to each own parser; FUZZ="--targets mcuboot --seed 1" for less

@@ -63,6 +63,7 @@ def describe_board(board: SimulatedJigBoard) -> dict[str, Any]:
         "port": str(board.path) if board.is_plugged else None,
         "lamps": list(board.lamps),
         "powered": list(board.powered),
+        "heartbeat": board.holding_registers()[-1],
         "lid_closed": board.lid_closed,
         "start_pressed": board.start_pressed,
         "emergency_stop": board.emergency_stop,

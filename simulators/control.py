@@ -249,7 +249,8 @@ class Control:
         act_on_board(board, request)
         answer = describe_board(board)
         if "act" in request:
-            works = board.is_plugged and answer["fault"] == "none" and not board.lying
+            lasting = any(armed.left > 1 for armed in board.armed)
+            works = board.is_plugged and answer["fault"] == "none" and not board.lying and not lasting
             self._rig.diary.note("board", jig=number, works=works)
         return answer
 

@@ -13,7 +13,7 @@ from chaos_boards import with_boards
 from chaos_books import Books
 from fault_cells import Ending
 from station_bench import Bench, StockHub, import_order, order_csv
-from witness import GRACE_SECONDS, GREEN_LAMP, GREEN_PHASES, RESULT_PHASES, Shown, Trace
+from witness import GREEN_LAMP, GREEN_PHASES, RESULT_PHASES, Shown, Trace
 
 from simulators.diary import boot_seconds
 from station.bench.view import SlotView
@@ -36,7 +36,7 @@ QUESTIONS = {
     "switch": "writes a coil",
     "lamp": "writes a lamp",
     "measurements": "reads currents and scan counter",
-    "identity": "reads serial number and version",
+    "identity": "reads serial number and version, its cable having been out for a moment",
     "heartbeat": "writes the heartbeat",
     "last_heartbeat": "reads the heartbeat back",
 }
@@ -119,11 +119,12 @@ class _Cell:
         self._trace = Trace(folder / "trace.jsonl")
         self._shown = Shown(self._trace)
         self._view: SlotView | None = None
+        self._seated = self._hub
+        self._seated_again: SlotView | None = None
         self._changed = asyncio.Event()
         self._moment_came = asyncio.Event()
         self._words: list[str] = []
         self._wrong: list[str] = []
-        self._spoilt = False
 
     async def run(self, releases: Any) -> Ending:
         begun = (await self._bench.do("diary", only_count=True))["count"]
@@ -155,10 +156,6 @@ class _Cell:
         before, self._view = self._view, view
         if (before is None or before.stage != view.stage) and view.stage == "flash":
             self._moment_came.set()
-        if self._spoilt and view.alarm and "alarm" not in self._words and "stop" not in view.alarm:
-            self._words.append("alarm")
-        if view.phase == "find_hub" and "open" not in self._words:
-            self._words.append("open")
         self._shown.see(view)
         self._changed.set()
 
@@ -169,41 +166,52 @@ class _Cell:
             await self._spoil()
         await self._bench.seat(hub, self._place)
         if cell.moment == "exchange":
-            await self._until(lambda: self._shows(hub), "the hub passed")
+            await self._until(lambda: self._is_at_rest(hub), "the hub passed")
             await self._spoil()
             await asyncio.sleep(_HAND_SECONDS)
             await self._bench.unseat(self._place)
             await asyncio.sleep(_HAND_SECONDS)
-            hub = self._other
+            hub = self._seated = self._other
             await self._bench.seat(hub, self._place)
         elif cell.moment in {"flash", "stop"}:
             await self._until_moment()
             await self._spoil()
         if cell.moment == "stop":
             await self._stop_and_reset()
-        ended_in_time = await self._settle(hub)
-        await self._board(act="disarm")
-        self._spoilt = False
-        if not ended_in_time:
-            self._words.append("waits")
-        await self._until(lambda: self._is_at_rest(hub), "the hub has its result", helping=True)
-        if self._view is not None and str(self._view.phase) in GREEN_PHASES:
-            await asyncio.sleep(GRACE_SECONDS / 4)
+        if cell.length != "once":
+            await self._settle(hub)
+            await self._board(act="disarm")
+        await self._until(lambda: self._shows(hub), "the hub has its result", helping=True)
+        await self._lamp_follows(hub)
+        await self._until(lambda: self._shows(hub), "the hub has its result", helping=True)
         assert self._view is not None
         self._words.append(str(self._view.outcome))
         if self._view.code is not None:
             self._words.append(str(self._view.code))
 
     async def _spoil(self) -> None:
-        self._spoilt = True
         times = LENGTHS[self._cell.length]
         await self._board(act="arm", fault=self._cell.fault, on=self._cell.question, times=times)
+        if self._cell.question == "identity":  # which is asked of a board that comes back
+            await self._board(act="unplug")
+            await self._board(act="plug")
 
     async def _stop_and_reset(self) -> None:
-        """Press the stop, make the jig safe, release it; after a while the technician resets the jig."""
+        """Press the stop, make the jig safe, release it; after a while the technician resets the jig.
+
+        The stop acts by itself. A station that cannot learn of it, or cannot see its coils off, has to say so: then
+        whoever releases the stop has been told.
+        """
         await self._board(act="press_stop")
         await asyncio.sleep(4 * _HAND_SECONDS)
+        with suppress(AssertionError):  # nobody releases it before the screen has said something
+            await self._until(self._is_alarmed, "an alarm")
+        alarm = self._view.alarm if self._view is not None else None
         await self._board(act="release_stop")
+        if alarm is None or "make the jig safe" not in alarm or "could not be switched off" in alarm:
+            if alarm is None and (self._cell.fault, self._cell.question) != ("frozen", "inputs"):
+                self._wrong.append("nothing was said of the emergency stop or of its board")
+            return
         until = boot_seconds() + 2 * _HAND_SECONDS
         while boot_seconds() < until:
             if (await self._board())["powered"][self._place.slot - 1]:
@@ -211,15 +219,24 @@ class _Cell:
                 break
             await asyncio.sleep(_LOOK_SECONDS)
 
-    async def _settle(self, hub: StockHub) -> bool:
-        """Wait for the hub's result while the board is spoilt. Returns whether it came."""
+    async def _settle(self, hub: StockHub) -> None:
+        """Wait for the hub's result while the board is spoilt, as long as that lasts."""
         with suppress(TimeoutError):
             async with asyncio.timeout(SPOILT_SECONDS):
                 while not await self._is_at_rest(hub):
                     await self._help()
                     await self._next_change()
-                return True
-        return False
+
+    async def _lamp_follows(self, hub: StockHub) -> None:
+        """See that the mended board's lamp shows what the screen shows, some looks later at the latest."""
+        try:
+            async with asyncio.timeout(SPOILT_SECONDS):
+                while not await self._is_at_rest(hub):
+                    await self._next_change()
+        except TimeoutError:
+            # A write that is acknowledged and not done is believed. The witness sees that nothing is green by it.
+            if (self._cell.fault, self._cell.question) != ("frozen", "lamp"):
+                self._wrong.append("the lamp does not show what the screen shows")
 
     async def _until_moment(self) -> None:
         async with asyncio.timeout(CELL_SECONDS / 4):
@@ -242,7 +259,11 @@ class _Cell:
         self._changed.clear()
 
     async def _is_empty(self) -> bool:
-        return self._view is not None and self._view.phase == "empty" and self._view.alarm is None
+        heard = (await self._board())["heartbeat"] > 0
+        return heard and self._view is not None and self._view.phase == "empty" and self._view.alarm is None
+
+    async def _is_alarmed(self) -> bool:
+        return self._view is not None and self._view.alarm is not None
 
     async def _shows(self, hub: StockHub) -> bool:
         view = self._view
@@ -266,6 +287,17 @@ class _Cell:
         if request is not None:
             with suppress(ControlError):
                 await ask_daemon(self._settings.state_directory, request)
+        elif (
+            view is not None
+            and self._seated_again != view
+            and (view.phase == "reseat" or (view.phase == "failed" and view.chf is None))
+        ):
+            self._seated_again = view
+            if view.phase == "failed":
+                self._words.append("seated again")
+            await self._bench.unseat(self._place)
+            await asyncio.sleep(_HAND_SECONDS)
+            await self._bench.seat(self._seated, self._place)
 
     async def _board(self, **act: Any) -> dict[str, Any]:
         return await self._bench.do("board", jig=self._jig, **act)

@@ -21,6 +21,8 @@ GLANCE_SECONDS = 0.15
 """Between two looks at the lamps."""
 PATIENCE_SECONDS = 8.0
 """After which a hub that the station does not notice is seated again."""
+_MOST_ASKED = 60
+"""After which a jig stays with the order that it has."""
 MOST_VISITS = 8
 """After which a hub goes to the crate, whatever the line says."""
 
@@ -100,7 +102,8 @@ class Technician:
         if view["phase"] == "working" and self._random.random() < clumsiness:
             await self._knock(place, hub)
         elif view["outcome"] is not None and about_this_hub and self._is_news(place, view):
-            self.told.append(Told(str(hub.chf), view["outcome"], view["line"]))
+            if view["phase"] != "put_aside":  # whose line is about a label, not about the result
+                self.told.append(Told(str(hub.chf), view["outcome"], view["line"]))
             await self._take_out(place, hub)
             self._put(hub, view)
         elif self._is_missed(place, view, hub):
@@ -126,10 +129,11 @@ class Technician:
 
     def _put(self, hub: StockHub, view: dict[str, Any]) -> None:
         again = view["outcome"] == "failed" and view["disposition"] in {"retry_here", "retry_other_slot"}
-        again = again or view["code"] in {"in_two_slots", "not_on_order"}
+        again = again or view["code"] in {"in_two_slots", "label_disagrees", "not_on_order"}
         if hub in self._strangers:
             return
-        if again and self._visits[str(hub.chf)] < MOST_VISITS:
+        most = MOST_VISITS // 2 if view["outcome"] == "rejected" else MOST_VISITS
+        if again and self._visits[str(hub.chf)] < most:
             self._in_hand.append(hub)
         else:
             self.crate[str(hub.chf)] = view["line"]
@@ -243,9 +247,12 @@ class Desk:
                     continue
 
     async def put_right(self, *jigs: str) -> None:
-        """Have the jigs work on their order again."""
+        """Have the jigs work on their order again, each as soon as no hub of it is at work."""
         for jig in jigs or self._jigs:
-            await self._ask("assign", "assign_order", order=self._order, jig=jig)
+            for _ in range(_MOST_ASKED):
+                if await self._ask("assign", "assign_order", order=self._order, jig=jig):
+                    break
+                await asyncio.sleep(GLANCE_SECONDS)
 
     async def _at_the_board(self, name: str, jig: str, *acts: dict[str, Any]) -> None:
         number = int(jig.removeprefix("jig"))
@@ -256,7 +263,11 @@ class Desk:
         finally:
             await self._bench.do("board", jig=number, **acts[1])
 
-    async def _ask(self, name: str, what: str, **fields: Any) -> None:
-        with suppress(ControlError):
+    async def _ask(self, name: str, what: str, **fields: Any) -> bool:
+        """Return whether the daemon did it: it may refuse, or be dead."""
+        try:
             await ask_daemon(self._state, {"do": what, **fields})
-            self.acts[name] += 1
+        except ControlError:
+            return False
+        self.acts[name] += 1
+        return True

@@ -265,7 +265,9 @@ class Play:
 
 def _asks_to_seat_again(view: SlotView) -> bool:
     """Whether the line asks a person to take the hub out and to seat it once more."""
-    return view.code == "in_two_slots" or (str(view.phase) == "failed" and view.chf is None)
+    return view.code in {"in_two_slots", "label_disagrees"} or (
+        str(view.phase) == "failed" and view.chf is None
+    )
 
 
 def _stop_and_continue(seconds: float) -> None:

@@ -126,7 +126,8 @@ def main() -> int:
             tally.take(here)
     summary = {
         "seed": options.seed,
-        "points": dict(sorted(tally.deaths.items())),
+        "deaths": dict(sorted(tally.deaths.items())),
+        "points": tally.deaths.total(),
         "seconds": round(time.monotonic() - begun, 1),
         "kills": tally.deaths.total(),
         **tally.findings.numbers,

@@ -1,6 +1,7 @@
-"""Run the fault matrix and hold every cell against the table in docs/reliability.md, or write that table.
+"""Run the fault matrices and hold every cell against the tables in docs/reliability.md, or write those tables.
 
-The table is the expectation: a cell that ends otherwise fails the run. The last line is one JSON object.
+A table is the expectation: a cell that ends otherwise fails the run. One matrix is of what befalls hubs, one of what
+befalls jig boards. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -11,19 +12,24 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import brokers
+from board_cells import BoardCell, all_board_cells, run_board_cell, sparse_board_cells
 from fault_cells import STAGES, TRANSPORTS, Cell, Ending, all_cells, faults_on, pairwise_cells, run_cell
-from reliability_page import PAGE, read_matrix, write_matrix
-from station_bench import running_bench, slot
+from reliability_page import PAGE, read_board_matrix, read_matrix, write_board_matrix, write_matrix
+from station_bench import releases_of, running_bench, slot
 
 from station.log import configure_logging
 from station.records.events import Place
 
 PLACES = tuple(slot(number, jig) for jig in (1, 2) for number in (1, 2, 3, 4))
 """So many cells run at the same time."""
+BOARD_JIGS = 8
+"""And so many of the board matrix."""
+AnyCell = TypeVar("AnyCell", Cell, BoardCell)
 
 
 async def run_cells(
@@ -62,7 +68,46 @@ async def run_cells(
     return endings
 
 
-def differences(endings: dict[Cell, Ending], expected: dict[Cell, str]) -> list[str]:
+async def run_board_cells(folder: Path, cells: Iterable[BoardCell]) -> dict[BoardCell, Ending]:
+    """Run the cells of the board matrix on one rig, one on each of its jigs at a time."""
+    left = list(cells)
+    endings: dict[BoardCell, Ending] = {}
+    with (
+        brokers.mosquitto(folder) as broker,
+        running_bench(
+            folder,
+            stock={"old": len(left), "new": len(left)},
+            jigs=BOARD_JIGS,
+            slots=1,
+            boards=True,
+        ) as bench,
+    ):
+        releases = releases_of(bench)
+
+        async def lane(jig: int) -> None:
+            while left:
+                cell = left.pop()
+                cell_folder = folder / f"board{len(left)}"
+                try:
+                    endings[cell] = await run_board_cell(
+                        bench, cell_folder, slot(1, jig), broker.port, releases, cell
+                    )
+                except* (AssertionError, TimeoutError) as error:
+                    endings[cell] = Ending(f"{error.exceptions[0]!r}", (f"the cell did not end: {error!r}",))
+                for act in ("disarm", "release_stop", "restart"):
+                    await bench.do("board", jig=jig, act=act)
+                if any(
+                    seat["jig"] == jig and seat["occupied"] for seat in (await bench.do("slots"))["slots"]
+                ):
+                    await bench.unseat(slot(1, jig))
+
+        async with asyncio.TaskGroup() as group:
+            for jig in range(1, BOARD_JIGS + 1):
+                group.create_task(lane(jig))
+    return endings
+
+
+def differences(endings: Mapping[AnyCell, Ending], expected: Mapping[AnyCell, str]) -> list[str]:
     """Return a line for each cell that broke a rule or ended otherwise than the table says."""
     lines = []
     for cell, ending in endings.items():
@@ -76,14 +121,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairwise", action="store_true", help="each pair once, not the whole")
     parser.add_argument("--write", action="store_true", help="write the table, having looked at what it says")
-    parser.add_argument("--fault", help="this row alone")
+    parser.add_argument("--fault", help="this row alone; of a board also its column or its moment")
     parser.add_argument("--transport", choices=TRANSPORTS, help="this one alone")
+    parser.add_argument("--boards", action="store_true", help="the board matrix alone")
     parser.add_argument(
         "--dfu-profile", choices=("default", "bus-reset"), default="default", help="of the hubs on USB"
     )
     options = parser.parse_args()
     choose = pairwise_cells if options.pairwise else all_cells
     transports = [options.transport] if options.transport else TRANSPORTS
+    boards = options.boards or not options.transport
+    if options.boards:
+        transports = []
     configure_logging("console", "critical")
     begun = time.monotonic()
     endings: dict[Cell, Ending] = {}
@@ -92,18 +141,32 @@ def main() -> int:
         if cells:
             with tempfile.TemporaryDirectory(prefix="matrix-") as folder:
                 endings |= asyncio.run(run_cells(Path(folder), cells, dfu_profile=options.dfu_profile))
+    board_endings: dict[BoardCell, Ending] = {}
+    chosen = [
+        cell
+        for cell in (sparse_board_cells() if options.pairwise else all_board_cells())
+        if options.fault in {None, cell.fault, cell.question, cell.moment}
+    ]
+    if boards and chosen:
+        with tempfile.TemporaryDirectory(prefix="boards-") as folder:
+            board_endings = asyncio.run(run_board_cells(Path(folder), chosen))
     if options.write:
+        known_boards = read_board_matrix() if options.fault else {}
+        write_board_matrix({**known_boards, **{cell: ending.what for cell, ending in board_endings.items()}})
         known = read_matrix() if options.fault else {}
         write_matrix({**known, **{cell: ending.what for cell, ending in endings.items()}})
-        wrong = [f"{cell}: {line}" for cell, ending in endings.items() for line in ending.wrong]
+        every = [*endings.items(), *board_endings.items()]
+        wrong = [f"{cell}: {line}" for cell, ending in every for line in ending.wrong]
     else:
-        wrong = differences(endings, read_matrix())
+        wrong = differences(endings, read_matrix()) + differences(board_endings, read_board_matrix())
     for line in sorted(wrong):
         print(line)
     summary = {
         "faults": {transport: len(faults_on(transport)) for transport in transports},
         "stages": len(STAGES),
-        "cells": len(endings),
+        "cells": len(endings) + len(board_endings),
+        "board_cells": len(board_endings),
+        "points": len(endings) + len(board_endings),
         "wrong": len(wrong),
         "seconds": round(time.monotonic() - begun, 1),
         "page": str(PAGE.name),

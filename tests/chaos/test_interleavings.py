@@ -27,7 +27,6 @@ def jigs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield found
 
 
-@pytest.mark.xfail(reason="it finds faults that are being mended", strict=False)
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 @settings(

@@ -87,6 +87,7 @@ def test_hands_on_the_jig_and_what_they_see(slot: RigSlot) -> None:
             await ear.next(StartPressed)
             await board.set_lamp(2, Lamp.GREEN)
             seen = await slot.do("board", act="release_start")
+            assert seen.pop("heartbeat") > 0
             assert seen == {
                 "port": str(slot.directory / "jig1" / "board"),
                 "lamps": [0, 2, 0, 0, 0, 0, 0, 0],

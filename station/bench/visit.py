@@ -151,10 +151,9 @@ class SeatedHub:
             if seen != self.hub:
                 return
             self._answer(True)
-            await self.check_departure()
 
     async def check_departure(self) -> None:
-        """Let a hub that was to go home do so only if it is as it was left; results are never amended, lines are."""
+        """Let a hub that was to go home, and out of the station's sight since, do so only if it is as it was left."""
         if self.shown is not None and self.shown.phase in GOES_HOME:
             wrong = await self._wrong_for_departure()
             if wrong is not None:

@@ -86,9 +86,9 @@ class HubCommands:
         """Have the next boot try the held image once."""
         self._write(_STATE, {"hash": image_hash, "confirm": False}, work)
 
-    def confirm(self, work: Work) -> None:
-        """Keep the running image."""
-        self._write(_STATE, {"confirm": True}, work)
+    def confirm(self, image_hash: bytes, work: Work) -> None:
+        """Keep the running image, which is this one."""
+        self._write(_STATE, {"hash": image_hash, "confirm": True}, work)
 
     def erase(self, work: Work) -> None:
         """Erase the slot that is not running."""

@@ -255,7 +255,7 @@ class DfuHubDriver:
             if state.running is not None and state.running.confirmed:
                 return state
             work.writes = True
-            HubCommands(device.pipe).confirm(work)
+            HubCommands(device.pipe).confirm(image.image_hash, work)
             with after_a_change():
                 state = self._running(image, device, work)
             if state.running is None or not state.running.confirmed:

@@ -185,14 +185,13 @@ class McubootDevice:
         self.require_running(image, state, HubAction.CONFIRM)
         if state.running is not None and state.running.confirmed:
             return state
-        # Without a hash it is the running image that is confirmed. With one, a hub that has just reverted would
-        # make the image permanent that it gave up.
+        # Without a hash an application confirms what runs; MCUboot's recovery would swap the former image in for good.
         state = await self._write_until(
             lambda state: state.running is not None and state.running.confirmed,
             ImageStatesWriteRequest,
             require,
             action=HubAction.CONFIRM,
-            fields={"confirm": True},
+            fields={"hash": image.image_hash, "confirm": True},
         )
         with after_a_change():
             self.require_running(image, state, HubAction.CONFIRM)

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from smp.os_management import BootloaderInformationReadRequest, MCUMgrParametersReadRequest
 
-from drivers.errors import AnotherHub, HubAction, after_a_change
+from drivers.errors import AnotherHub, HubAction, HubInSerialRecovery, after_a_change
 from drivers.hub import HubState, ProgressListener
 from drivers.smp.device import SILENT, McubootDevice
-from drivers.smp.errors import SmpRefused
+from drivers.smp.errors import ApplicationUnknown, SmpRefused
 from drivers.smp.messages import BootloaderAnswer, ParametersAnswer
 from firmware_catalog.image import FirmwareImage
 
@@ -47,7 +47,6 @@ class PlainMcubootDevice:
     async def flash(self, image: FirmwareImage, on_progress: ProgressListener) -> None:
         """Write the image to the slot that is not running."""
         action = HubAction.FLASH
-        await self._device.require_application(action)
         await self._require(action, self._holds)
 
         async def require() -> None:
@@ -78,6 +77,11 @@ class PlainMcubootDevice:
         self._runs |= {image.image_hash}
         with after_a_change():
             await self._device.boot(action, self._look, lambda state: state.pending is None)
+            try:
+                return await self._require(action, self._holds)
+            except (HubInSerialRecovery, ApplicationUnknown):
+                # An application answered before: this is the boot loader, and one more boot may be all that it needs.
+                await self._device.boot(action, self._look, lambda _: True)
             return await self._require(action, self._holds)
 
     async def verify(self, image: FirmwareImage) -> HubState:
@@ -93,10 +97,12 @@ class PlainMcubootDevice:
         return await self._device.confirm(image, state, lambda: self._require(action))
 
     async def _require(self, action: HubAction, holds: Collection[bytes | None] | None = None) -> HubState:
-        """Return the state of the device that was met. Raises AnotherHub for one that tells something else.
+        """Return the state of the device that was met, while its application runs. Raises AnotherHub for another one.
 
-        Without `holds` its other slot is not looked at, as within an upload.
+        Without `holds` its other slot is not looked at, as within an upload. A boot loader that can list and confirm
+        images means the opposite by the same words: raises as `require_application`.
         """
+        await self._device.require_application(action)
         told = await self._tell(action)
         state = await self._device.state(action)
         why = None

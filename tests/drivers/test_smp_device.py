@@ -110,11 +110,64 @@ def test_a_plain_device_is_activated_verified_and_confirmed():
         assert state.running.image_hash == NEW
         assert (await device.confirm(IMAGE)).running.confirmed
         writes = [request.fields for request in peer.asked(STATE) if request.writes]
-        assert writes == [{"hash": NEW, "confirm": False}, {"confirm": True}]
+        assert writes == [{"hash": NEW, "confirm": False}, {"hash": NEW, "confirm": True}]
         await device.confirm(IMAGE)
         await device.activate(IMAGE)
         assert [request.fields for request in peer.asked(STATE) if request.writes] == writes, "no need"
         assert plain.boots == 1, "what runs already is not booted again"
+
+    run_with_peer(scenario)
+
+
+class TrappedAfterBoot(Device):
+    """Its boot ends, so many times, in a boot loader that lists and confirms images and has no other questions."""
+
+    def __init__(self, peer, times: int) -> None:
+        super().__init__(peer)
+        self._scripts, self._times = peer.scripts, times
+        self._scripts[BOOT_LOADER] = self._tell
+        self.trapped = False
+
+    def _tell(self, _: Request) -> dict:
+        return {"rc": 8} if self.trapped else {"bootloader": "MCUboot"}
+
+    def reset(self, request: Request) -> dict:
+        self.trapped = self.boots < self._times
+        return super().reset(request)
+
+
+def _confirmed(peer) -> list[dict]:
+    return [request.fields for request in peer.asked(STATE) if request.fields.get("confirm")]
+
+
+@pytest.mark.parametrize("tells_what_runs", [True, False])
+def test_a_plain_device_trapped_in_its_boot_loader_is_booted_once_more_and_told_no_confirm(tells_what_runs):
+    async def scenario(peer, client):
+        plain, device = TrappedAfterBoot(peer, times=9), await met(client)
+        if not tells_what_runs:
+            whole = plain.state
+            peer.scripts[STATE] = lambda request: {
+                "images": [
+                    {key: value for key, value in slot.items() if not plain.trapped or key != "active"}
+                    for slot in whole(request)["images"]
+                ]
+            }
+        kind = ApplicationUnknown if tells_what_runs else HubInSerialRecovery
+        for act in (device.activate, device.verify, device.confirm):
+            with pytest.raises(kind):
+                await act(IMAGE)
+        assert plain.boots == 2
+        assert _confirmed(peer) == []
+
+    run_with_peer(scenario)
+
+
+def test_a_plain_device_that_leaves_its_boot_loader_goes_on():
+    async def scenario(peer, client):
+        plain, device = TrappedAfterBoot(peer, times=1), await met(client)
+        assert (await device.activate(IMAGE)).running.image_hash == NEW
+        assert (await device.confirm(IMAGE)).running.confirmed
+        assert (plain.boots, len(_confirmed(peer))) == (2, 1)
 
     run_with_peer(scenario)
 

@@ -227,12 +227,12 @@ def test_every_byte_arrives_through_any_finite_run_of_faults(fates, pool, size):
     assert slot.held == image.data
 
 
-def fails(kind: type[DriverError], script, **how) -> DriverError:
+def fails(kind: type[DriverError], script, image=IMAGE, **how) -> DriverError:
     async def scenario(peer, client):
         slot = Slot(peer)
         peer.scripts[UPLOAD] = lambda request: script(slot, request)
         with pytest.raises(kind) as caught:
-            await (await met(client)).flash(IMAGE, lambda _: None)
+            await (await met(client)).flash(image, lambda _: None)
         assert caught.value.action == "flash"
         assert peer.port.path in str(caught.value)
         return caught.value
@@ -316,7 +316,15 @@ def test_an_upload_has_a_last_deadline():
         asyncio.get_running_loop().call_later(0.04, lambda: slot._peer.send(answer))
         return []
 
-    error = fails(StuckProgress, crawl, window=1, answer_seconds=0.05, slowness=1.0, upload_attempts=1)
+    error = fails(
+        StuckProgress,
+        crawl,
+        make_image(200_000),
+        window=1,
+        answer_seconds=0.5,
+        slowness=1.0,
+        upload_attempts=1,
+    )
     assert "is not done after" in str(error)
 
 

@@ -35,13 +35,20 @@ class Changes:
 async def first_of(*works: Coroutine[object, object, T]) -> T:
     """Do several things at once until one of them is done, and end the others; return or raise what came of it.
 
-    Of several that are done at the same time the one named first counts.
+    Of several that are done at the same time the one named first counts. What another raises while it is ended, a
+    failing journal say, is raised and not forgotten.
     """
     tasks = [asyncio.ensure_future(work) for work in works]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        return next(task for task in tasks if task.done()).result()
     finally:
+        first = next((task for task in tasks if task.done()), None)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+    for task in tasks:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error
+    if first is None:
+        raise AssertionError("one was done")
+    return first.result()

@@ -20,7 +20,14 @@ from station.attempt.outcome import Code, Outcome
 from station.bench.view import SlotPhase
 from station.config import StationSettings
 from station.records.errors import JournalError
-from station.records.events import AttemptClosed, AttemptOpened, AttemptResumed, OrderClosed, StationStopped
+from station.records.events import (
+    AttemptClosed,
+    AttemptOpened,
+    AttemptResumed,
+    OrderClosed,
+    SlotTakenOutOfUse,
+    StationStopped,
+)
 from station.records.journal import Journal
 from station.records.segments import segment_paths
 
@@ -104,6 +111,28 @@ def test_an_exception_in_any_stage_latches_its_slot_and_leaves_the_others_alone(
         assert len(passed) == 2
         for each in (hub, other):
             await bench.assert_runs(each, "new")
+
+    asyncio.run(work())
+
+
+def test_a_slot_that_a_fault_latched_stays_so_over_a_restart_and_says_why(
+    bench: Bench, configure: Any, third_party: None
+) -> None:
+    settings = configure({"jig1": [1]})
+    faulty = {"driver": "faulty", "driver_settings": {**DRIVER_SETTINGS, "raises_in": "wait_for_hub"}}
+    settings = settings.model_copy(update={"jigs": (settings.jigs[0].model_copy(update=faulty),)})
+    hub = bench.hub()
+
+    async def work() -> None:
+        await give_order(settings, hub)
+        async with running_daemon(settings) as station:
+            latched = await station.until(FIRST, SlotPhase.OUT_OF_USE)
+        await bench.seat(hub, FIRST)
+        async with running_daemon(settings) as station:
+            assert (await station.until(FIRST, SlotPhase.OUT_OF_USE)).line == latched.line
+            await station.ask("enable_slot", jig="jig1", slot=1)
+            await station.until(FIRST, SlotPhase.PASSED)
+        assert len(events_of(settings, SlotTakenOutOfUse)) == 1
 
     asyncio.run(work())
 

@@ -1,7 +1,8 @@
 """The daemon's control socket: how `reflash orders`, `jigs` and `journal` reach the one process that may write.
 
 A Unix socket in the state directory, mode 0600, one JSON object a line each way. An answer is
-`{"ok": true, ...}` or `{"ok": false, "error": "one line"}`. A stream answers again and again until the client leaves.
+`{"ok": true, ...}` or `{"ok": false, "error": "one line"}`, with `"wrong": true` where asking again would change
+nothing. A stream answers again and again until the client leaves.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from types import MappingProxyType
 from typing import Any, Final, NoReturn
 
 import structlog
+from pydantic import ValidationError
 
 from drivers.descriptors import shortage_in
 from station.records.errors import EventRefused, JournalError, JournalHeldUp
@@ -40,6 +42,10 @@ _NO_STREAMS: Final[Mapping[str, Stream]] = MappingProxyType({})
 
 class ControlError(Exception):
     """A request was refused or could not be delivered. The message is one line for a person."""
+
+
+class RequestWrong(ControlError):
+    """What was asked for is not there, or is not to be had: the same at every try."""
 
 
 class NoDaemon(ControlError):
@@ -75,7 +81,7 @@ async def serve_control(
                 if request.get("do") in streams:
                     if task is not None:
                         streaming.add(task)
-                    await _pour(streams[request["do"]](request), reader, writer)
+                    await _pour(request["do"], streams[request["do"]](_Asked(request)), reader, writer)
                     return
                 try:
                     answer = await _answer(request, handlers, streams)
@@ -156,7 +162,10 @@ async def _send(writer: asyncio.StreamWriter, answer: Answer) -> None:
 
 
 async def _pour(
-    answers: AsyncGenerator[Answer, None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    what: str,
+    answers: AsyncGenerator[Answer, None],
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
 ) -> None:
     """Send answers until there are no more or the client leaves."""
 
@@ -172,8 +181,10 @@ async def _pour(
         for task in (pouring, leaving):
             task.cancel()
         poured, _ = await asyncio.gather(pouring, leaving, return_exceptions=True)
-        if isinstance(poured, Exception):
+        if isinstance(poured, ConnectionError):
             raise poured
+        if isinstance(poured, Exception):
+            await _send(writer, _own_fault(what, poured))
 
 
 async def _answer(
@@ -182,20 +193,51 @@ async def _answer(
     handler = handlers.get(request.get("do", ""))
     if handler is None:
         known = ", ".join(sorted([*handlers, *streams]))
-        return {"ok": False, "error": f"no such request; the daemon knows: {known}"}
+        return _wrong(f"no such request; the daemon knows: {known}")
     try:
-        return {"ok": True, **await handler(request)}
-    except (ControlError, EventRefused, JournalHeldUp) as error:
+        return {"ok": True, **await handler(_Asked(request))}
+    except (RequestWrong, EventRefused) as error:
+        return _wrong(str(error))
+    except (ControlError, JournalHeldUp) as error:
         return {"ok": False, "error": str(error)}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        what, *_ = repr(error).splitlines()
-        return {"ok": False, "error": f"the request is not as {request['do']} needs it: {what}"}
+    except JournalError:
+        raise
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(map(str, fault["loc"])) or "it"
+        return _wrong(f"the request is not as {request['do']} needs it: {where}: {fault['msg']}")
+    except Exception as error:
+        return _own_fault(request["do"], error)
+
+
+class _Asked(dict[str, Any]):
+    """A request as its handler gets it: what it lacks is its sender's fault, and told so."""
+
+    def __missing__(self, key: str) -> NoReturn:
+        raise RequestWrong(f"the request is not as {self['do']} needs it: {key} is missing")
+
+
+def _wrong(why: str) -> dict[str, Any]:
+    return {"ok": False, "wrong": True, "error": why}
+
+
+def _own_fault(what: str, error: Exception) -> dict[str, Any]:
+    """Keep a fault of the station's own in the log, and tell it as what it is."""
+    if (short := shortage_in(error)) is not None:
+        _log.error("request failed", request=what, reason=short)
+        return {"ok": False, "error": short}
+    _log.error("request failed", request=what, exc_info=error)
+    kind = type(error).__name__
+    return {
+        "ok": False,
+        "error": f"a fault of the station's own in {what} ({kind}); its log has the traceback, tell the supervisor",
+    }
 
 
 async def ask_daemon(directory: Path, request: Request) -> dict[str, Any]:
     """Send one request to the daemon of this state directory and return its answer.
 
-    Raises NoDaemon when none listens, ControlError when it refuses or does not answer.
+    Raises NoDaemon when none listens, RequestWrong for what cannot be, ControlError when it refuses or does not answer.
     """
     async with _connected(directory, request) as reader:
         try:
@@ -248,5 +290,5 @@ def _content(line: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise ControlError("the daemon did not answer; look at its log") from error
     if not answer.pop("ok"):
-        raise ControlError(answer["error"])
+        raise (RequestWrong if answer.get("wrong") else ControlError)(answer["error"])
     return answer

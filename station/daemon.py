@@ -187,6 +187,7 @@ class Daemon:
         requests = DaemonRequests(journal, controller, jigs, self.view, scans, self.stop)
         orders = OrderDesk(
             journal,
+            [jig.name for jig in settings.jigs],
             is_seated=lambda attempt: attempt.hub is not None and live_hubs.holds(attempt.hub.chf),
         )
         handlers = {**requests.handlers(), **orders.handlers()}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel
 
 from firmware_catalog.identity import Eui64, FirmwareVersion, IdentityError
 from station.attempt.authorise import ScannedLabel
@@ -15,9 +17,8 @@ from station.bench.labels import ScanRefused
 from station.bench.scans import BenchScans
 from station.bench.slot import Slot
 from station.bench.view import BenchView, BrokerView, SlotView
-from station.control import ControlError, Handler, Request, Stream
+from station.control import ControlError, Handler, Request, RequestWrong, Stream
 from station.descriptors import allowed
-from station.records.errors import EventRefused
 from station.records.events import Actor, Place, ReleaseResumed
 from station.records.journal import Journal
 
@@ -93,7 +94,7 @@ class DaemonRequests:
     async def _reset_jig(self, request: Request) -> Mapping[str, Any]:
         jig = self.jigs.get(request["jig"])
         if jig is None:
-            raise ControlError(f"{request['jig']} has no board on this bench")
+            raise RequestWrong(f"{request['jig']} has no board on this bench")
         try:
             await jig.reset(_actor(request))
         except ResetRefused as error:
@@ -101,18 +102,15 @@ class DaemonRequests:
         return {}
 
     async def _scan_label(self, request: Request) -> Mapping[str, Any]:
+        scan = _Scan.model_validate(request)
         try:
-            label = ScannedLabel(Eui64.parse(request["id"]), request.get("role"))
-            line = await self.scans.take(request["jig"], request.get("slot"), label)
-        except (IdentityError, ScanRefused) as error:
+            line = await self.scans.take(scan.jig, scan.slot, ScannedLabel(scan.id, scan.role))
+        except ScanRefused as error:
             raise ControlError(str(error)) from error
         return {"line": line}
 
     async def _republish(self, request: Request) -> Mapping[str, Any]:
-        try:
-            await self.journal.republish(request["first"], request["last"])
-        except EventRefused as error:
-            raise ControlError(str(error)) from error
+        await self.journal.republish(request["first"], request["last"])
         return {}
 
     async def _resume_release(self, request: Request) -> Mapping[str, Any]:
@@ -125,16 +123,25 @@ class DaemonRequests:
                     reason=request["reason"],
                 )
             )
-        except (EventRefused, IdentityError) as error:
-            raise ControlError(str(error)) from error
+        except IdentityError as error:
+            raise RequestWrong(str(error)) from error
         return {}
 
     def _slot(self, request: Request) -> Slot:
         place = Place(jig=request["jig"], slot=request["slot"])
         slot = self.controller.slot(place)
         if slot is None:
-            raise ControlError(f"there is no {place} on this bench")
+            raise RequestWrong(f"there is no {place} on this bench")
         return slot
+
+
+class _Scan(BaseModel):
+    """A label scanned at a jig, for a slot or for whichever is meant."""
+
+    jig: str
+    slot: int | None = None
+    id: Eui64
+    role: Literal["CHF", "GPF"] | None = None
 
 
 def _actor(request: Request) -> Actor | None:

@@ -15,16 +15,18 @@ from station.attempt.unlock import UnlockKeyError
 from station.cli import catalog, demo, doctor, flash, jigs, journal, operators, orders, run, scan, watch
 from station.cli.common import UsageError, WorkFailed, first_of
 from station.config import ConfigError
-from station.control import ControlError
+from station.control import ControlError, RequestWrong
 from station.orders.errors import OrderError
-from station.records.errors import JournalError
+from station.records.errors import EventRefused, JournalError
 
 _WRONG_INPUT: Final = (
     CatalogError,
     ConfigError,
     IdentityError,
     OrderError,
+    EventRefused,
     PlanError,
+    RequestWrong,
     UnlockKeyError,
     UsageError,
 )

@@ -104,7 +104,7 @@ def add(
             notes=statement.notes,
         )
     if as_json:
-        print_json(_as_row(release))
+        print_json(_as_json(release))
     else:
         typer.echo(f"added {release}{_still_to_publish(folder)}")
 
@@ -160,11 +160,12 @@ def list_releases(folder: DirOption, as_json: JsonOption = False) -> None:
     Example: reflash catalog list --dir /srv/catalogue
     """
     with _opened(folder) as catalog:
-        rows = [_as_row(release) for model in catalog.models() for release in catalog.releases(model)]
+        releases = [release for model in catalog.models() for release in catalog.releases(model)]
     if as_json:
-        print_json(rows)
+        print_json([_as_json(release) for release in releases])
     else:
-        print_table(["manufacturer", "model", "version", "status", "permitted_from", "file"], rows)
+        columns = ["manufacturer", "model", "version", "status", "permitted_from", "file"]
+        print_table(columns, [_as_row(release) for release in releases])
 
 
 @app.command()
@@ -197,15 +198,15 @@ def show(
     if from_version is not None and not releases and not as_json:
         typer.echo(f"{from_version} is the latest, nothing to do")
         return
-    rows = [_as_row(release) for release in releases]
     if as_json:
-        print_json(rows)
-    elif not rows:
+        print_json([_as_json(release) for release in releases])
+    elif not releases:
         raise UsageError(
             f"the catalogue has no release for {device}; see: reflash catalog list --dir {folder}"
         )
     else:
-        print_table(["version", "status", "permitted_from", "hardware", "device", "sha256"], rows)
+        columns = ["version", "status", "permitted_from", "hardware", "device", "sha256"]
+        print_table(columns, [_as_row(release) for release in releases])
 
 
 @app.command()
@@ -311,15 +312,29 @@ def _version_range(text: str) -> VersionRange:
 
 
 def _as_row(release: Release) -> dict[str, Any]:
+    """Word a release for a table."""
     ranges = release.permitted_from
+    return {
+        **_as_json(release),
+        "permitted_from": "any lower" if isinstance(ranges, str) else ", ".join(str(one) for one in ranges),
+        "hardware": release.hardware,
+        "device": str(release.only_for.device or "any"),
+    }
+
+
+def _as_json(release: Release) -> dict[str, Any]:
+    """Give a release to a script: what has no value is null, what has several is a list."""
+    ranges, device = release.permitted_from, release.only_for.device
     return {
         "manufacturer": release.model.manufacturer,
         "model": release.model.model,
         "version": str(release.version),
         "status": str(release.status),
-        "permitted_from": "any lower" if isinstance(ranges, str) else ", ".join(str(one) for one in ranges),
+        "permitted_from": ranges
+        if isinstance(ranges, str)
+        else [f"{one.lowest}-{one.highest}" for one in ranges],
         "hardware": release.hardware,
-        "device": str(release.only_for.device or "any"),
+        "device": None if device is None else str(device),
         "file": release.image.file,
         "sha256": release.image.sha256,
         "size": release.image.size,

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from pydantic import BaseModel
@@ -37,6 +37,9 @@ from station.records.events import Place
 
 app = typer.Typer(help="List, bind and enable slots, and reset jigs.", no_args_is_help=True)
 
+_STATE: Final = (("state", "phase"), ("line", "line"))
+"""What a row says of a slot, by its name and the view's; null while no daemon runs."""
+
 JigArgument = Annotated[str, typer.Argument(help="The jig's name.")]
 ByOption = Annotated[
     str | None,
@@ -58,8 +61,7 @@ def list_slots(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = Fals
     if as_json:
         print_json(rows)
     else:
-        shown = [{key: "-" if value is None else value for key, value in row.items()} for row in rows]
-        print_table(["jig", "slot", "place", "port", "state"], shown)
+        print_table(["jig", "slot", "place", "port", "state"], [_shown(row) for row in rows])
 
 
 @app.command()
@@ -199,8 +201,18 @@ async def _no_daemon(settings: StationSettings) -> None:
     raise UsageError("the daemon holds the ports; stop it first: systemctl stop reflash")
 
 
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    """Word a row for a table."""
+    bound = row["jig"] is not None
+    return {
+        **{name: "-" if value is None else value for name, value in row.items()},
+        "port": row["hindrance"] or row["port"] or "not there",
+        "state": row["line"] or ("no daemon runs" if bound else "bound to no slot"),
+    }
+
+
 async def _rows(settings: StationSettings) -> list[dict[str, Any]]:
-    lines = await _status(settings)
+    views = await _status(settings)
     rows: list[dict[str, Any]] = []
     unbound: dict[str, PlaceSight] = {}
     bound = {same_place(place) for _, place in settings.places()}
@@ -215,10 +227,10 @@ async def _rows(settings: StationSettings) -> list[dict[str, Any]]:
                 "jig": jig.name,
                 "slot": number,
                 "place": place,
-                "port": port,
-                "state": lines.get(Place(jig=jig.name, slot=number), "no daemon runs"),
+                **found,
+                **{name: views.get(Place(jig=jig.name, slot=number), {}).get(of) for name, of in _STATE},
             }
-            for (number, place), port in zip(slots, seen, strict=True)
+            for (number, place), found in zip(slots, seen, strict=True)
         ]
         if finder is not None:
             with suppress(PlaceUnavailable):  # told above, at each slot
@@ -226,24 +238,35 @@ async def _rows(settings: StationSettings) -> list[dict[str, Any]]:
                     if sight.may_be_hub and same_place(sight.place) not in bound:
                         unbound[sight.place] = sight
     return rows + [
-        {"jig": None, "slot": None, "place": sight.place, "port": sight.what, "state": "bound to no slot"}
+        {
+            "jig": None,
+            "slot": None,
+            "place": sight.place,
+            "port": sight.what,
+            "hindrance": None,
+            "state": None,
+            "line": None,
+        }
         for sight in unbound.values()
     ]
 
 
-async def _seen_at(place: str, finder: PlaceFinder | None, driver: BaseModel) -> str:
+async def _seen_at(place: str, finder: PlaceFinder | None, driver: BaseModel) -> dict[str, str | None]:
+    """Return what sits at a place, None for nothing, and what hinders its use or its being looked at."""
     if finder is None:
-        return "not looked at"
+        return {"port": None, "hindrance": "not looked at"}
     try:
         sight = await finder.see_place(place, driver)
     except PlaceUnavailable as error:
-        return str(error)
-    return "not there" if sight is None else sight.hindrance or sight.what
+        return {"port": None, "hindrance": str(error)}
+    if sight is None:
+        return {"port": None, "hindrance": None}
+    return {"port": sight.what, "hindrance": sight.hindrance}
 
 
-async def _status(settings: StationSettings) -> dict[Place, str]:
+async def _status(settings: StationSettings) -> dict[Place, dict[str, Any]]:
     try:
         answer = await ask_daemon(settings.state_directory, {"do": "status"})
     except NoDaemon:
         return {}
-    return {Place(**slot["place"]): slot["line"] for slot in answer["slots"]}
+    return {Place(**slot["place"]): slot for slot in answer["slots"]}

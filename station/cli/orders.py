@@ -11,9 +11,17 @@ import typer
 
 from firmware_catalog.files import read_regular_file
 from station.attempt.outcome import Outcome
-from station.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, UsageError, print_json, print_table
+from station.cli.common import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    JsonOption,
+    UsageError,
+    WorkFailed,
+    print_json,
+    print_table,
+)
 from station.config import StationSettings, load_settings
-from station.control import NoDaemon, Request, ask_daemon
+from station.control import ControlError, NoDaemon, Request, RequestWrong, ask_daemon
 from station.orders.csv_import import MAX_FILE_SIZE, parse_order
 from station.orders.desk import OrderDesk
 from station.orders.errors import OrderFileRefused
@@ -60,12 +68,17 @@ def import_order(
         "number": order,
     }
     answer = _ask(settings, request)
-    for name in jigs:
-        _ask(settings, {"do": "assign_order", "order": answer["order"], "jig": name})
+    what = "imported" if answer["new"] else "was imported before, nothing changed"
+    try:
+        for name in jigs:
+            _ask(settings, {"do": "assign_order", "order": answer["order"], "jig": name})
+    except RequestWrong as error:
+        raise UsageError(f"order {answer['order']} {what}; {error}") from error
+    except ControlError as error:
+        raise WorkFailed(f"order {answer['order']} {what}; {error}") from error
     if as_json:
         print_json({**answer, "jigs": jigs})
         return
-    what = "imported" if answer["new"] else "was imported before, nothing changed"
     on = f", on {', '.join(jigs)}" if jigs else ""
     typer.echo(f"order {answer['order']} {what}: {answer['hubs']} hubs{on}")
 
@@ -101,15 +114,16 @@ def list_orders(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = Fal
             "hubs": each.hubs,
             "waiting": each.waiting,
             **{str(outcome): each.outcomes.get(outcome, 0) for outcome in Outcome},
-            "jigs": ", ".join(each.jigs),
-            "closed": each.closed or "",
+            "jigs": list(each.jigs),
+            "closed": each.closed,
         }
         for each in summaries
     ]
     if as_json:
         print_json(rows)
     elif rows:
-        print_table(list(rows[0]), rows)
+        shown = [{**row, "jigs": ", ".join(row["jigs"]), "closed": row["closed"] or ""} for row in rows]
+        print_table(list(rows[0]), shown)
     else:
         typer.echo("no order was imported yet")
 
@@ -181,8 +195,7 @@ def _ask(settings: StationSettings, request: Request) -> dict[str, Any]:
             async with Journal.open(
                 settings.journal_folder, site=settings.site, station=settings.station
             ) as journal:
-                return dict(
-                    await OrderDesk(journal, is_seated=lambda _: False).handlers()[request["do"]](request)
-                )
+                desk = OrderDesk(journal, [jig.name for jig in settings.jigs], is_seated=lambda _: False)
+                return dict(await desk.handlers()[request["do"]](request))
 
     return asyncio.run(ask())

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable, Mapping
+import binascii
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from station.attempt.authorise import ScannedLabel
 from station.attempt.closing import OpenedAttempt, close
 from station.attempt.outcome import Code, Stage
 from station.attempt.parts import Failed
-from station.control import ControlError, Handler, Request
+from station.control import ControlError, Handler, Request, RequestWrong
 from station.kernel_clock import read_clock
 from station.orders.csv_import import parse_order
-from station.orders.errors import OrderFileRefused, OrderRefused
+from station.orders.errors import OrderFileRefused, OrderIncomplete, OrderRefused
 from station.orders.life_cycle import (
     events_for_assignment,
     events_for_closing,
@@ -22,7 +23,7 @@ from station.orders.life_cycle import (
     find_order,
 )
 from station.orders.reconcile import ids_of, standing_of
-from station.records.errors import AttemptHasResult, EventRefused, HubsInWork, OrderHasOpenAttempts
+from station.records.errors import AttemptHasResult, HubsInWork, OrderHasOpenAttempts
 from station.records.events import AttemptClosed, OrderLine
 from station.records.journal import Journal
 from station.records.queries import OpenAttempt
@@ -35,9 +36,12 @@ _LOOKS: Final = 3
 class OrderDesk:
     """Imports, assigns and closes work orders in one journal."""
 
-    def __init__(self, journal: Journal, is_seated: Callable[[OpenAttempt], bool]) -> None:
+    def __init__(
+        self, journal: Journal, jigs: Collection[str], is_seated: Callable[[OpenAttempt], bool]
+    ) -> None:
         """`is_seated` says whether the hub of an open attempt sits in a slot right now."""
         self._journal = journal
+        self._jigs = jigs
         self._is_seated = is_seated
 
     def handlers(self) -> dict[str, Handler]:
@@ -54,20 +58,27 @@ class OrderDesk:
             file = await asyncio.to_thread(lambda: parse_order(base64.b64decode(content), source, number))
             events = events_for_import(file, await self._journal.orders())
         except (OrderFileRefused, OrderRefused) as error:
-            raise ControlError(str(error)) from error
+            raise RequestWrong(str(error)) from error
+        except binascii.Error as error:
+            raise RequestWrong("the order's file did not arrive whole; import it again") from error
         if events:
             await self._journal.append(*events)
         return {"order": file.number, "hubs": len(file.lines), "new": bool(events)}
 
     async def _assign(self, request: Request) -> Mapping[str, Any]:
+        jig = request["jig"]
+        if jig not in self._jigs:
+            raise RequestWrong(f"there is no jig {jig}; this bench has {', '.join(self._jigs)}")
         try:
             order = find_order(await self._journal.orders(), request["order"])
-            events = events_for_assignment(order, request["jig"])
+            events = events_for_assignment(order, jig)
             if events:
                 await self._journal.append(*events)
-        except (OrderRefused, EventRefused) as error:
+        except OrderRefused as error:
+            raise RequestWrong(str(error)) from error
+        except HubsInWork as error:
             raise ControlError(str(error)) from error
-        return {"order": order.order, "jig": request["jig"]}
+        return {"order": order.order, "jig": jig}
 
     async def _close(self, request: Request) -> Mapping[str, Any]:
         """Close an order. Accepted as incomplete, its open attempts end as FAILED: their hubs never came back."""
@@ -76,8 +87,10 @@ class OrderDesk:
                 return await self._close_as_it_stands(request)
             except (AttemptHasResult, OrderHasOpenAttempts) as error:
                 changed = error  # between the look and the append; look again
-            except (OrderRefused, HubsInWork) as error:
+            except (OrderIncomplete, HubsInWork) as error:
                 raise ControlError(str(error)) from error
+            except OrderRefused as error:
+                raise RequestWrong(str(error)) from error
         raise ControlError(str(changed)) from changed
 
     async def _close_as_it_stands(self, request: Request) -> Mapping[str, Any]:

@@ -13,6 +13,10 @@ class OrderRefused(OrderError):
     """The order's life does not allow it: it is unknown, closed, incomplete, or another file's."""
 
 
+class OrderIncomplete(OrderRefused):
+    """Hubs of the order have no result yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One fault of an order file."""

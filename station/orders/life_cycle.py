@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from station.orders.csv_import import OrderFile
-from station.orders.errors import OrderRefused
+from station.orders.errors import OrderIncomplete, OrderRefused
 from station.orders.reconcile import Standing
 from station.records.events import Event, OrderAssigned, OrderClosed, OrderImported, OrderLinesAdded
 from station.records.queries import OrderSummary
@@ -60,14 +60,14 @@ def events_for_closing(
 ) -> tuple[Event, ...]:
     """Close the order for good; its jigs are free again.
 
-    Raises OrderRefused for an order that is closed, for an empty reason, and for an order with hubs that have no
-    result, unless a person accepted that.
+    Raises OrderRefused for an order that is closed and for an empty reason, and OrderIncomplete for one with hubs that
+    have no result, unless a person accepted that.
     """
     _require_open(order)
     if not reason.strip():
         raise OrderRefused(f"order {order.order} is closed with a reason only: state one")
     if not standing.complete and not incomplete_accepted:
-        raise OrderRefused(
+        raise OrderIncomplete(
             f"order {order.order} is not complete ({standing}): find those hubs, or close it as incomplete"
         )
     return (OrderClosed(order=order.order, reason=reason.strip()),)

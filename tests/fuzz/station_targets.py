@@ -320,7 +320,7 @@ async def _serving(folder: Path):
         controller = Controller([])
         scans = BenchScans(controller, view, Outlook(), journal)
         requests = DaemonRequests(journal, controller, {}, view, scans, lambda: None)
-        orders = OrderDesk(journal, is_seated=lambda _: False)
+        orders = OrderDesk(journal, ["jig1", "jig2"], is_seated=lambda _: False)
         async with serve_control(folder, {**requests.handlers(), **orders.handlers()}, requests.streams()):
             yield
             await ask_daemon(folder, {"do": "status"})  # it still answers

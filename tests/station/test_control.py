@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
+import structlog.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from station.control import ControlError, NoDaemon, ask_daemon, follow_daemon, serve_control
+from station.control import ControlError, NoDaemon, RequestWrong, ask_daemon, follow_daemon, serve_control
+from station.records.events import Place
 
 
 async def echo(request: dict[str, Any]) -> dict[str, Any]:
@@ -61,11 +64,16 @@ def test_requests_are_answered_in_order_and_the_socket_is_the_owners_alone(tmp_p
 def test_what_is_no_request_gets_an_answer_too(tmp_path: Path) -> None:
     async def work() -> None:
         async with serve_control(tmp_path, HANDLERS):
-            unknown = {"ok": False, "error": "no such request; the daemon knows: echo, refuse"}
+            unknown = {
+                "ok": False,
+                "wrong": True,
+                "error": "no such request; the daemon knows: echo, refuse",
+            }
             lines = [b"", b"{", b"[]", b"7", b"{}", b'{"do": 1}', b'{"do": []}', b'{"do": "dance"}', b"\xff"]
             assert await say(tmp_path, *lines) == [unknown] * len(lines)
             (lacking,) = await say(tmp_path, b'{"do": "echo"}')
-            assert lacking == {"ok": False, "error": "the request is not as echo needs it: KeyError('what')"}
+            needs = "the request is not as echo needs it: what is missing"
+            assert lacking == {"ok": False, "wrong": True, "error": needs}
             assert await ask_daemon(tmp_path, {"do": "echo", "what": 1}) == {"said": 1}
 
     asyncio.run(work())
@@ -110,5 +118,53 @@ def test_a_daemon_that_stops_leaves_no_client_waiting(tmp_path: Path) -> None:
             await reached.wait()
         with pytest.raises(ControlError, match="look at its log"):
             await asking
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize(
+    "fault", [KeyError("what"), ValueError("7"), AttributeError("x"), RuntimeError("odd")]
+)
+def test_a_fault_of_the_stations_own_is_told_as_such_and_its_traceback_logged(
+    tmp_path: Path, fault: Exception
+) -> None:
+    async def trip(request: dict[str, Any]) -> dict[str, Any]:
+        raise fault
+
+    async def trip_later(request: dict[str, Any]) -> Any:
+        yield {"number": 1}
+        raise fault
+
+    async def work() -> None:
+        async with serve_control(tmp_path, {"trip": trip, "echo": echo}, {"trip_later": trip_later}):
+            own = rf"^a fault of the station's own in trip \({type(fault).__name__}\); its log has the traceback, tell"
+            with pytest.raises(ControlError, match=own) as told:
+                await ask_daemon(tmp_path, {"do": "trip"})
+            assert not isinstance(told.value, RequestWrong)
+            async with follow_daemon(tmp_path, {"do": "trip_later"}) as each:
+                assert await anext(each) == {"number": 1}
+                with pytest.raises(ControlError, match="a fault of the station's own in trip_later"):
+                    await anext(each)
+            assert await ask_daemon(tmp_path, {"do": "echo", "what": 1}) == {"said": 1}, "it goes on"
+
+    with structlog.testing.capture_logs() as log:
+        asyncio.run(work())
+    assert [(line["event"], line["request"]) for line in log] == [
+        ("request failed", "trip"),
+        ("request failed", "trip_later"),
+    ]
+    assert all(line["exc_info"] is fault and fault.__traceback__ for line in log)
+
+
+def test_what_is_wrong_with_a_request_comes_back_as_the_askers_own(tmp_path: Path) -> None:
+    async def shaped(request: dict[str, Any]) -> dict[str, Any]:
+        return {"slot": Place(jig="jig1", slot=request["slot"]).slot}
+
+    async def work() -> None:
+        async with serve_control(tmp_path, {"shaped": shaped}):
+            with pytest.raises(RequestWrong, match="the request is not as shaped needs it: slot: "):
+                await ask_daemon(tmp_path, {"do": "shaped", "slot": "third"})
+            with pytest.raises(RequestWrong, match="slot is missing"):
+                await ask_daemon(tmp_path, {"do": "shaped"})
 
     asyncio.run(work())

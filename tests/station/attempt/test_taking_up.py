@@ -247,7 +247,7 @@ def test_an_attempt_whose_order_is_closed_while_its_hub_is_seated_again_is_not_g
 
             async def closed_meanwhile(*ids: Any) -> Any:
                 at.journal.hub_history = look_up  # type: ignore[method-assign]
-                desk = OrderDesk(at.journal, is_seated=lambda _: False).handlers()
+                desk = OrderDesk(at.journal, ["jig1", "jig2"], is_seated=lambda _: False).handlers()
                 await desk["close_order"]({"order": "WO-1", "reason": "done", "incomplete_accepted": True})
                 return await look_up(*ids)
 

@@ -141,12 +141,16 @@ def test_what_cannot_be_bound_is_said_before_anybody_seats_a_hub(
 def test_the_list_shows_each_place_and_what_is_there(reflash: Any, bench: Bench, config: Path) -> None:
     rows = reflash("jigs", "list", "--config", config, "--json").json
     assert [(row["jig"], row["slot"], row["port"]) for row in rows[:2]] == [
-        ("jig1", 1, "not there"),
-        ("jig1", 2, "not there"),
+        ("jig1", 1, None),
+        ("jig1", 2, None),
     ]
     assert rows[2]["port"] == str(Path(bench.port(slot(3))).resolve())
-    assert {row["state"] for row in rows} == {"no daemon runs"}
-    assert "no daemon runs" in reflash("jigs", "list", "--config", config).out
+    assert {(row["state"], row["line"], row["hindrance"]) for row in rows} == {(None, None, None)}, (
+        "words are for people"
+    )
+    text = reflash("jigs", "list", "--config", config).out
+    assert "no daemon runs" in text
+    assert "not there" in text
 
 
 def test_without_a_daemon_nothing_can_be_enabled_or_reset(reflash: Any, config: Path) -> None:

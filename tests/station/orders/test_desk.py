@@ -42,7 +42,7 @@ class Desk:
     """Puts requests to a desk as the control socket does."""
 
     def __init__(self, journal: Journal, *, seated: bool = False) -> None:
-        self._handlers = OrderDesk(journal, is_seated=lambda _: seated).handlers()
+        self._handlers = OrderDesk(journal, ["jig1", "jig2"], is_seated=lambda _: seated).handlers()
 
     async def ask(self, what: str, **fields: Any) -> dict[str, Any]:
         return dict(await self._handlers[what](fields))

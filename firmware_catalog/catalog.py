@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Protocol, Self
@@ -14,6 +13,7 @@ from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from firmware_catalog.image import FirmwareImage
 from firmware_catalog.manifest import read_manifest
 from firmware_catalog.release import Plan, Release, ReleaseStatus, latest_production, plan_upgrade
+from firmware_catalog.shared_work import SharedWork
 
 
 class Catalog(Protocol):
@@ -57,7 +57,8 @@ class Catalog(Protocol):
     def load(self, release: Release) -> FirmwareImage:
         """Return the release's checked image, one object however often it is asked for.
 
-        Reads and hashes a file: call it off the event loop, from any thread. Raises CatalogError.
+        Reads and hashes a file, or fetches it: call it off the event loop, from any thread. It waits for no other image.
+        Raises CatalogError.
         """
         ...
 
@@ -77,7 +78,7 @@ class FolderCatalog:
         self._releases = releases
         self._checks = checks
         self._images: dict[Release, FirmwareImage] = {}
-        self._loading = threading.Lock()
+        self._loading = SharedWork[FirmwareImage]()
 
     @classmethod
     def open(cls, folder: Path, checks: ImageChecks = PINS_ONLY) -> Self:
@@ -117,11 +118,13 @@ class FolderCatalog:
 
     def load(self, release: Release) -> FirmwareImage:
         """Return the release's checked image, one object however often it is asked for. Raises CatalogError."""
-        with self._loading:
-            image = self._images.get(release)
-            if image is None:
-                image = self._images[release] = read_release_image(self._folder, release, self._checks)
-            return image
+        return self._loading.do(release, lambda: self._load(release))
+
+    def _load(self, release: Release) -> FirmwareImage:
+        image = self._images.get(release)
+        if image is None:
+            image = self._images[release] = read_release_image(self._folder, release, self._checks)
+        return image
 
     def verify(self) -> tuple[CatalogError, ...]:
         """Read every image afresh, withdrawn ones too; return what is wrong, in the manifest's order."""

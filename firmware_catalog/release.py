@@ -6,8 +6,8 @@ modification MP231). Versions only ever rise: nothing here plans a downgrade.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Collection, Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterable, Iterator
 from enum import StrEnum
 from typing import Annotated, Final, Literal, Self
 
@@ -123,9 +123,17 @@ class Release(_Entry):
 
     def permits_version(self, version: FirmwareVersion) -> bool:
         """Whether it may be applied to a hub that runs `version`."""
-        return version < self.version and (
-            self.permitted_from == ANY_LOWER or any(version in span for span in self.permitted_from)
-        )
+        return any(lowest <= version <= highest for lowest, highest in self.permitted_ranges())
+
+    def permitted_ranges(self) -> Iterator[tuple[FirmwareVersion, FirmwareVersion]]:
+        """Yield the lowest and the highest version of each range that it may be applied to, all below its own."""
+        if self.version.value == 0:
+            return
+        below = FirmwareVersion(self.version.value - 1)
+        if self.permitted_from == ANY_LOWER:
+            yield FirmwareVersion(0), below
+        else:
+            yield from ((span.lowest, min(span.highest, below)) for span in self.permitted_from)
 
     def permits_hardware(self, hardware_version: str) -> bool:
         """Whether it may be applied to this hardware."""
@@ -220,36 +228,76 @@ def plan_upgrade(
         )
     if not target.permits_hardware(hardware_version):
         raise HardwareVersionMismatch(_not_for(target, hardware_version))
-    usable = sorted(
-        (
-            release
-            for release in releases
-            if release.model == model
-            and release.status is ReleaseStatus.PRODUCTION
-            and release.permits_hardware(hardware_version)
-            and release.only_for.permit_device(devices)
-        ),
-        key=lambda release: release.version,
-        reverse=True,
-    )
-    # Breadth first, highest version first: the first chain to reach a version is the best one to it.
-    chains: dict[FirmwareVersion, tuple[PlanStep, ...]] = {from_version: ()}
-    queue = deque([from_version])
-    while queue and target.version not in chains:
-        version = queue.popleft()
-        for release in usable:
-            if release.version not in chains and release.permits_version(version):
-                chains[release.version] = (
-                    *chains[version],
-                    PlanStep(from_version=version, release=release),
-                )
-                queue.append(release.version)
-    if target.version not in chains:
+    usable = [
+        release
+        for release in releases
+        if release.model == model
+        and from_version < release.version <= target.version
+        and release.status is ReleaseStatus.PRODUCTION
+        and release.permits_hardware(hardware_version)
+        and release.only_for.permit_device(devices)
+    ]
+    ways = _ways_to(target, from_version, usable)
+    if from_version not in ways:
         raise NoPermittedPath(
             f"no permitted path leads {model} on hardware {hardware_version} "
             f"from {from_version} to {target.version}"
         )
-    return Plan(target=target, steps=chains[target.version])
+    steps: list[PlanStep] = []
+    version = from_version
+    while version != target.version:
+        steps.append(PlanStep(from_version=version, release=ways[version]))
+        version = ways[version].version
+    return Plan(target=target, steps=tuple(steps))
+
+
+def _ways_to(
+    target: Release, from_version: FirmwareVersion, usable: Iterable[Release]
+) -> dict[FirmwareVersion, Release]:
+    """Return the best next release from each version that leads to `target`, up to the level of `from_version`.
+
+    Breadth first from the end, of each level the highest version first: the first release that a version is found
+    under is its best one. Each version is found once, so that a long chain costs as much a step as a short one.
+    """
+    by_version = {release.version: release for release in usable}
+    versions = sorted({from_version, *by_version})
+    unfound = _Unfound(len(versions))
+    ways: dict[FirmwareVersion, Release] = {}
+    level = [target]
+    while level and from_version not in ways:
+        found = []
+        for release in level:
+            for lowest, highest in release.permitted_ranges():
+                places = unfound.take(bisect_left(versions, lowest), bisect_right(versions, highest))
+                found += [versions[place] for place in places]
+                ways |= dict.fromkeys((versions[place] for place in places), release)
+        level = [by_version[version] for version in sorted(found, reverse=True) if version in by_version]
+    return ways
+
+
+class _Unfound:
+    """Places 0 to `count` - 1, each taken once. Where many are gone, what is left is found without a look at each."""
+
+    def __init__(self, count: int) -> None:
+        self._next = list(range(count + 1))
+        """Where to look for a place that is left, from each place on."""
+
+    def take(self, first: int, end: int) -> list[int]:
+        """Take and return what is left from `first` to before `end`."""
+        taken = []
+        place = self._left_from(first)
+        while place < end:
+            taken.append(place)
+            self._next[place] = place + 1
+            place = self._left_from(place + 1)
+        return taken
+
+    def _left_from(self, place: int) -> int:
+        hops = self._next
+        while hops[place] != place:
+            hops[place] = hops[hops[place]]
+            place = hops[place]
+        return place
 
 
 def _not_for(release: Release, hardware_version: str) -> str:

@@ -21,7 +21,7 @@ from firmware_catalog.manifest import read_manifest
 from firmware_catalog.release import Release
 from station.catalogue_settings import CatalogueSettings
 from station.config import ConfigError
-from station.worker import Worker
+from station.worker import Worker, apart
 
 _MAX_ROOT_SIZE: Final = 512_000
 _RENEWAL_SECONDS: Final = 120.0
@@ -313,7 +313,7 @@ class StationCatalogue:
             source = _open(settings, self._store, listed, production=self._production)
             return _Chosen(settings, source, products)
 
-        return await asyncio.to_thread(read)
+        return await apart("catalogue settings", read)
 
 
 def open_source(settings: CatalogueSettings, store: Path, *, production: bool) -> CatalogueSource:

@@ -49,6 +49,7 @@ from station.requests import DaemonRequests
 from station.service import ServiceManager
 from station.supervision import supervise
 from station.version import station_version
+from station.worker import apart
 
 _LAST_RESULTS_SECONDS: Final = 5.0
 """How long a stop waits for the broker to take what is left; the rest leaves after the next start."""
@@ -94,7 +95,7 @@ class Daemon:
     async def reload(self, settings: StationSettings) -> None:
         """Take a changed configuration over, all of it or, raising ConfigError or CatalogError, nothing."""
         check_reload(self._settings, settings)
-        await asyncio.to_thread(check_pseudonym, settings, "operator", settings.operator)
+        await apart("operators", partial(check_pseudonym, settings, "operator", settings.operator))
         await self._catalogue.replace(settings.catalogue)
         broker_changed = settings.mqtt != self._settings.mqtt
         self._settings = settings
@@ -111,13 +112,13 @@ class Daemon:
         """
         settings = self._settings
         slots = self._slot_makers()
-        await asyncio.to_thread(check_pseudonym, settings, "operator", settings.operator)
+        await apart("operators", partial(check_pseudonym, settings, "operator", settings.operator))
         signing = unlock_authority(
             settings.unlock, settings.state_directory, production=settings.mode == "production"
         )
         async with signing as authority:
             await self._catalogue.choose(settings.catalogue)
-            await asyncio.to_thread(_make_folder, settings.state_directory)
+            await apart("state folder", partial(_make_folder, settings.state_directory))
             # The journal first: its lock keeps a second daemon out, also of the catalogue's folder.
             try:
                 async with (

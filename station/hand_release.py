@@ -22,6 +22,7 @@ from station.records import queries
 from station.records.errors import JournalError
 from station.records.reader import JournalReader
 from station.records.segments import segment_paths
+from station.worker import apart
 
 
 class HandRelease:
@@ -48,7 +49,7 @@ class HandRelease:
     async def refusal(self, hub: HubIdentity, *, untouched: bool) -> Rejected | None:
         """Say why the hub may not be given the image now. An untouched one is not begun with while there is a hindrance."""
         try:
-            stopped = await asyncio.to_thread(self._stopped)
+            stopped = await apart("stopped releases", self._stopped)
         except JournalError as error:
             return Rejected(Code.SLOT_FAULT, f"which releases are stopped is not known: {error}")
         why = self._hindrance() if untouched else None

@@ -1,4 +1,7 @@
-"""One thread that does blocking work for the event loop, one piece after the other, each within a time."""
+"""Threads that do blocking work for the event loop, each for one purpose: slow work keeps no other work waiting.
+
+asyncio's own pool has few threads, and whoever fills it stops everybody: nothing in `station` uses it.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,27 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+
+
+def apart(name: str, work: Callable[[], Result]) -> asyncio.Future[Result]:
+    """Have one piece of work done in a thread of its own, called `name`; return what it will have returned or raised.
+
+    Work whose caller is cancelled goes on unheard. The thread is a daemon: it does not keep a stop waiting.
+    """
+    future: Future[Result] = Future()
+    threading.Thread(target=_do, args=(future, work), name=name, daemon=True).start()
+    return asyncio.wrap_future(future)
+
+
+def _do(future: Future[Result], work: Callable[[], Result]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        result = work()
+    except BaseException as error:
+        future.set_exception(error)
+    else:
+        future.set_result(result)
 
 
 class Worker:
@@ -35,16 +59,8 @@ class Worker:
         """End the thread after the work that it has. Leave it behind if that takes longer. Do this once."""
         if self._thread.is_alive():
             self._jobs.put(None)
-            await asyncio.to_thread(self._thread.join, seconds)
+            await apart(f"end of {self._thread.name}", lambda: self._thread.join(seconds))
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            future, work = job
-            if not future.set_running_or_notify_cancel():
-                continue
-            try:
-                result = work()
-            except BaseException as error:
-                future.set_exception(error)
-            else:
-                future.set_result(result)
+            _do(*job)

@@ -90,6 +90,8 @@ def nothing_leaks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         # The process that it waited for has ended, and it is about to end too.
         if thread.name.startswith("asyncio-waitpid-"):
             thread.join(60)
+        elif thread not in threads_before and thread.daemon:
+            thread.join(1)  # whoever waited for its work may hear of it before the thread has ended
     leaked_threads = [t for t in threading.enumerate() if t not in threads_before and t.is_alive()]
     assert not orphans, f"tasks outlived their test: {orphans}"
     assert not leaked_threads, f"threads outlived their test: {leaked_threads}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from firmware_catalog.image import FirmwareImage
 from firmware_catalog.release import Plan, Release, ReleaseStatus, latest_production, plan_upgrade
+from firmware_catalog.shared_work import SharedWork
 from firmware_catalog.trust.checking import TrustedState
 from firmware_catalog.trust.errors import CatalogExpired, explain
 from firmware_catalog.trust.names import TARGETS, image_path
@@ -27,12 +27,13 @@ def _utc_now() -> datetime:
 
 
 class ImageShelf:
-    """The image files of one source: fetched when first asked for, then kept on disk."""
+    """The image files of one source: fetched once, when first asked for, then kept on disk. One for each source."""
 
     def __init__(self, source: FetcherInterface, name: str, store: TrustStore) -> None:
         self._source = source
         self._name = name
         self._store = store
+        self._fetching = SharedWork[bytes]()
 
     def read(self, release: Release, checks: ImageChecks) -> FirmwareImage:
         """Return the release's image after every check. Blocks; from any thread. Raises CatalogError."""
@@ -42,13 +43,17 @@ class ImageShelf:
             with suppress(CatalogError):  # damaged on this disk: the source has the last word
                 return check_release_image(kept, release, "the kept image", checks)
         path = f"{TARGETS}/{image_path(release.model, release.version, sha256)}"
-        try:
-            data = self._source.download_bytes(path, release.image.size)
-        except DownloadError as error:
-            raise explain(error, self._name) from error
+        # Shared unchecked: who waits may have another products list to hold it against.
+        data = self._fetching.do(path, lambda: self._fetch(path, release.image.size))
         image = check_release_image(data, release, f"{path} of {self._name}", checks)
         self._store.keep_image(sha256, data)
         return image
+
+    def _fetch(self, path: str, size: int) -> bytes:
+        try:
+            return self._source.download_bytes(path, size)
+        except DownloadError as error:
+            raise explain(error, self._name) from error
 
 
 class TrustedCatalog:
@@ -69,7 +74,7 @@ class TrustedCatalog:
         self._checks = ImageChecks(state.maker_keys, products)
         self._clock = clock
         self._images: dict[Release, FirmwareImage] = {}
-        self._loading = threading.Lock()
+        self._loading = SharedWork[FirmwareImage]()
 
     @property
     def products(self) -> CentralProductsList | None:
@@ -112,11 +117,13 @@ class TrustedCatalog:
 
     def load(self, release: Release) -> FirmwareImage:
         """Return the release's checked image, one object however often it is asked for. Raises CatalogError."""
-        with self._loading:
-            image = self._images.get(release)
-            if image is None:
-                image = self._images[release] = self._shelf.read(release, self._checks)
-            return image
+        return self._loading.do(release, lambda: self._load(release))
+
+    def _load(self, release: Release) -> FirmwareImage:
+        image = self._images.get(release)
+        if image is None:
+            image = self._images[release] = self._shelf.read(release, self._checks)
+        return image
 
     def verify(self) -> tuple[CatalogError, ...]:
         """Read and check every image that may be flashed; return what is wrong, in order.

@@ -52,6 +52,7 @@ class CatalogKeeper:
         self._products = products
         self._store = TrustStore(folder)
         self._source = fetcher_for(place)
+        self._shelf = ImageShelf(self._source, place, self._store)
         self._served = 0
         """The store's generation that is served; 0 while there is none."""
         self._current: Catalog = UnusableCatalog("no catalogue has been accepted yet; see 'reflash doctor'")
@@ -119,7 +120,7 @@ class CatalogKeeper:
         return self._current
 
     def _catalog(self, state: TrustedState) -> TrustedCatalog:
-        return TrustedCatalog(state, ImageShelf(self._source, self._place, self._store), self._products)
+        return TrustedCatalog(state, self._shelf, self._products)
 
 
 class UnusableCatalog:

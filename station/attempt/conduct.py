@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from drivers.errors import DriverError
 from drivers.hub import HubDriver, HubIdentity, HubState
 from firmware_catalog.catalog import Catalog
-from firmware_catalog.errors import CatalogError
+from firmware_catalog.errors import CatalogError, ProductNotActive, ReleaseUnknown
 from station.attempt import failure
 from station.attempt.authorise import (
     AlreadyCurrent,
@@ -53,6 +53,7 @@ from station.records.events import (
 )
 from station.records.journal import Journal
 from station.records.queries import HubHistory, OpenAttempt, PastAttempt
+from station.worker import apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +170,7 @@ class Conductor:
             if isinstance(state, LeftOpen | Failed):
                 return await self._end(hub, opened, state, None, {}, history)
             visit, question = replace(visit, hub=hub), replace(question, hub=hub)
-            decision = await asyncio.to_thread(authorise, question, state, self._catalog())
+            decision = await apart("authorise", partial(authorise, question, state, self._catalog()))
         opened = _with_label(opened, visit)
         match decision:
             case Rejected():
@@ -247,7 +248,11 @@ class Conductor:
         refused = await permission.refusal(hub, untouched=False)
         if refused is None:
             try:
-                plan = await asyncio.to_thread(plan_again, self._catalog(), hub.model, interrupted.steps)
+                plan = await apart(
+                    "authorise", partial(plan_again, self._catalog(), hub.model, interrupted.steps)
+                )
+            except (ReleaseUnknown, ProductNotActive) as error:
+                refused = Rejected(Code.RELEASE_WITHDRAWN, str(error))  # of a step that is behind, perhaps
             except CatalogError as error:
                 refused = Rejected(Code.CATALOGUE_UNAVAILABLE, str(error))
         if refused is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Final, Self
 
@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from drivers.hub import UnlockChallenge
 from firmware_catalog.secret_files import SecretExposed, read_secret
+from station.worker import apart
 
 _MAX_KEY_FILE_SIZE: Final = 64 * 1024
 
@@ -55,7 +56,7 @@ class KeyFileAuthority:
 
     async def sign(self, challenge: UnlockChallenge) -> bytes:
         """Return r and s, 32 bytes each, over the challenge."""
-        return await asyncio.to_thread(self._sign, challenge.to_be_signed())
+        return await apart("unlock key", partial(self._sign, challenge.to_be_signed()))
 
     def _sign(self, message: bytes) -> bytes:
         r, s = decode_dss_signature(self._key.sign(message, ec.ECDSA(hashes.SHA256())))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from station.attempt.unlock import KeyFileAuthority, UnlockKeyError
 from station.attempt.unlock_rate import RateLimited
 from station.attempt.unlock_settings import HsmSettings, UnlockSettings
 from station.attempt.unlock_tokens import TokenFileAuthority
+from station.worker import apart
 
 if TYPE_CHECKING:
     from station.attempt.unlock_hsm import HsmAuthority
@@ -40,7 +41,7 @@ async def unlock_authority(
                 "unlock.key_file is not for production: whoever copies the file can unlock every hub; "
                 "set unlock.hsm or unlock.token_file"
             )
-        key = await asyncio.to_thread(KeyFileAuthority.load, settings.key_file)
+        key = await apart("unlock key", partial(KeyFileAuthority.load, settings.key_file))
         yield RateLimited(key, settings.rate)
 
 

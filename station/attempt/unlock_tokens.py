@@ -9,13 +9,13 @@ A token is used up before it is given: a file named by its SHA-256 appears, dura
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import hashlib
 import io
 import os
 import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +24,7 @@ from drivers.hub import UnlockChallenge
 from firmware_catalog.identity import Eui64
 from firmware_catalog.secret_files import SecretExposed, read_secret
 from station.attempt.unlock import UnlockKeyError
+from station.worker import apart
 
 _COLUMNS: Final = ["chf", "nonce", "signature"]
 _SIGNATURE_SIZE: Final = 64
@@ -50,11 +51,11 @@ class TokenFileAuthority:
 
     async def sign(self, challenge: UnlockChallenge) -> bytes:
         """Return the next unused token of the hub. Raises UnlockAuthorityFailed when there is none."""
-        return await asyncio.to_thread(self._take, challenge)
+        return await apart("unlock tokens", partial(self._take, challenge))
 
     async def check(self) -> None:
         """Read the file and reach the folder, so that a fault shows before a hub waits. Raises UnlockKeyError."""
-        await asyncio.to_thread(self._check)
+        await apart("unlock tokens", self._check)
 
     def _check(self) -> None:
         try:

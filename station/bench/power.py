@@ -15,6 +15,7 @@ from station.config import JigSettings
 from station.records import queries
 from station.records.errors import JournalError, SegmentMissing
 from station.records.reader import JournalReader
+from station.worker import apart
 
 _LOOK_SECONDS: Final = 0.1
 """Between two looks at the emergency stop while slots have power."""
@@ -53,7 +54,7 @@ async def powered(
         yield None
         return
     async with connected(jig.name, jig.board, tries=TRIES) as connection:
-        if (why := await asyncio.to_thread(why_stopped, jig.name, journal_folder)) is not None:
+        if (why := await apart("stopped jigs", lambda: why_stopped(jig.name, journal_folder))) is not None:
             raise CheckRefused(connection.name, why)
         inputs = await settled_inputs(connection, jig.board)
         seated = {number for number, sits in enumerate(inputs.seated, start=1) if sits}

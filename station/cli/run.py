@@ -18,6 +18,7 @@ from station.config import ConfigError, StationSettings, load_settings
 from station.descriptors import raise_limit, shortfall
 from station.log import configure_logging
 from station.service import ServiceManager
+from station.worker import apart
 
 _log = structlog.stdlib.get_logger()
 
@@ -52,7 +53,7 @@ async def _run(config: Path, settings: StationSettings) -> None:
             hangup.clear()
             service.reloading()
             try:
-                await daemon.reload(await asyncio.to_thread(load_settings, config))
+                await daemon.reload(await apart("configuration", lambda: load_settings(config)))
             except (ConfigError, CatalogError) as error:
                 _log.error("configuration refused, the old one stays", reason=str(error))
             service.ready()

@@ -28,6 +28,7 @@ from station.orders.life_cycle import events_for_import
 from station.records.events import OrderAssigned
 from station.records.journal import Journal
 from station.records.topics import Topics
+from station.worker import apart
 
 SITE, STATION = "demo", "bench"
 
@@ -57,13 +58,11 @@ async def run_demonstration(request: DemoRequest, console: Console) -> dict[str,
 
     Raises NoBroker, RigError, and whatever the station raises.
     """
-    scene = await asyncio.to_thread(
-        make_scene,
-        request.folder,
-        jigs=request.jigs,
-        slots=request.slots,
-        hubs=request.hubs,
-        seed=request.seed,
+    scene = await apart(
+        "demonstration",
+        lambda: make_scene(
+            request.folder, jigs=request.jigs, slots=request.slots, hubs=request.hubs, seed=request.seed
+        ),
     )
     async with AsyncExitStack() as stack:
         if request.broker is None:

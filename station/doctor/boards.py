@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 from drivers.jig_board.checks import SETTLE_SECONDS, TRIES, watchdog_acts_on_coils
@@ -11,6 +10,7 @@ from drivers.jig_board.errors import CheckRefused, JigBoardError
 from drivers.jig_board.settings import JigBoardSettings
 from station.bench.power import why_stopped
 from station.doctor.report import Finding, fault, ok, warning
+from station.worker import apart
 
 
 def board_seconds(settings: JigBoardSettings) -> float:
@@ -46,7 +46,7 @@ async def check_board(jig: str, settings: JigBoardSettings, journal_folder: Path
     if stopped:
         advice = "make the jig safe, release the stop, and check again"
         return [*findings, warning(where, "the emergency stop is pressed", advice)]
-    if (why := await asyncio.to_thread(why_stopped, jig, journal_folder)) is not None:
+    if (why := await apart("doctor", lambda: why_stopped(jig, journal_folder))) is not None:
         return [*findings, warning(where, f"its watchdog was not checked: {why}")]
     return [*findings, await _watchdog(where, jig, settings)]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from firmware_catalog.release import ReleaseStatus
 from station.catalogue import open_source
 from station.config import ConfigError, StationSettings
 from station.doctor.report import Finding, fault, ok, warning
+from station.worker import apart
 
 
 async def check_catalogue(settings: StationSettings) -> list[Finding]:
@@ -26,7 +26,7 @@ async def check_catalogue(settings: StationSettings) -> list[Finding]:
             return catalog, catalog.verify()
 
         try:
-            catalog, problems = await asyncio.to_thread(check)
+            catalog, problems = await apart("doctor", check)
         except (CatalogError, ConfigError) as error:
             return [fault(where, str(error))]
     if problems:

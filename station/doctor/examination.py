@@ -39,6 +39,7 @@ from station.doctor.usb_load import UsedPort, judge_loads
 from station.kernel_clock import read_clock
 from station.records.events import Place
 from station.records.topics import Topics
+from station.worker import apart
 
 _SECONDS: Final = 30.0
 """A check that asks no hub and no board has so long."""
@@ -104,7 +105,7 @@ async def examine(settings: StationSettings) -> Findings:
     checks.append(_within("MQTT broker", broker_seconds, broker))
     for jig in jigs:
         jig.looks = await _look_at_places(jig)
-    used = await asyncio.to_thread(lambda: [use for jig in jigs for use in _used(jig)])
+    used = await apart("doctor", lambda: [use for jig in jigs for use in _used(jig)])
     checks += [_jig(jig, settings.journal_folder) for jig in jigs]
     findings = await _gather(checks)
     return [judge_descriptors(allowed(), needed(settings)), *findings, *judge_loads(used)]
@@ -115,7 +116,7 @@ async def _gather(checks: list[Awaitable[Findings]]) -> Findings:
 
 
 def _off_loop(where: str, check: Callable[[], Findings]) -> Awaitable[Findings]:
-    return _within(where, _SECONDS, lambda: asyncio.to_thread(check))
+    return _within(where, _SECONDS, lambda: apart("doctor", check))
 
 
 async def _within(where: str, seconds: float, check: Callable[[], Awaitable[Findings]]) -> Findings:

@@ -14,6 +14,7 @@ from drivers.places import PlaceFinder, PlaceSight
 from drivers.topology import same_place
 from station.doctor.ports import holders, look_at_latency
 from station.doctor.report import Finding, fault, ok, warning
+from station.worker import apart
 
 RETURN_SECONDS: Final = 30.0
 """How long a hub that was reset by its port may take to answer again."""
@@ -40,7 +41,7 @@ async def check_hub(
     except PlaceUnavailable as error:
         return [fault(where, await _with_holder(str(error), place))]
     try:
-        findings = list(await asyncio.to_thread(lambda: list(look_at_latency(where, place))))
+        findings = list(await apart("doctor", lambda: list(look_at_latency(where, place))))
         try:
             async with asyncio.timeout(seconds):
                 hub = await driver.wait_for_hub()
@@ -121,5 +122,5 @@ async def _again(
 
 
 async def _with_holder(line: str, place: str) -> str:
-    names = await asyncio.to_thread(holders, Path(same_place(place)))
+    names = await apart("doctor", lambda: holders(Path(same_place(place))))
     return f"{line}; it is held by {' and '.join(names)}" if names else line

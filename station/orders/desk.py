@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 from collections.abc import Callable, Collection, Mapping
@@ -28,6 +27,7 @@ from station.records.events import AttemptClosed, OrderLine
 from station.records.journal import Journal
 from station.records.queries import OpenAttempt
 from station.version import station_version
+from station.worker import apart
 
 _LOOKS: Final = 3
 """How often an order is looked at again that changed while it was to be closed."""
@@ -55,7 +55,7 @@ class OrderDesk:
     async def _import(self, request: Request) -> Mapping[str, Any]:
         content, source, number = request["content"], request["source"], request["number"]
         try:
-            file = await asyncio.to_thread(lambda: parse_order(base64.b64decode(content), source, number))
+            file = await apart("order file", lambda: parse_order(base64.b64decode(content), source, number))
             events = events_for_import(file, await self._journal.orders())
         except (OrderFileRefused, OrderRefused) as error:
             raise RequestWrong(str(error)) from error

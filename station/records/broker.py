@@ -7,6 +7,7 @@ import encodings.idna  # noqa: F401 - `socket` loads it with the first name it l
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Final
 
 import aiomqtt
@@ -17,6 +18,7 @@ from firmware_catalog.secret_files import SecretExposed, read_secret
 from station.records.broker_answer import what_answers
 from station.records.mqtt_settings import MqttSettings
 from station.records.writer import uninterrupted
+from station.worker import apart
 
 _UNLIMITED: Final = 0
 """Our own batches bound what is in flight; a queue in the client would only hide the order."""
@@ -77,7 +79,7 @@ async def connected(
     Connecting ends within twice the settings' timeout and cannot be cut short, only abandoned after that: a
     cancelled one would leave its thread and its socket behind.
     """
-    password, tls = await asyncio.to_thread(_credentials, settings)
+    password, tls = await apart("mqtt credentials", partial(_credentials, settings))
     client = aiomqtt.Client(
         settings.host,
         settings.port,

@@ -9,20 +9,34 @@ from typing import Any
 
 import pytest
 from interference import Interfered, link_lost, refused
-from station_bench import DRIVER_SETTINGS, Bench, StockHub, conducting, import_order, order_csv, slot, version
+from station_bench import (
+    CHAINED,
+    DRIVER_SETTINGS,
+    Bench,
+    StockHub,
+    conducting,
+    import_order,
+    order_csv,
+    slot,
+    version,
+)
 
 from drivers.smp.device import open_device
 from drivers.smp.settings import SmpSettings
 from firmware_catalog.catalog import FolderCatalog
+from firmware_catalog.checks import ImageChecks
+from firmware_catalog.cpl import CentralProductsList, Product, ProductStatus
 from firmware_catalog.editing import add_release
 from firmware_catalog.identity import Eui64
 from firmware_catalog.mcuboot import load_image
+from firmware_catalog.release import Release
 from station.attempt.authorise import ScannedLabel
 from station.attempt.conduct import Concluded, StillSeated
 from station.attempt.counted_authority import CountedAnswers
 from station.attempt.failure import MAX_TRIES
 from station.attempt.outcome import Code, Disposition, Outcome, Stage
 from station.attempt.parts import LeftOpen
+from station.attempt.release_gate import GateThresholds, ReleaseGate
 from station.attempt.unlock import KeyFileAuthority
 from station.hand_devices import SerialDevice
 from station.hand_flash import HandFlash, NoOrder, flash_by_hand
@@ -135,6 +149,45 @@ def test_a_hub_whose_image_is_gone_is_settled_before_its_attempt_ends(
             assert (result.outcome, result.code) == (Outcome.FAILED, Code.CATALOGUE_UNAVAILABLE)
             assert (result.firmware_read_back, result.unsettled) == (version(runs), None)
         await bench.assert_runs(hub, runs)
+
+    asyncio.run(work())
+
+
+def test_a_step_that_is_behind_and_active_no_more_ends_the_attempt_as_withdrawn(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """Its image cannot be had any more, and nothing is wrong with the catalogue."""
+    confirms = 0
+
+    async def lose_at_the_second_confirm(call: str, _: int) -> None:
+        nonlocal confirms
+        confirms += call == "confirm"
+        if confirms == 2:
+            raise link_lost()
+
+    def product(release: Release, status: ProductStatus) -> Product:
+        return Product(
+            model=release.model, version=release.version, image_hash=release.payload_sha256, status=status
+        )
+
+    async def work() -> None:
+        hub = bench.hub("chained-old")
+        async with conducting(bench, tmp_path) as at:
+            await import_order(at.journal, order_csv(hub), "jig1")
+            await bench.seat(hub, PLACE)
+            ending = await at.visit(PLACE, wrap=lambda driver: Interfered(driver, lose_at_the_second_confirm))
+            assert isinstance(ending, LeftOpen)
+        last, between = FolderCatalog.open(bench.catalogue).releases(CHAINED)
+        products = CentralProductsList(
+            products=(product(last, ProductStatus.ACTIVE), product(between, ProductStatus.EXPIRED))
+        )
+        catalog = FolderCatalog.open(bench.catalogue, ImageChecks(products=products))
+        gate = ReleaseGate((), lambda: catalog, lambda: GateThresholds(10, 5))
+        async with conducting(bench, tmp_path, catalog=lambda: catalog, veto=gate.veto) as at:
+            result = await at.result(PLACE)
+            assert (result.outcome, result.code) == (Outcome.FAILED, Code.RELEASE_WITHDRAWN)
+            assert f"{between.version} as Expired" in result.message
+        await bench.assert_runs(hub, "chained-between")
 
     asyncio.run(work())
 

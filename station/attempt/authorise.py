@@ -74,6 +74,8 @@ class Rejected:
 
     code: Code
     detail: str | None = None
+    unsettled: str | None = None
+    """What speaks against a hub that is to go home all the same, to follow "the hub"."""
 
 
 Decision = Authorised | AlreadyCurrent | Rejected

@@ -111,8 +111,8 @@ def _judge(
             return _Verdict(Outcome.PASSED, Stage.CHECK, None, None, None, version)
         case AlreadyCurrent():
             return _Verdict(Outcome.ALREADY_CURRENT, Stage.AUTHORISE, None, None, None, before)
-        case Rejected(code=code, detail=detail):
-            return _Verdict(Outcome.REJECTED, Stage.AUTHORISE, code, detail, None, before)
+        case Rejected(code=code, detail=detail, unsettled=unsettled):
+            return _Verdict(Outcome.REJECTED, Stage.AUTHORISE, code, detail, None, before, unsettled)
         case Failed(stage=stage, code=code, detail=detail, read_back=version, unsettled=unsettled):
             disposition = failure.disposition(
                 code, opened.place, failed_before, unsettled=unsettled is not None

@@ -24,7 +24,8 @@ from station.attempt.authorise import (
     plan_again,
 )
 from station.attempt.closing import OpenedAttempt, close, facts_of
-from station.attempt.history import failed_by_itself, label_of, own_open_attempt
+from station.attempt.history import failed_by_itself, label_of, own_open_attempt, passed_as, result_of
+from station.attempt.looking import identify
 from station.attempt.opening import line_of, open_at_jig
 from station.attempt.outcome import Code, Stage
 from station.attempt.parts import (
@@ -40,7 +41,7 @@ from station.attempt.parts import (
 from station.attempt.permission import OrderPermission, Veto
 from station.attempt.plan import AttemptPlan, PlannedStep, Position
 from station.attempt.sequence import Sequence
-from station.attempt.settling import settle
+from station.attempt.settling import lacking_of, settle
 from station.kernel_clock import read_clock
 from station.records.errors import AttemptHasResult
 from station.records.events import (
@@ -142,6 +143,7 @@ class Conductor:
             last is not None
             and last.outcome is not None
             and (last.order, last.place, last.gpf, last.boots) == (order, visit.place, hub.gpf, hub.boots)
+            and await result_of(journal, hub, last.attempt) is not None
         ):
             return StillSeated(last)
         opened = await open_at_jig(
@@ -171,6 +173,11 @@ class Conductor:
                 return await self._end(hub, opened, state, None, {}, history)
             visit, question = replace(visit, hub=hub), replace(question, hub=hub)
             decision = await apart("authorise", partial(authorise, question, state, self._catalog()))
+        if isinstance(decision, Rejected) and decision.code is Code.ALREADY_PASSED:
+            looked = await self._look_again(visit, decision, history, opened.order)
+            if isinstance(looked, LeftOpen):
+                return await self._end(hub, opened, looked, None, {}, history)
+            decision = looked
         opened = _with_label(opened, visit)
         match decision:
             case Rejected():
@@ -209,6 +216,25 @@ class Conductor:
         code = failure.code_of(fault, Stage.AUTHORISE)
         failed = Failed(Stage.AUTHORISE, code, str(fault), settled.read_back, settled.unsettled)
         return settled.hub, failed
+
+    async def _look_again(
+        self, visit: Visit, rejected: Rejected, history: HubHistory, order: str | None
+    ) -> Rejected | LeftOpen:
+        """Look whether a hub that has passed before is as it was left: it is to be put with those that passed."""
+        passed = await passed_as(self._journal, visit.hub, history, order)
+        try:
+            hub = await identify(visit.driver, visit.hub.device)
+            lacking = lacking_of(hub, await visit.driver.state(), can_revert=visit.driver.can_revert)
+        except DriverError as error:
+            if failure.leaves_open(error, present=visit.present()):
+                return LeftOpen(Stage.AUTHORISE, str(error))
+            lacking = "does not say what it holds"
+        else:
+            if passed is None:
+                lacking = lacking or "is not the hub that passed"
+            elif hub.firmware != passed:
+                lacking = f"runs {hub.firmware} and passed with {passed}"
+        return replace(rejected, unsettled=lacking)
 
     async def _take_up(self, visit: Visit, interrupted: OpenAttempt) -> Concluded | LeftOpen | StillSeated:
         """Go on with an attempt that a crash, a lost hub or a lost port left open, if it may still be begun."""

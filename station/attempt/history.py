@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from drivers.hub import ExpectedDevice, HubIdentity
-from firmware_catalog.identity import DeviceModel
+from firmware_catalog.identity import DeviceModel, FirmwareVersion
 from station.attempt import failure
 from station.attempt.authorise import ScannedLabel
 from station.attempt.outcome import Outcome
-from station.records.events import Place
+from station.records.events import AttemptClosed, Place
 from station.records.journal import Journal
 from station.records.queries import HubHistory, OpenAttempt
 
@@ -23,6 +23,29 @@ async def own_open_attempt(journal: Journal, hub: HubIdentity) -> OpenAttempt | 
         return None
     begun = ExpectedDevice(facts.chf, facts.gpf, DeviceModel(facts.manufacturer, facts.model))
     return attempt if hub.device == begun else None
+
+
+async def result_of(journal: Journal, hub: HubIdentity, attempt: int) -> AttemptClosed | None:
+    """Return the result of one of a hub's attempts, if it was this very hub's: with both ids, model and hardware."""
+    life = await journal.life_of(hub.chf)
+    results = (recorded.event for recorded in life.events if isinstance(recorded.event, AttemptClosed))
+    result = next((result for result in results if result.attempt == attempt), None)
+    if result is None or result.manufacturer is None or result.model is None:
+        return None
+    model = DeviceModel(result.manufacturer, result.model)
+    said = (result.chf, result.gpf, model, result.hardware_version)
+    return result if said == (hub.chf, hub.gpf, hub.model, hub.hardware_version) else None
+
+
+async def passed_as(
+    journal: Journal, hub: HubIdentity, history: HubHistory, order: str | None
+) -> FirmwareVersion | None:
+    """Return the firmware with which this very hub last passed for an order; None where it did not."""
+    passes = [
+        past.attempt for past in history.attempts if past.order == order and past.outcome is Outcome.PASSED
+    ]
+    result = await result_of(journal, hub, passes[-1]) if passes else None
+    return None if result is None else result.firmware_read_back
 
 
 def label_of(attempt: OpenAttempt) -> ScannedLabel | None:

@@ -59,7 +59,7 @@ async def settle(
             seen = await identify(driver, hub.device)
             answered = True
             state = await _state(driver)
-            lacking = _lacking(seen, state, can_revert=driver.can_revert)
+            lacking = lacking_of(seen, state, can_revert=driver.can_revert)
             at_once = at_once or (boots == 0 and is_settled(state))
             limit = MAX_SETTLING_BOOTS if state and state.running else 1
             if not _would_help(seen, state, can_revert=driver.can_revert) or boots >= limit:
@@ -114,8 +114,8 @@ def _would_help(hub: HubIdentity, state: HubState | None, *, can_revert: bool) -
     return can_revert or (state.pending is None and not hub.locked)
 
 
-def _lacking(hub: HubIdentity, state: HubState | None, *, can_revert: bool) -> str | None:
-    """Say what is not as it should be."""
+def lacking_of(hub: HubIdentity, state: HubState | None, *, can_revert: bool) -> str | None:
+    """Say what of a hub is not as it may be left, to follow "the hub"; None if nothing is."""
     lacking = [] if hub.locked else ["is not locked"]
     if state is None:
         lacking.append("does not say what it holds")

@@ -124,6 +124,8 @@ def operator_line(
         return (
             f"{where}: {what}, but the label scanned here is another hub's; put it aside for the supervisor"
         )
+    if unsettled is not None and outcome is Outcome.REJECTED:
+        return f"{where}: {what}, but {unsettled}; put it aside for the supervisor"
     if unsettled is not None and code is not Code.SERIAL_RECOVERY:  # that says it all
         return (
             f"{where}: {what}; it {unsettled}, so keep it apart: {_NEXT_BY_DISPOSITION[Disposition.REWORK]}"

@@ -51,7 +51,7 @@ def view_of_result(
     if hub is None:
         return shown
     if result.unsettled is not None:
-        return unsettled(shown, result.unsettled)
+        return unsettled(shown, f"the hub {result.unsettled}")
     return put_aside(shown, label, hub) if is_anothers(label, hub) else shown
 
 
@@ -75,7 +75,7 @@ def view_of_past(
     if label is None and last.scanned_id is not None:
         label = ScannedLabel(last.scanned_id, last.scanned_role)
     if last.unsettled is not None:
-        return unsettled(shown, last.unsettled)
+        return unsettled(shown, f"the hub {last.unsettled}")
     return put_aside(shown, label, hub) if is_anothers(label, hub) else shown
 
 

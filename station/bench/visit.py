@@ -23,7 +23,7 @@ from station.attempt.parts import LeftOpen, Progress
 from station.bench.changes import Changes, first_of
 from station.bench.display import SlotDisplay
 from station.bench.seat import Seat
-from station.bench.shown import GOES_HOME, put_aside, unsettled
+from station.bench.shown import goes_home, put_aside, unsettled
 from station.bench.view import SlotPhase, SlotView
 from station.records.events import AttemptInterrupted, HubLost, Place
 from station.records.journal import Journal
@@ -154,7 +154,7 @@ class SeatedHub:
 
     async def check_departure(self) -> None:
         """Let a hub that was to go home, and out of the station's sight since, do so only if it is as it was left."""
-        if self.shown is not None and self.shown.phase in GOES_HOME:
+        if self.shown is not None and goes_home(self.shown):
             wrong = await self._wrong_for_departure()
             if wrong is not None:
                 self.shown = unsettled(self.shown, wrong)

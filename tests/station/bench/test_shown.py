@@ -67,10 +67,10 @@ def test_what_a_label_or_the_attempt_itself_speaks_against_is_not_green(outcome:
     against = [
         view_of_result(result(outcome), HUB, OTHERS),
         view_of_result(result(outcome, scanned_id=OTHERS.device_id), HUB),
-        view_of_result(result(outcome, unsettled="it is unlocked"), HUB, OWN),
+        view_of_result(result(outcome, unsettled="is not locked"), HUB, OWN),
         view_of_past(PLACE, past(outcome, scanned_id=OTHERS.device_id), HUB),
         view_of_past(PLACE, past(outcome), HUB, OTHERS),
-        view_of_past(PLACE, past(outcome, unsettled="it is unlocked"), HUB, OWN),
+        view_of_past(PLACE, past(outcome, unsettled="is not locked"), HUB, OWN),
     ]
     for view in against:
         assert view.phase is SlotPhase.PUT_ASIDE
@@ -82,6 +82,8 @@ def test_a_hub_said_to_have_passed_before_is_no_more_to_go_with_the_passed_ones(
     again = result(Outcome.REJECTED, Code.ALREADY_PASSED)
     assert view_of_result(again, HUB, OWN).line.endswith("put it with the passed hubs")
     assert view_of_result(again, HUB, OTHERS).phase is SlotPhase.PUT_ASIDE
+    open_now = result(Outcome.REJECTED, Code.ALREADY_PASSED, unsettled="is not locked")
+    assert view_of_result(open_now, HUB, OWN).phase is SlotPhase.PUT_ASIDE
 
 
 def test_a_hub_that_is_not_to_go_home_keeps_its_line_whatever_its_label_says() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from drivers.jig_board.events import (
     BoardEvent,
@@ -19,6 +21,9 @@ from drivers.jig_board.events import (
     StartPressed,
 )
 from drivers.jig_board.settings import JigBoardSettings
+
+_COUNTS: Final = 1 << 32
+"""The insertion counters wrap: two registers each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,20 +163,28 @@ class InsertionWatch:
 
     def __init__(self) -> None:
         self._counts: tuple[int, ...] | None = None
-        self._seen: set[int] = set()
+        self._seen: Counter[int] = Counter()
 
     def saw(self, slot: int) -> None:
         """Learn that a hub was seen being seated."""
-        self._seen.add(slot)
+        self._seen[slot] += 1
 
     def compare(self, counts: tuple[int, ...], seated: tuple[bool | None, ...]) -> tuple[SlotReseated, ...]:
-        """Take the counts and return the slots, not known to be empty, in which one moved unseen."""
-        before, self._counts = self._counts, counts
-        seen, self._seen = self._seen, set()
-        return tuple(
-            SlotReseated(slot)
-            for slot, (was, now, sits) in enumerate(
-                zip(before or counts, counts, seated, strict=True), start=1
-            )
-            if was != now and sits is not False and slot not in seen
-        )
+        """Take the counts and return the slots, not known to be empty, in which one moved on unseen.
+
+        A slot that is known to be empty is looked at again once it is not: a switch that closes is counted before it
+        is believed.
+        """
+        if self._counts is None:
+            self._counts = counts
+            self._seen.clear()
+        news, before = [], list(self._counts)
+        for slot, (now, sits) in enumerate(zip(counts, seated, strict=True), start=1):
+            if sits is False:
+                continue
+            if (now - before[slot - 1]) % _COUNTS != self._seen[slot]:
+                news.append(SlotReseated(slot))
+            before[slot - 1] = now
+            self._seen[slot] = 0
+        self._counts = tuple(before)
+        return tuple(news)

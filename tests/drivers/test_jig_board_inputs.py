@@ -14,10 +14,11 @@ from drivers.jig_board.events import (
     SlotAgreed,
     SlotContradicted,
     SlotEmptied,
+    SlotReseated,
     SlotSeated,
     StartPressed,
 )
-from drivers.jig_board.inputs import Debouncer, Inputs, InputWatch, PresenceDoubt
+from drivers.jig_board.inputs import Debouncer, Inputs, InputWatch, InsertionWatch, PresenceDoubt
 from drivers.jig_board.settings import JigBoardSettings
 
 HOLD, GAP = 0.1, 0.2
@@ -232,3 +233,30 @@ def test_a_contradiction_that_returns_is_told_again() -> None:
     told = [doubt.compare(*reading) for reading in (wrong, right, wrong, wrong, wrong, right, wrong, wrong)]
     wrongly = (SlotContradicted(2, False, 150),)
     assert told == [(), (), (), wrongly, (), (SlotAgreed(2),), (), wrongly]
+
+
+def test_of_two_hubs_seated_between_two_counts_one_that_was_not_seen_is_told() -> None:
+    watch = InsertionWatch()
+    assert watch.compare((5, 9), (True, True)) == ()
+    watch.saw(1)
+    assert watch.compare((7, 10), (True, True)) == (SlotReseated(1), SlotReseated(2))
+    watch.saw(1)
+    watch.saw(1)
+    assert watch.compare((9, 10), (True, True)) == ()
+
+
+def test_a_seating_that_is_counted_before_it_is_believed_is_told_once() -> None:
+    watch = InsertionWatch()
+    watch.compare((5,), (False,))
+    assert watch.compare((6,), (False,)) == ()
+    watch.saw(1)
+    assert watch.compare((6,), (True,)) == ()
+    assert watch.compare((7,), (True,)) == (SlotReseated(1),)
+    assert watch.compare((7,), (True,)) == ()
+
+
+def test_a_counter_that_wraps_counts_on() -> None:
+    watch = InsertionWatch()
+    watch.compare(((1 << 32) - 1,), (True,))
+    watch.saw(1)
+    assert watch.compare((0,), (True,)) == ()

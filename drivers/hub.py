@@ -266,6 +266,19 @@ class HubDriver(Protocol):
         ...
 
 
+@runtime_checkable
+class LeavesRecovery(Protocol):
+    """A `HubDriver` that also has this method can have a hub boot that waits in its boot loader."""
+
+    async def leave_recovery(self) -> HubIdentity:
+        """Order one boot of a hub that waits in its boot loader, and return who comes back.
+
+        Which hub that is nobody knows, so it is told nothing but to boot, which changes no flash of itself. One that
+        says who it is is told nothing. Raises HubInSerialRecovery when it stays there, and HubDidNotReturn.
+        """
+        ...
+
+
 class DriverPlugin(Protocol):
     """What an entry point of the group `reflash.drivers` names. Serves any number of places at once.
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from drivers.errors import DriverError, HubAction, UnlockAuthorityFailed
+from drivers.errors import DriverError, HubAction, HubInSerialRecovery, UnlockAuthorityFailed
 from drivers.hub import FlashProgress, HubIdentity, UnlockChallenge
 from firmware_catalog.bounds import UNBOUND
 from firmware_catalog.image import FirmwareImage
@@ -30,6 +30,7 @@ from station.attempt.parts import (
     WrongAnswers,
 )
 from station.attempt.plan import AttemptPlan, PlannedStep, Position
+from station.attempt.recovery_boot import RecoveryBoot
 from station.attempt.sequence import Sequence
 from station.attempt.wording import what_happened
 from station.bench.loop_watch import LoopWatch
@@ -101,7 +102,13 @@ async def flash_by_hand(
     Raises Refused, having written nothing, for an image of another device or model or an older version, and
     DriverError when the device does not answer at all.
     """
-    hub = await device.identify()
+    recovery_boot = RecoveryBoot()
+    try:
+        hub = await device.identify()
+    except HubInSerialRecovery:
+        if not await recovery_boot.order(device.hub):
+            raise
+        hub = await device.identify()
     if hub is not None:
         _may_be_given(request.image, hub)
         rejected = await permission.refusal(hub, untouched=True)
@@ -152,6 +159,7 @@ async def flash_by_hand(
                 untouched=True,
                 present=lambda: True,
                 power_cycle=LinkSeat(LoopWatch()).power_cycle,
+                leave_recovery=lambda: recovery_boot.order(device.hub),
                 on_progress=progress,
             ),
             {},

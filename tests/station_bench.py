@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -32,6 +33,7 @@ from simulators.keys import generate_key, save_private_key, save_public_key
 from station.attempt.conduct import Concluded, Conductor, Visit
 from station.attempt.counted_authority import CountedAnswers
 from station.attempt.parts import LeftOpen
+from station.attempt.recovery_boot import RecoveryBoot
 from station.attempt.unlock import KeyFileAuthority
 from station.config import StationSettings
 from station.orders.csv_import import HEADINGS, parse_order
@@ -310,6 +312,7 @@ class Conducting:
                 "seen_elsewhere": None,
                 "present": lambda: None,
                 "power_cycle": _cannot_switch_power,
+                "leave_recovery": partial(RecoveryBoot().order, driver),
                 "on_progress": lambda _: None,
             }
             return await self.conductor.conduct(Visit(**{**facts, **changes}))

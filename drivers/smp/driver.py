@@ -6,6 +6,7 @@ import asyncio
 
 from drivers.errors import (
     HubAction,
+    HubInSerialRecovery,
     HubLocked,
     HubRefused,
     MalformedAnswer,
@@ -149,6 +150,14 @@ class SmpHubDriver:
     async def reboot(self, hub: ExpectedDevice) -> HubIdentity:
         """Boot the hub and return who came back."""
         return await self._boot(await self._require(hub, HubAction.REBOOT), HubAction.REBOOT)
+
+    async def leave_recovery(self) -> HubIdentity:
+        """Boot a hub that waits in its boot loader, and return who came back."""
+        action = HubAction.REBOOT
+        try:
+            return await self._identify(action)
+        except HubInSerialRecovery:
+            return await self.device.boot(action, lambda: self._look(action), lambda _: True)
 
     async def erase(self, hub: ExpectedDevice) -> None:
         """Erase the slot that is not running."""

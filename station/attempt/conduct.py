@@ -69,6 +69,7 @@ class Visit:
     seen_elsewhere: Place | None
     present: Callable[[], bool | None]
     power_cycle: Callable[[], Awaitable[bool]]
+    leave_recovery: Callable[[], Awaitable[bool]]
     on_progress: Callable[[Progress], None]
 
 
@@ -120,6 +121,13 @@ class Conductor:
             if interrupted is not None:
                 return await self._take_up(visit, interrupted)
         return await self._begin(visit)
+
+    async def may_boot_unknown(self, place: Place, label: ScannedLabel | None) -> bool:
+        """Whether what waits in its boot loader at a slot may be booted, as seating it has done: not if its label is on no line."""
+        if label is None:
+            return True
+        order = await self._journal.jig_order(place.jig)
+        return await line_of(self._journal, order, None, label) is not None
 
     async def unidentified(
         self, place: Place, label: ScannedLabel | None, error: DriverError
@@ -208,7 +216,9 @@ class Conductor:
         except DriverError as error:
             fault = error
         try:
-            settled = await settle(visit.driver, visit.hub, present=visit.present)
+            settled = await settle(
+                visit.driver, visit.hub, present=visit.present, leave_recovery=visit.leave_recovery
+            )
         except DriverError as error:
             return visit.hub, LeftOpen(Stage.AUTHORISE, str(error))
         if settled.state is not None:
@@ -303,7 +313,11 @@ class Conductor:
         """End an attempt that may not go on, leaving its hub as it may be left."""
         try:
             settled = await settle(
-                visit.driver, visit.hub, present=visit.present, may_stay=permission.may_stay
+                visit.driver,
+                visit.hub,
+                present=visit.present,
+                leave_recovery=visit.leave_recovery,
+                may_stay=permission.may_stay,
             )
         except DriverError as error:
             return await self._end(
@@ -348,6 +362,7 @@ class Conductor:
             untouched=untouched,
             present=visit.present,
             power_cycle=visit.power_cycle,
+            leave_recovery=visit.leave_recovery,
             on_progress=visit.on_progress,
         )
         return Sequence(parts, failures)

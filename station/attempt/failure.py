@@ -118,7 +118,6 @@ _RETRY_HERE: Final = frozenset(
 )
 
 _FINAL: Final = (
-    errors.HubInSerialRecovery,
     errors.HubLockedOut,
     errors.UnlockRefused,
     errors.UnlockAuthorityFailed,

@@ -126,4 +126,6 @@ class SequenceParts:
     """The jig board's word on the slot; None where there is no board."""
     power_cycle: Callable[[], Awaitable[bool]]
     """Switches the hub off and on, where the jig can; says whether it did."""
+    leave_recovery: Callable[[], Awaitable[bool]]
+    """Has a hub boot that waits in its boot loader, once a seating; says whether it may have done so."""
     on_progress: Callable[[Progress], None]

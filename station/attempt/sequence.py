@@ -242,6 +242,8 @@ class Sequence:
                     return LeftOpen(reached.stage, why)
                 case GiveUp(code=Code.NO_ANSWER) if await self._revived():
                     continue
+                case GiveUp(code=Code.SERIAL_RECOVERY) if await self._left_recovery():
+                    continue
                 case GiveUp() if probe.finding is Finding.UNREADABLE and not self._booted_unread:
                     self._booted_unread = True
                 case GiveUp(code=code, why=why):
@@ -270,6 +272,14 @@ class Sequence:
         with suppress(TimeoutError, DriverError):
             async with asyncio.timeout(REVIVAL_SECONDS):
                 await self._parts.driver.wait_for_hub()  # whoever it is: the next look insists on this one
+        return True
+
+    async def _left_recovery(self) -> bool:
+        """Have a hub that waits in its boot loader boot, if it has not been; the next look insists on this one."""
+        if not await self._parts.leave_recovery():
+            return False
+        self._untouched = False
+        self._boots_ordered += 1
         return True
 
     async def _probe(self) -> Probe:
@@ -310,7 +320,11 @@ class Sequence:
             code = Code.BOOT_LOOP
         try:
             settled = await settle(
-                parts.driver, self.hub, present=parts.present, may_stay=parts.permission.may_stay
+                parts.driver,
+                self.hub,
+                present=parts.present,
+                leave_recovery=parts.leave_recovery,
+                may_stay=parts.permission.may_stay,
             )
         except DriverError as error:
             return LeftOpen(stage, str(error))

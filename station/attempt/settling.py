@@ -5,7 +5,7 @@ Every attempt that ends as FAILED ends here first. It needs no image and no plan
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,6 +42,7 @@ async def settle(
     hub: HubIdentity,
     *,
     present: Callable[[], bool | None],
+    leave_recovery: Callable[[], Awaitable[bool]],
     may_stay: Callable[[bytes | None], bool] = lambda _: True,
 ) -> Settled:
     """Boot the hub, if need be, until it may be left as it is.
@@ -56,16 +57,21 @@ async def settle(
     try:
         while True:
             state = None
-            seen = await identify(driver, hub.device)
-            answered = True
-            state = await _state(driver)
-            lacking = lacking_of(seen, state, can_revert=driver.can_revert)
-            at_once = at_once or (boots == 0 and is_settled(state))
-            limit = MAX_SETTLING_BOOTS if state and state.running else 1
-            if not _would_help(seen, state, can_revert=driver.can_revert) or boots >= limit:
-                break
-            boots += 1
-            seen = insist_on(hub.device, await driver.reboot(hub.device), driver)
+            try:
+                seen = await identify(driver, hub.device)
+                answered = True
+                state = await _state(driver)
+                lacking = lacking_of(seen, state, can_revert=driver.can_revert)
+                at_once = at_once or (boots == 0 and is_settled(state))
+                limit = MAX_SETTLING_BOOTS if state and state.running else 1
+                if not _would_help(seen, state, can_revert=driver.can_revert) or boots >= limit:
+                    break
+                boots += 1
+                seen = insist_on(hub.device, await driver.reboot(hub.device), driver)
+            except HubInSerialRecovery:
+                if not await leave_recovery():
+                    raise
+                boots += 1
     except HubInSerialRecovery:
         lacking = "runs no firmware"
     except DriverError as error:

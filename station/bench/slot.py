@@ -26,6 +26,7 @@ from drivers.hub import DriverPlugin, HubDriver, HubIdentity
 from station.attempt.authorise import ScannedLabel
 from station.attempt.conduct import Concluded, Conductor, StillSeated
 from station.attempt.parts import LeftOpen
+from station.attempt.recovery_boot import RecoveryBoot
 from station.bench.changes import first_of
 from station.bench.display import SlotDisplay
 from station.bench.labels import ScanRefused
@@ -91,12 +92,14 @@ class Slot:
         self.latch = Latch(parts.place, parts.journal)
         """Whether it is in use."""
         self._display = SlotDisplay(parts.place, parts.view, parts.outlook)
+        self._recovery_boot = RecoveryBoot()
         self._visit_parts = VisitParts(
             place=parts.place,
             seat=parts.seat,
             conductor=parts.conductor,
             journal=parts.journal,
             display=self._display,
+            recovery_boot=self._recovery_boot,
         )
         self._port = SlotPort(
             parts.port, parts.plugin, parts.driver_settings, parts.seat, parts.recognition_seconds
@@ -201,6 +204,7 @@ class Slot:
         try:
             while self._is_fit():
                 await self._attend(driver)
+                self._recovery_boot.expect_another_seating()
                 if self._port.comes_with_power:
                     break  # and goes with the hub
         except (LinkLost, LinkStalled) as error:
@@ -314,7 +318,12 @@ class Slot:
         parts = self._parts
         while True:
             await self._until_unhindered()
-            hub = await self._idle(self._recognised(driver))
+            try:
+                hub = await self._idle(self._recognised(driver))
+            except HubInSerialRecovery:
+                if parts.hindrance() is not None or await self._left_recovery(driver):
+                    continue
+                raise
             # It may have been waited for all night.
             if hub is None or parts.hindrance() is None:
                 return hub
@@ -325,6 +334,15 @@ class Slot:
             seat.until_stopped(), recognise(driver, seat, seconds, self._show_doubt)
         )
         return hub
+
+    async def _left_recovery(self, driver: HubDriver) -> bool:
+        """Have a hub that waits in its boot loader boot, once; say whether there is any use in looking again."""
+        parts = self._parts
+        if not await parts.conductor.may_boot_unknown(self.place, parts.outlook.label_at(self.place)):
+            return False
+        ordering = self._recovery_boot.order(driver)
+        done = await self._idle(first_of(parts.seat.until_stopped(), parts.seat.until_emptied(), ordering))
+        return done is not False
 
     async def _until_unhindered(self) -> None:
         """Wait for as long as no hub may be begun with, and say why."""

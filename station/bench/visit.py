@@ -20,6 +20,7 @@ from station.attempt.failure import is_out_of_reach
 from station.attempt.history import own_open_attempt
 from station.attempt.outcome import Code, Stage
 from station.attempt.parts import LeftOpen, Progress
+from station.attempt.recovery_boot import RecoveryBoot
 from station.bench.changes import Changes, first_of
 from station.bench.display import SlotDisplay
 from station.bench.seat import Seat
@@ -51,6 +52,7 @@ class VisitParts:
     conductor: Conductor
     journal: Journal
     display: SlotDisplay
+    recovery_boot: RecoveryBoot
 
 
 @dataclass(slots=True)
@@ -188,6 +190,7 @@ class SeatedHub:
                 seen_elsewhere=elsewhere,
                 present=parts.seat.present,
                 power_cycle=parts.seat.power_cycle,
+                leave_recovery=lambda: parts.recovery_boot.order(self._driver),
                 on_progress=hear,
             )
         )

@@ -243,6 +243,19 @@ def test_a_hub_in_serial_recovery_is_recognised_everywhere(slot):
     on(slot, scenario)
 
 
+def test_a_hub_in_serial_recovery_leaves_it_when_told_to_boot_or_is_said_to_stay(slot):
+    async def scenario(driver, meant):
+        asked = await driver.identify()
+        assert await driver.leave_recovery() == asked, "one that says who it is is not booted"
+        await slot.fault("serial_recovery", times=3)
+        for leave in (driver.reboot(meant), driver.leave_recovery(), driver.leave_recovery()):
+            with pytest.raises(HubInSerialRecovery):
+                await leave
+        assert (await driver.leave_recovery()).boots == asked.boots + 4
+
+    on(slot, scenario)
+
+
 def test_the_quiet_time_keeps_a_boot_loader_from_being_trapped(slot):
     image = slot.image()
 

@@ -166,7 +166,7 @@ def test_a_hub_that_ends_in_its_boot_loader_is_left_alone_for_rework(bench: Benc
         async with conducting(bench, tmp_path) as at:
             await import_order(at.journal, order_csv(hub), "jig1")
             await bench.seat(hub, PLACE)
-            result = await at.result(PLACE, {"name": "serial_recovery", "on": "boot"})
+            result = await at.result(PLACE, {"name": "serial_recovery", "on": "boot", "times": 99})
             assert (result.outcome, result.code, result.disposition) == (
                 Outcome.FAILED,
                 Code.SERIAL_RECOVERY,
@@ -174,6 +174,19 @@ def test_a_hub_that_ends_in_its_boot_loader_is_left_alone_for_rework(bench: Benc
             )
             assert "put it in the rework crate" in result.message
         assert (await bench.look(hub))["mode"] == "recovery"
+
+    asyncio.run(work())
+
+
+def test_a_hub_that_leaves_its_boot_loader_when_told_to_boot_passes(bench: Bench, tmp_path: Path) -> None:
+    async def work() -> None:
+        hub = bench.hub()
+        async with conducting(bench, tmp_path) as at:
+            await import_order(at.journal, order_csv(hub), "jig1")
+            await bench.seat(hub, PLACE)
+            result = await at.result(PLACE, {"name": "serial_recovery", "on": "boot"})
+            assert result.outcome is Outcome.PASSED, result.message
+        await bench.assert_runs(hub, "new")
 
     asyncio.run(work())
 

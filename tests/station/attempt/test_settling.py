@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from station.attempt.looking import read_back
 from station.attempt.outcome import Code, Stage
 from station.attempt.parts import Failed, LeftOpen, Passed, SequenceParts, StageFault
 from station.attempt.plan import Position
+from station.attempt.recovery_boot import RecoveryBoot
 from station.attempt.sequence import MAX_SETTLING_BOOTS
 from station.attempt.sequence import Sequence as AttemptSequence
 from station.attempt.settling import settle
@@ -180,7 +182,7 @@ SETTLED: dict[str, tuple[Sequence[tuple[Says, Holds]], bool, int, str | None]] =
 def test_a_hub_is_left_as_it_may_be_left_or_what_is_not_so_is_said(how: str) -> None:
     boots, can_revert, ordered, unsettled = SETTLED[how]
     driver = Spoken(*boots, can_revert=can_revert)
-    settled = asyncio.run(settle(driver, ME, present=lambda: True))
+    settled = asyncio.run(settle(driver, ME, present=lambda: True, leave_recovery=_no_power))
     assert driver.boots == ordered
     if unsettled is None:
         assert settled.unsettled is None
@@ -188,9 +190,47 @@ def test_a_hub_is_left_as_it_may_be_left_or_what_is_not_so_is_said(how: str) -> 
         assert (settled.unsettled or "").startswith(unsettled)
 
 
+class Recovering(Spoken):
+    """Leaves its boot loader when it is told to boot; one with no other boots stays there."""
+
+    async def leave_recovery(self) -> HubIdentity:
+        return await self.reboot(ME.device)
+
+
+IN_BOOT_LOADER = (fails(HubInSerialRecovery), DONE)
+
+
+@pytest.mark.parametrize("stays", [False, True])
+def test_a_hub_that_is_settled_in_its_boot_loader_is_booted_once(stays: bool) -> None:
+    driver = Recovering(IN_BOOT_LOADER, *(() if stays else ((ME, DONE),)))
+    boot = RecoveryBoot()
+    settled = asyncio.run(settle(driver, ME, present=lambda: True, leave_recovery=lambda: boot.order(driver)))
+    assert settled.unsettled == ("runs no firmware" if stays else None)
+    assert driver.boots == 1
+
+
+def test_an_attempt_goes_on_with_a_hub_that_leaves_its_boot_loader() -> None:
+    driver = Recovering(IN_BOOT_LOADER, (ME, DONE))
+    assert asyncio.run(sequence(driver, Book()).recover(Position(0, Stage.VERIFY))) == Passed(FIRST.version)
+    assert driver.boots == 1
+
+
+def test_another_hub_that_comes_out_of_its_boot_loader_is_told_no_more() -> None:
+    driver = Recovering(IN_BOOT_LOADER, (ANOTHER_GPF, DONE))
+    ending = asyncio.run(sequence(driver, Book()).recover(Position(0, Stage.VERIFY)))
+    assert isinstance(ending, LeftOpen)
+    assert driver.boots == 1
+
+
 def test_an_image_that_may_not_stay_is_said_of_a_hub_that_is_settled_on_it() -> None:
     settled = asyncio.run(
-        settle(Spoken((ME, DONE)), ME, present=lambda: None, may_stay=lambda held: held != FIRST.image_hash)
+        settle(
+            Spoken((ME, DONE)),
+            ME,
+            present=lambda: None,
+            leave_recovery=_no_power,
+            may_stay=lambda held: held != FIRST.image_hash,
+        )
     )
     assert settled.unsettled == f"runs {FIRST.version}, which may not stay"
 
@@ -206,7 +246,7 @@ OUT_OF_REACH = {
 def test_of_a_hub_that_is_out_of_reach_nothing_is_said(how: str) -> None:
     says, present = OUT_OF_REACH[how]
     with pytest.raises(DriverError):
-        asyncio.run(settle(Spoken((says, DONE)), ME, present=lambda: present))
+        asyncio.run(settle(Spoken((says, DONE)), ME, present=lambda: present, leave_recovery=_no_power))
 
 
 class Book:
@@ -247,6 +287,7 @@ def sequence(
         "untouched": True,
         "present": lambda: present,
         "power_cycle": power_cycle,
+        "leave_recovery": partial(RecoveryBoot().order, driver),
         "on_progress": lambda _: None,
     }
     return AttemptSequence(SequenceParts(**parts), {})

@@ -139,7 +139,7 @@ def test_a_scan_that_is_refused_leaves_nothing_in_the_journal(linked: Hands) -> 
 
     async def work() -> None:
         async with running_daemon(linked.settings) as station:
-            await linked.bench.fault(FIRST, "serial_recovery", on="boot")
+            await linked.bench.fault(FIRST, "serial_recovery", on="boot", times=99)
             await linked.bench.seat(hub, FIRST)
             await station.until(FIRST, SlotPhase.FAILED)
             with pytest.raises(ControlError, match="its result is written"):

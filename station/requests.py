@@ -104,7 +104,10 @@ class DaemonRequests:
     async def _scan_label(self, request: Request) -> Mapping[str, Any]:
         scan = _Scan.model_validate(request)
         try:
-            line = await self.scans.take(scan.jig, scan.slot, ScannedLabel(scan.id, scan.role))
+            label = ScannedLabel(Eui64.parse(scan.id), scan.role)
+            line = await self.scans.take(scan.jig, scan.slot, label)
+        except IdentityError as error:
+            raise RequestWrong(str(error)) from error
         except ScanRefused as error:
             raise ControlError(str(error)) from error
         return {"line": line}
@@ -140,7 +143,7 @@ class _Scan(BaseModel):
 
     jig: str
     slot: int | None = None
-    id: Eui64
+    id: str
     role: Literal["CHF", "GPF"] | None = None
 
 

@@ -10,7 +10,7 @@ from drivers.hub import HubDriver, HubIdentity
 from drivers.jig_board.board import JigBoard
 from station.bench.changes import Changes
 from station.bench.coils import Coils
-from station.bench.jig_inputs import JigInputs
+from station.bench.jig_inputs import Awaits, JigInputs
 
 _DARK_SECONDS: Final = 1.0
 """How long a power cycle keeps a hub without power: its capacitors need a moment."""
@@ -40,6 +40,14 @@ class BoardSeat:
     def gives_power(self) -> bool:
         """Say True: the board switches it."""
         return True
+
+    def awaits(self) -> Awaits | None:
+        """Say what the hub here waits for, by the jig's start policy."""
+        return self._inputs.awaits(self._slot)
+
+    async def until_awaits_else(self, before: Awaits | None) -> None:
+        """Wait for hub, lid or start button."""
+        await self._changes.until(lambda: self.awaits() is not before)
 
     async def until_ready(self) -> None:
         """Wait for a hub, for the start that the policy asks for, and give the slot power.

@@ -7,12 +7,16 @@ from typing import Final
 from drivers.hub import HubIdentity
 from firmware_catalog.identity import Eui64
 from station.attempt.parts import Progress
+from station.bench.jig_inputs import Awaits
 from station.bench.outlook import Outlook
 from station.bench.view import BenchView, SlotPhase, SlotView
 from station.records.events import HubFacts, Place
 
 EXPECTING: Final = frozenset({SlotPhase.EMPTY, SlotPhase.FIND_HUB})
 """Phases of a slot in which nothing sits: they follow the outlook."""
+
+UNKNOWN_HUB: Final = frozenset({SlotPhase.SEATED, SlotPhase.BOOTING})
+"""Phases of a slot in which a hub sits that has not said who it is."""
 
 
 class SlotDisplay:
@@ -61,6 +65,17 @@ class SlotDisplay:
         sought = self._outlook.sought(self.place)
         why = self._lost[1] if sought is not None and self._lost and self._lost[0] == sought.chf else None
         self._view.show(self._outlook.empty(self.place, why))
+
+    def seat(self, awaits: Awaits | None) -> None:
+        """Show what a hub that sits here waits for, or that nothing is known to sit here."""
+        if awaits is None:
+            self.empty()
+            return
+        phase, line = SlotPhase.SEATED, f"a hub is seated; {awaits}"
+        if awaits is Awaits.BOOT:
+            phase, line = SlotPhase.BOOTING, "a hub is booting; leave it in"
+        if (self.phase, self.now.line) != (phase, f"{self.place}: {line}"):
+            self.show(phase, line)
 
     def looking(self, hub: HubIdentity, why: str = "looking again who sits here; leave it in") -> None:
         """Show nothing that is not known now, while the hub is asked again."""

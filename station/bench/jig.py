@@ -29,6 +29,8 @@ _LAMPS: Final = {
     SlotPhase.STARTING: Lamp.DARK,
     SlotPhase.NO_PORT: Lamp.RED,
     SlotPhase.EMPTY: Lamp.DARK,
+    SlotPhase.SEATED: Lamp.DARK,
+    SlotPhase.BOOTING: Lamp.DARK,
     SlotPhase.WORKING: Lamp.BLUE,
     SlotPhase.PASSED: Lamp.GREEN,
     SlotPhase.ALREADY_CURRENT: Lamp.GREEN,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Literal, assert_never
 
 from drivers.jig_board.events import (
@@ -27,6 +28,14 @@ from drivers.jig_board.settings import MAX_SLOTS
 
 StartPolicy = Literal["seated", "lid", "button"]
 """When work on a seated hub begins: at once, when the lid is closed, or when the start button is pressed."""
+
+
+class Awaits(StrEnum):
+    """What a hub that sits in a slot waits for."""
+
+    LID = "close the lid"
+    START = "press start"
+    BOOT = "booting"
 
 
 @dataclass(slots=True)
@@ -143,6 +152,14 @@ class JigInputs:
                 return self.lid_closed is True
             case "button":
                 return slot in self.started
+
+    def awaits(self, slot: int) -> Awaits | None:
+        """Say what the hub in this slot waits for; None where none is known to sit, or nothing may be powered."""
+        if not self.may_power() or not self.present(slot):
+            return None
+        if self.may_begin(slot):
+            return Awaits.BOOT
+        return Awaits.LID if self.policy == "lid" else Awaits.START
 
     def alarm(self, *, working: bool) -> str | None:
         """Say in one line what is wrong with the jig as a whole, if anything is."""

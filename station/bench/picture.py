@@ -17,6 +17,8 @@ _STYLES: Final = {
     SlotPhase.STARTING: "dim",
     SlotPhase.NO_PORT: "bold red",
     SlotPhase.EMPTY: "dim",
+    SlotPhase.SEATED: "bold",
+    SlotPhase.BOOTING: "cyan",
     SlotPhase.WORKING: "cyan",
     SlotPhase.PASSED: "bold green",
     SlotPhase.ALREADY_CURRENT: "green",
@@ -30,7 +32,14 @@ _STYLES: Final = {
     SlotPhase.OUT_OF_USE: "bold red",
     SlotPhase.STOPPED: "dim",
 }
-_SAYS_IT_ALL: Final = {SlotPhase.EMPTY, SlotPhase.WORKING, SlotPhase.PASSED, SlotPhase.ALREADY_CURRENT}
+_SAYS_IT_ALL: Final = {
+    SlotPhase.EMPTY,
+    SlotPhase.SEATED,
+    SlotPhase.BOOTING,
+    SlotPhase.WORKING,
+    SlotPhase.PASSED,
+    SlotPhase.ALREADY_CURRENT,
+}
 """Phases after whose name only the next action is news."""
 _BAR_CELLS: Final = 12
 _COLUMNS_FOR_HUBS: Final = 100
@@ -64,7 +73,7 @@ class BenchPicture:
         faults = tuple(self._faults())
         rows_besides = 1 + len(faults) + len(alarms) + len(notes)
         low = options.size.height < len(slots) + rows_besides
-        groups = _alike(slots) if low else [(slot,) for slot in slots]
+        groups = _alike(slots, lambda slot: low or slot.phase is SlotPhase.SEATED)
         with_hubs = options.max_width >= _COLUMNS_FOR_HUBS and not low
         with_bars = options.max_width >= _COLUMNS_FOR_BARS and not low
         table = Table(box=None, pad_edge=False, expand=True)
@@ -86,11 +95,15 @@ class BenchPicture:
         yield table
 
 
-def _alike(slots: Iterable[SlotView]) -> list[tuple[SlotView, ...]]:
-    """Gather the slots of a jig that are in one phase and ask for the same, in the order of the first of each."""
-    groups: dict[tuple[str, SlotPhase, str], list[SlotView]] = {}
+def _alike(slots: Iterable[SlotView], shared: Callable[[SlotView], bool]) -> list[tuple[SlotView, ...]]:
+    """Gather the slots of a jig that are in one phase and ask for the same, in the order of the first of each.
+
+    Only those that may share a row; what a whole jig waits for is said once, however high the terminal is.
+    """
+    groups: dict[tuple[str, SlotPhase, str, int], list[SlotView]] = {}
     for slot in slots:
-        groups.setdefault((slot.place.jig, slot.phase, _action_and_reason(slot)[0]), []).append(slot)
+        own = 0 if shared(slot) else slot.place.slot
+        groups.setdefault((slot.place.jig, slot.phase, _action_and_reason(slot)[0], own), []).append(slot)
     return [tuple(group) for group in groups.values()]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from station.attempt.authorise import ScannedLabel
 from station.attempt.parts import EventSink
 from station.bench.controller import Controller
-from station.bench.display import EXPECTING
+from station.bench.display import EXPECTING, UNKNOWN_HUB
 from station.bench.labels import ScanRefused, SlotCode, read_scan
 from station.bench.outlook import Outlook
 from station.bench.slot import Slot
@@ -80,7 +80,8 @@ class BenchScans:
             empty = (
                 view.place
                 for view in views
-                if view.phase in EXPECTING and self._outlook.label_at(view.place) in {None, label}
+                if view.phase in EXPECTING | UNKNOWN_HUB
+                and self._outlook.label_at(view.place) in {None, label}
             )
             place = next(seated, None) or next(empty, None)
         slot = self._controller.slot(place) if place is not None else None

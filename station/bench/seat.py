@@ -6,6 +6,7 @@ import asyncio
 from typing import Protocol
 
 from drivers.hub import HubDriver, HubIdentity
+from station.bench.jig_inputs import Awaits
 from station.bench.loop_watch import LoopWatch
 
 
@@ -19,6 +20,14 @@ class Seat(Protocol):
     @property
     def gives_power(self) -> bool:
         """Whether a hub here has power only where `until_ready` gave it."""
+        ...
+
+    def awaits(self) -> Awaits | None:
+        """Say what a hub that is known to sit here waits for before it can say who it is."""
+        ...
+
+    async def until_awaits_else(self, before: Awaits | None) -> None:
+        """Return when `awaits` says something else than `before`; never where nothing can tell."""
         ...
 
     async def until_ready(self) -> None:
@@ -93,6 +102,14 @@ class LinkSeat:
     def gives_power(self) -> bool:
         """Say False: a hub has power from the moment it is seated."""
         return False
+
+    def awaits(self) -> Awaits | None:
+        """Say None: nobody knows of a hub before it answers."""
+        return None
+
+    async def until_awaits_else(self, before: Awaits | None) -> None:  # noqa: ARG002 - nothing is ever awaited
+        """Wait without end."""
+        await asyncio.Event().wait()
 
     async def until_ready(self) -> None:
         """Return at once; the driver waits for the hub."""

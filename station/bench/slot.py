@@ -28,7 +28,7 @@ from station.attempt.conduct import Concluded, Conductor, StillSeated
 from station.attempt.parts import LeftOpen
 from station.attempt.recovery_boot import RecoveryBoot
 from station.bench.changes import first_of
-from station.bench.display import SlotDisplay
+from station.bench.display import UNKNOWN_HUB, SlotDisplay
 from station.bench.labels import ScanRefused
 from station.bench.latch import Latch
 from station.bench.live_hubs import LiveHubs
@@ -37,7 +37,7 @@ from station.bench.port import SlotPort
 from station.bench.recognition import recognise
 from station.bench.seat import Seat
 from station.bench.shown import RESULT_PHASES, last_label, view_of_past, view_of_result, view_when_stopped
-from station.bench.stops import StopTeller
+from station.bench.stops import WaitTeller
 from station.bench.view import BenchView, SlotPhase, SlotView
 from station.bench.visit import EMERGENCY_STOP, SeatedHub, VisitParts
 from station.records.errors import (
@@ -104,7 +104,7 @@ class Slot:
         self._port = SlotPort(
             parts.port, parts.plugin, parts.driver_settings, parts.seat, parts.recognition_seconds
         )
-        self._stops = StopTeller(parts.seat, self._display, parts.outlook)
+        self._waits = WaitTeller(parts.seat, self._display, parts.outlook)
         self._finishing = asyncio.Event()
         self._waiting: asyncio.Task[Any] | None = None
         self._seated: SeatedHub | None = None
@@ -123,6 +123,8 @@ class Slot:
         place, seated = self.place, self._seated
         if seated is None and self._display.phase in RESULT_PHASES.values():
             raise ScanRefused(f"{place}: its result is written; take the hub out, scan it, and seat it again")
+        if seated is None and self._display.phase in UNKNOWN_HUB:
+            return f"{place}: label {label.device_id} is for the hub that sits here"
         if seated is None:
             return f"{place}: seat hub {label.device_id} here"
         seated.scan(label)
@@ -219,19 +221,23 @@ class Slot:
             if self._parts.seat.stopped:
                 return  # it may be without power
             if self._port.comes_with_power:
-                self._display.empty()  # the port went with the hub, as it always does
+                if self._parts.seat.awaits() is None:
+                    self._display.empty()  # the port went with the hub, as it always does
             elif self._display.now.line != f"{self.place}: {error}":
                 _log.warning("port unavailable", port=self._port.port, reason=str(error))
                 self._display.show(SlotPhase.NO_PORT, str(error))
 
-        return await self._idle(self._stops.told_during(partial(self._port.open, show_absent)))
+        opening = partial(self._port.open, show_absent)
+        return await self._idle(self._waits.told_during(opening, lambda: self._port.comes_with_power))
 
     async def _attend(self, driver: HubDriver) -> None:
         """Wait for one hub, conduct its visit, and wait until it is taken out."""
         parts = self._parts
         if not parts.seat.stopped:
-            self._display.empty()
-        await self._idle(self._stops.told_during(parts.seat.until_ready))
+            self._display.seat(parts.seat.awaits())
+        await self._idle(self._waits.told_during(parts.seat.until_ready))
+        if (awaits := parts.seat.awaits()) is not None:
+            self._display.seat(awaits)
         try:
             hub = await self._next_hub(driver)
         except (HubInSerialRecovery, HubRefused, MalformedAnswer, NoAnswer) as error:
@@ -351,7 +357,7 @@ class Slot:
             self._display.show(SlotPhase.OUT_OF_USE, hindrance)
             await self._idle(asyncio.sleep(ROOM_RETRY_SECONDS))
         if self._display.now is not before:
-            self._display.empty()
+            self._display.seat(parts.seat.awaits())
 
     def _conclude(
         self, result: AttemptClosed, seated: SeatedHub | None, label: ScannedLabel | None = None
@@ -365,7 +371,7 @@ class Slot:
 
     def _show_doubt(self, doubt: str | None) -> None:
         if doubt is None:
-            self._display.empty()
+            self._display.seat(self._parts.seat.awaits())
         else:
             self._display.show(SlotPhase.RESEAT, doubt)
 

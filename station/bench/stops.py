@@ -1,4 +1,4 @@
-"""What the emergency stop means for one slot, said while it lasts."""
+"""What a slot waits for in which no hub is worked on: the jig's start, or the end of an emergency stop."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import NoReturn, TypeVar
 
 from station.bench.changes import first_of
-from station.bench.display import SlotDisplay
+from station.bench.display import UNKNOWN_HUB, SlotDisplay
 from station.bench.outlook import Outlook
 from station.bench.seat import Seat
 from station.bench.view import SlotPhase
@@ -15,7 +15,7 @@ from station.bench.view import SlotPhase
 T = TypeVar("T")
 
 
-class StopTeller:
+class WaitTeller:
     """Shows, in a slot in which no hub is worked on, what to do with the hub there, or with the one that left it."""
 
     def __init__(self, seat: Seat, display: SlotDisplay, outlook: Outlook) -> None:
@@ -23,19 +23,35 @@ class StopTeller:
         self._display = display
         self._outlook = outlook
 
-    async def told_during(self, work: Callable[[], Coroutine[object, object, T]]) -> T:
-        """Do something that waits while the jig is stopped, and show meanwhile what the stop means here."""
-        telling = asyncio.create_task(self._tell())
+    async def told_during(
+        self,
+        work: Callable[[], Coroutine[object, object, T]],
+        port_is_sound: Callable[[], bool] = lambda: True,
+    ) -> T:
+        """Do something that waits, and show meanwhile what the hub here waits for, or what a stop means here.
+
+        Where the port itself is not to be had, that is what the slot shows: there nothing is said of its hub.
+        """
+        telling = asyncio.create_task(self._tell(port_is_sound))
         try:
             return await work()
         finally:
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
 
-    async def _tell(self) -> NoReturn:
-        seat = self._seat
+    async def _tell(self, port_is_sound: Callable[[], bool]) -> NoReturn:
+        seat, display = self._seat, self._display
         while True:
-            await seat.until_stopped()
+            if seat.stopped:
+                await self._tell_stop()
+            awaits = seat.awaits()
+            if port_is_sound() and (awaits is not None or display.phase in UNKNOWN_HUB):
+                display.seat(awaits)
+            await first_of(seat.until_stopped(), seat.until_awaits_else(awaits))
+
+    async def _tell_stop(self) -> None:
+        seat = self._seat
+        while seat.stopped:
             hub = self._outlook.sought(self._display.place)
             if seat.present() is not False:
                 which = "the hub" if hub is None else f"hub {hub.chf}"
@@ -47,5 +63,4 @@ class StopTeller:
                 line = f"emergency stop; {what} before the reset"
                 self._display.show(SlotPhase.EMERGENCY_STOP, line, hub)
                 await seat.until_reset()
-            if not seat.stopped:
-                self._display.empty()
+        self._display.empty()

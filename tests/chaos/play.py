@@ -37,7 +37,7 @@ LOOK_SECONDS = 0.05
 RESTED_LOOKS = 14
 """After so many looks at rest in a row no more points are waited for."""
 _HANDLING_SECONDS = 0.5
-_AT_REST = {"empty", "find_hub", "no_port", "emergency_stop", "out_of_use", "reseat"}
+_AT_REST = {"empty", "seated", "find_hub", "no_port", "emergency_stop", "out_of_use", "reseat"}
 """What an empty slot may show in the end."""
 
 

@@ -1,0 +1,102 @@
+"""A hub that is seated and not begun with yet: its slot says what is to be done, and never that it is empty."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import brokers
+import pytest
+from rich.console import Console
+from station_bench import Bench, running_bench
+from station_daemon import RunningDaemon, running_daemon
+from two_slots import FIRST, SECOND, Hands, scan
+
+from station.bench.picture import BenchPicture
+from station.bench.view import SlotPhase
+from station.config import StationSettings
+
+
+@pytest.fixture(scope="module")
+def boarded_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with running_bench(tmp_path_factory.mktemp("start"), stock={"old": 12}, boards=True) as bench:
+        yield bench
+
+
+@pytest.fixture
+def hands(boarded_bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path) -> Iterator[Hands]:
+    yield Hands(boarded_bench, shared_broker, tmp_path, boards=True)
+    boarded_bench.tidy()
+
+
+def start_by(hands: Hands, policy: str) -> None:
+    settings = hands.settings.model_dump()
+    settings["jigs"][0]["start"] = policy
+    hands.settings = StationSettings.model_validate(settings)
+
+
+async def board(hands: Hands, act: str) -> None:
+    await hands.bench.do("board", jig=1, act=act)
+
+
+def shown(station: RunningDaemon) -> list[SlotPhase]:
+    """What the first slot has shown, each phase once in a row."""
+    phases = [view.phase for view in station.seen if view.place == FIRST]
+    return [phase for before, phase in zip([None, *phases], phases, strict=False) if phase is not before]
+
+
+def test_a_jig_with_a_lid_says_close_the_lid_once_and_then_booting(hands: Hands) -> None:
+    hub, other = hands.bench.hub(), hands.bench.hub()
+    start_by(hands, "lid")
+
+    async def work() -> None:
+        await hands.order(hub, other)
+        await board(hands, "open_lid")
+        async with running_daemon(hands.settings) as station:
+            await station.until(FIRST, SlotPhase.EMPTY)
+            await hands.bench.seat(hub, FIRST)
+            await hands.bench.seat(other, SECOND)
+            for place in (FIRST, SECOND):
+                view = await station.until(place, SlotPhase.SEATED)
+                assert view.line == f"{place}: a hub is seated; close the lid"
+            console = Console(width=130, file=io.StringIO())
+            with console.capture() as picture:
+                console.print(BenchPicture(station.daemon.view.slots))
+            assert picture.get().count("close the lid") == 1, "once a jig"
+            assert "is for the hub that sits here" in await scan(station, hub.chf, 1)
+            await hands.bench.unseat(SECOND)
+            await station.until(SECOND, SlotPhase.EMPTY)
+            del station.seen[:]
+            await board(hands, "close_lid")
+            await station.until(FIRST, SlotPhase.PASSED)
+            assert shown(station)[:2] == [SlotPhase.BOOTING, SlotPhase.WORKING]
+            assert SlotPhase.EMPTY not in shown(station)
+
+    asyncio.run(work())
+
+
+def test_a_jig_with_a_button_says_press_start_also_after_a_reset(hands: Hands) -> None:
+    hub = hands.bench.hub()
+    start_by(hands, "button")
+
+    async def work() -> None:
+        await hands.order(hub)
+        async with running_daemon(hands.settings) as station:
+            await station.until(FIRST, SlotPhase.EMPTY)
+            await hands.bench.seat(hub, FIRST)
+            view = await station.until(FIRST, SlotPhase.SEATED)
+            assert view.line == f"{FIRST}: a hub is seated; press start"
+            await board(hands, "press_stop")
+            await station.until(FIRST, SlotPhase.EMERGENCY_STOP)
+            await board(hands, "release_stop")
+            await station.until_that(lambda: "press start" in (station.view(FIRST).alarm or ""))
+            await station.ask("reset_jig", jig="jig1")
+            view = await station.until(FIRST, SlotPhase.SEATED)
+            assert view.line == f"{FIRST}: a hub is seated; press start"
+            await board(hands, "press_start")
+            await station.until(FIRST, SlotPhase.PASSED)
+            assert SlotPhase.BOOTING in shown(station)
+
+    asyncio.run(work())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -78,6 +79,10 @@ class Mosquitto:
                 self._reading.start()
                 return
         raise AssertionError(f"mosquitto did not start: {''.join(said)}")
+
+    def reload(self) -> None:
+        """Have it read its files again."""
+        self._process.send_signal(signal.SIGHUP)
 
     def kill(self) -> None:
         """End it as a power cut would."""

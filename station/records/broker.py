@@ -16,6 +16,7 @@ from aiomqtt.exceptions import MqttConnectError
 from drivers.descriptors import shortage_in
 from firmware_catalog.secret_files import SecretExposed, read_secret
 from station.records.broker_answer import what_answers
+from station.records.mqtt_client import MqttClient
 from station.records.mqtt_settings import MqttSettings
 from station.records.writer import uninterrupted
 from station.worker import apart
@@ -80,7 +81,7 @@ async def connected(
     cancelled one would leave its thread and its socket behind.
     """
     password, tls = await apart("mqtt credentials", partial(_credentials, settings))
-    client = aiomqtt.Client(
+    client = MqttClient(
         settings.host,
         settings.port,
         username=settings.username,
@@ -129,7 +130,7 @@ async def _other_reason(settings: MqttSettings) -> str | None:
     return await what_answers(settings.host, settings.port, settings.timeout_seconds)
 
 
-async def _entered(entering: asyncio.Future[aiomqtt.Client], tls: _Context | None, client_id: str) -> None:
+async def _entered(entering: asyncio.Future[MqttClient], tls: _Context | None, client_id: str) -> None:
     try:
         await uninterrupted(entering)
     except MqttConnectError as error:

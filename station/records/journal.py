@@ -187,9 +187,9 @@ class Journal:
         """Return the results from one station sequence to another, both included, as they are sent."""
         return await self._read(self._reader.results, first, last)
 
-    async def outbox_batch(self, limit: int) -> tuple[OutgoingResult, ...]:
-        """Return the oldest results that the broker has not acknowledged."""
-        return await self._read(self._reader.waiting_results, limit)
+    async def outbox_batch(self, limit: int, after: int = 0) -> tuple[OutgoingResult, ...]:
+        """Return the oldest results, after a station sequence, that the broker has not acknowledged."""
+        return await self._read(self._reader.waiting_results, limit, after)
 
     async def outbox_size(self) -> int:
         """Return how many results the broker has not acknowledged."""

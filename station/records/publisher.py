@@ -30,7 +30,7 @@ from station.records.journal import Journal
 from station.records.mqtt_settings import MqttSettings
 from station.records.results import OutgoingResult
 from station.records.retained import RetainedStates
-from station.records.returns import Returns
+from station.records.returns import Held, Returns
 
 IN_FLIGHT: Final = 32
 """Results handed to the broker before the first of them is acknowledged."""
@@ -169,10 +169,12 @@ class Publisher:
         )
 
     async def _publish(self, client: aiomqtt.Client) -> None:
+        status = self._journal.topics.station_status
         self._delivered.clear()
         self._returns = Returns()
         try:
-            await self._subscribe(client, {self._journal.topics.station_status})
+            if await self._subscribe(client, {status}):
+                raise self._undelivered(status)
             self._retained.send_all_again()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._receive(client), name="mqtt watch")
@@ -181,12 +183,11 @@ class Publisher:
         except asyncio.CancelledError:
             # A clean goodbye takes the last will back, so say the same ourselves.
             with suppress(aiomqtt.MqttError):
-                topic = self._journal.topics.station_status
-                await client.publish(topic, OFFLINE, qos=1, retain=True, timeout=_GOODBYE_S)
+                await client.publish(status, OFFLINE, qos=1, retain=True, timeout=_GOODBYE_S)
             raise
 
-    async def _subscribe(self, client: aiomqtt.Client, topics: set[str]) -> None:
-        """Ask to be sent what we send there. Raises BrokerRefuses."""
+    async def _subscribe(self, client: aiomqtt.Client, topics: set[str]) -> set[str]:
+        """Ask to be sent what we send there; return the topics for which the broker refuses it."""
         # In a task of its own: the library waits with asyncio.wait_for, which before Python 3.12 loses a
         # cancellation that comes together with the answer (CPython issue 86296). A task group does not.
         async with asyncio.TaskGroup() as asking:
@@ -194,9 +195,7 @@ class Publisher:
                 topic: asking.create_task(client.subscribe(topic, qos=1), name="mqtt subscribe")
                 for topic in sorted(topics)
             }
-        for topic, answer in asked.items():
-            if any(_refuses(code) for code in answer.result()):
-                raise self._undelivered(topic)
+        return {topic for topic, answer in asked.items() if any(map(_refuses, answer.result()))}
 
     async def _send_retained(self, client: aiomqtt.Client) -> None:
         while True:
@@ -255,30 +254,51 @@ class Publisher:
         )
 
     async def _send_results(self, client: aiomqtt.Client) -> None:
+        """Send what waits, page by page. Results of topics that do not deliver are tried again after a pause."""
         await self._until_delivered()
         subscribed: set[str] = set()
+        held, tries, after, again = Held(), 0, 0, None
         while True:
             self._more.clear()
-            batch = first_of_each_hub(await self._journal.outbox_batch(IN_FLIGHT))
-            if batch:
-                topics = {result.topic for result in batch}
-                await self._subscribe(client, topics - subscribed)
-                subscribed |= topics
-                await self._send(client, batch)
-            # Not before what was waiting is seen to be delivered: else it would be said and taken back for ever.
-            self._failures = 0
-            if self._connected_at is None:
-                self._connected_at = time.monotonic()
-            self._tell(PublisherStatus(Connection.CONNECTED, f"{self._broker}: connected"))
-            if not batch:
-                await self._more.wait()
+            page = await self._journal.outbox_batch(IN_FLIGHT, after)
+            waiting = held.let_through(page)
+            while batch := first_of_each_hub(waiting):
+                held.hold(await self._send(client, batch, subscribed))
+                waiting = held.let_through(each for each in waiting if each not in batch)
+            if held.topic is None:
+                tries = 0
+                # Not before what was waiting is seen to be delivered: else it would be said and taken back for ever.
+                self._failures = 0
+                if self._connected_at is None:
+                    self._connected_at = time.monotonic()
+                self._tell(PublisherStatus(Connection.CONNECTED, f"{self._broker}: connected"))
+            else:
+                again = again or time.monotonic() + pause_after(tries)
+                line = f"{self._broker} {self._undelivered(held.topic)}"
+                self._tell(PublisherStatus(Connection.REFUSED, line))
+                after = page[-1].station_sequence if page else after
+            if not page and not await self._more_until(again):
+                held, tries, after, again = Held(), tries + 1, 0, None
 
-    async def _send(self, client: aiomqtt.Client, results: Sequence[OutgoingResult]) -> None:
-        """Send results, each of another hub, and see them come back. Raises BrokerRefuses for those that do not."""
-        returns = self._returns = Returns(results)
+    async def _more_until(self, again: float | None) -> bool:
+        """Wait for more results; False if none came before it is time for those that are held."""
+        try:
+            async with asyncio.timeout(again and max(0.0, again - time.monotonic())):
+                return await self._more.wait()
+        except TimeoutError:
+            return False
+
+    async def _send(
+        self, client: aiomqtt.Client, results: Sequence[OutgoingResult], subscribed: set[str]
+    ) -> tuple[OutgoingResult, ...]:
+        """Send results, each of another hub, and see them come back; return those that do not."""
+        refused = await self._subscribe(client, {result.topic for result in results} - subscribed)
+        subscribed |= {result.topic for result in results} - refused
+        kept_back = tuple(result for result in results if result.topic in refused)
+        returns = self._returns = Returns(result for result in results if result.topic not in refused)
         try:
             async with asyncio.TaskGroup() as sending:
-                for result in results:
+                for result in returns.missing:
                     sending.create_task(client.publish(result.topic, result.payload, qos=1))
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._timeout):
@@ -289,7 +309,8 @@ class Publisher:
                 await self._journal.append(ResultsAcknowledged(station_sequences=returns.back))
         if returns.missing:
             self._slow += 1  # or so it may be
-            raise self._undelivered(returns.missing[0].topic)
+        self._returns = Returns()  # the broker did not hang up at these
+        return (*kept_back, *returns.missing)
 
     def _hear(self, recorded: RecordedEvent) -> None:
         if isinstance(recorded.event, AttemptClosed | ResultsRepublished):

@@ -118,13 +118,14 @@ class JournalReader:
                 tuple(sorted(events, key=_sequence)),
             )
 
-    def waiting_results(self, limit: int) -> tuple[OutgoingResult, ...]:
-        """Return the oldest results that the broker has not acknowledged."""
+    def waiting_results(self, limit: int, after: int = 0) -> tuple[OutgoingResult, ...]:
+        """Return the oldest results, after a station sequence, that the broker has not acknowledged."""
         with self._snapshot() as newest:
             waiting = newest.execute(
-                "SELECT station_sequence FROM results WHERE acknowledged = 0"
-                " UNION SELECT station_sequence FROM sent_again ORDER BY station_sequence LIMIT ?",
-                (limit,),
+                "SELECT station_sequence FROM results WHERE acknowledged = 0 AND station_sequence > ?1"
+                " UNION SELECT station_sequence FROM sent_again WHERE station_sequence > ?1"
+                " ORDER BY station_sequence LIMIT ?2",
+                (after, limit),
             )
             return self._results(newest, [number for (number,) in waiting])
 

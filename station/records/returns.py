@@ -1,4 +1,4 @@
-"""Results on their way to the broker and back: what has come back is known to be delivered. Pure."""
+"""Results on their way to the broker and back: what has come back is known to be delivered, the rest waits. Pure."""
 
 from __future__ import annotations
 
@@ -42,3 +42,36 @@ class Returns:
     def _see(self) -> None:
         if not self._missing:
             self._complete.set()
+
+
+class Held:
+    """What waits for its topic to deliver: the results of such topics, and what follows them of the same hubs."""
+
+    def __init__(self) -> None:
+        self._topics: dict[str, None] = {}
+        self._hubs: set[str] = set()
+
+    @property
+    def topic(self) -> str | None:
+        """The topic that was found first not to deliver; None while nothing is held."""
+        return next(iter(self._topics), None)
+
+    def hold(self, undelivered: Iterable[OutgoingResult]) -> None:
+        """Let these wait, and all that is let through no more because of them."""
+        for result in undelivered:
+            self._topics[result.topic] = None
+            self._keep_in_order(result)
+
+    def let_through(self, results: Iterable[OutgoingResult]) -> list[OutgoingResult]:
+        """Return those of the results, oldest first, that need not wait. A hub's results keep their order."""
+        through = []
+        for result in results:
+            if result.topic in self._topics or result.hub in self._hubs:
+                self._keep_in_order(result)
+            else:
+                through.append(result)
+        return through
+
+    def _keep_in_order(self, result: OutgoingResult) -> None:
+        if result.hub is not None:
+            self._hubs.add(result.hub)

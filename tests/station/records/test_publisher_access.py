@@ -10,7 +10,7 @@ import brokers
 import pytest
 from publisher_bench import bench
 
-from station.records.publisher import Connection
+from station.records.publisher import IN_FLIGHT, Connection
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 ROOT = "reflash/v1/leeds/bench-1"
@@ -56,6 +56,36 @@ def test_no_result_leaves_to_a_broker_that_drops_what_it_acknowledges(
                 broker.kill()
                 await asyncio.to_thread(allowed.write_text, ALL)
                 broker.start()
+                await station.until_empty()
+                await station.until_said(Connection.CONNECTED)
+
+    asyncio.run(main())
+
+
+def test_results_of_a_denied_topic_wait_and_keep_no_others_waiting(
+    folder: Path, tmp_path: Path, allowed: Path
+) -> None:
+    allowed.write_text(ALL.replace("slot/+", "slot/3"))
+    denied = [1 + 8 * number for number in range(IN_FLIGHT + 3)]
+
+    async def main() -> None:
+        with brokers.mosquitto(tmp_path, lines=(f"acl_file {allowed}",)) as broker:
+            async with bench(folder, broker.port) as station:
+
+                async def only_denied_ones_are_left() -> bool:
+                    return await station.journal.outbox_size() == len(denied)
+
+                await station.results(*denied, 2)
+                station.start()
+                await station.until(only_denied_ones_are_left)
+                refused = await station.until_said(Connection.REFUSED)
+                assert FIRST in refused.line
+                # As long as nothing is mended they wait, and what comes does not.
+                await station.results(10, 18)
+                await station.until(only_denied_ones_are_left)
+                assert all(said.connection is not Connection.CONNECTED for said in station.said)
+                await asyncio.to_thread(allowed.write_text, ALL)
+                broker.reload()
                 await station.until_empty()
                 await station.until_said(Connection.CONNECTED)
 

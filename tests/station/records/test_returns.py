@@ -5,8 +5,9 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
+from station.records.publisher import first_of_each_hub
 from station.records.results import OutgoingResult
-from station.records.returns import Returns
+from station.records.returns import Held, Returns
 
 RESULTS = [
     OutgoingResult(number, f"hub {number}", f"topic {number % 3}", b"%d" % number) for number in range(8)
@@ -41,3 +42,36 @@ def test_only_what_came_back_byte_for_byte_on_its_own_topic_is_back(
             waiting.cancel()
 
     asyncio.run(main())
+
+
+MANY = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=30).map(
+    lambda made: [
+        OutgoingResult(number, f"hub {hub}" if hub else None, f"topic {topic}", b"%d" % number)
+        for number, (hub, topic) in enumerate(made)
+    ]
+)
+
+
+@given(MANY, st.sets(st.integers(0, 3)), st.integers(1, 5))
+def test_what_waits_is_what_is_denied_and_what_follows_it_of_the_same_hub(
+    results: list[OutgoingResult], denied: set[int], size: int
+) -> None:
+    topics = {f"topic {number}" for number in denied}
+    held, delivered = Held(), []
+    for first in range(0, len(results), size):
+        waiting = held.let_through(results[first : first + size])
+        while batch := first_of_each_hub(waiting):
+            held.hold(each for each in batch if each.topic in topics)
+            delivered += [each for each in batch if each.topic not in topics]
+            waiting = held.let_through(each for each in waiting if each not in batch)
+    expected, stopped = [], set()
+    for result in results:
+        if result.topic in topics:
+            stopped.add(result.hub)
+        elif result.hub is None or result.hub not in stopped:
+            expected.append(result)
+    assert sorted(delivered, key=lambda each: each.station_sequence) == expected
+    for hub in {each.hub for each in delivered} - {None}:
+        sequence = [each.station_sequence for each in delivered if each.hub == hub]
+        assert sequence == sorted(sequence)
+    assert (held.topic is None) == (not any(each.topic in topics for each in results))

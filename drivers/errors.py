@@ -91,6 +91,10 @@ class UploadRejected(HubRefused):
     """The hub refused the image or a part of it: too large, not newer, flash fault."""
 
 
+class ImageUnsuitable(UploadRejected):
+    """The hub will take this image never, and in no slot: too large for it, made for another device, not newer."""
+
+
 class TransferIncomplete(DriverError):
     """The hub took the bytes but reports another content than was sent."""
 

@@ -7,7 +7,9 @@ age, and older ones add `rc: 0` to every answer. docs/hub-protocol.md describes 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
+from types import MappingProxyType
 from typing import Annotated, Any, Final, NamedTuple, TypeVar
 
 import cbor2
@@ -15,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from smp.error import MGMT_ERR
 from smp.header import GroupId
 from smp.image_management import IMG_MGMT_ERR
+from smp.os_management import OS_MGMT_RET_RC
 
 from drivers.hub import HubIdentity, HubState, ImageSlot
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion, OpaqueName
@@ -40,48 +43,132 @@ class HubError(IntEnum):
     LOCKED_OUT = 4
 
 
+_REASON_LENGTH: Final = 64
+
+_AGAINST_THE_IMAGE: Final = frozenset(
+    {
+        IMG_MGMT_ERR.INVALID_IMAGE_HEADER,
+        IMG_MGMT_ERR.INVALID_IMAGE_HEADER_MAGIC,
+        IMG_MGMT_ERR.INVALID_FLASH_ADDRESS,
+        IMG_MGMT_ERR.CURRENT_VERSION_IS_NEWER,
+        IMG_MGMT_ERR.INVALID_IMAGE_VECTOR_TABLE,
+        IMG_MGMT_ERR.INVALID_IMAGE_TOO_LARGE,
+    }
+)
+_REASONS_AGAINST_THE_IMAGE: Final = frozenset(
+    {
+        "app reject",
+        "downgrade",
+        "header malformed",
+        "image too large",
+        "img addr mismatch",
+        "img too large",
+        "magic mismatch",
+    }
+)
+"""Zephyr's words (`img_mgmt.c`), for devices that tell a reason and no code of a group."""
+
+_CODES_OF_GROUPS: Final[Mapping[int | None, type[IntEnum]]] = MappingProxyType(
+    {
+        None: MGMT_ERR,
+        GroupId.OS_MANAGEMENT: OS_MGMT_RET_RC,
+        GroupId.IMAGE_MANAGEMENT: IMG_MGMT_ERR,
+        HUB_GROUP: HubError,
+    }
+)
+_PLAIN_WORDS: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        MGMT_ERR.EUNKNOWN: "for a reason it does not name",
+        MGMT_ERR.ENOMEM: "out of memory",
+        MGMT_ERR.EINVAL: "invalid value",
+        MGMT_ERR.ETIMEOUT: "timed out",
+        MGMT_ERR.ENOENT: "no such entry",
+        MGMT_ERR.EBADSTATE: "not in its present state",
+        MGMT_ERR.EMSGSIZE: "message too large",
+        MGMT_ERR.ENOTSUP: "not supported",
+        MGMT_ERR.ECORRUPT: "corrupt",
+        MGMT_ERR.EBUSY: "busy",
+        MGMT_ERR.EACCESSDENIED: "access denied",
+        MGMT_ERR.UNSUPPORTED_TOO_OLD: "SMP version too old",
+        MGMT_ERR.UNSUPPORTED_TOO_NEW: "SMP version too new",
+    }
+)
+
+
 class DeviceCode(NamedTuple):
     """A hub's error: of a group (SMP v2), or general (v1, and v2 where no group is concerned)."""
 
     group: int | None
     rc: int
+    reason: str | None = None
+    """The hub's own words (`rsn`), if it gave any."""
 
     def __str__(self) -> str:
         return f"rc {self.rc}" if self.group is None else f"group {self.group} rc {self.rc}"
 
     @property
+    def words(self) -> str | None:
+        """Why, for people: the hub's own words, or else what its code is called; None for one that nobody knows."""
+        if self.reason is not None:
+            return f'"{self.reason}"'
+        if self.group is None:
+            return _PLAIN_WORDS.get(self.rc)
+        codes = _CODES_OF_GROUPS.get(self.group, HubError)
+        known = self.group in _CODES_OF_GROUPS and self.rc in set(codes)
+        return codes(self.rc).name.lower().replace("_", " ") if known else None
+
+    def explain(self, what: str) -> str:
+        """Return what was refused, and why if that is known."""
+        return what if self.words is None else f"{what}: {self.words}"
+
+    @property
     def says_unsupported(self) -> bool:
         """Whether the hub does not know the command."""
-        return self == (None, MGMT_ERR.ENOTSUP)
+        return self._is((None, MGMT_ERR.ENOTSUP))
+
+    @property
+    def says_other_version(self) -> bool:
+        """Whether the hub does not take the version of SMP that it was asked in."""
+        return self._is((None, MGMT_ERR.UNSUPPORTED_TOO_OLD), (None, MGMT_ERR.UNSUPPORTED_TOO_NEW))
+
+    @property
+    def says_image_unsuitable(self) -> bool:
+        """Whether the hub will take this image never, and in no slot."""
+        if self.group == GroupId.IMAGE_MANAGEMENT:
+            return self.rc in _AGAINST_THE_IMAGE
+        return self.says_unsupported or self.reason in _REASONS_AGAINST_THE_IMAGE
 
     @property
     def says_denied(self) -> bool:
         """Whether the command is forbidden to this client as things stand: the hub's lock is closed."""
-        return self == (None, MGMT_ERR.EACCESSDENIED)
+        return self._is((None, MGMT_ERR.EACCESSDENIED))
 
     @property
     def says_locked_out(self) -> bool:
         """Whether the hub, after too many wrong answers, takes none for now."""
-        return self in {(None, MGMT_ERR.EBUSY), (HUB_GROUP, HubError.LOCKED_OUT)}
+        return self._is((None, MGMT_ERR.EBUSY), (HUB_GROUP, HubError.LOCKED_OUT))
 
     @property
     def says_no_challenge(self) -> bool:
         """Whether the answer came too late for its challenge, and so counts neither as right nor as wrong."""
-        return self in {(None, MGMT_ERR.EBADSTATE), (HUB_GROUP, HubError.NO_CHALLENGE)}
+        return self._is((None, MGMT_ERR.EBADSTATE), (HUB_GROUP, HubError.NO_CHALLENGE))
 
     @property
     def says_no_buffer(self) -> bool:
         """Whether the request came when every packet buffer was taken: it was not even looked at."""
-        return self == (None, MGMT_ERR.ENOMEM)
+        return self._is((None, MGMT_ERR.ENOMEM))
 
     @property
     def says_out_of_memory(self) -> bool:
         """Whether the hub had no buffer for the request: the same request may succeed later."""
-        return self in {
+        return self._is(
             (None, MGMT_ERR.ENOMEM),
             (None, MGMT_ERR.EBUSY),
             (GroupId.IMAGE_MANAGEMENT, IMG_MGMT_ERR.NO_FREE_MEMORY),
-        }
+        )
+
+    def _is(self, *codes: tuple[int | None, int]) -> bool:
+        return (self.group, self.rc) in codes
 
 
 def read_payload(payload: bytes) -> dict[Any, Any]:
@@ -99,6 +186,10 @@ def read_payload(payload: bytes) -> dict[Any, Any]:
 
 def code_in(fields: dict[Any, Any]) -> DeviceCode | None:
     """Return the error that an answer states, in either form, or None. Raises MalformedPayload."""
+    told = fields.get("rsn")
+    reason = None
+    if isinstance(told, str):
+        reason = "".join(sign for sign in told if " " <= sign <= "~").strip()[:_REASON_LENGTH] or None
     if "err" in fields:
         error = fields["err"]
         if not isinstance(error, dict):
@@ -106,11 +197,11 @@ def code_in(fields: dict[Any, Any]) -> DeviceCode | None:
         group, rc = error.get("group"), error.get("rc")
         if type(group) is not int or type(rc) is not int:
             raise MalformedPayload("`err` has no numbers `group` and `rc`")
-        return DeviceCode(group, rc) if rc else None
+        return DeviceCode(group, rc, reason) if rc else None
     rc = fields.get("rc", 0)
     if type(rc) is not int:
         raise MalformedPayload("`rc` is no number")
-    return DeviceCode(None, rc) if rc else None
+    return DeviceCode(None, rc, reason) if rc else None
 
 
 def validate(model: type[Answer], fields: dict[Any, Any]) -> Answer:

@@ -179,6 +179,7 @@ async def flash_by_hand(
         seconds=seconds,
         finished=read_clock(),
         station_version=request.station_version,
+        by_hand_at=device.place,
     )
     await journal.append(event)
     return event

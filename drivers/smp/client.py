@@ -88,6 +88,7 @@ class SmpClient:
         self._sequence = 0
         self.version = Version.V1
         """The version to speak: 1 until the hub has answered in 2."""
+        self._version_is_known = False
         link.start(self)
 
     def next_sequence(self) -> int:
@@ -98,6 +99,7 @@ class SmpClient:
     def expect_another_hub(self) -> None:
         """Forget what the last hub spoke."""
         self.version = Version.V1
+        self._version_is_known = False
 
     @contextmanager
     def exchange(
@@ -131,18 +133,21 @@ class SmpClient:
         attempts: int | None = None,
         fields: Mapping[str, object] | None = None,
         latest_only: bool = False,
+        learns_version: bool = False,
     ) -> AnswerModel:
         """Send the request with these fields and return its answer.
 
         A read is repeated up to `attempts` times, a write is sent once; each attempt waits `seconds` (as
         configured, unless given). A read that finds the hub's buffers taken is put again likewise. With
-        `latest_only` a late answer to an earlier attempt does not count, since asking again made it void. Raises
+        `latest_only` a late answer to an earlier attempt does not count, since asking again made it void. A read that
+        `learns_version` is put in version 2 the first time, and in version 1 to a hub that does not take that. Raises
         NoAnswer, MalformedAnswer, SmpRefused, HubLocked, LinkLost and LinkStalled.
         """
         writes = request._OP == OP.WRITE  # noqa: SLF001 - the package offers a request's operation nowhere else
         seconds = self.settings.answer_seconds if seconds is None else seconds
         if attempts is None:
             attempts = 1 if writes else self.settings.attempts
+        newest = learns_version and not self._version_is_known
         for left in reversed(range(1 if writes else attempts)):
             try:
                 return await self._put(
@@ -153,8 +158,12 @@ class SmpClient:
                     attempts=attempts,
                     fields=fields,
                     latest_only=latest_only,
+                    newest=newest,
                 )
             except SmpRefused as refused:
+                if newest and refused.code.says_other_version:
+                    newest, self.version = False, Version.V1
+                    continue
                 if not left or not refused.code.says_no_buffer:
                     raise
                 await asyncio.sleep(self.settings.probe_seconds)
@@ -170,6 +179,7 @@ class SmpClient:
         attempts: int,
         fields: Mapping[str, object] | None,
         latest_only: bool,
+        newest: bool,
     ) -> AnswerModel:
         writes = request._OP == OP.WRITE  # noqa: SLF001 - as above
         expected: tuple[int, int, int] = (request._OP + 1, request._GROUP_ID, request._COMMAND_ID)  # noqa: SLF001 - as above
@@ -181,16 +191,16 @@ class SmpClient:
                 exchange.finish(packet.payload)
 
         with self.exchange(action, take, writes=writes) as exchange:
-            for _ in range(attempts):
+            for attempt in range(attempts):
+                version = Version.V2 if newest and attempt == 0 else self.version
                 if latest_only:
                     sequences.clear()
                 sequence = self.next_sequence()
                 sequences.add(sequence)
-                message = request.model_validate(
-                    {"version": self.version, "sequence": sequence, **(fields or {})}
-                )
+                message = request.model_validate({"version": version, "sequence": sequence, **(fields or {})})
                 self.link.write(self.encoder.encode(bytes(message)))
                 if await exchange.wait(seconds + self.link.unsent_seconds):
+                    self._version_is_known = self._version_is_known or newest
                     return self._read(exchange.done.result(), answer, action=action, writes=writes)
         raise NoAnswer(
             f"the hub at {self.link.path} did not answer {attempts} times in {seconds:g} s: seat it anew",
@@ -205,7 +215,7 @@ class SmpClient:
             return HubLocked(
                 f"{what}: its lock is closed", action=action, state_known=state_known, device_code=str(code)
             )
-        return SmpRefused(what, action=action, code=code, state_known=state_known)
+        return SmpRefused(code.explain(what), action=action, code=code, state_known=state_known)
 
     def malformed(self, error: Exception, action: HubAction, *, writes: bool) -> MalformedAnswer:
         """Return the error for an answer that is none."""

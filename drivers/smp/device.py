@@ -76,7 +76,8 @@ class McubootDevice:
 
     async def state(self, action: HubAction = HubAction.STATE) -> HubState:
         """Ask what the image slots hold."""
-        return (await self.client.ask(ImageStatesReadRequest, StateAnswer, action=action)).state()
+        ask = self.client.ask
+        return (await ask(ImageStatesReadRequest, StateAnswer, action=action, learns_version=True)).state()
 
     async def answers(self, action: HubAction) -> bool:
         """Whether anything at the port answers SMP just now, application or boot loader."""
@@ -134,7 +135,7 @@ class McubootDevice:
         """Write the image to the slot that is not running, of a device that is known to run its application."""
         try:
             parameters = await self.client.ask(
-                MCUMgrParametersReadRequest, ParametersAnswer, action=HubAction.FLASH
+                MCUMgrParametersReadRequest, ParametersAnswer, action=HubAction.FLASH, learns_version=True
             )
         except SmpRefused:
             parameters = _UNTOLD_PARAMETERS

@@ -17,6 +17,7 @@ from smp.image_management import ImageUploadWriteRequest
 from drivers.errors import (
     HubAction,
     HubLocked,
+    ImageUnsuitable,
     NoAnswer,
     StuckProgress,
     TransferIncomplete,
@@ -216,8 +217,12 @@ class Upload:
             refused = self._client.refused(code, HubAction.FLASH, state_known=known)
             if isinstance(refused, HubLocked):
                 raise refused
-            raise UploadRejected(
-                f"the hub at {self._client.link.path} refused the image at offset {self._window.acknowledged}",
+            kind = ImageUnsuitable if code.says_image_unsuitable else UploadRejected
+            where = (
+                f"the hub at {self._client.link.path} refused the image at offset {self._window.acknowledged}"
+            )
+            raise kind(
+                code.explain(where),
                 action=HubAction.FLASH,
                 state_known=False,
                 device_code=str(code),

@@ -52,10 +52,11 @@ def close(
     seconds: Mapping[Stage, float],
     finished: KernelClock,
     station_version: str,
+    by_hand_at: str | None = None,
 ) -> AttemptClosed:
     """Compose the closing event.
 
-    `target` is the plan's last step, where there was a plan; `boots` the hub's counter when it was seen last.
+    `by_hand_at` is where a device is that a person flashed outside every slot. `target` is the plan's last step, where there was a plan; `boots` the hub's counter when it was seen last.
     """
     verdict = _judge(opened, ending, failed_before)
     hub, label, line = opened.hub, opened.label, opened.line
@@ -81,21 +82,26 @@ def close(
         stage=verdict.stage,
         code=verdict.code,
         disposition=verdict.disposition,
-        message=wording.operator_line(
-            str(opened.place),
-            verdict.outcome,
-            verdict.code,
-            verdict.disposition,
-            verdict.detail,
-            mislabelled=label is not None and hub is not None and not label.names(hub),
-            unsettled=verdict.unsettled,
-        ),
+        message=_message(opened, verdict, by_hand_at),
         started=opened.opened,
         finished=max(finished.now, opened.opened),
         utc_synchronised=finished.synchronised,
         seconds={stage: round(spent, 3) for stage, spent in seconds.items()},
         operator=opened.operator,
         station_version=station_version,
+        unsettled=verdict.unsettled,
+    )
+
+
+def _message(opened: OpenedAttempt, verdict: _Verdict, by_hand_at: str | None) -> str:
+    said = (verdict.outcome, verdict.code, verdict.disposition, verdict.detail)
+    if by_hand_at is not None:
+        return wording.line_by_hand(by_hand_at, *said, verdict.unsettled)
+    hub, label = opened.hub, opened.label
+    return wording.operator_line(
+        str(opened.place),
+        *said,
+        mislabelled=label is not None and hub is not None and not label.names(hub),
         unsettled=verdict.unsettled,
     )
 

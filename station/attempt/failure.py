@@ -36,6 +36,7 @@ _CODES: Final[tuple[tuple[type[errors.DriverError], Code], ...]] = (
     (errors.AnotherHub, Code.ANOTHER_HUB),
     (errors.TransferIncomplete, Code.FILE_TRANSFER_FAILURE),
     (errors.StuckProgress, Code.STUCK_PROGRESS),
+    (errors.ImageUnsuitable, Code.IMAGE_REFUSED),
     (errors.UploadRejected, Code.FILE_TRANSFER_FAILURE),
     (errors.LinkLost, Code.LINK_LOST),
     (errors.LinkStalled, Code.LINK_LOST),
@@ -106,6 +107,7 @@ _RETRY_HERE: Final = frozenset(
     {
         Code.UNLOCK_UNAVAILABLE,
         Code.CATALOGUE_UNAVAILABLE,
+        Code.IMAGE_REFUSED,
         Code.RELEASE_WITHDRAWN,
         Code.RELEASE_STOPPED,
         Code.EMERGENCY_STOP,
@@ -122,6 +124,7 @@ _FINAL: Final = (
     errors.UnlockRefused,
     errors.UnlockAuthorityFailed,
     errors.AnotherHub,
+    errors.ImageUnsuitable,
 )
 """Another try of the same stage cannot help, or may harm."""
 

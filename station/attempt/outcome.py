@@ -45,6 +45,7 @@ class Code(StrEnum):
     IMAGE_DISCARDED = "image_discarded"
     HARDWARE_VERSION_MISMATCH = "hardware_version_mismatch"
     FILE_TRANSFER_FAILURE = "file_transfer_failure"
+    IMAGE_REFUSED = "image_refused"
 
     NOT_ON_ORDER = "not_on_order"
     NO_OPEN_ORDER = "no_open_order"

@@ -112,7 +112,11 @@ class ReleaseGate:
 
 
 def _is_failure(outcome: Outcome, code: Code | None) -> bool:
-    return outcome is Outcome.FAILED and code is not None and blame(code) is Blame.HUB
+    return (
+        outcome is Outcome.FAILED
+        and code is not None
+        and (blame(code) is Blame.HUB or code is Code.IMAGE_REFUSED)
+    )
 
 
 def _key(manufacturer: str, model: str, version: FirmwareVersion) -> ReleaseKey:

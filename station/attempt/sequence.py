@@ -228,10 +228,14 @@ class Sequence:
         if position.stage in {Stage.ACTIVATE, Stage.VERIFY}:
             self._held_image_is_doubtful = True
         await asyncio.sleep(failure.pause_before(failures + 1))
-        return await self._look_and_decide(position, detail)
+        return await self._look_and_decide(position, (code, detail))
 
-    async def _look_and_decide(self, reached: Position, detail: str | None) -> Position | Ending:
-        """Probe the hub and follow the table until it names a position or an end."""
+    async def _look_and_decide(self, reached: Position, fault: tuple[Code, str] | None) -> Position | Ending:
+        """Probe the hub and follow the table until it names a position or an end.
+
+        `fault` is what failed before: it is told only if the end is for the same cause.
+        """
+        last_boot: str | None = None
         for _ in range(MAX_SETTLING_BOOTS + 1):
             probe = await self._probe()
             decision = decide(reached, probe, present=self._parts.present())
@@ -247,14 +251,15 @@ class Sequence:
                 case GiveUp() if probe.finding is Finding.UNREADABLE and not self._booted_unread:
                     self._booted_unread = True
                 case GiveUp(code=code, why=why):
-                    return await self._give_up(reached.stage, code, detail or why)
+                    known = fault is not None and fault[0] is code
+                    return await self._give_up(reached.stage, code, fault[1] if fault and known else why)
                 case Settle():
                     pass
             try:
                 await self._reboot()
             except DriverError as error:
-                detail = str(error)
-        return await self._give_up(reached.stage, Code.DID_NOT_REVERT, detail)
+                last_boot = str(error)
+        return await self._give_up(reached.stage, Code.DID_NOT_REVERT, last_boot)
 
     async def _reboot(self) -> None:
         hub, driver = self._parts.hub.device, self._parts.driver

@@ -15,6 +15,7 @@ _WHAT: Final[dict[Code, str]] = {
     Code.IMAGE_DISCARDED: "the hub gave the new firmware up",
     Code.HARDWARE_VERSION_MISMATCH: "the firmware is not made for this hardware version",
     Code.FILE_TRANSFER_FAILURE: "the firmware could not be transferred",
+    Code.IMAGE_REFUSED: "the hub does not take this firmware",
     Code.NOT_ON_ORDER: "the hub is not on this jig's work order",
     Code.NO_OPEN_ORDER: "the jig has no open work order",
     Code.NOT_PENDING: "the inventory does not hold the hub as Pending",
@@ -52,6 +53,7 @@ _WHAT: Final[dict[Code, str]] = {
 }
 
 _NEXT: Final[dict[Code, str]] = {
+    Code.IMAGE_REFUSED: "put it aside for the supervisor, who asks the firmware's maker",
     Code.NOT_A_HUB: "put it aside for the supervisor",
     Code.NO_OPEN_ORDER: "assign an order to the jig, then seat the hub again",
     Code.ALREADY_PASSED: "put it with the passed hubs",
@@ -77,6 +79,48 @@ _NEXT_BY_DISPOSITION: Final[dict[Disposition, str]] = {
     Disposition.REWORK: "put it in the rework crate",
     Disposition.SCRAP: "it failed in two slots: put it in the scrap crate",
 }
+
+
+_WHAT_BY_HAND: Final[dict[Code, str]] = {
+    Code.ANOTHER_HUB: "another device answers",
+    Code.LINK_LOST: "the port was lost",
+    Code.SERIAL_RECOVERY: "the device waits in its boot loader",
+    Code.SLOT_FAULT: "the program met a fault of its own",
+}
+_NEXT_BY_HAND: Final[dict[Code, str]] = {
+    Code.IMAGE_REFUSED: "find an image that is made for this device",
+    Code.UNLOCK_UNAVAILABLE: "name a key that can be used with --unlock-key",
+    Code.LINK_LOST: "check the adapter and its cable, then flash it again",
+    Code.ANOTHER_HUB: "find the first device, then flash it again",
+}
+_NEXT_BY_HAND_BY_DISPOSITION: Final[dict[Disposition, str]] = {
+    Disposition.RETRY_HERE: "flash it again",
+    Disposition.RETRY_OTHER_SLOT: "check its supply and its cable, then flash it again",
+    Disposition.REWORK: "keep it apart, it needs its maker's tools",
+    Disposition.SCRAP: "keep it apart",
+}
+
+
+def line_by_hand(
+    place: str,
+    outcome: Outcome,
+    code: Code | None,
+    disposition: Disposition | None,
+    detail: str | None,
+    unsettled: str | None,
+) -> str:
+    """Compose the one line of a device that a person flashed at `place`, where there are no slots to seat it in."""
+    if outcome is Outcome.PASSED:
+        return f"{place}: passed; take it out, it is done"
+    what = str(outcome) if code is None else _WHAT_BY_HAND.get(code) or _WHAT[code]
+    if detail:
+        what += f" ({detail})"
+    if unsettled is not None and code is not Code.SERIAL_RECOVERY:
+        return f"{place}: {what}; it {unsettled}, so keep it apart"
+    if code in _NEXT_BY_HAND:
+        return f"{place}: {what}; {_NEXT_BY_HAND[code]}"
+    following = _NEXT_BY_HAND_BY_DISPOSITION.get(disposition) if disposition else None
+    return f"{place}: {what}; {following or 'nothing more was done'}"
 
 
 def what_happened(code: Code) -> str:

@@ -96,7 +96,7 @@ def test_a_state_without_its_false_flags_and_of_two_images():
         ({}, None),
         ({"rc": 0, "off": 1}, None),
         ({"rc": 8}, DeviceCode(None, 8)),
-        ({"rc": 8, "rsn": "no"}, DeviceCode(None, 8)),
+        ({"rc": 8, "rsn": "no"}, DeviceCode(None, 8, "no")),
         ({"err": {"group": 1, "rc": 23}}, DeviceCode(1, 23)),
         ({"err": {"group": 1, "rc": 0}}, None),
     ],

@@ -15,6 +15,7 @@ from drivers.errors import (
     DriverError,
     HubInSerialRecovery,
     HubLocked,
+    ImageUnsuitable,
     LinkLost,
     LinkStalled,
     MalformedAnswer,
@@ -249,10 +250,47 @@ def later(answer):
     return script
 
 
-def test_a_hub_that_refuses_the_image_is_quoted():
-    error = fails(UploadRejected, lambda *_: {"err": {"group": 1, "rc": 30}})
-    assert error.device_code == "group 1 rc 30"
+REFUSALS = {
+    "code": ({"err": {"group": 1, "rc": 30}}, ImageUnsuitable, ": invalid image too large (group 1 rc 30)"),
+    "reason": ({"rc": 1, "rsn": "img too large"}, ImageUnsuitable, ': "img too large" (rc 1)'),
+    "other reason": ({"rc": 1, "rsn": "fa write\nfail"}, UploadRejected, ': "fa writefail" (rc 1)'),
+    "not supported": ({"rc": 8}, ImageUnsuitable, ": not supported (rc 8)"),
+    "flash": ({"err": {"group": 1, "rc": 12}}, UploadRejected, ": flash write failed (group 1 rc 12)"),
+    "unheard of": ({"err": {"group": 1, "rc": 999}}, UploadRejected, "at offset 0 (group 1 rc 999)"),
+}
+
+
+@pytest.mark.parametrize("why", REFUSALS)
+def test_a_hub_that_refuses_the_image_is_quoted(why):
+    answer, kind, words = REFUSALS[why]
+    error = fails(UploadRejected, lambda *_: answer)
+    assert type(error) is kind
+    assert str(error).endswith(words)
     assert not error.state_known
+
+
+def test_a_device_that_takes_version_2_is_sent_the_image_in_it():
+    async def scenario(peer, client):
+        Slot(peer)
+        await (await met(client)).flash(IMAGE, lambda _: None)
+        assert {request.version for request in peer.asked(UPLOAD)} == {1}
+
+    run_with_peer(scenario)
+
+
+@pytest.mark.parametrize("answer", [None, {"rc": 13}], ids=["ignores it", "refuses it"])
+def test_a_device_that_takes_version_1_alone_is_asked_in_version_2_once(answer):
+    async def scenario(peer, client):
+        slot = Slot(peer)
+        for command, script in list(peer.scripts.items()):
+            peer.scripts[command] = lambda request, script=script: (
+                answer if request.version else script(request)
+            )
+        await (await met(client)).flash(IMAGE, lambda _: None)
+        assert slot.held == IMAGE.data
+        assert [request.command for request in peer.requests if request.version] == [STATE]
+
+    run_with_peer(scenario)
 
 
 def test_a_locked_hub_that_refuses_the_opening_chunk_is_as_it_was():

@@ -10,7 +10,7 @@ from drivers import errors
 from drivers.errors import DriverError, HubAction
 from station.attempt.failure import Blame, blame, code_of, disposition, may_be_the_slot, may_try_again
 from station.attempt.outcome import Code, Disposition, Outcome, Stage
-from station.attempt.wording import operator_line
+from station.attempt.wording import line_by_hand, operator_line
 from station.records.events import Place
 
 HERE, THERE = Place(jig="jig1", slot=1), Place(jig="jig2", slot=1)
@@ -39,6 +39,28 @@ def test_every_code_gives_one_line_with_the_place_and_what_to_do(outcome: Outcom
         assert what.endswith("(detail)"), code
         assert todo, code
         assert "\n" not in line, code
+
+
+@pytest.mark.parametrize("outcome", [Outcome.REJECTED, Outcome.FAILED])
+def test_what_a_person_flashed_by_hand_is_told_without_slots(outcome: Outcome) -> None:
+    not_by_hand = {Code.IN_TWO_SLOTS}
+    for code in Code:
+        for said in (None, *Disposition):
+            for unsettled in (None, "no longer answers"):
+                line = line_by_hand("/dev/ttyUSB0", outcome, code, said, "detail", unsettled)
+                assert code in not_by_hand or "slot" not in line, code
+                assert line.startswith("/dev/ttyUSB0: "), line
+                assert line.rpartition("; ")[2], line
+
+
+def test_an_image_that_a_hub_will_never_take_speaks_against_neither_hub_nor_slot() -> None:
+    error = errors.ImageUnsuitable("too large", action=HubAction.FLASH, state_known=False)
+    code = code_of(error, Stage.FLASH)
+    assert not may_try_again(error, 1)
+    assert not may_be_the_slot(code)
+    assert disposition(code, HERE, (THERE,)) is Disposition.RETRY_HERE
+    line = operator_line("jig1 slot 1", Outcome.FAILED, code, disposition(code, HERE, ()), str(error))
+    assert "another slot" not in line
 
 
 def test_neither_the_station_s_key_nor_the_operator_speaks_against_a_slot() -> None:

@@ -9,6 +9,7 @@ from typing import Final
 from firmware_catalog.identity import Eui64
 from station.bench.view import SlotPhase, SlotView
 from station.demo.rigs import Rigs
+from station.records.events import Place
 
 _SEARCHES: Final = 3
 """How often a hub that went silent is found and seated again before it is put aside."""
@@ -25,12 +26,19 @@ class Hands:
         self._rigs = rigs
         self._asked: asyncio.Queue[SlotView] = asyncio.Queue()
         self._searches: Counter[Eui64] = Counter()
+        self._noticed: set[Place] = set()
+        """Slots whose hub is, or will be, taken out: a result that is shown again is no second request."""
         self.put_aside: set[Eui64] = set()
         """Hubs that stayed silent however often they were seated."""
 
     def see(self, view: SlotView) -> None:
         """Read a slot's line; act on it when `work` comes to it."""
-        if view.phase in _TAKE_OUT or view.phase is SlotPhase.FIND_HUB:
+        if view.phase in {SlotPhase.EMPTY, SlotPhase.WORKING}:
+            self._noticed.discard(view.place)
+        elif view.phase is SlotPhase.FIND_HUB:
+            self._asked.put_nowait(view)
+        elif view.phase in _TAKE_OUT and view.place not in self._noticed:
+            self._noticed.add(view.place)
             self._asked.put_nowait(view)
 
     async def work(self) -> None:

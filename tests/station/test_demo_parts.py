@@ -135,6 +135,38 @@ def test_hands_find_a_missing_hub_and_put_it_aside_when_it_stays_silent(bench: B
     asyncio.run(work())
 
 
+def test_hands_take_a_hub_out_once_however_often_its_result_is_shown(bench: Bench) -> None:
+    """A slot that had to look again who sits there shows the same result once more."""
+
+    async def work() -> None:
+        hub, following = bench.hub(), bench.hub()
+        swapped: asyncio.Queue[str | None] = asyncio.Queue()
+
+        class Watched(Rigs):
+            async def swap(self, place: Any) -> bool:
+                there_is_more = await super().swap(place)
+                swapped.put_nowait(await in_slot(bench))
+                return there_is_more
+
+        async with rigs_of(bench) as plain, asyncio.timeout(60):
+            hands = Hands(Watched(plain._controls))
+            await bench.seat(hub, PLACE)
+            for phase in (SlotPhase.PASSED, SlotPhase.LOOKING, SlotPhase.PASSED):
+                hands.see(view(phase, hub))
+            working = asyncio.create_task(hands.work())
+            assert await swapped.get() is None
+            await bench.seat(following, PLACE)
+            for phase in (SlotPhase.EMPTY, SlotPhase.WORKING, SlotPhase.PASSED):
+                hands.see(view(phase, following))
+            assert await swapped.get() is None
+            assert swapped.empty()
+            assert not working.done()
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+
+    asyncio.run(work())
+
+
 def test_a_result_is_contradicted_by_a_hub_that_holds_something_else(bench: Bench) -> None:
     async def work() -> None:
         hub = bench.hub("new")

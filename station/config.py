@@ -151,6 +151,10 @@ class StationSettings(BaseSettings):
     state_directory: Path = Field(
         description="where journal, accepted catalogue and control socket live: a whole path, on a local disk"
     )
+    desk_socket: Path | None = Field(
+        None,
+        description="socket (….sock) for people who may look and scan and nothing else; its folder's group says who",
+    )
     operator: str | None = Field(
         None, description="pseudonym of who works here, as `reflash operators add` gave it; in each result"
     )
@@ -181,6 +185,15 @@ class StationSettings(BaseSettings):
                 f"{folder} is another folder wherever a command is run; write its whole path, from /"
             )
         return Path(os.path.realpath(folder))
+
+    @field_validator("desk_socket")
+    @classmethod
+    def _a_socket(cls, socket: Path | None) -> Path | None:
+        if socket is not None and (not socket.is_absolute() or socket.suffix != ".sock"):
+            raise ValueError(
+                f"{socket} is no whole path of a socket; write one such as /run/reflash/desk.sock"
+            )
+        return socket
 
     @field_validator("jigs")
     @classmethod

@@ -48,15 +48,29 @@ class RequestWrong(ControlError):
     """What was asked for is not there, or is not to be had: the same at every try."""
 
 
+class ConnectionLost(ControlError):
+    """The daemon ended, or was killed, in the middle."""
+
+
 class NoDaemon(ControlError):
     """No daemon listens at this state directory."""
 
 
+def _socket_at(place: Path) -> Path:
+    return place if place.suffix == ".sock" else place / SOCKET_NAME
+
+
 @asynccontextmanager
 async def serve_control(
-    directory: Path, handlers: Mapping[str, Handler], streams: Mapping[str, Stream] = _NO_STREAMS
+    place: Path,
+    handlers: Mapping[str, Handler],
+    streams: Mapping[str, Stream] = _NO_STREAMS,
+    *,
+    mode: int = 0o600,
 ) -> AsyncIterator[asyncio.Future[NoReturn]]:
-    """Serve requests `{"do": name, ...}` by their handlers while the block lasts.
+    """Serve requests `{"do": name, ...}` by their handlers while the block lasts, on a socket of this mode.
+
+    `place` is the socket itself (`….sock`), or the folder of the control socket.
 
     Yields what ends with the JournalError that a handler met: its client is told, and no result is safe any more, so
     that whoever serves has to stop. What the journal merely refuses or lacks for now is the client's to hear alone.
@@ -65,7 +79,7 @@ async def serve_control(
     at the end of the block: so long a stream that ends then has for its last answer. Only the
     holder of the journal's lock calls this, so a socket found there is a dead daemon's.
     """
-    path = directory / SOCKET_NAME
+    path = _socket_at(place)
     path.unlink(missing_ok=True)
     connections: set[asyncio.Task[None]] = set()
     streaming: set[asyncio.Task[None]] = set()
@@ -98,7 +112,7 @@ async def serve_control(
                 streaming.discard(task)
             writer.close()
 
-    mask = os.umask(0o177)
+    mask = os.umask(0o777 & ~mode)
     try:
         server = await asyncio.start_unix_server(connected, path, limit=_MAX_LINE)
     finally:
@@ -267,9 +281,13 @@ async def follow_daemon(
 @asynccontextmanager
 async def _connected(directory: Path, request: Request) -> AsyncIterator[asyncio.StreamReader]:
     try:
-        reader, writer = await asyncio.open_unix_connection(directory / SOCKET_NAME, limit=_MAX_LINE)
+        reader, writer = await asyncio.open_unix_connection(_socket_at(directory), limit=_MAX_LINE)
     except (FileNotFoundError, ConnectionRefusedError) as error:
         raise NoDaemon(f"no daemon runs in {directory}; start it: reflash run") from error
+    except PermissionError as error:
+        raise ControlError(
+            f"{_socket_at(directory)} is not yours to use: run it as the station's user (sudo -u reflash reflash …)"
+        ) from error
     except OSError as error:
         raise ControlError(
             f"the daemon's control socket in {directory}: {error.strerror or error}"
@@ -279,7 +297,7 @@ async def _connected(directory: Path, request: Request) -> AsyncIterator[asyncio
         await writer.drain()
         yield reader
     except ConnectionError as error:
-        raise ControlError("the daemon ended before it answered; look at its log") from error
+        raise ConnectionLost("the daemon ended before it answered; look at its log") from error
     finally:
         writer.close()
 
@@ -288,7 +306,7 @@ def _content(line: bytes) -> dict[str, Any]:
     try:
         answer: dict[str, Any] = json.loads(line)
     except ValueError as error:
-        raise ControlError("the daemon did not answer; look at its log") from error
+        raise ConnectionLost("the daemon did not answer; look at its log") from error
     if not answer.pop("ok"):
         raise (RequestWrong if answer.get("wrong") else ControlError)(answer["error"])
     return answer

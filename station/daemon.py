@@ -200,6 +200,7 @@ class Daemon:
                 self._supervised(watching, "loop watch", self._loop_watch.run),
                 self._supervised(watching, "catalogue", self._catalogue.keep_fresh),
                 self._supervised(watching, "release gate", stops.keep_recording),
+                *self._desk(watching, requests),
                 *(
                     self._supervised(watching, f"scanner of {scanner.jig}", scanner.run)
                     for scanner in self._scanners(scans)
@@ -238,6 +239,19 @@ class Daemon:
                     await asyncio.gather(*(jig.put_out_lamps() for jig in jigs.values()))
             for task in (stopping, publishing, *boards):
                 task.cancel()
+
+    def _desk(self, group: asyncio.TaskGroup, requests: DaemonRequests) -> Iterator[asyncio.Task[None]]:
+        """Serve those who may look and scan: on a socket of their own, whose folder says who they are."""
+        if (place := self._settings.desk_socket) is None:
+            return
+
+        async def serve() -> None:
+            async with serve_control(
+                place, requests.desk_handlers(), requests.streams(), mode=0o660
+            ) as failed:
+                await failed
+
+        yield self._supervised(group, "desk socket", serve)
 
     def _supervised(
         self, group: asyncio.TaskGroup, name: str, work: Callable[[], Awaitable[object]]
@@ -302,7 +316,8 @@ class Daemon:
     def _scanners(self, scans: BenchScans) -> Iterator[LabelScanner]:
         for jig in self._settings.jigs:
             if jig.scanner is not None:
-                yield LabelScanner(jig.name, jig.scanner, ScanSession(jig.name, scans.take).read)
+                session = ScanSession(jig.name, [each.name for each in self._settings.jigs], scans)
+                yield LabelScanner(jig.name, jig.scanner, session.read, self.view.show_scan)
 
     async def _open_attempts(self, journal: Journal) -> tuple[OpenAttempt, ...]:
         found = await journal.open_attempts()

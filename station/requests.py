@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
 
@@ -16,11 +16,12 @@ from station.bench.jig import Jig, ResetRefused
 from station.bench.labels import ScanRefused
 from station.bench.scans import BenchScans
 from station.bench.slot import Slot
-from station.bench.view import BenchView, BrokerView, SlotView
+from station.bench.view import BenchView, BrokerView, ScanView, SlotView
 from station.control import ControlError, Handler, Request, RequestWrong, Stream
 from station.descriptors import allowed
 from station.records.events import Actor, Place, ReleaseResumed
 from station.records.journal import Journal
+from station.version import station_version
 
 _WATCH_SECONDS: Final = 0.1
 """Between two answers to one who watches: as often as an eye follows."""
@@ -45,9 +46,15 @@ class DaemonRequests:
             "enable_slot": self._enable_slot,
             "reset_jig": self._reset_jig,
             "scan_label": self._scan_label,
+            "take_back_label": self._take_back_label,
             "republish": self._republish,
             "resume_release": self._resume_release,
         }
+
+    def desk_handlers(self) -> dict[str, Handler]:
+        """Return those for people who may look and scan, and nothing else."""
+        mine = self.handlers()
+        return {name: mine[name] for name in ("status", "scan_label", "take_back_label")}
 
     def streams(self) -> dict[str, Stream]:
         """Return the requests that are answered again and again, by name."""
@@ -58,7 +65,9 @@ class DaemonRequests:
             "slots": _as_json(self.view.slots()),
             "broker": asdict(self.view.broker),
             "faults": self.view.faults(),
+            "scans": [asdict(scan) for scan in self.view.scans()],
             "descriptors_allowed": allowed(),
+            "version": station_version(),
         }
 
     async def _watch(self, _: Request) -> AsyncGenerator[Mapping[str, Any], None]:
@@ -67,20 +76,28 @@ class DaemonRequests:
         Who is slow misses what was in between, never what is.
         """
         view, told = self.view, dict[Place, SlotView]()
-        told_besides: tuple[BrokerView, tuple[str, ...]] | None = None
+        told_besides: object = None
+
+        def besides() -> tuple[BrokerView, tuple[str, ...], tuple[ScanView, ...]]:
+            return view.broker, view.faults(), view.scans()
 
         def news() -> dict[Place, SlotView]:
             return {slot.place: slot for slot in view.slots() if told.get(slot.place) is not slot}
 
         def is_news() -> bool:
-            return (view.broker, view.faults()) != told_besides or bool(news())
+            return besides() != told_besides or bool(news())
 
         while is_news() or not view.ended:
             await view.changes.until(lambda: is_news() or view.ended)
-            told_besides, changed = (view.broker, view.faults()), news()
+            told_besides, changed = besides(), news()
             told.update(changed)
-            broker, faults = told_besides
-            yield {"slots": _as_json(changed.values()), "broker": asdict(broker), "faults": faults}
+            broker, faults, scans = besides()
+            yield {
+                "slots": _as_json(changed.values()),
+                "broker": asdict(broker),
+                "faults": faults,
+                "scans": [asdict(scan) for scan in scans],
+            }
             await asyncio.sleep(_WATCH_SECONDS)
 
     async def _stop(self, _: Request) -> Mapping[str, Any]:
@@ -103,14 +120,13 @@ class DaemonRequests:
 
     async def _scan_label(self, request: Request) -> Mapping[str, Any]:
         scan = _Scan.model_validate(request)
-        try:
-            label = ScannedLabel(Eui64.parse(scan.id), scan.role)
-            line = await self.scans.take(scan.jig, scan.slot, label)
-        except IdentityError as error:
-            raise RequestWrong(str(error)) from error
-        except ScanRefused as error:
-            raise ControlError(str(error)) from error
-        return {"line": line}
+        if (label := scan.label()) is None:
+            raise RequestWrong("the label's id is missing")
+        return await _answered(self.scans.take(scan.jig, scan.slot, label))
+
+    async def _take_back_label(self, request: Request) -> Mapping[str, Any]:
+        scan = _Scan.model_validate(request)
+        return await _answered(self.scans.take_back(scan.jig, scan.slot, scan.label()))
 
     async def _republish(self, request: Request) -> Mapping[str, Any]:
         await self.journal.republish(request["first"], request["last"])
@@ -143,8 +159,22 @@ class _Scan(BaseModel):
 
     jig: str
     slot: int | None = None
-    id: str
+    id: str | None = None
     role: Literal["CHF", "GPF"] | None = None
+
+    def label(self) -> ScannedLabel | None:
+        """Read the label's id. Raises RequestWrong for what is none."""
+        try:
+            return None if self.id is None else ScannedLabel(Eui64.parse(self.id), self.role)
+        except IdentityError as error:
+            raise RequestWrong(str(error)) from error
+
+
+async def _answered(scanning: Awaitable[str]) -> Mapping[str, Any]:
+    try:
+        return {"line": await scanning}
+    except ScanRefused as refusal:
+        raise ControlError(str(refusal)) from refusal
 
 
 def _actor(request: Request) -> Actor | None:

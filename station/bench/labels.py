@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from firmware_catalog.identity import Eui64, IdentityError
 from station.attempt.authorise import ScannedLabel
 
+_SYMBOLOGY: Final = re.compile(r"\][A-Za-z][0-9A-Za-z]", re.ASCII)
+"""What many scanners send first: which kind of code it was (ISO/IEC 15424): `]C1`, `]d2`, `]Q3`."""
 _SLOT: Final = re.compile(
     r"(?:(?!slot\b)(?P<jig>[A-Za-z0-9_-]+)[/ ]+)?(?:slot ?)?(?P<slot>[1-8])", re.ASCII | re.IGNORECASE
 )
 _LABEL: Final = re.compile(r"(?:(?P<role>CHF|GPF)[ :=]+)?(?P<id>[0-9A-F:-]{16,23})", re.ASCII | re.IGNORECASE)
+_PAIRS: Final = re.compile(
+    r"(?P<before>(?:CHF|GPF)[ :=]+)?(?P<id>[0-9A-F]{2}(?P<hyphen>[^0-9A-Za-z])[0-9A-F]{2}(?:(?P=hyphen)[0-9A-F]{2}){6})",
+    re.ASCII | re.IGNORECASE,
+)
+_ID_DIGITS: Final = 16
+_UNDO: Final = re.compile(r"undo|cancel", re.IGNORECASE)
 _SHOWN: Final = 40
 """So much of what could not be read is shown."""
+_UNSHIFTED: Final = frozenset("&é\"'(§-è_!çà)ěščřžýáíąćęłńóśźżº")
+"""What the digits' keys give without shift in layouts that have the digits above them (French, Belgian, Czech)."""
 
 
 class ScanRefused(Exception):
@@ -33,14 +44,23 @@ class SlotCode:
     slot: int
 
 
-def read_scan(text: str) -> SlotCode | ScannedLabel:
-    """Read one line of a scanner.
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """The code that takes the last scan back, or the label that waits at the slot scanned just before."""
+
+
+def read_scan(text: str, jigs: Collection[str] = ()) -> SlotCode | ScannedLabel | Undo:
+    """Read one line of a scanner at a bench with these jigs.
 
     A label is an EUI-64, after `CHF ` or `GPF ` where the label says whose. What else the makers print on their
-    labels is unpublished. Raises ScanUnreadable for everything that is neither a label nor a slot's code.
+    labels is unpublished. A scanner that types as a keyboard of another layout writes the hyphens, and the stroke of
+    a slot's code, as something else: they are understood where nothing else can be meant.
+    Raises ScanUnreadable for everything that is neither a label nor a slot's code.
     """
     line = "".join(character for character in text if character.isprintable()).strip()
-    if label := _LABEL.fullmatch(line):
+    if prefix := _SYMBOLOGY.match(line):
+        line = line[prefix.end() :].strip()
+    if label := _LABEL.fullmatch(_with_hyphens(line)):
         role: Literal["CHF", "GPF"] | None = None
         if label["role"] is not None:
             role = "CHF" if label["role"].upper() == "CHF" else "GPF"
@@ -48,6 +68,23 @@ def read_scan(text: str) -> SlotCode | ScannedLabel:
             return ScannedLabel(Eui64.parse(label["id"]), role)
         except IdentityError as error:
             raise ScanUnreadable(f"{error}; scan it again") from error
+    if _UNDO.fullmatch(line):
+        return Undo()
+    for jig in jigs:
+        # Whatever the keyboard's layout makes of the stroke, and of its shift key.
+        if re.fullmatch(rf"{re.escape(jig)}(?:[^0-9A-Za-z]|ß)[1-8]", line, re.IGNORECASE):
+            return SlotCode(jig, int(line[-1]))
     if code := _SLOT.fullmatch(line):
         return SlotCode(code["jig"], int(code["slot"]))
+    if len(line) >= _ID_DIGITS and not any(each.isdigit() for each in line) and _UNSHIFTED & set(line):
+        raise ScanUnreadable(
+            f"{line[:_SHOWN]!r} is typed for another keyboard layout: set the scanner to this computer's, or to US"
+        )
     raise ScanUnreadable(f"{line[:_SHOWN]!r} is neither a hub's id nor a slot's code; scan it again")
+
+
+def _with_hyphens(line: str) -> str:
+    """Give an id its hyphens back where eight pairs of digits have another sign between them, the same each time."""
+    if found := _PAIRS.fullmatch(line):
+        return f"{found['before'] or ''}{found['id'].replace(found['hyphen'], '-')}"
+    return line

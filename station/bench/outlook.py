@@ -19,6 +19,7 @@ from station.records.events import (
     AttemptResumed,
     HubFacts,
     LabelScanned,
+    LabelTakenBack,
     Place,
 )
 from station.records.queries import OpenAttempt, WaitingLabel
@@ -65,6 +66,8 @@ class Outlook:
                 # A second scan replaces the first, and a label waits at one slot.
                 self._labels = {where: other for where, other in self._labels.items() if other != label}
                 self._labels[scan.place] = label
+            case LabelTakenBack() as back:
+                self._labels.pop(back.place, None)
             case AttemptOpened() as opened:
                 self._use_up(opened)
                 if opened.hub is not None:
@@ -82,6 +85,10 @@ class Outlook:
     def label_at(self, place: Place) -> ScannedLabel | None:
         """Return the label that waits for a hub in `place`."""
         return self._labels.get(place)
+
+    def waits_at(self, label: ScannedLabel) -> Place | None:
+        """Return where this label waits for its hub."""
+        return next((place for place, other in self._labels.items() if other == label), None)
 
     def label_for(self, place: Place, hub: HubIdentity) -> ScannedLabel | None:
         """Return the label for the hub that said in `place` who it is.

@@ -55,12 +55,17 @@ class BenchPicture:
     """
 
     def __init__(
-        self, slots: Callable[[], Iterable[SlotView]], faults: Callable[[], Iterable[str]] = tuple
+        self,
+        slots: Callable[[], Iterable[SlotView]],
+        faults: Callable[[], Iterable[str]] = tuple,
+        scans: Callable[[], Iterable[object]] = tuple,
     ) -> None:
+        """`scans` are the answers to the jigs' own scanners."""
         self._slots = slots
         self._faults = faults
+        self._scans = scans
         self.footer = ""
-        """One line below the slots."""
+        """One line below the slots: what was answered to whoever types here."""
         self.note = ""
         """Another one below it, of less importance."""
 
@@ -68,7 +73,13 @@ class BenchPicture:
         slots = tuple(self._slots())
         alarms = {slot.place.jig: slot.alarm for slot in slots if slot.alarm}
         notes = [
-            Text(line, style=style) for line, style in ((self.footer, "bold"), (self.note, "dim")) if line
+            Text(line, style=style)
+            for line, style in (
+                (self.footer, "bold"),
+                *((str(scan), "bold") for scan in self._scans()),
+                (self.note, "dim"),
+            )
+            if line
         ]
         faults = tuple(self._faults())
         rows_besides = 1 + len(faults) + len(alarms) + len(notes)
@@ -153,9 +164,10 @@ def live_picture(
     slots: Callable[[], Iterable[SlotView]],
     console: Console,
     faults: Callable[[], Iterable[str]] = tuple,
+    scans: Callable[[], Iterable[object]] = tuple,
 ) -> Iterator[BenchPicture]:
     """Keep the picture on the terminal while the block lasts; draw nothing where there is no terminal."""
-    picture = BenchPicture(slots, faults)
+    picture = BenchPicture(slots, faults, scans)
     if not console.is_terminal:
         yield picture
         return

@@ -11,6 +11,7 @@ import structlog
 from drivers.errors import PlaceUnavailable
 from drivers.serial_link import open_serial_link
 from station.bench.labels import ScanRefused, ScanUnreadable
+from station.bench.view import ScanView
 from station.config import ScannerSettings
 
 _RETRY_SECONDS: Final = (1.0, 2.0, 5.0, 10.0)
@@ -54,13 +55,18 @@ class LabelScanner:
     """Listens to one scanner for as long as the station works."""
 
     def __init__(
-        self, jig: str, settings: ScannerSettings, read: Callable[[str], Awaitable[str | None]]
+        self,
+        jig: str,
+        settings: ScannerSettings,
+        read: Callable[[str], Awaitable[str | None]],
+        show: Callable[[ScanView], None],
     ) -> None:
-        """Prepare. `read` takes a line and returns what to say about it, or raises ScanRefused."""
+        """`read` takes a line and returns what to say about it, or raises ScanRefused; `show` shows that to people."""
         self.jig = jig
         """Where it belongs."""
         self._settings = settings
         self._read = read
+        self._show = show
         self._noisy = False
 
     async def run(self) -> NoReturn:
@@ -97,12 +103,15 @@ class LabelScanner:
             answer = await self._read(line)
         except ScanUnreadable as noise:
             if not self._noisy:
+                self._show(ScanView(self.jig, str(noise), refused=True))
                 _log.warning("scan not understood", jig=self.jig, reason=str(noise))
             self._noisy = True
             return
         except ScanRefused as refusal:
+            self._show(ScanView(self.jig, str(refusal), refused=True))
             _log.warning("scan refused", jig=self.jig, reason=str(refusal))
         else:
             if answer is not None:
+                self._show(ScanView(self.jig, answer, refused=False))
                 _log.info("scan", jig=self.jig, line=answer)
         self._noisy = False

@@ -2,48 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Collection
+from typing import Protocol
 
 from station.attempt.authorise import ScannedLabel
 from station.attempt.parts import EventSink
 from station.bench.controller import Controller
 from station.bench.display import EXPECTING, UNKNOWN_HUB
-from station.bench.labels import ScanRefused, SlotCode, read_scan
+from station.bench.labels import ScanRefused, SlotCode, Undo, read_scan
 from station.bench.outlook import Outlook
 from station.bench.slot import Slot
 from station.bench.view import BenchView
-from station.records.errors import JournalFailed
-from station.records.events import Place
+from station.records.errors import EventRefused, JournalFailed
+from station.records.events import LabelTakenBack, Place
 
-TakeLabel = Callable[[str, int | None, ScannedLabel], Awaitable[str]]
-"""Takes a label scanned at a jig, for a slot or for whichever is meant; answers with a line or ScanRefused."""
+
+class LabelTaker(Protocol):
+    """Where scans go. Each answers with a line, or raises ScanRefused."""
+
+    async def take(self, jig: str, slot: int | None, label: ScannedLabel) -> str:
+        """Take a label scanned at a jig, for a slot or for whichever is meant."""
+        ...
+
+    async def take_back(self, jig: str, slot: int | None, label: ScannedLabel | None) -> str:
+        """Let a label wait no more: this one, or whichever waits at the slot."""
+        ...
 
 
 class ScanSession:
-    """Follows one scanner: the code of a slot chooses the slot of the next label."""
+    """Follows one scanner: the code of a slot chooses the slot of the next label; undo takes the last label back."""
 
-    def __init__(self, jig: str | None, take: TakeLabel) -> None:
-        """Prepare; `jig` is where the scanner belongs, or None for one that serves several jigs."""
+    def __init__(self, jig: str | None, jigs: Collection[str], taker: LabelTaker) -> None:
+        """Prepare; `jig` is where the scanner belongs, or None for one that serves several of the `jigs`."""
         self._own_jig = jig
-        self._take = take
+        self._jigs = jigs
+        self._taker = taker
         self._chosen: SlotCode | None = None
+        self._last: tuple[str, ScannedLabel] | None = None
 
     async def read(self, text: str) -> str | None:
         """Take one line; return what to say about it, None for an empty one. Raises ScanRefused."""
         if not text.strip():
             return None
-        scan = read_scan(text)
+        scan = read_scan(text, self._jigs)
         chosen, self._chosen = self._chosen, None
-        if isinstance(scan, SlotCode):
-            jig = scan.jig or self._own_jig
-            if jig is None:
-                raise ScanRefused(f"slot {scan.slot} of which jig? Scan a code such as jig1/{scan.slot}")
-            self._chosen = SlotCode(jig, scan.slot)
-            return f"{Place(jig=jig, slot=scan.slot)}: scan its hub's label"
+        match scan:
+            case SlotCode():
+                return self._choose(scan)
+            case Undo():
+                return await self._undo(chosen)
+            case _:
+                return await self._take(chosen, scan)
+
+    def _choose(self, code: SlotCode) -> str:
+        jig = code.jig or self._own_jig
+        if jig is None:
+            raise ScanRefused(
+                f"slot {code.slot} of which jig? Scan a code such as {self._example(code.slot)}"
+            )
+        if jig not in self._jigs:
+            raise ScanRefused(f"there is no jig {jig}; this bench has {', '.join(self._jigs)}")
+        self._chosen = SlotCode(jig, code.slot)
+        return f"{Place(jig=jig, slot=code.slot)}: scan its hub's label"
+
+    async def _take(self, chosen: SlotCode | None, label: ScannedLabel) -> str:
         jig = chosen.jig if chosen else self._own_jig
         if jig is None:
-            raise ScanRefused("this label is for which slot? Scan the slot's code first, such as jig1/3")
-        return await self._take(jig, chosen.slot if chosen else None, scan)
+            raise ScanRefused(
+                f"this label is for which slot? Scan the slot's code first, such as {self._example(3)}"
+            )
+        self._last = None
+        answer = await self._taker.take(jig, chosen.slot if chosen else None, label)
+        self._last = jig, label
+        return answer
+
+    async def _undo(self, chosen: SlotCode | None) -> str:
+        if chosen is not None and chosen.jig is not None:
+            return await self._taker.take_back(chosen.jig, chosen.slot, None)
+        if self._last is None:
+            raise ScanRefused(
+                "nothing to undo; scan the code of the slot whose label is to wait no more first"
+            )
+        (jig, label), self._last = self._last, None
+        return await self._taker.take_back(jig, None, label)
+
+    def _example(self, slot: int) -> str:
+        return f"{next(iter(self._jigs), 'jig1')}/{slot}"
 
 
 class BenchScans:
@@ -69,10 +113,32 @@ class BenchScans:
                 raise ScanRefused(f"{chosen.place}: {error}; scan the label again then") from error
         return chosen.scan(label)
 
+    async def take_back(self, jig: str, slot: int | None, label: ScannedLabel | None) -> str:
+        """Let a label wait no more: the one that waits at a slot, or this one. Raises ScanRefused.
+
+        One that was held against a hub stays in that hub's record: there the hub's own label puts it right.
+        """
+        if slot is not None:
+            place: Place | None = Place(jig=jig, slot=slot)
+        else:
+            place = None if label is None else self._outlook.waits_at(label)
+        waiting = None if place is None else self._outlook.label_at(place)
+        if place is None or waiting is None:
+            what = f"label {label.device_id} waits" if label is not None else "no label waits"
+            end = " for no hub any more" if label is not None else " here"
+            raise ScanRefused(f"{place or jig}: {what}{end}; where a hub sits, scan its own label instead")
+        taken_back = LabelTakenBack(place=place, scanned_id=waiting.device_id, scanned_role=waiting.role)
+        try:
+            await self._journal.append(taken_back)
+        except (EventRefused, JournalFailed) as error:
+            raise ScanRefused(f"{place}: {error}") from error
+        return f"{place}: label {waiting.device_id} waits no more"
+
     def _slot(self, jig: str, number: int | None, label: ScannedLabel) -> Slot:
         views = [view for view in self._view.slots() if view.place.jig == jig]
         if not views:
-            raise ScanRefused(f"there is no jig {jig} on this bench")
+            jigs = dict.fromkeys(view.place.jig for view in self._view.slots())
+            raise ScanRefused(f"there is no jig {jig}; this bench has {', '.join(jigs)}")
         if number is not None:
             place: Place | None = Place(jig=jig, slot=number)
         else:

@@ -6,7 +6,7 @@ Lossy by design. The journal holds what happened; this holds only what is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -76,6 +76,20 @@ class BrokerView:
     """What is, and what to do where somebody has to do something."""
 
 
+@dataclass(frozen=True, slots=True)
+class ScanView:
+    """What was answered to the last scan of a jig's own scanner."""
+
+    jig: str
+    line: str
+    refused: bool
+    at: str = field(default_factory=lambda: datetime.now().astimezone().strftime("%H:%M:%S"))
+    """The bench's own clock, for people."""
+
+    def __str__(self) -> str:
+        return f"{self.at} scanner of {self.jig}: {self.line}"
+
+
 ViewListener = Callable[[SlotView], None]
 
 
@@ -86,6 +100,7 @@ class BenchView:
         self._slots = {place: SlotView(place=place) for place in places}
         self._alarms: dict[str, str] = {}
         self._faults: dict[str, str] = {}
+        self._scans: dict[str, ScanView] = {}
         self._listeners: list[ViewListener] = []
         self.ended = False
         """Nothing changes here any more: the station has stopped."""
@@ -133,6 +148,15 @@ class BenchView:
         else:
             self._faults[source] = line
         self.changes.tell()
+
+    def show_scan(self, scan: ScanView) -> None:
+        """Show what became of a scan, until the next one of that scanner."""
+        self._scans[scan.jig] = scan
+        self.changes.tell()
+
+    def scans(self) -> tuple[ScanView, ...]:
+        """Return what was answered to the last scan of each scanner."""
+        return tuple(self._scans.values())
 
     def faults(self) -> tuple[str, ...]:
         """Return a line for each part of the station that is not as it should be."""

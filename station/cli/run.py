@@ -81,5 +81,5 @@ def _picture(view: BenchView) -> Iterator[None]:
 
     from station.bench.picture import live_picture  # noqa: PLC0415 - the same
 
-    with live_picture(view.slots, Console(), view.faults):
+    with live_picture(view.slots, Console(), view.faults, view.scans):
         yield

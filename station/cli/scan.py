@@ -10,10 +10,9 @@ from typing import Annotated
 import typer
 
 from station.bench.labels import ScanRefused, ScanUnreadable
-from station.bench.scans import ScanSession
 from station.cli.common import DEFAULT_CONFIG, ConfigOption, UsageError, WorkFailed
-from station.cli.scanning import jig_of_scanner, to_daemon
-from station.config import MAX_SLOTS, load_settings
+from station.cli.scanning import DeskOption, find_desk, scan_session
+from station.config import MAX_SLOTS
 
 
 def scan(
@@ -24,6 +23,7 @@ def scan(
     jig: Annotated[
         str | None, typer.Option(help="Where it is scanned; may be left out with one jig.")
     ] = None,
+    desk: DeskOption = None,
     slot: Annotated[
         int | None,
         typer.Option(min=1, max=MAX_SLOTS, help="Whose label it is; the expected one unless given."),
@@ -32,12 +32,12 @@ def scan(
     """Give labels to the daemon, which holds each against its hub.
 
     A label without a slot goes to the first empty slot, where its hub is to be seated. Lines of standard input may
-    name the slot of the next label: `jig1/3`, or `3` with --jig.
+    name the slot of the next label: `jig1/3`, or `3` with --jig. `undo` takes the last label back, or with a slot the
+    one that waits there.
 
     Example: reflash scan --jig jig1 --slot 3 88-73-84-00-00-00-00-01
     """
-    settings = load_settings(config)
-    session = ScanSession(jig_of_scanner(settings, jig), to_daemon(settings.state_directory))
+    session = scan_session(find_desk(config, desk), jig)
 
     async def take(lines: Iterator[str]) -> None:
         refused = 0

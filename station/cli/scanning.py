@@ -1,45 +1,104 @@
-"""Labels on their way from a command to the daemon."""
+"""The daemon as those meet it who look and scan: at its desk's socket, or as its own user by the configuration."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Final
+
+import typer
 
 from station.attempt.authorise import ScannedLabel
 from station.bench.labels import ScanRefused
-from station.bench.scans import TakeLabel
+from station.bench.scans import ScanSession
 from station.cli.common import UsageError
-from station.config import StationSettings
+from station.config import load_settings
 from station.control import ControlError, NoDaemon, ask_daemon
 
+DESK_SOCKET: Final = Path("/run/reflash/desk.sock")
+"""Where `deploy/` has the daemon serve those who may look and scan."""
 
-def to_daemon(state_directory: Path) -> TakeLabel:
-    """Return what gives labels to the daemon. It raises NoDaemon when there is none to give them to."""
+DeskOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--desk",
+        envvar="REFLASH_DESK",
+        help=f"The daemon's desk socket, instead of its configuration; {DESK_SOCKET} for whoever may not read that.",
+    ),
+]
 
-    async def take(jig: str, slot: int | None, label: ScannedLabel) -> str:
-        request = {
-            "do": "scan_label",
-            "jig": jig,
-            "slot": slot,
-            "id": str(label.device_id),
-            "role": label.role,
-        }
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where the daemon answers, and which jigs it has."""
+
+    place: Path
+    """Its state directory, or the socket itself."""
+    jigs: tuple[str, ...]
+
+
+def find_desk(config: Path, socket: Path | None) -> Desk:
+    """Find the daemon by its desk socket if one is named, else by the configuration.
+
+    Who may not read that is served at the usual socket. Raises ConfigError, and ControlError where nobody answers.
+    """
+    if socket is None:
         try:
-            return str((await ask_daemon(state_directory, request))["line"])
+            config.open("rb").close()
+        except PermissionError as error:
+            if not DESK_SOCKET.exists():
+                raise UsageError(
+                    f"{config} is not yours to read: join the group reflash-desk (docs/operating.md), or use "
+                    "sudo -u reflash"
+                ) from error
+            socket = DESK_SOCKET
+        except OSError:
+            pass  # told below, in the configuration's own words
+    if socket is None:
+        settings = load_settings(config)
+        return Desk(settings.state_directory, tuple(jig.name for jig in settings.jigs))
+    slots = asyncio.run(ask_daemon(socket, {"do": "status"}))["slots"]
+    return Desk(socket, tuple(dict.fromkeys(slot["place"]["jig"] for slot in slots)))
+
+
+class DaemonScans:
+    """Gives scans to the daemon. Raises NoDaemon when there is none to give them to, and ScanRefused."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+
+    async def take(self, jig: str, slot: int | None, label: ScannedLabel) -> str:
+        """Give a label to its slot, or to the one that expects it."""
+        return await self._ask("scan_label", jig, slot, label)
+
+    async def take_back(self, jig: str, slot: int | None, label: ScannedLabel | None) -> str:
+        """Let a label wait no more."""
+        return await self._ask("take_back_label", jig, slot, label)
+
+    async def _ask(self, what: str, jig: str, slot: int | None, label: ScannedLabel | None) -> str:
+        request: dict[str, object] = {"do": what, "jig": jig, "slot": slot}
+        if label is not None:
+            request |= {"id": str(label.device_id), "role": label.role}
+        try:
+            return str((await ask_daemon(self._place, request))["line"])
         except NoDaemon:
             raise
         except ControlError as refusal:
             raise ScanRefused(str(refusal)) from refusal
 
-    return take
+
+def scan_session(desk: Desk, jig: str | None) -> ScanSession:
+    """Follow a scanner that serves one jig, or several. Raises UsageError for an unknown jig."""
+    return ScanSession(jig_of_scanner(desk, jig), desk.jigs, DaemonScans(desk.place))
 
 
-def jig_of_scanner(settings: StationSettings, name: str | None) -> str | None:
+def jig_of_scanner(desk: Desk, name: str | None) -> str | None:
     """Return the jig that a scanner serves: the one named, or the only one. Raises UsageError for an unknown one."""
-    names = [jig.name for jig in settings.jigs]
     if name is None:
-        return names[0] if len(names) == 1 else None
-    return known_jig(names, name)
+        return desk.jigs[0] if len(desk.jigs) == 1 else None
+    return known_jig(desk.jigs, name)
 
 
 def known_jig(names: Iterable[str], name: str) -> str:

@@ -7,9 +7,9 @@ import os
 import sys
 import termios
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from typing import Annotated
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -17,19 +17,20 @@ from rich.console import Console
 from station.bench.labels import ScanRefused
 from station.bench.picture import BenchPicture, live_picture
 from station.bench.scans import ScanSession
-from station.bench.view import SlotView
+from station.bench.view import ScanView, SlotView
 from station.cli.common import (
     DEFAULT_CONFIG,
     ConfigOption,
     JsonOption,
-    WorkFailed,
     print_json,
     run_to_its_end,
 )
-from station.cli.scanning import jig_of_scanner, to_daemon
-from station.config import StationSettings, load_settings
-from station.control import follow_daemon
+from station.cli.scanning import Desk, DeskOption, find_desk, jig_of_scanner, scan_session
+from station.control import ConnectionLost, NoDaemon, follow_daemon
 from station.records.events import Place
+
+_AGAIN_SECONDS: Final = 1.0
+"""Between two looks whether the daemon is back: nothing tells of it."""
 
 
 def watch(
@@ -37,80 +38,94 @@ def watch(
     jig: Annotated[
         str | None, typer.Option(help="Show this jig only; labels scanned here are for it.")
     ] = None,
+    desk: DeskOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show every slot of the running daemon until Ctrl+C; where there is no terminal, a line a change.
 
-    A scanner that types may be used meanwhile: a slot's code (`jig1/3`), then the label of its hub.
+    A scanner that types may be used meanwhile: a slot's code (`jig1/3`), then the label of its hub; `undo` takes the
+    last label back. When the daemon stops it is waited for.
 
     Example: reflash watch --jig jig1
     """
-    settings = load_settings(config)
-    only = jig_of_scanner(settings, jig) if jig is not None else None
+    at = find_desk(config, desk)
+    only = jig_of_scanner(at, jig) if jig is not None else None
     console = Console()
-    try:
+    with suppress(KeyboardInterrupt):
         if as_json or not console.is_terminal:
-            run_to_its_end(_tell(settings, only, as_json=as_json))
+            run_to_its_end(_tell(at, only, as_json=as_json))
         else:
-            run_to_its_end(_show(settings, only, console))
-    except KeyboardInterrupt:
-        return
-    raise WorkFailed("the daemon has stopped; start it and watch again")
+            run_to_its_end(_show(at, only, scan_session(at, jig), console))
 
 
-async def _tell(settings: StationSettings, jig: str | None, *, as_json: bool) -> None:
-    async with _views(settings, jig) as each:
-        async for news in each:
-            for slot in news.slots:
-                if as_json:
-                    print_json(slot.model_dump(mode="json"))
-                else:
-                    typer.echo(slot.line)
-            if not as_json:
-                for fault in news.new_faults:
-                    typer.echo(fault)
+async def _tell(desk: Desk, jig: str | None, *, as_json: bool) -> None:
+    told: set[str] = set()
+    async for news in _news(desk, jig):
+        for slot in news.slots:
+            if as_json:
+                print_json(slot.model_dump(mode="json"))
+            else:
+                typer.echo(slot.line)
+        if news.waiting is not None:
+            typer.echo(f"reflash: {news.waiting}", err=True)
+        if not as_json:
+            for line in (*news.faults, *news.scans):
+                if line not in told:
+                    typer.echo(line)
+            told = {*news.faults, *news.scans}
 
 
-async def _show(settings: StationSettings, jig: str | None, console: Console) -> None:
+async def _show(desk: Desk, jig: str | None, session: ScanSession, console: Console) -> None:
     seen: dict[Place, SlotView] = {}
-    session = ScanSession(jig_of_scanner(settings, jig), to_daemon(settings.state_directory))
     faults: list[str] = []
-    async with _views(settings, jig) as each:
-        with live_picture(seen.values, console, lambda: faults) as picture:
-            async with _scans_typed(session, picture):
-                async for news in each:
-                    seen.update((slot.place, slot) for slot in news.slots)
-                    faults[:] = news.faults
-                    picture.note = news.broker
+    scans: list[str] = []
+    with live_picture(seen.values, console, lambda: faults, lambda: scans) as picture:
+        async with _scans_typed(session, picture):
+            async for news in _news(desk, jig):
+                if news.waiting is not None:
+                    seen.clear()  # nothing is known of them now
+                seen.update((slot.place, slot) for slot in news.slots)
+                faults[:] = news.faults if news.waiting is None else [news.waiting]
+                picture.note = news.broker
+                scans[:] = news.scans
 
 
 @dataclass(frozen=True, slots=True)
 class _News:
     """What has changed at the bench."""
 
-    slots: list[SlotView]
-    broker: str
-    faults: list[str]
-    new_faults: list[str]
+    slots: list[SlotView] = field(default_factory=list)
+    broker: str = ""
+    faults: list[str] = field(default_factory=list)
+    scans: list[str] = field(default_factory=list)
+    waiting: str | None = None
+    """Why there is no daemon to tell anything."""
 
 
-@asynccontextmanager
-async def _views(settings: StationSettings, jig: str | None) -> AsyncIterator[AsyncIterator[_News]]:
-    async def views() -> AsyncIterator[_News]:
-        told: list[str] = []
-        async for answer in answers:
-            slots = [SlotView.model_validate(slot) for slot in answer["slots"]]
-            faults = answer["faults"]
-            yield _News(
-                [slot for slot in slots if jig in {None, slot.place.jig}],
-                answer["broker"]["line"],
-                faults,
-                [fault for fault in faults if fault not in told],
-            )
-            told = faults
-
-    async with follow_daemon(settings.state_directory, {"do": "watch"}) as answers:
-        yield views()
+async def _news(desk: Desk, jig: str | None) -> AsyncIterator[_News]:
+    """Tell what changes, for ever: a daemon that ends is waited for. Raises ControlError where none may be asked."""
+    told: str | None = None
+    while True:
+        try:
+            async with follow_daemon(desk.place, {"do": "watch"}) as answers:
+                told = None
+                async for answer in answers:
+                    slots = [SlotView.model_validate(slot) for slot in answer["slots"]]
+                    yield _News(
+                        [slot for slot in slots if jig in {None, slot.place.jig}],
+                        answer["broker"]["line"],
+                        answer["faults"],
+                        [str(ScanView(**scan)) for scan in answer["scans"] if jig in {None, scan["jig"]}],
+                    )
+            waiting = "the daemon has stopped; it is waited for (Ctrl+C to end)"
+        except NoDaemon as absent:
+            waiting = f"{absent}; it is waited for (Ctrl+C to end)"
+        except ConnectionLost:
+            waiting = "the daemon has ended; it is waited for (Ctrl+C to end)"
+        if told is None:
+            told = waiting
+            yield _News(waiting=waiting)
+        await asyncio.sleep(_AGAIN_SECONDS)
 
 
 @asynccontextmanager

@@ -218,6 +218,16 @@ class LabelScanned(_Event):
     actor: Actor | None = _FROM_LATER
 
 
+class LabelTakenBack(_Event):
+    """A label that waited for its hub was scanned by mistake: it waits no more."""
+
+    kind: Literal["label_taken_back"] = "label_taken_back"
+    place: Place
+    scanned_id: Eui64
+    scanned_role: Literal["CHF", "GPF"] | None
+    actor: Actor | None = None
+
+
 class AttemptOpened(_Event):
     """A hub was seen in a slot and an attempt on it begins."""
 
@@ -455,6 +465,7 @@ Event = Annotated[
     | OrderClosed
     | HandFlashRequested
     | LabelScanned
+    | LabelTakenBack
     | AttemptOpened
     | AttemptPlanned
     | StageStarted

@@ -30,6 +30,7 @@ from station.records.events import (
     JournalRestored,
     JournalUpgraded,
     LabelScanned,
+    LabelTakenBack,
     OrderAssigned,
     OrderClosed,
     OrderImported,
@@ -99,6 +100,15 @@ def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
             _apply_to_order(tables, recorded, event)
         case LabelScanned() as event:
             _take_label(tables, event)
+        case LabelTakenBack() as event:
+            jig, slot, label = event.place.jig, event.place.slot, str(event.scanned_id)
+            _require(
+                tables.execute(
+                    "DELETE FROM waiting_labels WHERE jig = ? AND slot = ? AND scanned_id = ?",
+                    (jig, slot, label),
+                ),
+                f"label {label} does not wait at {event.place} any more",
+            )
         case AttemptOpened() as event:
             _open_attempt(tables, recorded, event)
         case AttemptClosed() as event:

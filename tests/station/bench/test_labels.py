@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from firmware_catalog.identity import Eui64
 from station.attempt.authorise import ScannedLabel
-from station.bench.labels import ScanRefused, ScanUnreadable, SlotCode, read_scan
+from station.bench.labels import ScanRefused, ScanUnreadable, SlotCode, Undo, read_scan
 from station.bench.scans import ScanSession
 
 CHF, GPF = Eui64.parse("88-73-84-00-00-00-00-01"), Eui64.parse("88-73-84-00-00-00-00-02")
@@ -30,18 +30,56 @@ CHF, GPF = Eui64.parse("88-73-84-00-00-00-00-01"), Eui64.parse("88-73-84-00-00-0
         ("jig1/8", SlotCode("jig1", 8)),
         ("jig1 slot 8", SlotCode("jig1", 8)),
         ("jig1/slot 8", SlotCode("jig1", 8)),
+        # What a scanner says first of the kind of code (AIM, ISO/IEC 15424).
+        ("]C188-73-84-00-00-00-00-01", ScannedLabel(CHF)),
+        ("]d2GPF 8873840000000002", ScannedLabel(GPF, "GPF")),
+        ("]Q3jig1/8", SlotCode("jig1", 8)),
+        # Hyphens and strokes by keyboards of other layouts: German, French, Spanish, Nordic; and typographic ones.
+        ("88ß73ß84ß00ß00ß00ß00ß01", ScannedLabel(CHF)),
+        ("88)73)84)00)00)00)00)01", ScannedLabel(CHF)),
+        ("88'73'84'00'00'00'00'01", ScannedLabel(CHF)),
+        ("GPF 88+73+84+00+00+00+00+02", ScannedLabel(GPF, "GPF")),
+        ("88\u201373\u201384\u201300\u201300\u201300\u201300\u201301", ScannedLabel(CHF)),
+        ("jig1-8", SlotCode("jig1", 8)),
+        ("JIG1&8", SlotCode("jig1", 8)),
+        ("rig-2_8", SlotCode("rig-2", 8)),
+        ("undo", Undo()),
+        ("]C1CANCEL", Undo()),
     ],
 )
 def test_a_line_is_a_label_or_a_slots_code(line, meaning):
-    assert read_scan(line) == meaning
+    assert read_scan(line, ["jig1", "rig-2"]) == meaning
 
 
 @pytest.mark.parametrize(
-    "line", ["0", "9", "slot", "jig1", "887384000000000", "88-73-84:00:00:00:00:01", "\xff\xfe"]
+    "line",
+    [
+        "0",
+        "9",
+        "slot",
+        "jig1",
+        "887384000000000",
+        "88-73-84:00:00:00:00:01",
+        "\xff\xfe",
+        "]C1",
+        "88ß73+84",
+        "undone",
+    ],
 )
 def test_what_is_neither_is_unreadable_in_one_line(line):
     with pytest.raises(ScanUnreadable, match="scan it again"):
         read_scan(line)
+
+
+def test_a_keyboard_that_makes_signs_of_digits_is_named():
+    with pytest.raises(ScanUnreadable, match="is typed for another keyboard layout: set the scanner"):
+        read_scan("__)è\"_(')àà)àà)àà)àà)à&")
+
+
+@given(st.sampled_from("-:ß)'+?/&_ \u2010"), st.integers(0, 2**64 - 1))
+def test_whatever_stands_between_the_digits_the_digits_are_kept(hyphen, value):
+    device = Eui64(value)
+    assert read_scan(str(device).replace("-", hyphen)) == ScannedLabel(device)
 
 
 @given(st.text())
@@ -52,7 +90,7 @@ def test_noise_is_never_more_than_unreadable(text):
         scan, said = None, str(error)
     else:
         said = ""
-    assert scan is None or isinstance(scan, SlotCode | ScannedLabel)
+    assert scan is None or isinstance(scan, SlotCode | ScannedLabel | Undo)
     assert "\n" not in said
     assert len(said) < 200
 
@@ -60,11 +98,52 @@ def test_noise_is_never_more_than_unreadable(text):
 def session_of(jig: str | None):
     taken = []
 
-    async def take(jig, slot, label):
-        taken.append((jig, slot, label))
-        return "taken"
+    class Taker:
+        async def take(self, jig, slot, label):
+            taken.append((jig, slot, label))
+            return "taken"
 
-    return ScanSession(jig, take), taken
+        async def take_back(self, jig, slot, label):
+            taken.append(("back", jig, slot, label))
+            return "taken back"
+
+    return ScanSession(jig, ["jig1", "jig2"], Taker()), taken
+
+
+def test_a_jig_that_is_not_there_is_refused_with_those_that_are():
+    session, taken = session_of(None)
+
+    async def work():
+        with pytest.raises(ScanRefused, match=r"^there is no jig jig7; this bench has jig1, jig2$"):
+            await session.read("jig7/1")
+        with pytest.raises(ScanRefused, match="for which slot"):
+            await session.read(str(CHF))
+
+    asyncio.run(work())
+    assert taken == []
+
+
+def test_undo_takes_the_last_label_back_once_and_with_a_slot_the_one_that_waits_there():
+    session, taken = session_of("jig1")
+
+    async def work():
+        with pytest.raises(ScanRefused, match="nothing to undo"):
+            await session.read("undo")
+        await session.read(str(CHF))
+        assert await session.read("undo") == "taken back"
+        with pytest.raises(ScanRefused, match="nothing to undo"):
+            await session.read("undo")
+        await session.read("jig2/3")
+        await session.read("UNDO")
+        await session.read(str(GPF))
+
+    asyncio.run(work())
+    assert taken == [
+        ("jig1", None, ScannedLabel(CHF)),
+        ("back", "jig1", None, ScannedLabel(CHF)),
+        ("back", "jig2", 3, None),
+        ("jig1", None, ScannedLabel(GPF)),
+    ]
 
 
 def test_a_slots_code_is_for_the_next_label_alone():

@@ -15,6 +15,7 @@ from station.bench.view import SlotPhase
 from station.control import ControlError
 from station.records.events import AttemptResumed, LabelScanned
 from station.records.ledger import Ledger
+from station.records.rebuild import rebuild
 from station.records.writer import Writer
 
 
@@ -260,3 +261,34 @@ def test_a_hub_that_was_put_aside_for_anothers_label_is_aside_wherever_it_is_sea
             assert resolved.code is Code.ALREADY_PASSED
 
     asyncio.run(work())
+
+
+def test_a_label_that_was_scanned_by_mistake_waits_no_more_also_after_a_restart(linked: Hands) -> None:
+    hub, other = linked.bench.hub(), linked.bench.hub()
+
+    async def work() -> None:
+        await linked.order(hub, other)
+        async with running_daemon(linked.settings) as station:
+            await station.until(FIRST, SlotPhase.EMPTY)
+            assert "seat hub" in await scan(station, other.gpf, 1)
+            answer = await station.ask("take_back_label", jig="jig1", slot=1)
+            assert answer["line"] == f"{FIRST}: label {other.gpf} waits no more"
+            assert station.view(FIRST).line == f"{FIRST}: empty; seat a hub"
+            with pytest.raises(ControlError, match="no label waits here"):
+                await station.ask("take_back_label", jig="jig1", slot=1)
+            await scan(station, other.gpf, 1)
+            await station.ask("take_back_label", jig="jig1", id=str(other.gpf))
+            with pytest.raises(ControlError, match=f"label {other.gpf} waits for no hub any more"):
+                await station.ask("take_back_label", jig="jig1", id=str(other.gpf))
+        async with running_daemon(linked.settings) as station:
+            await station.until(FIRST, SlotPhase.EMPTY)
+            assert station.view(FIRST).line == f"{FIRST}: empty; seat a hub"
+            await linked.bench.seat(hub, FIRST)
+            await station.until(FIRST, SlotPhase.PASSED)
+            with pytest.raises(ControlError, match="where a hub sits, scan its own label instead"):
+                await station.ask("take_back_label", jig="jig1", slot=1)
+        (result,) = linked.results()
+        assert result.scanned_id is None
+
+    asyncio.run(work())
+    assert rebuild(linked.settings.journal_folder).differing == ()

@@ -16,8 +16,10 @@ from structlog.testing import capture_logs
 
 from station.bench.labels import read_scan
 from station.bench.scanner import LabelScanner, LineReader
+from station.bench.view import ScanView
 from station.config import ScannerSettings
 
+SHOWN: list[ScanView] = []
 LABEL, OTHER = b"8873840000000001", b"8873840000000002"
 
 
@@ -70,7 +72,7 @@ async def listening(link: Path):
         heard.put_nowait(text)
         return "taken"
 
-    scanner = LabelScanner("jig1", ScannerSettings(port=str(link)), read)
+    scanner = LabelScanner("jig1", ScannerSettings(port=str(link)), read, SHOWN.append)
     task = asyncio.create_task(scanner.run())
     try:
         yield heard
@@ -97,8 +99,11 @@ def test_a_scanner_is_heard_through_noise_and_after_its_cable_was_pulled(tmp_pat
                     os.write(wire, LABEL + b"\n")
                     await asyncio.sleep(0.05)
 
+    SHOWN.clear()
     with capture_logs() as logs:
         asyncio.run(work())
+    assert [scan.refused for scan in SHOWN].count(True) == 1, "noise is shown once, too"
+    assert {scan.line for scan in SHOWN if not scan.refused} == {"taken"}
     noise = [entry for entry in logs if entry["event"] == "scan not understood"]
     assert len(noise) == 1, "noise is told once, until something is understood"
     lost = [entry["reason"] for entry in logs if entry["event"] == "scanner unavailable"]

@@ -8,8 +8,10 @@ import json
 import os
 import re
 import signal
+import stat
 import sys
 import termios
+import tty
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from station_daemon import STATION_NAMES, RunningDaemon, running_daemon
 
 from station.bench.view import SlotPhase
 from station.config import StationSettings, load_settings
+from station.control import RequestWrong, ask_daemon
 from station.records.journal import Journal
 
 FIRST = slot(1)
@@ -56,7 +59,9 @@ async def order(settings: StationSettings, *hubs: Any) -> None:
         await import_order(journal, order_csv(*hubs), "jig1")
 
 
-def test_a_script_hears_each_slot_and_each_change_until_the_daemon_ends(bench: Bench, config: Path) -> None:
+def test_a_script_hears_each_slot_and_each_change_and_of_the_next_daemon_too(
+    bench: Bench, config: Path
+) -> None:
     settings, hub = load_settings(config), bench.hub()
     pipe = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
 
@@ -75,9 +80,14 @@ def test_a_script_hears_each_slot_and_each_change_until_the_daemon_ends(bench: B
                 assert heard[-1]["chf"] == str(hub.chf)
                 assert "working" in {view["phase"] for view in heard}
                 assert {view["place"]["jig"] for view in heard} == {"jig1"}
-            _, complaint = await watching.communicate()
-            assert complaint == b"reflash: the daemon has stopped; start it and watch again\n"
-            assert watching.returncode == 1
+            told = b"reflash: the daemon has stopped; it is waited for (Ctrl+C to end)\n"
+            assert await watching.stderr.readline() == told
+            async with running_daemon(settings) as station:
+                while heard[-1]["phase"] != "passed" or heard[-1]["line"].count("stopped"):
+                    heard.append(json.loads(await watching.stdout.readline()))
+                await station.until(FIRST, SlotPhase.PASSED)
+                watching.send_signal(signal.SIGINT)
+                assert await watching.wait() == 0
 
     asyncio.run(work())
 
@@ -103,6 +113,9 @@ class Screen:
             self._more.clear()
             await self._more.wait()
         return plain
+
+    def forget(self) -> None:
+        self._shown = b""
 
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())
@@ -188,9 +201,112 @@ def test_a_daemon_on_a_terminal_shows_its_slots_when_its_log_goes_elsewhere(conf
     asyncio.run(work())
 
 
-def test_a_watch_without_a_daemon_says_so(reflash: Any, config: Path) -> None:
-    said = reflash("watch", "--config", config)
-    assert (said.code, said.complaint) == (1, f"no daemon runs in {config.parent}; start it: reflash run")
+def test_a_watch_without_a_daemon_says_so_and_waits_for_it(config: Path) -> None:
+    pipe = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
+
+    async def work() -> None:
+        async with program("watch", "--config", config, **pipe) as watching:
+            told = f"reflash: no daemon runs in {config.parent}; start it: reflash run; it is waited for"
+            assert (await watching.stderr.readline()).decode().startswith(told)
+            async with running_daemon(load_settings(config)):
+                assert b"jig1 slot 1: " in await watching.stdout.readline()
+                watching.send_signal(signal.SIGINT)
+                assert await watching.wait() == 0
+
+    asyncio.run(work())
+
+
+def test_what_a_killed_daemon_showed_is_shown_no_more(bench: Bench, config: Path) -> None:
+    """Green stands over what is known now alone."""
+    hub = bench.hub()
+
+    async def work() -> None:
+        await order(load_settings(config), hub)
+        screen = Screen()
+        environment = {**os.environ, "TERM": "xterm", "COLUMNS": "160", "LINES": "40"}
+        ends = dict.fromkeys(("stdin", "stdout", "stderr"), screen.slave)
+        quiet = dict.fromkeys(("stdout", "stderr"), asyncio.subprocess.DEVNULL)
+        try:
+            async with program("run", "--config", config, **quiet) as daemon:  # noqa: SIM117 - it ends last
+                async with program("watch", "--config", config, env=environment, **ends) as watching:
+                    await screen.until("seat a hub")
+                    await bench.seat(hub, FIRST)
+                    await screen.until("PASSED")
+                    daemon.kill()
+                    await screen.until("it is waited for (Ctrl+C to end)")
+                    screen.forget()
+                    await screen.until("it is waited for (Ctrl+C to end)")
+                    assert "PASSED" not in await screen.until("what to do")
+                    watching.send_signal(signal.SIGINT)
+        finally:
+            screen.close()
+
+    asyncio.run(work())
+
+
+def test_a_jigs_own_scanner_is_answered_on_every_screen(config: Path, bench: Bench, tmp_path: Path) -> None:
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    settings = load_settings(config).model_dump(mode="json", exclude_none=True)
+    settings["jigs"][0]["scanner"] = {"port": os.ttyname(slave)}
+    with_scanner = StationSettings.model_validate(settings)
+    pipe = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
+
+    async def work() -> None:
+        async with running_daemon(with_scanner) as station:
+            await station.until(FIRST, SlotPhase.EMPTY)
+            async with program("watch", "--config", config, **pipe) as watching:
+                view = station.daemon.view
+                said = b""
+                while not view.scans():  # what comes before its port is open is lost
+                    os.write(master, b"]C1jig7/1\r")
+                    await asyncio.sleep(0.05)
+                while b"scanner of jig1" not in said:
+                    said = await watching.stdout.readline()
+                assert said.endswith(b" scanner of jig1: there is no jig jig7; this bench has jig1, jig2\n")
+                watching.send_signal(signal.SIGINT)
+
+    try:
+        asyncio.run(work())
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
+def test_at_the_desk_socket_people_look_and_scan_and_nothing_else(
+    config: Path, bench: Bench, tmp_path: Path, reflash: Any
+) -> None:
+    desk = tmp_path / "desk" / "desk.sock"
+    desk.parent.mkdir()
+    settings = load_settings(config).model_copy(update={"desk_socket": desk})
+    hub = bench.hub()
+
+    async def work() -> None:
+        async with running_daemon(settings) as station:
+            await station.until(FIRST, SlotPhase.EMPTY)
+            view = station.daemon.view
+            await view.changes.until(lambda: view.broker.state == "connected")  # it has no more to log
+            async with asyncio.timeout(30):
+                while not desk.exists():  # noqa: ASYNC110 - nothing tells of a file
+                    await asyncio.sleep(0.01)
+            assert stat.S_IMODE(desk.stat().st_mode) == 0o660
+            at = ("--config", tmp_path / "not there", "--desk", desk)
+            said = await asyncio.to_thread(reflash, "scan", *at, "--jig", "jig1", "--slot", 2, hub.gpf)
+            assert said.out == f"jig1 slot 2: seat hub {hub.gpf} here\n"
+            said = await asyncio.to_thread(reflash, "scan", *at, "--jig", "jig1", "--slot", 2, "undo")
+            assert said.out == f"jig1 slot 2: label {hub.gpf} waits no more\n"
+            assert (
+                "there is no jig jig9"
+                in (await asyncio.to_thread(reflash, "scan", *at, "--jig", "jig9", hub.gpf)).complaint
+            )
+            for request in ("stop", "enable_slot", "reset_jig", "republish", "import_order", "close_order"):
+                with pytest.raises(
+                    RequestWrong, match="the daemon knows: scan_label, status, take_back_label, watch"
+                ):
+                    await ask_daemon(desk, {"do": request})
+        assert not desk.exists()
+
+    asyncio.run(work())
 
 
 async def scanning(station: RunningDaemon, reflash: Any, *arguments: object) -> Any:

@@ -26,6 +26,7 @@ from drivers.jig_board.events import (
     LampsInDoubt,
     LooksMissed,
     SlotEmptied,
+    SlotOpened,
     SlotSeated,
 )
 from drivers.jig_board.inputs import InputWatch, InsertionWatch, Measurements, PresenceDoubt
@@ -181,24 +182,34 @@ class JigBoard:
             await asyncio.sleep(settings.poll_seconds - clock() % settings.poll_seconds)
 
     async def _look(self, registers: BoardRegisters) -> None:
-        """Look at the inputs once and tell what is new."""
+        """Look at the inputs once and tell what is new, at once; only whether an open slot is empty has to be asked."""
         seen = await registers.inputs()
         self.notice_a_gap()
         self._looked = asyncio.get_running_loop().time()
         before = self._inputs.seated
         news = self._inputs.look(seen, self._looked)
-        drawn: tuple[int, ...] | None = None
-        if any(isinstance(event, SlotEmptied) for event in news):
-            # Asked before anything is told: a hub that still draws current has not been taken out.
-            with suppress(BoardSilent, BoardAnswerInvalid, BoardRefused):
-                drawn = (await registers.measurements()).slot_milliamperes
+        opened: list[SlotEmptied] = []
         for event in news:
-            self._tell(event)
+            if isinstance(event, SlotEmptied):
+                opened.append(event)
+                self._tell(SlotOpened(event.slot))
+            else:
+                self._tell(event)
             if isinstance(event, SlotSeated | SlotEmptied):
                 self._doubt.moved(event.slot)
             if isinstance(event, SlotSeated) and before[event.slot - 1] is False:
                 self._insertions.saw(event.slot)
-            if isinstance(event, SlotEmptied) and drawn is not None:
+        if opened:
+            await self._tell_emptied(opened, registers)
+
+    async def _tell_emptied(self, opened: list[SlotEmptied], registers: BoardRegisters) -> None:
+        """Tell that slots are empty, and which of them are not believed: one that still draws current was not emptied."""
+        drawn: tuple[int, ...] | None = None
+        with suppress(BoardSilent, BoardAnswerInvalid, BoardRefused):
+            drawn = (await registers.measurements()).slot_milliamperes
+        for event in opened:
+            self._tell(event)
+            if drawn is not None:
                 contradiction = self._doubt.emptied(event.slot, drawn[event.slot - 1])
                 if contradiction is not None:
                     self._tell(contradiction)

@@ -24,6 +24,13 @@ class SlotSeated:
 
 
 @dataclass(frozen=True, slots=True)
+class SlotOpened:
+    """The switch has opened, or is found open. Whether the slot is empty is asked, and `SlotEmptied` follows."""
+
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
 class SlotEmptied:
     """The switch says that no hub sits in the slot. Where one draws current all the same, `SlotContradicted` follows."""
 
@@ -107,6 +114,7 @@ class BoardBack:
 
 BoardEvent = (
     SlotSeated
+    | SlotOpened
     | SlotEmptied
     | LidOpened
     | LidClosed

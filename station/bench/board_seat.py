@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from drivers.errors import DriverError
 from drivers.hub import HubDriver, HubIdentity
 from drivers.jig_board.board import JigBoard
 from station.bench.changes import Changes
@@ -18,9 +17,6 @@ _DARK_SECONDS: Final = 1.0
 _AGAIN_SECONDS: Final = 0.5
 """Between two tries to switch a slot."""
 
-_STILL_THERE_SECONDS: Final = 0.5
-"""How long a hub may take to speak against a switch that has opened."""
-
 
 class BoardSeat:
     """One slot's seat. See `station.bench.seat.Seat` for what its methods promise."""
@@ -31,6 +27,10 @@ class BoardSeat:
         self._inputs = inputs
         self._changes = changes
         self._coils = coils
+        self._may_have_power = True
+        """It may still have it from before the station was started."""
+        self._openings_before = 0
+        """How many openings are no news: the hub got its power, or was asked, after them."""
 
     def present(self) -> bool | None:
         """Return the board's word, or None while it has none or contradicts itself."""
@@ -52,33 +52,60 @@ class BoardSeat:
     async def until_ready(self) -> None:
         """Wait for a hub, for the start that the policy asks for, and give the slot power.
 
-        An empty slot loses the power that it may still have from before the station was started.
+        A slot that is found empty loses the power that it may still have.
         """
-        await self._changes.until(lambda: self.present() is not None or self._inputs.may_begin(self._slot))
-        while self.present() is False:
-            if await self._coils.switch(self._slot, on=False):
-                break
-            await asyncio.sleep(_AGAIN_SECONDS)
         while True:
-            await self._changes.until(lambda: self._inputs.may_begin(self._slot))
-            if await self._coils.switch(self._slot, on=True):
+            await self._changes.until(lambda: self._inputs.may_begin(self._slot) or self._powers_nobody())
+            openings = self.openings
+            if not self._inputs.may_begin(self._slot):
+                await self.let_go()
+            elif await self._coils.switch(self._slot, on=True):
+                self._may_have_power = True
+                self._openings_before = openings
                 return
-            await asyncio.sleep(_AGAIN_SECONDS)
+            else:
+                await asyncio.sleep(_AGAIN_SECONDS)
 
     async def until_removed(self, driver: HubDriver, hub: HubIdentity | None) -> None:
-        """Wait until the switch opens, by the link while the board cannot say; then take the power away."""
-        while True:
-            present = self.present()
-            if present:
-                await self._changes.until(lambda: not self.present())
-            elif present is None:
+        """Wait until the switch has opened, and go by the link while the board cannot say."""
+        while not self.opened or self.present() is None:
+            if self.present() is None:
                 if await self._gone_by_link(driver, hub):
-                    break
-            elif hub is not None and await _answers(driver, hub):
-                self.doubt_switch()
+                    self._inputs.trust_switch(self._slot)
+                    self._changes.tell()
+                    return
             else:
-                break
-        await self._coils.switch(self._slot, on=False)
+                await self._changes.until(lambda: self.opened or self.present() is None)
+
+    async def let_go(self) -> None:
+        """Switch the slot off, again and again, for as long as it is empty and may have power."""
+        while self._powers_nobody():
+            if await self._coils.switch(self._slot, on=False):
+                self._may_have_power = False
+            else:
+                await asyncio.sleep(_AGAIN_SECONDS)
+
+    @property
+    def openings(self) -> int:
+        """How often the switch was seen to open."""
+        return self._inputs.openings[self._slot]
+
+    @property
+    def opened(self) -> bool:
+        """Whether it was since the hub got its power, or was asked."""
+        return self.openings > self._openings_before
+
+    async def until_opened(self) -> None:
+        """Wait for the switch to open, however short."""
+        await self._changes.until(lambda: self.opened)
+
+    def vouch(self, openings: int) -> None:
+        """Take the hub's word against an opening of the switch, but not against one that came after its question."""
+        if openings > self._openings_before:
+            self._openings_before = openings
+            if openings == self.openings:
+                self._inputs.doubt_switch(self._slot)
+            self._changes.tell()
 
     async def until_emptied(self) -> None:
         """Wait for the switch to open."""
@@ -93,14 +120,9 @@ class BoardSeat:
         before = self.doubt()
         await self._changes.until(lambda: self.doubt() != before)
 
-    def doubt_switch(self) -> None:
-        """Take the hub's word against the switch's."""
-        self._inputs.doubt_switch(self._slot)
-        self._changes.tell()
-
     @property
     def gaps(self) -> int:
-        """How often the switch went unwatched, or a hub was seated unseen."""
+        """How often the switch went unwatched or moved, or a hub was seated unseen."""
         self._board.notice_a_gap()
         return self._inputs.gaps[self._slot]
 
@@ -137,6 +159,9 @@ class BoardSeat:
             await asyncio.sleep(_AGAIN_SECONDS)
         return was_off
 
+    def _powers_nobody(self) -> bool:
+        return self._may_have_power and self.present() is False
+
     async def _gone_by_link(self, driver: HubDriver, hub: HubIdentity | None) -> bool:
         """Whether the link says that the hub is gone before the board can say anything again."""
         link = asyncio.ensure_future(driver.wait_for_removal(hub))
@@ -150,13 +175,3 @@ class BoardSeat:
             link.cancel()
             board.cancel()
             await asyncio.gather(link, board, return_exceptions=True)
-
-
-async def _answers(driver: HubDriver, hub: HubIdentity) -> bool:
-    """Whether this very hub still says who it is."""
-    try:
-        async with asyncio.timeout(_STILL_THERE_SECONDS):
-            found = await driver.identify()
-    except (DriverError, TimeoutError):
-        return False
-    return found.device == hub.device

@@ -20,6 +20,7 @@ from drivers.jig_board.events import (
     SlotAgreed,
     SlotContradicted,
     SlotEmptied,
+    SlotOpened,
     SlotReseated,
     SlotSeated,
     StartPressed,
@@ -58,26 +59,34 @@ class JigInputs:
     started: set[int] = field(default_factory=set)
     """Slots whose hub sat there when the start button was last pressed."""
     contradicted: set[int] = field(default_factory=set)
-    """Slots whose current, or whose hub itself, says otherwise than their presence switch."""
+    """Slots whose current says otherwise than their presence switch."""
+    answering: set[int] = field(default_factory=set)
+    """Slots whose hub has answered although their switch was seen to open."""
     gaps: Counter[int] = field(default_factory=Counter)
-    """How often each slot went unwatched, or had another hub seated."""
+    """How often each slot went unwatched, or its switch moved: another hub may sit there since."""
+    openings: Counter[int] = field(default_factory=Counter)
+    """How often each slot's switch was seen to be open: counted, since it may be closed again before anyone looks."""
 
     def apply(self, event: BoardEvent) -> None:
         """Take one event over."""
         match event:
             case SlotSeated(slot=slot):
-                # Who still waits for the last hub's removal may see the switch closed again before it could act.
-                self.gaps[slot] += self.seated.get(slot) is False
+                if self.seated.get(slot) is False:
+                    self._open(slot)  # also where a hub that answered was believed against its switch
                 self.seated[slot] = True
-                self.contradicted.discard(slot)
+                self._agree(slot)
+            case SlotOpened(slot=slot):
+                self._open(slot)
+                self.seated.pop(slot, None)
+                self._agree(slot)
             case SlotEmptied(slot=slot):
                 self.seated[slot] = False
-                self.started.discard(slot)
-                self.contradicted.discard(slot)
             case SlotContradicted(slot=slot):
                 self.contradicted.add(slot)
             case SlotAgreed(slot=slot):
-                self.contradicted.discard(slot)
+                if self.seated.get(slot) is False:
+                    self._open(slot)  # it was doubted so far
+                self._agree(slot)
             case SlotReseated(slot=slot):
                 self.gaps[slot] += 1
                 self.started.discard(slot)
@@ -107,11 +116,20 @@ class JigInputs:
             case _:
                 assert_never(event)
 
+    def _open(self, slot: int) -> None:
+        self.openings[slot] += 1
+        self.gaps[slot] += 1
+        self.started.discard(slot)
+
+    def _agree(self, slot: int) -> None:
+        self.contradicted.discard(slot)
+        self.answering.discard(slot)
+
     def _forget(self) -> None:
         """Know nothing any more, until the board tells it anew: hands may have been quicker."""
         self.lid_closed = self.emergency = None
         self.reset_asked = False
-        for state in (self.seated, self.started, self.contradicted):
+        for state in (self.seated, self.started, self.contradicted, self.answering):
             state.clear()
         for slot in range(1, MAX_SLOTS + 1):
             self.gaps[slot] += 1
@@ -121,21 +139,29 @@ class JigInputs:
         self.stopped = self.reset_asked = False
 
     def doubt_switch(self, slot: int) -> None:
-        """Take the word of the hub itself, which answers, against a switch that says that nothing sits there."""
-        if self.seated.get(slot) is False:
-            self.contradicted.add(slot)
+        """Take the word of the hub itself, which answers, against a switch that has opened."""
+        if not self.seated.get(slot):
+            self.answering.add(slot)
+
+    def trust_switch(self, slot: int) -> None:
+        """Learn that the hub that answered is gone: only current speaks against the switch from now on."""
+        self.answering.discard(slot)
 
     def present(self, slot: int) -> bool | None:
         """Whether something sits in the slot; None where that is unknown, or the board contradicts itself."""
-        return None if slot in self.contradicted else self.seated.get(slot)
+        return None if self._is_doubted(slot) else self.seated.get(slot)
 
     def doubt(self, slot: int) -> str | None:
         """Say what speaks against what the switch says of the slot; None if nothing does."""
-        if slot not in self.contradicted:
+        seated = self.seated.get(slot)
+        if seated is None or not self._is_doubted(slot):
             return None
-        if self.seated.get(slot):
+        if seated:
             return "something sits here but draws no current; take it out and seat it the right way up"
         return "its switch says that it is empty, but a hub is powered or answers here; leave it in, mend the switch"
+
+    def _is_doubted(self, slot: int) -> bool:
+        return slot in self.contradicted or slot in self.answering
 
     def may_power(self) -> bool:
         """Whether any slot may be given power: nothing powers through an emergency stop, nor before its reset."""
@@ -169,7 +195,9 @@ class JigInputs:
             return "emergency stop: make the jig safe, then release the stop"
         if self.stopped:
             return "emergency stop released: press start, or reset the jig, to go on"
-        doubted = sorted(slot for slot in self.contradicted if not self.seated.get(slot))
+        doubted = sorted(
+            slot for slot, seated in self.seated.items() if not seated and self._is_doubted(slot)
+        )
         if doubted:
             return f"slot {doubted[0]}: {self.doubt(doubted[0])}"
         if working and self.policy == "lid" and self.lid_closed is False:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NoReturn
 
 from drivers.errors import HubAction, NoAnswer
@@ -11,16 +12,25 @@ from drivers.hub import HubDriver, HubIdentity
 from station.bench.seat import Seat
 
 
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """A hub that has said who it is."""
+
+    hub: HubIdentity
+    gaps: int
+    """How many gaps the seat had counted when it was asked: at a newer one it may be another."""
+
+
 async def recognise(
     driver: HubDriver, seat: Seat, seconds: float, on_doubt: Callable[[str | None], None]
-) -> HubIdentity | None:
+) -> Recognised | None:
     """Return who sits in the slot, or None when it was taken out before it said so.
 
     Raises NoAnswer when something is seen to sit there and stays silent for `seconds`, and what the driver raises.
     `on_doubt` is told what speaks against a hub that seems to sit there, and None once nothing does.
     """
     asking = asyncio.create_task(_ask(driver, seat, seconds))
-    emptied = asyncio.create_task(seat.until_emptied())
+    emptied = asyncio.create_task(seat.until_opened())
     doubting = asyncio.create_task(_tell_doubts(seat, on_doubt))
     try:
         await asyncio.wait((asking, emptied), return_when=asyncio.FIRST_COMPLETED)
@@ -31,11 +41,12 @@ async def recognise(
         await asyncio.gather(asking, emptied, doubting, return_exceptions=True)
 
 
-async def _ask(driver: HubDriver, seat: Seat, seconds: float) -> HubIdentity:
+async def _ask(driver: HubDriver, seat: Seat, seconds: float) -> Recognised:
     while True:
+        gaps = seat.gaps
         try:
             async with asyncio.timeout(seconds):
-                return await driver.wait_for_hub()
+                return Recognised(await driver.wait_for_hub(), gaps)
         except TimeoutError:
             if seat.present():
                 raise NoAnswer(

@@ -35,9 +35,34 @@ class Seat(Protocol):
         ...
 
     async def until_removed(self, driver: HubDriver, hub: HubIdentity | None) -> None:
-        """Return when `hub` no longer sits in the slot as it did; its power is taken away.
+        """Return when switch or link says that `hub` no longer sits in the slot as it did. Nothing is cut yet."""
+        ...
 
-        A switch that opens while `hub` still answers is doubted, and nothing is cut.
+    async def let_go(self) -> None:
+        """Take the power from a slot that is empty by now, and leave any other as it is."""
+        ...
+
+    @property
+    def openings(self) -> int:
+        """How often the switch was seen to open, since the start."""
+        ...
+
+    @property
+    def opened(self) -> bool:
+        """Whether the switch has opened since `until_ready` returned or the hub was vouched for.
+
+        It may be closed again by now, over another hub.
+        """
+        ...
+
+    async def until_opened(self) -> None:
+        """Return when `opened`; never where nothing can tell."""
+        ...
+
+    def vouch(self, openings: int) -> None:
+        """Learn that the very hub has answered a question put when there had been so many openings.
+
+        A switch that is open nevertheless is doubted until it moves again; nothing is cut.
         """
         ...
 
@@ -53,13 +78,9 @@ class Seat(Protocol):
         """Return when `doubt` says something else; never where nothing can tell."""
         ...
 
-    def doubt_switch(self) -> None:
-        """Learn that the hub still answers although the switch is open: it is doubted until it moves again."""
-        ...
-
     @property
     def gaps(self) -> int:
-        """How often it was not watched what sits here, since the start.
+        """How often it was not watched what sits here, or the switch moved, since the start.
 
         A hub that was recognised before the newest gap may be another by now: it is to be asked again before
         anything is said of it.
@@ -118,6 +139,26 @@ class LinkSeat:
         """Let the driver watch the link."""
         await driver.wait_for_removal(hub)
 
+    async def let_go(self) -> None:
+        """Do nothing: nothing here switches power."""
+
+    @property
+    def openings(self) -> int:
+        """Say 0: there is no switch."""
+        return 0
+
+    @property
+    def opened(self) -> bool:
+        """Say False: there is no switch."""
+        return False
+
+    async def until_opened(self) -> None:
+        """Wait without end."""
+        await asyncio.Event().wait()
+
+    def vouch(self, openings: int) -> None:
+        """Do nothing: there is no switch."""
+
     async def until_emptied(self) -> None:
         """Wait without end."""
         await asyncio.Event().wait()
@@ -129,9 +170,6 @@ class LinkSeat:
     async def until_doubt_changes(self) -> None:
         """Wait without end."""
         await asyncio.Event().wait()
-
-    def doubt_switch(self) -> None:
-        """Do nothing: there is no switch."""
 
     @property
     def gaps(self) -> int:

@@ -22,7 +22,7 @@ from drivers.errors import (
     NoAnswer,
     PlaceUnavailable,
 )
-from drivers.hub import DriverPlugin, HubDriver, HubIdentity
+from drivers.hub import DriverPlugin, HubDriver
 from station.attempt.authorise import ScannedLabel
 from station.attempt.conduct import Concluded, Conductor, StillSeated
 from station.attempt.parts import LeftOpen
@@ -34,7 +34,7 @@ from station.bench.latch import Latch
 from station.bench.live_hubs import LiveHubs
 from station.bench.outlook import Outlook
 from station.bench.port import SlotPort
-from station.bench.recognition import recognise
+from station.bench.recognition import Recognised, recognise
 from station.bench.seat import Seat
 from station.bench.shown import RESULT_PHASES, last_label, view_of_past, view_of_result, view_when_stopped
 from station.bench.stops import WaitTeller
@@ -239,15 +239,14 @@ class Slot:
         if (awaits := parts.seat.awaits()) is not None:
             self._display.seat(awaits)
         try:
-            hub = await self._next_hub(driver)
+            recognised = await self._next_hub(driver)
         except (HubInSerialRecovery, HubRefused, MalformedAnswer, NoAnswer) as error:
             if not parts.seat.stopped:
                 await self._host_unknown(driver, error)
-            return
-        if hub is not None:
-            await self._host(driver, hub)
-        elif not parts.seat.stopped:
-            await parts.seat.until_removed(driver, None)  # at once, but the power goes with it
+        else:
+            if recognised is not None:
+                await self._host(driver, recognised)
+        await self._idle(parts.seat.let_go())
 
     async def _host_unknown(self, driver: HubDriver, error: DriverError) -> None:
         """Record what sits here and cannot say who it is, and wait until it is taken out."""
@@ -261,10 +260,11 @@ class Slot:
             self._conclude(result, None)
         await self._idle(parts.seat.until_removed(driver, None))
 
-    async def _host(self, driver: HubDriver, hub: HubIdentity) -> None:
+    async def _host(self, driver: HubDriver, recognised: Recognised) -> None:
         """Attend to the hub that said who it is, until it no longer sits here."""
-        parts = self._parts
-        seated = SeatedHub(self._visit_parts, driver, hub, parts.outlook.label_for(self.place, hub))
+        parts, hub = self._parts, recognised.hub
+        label = parts.outlook.label_for(self.place, hub)
+        seated = SeatedHub(self._visit_parts, driver, recognised, label)
         with structlog.contextvars.bound_contextvars(chf=str(hub.chf)):
             try:
                 if parts.live_hubs.holds(hub.chf) or parts.live_hubs.holds(hub.gpf):
@@ -319,27 +319,30 @@ class Slot:
             gpf=seated.hub.gpf if seated else None,
         )
 
-    async def _next_hub(self, driver: HubDriver) -> HubIdentity | None:
+    async def _next_hub(self, driver: HubDriver) -> Recognised | None:
         """Wait for a hub to say who it is, at a time when it may be begun with; None if it was taken out, or stopped."""
         parts = self._parts
         while True:
-            await self._until_unhindered()
+            if parts.hindrance() is not None:
+                await self._until_unhindered()
+                # It may have been a long time: the hub was taken out, or an emergency stop took its power.
+                await self._idle(self._waits.told_during(parts.seat.until_ready))
             try:
-                hub = await self._idle(self._recognised(driver))
+                recognised = await self._idle(self._recognised(driver))
             except HubInSerialRecovery:
                 if parts.hindrance() is not None or await self._left_recovery(driver):
                     continue
                 raise
             # It may have been waited for all night.
-            if hub is None or parts.hindrance() is None:
-                return hub
+            if recognised is None or parts.hindrance() is None:
+                return recognised
 
-    async def _recognised(self, driver: HubDriver) -> HubIdentity | None:
+    async def _recognised(self, driver: HubDriver) -> Recognised | None:
         seat, seconds = self._parts.seat, self._parts.recognition_seconds
-        hub: HubIdentity | None = await first_of(
+        recognised: Recognised | None = await first_of(
             seat.until_stopped(), recognise(driver, seat, seconds, self._show_doubt)
         )
-        return hub
+        return recognised
 
     async def _left_recovery(self, driver: HubDriver) -> bool:
         """Have a hub that waits in its boot loader boot, once; say whether there is any use in looking again."""
@@ -347,7 +350,7 @@ class Slot:
         if not await parts.conductor.may_boot_unknown(self.place, parts.outlook.label_at(self.place)):
             return False
         ordering = self._recovery_boot.order(driver)
-        done = await self._idle(first_of(parts.seat.until_stopped(), parts.seat.until_emptied(), ordering))
+        done = await self._idle(first_of(parts.seat.until_stopped(), parts.seat.until_opened(), ordering))
         return done is not False
 
     async def _until_unhindered(self) -> None:

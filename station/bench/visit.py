@@ -23,6 +23,7 @@ from station.attempt.parts import LeftOpen, Progress
 from station.attempt.recovery_boot import RecoveryBoot
 from station.bench.changes import Changes, first_of
 from station.bench.display import SlotDisplay
+from station.bench.recognition import Recognised
 from station.bench.seat import Seat
 from station.bench.shown import goes_home, put_aside, unsettled
 from station.bench.view import SlotPhase, SlotView
@@ -74,9 +75,9 @@ class SeatedHub:
     """The hub that said in a slot who it is, until it is gone. A `live_hubs.Holder`."""
 
     def __init__(
-        self, parts: VisitParts, driver: HubDriver, hub: HubIdentity, label: ScannedLabel | None
+        self, parts: VisitParts, driver: HubDriver, recognised: Recognised, label: ScannedLabel | None
     ) -> None:
-        self.hub = hub
+        self.hub = recognised.hub
         """As it last identified itself."""
         self.label = label
         """The label scanned for it so far."""
@@ -85,7 +86,7 @@ class SeatedHub:
         self._parts = parts
         self._driver = driver
         self._movement = _Movement()
-        self._gaps_before = parts.seat.gaps
+        self._gaps_before = recognised.gaps
         self._question: asyncio.Future[bool] | None = None
         self._asked = Changes()
 
@@ -133,7 +134,6 @@ class SeatedHub:
             if not await self._answers():
                 return await self._left()
             self._answer(True)
-            self._parts.seat.doubt_switch()
             # The attempt goes on where the hub is, as after any interruption.
 
     async def until_gone(self) -> None:
@@ -144,11 +144,11 @@ class SeatedHub:
                 parts.display.put(self.shown)
                 removed: bool | None = await first_of(self._removal(), self._until_looked_for())
                 # What held the station up kept the link silent too: then only the hub itself can say.
-                if removed and (parts.seat.gaps == self._gaps_before or parts.seat.present() is False):
+                if removed and parts.seat.gaps == self._gaps_before:
                     return
             parts.display.looking(self.hub)
-            seen = await self._identity(None)
-            if seen is None and parts.seat.present():
+            seen = await self._identity()
+            if seen is None and parts.seat.present() and not parts.seat.opened:
                 seen = await self._until_it_answers()
             if seen != self.hub:
                 return
@@ -188,7 +188,7 @@ class SeatedHub:
                 hub=self.hub,
                 label=lambda: self.label,
                 seen_elsewhere=elsewhere,
-                present=parts.seat.present,
+                present=self._present,
                 power_cycle=parts.seat.power_cycle,
                 leave_recovery=lambda: parts.recovery_boot.order(self._driver),
                 on_progress=hear,
@@ -205,24 +205,23 @@ class SeatedHub:
     async def _until_not_known_to_sit_here(self) -> None:
         """Return when something speaks against the hub and nothing it does speaks for it."""
         while True:
-            await first_of(self._parts.seat.until_emptied(), self._until_asked())
+            await first_of(self._parts.seat.until_opened(), self._until_asked())
+            openings = self._parts.seat.openings
             if self._is_asked() and await self._is_known_to_sit_here():
                 self._answer(True)
             elif self._is_doubtful() and not await self._moves():
                 return
             else:
-                self._parts.seat.doubt_switch()
+                self._parts.seat.vouch(openings)
 
     async def _is_known_to_sit_here(self) -> bool:
         """Whether the switch has watched the hub all the time, or it is so busy with a boot that it cannot answer."""
         parts = self._parts
         if parts.seat.present() is True and parts.seat.gaps == self._gaps_before:
             return True
-        if self._stage() is Stage.ACTIVATE and not self._switch_is_open():
+        if self._stage() is Stage.ACTIVATE and not parts.seat.opened:
             count = self._movement.count
-            await self._movement.changes.until(
-                lambda: self._movement.count != count or self._switch_is_open()
-            )
+            await self._movement.changes.until(lambda: self._movement.count != count or parts.seat.opened)
             return self._movement.count != count
         return False
 
@@ -239,24 +238,26 @@ class SeatedHub:
         return True
 
     def _is_doubtful(self) -> bool:
-        return self._is_asked() or self._switch_is_open()
+        return self._is_asked() or self._parts.seat.opened
 
-    def _switch_is_open(self) -> bool:
-        return self._parts.seat.present() is False
+    def _present(self) -> bool | None:
+        """Whether the hub sits here, as far as the switch can say that of this one."""
+        return None if self._parts.seat.opened else self._parts.seat.present()
 
     async def _answers(self) -> bool:
         """Whether the hub says that it is this one."""
-        seen = await self._identity(_ANSWER_SECONDS if self._switch_is_open() else None)
+        seen = await self._identity()
         if seen is None or seen.device != self.hub.device:
             return False
         self.hub = seen
         return True
 
-    async def _identity(self, seconds: float | None) -> HubIdentity | None:
+    async def _identity(self) -> HubIdentity | None:
         """Ask who sits here; None where nobody says so. Raises what says that the port itself is gone."""
-        gaps = self._parts.seat.gaps
+        seat = self._parts.seat
+        gaps, openings = seat.gaps, seat.openings
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(_ANSWER_SECONDS if seat.opened else None):
                 seen = await self._driver.identify()
         except TimeoutError:
             return None
@@ -265,6 +266,8 @@ class SeatedHub:
                 raise
             return None
         self._gaps_before = gaps
+        if seen.device == self.hub.device:
+            seat.vouch(openings)
         return seen
 
     async def _until_it_answers(self) -> HubIdentity | None:
@@ -274,7 +277,7 @@ class SeatedHub:
         )
         try:
             seen: HubIdentity | None = await first_of(
-                self._driver.wait_for_hub(), self._parts.seat.until_emptied()
+                self._driver.wait_for_hub(), self._parts.seat.until_opened()
             )
         except DriverError as error:
             if is_out_of_reach(error):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from drivers.jig_board.board import JigBoard
-from drivers.jig_board.events import BoardBack, BoardEvent
+from drivers.jig_board.events import BoardBack, BoardEvent, SlotOpened
 from drivers.jig_board.settings import JigBoardSettings
 from simulators.jig_board import SimulatedJigBoard
 
@@ -71,7 +71,16 @@ class Bench:
     async def first_picture(self) -> list[BoardEvent]:
         """Wait until the board is there, and return what it tells of its slots, its lid and its stop."""
         await self.ear.next(BoardBack)
-        return [await self.ear.next(object) for _ in range(self.slots.count + 2)]
+        return await self.picture()
+
+    async def picture(self) -> list[BoardEvent]:
+        """Return what a board that is there tells at first."""
+        told: list[BoardEvent] = []
+        while len(told) < self.slots.count + 2:
+            event = await self.ear.next(object)
+            if not isinstance(event, SlotOpened):
+                told.append(event)
+        return told
 
 
 QUICK = {

@@ -94,7 +94,7 @@ def test_a_hub_that_answers_is_not_cut_off_by_a_switch_that_says_it_is_gone(hand
             await station.until_that(
                 lambda: "slot 1: its switch says that it is empty" in (station.view(FIRST).alarm or "")
             )
-            assert station.view(FIRST).phase is SlotPhase.PASSED
+            await station.until(FIRST, SlotPhase.PASSED)
             await hands.power(on=True)
             await hands.bench.unseat(FIRST)
             await hands.bench.do("board", jig=1, act="lie", slots=[])

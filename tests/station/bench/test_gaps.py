@@ -16,10 +16,12 @@ from station_config import write_config
 from station_daemon import RunningDaemon, events_of, running_daemon, starting_daemon
 from two_slots import FIRST, Hands
 
+from drivers.jig_board.events import BoardEvent, SlotContradicted, SlotEmptied, SlotOpened, SlotSeated
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
 from station.attempt.outcome import Code, Outcome
 from station.attempt.unlock import KeyFileAuthority
+from station.bench.jig import Jig
 from station.bench.view import SlotPhase, SlotView
 from station.control import ControlError, ask_daemon
 from station.records.events import AttemptOpened, Place
@@ -296,3 +298,59 @@ def test_a_hub_exchanged_while_the_daemons_process_was_frozen_does_not_get_the_o
         assert [result.chf for result in at.results()] == [hub.chf, other.chf]
 
     asyncio.run(asyncio.wait_for(work(), 60))
+
+
+@pytest.mark.parametrize("moment", ["passed", "written"])
+def test_a_hub_exchanged_before_the_station_acts_on_the_switch_gets_a_visit_of_its_own(
+    boarded: Hands, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """All that the switch says of the exchange is heard within one turn of the loop."""
+    hub, other = boarded.bench.hub(), boarded.bench.hub()
+    held: list[BoardEvent] = []
+    hear = Jig._hear
+
+    late = False
+
+    def hear_late(jig: Jig, event: BoardEvent) -> None:
+        if (
+            late
+            and isinstance(event, SlotOpened | SlotEmptied | SlotContradicted)
+            and event.slot == FIRST.slot
+        ):
+            held.append(event)
+            return
+        if late and isinstance(event, SlotSeated) and event.slot == FIRST.slot:
+            for each in held:
+                hear(jig, each)
+            held.clear()
+        hear(jig, event)
+
+    async def until_held() -> bool:
+        return any(isinstance(event, SlotEmptied) for event in held)
+
+    async def work() -> None:
+        nonlocal late
+        await boarded.order(hub, other)
+        monkeypatch.setattr(Jig, "_hear", hear_late)
+        async with running_daemon(boarded.settings) as station:
+            if moment == "passed":
+                await passed(boarded, station, hub)
+            else:
+                await boarded.bench.seat(hub, FIRST)
+                await station.until_that(lambda: (station.view(FIRST).percent or 0) > 10)
+            late = True
+            await boarded.bench.unseat(FIRST)
+            await boarded.until(until_held)
+            await boarded.bench.seat(other, FIRST)
+            await station.until_that(lambda: not is_green(station.view(FIRST), hub))
+            seen = len(station.seen)
+            await station.until_that(
+                lambda: (station.view(FIRST).phase, station.view(FIRST).chf) == (SlotPhase.PASSED, other.chf)
+            )
+            assert not green_over(station, hub, seen)
+        assert [each.chf for each in boarded.results()][-1:] == [other.chf]
+        await boarded.bench.assert_runs(other, "new")
+        if moment == "written":
+            assert hub.chf not in [each.chf for each in boarded.results()]
+
+    asyncio.run(work())

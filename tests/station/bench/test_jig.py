@@ -5,10 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from typing import cast
 
 import pytest
 from boarded_jig import boarded_jig
 
+from drivers.hub import HubDriver
+from drivers.jig_board.events import (
+    BoardEvent,
+    SlotAgreed,
+    SlotContradicted,
+    SlotEmptied,
+    SlotOpened,
+    SlotSeated,
+)
 from drivers.jig_board.registers import Lamp
 from simulators.board_faults import BoardFault, Question
 from station.bench.jig import ResetRefused
@@ -352,8 +362,94 @@ def test_every_gap_in_what_was_seen_is_counted(tmp_path: Path) -> None:
             await jig.until(lambda: seat.present() is False)
             jig.slots.hubs.add(1)
             await jig.until(lambda: seat.present() is True)
+            moved = seat.gaps
+            assert moved > quiet
             await jig.looks(20)
-            assert seat.gaps == quiet, "what was seen is no gap"
+            assert seat.gaps == moved, "an insertion that was seen is counted once"
+
+    asyncio.run(scenario())
+
+
+NO_DRIVER = cast("HubDriver", None)
+"""Where the switch says all, nothing else is asked."""
+
+REMOVALS = [
+    [SlotOpened(1), SlotEmptied(1), SlotSeated(1)],
+    [SlotOpened(1), SlotEmptied(1), SlotContradicted(1, False, 150), SlotSeated(1)],
+    [SlotOpened(1), SlotSeated(1)],
+]
+
+
+@pytest.mark.parametrize("events", REMOVALS)
+def test_a_hub_exchanged_before_anyone_could_look_is_missed_by_nobody(
+    tmp_path: Path, events: list[BoardEvent]
+) -> None:
+    """All events of an exchange come within one turn of the loop: afterwards the switch is as it was."""
+
+    async def scenario() -> None:
+        async with boarded_jig(tmp_path, 1) as jig, jig.working():
+            seat = jig.jig.seat(1)
+            await seat.until_ready()
+            gaps, openings = seat.gaps, seat.openings
+            waits = (seat.until_opened(), seat.until_removed(NO_DRIVER, None), seat.until_gap(gaps))
+            waiting = [asyncio.create_task(wait) for wait in waits]
+            await asyncio.sleep(0)
+            assert not any(task.done() for task in waiting)
+            for event in events:
+                jig.jig._hear(event)
+            async with asyncio.timeout(5):
+                await asyncio.gather(*waiting)
+            assert seat.present() is True
+            seat.vouch(openings)
+            assert seat.opened, "an answer to an older question says nothing of it"
+            seat.vouch(seat.openings)
+            assert not seat.opened
+            assert seat.present() is True
+
+    asyncio.run(scenario())
+
+
+def test_who_speaks_for_a_hub_after_its_switch_opened_has_the_switch_doubted(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with boarded_jig(tmp_path, 1) as jig, jig.working():
+            seat = jig.jig.seat(1)
+            await seat.until_ready()
+            for verdict in ([], [SlotEmptied(1)]):
+                jig.jig._hear(SlotOpened(1))
+                for event in verdict:
+                    jig.jig._hear(event)
+                seat.vouch(seat.openings)
+                jig.jig._hear(SlotEmptied(1))
+                assert seat.present() is None, "before and after it is known whether the slot is empty"
+                assert not seat.opened
+            jig.jig._hear(SlotAgreed(1))
+            assert seat.present() is False
+            assert seat.opened, "now it is empty"
+
+    asyncio.run(scenario())
+
+
+def test_an_emptied_slot_loses_its_power_also_before_the_next_start(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with boarded_jig(tmp_path, 1) as jig, jig.working(policy="lid"):
+            seat = jig.jig.seat(1)
+            jig.board.lid_closed = True
+            await seat.until_ready()
+            jig.board.lid_closed = False
+            jig.slots.hubs.remove(1)
+            async with asyncio.timeout(5):
+                await seat.until_opened()
+            again = asyncio.create_task(seat.until_ready())
+            await jig.until(lambda: not jig.powered())
+            jig.slots.hubs.add(1)
+            await jig.until(lambda: seat.present() is True)
+            await jig.looks()
+            assert not again.done()
+            assert not jig.powered(), "not before the lid is closed"
+            jig.board.lid_closed = True
+            async with asyncio.timeout(5):
+                await again
+            assert jig.powered() == {1}
 
     asyncio.run(scenario())
 

@@ -19,6 +19,7 @@ from drivers.jig_board.events import (
     SlotAgreed,
     SlotContradicted,
     SlotEmptied,
+    SlotOpened,
     SlotReseated,
     SlotSeated,
     StartPressed,
@@ -54,7 +55,11 @@ def after(policy, *events):
         ("button", [BACK, CALM, SlotSeated(1)], False),
         ("button", [BACK, CALM, SlotSeated(1), StartPressed()], True),
         ("button", [BACK, CALM, StartPressed(), SlotSeated(1)], False),
-        ("button", [BACK, CALM, SlotSeated(1), StartPressed(), SlotEmptied(1), SlotSeated(1)], False),
+        (
+            "button",
+            [BACK, CALM, SlotSeated(1), StartPressed(), SlotOpened(1), SlotEmptied(1), SlotSeated(1)],
+            False,
+        ),
         ("seated", [BACK, CALM, SlotSeated(1), EmergencyStop()], False),
         ("seated", [BACK, CALM, SlotSeated(1), EmergencyStop(), EmergencyReleased()], False),
         ("seated", [BACK, CALM, SlotSeated(1), EmergencyStop(), StartPressed(), EmergencyReleased()], False),
@@ -69,6 +74,7 @@ def test_work_begins_only_when_policy_and_safety_allow(policy, events, begins):
 def test_a_contradicted_switch_is_not_believed_either_way():
     inputs = after("seated", BACK, CALM, SlotSeated(1), SlotContradicted(1, True, 0))
     assert inputs.present(1) is None
+    inputs.apply(SlotOpened(1))
     inputs.apply(SlotEmptied(1))
     assert inputs.present(1) is False
 
@@ -95,6 +101,7 @@ EVENTS = st.sampled_from(
         CALM,
         LooksMissed(),
         SlotSeated(1),
+        SlotOpened(1),
         SlotEmptied(1),
         SlotContradicted(1, True, 0),
         SlotAgreed(1),
@@ -123,29 +130,33 @@ def test_after_an_emergency_stop_nothing_is_powered_before_release_and_reset(pol
             stopped = False
 
 
+KNOWN = {SlotSeated: True, SlotEmptied: False}
+"""What is known of a slot by what was told of it last."""
+
+
 @given(POLICIES, st.lists(EVENTS, max_size=30))
 def test_what_was_not_told_since_it_was_watched_is_unknown(policy, events):
     inputs = JigInputs(policy)
     told = []
     gaps = 0
     for event in events:
-        moves = [each for each in told if isinstance(each, SlotSeated | SlotEmptied)]
+        moves = [each for each in told if isinstance(each, SlotSeated | SlotEmptied | SlotOpened)]
         was_empty = bool(moves) and isinstance(moves[-1], SlotEmptied)
         inputs.apply(event)
         if isinstance(event, BoardLost | LooksMissed):
             told.clear()
-        if isinstance(event, BoardLost | LooksMissed | SlotReseated):
+        if isinstance(event, BoardLost | LooksMissed | SlotReseated | SlotOpened):
             gaps += 1
-        if isinstance(event, SlotSeated) and was_empty:
+        if isinstance(event, SlotSeated | SlotAgreed) and was_empty:
             gaps += 1  # whoever still thinks of the last hub has to ask
         told.append(event)
-        presence = [each for each in told if isinstance(each, SlotSeated | SlotEmptied)]
+        presence = [each for each in told if isinstance(each, SlotSeated | SlotEmptied | SlotOpened)]
         lid = [each for each in told if isinstance(each, LidOpened | LidClosed)]
         stop = [each for each in told if isinstance(each, EmergencyStop | EmergencyReleased)]
         assert inputs.gaps[1] == gaps
         assert inputs.lid_closed is (isinstance(lid[-1], LidClosed) if lid else None)
         assert inputs.emergency is (isinstance(stop[-1], EmergencyStop) if stop else None)
-        assert inputs.present(1) in {None, isinstance(presence[-1], SlotSeated) if presence else None}
+        assert inputs.present(1) in {None, KNOWN.get(type(presence[-1])) if presence else None}
         if not (presence and stop):
             assert not inputs.may_begin(1)
 

@@ -113,6 +113,8 @@ class Technician:
         """Whether the station asks for this hub, or takes no notice of it."""
         if view["phase"] == "find_hub":
             return view["chf"] == str(hub.chf) and self._is_news(place, view)
+        if view["phase"] == "reseat":
+            return self._is_news(place, view)
         return view["phase"] == "empty" and time.monotonic() - self._since[place] > PATIENCE_SECONDS
 
     def _is_news(self, place: Place, view: dict[str, Any]) -> bool:

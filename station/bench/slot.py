@@ -25,6 +25,7 @@ from drivers.errors import (
 from drivers.hub import DriverPlugin, HubDriver
 from station.attempt.authorise import ScannedLabel
 from station.attempt.conduct import Concluded, Conductor, StillSeated
+from station.attempt.failure import is_out_of_reach
 from station.attempt.parts import LeftOpen
 from station.attempt.recovery_boot import RecoveryBoot
 from station.bench.changes import first_of
@@ -258,7 +259,21 @@ class Slot:
             self._display.put(self._closed_meanwhile(closed, None))
         else:
             self._conclude(result, None)
-        await self._idle(parts.seat.until_removed(driver, None))
+        await self._idle(self._until_unknown_gone(driver))
+
+    async def _until_unknown_gone(self, driver: HubDriver) -> None:
+        """Wait until what never said who it is was taken out; where a switch went unwatched, until a hub answers, too."""
+        seat = self._parts.seat
+        while True:
+            gaps = seat.gaps
+            await first_of(seat.until_removed(driver, None), seat.until_gap(gaps))
+            if seat.gaps == gaps:
+                return
+            if seat.gives_power:  # without a board the link ends it at any answer
+                break
+        await first_of(_until_any_hub(driver), seat.until_emptied())
+        if seat.present() is False:
+            await seat.until_removed(driver, None)
 
     async def _host(self, driver: HubDriver, recognised: Recognised) -> None:
         """Attend to the hub that said who it is, until it no longer sits here."""
@@ -403,6 +418,16 @@ class Slot:
             raise
         finally:
             self._waiting = None
+
+
+async def _until_any_hub(driver: HubDriver) -> None:
+    """Wait until a hub says who it is. Raises what says that the port itself is gone."""
+    try:
+        await driver.wait_for_hub()
+    except DriverError as error:
+        if is_out_of_reach(error):
+            raise
+        await asyncio.Event().wait()  # it is no more than it was
 
 
 class _FinishingError(Exception):

@@ -134,6 +134,26 @@ def test_a_hub_that_says_nothing_after_a_gap_is_not_green(at: Hands) -> None:
     asyncio.run(work())
 
 
+def test_a_hub_that_takes_the_place_of_one_that_never_answered_is_not_shown_as_that(at: Hands) -> None:
+    silent, hub = at.bench.hub(), at.bench.hub()
+
+    async def work() -> None:
+        await at.order(hub)
+        async with running_daemon(at.settings) as station:
+            await at.bench.fault(FIRST, "lose_request", probability=1.0, times=10_000)
+            await at.bench.seat(silent, FIRST)
+            if at.settings.jigs[0].board is not None:
+                await station.until(FIRST, SlotPhase.FAILED)
+            await at.bench.do("disarm")
+            # It boots for longer than the switch needs to be believed again.
+            await at.bench.fault(FIRST, "lose_request", probability=1.0, times=15)
+            exchange(at, FIRST, hub)
+            await station.until(FIRST, SlotPhase.PASSED)
+            assert station.view(FIRST).chf == hub.chf
+
+    asyncio.run(work())
+
+
 def test_a_hub_taken_out_while_the_station_stood_still_leaves_an_empty_slot(at: Hands) -> None:
     hub = at.bench.hub()
 

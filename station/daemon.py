@@ -18,6 +18,7 @@ from station.attempt.conduct import Conductor
 from station.attempt.counted_authority import BY_HAND_FOLDER, CountedAnswers
 from station.attempt.parts import NamedAuthority
 from station.attempt.unlock_authority import unlock_authority
+from station.attempt.unlock_rate import SharedOut
 from station.bench.controller import Controller
 from station.bench.jig import Jig
 from station.bench.live_hubs import LiveHubs
@@ -157,10 +158,11 @@ class Daemon:
         journal.subscribe(self._outlook.hear)
         self._outlook.recall(await journal.waiting_labels(), await self._open_attempts(journal))
         stops = await ReleaseStops.recall(journal, self._catalogue.current, lambda: self._settings)
+        places = [place for place, _ in settings.places()]
         conductor = Conductor(
             journal=journal,
             catalog=self._catalogue.current,
-            authority=authority,
+            authority=SharedOut(authority, settings.unlock.rate, places).at,
             wrong_answers=wrong_answers,
             veto=stops.gate.veto,
             hindrance=self._hindrances.now,

@@ -353,7 +353,9 @@ async def conducting(
             "operator": lambda: "op-1",
             "station_version": "0",
         }
-        found = Conducting(bench, journal, Conductor(**{**facts, **changes}))
+        facts |= changes
+        authority = facts.pop("authority")
+        found = Conducting(bench, journal, Conductor(authority=lambda _: authority, **facts))
         unsubscribe = journal.subscribe(lambda recorded: found.events.append(recorded.event))
         yield found
         unsubscribe()

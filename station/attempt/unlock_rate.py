@@ -1,23 +1,41 @@
-"""How many unlock signatures a station may have in a time: a limit to the harm of a station in wrong hands."""
+"""How many unlock signatures a station, and each of its slots, may have in a time.
+
+The station's limit bounds the harm of one in wrong hands. A slot's share of it keeps a slot whose attempts break off
+again and again, say by a bad adapter, from using up everybody's.
+"""
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from typing import Final
 
 from drivers.errors import HubAction, UnlockAuthorityFailed
 from drivers.hub import UnlockChallenge
 from station.attempt.parts import NamedAuthority
 from station.attempt.unlock_settings import UnlockRate
+from station.records.events import Place
+
+_MANY_STEPS: Final = 8
+"""Signatures that a hub with many steps may need, where an even share of the rate is less: not every slot is busy at once."""
+_LARGEST_PART: Final = 4
+"""Even so a slot may have no more than this part of what the station may have."""
 
 
 class RateLimited:
     """An `UnlockAuthority` before another one. Refuses what is too much at once: a hub's challenge would not last."""
 
     def __init__(
-        self, authority: NamedAuthority, rate: UnlockRate, clock: Callable[[], float] = time.monotonic
+        self,
+        authority: NamedAuthority,
+        rate: UnlockRate,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        refusal: str = "more than unlock.rate allows; find out why, then seat the hub again",
     ) -> None:
+        """`refusal` says what is too much, and what to do."""
+        self._refusal = refusal
         self._authority = authority
         self._rate = rate
         self._clock = clock
@@ -35,10 +53,29 @@ class RateLimited:
             self._asked.popleft()
         if len(self._asked) >= self._rate.signatures:
             raise UnlockAuthorityFailed(
-                f"{self._rate.signatures} unlock signatures were asked for within {self._rate.seconds:g} s, "
-                "more than unlock.rate allows; find out why, then seat the hub again",
+                f"{self._rate.signatures} unlock signatures were asked for within {self._rate.seconds:g} s, {self._refusal}",
                 action=HubAction.UNLOCK,
                 state_known=True,
             )
         self._asked.append(now)
         return await self._authority.sign(challenge)
+
+
+class SharedOut:
+    """One authority for all slots of a station, each of which has its own share of the rate."""
+
+    def __init__(self, authority: NamedAuthority, rate: UnlockRate, places: Collection[Place]) -> None:
+        even, many = rate.signatures // len(places), min(_MANY_STEPS, rate.signatures // _LARGEST_PART)
+        share = UnlockRate(signatures=max(1, even, many), seconds=rate.seconds)
+        self._shares = {
+            place: RateLimited(
+                authority,
+                share,
+                refusal=f"all that {place} may have; look at its adapter and contacts, then seat the hub again",
+            )
+            for place in places
+        }
+
+    def at(self, place: Place) -> NamedAuthority:
+        """Return the authority for a slot."""
+        return self._shares[place]

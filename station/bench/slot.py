@@ -30,6 +30,7 @@ from station.attempt.parts import LeftOpen
 from station.attempt.recovery_boot import RecoveryBoot
 from station.bench.changes import first_of
 from station.bench.display import UNKNOWN_HUB, SlotDisplay
+from station.bench.flapping import Flapping
 from station.bench.labels import ScanRefused
 from station.bench.latch import Latch
 from station.bench.live_hubs import LiveHubs
@@ -106,6 +107,7 @@ class Slot:
             parts.port, parts.plugin, parts.driver_settings, parts.seat, parts.recognition_seconds
         )
         self._waits = WaitTeller(parts.seat, self._display, parts.outlook)
+        self._flapping = Flapping()
         self._finishing = asyncio.Event()
         self._waiting: asyncio.Task[Any] | None = None
         self._seated: SeatedHub | None = None
@@ -164,7 +166,7 @@ class Slot:
                     await self._idle(asyncio.sleep(pause))
                     pause = 0.0
                     await self._until_in_use()
-                    await self._serve()
+                    pause = await self._serve()
                 except _FinishingError:
                     break
                 except (JournalHeldUp, PlaceUnavailable) as error:
@@ -201,9 +203,13 @@ class Slot:
             self.latch.take_out_of_use(f"{count} different hubs failed in a row, so suspect the contacts")
         return self.latch.in_use
 
-    async def _serve(self) -> None:
-        """Hold the port and attend to hubs until the port is lost or the slot is taken out of use."""
+    async def _serve(self) -> float:
+        """Hold the port and attend to hubs until the port is lost or the slot is taken out of use.
+
+        Return how many seconds to leave the port alone.
+        """
         driver = await self._open()
+        self._flapping.had()
         try:
             while self._is_fit():
                 await self._attend(driver)
@@ -211,11 +217,19 @@ class Slot:
                 if self._port.comes_with_power:
                     break  # and goes with the hub
         except (LinkLost, LinkStalled) as error:
-            _log.warning("port lost", port=self._parts.port, reason=str(error))
+            pause = self._flapping.lost()
+            _log.warning(
+                "port lost", port=self._parts.port, reason=str(error), in_a_row=self._flapping.losses
+            )
             if not self._parts.seat.stopped:
-                self._display.show(SlotPhase.NO_PORT, f"port lost ({error}); check the adapter and its cable")
+                how_often = f" {self._flapping.losses} times in a row" if pause else ""
+                self._display.show(
+                    SlotPhase.NO_PORT, f"port lost{how_often} ({error}); check the adapter and its cable"
+                )
+            return pause
         finally:
             await driver.close()
+        return 0.0
 
     async def _open(self) -> HubDriver:
         def show_absent(error: PlaceUnavailable) -> None:
@@ -383,6 +397,7 @@ class Slot:
         """Show a durable result, and count it for or against the slot."""
         shown = view_of_result(result, seated.hub if seated else None, label)
         self._display.put(shown)
+        self._flapping.steady()
         _log.info("result", outcome=result.outcome, code=result.code, message=result.message)
         self.latch.count(result)
         return shown

@@ -231,6 +231,26 @@ def test_a_port_lost_in_the_middle_keeps_the_attempt_and_goes_on_with_it(
     asyncio.run(work())
 
 
+def test_a_port_that_comes_and_goes_is_left_alone_for_a_while_and_says_so(
+    bench: Bench, configure: Any
+) -> None:
+    settings = configure({"jig1": [1]})
+    hub = bench.hub()
+
+    async def work() -> None:
+        await give_order(settings, hub)
+        for _ in range(3):
+            await bench.fault(FIRST, "unplug_port", on="upload", at_byte=2_000, seconds=0.02, times=1)
+        async with running_daemon(settings) as station:
+            await bench.seat(hub, FIRST)
+            await station.until(FIRST, SlotPhase.PASSED)
+            lines = {view.line for view in station.seen if view.phase is SlotPhase.NO_PORT}
+            assert [line for line in lines if "port lost 3 times in a row" in line]
+        assert len(events_of(settings, AttemptResumed)) == 3
+
+    asyncio.run(work())
+
+
 @pytest.mark.parametrize("phase", ["empty", "no port", "out of use", "working", "passed", "hub to find"])
 def test_a_stop_lets_the_running_attempt_end_and_waits_for_nothing_else(
     bench: Bench, configure: Any, third_party: None, phase: str

@@ -14,8 +14,9 @@ from drivers.hub import UnlockChallenge
 from station.attempt.unlock import UnlockKeyError
 from station.attempt.unlock_authority import unlock_authority
 from station.attempt.unlock_pin import PinGuard, PinRefused, PinUnavailable
-from station.attempt.unlock_rate import RateLimited
+from station.attempt.unlock_rate import RateLimited, SharedOut
 from station.attempt.unlock_settings import PinSettings, UnlockRate, UnlockSettings
+from station.records.events import Place
 
 
 class CountingAuthority:
@@ -98,6 +99,30 @@ def test_more_signatures_than_the_rate_are_refused_at_once(challenge: UnlockChal
     asyncio.run(ask(3))
     assert len(behind.asked) == 6
     assert limited.name == "counting"
+
+
+def test_a_slot_that_asks_again_and_again_uses_up_its_own_share_alone(challenge: UnlockChallenge) -> None:
+    places = [Place(jig="jig1", slot=slot) for slot in (1, 2, 3, 4, 5, 6, 7, 8)]
+    rate = UnlockRate(signatures=16, seconds=1e6)
+    behind = CountingAuthority()
+    shares = SharedOut(RateLimited(behind, rate), rate, places)
+
+    async def ask(*of: Place) -> None:
+        for place in of:
+            await shares.at(place).sign(challenge)
+
+    for flapping in places[:2]:
+        asyncio.run(ask(*[flapping] * 4))
+        for _ in range(20):
+            with pytest.raises(
+                UnlockAuthorityFailed, match=f"all that {flapping} may have; look at its adapter"
+            ):
+                asyncio.run(ask(flapping))
+    asyncio.run(ask(*places[2:]))
+    assert len(behind.asked) == 14
+    assert shares.at(places[0]).name == "counting"
+    scarce = SharedOut(behind, UnlockRate(signatures=1, seconds=1), places)
+    asyncio.run(scarce.at(places[0]).sign(challenge))
 
 
 def test_a_pin_that_was_being_tried_when_the_power_went_is_not_tried_again(tmp_path: Path) -> None:

@@ -106,12 +106,10 @@ class BenchScans:
         empty slot that no other label waits at: the operator is told to seat it there.
         """
         chosen = self._slot(jig, slot, label)
-        if (scanned := chosen.scanned(label)) is not None:
-            try:
-                await self._journal.append(scanned)
-            except JournalFailed as error:
-                raise ScanRefused(f"{chosen.place}: {error}; scan the label again then") from error
-        return chosen.scan(label)
+        try:
+            return await chosen.take_label(label)
+        except JournalFailed as error:
+            raise ScanRefused(f"{chosen.place}: {error}; scan the label again then") from error
 
     async def take_back(self, jig: str, slot: int | None, label: ScannedLabel | None) -> str:
         """Let a label wait no more: the one that waits at a slot, or this one. Raises ScanRefused.

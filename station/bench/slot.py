@@ -111,43 +111,48 @@ class Slot:
         self._finishing = asyncio.Event()
         self._waiting: asyncio.Task[Any] | None = None
         self._seated: SeatedHub | None = None
+        self._labelling = asyncio.Lock()
+        """Held while a label is recorded, and while it is decided which label a hub has: each hub has its own or none."""
 
     @property
     def place(self) -> Place:
         """Which slot this is."""
         return self._parts.place
 
-    def scan(self, label: ScannedLabel) -> str:
-        """Take a label scanned for this slot, and say what it means here.
+    async def take_label(self, label: ScannedLabel) -> str:
+        """Take a label scanned for this slot, on record first, and say what it means here.
 
         It waits for the next hub, or is held against the one that sits here. Raises ScanRefused when it is another
-        hub's: before the unlock that hub is rejected, later it is put aside, with the label in its result.
+        hub's: before the unlock that hub is rejected, later it is put aside, with the label in its result. Raises
+        JournalError, and has taken nothing then.
         """
-        place, seated = self.place, self._seated
-        if seated is None and self._display.phase in RESULT_PHASES.values():
-            raise ScanRefused(f"{place}: its result is written; take the hub out, scan it, and seat it again")
-        if seated is None and self._display.phase in UNKNOWN_HUB:
-            return f"{place}: label {label.device_id} is for the hub that sits here"
-        if seated is None:
-            return f"{place}: seat hub {label.device_id} here"
-        seated.scan(label)
+        place = self.place
+        async with self._labelling:
+            seated = self._seated
+            if seated is None and self._display.phase in RESULT_PHASES.values():
+                raise ScanRefused(
+                    f"{place}: its result is written; take the hub out, scan it, and seat it again"
+                )
+            await self._parts.journal.append(
+                LabelScanned(
+                    place=place,
+                    scanned_id=label.device_id,
+                    scanned_role=label.role,
+                    hub=None if seated is None else seated.hub.chf,
+                )
+            )
+            if seated is None:
+                if self._display.phase in UNKNOWN_HUB:
+                    return f"{place}: label {label.device_id} is for the hub that sits here"
+                return f"{place}: seat hub {label.device_id} here"
+            if seated is not self._seated:
+                raise ScanRefused(f"{place}: hub {seated.hub.chf} has left meanwhile; scan the label again")
+            seated.scan(label)
         if label.names(seated.hub):
             return f"{place}: the label is hub {seated.hub.chf}'s"
         _log.warning("label disagrees", jig=place.jig, slot=place.slot, label=str(label.device_id))
         raise ScanRefused(
             f"{place}: label {label.device_id} is not hub {seated.hub.chf}'s; check which hub sits here"
-        )
-
-    def scanned(self, label: ScannedLabel) -> LabelScanned | None:
-        """Return what is to be recorded of a label before `scan` takes it; None of one that will be refused."""
-        seated = self._seated
-        if seated is None and self._display.phase in RESULT_PHASES.values():
-            return None
-        return LabelScanned(
-            place=self.place,
-            scanned_id=label.device_id,
-            scanned_role=label.role,
-            hub=None if seated is None else seated.hub.chf,
         )
 
     def finish_after_this_hub(self) -> None:
@@ -266,13 +271,14 @@ class Slot:
     async def _host_unknown(self, driver: HubDriver, error: DriverError) -> None:
         """Record what sits here and cannot say who it is, and wait until it is taken out."""
         parts = self._parts
-        label = parts.outlook.label_at(self.place)
-        try:
-            result = await parts.conductor.unidentified(self.place, label, error)
-        except _CLOSED_MEANWHILE as closed:
-            self._display.put(self._closed_meanwhile(closed, None))
-        else:
-            self._conclude(result, None)
+        async with self._labelling:
+            label = parts.outlook.label_at(self.place)
+            try:
+                result = await parts.conductor.unidentified(self.place, label, error)
+            except _CLOSED_MEANWHILE as closed:
+                self._display.put(self._closed_meanwhile(closed, None))
+            else:
+                self._conclude(result, None)
         await self._idle(self._until_unknown_gone(driver))
 
     async def _until_unknown_gone(self, driver: HubDriver) -> None:
@@ -292,8 +298,7 @@ class Slot:
     async def _host(self, driver: HubDriver, recognised: Recognised) -> None:
         """Attend to the hub that said who it is, until it no longer sits here."""
         parts, hub = self._parts, recognised.hub
-        label = parts.outlook.label_for(self.place, hub)
-        seated = SeatedHub(self._visit_parts, driver, recognised, label)
+        seated = SeatedHub(self._visit_parts, driver, recognised)
         with structlog.contextvars.bound_contextvars(chf=str(hub.chf)):
             try:
                 if parts.live_hubs.holds(hub.chf) or parts.live_hubs.holds(hub.gpf):
@@ -301,7 +306,9 @@ class Slot:
                         hub, "its id is held to be in another slot, which is looked at; leave it in"
                     )
                 elsewhere = await self._idle(parts.live_hubs.claim(seated, hub.chf, hub.gpf))
-                self._seated = seated
+                async with self._labelling:
+                    seated.label = parts.outlook.label_for(self.place, hub)
+                    self._seated = seated
                 await self._visit(seated, elsewhere)
             finally:
                 self._seated = None

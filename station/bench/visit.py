@@ -74,12 +74,10 @@ class _Movement:
 class SeatedHub:
     """The hub that said in a slot who it is, until it is gone. A `live_hubs.Holder`."""
 
-    def __init__(
-        self, parts: VisitParts, driver: HubDriver, recognised: Recognised, label: ScannedLabel | None
-    ) -> None:
+    def __init__(self, parts: VisitParts, driver: HubDriver, recognised: Recognised) -> None:
         self.hub = recognised.hub
         """As it last identified itself."""
-        self.label = label
+        self.label: ScannedLabel | None = None
         """The label scanned for it so far."""
         self.shown: SlotView | None = None
         """Its result, once there is one."""

@@ -1,0 +1,73 @@
+"""Labels that are scanned in the very moment in which their hub is recognised, or leaves."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from station_daemon import running_daemon
+from two_slots import FIRST, Hands, scan
+
+from station.attempt.outcome import Code
+from station.bench.live_hubs import Holder, LiveHubs
+from station.bench.view import SlotPhase
+from station.control import ControlError
+from station.records.events import Event, LabelScanned, Place
+from station.records.journal import Journal
+
+
+@pytest.mark.parametrize("whose", ["its own", "another's"])
+def test_a_label_scanned_while_its_hub_is_recognised_is_held_against_it(
+    linked: Hands, monkeypatch: pytest.MonkeyPatch, whose: str
+) -> None:
+    hub, other = linked.bench.hub(), linked.bench.hub()
+    label = hub.chf if whose == "its own" else other.chf
+    claim = LiveHubs.claim
+
+    async def work() -> None:
+        await linked.order(hub, other)
+        async with running_daemon(linked.settings) as station:
+
+            async def claim_meanwhile(self: LiveHubs, holder: Holder, *ids: object) -> Place | None:
+                monkeypatch.undo()
+                await scan(station, label, FIRST.slot)
+                return await claim(self, holder, *ids)
+
+            await station.until(FIRST, SlotPhase.EMPTY)
+            monkeypatch.setattr(LiveHubs, "claim", claim_meanwhile)
+            await linked.bench.seat(hub, FIRST)
+            await station.until(FIRST, SlotPhase.PASSED, SlotPhase.REJECTED)
+            (result,) = linked.results()
+            assert result.scanned_id == label
+            assert result.code is (None if whose == "its own" else Code.LABEL_DISAGREES)
+            await linked.bench.unseat(FIRST)
+            assert (await station.until(FIRST, SlotPhase.EMPTY)).line.endswith("empty; seat a hub")
+
+    asyncio.run(work())
+
+
+def test_a_label_of_a_hub_that_leaves_meanwhile_is_asked_for_again(
+    linked: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub, other = linked.bench.hub(), linked.bench.hub()
+    append = Journal.append
+
+    async def work() -> None:
+        await linked.order(hub, other)
+        async with running_daemon(linked.settings) as station:
+
+            async def append_slowly(self: Journal, *events: Event) -> object:
+                if any(isinstance(event, LabelScanned) for event in events):
+                    await linked.bench.unseat(FIRST)
+                    await station.until(FIRST, SlotPhase.EMPTY)
+                return await append(self, *events)
+
+            await linked.bench.seat(hub, FIRST)
+            await station.until(FIRST, SlotPhase.PASSED)
+            monkeypatch.setattr(Journal, "append", append_slowly)
+            with pytest.raises(ControlError, match="has left meanwhile; scan the label again"):
+                await scan(station, hub.chf, FIRST.slot)
+            monkeypatch.undo()
+            assert station.view(FIRST).line.endswith("empty; seat a hub")
+
+    asyncio.run(work())

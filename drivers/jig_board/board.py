@@ -25,6 +25,7 @@ from drivers.jig_board.events import (
     BoardLost,
     LampsInDoubt,
     LooksMissed,
+    PowerAmiss,
     SlotEmptied,
     SlotOpened,
     SlotSeated,
@@ -63,6 +64,9 @@ class JigBoard:
         self._insertions = InsertionWatch()
         self._counts_insertions = True
         self._looked = self._check_due = 0.0
+        self._power: dict[int, bool] = {}
+        self._lamps: dict[int, Lamp] = {}
+        """What the board has acknowledged since it was found, by slot."""
 
     async def run(self) -> NoReturn:
         """Watch the board until cancelled, whatever becomes of it. `on_event` is called here, and must not wait."""
@@ -76,6 +80,8 @@ class JigBoard:
                     power = await connection.registers.power()
                     self._told = None
                     self._begin_anew()
+                    self._power.clear()
+                    self._lamps.clear()
                     self._counts_insertions = True
                     self._online = connection.registers
                     try:
@@ -98,12 +104,17 @@ class JigBoard:
         """Switch one slot's power. Its lamp goes dark before it gets power: a green lamp is never the last hub's."""
         registers = self._registers()
         if on:
-            await registers.set_lamp(slot, Lamp.DARK)
+            await self.set_lamp(slot, Lamp.DARK)
+        self._power.pop(slot, None)
         await registers.set_power(slot, on)
+        self._power[slot] = on
 
     async def set_lamp(self, slot: int, lamp: Lamp) -> None:
         """Set one slot's lamp."""
-        await self._registers().set_lamp(slot, lamp)
+        registers = self._registers()
+        self._lamps.pop(slot, None)
+        await registers.set_lamp(slot, lamp)
+        self._lamps[slot] = lamp
 
     async def power(self) -> tuple[bool, ...]:
         """Ask which slots the board powers, slot 1 first."""
@@ -164,9 +175,10 @@ class JigBoard:
             try:
                 await self._look(connection.registers)
                 if clock() >= self._check_due:
-                    beating = clock()
+                    beating, lamps = clock(), dict(self._lamps)
                     measured = await connection.life.exchange()
-                    if clock() - beaten > WATCHDOG_MARGIN * settings.watchdog_seconds:
+                    late = clock() - beaten > WATCHDOG_MARGIN * settings.watchdog_seconds
+                    if late or self._lamps_are_amiss(lamps, connection.life.lamps):
                         self._tell(LampsInDoubt())
                     beaten = beating
                     await self._check(connection.registers, measured)
@@ -216,7 +228,11 @@ class JigBoard:
 
     async def _check(self, registers: BoardRegisters, measured: Measurements) -> None:
         """Hold presence against current and against the board's own count of insertions."""
+        acknowledged = dict(self._power)
         power = await registers.power()
+        for slot, on in acknowledged.items():
+            if power[slot - 1] is not on and self._power.get(slot) is on:
+                self._tell(PowerAmiss(slot, power[slot - 1]))
         if not self._inputs.emergency_stop:
             for event in self._doubt.compare(self._inputs.seated, power, measured.slot_milliamperes):
                 self._tell(event)
@@ -224,6 +240,12 @@ class JigBoard:
         if counts is not None:
             for reseated in self._insertions.compare(counts, self._inputs.seated):
                 self._tell(reseated)
+
+    def _lamps_are_amiss(self, acknowledged: dict[int, Lamp], read: tuple[int, ...] | None) -> bool:
+        """Whether a lamp that was not set meanwhile shows something else than what the board acknowledged."""
+        return read is not None and any(
+            read[slot - 1] != lamp and self._lamps.get(slot) is lamp for slot, lamp in acknowledged.items()
+        )
 
     async def _counts(self, registers: BoardRegisters) -> tuple[int, ...] | None:
         """Ask for the insertions, unless the board has refused to tell them: not every board counts."""

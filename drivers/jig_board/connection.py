@@ -24,6 +24,8 @@ class SignsOfLife:
         self._beat = 0
         """The heartbeat that the board certainly holds; 0 for none."""
         self._scan_counter: int | None = None
+        self.lamps: tuple[int, ...] | None = None
+        """What the lamps showed at the last exchange, slot 1 first; None where that was not read."""
 
     async def exchange(self) -> Measurements:
         """Return what the board measures, and write the next heartbeat.
@@ -37,11 +39,14 @@ class SignsOfLife:
                 self._board, "answers, but its scan counter stands still; switch its supply off and on"
             )
         self._scan_counter = measured.scan_counter
-        beat = self._beat
-        if beat and await self._registers.last_beat() != beat:
-            raise BoardRestarted(
-                self._board, "was off for a moment, and its slots and lamps with it; check its supply"
-            )
+        beat, self.lamps = self._beat, None
+        if beat:
+            held = await self._registers.held()
+            if held.heartbeat != beat:
+                raise BoardRestarted(
+                    self._board, "was off for a moment, and its slots and lamps with it; check its supply"
+                )
+            self.lamps = held.lamps
         self._beat = 0
         await self._registers.beat(beat % 0xFFFF + 1)
         self._beat = beat % 0xFFFF + 1

@@ -93,7 +93,16 @@ class LooksMissed:
 
 @dataclass(frozen=True, slots=True)
 class LampsInDoubt:
-    """The heartbeat came so late that the board's watchdog may have darkened the lamps."""
+    """A lamp does not show what was written, or may not: the heartbeat came so late that the watchdog may have acted."""
+
+
+@dataclass(frozen=True, slots=True)
+class PowerAmiss:
+    """The board acknowledged that a slot's power was switched, and it reads otherwise."""
+
+    slot: int
+    on: bool
+    """How it reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +135,7 @@ BoardEvent = (
     | SlotReseated
     | LooksMissed
     | LampsInDoubt
+    | PowerAmiss
     | BoardLost
     | BoardBack
 )

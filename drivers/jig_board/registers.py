@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 from enum import IntEnum
 
 from pymodbus.pdu import ModbusPDU
@@ -17,12 +18,12 @@ from pymodbus.pdu.register_message import (
     WriteSingleRegisterRequest,
 )
 
-from drivers.jig_board.errors import BoardAnswerInvalid, BoardSilent
+from drivers.jig_board.errors import BoardAnswerInvalid, BoardRefused, BoardSilent
 from drivers.jig_board.events import BoardIdentity
 from drivers.jig_board.framing import Question
 from drivers.jig_board.inputs import Inputs, Measurements
-from drivers.jig_board.line import ModbusLine
-from drivers.jig_board.settings import InputName, JigBoardSettings
+from drivers.jig_board.line import ILLEGAL_ADDRESS, ModbusLine
+from drivers.jig_board.settings import Block, InputName, JigBoardSettings
 
 
 class Lamp(IntEnum):
@@ -33,6 +34,15 @@ class Lamp(IntEnum):
     GREEN = 2
     RED = 3
     AMBER = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a board holds of what was written."""
+
+    heartbeat: int
+    lamps: tuple[int, ...] | None
+    """Slot 1 first; None where the map does not let them be read beside the heartbeat."""
 
 
 class BoardRegisters:
@@ -50,6 +60,7 @@ class BoardRegisters:
         self._inputs = settings.inputs_block
         self._measurements = settings.measurements_block
         self._identity = settings.identity_block
+        self._heartbeat = settings.heartbeat_block
 
     async def identity(self) -> BoardIdentity:
         """Ask which board this is."""
@@ -119,10 +130,21 @@ class BoardRegisters:
         """Write a heartbeat, 1 to 65535: a board that was just switched on holds 0."""
         await self._ask(WriteSingleRegisterRequest(address=self._at.heartbeat, registers=[number]))
 
-    async def last_beat(self) -> int:
-        """Read the heartbeat that the board holds."""
-        answer = await self._ask(ReadHoldingRegistersRequest(address=self._at.heartbeat, count=1))
-        return answer.registers[0]
+    async def held(self) -> Held:
+        """Read the heartbeat that the board holds, and what its lamps show."""
+        block = self._heartbeat
+        try:
+            answer = await self._ask(ReadHoldingRegistersRequest(address=block.first, count=block.count))
+        except BoardRefused as refused:
+            if refused.code != ILLEGAL_ADDRESS or block.count == 1:
+                raise
+            self._heartbeat = Block(self._at.heartbeat, 1)  # its lamps can only be written
+            return await self.held()
+        lamps = self._at.lamps - block.first
+        return Held(
+            heartbeat=answer.registers[self._at.heartbeat - block.first],
+            lamps=tuple(answer.registers[lamps : lamps + self._slots]) if block.count > 1 else None,
+        )
 
     async def _ask(self, question: Question) -> ModbusPDU:
         for _ in range(self._tries - 1):

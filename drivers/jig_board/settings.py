@@ -18,6 +18,9 @@ from drivers.serial_link import SerialSettings
 MAX_SLOTS = 8
 """Slots of one multi-jig (MP155 Preliminary Impact Assessment 6.2.2)."""
 
+NEAR_REGISTERS = 2 * MAX_SLOTS
+"""So many registers are read where fewer are needed, rather than to ask twice."""
+
 MAX_BITS_IN_A_REQUEST = 2000
 MAX_REGISTERS_IN_A_REQUEST = 125
 """Both limits: MODBUS Application Protocol Specification V1.1b3, 6.1 to 6.4."""
@@ -193,6 +196,13 @@ class JigBoardSettings(_Section):
         """The input registers that are read again and again."""
         areas = self._tables()["input registers"]
         return _around(areas[name] for name in ("slot_current", "supply_voltage", "scan_counter"))
+
+    @property
+    def heartbeat_block(self) -> Block:
+        """The heartbeat, and the lamps where they are near: reading them back costs no request of its own then."""
+        areas = self._tables()["holding registers"]
+        both = _around(areas.values())
+        return both if both.count <= NEAR_REGISTERS else areas["heartbeat"]
 
     @property
     def identity_block(self) -> Block:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import Final, NoReturn
 
@@ -15,6 +16,9 @@ from station.bench.jig_inputs import JigInputs
 
 _AGAIN_SECONDS: Final = 0.25
 """Between two tries to switch what would not be switched."""
+
+_RESTORE_TRIES: Final = 3
+"""So often a slot is switched again that the board acknowledged and did not switch."""
 
 _log = structlog.stdlib.get_logger()
 
@@ -42,7 +46,11 @@ class Coils:
         """What is switched on while a stop is heard is switched off after that, not before."""
         self._given: set[int] = set()
         self._dropped: set[int] = set()
-        """Slots that were given power, and found without by a board that came back."""
+        """Slots that were given power, and found without."""
+        self._lingering: set[int] = set()
+        """Slots whose power was taken, and found with it."""
+        self._unkept: Counter[int] = Counter()
+        """How often each slot was found otherwise than the board had acknowledged, since it last was given power."""
         self._may_be_on = list(self._slots)
         """Slots not yet read to be off since the last stop, or since the board came back."""
         self._off_failed = False
@@ -52,8 +60,10 @@ class Coils:
         async with self._turn:
             if on and not (self._inputs.may_power() and self._inputs.present(slot) is not False):
                 return False
-            if on:
+            (self._lingering if on else self._dropped).discard(slot)
+            if on and slot not in self._given:
                 self._given.add(slot)
+                self._unkept[slot] = 0
             try:
                 await self._board.set_power(slot, on)
             except JigBoardError as error:
@@ -64,8 +74,14 @@ class Coils:
                     self._on_powered(slot)
             if not on:
                 self._given.discard(slot)
-                self._dropped.discard(slot)
+            (self._dropped if on else self._lingering).discard(slot)
             return True
+
+    def amiss(self, slot: int, *, on: bool) -> None:
+        """Learn that a slot reads otherwise than the board acknowledged: it is switched again, some times."""
+        self._unkept[slot] += 1
+        if self._unkept[slot] <= _RESTORE_TRIES and on is not (slot in self._given):
+            (self._lingering if on else self._dropped).add(slot)
 
     def doubt(self) -> None:
         """Learn of an emergency stop: no coil counts as off before it has been read."""
@@ -76,16 +92,25 @@ class Coils:
         """Learn what the board powers, which may have been off itself."""
         self.doubt()
         self._dropped = {slot for slot in self._given if not power[slot - 1]}
+        self._lingering.clear()
 
     @property
     def trouble(self) -> str | None:
-        """Say which slots could not be switched off at an emergency stop; None if all could, or none need be."""
-        if not self._inputs.stopped or not self._may_be_on:
+        """Say which slots the board does not switch, or could not switch off at an emergency stop; None if it does."""
+        if not self._inputs.stopped:
+            return self._unkept_trouble()
+        if not self._may_be_on:
             return None
         if not self._off_failed and self._inputs.lost_because is None:
             return None
         slots = ", ".join(map(str, self._may_be_on))
         return f"power of slots {slots} could not be switched off: switch the jig's supply off before the release"
+
+    def _unkept_trouble(self) -> str | None:
+        slots = sorted(slot for slot, times in self._unkept.items() if times > _RESTORE_TRIES)
+        if not slots:
+            return None
+        return f"slot {slots[0]}: its power does not switch, though the board says so; use another slot, mend the board"
 
     async def keep_off(self) -> NoReturn:
         """Switch every slot off at an emergency stop, until each coil reads off: its release alone powers nothing."""
@@ -103,24 +128,25 @@ class Coils:
                 await asyncio.sleep(_AGAIN_SECONDS)
 
     async def keep_on(self) -> NoReturn:
-        """Give a hub back the power that the board lost, once it is known that one still sits there."""
+        """Give a hub back the power that the board lost, once it is known that one still sits there; take what stayed."""
         while True:
-            await self._changes.until(lambda: bool(self._restorable()))
-            slot = self._restorable().pop()
-            if await self.switch(slot, on=True):
-                self._dropped.discard(slot)
-            else:
+            await self._changes.until(lambda: bool(self._due()))
+            slot, on = self._due().popitem()
+            if not await self.switch(slot, on=on):
                 await asyncio.sleep(_AGAIN_SECONDS)
 
-    def _restorable(self) -> set[int]:
+    def _due(self) -> dict[int, bool]:
         if not self._inputs.may_power():
-            return set()
-        return {slot for slot in self._dropped if self._inputs.present(slot)}
+            return {}
+        return dict.fromkeys(self._lingering, False) | {
+            slot: True for slot in self._dropped if self._inputs.present(slot)
+        }
 
     async def _switch_all_off(self) -> str | None:
         """Write and read every coil once; return why one may still be on, if one may."""
-        self._given.clear()
-        self._dropped.clear()
+        for state in (self._given, self._dropped, self._lingering):
+            state.clear()
+        self._unkept.clear()
         failure: JigBoardError | None = None
         for slot in self._slots:
             try:

@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 import structlog
 
 from drivers.jig_board.board import JigBoard
-from drivers.jig_board.events import BoardBack, BoardEvent, EmergencyStop, LampsInDoubt
+from drivers.jig_board.events import BoardBack, BoardEvent, EmergencyStop, LampsInDoubt, PowerAmiss
 from drivers.jig_board.registers import Lamp
 from drivers.jig_board.settings import JigBoardSettings
 from station.bench.board_seat import BoardSeat
@@ -144,6 +144,8 @@ class Jig:
                 self._lamps.forget_all()  # a board that was off has forgotten them
             case LampsInDoubt():
                 self._lamps.forget_all()
+            case PowerAmiss(slot=slot, on=on):
+                self._coils.amiss(slot, on=on)
             case _:
                 pass
         self._changes.tell()

@@ -17,6 +17,7 @@ from drivers.jig_board.events import (
     LidClosed,
     LidOpened,
     LooksMissed,
+    PowerAmiss,
     SlotAgreed,
     SlotContradicted,
     SlotEmptied,
@@ -111,7 +112,7 @@ class JigInputs:
                 self._forget()
             case BoardBack():
                 self.online, self.lost_because = True, None
-            case LampsInDoubt():
+            case LampsInDoubt() | PowerAmiss():
                 pass
             case _:
                 assert_never(event)

@@ -412,3 +412,17 @@ def test_commands_are_heard_between_looks_and_do_not_starve_them(path: Path) -> 
             assert jig.ear.rest() == []
 
     asyncio.run(scenario())
+
+
+def test_a_board_whose_lamps_cannot_be_read_is_asked_for_its_heartbeat_alone(path: Path) -> None:
+    async def scenario() -> None:
+        async with bench(path, Slots(1), registers={"lamps": 9}) as jig:
+            await jig.first_picture()
+            beats: set[int] = set()
+            async with asyncio.timeout(20):
+                while len(beats) < 4:
+                    beats.add(jig.simulated.holding_registers()[-1])
+                    await jig.board.power()
+            assert not [event for event in jig.ear.rest() if isinstance(event, BoardLost)]
+
+    asyncio.run(scenario())

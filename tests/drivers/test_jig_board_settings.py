@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from drivers.jig_board.settings import JigBoardSettings, RegisterMap
+from drivers.jig_board.settings import Block, JigBoardSettings, RegisterMap
 
 
 def fault_of(**settings: object) -> str:
@@ -129,3 +129,17 @@ def test_the_manual_lists_every_register_and_setting_with_its_default() -> None:
     for name, field in JigBoardSettings.model_fields.items():
         if isinstance(field.default, int | float):
             assert f"| `{name}` | {field.default} |" in manual
+
+
+@pytest.mark.parametrize(
+    ("registers", "read"),
+    [
+        ({}, Block(0, 9)),
+        ({"lamps": 9, "heartbeat": 8}, Block(8, 9)),
+        ({"lamps": 0, "heartbeat": 20}, Block(20, 1)),
+    ],
+)
+def test_lamps_are_read_back_with_the_heartbeat_where_they_are_near_it(
+    registers: dict[str, int], read: Block
+) -> None:
+    assert JigBoardSettings(port="p", registers=RegisterMap(**registers)).heartbeat_block == read

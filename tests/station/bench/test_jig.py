@@ -501,3 +501,47 @@ def test_a_power_cycle_never_leaves_a_hub_without_power(tmp_path: Path, fault: B
             assert jig.powered() == {1}
 
     asyncio.run(scenario())
+
+
+def test_what_a_board_acknowledged_and_did_not_do_is_done_again(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with boarded_jig(tmp_path, 1) as jig, jig.working():
+            seat = jig.jig.seat(1)
+            jig.board.arm(BoardFault.FROZEN, Question.SWITCH, 1)
+            await seat.until_ready()
+            assert not jig.powered()
+            await jig.until(lambda: jig.powered() == {1})
+            jig.board.arm(BoardFault.FROZEN, Question.LAMP, 1)
+            jig.show(1, SlotPhase.PASSED)
+            await jig.until(lambda: not jig.board.armed)
+            await jig.until(lambda: jig.lamp(1) is Lamp.GREEN)
+            jig.slots.hubs.remove(1)
+            await jig.until(lambda: seat.present() is False)
+            jig.board.arm(BoardFault.FROZEN, Question.SWITCH, 1)
+            await seat.let_go()
+            assert jig.powered() == {1}
+            await jig.until(lambda: not jig.powered())
+            assert not jig.alarm()
+
+    asyncio.run(scenario())
+
+
+def test_a_slot_whose_power_never_switches_is_named_and_left(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with boarded_jig(tmp_path, 1, 2) as jig, jig.working():
+            seat = jig.jig.seat(1)
+            jig.board.arm(BoardFault.FROZEN, Question.SWITCH, 1000)
+            await seat.until_ready()
+            await jig.until(lambda: jig.alarm().startswith("slot 1: its power does not switch"))
+            await jig.looks()
+            tried = 1000 - jig.board.armed[0].left
+            assert tried == 4
+            jig.board.disarm()
+            jig.slots.hubs.remove(1)
+            await jig.until(lambda: seat.present() is False)
+            await seat.let_go()
+            jig.slots.hubs.add(1)
+            await seat.until_ready()
+            await jig.until(lambda: jig.powered() == {1} and not jig.alarm())
+
+    asyncio.run(scenario())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import threading
 from collections.abc import Coroutine, Mapping, Sequence
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
+
+from station.config import StationSettings
 
 ConfigOption = Annotated[
     Path,
@@ -29,6 +32,19 @@ class UsageError(Exception):
 
 class WorkFailed(Exception):
     """The command was right, its work failed. One line, exit code 1."""
+
+
+def require_stations_user(settings: StationSettings) -> None:
+    """Refuse to leave files in the station's folders that its daemon could not change. Raises UsageError."""
+    state = settings.state_directory
+    try:
+        owner = state.stat().st_uid
+    except OSError:
+        return  # not there yet; what cannot be reached says so itself
+    if owner != os.geteuid():
+        raise UsageError(
+            f"{state} belongs to another user; run this as that user: sudo -u '#{owner}' reflash ..."
+        )
 
 
 def first_of(group: BaseExceptionGroup[Exception]) -> Exception:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
@@ -33,6 +32,7 @@ from station.cli.common import (
     UsageError,
     WorkFailed,
     print_json,
+    require_stations_user,
     run_to_its_end,
 )
 from station.config import StationSettings, load_settings
@@ -120,7 +120,7 @@ def flash(
             firmware = load_image(read_regular_file(image.resolve(), MAX_IMAGE_SIZE))
         open_device = partial(open_serial_device, port, baud)
     if settings is not None:
-        _require_stations_user(settings.state_directory)
+        require_stations_user(settings)
     state = settings.state_directory if settings else _OWN_STATE.expanduser()
     folder = _journal_folder(settings, state, journal)
     others = {state / BY_HAND_FOLDER} | ({settings.journal_folder} if settings else set())
@@ -245,18 +245,6 @@ async def _permission(
                 "have its maker and the catalogue's owner release it"
             )
         yield release
-
-
-def _require_stations_user(state: Path) -> None:
-    """Refuse to leave files in the station's folders that its daemon could not change. Raises UsageError."""
-    try:
-        owner = state.stat().st_uid
-    except OSError:
-        return  # not there yet; what cannot be reached says so itself
-    if owner != os.geteuid():
-        raise UsageError(
-            f"{state} belongs to another user; run this as that user: sudo -u '#{owner}' reflash flash ..."
-        )
 
 
 def _progress_bar(*, as_json: bool) -> Progress:

@@ -9,7 +9,14 @@ from typing import Annotated, Any
 import typer
 
 from firmware_catalog.identity import Eui64
-from station.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, WorkFailed, print_json
+from station.cli.common import (
+    DEFAULT_CONFIG,
+    ConfigOption,
+    JsonOption,
+    WorkFailed,
+    print_json,
+    require_stations_user,
+)
 from station.config import StationSettings, load_settings
 from station.control import NoDaemon, ask_daemon
 from station.records import copies, queries
@@ -82,8 +89,10 @@ def rebuild(
 
     Example: reflash journal rebuild
     """
-    folder = load_settings(config).journal_folder
+    settings = load_settings(config)
+    folder = settings.journal_folder
     if repair:
+        require_stations_user(settings)
         repair_tables(folder)
     found = rebuild_tables(folder)
     if as_json:
@@ -147,6 +156,7 @@ async def _republish(settings: StationSettings, first: int, last: int) -> None:
     try:
         await ask_daemon(settings.state_directory, {"do": "republish", "first": first, "last": last})
     except NoDaemon:
+        require_stations_user(settings)
         async with Journal.open(
             settings.journal_folder, site=settings.site, station=settings.station
         ) as journal:
@@ -177,7 +187,9 @@ def restore(
 
     Example: reflash journal restore /mnt/usb/journal-2026-11-22
     """
-    found = copies.restore(source, load_settings(config).journal_folder)
+    settings = load_settings(config)
+    require_stations_user(settings)
+    found = copies.restore(source, settings.journal_folder)
     typer.echo(f"the journal has {found.events} events, checked, and goes on as journal {found.journal}")
 
 
@@ -187,7 +199,9 @@ def set_aside(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
     Example: reflash journal set-aside
     """
-    typer.echo(f"the journal is now {copies.set_aside(load_settings(config).journal_folder)}")
+    settings = load_settings(config)
+    require_stations_user(settings)
+    typer.echo(f"the journal is now {copies.set_aside(settings.journal_folder)}")
 
 
 def _reader(config: Path) -> JournalReader:

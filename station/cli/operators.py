@@ -17,6 +17,7 @@ from station.cli.common import (
     WorkFailed,
     print_json,
     print_table,
+    require_stations_user,
 )
 from station.config import load_settings
 from station.records.operators import Operators, OperatorsUnreadable
@@ -35,6 +36,7 @@ def add(
     """
     if not person.strip():
         raise UsageError("nobody is named; give the person's name, as the site writes it")
+    require_stations_user(load_settings(config))
     with _operators(config) as operators:
         typer.echo(operators.pseudonym_of(person))
 
@@ -63,8 +65,10 @@ def erase(
 
     Example: reflash operators erase op-1a2b3c4d
     """
-    if load_settings(config).operator == pseudonym:
+    settings = load_settings(config)
+    if settings.operator == pseudonym:
         raise UsageError(f"{pseudonym} is the `operator` in {config}; set another there first, and reload")
+    require_stations_user(settings)
     with _operators(config) as operators:
         erased = operators.erase(pseudonym)
     if not erased:

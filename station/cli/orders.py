@@ -19,6 +19,7 @@ from station.cli.common import (
     WorkFailed,
     print_json,
     print_table,
+    require_stations_user,
 )
 from station.config import StationSettings, load_settings
 from station.control import ControlError, NoDaemon, Request, RequestWrong, ask_daemon
@@ -192,6 +193,7 @@ def _ask(settings: StationSettings, request: Request) -> dict[str, Any]:
         try:
             return await ask_daemon(settings.state_directory, request)
         except NoDaemon:
+            require_stations_user(settings)
             async with Journal.open(
                 settings.journal_folder, site=settings.site, station=settings.station
             ) as journal:

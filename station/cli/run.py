@@ -13,7 +13,7 @@ import structlog
 
 from firmware_catalog.errors import CatalogError
 from station.bench.view import BenchView
-from station.cli.common import DEFAULT_CONFIG, ConfigOption
+from station.cli.common import DEFAULT_CONFIG, ConfigOption, require_stations_user
 from station.config import ConfigError, StationSettings, load_settings
 from station.descriptors import raise_limit, shortfall
 from station.log import configure_logging
@@ -32,6 +32,7 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
     Example: reflash run --config /etc/reflash/station.toml
     """
     settings = load_settings(config)
+    require_stations_user(settings)
     configure_logging(settings.log.format, settings.log.level)
     raise_limit()
     if (too_few := shortfall(settings)) is not None:

@@ -6,11 +6,12 @@ copy put in place) no longer holds that row, which is noticed at the next start 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from station.records.chain import canonical_json
 from station.records.errors import PublishedHeadUnreadable
@@ -28,16 +29,26 @@ class PublishedHead:
     hash: bytes
 
 
+class _Note(BaseModel):
+    """The file, as `write_published_head` writes it and no other."""
+
+    model_config = ConfigDict(strict=True, extra="forbid")
+
+    journal: UUID
+    sequence: Annotated[int, Field(ge=1, lt=1 << 63)]
+    hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
 def read_published_head(folder: Path) -> PublishedHead | None:
     """Return what was last published, or None before the first acknowledgement. Raises PublishedHeadUnreadable."""
     path = folder / HEAD_NAME
     try:
-        head = json.loads(path.read_bytes())
-        return PublishedHead(UUID(head["journal"]), int(head["sequence"]), bytes.fromhex(head["hash"]))
+        noted = _Note.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+    except ValidationError as error:
         raise PublishedHeadUnreadable(path) from error
+    return PublishedHead(noted.journal, noted.sequence, bytes.fromhex(noted.hash))
 
 
 def published_head_if_readable(folder: Path) -> PublishedHead | None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -50,12 +54,13 @@ class Operators:
 
     def pseudonym_of(self, person: str) -> str:
         """Return the person's pseudonym, a new random one for somebody new. Raises OSError."""
-        people = self.people()
-        for pseudonym, known in people.items():
-            if known == person:
-                return pseudonym
-        pseudonym = f"op-{secrets.token_hex(4)}"
-        self._write({**people, pseudonym: person})
+        with self._alone():
+            people = self.people()
+            for pseudonym, known in people.items():
+                if known == person:
+                    return pseudonym
+            pseudonym = f"op-{secrets.token_hex(4)}"
+            self._write({**people, pseudonym: person})
         return pseudonym
 
     def people(self) -> dict[str, str]:
@@ -82,11 +87,22 @@ class Operators:
 
     def erase(self, pseudonym: str) -> bool:
         """Forget who stands behind the pseudonym; return whether anybody did. The journal stays as it is."""
-        people = self.people()
-        if people.pop(pseudonym, None) is None:
-            return False
-        self._write(people)
+        with self._alone():
+            people = self.people()
+            if people.pop(pseudonym, None) is None:
+                return False
+            self._write(people)
         return True
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other programs from changing the list meanwhile. The lock is the kernel's, and goes with its holder."""
+        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
 
     def _write(self, people: dict[str, str]) -> None:
         replace_file(self._path, canonical_json(people).encode() + b"\n", mode=0o600)

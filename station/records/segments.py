@@ -118,9 +118,11 @@ def _connect(path: Path, name: str, **options: bool) -> sqlite3.Connection:
 def read_only_uri(path: Path, *, finished: bool) -> str:
     """Name the segment to SQLite for reading only.
 
-    A finished segment, or one on a read-only disk, is read as it lies, without any file beside it.
+    A finished segment, or one on a read-only disk, is read as it lies, without any file beside it; but never past a
+    log, which holds the newest facts: whoever died left it there, and whoever writes now is at it.
     """
-    as_it_lies = finished or not os.access(path.parent, os.W_OK)
+    log = path.with_name(f"{path.name}-wal")
+    as_it_lies = finished or not (os.access(path.parent, os.W_OK) or is_there(log))
     return f"{path.resolve().as_uri()}?mode=ro{'&immutable=1' if as_it_lies else ''}"
 
 

@@ -15,7 +15,7 @@ from soft_hsm import SoftHsm
 from station_bench import BAUD, Bench, StockHub, slot, version
 from station_config import write_config
 
-import station.cli.flash
+import station.cli.common
 from firmware_catalog.catalog import is_released
 from firmware_catalog.mcuboot import load_image
 from firmware_catalog.trust.errors import CatalogRolledBack
@@ -152,7 +152,7 @@ def test_a_release_that_is_withdrawn_while_it_is_flashed_is_not_activated(at: Pr
 
 
 def test_a_folder_of_another_users_is_left_alone(at: Production, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(station.cli.flash.os, "geteuid", lambda: 12345)
+    monkeypatch.setattr(station.cli.common.os, "geteuid", lambda: 12345)
     before = sorted(at.state.rglob("*"))
     supervised = sorted([*before, at.state / "operators.json"])
     said = at.by_hand()

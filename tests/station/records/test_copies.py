@@ -195,9 +195,15 @@ except JournalError as error:
 """
 
 
-def test_a_read_only_journal_can_be_read_and_says_that_it_cannot_be_written(folder: Path) -> None:
+@pytest.mark.parametrize("died", [False, True])
+def test_a_read_only_journal_is_read_to_its_end_and_says_that_it_cannot_be_written(
+    folder: Path, tmp_path: Path, died: bool
+) -> None:
     with ledger_in(folder) as ledger:
         one_result(ledger, 1, order=None)
+        as_it_was_left = shutil.copytree(folder, tmp_path / "died")  # its newest facts are in the log alone
+    if died:
+        folder = as_it_was_left
     script = f'mount --bind {folder} {folder} && mount -o remount,ro,bind {folder} && exec {sys.executable} -c "$0" {folder}'
     done = run(
         ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, READ_ONLY],

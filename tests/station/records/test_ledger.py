@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 from contextlib import closing
@@ -382,12 +383,29 @@ def test_another_history_than_the_published_one_stops_the_station(folder: Path) 
     head.write_text(known.replace('"sequence":3', '"sequence":2'))
     with pytest.raises(JournalCorrupt, match="row 2 is not the one published"), ledger_in(folder):
         raise AssertionError("it was opened")
-    head.write_text('{"hash":"00","journal":"00000000-0000-0000-0000-000000000000","sequence":1}')
+    head.write_text(f'{{"hash":"{64 * "0"}","journal":"00000000-0000-0000-0000-000000000000","sequence":1}}')
     with pytest.raises(JournalCorrupt, match="published from here"), ledger_in(folder):
         raise AssertionError("it was opened")
 
 
-@pytest.mark.parametrize("content", [b"", bytes(200), b'{"hash":'])
+def note(**changes: object) -> bytes:
+    journal = "00000000-0000-0000-0000-000000000000"
+    return json.dumps({"journal": journal, "sequence": 1, "hash": 64 * "0", **changes}).encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", bytes(200), b'{"hash":', b"5", b"[]", note(journal=5), note(journal=[]), note(hash=5)),
+        *(
+            note(hash="00"),
+            note(sequence=-(10**30)),
+            note(sequence=0),
+            note(sequence=1.5),
+            note(sequence=True),
+        ),
+    ],
+)
 def test_a_note_of_what_was_published_that_cannot_be_read_is_made_anew(folder: Path, content: bytes) -> None:
     with ledger_in(folder) as ledger:
         for number in range(3):

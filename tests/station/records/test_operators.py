@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,3 +58,14 @@ def test_a_write_that_fails_keeps_what_was_known(tmp_path: Path, monkeypatch: py
         operators.pseudonym_of("Another Person")
     assert operators.people() == {known: "Example Person"}
     assert [child.name for child in tmp_path.iterdir()] == ["operators.json"]
+
+
+def test_two_programs_that_add_people_at_once_forget_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "operators.json"
+    added = "import sys; from pathlib import Path; from station.records.operators import Operators\n"
+    added += "for n in range(20): Operators(Path(sys.argv[1])).pseudonym_of(f'{sys.argv[2]} {n}')"
+    programs = [
+        subprocess.Popen([sys.executable, "-c", added, str(path), name]) for name in ("One", "Another")
+    ]
+    assert [program.wait(60) for program in programs] == [0, 0]
+    assert len(Operators(path).people()) == 40

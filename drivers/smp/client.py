@@ -91,6 +91,17 @@ class SmpClient:
         self._version_is_known = False
         link.start(self)
 
+    @property
+    def noise(self) -> int:
+        """How much came in so far that was no packet; only differences mean anything."""
+        return self._decoder.damaged + self._decoder.foreign
+
+    def noise_since(self, before: int) -> str:
+        """Say that something else is on the line, if anything speaks for that since `noise` was `before`; else nothing."""
+        if self.noise == before:
+            return ""
+        return " (other text comes in, too: see that nothing else talks or reads on this line)"
+
     def next_sequence(self) -> int:
         """Return the number of the next request. Numbers come round after 256 requests."""
         self._sequence = (self._sequence + 1) & 0xFF
@@ -184,6 +195,7 @@ class SmpClient:
         writes = request._OP == OP.WRITE  # noqa: SLF001 - as above
         expected: tuple[int, int, int] = (request._OP + 1, request._GROUP_ID, request._COMMAND_ID)  # noqa: SLF001 - as above
         sequences: set[int] = set()
+        noise = self.noise
 
         def take(packet: Packet) -> None:
             matches = (packet.operation, packet.group, packet.command) == expected
@@ -203,7 +215,8 @@ class SmpClient:
                     self._version_is_known = self._version_is_known or newest
                     return self._read(exchange.done.result(), answer, action=action, writes=writes)
         raise NoAnswer(
-            f"the hub at {self.link.path} did not answer {attempts} times in {seconds:g} s: seat it anew",
+            f"the hub at {self.link.path} did not answer {attempts} times in {seconds:g} s"
+            f"{self.noise_since(noise)}: seat it anew",
             action=action,
             state_known=not writes,
         )

@@ -140,7 +140,11 @@ class McubootDevice:
         except SmpRefused:
             parameters = _UNTOLD_PARAMETERS
         await require()
-        await Upload(self.client, image, parameters, on_progress, is_there).run()
+
+        async def holds() -> bool:
+            return (await self.state(HubAction.FLASH)).holding(image.image_hash) is not None
+
+        await Upload(self.client, image, parameters, on_progress, is_there, holds).run()
         with after_a_change():
             state = await self.state(HubAction.FLASH)
             await require()

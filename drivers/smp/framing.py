@@ -54,6 +54,8 @@ class FrameDecoder:
         self._length = 0
         self.damaged = 0
         """Packets and lines dropped because they were cut, too long, or failed base64, length or CRC."""
+        self.foreign = 0
+        """Lines that were no part of a packet, or had one only behind other text: somebody else's."""
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take the next bytes and return the packets that they complete."""
@@ -73,6 +75,8 @@ class FrameDecoder:
         # Base64 has neither marker's bytes, so the last one in a line is where the text begins; what stands
         # before it is someone's log output.
         start = line.rfind(FIRST)
+        if start > 0 or (start < 0 and FURTHER not in line and line.strip()):
+            self.foreign += 1
         if start >= 0:
             if self._length:
                 self.damaged += 1

@@ -18,6 +18,9 @@ HEADER: Final = Struct(">BBHHBB")
 
 VERSION_SHIFT: Final = 3
 
+SMALLEST_BUFFER: Final = 72
+"""Below this an upload's first packet has no room for the image header, which the device wants to see whole."""
+
 
 class IdentityRead(message.ReadRequest):
     """Ask who the hub is."""
@@ -45,7 +48,7 @@ class UnlockWrite(message.WriteRequest):
 class ParametersAnswer(HubAnswer):
     """The hub's packet pool: requests and replies share `buf_count` buffers of `buf_size` bytes."""
 
-    buf_size: int = Field(ge=128, le=0xFFFF)
+    buf_size: int = Field(ge=SMALLEST_BUFFER, le=0xFFFF)
     buf_count: int = Field(ge=1, le=0xFFFF)
 
 

@@ -1,7 +1,8 @@
 """Uploading an image: the hot loop between the link and the window.
 
 It runs in the link's callbacks, with no task switch, model or log line a chunk, and one timer an upload. It leaves them
-only after a setback, to see who is there before another byte is sent.
+only after a setback, to see who is there before another byte is sent, and to tell a hub that is busy with its flash from
+one that did not hear.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from drivers.hub import FlashProgress, ProgressListener
 from drivers.hub_answers import DeviceCode, MalformedPayload, code_in, read_payload
 from drivers.smp.client import LARGEST_PACKET, Packet, SmpClient
 from drivers.smp.messages import HEADER, VERSION_SHIFT, ParametersAnswer
+from drivers.smp.pace import Pace
 from drivers.smp.window import OffsetOutOfRange, UploadWindow
 from firmware_catalog.image import FirmwareImage
 
@@ -47,6 +49,18 @@ _FIRST_PAUSE_SECONDS: Final = 0.02
 """Pause before a chunk is sent again that the hub had no memory for; doubled at each setback in a row."""
 
 _LONGEST_PAUSE_DOUBLINGS: Final = 6
+
+_IMAGE_HEADER: Final = 32
+"""Image bytes without which a device refuses the first packet."""
+
+_BURST_LINES: Final = 2
+"""Lines at once that every device takes: the default builds of some lose more."""
+
+_FULL_OPENINGS: Final = 2
+"""Opening chunks of full size that may go unheard before a small one is tried."""
+
+_LONGEST_BETWEEN_LOOKS: Final = 1.0
+"""Seconds for which a hub that may be busy with its flash is waited for before it is asked whether it is."""
 
 _ANSWER: Final = (OP.WRITE_RSP, GroupId.IMAGE_MANAGEMENT, CommandId.ImageManagement.UPLOAD)
 
@@ -93,7 +107,9 @@ class Upload:
         parameters: ParametersAnswer,
         on_progress: ProgressListener,
         is_there: Presence,
+        holds: Presence,
     ) -> None:
+        self._holds = holds
         self._client = client
         self._settings = client.settings
         self._image = image
@@ -105,11 +121,18 @@ class Upload:
         self._heard = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._pausing = False
+        self._pace = Pace()
+        self._busy_until = 0.0
+        self._between_looks = 0.0
+        self._asks = False
+        self._openings = 0
+        self._noise = client.noise
         packet = min(parameters.buf_size - _POOL_OVERHEAD, LARGEST_PACKET)
+        self._names_hash = self._opening_room(packet, names_hash=True) >= _IMAGE_HEADER
         self._packet_seconds = packet * _WIRE_BITS / self._settings.baud
         self._window = UploadWindow(
             len(image),
-            first=packet - len(self._opening_packet(0, b"")) - _DATA_HEAD_GROWTH,
+            first=self._opening_room(packet, names_hash=self._names_hash),
             chunk=packet - _CHUNK_OVERHEAD,
             width=max(1, min(parameters.buf_count - 1, self._settings.window)),
             attempts=self._settings.upload_attempts,
@@ -135,6 +158,8 @@ class Upload:
                 finally:
                     self._set_timer(None)
             with after_a_change():
+                if self._asks:
+                    await self._ask_whether_it_was_heard()
                 while self._window.doubtful:
                     await self._look_who_is_there()
 
@@ -147,7 +172,56 @@ class Upload:
         if self._window.exhausted:
             raise self._silent()
 
-    def _opening_packet(self, sequence: int, data: bytes) -> bytes:
+    async def _ask_whether_it_was_heard(self) -> None:
+        """Tell a chunk that got lost from a hub that is busy with its flash.
+
+        A hub answers in the order of asking: one that answers anything else has not heard the chunk, or its answer got
+        lost. A busy one is silent, and waited for.
+        """
+        self._asks = False
+        self._between_looks = max(self._between_looks, min(2 * self._between_looks, _LONGEST_BETWEEN_LOOKS))
+        if not await self._is_there():
+            return
+        if self._window.closing and await self._holds():
+            self._on_progress(FlashProgress(len(self._image), len(self._image)))
+            self._window.all_held()
+            return
+        self._count_lost(overdue=False)
+        if self._window.exhausted:
+            raise self._silent()
+        self._window.assured()
+
+    def _count_lost(self, *, overdue: bool) -> None:
+        """Count what is under way as lost. An opening chunk that does not come through in full size is tried small."""
+        opening = self._window.opening
+        self._window.heard_nothing()
+        if not opening:
+            return
+        self._openings = max(self._openings + 1, _FULL_OPENINGS if overdue else 0)
+        if self._openings == _FULL_OPENINGS:
+            # A line has a marker and its feed, base64 is four signs for three bytes.
+            signs = (self._settings.line_length - 3) // 4 * 4 * _BURST_LINES
+            packet = signs * 3 // 4 - _POOL_OVERHEAD
+            room = self._opening_room(packet, names_hash=self._names_hash)
+            self._window.shrink(
+                first=max(room, _IMAGE_HEADER), chunk=max(packet - _CHUNK_OVERHEAD, _IMAGE_HEADER)
+            )
+
+    @property
+    def _may_be_busy(self) -> bool:
+        """Whether the hub may erase, or check the image, before it answers."""
+        return self._window.opening or self._window.closing
+
+    @property
+    def _opens_small(self) -> bool:
+        """Whether the opening chunk under way is a small one, as larger ones were not heard."""
+        return self._window.opening and self._openings >= _FULL_OPENINGS
+
+    def _opening_room(self, packet: int, *, names_hash: bool) -> int:
+        """Return how many image bytes go into an opening packet of this size."""
+        return packet - len(self._opening_packet(0, b"", names_hash=names_hash)) - _DATA_HEAD_GROWTH
+
+    def _opening_packet(self, sequence: int, data: bytes, *, names_hash: bool) -> bytes:
         return bytes(
             ImageUploadWriteRequest(
                 version=self._client.version,
@@ -155,7 +229,7 @@ class Upload:
                 off=0,
                 data=data,
                 len=len(self._image),
-                sha=self._image.file_sha256,
+                sha=self._image.file_sha256 if names_hash else None,
             )
         )
 
@@ -170,17 +244,36 @@ class Upload:
         while (chunk := self._window.next_chunk()) is not None:
             sequence, start, end = chunk
             if start == 0:
-                frame = client.encoder.encode(self._opening_packet(sequence, self._image.data[:end]))
+                packet = self._opening_packet(sequence, self._image.data[:end], names_hash=self._names_hash)
+                frame = client.encoder.encode(packet)
             else:
                 head = chunk_head(client.version, sequence, start, end - start)
                 frame = client.encoder.encode(head, self._data[start:end])
             client.link.write(frame)
+            if self._may_be_busy:
+                busy = self._busy_seconds()
+                self._busy_until = self._loop.time() + busy
+                # A device may answer questions while it erases: all small ones together get the time of an erase.
+                self._between_looks = (
+                    busy / self._settings.upload_attempts
+                    if self._opens_small
+                    else self._settings.probe_seconds
+                )
+
+    def _busy_seconds(self) -> float:
+        """How long the hub may take for what is under way, if that has it erase or check."""
+        window, size = self._window, len(self._image)
+        seconds = self._settings.erase_seconds(size) if window.opening else self._settings.check_seconds(size)
+        return seconds + window.width * self._packet_seconds + self._client.link.unsent_seconds
 
     def _take(self, packet: Packet) -> None:
         kind = (packet.operation, packet.group, packet.command)
         if kind != _ANSWER or not self._window.expects(packet.sequence) or self._exchange.done.done():
             return
-        self._heard = self._loop.time()
+        now = self._loop.time()
+        if not self._window.opening and not self._window.setbacks:
+            self._pace.took(now - self._heard)
+        self._heard = now
         try:
             fields = read_payload(packet.payload)
             code = code_in(fields)
@@ -198,6 +291,8 @@ class Upload:
         window = self._window
         was_opening = window.opening
         window.answered(sequence, offset)
+        if was_opening:
+            self._openings = 0
         if window.done:
             self._finish(matches=fields.get("match", True) is True)
             return
@@ -207,8 +302,8 @@ class Upload:
             self._next_report = offset + len(self._image) // _REPORTS
             self._on_progress(FlashProgress(offset, len(self._image)))
         self._send()
-        if was_opening and not self._pausing:
-            self._listen()  # for the time of an answer again, and not of an erase
+        if (was_opening or self._window.closing) and not self._pausing:
+            self._listen()  # for another time than before
 
     def _refuse(self, sequence: int, code: DeviceCode) -> None:
         known = self._window.untouched and code.says_denied
@@ -253,14 +348,11 @@ class Upload:
 
     def _patience(self) -> float:
         window = self._window
-        size = len(self._image)
-        if window.opening:
-            seconds = self._settings.erase_seconds(size)
-        elif window.closing:
-            seconds = self._settings.check_seconds(size)
-        else:
-            seconds = self._settings.answer_seconds
-        return seconds + window.width * self._packet_seconds + self._client.link.unsent_seconds
+        on_the_line = window.width * self._packet_seconds + self._client.link.unsent_seconds
+        if not self._may_be_busy:
+            return self._pace.patience(window.setbacks, self._settings.answer_seconds + on_the_line)
+        left = max(0.0, self._busy_until - self._loop.time())
+        return min(left, on_the_line + self._between_looks)
 
     def _look_for_silence(self) -> None:
         # Answers do not touch the timer, which would cost as much as the rest of the loop: it looks when it fires.
@@ -268,9 +360,12 @@ class Upload:
         if left > 0:
             self._set_timer(self._loop.call_later(left, self._look_for_silence))
             return
-        window = self._window
-        window.heard_nothing()
-        if not window.exhausted:
+        if self._may_be_busy and self._loop.time() < self._busy_until:
+            self._asks = True
+            self._exchange.finish(None)
+            return
+        self._count_lost(overdue=True)
+        if not self._window.exhausted:
             self._send()
             self._listen()
         else:
@@ -282,8 +377,12 @@ class Upload:
         self._timer = timer
 
     def _silent(self) -> NoAnswer:
+        if self._opens_small:
+            what = "does not answer to the image's first packet, large or small"
+        else:
+            what = f"fell silent at offset {self._window.acknowledged}"
         return NoAnswer(
-            f"the hub at {self._client.link.path} fell silent at offset {self._window.acknowledged}",
+            f"the hub at {self._client.link.path} {what}{self._client.noise_since(self._noise)}",
             action=HubAction.FLASH,
             state_known=False,
         )

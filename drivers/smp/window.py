@@ -132,6 +132,17 @@ class UploadWindow:
         self._settle(sequence)
         self._go_on_at(self.acknowledged, lost=True)
 
+    def shrink(self, *, first: int, chunk: int) -> None:
+        """From now on send less at once, and one chunk at a time: larger ones do not come through."""
+        self._first, self._chunk = min(first, self._first), min(chunk, self._chunk)
+        self._widest = self.width = 1
+
+    def all_held(self) -> None:
+        """Learn from elsewhere that the hub holds every byte: the last answer got lost."""
+        self._under_way.clear()
+        self._opening = self._settling = self.doubtful = False
+        self.acknowledged = self._size
+
     @property
     def settled(self) -> bool:
         """Whether nothing is under way."""

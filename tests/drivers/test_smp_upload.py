@@ -69,7 +69,7 @@ class Slot:
 
     def state(self, _: Request) -> dict:
         running = {"slot": 0, "version": "0.2.1", "hash": bytes(32), "active": True, "confirmed": True}
-        whole = len(self.held) == self.size and hashlib.sha256(self.held).digest() == self.sha
+        whole = len(self.held) == self.size and self.sha in {b"", hashlib.sha256(self.held).digest()}
         return {"images": [running, *([{"slot": 1, "version": "0.2.303", "hash": HASH}] if whole else [])]}
 
     def forget(self) -> None:
@@ -79,13 +79,14 @@ class Slot:
     def take(self, request: Request) -> dict:
         fields = request.fields
         assert len(request.answer(fields)) <= self._largest
-        if fields["off"] == 0 and (self.size is None or fields["sha"] != self.sha):
+        if fields["off"] == 0 and (self.size is None or not fields.get("sha") or fields["sha"] != self.sha):
             self.held.clear()
-            self.size, self.sha = fields["len"], fields["sha"]
+            self.size, self.sha = fields["len"], fields.get("sha", b"")
+            assert len(fields["data"]) >= min(32, self.size)
         if self.size is not None and fields["off"] == len(self.held):
             self.held += fields["data"]
         answer = {"off": len(self.held)}
-        if self.size == len(self.held):
+        if self.size == len(self.held) and self.sha:
             answer["match"] = hashlib.sha256(self.held).digest() == self.sha
         return answer
 
@@ -332,6 +333,66 @@ def test_a_hub_that_has_locked_itself_after_a_reboot_is_not_as_it_was():
         return {"rc": 11} if slot.held else slot.upload(request)
 
     assert not fails(HubLocked, forget_and_lock).state_known
+
+
+def test_a_hub_that_never_hears_the_image_is_tried_with_a_small_packet_and_given_up():
+    async def scenario(peer, client):
+        Slot(peer)
+        peer.scripts[UPLOAD] = lambda _: None
+        with pytest.raises(NoAnswer, match="first packet, large or small"):
+            await (await met(client)).flash(IMAGE, lambda _: None)
+        sizes = [len(request.fields["data"]) for request in peer.asked(UPLOAD)]
+        assert sizes[0] == sizes[1] > 900
+        assert all(32 <= size < 186 for size in sizes[2:])
+        assert len(sizes) == 4
+
+    run_with_peer(scenario, QUICK.model_copy(update={"upload_attempts": 3}))
+
+
+def test_a_device_that_loses_bursts_is_sent_small_packets_one_at_a_time():
+    async def scenario(peer, client):
+        slot = Slot(peer)
+        peer.scripts[UPLOAD] = lambda request: (
+            slot.upload(request) if len(request.fields["data"]) < 186 else None
+        )
+        image = make_image(3_000)
+        await (await met(client)).flash(image, lambda _: None)
+        assert slot.held == image.data
+
+    run_with_peer(scenario)
+
+
+def test_a_hub_that_holds_all_of_it_is_not_sent_it_again_because_its_last_answer_got_lost():
+    async def scenario(peer, client):
+        slot = Slot(peer)
+
+        def lose_the_last(request):
+            answers = slot.upload(request)
+            return [] if len(slot.held) == slot.size else answers
+
+        peer.scripts[UPLOAD] = lose_the_last
+        told = []
+        await (await met(client)).flash(IMAGE, told.append)
+        assert told[-1] == FlashProgress(len(IMAGE), len(IMAGE))
+        assert len([request for request in peer.asked(UPLOAD) if request.fields["off"] == 0]) == 1
+
+    run_with_peer(scenario)
+
+
+def test_a_line_that_others_talk_on_is_said_to_be_so():
+    def chatter(slot, _):
+        slot._peer.port.send(b"uart:~$ log\r\n")
+
+    assert "nothing else talks or reads on this line" in str(
+        fails(NoAnswer, later(chatter), answer_seconds=0.03)
+    )
+
+
+@pytest.mark.parametrize("buf_size", [72, 96, 127])
+def test_small_buffers_are_enough(buf_size):
+    image = make_image(900)
+    slot, _ = flash(image=image, buf_size=buf_size, buf_count=4)
+    assert slot.held == image.data
 
 
 def test_a_hub_that_falls_silent_is_given_up():

@@ -263,6 +263,10 @@ def load_settings(path: Path) -> StationSettings:
     """Read and check a station's TOML file. Raises ConfigError with one line for each fault."""
     try:
         text = path.read_text(encoding="utf-8")
+    except PermissionError as error:
+        raise ConfigError(
+            f"{path} is not yours to read; run it as the station's user: sudo -u reflash reflash …"
+        ) from error
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; name the file with --config") from error
     except UnicodeDecodeError as error:

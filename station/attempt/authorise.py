@@ -24,6 +24,7 @@ from station.attempt.outcome import Code
 from station.attempt.plan import AttemptPlan, PlannedStep
 from station.orders.device_status import DeviceStatus
 from station.records.events import HubFacts, OrderLine, StepTarget
+from station.records.queries import PastAttempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Question:
     """The open order that the hub is worked on for."""
     line: OrderLine | None
     """The order's line that lists the hub by its CHF or its GPF."""
-    passed_in_order: bool
+    passed_in_order: PastAttempt | None
     seen_elsewhere: str | None
     """The other slot in which the same hub id answers now."""
 
@@ -119,8 +120,10 @@ def against_order(question: Question) -> Rejected | None:
         return Rejected(Code.MODEL_DISAGREES, f"order: {line.manufacturer}/{line.model}; hub: {hub.model}")
     if line.inventory_status != DeviceStatus.PENDING:  # MP155, assumption A-008
         return Rejected(Code.NOT_PENDING, f"status {line.inventory_status}")
-    if question.passed_in_order:
-        return Rejected(Code.ALREADY_PASSED, f"{hub.chf}, order {question.order}")
+    if (before := question.passed_in_order) is not None:
+        return Rejected(
+            Code.ALREADY_PASSED, f"{before.closed or before.opened:%Y-%m-%d %H:%M} UTC, {before.place}"
+        )
     return None
 
 

@@ -34,6 +34,7 @@ _LAMPS: Final = {
     SlotPhase.WORKING: Lamp.BLUE,
     SlotPhase.PASSED: Lamp.GREEN,
     SlotPhase.ALREADY_CURRENT: Lamp.GREEN,
+    SlotPhase.PASSED_BEFORE: Lamp.GREEN,
     SlotPhase.REJECTED: Lamp.AMBER,
     SlotPhase.FAILED: Lamp.RED,
     SlotPhase.PUT_ASIDE: Lamp.AMBER,

@@ -22,6 +22,7 @@ _STYLES: Final = {
     SlotPhase.WORKING: "cyan",
     SlotPhase.PASSED: "bold green",
     SlotPhase.ALREADY_CURRENT: "green",
+    SlotPhase.PASSED_BEFORE: "green",
     SlotPhase.REJECTED: "bold yellow",
     SlotPhase.FAILED: "bold red",
     SlotPhase.PUT_ASIDE: "bold yellow",

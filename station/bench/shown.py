@@ -12,23 +12,33 @@ from station.bench.view import SlotPhase, SlotView
 from station.records.events import AttemptClosed, Place
 from station.records.queries import HubHistory, PastAttempt
 
-RESULT_PHASES: Final = {
+_PHASES: Final = {
     Outcome.PASSED: SlotPhase.PASSED,
     Outcome.ALREADY_CURRENT: SlotPhase.ALREADY_CURRENT,
     Outcome.REJECTED: SlotPhase.REJECTED,
     Outcome.FAILED: SlotPhase.FAILED,
 }
+RESULT_PHASES: Final = frozenset({*_PHASES.values(), SlotPhase.PASSED_BEFORE})
+"""What a slot shows of a hub whose result is written."""
 
-GOES_HOME: Final = frozenset({SlotPhase.PASSED, SlotPhase.ALREADY_CURRENT, SlotPhase.PUT_ASIDE})
+GOES_HOME: Final = frozenset(
+    {SlotPhase.PASSED, SlotPhase.ALREADY_CURRENT, SlotPhase.PASSED_BEFORE, SlotPhase.PUT_ASIDE}
+)
 """Where the hub would leave the bench as one that is done, and so must not if its label is another's."""
 
 _STOPPED_WITH: Final = {
     SlotPhase.PASSED: "passed and still sits here",
     SlotPhase.ALREADY_CURRENT: "already ran the latest firmware and still sits here",
+    SlotPhase.PASSED_BEFORE: "passed before and still sits here",
     SlotPhase.REJECTED: "was rejected and still sits here",
     SlotPhase.FAILED: "failed and still sits here",
     SlotPhase.PUT_ASIDE: "is to be put aside and still sits here",
 }
+
+
+def _phase(outcome: Outcome, code: Code | None) -> SlotPhase:
+    """A hub that passed before is rejected, and is all the same to go with those that passed."""
+    return SlotPhase.PASSED_BEFORE if code is Code.ALREADY_PASSED else _PHASES[outcome]
 
 
 def view_of_result(
@@ -37,7 +47,7 @@ def view_of_result(
     """Show a durable result. `label` is the last that was scanned for the hub: it may have come after the result."""
     shown = SlotView(
         place=result.place,
-        phase=RESULT_PHASES[result.outcome],
+        phase=_phase(result.outcome, result.code),
         line=result.message,
         chf=result.chf,
         gpf=result.gpf,
@@ -63,7 +73,7 @@ def view_of_past(
         raise AssertionError("only a closed attempt is shown again")
     shown = SlotView(
         place=place,
-        phase=RESULT_PHASES[last.outcome],
+        phase=_phase(last.outcome, last.code),
         line=operator_line(str(place), last.outcome, last.code, last.disposition),
         chf=hub.chf,
         gpf=hub.gpf,
@@ -94,9 +104,19 @@ def view_when_stopped(last: SlotView) -> SlotView:
     )
 
 
+def without_port(port: str, error: object) -> str:
+    """Word what is wrong with a slot's port for the slot's own line, which ends with what to do.
+
+    The place's long name, and what else is in sight, stand in the log and in `reflash jigs list`; here they would
+    push the advice off the screen.
+    """
+    what, _, action = str(error).replace(port, "its port").partition(": ")
+    return f"{what}; {action.partition('; ')[0]}" if action else what
+
+
 def goes_home(shown: SlotView) -> bool:
     """Whether the operator is told to put the hub with those that are done."""
-    return shown.phase in GOES_HOME or shown.code is Code.ALREADY_PASSED
+    return shown.phase in GOES_HOME
 
 
 def put_aside(shown: SlotView, label: ScannedLabel | None, hub: HubIdentity) -> SlotView:

@@ -38,7 +38,14 @@ from station.bench.outlook import Outlook
 from station.bench.port import SlotPort
 from station.bench.recognition import Recognised, recognise
 from station.bench.seat import Seat
-from station.bench.shown import RESULT_PHASES, last_label, view_of_past, view_of_result, view_when_stopped
+from station.bench.shown import (
+    RESULT_PHASES,
+    last_label,
+    view_of_past,
+    view_of_result,
+    view_when_stopped,
+    without_port,
+)
 from station.bench.stops import WaitTeller
 from station.bench.view import BenchView, SlotPhase, SlotView
 from station.bench.visit import EMERGENCY_STOP, SeatedHub, VisitParts
@@ -129,7 +136,7 @@ class Slot:
         place = self.place
         async with self._labelling:
             seated = self._seated
-            if seated is None and self._display.phase in RESULT_PHASES.values():
+            if seated is None and self._display.phase in RESULT_PHASES:
                 raise ScanRefused(
                     f"{place}: its result is written; take the hub out, scan it, and seat it again"
                 )
@@ -228,9 +235,9 @@ class Slot:
             )
             if not self._parts.seat.stopped:
                 how_often = f" {self._flapping.losses} times in a row" if pause else ""
-                self._display.show(
-                    SlotPhase.NO_PORT, f"port lost{how_often} ({error}); check the adapter and its cable"
-                )
+                what, _, action = without_port(self._parts.port, error).partition("; ")
+                advice = action or "check the adapter and its cable"
+                self._display.show(SlotPhase.NO_PORT, f"port lost{how_often} ({what}); {advice}")
             return pause
         finally:
             await driver.close()
@@ -243,9 +250,9 @@ class Slot:
             if self._port.comes_with_power:
                 if self._parts.seat.awaits() is None:
                     self._display.empty()  # the port went with the hub, as it always does
-            elif self._display.now.line != f"{self.place}: {error}":
+            elif self._display.now.line != f"{self.place}: {(line := without_port(self._port.port, error))}":
                 _log.warning("port unavailable", port=self._port.port, reason=str(error))
-                self._display.show(SlotPhase.NO_PORT, str(error))
+                self._display.show(SlotPhase.NO_PORT, line)
 
         opening = partial(self._port.open, show_absent)
         return await self._idle(self._waits.told_during(opening, lambda: self._port.comes_with_power))

@@ -33,6 +33,8 @@ class SlotPhase(StrEnum):
     ALREADY_CURRENT = "already_current"
     REJECTED = "rejected"
     FAILED = "failed"
+    PASSED_BEFORE = "passed_before"
+    """The hub came again after it had passed in its order, and is as it was left."""
     PUT_ASIDE = "put_aside"
     """The hub passed, but the label scanned for it is another's: it must not go home as it is."""
     RESEAT = "reseat"

@@ -66,6 +66,12 @@ def main() -> None:
         if (short := shortage_in(error)) is not None:
             sys.exit(_complain(short, 1))
         where = f"{error.filename}: " if error.filename else ""
+        if isinstance(error, PermissionError):
+            sys.exit(
+                _complain(
+                    f"{where}not yours to use; run it as the station's user: sudo -u reflash reflash …", 1
+                )
+            )
         sys.exit(_complain(f"{where}{error.strerror or error}; see what is wrong: reflash doctor", 1))
     except ExceptionGroup as group:
         # Tasks that ran side by side failed together, as all of a daemon's do when its journal fails.

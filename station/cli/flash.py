@@ -39,6 +39,7 @@ from station.config import StationSettings, load_settings
 from station.hand_release import hand_release
 from station.log import configure_logging
 from station.pseudonyms import check_pseudonym
+from station.records.errors import JournalInUse
 from station.records.events import AttemptClosed
 from station.records.journal import Journal
 from station.version import station_version
@@ -136,7 +137,7 @@ def flash(
         async with (
             _authority(settings, unlock_key, state) as authority,
             _permission(settings, image, firmware) as permission,
-            Journal.open(folder, site=site, station=station) as records,
+            _journal(folder, site=site, station=station) as records,
             CountedAnswers(records, others - {folder}) as answers,
         ):
             device = await open_device()
@@ -166,6 +167,19 @@ def flash(
         typer.echo(f"{result.message}; " + (f"it runs {runs}" if runs else "it does not say what it runs"))
     if result.outcome is not Outcome.PASSED:
         raise typer.Exit(1)
+
+
+@asynccontextmanager
+async def _journal(folder: Path, *, site: str, station: str) -> AsyncIterator[Journal]:
+    """Open the journal of what is flashed by hand. Raises WorkFailed while another device is."""
+    try:
+        async with Journal.open(folder, site=site, station=station) as journal:
+            yield journal
+    except JournalInUse as error:
+        who = "" if error.pid is None else f" (process {error.pid})"
+        raise WorkFailed(
+            f"another device is being flashed by hand{who}: wait until that is done, never stop it, and try again"
+        ) from error
 
 
 @asynccontextmanager

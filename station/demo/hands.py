@@ -15,7 +15,13 @@ _SEARCHES: Final = 3
 """How often a hub that went silent is found and seated again before it is put aside."""
 
 _TAKE_OUT: Final = frozenset(
-    {SlotPhase.PASSED, SlotPhase.ALREADY_CURRENT, SlotPhase.REJECTED, SlotPhase.FAILED}
+    {
+        SlotPhase.PASSED,
+        SlotPhase.ALREADY_CURRENT,
+        SlotPhase.PASSED_BEFORE,
+        SlotPhase.REJECTED,
+        SlotPhase.FAILED,
+    }
 )
 
 

@@ -97,9 +97,14 @@ class HubHistory:
         """Return how many attempts were opened for this order."""
         return sum(attempt.order == order for attempt in self.attempts)
 
-    def passed_in(self, order: str | None) -> bool:
-        """Return whether the hub has a pass for this order, whatever came after."""
-        return any(attempt.order == order and attempt.outcome is Outcome.PASSED for attempt in self.attempts)
+    def passed_in(self, order: str | None) -> PastAttempt | None:
+        """Return the hub's newest pass for this order, whatever came after."""
+        passes = [
+            attempt
+            for attempt in self.attempts
+            if attempt.order == order and attempt.outcome is Outcome.PASSED
+        ]
+        return passes[-1] if passes else None
 
     def last_outcome_in(self, order: str | None) -> Outcome | None:
         """Return how the newest closed attempt for this order ended."""

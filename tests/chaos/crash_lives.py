@@ -32,7 +32,13 @@ from station.daemon import Daemon
 from station.log import configure_logging
 
 LONGEST_LIFE_SECONDS = 60.0
-_DONE = {SlotPhase.PASSED, SlotPhase.ALREADY_CURRENT, SlotPhase.REJECTED, SlotPhase.FAILED}
+_DONE = {
+    SlotPhase.PASSED,
+    SlotPhase.ALREADY_CURRENT,
+    SlotPhase.PASSED_BEFORE,
+    SlotPhase.REJECTED,
+    SlotPhase.FAILED,
+}
 
 
 class End(StrEnum):

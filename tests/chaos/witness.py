@@ -16,7 +16,7 @@ GRACE_SECONDS = 2.0
 """How long a slot may go on showing what was true before a hand moved: a switch is debounced, a link has to be asked."""
 
 GREEN_LAMP = 2
-GREEN_PHASES = frozenset({"passed", "already_current"})
+GREEN_PHASES = frozenset({"passed", "already_current", "passed_before"})
 RESULT_PHASES = GREEN_PHASES | {"rejected", "failed", "put_aside"}
 
 Entry = Mapping[str, Any]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from types import MappingProxyType
 
 import pytest
@@ -21,7 +22,8 @@ from firmware_catalog.release import (
 )
 from station.attempt.authorise import AlreadyCurrent, Authorised, Question, Rejected, ScannedLabel, authorise
 from station.attempt.outcome import Code
-from station.records.events import OrderLine
+from station.records.events import OrderLine, Place
+from station.records.queries import PastAttempt
 
 STRANGER = Eui64.parse("88-73-84-FF-FF-FF-FF-FF")
 LINE = OrderLine(
@@ -35,12 +37,16 @@ LINE = OrderLine(
     inventory_status="Pending",
     owner="PARTY",
 )
+PASSED = PastAttempt(
+    **dict.fromkeys(PastAttempt.__slots__)
+    | {"place": Place(jig="jig2", slot=3), "closed": datetime(2026, 11, 5, 14, 2, tzinfo=UTC)}
+)
 FRESH = Question(
     hub=hub(),
     label=None,
     order="WO-1",
     line=LINE,
-    passed_in_order=False,
+    passed_in_order=None,
     seen_elsewhere=None,
 )
 
@@ -113,7 +119,7 @@ REJECTIONS = {
         {"line": LINE.model_copy(update={"inventory_status": "pending"})},
         Code.NOT_PENDING,
     ),
-    "passed before": ({"passed_in_order": True}, Code.ALREADY_PASSED),
+    "passed before": ({"passed_in_order": PASSED}, Code.ALREADY_PASSED),
     "answers in two slots": ({"seen_elsewhere": "jig1 slot 2"}, Code.IN_TWO_SLOTS),
     "newer than every release": ({"hub": hub(FirmwareVersion.parse("00040000"))}, Code.NEWER_THAN_RELEASE),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -280,7 +281,10 @@ def test_a_hub_that_passed_is_not_flashed_again_for_its_order(bench: Bench, tmp_
             await bench.seat(hub, PLACE)
             again = await at.result(PLACE)
             assert (again.outcome, again.code, again.number) == (Outcome.REJECTED, Code.ALREADY_PASSED, 2)
-            assert again.message.endswith("; put it with the passed hubs")
+            when = r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"
+            said = rf"{PLACE}: the hub passed before in this order \({when}, {PLACE}\); put it with the passed hubs"
+            assert re.fullmatch(said, again.message)
+            assert len(again.message) <= 120
             (state,) = await at.journal.order_lines("WO-1")
             assert state.outcome is Outcome.PASSED
             assert len(at.of(UnlockUsed)) == 1

@@ -257,7 +257,7 @@ def test_a_hub_that_was_put_aside_for_anothers_label_is_aside_wherever_it_is_sea
             await station.until(SECOND, SlotPhase.EMPTY)
             await scan(station, hub.gpf, 2)
             await linked.bench.seat(hub, SECOND)
-            resolved = await station.until(SECOND, SlotPhase.REJECTED)
+            resolved = await station.until(SECOND, SlotPhase.PASSED_BEFORE)
             assert resolved.code is Code.ALREADY_PASSED
 
     asyncio.run(work())

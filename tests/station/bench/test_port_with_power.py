@@ -33,7 +33,9 @@ def test_hub_after_hub_gets_power_first_and_loses_it_when_it_is_taken_out(
         await hands.order(*hubs)
         async with running_daemon(hands.settings) as station:
             absent = await station.until(FIRST, SlotPhase.NO_PORT)
-            assert "is not there" in absent.line
+            told = "its port is not there; plug the adapter in, or correct the port in the configuration"
+            assert absent.line == f"{FIRST}: {told}"
+            assert len(absent.line) <= 120
             for hub in hubs:
                 await own_ports.seat(hub, FIRST)
                 await station.until_that(

@@ -80,7 +80,9 @@ def test_what_a_label_or_the_attempt_itself_speaks_against_is_not_green(outcome:
 
 def test_a_hub_said_to_have_passed_before_is_no_more_to_go_with_the_passed_ones() -> None:
     again = result(Outcome.REJECTED, Code.ALREADY_PASSED)
-    assert view_of_result(again, HUB, OWN).line.endswith("put it with the passed hubs")
+    shown = view_of_result(again, HUB, OWN)
+    assert (shown.phase, shown.outcome) == (SlotPhase.PASSED_BEFORE, Outcome.REJECTED)
+    assert shown.line.endswith("put it with the passed hubs")
     assert view_of_result(again, HUB, OTHERS).phase is SlotPhase.PUT_ASIDE
     open_now = result(Outcome.REJECTED, Code.ALREADY_PASSED, unsettled="is not locked")
     assert view_of_result(open_now, HUB, OWN).phase is SlotPhase.PUT_ASIDE
@@ -99,4 +101,4 @@ def test_a_stopped_slot_is_dark_and_says_what_was_last_known_to_sit_there(phase:
     stopped = view_when_stopped(last)
     assert stopped.phase is SlotPhase.STOPPED
     assert (str(HUB.chf) in stopped.line) == ("still sits here" in stopped.line)
-    assert ("passed" in stopped.line) == (phase is SlotPhase.PASSED)
+    assert ("passed" in stopped.line) == (phase in {SlotPhase.PASSED, SlotPhase.PASSED_BEFORE})

@@ -208,7 +208,7 @@ def test_a_server_that_is_not_there_costs_its_own_jig_and_is_found_once_it_is(at
     async def scene(station: RunningDaemon, bench: Bench) -> None:
         absent = await station.until(slot(1, jig=2), SlotPhase.NO_PORT)
         assert absent.line == (
-            f"jig2 slot 1: no USB/IP server answers at 127.0.0.1:{later}: start it, or correct usbip_host and usbip_port"
+            f"jig2 slot 1: no USB/IP server answers at 127.0.0.1:{later}; start it, or correct usbip_host and usbip_port"
         )
         await station.until(slot(1), SlotPhase.PASSED)
         async with serve(["2-1"], later):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from soft_hsm import SoftHsm
 from station_bench import BAUD, Bench, StockHub, slot, version
 from station_config import write_config
 
+from station.attempt.counted_authority import BY_HAND_FOLDER
+from station.records import lock
 from station.records.events import Actor, HandFlashRequested
 from station.records.reader import JournalReader
 
@@ -48,7 +51,7 @@ def test_a_hub_is_flashed_with_the_configured_key_and_journalled(
     said = by_hand("new", "--supervisor", "s-1", "--reason", "trial")
     assert (said.code, said.out) == (
         0,
-        f"by-hand slot 1: passed; take it out, it is done; it runs {version('new')}\n",
+        f"{bench.port(PLACE)}: passed; take it out, it is done; it runs {version('new')}\n",
     )
     assert runs(bench, hub) == str(version("new"))
 
@@ -93,8 +96,8 @@ def test_a_failure_is_said_in_one_line_with_exit_code_1(bench: Bench, hub: Stock
     said = by_hand("new")
     assert said.code == 1
     assert said.out == (
-        "by-hand slot 1: the hub did not lock itself again (it should have locked itself at its boot); "
-        f"put it in the rework crate; it runs {version('old')}\n"
+        f"{bench.port(PLACE)}: the hub did not lock itself again (it should have locked itself at its boot); "
+        f"keep it apart, it needs its maker's tools; it runs {version('old')}\n"
     )
 
 
@@ -191,3 +194,16 @@ def test_a_port_that_is_not_there(bench: Bench, reflash: Any, tmp_path: Path) ->
     )
     assert said.code == 1
     assert said.complaint.startswith(str(port))
+
+
+def test_while_one_device_is_flashed_another_waits_and_nobody_is_told_to_stop_the_first(
+    bench: Bench, hub: StockHub, by_hand: Any, tmp_path: Path
+) -> None:
+    with lock.hold(tmp_path / "state" / BY_HAND_FOLDER):
+        said = by_hand("new")
+    assert said.code == 1
+    assert said.complaint == (
+        f"another device is being flashed by hand (process {os.getpid()}): "
+        "wait until that is done, never stop it, and try again"
+    )
+    assert len(said.complaint) <= 120

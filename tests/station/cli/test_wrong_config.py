@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -273,3 +274,18 @@ def test_an_unlock_key_that_others_can_read_is_not_used(
     assert (
         "is no unencrypted PEM private key" in reflash("run", "--config", tmp_path / "station.toml").complaint
     )
+
+
+def test_what_is_not_ones_own_says_whose_user_to_run_it_as(
+    reflash: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever runs the tests may read everything as root: so the refusal is the system's, told by hand."""
+    config = tmp_path / "station.toml"
+
+    def forbid(path: Path, *_: object, **__: object) -> str:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_text", forbid)
+    said = reflash("orders", "list", "--config", config)
+    advice = "not yours to read; run it as the station's user: sudo -u reflash reflash …"
+    assert (said.code, said.complaint) == (2, f"{config} is {advice}")

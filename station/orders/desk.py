@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 from collections.abc import Callable, Collection, Mapping
@@ -43,6 +44,7 @@ class OrderDesk:
         self._journal = journal
         self._jigs = jigs
         self._is_seated = is_seated
+        self._importing = asyncio.Lock()
 
     def handlers(self) -> dict[str, Handler]:
         """Return the requests it answers, by name."""
@@ -56,13 +58,18 @@ class OrderDesk:
         content, source, number = request["content"], request["source"], request["number"]
         try:
             file = await apart("order file", lambda: parse_order(base64.b64decode(content), source, number))
-            events = events_for_import(file, await self._journal.orders())
-        except (OrderFileRefused, OrderRefused) as error:
+        except OrderFileRefused as error:
             raise RequestWrong(str(error)) from error
         except binascii.Error as error:
             raise RequestWrong("the order's file did not arrive whole; import it again") from error
-        if events:
-            await self._journal.append(*events)
+        async with self._importing:
+            try:
+                events = events_for_import(file, await self._journal.orders())
+            except OrderRefused as error:
+                raise RequestWrong(str(error)) from error
+            # Small commits: whoever else has a fact to record waits for one of them at most.
+            for event in events:
+                await self._journal.append(event)
         return {"order": file.number, "hubs": len(file.lines), "new": bool(events)}
 
     async def _assign(self, request: Request) -> Mapping[str, Any]:

@@ -1,7 +1,8 @@
 """What may happen to a work order: imported once, worked on by jigs, closed once. Pure: facts in, events out.
 
-The caller appends the events of one answer in one call, so that an order and its lines become durable together.
-An empty answer means that everything is already as asked.
+The caller appends the events of one answer in one call, but those of an import one after the other: a large one keeps no
+other append waiting then, and there is no such order before its last line. An empty answer means that everything is already
+as asked.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from station.records.events import (
     OrderClosed,
     Place,
 )
+from station.records.tables import UNFINISHED_IMPORT
 
 
 def check(tables: sqlite3.Connection, live: Collection[AttemptId], events: Collection[Event]) -> None:
@@ -59,7 +60,7 @@ def live_after(live: frozenset[AttemptId], sequence: int, event: Event) -> froze
 
 def _order_is_worked_on(tables: sqlite3.Connection, order: str, jig: str) -> None:
     found = tables.execute("SELECT closed FROM orders WHERE work_order = ?", (order,)).fetchone()
-    if found is None:
+    if found in {None, (UNFINISHED_IMPORT,)}:
         raise EventRefused(f"there is no order {order}: import it first")
     if found[0] is not None:
         raise OrderIsClosed(order, found[0])

@@ -133,7 +133,7 @@ class OrderLine(BaseModel):
 
 
 class OrderImported(_Event):
-    """A work order was read whole and found good. Its lines follow in the same transaction."""
+    """A work order was read whole and found good. Its lines follow; with the last of them there is the order."""
 
     kind: Literal["order_imported"] = "order_imported"
     order: str
@@ -144,7 +144,7 @@ class OrderImported(_Event):
 
 
 class OrderLinesAdded(_Event):
-    """Up to 1,000 lines of the order imported just before."""
+    """Up to 1,000 lines of an order that is being imported."""
 
     kind: Literal["order_lines_added"] = "order_lines_added"
     order: str

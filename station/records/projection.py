@@ -52,7 +52,7 @@ from station.records.events import (
     UnlockAnswerVoid,
     UnlockUsed,
 )
-from station.records.tables import KEPT
+from station.records.tables import KEPT, UNFINISHED_IMPORT
 from station.records.topics import TopicError, Topics
 
 SUCCESSES: Final = (Outcome.PASSED, Outcome.ALREADY_CURRENT)
@@ -175,15 +175,17 @@ def _apply_to_order(
 ) -> None:
     match event:
         case OrderImported():
+            _forget_unfinished_import(tables, event.order)
             _require(
                 tables.execute(
-                    "INSERT OR IGNORE INTO orders VALUES (?, ?, ?, ?, ?, NULL)",
+                    "INSERT OR IGNORE INTO orders VALUES (?, ?, ?, ?, ?, ?)",
                     (
                         event.order,
                         microseconds_from_utc(recorded.utc),
                         event.source,
                         event.sha256,
                         event.hubs,
+                        UNFINISHED_IMPORT if event.hubs else None,
                     ),
                 ),
                 f"order {event.order} was imported before",
@@ -201,6 +203,11 @@ def _apply_to_order(
                 raise EventRefused(
                     f"order {event.order}: a hub is on it twice, or the order itself was not imported"
                 ) from error
+            tables.execute(
+                "UPDATE orders SET closed = NULL WHERE work_order = ?1 AND closed = ?2"
+                " AND hubs = (SELECT count(*) FROM order_lines WHERE work_order = ?1)",
+                (event.order, UNFINISHED_IMPORT),
+            )
         case OrderAssigned():
             _require_open_order(tables, event.order)
             tables.execute(
@@ -498,10 +505,17 @@ def _require_open_attempt(tables: sqlite3.Connection, attempt: int) -> None:
 
 def _require_open_order(tables: sqlite3.Connection, order: str) -> None:
     found = tables.execute("SELECT closed FROM orders WHERE work_order = ?", (order,)).fetchone()
-    if found is None:
+    if found in {None, (UNFINISHED_IMPORT,)}:
         raise EventRefused(f"there is no order {order}: import it first")
     if found[0] is not None:
         raise EventRefused(f"order {order} is closed: {found[0]}")
+
+
+def _forget_unfinished_import(tables: sqlite3.Connection, order: str) -> None:
+    """Make room for an order whose import was cut off before, by a kill or a full disk."""
+    unfinished = "(SELECT work_order FROM orders WHERE work_order = ? AND closed = ?)"
+    for table in ("order_lines", "orders"):
+        tables.execute(f"DELETE FROM {table} WHERE work_order IN {unfinished}", (order, UNFINISHED_IMPORT))  # noqa: S608 - our own names
 
 
 def _require(done: sqlite3.Cursor, refusal: str) -> None:

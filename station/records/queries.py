@@ -15,6 +15,7 @@ from station.attempt.outcome import Code, Disposition, Outcome, Stage
 from station.attempt.plan import Position
 from station.records.chain import Identities, utc_from_microseconds
 from station.records.events import AttemptId, HubFacts, OrderLine, Place, StepTarget
+from station.records.tables import UNFINISHED_IMPORT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -341,8 +342,9 @@ def order_lines(tables: sqlite3.Connection, order: str) -> tuple[OrderLineState,
 def lines_of(tables: sqlite3.Connection, device: Eui64) -> tuple[OrderLineState, ...]:
     """Return where any order lists this CHF or GPF id."""
     rows = tables.execute(
-        "SELECT work_order, line, outcome FROM order_lines WHERE chf = ?1 OR gpf = ?1 ORDER BY work_order",
-        (str(device),),
+        "SELECT work_order, line, outcome FROM order_lines WHERE (chf = ?1 OR gpf = ?1)"
+        " AND work_order IN (SELECT work_order FROM orders WHERE closed IS NOT ?2) ORDER BY work_order",
+        (str(device), UNFINISHED_IMPORT),
     )
     return tuple(_line_state(row) for row in rows)
 
@@ -357,7 +359,9 @@ def _line_state(row: tuple[str, str, str | None]) -> OrderLineState:
 def orders(tables: sqlite3.Connection) -> tuple[OrderSummary, ...]:
     """Return every work order, in the order of import."""
     rows = tables.execute(
-        "SELECT work_order, imported, source, sha256, hubs, closed FROM orders ORDER BY imported, work_order"
+        "SELECT work_order, imported, source, sha256, hubs, closed FROM orders WHERE closed IS NOT ?"
+        " ORDER BY imported, work_order",
+        (UNFINISHED_IMPORT,),
     ).fetchall()
     return tuple(
         OrderSummary(

@@ -15,8 +15,13 @@ APPLICATION_ID: Final = 0x52464A4E
 TABLES_VERSION: Final = 3
 """Kept as SQLite's user_version. Raise it with every change of the derived tables: see `ADDITIONS`."""
 
-_OF_OPEN_ORDERS: Final = "work_order IN (SELECT work_order FROM {of}.orders WHERE closed IS NULL)"
+UNFINISHED_IMPORT: Final = " import unfinished"
+"""What stands as an order's `closed` until all of its lines are there: nobody can close an order for a reason that begins
+with a space. Until then there is no such order for anybody."""
 
+_OF_OPEN_ORDERS: Final = (
+    "work_order IN (SELECT work_order FROM {of}.orders WHERE closed IS NULL OR closed = ' import unfinished')"
+)
 KEPT: Final = {
     "order_lines": _OF_OPEN_ORDERS,
     "attempts": f"closed IS NULL OR (work_order IS NOT NULL AND {_OF_OPEN_ORDERS})",

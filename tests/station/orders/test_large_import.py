@@ -1,0 +1,153 @@
+"""A large order comes in piece by piece: nobody waits for all of it, and nobody sees a part of it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firmware_catalog.identity import Eui64
+from station.orders import life_cycle
+from station.orders.csv_import import HEADINGS
+from station.orders.desk import OrderDesk
+from station.orders.errors import OrderRefused
+from station.orders.life_cycle import events_for_assignment, find_order
+from station.records.chain import RecordedEvent
+from station.records.errors import EventRefused
+from station.records.events import (
+    AttemptOpened,
+    Event,
+    OrderAssigned,
+    OrderClosed,
+    OrderLinesAdded,
+    Place,
+    StationStarted,
+)
+from station.records.journal import Journal
+from station.records.verify import verify
+
+STARTED = StationStarted(station_version="0", boot_id="b")
+
+
+def csv_of(first: int, hubs: int) -> bytes:
+    rows = [
+        f"{Eui64(number)},{Eui64((1 << 32) + number)},10A8,00000011,Central,DBCH,01020100,Pending,PARTY"
+        for number in range(first, first + hubs)
+    ]
+    return "\n".join([",".join(HEADINGS), *rows]).encode()
+
+
+def opened(folder: Path, **more: Any) -> Any:
+    return Journal.open(folder, site="site", station="bench", **more)
+
+
+async def take(journal: Any, content: bytes) -> dict[str, Any]:
+    desk = OrderDesk(journal, ["jig1"], is_seated=lambda _: False)
+    request = {"content": base64.b64encode(content).decode(), "source": "order.csv", "number": "WO-1"}
+    return dict(await desk.handlers()["import_order"](request))
+
+
+def test_another_fact_is_recorded_before_a_large_import_ends(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with opened(tmp_path) as journal:
+            written: list[Event] = []
+            others: list[asyncio.Future[Any]] = []
+
+            def hear(recorded: RecordedEvent) -> None:
+                written.append(recorded.event)
+                if isinstance(recorded.event, OrderLinesAdded) and not others:
+                    others.append(asyncio.ensure_future(journal.append(STARTED)))
+
+            journal.subscribe(hear)
+            assert (await take(journal, csv_of(0, 5000)))["new"]
+            await others[0]
+            last_of_import = max(n for n, each in enumerate(written) if isinstance(each, OrderLinesAdded))
+            assert written.index(STARTED) < last_of_import
+
+    asyncio.run(work())
+
+
+async def assert_there_is_no_order(journal: Journal) -> None:
+    assert await journal.orders() == ()
+    assert not await journal.order_is_open("WO-1")
+    with pytest.raises(OrderRefused, match="there is no order WO-1"):
+        find_order(await journal.orders(), "WO-1")
+    for event in (
+        OrderAssigned(order="WO-1", jig="jig1"),
+        OrderClosed(order="WO-1", reason="x"),
+        AttemptOpened(
+            order="WO-1",
+            place=Place(jig="jig1", slot=1),
+            hub=None,
+            scanned_id=None,
+            scanned_role=None,
+            number=1,
+            operator=None,
+        ),
+    ):
+        with pytest.raises(EventRefused, match="there is no order WO-1"):
+            await journal.append(event)
+    assert (await journal.life_of(Eui64(0))).lines == ()
+
+
+class Dying:
+    """A journal whose process dies after so many appends."""
+
+    def __init__(self, journal: Journal, appends: int) -> None:
+        self._journal, self._left = journal, appends
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._journal, name)
+
+    async def append(self, *events: Event) -> Any:
+        if not self._left:
+            raise KeyboardInterrupt
+        self._left -= 1
+        return await self._journal.append(*events)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    dies_after=st.integers(1, 5),
+    hubs=st.integers(11, 15),
+    again=st.tuples(st.integers(0, 20), st.integers(1, 15)),
+    segment_rows=st.sampled_from([3, 1000]),
+)
+def test_an_import_that_was_cut_off_is_no_order_and_can_be_made_anew(
+    dies_after: int, hubs: int, again: tuple[int, int], segment_rows: int
+) -> None:
+    async def work(folder: Path) -> None:
+        async with opened(folder, segment_rows=segment_rows) as journal:
+            with suppress(KeyboardInterrupt):
+                # Four lines an event: an import of five appends.
+                await take(Dying(journal, dies_after), csv_of(0, hubs))
+        async with opened(folder, segment_rows=segment_rows) as journal:
+            await journal.append(STARTED)
+            complete = dies_after > (hubs + 3) // 4
+            if complete:
+                (order,) = await journal.orders()
+                assert len(await journal.order_lines("WO-1")) == order.hubs == hubs
+                return
+            await assert_there_is_no_order(journal)
+            assert (await take(journal, csv_of(*again)))["new"]
+            (order,) = await journal.orders()
+            lines = [each.line.chf for each in await journal.order_lines("WO-1")]
+            assert lines == [Eui64(number) for number in range(again[0], sum(again))]
+            assert (order.hubs, order.closed) == (again[1], None)
+            await journal.append(*events_for_assignment(order, "jig1"))
+        verify(folder)
+
+    chunk = life_cycle._LINES_PER_EVENT
+    life_cycle._LINES_PER_EVENT = 4
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            asyncio.run(work(Path(folder)))
+    finally:
+        life_cycle._LINES_PER_EVENT = chunk

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ from firmware_catalog.trust.errors import ClockBehind
 
 _CURRENT: Final = "current"
 _GENERATION: Final = "metadata-"
+_RENEWED: Final = ".metadata.new"
 _ACCEPTED: Final = "accepted"
 _CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 _PATIENCE_SECONDS: Final = 10.0
@@ -95,7 +96,9 @@ class TrustStore:
                 raise CatalogSuperseded(f"another program has accepted a newer catalogue in {self.folder}")
             generation = since.generation + 1
             self._forget_all_but(since.generation)
-            renewed = self._of(generation)
+            renewed = self.folder / _RENEWED
+            if renewed.exists():
+                shutil.rmtree(renewed)
             renewed.mkdir()
             for name, content in {**files, _ACCEPTED: now.astimezone(UTC).isoformat().encode()}.items():
                 path = renewed / name
@@ -103,6 +106,8 @@ class TrustStore:
                 path.write_bytes(content)
             for path in (*renewed.rglob("*"), renewed):
                 _sync(path)
+            # By this name it is known to be whole, also where the link to it is lost.
+            renewed = renewed.rename(self._of(generation))
             link = self.folder / f".{_CURRENT}.new"
             link.unlink(missing_ok=True)
             link.symlink_to(renewed.name)
@@ -124,16 +129,27 @@ class TrustStore:
             replace_file(self._images / sha256, data)
 
     def _generation(self) -> int:
-        """Return which generation is current. A link that leads nowhere is no fresh start: something was lost."""
+        """Return which generation is current, the newest where the link is not there: some copies keep no links.
+
+        A link that leads nowhere, or something else in its place, is no fresh start: something was lost.
+        """
         current = self.folder / _CURRENT
         try:
             name = str(current.readlink())
         except FileNotFoundError:
-            return 0
+            return max(self._generations(), default=0)
+        except OSError as error:
+            raise self._damaged(current) from error
         number = name.removeprefix(_GENERATION)
         if name == number or not number.isdecimal() or not (self.folder / name).is_dir():
             raise self._damaged(current)
         return int(number)
+
+    def _generations(self) -> Iterator[int]:
+        for folder in self.folder.glob(f"{_GENERATION}*"):
+            number = folder.name.removeprefix(_GENERATION)
+            if number.isdecimal():
+                yield int(number)
 
     def _of(self, generation: int) -> Path:
         return self.folder / f"{_GENERATION}{generation}"

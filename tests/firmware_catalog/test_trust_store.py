@@ -129,6 +129,24 @@ def test_what_was_lost_is_no_fresh_start(base: Path, lost: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_copy_without_its_link_still_knows_what_was_accepted(base: Path, times: int) -> None:
+    store = TrustStore(_plain(base))
+    for time in range(times):
+        store.accept({"timestamp.json": b"%d" % time}, store.accepted(), NOW)
+    link = store.folder / "current"
+    aimed_at = link.resolve()
+    link.unlink()
+    kept = TrustStore(store.folder).accepted()
+    assert (kept.generation, kept.files) == (times, {"timestamp.json": b"%d" % (times - 1)})
+    shutil.copytree(aimed_at, link)
+    with pytest.raises(CatalogError, match="what was accepted is not known: restore"):
+        store.accepted()
+    shutil.rmtree(link)
+    store.accept({"timestamp.json": b"new"}, kept, NOW)
+    assert TrustStore(store.folder).accepted().files == {"timestamp.json": b"new"}
+
+
 def test_two_programs_have_one_memory(catalogue: SignedCatalogue, tmp_path: Path) -> None:
     release = catalogue.add("0.1.0")
     catalogue.publish()
@@ -177,7 +195,7 @@ def _children(folder: Path, death: int) -> int:
 
             return step
 
-        for name in ("fsync", "symlink", "replace", "mkdir", "rmdir", "unlink"):
+        for name in ("fsync", "symlink", "rename", "replace", "mkdir", "rmdir", "unlink"):
             setattr(os, name, counted(getattr(os, name)))
         try:
             store = TrustStore(folder)
@@ -192,6 +210,13 @@ def test_killed_at_any_step_it_has_the_old_or_the_new_whole(base: Path) -> None:
     folder = _plain(base)
     store = TrustStore(folder)
     old, new = {"a": b"old", "b/c": b"old"}, {"a": b"new", "b/c": b"new"}
+    for death in range(1, 100):
+        first = TrustStore(base / str(death))
+        ended = _children(first.folder, death)
+        assert first.accepted().files in ({}, new)
+        first.accept(old, first.accepted(), NOW)
+        if ended == 0:
+            break
     seen = []
     for death in range(1, 100):
         store.accept(old, store.accepted(), NOW)

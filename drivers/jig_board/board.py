@@ -15,6 +15,7 @@ from drivers.jig_board.errors import (
     BoardRefused,
     BoardRestarted,
     BoardSilent,
+    BoardTooSlow,
     BoardUnavailable,
     JigBoardError,
 )
@@ -24,7 +25,9 @@ from drivers.jig_board.events import (
     BoardIdentity,
     BoardLost,
     LampsInDoubt,
+    LooksFrequent,
     LooksMissed,
+    LooksTooRare,
     PowerAmiss,
     SlotEmptied,
     SlotOpened,
@@ -40,6 +43,15 @@ FIRST_RECONNECT_SECONDS = 0.25
 
 UNWATCHED_SECONDS = 0.5
 """Looks further apart may have missed that a hub was exchanged: nobody takes one out and seats another faster."""
+
+LOOK_AGAIN_SECONDS = 0.2
+"""So long after a look another is taken between the questions of a heartbeat."""
+
+RARE_LOOKS = 3
+"""So many missed looks without `CALM_SECONDS` between them are no accident."""
+
+CALM_SECONDS = 10.0
+"""So long without a missed look takes that back."""
 
 WATCHDOG_MARGIN = 0.9
 """A heartbeat this late, as a share of the board's patience, may have been too late: its clock is not ours."""
@@ -64,6 +76,8 @@ class JigBoard:
         self._insertions = InsertionWatch()
         self._counts_insertions = True
         self._looked = self._check_due = 0.0
+        self._missed = 0
+        self._missed_at = 0.0
         self._power: dict[int, bool] = {}
         self._lamps: dict[int, Lamp] = {}
         """What the board has acknowledged since it was found, by slot."""
@@ -145,6 +159,23 @@ class JigBoard:
         if self._online is not None and now - self._looked > UNWATCHED_SECONDS:
             self._begin_anew()
             self._tell(LooksMissed())
+            self._count_missed(now)
+
+    def _count_missed(self, now: float) -> None:
+        self._missed = self._missed + 1 if now - self._missed_at < CALM_SECONDS else 1
+        self._missed_at = now
+        if self._missed == RARE_LOOKS:
+            what = (
+                f"looks at its inputs are often more than {UNWATCHED_SECONDS * 1000:.0f} ms apart;"
+                " raise heartbeat_seconds, use a faster line or board, or relieve the PC"
+            )
+            self._tell(LooksTooRare(BoardTooSlow(f"{self._jig} board at {self._settings.port}", what)))
+
+    def _take_back_too_rare(self) -> None:
+        if self._missed and asyncio.get_running_loop().time() - self._missed_at > CALM_SECONDS:
+            if self._missed >= RARE_LOOKS:
+                self._tell(LooksFrequent())
+            self._missed = 0
 
     def _tell_loss(self, error: JigBoardError) -> None:
         if type(error) is not self._told:
@@ -181,6 +212,8 @@ class JigBoard:
                     if late or self._lamps_are_amiss(lamps, connection.life.lamps):
                         self._tell(LampsInDoubt())
                     beaten = beating
+                    self._take_back_too_rare()
+                    await self._look_again(connection.registers)
                     await self._check(connection.registers, measured)
                     self._check_due = clock() + settings.heartbeat_seconds
                 failures = 0
@@ -214,6 +247,11 @@ class JigBoard:
         if opened:
             await self._tell_emptied(opened, registers)
 
+    async def _look_again(self, registers: BoardRegisters) -> None:
+        """Look between two other questions, where the board takes so long for each that a hub could be exchanged."""
+        if asyncio.get_running_loop().time() - self._looked > LOOK_AGAIN_SECONDS:
+            await self._look(registers)
+
     async def _tell_emptied(self, opened: list[SlotEmptied], registers: BoardRegisters) -> None:
         """Tell that slots are empty, and which of them are not believed: one that still draws current was not emptied."""
         drawn: tuple[int, ...] | None = None
@@ -236,6 +274,7 @@ class JigBoard:
         if not self._inputs.emergency_stop:
             for event in self._doubt.compare(self._inputs.seated, power, measured.slot_milliamperes):
                 self._tell(event)
+        await self._look_again(registers)
         counts = await self._counts(registers)
         if counts is not None:
             for reseated in self._insertions.compare(counts, self._inputs.seated):

@@ -22,7 +22,9 @@ class SignsOfLife:
         self._board = board
         self._registers = registers
         self._beat = 0
-        """The heartbeat that the board certainly holds; 0 for none."""
+        """The last heartbeat that was written, whether the board has acknowledged it or not; 0 before the first."""
+        self._may_hold: frozenset[int] = frozenset()
+        """Which heartbeats the board may hold, unless it was off."""
         self._scan_counter: int | None = None
         self.lamps: tuple[int, ...] | None = None
         """What the lamps showed at the last exchange, slot 1 first; None where that was not read."""
@@ -39,17 +41,18 @@ class SignsOfLife:
                 self._board, "answers, but its scan counter stands still; switch its supply off and on"
             )
         self._scan_counter = measured.scan_counter
-        beat, self.lamps = self._beat, None
-        if beat:
+        self.lamps = None
+        if self._may_hold:
             held = await self._registers.held()
-            if held.heartbeat != beat:
+            if held.heartbeat not in self._may_hold:
                 raise BoardRestarted(
                     self._board, "was off for a moment, and its slots and lamps with it; check its supply"
                 )
             self.lamps = held.lamps
-        self._beat = 0
-        await self._registers.beat(beat % 0xFFFF + 1)
-        self._beat = beat % 0xFFFF + 1
+        self._beat = self._beat % 0xFFFF + 1
+        self._may_hold |= {self._beat}
+        await self._registers.beat(self._beat)
+        self._may_hold = frozenset({self._beat})
         return measured
 
 

@@ -35,6 +35,10 @@ class BoardRefused(JigBoardError):
         self.code = code
 
 
+class BoardTooSlow(JigBoardError):
+    """The inputs cannot be looked at often enough to notice that a hub is exchanged."""
+
+
 class BoardFrozen(JigBoardError):
     """The board answers, but its scan counter stands still: its inputs mean nothing."""
 

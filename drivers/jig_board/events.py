@@ -92,6 +92,18 @@ class LooksMissed:
 
 
 @dataclass(frozen=True, slots=True)
+class LooksTooRare:
+    """Looks are missed again and again."""
+
+    reason: JigBoardError
+
+
+@dataclass(frozen=True, slots=True)
+class LooksFrequent:
+    """No look was missed for some time, after `LooksTooRare`."""
+
+
+@dataclass(frozen=True, slots=True)
 class LampsInDoubt:
     """A lamp does not show what was written, or may not: the heartbeat came so late that the watchdog may have acted."""
 
@@ -134,6 +146,8 @@ BoardEvent = (
     | SlotAgreed
     | SlotReseated
     | LooksMissed
+    | LooksTooRare
+    | LooksFrequent
     | LampsInDoubt
     | PowerAmiss
     | BoardLost

@@ -16,7 +16,9 @@ from drivers.jig_board.events import (
     LampsInDoubt,
     LidClosed,
     LidOpened,
+    LooksFrequent,
     LooksMissed,
+    LooksTooRare,
     PowerAmiss,
     SlotAgreed,
     SlotContradicted,
@@ -55,6 +57,9 @@ class JigInputs:
     reset_asked: bool = False
     """Start was pressed after the stop was released: a person's reset, which takes effect by `reset`."""
     lost_because: str | None = None
+    """Why nothing is known of the inputs; None once the first of them is."""
+    rare_because: str | None = None
+    """Why the inputs are so often unknown; None while they are not."""
     seated: dict[int, bool] = field(default_factory=dict)
     """What the presence switches say; a slot that is missing here is unknown."""
     started: set[int] = field(default_factory=set)
@@ -101,17 +106,23 @@ class JigInputs:
                     self.started = {slot for slot, sits in self.seated.items() if sits}
             case EmergencyStop():
                 self.emergency = self.stopped = True
+                self.lost_because = None
                 self.reset_asked = False
                 self.started.clear()
             case EmergencyReleased():
                 self.emergency = False
+                self.lost_because = None
             case LooksMissed():
                 self._forget()
+            case LooksTooRare(reason=reason):
+                self.rare_because = str(reason)
+            case LooksFrequent():
+                self.rare_because = None
             case BoardLost(reason=reason):
                 self.online, self.lost_because = False, str(reason)
                 self._forget()
             case BoardBack():
-                self.online, self.lost_because = True, None
+                self.online = True  # what was wrong is told until an input is known again
             case LampsInDoubt() | PowerAmiss():
                 pass
             case _:
@@ -203,4 +214,4 @@ class JigInputs:
             return f"slot {doubted[0]}: {self.doubt(doubted[0])}"
         if working and self.policy == "lid" and self.lid_closed is False:
             return "the lid is open while hubs are written: close it, pull nothing out"
-        return None
+        return self.rare_because

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from jig_bench import QUICK, Ear, Slots, bench, running
 
-from drivers.jig_board.board import JigBoard
+from drivers.jig_board.board import LOOK_AGAIN_SECONDS, JigBoard
 from drivers.jig_board.checks import watchdog_acts_on_coils
 from drivers.jig_board.errors import (
     BoardAnswerInvalid,
@@ -36,7 +36,8 @@ from drivers.jig_board.events import (
 )
 from drivers.jig_board.registers import Lamp
 from drivers.jig_board.settings import JigBoardSettings
-from simulators.board_faults import BoardFault, Question
+from simulators import jig_board
+from simulators.board_faults import BoardFault, Question, question_of
 from simulators.jig_board import SimulatedJigBoard
 
 
@@ -424,5 +425,67 @@ def test_a_board_whose_lamps_cannot_be_read_is_asked_for_its_heartbeat_alone(pat
                     beats.add(jig.simulated.holding_registers()[-1])
                     await jig.board.power()
             assert not [event for event in jig.ear.rest() if isinstance(event, BoardLost)]
+
+    asyncio.run(scenario())
+
+
+def test_a_slow_board_is_looked_at_between_the_questions_of_a_heartbeat(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Question | None] = []
+    answer = SimulatedJigBoard._answer
+
+    def note(simulated: SimulatedJigBoard, frame: bytes) -> bytes | None:
+        asked.append(question_of(frame))
+        return answer(simulated, frame)
+
+    monkeypatch.setattr(SimulatedJigBoard, "_answer", note)
+    monkeypatch.setattr(jig_board, "LATE_SECONDS", LOOK_AGAIN_SECONDS / 2)
+
+    async def scenario() -> None:
+        async with bench(path, Slots(1), answer_seconds=1.0) as jig:
+            await jig.first_picture()
+            asked.clear()
+            jig.simulated.fault = BoardFault.LATE
+            async with asyncio.timeout(30):
+                while asked.count(Question.HEARTBEAT) < 4:
+                    await jig.board.power()
+            first = asked.index(Question.HEARTBEAT)
+            watched = [question for question in asked[first + 1 :] if question is not Question.COILS]
+            after = [
+                watched[at + 1] for at, question in enumerate(watched[:-1]) if question is Question.HEARTBEAT
+            ]
+            assert set(after) == {Question.INPUTS}
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_board_that_is_off_just_as_the_heartbeat_is_written_is_found_to_have_been(
+    path: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """Whether a heartbeat whose answer was lost was written or not: what the board holds is neither."""
+    write = SimulatedJigBoard.write_holding_register
+    written = 0
+
+    def restart_at_once(simulated: SimulatedJigBoard, address: int, value: int) -> None:
+        nonlocal written
+        write(simulated, address, value)
+        if address == 8 and simulated.armed:
+            written += 1
+            if written == times:
+                simulated.restart()
+
+    monkeypatch.setattr(SimulatedJigBoard, "write_holding_register", restart_at_once)
+    monkeypatch.setattr(jig_board, "BOOT_SECONDS", 0.0)
+
+    async def scenario() -> None:
+        async with bench(path, Slots(1), failures_to_lose=5) as jig:
+            await jig.first_picture()
+            jig.simulated.arm(BoardFault.LOST, Question.HEARTBEAT, 100)
+            lost = await jig.ear.next(BoardLost)
+            assert isinstance(lost.reason, BoardRestarted)
+            jig.simulated.disarm()
+            await jig.ear.next(BoardBack)
 
     asyncio.run(scenario())

@@ -11,7 +11,9 @@ import pytest
 from boarded_jig import boarded_jig
 
 from drivers.hub import HubDriver
+from drivers.jig_board import board
 from drivers.jig_board.events import (
+    BoardBack,
     BoardEvent,
     SlotAgreed,
     SlotContradicted,
@@ -543,5 +545,49 @@ def test_a_slot_whose_power_never_switches_is_named_and_left(tmp_path: Path) -> 
             jig.slots.hubs.add(1)
             await seat.until_ready()
             await jig.until(lambda: jig.powered() == {1} and not jig.alarm())
+
+    asyncio.run(scenario())
+
+
+def test_the_alarm_of_a_board_that_tells_nothing_stays_until_it_does(tmp_path: Path) -> None:
+    """It is found again and again, and each time nothing is heard of its inputs."""
+
+    async def scenario() -> None:
+        async with boarded_jig(tmp_path, 1) as jig, jig.working():
+            await jig.until(lambda: jig.jig.seat(1).present() is True)
+            jig.board.arm(BoardFault.LOST, Question.INPUTS, 100_000)
+            await jig.until(lambda: "no answer" in jig.alarm())
+            shown: list[str | None] = []
+            jig.view.listen(lambda view: shown.append(view.alarm))
+            found = 0
+
+            def count(event: BoardEvent) -> None:
+                nonlocal found
+                found += isinstance(event, BoardBack)
+                jig.jig._hear(event)
+
+            jig.jig._board._tell = count
+            await jig.until(lambda: found == 3)
+            assert None not in shown
+            jig.board.disarm()
+            await jig.until(lambda: not jig.alarm())
+
+    asyncio.run(scenario())
+
+
+def test_a_jig_that_is_looked_at_too_rarely_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        async with boarded_jig(tmp_path, 1) as jig, jig.working():
+            seat = jig.jig.seat(1)
+            for times in range(3):
+                await jig.until(lambda: seat.present() is True)
+                assert not jig.alarm(), f"{times} may be an accident"
+                before = seat.gaps
+                hold_up(0.7)
+                assert seat.gaps > before
+            await jig.until(lambda: "looks at its inputs are often more than 500 ms apart" in jig.alarm())
+            assert "heartbeat_seconds" in jig.alarm()
+            monkeypatch.setattr(board, "CALM_SECONDS", 0.3)
+            await jig.until(lambda: not jig.alarm())
 
     asyncio.run(scenario())

@@ -28,6 +28,10 @@ class Catalog(Protocol):
         """Return if it plans anything at all. Raises the CatalogError that says why it does not (any more)."""
         ...
 
+    def ends_soon(self) -> str | None:
+        """Say in one line that its time is nearly over, and what to do; None while it is not."""
+        ...
+
     def models(self) -> tuple[DeviceModel, ...]:
         """Return the models that it lists releases for, in order."""
         ...
@@ -92,6 +96,9 @@ class FolderCatalog:
 
     def check_usable(self) -> None:
         """Return: a folder that was opened serves for good."""
+
+    def ends_soon(self) -> None:
+        """Say None, for the same reason."""
 
     def models(self) -> tuple[DeviceModel, ...]:
         """Return the models that the manifest lists releases for, in order."""

@@ -122,8 +122,15 @@ class StationCatalogue:
     One thread of its own reads metadata, another fetches images: large images never keep a withdrawal waiting.
     """
 
-    def __init__(self, store: Path, *, production: bool) -> None:
-        """`store` is the folder in which the accepted catalogue is kept: one memory for daemon and hand."""
+    def __init__(
+        self, store: Path, *, production: bool, warn: Callable[[str | None], None] = lambda _: None
+    ) -> None:
+        """`store` is the folder in which the accepted catalogue is kept: one memory for daemon and hand.
+
+        `warn` is told when the catalogue's time is nearly over, and, with None, when it is not any more.
+        """
+        self._warn = warn
+        self._warned: str | None = None
         self._store = store
         self._production = production
         self._chosen: _Chosen | None = None
@@ -268,6 +275,15 @@ class StationCatalogue:
                 if self._fault is not None:
                     _log.info("catalogue renewed again")
                 self._fault = None
+            self._look_at_term(chosen)
+
+    def _look_at_term(self, chosen: _Chosen) -> None:
+        line = chosen.source.current().ends_soon()
+        if line != self._warned:
+            self._warned = line
+            if line is not None:
+                _log.warning("catalogue ends soon", reason=line)
+            self._warn(line)
 
     async def _look_at_products(self, chosen: _Chosen) -> None:
         if chosen.products is None:

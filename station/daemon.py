@@ -83,7 +83,9 @@ class Daemon:
         self._outlook = Outlook()
         self._loop_watch = LoopWatch()
         self._catalogue = StationCatalogue(
-            settings.state_directory / "catalogue", production=settings.mode == "production"
+            settings.state_directory / "catalogue",
+            production=settings.mode == "production",
+            warn=lambda line: self.view.set_fault("catalogue's term", line),
         )
         self._hindrances = Hindrances(self._catalogue.hindrance, lambda: self._settings)
         self.view = BenchView(place for place, _ in settings.places())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from tuf.api.exceptions import DownloadError
 from tuf.ngclient import FetcherInterface
@@ -24,6 +25,22 @@ from firmware_catalog.trust.store import TrustStore
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+_OF_A_PERSON: Final = (timedelta(days=21), "refresh")
+"""How long before their end roles are spoken of whose keys people hold, and what gives them a new term."""
+_WARNINGS: Final = {
+    "root": (timedelta(days=21), "rotate-root"),
+    "snapshot": (timedelta(days=2), "refresh"),
+    "timestamp": (timedelta(days=2), "refresh"),
+}
+"""Those of the keys that are at hand, too: they are signed every few days."""
+
+
+def _in_words(time: timedelta) -> str:
+    hours = int(time.total_seconds() // 3600)
+    count, unit = (hours // 24, "day") if hours >= 24 else (hours, "hour")
+    return f"{count} {unit}{'s' * (count != 1)}"
 
 
 class ImageShelf:
@@ -89,6 +106,21 @@ class TrustedCatalog:
                 f"the catalogue's time ended at {self.state.expires:%Y-%m-%d %H:%M} UTC; "
                 "have its owner run 'reflash catalog refresh', and check this computer's clock and its way to the source"
             )
+
+    def ends_soon(self) -> str | None:
+        """Say which role's time is nearly over: in time for those who have to come together to sign it anew.
+
+        What is over already is `check_usable`'s to say.
+        """
+        now = self._clock()
+        for role, expires in sorted(self.state.terms.items(), key=lambda term: term[1]):
+            ahead, remedy = _WARNINGS.get(role, _OF_A_PERSON)
+            if expires - ahead <= now < expires:
+                return (
+                    f"the catalogue's {role} ends at {expires:%Y-%m-%d %H:%M} UTC, in {_in_words(expires - now)}; "
+                    f"have its owner run 'reflash catalog {remedy}' before that"
+                )
+        return None
 
     def models(self) -> tuple[DeviceModel, ...]:
         """Return the models that it lists releases for, in order."""

@@ -43,8 +43,13 @@ class TrustedState:
     """Of the snapshot: rises with each change."""
     releases: tuple[Release, ...]
     maker_keys: Mapping[str, tuple[MakerKey, ...]]
-    expires: datetime
-    """When the first of its roles expires."""
+    terms: Mapping[str, datetime]
+    """When each of its roles expires."""
+
+    @property
+    def expires(self) -> datetime:
+        """When the first of its roles expires."""
+        return min(self.terms.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,8 @@ def _check(source: FetcherInterface, name: str, root: bytes, folder: Path) -> Tr
         updater.refresh()
         snapshot = _read(folder, Snapshot)
         owner = _read(folder, Targets)
-        roles: list[Signed] = [_read(folder, Root), _read(folder, Timestamp), snapshot, owner]
+        owners: list[Signed] = [_read(folder, Root), _read(folder, Timestamp), snapshot, owner]
+        terms = {role.type: role.expires for role in owners}
         releases: dict[str, Release] = {}
         maker_keys = {}
         for manufacturer in manufacturers(owner):
@@ -125,14 +131,14 @@ def _check(source: FetcherInterface, name: str, root: bytes, folder: Path) -> Tr
             updater.get_targetinfo(f"{plain(manufacturer.name)}/-/-")
             signed = _read(folder, Targets, manufacturer.role.name)
             releases |= releases_of(manufacturer, signed)
-            roles.append(signed)
+            terms[manufacturer.role.name] = signed.expires
     except (RepositoryError, DownloadError) as error:
         raise explain(error, name) from error
     return TrustedState(
         version=snapshot.version,
         releases=with_withdrawals(owner, releases),
         maker_keys=maker_keys,
-        expires=min(role.expires for role in roles),
+        terms=terms,
     )
 
 

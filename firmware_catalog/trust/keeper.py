@@ -135,6 +135,9 @@ class UnusableCatalog:
         """Raise CatalogError."""
         self._refuse()
 
+    def ends_soon(self) -> None:
+        """Say None: there is nothing that could end."""
+
     def models(self) -> tuple[DeviceModel, ...]:
         """Raise CatalogError."""
         self._refuse()

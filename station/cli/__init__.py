@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 
@@ -18,6 +18,7 @@ from station.config import ConfigError
 from station.control import ControlError, RequestWrong
 from station.orders.errors import OrderError
 from station.records.errors import EventRefused, JournalError
+from station.version import station_version
 
 _WRONG_INPUT: Final = (
     CatalogError,
@@ -34,6 +35,13 @@ _WRONG_INPUT: Final = (
 _WORK_FAILED: Final = (ControlError, JournalError, WorkFailed)
 """Exit code 1: the command was right and its work failed."""
 
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"reflash-station {station_version()}")
+        raise typer.Exit
+
+
 app = typer.Typer(
     help="Re-flash smart-metering Communications Hubs at the bench.",
     no_args_is_help=True,
@@ -41,6 +49,18 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+
+
+@app.callback()
+def _program(
+    _: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Say the version and end."),
+    ] = False,
+) -> None:
+    pass
+
+
 app.command("demo")(demo.demo)
 app.command("run")(run.run)
 app.command("doctor")(doctor.doctor)

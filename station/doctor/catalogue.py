@@ -37,6 +37,8 @@ async def check_catalogue(settings: StationSettings) -> list[Finding]:
         for release in catalog.releases(model)
         if release.status is ReleaseStatus.PRODUCTION
     ]
+    if (soon := catalog.ends_soon()) is not None:
+        return [warning(where, soon)]
     if not released:
         return [warning(where, "has no production release", "add one: reflash catalog add")]
     return [ok(where, f"{len(released)} production releases, every image as it was released")]

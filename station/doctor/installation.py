@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import sys
 from collections.abc import Iterator, Sequence
 from importlib.metadata import entry_points
@@ -14,6 +15,7 @@ from drivers.hub import ENTRY_POINT_GROUP
 from station.bench.plugins import load_plugin
 from station.config import ConfigError
 from station.doctor.report import Finding, fault, ok, warning
+from station.version import station_version
 
 PACKAGES: Final = ("station", "drivers", "firmware_catalog")
 """The import packages that the station needs. Their names are common words, so others may take them."""
@@ -23,6 +25,7 @@ def check_installation(state_directory: Path) -> list[Finding]:
     """Look for shadowed packages, drivers that do not load, and a user that is not the daemon's."""
     home = Path(station.__file__).resolve().parents[1]
     return [
+        ok("version", f"reflash-station {station_version()}, Python {platform.python_version()}"),
         *shadows(home, [Path(entry or ".") for entry in sys.path]),
         *_drivers(),
         *_user(state_directory),

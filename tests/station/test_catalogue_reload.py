@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ import station.catalogue
 from firmware_catalog.catalog import is_released
 from firmware_catalog.cpl import ProductStatus
 from firmware_catalog.errors import CatalogError
+from firmware_catalog.trust.catalog import TrustedCatalog
+from firmware_catalog.trust.draft import Lifetimes
 from firmware_catalog.trust.keeper import CatalogKeeper
 from station.catalogue import StationCatalogue
 from station.catalogue_settings import CatalogueSettings
@@ -225,3 +229,41 @@ def test_the_time_for_a_source_is_not_the_lists(
             hang.set()
 
     asyncio.run(work())
+
+
+@pytest.mark.parametrize(
+    ("left", "says"), [(timedelta(days=2), "in 1 day"), (timedelta(hours=5), "in 4 hours")]
+)
+def test_that_the_catalogues_term_ends_is_said_days_ahead_and_not_after_it_was_renewed(
+    signed: Signed, tmp_path: Path, left: timedelta, says: str
+) -> None:
+    told: list[str | None] = []
+
+    async def work() -> None:
+        signed.publish(lifetimes=Lifetimes.model_validate({"timestamp": left}))
+        catalogue = StationCatalogue(tmp_path / "store", production=True, warn=told.append)
+        await catalogue.choose(settings(signed))
+        async with catalogue.opened():
+            await catalogue.renew()
+            assert catalogue.hindrance() is None
+            assert len(told) == 1
+            assert "the catalogue's timestamp ends at " in str(told[0])
+            assert f"{says}; have its owner run 'reflash catalog refresh' before that" in str(told[0])
+            signed.publish(lifetimes=Lifetimes.model_validate({"timestamp": timedelta(days=3)}))
+            await catalogue.renew()
+            assert told[1:] == [None]
+
+    asyncio.run(work())
+
+
+def test_what_several_persons_have_to_sign_is_said_weeks_ahead(signed: Signed) -> None:
+    now = datetime.now(UTC)
+    terms = {"root": now + timedelta(days=20), "timestamp": now + timedelta(days=3)}
+    catalog = CatalogKeeper(
+        str(signed.folder), signed.root.read_bytes(), signed.folder.parent / "kept"
+    ).refresh()
+    soon = TrustedCatalog(replace(catalog.state, terms=terms), catalog._shelf)
+    assert "the catalogue's root ends at" in soon.ends_soon()
+    assert "in 19 days; have its owner run 'reflash catalog rotate-root' before that" in soon.ends_soon()
+    over = TrustedCatalog(replace(catalog.state, terms={"root": now}), catalog._shelf)
+    assert over.ends_soon() is None, "that is said by the hindrance"

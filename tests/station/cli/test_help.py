@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -52,3 +53,8 @@ def test_an_unknown_option_is_wrong_use(path: tuple[str, ...], reflash: Any) -> 
 def test_no_command_shows_the_commands(reflash: Any) -> None:
     assert "Commands:" in reflash("--help").out
     assert reflash("nonsense").code == 2
+
+
+def test_the_program_says_its_version(reflash: Any) -> None:
+    said = reflash("--version")
+    assert (said.code, said.out) == (0, f"reflash-station {version('reflash-station')}\n")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from drivers.descriptors import shortage, shortage_in
+from station.records.access import AS_ITS_USER, why_not_writable
 
 _NO_ROOM: Final = 1 << 20
 """With less free space than this (bytes), a failed write is taken to be for want of room."""
@@ -22,8 +23,6 @@ _HOW_TO_GO_ON: Final = (
     "Nothing was changed: set the folder aside as it is (reflash journal set-aside), then restore the last "
     "backup (reflash journal restore) or start an empty journal"
 )
-
-_ASK_ITS_USER: Final = "run this as the station's user: sudo -u reflash reflash ..."
 
 _LOOK_AT_THE_DISK: Final = "check that its disk is mounted, writable and sound (reflash doctor)"
 
@@ -211,6 +210,8 @@ class JournalFull(JournalHeldUp):
         )
 
 
+_CANNOT_WRITE: Final = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
+
 UNREADABLE: Final = (sqlite3.Error, UnicodeDecodeError)
 """How sqlite3 reports a file that is not as it should be; its words may quote a broken schema, which is no text."""
 
@@ -234,8 +235,13 @@ def journal_error(error: sqlite3.Error | UnicodeDecodeError | OSError, path: Pat
     if isinstance(error, OSError):
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             return JournalFull(folder)
+        if (
+            error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}
+            and (why := why_not_writable(path)) is not None
+        ):
+            return JournalFailed(f"journal {path}: {why}")
         if error.errno in {errno.EACCES, errno.EPERM}:
-            return JournalFailed(f"journal {path}: {error.strerror}; {_ASK_ITS_USER}")
+            return JournalFailed(f"journal {path}: {error.strerror}; {AS_ITS_USER}")
         if (what := shortage_in(error)) is not None:
             return NoDescriptors(folder, what)
         return JournalFailed(f"journal {path}: {error.strerror}; {_LOOK_AT_THE_DISK}")
@@ -250,6 +256,9 @@ def journal_error(error: sqlite3.Error | UnicodeDecodeError | OSError, path: Pat
     # A quota, or the shared-memory file that cannot grow, shows as an input/output error.
     if code == sqlite3.SQLITE_IOERR and shutil.disk_usage(folder).free < _NO_ROOM:
         return JournalFull(folder)
+    # SQLite does not say whose a file is: the disk would be blamed.
+    if code in _CANNOT_WRITE and (why := why_not_writable(path)) is not None:
+        return JournalFailed(f"journal {path}: {why}")
     # SQLite does not say why it cannot open a file.
     if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR} and (what := shortage(_FILES)) is not None:
         return NoDescriptors(folder, what)

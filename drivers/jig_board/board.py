@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
+from drivers.boot_clock import since_boot
 from drivers.jig_board.connection import Connection, connected
 from drivers.jig_board.errors import (
     BoardAnswerInvalid,
@@ -64,10 +65,18 @@ class JigBoard:
     failure does not end the connection: the watch finds out for itself. Slots are numbered from 1.
     """
 
-    def __init__(self, jig: str, settings: JigBoardSettings, on_event: Callable[[BoardEvent], None]) -> None:
+    def __init__(
+        self,
+        jig: str,
+        settings: JigBoardSettings,
+        on_event: Callable[[BoardEvent], None],
+        clock: Callable[[], float] = since_boot,
+    ) -> None:
+        """`clock` tells seconds that also pass while the machine sleeps, as they do for hands and for the board."""
         self._jig = jig
         self._settings = settings
         self._tell = on_event
+        self._clock = clock
         self._online: BoardRegisters | None = None
         self._told: type[JigBoardError] | None = None
         """Why the board was last told to be lost; None while it is there."""
@@ -85,7 +94,7 @@ class JigBoard:
     async def run(self) -> NoReturn:
         """Watch the board until cancelled, whatever becomes of it. `on_event` is called here, and must not wait."""
         settings = self._settings
-        clock = asyncio.get_running_loop().time
+        clock = self._clock
         pause = FIRST_RECONNECT_SECONDS
         while True:
             began = clock()
@@ -155,7 +164,7 @@ class JigBoard:
 
         For who is about to act on what the inputs said, and may have been held up as long as the watch was.
         """
-        now = asyncio.get_running_loop().time()
+        now = self._clock()
         if self._online is not None and now - self._looked > UNWATCHED_SECONDS:
             self._begin_anew()
             self._tell(LooksMissed())
@@ -186,8 +195,7 @@ class JigBoard:
         """Believe nothing that was seen before."""
         self._inputs = InputWatch(self._settings)
         self._doubt = PresenceDoubt(self._settings)
-        self._looked = asyncio.get_running_loop().time()
-        self._check_due = self._looked
+        self._looked = self._check_due = self._clock()
 
     def _registers(self) -> BoardRegisters:
         if self._online is None:
@@ -199,7 +207,7 @@ class JigBoard:
 
     async def _watch(self, connection: Connection) -> NoReturn:
         settings = self._settings
-        clock = asyncio.get_running_loop().time
+        clock = self._clock
         failures = 0
         beaten = clock()
         while True:
@@ -230,7 +238,7 @@ class JigBoard:
         """Look at the inputs once and tell what is new, at once; only whether an open slot is empty has to be asked."""
         seen = await registers.inputs()
         self.notice_a_gap()
-        self._looked = asyncio.get_running_loop().time()
+        self._looked = self._clock()
         before = self._inputs.seated
         news = self._inputs.look(seen, self._looked)
         opened: list[SlotEmptied] = []

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Final, NoReturn
 
+from drivers.boot_clock import since_boot
 from drivers.jig_board.board import UNWATCHED_SECONDS
 from station.bench.changes import Changes
 
 TICK_SECONDS: Final = 0.25
 """Between two looks at the clock."""
-
-
-def since_boot() -> float:
-    """Return the seconds since the machine's boot, those asleep included (clock_gettime(2), CLOCK_BOOTTIME)."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class LoopWatch:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from drivers.boot_clock import since_boot
 from drivers.jig_board.board import JigBoard
 from drivers.jig_board.events import BoardBack, BoardEvent, SlotOpened
 from drivers.jig_board.settings import JigBoardSettings
@@ -65,7 +66,9 @@ class Bench:
         self.simulated = simulated
         self.ear = Ear()
         self.settings = JigBoardSettings(port=str(path), **QUICK | settings)
-        self.board = JigBoard("jig1", self.settings, self.ear.hear)
+        self.slept = 0.0
+        """For how long the machine was asleep, seconds."""
+        self.board = JigBoard("jig1", self.settings, self.ear.hear, clock=lambda: since_boot() + self.slept)
         self.task: asyncio.Task[None]
 
     async def first_picture(self) -> list[BoardEvent]:

@@ -26,8 +26,10 @@ from drivers.jig_board.events import (
     BoardLost,
     EmergencyReleased,
     EmergencyStop,
+    LampsInDoubt,
     LidClosed,
     LidOpened,
+    LooksMissed,
     SlotContradicted,
     SlotEmptied,
     SlotOpened,
@@ -102,6 +104,22 @@ def test_what_people_do_is_heard(path: Path) -> None:
             await jig.ear.next(LidOpened)
             jig.slots.hubs.remove(3)
             assert await jig.ear.next(SlotEmptied) == SlotEmptied(3)
+
+    asyncio.run(scenario())
+
+
+def test_while_the_machine_slept_nobody_looked_and_the_lamps_may_have_gone_out(path: Path) -> None:
+    """A loop's own clock stands still with its machine. Hands do not, nor does the board's watchdog."""
+
+    async def scenario() -> None:
+        async with bench(path, Slots(1)) as jig:
+            await jig.first_picture()
+            jig.slept += 3600
+            jig.board.notice_a_gap()
+            assert isinstance(jig.ear.rest()[-1], LooksMissed), "known before anything else is done"
+            await jig.ear.next(LampsInDoubt)
+            jig.slept += 3600
+            await jig.ear.next(LooksMissed)  # also by itself
 
     asyncio.run(scenario())
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, assert_never
 
 from drivers.errors import DriverError, HubDidNotReturn, HubInSerialRecovery, NoAnswer
 from drivers.hub import HubDriver, HubIdentity, HubState
 from firmware_catalog.identity import FirmwareVersion
 from station.attempt import failure
 from station.attempt.looking import identify, insist_on
+from station.attempt.outcome import Stage
 
 MAX_SETTLING_BOOTS: Final = 3
 """Boots ordered to bring a hub back to a confirmed image: one consumes a pending swap, one reverts, one to spare."""
@@ -118,6 +119,24 @@ def _would_help(hub: HubIdentity, state: HubState | None, *, can_revert: bool) -
         return not hub.locked
     # A device that cannot go back would only be driven further on.
     return can_revert or (state.pending is None and not hub.locked)
+
+
+def may_lack(stage: Stage, version: FirmwareVersion) -> str | None:
+    """Say what may not be as it should of a hub that never came back from a stage in which it was to get this version.
+
+    To follow "the hub"; None for one that had not been touched.
+    """
+    match stage:
+        case Stage.DETECT | Stage.IDENTIFY | Stage.AUTHORISE:
+            return None
+        case Stage.UNLOCK | Stage.FLASH:
+            return "may be unlocked"
+        case Stage.ACTIVATE | Stage.VERIFY | Stage.CONFIRM:
+            return f"may be unlocked, or run {version} unconfirmed"
+        case Stage.CHECK:
+            return f"may be unlocked, and {version} was not read back"
+        case _:
+            assert_never(stage)
 
 
 def lacking_of(hub: HubIdentity, state: HubState | None, *, can_revert: bool) -> str | None:

@@ -12,6 +12,7 @@ from station.attempt.authorise import ScannedLabel
 from station.attempt.closing import OpenedAttempt, close
 from station.attempt.outcome import Code, Stage
 from station.attempt.parts import Failed
+from station.attempt.settling import may_lack
 from station.control import ControlError, Handler, Request, RequestWrong
 from station.kernel_clock import read_clock
 from station.orders.csv_import import parse_order
@@ -134,9 +135,11 @@ def _never_back(attempt: OpenAttempt, line: OrderLine | None) -> AttemptClosed:
         opened=attempt.opened,
         operator=attempt.operator,
     )
+    stage = attempt.stage or Stage.AUTHORISE
+    unsettled = may_lack(stage, attempt.steps[attempt.step].version) if attempt.steps else None
     return close(
         opened,
-        Failed(attempt.stage or Stage.AUTHORISE, Code.HUB_GONE, None, None),
+        Failed(stage, Code.HUB_GONE, None, None, unsettled),
         target=attempt.steps[-1] if attempt.steps else None,
         boots=None,
         failed_before=(),

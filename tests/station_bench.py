@@ -12,7 +12,7 @@ import random
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -366,6 +366,7 @@ def running_bench(
     folder: Path,
     *,
     stock: Mapping[str, int] = MappingProxyType(STOCK),
+    doubles: Sequence[StockHub] = (),
     faults: str = "none",
     seed: int = 7,
     speed: float = 20,
@@ -378,7 +379,7 @@ def running_bench(
 ) -> Iterator[Bench]:
     """Make everything in `folder` and run the rig while the block lasts.
 
-    `boards` may name the jigs that have one, such as `2,4`.
+    `boards` may name the jigs that have one, such as `2,4`. `doubles` are hubs that say what those of another rig say.
     """
     maker, unlock = generate_key(), generate_key()
     save_public_key(maker.public_key(), folder / "maker.pub")
@@ -405,7 +406,7 @@ def running_bench(
             "firmware": f"{hub.firmware}.bin",
             "jig": 1,
         }
-        for hub in [*hubs, *(one for pair in twins for one in pair)]
+        for hub in [*hubs, *doubles, *(one for pair in twins for one in pair)]
     ]
     (folder / "hubs.json").write_text(json.dumps(entries))
     arguments = ["rig", "--dir", folder, "--hubs", folder / "hubs.json", "--until-stdin-closes"]

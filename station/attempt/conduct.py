@@ -24,7 +24,14 @@ from station.attempt.authorise import (
     plan_again,
 )
 from station.attempt.closing import OpenedAttempt, close, facts_of
-from station.attempt.history import failed_by_itself, label_of, own_open_attempt, passed_as, result_of
+from station.attempt.history import (
+    Left,
+    failed_by_itself,
+    label_of,
+    left_with,
+    own_open_attempt,
+    passed_as,
+)
 from station.attempt.looking import identify
 from station.attempt.opening import line_of, open_at_jig
 from station.attempt.outcome import Code, Stage
@@ -86,6 +93,7 @@ class StillSeated:
     """The hub was done with here and has neither left nor booted since: a restart or a lost port is no new visit."""
 
     last: PastAttempt
+    left: Left
 
 
 class Conductor:
@@ -151,9 +159,9 @@ class Conductor:
             last is not None
             and last.outcome is not None
             and (last.order, last.place, last.gpf, last.boots) == (order, visit.place, hub.gpf, hub.boots)
-            and await result_of(journal, hub, last.attempt) is not None
+            and (left := await left_with(journal, hub, last.attempt)) is not None
         ):
-            return StillSeated(last)
+            return StillSeated(last, left)
         opened = await open_at_jig(
             journal, visit.place, facts_of(hub), visit.label(), history, self._operator()
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from drivers.hub import ExpectedDevice, HubIdentity
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
 from station.attempt import failure
 from station.attempt.authorise import ScannedLabel
 from station.attempt.outcome import Outcome
-from station.records.events import AttemptClosed, Place
+from station.records.events import AttemptClosed, AttemptPlanned, Place
 from station.records.journal import Journal
 from station.records.queries import HubHistory, OpenAttempt
 
@@ -35,6 +37,28 @@ async def result_of(journal: Journal, hub: HubIdentity, attempt: int) -> Attempt
     model = DeviceModel(result.manufacturer, result.model)
     said = (result.chf, result.gpf, model, result.hardware_version)
     return result if said == (hub.chf, hub.gpf, hub.model, hub.hardware_version) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a hub ran when it was left with its result."""
+
+    firmware: FirmwareVersion | None
+    image_hash: str | None
+    """In hexadecimal digits; None where it was not given the image."""
+
+
+async def left_with(journal: Journal, hub: HubIdentity, attempt: int) -> Left | None:
+    """Return what this very hub ran at the end of one of its attempts; None if that was no attempt of its own."""
+    result = await result_of(journal, hub, attempt)
+    if result is None:
+        return None
+    if result.outcome is not Outcome.PASSED:
+        return Left(result.firmware_read_back, None)
+    life = await journal.life_of(hub.chf)
+    plans = (recorded.event for recorded in life.events if isinstance(recorded.event, AttemptPlanned))
+    given = [plan.steps[-1].image_hash for plan in plans if plan.attempt == attempt]
+    return Left(result.firmware_read_back, given[-1] if given else None)
 
 
 async def passed_as(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -26,6 +27,7 @@ from drivers.hub import DriverPlugin, HubDriver
 from station.attempt.authorise import ScannedLabel
 from station.attempt.conduct import Concluded, Conductor, StillSeated
 from station.attempt.failure import is_out_of_reach
+from station.attempt.outcome import Code
 from station.attempt.parts import LeftOpen
 from station.attempt.recovery_boot import RecoveryBoot
 from station.bench.changes import first_of
@@ -332,16 +334,21 @@ class Slot:
             seated.shown = self._closed_meanwhile(closed, seated)
             await self._idle(seated.until_gone())
             return
+        except Exception as error:
+            if _is_own_fault(error):
+                with suppress(JournalHeldUp, EventRefused):  # the slot is latched in any case
+                    await seated.record_interruption(Code.SLOT_FAULT)
+            raise
         match ending:
             case LeftOpen(stage=stage, why=why):
                 _log.warning("attempt left open", stage=stage, why=why)
                 self._display.lost(seated.hub, why)
                 if why is EMERGENCY_STOP:
-                    await seated.record_stop(stage)
+                    await seated.record_interruption(Code.EMERGENCY_STOP)
                 return
-            case StillSeated(last=last):
+            case StillSeated(last=last, left=left):
                 seated.shown = view_of_past(self.place, last, seated.hub, seated.label)
-                await seated.check_departure()
+                await seated.check_departure(left)
             case Concluded(result=result):
                 seated.shown = self._conclude(result, seated, await self._last_label(seated))
         await self._idle(seated.until_gone())
@@ -457,6 +464,13 @@ async def _until_any_hub(driver: HubDriver) -> None:
         if is_out_of_reach(error):
             raise
         await asyncio.Event().wait()  # it is no more than it was
+
+
+def _is_own_fault(error: Exception) -> bool:
+    """Whether the station itself is at fault, so that the slot is latched: not what is lacking, lost, or fails for all."""
+    if isinstance(error, JournalError):
+        return isinstance(error, EventRefused)
+    return not isinstance(error, PlaceUnavailable | LinkLost | LinkStalled) and shortage_in(error) is None
 
 
 class _FinishingError(Exception):

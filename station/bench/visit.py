@@ -13,11 +13,11 @@ from typing import Final
 import structlog
 
 from drivers.errors import DriverError
-from drivers.hub import HubDriver, HubIdentity
+from drivers.hub import HubDriver, HubIdentity, describe_image
 from station.attempt.authorise import ScannedLabel
 from station.attempt.conduct import Concluded, Conductor, StillSeated, Visit
 from station.attempt.failure import is_out_of_reach
-from station.attempt.history import own_open_attempt
+from station.attempt.history import Left, own_open_attempt
 from station.attempt.outcome import Code, Stage
 from station.attempt.parts import LeftOpen, Progress
 from station.attempt.recovery_boot import RecoveryBoot
@@ -152,14 +152,14 @@ class SeatedHub:
                 return
             self._answer(True)
 
-    async def check_departure(self) -> None:
+    async def check_departure(self, left: Left) -> None:
         """Let a hub that was to go home, and out of the station's sight since, do so only if it is as it was left."""
         if self.shown is not None and goes_home(self.shown):
-            wrong = await self._wrong_for_departure()
+            wrong = await self._wrong_for_departure(left)
             if wrong is not None:
                 self.shown = unsettled(self.shown, wrong)
 
-    async def _wrong_for_departure(self) -> str | None:
+    async def _wrong_for_departure(self, left: Left) -> str | None:
         if not self.hub.locked:
             return "it passed and has been unlocked since"
         try:
@@ -170,6 +170,11 @@ class SeatedHub:
             return f"it passed and does not say what it runs ({error})"
         if state.running is None or not state.running.confirmed or state.pending is not None:
             return "it passed, and its next boot would change what it runs"
+        if left.firmware is not None and self.hub.firmware != left.firmware:
+            return f"it passed with {left.firmware} and runs {self.hub.firmware}"
+        running = state.running.image_hash
+        if left.image_hash is not None and (running is None or running.hex() != left.image_hash):
+            return f"it passed, and runs another image ({describe_image(state.running)})"
         return None
 
     async def _conduct(self, elsewhere: Place | None) -> Ending:
@@ -313,10 +318,10 @@ class SeatedHub:
             await self._parts.journal.append(HubLost(attempt=attempt.attempt, stage=stage))
         return LeftOpen(stage, "the hub was taken out")
 
-    async def record_stop(self, stage: Stage) -> None:
-        """Record that the emergency stop ended work on the hub; its attempt waits for the reset."""
+    async def record_interruption(self, code: Code) -> None:
+        """Record what of the bench ended work on the hub; its attempt is open, and nobody works on it."""
         attempt = await own_open_attempt(self._parts.journal, self.hub)
         if attempt is not None:
             await self._parts.journal.append(
-                AttemptInterrupted(attempt=attempt.attempt, stage=stage, code=Code.EMERGENCY_STOP)
+                AttemptInterrupted(attempt=attempt.attempt, stage=self._stage(), code=code)
             )

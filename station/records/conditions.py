@@ -5,8 +5,8 @@ act. A replay never asks them: what was once accepted stands, also where this pr
 fact *means* is `projection`'s.
 
 An attempt is *live* while this process works on its hub: opened or taken up here, and since then neither lost, nor
-interrupted, nor closed. What an earlier process left open is not live, however it ended. A slot that a fault latched in
-the middle of a visit has a live attempt until its hub is taken up again or the station is started anew.
+interrupted, nor closed. What an earlier process left open is not live, however it ended. A fault that latches a slot
+in the middle of a visit interrupts its attempt.
 """
 
 from __future__ import annotations

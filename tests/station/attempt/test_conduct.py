@@ -28,9 +28,11 @@ from drivers.smp.settings import SmpSettings
 from firmware_catalog.catalog import FolderCatalog
 from firmware_catalog.editing import add_release
 from firmware_catalog.identity import Eui64
+from firmware_catalog.mcuboot import load_image
 from firmware_catalog.release import VersionRange
 from station.attempt.authorise import ScannedLabel
 from station.attempt.conduct import StillSeated
+from station.attempt.history import Left
 from station.attempt.outcome import Code, Disposition, Outcome, Stage
 from station.attempt.parts import LeftOpen
 from station.attempt.unlock import KeyFileAuthority
@@ -124,6 +126,23 @@ def test_a_label_of_another_that_comes_late_keeps_a_current_hub_from_going_home(
                 f"{PLACE}: already runs the latest firmware, but the label scanned here is another hub's; "
                 "put it aside for the supervisor"
             )
+
+    asyncio.run(work())
+
+
+def test_of_two_labels_scanned_for_a_hub_at_work_the_last_is_in_its_result(
+    bench: Bench, tmp_path: Path
+) -> None:
+    async def work() -> None:
+        hub = bench.hub("new")
+        async with conducting(bench, tmp_path) as at:
+            await import_order(at.journal, order_csv(hub), "jig1")
+            await bench.seat(hub, PLACE)
+
+            def scanned() -> ScannedLabel:
+                return ScannedLabel(STRANGER if at.of(StageStarted) else hub.gpf)
+
+            assert (await at.result(PLACE, label=scanned)).scanned_id == STRANGER
 
     asyncio.run(work())
 
@@ -305,6 +324,8 @@ def test_a_hub_that_never_left_after_its_result_gets_no_second_one(bench: Bench,
             still = await at.visit(PLACE)
             assert isinstance(still, StillSeated)
             assert (still.last.attempt, still.last.outcome) == (first.attempt, Outcome.PASSED)
+            given = load_image(bench.firmware("new").read_bytes())
+            assert still.left == Left(given.version, given.image_hash.hex())
             assert at.of(AttemptOpened) == []
 
     asyncio.run(work())

@@ -44,6 +44,8 @@ def test_a_hub_goes_all_the_way_each_stage_journalled_before_and_after(bench: Be
                 (kind, at) for at in [*ALL_STAGES, Stage.CHECK] for kind in (StageStarted, StageEnded)
             ]
             assert [event.chf for event in at.of(UnlockUsed)] == [hub.chf]
+            unlock = [event for event in at.events if isinstance(event, UnlockUsed | UnlockAnswerDue)]
+            assert [type(event) for event in unlock] == [UnlockUsed, UnlockAnswerDue], "before the act"
             assert await at.journal.open_attempts() == ()
         await bench.assert_runs(hub, "new")
         assert (await bench.look(hub))["image_file_sha256"] == result.image_sha256

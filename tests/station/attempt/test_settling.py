@@ -387,3 +387,16 @@ def test_an_attempt_waits_for_its_own_hub_when_another_is_found(other: HubIdenti
     ):
         assert isinstance(asyncio.run(step), LeftOpen)
     assert driver.boots == 0
+
+
+def test_an_attempt_in_which_another_hub_has_answered_waits_although_its_own_is_back() -> None:
+    """Nobody knows what was done to it meanwhile: it is taken up again as any other that was away."""
+
+    class Returning(Spoken):
+        async def verify(self, _: ExpectedDevice, __: Any) -> HubState:
+            raise fails(AnotherHub)
+
+    driver = Returning((ME, DONE))
+    ending = asyncio.run(sequence(driver, Book()).run(Position(0, Stage.CHECK)))
+    assert ending == LeftOpen(Stage.CHECK, "it happened")
+    assert driver.boots == 0

@@ -12,6 +12,8 @@ from boarded_jig import boarded_jig
 
 from drivers.hub import HubDriver
 from drivers.jig_board import board
+from drivers.jig_board.board import JigBoard
+from drivers.jig_board.errors import BoardSilent
 from drivers.jig_board.events import (
     BoardBack,
     BoardEvent,
@@ -97,6 +99,28 @@ def test_at_a_stop_every_coil_is_switched_off_whatever_becomes_of_the_answers(
             await jig.until(lambda: "press start" in jig.alarm())
             await jig.looks()
             assert not jig.powered()
+
+    asyncio.run(scenario())
+
+
+def test_a_coil_that_cannot_be_switched_off_at_a_stop_leaves_no_other_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    switch = JigBoard.set_power
+
+    async def all_but_the_first(board: JigBoard, slot: int, on: bool) -> None:
+        if slot == 1 and not on:
+            raise BoardSilent("jig1 board", "does not answer")
+        await switch(board, slot, on)
+
+    async def scenario() -> None:
+        async with boarded_jig(tmp_path, 1, 2, 3) as jig, jig.working():
+            for slot in (1, 2, 3):
+                await jig.jig.seat(slot).until_ready()
+            monkeypatch.setattr(JigBoard, "set_power", all_but_the_first)
+            jig.board.press_emergency_stop()
+            await jig.until(lambda: jig.coils() == {1})
+            await jig.until(lambda: "power of slots 1 could not be switched off" in jig.alarm())
 
     asyncio.run(scenario())
 

@@ -13,15 +13,26 @@ from typing import Any
 import brokers
 import faulty_driver
 import pytest
-from station_bench import DRIVER_SETTINGS, ORDER, Bench, StockHub, import_order, order_csv, slot
+from station_bench import (
+    DRIVER_SETTINGS,
+    ORDER,
+    Bench,
+    StockHub,
+    import_order,
+    order_csv,
+    running_bench,
+    slot,
+    version,
+)
 from station_daemon import STATION_NAMES, events_of, outcomes, running_daemon, starting_daemon
 
-from station.attempt.outcome import Code, Outcome
+from station.attempt.outcome import Code, Outcome, Stage
 from station.bench.view import SlotPhase
 from station.config import StationSettings
 from station.records.errors import JournalError
 from station.records.events import (
     AttemptClosed,
+    AttemptInterrupted,
     AttemptOpened,
     AttemptResumed,
     OrderClosed,
@@ -111,6 +122,31 @@ def test_an_exception_in_any_stage_latches_its_slot_and_leaves_the_others_alone(
         assert len(passed) == 2
         for each in (hub, other):
             await bench.assert_runs(each, "new")
+
+    asyncio.run(work())
+
+
+def test_a_fault_in_the_middle_of_a_visit_is_said_of_its_attempt_and_the_order_can_be_closed(
+    bench: Bench, configure: Any, third_party: None
+) -> None:
+    settings = configure({"jig1": [1]})
+    faulty = settings.jigs[0].model_copy(
+        update={"driver": "faulty", "driver_settings": {**DRIVER_SETTINGS, "raises_in": "activate"}}
+    )
+    settings = settings.model_copy(update={"jigs": (faulty,)})
+    hub = bench.hub()
+
+    async def work() -> None:
+        await give_order(settings, hub)
+        async with running_daemon(settings) as station:
+            await bench.seat(hub, FIRST)
+            await station.until(FIRST, SlotPhase.OUT_OF_USE)
+            (interrupted,) = events_of(settings, AttemptInterrupted)
+            assert (interrupted.stage, interrupted.code) == (Stage.ACTIVATE, Code.SLOT_FAULT)
+            await station.ask("close_order", order=ORDER, reason="done", incomplete_accepted=True)
+            (closed,) = events_of(settings, AttemptClosed)
+            assert (closed.code, closed.stage) == (Code.HUB_GONE, Stage.ACTIVATE)
+            assert closed.unsettled == f"may be unlocked, or run {version('new')} unconfirmed"
 
     asyncio.run(work())
 
@@ -335,6 +371,45 @@ def test_one_hub_id_in_two_slots_is_refused_where_it_came_second(
         await bench.assert_untouched(twin)
 
     asyncio.run(work())
+
+
+@pytest.mark.parametrize("first", ["at work", "done"])
+def test_of_two_hubs_that_say_the_same_the_second_is_to_be_taken_out_and_the_first_goes_on(
+    bench: Bench, configure: Any, tmp_path: Path, first: str
+) -> None:
+    """Both ids are equal, as on no two hubs that a maker got right."""
+    settings = configure({"jig1": [1]})
+    hub = bench.hub()
+    folder = tmp_path / "other rig"
+    folder.mkdir()
+
+    with running_bench(folder, stock={}, doubles=[hub], jigs=1, slots=1) as other:
+        beside = settings.jigs[0].model_copy(update={"name": "jig2", "slots": {1: other.port(FIRST)}})
+        both = settings.model_copy(update={"jigs": (*settings.jigs, beside)})
+
+        async def work() -> None:
+            await give_order(both, hub)
+            async with running_daemon(both) as station:
+                await bench.seat(hub, FIRST)
+                if first == "done":
+                    await station.until(FIRST, SlotPhase.PASSED)
+                else:
+                    await station.until_that(lambda: bool(station.view(FIRST).percent))
+                await other.seat(hub, FIRST)
+                refused = await station.until(OTHER_JIG, SlotPhase.REJECTED)
+                assert refused.code is Code.IN_TWO_SLOTS
+                assert refused.line.endswith("take this one out for the supervisor, and leave the other in")
+                await station.until(FIRST, SlotPhase.PASSED)
+                await other.unseat(FIRST)
+                await station.until(OTHER_JIG, SlotPhase.EMPTY)
+                assert station.view(FIRST).phase is SlotPhase.PASSED
+            results = [(event.place, event.outcome) for event in events_of(both, AttemptClosed)]
+            assert set(results) == {(FIRST, Outcome.PASSED), (OTHER_JIG, Outcome.REJECTED)}
+            assert len(results) == 2
+            await bench.assert_runs(hub, "new")
+            await other.assert_untouched(hub)
+
+        asyncio.run(work())
 
 
 def test_a_hub_that_was_refused_as_a_double_is_looked_at_anew_once_the_other_is_out(

@@ -1,0 +1,248 @@
+"""Who is still the hub of a visit, and may go home as it is: decided on what a hub says, value by value."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from drivers.errors import HubAction, HubRefused
+from drivers.hub import HubIdentity, HubState, ImageSlot
+from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
+from station.attempt.history import Left
+from station.attempt.outcome import Outcome
+from station.attempt.parts import LeftOpen
+from station.attempt.recovery_boot import RecoveryBoot
+from station.bench.display import SlotDisplay
+from station.bench.loop_watch import LoopWatch
+from station.bench.outlook import Outlook
+from station.bench.recognition import Recognised
+from station.bench.seat import LinkSeat
+from station.bench.view import BenchView, SlotPhase, SlotView
+from station.bench.visit import SeatedHub, VisitParts
+from station.records.events import Place
+from station.records.journal import Journal
+
+PLACE = Place(jig="jig1", slot=1)
+NEW, OLD = FirmwareVersion(2), FirmwareVersion(1)
+ME = HubIdentity(Eui64(1), Eui64(2), DeviceModel("0B6B", "00000001"), "1", "DBCH", NEW, locked=True, boots=3)
+ANOTHER_GPF = replace(ME, gpf=Eui64(9))
+GIVEN, OTHER = b"n" * 32, b"o" * 32
+LEFT = Left(NEW, GIVEN.hex())
+PASSED = SlotView(
+    place=PLACE, phase=SlotPhase.PASSED, line="jig1 slot 1: passed", chf=ME.chf, outcome=Outcome.PASSED
+)
+
+
+def image(
+    held: bytes | None, *, active: bool = False, confirmed: bool = False, pending: bool = False
+) -> ImageSlot:
+    return ImageSlot(
+        slot=0 if active else 1,
+        version="2",
+        image_hash=held,
+        bootable=True,
+        pending=pending,
+        confirmed=confirmed,
+        active=active,
+        permanent=False,
+    )
+
+
+DONE = HubState((image(GIVEN, active=True, confirmed=True), image(OTHER)))
+
+
+class Spoken:
+    """A hub that says this and holds that."""
+
+    def __init__(self, says: HubIdentity, holds: HubState | None = DONE) -> None:
+        self.says = says
+        self.holds = holds
+        self.when_asked: Callable[[], None] = lambda: None
+
+    async def identify(self) -> HubIdentity:
+        self.when_asked()
+        return self.says
+
+    async def state(self) -> HubState:
+        if self.holds is None:
+            raise HubRefused("it says nothing of it", action=HubAction.STATE, state_known=True)
+        return self.holds
+
+    async def wait_for_removal(self, _: object) -> None:
+        await asyncio.Event().wait()
+
+
+class Endless:
+    """A conductor whose work never ends of itself, and never moves on."""
+
+    async def conduct(self, _: object) -> Any:
+        await asyncio.Event().wait()
+
+
+class Slot:
+    """One slot without a board, and the clock that says for how long nobody watched it."""
+
+    def __init__(self, says: HubIdentity, holds: HubState | None = DONE, journal: Any = None) -> None:
+        self.now = 0.0
+        self.watch = LoopWatch(lambda: self.now)
+        self.view = BenchView(iter([PLACE]))
+        self.phases: list[SlotPhase] = []
+        self.view.listen(lambda view: self.phases.append(view.phase))
+        self.driver = Spoken(says, holds)
+        conductor: Any = Endless()
+        parts = VisitParts(
+            place=PLACE,
+            seat=LinkSeat(self.watch),
+            conductor=conductor,
+            journal=journal,
+            display=SlotDisplay(PLACE, self.view, Outlook()),
+            recovery_boot=RecoveryBoot(),
+        )
+        driver: Any = self.driver
+        self.seated = SeatedHub(parts, driver, Recognised(ME, parts.seat.gaps))
+
+    @asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        watching = asyncio.create_task(self.watch.run())
+        await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(20):
+                yield
+        finally:
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
+
+    def stand_still(self) -> None:
+        self.now += 100
+
+    async def until(self, phase: SlotPhase) -> None:
+        await self.view.changes.until(lambda: self.view.of(PLACE).phase is phase)
+
+
+WRONG = {
+    "unlocked": (replace(ME, locked=False), DONE, "has been unlocked since"),
+    "says nothing": (ME, None, "does not say what it runs"),
+    "runs nothing": (ME, HubState((image(GIVEN),)), "its next boot would change what it runs"),
+    "unconfirmed": (ME, HubState((image(GIVEN, active=True),)), "its next boot would change what it runs"),
+    "pending": (
+        ME,
+        HubState((image(GIVEN, active=True, confirmed=True), image(OTHER, pending=True))),
+        "its next boot would change what it runs",
+    ),
+    "another version": (replace(ME, firmware=OLD), DONE, "it passed with 00000002 and runs 00000001"),
+    "another image": (ME, HubState((image(OTHER, active=True, confirmed=True),)), "runs another image"),
+    "an image without a hash": (
+        ME,
+        HubState((image(None, active=True, confirmed=True),)),
+        "runs another image",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", WRONG)
+def test_a_hub_out_of_sight_since_it_passed_goes_home_only_as_it_was_left(how: str) -> None:
+    says, holds, why = WRONG[how]
+
+    async def scenario() -> None:
+        slot = Slot(says, holds)
+        slot.seated.hub, slot.seated.shown = says, PASSED
+        await slot.seated.check_departure(LEFT)
+        assert slot.seated.shown.phase is SlotPhase.PUT_ASIDE
+        assert why in slot.seated.shown.line
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("left", [LEFT, Left(NEW, None), Left(None, None)])
+def test_a_hub_that_is_as_it_was_left_goes_home(left: Left) -> None:
+    async def scenario() -> None:
+        slot = Slot(ME)
+        slot.seated.shown = PASSED
+        await slot.seated.check_departure(left)
+        assert slot.seated.shown == PASSED
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ANOTHER_GPF,
+        replace(ME, boots=4),
+        replace(ME, firmware=OLD),
+        replace(ME, locked=False),
+        replace(ME, model=DeviceModel("0B6B", "00000002")),
+    ],
+    ids=["GPF", "boots", "firmware", "lock", "model"],
+)
+def test_who_says_something_else_after_a_gap_is_another_visit(other: HubIdentity) -> None:
+    async def scenario() -> None:
+        slot = Slot(ME)
+        slot.seated.shown = PASSED
+        async with slot.watched():
+            showing = asyncio.create_task(slot.seated.until_gone())
+            await slot.until(SlotPhase.PASSED)
+            slot.driver.says = other
+            slot.stand_still()
+            await showing
+        assert slot.phases == [SlotPhase.PASSED, SlotPhase.LOOKING]
+
+    asyncio.run(scenario())
+
+
+def test_a_gap_while_a_hub_is_asked_has_it_asked_again_before_it_is_green() -> None:
+    async def scenario() -> None:
+        slot = Slot(ME)
+        slot.seated.shown = PASSED
+        asked = 0
+
+        def gap_again() -> None:
+            nonlocal asked
+            asked += 1
+            if asked == 1:
+                slot.stand_still()
+
+        slot.driver.when_asked = gap_again
+        async with slot.watched():
+            showing = asyncio.create_task(slot.seated.until_gone())
+            await slot.until(SlotPhase.PASSED)
+            slot.stand_still()
+            await slot.view.changes.until(
+                lambda: asked == 2 and slot.view.of(PLACE).phase is SlotPhase.PASSED
+            )
+            showing.cancel()
+            with suppress(asyncio.CancelledError):
+                await showing
+        assert asked == 2
+        assert slot.phases == [SlotPhase.PASSED, SlotPhase.LOOKING, SlotPhase.LOOKING, SlotPhase.PASSED]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [ANOTHER_GPF, replace(ME, model=DeviceModel("0B6B", "00000002"))],
+    ids=["GPF", "model"],
+)
+def test_a_hub_with_half_of_the_identity_does_not_answer_for_the_one_at_work(
+    other: HubIdentity, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        async with Journal.open(tmp_path, site="site", station="bench") as journal:
+            slot = Slot(other, journal=journal)
+            async with slot.watched():
+                working = asyncio.create_task(slot.seated.conduct(None))
+                still_here = asyncio.create_task(slot.seated.still_here())
+                ending = await working
+                assert isinstance(ending, LeftOpen)
+                slot.seated.gone()
+                assert not await still_here
+
+    asyncio.run(scenario())

@@ -94,8 +94,7 @@ class JigInputs:
                     self._open(slot)  # it was doubted so far
                 self._agree(slot)
             case SlotReseated(slot=slot):
-                self.gaps[slot] += 1
-                self.started.discard(slot)
+                self._open(slot)  # so short that no look met it
             case LidOpened():
                 self.lid_closed = False
             case LidClosed():

@@ -142,6 +142,10 @@ class Slot:
                 raise ScanRefused(
                     f"{place}: its result is written; take the hub out, scan it, and seat it again"
                 )
+            if seated is not None and self._display.phase is SlotPhase.RESEAT:
+                raise ScanRefused(
+                    f"{place}: it is not known who sits here; take the hub out, scan it, and seat it again"
+                )
             await self._parts.journal.append(
                 LabelScanned(
                     place=place,

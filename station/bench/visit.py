@@ -102,8 +102,9 @@ class SeatedHub:
         """Hold a label against it. One of another hub, after the result, lets none go home as it is."""
         self.label = label
         if self.shown is not None and self.mislabelled:
+            is_shown = self._parts.display.phase is self.shown.phase
             self.shown = put_aside(self.shown, label, self.hub)
-            if self._parts.display.phase is not SlotPhase.LOOKING:
+            if is_shown:
                 self._parts.display.put(self.shown)
 
     async def still_here(self) -> bool:

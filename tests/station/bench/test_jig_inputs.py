@@ -161,6 +161,14 @@ def test_what_was_not_told_since_it_was_watched_is_unknown(policy, events):
             assert not inputs.may_begin(1)
 
 
+def test_an_insertion_that_nobody_saw_is_an_opening_that_nobody_saw():
+    inputs = after("button", BACK, CALM, SlotSeated(1), StartPressed())
+    before = inputs.openings[1], inputs.gaps[1]
+    inputs.apply(SlotReseated(1))
+    assert (inputs.openings[1], inputs.gaps[1]) == (before[0] + 1, before[1] + 1)
+    assert not inputs.may_begin(1)
+
+
 def test_a_contradiction_ends_when_switch_and_current_agree_again():
     inputs = after("seated", BACK, CALM, SlotSeated(1), SlotContradicted(1, True, 0))
     assert "draws no current" in inputs.doubt(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 from station_daemon import running_daemon
@@ -69,5 +70,30 @@ def test_a_label_of_a_hub_that_leaves_meanwhile_is_asked_for_again(
                 await scan(station, hub.chf, FIRST.slot)
             monkeypatch.undo()
             assert station.view(FIRST).line.endswith("empty; seat a hub")
+
+    asyncio.run(work())
+
+
+def hold_up() -> None:
+    """Hold the station up so long that it has to ask again who sits there."""
+    time.sleep(1.5)
+
+
+def test_no_label_is_held_against_a_hub_that_is_not_known_to_sit_there_any_more(boarded: Hands) -> None:
+    hub, other = boarded.bench.hub(), boarded.bench.hub()
+
+    async def work() -> None:
+        await boarded.order(hub, other)
+        async with running_daemon(boarded.settings) as station:
+            await boarded.bench.seat(hub, FIRST)
+            await station.until(FIRST, SlotPhase.PASSED)
+            await boarded.bench.fault(FIRST, "lose_request", probability=1.0, times=10_000)
+            hold_up()
+            await station.until(FIRST, SlotPhase.RESEAT)
+            with pytest.raises(ControlError, match="it is not known who sits here; take the hub out"):
+                await scan(station, other.chf, FIRST.slot)
+            assert station.view(FIRST).phase is SlotPhase.RESEAT
+            await boarded.bench.do("disarm")
+            await station.until(FIRST, SlotPhase.PASSED)
 
     asyncio.run(work())

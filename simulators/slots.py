@@ -104,7 +104,9 @@ class ImageSlots:
         return running is not None and running.image_hash == image_hash
 
     async def confirm(self) -> None:
-        """Keep the running image. Raises ImageRefused."""
+        """Keep the running image. Raises ImageRefused, while another is marked for the next boot."""
+        if self._boot_loader.next_swap() in {Swap.TEST, Swap.PERMANENT}:
+            raise ImageRefused(ImageError.IMAGE_ALREADY_PENDING)
         if self._boot_loader.next_swap() is Swap.REVERT:
             with _flash_faults_refused():
                 await self._boot_loader.primary.set_image_ok()

@@ -22,21 +22,30 @@ _CODED_A_LINE: Final = 124
 
 @dataclass(frozen=True, slots=True)
 class BufferProfile:
-    """What a hub has for packets. Requests and answers share the pool."""
+    """What a hub has for packets, and what its firmware was built with. Requests and answers share the pool."""
 
     buf_size: int = 1024
     """Bytes of a buffer; length and CRC share it with the packet."""
     buf_count: int = 5
     line_buffers: int = 2
     """Whole lines kept while the hub cannot work on them: Zephyr's CONFIG_UART_MCUMGR_RX_BUF_COUNT."""
+    tells_boot_loader: bool = True
+    """Zephyr's CONFIG_MCUMGR_GRP_OS_BOOTLOADER_INFO, which is off unless asked for."""
+    checks_uploads: bool = True
+    """Whether the last answer says if the SHA-256 holds: Zephyr's CONFIG_IMG_ENABLE_IMAGE_CHECK."""
+    tells_reasons: bool = False
+    """Whether a refused upload says why in words: Zephyr's CONFIG_MCUMGR_GRP_IMG_VERBOSE_ERR."""
 
 
 PROFILES: Final = {
     "default": BufferProfile(),
     "zephyr": BufferProfile(buf_size=384, buf_count=4),
+    "sparse": BufferProfile(
+        buf_size=384, buf_count=4, tells_boot_loader=False, checks_uploads=False, tells_reasons=True
+    ),
     "one-buffer": BufferProfile(buf_count=1),
 }
-"""By name: a roomy hub, Zephyr's defaults, and a hub that can hold nothing but the packet it works on."""
+"""By name: a roomy hub, Zephyr's buffers, one built with other choices, and a hub that can hold nothing but the packet it works on."""
 
 
 class PacketPool:

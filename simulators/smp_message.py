@@ -49,8 +49,9 @@ class Refused(Exception):
 class GroupRefused(Exception):
     """The command is answered with an error of its group; `legacy` is what version 1 calls it."""
 
-    def __init__(self, group: int, code: int, legacy: ManagementError) -> None:
+    def __init__(self, group: int, code: int, legacy: ManagementError, reason: str | None = None) -> None:
         super().__init__(f"group {group} error {code}")
+        self.reason = reason
         self.group = group
         self.code = code
         self.legacy = legacy
@@ -97,9 +98,10 @@ class Request:
         """Return the packet of an error, in the form of the request's version."""
         if isinstance(error, Refused):
             return self.answer({"rc": int(error.code)})
+        told = {} if error.reason is None else {"rsn": error.reason}
         if self.version == 0:
-            return self.answer({"rc": int(error.legacy)})
-        return self.answer({"err": {"group": error.group, "rc": int(error.code)}})
+            return self.answer({"rc": int(error.legacy), **told})
+        return self.answer({"err": {"group": error.group, "rc": int(error.code)}, **told})
 
 
 def parse_request(packet: bytes) -> Request:

@@ -46,10 +46,21 @@ _IMAGE_ERRORS_V1: Final = {
     ImageError.INVALID_OFFSET: ManagementError.INVALID,
     ImageError.INVALID_LENGTH: ManagementError.INVALID,
     ImageError.INVALID_IMAGE_HEADER: ManagementError.INVALID,
-    ImageError.INVALID_IMAGE_HEADER_MAGIC: ManagementError.INVALID,
     ImageError.INVALID_HASH: ManagementError.INVALID,
 }
-"""How Zephyr translates image errors for version 1; the others become UNKNOWN."""
+"""How Zephyr translates image errors for version 1; the others become UNKNOWN (`img_mgmt_translate_error_code`)."""
+
+_REASONS: Final = {
+    ImageError.NO_FREE_SLOT: "no slot",
+    ImageError.FLASH_ERASE_FAILED: "fa erase fail",
+    ImageError.FLASH_WRITE_FAILED: "fa write fail",
+    ImageError.INVALID_IMAGE_HEADER: "header malformed",
+    ImageError.INVALID_IMAGE_HEADER_MAGIC: "magic mismatch",
+    ImageError.CURRENT_VERSION_IS_NEWER: "downgrade",
+    ImageError.INVALID_IMAGE_TOO_LARGE: "img too large",
+    ImageError.INVALID_IMAGE_DATA_OVERRUN: "data overrun",
+}
+"""What Zephyr says of a refused upload in words (`img_mgmt.c`)."""
 
 Body = dict[str, Any]
 
@@ -113,8 +124,9 @@ def _echo(body: Body) -> Body:
     return {"r": _optional(body, "d", str, "")}
 
 
-def _image_refused(error: ImageRefused) -> GroupRefused:
-    return GroupRefused(IMAGE_GROUP, error.code, _IMAGE_ERRORS_V1.get(error.code, ManagementError.UNKNOWN))
+def _image_refused(error: ImageRefused, reason: str | None) -> GroupRefused:
+    legacy = _IMAGE_ERRORS_V1.get(error.code, ManagementError.UNKNOWN)
+    return GroupRefused(IMAGE_GROUP, error.code, legacy, reason)
 
 
 class ApplicationServer:
@@ -125,10 +137,10 @@ class ApplicationServer:
         self._hub = hub
         self._profile = profile
         self._commands: dict[tuple[int, int, bool], Callable[[Body], Awaitable[Body]]] = {
+            (OS_GROUP, 0, False): self._echo,
             (OS_GROUP, 0, True): self._echo,
             (OS_GROUP, 5, True): self._reset,
             (OS_GROUP, 6, False): self._parameters,
-            (OS_GROUP, 8, False): self._boot_loader,
             (IMAGE_GROUP, 0, False): self._read_state,
             (IMAGE_GROUP, 0, True): self._write_state,
             (IMAGE_GROUP, 1, True): self._upload,
@@ -137,6 +149,8 @@ class ApplicationServer:
             (HUB_GROUP, 1, False): self._challenge,
             (HUB_GROUP, 1, True): self._unlock,
         }
+        if profile.tells_boot_loader:
+            self._commands[OS_GROUP, 8, False] = self._boot_loader
         self._occasions = {
             (OS_GROUP, 5, True): Occasion.RESET,
             (IMAGE_GROUP, 0, False): Occasion.STATE,
@@ -163,7 +177,8 @@ class ApplicationServer:
         except Locked as error:
             raise Refused(ManagementError.ACCESS_DENIED) from error
         except ImageRefused as error:
-            raise _image_refused(error) from error
+            tells = self._profile.tells_reasons and request.key == (IMAGE_GROUP, 1, True)
+            raise _image_refused(error, _REASONS.get(error.code) if tells else None) from error
 
     async def _echo(self, body: Body) -> Body:
         return _echo(body)
@@ -203,6 +218,8 @@ class ApplicationServer:
     async def _upload(self, body: Body) -> Body:
         answer = _taken(await self._hub.take_chunk(_read_chunk(body)))
         faults = self._hub.faults
+        if not self._profile.checks_uploads:
+            answer.pop("match", None)
         if "match" in answer and faults.strike(FaultName.LYING_MATCH, Occasion.UPLOAD):
             answer["match"] = False
         if faults.strike(FaultName.WRONG_OFFSET, Occasion.UPLOAD, answer["off"]):
@@ -210,8 +227,13 @@ class ApplicationServer:
         return answer
 
     async def _erase(self, body: Body) -> Body:
-        if _optional(body, "slot", int, 1) != 1:
-            raise ImageRefused(ImageError.INVALID_SLOT)
+        match _optional(body, "slot", int, 1):
+            case 0:
+                raise ImageRefused(ImageError.NO_FREE_SLOT)  # it runs
+            case 1:
+                pass
+            case _:
+                raise ImageRefused(ImageError.INVALID_SLOT)
         await self._hub.erase()
         return {}
 
@@ -265,7 +287,7 @@ class RecoveryServer:
     async def answer(self, request: Request) -> Body:
         """Return the answer's map. Raises Refused."""
         match request.key:
-            case (0, 0, True):
+            case (0, 0, _):
                 return _echo(request.body)
             case (0, 5, True):
                 self.reset_wanted = True

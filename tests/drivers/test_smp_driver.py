@@ -63,7 +63,7 @@ async def ready(slot, driver, meant, image) -> None:
     await driver.flash(meant, image, ignore)
 
 
-@pytest.mark.parametrize("profile", ["default", "zephyr", "one-buffer"])
+@pytest.mark.parametrize("profile", ["default", "zephyr", "one-buffer", "sparse"])
 def test_the_whole_life_of_a_hub(tmp_path, profile):
     with rig_slots(tmp_path, "--profile", profile) as slots:
         slot = next(slots)

@@ -225,6 +225,7 @@ def test_the_boot_loader_tells_its_mode_and_nothing_else(tmp_path: Path) -> None
             await until_mode(rig.slot(1, 1), Mode.APPLICATION)
             async with client_of(rig.slot(1, 1)) as client:
                 ask = client.ask_with_body
+                assert await ask(0, 0, {"d": "read"}) == {"r": "read"}
                 assert await ask(0, 8, {"query": "mode"}) == {"mode": 1}
                 assert await ask(0, 8, {"query": "age"}) == {"err": {"group": 0, "rc": 3}}
 
@@ -255,8 +256,49 @@ def test_image_errors_have_two_forms(tmp_path: Path) -> None:
                 assert await client.ask(1, 1, {"data": b"x"}, version=0) == {"rc": 3}
                 assert await client.ask(1, 1, {"data": b"x"}) == {"err": {"group": 1, "rc": 20}}
                 assert await client.ask(1, 0, {}) == {"err": {"group": 1, "rc": 24}}
-                assert await client.ask(1, 5, {"slot": 0}) == {"err": {"group": 1, "rc": 14}}
+                assert await client.ask(1, 5, {"slot": 0}) == {"err": {"group": 1, "rc": 9}}, "it runs"
+                assert await client.ask(1, 5, {"slot": 7}) == {"err": {"group": 1, "rc": 14}}
+                no_image = {"off": 0, "len": 1000, "data": bytes(32)}
+                assert await client.ask(1, 1, no_image, version=0) == {"rc": 1}
+                assert await client.ask(1, 1, no_image) == {"err": {"group": 1, "rc": 23}}
                 assert success(await client.request(ImageErase()))
+
+    asyncio.run(run())
+
+
+def test_a_hub_built_with_other_choices_tells_reasons_and_neither_its_boot_loader_nor_a_match(
+    tmp_path: Path,
+) -> None:
+    async def run() -> None:
+        async with rig_of(tmp_path, make_hub(), profile=PROFILES["sparse"]) as rig:
+            await until_mode(rig.slot(1, 1), Mode.APPLICATION)
+            async with client_of(rig.slot(1, 1)) as client:
+                assert await client.ask(0, 8) == {"rc": 8}
+                assert await client.unlock() == {"rc": 0}
+                too_large = {"off": 0, "len": 1 << 30, "data": image(NEW)[:100]}
+                assert await client.ask(1, 1, too_large, version=0) == {"rc": 1, "rsn": "img too large"}
+                assert (await client.ask(1, 1, too_large))["rsn"] == "img too large"
+                whole, at = image(NEW), 0
+                sha = hashlib.sha256(whole).digest()
+                while at < len(whole):
+                    first = {} if at else {"len": len(whole), "sha": sha}
+                    answer = await client.ask(1, 1, {"off": at, "data": whole[at : at + 200], **first})
+                    at = answer["off"]
+                assert answer == {"off": len(whole)}
+
+    asyncio.run(run())
+
+
+def test_a_confirm_is_refused_while_another_image_is_marked(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig_of(tmp_path, make_hub()) as rig:
+            await until_mode(rig.slot(1, 1), Mode.APPLICATION)
+            async with client_of(rig.slot(1, 1)) as client:
+                assert await client.unlock() == {"rc": 0}
+                async for _ in client.upload(image(NEW)):
+                    pass
+                assert success(await client.request(ImageStatesWrite(hash=tlv_hash(image(NEW)))))
+                assert await client.ask(1, 0, {"confirm": True}) == {"err": {"group": 1, "rc": 28}}
 
     asyncio.run(run())
 

@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 SYSTEM_PACKAGES := mosquitto mosquitto-clients softhsm2 util-linux \
 	qemu-system-x86 linux-image-amd64 busybox-static cpio kmod udev systemd usbip dfu-util libusb-1.0-0
 
+# What people read on a bench without a network, and all that it links to.
+DOCUMENTS := README.md CHANGELOG.md CONTRIBUTING.md LICENSE deploy docs tests/drivers/outside_driver
+
 SEED ?= 7
 KILLS ?= 50
 TRANSPORT ?= mixed
@@ -108,7 +111,7 @@ bundle: $(VENV)/.ready ## an offline wheelhouse: dist/reflash-bundle.tar.gz
 	cd dist/bundle && sha256sum *.whl > SHA256SUMS
 	grep -oE "^[a-z0-9_.-]+==[^ ]+" requirements/runtime.txt > dist/bundle/packages.txt
 	cp deploy/install.sh dist/bundle/
-	cp -r deploy docs README.md dist/bundle/
+	cp -r --parents $(DOCUMENTS) dist/bundle/
 	tar --create --gzip --file dist/reflash-bundle.tar.gz --directory dist/bundle .
 	@echo "dist/reflash-bundle.tar.gz: copy it to the bench PC, unpack it, run ./install.sh /opt/reflash/venv"
 

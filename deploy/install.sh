@@ -8,5 +8,8 @@ python3 -m venv "$target"
 "$target/bin/python" -m pip install --quiet --no-index --only-binary :all: --find-links "$here" \
     --requirement "$here/packages.txt"
 "$target/bin/python" -m pip install --quiet --no-index --no-deps "$here"/reflash_station-*.whl
+mkdir -p "$target/share/doc/reflash"
+cp -r "$here/README.md" "$here/CHANGELOG.md" "$here/CONTRIBUTING.md" "$here/LICENSE" "$here/docs" "$here/deploy" \
+    "$here/tests" "$target/share/doc/reflash/"
 "$target/bin/reflash" --help >/dev/null
 echo "installed: $target/bin/reflash"

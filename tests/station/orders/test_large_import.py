@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -14,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_catalog.identity import Eui64
-from station.orders import life_cycle
-from station.orders.csv_import import HEADINGS
+from station.control import RequestWrong
+from station.orders import desk, life_cycle
+from station.orders.csv_import import HEADINGS, parse_order
 from station.orders.desk import OrderDesk
 from station.orders.errors import OrderRefused
 from station.orders.life_cycle import events_for_assignment, find_order
@@ -49,9 +51,9 @@ def opened(folder: Path, **more: Any) -> Any:
 
 
 async def take(journal: Any, content: bytes) -> dict[str, Any]:
-    desk = OrderDesk(journal, ["jig1"], is_seated=lambda _: False)
+    handlers = OrderDesk(journal, ["jig1"], is_seated=lambda _: False).handlers()
     request = {"content": base64.b64encode(content).decode(), "source": "order.csv", "number": "WO-1"}
-    return dict(await desk.handlers()["import_order"](request))
+    return dict(await handlers["import_order"](request))
 
 
 def test_another_fact_is_recorded_before_a_large_import_ends(tmp_path: Path) -> None:
@@ -151,3 +153,36 @@ def test_an_import_that_was_cut_off_is_no_order_and_can_be_made_anew(
             asyncio.run(work(Path(folder)))
     finally:
         life_cycle._LINES_PER_EVENT = chunk
+
+
+def test_the_garbage_collector_does_not_stand_over_a_large_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    while_read: list[int] = []
+
+    def look(phase: str, info: dict[str, int]) -> None:
+        if phase == "start":
+            looks.append(info["generation"])
+
+    def watched(*arguments: Any) -> Any:
+        before = len(looks)
+        try:
+            return parse_order(*arguments)
+        finally:
+            while_read.extend(looks[before:])
+
+    async def work() -> None:
+        async with opened(tmp_path) as journal:
+            assert (await take(journal, csv_of(0, 5000)))["hubs"] == 5000
+            with pytest.raises(RequestWrong, match="no hub is listed"):
+                await take(journal, csv_of(0, 0))
+
+    monkeypatch.setattr(desk, "parse_order", watched)
+    gc.callbacks.append(look)
+    try:
+        asyncio.run(work())
+    finally:
+        gc.callbacks.remove(look)
+    assert while_read == []
+    assert (gc.isenabled(), gc.get_freeze_count()) == (True, 0)

@@ -65,7 +65,10 @@ class SharedOut:
     """One authority for all slots of a station, each of which has its own share of the rate."""
 
     def __init__(self, authority: NamedAuthority, rate: UnlockRate, places: Collection[Place]) -> None:
-        even, many = rate.signatures // len(places), min(_MANY_STEPS, rate.signatures // _LARGEST_PART)
+        even, many = (
+            rate.signatures // max(1, len(places)),
+            min(_MANY_STEPS, rate.signatures // _LARGEST_PART),
+        )
         share = UnlockRate(signatures=max(1, even, many), seconds=rate.seconds)
         self._shares = {
             place: RateLimited(

@@ -123,6 +123,7 @@ def test_a_slot_that_asks_again_and_again_uses_up_its_own_share_alone(challenge:
     assert shares.at(places[0]).name == "counting"
     scarce = SharedOut(behind, UnlockRate(signatures=1, seconds=1), places)
     asyncio.run(scarce.at(places[0]).sign(challenge))
+    SharedOut(behind, rate, [])  # of a bench that has no slots yet
 
 
 def test_a_pin_that_was_being_tried_when_the_power_went_is_not_tried_again(tmp_path: Path) -> None:

@@ -3,15 +3,61 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
+from typing import Final, Generic, TypeVar
 
-from drivers.errors import DriverError, HubAction
+from drivers.errors import (
+    AnotherHub,
+    ChallengeVoid,
+    DriverError,
+    HubAction,
+    HubDidNotReturn,
+    HubLockedOut,
+    ImageMismatch,
+    LinkLost,
+    PlaceUnavailable,
+    StuckProgress,
+    TransferIncomplete,
+    UnlockAuthorityFailed,
+    UnlockRefused,
+    UploadRejected,
+)
 
 T = TypeVar("T")
 Refusal = TypeVar("Refusal", bound=DriverError)
 
 _WAITS = ("wait_for_hub", "wait_for_removal")
+
+
+_BOOT = frozenset({"activate", "reboot"})
+_CHANGE = _BOOT | {"unlock", "flash", "confirm", "erase"}
+
+_ONLY_FROM: Final[Mapping[type[DriverError], frozenset[str]]] = MappingProxyType(
+    {
+        PlaceUnavailable: frozenset({"open"}),
+        UnlockRefused: frozenset({"unlock"}),
+        ChallengeVoid: frozenset({"unlock"}),
+        HubLockedOut: frozenset({"unlock"}),
+        UnlockAuthorityFailed: frozenset({"unlock"}),
+        UploadRejected: frozenset({"flash"}),
+        StuckProgress: frozenset({"flash"}),
+        TransferIncomplete: frozenset({"flash", "activate"}),
+        ImageMismatch: frozenset({"activate", "verify", "confirm"}),
+        HubDidNotReturn: _CHANGE,
+        AnotherHub: _CHANGE | {"verify"},
+    }
+)
+"""Errors that say what only these methods do. The station acts on them: elsewhere they would mislead it.
+
+A hub may have to boot for any change, as for USB's DFU mode, and may not come back from that."""
+
+
+def out_of_place(method: str, error: DriverError) -> bool:
+    """Whether this method never raises such an error."""
+    if method == "wait_for_removal":
+        return not isinstance(error, LinkLost)
+    return any(isinstance(error, kind) and method not in methods for kind, methods in _ONLY_FROM.items())
 
 
 class Broken(Exception):
@@ -69,6 +115,10 @@ class Call(Generic[T]):
             raise Broken(f"{self.name}() returned {_shortened(self._task.result())}")
         if not isinstance(error, kind):
             raise self._surprise(error)
+        if out_of_place(self.name, error):
+            raise Broken(
+                f"{self.name}() raised {type(error).__name__}, which is not for it to say"
+            ) from error
         action = HubAction.WAIT if self.name in _WAITS else HubAction(self.name)
         if error.action is not action:
             raise Broken(

@@ -20,6 +20,7 @@ from drivers.errors import (
     ImageMismatch,
     NoAnswer,
     UnlockRefused,
+    UploadRejected,
 )
 from drivers.hub import FlashProgress, HubIdentity, HubState
 from drivers.smp.device import open_device
@@ -47,6 +48,16 @@ class Sound(SmpHubDriver):
 
     async def opened(self) -> None:
         pass
+
+
+class MisnamesSilence(Sound):
+    """Of a silent hub it says what only an upload can: the station would call its firmware refused."""
+
+    async def confirm(self, hub, image) -> HubState:
+        try:
+            return await super().confirm(hub, image)
+        except NoAnswer as error:
+            raise UploadRejected(error.what, action=HubAction.CONFIRM, state_known=False) from error
 
 
 class UndescribedSettings(SmpSettings):

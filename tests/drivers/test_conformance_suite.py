@@ -60,6 +60,12 @@ FAULTS = [
         "the_hub_holds_what_was_flashed",
     ),
     (
+        broken.MisnamesSilence,
+        "a_silent_hub_is_a_typed_error confirm",
+        "confirm() raised UploadRejected, which is not for it to say",
+        "a_silent_hub_is_a_typed_error verify",
+    ),
+    (
         broken.StopsShort,
         "progress_rises_and_ends_at_the_size",
         "it ended at",

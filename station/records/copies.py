@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import mkdtemp
 from uuid import uuid4
 
 from station.records import lock
@@ -91,11 +92,14 @@ def exported(recorded: RecordedEvent) -> str:
 
 
 def _copy(source: Path, destination: Path, change: Callable[[Path], None] = lambda _: None) -> Verification:
-    partial = destination.with_name(destination.name + ".partial")
     try:
-        if partial.exists():
-            shutil.rmtree(partial)
-        partial.mkdir(mode=0o750, parents=True)
+        destination.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        # Under a name that nothing else has: whatever lies beside is somebody's.
+        partial = Path(mkdtemp(prefix=f"{destination.name}.partial-", dir=destination.parent))
+    except OSError as error:
+        raise journal_error(error, destination) from error
+    try:
+        partial.chmod(0o750)
         # The published head first: it may be behind the copied rows, never ahead of them.
         if (source / HEAD_NAME).exists():
             shutil.copyfile(source / HEAD_NAME, partial / HEAD_NAME)

@@ -123,7 +123,7 @@ def test_a_damaged_backup_is_not_restored(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(JournalCorrupt, match="does not match its hash"):
         restore(tmp_path / "backup", tmp_path / "restored")
     assert not (tmp_path / "restored").exists()
-    assert not list(tmp_path.glob("*.partial"))
+    assert not list(tmp_path.glob("*.partial*"))
 
 
 def test_a_copy_that_finds_no_room_leaves_nothing(
@@ -265,6 +265,20 @@ def test_a_disk_that_is_really_full_loses_nothing(tmp_path: Path) -> None:
     full, whole = done.stdout.splitlines()
     assert "no room for the journal" in full
     assert whole == "whole"
+
+
+def test_a_copy_takes_nothing_away_that_lies_beside_it(folder: Path, tmp_path: Path) -> None:
+    with ledger_in(folder) as ledger:
+        one_result(ledger, 1, order=None)
+    (tmp_path / "copy.partial").mkdir()
+    (tmp_path / "copy.partial" / "somebodys").touch()
+    backup(folder, tmp_path / "copy")
+    assert (tmp_path / "copy.partial" / "somebodys").exists()
+    source = (tmp_path / "copy").rename(tmp_path / "journal-2.partial")
+    restore(source, tmp_path / "journal-2")
+    assert verify(source).events == 3
+    assert verify(tmp_path / "journal-2").events == 5
+    assert not list(tmp_path.glob("*.partial-*"))
 
 
 def test_the_life_of_a_hub_survives_a_restore(folder: Path, tmp_path: Path) -> None:

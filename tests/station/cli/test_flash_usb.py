@@ -74,7 +74,7 @@ def test_a_hub_is_flashed_through_the_jig_that_is_configured_for_its_place(
     said = by_hand(file, "--config", config)
     assert (said.code, said.out) == (
         0,
-        f"by-hand slot 1: passed; take it out, it is done; it runs {version('new')}\n",
+        f"2-1: passed; take it out, it is done; it runs {version('new')}\n",
     ), said
     inside = look(hubs, hub)
     assert (inside["firmware"], inside["left_unlocked"]) == (str(version("new")), False)
@@ -160,7 +160,7 @@ def test_a_plain_device_is_flashed_read_back_and_started(plain: Bench, by_hand: 
     said = by_hand(file, "--usbip", server(plain))
     assert (said.code, said.out) == (
         0,
-        "by-hand slot 1: passed; take it out, it is done; it does not say what it runs\n",
+        "2-1: passed; take it out, it is done; it does not say what it runs\n",
     ), said
     inside = look(plain, hub)
     assert (inside["firmware"], inside["mode"]) == (str(version("new")), "application")

@@ -13,10 +13,11 @@ KILLS ?= 50
 TRANSPORT ?= mixed
 BOARDS ?= mixed
 SCENARIOS ?= 200
+ONLY ?=
 # The proofs share the tests' benches.
 PROOF := PYTHONPATH=tests $(BIN)/python tests/chaos
 
-.PHONY: help demo test test-usb check bench chaos hands crashes matrix soak prove bundle format fuzz audit sbom lock system-packages clean
+.PHONY: help demo test test-usb check bench chaos hands crashes matrix soak prove bundle format mutants fuzz audit sbom lock system-packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -75,6 +76,9 @@ soak: $(VENV)/.ready ## 2,000 hubs with realistic faults, and a daemon that stay
 
 prove: $(VENV)/.ready ## all proofs in their long forms, an hour; goes on where it was broken off; writes docs/reliability.md: SEED=7
 	$(PROOF)/run_proof.py --seed $(SEED)
+
+mutants: $(VENV)/.ready ## spoil the code on purpose, one thing at a time: a test must mind; ONLY=visit for some
+	$(BIN)/python tests/mutants/run_mutants.py --only "$(ONLY)"
 
 fuzz: $(VENV)/.ready ## a million hostile inputs to each own parser; FUZZ="--targets mcuboot --seed 1" for less
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --quiet atheris==3.0.0 || \

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -26,6 +28,9 @@ from drivers.errors import (
 )
 from drivers.hub import FlashProgress
 from drivers.smp.device import McubootDevice
+from drivers.smp.messages import ParametersAnswer
+from drivers.smp.settings import SmpSettings
+from drivers.smp.upload import Upload
 from firmware_catalog.identity import FirmwareVersion
 from firmware_catalog.image import FirmwareImage, ImageKind
 
@@ -516,3 +521,35 @@ def test_an_upload_can_be_cancelled_at_any_chunk_and_done_anew():
         assert slot.held == IMAGE.data
 
     run_with_peer(scenario)
+
+
+def test_the_last_chunk_has_the_time_of_a_check_and_the_first_that_of_an_erase() -> None:
+    times, size = SmpSettings(), 1 << 20
+    image: Any = type(
+        "Image", (), {"data": bytes(size), "file_sha256": bytes(32), "__len__": lambda _: size}
+    )()
+    client: Any = SimpleNamespace(
+        settings=times,
+        version=1,
+        noise=0,
+        next_sequence=iter(range(9999)).__next__,
+        link=SimpleNamespace(unsent_seconds=0.0),
+    )
+
+    async def nobody() -> bool:
+        return True
+
+    async def scenario() -> None:
+        upload = Upload(
+            client, image, ParametersAnswer(buf_size=384, buf_count=2), lambda _: None, nobody, nobody
+        )
+        opening = upload._window.next_chunk()
+        assert upload._busy_seconds() >= times.erase_seconds(size)
+        upload._window.answered(opening.sequence, opening.end)
+        while not upload._window.closing:
+            chunk = upload._window.next_chunk()
+            if not upload._window.closing:
+                upload._window.answered(chunk.sequence, chunk.end)
+        assert times.check_seconds(size) <= upload._busy_seconds() < times.erase_seconds(size)
+
+    asyncio.run(scenario())

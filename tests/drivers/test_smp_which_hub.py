@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from smp_peer import (
@@ -22,11 +25,12 @@ from smp_peer import (
 )
 
 from drivers.errors import AnotherHub, ChallengeVoid, NoAnswer
-from drivers.hub import UnlockChallenge
+from drivers.hub import HubIdentity, UnlockChallenge
 from drivers.hub_answers import IdentityAnswer
 from drivers.smp.device import McubootDevice
 from drivers.smp.driver import SmpHubDriver
-from firmware_catalog.identity import FirmwareVersion
+from drivers.smp.settings import SmpSettings
+from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from firmware_catalog.image import FirmwareImage, ImageKind
 
 OLD, NEW = bytes(32), b"\x11" * 32
@@ -353,3 +357,21 @@ def test_an_expected_device_is_both_ids_and_the_model():
     for fields in OTHERS.values():
         with pytest.raises(AnotherHub):
             hub.device.require(IdentityAnswer(**fields).identity(), place="here", action="flash")
+
+
+def test_a_hub_with_half_of_the_identity_ends_the_wait_for_a_removal() -> None:
+    me = HubIdentity(
+        Eui64(1), Eui64(2), DeviceModel("0B6B", "1"), "1", "DBCH", FirmwareVersion(1), locked=True, boots=3
+    )
+
+    class Answering(SmpHubDriver):
+        async def _ask_identity(self, *_: object, **__: object) -> HubIdentity:
+            return replace(me, gpf=Eui64(9))
+
+    device: Any = SimpleNamespace(client=SimpleNamespace(settings=SmpSettings()), place="here")
+
+    async def scenario() -> None:
+        async with asyncio.timeout(10):
+            await Answering(device).wait_for_removal(me)
+
+    asyncio.run(scenario())

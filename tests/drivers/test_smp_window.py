@@ -281,3 +281,38 @@ def test_a_hub_that_always_reboots_half_way_exhausts_the_attempts():
             hub.reboot()
         upload.answered(chunk.sequence, hub.take(chunk))
     assert upload.exhausted
+
+
+def plain_window(attempts: int) -> UploadWindow:
+    numbers = iter(range(1000))
+    return UploadWindow(
+        100, first=10, chunk=10, width=4, attempts=attempts, next_sequence=lambda: next(numbers)
+    )
+
+
+@pytest.mark.parametrize("attempts", [1, 2, 5])
+def test_as_many_setbacks_as_there_are_attempts_are_borne_and_one_more_is_not(attempts: int) -> None:
+    window = plain_window(attempts)
+    for _ in range(attempts):
+        assert window.next_chunk() is not None
+        window.heard_nothing()
+        window.assured()
+        assert not window.exhausted
+    assert window.next_chunk() is not None
+    window.heard_nothing()
+    assert window.exhausted
+
+
+def test_silence_while_a_setback_is_settled_is_another_setback() -> None:
+    window = plain_window(5)
+    opening = window.next_chunk()
+    assert opening is not None
+    window.answered(opening.sequence, 10)
+    first, _, third = (window.next_chunk() for _ in range(3))
+    assert first is not None
+    assert third is not None
+    window.answered(first.sequence, 10)  # it was lost, and two are under way still
+    window.assured()
+    assert (window.setbacks, window.settled) == (1, False)
+    window.heard_nothing()
+    assert window.setbacks == 2

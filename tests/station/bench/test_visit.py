@@ -246,3 +246,23 @@ def test_a_hub_with_half_of_the_identity_does_not_answer_for_the_one_at_work(
                 assert not await still_here
 
     asyncio.run(scenario())
+
+
+def test_a_link_that_missed_a_hub_while_nobody_watched_does_not_end_its_visit() -> None:
+    async def scenario() -> None:
+        slot = Slot(ME)
+        slot.seated.shown = PASSED
+
+        async def missed(_: object) -> None:
+            slot.driver.wait_for_removal = Spoken(ME).wait_for_removal
+            slot.stand_still()
+
+        slot.driver.wait_for_removal = missed
+        async with slot.watched():
+            showing = asyncio.create_task(slot.seated.until_gone())
+            await slot.view.changes.until(lambda: slot.phases[1:] == [SlotPhase.LOOKING, SlotPhase.PASSED])
+            showing.cancel()
+            with suppress(asyncio.CancelledError):
+                await showing
+
+    asyncio.run(scenario())

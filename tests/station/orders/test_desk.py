@@ -150,11 +150,15 @@ def test_no_order_closes_over_a_hub_in_work_whatever_the_slots_say(bench: Bench,
                 ControlError, match="order WO-2 cannot come to jig1 now: a hub is being worked"
             ):
                 await desk.ask("assign_order", order="WO-2", jig="jig1")
+            resumed = AttemptResumed(attempt=opened.sequence, place=at, stage=Stage.FLASH, step=0, why="seen")
+            await journal.append(HubLost(attempt=opened.sequence, stage=Stage.FLASH))
+            await journal.append(resumed)
+            with pytest.raises(ControlError, match="being worked on in jig1 slot 3"):
+                await desk.close(incomplete=True)
             await journal.append(HubLost(attempt=opened.sequence, stage=Stage.FLASH))
             await desk.close(incomplete=True)
             assert await journal.open_attempts() == ()
             # The hub was seen again while the order was closed: its attempt is not taken up.
-            resumed = AttemptResumed(attempt=opened.sequence, place=at, stage=Stage.FLASH, step=0, why="seen")
             with pytest.raises(AttemptHasResult):
                 await journal.append(resumed)
             with pytest.raises(OrderIsClosed, match=r"order WO-1 is closed: done"):

@@ -228,7 +228,7 @@ class Conductor:
                 visit.driver, visit.hub, present=visit.present, leave_recovery=visit.leave_recovery
             )
         except DriverError as error:
-            return visit.hub, LeftOpen(Stage.AUTHORISE, str(error))
+            return visit.hub, LeftOpen(Stage.AUTHORISE, failure.why_left_open(error))
         if settled.state is not None:
             return settled.hub, settled.state
         code = failure.code_of(fault, Stage.AUTHORISE)
@@ -245,7 +245,7 @@ class Conductor:
             lacking = lacking_of(hub, await visit.driver.state(), can_revert=visit.driver.can_revert)
         except DriverError as error:
             if failure.leaves_open(error, present=visit.present()):
-                return LeftOpen(Stage.AUTHORISE, str(error))
+                return LeftOpen(Stage.AUTHORISE, failure.why_left_open(error))
             lacking = "does not say what it holds"
         else:
             if passed is None:
@@ -329,7 +329,12 @@ class Conductor:
             )
         except DriverError as error:
             return await self._end(
-                visit.hub, opened, LeftOpen(reached.stage, str(error)), target, spent, history
+                visit.hub,
+                opened,
+                LeftOpen(reached.stage, failure.why_left_open(error)),
+                target,
+                spent,
+                history,
             )
         failed = Failed(reached.stage, refused.code, refused.detail, settled.read_back, settled.unsettled)
         return await self._end(settled.hub, opened, failed, target, spent, history)

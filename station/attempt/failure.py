@@ -158,6 +158,11 @@ def leaves_open(error: Exception, *, present: bool | None) -> bool:
     return is_out_of_reach(error) or isinstance(error, errors.AnotherHub)
 
 
+def why_left_open(error: Exception) -> str:
+    """Say why an attempt waits for its hub, to follow the slot's name: the slot's line says which hub to find."""
+    return "another hub answers there" if isinstance(error, errors.AnotherHub) else str(error)
+
+
 def pause_before(try_number: int) -> float:
     """Seconds to wait before a try: 0.5 s before the second, doubling; a hub that just reset needs a moment."""
     return 0.5 * 2.0 ** (try_number - 2)

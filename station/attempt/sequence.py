@@ -92,7 +92,7 @@ class Sequence:
                 await self._stage(position)
             except DriverError as error:
                 if failure.leaves_open(error, present=self._parts.present()):
-                    return LeftOpen(position.stage, str(error))
+                    return LeftOpen(position.stage, failure.why_left_open(error))
                 return await self._give_up(position.stage, failure.code_of(error, position.stage), str(error))
             except StageFault as fault:
                 if fault.code is not Code.NOT_LOCKED or self._boots_ordered:
@@ -222,7 +222,7 @@ class Sequence:
             again = failure.may_try_again(error, failures)
         if isinstance(error, AnotherHub) or failure.is_out_of_reach(error):
             # Hub or port is out of reach, so nothing is known: the slot takes it up again when it sees the hub.
-            return LeftOpen(position.stage, detail)
+            return LeftOpen(position.stage, failure.why_left_open(error))
         if not again:
             return await self._give_up(position.stage, code, detail)
         if position.stage in {Stage.ACTIVATE, Stage.VERIFY}:
@@ -332,7 +332,7 @@ class Sequence:
                 may_stay=parts.permission.may_stay,
             )
         except DriverError as error:
-            return LeftOpen(stage, str(error))
+            return LeftOpen(stage, failure.why_left_open(error))
         self.hub = settled.hub
         if code is Code.IMAGE_HASH_MISMATCH and settled.at_once:
             code = Code.IMAGE_DISCARDED  # of itself it went back to a confirmed other one

@@ -8,7 +8,15 @@ import pytest
 
 from drivers import errors
 from drivers.errors import DriverError, HubAction
-from station.attempt.failure import Blame, blame, code_of, disposition, may_be_the_slot, may_try_again
+from station.attempt.failure import (
+    Blame,
+    blame,
+    code_of,
+    disposition,
+    may_be_the_slot,
+    may_try_again,
+    why_left_open,
+)
 from station.attempt.outcome import Code, Disposition, Outcome, Stage
 from station.attempt.wording import line_by_hand, operator_line
 from station.records.events import Place
@@ -104,3 +112,10 @@ def test_a_refusal_means_what_its_stage_is_there_for(stage: Stage, code: Code) -
     assert code_of(refused, stage) is code
     locked_out = errors.HubLockedOut("no", action=HubAction.UNLOCK, state_known=True)
     assert code_of(locked_out, stage) is Code.UNLOCK_LOCKED_OUT
+
+
+def test_an_attempt_is_left_open_in_words_that_follow_its_slots_name() -> None:
+    other = errors.AnotherHub("hub 1 answers at /dev/x, not 2", action=HubAction.FLASH, state_known=True)
+    assert why_left_open(other) == "another hub answers there"
+    lost = errors.LinkLost("the port is gone", action=HubAction.FLASH, state_known=False)
+    assert why_left_open(lost) == "the port is gone"

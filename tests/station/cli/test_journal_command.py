@@ -61,7 +61,7 @@ def test_results_can_be_sent_again(at: tuple[str, Path], hubs: list[StockHub], r
     assert reflash("journal", "outbox", *at).out == "2 results wait for the broker\n"
     assert reflash("journal", "republish", 1, 2, *at).out == "results 1 to 2 go out again\n"
     absent = reflash("journal", "republish", 3, 9, *at)
-    assert (absent.code, absent.complaint) == (1, "there are no results 3 to 9")
+    assert (absent.code, absent.complaint) == (2, "there are no results 3 to 9")
     assert reflash("journal", "outbox", *at, "--json").json == {"waiting": 2}
 
 

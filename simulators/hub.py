@@ -20,7 +20,7 @@ from simulators.diary import Diary, boot_seconds
 from simulators.faults import FaultName, Occasion, SlotFaults
 from simulators.flash import FlashError, FlashTiming, Interruption, NorFlash, Operation
 from simulators.image import StoredImage, find_image
-from simulators.lock import Lock, LockPolicy
+from simulators.lock import Lock, LockPolicy, WrongAnswer
 from simulators.slots import Chunk, ImageSlots, SlotReport, Taken, Upload
 
 
@@ -272,8 +272,12 @@ class Hub:
         if self.faults.strike(FaultName.REFUSE_UNLOCK, Occasion.UNLOCK):
             self.lock.refuse()
         plate = self.nameplate
+        try:
+            self.lock.answer(signature, plate.chf, plate.manufacturer, plate.model)
+        except WrongAnswer:
+            self.note_deed("answered")
+            raise
         self.note_deed("answered")
-        self.lock.answer(signature, plate.chf, plate.manufacturer, plate.model)
         self.note_deed("unlocked")
         self.note_condition()
 

@@ -130,7 +130,12 @@ class SeatedHub:
             if ending is not None:
                 return ending
             self._parts.display.looking(self.hub)
-            if not await self._answers():
+            try:
+                here = await self._answers()
+            except DriverError:  # the port went with it, perhaps
+                await self._left()
+                raise
+            if not here:
                 return await self._left()
             self._answer(True)
             # The attempt goes on where the hub is, as after any interruption.

@@ -6,11 +6,12 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from sim_bench import make_hub, rig_of, until_mode
+from sim_bench import make_hub, rig_of, sign, until_mode
 
 from simulators.control import Control
 from simulators.diary import Diary
 from simulators.hub import Mode
+from simulators.lock import NoChallenge, WrongAnswer
 
 
 async def ask(control: Control, text: str) -> dict[str, object]:
@@ -95,3 +96,27 @@ def test_entries_keep_their_numbers_when_the_oldest_are_forgotten(monkeypatch: p
     assert [entry["number"] for entry in diary.since(3)] == [3, 4]
     with pytest.raises(ValueError, match="begins with 2"):
         diary.since(1)
+
+
+def test_a_hub_notes_the_answers_that_it_judged(tmp_path: Path) -> None:
+    """One that it never asked for is none: it is neither right nor wrong, and changes nothing."""
+
+    async def work() -> None:
+        hub = make_hub(1)
+        async with rig_of(tmp_path, hub, slots=1) as rig:
+            await until_mode(rig.jigs[1].slots[1], Mode.APPLICATION)
+
+            def answered() -> int:
+                return sum(entry.get("deed") == "answered" for entry in rig.diary.since(0))
+
+            with pytest.raises(NoChallenge):
+                hub.unlock(bytes(64))
+            assert answered() == 0
+            hub.challenge()
+            with pytest.raises(WrongAnswer):
+                hub.unlock(bytes(64))
+            assert answered() == 1
+            hub.unlock(sign(hub.nameplate.chf, hub.challenge()))
+            assert answered() == 2
+
+    asyncio.run(work())

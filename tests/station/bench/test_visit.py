@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from drivers.errors import HubAction, HubRefused
+from drivers.errors import HubAction, HubRefused, LinkLost
 from drivers.hub import HubIdentity, HubState, ImageSlot
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
+from station.attempt.closing import facts_of
 from station.attempt.history import Left
 from station.attempt.outcome import Outcome
 from station.attempt.parts import LeftOpen
@@ -25,7 +26,7 @@ from station.bench.recognition import Recognised
 from station.bench.seat import LinkSeat
 from station.bench.view import BenchView, SlotPhase, SlotView
 from station.bench.visit import SeatedHub, VisitParts
-from station.records.events import Place
+from station.records.events import AttemptOpened, Place
 from station.records.journal import Journal
 
 PLACE = Place(jig="jig1", slot=1)
@@ -264,5 +265,30 @@ def test_a_link_that_missed_a_hub_while_nobody_watched_does_not_end_its_visit() 
             showing.cancel()
             with suppress(asyncio.CancelledError):
                 await showing
+
+    asyncio.run(scenario())
+
+
+def test_a_hub_whose_port_is_lost_as_it_is_asked_has_to_be_found(tmp_path: Path) -> None:
+    """Nobody works on it any more, so that its order may be closed and any slot may take it up."""
+
+    async def scenario() -> None:
+        async with Journal.open(tmp_path, site="site", station="bench") as journal:
+            await journal.append(AttemptOpened(place=PLACE, order=None, hub=facts_of(ME), number=1))
+            slot = Slot(ME, journal=journal)
+
+            def lose_the_port() -> None:
+                raise LinkLost("the port is gone", action=HubAction.IDENTIFY, state_known=True)
+
+            slot.driver.when_asked = lose_the_port
+            async with slot.watched():
+                working = asyncio.create_task(slot.seated.conduct(None))
+                still_here = asyncio.create_task(slot.seated.still_here())
+                with pytest.raises(LinkLost):
+                    await working
+                slot.seated.gone()
+                await still_here
+            (attempt,) = await journal.open_attempts()
+            assert attempt.lost
 
     asyncio.run(scenario())

@@ -22,7 +22,7 @@ class Diary:
     |---|---|
     | `seated`, `removed` | hub `chf` went into, or out of, `jig` and `slot` |
     | `condition` | what hub `chf` runs now, and whether that is confirmed, pending and locked |
-    | `deed` | what was done to hub `chf` from outside: `answered` (its lock's open challenge, rightly or wrongly), `unlocked`, `written`, `reset` |
+    | `deed` | what was done to hub `chf` from outside: `answered` (an unlock answer came), `refused` (it was wrong, and counts), `unlocked`, `written`, `reset` |
     | `lamp` | the lamp of `jig` and `slot` shows `colour` |
     | `board` | the board of `jig` works (`works`) or does not; one spoilt answer is no reason not to |
     | `hands` | an act of a script of hands that could not be done, and why |

@@ -272,12 +272,12 @@ class Hub:
         if self.faults.strike(FaultName.REFUSE_UNLOCK, Occasion.UNLOCK):
             self.lock.refuse()
         plate = self.nameplate
+        self.note_deed("answered")
         try:
             self.lock.answer(signature, plate.chf, plate.manufacturer, plate.model)
         except WrongAnswer:
-            self.note_deed("answered")
+            self.note_deed("refused")
             raise
-        self.note_deed("answered")
         self.note_deed("unlocked")
         self.note_condition()
 

@@ -226,6 +226,7 @@ class Daemon:
             boards = [self._supervised(group, f"board of {name}", jig.run) for name, jig in jigs.items()]
             working = group.create_task(controller.run(), name="slots")
             stopping = group.create_task(self._stopping.wait(), name="stop")
+            _log.info("station works", version=station_version())
             self._service.ready()
             await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
             self._service.stopping()

@@ -18,7 +18,6 @@ from station.config import ConfigError, StationSettings, load_settings
 from station.descriptors import raise_limit, shortfall
 from station.log import configure_logging
 from station.service import ServiceManager
-from station.version import station_version
 from station.worker import apart
 
 _log = structlog.stdlib.get_logger()
@@ -35,7 +34,6 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
     settings = load_settings(config)
     require_stations_user(settings)
     configure_logging(settings.log.format, settings.log.level)
-    _log.info("station starts", version=station_version(), config=str(config))
     raise_limit()
     if (too_few := shortfall(settings)) is not None:
         _log.error("too few file descriptors", reason=too_few)

@@ -122,7 +122,8 @@ def judge(
 
 def _unauthorised(diary: list[Entry], hubs: Mapping[str, str], orders: list[OpenOrder]) -> Iterable[str]:
     for entry in diary:
-        if entry["what"] != "deed" or entry["chf"] not in hubs:
+        # An answer counts by what it did: a hub that gave no challenge takes it for neither right nor wrong.
+        if entry["what"] != "deed" or entry["deed"] == "answered" or entry["chf"] not in hubs:
             continue
         chf = entry["chf"]
         if not any(order.allows(chf, hubs[chf], entry["at"]) for order in orders):

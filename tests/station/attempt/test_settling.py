@@ -398,5 +398,5 @@ def test_an_attempt_in_which_another_hub_has_answered_waits_although_its_own_is_
 
     driver = Returning((ME, DONE))
     ending = asyncio.run(sequence(driver, Book()).run(Position(0, Stage.CHECK)))
-    assert ending == LeftOpen(Stage.CHECK, "it happened")
+    assert ending == LeftOpen(Stage.CHECK, "another hub answers there")
     assert driver.boots == 0

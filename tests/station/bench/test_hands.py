@@ -364,7 +364,7 @@ def test_a_hub_moved_to_another_slot_after_its_result_is_not_called_two(at: Hand
             await at.bench.unseat(FIRST)
             await at.bench.seat(hub, SECOND)
             await station.until(FIRST, SlotPhase.EMPTY)
-            await station.until(SECOND, SlotPhase.PASSED, SlotPhase.REJECTED)
+            await station.until(SECOND, SlotPhase.PASSED, SlotPhase.PASSED_BEFORE)
         assert Code.IN_TWO_SLOTS not in [result.code for result in at.results()]
 
     asyncio.run(work())

@@ -166,7 +166,7 @@ def test_what_does_not_come_back_as_it_left_is_judged_and_the_hubs_beside_it_pas
             f"the hub waits in its boot loader (the hub at 1-2 could not activate: {firmwareless}); {rework}"
         )
         another = str(shown(station, 3, SlotPhase.FIND_HUB))
-        assert f" answers at 1-3, not {chf_of(3)}" in another
+        assert another.startswith("another hub answers there; find hub ")
         assert another.endswith(f"find hub {chf_of(3)} and seat it here or in any slot")
         for number in (4, 5, 7):
             assert shown(station, number, SlotPhase.FIND_HUB) == (

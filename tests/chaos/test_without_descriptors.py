@@ -33,7 +33,7 @@ PATIENCE = 60.0
 NONE_LEFT = 8
 """The station has more open than that in any case, so it can open nothing."""
 TOLD = re.compile(
-    r"no more file descriptors \(8 allowed\): "
+    r"no more file descriptors \(8 allowed\)[:;] "
     r"raise LimitNOFILE or `ulimit -n`, or at once, as root: prlimit --pid \d+ --nofile=4096"
 )
 WORKING, EMPTY, REPLUGGED = slot(1), slot(2), slot(3)

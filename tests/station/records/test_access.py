@@ -37,6 +37,7 @@ def journal() -> Iterator[Path]:
         Path(name).chmod(0o755)
         folder = Path(name) / "journal"
         folder.mkdir()
+        folder.chmod(0o755)  # whatever the mask
         os.chown(folder, STATION, STATION)
         with acting_as(STATION), ledger_in(folder) as ledger:
             write(ledger, STARTED)

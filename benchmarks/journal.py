@@ -17,14 +17,14 @@ from typing import Final
 from benchmarks.lag import percentile
 from benchmarks.report import Figures
 from firmware_catalog.identity import Eui64, FirmwareVersion
-from station.attempt.outcome import Outcome, Stage
+from station.domain.hub_facts import HubFacts
+from station.domain.outcome import Outcome, Stage
+from station.domain.slot_name import Place
 from station.records.events import (
     AttemptClosed,
     AttemptOpened,
     AttemptPlanned,
     Event,
-    HubFacts,
-    Place,
     StageEnded,
     StageStarted,
     StepTarget,

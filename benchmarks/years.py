@@ -18,13 +18,13 @@ from typing import Final
 from benchmarks.journal import SITE, STATION, appends_beside_bare, closed_attempt, ended, opened_attempt
 from benchmarks.lag import percentile
 from benchmarks.report import Figures
-from station.attempt.outcome import Stage
+from station.domain.order_line import OrderLine
+from station.domain.outcome import Stage
 from station.records.events import (
     Event,
     OrderAssigned,
     OrderClosed,
     OrderImported,
-    OrderLine,
     OrderLinesAdded,
     ResultsAcknowledged,
     StageStarted,

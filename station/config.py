@@ -28,8 +28,8 @@ from drivers.topology import same_place
 from station.attempt.unlock_settings import UnlockSettings
 from station.bench.jig_inputs import StartPolicy
 from station.catalogue_settings import CatalogueSettings
+from station.domain.slot_name import Place
 from station.log import LogFormat, LogLevel
-from station.records.events import Place
 from station.records.mqtt_settings import MqttSettings
 from station.records.operators import NO_PSEUDONYM, is_pseudonym
 

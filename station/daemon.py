@@ -33,12 +33,13 @@ from station.bench.view import BenchView, BrokerView, SlotView
 from station.catalogue import StationCatalogue
 from station.config import ConfigError, JigSettings, StationSettings
 from station.control import LONGEST_SOCKET_PATH, SOCKET_NAME, serve_control
+from station.domain.slot_name import Place
 from station.hindrances import Hindrances
 from station.log import configure_logging
 from station.orders.desk import OrderDesk
 from station.pseudonyms import check_pseudonym
 from station.records.errors import UpgradeInterrupted
-from station.records.events import Place, StationStarted, StationStopped
+from station.records.events import StationStarted, StationStopped
 from station.records.journal import Journal
 from station.records.publisher import Publisher, PublisherStatus
 from station.records.queries import OpenAttempt

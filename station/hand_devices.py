@@ -23,7 +23,7 @@ from drivers.smp.settings import SmpSettings
 from firmware_catalog.dfu_suffix import DfuSuffix
 from firmware_catalog.identity import FirmwareVersion
 from firmware_catalog.image import FirmwareImage
-from station.attempt.outcome import Stage
+from station.domain.outcome import Stage
 
 PlainStage = tuple[Stage, Callable[[], Awaitable[object]]]
 """A stage, and what is done in it."""

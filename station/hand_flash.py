@@ -18,7 +18,6 @@ from station.attempt import failure
 from station.attempt.authorise import Rejected
 from station.attempt.closing import close, facts_of
 from station.attempt.opening import open_attempt
-from station.attempt.outcome import Code, Stage
 from station.attempt.parts import (
     Failed,
     LeftOpen,
@@ -29,23 +28,19 @@ from station.attempt.parts import (
     SequenceParts,
     WrongAnswers,
 )
-from station.attempt.plan import AttemptPlan, PlannedStep, Position
+from station.attempt.plan import AttemptPlan, PlannedStep
 from station.attempt.recovery_boot import RecoveryBoot
 from station.attempt.sequence import Sequence
 from station.attempt.wording import what_happened
 from station.bench.loop_watch import LoopWatch
 from station.bench.seat import LinkSeat
+from station.domain.actor import Actor
+from station.domain.outcome import Code, Stage
+from station.domain.position import Position
+from station.domain.slot_name import Place
 from station.hand_devices import HandDevice, Refused
 from station.kernel_clock import read_clock
-from station.records.events import (
-    Actor,
-    AttemptClosed,
-    AttemptPlanned,
-    HandFlashRequested,
-    Place,
-    StageEnded,
-    StageStarted,
-)
+from station.records.events import AttemptClosed, AttemptPlanned, HandFlashRequested, StageEnded, StageStarted
 from station.records.journal import Journal
 
 BY_HAND = Place(jig="by-hand", slot=1)

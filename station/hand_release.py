@@ -14,10 +14,10 @@ from firmware_catalog.identity import DeviceModel
 from firmware_catalog.image import FirmwareImage
 from firmware_catalog.release import Release
 from station.attempt.authorise import Rejected
-from station.attempt.outcome import Code
 from station.attempt.release_gate import ReleaseKey
 from station.catalogue import StationCatalogue
 from station.config import StationSettings
+from station.domain.outcome import Code
 from station.records import queries
 from station.records.errors import JournalError
 from station.records.reader import JournalReader

@@ -10,7 +10,6 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel
 
 from firmware_catalog.identity import Eui64, FirmwareVersion, IdentityError
-from station.attempt.authorise import ScannedLabel
 from station.bench.controller import Controller
 from station.bench.jig import Jig, ResetRefused
 from station.bench.labels import ScanRefused
@@ -19,7 +18,10 @@ from station.bench.slot import Slot
 from station.bench.view import BenchView, BrokerView, ScanView, SlotView
 from station.control import ControlError, Handler, Request, RequestWrong, Stream
 from station.descriptors import allowed
-from station.records.events import Actor, Place, ReleaseResumed
+from station.domain.actor import Actor
+from station.domain.label import ScannedLabel
+from station.domain.slot_name import Place
+from station.records.events import ReleaseResumed
 from station.records.journal import Journal
 from station.version import station_version
 

@@ -36,9 +36,10 @@ from station.attempt.parts import LeftOpen
 from station.attempt.recovery_boot import RecoveryBoot
 from station.attempt.unlock import KeyFileAuthority
 from station.config import StationSettings
+from station.domain.slot_name import Place
 from station.orders.csv_import import HEADINGS, parse_order
 from station.orders.life_cycle import events_for_import
-from station.records.events import AttemptClosed, Event, OrderAssigned, Place
+from station.records.events import AttemptClosed, Event, OrderAssigned
 from station.records.journal import Journal
 
 MODEL = DeviceModel("10A8", "00000011")

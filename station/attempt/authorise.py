@@ -6,12 +6,12 @@ A hub that is not authorised is never unlocked and never written.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from drivers.hub import HubIdentity, HubState
 from firmware_catalog.catalog import Catalog
 from firmware_catalog.errors import CatalogError, ReleaseUnknown
-from firmware_catalog.identity import DeviceModel, Eui64
+from firmware_catalog.identity import DeviceModel
 from firmware_catalog.image import FirmwareImage
 from firmware_catalog.release import (
     HardwareVersionMismatch,
@@ -20,24 +20,13 @@ from firmware_catalog.release import (
     NoRelease,
     PlanError,
 )
-from station.attempt.outcome import Code
 from station.attempt.plan import AttemptPlan, PlannedStep
-from station.orders.device_status import DeviceStatus
-from station.records.events import HubFacts, OrderLine, StepTarget
+from station.domain.device_status import DeviceStatus
+from station.domain.label import ScannedLabel
+from station.domain.order_line import OrderLine
+from station.domain.outcome import Code
+from station.records.events import StepTarget
 from station.records.queries import PastAttempt
-
-
-@dataclass(frozen=True, slots=True)
-class ScannedLabel:
-    """An id read from a hub's printed label, and which of the hub's two devices it names, where that is known."""
-
-    device_id: Eui64
-    role: Literal["CHF", "GPF"] | None = None
-
-    def names(self, hub: HubIdentity | HubFacts | OrderLine) -> bool:
-        """Whether the label belongs to this hub."""
-        ids = {"CHF": (hub.chf,), "GPF": (hub.gpf,), None: (hub.chf, hub.gpf)}[self.role]
-        return self.device_id in ids
 
 
 @dataclass(frozen=True, slots=True)

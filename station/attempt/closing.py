@@ -9,11 +9,15 @@ from datetime import datetime
 from drivers.hub import HubIdentity
 from firmware_catalog.identity import FirmwareVersion
 from station.attempt import failure, wording
-from station.attempt.authorise import AlreadyCurrent, Rejected, ScannedLabel
-from station.attempt.outcome import Code, Disposition, Outcome, Stage
+from station.attempt.authorise import AlreadyCurrent, Rejected
 from station.attempt.parts import Failed, Passed
+from station.domain.hub_facts import HubFacts
+from station.domain.label import ScannedLabel
+from station.domain.order_line import OrderLine
+from station.domain.outcome import Code, Disposition, Outcome, Stage
+from station.domain.slot_name import Place
 from station.kernel_clock import KernelClock
-from station.records.events import AttemptClosed, HubFacts, OrderLine, Place, StepTarget
+from station.records.events import AttemptClosed, StepTarget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

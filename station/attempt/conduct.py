@@ -18,7 +18,6 @@ from station.attempt.authorise import (
     Decision,
     Question,
     Rejected,
-    ScannedLabel,
     against_order,
     authorise,
     plan_again,
@@ -34,7 +33,6 @@ from station.attempt.history import (
 )
 from station.attempt.looking import identify
 from station.attempt.opening import line_of, open_at_jig
-from station.attempt.outcome import Code, Stage
 from station.attempt.parts import (
     Ending,
     Failed,
@@ -46,19 +44,16 @@ from station.attempt.parts import (
     WrongAnswers,
 )
 from station.attempt.permission import OrderPermission, Veto
-from station.attempt.plan import AttemptPlan, PlannedStep, Position
+from station.attempt.plan import AttemptPlan, PlannedStep
 from station.attempt.sequence import Sequence
 from station.attempt.settling import lacking_of, settle
+from station.domain.label import ScannedLabel
+from station.domain.outcome import Code, Stage
+from station.domain.position import Position
+from station.domain.slot_name import Place
 from station.kernel_clock import read_clock
 from station.records.errors import AttemptHasResult
-from station.records.events import (
-    AttemptClosed,
-    AttemptPlanned,
-    AttemptResumed,
-    HubLost,
-    Place,
-    StepTarget,
-)
+from station.records.events import AttemptClosed, AttemptPlanned, AttemptResumed, HubLost, StepTarget
 from station.records.journal import Journal
 from station.records.queries import HubHistory, OpenAttempt, PastAttempt
 from station.worker import apart

@@ -15,8 +15,8 @@ from drivers.hub import HubIdentity, UnlockChallenge
 from firmware_catalog.identity import Eui64
 from station.attempt import failure
 from station.attempt.authorise import Rejected
-from station.attempt.outcome import Code
 from station.attempt.parts import EventSink, NamedAuthority, NotPermitted, StageFault, WrongAnswers
+from station.domain.outcome import Code
 from station.records import queries
 from station.records.errors import JournalError
 from station.records.events import UnlockAnswerDue

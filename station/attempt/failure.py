@@ -10,8 +10,8 @@ from enum import StrEnum
 from typing import Final
 
 from drivers import errors
-from station.attempt.outcome import Code, Disposition, Stage
-from station.records.events import Place
+from station.domain.outcome import Code, Disposition, Stage
+from station.domain.slot_name import Place
 
 MAX_TRIES: Final = 3
 """How often one stage of one step is begun before the attempt fails."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from drivers.hub import ExpectedDevice, HubIdentity
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
 from station.attempt import failure
-from station.attempt.authorise import ScannedLabel
-from station.attempt.outcome import Outcome
-from station.records.events import AttemptClosed, AttemptPlanned, Place
+from station.domain.label import ScannedLabel
+from station.domain.outcome import Outcome
+from station.domain.slot_name import Place
+from station.records.events import AttemptClosed, AttemptPlanned
 from station.records.journal import Journal
 from station.records.queries import HubHistory, OpenAttempt
 

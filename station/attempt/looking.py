@@ -5,8 +5,8 @@ from __future__ import annotations
 from drivers.errors import HubAction
 from drivers.hub import ExpectedDevice, HubDriver, HubIdentity
 from firmware_catalog.image import FirmwareImage
-from station.attempt.outcome import Code
 from station.attempt.parts import StageFault
+from station.domain.outcome import Code
 
 
 async def identify(driver: HubDriver, hub: ExpectedDevice) -> HubIdentity:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from station.attempt.authorise import ScannedLabel
 from station.attempt.closing import OpenedAttempt
+from station.domain.hub_facts import HubFacts
+from station.domain.label import ScannedLabel
+from station.domain.order_line import OrderLine
+from station.domain.slot_name import Place
 from station.records.errors import OrderIsClosed, OrderNotHere
-from station.records.events import AttemptOpened, HubFacts, OrderLine, Place
+from station.records.events import AttemptOpened
 from station.records.journal import Journal
 from station.records.queries import HubHistory
 

@@ -9,8 +9,9 @@ from typing import Protocol
 from drivers.hub import FlashProgress, HubDriver, HubIdentity, UnlockAuthority
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.attempt.authorise import Rejected
-from station.attempt.outcome import Code, Stage
-from station.attempt.plan import AttemptPlan, Position
+from station.attempt.plan import AttemptPlan
+from station.domain.outcome import Code, Stage
+from station.domain.position import Position
 from station.records.events import Event
 
 

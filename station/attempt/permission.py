@@ -13,9 +13,10 @@ from drivers.hub import HubIdentity
 from firmware_catalog.catalog import Catalog
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import DeviceModel
-from station.attempt.authorise import Question, Rejected, ScannedLabel, against_order
+from station.attempt.authorise import Question, Rejected, against_order
 from station.attempt.closing import OpenedAttempt
-from station.attempt.outcome import Code
+from station.domain.label import ScannedLabel
+from station.domain.outcome import Code
 from station.records.events import StepTarget
 from station.records.journal import Journal
 

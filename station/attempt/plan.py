@@ -6,22 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from firmware_catalog.image import FirmwareImage
-from station.attempt.outcome import Stage
+from station.domain.outcome import Stage
+from station.domain.position import Position
 from station.records.events import StepTarget
 
 STEP_STAGES: Final = (Stage.UNLOCK, Stage.FLASH, Stage.ACTIVATE, Stage.VERIFY, Stage.CONFIRM)
 """The stages that every step goes through, in order. `check` follows the last step once."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
-    """A place in an attempt: which step of the plan (from 0), and which stage of it."""
-
-    step: int
-    stage: Stage
-
-    def __str__(self) -> str:
-        return f"{self.stage} of step {self.step + 1}"
 
 
 @dataclass(frozen=True, slots=True)

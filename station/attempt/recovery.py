@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from station.attempt.outcome import Code, Stage
-from station.attempt.plan import Position
 from station.attempt.probe import Finding, Probe
+from station.domain.outcome import Code, Stage
+from station.domain.position import Position
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from firmware_catalog.catalog import Catalog, standing
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from station.attempt.failure import Blame, blame
-from station.attempt.outcome import Code, Outcome
+from station.domain.outcome import Code, Outcome
 from station.records.events import AttemptClosed, Event, ReleaseResumed, ReleaseStopped, StepTarget
 from station.records.queries import ReleaseResult
 

@@ -22,7 +22,6 @@ from station.attempt import failure
 from station.attempt.authorise import Rejected
 from station.attempt.counted_authority import CountedAuthority
 from station.attempt.looking import agree, identify, insist_on, read_back
-from station.attempt.outcome import Code, Stage
 from station.attempt.parts import (
     Ending,
     Failed,
@@ -33,10 +32,11 @@ from station.attempt.parts import (
     SequenceParts,
     StageFault,
 )
-from station.attempt.plan import Position
 from station.attempt.probe import Finding, Probe, classify
 from station.attempt.recovery import GiveUp, KeepOpen, Resume, Settle, decide
 from station.attempt.settling import MAX_SETTLING_BOOTS, settle
+from station.domain.outcome import Code, Stage
+from station.domain.position import Position
 from station.records.events import StageEnded, StageStarted, UnlockAnswerVoid, UnlockUsed
 
 BOOTS_OF_A_LOOP: Final = 3

@@ -14,7 +14,7 @@ from drivers.hub import HubDriver, HubIdentity, HubState
 from firmware_catalog.identity import FirmwareVersion
 from station.attempt import failure
 from station.attempt.looking import identify, insist_on
-from station.attempt.outcome import Stage
+from station.domain.outcome import Stage
 
 MAX_SETTLING_BOOTS: Final = 3
 """Boots ordered to bring a hub back to a confirmed image: one consumes a pending swap, one reverts, one to spare."""

@@ -15,7 +15,7 @@ from drivers.errors import HubAction, UnlockAuthorityFailed
 from drivers.hub import UnlockChallenge
 from station.attempt.parts import NamedAuthority
 from station.attempt.unlock_settings import UnlockRate
-from station.records.events import Place
+from station.domain.slot_name import Place
 
 _MANY_STEPS: Final = 8
 """Signatures that a hub with many steps may need, where an even share of the rate is less: not every slot is busy at once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from station.attempt.outcome import Code, Disposition, Outcome
+from station.domain.outcome import Code, Disposition, Outcome
 
 GOES_HOME: Final = frozenset({Outcome.PASSED, Outcome.ALREADY_CURRENT})
 """Hubs that end so leave the bench as ones that are done."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 
 from station.bench.slot import Slot
-from station.records.events import Place
+from station.domain.slot_name import Place
 
 
 class Controller:

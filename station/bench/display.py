@@ -10,7 +10,8 @@ from station.attempt.parts import Progress
 from station.bench.jig_inputs import Awaits
 from station.bench.outlook import Outlook
 from station.bench.view import BenchView, SlotPhase, SlotView
-from station.records.events import HubFacts, Place
+from station.domain.hub_facts import HubFacts
+from station.domain.slot_name import Place
 
 EXPECTING: Final = frozenset({SlotPhase.EMPTY, SlotPhase.FIND_HUB})
 """Phases of a slot in which nothing sits: they follow the outlook."""

@@ -22,8 +22,9 @@ from station.bench.coils import Coils
 from station.bench.jig_inputs import JigInputs, StartPolicy
 from station.bench.lamps import Lamps
 from station.bench.view import BenchView, SlotPhase, SlotView
+from station.domain.actor import Actor
 from station.records.errors import JournalHeldUp
-from station.records.events import Actor, Event, JigReset, JigStopped
+from station.records.events import Event, JigReset, JigStopped
 
 _LAMPS: Final = {
     SlotPhase.STARTING: Lamp.DARK,

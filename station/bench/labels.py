@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from firmware_catalog.identity import Eui64, IdentityError
-from station.attempt.authorise import ScannedLabel
+from station.domain.label import ScannedLabel
 
 _SYMBOLOGY: Final = re.compile(r"\][A-Za-z][0-9A-Za-z]", re.ASCII)
 """What many scanners send first: which kind of code it was (ISO/IEC 15424): `]C1`, `]d2`, `]Q3`."""

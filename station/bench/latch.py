@@ -8,10 +8,12 @@ from collections.abc import Iterable
 import structlog
 
 from station.attempt.failure import may_be_the_slot
-from station.attempt.outcome import Outcome
 from station.attempt.parts import EventSink
+from station.domain.actor import Actor
+from station.domain.outcome import Outcome
+from station.domain.slot_name import Place
 from station.records.errors import JournalHeldUp
-from station.records.events import Actor, AttemptClosed, Place, SlotEnabled, SlotTakenOutOfUse
+from station.records.events import AttemptClosed, SlotEnabled, SlotTakenOutOfUse
 from station.records.queries import SlotFailure
 
 _log = structlog.stdlib.get_logger()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from firmware_catalog.identity import Eui64
-from station.records.events import Place
+from station.domain.slot_name import Place
 
 
 class Holder(Protocol):

@@ -10,18 +10,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from drivers.hub import HubIdentity
-from station.attempt.authorise import ScannedLabel
 from station.bench.view import SlotPhase, SlotView
+from station.domain.hub_facts import HubFacts
+from station.domain.label import ScannedLabel
+from station.domain.slot_name import Place
 from station.records.chain import RecordedEvent
-from station.records.events import (
-    AttemptClosed,
-    AttemptOpened,
-    AttemptResumed,
-    HubFacts,
-    LabelScanned,
-    LabelTakenBack,
-    Place,
-)
+from station.records.events import AttemptClosed, AttemptOpened, AttemptResumed, LabelScanned, LabelTakenBack
 from station.records.queries import OpenAttempt, WaitingLabel
 
 

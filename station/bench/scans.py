@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Protocol
 
-from station.attempt.authorise import ScannedLabel
 from station.attempt.parts import EventSink
 from station.bench.controller import Controller
 from station.bench.display import EXPECTING, UNKNOWN_HUB
@@ -13,8 +12,10 @@ from station.bench.labels import ScanRefused, SlotCode, Undo, read_scan
 from station.bench.outlook import Outlook
 from station.bench.slot import Slot
 from station.bench.view import BenchView
+from station.domain.label import ScannedLabel
+from station.domain.slot_name import Place
 from station.records.errors import EventRefused, JournalFailed
-from station.records.events import LabelTakenBack, Place
+from station.records.events import LabelTakenBack
 
 
 class LabelTaker(Protocol):

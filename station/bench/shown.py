@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from drivers.hub import HubIdentity
-from station.attempt.authorise import ScannedLabel
-from station.attempt.outcome import Code, Outcome
 from station.attempt.wording import operator_line
 from station.bench.view import SlotPhase, SlotView
-from station.records.events import AttemptClosed, Place
+from station.domain.label import ScannedLabel
+from station.domain.outcome import Code, Outcome
+from station.domain.slot_name import Place
+from station.records.events import AttemptClosed
 from station.records.queries import HubHistory, PastAttempt
 
 _PHASES: Final = {

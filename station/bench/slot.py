@@ -24,10 +24,8 @@ from drivers.errors import (
     PlaceUnavailable,
 )
 from drivers.hub import DriverPlugin, HubDriver
-from station.attempt.authorise import ScannedLabel
 from station.attempt.conduct import Concluded, Conductor, StillSeated
 from station.attempt.failure import is_out_of_reach
-from station.attempt.outcome import Code
 from station.attempt.parts import LeftOpen
 from station.attempt.recovery_boot import RecoveryBoot
 from station.bench.changes import first_of
@@ -51,6 +49,9 @@ from station.bench.shown import (
 from station.bench.stops import WaitTeller
 from station.bench.view import BenchView, SlotPhase, SlotView
 from station.bench.visit import EMERGENCY_STOP, SeatedHub, VisitParts
+from station.domain.label import ScannedLabel
+from station.domain.outcome import Code
+from station.domain.slot_name import Place
 from station.records.errors import (
     AttemptHasResult,
     EventRefused,
@@ -59,7 +60,7 @@ from station.records.errors import (
     OrderIsClosed,
     OrderNotHere,
 )
-from station.records.events import AttemptClosed, LabelScanned, Place
+from station.records.events import AttemptClosed, LabelScanned
 from station.records.journal import Journal
 
 ROOM_RETRY_SECONDS: Final = 5.0

@@ -13,9 +13,9 @@ from enum import StrEnum
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from firmware_catalog.identity import Eui64
-from station.attempt.outcome import Code, Disposition, Outcome, Stage
 from station.bench.changes import Changes
-from station.records.events import Place
+from station.domain.outcome import Code, Disposition, Outcome, Stage
+from station.domain.slot_name import Place
 
 
 class SlotPhase(StrEnum):

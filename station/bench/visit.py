@@ -14,11 +14,9 @@ import structlog
 
 from drivers.errors import DriverError
 from drivers.hub import HubDriver, HubIdentity, describe_image
-from station.attempt.authorise import ScannedLabel
 from station.attempt.conduct import Concluded, Conductor, StillSeated, Visit
 from station.attempt.failure import is_out_of_reach
 from station.attempt.history import Left, own_open_attempt
-from station.attempt.outcome import Code, Stage
 from station.attempt.parts import LeftOpen, Progress
 from station.attempt.recovery_boot import RecoveryBoot
 from station.bench.changes import Changes, first_of
@@ -27,7 +25,10 @@ from station.bench.recognition import Recognised
 from station.bench.seat import Seat
 from station.bench.shown import goes_home, put_aside, unsettled
 from station.bench.view import SlotPhase, SlotView
-from station.records.events import AttemptInterrupted, HubLost, Place
+from station.domain.label import ScannedLabel
+from station.domain.outcome import Code, Stage
+from station.domain.slot_name import Place
+from station.records.events import AttemptInterrupted, HubLost
 from station.records.journal import Journal
 
 EMERGENCY_STOP: Final = "emergency stop"

@@ -21,7 +21,6 @@ from firmware_catalog.files import read_regular_file
 from firmware_catalog.image import MAX_IMAGE_SIZE, FirmwareImage, ImageFormatError
 from firmware_catalog.mcuboot import load_image
 from station.attempt.counted_authority import BY_HAND_FOLDER, CountedAnswers
-from station.attempt.outcome import Outcome
 from station.attempt.parts import NamedAuthority, Permission
 from station.attempt.unlock_authority import unlock_authority
 from station.attempt.unlock_settings import UnlockSettings
@@ -36,6 +35,7 @@ from station.cli.common import (
     run_to_its_end,
 )
 from station.config import StationSettings, load_settings
+from station.domain.outcome import Outcome
 from station.hand_release import hand_release
 from station.log import configure_logging
 from station.pseudonyms import check_pseudonym

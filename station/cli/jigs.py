@@ -32,8 +32,8 @@ from station.cli.common import (
 from station.cli.scanning import known_jig
 from station.config import MAX_SLOTS, JigSettings, StationSettings, load_settings
 from station.control import NoDaemon, ask_daemon
+from station.domain.slot_name import Place
 from station.pseudonyms import check_pseudonym
-from station.records.events import Place
 
 app = typer.Typer(help="List, bind and enable slots, and reset jigs.", no_args_is_help=True)
 

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import typer
 
 from firmware_catalog.files import read_regular_file
-from station.attempt.outcome import Outcome
 from station.cli.common import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -23,6 +22,7 @@ from station.cli.common import (
 )
 from station.config import StationSettings, load_settings
 from station.control import ControlError, NoDaemon, Request, RequestWrong, ask_daemon
+from station.domain.outcome import Outcome
 from station.orders.csv_import import MAX_FILE_SIZE, parse_order
 from station.orders.desk import OrderDesk
 from station.orders.errors import OrderFileRefused

@@ -27,7 +27,7 @@ from station.cli.common import (
 )
 from station.cli.scanning import Desk, DeskOption, find_desk, jig_of_scanner, scan_session
 from station.control import ConnectionLost, NoDaemon, follow_daemon
-from station.records.events import Place
+from station.domain.slot_name import Place
 
 _AGAIN_SECONDS: Final = 1.0
 """Between two looks whether the daemon is back: nothing tells of it."""

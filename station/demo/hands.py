@@ -9,7 +9,7 @@ from typing import Final
 from firmware_catalog.identity import Eui64
 from station.bench.view import SlotPhase, SlotView
 from station.demo.rigs import Rigs
-from station.records.events import Place
+from station.domain.slot_name import Place
 
 _SEARCHES: Final = 3
 """How often a hub that went silent is found and seated again before it is put aside."""

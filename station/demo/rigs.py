@@ -13,7 +13,7 @@ from firmware_catalog.identity import Eui64
 from simulators.faults import FaultFileError, load_faults
 from station.demo.scene import BAUD, Scene
 from station.demo.transport import Transport
-from station.records.events import Place
+from station.domain.slot_name import Place
 
 _START_SECONDS: Final = 30.0
 

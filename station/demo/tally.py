@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import aiomqtt
 
-from station.attempt.outcome import Outcome
 from station.demo.broker import BrokerAddress, NoBroker
+from station.domain.outcome import Outcome
 from station.records.topics import Topics
 
 _ANSWER_SECONDS: Final = 10.0

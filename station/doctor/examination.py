@@ -36,8 +36,8 @@ from station.doctor.report import Finding, fault, told_together
 from station.doctor.secrets import check_secrets
 from station.doctor.unlock import check_unlock
 from station.doctor.usb_load import UsedPort, judge_loads
+from station.domain.slot_name import Place
 from station.kernel_clock import read_clock
-from station.records.events import Place
 from station.records.topics import Topics
 from station.worker import apart
 

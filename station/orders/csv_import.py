@@ -17,9 +17,9 @@ from functools import lru_cache
 from typing import Any, Final
 
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
-from station.orders.device_status import DeviceStatus
+from station.domain.device_status import DeviceStatus
+from station.domain.order_line import OrderLine
 from station.orders.errors import OrderFileRefused, Problem
-from station.records.events import OrderLine
 
 PROBLEMS_SHOWN: Final = 20
 """So many of a file's faults are told; all are counted."""

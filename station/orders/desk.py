@@ -10,12 +10,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from station.attempt.authorise import ScannedLabel
 from station.attempt.closing import OpenedAttempt, close
-from station.attempt.outcome import Code, Stage
 from station.attempt.parts import Failed
 from station.attempt.settling import may_lack
 from station.control import ControlError, Handler, Request, RequestWrong
+from station.domain.label import ScannedLabel
+from station.domain.order_line import OrderLine
+from station.domain.outcome import Code, Stage
 from station.kernel_clock import read_clock
 from station.orders.csv_import import OrderFile, parse_order
 from station.orders.errors import OrderFileRefused, OrderIncomplete, OrderRefused
@@ -27,7 +28,7 @@ from station.orders.life_cycle import (
 )
 from station.orders.reconcile import ids_of, standing_of
 from station.records.errors import AttemptHasResult, HubsInWork, OrderHasOpenAttempts
-from station.records.events import AttemptClosed, OrderLine
+from station.records.events import AttemptClosed
 from station.records.journal import Journal
 from station.records.queries import OpenAttempt
 from station.version import station_version

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from firmware_catalog.identity import Eui64
-from station.attempt.outcome import Outcome
-from station.records.events import OrderLine
+from station.domain.order_line import OrderLine
+from station.domain.outcome import Outcome
 from station.records.queries import OpenAttempt, OrderLineState, OrderSummary
 
 

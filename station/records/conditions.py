@@ -14,6 +14,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterable
 
+from station.domain.slot_name import Place
 from station.records.errors import EventRefused, HubsInWork, OrderHasOpenAttempts, OrderIsClosed, OrderNotHere
 from station.records.events import (
     AttemptClosed,
@@ -25,7 +26,6 @@ from station.records.events import (
     HubLost,
     OrderAssigned,
     OrderClosed,
-    Place,
 )
 from station.records.tables import UNFINISHED_IMPORT
 

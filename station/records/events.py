@@ -11,8 +11,12 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
-from firmware_catalog.identity import Eui64, FirmwareVersion, OpaqueName
-from station.attempt.outcome import Code, Disposition, Outcome, Stage
+from firmware_catalog.identity import Eui64, FirmwareVersion
+from station.domain.actor import Actor
+from station.domain.hub_facts import HubFacts
+from station.domain.order_line import OrderLine
+from station.domain.outcome import Code, Disposition, Outcome, Stage
+from station.domain.slot_name import Place
 
 _FROM_LATER: Any = Field(default=None, exclude_if=lambda value: value is None)
 """A field that joined an event later: where it says nothing the row stays as it always was, byte for byte."""
@@ -27,34 +31,6 @@ AttemptId = int
 
 class _Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Place(BaseModel):
-    """A slot by name: what an operator reads on the jig."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    jig: str
-    slot: int
-
-    def __str__(self) -> str:
-        return f"{self.jig} slot {self.slot}"
-
-
-Pseudonym = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-"""Stands for a person. One word: whom it stands for is kept apart from the journal, and can be erased."""
-
-
-class Actor(BaseModel):
-    """Who did something, as far as the journal may know: it never forgets, so it holds no name."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    pseudonym: Pseudonym
-    """See `station.records.operators`."""
-    role: Literal["technician", "supervisor"] | None = None
-    where: str | None = Field(None, max_length=64)
-    """The jig, desk or terminal at which it was done."""
 
 
 class JournalCreated(_Event):
@@ -116,22 +92,6 @@ class StationStopped(_Event):
     reason: str
 
 
-class OrderLine(BaseModel):
-    """One hub of a work order, as the order file states it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    chf: Eui64
-    gpf: Eui64
-    manufacturer: OpaqueName
-    model: OpaqueName
-    region: str
-    variant: str
-    recorded_firmware: FirmwareVersion
-    inventory_status: str
-    owner: str
-
-
 class OrderImported(_Event):
     """A work order was read whole and found good. Its lines follow; with the last of them there is the order."""
 
@@ -167,22 +127,6 @@ class OrderClosed(_Event):
     order: str
     reason: str
     actor: Actor | None = _FROM_LATER
-
-
-class HubFacts(BaseModel):
-    """Who a hub said it was when the attempt was opened."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    chf: Eui64
-    gpf: Eui64
-    manufacturer: str
-    model: str
-    hardware_version: str
-    variant: str
-    firmware: FirmwareVersion
-    locked: bool
-    boots: int
 
 
 class StepTarget(BaseModel):

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, Self, TypeVar
 
 from firmware_catalog.identity import Eui64
+from station.domain.order_line import OrderLine
+from station.domain.slot_name import Place
 from station.records import lock, queries
 from station.records.chain import Clock, RecordedEvent, system_clock
-from station.records.events import Event, OrderLine, Place, ResultsRepublished
+from station.records.events import Event, ResultsRepublished
 from station.records.ledger import LedgerSettings
 from station.records.queries import (
     HubHistory,

@@ -14,8 +14,8 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from firmware_catalog.secret_files import SecretExposed, read_secret
+from station.domain.actor import Pseudonym
 from station.records.chain import canonical_json
-from station.records.events import Pseudonym
 from station.records.files import replace_file
 
 _MAX_FILE_SIZE: Final = 16 * 1024 * 1024

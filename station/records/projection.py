@@ -13,7 +13,8 @@ import sqlite3
 from typing import Final, assert_never
 
 from firmware_catalog.identity import Eui64
-from station.attempt.outcome import Outcome, Stage
+from station.domain.outcome import Outcome, Stage
+from station.domain.slot_name import Place
 from station.records.chain import RecordedEvent, microseconds_from_utc
 from station.records.errors import AttemptHasResult, EventRefused
 from station.records.events import (
@@ -35,7 +36,6 @@ from station.records.events import (
     OrderClosed,
     OrderImported,
     OrderLinesAdded,
-    Place,
     ReleaseResumed,
     ReleaseStopped,
     ResultsAcknowledged,

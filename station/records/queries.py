@@ -11,10 +11,13 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
-from station.attempt.outcome import Code, Disposition, Outcome, Stage
-from station.attempt.plan import Position
+from station.domain.hub_facts import HubFacts
+from station.domain.order_line import OrderLine
+from station.domain.outcome import Code, Disposition, Outcome, Stage
+from station.domain.position import Position
+from station.domain.slot_name import Place
 from station.records.chain import Identities, utc_from_microseconds
-from station.records.events import AttemptId, HubFacts, OrderLine, Place, StepTarget
+from station.records.events import AttemptId, StepTarget
 from station.records.tables import UNFINISHED_IMPORT
 
 

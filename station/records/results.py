@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from firmware_catalog.identity import Eui64, FirmwareVersion
-from station.attempt.outcome import Code, Disposition, Outcome, Stage
+from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.records.chain import RecordedEvent, canonical_json
 from station.records.events import AttemptClosed
 from station.records.topics import Topics

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from station.records.events import Place
+from station.domain.slot_name import Place
 
 _LEVEL: Final = re.compile(r"[A-Za-z0-9_-]+")
 

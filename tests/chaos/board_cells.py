@@ -20,7 +20,7 @@ from station.bench.view import SlotView
 from station.config import StationSettings
 from station.control import ControlError, ask_daemon
 from station.daemon import Daemon
-from station.records.events import Place
+from station.domain.slot_name import Place
 from station.records.journal import Journal
 
 FAULTS = {

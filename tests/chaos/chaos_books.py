@@ -14,7 +14,7 @@ from station_bench import StockHub, version
 from witness import Entry, OpenOrder, judge
 
 from firmware_catalog.identity import DeviceModel
-from station.attempt.outcome import Outcome
+from station.domain.outcome import Outcome
 from station.records import queries
 from station.records.errors import JournalError
 from station.records.events import (

@@ -15,7 +15,7 @@ from typing import Any
 from station_bench import Bench, StockHub
 
 from station.control import ControlError, ask_daemon
-from station.records.events import Place
+from station.domain.slot_name import Place
 
 GLANCE_SECONDS = 0.15
 """Between two looks at the lamps."""

@@ -22,7 +22,7 @@ from station_bench import Bench, StockHub, import_order, order_csv, releases_of
 from witness import Trace
 
 from simulators.diary import boot_seconds
-from station.records.events import Place
+from station.domain.slot_name import Place
 from station.records.journal import Journal
 from station.records.topics import Topics
 

@@ -15,11 +15,11 @@ from station_bench import Bench, StockHub, import_order, order_csv
 
 from simulators.connection import exists_on_usb
 from simulators.faults import parse_fault
-from station.attempt.outcome import Code, Outcome
 from station.bench.view import SlotPhase, SlotView
 from station.config import StationSettings
 from station.daemon import Daemon
-from station.records.events import Place
+from station.domain.outcome import Code, Outcome
+from station.domain.slot_name import Place
 from station.records.journal import Journal
 
 STAGES = ("identify", "authorise", "unlock", "flash", "activate", "verify", "confirm", "check")

@@ -22,8 +22,8 @@ from fault_cells import STAGES, TRANSPORTS, Cell, Ending, all_cells, faults_on, 
 from reliability_page import PAGE, read_board_matrix, read_matrix, write_board_matrix, write_matrix
 from station_bench import releases_of, running_bench, slot
 
+from station.domain.slot_name import Place
 from station.log import configure_logging
-from station.records.events import Place
 
 PLACES = tuple(slot(number, jig) for jig in (1, 2) for number in (1, 2, 3, 4))
 """So many cells run at the same time."""

@@ -19,11 +19,12 @@ from chaos_station import REFLASH, StationProcess
 from run_chaos import broker_lines
 from station_bench import Bench, StockHub, import_order, order_csv, running_bench, slot
 
-from station.attempt.outcome import Stage
 from station.config import StationSettings
 from station.control import ask_daemon, follow_daemon
 from station.descriptors import SPARE, needed
-from station.records.events import AttemptClosed, Event, Place, StageEnded, StationStarted
+from station.domain.outcome import Stage
+from station.domain.slot_name import Place
+from station.records.events import AttemptClosed, Event, StageEnded, StationStarted
 from station.records.journal import Journal
 from station.records.reader import JournalReader
 from station.records.topics import Topics

@@ -13,8 +13,8 @@ from drivers.conformance.device import Ability, DeviceUnderTest
 from drivers.conformance.suite import DriverConformance
 from drivers.hub import HubDriver
 from station.attempt import failure
-from station.attempt.outcome import Stage
-from station.records.events import Place
+from station.domain.outcome import Stage
+from station.domain.slot_name import Place
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "writing-a-driver.md").read_text()
 

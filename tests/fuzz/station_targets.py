@@ -14,7 +14,6 @@ import aiomqtt
 from target import Opener, Target, stateless
 
 from firmware_catalog.identity import Eui64, FirmwareVersion
-from station.attempt.outcome import Stage
 from station.attempt.unlock import UnlockKeyError
 from station.attempt.unlock_tokens import TokenFileAuthority
 from station.bench.controller import Controller
@@ -24,6 +23,10 @@ from station.bench.view import BenchView
 from station.config import ConfigError, load_settings
 from station.config_file import bind_slots
 from station.control import ask_daemon, serve_control
+from station.domain.hub_facts import HubFacts
+from station.domain.order_line import OrderLine
+from station.domain.outcome import Stage
+from station.domain.slot_name import Place
 from station.orders.csv_import import HEADINGS, parse_order
 from station.orders.desk import OrderDesk
 from station.orders.errors import OrderFileRefused
@@ -34,12 +37,9 @@ from station.records.derive import derive, read_rows
 from station.records.errors import JournalError
 from station.records.events import (
     AttemptOpened,
-    HubFacts,
     OrderAssigned,
     OrderImported,
-    OrderLine,
     OrderLinesAdded,
-    Place,
     StageStarted,
     StationStarted,
 )

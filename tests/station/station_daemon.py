@@ -8,14 +8,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from station.attempt.outcome import Outcome
 from station.bench.view import SlotPhase, SlotView
 from station.config import StationSettings
 from station.control import ask_daemon
 from station.daemon import Daemon
+from station.domain.outcome import Outcome
+from station.domain.slot_name import Place
 from station.records import queries
 from station.records.chain import RecordedEvent
-from station.records.events import Event, Place
+from station.records.events import Event
 from station.records.reader import JournalReader
 
 STATION_NAMES = (f"bench{number}" for number in itertools.count(1))

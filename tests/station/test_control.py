@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from station.control import ControlError, NoDaemon, RequestWrong, ask_daemon, follow_daemon, serve_control
-from station.records.events import Place
+from station.domain.slot_name import Place
 
 
 async def echo(request: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from firmware_catalog.image import FirmwareImage
 from firmware_catalog.mcuboot import load_image
 from firmware_catalog.release import VersionRange
 from firmware_catalog.trust.keeper import UnusableCatalog
-from station.attempt.outcome import Code
+from station.domain.outcome import Code
 from station.hand_release import HandRelease
 from station.records.events import ReleaseStopped
 from station.records.journal import Journal

@@ -20,9 +20,11 @@ from firmware_catalog.release import (
     latest_production,
     plan_upgrade,
 )
-from station.attempt.authorise import AlreadyCurrent, Authorised, Question, Rejected, ScannedLabel, authorise
-from station.attempt.outcome import Code
-from station.records.events import OrderLine, Place
+from station.attempt.authorise import AlreadyCurrent, Authorised, Question, Rejected, authorise
+from station.domain.label import ScannedLabel
+from station.domain.order_line import OrderLine
+from station.domain.outcome import Code
+from station.domain.slot_name import Place
 from station.records.queries import PastAttempt
 
 STRANGER = Eui64.parse("88-73-84-FF-FF-FF-FF-FF")

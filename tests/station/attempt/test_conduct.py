@@ -30,13 +30,14 @@ from firmware_catalog.editing import add_release
 from firmware_catalog.identity import Eui64
 from firmware_catalog.mcuboot import load_image
 from firmware_catalog.release import VersionRange
-from station.attempt.authorise import ScannedLabel
 from station.attempt.conduct import StillSeated
 from station.attempt.history import Left
-from station.attempt.outcome import Code, Disposition, Outcome, Stage
 from station.attempt.parts import LeftOpen
 from station.attempt.unlock import KeyFileAuthority
-from station.orders.device_status import DeviceStatus
+from station.domain.device_status import DeviceStatus
+from station.domain.label import ScannedLabel
+from station.domain.outcome import Code, Disposition, Outcome, Stage
+from station.domain.slot_name import Place
 from station.records.chain import RecordedEvent
 from station.records.events import (
     AttemptClosed,
@@ -44,7 +45,6 @@ from station.records.events import (
     AttemptPlanned,
     AttemptResumed,
     HubLost,
-    Place,
     StageEnded,
     StageStarted,
     UnlockUsed,

@@ -13,8 +13,8 @@ from drivers.hub import UnlockChallenge
 from firmware_catalog.identity import DeviceModel
 from station.attempt.authorise import Rejected
 from station.attempt.counted_authority import CountedAuthority
-from station.attempt.outcome import Code
 from station.attempt.parts import NotPermitted, StageFault
+from station.domain.outcome import Code
 from station.records.events import Event, UnlockAnswerDue
 
 CHALLENGE = UnlockChallenge(CHF, bytes(16), MODEL)

@@ -17,9 +17,9 @@ from station.attempt.failure import (
     may_try_again,
     why_left_open,
 )
-from station.attempt.outcome import Code, Disposition, Outcome, Stage
 from station.attempt.wording import line_by_hand, operator_line
-from station.records.events import Place
+from station.domain.outcome import Code, Disposition, Outcome, Stage
+from station.domain.slot_name import Place
 
 HERE, THERE = Place(jig="jig1", slot=1), Place(jig="jig2", slot=1)
 

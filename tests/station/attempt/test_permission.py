@@ -9,11 +9,13 @@ from pathlib import Path
 from attempt_samples import FIRST, GPF, OLD, SECOND, hub, plan
 from test_authorise import LINE, MemoryCatalog
 
-from station.attempt.authorise import Rejected, ScannedLabel
+from station.attempt.authorise import Rejected
 from station.attempt.closing import OpenedAttempt, facts_of
-from station.attempt.outcome import Code
 from station.attempt.permission import OrderPermission
-from station.records.events import OrderAssigned, OrderClosed, OrderImported, OrderLinesAdded, Place
+from station.domain.label import ScannedLabel
+from station.domain.outcome import Code
+from station.domain.slot_name import Place
+from station.records.events import OrderAssigned, OrderClosed, OrderImported, OrderLinesAdded
 from station.records.journal import Journal
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from attempt_samples import FIRST, OLD, OTHER, SECOND, hub, plan, slot, state
 
-from station.attempt.outcome import Code, Stage
-from station.attempt.plan import Position
 from station.attempt.probe import Finding, Probe, classify
 from station.attempt.recovery import GiveUp, KeepOpen, Resume, Settle, decide
+from station.domain.outcome import Code, Stage
+from station.domain.position import Position
 
 ONE = plan(FIRST)
 TWO = plan(FIRST, SECOND)

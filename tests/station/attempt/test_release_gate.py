@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from firmware_catalog.identity import Eui64
 from firmware_catalog.release import ImageReference, Release, ReleaseStatus
-from station.attempt.outcome import Code, Disposition, Outcome, Stage
 from station.attempt.release_gate import GateThresholds, ReleaseGate, ReleaseKey
-from station.records.events import AttemptClosed, Place, ReleaseResumed, ReleaseStopped
+from station.domain.outcome import Code, Disposition, Outcome, Stage
+from station.domain.slot_name import Place
+from station.records.events import AttemptClosed, ReleaseResumed, ReleaseStopped
 from station.records.queries import ReleaseResult
 
 LIMIT = GateThresholds(last_hubs=6, failed_hubs=3)

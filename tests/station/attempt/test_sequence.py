@@ -9,7 +9,7 @@ import pytest
 from station_bench import Bench, conducting, import_order, order_csv, slot, version
 
 from simulators.keys import generate_key, save_private_key
-from station.attempt.outcome import Code, Disposition, Outcome, Stage
+from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.records.events import (
     AttemptClosed,
     AttemptPlanned,

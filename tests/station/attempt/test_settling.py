@@ -25,13 +25,13 @@ from drivers.errors import (
 from drivers.hub import ExpectedDevice, HubIdentity, HubState
 from firmware_catalog.identity import DeviceModel, Eui64
 from station.attempt.looking import read_back
-from station.attempt.outcome import Code, Stage
 from station.attempt.parts import Failed, LeftOpen, Passed, SequenceParts, StageFault
-from station.attempt.plan import Position
 from station.attempt.recovery_boot import RecoveryBoot
 from station.attempt.sequence import MAX_SETTLING_BOOTS
 from station.attempt.sequence import Sequence as AttemptSequence
 from station.attempt.settling import settle
+from station.domain.outcome import Code, Stage
+from station.domain.position import Position
 from station.records.events import StageStarted
 
 DONE = state(slot(0, FIRST, active=True, confirmed=True), slot(1, OTHER))

@@ -30,14 +30,14 @@ from firmware_catalog.editing import add_release
 from firmware_catalog.identity import Eui64
 from firmware_catalog.mcuboot import load_image
 from firmware_catalog.release import Release
-from station.attempt.authorise import ScannedLabel
 from station.attempt.conduct import Concluded, StillSeated
 from station.attempt.counted_authority import CountedAnswers
 from station.attempt.failure import MAX_TRIES
-from station.attempt.outcome import Code, Disposition, Outcome, Stage
 from station.attempt.parts import LeftOpen
 from station.attempt.release_gate import GateThresholds, ReleaseGate
 from station.attempt.unlock import KeyFileAuthority
+from station.domain.label import ScannedLabel
+from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.hand_devices import SerialDevice
 from station.hand_flash import HandFlash, NoOrder, flash_by_hand
 from station.orders.desk import OrderDesk

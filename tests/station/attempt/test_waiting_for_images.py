@@ -13,7 +13,7 @@ from station_bench import CHAINED, Bench, conducting, import_order, order_csv, s
 from firmware_catalog.catalog import FolderCatalog
 from firmware_catalog.image import FirmwareImage
 from firmware_catalog.release import Release
-from station.attempt.outcome import Outcome
+from station.domain.outcome import Outcome
 from station.worker import Worker, apart
 
 SECONDS = 60

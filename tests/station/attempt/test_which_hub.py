@@ -12,9 +12,9 @@ from station_bench import Bench, conducting, import_order, order_csv, slot
 from drivers.hub import UnlockChallenge
 from firmware_catalog.identity import DeviceModel
 from station.attempt.conduct import Concluded
-from station.attempt.outcome import Code, Outcome
 from station.attempt.parts import LeftOpen
 from station.attempt.unlock import KeyFileAuthority
+from station.domain.outcome import Code, Outcome
 from station.records.events import AttemptClosed, UnlockAnswerDue, UnlockAnswerVoid
 
 PLACE = slot(1)

@@ -13,8 +13,9 @@ from drivers.jig_board.settings import JigBoardSettings
 from simulators.jig_board import SimulatedJigBoard
 from station.bench.jig import Jig
 from station.bench.view import BenchView, SlotPhase, SlotView
+from station.domain.slot_name import Place
 from station.records.errors import JournalHeldUp
-from station.records.events import Event, JigReset, JigStopped, Place
+from station.records.events import Event, JigReset, JigStopped
 from station.records.journal import Journal
 
 TIMES = {

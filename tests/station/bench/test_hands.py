@@ -8,9 +8,9 @@ import pytest
 from station_daemon import events_of, running_daemon
 from two_slots import FIRST, SECOND, Hands, scan
 
-from station.attempt.outcome import Code, Outcome, Stage
 from station.bench.view import SlotPhase
 from station.control import ControlError
+from station.domain.outcome import Code, Outcome, Stage
 from station.records.events import AttemptOpened, HubLost, UnlockUsed
 
 AMBER = 4

@@ -27,7 +27,8 @@ from drivers.jig_board.registers import Lamp
 from simulators.board_faults import BoardFault, Question
 from station.bench.jig import ResetRefused
 from station.bench.view import SlotPhase
-from station.records.events import Actor, JigReset, JigStopped
+from station.domain.actor import Actor
+from station.records.events import JigReset, JigStopped
 
 
 def hold_up(seconds: float) -> None:

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_catalog.identity import Eui64
-from station.attempt.authorise import ScannedLabel
 from station.bench.labels import ScanRefused, ScanUnreadable, SlotCode, Undo, read_scan
 from station.bench.scans import ScanSession
+from station.domain.label import ScannedLabel
 
 CHF, GPF = Eui64.parse("88-73-84-00-00-00-00-01"), Eui64.parse("88-73-84-00-00-00-00-02")
 

@@ -9,11 +9,12 @@ import pytest
 from station_daemon import running_daemon
 from two_slots import FIRST, Hands, scan
 
-from station.attempt.outcome import Code
 from station.bench.live_hubs import Holder, LiveHubs
 from station.bench.view import SlotPhase
 from station.control import ControlError
-from station.records.events import Event, LabelScanned, Place
+from station.domain.outcome import Code
+from station.domain.slot_name import Place
+from station.records.events import Event, LabelScanned
 from station.records.journal import Journal
 
 

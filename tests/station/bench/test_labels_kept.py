@@ -10,9 +10,9 @@ from station_bench import StockHub
 from station_daemon import RunningDaemon, events_of, running_daemon, starting_daemon
 from two_slots import FIRST, SECOND, Hands, scan
 
-from station.attempt.outcome import Code, Outcome
 from station.bench.view import SlotPhase
 from station.control import ControlError
+from station.domain.outcome import Code, Outcome
 from station.records.events import AttemptResumed, LabelScanned
 from station.records.ledger import Ledger
 from station.records.rebuild import rebuild

@@ -9,9 +9,9 @@ from station_bench import StockHub
 from station_daemon import RunningDaemon, events_of, running_daemon, starting_daemon
 from two_slots import FIRST, SECOND, Hands, scan
 
-from station.attempt.outcome import Code, Outcome
 from station.bench.view import SlotPhase
 from station.config import StationSettings
+from station.domain.outcome import Code, Outcome
 from station.records.errors import JournalFull
 from station.records.events import (
     AttemptInterrupted,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from firmware_catalog.identity import Eui64
 from station.bench.live_hubs import LiveHubs
-from station.records.events import Place
+from station.domain.slot_name import Place
 
 CHF, GPF, OTHER_CHF = Eui64(1), Eui64(2), Eui64(3)
 

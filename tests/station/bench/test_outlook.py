@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from drivers.hub import HubIdentity
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
-from station.attempt.authorise import ScannedLabel
 from station.attempt.closing import facts_of
-from station.attempt.outcome import Outcome, Stage
 from station.bench.outlook import Outlook
 from station.bench.view import SlotPhase
+from station.domain.label import ScannedLabel
+from station.domain.outcome import Outcome, Stage
+from station.domain.slot_name import Place
 from station.records import queries
 from station.records.chain import RecordedEvent
 from station.records.events import (
@@ -27,7 +28,6 @@ from station.records.events import (
     HubLost,
     JournalCreated,
     LabelScanned,
-    Place,
 )
 from station.records.projection import apply
 from station.records.tables import create_derived

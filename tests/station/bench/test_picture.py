@@ -7,11 +7,11 @@ import io
 from rich.console import Console
 
 from firmware_catalog.identity import Eui64
-from station.attempt.outcome import Code, Disposition, Outcome, Stage
 from station.attempt.wording import operator_line
 from station.bench.picture import BenchPicture
 from station.bench.view import SlotPhase, SlotView
-from station.records.events import Place
+from station.domain.outcome import Code, Disposition, Outcome, Stage
+from station.domain.slot_name import Place
 
 HUB = Eui64.parse("88-73-84-00-00-00-00-01")
 

@@ -12,8 +12,8 @@ from station_bench import Bench, running_bench
 from station_daemon import running_daemon
 from two_slots import FIRST, SECOND, Hands
 
-from station.attempt.outcome import Outcome
 from station.bench.view import SlotPhase
+from station.domain.outcome import Outcome
 
 
 @pytest.fixture(scope="module")

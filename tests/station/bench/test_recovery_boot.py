@@ -9,8 +9,8 @@ from station_bench import StockHub
 from station_daemon import running_daemon
 from two_slots import FIRST, Hands, scan
 
-from station.attempt.outcome import Code, Disposition
 from station.bench.view import SlotPhase
+from station.domain.outcome import Code, Disposition
 
 
 async def boots_of(linked: Hands, hub: StockHub) -> int:

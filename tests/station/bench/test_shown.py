@@ -8,12 +8,13 @@ import pytest
 
 from drivers.hub import HubIdentity
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
-from station.attempt.authorise import ScannedLabel
-from station.attempt.outcome import Code, Outcome, Stage
 from station.attempt.wording import operator_line
 from station.bench.shown import view_of_past, view_of_result, view_when_stopped
 from station.bench.view import SlotPhase, SlotView
-from station.records.events import AttemptClosed, Place
+from station.domain.label import ScannedLabel
+from station.domain.outcome import Code, Outcome, Stage
+from station.domain.slot_name import Place
+from station.records.events import AttemptClosed
 from station.records.queries import PastAttempt
 
 PLACE = Place(jig="jig1", slot=1)

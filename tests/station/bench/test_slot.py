@@ -26,9 +26,9 @@ from station_bench import (
 )
 from station_daemon import STATION_NAMES, events_of, outcomes, running_daemon, starting_daemon
 
-from station.attempt.outcome import Code, Outcome, Stage
 from station.bench.view import SlotPhase
 from station.config import StationSettings
+from station.domain.outcome import Code, Outcome, Stage
 from station.records.errors import JournalError
 from station.records.events import (
     AttemptClosed,

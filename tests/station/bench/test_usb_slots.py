@@ -26,9 +26,9 @@ from usb_strangers import (
 from simulators.faults import Fault, FaultName, Occasion
 from simulators.hub import HubTiming, Mode
 from simulators.usbip.server import serve
-from station.attempt.outcome import Code, Disposition, Outcome, Stage
 from station.bench.view import SlotPhase
 from station.config import StationSettings
+from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.records.events import AttemptClosed
 
 SLOTS = {number: f"usb:1-{number}" for number in range(1, 9)}

@@ -16,7 +16,6 @@ from drivers.hub import HubIdentity, HubState, ImageSlot
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from station.attempt.closing import facts_of
 from station.attempt.history import Left
-from station.attempt.outcome import Outcome
 from station.attempt.parts import LeftOpen
 from station.attempt.recovery_boot import RecoveryBoot
 from station.bench.display import SlotDisplay
@@ -26,7 +25,9 @@ from station.bench.recognition import Recognised
 from station.bench.seat import LinkSeat
 from station.bench.view import BenchView, SlotPhase, SlotView
 from station.bench.visit import SeatedHub, VisitParts
-from station.records.events import AttemptOpened, Place
+from station.domain.outcome import Outcome
+from station.domain.slot_name import Place
+from station.records.events import AttemptOpened
 from station.records.journal import Journal
 
 PLACE = Place(jig="jig1", slot=1)

@@ -13,8 +13,9 @@ from station_bench import BAUD, Bench, StockHub, slot, version
 from station_config import write_config
 
 from station.attempt.counted_authority import BY_HAND_FOLDER
+from station.domain.actor import Actor
 from station.records import lock
-from station.records.events import Actor, HandFlashRequested
+from station.records.events import HandFlashRequested
 from station.records.reader import JournalReader
 
 PLACE = slot(1)

@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_catalog.identity import Eui64, FirmwareVersion
+from station.domain.device_status import DeviceStatus
+from station.domain.order_line import OrderLine
 from station.orders.csv_import import (
     HEADINGS,
     ORDER_NUMBER,
     PROBLEMS_SHOWN,
     parse_order,
 )
-from station.orders.device_status import DeviceStatus
 from station.orders.errors import OrderFileRefused
-from station.records.events import OrderLine
 
 GOLDEN = (Path(__file__).parent / "golden" / "order.csv").read_bytes()
 

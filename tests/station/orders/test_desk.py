@@ -12,14 +12,16 @@ from station_bench import Bench, StockHub, conducting, import_order, order_csv, 
 
 from drivers.errors import NoAnswer
 from firmware_catalog.identity import FirmwareVersion
-from station.attempt.authorise import ScannedLabel
-from station.attempt.outcome import Code, Disposition, Outcome, Stage
 from station.attempt.parts import LeftOpen
 from station.control import ControlError
+from station.domain.hub_facts import HubFacts
+from station.domain.label import ScannedLabel
+from station.domain.outcome import Code, Disposition, Outcome, Stage
+from station.domain.slot_name import Place
 from station.orders.desk import OrderDesk
 from station.orders.reconcile import reconcile
 from station.records.errors import AttemptHasResult, OrderIsClosed, OrderNotHere
-from station.records.events import AttemptClosed, AttemptOpened, AttemptResumed, HubFacts, HubLost, Place
+from station.records.events import AttemptClosed, AttemptOpened, AttemptResumed, HubLost
 from station.records.journal import Journal
 from station.records.queries import HubHistory
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from firmware_catalog.identity import Eui64
 from station.control import RequestWrong
+from station.domain.slot_name import Place
 from station.orders import desk, life_cycle
 from station.orders.csv_import import HEADINGS, parse_order
 from station.orders.desk import OrderDesk
@@ -29,7 +30,6 @@ from station.records.events import (
     OrderAssigned,
     OrderClosed,
     OrderLinesAdded,
-    Place,
     StationStarted,
 )
 from station.records.journal import Journal

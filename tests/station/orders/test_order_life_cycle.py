@@ -11,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_catalog.identity import Eui64, FirmwareVersion
-from station.attempt.outcome import Outcome, Stage
+from station.domain.hub_facts import HubFacts
+from station.domain.order_line import OrderLine
+from station.domain.outcome import Outcome, Stage
+from station.domain.slot_name import Place
 from station.orders.csv_import import OrderFile
 from station.orders.errors import OrderRefused
 from station.orders.life_cycle import (
@@ -25,12 +28,9 @@ from station.records.events import (
     EVENT,
     AttemptClosed,
     AttemptOpened,
-    HubFacts,
     HubLost,
     OrderImported,
-    OrderLine,
     OrderLinesAdded,
-    Place,
 )
 from station.records.journal import Journal
 from station.records.queries import OpenAttempt, OrderLineState, OrderSummary

@@ -8,19 +8,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from firmware_catalog.identity import Eui64, FirmwareVersion
-from station.attempt.outcome import Code, Disposition, Outcome, Stage
+from station.domain.hub_facts import HubFacts
+from station.domain.order_line import OrderLine
+from station.domain.outcome import Code, Disposition, Outcome, Stage
+from station.domain.slot_name import Place
 from station.records import lock
 from station.records.chain import RecordedEvent
 from station.records.events import (
     AttemptClosed,
     AttemptOpened,
     Event,
-    HubFacts,
     OrderAssigned,
     OrderImported,
-    OrderLine,
     OrderLinesAdded,
-    Place,
     StationStarted,
     StepTarget,
 )

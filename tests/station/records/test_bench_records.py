@@ -8,10 +8,10 @@ import pytest
 from journal_samples import chf, closed, gpf, hub_facts, ledger_in, one_result, opened, place, write
 
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
-from station.attempt.outcome import Code, Outcome, Stage
+from station.domain.actor import Actor
+from station.domain.outcome import Code, Outcome, Stage
 from station.records import projection, queries
 from station.records.events import (
-    Actor,
     AttemptInterrupted,
     AttemptResumed,
     HubLost,

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from journal_samples import closed, hub_facts, order_events, ticking_clock
 
-from station.attempt.outcome import Stage
+from station.domain.outcome import Stage
+from station.domain.slot_name import Place
 from station.records.chain import (
     GENESIS,
     BrokenChain,
@@ -21,7 +22,7 @@ from station.records.chain import (
     recorded_event,
     utc_from_microseconds,
 )
-from station.records.events import AttemptOpened, HubLost, JournalCreated, Place
+from station.records.events import AttemptOpened, HubLost, JournalCreated
 
 JOURNAL = UUID("00112233-4455-6677-8899-aabbccddeeff")
 

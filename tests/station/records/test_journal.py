@@ -13,7 +13,7 @@ import pytest
 from journal_samples import STARTED, chf, closed, gpf, opened, order_events, order_line
 from processes import running
 
-from station.attempt.outcome import Outcome
+from station.domain.outcome import Outcome
 from station.records.chain import RecordedEvent
 from station.records.errors import (
     EventRefused,

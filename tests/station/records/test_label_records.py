@@ -8,7 +8,7 @@ from pathlib import Path
 from journal_samples import chf, closed, gpf, ledger_in, opened, place, write
 
 from firmware_catalog.identity import Eui64
-from station.attempt.outcome import Outcome, Stage
+from station.domain.outcome import Outcome, Stage
 from station.records import queries
 from station.records.events import AttemptResumed, LabelScanned
 from station.records.reader import JournalReader

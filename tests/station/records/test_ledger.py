@@ -24,8 +24,8 @@ from journal_samples import (
     write,
 )
 
-from station.attempt.outcome import Code, Outcome, Stage
-from station.attempt.plan import Position
+from station.domain.outcome import Code, Outcome, Stage
+from station.domain.position import Position
 from station.records import queries
 from station.records.errors import (
     AnotherStation,

@@ -19,7 +19,7 @@ from journal_samples import (
     write,
 )
 
-from station.attempt.outcome import Outcome
+from station.domain.outcome import Outcome
 from station.records import queries
 from station.records.errors import (
     EventRefused,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from journal_samples import chf, closed, gpf, opened, order_events, place, settings
 
-from station.attempt.outcome import Code, Outcome, Stage
+from station.domain.outcome import Code, Outcome, Stage
 from station.records import queries
 from station.records.chain import RecordedEvent
 from station.records.events import (

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from journal_samples import TOPICS, closed, ticking_clock
 
 from firmware_catalog.identity import Eui64, FirmwareVersion
-from station.attempt.outcome import Code, Disposition, Outcome, Stage
+from station.domain.outcome import Code, Disposition, Outcome, Stage
+from station.domain.slot_name import Place
 from station.records.chain import GENESIS, ChainHead, RecordedEvent
-from station.records.events import AttemptClosed, Place
+from station.records.events import AttemptClosed
 from station.records.results import (
     RESULT_SCHEMA,
     Result,

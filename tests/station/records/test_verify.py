@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from journal_samples import STARTED, closed, ledger_in, one_result, opened, order_events, write
 
-from station.attempt.outcome import Outcome
+from station.domain.outcome import Outcome
 from station.records.errors import JournalCorrupt, JournalCutShort, JournalError, SegmentMissing
 from station.records.events import OrderClosed, ResultsAcknowledged
 from station.records.rebuild import rebuild, repair

@@ -15,7 +15,7 @@ from typing import get_args
 import pytest
 from journal_samples import STARTED, chf, ledger_in, one_result, order_events, settings, write
 
-from station.attempt.outcome import Outcome
+from station.domain.outcome import Outcome
 from station.records import lock, queries
 from station.records.copies import restore
 from station.records.errors import JournalNewer, JournalOutdated, UpgradeInterrupted

@@ -15,8 +15,8 @@ from drivers.smp.settings import SmpSettings
 from firmware_catalog.mcuboot import load_image
 from simulators.keys import generate_key, save_private_key
 from station.attempt.counted_authority import CountedAnswers
-from station.attempt.outcome import Code, Disposition, Outcome, Stage
 from station.attempt.unlock import KeyFileAuthority
+from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.hand_devices import SerialDevice
 from station.hand_flash import HandFlash, NoOrder, flash_by_hand
 from station.records.events import (

@@ -16,7 +16,7 @@ from station.attempt.unlock_authority import unlock_authority
 from station.attempt.unlock_pin import PinGuard, PinRefused, PinUnavailable
 from station.attempt.unlock_rate import RateLimited, SharedOut
 from station.attempt.unlock_settings import PinSettings, UnlockRate, UnlockSettings
-from station.records.events import Place
+from station.domain.slot_name import Place
 
 
 class CountingAuthority:

@@ -1,0 +1,23 @@
+"""One hub of a work order."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from firmware_catalog.identity import Eui64, FirmwareVersion, OpaqueName
+
+
+class OrderLine(BaseModel):
+    """One hub of a work order, as the order file states it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    chf: Eui64
+    gpf: Eui64
+    manufacturer: OpaqueName
+    model: OpaqueName
+    region: str
+    variant: str
+    recorded_firmware: FirmwareVersion
+    inventory_status: str
+    owner: str

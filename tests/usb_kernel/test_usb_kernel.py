@@ -318,10 +318,11 @@ def test_the_doctor_and_the_list_see_each_place_and_name_the_missing_udev_rule(m
             await plug_in(guest, bench, "1-1", "1-2")
             listed_slots = await reflash(guest, "jigs", "list", "--json")
             assert listed_slots.code == 0, listed_slots.out
-            assert [row["port"] for row in json.loads(listed_slots.out)] == [
-                "1209:0001 at usb:1-1 (DFU)",
-                "1209:0001 at usb:1-2 (DFU)",
-                "not there",
+            # Nothing in sight, and no hindrance to looking: nothing sits at the third.
+            assert [(row["port"], row["hindrance"]) for row in json.loads(listed_slots.out)] == [
+                ("1209:0001 at usb:1-1 (DFU)", None),
+                ("1209:0001 at usb:1-2 (DFU)", None),
+                (None, None),
             ]
             # The last device node is the second hub's.
             denied = "node=$(ls /dev/bus/usb/001/* | tail -1); chown 65534 $node; chmod 600 $node"

@@ -78,16 +78,20 @@ class Debouncer:
 class InputWatch:
     """Tells what the looks at a board's inputs mean. Tells the whole first picture, then changes only.
 
-    A button held down is no press in the first picture.
+    A button held down is no press in the first picture, nor at the release of the emergency stop: start has to be seen
+    up first, so that a press which began before the release is none after it.
     """
 
     def __init__(self, settings: JigBoardSettings) -> None:
-        hold = settings.debounce_seconds
-        gap = hold + 2 * settings.poll_seconds
-        self._slots = tuple(Debouncer(hold, gap) for _ in range(settings.slots))
-        self._lid = Debouncer(hold, gap)
-        self._start = Debouncer(hold, gap)
-        self._emergency = Debouncer(hold, gap)
+        self._hold = settings.debounce_seconds
+        self._gap = self._hold + 2 * settings.poll_seconds
+        self._slots = tuple(self._debouncer() for _ in range(settings.slots))
+        self._lid = self._debouncer()
+        self._start = self._debouncer()
+        self._emergency = self._debouncer()
+
+    def _debouncer(self) -> Debouncer:
+        return Debouncer(self._hold, self._gap)
 
     @property
     def seated(self) -> tuple[bool | None, ...]:
@@ -106,6 +110,8 @@ class InputWatch:
     def _changes(self, inputs: Inputs, now: float) -> Iterator[BoardEvent]:
         if self._emergency.look(inputs.emergency_stop, now):
             yield EmergencyStop() if inputs.emergency_stop else EmergencyReleased()
+            if inputs.start_pressed:
+                self._start = self._debouncer()
         if inputs.lid_closed is not None and self._lid.look(inputs.lid_closed, now):
             yield LidClosed() if inputs.lid_closed else LidOpened()
         for number, (slot, seated) in enumerate(zip(self._slots, inputs.seated, strict=True), start=1):

@@ -95,6 +95,11 @@ class Coils:
         self._lingering.clear()
 
     @property
+    def off(self) -> bool:
+        """Whether every coil has been read to be off since the last stop, or since the board came back."""
+        return not self._may_be_on
+
+    @property
     def trouble(self) -> str | None:
         """Say which slots the board does not switch, or could not switch off at an emergency stop; None if it does."""
         if not self._inputs.stopped:

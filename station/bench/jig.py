@@ -168,7 +168,7 @@ class Jig:
         working = any(
             view.phase is SlotPhase.WORKING for view in self._view.slots() if view.place.jig == self._name
         )
-        lines = (self._inputs.alarm(working=working), self._coils.trouble)
+        lines = (self._inputs.alarm(working=working, off=self._coils.off), self._coils.trouble)
         return "; ".join(line for line in lines if line is not None) or None
 
     async def _keep_record(self) -> NoReturn:

@@ -198,12 +198,16 @@ class JigInputs:
             return Awaits.BOOT
         return Awaits.LID if self.policy == "lid" else Awaits.START
 
-    def alarm(self, *, working: bool) -> str | None:
-        """Say in one line what is wrong with the jig as a whole, if anything is."""
+    def alarm(self, *, working: bool, off: bool) -> str | None:
+        """Say in one line what is wrong with the jig as a whole, if anything is.
+
+        A stop is to be released once all slots are known to be `off`: its release powers those whose coil is on.
+        """
         if self.lost_because is not None:
             return self.lost_because
         if self.stopped and self.emergency is not False:
-            return "emergency stop: make the jig safe, then release the stop"
+            then = "then release the stop" if off else "and leave the stop pressed until its slots are off"
+            return f"emergency stop: make the jig safe, {then}"
         if self.stopped:
             return "emergency stop released: press start, or reset the jig, to go on"
         doubted = sorted(

@@ -204,8 +204,8 @@ class _Cell:
         """
         await self._board(act="press_stop")
         await asyncio.sleep(4 * _HAND_SECONDS)
-        with suppress(AssertionError):  # nobody releases it before the screen has said something
-            await self._until(self._is_alarmed, "an alarm")
+        with suppress(AssertionError):  # nobody releases it before the screen has said to
+            await self._until(self._is_told_what_becomes_of_the_stop, "an alarm")
         alarm = self._view.alarm if self._view is not None else None
         await self._board(act="release_stop")
         if alarm is None or "make the jig safe" not in alarm or "could not be switched off" in alarm:
@@ -262,8 +262,9 @@ class _Cell:
         heard = (await self._board())["heartbeat"] > 0
         return heard and self._view is not None and self._view.phase == "empty" and self._view.alarm is None
 
-    async def _is_alarmed(self) -> bool:
-        return self._view is not None and self._view.alarm is not None
+    async def _is_told_what_becomes_of_the_stop(self) -> bool:
+        alarm = self._view.alarm if self._view is not None else None
+        return alarm is not None and "leave the stop pressed" not in alarm
 
     async def _shows(self, hub: StockHub) -> bool:
         view = self._view

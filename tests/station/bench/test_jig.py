@@ -166,6 +166,26 @@ def test_a_board_lost_during_the_stop_is_said_and_switched_off_when_it_is_back(t
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("acknowledged_only", [0, 7])
+def test_nobody_is_told_to_release_the_stop_before_every_slot_is_off(
+    tmp_path: Path, acknowledged_only: int
+) -> None:
+    async def scenario() -> None:
+        async with boarded_jig(tmp_path, 1, 2) as jig, jig.working():
+            for slot in (1, 2):
+                await jig.jig.seat(slot).until_ready()
+            on_at: list[tuple[str, set[int]]] = []
+            jig.view.listen(lambda view: on_at.append((view.alarm or "", jig.coils())))
+            if acknowledged_only:
+                jig.board.arm(BoardFault.FROZEN, Question.SWITCH, acknowledged_only)
+            jig.board.press_emergency_stop()
+            await jig.until(lambda: "then release the stop" in jig.alarm())
+            assert "leave the stop pressed" in on_at[0][0]
+            assert not any(coils for alarm, coils in on_at if "then release the stop" in alarm)
+
+    asyncio.run(scenario())
+
+
 def test_nothing_powers_through_a_stop_and_a_reset_is_on_record_first(tmp_path: Path) -> None:
     actor = Actor(pseudonym="s-7", role="supervisor", where="desk")
 
@@ -209,11 +229,9 @@ def test_the_start_button_is_a_reset_only_after_the_release(tmp_path: Path, oper
             await jig.looks()
             jig.board.release_emergency_stop()
             await jig.until(lambda: "press start" in jig.alarm())
-            jig.board.start_pressed = False
             await jig.looks()
             assert jig.facts() == [JigStopped]
-            jig.board.start_pressed = True
-            await jig.until(lambda: jig.facts() == [JigStopped, JigReset])
+            await jig.press_start_until(lambda: jig.facts() == [JigStopped, JigReset])
             who = None if operator is None else Actor(pseudonym=operator, where="start button")
             assert jig.recorded[-1] == JigReset(jig="jig1", actor=who)
             async with asyncio.timeout(5):

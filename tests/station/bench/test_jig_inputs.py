@@ -81,17 +81,18 @@ def test_a_contradicted_switch_is_not_believed_either_way():
 
 def test_alarms_say_what_to_do():
     inputs = after("lid", BACK, CALM, LidClosed())
-    assert inputs.alarm(working=True) is None
+    assert inputs.alarm(working=True, off=True) is None
     inputs.apply(LidOpened())
-    assert "close it" in inputs.alarm(working=True)
-    assert inputs.alarm(working=False) is None
+    assert "close it" in inputs.alarm(working=True, off=True)
+    assert inputs.alarm(working=False, off=True) is None
     inputs.apply(EmergencyStop())
-    assert "release the stop" in inputs.alarm(working=True)
+    assert inputs.alarm(working=True, off=False).endswith("leave the stop pressed until its slots are off")
+    assert inputs.alarm(working=True, off=True).endswith("then release the stop")
     inputs.apply(EmergencyReleased())
-    assert "press start" in inputs.alarm(working=True)
+    assert "press start" in inputs.alarm(working=True, off=True)
     inputs.apply(StartPressed())
     inputs.apply(LOST)
-    assert "jig1 board" in inputs.alarm(working=False)
+    assert "jig1 board" in inputs.alarm(working=False, off=True)
 
 
 EVENTS = st.sampled_from(
@@ -180,7 +181,7 @@ def test_a_contradiction_ends_when_switch_and_current_agree_again():
 def test_current_through_an_empty_slot_is_doubted_and_alarmed():
     inputs = after("seated", BACK, CALM, SlotSeated(1), SlotEmptied(1), SlotContradicted(1, False, 150))
     assert inputs.present(1) is None
-    assert "leave it in, mend the switch" in inputs.alarm(working=False)
+    assert "leave it in, mend the switch" in inputs.alarm(working=False, off=True)
 
 
 def test_a_hub_that_answers_is_believed_against_its_switch_until_that_moves():

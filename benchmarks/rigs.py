@@ -15,7 +15,7 @@ from benchmarks.wire import BITS_A_BYTE
 from benchmarks.workload import Workload
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
-from station.attempt.unlock import KeyFileAuthority
+from station.unlocking.key_file import KeyFileAuthority
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from drivers.dfu.settings import DfuSettings
 from drivers.errors import HubAction
 from firmware_catalog.image import FirmwareImage
 from firmware_catalog.mcuboot import load_image
-from station.attempt.unlock import KeyFileAuthority
+from station.unlocking.key_file import KeyFileAuthority
 
 _INTERFACE: Final = 0
 _OPEN_SECONDS: Final = 5.0

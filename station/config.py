@@ -25,13 +25,13 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from drivers.jig_board.settings import JigBoardSettings
 from drivers.serial_link import SerialSettings
 from drivers.topology import same_place
-from station.attempt.unlock_settings import UnlockSettings
 from station.bench.jig_inputs import StartPolicy
 from station.catalogue_settings import CatalogueSettings
 from station.domain.slot_name import Place
 from station.log import LogFormat, LogLevel
 from station.records.mqtt_settings import MqttSettings
 from station.records.operators import NO_PSEUDONYM, is_pseudonym
+from station.unlocking.settings import UnlockSettings
 
 MAX_SLOTS = 8
 """Slots of one multi-jig (MP155 Preliminary Impact Assessment 6.2.2)."""

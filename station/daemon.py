@@ -15,10 +15,6 @@ from pydantic import BaseModel
 
 from drivers.hub import DriverPlugin
 from station.attempt.conduct import Conductor
-from station.attempt.counted_authority import BY_HAND_FOLDER, CountedAnswers
-from station.attempt.parts import NamedAuthority
-from station.attempt.unlock_authority import unlock_authority
-from station.attempt.unlock_rate import SharedOut
 from station.bench.controller import Controller
 from station.bench.jig import Jig
 from station.bench.live_hubs import LiveHubs
@@ -50,6 +46,10 @@ from station.reload import check_reload
 from station.requests import DaemonRequests
 from station.service import ServiceManager
 from station.supervision import supervise
+from station.unlocking.authority import unlock_authority
+from station.unlocking.counted_answers import BY_HAND_FOLDER, CountedAnswers
+from station.unlocking.parts import NamedAuthority
+from station.unlocking.rate import SharedOut
 from station.version import station_version
 from station.worker import apart
 

@@ -18,16 +18,7 @@ from station.attempt import failure
 from station.attempt.authorise import Rejected
 from station.attempt.closing import close, facts_of
 from station.attempt.opening import open_attempt
-from station.attempt.parts import (
-    Failed,
-    LeftOpen,
-    NamedAuthority,
-    Passed,
-    Permission,
-    Progress,
-    SequenceParts,
-    WrongAnswers,
-)
+from station.attempt.parts import Failed, LeftOpen, Passed, Permission, Progress, SequenceParts
 from station.attempt.plan import AttemptPlan, PlannedStep
 from station.attempt.recovery_boot import RecoveryBoot
 from station.attempt.sequence import Sequence
@@ -42,6 +33,7 @@ from station.hand_devices import HandDevice, Refused
 from station.kernel_clock import read_clock
 from station.records.events import AttemptClosed, AttemptPlanned, HandFlashRequested, StageEnded, StageStarted
 from station.records.journal import Journal
+from station.unlocking.parts import NamedAuthority, WrongAnswers
 
 BY_HAND = Place(jig="by-hand", slot=1)
 """Where the journal places what belongs to no slot."""

@@ -31,16 +31,16 @@ from firmware_catalog.release import VersionRange
 from simulators.firmware import FirmwareSpec, make_firmware
 from simulators.keys import generate_key, save_private_key, save_public_key
 from station.attempt.conduct import Concluded, Conductor, Visit
-from station.attempt.counted_authority import CountedAnswers
 from station.attempt.parts import LeftOpen
 from station.attempt.recovery_boot import RecoveryBoot
-from station.attempt.unlock import KeyFileAuthority
 from station.config import StationSettings
 from station.domain.slot_name import Place
 from station.orders.csv_import import HEADINGS, parse_order
 from station.orders.life_cycle import events_for_import
 from station.records.events import AttemptClosed, Event, OrderAssigned
 from station.records.journal import Journal
+from station.unlocking.counted_answers import CountedAnswers
+from station.unlocking.key_file import KeyFileAuthority
 
 MODEL = DeviceModel("10A8", "00000011")
 CHAINED = DeviceModel("10A8", "00000022")

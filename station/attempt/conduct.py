@@ -33,16 +33,7 @@ from station.attempt.history import (
 )
 from station.attempt.looking import identify
 from station.attempt.opening import line_of, open_at_jig
-from station.attempt.parts import (
-    Ending,
-    Failed,
-    LeftOpen,
-    NamedAuthority,
-    Passed,
-    Progress,
-    SequenceParts,
-    WrongAnswers,
-)
+from station.attempt.parts import Ending, Failed, LeftOpen, Passed, Progress, SequenceParts
 from station.attempt.permission import OrderPermission, Veto
 from station.attempt.plan import AttemptPlan, PlannedStep
 from station.attempt.sequence import Sequence
@@ -56,6 +47,7 @@ from station.records.errors import AttemptHasResult
 from station.records.events import AttemptClosed, AttemptPlanned, AttemptResumed, HubLost, StepTarget
 from station.records.journal import Journal
 from station.records.queries import HubHistory, OpenAttempt, PastAttempt
+from station.unlocking.parts import NamedAuthority, WrongAnswers
 from station.worker import apart
 
 

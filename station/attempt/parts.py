@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from drivers.hub import FlashProgress, HubDriver, HubIdentity, UnlockAuthority
-from firmware_catalog.identity import Eui64, FirmwareVersion
+from drivers.hub import FlashProgress, HubDriver, HubIdentity
+from firmware_catalog.identity import FirmwareVersion
 from station.attempt.authorise import Rejected
 from station.attempt.plan import AttemptPlan
 from station.domain.outcome import Code, Stage
 from station.domain.position import Position
 from station.records.events import Event
+from station.unlocking.parts import NamedAuthority, WrongAnswers
 
 
 class EventSink(Protocol):
@@ -20,15 +21,6 @@ class EventSink(Protocol):
 
     async def append(self, *events: Event) -> object:
         """Make the events durable, all or none."""
-        ...
-
-
-class NamedAuthority(UnlockAuthority, Protocol):
-    """An unlock authority with a name for the journal."""
-
-    @property
-    def name(self) -> str:
-        """Which key signs, without saying anything secret."""
         ...
 
 
@@ -41,14 +33,6 @@ class Permission(Protocol):
 
     def may_stay(self, image_hash: bytes | None) -> bool:
         """Whether the hub may be left running this image."""
-        ...
-
-
-class WrongAnswers(Protocol):
-    """How many unlock answers count against a hub, on the whole station."""
-
-    async def of(self, chf: Eui64) -> int:
-        """Return how many answers the hub called wrong, or may have. Raises UnlockAuthorityFailed when unknown."""
         ...
 
 

@@ -11,13 +11,13 @@ from drivers.descriptors import shortage_in
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import IdentityError
 from firmware_catalog.release import PlanError
-from station.attempt.unlock import UnlockKeyError
 from station.cli import catalog, demo, doctor, flash, jigs, journal, operators, orders, run, scan, watch
 from station.cli.common import UsageError, WorkFailed, first_of
 from station.config import ConfigError
 from station.control import ControlError, RequestWrong
 from station.orders.errors import OrderError
 from station.records.errors import EventRefused, JournalError
+from station.unlocking.key_file import UnlockKeyError
 from station.version import station_version
 
 _WRONG_INPUT: Final = (

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from station.attempt.unlock_settings import PinSettings
 from station.cli.common import UsageError
+from station.unlocking.settings import PinSettings
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Signer
@@ -91,7 +91,7 @@ def _pin_reader(pin_file: Path | None) -> Callable[[], str]:
     settings = PinSettings(file=pin_file) if pin_file else PinSettings(variable=PIN_VARIABLE)
 
     def read() -> str:
-        from station.attempt.unlock_pin import PinUnavailable, read_pin  # noqa: PLC0415 - only an HSM asks
+        from station.unlocking.pin import PinUnavailable, read_pin  # noqa: PLC0415 - only an HSM asks
 
         try:
             return read_pin(settings)

@@ -20,10 +20,7 @@ from drivers.topology import USB_PREFIX, same_place
 from firmware_catalog.files import read_regular_file
 from firmware_catalog.image import MAX_IMAGE_SIZE, FirmwareImage, ImageFormatError
 from firmware_catalog.mcuboot import load_image
-from station.attempt.counted_authority import BY_HAND_FOLDER, CountedAnswers
-from station.attempt.parts import NamedAuthority, Permission
-from station.attempt.unlock_authority import unlock_authority
-from station.attempt.unlock_settings import UnlockSettings
+from station.attempt.parts import Permission
 from station.cli.common import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -42,6 +39,10 @@ from station.pseudonyms import check_pseudonym
 from station.records.errors import JournalInUse
 from station.records.events import AttemptClosed
 from station.records.journal import Journal
+from station.unlocking.authority import unlock_authority
+from station.unlocking.counted_answers import BY_HAND_FOLDER, CountedAnswers
+from station.unlocking.parts import NamedAuthority
+from station.unlocking.settings import UnlockSettings
 from station.version import station_version
 
 _OWN_STATE = Path("~/.local/state/reflash")

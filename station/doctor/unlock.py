@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from drivers.errors import UnlockAuthorityFailed
-from station.attempt.unlock import UnlockKeyError
-from station.attempt.unlock_authority import check_unlock_authority
 from station.config import StationSettings
 from station.doctor.report import Finding, fault, ok
+from station.unlocking.authority import check_unlock_authority
+from station.unlocking.key_file import UnlockKeyError
 
 
 async def check_unlock(settings: StationSettings) -> Finding:

@@ -17,10 +17,10 @@ from drivers.dfu.transfers import ControlPipe
 from drivers.jig_board.line import ModbusLine
 from drivers.serial_link import SerialLink
 from drivers.smp.driver import SmpHubDriver
-from station.attempt.unlock import KeyFileAuthority
 from station.bench.view import BenchView
 from station.records import ledger
 from station.records.ledger import Ledger
+from station.unlocking.key_file import KeyFileAuthority
 
 DEATH = 77
 """Exit code of a station that reached its point."""

@@ -14,8 +14,6 @@ import aiomqtt
 from target import Opener, Target, stateless
 
 from firmware_catalog.identity import Eui64, FirmwareVersion
-from station.attempt.unlock import UnlockKeyError
-from station.attempt.unlock_tokens import TokenFileAuthority
 from station.bench.controller import Controller
 from station.bench.outlook import Outlook
 from station.bench.scans import BenchScans
@@ -52,6 +50,8 @@ from station.records.rebuild import rebuild
 from station.records.tables import create_derived
 from station.records.verify import verify
 from station.requests import DaemonRequests
+from station.unlocking.key_file import UnlockKeyError
+from station.unlocking.tokens import TokenFileAuthority
 
 _JSON_WORDS = (b"{", b"}", b"[", b"]", b'"', b"null", b"true", b"1e999", b"NaN", b"-1", b"\\ud800", b"9" * 30)
 _PLACE = Place(jig="jig1", slot=1)

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from pkcs11.util.ec import encode_ec_public_key, encode_named_curve_parameters
 from processes import run
 
-from station.attempt.unlock_settings import HsmSettings, PinSettings
+from station.unlocking.settings import HsmSettings, PinSettings
 
 MODULE = Path("/usr/lib/softhsm/libsofthsm2.so")
 PIN = "4711-reflash"

@@ -14,12 +14,12 @@ from station_bench import DRIVER_SETTINGS, Bench, StockHub, slot
 import station.demo.broker
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
-from station.attempt.unlock import KeyFileAuthority
 from station.bench.view import SlotPhase, SlotView
 from station.demo.broker import BrokerAddress, NoBroker, parse_address, start_broker
 from station.demo.hands import Hands
 from station.demo.rigs import RigControl, RigError, Rigs
 from station.demo.tally import Tally
+from station.unlocking.key_file import KeyFileAuthority
 
 PLACE = slot(1)
 

@@ -30,14 +30,14 @@ from firmware_catalog.trust.checking import check
 from firmware_catalog.trust.draft import Lifetimes
 from firmware_catalog.trust.fetchers import FolderFetcher
 from firmware_catalog.trust.store import TrustStore
-from station.attempt.unlock import UnlockKeyError
-from station.attempt.unlock_authority import unlock_authority
 from station.bench.view import SlotPhase
 from station.catalogue import StationCatalogue
 from station.config import ConfigError, StationSettings, load_settings
 from station.domain.outcome import Code, Outcome
 from station.records.events import AttemptClosed, StageStarted, UnlockUsed
 from station.records.journal import Journal
+from station.unlocking.authority import unlock_authority
+from station.unlocking.key_file import UnlockKeyError
 
 FIRST, SECOND = slot(1), slot(2)
 

@@ -33,7 +33,6 @@ from firmware_catalog.release import VersionRange
 from station.attempt.conduct import StillSeated
 from station.attempt.history import Left
 from station.attempt.parts import LeftOpen
-from station.attempt.unlock import KeyFileAuthority
 from station.domain.device_status import DeviceStatus
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Disposition, Outcome, Stage
@@ -49,6 +48,7 @@ from station.records.events import (
     StageStarted,
     UnlockUsed,
 )
+from station.unlocking.key_file import KeyFileAuthority
 
 PLACE = slot(1)
 STRANGER = Eui64.parse("88-73-84-FF-FF-FF-FF-FF")

@@ -22,9 +22,9 @@ from drivers.hub import HubDriver, HubIdentity
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
 from firmware_catalog.mcuboot import load_image
-from station.attempt.unlock import KeyFileAuthority
 from station.domain.outcome import Code, Outcome
 from station.records.events import UnlockUsed
+from station.unlocking.key_file import KeyFileAuthority
 
 PLACE = slot(1)
 

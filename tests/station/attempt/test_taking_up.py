@@ -31,11 +31,9 @@ from firmware_catalog.identity import Eui64
 from firmware_catalog.mcuboot import load_image
 from firmware_catalog.release import Release
 from station.attempt.conduct import Concluded, StillSeated
-from station.attempt.counted_authority import CountedAnswers
 from station.attempt.failure import MAX_TRIES
 from station.attempt.parts import LeftOpen
 from station.attempt.release_gate import GateThresholds, ReleaseGate
-from station.attempt.unlock import KeyFileAuthority
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.hand_devices import SerialDevice
@@ -43,6 +41,8 @@ from station.hand_flash import HandFlash, NoOrder, flash_by_hand
 from station.orders.desk import OrderDesk
 from station.records.events import AttemptResumed, OrderAssigned, StageStarted, UnlockUsed
 from station.records.journal import Journal
+from station.unlocking.counted_answers import CountedAnswers
+from station.unlocking.key_file import KeyFileAuthority
 
 PLACE = slot(1)
 PULLED = {"name": "unplug_hub", "on": "upload", "at_byte": 12_000}

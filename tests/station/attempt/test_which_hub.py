@@ -13,9 +13,9 @@ from drivers.hub import UnlockChallenge
 from firmware_catalog.identity import DeviceModel
 from station.attempt.conduct import Concluded
 from station.attempt.parts import LeftOpen
-from station.attempt.unlock import KeyFileAuthority
 from station.domain.outcome import Code, Outcome
 from station.records.events import AttemptClosed, UnlockAnswerDue, UnlockAnswerVoid
+from station.unlocking.key_file import KeyFileAuthority
 
 PLACE = slot(1)
 PULLED = {"name": "unplug_hub", "on": "upload", "at_byte": 12_000}

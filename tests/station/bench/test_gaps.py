@@ -19,13 +19,13 @@ from two_slots import FIRST, Hands
 from drivers.jig_board.events import BoardEvent, SlotContradicted, SlotEmptied, SlotOpened, SlotSeated
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
-from station.attempt.unlock import KeyFileAuthority
 from station.bench.jig import Jig
 from station.bench.view import SlotPhase, SlotView
 from station.control import ControlError, ask_daemon
 from station.domain.outcome import Code, Outcome
 from station.domain.slot_name import Place
 from station.records.events import AttemptOpened
+from station.unlocking.key_file import KeyFileAuthority
 
 HELD_UP_SECONDS = 1.5
 GREEN = {SlotPhase.PASSED, SlotPhase.ALREADY_CURRENT}

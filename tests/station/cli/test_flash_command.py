@@ -12,11 +12,11 @@ from soft_hsm import SoftHsm
 from station_bench import BAUD, Bench, StockHub, slot, version
 from station_config import write_config
 
-from station.attempt.counted_authority import BY_HAND_FOLDER
 from station.domain.actor import Actor
 from station.records import lock
 from station.records.events import HandFlashRequested
 from station.records.reader import JournalReader
+from station.unlocking.counted_answers import BY_HAND_FOLDER
 
 PLACE = slot(1)
 

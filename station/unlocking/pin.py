@@ -17,8 +17,8 @@ from typing import Final
 
 from firmware_catalog.files import read_regular_file
 from firmware_catalog.secret_files import SecretExposed, read_secret
-from station.attempt.unlock_settings import PinSettings
 from station.records.files import replace_file
+from station.unlocking.settings import PinSettings
 
 _MAX_PIN_FILE_SIZE: Final = 1024
 _SALT_SIZE: Final = 16

@@ -11,12 +11,12 @@ from soft_hsm import KEY, TOKEN, SoftHsm
 
 from drivers.errors import UnlockAuthorityFailed
 from drivers.hub import UnlockChallenge
-from station.attempt.unlock import UnlockKeyError
-from station.attempt.unlock_authority import unlock_authority
-from station.attempt.unlock_pin import PinGuard, PinRefused, PinUnavailable
-from station.attempt.unlock_rate import RateLimited, SharedOut
-from station.attempt.unlock_settings import PinSettings, UnlockRate, UnlockSettings
 from station.domain.slot_name import Place
+from station.unlocking.authority import unlock_authority
+from station.unlocking.key_file import UnlockKeyError
+from station.unlocking.pin import PinGuard, PinRefused, PinUnavailable
+from station.unlocking.rate import RateLimited, SharedOut
+from station.unlocking.settings import PinSettings, UnlockRate, UnlockSettings
 
 
 class CountingAuthority:

@@ -8,15 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from station.attempt.parts import NamedAuthority
-from station.attempt.unlock import KeyFileAuthority, UnlockKeyError
-from station.attempt.unlock_rate import RateLimited
-from station.attempt.unlock_settings import HsmSettings, UnlockSettings
-from station.attempt.unlock_tokens import TokenFileAuthority
+from station.unlocking.key_file import KeyFileAuthority, UnlockKeyError
+from station.unlocking.parts import NamedAuthority
+from station.unlocking.rate import RateLimited
+from station.unlocking.settings import HsmSettings, UnlockSettings
+from station.unlocking.tokens import TokenFileAuthority
 from station.worker import apart
 
 if TYPE_CHECKING:
-    from station.attempt.unlock_hsm import HsmAuthority
+    from station.unlocking.hsm import HsmAuthority
 
 
 @asynccontextmanager
@@ -62,7 +62,7 @@ async def check_unlock_authority(settings: UnlockSettings, state_directory: Path
 async def _hsm(settings: HsmSettings, state_directory: Path) -> AsyncIterator[HsmAuthority]:
     try:
         # Only a station with an HSM has python-pkcs11.
-        from station.attempt.unlock_hsm import HsmAuthority  # noqa: PLC0415
+        from station.unlocking.hsm import HsmAuthority  # noqa: PLC0415
     except ImportError as error:
         raise UnlockKeyError(
             "unlock.hsm needs python-pkcs11, which is not installed; run: pip install 'reflash-station[hsm]'"

@@ -14,8 +14,6 @@ from drivers.smp.device import open_device
 from drivers.smp.settings import SmpSettings
 from firmware_catalog.mcuboot import load_image
 from simulators.keys import generate_key, save_private_key
-from station.attempt.counted_authority import CountedAnswers
-from station.attempt.unlock import KeyFileAuthority
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.hand_devices import SerialDevice
 from station.hand_flash import HandFlash, NoOrder, flash_by_hand
@@ -29,6 +27,8 @@ from station.records.events import (
 from station.records.journal import Journal
 from station.records.queries import wrong_unlock_answers
 from station.records.reader import JournalReader
+from station.unlocking.counted_answers import CountedAnswers
+from station.unlocking.key_file import KeyFileAuthority
 
 PLACE = slot(1)
 LOST = {"name": "drop_reply", "on": "unlock"}

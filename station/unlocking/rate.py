@@ -13,9 +13,9 @@ from typing import Final
 
 from drivers.errors import HubAction, UnlockAuthorityFailed
 from drivers.hub import UnlockChallenge
-from station.attempt.parts import NamedAuthority
-from station.attempt.unlock_settings import UnlockRate
 from station.domain.slot_name import Place
+from station.unlocking.parts import NamedAuthority
+from station.unlocking.settings import UnlockRate
 
 _MANY_STEPS: Final = 8
 """Signatures that a hub with many steps may need, where an even share of the rate is less: not every slot is busy at once."""

@@ -17,8 +17,8 @@ from soft_hsm import KEY, MODULE, PIN, TOKEN, SoftHsm
 
 from drivers.errors import UnlockAuthorityFailed
 from drivers.hub import UnlockChallenge
-from station.attempt.unlock_hsm import HsmAuthority
-from station.attempt.unlock_settings import HsmSettings, PinSettings
+from station.unlocking.hsm import HsmAuthority
+from station.unlocking.settings import HsmSettings, PinSettings
 
 
 @asynccontextmanager

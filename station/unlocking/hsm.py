@@ -22,8 +22,8 @@ from pkcs11.exceptions import (
 
 from drivers.errors import HubAction, UnlockAuthorityFailed
 from drivers.hub import UnlockChallenge
-from station.attempt.unlock_pin import PinGuard, PinRefused, PinUnavailable, read_pin
-from station.attempt.unlock_settings import HsmSettings
+from station.unlocking.pin import PinGuard, PinRefused, PinUnavailable, read_pin
+from station.unlocking.settings import HsmSettings
 from station.worker import Worker
 
 Result = TypeVar("Result")

@@ -23,7 +23,7 @@ from drivers.errors import HubAction, UnlockAuthorityFailed
 from drivers.hub import UnlockChallenge
 from firmware_catalog.identity import Eui64
 from firmware_catalog.secret_files import SecretExposed, read_secret
-from station.attempt.unlock import UnlockKeyError
+from station.unlocking.key_file import UnlockKeyError
 from station.worker import apart
 
 _COLUMNS: Final = ["chf", "nonce", "signature"]

@@ -13,8 +13,8 @@ from processes import run
 from drivers.errors import UnlockAuthorityFailed
 from drivers.hub import UnlockChallenge
 from firmware_catalog.identity import Eui64
-from station.attempt.unlock import UnlockKeyError
-from station.attempt.unlock_tokens import TokenFileAuthority, _parse
+from station.unlocking.key_file import UnlockKeyError
+from station.unlocking.tokens import TokenFileAuthority, _parse
 
 FIRST, SECOND = "11" * 64, "22" * 64
 
@@ -87,7 +87,7 @@ import asyncio, os
 from pathlib import Path
 from drivers.hub import UnlockChallenge
 from firmware_catalog.identity import DeviceModel, Eui64
-from station.attempt.unlock_tokens import TokenFileAuthority
+from station.unlocking.tokens import TokenFileAuthority
 challenge = UnlockChallenge(Eui64.parse("{challenge.chf}"), bytes(24), DeviceModel("A", "B"))
 authority = TokenFileAuthority(Path("{token_file}"), Path("{token_file.parent}/used"))
 asyncio.run(authority.sign(challenge))

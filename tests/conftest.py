@@ -1,18 +1,15 @@
-"""What holds for every test: nothing leaks, skips are seen, slow tests come last."""
+"""What holds for every test: skips are seen, slow tests come last; and what its plugins say."""
 
 from __future__ import annotations
 
-import asyncio.runners
 import gc
 import os
-import threading
-from collections.abc import Generator, Iterator
-from pathlib import Path
+from collections.abc import Generator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["time_limits"]
+pytest_plugins = ["time_limits", "leaks"]
 
 SKIP_IS_FAILURE = os.environ.get("REFLASH_SKIP_IS_FAILURE") == "1"
 
@@ -53,46 +50,3 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped where everything must run: {report.longrepr}"
     return report
-
-
-def _open_files() -> dict[str, str]:
-    found = {}
-    for entry in Path("/proc/self/fd").iterdir():
-        try:
-            found[entry.name] = str(entry.readlink())
-        except OSError:
-            continue  # the listing's own descriptor
-    return found
-
-
-@pytest.fixture(autouse=True)
-def nothing_leaks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Fail a test that leaves descriptors, threads or tasks behind.
-
-    `asyncio.run` cancels what a test forgot without a word, so its clean-up is watched.
-    """
-    orphans: list[str] = []
-    cancel_all = asyncio.runners._cancel_all_tasks
-
-    def watch(loop: asyncio.AbstractEventLoop) -> None:
-        orphans.extend(repr(task) for task in asyncio.all_tasks(loop))
-        cancel_all(loop)
-
-    monkeypatch.setattr(asyncio.runners, "_cancel_all_tasks", watch)
-    threads_before = set(threading.enumerate())
-    files_before = _open_files()
-    yield
-    gc.collect()
-    leaked_files = {
-        number: target for number, target in _open_files().items() if files_before.get(number) != target
-    }
-    for thread in threading.enumerate():
-        # The process that it waited for has ended, and it is about to end too.
-        if thread.name.startswith("asyncio-waitpid-"):
-            thread.join(60)
-        elif thread not in threads_before and thread.daemon:
-            thread.join(1)  # whoever waited for its work may hear of it before the thread has ended
-    leaked_threads = [t for t in threading.enumerate() if t not in threads_before and t.is_alive()]
-    assert not orphans, f"tasks outlived their test: {orphans}"
-    assert not leaked_threads, f"threads outlived their test: {leaked_threads}"
-    assert not leaked_files, f"descriptors outlived their test: {leaked_files}"

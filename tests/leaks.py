@@ -1,0 +1,54 @@
+"""What a test leaves behind fails it: descriptors, threads, tasks."""
+
+from __future__ import annotations
+
+import asyncio.runners
+import gc
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+def _open_files() -> dict[str, str]:
+    found = {}
+    for entry in Path("/proc/self/fd").iterdir():
+        try:
+            found[entry.name] = str(entry.readlink())
+        except OSError:
+            continue  # the listing's own descriptor
+    return found
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail a test that leaves descriptors, threads or tasks behind; those of wider fixtures are not its own.
+
+    `asyncio.run` cancels what a test forgot without a word, so its clean-up is watched.
+    """
+    orphans: list[str] = []
+    cancel_all = asyncio.runners._cancel_all_tasks
+
+    def watch(loop: asyncio.AbstractEventLoop) -> None:
+        orphans.extend(repr(task) for task in asyncio.all_tasks(loop))
+        cancel_all(loop)
+
+    monkeypatch.setattr(asyncio.runners, "_cancel_all_tasks", watch)
+    threads_before = set(threading.enumerate())
+    files_before = _open_files()
+    yield
+    gc.collect()
+    leaked_files = {
+        number: target for number, target in _open_files().items() if files_before.get(number) != target
+    }
+    for thread in set(threading.enumerate()) - threads_before:
+        # The process that it waited for has ended, and it is about to end too.
+        if thread.name.startswith("asyncio-waitpid-"):
+            thread.join(60)
+        elif thread.daemon:
+            thread.join(1)  # whoever waited for its work may hear of it before the thread has ended
+    leaked_threads = [t for t in threading.enumerate() if t not in threads_before and t.is_alive()]
+    assert not orphans, f"tasks outlived their test: {orphans}"
+    assert not leaked_threads, f"threads outlived their test: {leaked_threads}"
+    assert not leaked_files, f"descriptors outlived their test: {leaked_files}"

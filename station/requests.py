@@ -21,7 +21,7 @@ from station.descriptors import allowed
 from station.domain.actor import Actor
 from station.domain.label import ScannedLabel
 from station.domain.slot_name import Place
-from station.records.events import ReleaseResumed
+from station.records.events import ReleaseResumed, ResultsRepublished
 from station.records.journal import Journal
 from station.version import station_version
 
@@ -131,7 +131,7 @@ class DaemonRequests:
         return await _answered(self.scans.take_back(scan.jig, scan.slot, scan.label()))
 
     async def _republish(self, request: Request) -> Mapping[str, Any]:
-        await self.journal.republish(request["first"], request["last"])
+        await self.journal.append(ResultsRepublished(first=request["first"], last=request["last"]))
         return {}
 
     async def _resume_release(self, request: Request) -> Mapping[str, Any]:

@@ -20,7 +20,7 @@ from station.cli.common import (
 from station.config import StationSettings, load_settings
 from station.control import NoDaemon, ask_daemon
 from station.records import copies, queries
-from station.records.events import Event
+from station.records.events import Event, ResultsRepublished
 from station.records.journal import Journal
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild as rebuild_tables
@@ -160,7 +160,7 @@ async def _republish(settings: StationSettings, first: int, last: int) -> None:
         async with Journal.open(
             settings.journal_folder, site=settings.site, station=settings.station
         ) as journal:
-            await journal.republish(first, last)
+            await journal.append(ResultsRepublished(first=first, last=last))
 
 
 @app.command()

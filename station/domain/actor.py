@@ -15,8 +15,9 @@ class Actor(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    pseudonym: Pseudonym
-    """See `station.records.operators`."""
+    pseudonym: Pseudonym | None
+    """See `station.records.operators`. None where nobody says who it is: a bench without `operator`."""
     role: Literal["technician", "supervisor"] | None = None
+    """None for the station's own account."""
     where: str | None = Field(None, max_length=64)
     """The jig, desk or terminal at which it was done."""

@@ -27,14 +27,19 @@ from station.records.events import (
     OrderAssigned,
     OrderClosed,
 )
+from station.records.expectations import Expectation
 from station.records.tables import UNFINISHED_IMPORT
 
 
-def check(tables: sqlite3.Connection, live: Collection[AttemptId], events: Collection[Event]) -> None:
+def check(
+    tables: sqlite3.Connection, live: Collection[AttemptId], events: Collection[Event | Expectation]
+) -> None:
     """Refuse an append whose time has passed. Raises a kind of EventRefused that says what came between."""
     ended = {event.attempt for event in events if isinstance(event, AttemptClosed)}
     for event in events:
         match event:
+            case Expectation():
+                event.hold(tables)
             case AttemptOpened(order=str(order)):
                 _order_is_worked_on(tables, order, event.place.jig)
             case OrderAssigned():

@@ -109,6 +109,14 @@ class EventRefused(JournalError):
     """The event contradicts what the journal already holds. Neither it nor its companions were written."""
 
 
+class NotAsExpected(EventRefused):
+    """Whoever decided took something for given that is so no more. `facts` say what is."""
+
+    def __init__(self, what: str, **facts: str | int | None) -> None:
+        super().__init__(f"{what}: look again, then decide anew")
+        self.facts = facts
+
+
 class OrderIsClosed(EventRefused):
     """The order was closed before the attempt could be opened. Nothing is wrong with slot or hub.
 

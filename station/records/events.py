@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
 
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.domain.actor import Actor
@@ -21,7 +21,7 @@ from station.domain.slot_name import Place
 _FROM_LATER: Any = Field(default=None, exclude_if=lambda value: value is None)
 """A field that joined an event later: where it says nothing the row stays as it always was, byte for byte."""
 
-VOCABULARY: Final = 2
+VOCABULARY: Final = 3
 """Which facts this program may write. Raise it whenever a kind or a field joins: an older program then refuses the
 journal by this number, and does not stumble over the row. 1 is what journals held before the number was kept."""
 
@@ -90,6 +90,7 @@ class StationStopped(_Event):
 
     kind: Literal["station_stopped"] = "station_stopped"
     reason: str
+    actor: Actor | None = _FROM_LATER
 
 
 class OrderImported(_Event):
@@ -396,6 +397,20 @@ class ResultsRepublished(_Event):
     actor: Actor | None = _FROM_LATER
 
 
+class CommandAnswered(_Event):
+    """A command with a key was done, and answered so: in the same append as what it did.
+
+    Sent again, by a client that lost the answer, it is answered from here and done no second time.
+    """
+
+    kind: Literal["command_answered"] = "command_answered"
+    key: UUID
+    command: str
+    sha256: str
+    """Of the command as canonical JSON: a key stands for one command only."""
+    answer: dict[str, JsonValue]
+
+
 Event = Annotated[
     JournalCreated
     | SegmentStarted
@@ -429,7 +444,8 @@ Event = Annotated[
     | ReleaseStopped
     | ReleaseResumed
     | ResultsAcknowledged
-    | ResultsRepublished,
+    | ResultsRepublished
+    | CommandAnswered,
     Field(discriminator="kind"),
 ]
 

@@ -14,16 +14,19 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, Self, TypeVar
+from uuid import UUID
 
 from firmware_catalog.identity import Eui64
 from station.domain.order_line import OrderLine
 from station.domain.slot_name import Place
 from station.records import lock, queries
 from station.records.chain import Clock, RecordedEvent, system_clock
-from station.records.events import Event, ResultsRepublished
+from station.records.events import Event
+from station.records.expectations import Expectation
 from station.records.ledger import LedgerSettings
 from station.records.queries import (
     HubHistory,
+    KeptAnswer,
     OpenAttempt,
     OrderLineState,
     OrderSummary,
@@ -93,9 +96,10 @@ class Journal:
             finally:
                 await journal._close()
 
-    async def append(self, *events: Event) -> tuple[RecordedEvent, ...]:
+    async def append(self, *events: Event | Expectation) -> tuple[RecordedEvent, ...]:
         """Write the events, all or none, and return them as recorded once they are durable.
 
+        Expectations among them are held against the journal at that very moment (NotAsExpected).
         Cancelling waits until it is known whether they are. Raises EventRefused for an event that contradicts
         the journal or whose time has passed (its kinds say what came between), JournalFull or JournalFailed when nothing could be written; the caller may try again.
         """
@@ -181,6 +185,10 @@ class Journal:
         """Return the failures in this slot since its last pass or enabling, oldest first, each named hub once."""
         return await self._ask(queries.slot_failures, place)
 
+    async def command_answer(self, key: UUID) -> KeptAnswer | None:
+        """Return what a command with this key was answered, if it is among the newest."""
+        return await self._ask(queries.command_answer, key)
+
     async def life_of(self, device: Eui64) -> HubLife:
         """Return everything about the hub with this CHF, GPF or scanned id."""
         return await self._read(self._reader.life_of, device)
@@ -196,13 +204,6 @@ class Journal:
     async def outbox_size(self) -> int:
         """Return how many results the broker has not acknowledged."""
         return await self._ask(queries.waiting_results)
-
-    async def republish(self, first: int, last: int) -> None:
-        """Put the results of these station sequences, both included, into the outbox again, under their ids.
-
-        Raises EventRefused when there is no such result.
-        """
-        await self.append(ResultsRepublished(first=first, last=last))
 
     async def _ask(
         self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs

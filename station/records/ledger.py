@@ -28,6 +28,7 @@ from station.records.events import (
     ResultsAcknowledged,
     SegmentStarted,
 )
+from station.records.expectations import Expectation
 from station.records.head import PublishedHead, read_published_head, write_published_head
 from station.records.opening import append_row, check_newest, check_published_head, create_journal
 from station.records.queries import identities_of
@@ -99,7 +100,7 @@ class Ledger:
         self._rotate_at = first + settings.segment_rows
         self._checkpointed = segment.total_changes
 
-    def commit(self, appends: Sequence[tuple[Event, ...]]) -> list[Outcome]:
+    def commit(self, appends: Sequence[tuple[Event | Expectation, ...]]) -> list[Outcome]:
         """Write several appends in one durable transaction; each is whole or, its error returned, absent.
 
         Raises JournalFailed or a kind of it when the transaction as a whole came to nothing, JournalInDoubt when that
@@ -207,13 +208,15 @@ class Ledger:
         segment.execute("COMMIT")
         self._head = self._head.moved_to(recorded)
 
-    def _append(self, segment: sqlite3.Connection, events: tuple[Event, ...]) -> Outcome:
+    def _append(self, segment: sqlite3.Connection, events: tuple[Event | Expectation, ...]) -> Outcome:
         before = self._head, self._live
         written: list[RecordedEvent] = []
         segment.execute("SAVEPOINT append")
         try:
             conditions.check(segment, self._live, events)
             for event in events:
+                if isinstance(event, Expectation):
+                    continue
                 recorded = append_row(segment, self._head, event, self._settings.clock)
                 self._head = self._head.moved_to(recorded)
                 self._live = conditions.live_after(self._live, recorded.sequence, event)

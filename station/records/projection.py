@@ -23,6 +23,7 @@ from station.records.events import (
     AttemptOpened,
     AttemptPlanned,
     AttemptResumed,
+    CommandAnswered,
     HandFlashRequested,
     HubLost,
     JigReset,
@@ -64,6 +65,9 @@ KEPT_OF_A_SLOT: Final = 100
 KEPT_OF_A_RELEASE: Final = 1000
 """So many of a release's newest results are kept to be counted."""
 
+KEPT_ANSWERS: Final = 4096
+"""So many of the newest answers are kept for commands that are sent again."""
+
 _COUNTED_FROM: Final = 2
 """The vocabulary since which failures are kept for slots and releases, and results count for a line by GPF or label too.
 
@@ -94,6 +98,8 @@ def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
                     tables.execute(f"DELETE FROM {table} WHERE NOT ({kept.format(of='main')})")  # noqa: S608 - our own names
         case StationStarted() | StationStopped() | HandFlashRequested():
             pass
+        case CommandAnswered():
+            _keep_answer(tables, recorded, recorded.event)
         case SlotTakenOutOfUse() | SlotEnabled() | JigStopped() | JigReset() as event:
             _apply_to_bench(tables, recorded, event)
         case OrderImported() | OrderLinesAdded() | OrderAssigned() | OrderClosed() as event:
@@ -241,6 +247,19 @@ def _apply_to_bench(
             )
         case JigReset():
             tables.execute("DELETE FROM stopped_jigs WHERE jig = ?", (event.jig,))
+
+
+def _keep_answer(tables: sqlite3.Connection, recorded: RecordedEvent, event: CommandAnswered) -> None:
+    answer = json.dumps(event.answer, sort_keys=True)
+    tables.execute(
+        "INSERT INTO command_answers VALUES (?, ?, ?, ?, ?)",
+        (recorded.sequence, str(event.key), event.command, event.sha256, answer),
+    )
+    tables.execute(
+        "DELETE FROM command_answers WHERE sequence <="
+        " (SELECT sequence FROM command_answers ORDER BY sequence DESC LIMIT 1 OFFSET ?)",
+        (KEPT_ANSWERS,),
+    )
 
 
 def _take_label(tables: sqlite3.Connection, event: LabelScanned) -> None:

@@ -403,6 +403,24 @@ def order_is_open(tables: sqlite3.Connection, order: str) -> bool:
     return found is not None and found[0] is None
 
 
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """What a command with a key was answered."""
+
+    command: str
+    sha256: str
+    answer: str
+    """As JSON."""
+
+
+def command_answer(tables: sqlite3.Connection, key: UUID) -> KeptAnswer | None:
+    """Return what the command with this key was answered; of the newest `projection.KEPT_ANSWERS` only."""
+    found = tables.execute(
+        "SELECT command, sha256, answer FROM command_answers WHERE key = ?", (str(key),)
+    ).fetchone()
+    return None if found is None else KeptAnswer(*found)
+
+
 def waiting_results(tables: sqlite3.Connection) -> int:
     """Return how many results the broker has not acknowledged."""
     found: tuple[int] = tables.execute(

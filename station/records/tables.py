@@ -12,7 +12,7 @@ from typing import Final
 APPLICATION_ID: Final = 0x52464A4E
 """`RFJN` in the SQLite header: tells a journal from other databases."""
 
-TABLES_VERSION: Final = 3
+TABLES_VERSION: Final = 4
 """Kept as SQLite's user_version. Raise it with every change of the derived tables: see `ADDITIONS`."""
 
 UNFINISHED_IMPORT: Final = " import unfinished"
@@ -89,6 +89,16 @@ CREATE TABLE release_results (          -- passed or failed, since the release w
     code         TEXT,
     PRIMARY KEY (manufacturer, model, version, sequence)
 ) WITHOUT ROWID;
+"""
+
+_TABLES_OF_4: Final = """
+CREATE TABLE command_answers (          -- the newest, for commands that are sent again
+    sequence INTEGER PRIMARY KEY,       -- of the answer
+    key      TEXT    NOT NULL UNIQUE,
+    command  TEXT    NOT NULL,
+    sha256   TEXT    NOT NULL,          -- of the command
+    answer   TEXT    NOT NULL           -- as JSON
+);
 """
 
 DERIVED: Final = """
@@ -215,6 +225,7 @@ DERIVED_TABLES: Final = (
     "release_results",
     "results",
     "sent_again",
+    "command_answers",
 )
 """In an order that satisfies their references."""
 
@@ -234,7 +245,7 @@ INSERT INTO order_counts SELECT work_order, outcome, count(*) FROM order_lines
     WHERE outcome IS NOT NULL GROUP BY work_order, outcome;
 """
 
-ADDITIONS: Final = {3: _ALTERED_BY_3 + _TABLES_OF_3 + _FILLED_BY_3}
+ADDITIONS: Final = {3: _ALTERED_BY_3 + _TABLES_OF_3 + _FILLED_BY_3, 4: _TABLES_OF_4}
 """What makes tables of the version before into those of this one, in place: new tables and columns, filled if need be.
 
 After them the tables must be what a replay of the events makes. What a new table holds may therefore only follow
@@ -253,7 +264,7 @@ def create_segment(connection: sqlite3.Connection) -> None:
 
 def create_derived(connection: sqlite3.Connection) -> None:
     """Make the derived tables, empty. May run within a transaction."""
-    _run(connection, DERIVED + _TABLES_OF_3)
+    _run(connection, DERIVED + _TABLES_OF_3 + _TABLES_OF_4)
 
 
 def add_in_place(connection: sqlite3.Connection, version: int) -> bool:

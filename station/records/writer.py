@@ -17,6 +17,7 @@ from typing import Final, TypeVar
 from station.records.chain import RecordedEvent
 from station.records.errors import JournalError, JournalFailed, UpgradeInterrupted
 from station.records.events import Event
+from station.records.expectations import Expectation
 from station.records.ledger import Ledger, LedgerSettings, Outcome
 from station.records.replay import Replayed
 
@@ -28,7 +29,7 @@ _GROUP: Final = 256
 
 @dataclass(frozen=True, slots=True)
 class _Append:
-    events: tuple[Event, ...]
+    events: tuple[Event | Expectation, ...]
     done: asyncio.Future[tuple[RecordedEvent, ...]]
 
 
@@ -91,7 +92,7 @@ class Writer:
         with suppress(JournalError):
             await self._opened
 
-    async def append(self, events: tuple[Event, ...]) -> tuple[RecordedEvent, ...]:
+    async def append(self, events: tuple[Event | Expectation, ...]) -> tuple[RecordedEvent, ...]:
         """Have the events written in one transaction; return once they are durable. Raises JournalError."""
         if self._closed is not None:
             raise self._closed

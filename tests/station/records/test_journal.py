@@ -22,7 +22,7 @@ from station.records.errors import (
     JournalFull,
     JournalInUse,
 )
-from station.records.events import ResultsAcknowledged
+from station.records.events import ResultsAcknowledged, ResultsRepublished
 from station.records.journal import Journal
 from station.records.ledger import Ledger
 from station.records.segments import segment_path
@@ -73,10 +73,10 @@ def test_what_is_appended_is_durable_and_answered(folder: Path) -> None:
         assert await journal.outbox_batch(9) == await journal.results(1, 1)
         await journal.append(ResultsAcknowledged(station_sequences=(1,)))
         assert await journal.outbox_size() == 0
-        await journal.republish(1, 1)
+        await journal.append(ResultsRepublished(first=1, last=1))
         assert await journal.outbox_size() == 1
         with pytest.raises(EventRefused):
-            await journal.republish(7, 9)
+            await journal.append(ResultsRepublished(first=7, last=9))
 
     with_journal(folder, use)
     assert verify(folder).events == 8

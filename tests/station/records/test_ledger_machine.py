@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections import defaultdict
 from pathlib import Path
+from uuid import UUID
 
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from station.domain.outcome import Code, Outcome, Stage
 from station.records import queries
 from station.records.chain import RecordedEvent
 from station.records.events import (
+    CommandAnswered,
     Event,
     HubLost,
     LabelScanned,
@@ -129,6 +131,10 @@ class JournalMachine(RuleBasedStateMachine):
         first = data.draw(st.integers(1, self.results))
         self.commit((ResultsRepublished(first=first, last=self.results),))
         self.waiting.update(range(first, self.results + 1))
+
+    @rule(key=st.uuids(version=4))
+    def answer_a_command(self, key: UUID) -> None:
+        self.commit((CommandAnswered(key=key, command="stop", sha256="00", answer={"line": "ä"}),))
 
     @rule()
     def restart(self) -> None:

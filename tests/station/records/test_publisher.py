@@ -18,6 +18,7 @@ from processes import run
 from publisher_bench import Bench, bench
 
 from station.records.errors import JournalFailed, JournalFull
+from station.records.events import ResultsRepublished
 from station.records.journal import Journal
 from station.records.mqtt_settings import MqttSettings
 from station.records.publisher import IN_FLIGHT, Connection, first_of_each_hub, pause_after
@@ -180,7 +181,7 @@ def test_a_range_can_be_sent_again(folder: Path, mosquitto_broker: brokers.Mosqu
             await station.results(1, 2, 3)
             await station.until_empty()
             heard = await listening(mosquitto_broker.port, "reflash/v1/+/+/jig/#", 2)
-            await station.journal.republish(2, 3)
+            await station.journal.append(ResultsRepublished(first=2, last=3))
             sent = [json.loads(payload)["data"]["station_sequence"] for _, payload, _ in await heard]
             assert sorted(sent) == [2, 3]
             await station.until_empty()

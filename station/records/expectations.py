@@ -1,0 +1,68 @@
+"""What whoever decided something took for given: held against the tables in the very append of what was decided.
+
+`conditions` are what a fact needs, whoever writes it; an expectation is one person's, who saw a state and acted on it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from station.records.errors import NotAsExpected
+
+
+class Expectation(ABC):
+    """Stands among the events of an append, and is no event."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def hold(self, tables: sqlite3.Connection) -> None:
+        """Raise NotAsExpected where the tables say something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class JigWorksOn(Expectation):
+    """A jig works on this order, or on none."""
+
+    jig: str
+    order: str | None
+
+    def hold(self, tables: sqlite3.Connection) -> None:
+        """Raise NotAsExpected where it works on another."""
+        found = tables.execute("SELECT work_order FROM jig_orders WHERE jig = ?", (self.jig,)).fetchone()
+        order = None if found is None else str(found[0])
+        if order != self.order:
+            raise NotAsExpected(
+                f"{self.jig} works on {_order(order)} now, not on {_order(self.order)} as was expected",
+                jig=self.jig,
+                order=order,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class HubsWithoutResult(Expectation):
+    """So many hubs of an order have no result."""
+
+    order: str
+    hubs: int
+
+    def hold(self, tables: sqlite3.Connection) -> None:
+        """Raise NotAsExpected where it is another number, or there is no such order."""
+        found = tables.execute(
+            "SELECT hubs - (SELECT total(hubs) FROM order_counts WHERE work_order = ?1) FROM orders"
+            " WHERE work_order = ?1",
+            (self.order,),
+        ).fetchone()
+        hubs = None if found is None else int(found[0])
+        if hubs != self.hubs:
+            raise NotAsExpected(
+                f"order {self.order} has {hubs} hubs without a result now, not {self.hubs} as was expected",
+                order=self.order,
+                waiting=hubs,
+            )
+
+
+def _order(number: str | None) -> str:
+    return "no order" if number is None else f"order {number}"

@@ -11,8 +11,8 @@ from pathlib import Path
 def read_regular_file(path: Path, limit: int) -> bytes:
     """Return the bytes of a regular file.
 
-    Raises OSError when it cannot be read, is no regular file (a symbolic link included), or has more than
-    `limit` bytes (EFBIG).
+    Raises OSError when it cannot be read, is no regular file (a symbolic link included), has more than
+    `limit` bytes (EFBIG), or changes meanwhile (EBUSY): it would be taken for whole while it is still being copied.
     """
     # Without O_NONBLOCK, opening a named pipe would wait for its other end.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -22,7 +22,18 @@ def read_regular_file(path: Path, limit: int) -> bytes:
             raise OSError(errno.EINVAL, "not a regular file", str(path))
         if status.st_size > limit:
             raise OSError(errno.EFBIG, f"more than {limit} bytes", str(path))
-        return file.read(status.st_size)
+        content = file.read(status.st_size)
+        after = os.fstat(file.fileno())
+        if (after.st_size, after.st_mtime_ns) != (status.st_size, status.st_mtime_ns):
+            raise OSError(errno.EBUSY, "changed while it was read", str(path))
+        return content
+
+
+def read_named_file(path: Path, limit: int) -> bytes:
+    """Return the bytes of the regular file that a person named, be it by a link. Raises as `read_regular_file`."""
+    return read_regular_file(
+        Path(os.path.realpath(path)), limit
+    )  # Path.resolve has an error of its own for loops
 
 
 def replace_file(path: Path, data: bytes) -> None:

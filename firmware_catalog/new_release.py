@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from firmware_catalog.containers import find_container
 from firmware_catalog.errors import ImageUnavailable, ImageUnsuitable, ReleaseInvalid
-from firmware_catalog.files import read_regular_file
+from firmware_catalog.files import read_named_file
 from firmware_catalog.formats import read_image, recognise
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
 from firmware_catalog.image import MAX_IMAGE_SIZE, FirmwareImage, ImageFormatError, ImageKind
@@ -48,7 +48,7 @@ def read_new_release(
     `file_name` names the file in the catalogue, from version and SHA-256 in hex. Raises CatalogError.
     """
     try:
-        data = read_regular_file(path.resolve(), MAX_IMAGE_SIZE)
+        data = read_named_file(path, MAX_IMAGE_SIZE)
     except OSError as error:
         raise ImageUnavailable(f"{path} cannot be read: {error.strerror}; name the image's file") from error
     kind = recognise(data)

@@ -20,7 +20,7 @@ def bind_slots(path: Path, jig: str, places: Mapping[int, str]) -> None:
     Raises ConfigError, having written nothing, when the file cannot be read or written or the result cannot be used:
     a place that belongs to another slot, a jig that is not there.
     """
-    path = path.resolve()
+    path = Path(os.path.realpath(path))  # Path.resolve has an error of its own for loops
     try:
         text = path.read_text(encoding="utf-8")
         document = tomlkit.parse(text)

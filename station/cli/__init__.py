@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Final
 
 import typer
@@ -77,6 +78,7 @@ app.add_typer(operators.app, name="operators")
 def main() -> None:
     """Run the program. Exit code 0: done; 1: the work failed; 2: wrong use or input."""
     try:
+        _require_text(sys.argv[1:])
         app()
     except _WRONG_INPUT as error:
         sys.exit(_complain(error, 2))
@@ -99,6 +101,16 @@ def main() -> None:
         if unknown is not None or known is None:
             raise
         sys.exit(_complain(first_of(known), 1))
+
+
+def _require_text(arguments: Sequence[str]) -> None:
+    """Raise UsageError for bytes that are no text: they could be neither kept nor shown."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            shown = argument.encode(errors="backslashreplace").decode()
+            raise UsageError(f"{shown} is not UTF-8: write it, or rename the file, in UTF-8") from error
 
 
 def _complain(error: Exception | str, exit_code: int) -> int:

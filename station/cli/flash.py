@@ -17,7 +17,7 @@ from drivers.errors import DriverError
 from drivers.hub import FlashProgress
 from drivers.serial_link import SerialSettings
 from drivers.topology import USB_PREFIX, same_place
-from firmware_catalog.files import read_regular_file
+from firmware_catalog.files import read_named_file
 from firmware_catalog.image import MAX_IMAGE_SIZE, FirmwareImage, ImageFormatError
 from firmware_catalog.mcuboot import load_image
 from station.attempt.parts import Permission
@@ -119,7 +119,7 @@ def flash(
         here = same_place(port)
         _guard(settings, port, lambda one: same_place(one) == here, supervisor, reason)
         with _faults_of(image):
-            firmware = load_image(read_regular_file(image.resolve(), MAX_IMAGE_SIZE))
+            firmware = load_image(read_named_file(image, MAX_IMAGE_SIZE))
         open_device = partial(open_serial_device, port, baud)
     if settings is not None:
         require_stations_user(settings)

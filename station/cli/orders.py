@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import errno
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from firmware_catalog.files import read_regular_file
+from firmware_catalog.files import read_named_file
 from station.cli.common import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -55,12 +56,13 @@ def import_order(
     settings = load_settings(config)
     jigs = [_known_jig(settings, name) for name in jig or ()]
     try:
-        content = read_regular_file(file.resolve(), MAX_FILE_SIZE)
+        content = read_named_file(file, MAX_FILE_SIZE)
         parse_order(content, file.name, order)  # here first, so that every fault can be shown with its line
     except OSError as error:
-        raise UsageError(f"{file}: {error.strerror}; name the order's CSV file") from error
+        advice = "import it once it is whole" if error.errno == errno.EBUSY else "name the order's CSV file"
+        raise UsageError(f"{file}: {error.strerror}; {advice}") from error
     except OrderFileRefused as refused:
-        shown = "\n".join(f"{file.name}: {problem}" for problem in refused.problems)
+        shown = "\n".join(f"{refused.source}: {problem}" for problem in refused.problems)
         raise UsageError(f"{shown}\n{refused}" if refused.count > 1 else str(refused)) from refused
     request = {
         "do": "import_order",

@@ -11,7 +11,7 @@ from drivers.dfu.settings import DfuSettings
 from drivers.dfu.sights import parse_place
 from drivers.topology import USB_PREFIX
 from firmware_catalog.dfu_suffix import DfuSuffix, split_suffix
-from firmware_catalog.files import read_regular_file
+from firmware_catalog.files import read_named_file
 from firmware_catalog.formats import read_image, recognise
 from firmware_catalog.identity import FirmwareVersion
 from firmware_catalog.image import MAX_IMAGE_SIZE, FirmwareImage
@@ -52,7 +52,7 @@ def usb_settings(settings: StationSettings | None, place: UsbPlace, usbip: str |
 
 def read_any_image(path: Path, version: str | None) -> tuple[FirmwareImage, DfuSuffix | None]:
     """Read an image of any kind, and its DFU suffix if it has one. Raises OSError and ImageFormatError."""
-    data = read_regular_file(path.resolve(), MAX_IMAGE_SIZE)
+    data = read_named_file(path, MAX_IMAGE_SIZE)
     suffix = split_suffix(data).suffix
     stated = FirmwareVersion.parse(version) if version else None
     return read_image(data, recognise(data), stated), suffix

@@ -99,6 +99,7 @@ def parse_order(data: bytes, source: str, number: str | None = None) -> OrderFil
 
     Takes seconds on 100,000 lines: not for the event loop. Raises OrderFileRefused, and only that.
     """
+    source = _one_line(source)
     problems = _Problems(source)
     try:
         text = data.decode("utf-8-sig")
@@ -106,6 +107,12 @@ def parse_order(data: bytes, source: str, number: str | None = None) -> OrderFil
         line = data.count(b"\n", 0, error.start) + 1
         problems.add(line, f"byte {data[error.start]:#04x} is not UTF-8: save the file as CSV in UTF-8")
         raise problems.refusal() from None
+    if (at := text.find("\0")) >= 0:
+        problems.add(
+            text.count("\n", 0, at) + 1,
+            "a NUL, as no text has, but UTF-16 does: save the file as CSV in UTF-8",
+        )
+        raise problems.refusal()
     if number is not None:
         try:
             number = _text(number.strip())
@@ -134,6 +141,13 @@ def parse_order(data: bytes, source: str, number: str | None = None) -> OrderFil
         sha256=hashlib.sha256(data).hexdigest(),
         lines=tuple(reader.lines),
         ignored_columns=header.ignored,
+    )
+
+
+def _one_line(name: str) -> str:
+    """Return a file's name as text that can be kept and shown: to the system names are bytes, and may hold any."""
+    return "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in name
     )
 
 

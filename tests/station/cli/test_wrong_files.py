@@ -87,6 +87,25 @@ def test_a_bad_order_is_refused_with_its_line_and_nothing_is_imported(
     )
 
 
+def test_a_file_that_a_person_names_is_told_in_one_line_whatever_its_name_leads_to(
+    config: Path, tmp_path: Path, reflash: Any
+) -> None:
+    loop, nobody = tmp_path / "loop", f"{tmp_path}/\udcff.csv"
+    loop.symlink_to(loop)
+    asked = (
+        ("orders", "import", loop, "--config", config),
+        ("flash", "--port", "/dev/null", "--image", loop, "--config", config),
+        ("flash", "--usb", "1-1", "--image", loop, "--config", config),
+        ("catalog", "add", "--dir", tmp_path / "catalogue", loop),
+        ("orders", "import", nobody, "--config", config),
+        ("orders", "close", "WO-1", "--reason", "\udcff", "--config", config),
+    )
+    for arguments in asked:
+        said = reflash(*arguments)
+        assert said.code == 2, said
+        assert str(loop) in said.complaint or "is not UTF-8" in said.complaint
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["unix", "windows", "old mac"])
 def test_a_byte_order_mark_and_any_line_ends_are_taken(
     config: Path, tmp_path: Path, reflash: Any, end: str

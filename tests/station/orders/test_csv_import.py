@@ -122,7 +122,7 @@ def test_blank_lines_count_as_lines_and_nothing_else() -> None:
         ({"model": "0" * 31}, "names no manufacturer or model"),
         ({"region": ""}, "region: is empty"),
         ({"owner_party": "a\nb"}, "owner_party: 'a\\nb' is not 1 to 100 printable characters"),
-        ({"variant": "\0"}, "variant: '\\x00' is not 1 to 100 printable characters"),
+        ({"variant": "\x01"}, "variant: '\\x01' is not 1 to 100 printable characters"),
         ({"chf_id": hub(1)["chf_id"]}, "88-73-84-00-00-00-00-01 as CHF is already on line 2 as CHF"),
         ({"gpf_id": hub(1)["gpf_id"].lower()}, "88-73-84-00-00-01-00-01 as GPF is already on line 2 as GPF"),
         ({"gpf_id": hub(1)["chf_id"].replace("-", "")}, "as GPF is already on line 2 as CHF"),
@@ -193,6 +193,8 @@ def test_the_order_number_by_column_or_by_option() -> None:
         (b"\r\n\r\n", "the file is empty"),
         (written([]), "no hub is listed below the headings"),
         ("chf_id,gpf_id".encode("utf-16"), "byte 0xff is not UTF-8"),
+        (written([hub(1)]).decode().encode("utf-16-le"), "line 1: a NUL"),
+        (written([hub(1), hub(2, owner_party="\0")]), "line 3: a NUL"),
         (
             written([hub(1), hub(2, owner_party="\N{POUND SIGN}")]).decode().encode("latin-1"),
             "line 3: byte 0xa3",
@@ -205,6 +207,18 @@ def test_the_order_number_by_column_or_by_option() -> None:
 def test_files_that_are_no_order(data: bytes, says: str) -> None:
     (problem,) = problems(data)
     assert says in problem
+
+
+def test_a_name_that_is_no_text_is_told_and_kept_as_one_line() -> None:
+    source = "WO\n\udcff.csv"
+    assert (
+        parse_order(written([hub(1)]), source, "WO-1").source
+        == "WO\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}.csv"
+    )
+    with pytest.raises(OrderFileRefused) as refused:
+        parse_order(b"", source)
+    assert len(str(refused.value).splitlines()) == 1
+    str(refused.value).encode()
 
 
 @pytest.mark.slow

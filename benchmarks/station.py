@@ -23,11 +23,11 @@ from simulators.flash import FlashTiming
 from station.demo.broker import BrokerAddress, start_broker
 from station.demo.rigs import start_rigs
 from station.demo.scene import BAUD, IMAGE_BYTES, ORDER, Scene, make_scene
+from station.messages.topics import Topics
 from station.orders.csv_import import parse_order
 from station.orders.life_cycle import events_for_import
 from station.records.events import OrderAssigned
 from station.records.journal import Journal
-from station.records.topics import Topics
 
 _SITE, _STATION = "bench", "station"
 _SEED: Final = 7

@@ -29,7 +29,7 @@ from station.bench.jig_inputs import StartPolicy
 from station.catalogue_settings import CatalogueSettings
 from station.domain.slot_name import Place
 from station.log import LogFormat, LogLevel
-from station.records.mqtt_settings import MqttSettings
+from station.publishing.settings import MqttSettings
 from station.records.operators import NO_PSEUDONYM, is_pseudonym
 from station.unlocking.settings import UnlockSettings
 

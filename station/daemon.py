@@ -34,13 +34,13 @@ from station.hindrances import Hindrances
 from station.log import configure_logging
 from station.orders.desk import OrderDesk
 from station.pseudonyms import check_pseudonym
+from station.publishing.publisher import Publisher, PublisherStatus
+from station.publishing.retained import RetainedStates
 from station.records.errors import UpgradeInterrupted
 from station.records.events import StationStarted, StationStopped
 from station.records.journal import Journal
-from station.records.publisher import Publisher, PublisherStatus
 from station.records.queries import OpenAttempt
 from station.records.replay import Replayed
-from station.records.retained import RetainedStates
 from station.release_stops import ReleaseStops
 from station.reload import check_reload
 from station.requests import DaemonRequests

@@ -23,11 +23,11 @@ from station.demo.rigs import Rigs, start_rigs
 from station.demo.scene import BAUD, ORDER, Scene, make_scene
 from station.demo.tally import Tally, counting_results
 from station.demo.transport import Transport
+from station.messages.topics import Topics
 from station.orders.csv_import import parse_order
 from station.orders.life_cycle import events_for_import
 from station.records.events import OrderAssigned
 from station.records.journal import Journal
-from station.records.topics import Topics
 from station.worker import apart
 
 SITE, STATION = "demo", "bench"

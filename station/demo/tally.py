@@ -15,7 +15,7 @@ import aiomqtt
 
 from station.demo.broker import BrokerAddress, NoBroker
 from station.domain.outcome import Outcome
-from station.records.topics import Topics
+from station.messages.topics import Topics
 
 _ANSWER_SECONDS: Final = 10.0
 _AGAIN_SECONDS: Final = 0.5

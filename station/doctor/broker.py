@@ -9,10 +9,10 @@ from typing import Final
 import aiomqtt
 
 from station.doctor.report import Finding, fault, ok, warning
-from station.records.broker import BrokerRefuses, connected
-from station.records.mqtt_settings import MqttSettings
-from station.records.publisher import OFFLINE
-from station.records.topics import Topics
+from station.messages.topics import Topics
+from station.publishing.broker import BrokerRefuses, connected
+from station.publishing.publisher import OFFLINE
+from station.publishing.settings import MqttSettings
 
 _SLOW_SECONDS: Final = 1.0
 

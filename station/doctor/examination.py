@@ -38,7 +38,7 @@ from station.doctor.unlock import check_unlock
 from station.doctor.usb_load import UsedPort, judge_loads
 from station.domain.slot_name import Place
 from station.kernel_clock import read_clock
-from station.records.topics import Topics
+from station.messages.topics import Topics
 from station.worker import apart
 
 _SECONDS: Final = 30.0

@@ -19,6 +19,7 @@ from uuid import UUID
 from firmware_catalog.identity import Eui64
 from station.domain.order_line import OrderLine
 from station.domain.slot_name import Place
+from station.messages.topics import Topics
 from station.records import lock, queries
 from station.records.chain import Clock, RecordedEvent, system_clock
 from station.records.events import Event
@@ -40,7 +41,6 @@ from station.records.queries import (
 from station.records.reader import HubLife, JournalReader
 from station.records.replay import Replayed
 from station.records.results import OutgoingResult
-from station.records.topics import Topics
 from station.records.writer import Writer, uninterrupted
 
 P = ParamSpec("P")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from station.messages.topics import Topics
 from station.records import conditions
 from station.records.chain import ChainHead, Clock, RecordedEvent
 from station.records.errors import (
@@ -42,7 +43,6 @@ from station.records.segments import (
     segment_paths,
 )
 from station.records.tables import DERIVED_TABLES, KEPT, TABLES_VERSION
-from station.records.topics import Topics
 
 _CHECKPOINT_WHEN_IDLE: Final = 2_000
 _CHECKPOINT_AT_LATEST: Final = 20_000

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+from station.messages.topics import Topics
 from station.records.chain import GENESIS, BrokenChain, ChainHead, Clock, Identities, RecordedEvent, follow
 from station.records.errors import (
     AnotherStation,
@@ -27,7 +28,6 @@ from station.records.segments import (
     segment_number,
     segment_path,
 )
-from station.records.topics import Topics
 
 CHECKED_AT_START: Final = 10_000
 """So many rows at the journal's end are checked whenever it is opened; `verify` checks all of them."""

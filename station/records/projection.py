@@ -15,6 +15,7 @@ from typing import Final, assert_never
 from firmware_catalog.identity import Eui64
 from station.domain.outcome import Outcome, Stage
 from station.domain.slot_name import Place
+from station.messages.topics import TopicError, Topics
 from station.records.chain import RecordedEvent, microseconds_from_utc
 from station.records.errors import AttemptHasResult, EventRefused
 from station.records.events import (
@@ -54,7 +55,6 @@ from station.records.events import (
     UnlockUsed,
 )
 from station.records.tables import KEPT, UNFINISHED_IMPORT
-from station.records.topics import TopicError, Topics
 
 SUCCESSES: Final = (Outcome.PASSED, Outcome.ALREADY_CURRENT)
 """Outcomes that settle a hub for its order: a later attempt on it cannot take them back."""

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from firmware_catalog.identity import Eui64
+from station.messages.topics import Topics
 from station.records import queries
 from station.records.chain import RecordedEvent
 from station.records.derive import SELECT_ROWS, all_events, read_rows
@@ -32,7 +33,6 @@ from station.records.segments import (
     snapshot,
 )
 from station.records.tables import ARCHIVES_SINCE
-from station.records.topics import Topics
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -23,8 +23,8 @@ from witness import Trace
 
 from simulators.diary import boot_seconds
 from station.domain.slot_name import Place
+from station.messages.topics import Topics
 from station.records.journal import Journal
-from station.records.topics import Topics
 
 SITE = "crash"
 DELIVERY_SECONDS = 10.0

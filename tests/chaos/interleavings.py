@@ -28,8 +28,8 @@ from station_bench import Bench, import_order, order_csv, releases_of, running_b
 from witness import Trace
 
 from simulators.diary import boot_seconds
+from station.messages.topics import Topics
 from station.records.journal import Journal
-from station.records.topics import Topics
 
 SITE = "hands"
 JIGS = 8

@@ -31,10 +31,10 @@ from witness import Trace
 
 from simulators.diary import boot_seconds
 from station.control import ask_daemon
+from station.messages.topics import Topics
 from station.records import queries
 from station.records.journal import Journal
 from station.records.reader import JournalReader
-from station.records.topics import Topics
 
 SITE, STATION = "chaos", "bench"
 PLACES = {f"jig{jig}": [1, 2] for jig in (1, 2, 3, 4)}

@@ -29,8 +29,8 @@ from station_bench import import_order, order_csv, releases_of, running_bench, s
 from witness import Trace
 
 from simulators.diary import boot_seconds
+from station.messages.topics import Topics
 from station.records.journal import Journal
-from station.records.topics import Topics
 
 SITE, STATION = "soak", "bench"
 CLUMSINESS = 0.003

@@ -24,10 +24,10 @@ from station.control import ask_daemon, follow_daemon
 from station.descriptors import SPARE, needed
 from station.domain.outcome import Stage
 from station.domain.slot_name import Place
+from station.messages.topics import Topics
 from station.records.events import AttemptClosed, Event, StageEnded, StationStarted
 from station.records.journal import Journal
 from station.records.reader import JournalReader
-from station.records.topics import Topics
 
 PATIENCE = 60.0
 """For what takes some seconds at most: the longest pause between two tries is ten."""

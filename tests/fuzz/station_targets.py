@@ -28,8 +28,9 @@ from station.domain.slot_name import Place
 from station.orders.csv_import import HEADINGS, parse_order
 from station.orders.desk import OrderDesk
 from station.orders.errors import OrderFileRefused
+from station.publishing.broker import BrokerRefuses, connected
+from station.publishing.settings import MqttSettings
 from station.records import copies
-from station.records.broker import BrokerRefuses, connected
 from station.records.chain import GENESIS, BrokenChain, ChainHead, Identities, RecordedEvent, follow
 from station.records.derive import derive, read_rows
 from station.records.errors import JournalError
@@ -43,7 +44,6 @@ from station.records.events import (
 )
 from station.records.head import HEAD_NAME, read_published_head
 from station.records.journal import Journal
-from station.records.mqtt_settings import MqttSettings
 from station.records.operators import Operators, OperatorsUnreadable
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild

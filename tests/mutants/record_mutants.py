@@ -5,8 +5,9 @@ from __future__ import annotations
 from mutant import Mutant
 
 _RECORDS = "tests/station/records"
+_PUBLISHING = "tests/station/publishing"
 _DESK = "tests/station/orders/test_desk.py"
-_PUBLISHER = f"{_RECORDS}/test_publisher_access.py"
+_PUBLISHER = f"{_PUBLISHING}/test_publisher_access.py"
 
 RECORD_MUTANTS = (
     Mutant(
@@ -90,14 +91,14 @@ RECORD_MUTANTS = (
     ),
     Mutant(
         "what a broker sends of itself counts as delivered",
-        "station/records/returns.py",
+        "station/publishing/returns.py",
         "result = self._missing.pop((topic, payload), None)",
         "result = self._missing.pop(next((key for key in self._missing if key[0] == topic), (topic, payload)), None)",
-        (f"{_RECORDS}/test_returns.py",),
+        (f"{_PUBLISHING}/test_returns.py",),
     ),
     Mutant(
         "a broker's acknowledgement counts as delivered",
-        "station/records/publisher.py",
+        "station/publishing/publisher.py",
         "await self._journal.append(ResultsAcknowledged(station_sequences=returns.back))",
         "await self._journal.append(\n"
         "                    ResultsAcknowledged(station_sequences=tuple(one.station_sequence for one in results))\n"
@@ -106,9 +107,9 @@ RECORD_MUTANTS = (
     ),
     Mutant(
         "two results of one hub are in flight",
-        "station/records/publisher.py",
+        "station/publishing/publisher.py",
         "        if result.hub is None or result.hub not in hubs:\n            chosen.append(result)\n",
         "        chosen.append(result)\n",
-        (f"{_RECORDS}/test_publisher.py::test_of_each_hub_only_the_oldest_is_in_flight",),
+        (f"{_PUBLISHING}/test_publisher.py::test_of_each_hub_only_the_oldest_is_in_flight",),
     ),
 )

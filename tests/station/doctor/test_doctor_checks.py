@@ -27,8 +27,8 @@ from station.doctor.secrets import check_secrets
 from station.doctor.unlock import check_unlock
 from station.doctor.usb_load import FULL_SPEED_PAYLOAD, UsedPort, judge_loads
 from station.kernel_clock import KernelClock, read_clock
-from station.records.mqtt_settings import MqttSettings
-from station.records.topics import Topics
+from station.messages.topics import Topics
+from station.publishing.settings import MqttSettings
 
 OK, WARNING, FAULT = Verdict.OK, Verdict.WARNING, Verdict.FAULT
 TOPICS = Topics("site", "doctor-bench")

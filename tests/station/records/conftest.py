@@ -1,18 +1,10 @@
-"""Fixtures of the records: brokers, and a ledger in a folder of its own."""
+"""A folder of its own for the journal of each test of the records."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import brokers
 import pytest
-
-
-@pytest.fixture
-def mosquitto_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[brokers.Mosquitto]:
-    with brokers.mosquitto(tmp_path_factory.mktemp("mosquitto")) as broker:
-        yield broker
 
 
 @pytest.fixture

@@ -212,7 +212,7 @@ def test_a_read_only_journal_is_read_to_its_end_and_says_that_it_cannot_be_writt
         check=False,
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
     )
     if "unshare" in done.stderr or "mount:" in done.stderr:
         pytest.skip(f"unshare (apt-get install util-linux) may not mount here: {done.stderr.strip()}")
@@ -259,7 +259,7 @@ def test_a_disk_that_is_really_full_loses_nothing(tmp_path: Path) -> None:
         check=False,
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
     )
     if "unshare" in done.stderr or "mount:" in done.stderr:
         pytest.skip(f"unshare (apt-get install util-linux) may not mount here: {done.stderr.strip()}")

@@ -14,6 +14,7 @@ from journal_samples import STARTED, chf, closed, gpf, opened, order_events, ord
 from processes import running
 
 from station.domain.outcome import Outcome
+from station.messages.topics import TopicError
 from station.records.chain import RecordedEvent
 from station.records.errors import (
     EventRefused,
@@ -26,7 +27,6 @@ from station.records.events import ResultsAcknowledged, ResultsRepublished
 from station.records.journal import Journal
 from station.records.ledger import Ledger
 from station.records.segments import segment_path
-from station.records.topics import TopicError
 from station.records.verify import verify
 
 

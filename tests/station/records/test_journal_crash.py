@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -21,7 +22,12 @@ VICTIM = Path(__file__).with_name("journal_victim.py")
 
 
 def run_victim(folder: Path, *point: str) -> AbstractContextManager[subprocess.Popen[str]]:
-    return running([sys.executable, str(VICTIM), str(folder), *point], stdout=subprocess.PIPE, text=True)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }  # the samples lie beside this folder
+    command = [sys.executable, str(VICTIM), str(folder), *point]
+    return running(command, env=environment, stdout=subprocess.PIPE, text=True)
 
 
 def check(folder: Path, acknowledged: list[str]) -> None:

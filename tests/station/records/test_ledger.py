@@ -26,6 +26,7 @@ from journal_samples import (
 
 from station.domain.outcome import Code, Outcome, Stage
 from station.domain.position import Position
+from station.messages.topics import Topics
 from station.records import queries
 from station.records.errors import (
     AnotherStation,
@@ -57,7 +58,6 @@ from station.records.ledger import Ledger, LedgerSettings
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
 from station.records.segments import segment_path, segment_paths
-from station.records.topics import Topics
 from station.records.verify import verify
 
 

@@ -14,17 +14,11 @@ from journal_samples import TOPICS, closed, ticking_clock
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.domain.slot_name import Place
+from station.messages.result import RESULT_SCHEMA, Result, result_schema, shipped_result_schema
+from station.messages.topics import TopicError, Topics
 from station.records.chain import GENESIS, ChainHead, RecordedEvent
 from station.records.events import AttemptClosed
-from station.records.results import (
-    RESULT_SCHEMA,
-    Result,
-    outgoing_result,
-    result_of,
-    result_schema,
-    shipped_result_schema,
-)
-from station.records.topics import TopicError, Topics
+from station.records.results import outgoing_result, result_of
 
 GOLDEN = Path(__file__).with_name("golden") / "result.json"
 HEAD = ChainHead(UUID("00112233-4455-6677-8899-aabbccddeeff"), 16, GENESIS)
@@ -79,7 +73,7 @@ def test_moments_are_told_in_utc() -> None:
 
 def test_the_shipped_schema_is_the_models_own() -> None:
     assert shipped_result_schema() == json.loads(json.dumps(result_schema())), (
-        "the Result model changed: write result_schema() to station/records/schema/result-1.json, "
+        "the Result model changed: write result_schema() to station/messages/schema/result-1.json, "
         "under a new number if an old consumer would stumble over it"
     )
     jsonschema.Draft202012Validator.check_schema(shipped_result_schema())

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from station.records.mqtt_settings import MqttSettings
+from station.publishing.settings import MqttSettings
 
 
 def test_without_a_word_the_broker_is_on_this_machine() -> None:

@@ -15,9 +15,9 @@ from aiomqtt.exceptions import MqttConnectError
 
 from drivers.descriptors import shortage_in
 from firmware_catalog.secret_files import SecretExposed, read_secret
-from station.records.broker_answer import what_answers
-from station.records.mqtt_client import MqttClient
-from station.records.mqtt_settings import MqttSettings
+from station.publishing.broker_answer import what_answers
+from station.publishing.mqtt_client import MqttClient
+from station.publishing.settings import MqttSettings
 from station.records.writer import uninterrupted
 from station.worker import apart
 

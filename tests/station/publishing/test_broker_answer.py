@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from station.records.broker import BrokerRefuses, connected
-from station.records.broker_answer import _judge, what_answers
-from station.records.mqtt_settings import MqttSettings
+from station.publishing.broker import BrokerRefuses, connected
+from station.publishing.broker_answer import _judge, what_answers
+from station.publishing.settings import MqttSettings
 
 WILL = aiomqtt.Will("status", b"offline")
 

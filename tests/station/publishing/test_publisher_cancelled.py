@@ -13,10 +13,10 @@ from pathlib import Path
 import brokers
 import pytest
 
+from station.publishing.publisher import Publisher
+from station.publishing.retained import RetainedStates
+from station.publishing.settings import MqttSettings
 from station.records.journal import Journal
-from station.records.mqtt_settings import MqttSettings
-from station.records.publisher import Publisher
-from station.records.retained import RetainedStates
 
 CONNACK, PUBACK, SUBACK = 0x20, 0x40, 0x90
 """First bytes of packets (MQTT 3.1.1, table 2.1)."""

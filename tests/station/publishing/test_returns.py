@@ -5,9 +5,9 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from station.records.publisher import first_of_each_hub
+from station.publishing.publisher import first_of_each_hub
+from station.publishing.returns import Held, Returns
 from station.records.results import OutgoingResult
-from station.records.returns import Held, Returns
 
 RESULTS = [
     OutgoingResult(number, f"hub {number}", f"topic {number % 3}", b"%d" % number) for number in range(8)

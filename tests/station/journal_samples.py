@@ -12,6 +12,7 @@ from station.domain.hub_facts import HubFacts
 from station.domain.order_line import OrderLine
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.domain.slot_name import Place
+from station.messages.topics import Topics
 from station.records import lock
 from station.records.chain import RecordedEvent
 from station.records.events import (
@@ -25,7 +26,6 @@ from station.records.events import (
     StepTarget,
 )
 from station.records.ledger import Ledger, LedgerSettings
-from station.records.topics import Topics
 
 TOPICS = Topics("leeds", "bench-1")
 STARTED = StationStarted(station_version="1.0", boot_id="b")

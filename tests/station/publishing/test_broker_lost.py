@@ -11,8 +11,8 @@ import aiomqtt
 import brokers
 import pytest
 
-from station.records.broker import connected
-from station.records.mqtt_settings import MqttSettings
+from station.publishing.broker import connected
+from station.publishing.settings import MqttSettings
 
 SENT = 20
 

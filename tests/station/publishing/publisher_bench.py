@@ -10,10 +10,10 @@ from typing import Any
 
 from journal_samples import closed, opened
 
+from station.publishing.publisher import Connection, Publisher, PublisherStatus
+from station.publishing.retained import RetainedStates
+from station.publishing.settings import MqttSettings
 from station.records.journal import Journal
-from station.records.mqtt_settings import MqttSettings
-from station.records.publisher import Connection, Publisher, PublisherStatus
-from station.records.retained import RetainedStates
 
 
 class Bench:

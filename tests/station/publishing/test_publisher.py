@@ -17,11 +17,11 @@ from journal_samples import chf, place
 from processes import run
 from publisher_bench import Bench, bench
 
+from station.publishing.publisher import IN_FLIGHT, Connection, first_of_each_hub, pause_after
+from station.publishing.settings import MqttSettings
 from station.records.errors import JournalFailed, JournalFull
 from station.records.events import ResultsRepublished
 from station.records.journal import Journal
-from station.records.mqtt_settings import MqttSettings
-from station.records.publisher import IN_FLIGHT, Connection, first_of_each_hub, pause_after
 from station.records.results import OutgoingResult
 
 STATUS_TOPIC = "reflash/v1/leeds/bench-1/status"
@@ -243,9 +243,9 @@ DYING_STATION = """
 import asyncio, os, sys
 from pathlib import Path
 from station.records.journal import Journal
-from station.records.mqtt_settings import MqttSettings
-from station.records.publisher import Publisher
-from station.records.retained import RetainedStates
+from station.publishing.settings import MqttSettings
+from station.publishing.publisher import Publisher
+from station.publishing.retained import RetainedStates
 
 async def main():
     async with Journal.open(Path(sys.argv[1]), site="leeds", station="bench-1") as journal:

@@ -10,7 +10,7 @@ import brokers
 import pytest
 from publisher_bench import bench
 
-from station.records.publisher import IN_FLIGHT, Connection
+from station.publishing.publisher import IN_FLIGHT, Connection
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 ROOT = "reflash/v1/leeds/bench-1"

@@ -5,7 +5,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from station.records.retained import RetainedStates
+from station.publishing.retained import RetainedStates
 
 
 def test_values_replace_each_other_until_they_are_taken() -> None:

@@ -22,15 +22,15 @@ import aiomqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
 from drivers.descriptors import shortage
-from station.records.broker import BrokerRefuses, connected
+from station.publishing.broker import BrokerRefuses, connected
+from station.publishing.retained import RetainedStates
+from station.publishing.returns import Held, Returns
+from station.publishing.settings import MqttSettings
 from station.records.chain import RecordedEvent
 from station.records.errors import JournalHeldUp
 from station.records.events import AttemptClosed, ResultsAcknowledged, ResultsRepublished
 from station.records.journal import Journal
-from station.records.mqtt_settings import MqttSettings
 from station.records.results import OutgoingResult
-from station.records.retained import RetainedStates
-from station.records.returns import Held, Returns
 
 IN_FLIGHT: Final = 32
 """Results handed to the broker before the first of them is acknowledged."""

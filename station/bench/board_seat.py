@@ -29,6 +29,8 @@ class BoardSeat:
         self._coils = coils
         self._may_have_power = True
         """It may still have it from before the station was started."""
+        self._started = False
+        """`until_ready` has returned, for the hub that sits here unless `opened`."""
         self._openings_before = 0
         """How many openings are no news: the hub got its power, or was asked, after them."""
 
@@ -42,8 +44,9 @@ class BoardSeat:
         return True
 
     def awaits(self) -> Awaits | None:
-        """Say what the hub here waits for, by the jig's start policy."""
-        return self._inputs.awaits(self._slot)
+        """Say what the hub here waits for, by the jig's start policy. One that was started needs no second press."""
+        awaits = self._inputs.awaits(self._slot)
+        return Awaits.BOOT if awaits is Awaits.START and self._started and not self.opened else awaits
 
     async def until_awaits_else(self, before: Awaits | None) -> None:
         """Wait for hub, lid or start button."""
@@ -54,17 +57,35 @@ class BoardSeat:
 
         A slot that is found empty loses the power that it may still have.
         """
+        self._started = False
         while True:
             await self._changes.until(lambda: self._inputs.may_begin(self._slot) or self._powers_nobody())
             openings = self.openings
             if not self._inputs.may_begin(self._slot):
                 await self.let_go()
             elif await self._coils.switch(self._slot, on=True):
-                self._may_have_power = True
+                self._may_have_power = self._started = True
                 self._openings_before = openings
                 return
             else:
                 await asyncio.sleep(_AGAIN_SECONDS)
+
+    def is_safe(self) -> bool:
+        """Whether stop and lid still allow it, as far as the board has been watched."""
+        self._board.notice_a_gap()
+        return self._inputs.is_safe()
+
+    async def until_safe(self) -> None:
+        """Wait for the board, and for the lid where the jig's start policy minds it."""
+        await self._changes.until(lambda: self._inputs.is_safe() or self._gets_no_power())
+
+    async def until_powered(self) -> None:
+        """Give a hub the power that its board may have lost, once the board is known to be there."""
+        while True:
+            await self._changes.until(lambda: self._inputs.may_power() or self._gets_no_power())
+            if self._gets_no_power() or await self._coils.switch(self._slot, on=True):
+                return
+            await asyncio.sleep(_AGAIN_SECONDS)
 
     async def until_removed(self, driver: HubDriver, hub: HubIdentity | None) -> None:
         """Wait until the switch has opened, and go by the link while the board cannot say."""
@@ -158,6 +179,9 @@ class BoardSeat:
                 return False
             await asyncio.sleep(_AGAIN_SECONDS)
         return was_off
+
+    def _gets_no_power(self) -> bool:
+        return self.stopped or self.present() is False
 
     def _powers_nobody(self) -> bool:
         return self._may_have_power and self.present() is False

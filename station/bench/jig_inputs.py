@@ -178,17 +178,15 @@ class JigInputs:
         """Whether any slot may be given power: nothing powers through an emergency stop, nor before its reset."""
         return self.online and self.emergency is False and not self.stopped
 
+    def is_safe(self) -> bool:
+        """Whether any hub may be begun with: no stop, and no lid that is open and should not be. Unknown is not safe."""
+        return self.may_power() and (self.policy != "lid" or self.lid_closed is True)
+
     def may_begin(self, slot: int) -> bool:
         """Whether work on the hub in this slot may begin. A lost board lets nothing begin: it cannot power it."""
-        if not self.may_power() or not self.seated.get(slot):
+        if not self.is_safe() or not self.seated.get(slot):
             return False
-        match self.policy:
-            case "seated":
-                return True
-            case "lid":
-                return self.lid_closed is True
-            case "button":
-                return slot in self.started
+        return self.policy != "button" or slot in self.started
 
     def awaits(self, slot: int) -> Awaits | None:
         """Say what the hub in this slot waits for; None where none is known to sit, or nothing may be powered."""

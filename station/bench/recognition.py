@@ -48,7 +48,8 @@ async def _ask(driver: HubDriver, seat: Seat, seconds: float) -> Recognised:
             async with asyncio.timeout(seconds):
                 return Recognised(await driver.wait_for_hub(), gaps)
         except TimeoutError:
-            if seat.present():
+            # One whose board was away may have lost its power with it, and has its time anew.
+            if seat.present() and seat.gaps == gaps:
                 raise NoAnswer(
                     "something sits in the slot and does not answer: upside down, or a bad contact",
                     action=HubAction.WAIT,

@@ -34,6 +34,18 @@ class Seat(Protocol):
         """Return when work on a seated hub may begin: seated, started as the jig's policy says, powered."""
         ...
 
+    def is_safe(self) -> bool:
+        """Whether a hub that got its power may be begun with: a lid may have been opened since, or a board lost."""
+        ...
+
+    async def until_safe(self) -> None:
+        """Return when `is_safe`, or when that is nothing to wait for: nothing sits here, or the jig is stopped."""
+        ...
+
+    async def until_powered(self) -> None:
+        """Return when a hub that was begun with here has its power again, or is not to get it: none sits, or a stop."""
+        ...
+
     async def until_removed(self, driver: HubDriver, hub: HubIdentity | None) -> None:
         """Return when switch or link says that `hub` no longer sits in the slot as it did. Nothing is cut yet."""
         ...
@@ -134,6 +146,16 @@ class LinkSeat:
 
     async def until_ready(self) -> None:
         """Return at once; the driver waits for the hub."""
+
+    def is_safe(self) -> bool:
+        """Say True: nothing here tells that a hub has to wait."""
+        return True
+
+    async def until_safe(self) -> None:
+        """Return at once."""
+
+    async def until_powered(self) -> None:
+        """Return at once: nothing here takes a hub's power."""
 
     async def until_removed(self, driver: HubDriver, hub: HubIdentity | None) -> None:
         """Let the driver watch the link."""

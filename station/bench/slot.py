@@ -112,6 +112,7 @@ class Slot:
             journal=parts.journal,
             display=self._display,
             recovery_boot=self._recovery_boot,
+            recognition_seconds=parts.recognition_seconds,
         )
         self._port = SlotPort(
             parts.port, parts.plugin, parts.driver_settings, parts.seat, parts.recognition_seconds
@@ -267,7 +268,7 @@ class Slot:
     async def _attend(self, driver: HubDriver) -> None:
         """Wait for one hub, conduct its visit, and wait until it is taken out."""
         parts = self._parts
-        if not parts.seat.stopped:
+        if not parts.seat.stopped and not self._is_unsure():
             self._display.seat(parts.seat.awaits())
         await self._idle(self._waits.told_during(parts.seat.until_ready))
         if (awaits := parts.seat.awaits()) is not None:
@@ -281,6 +282,10 @@ class Slot:
             if recognised is not None:
                 await self._host(driver, recognised)
         await self._idle(parts.seat.let_go())
+
+    def _is_unsure(self) -> bool:
+        """Whether it is shown that somebody is looked for who may sit here or not."""
+        return self._display.phase is SlotPhase.LOOKING and self._parts.seat.present() is None
 
     async def _host_unknown(self, driver: HubDriver, error: DriverError) -> None:
         """Record what sits here and cannot say who it is, and wait until it is taken out."""
@@ -323,7 +328,10 @@ class Slot:
                 async with self._labelling:
                     seated.label = parts.outlook.label_for(self.place, hub)
                     self._seated = seated
-                await self._visit(seated, elsewhere)
+                if parts.seat.is_safe():
+                    await self._visit(seated, elsewhere)
+                else:  # the lid was opened meanwhile, say: it waits for its start again, and is asked again
+                    self._display.looking(hub)
             finally:
                 self._seated = None
                 seated.gone()
@@ -382,15 +390,20 @@ class Slot:
                 await self._until_unhindered()
                 # It may have been a long time: the hub was taken out, or an emergency stop took its power.
                 await self._idle(self._waits.told_during(parts.seat.until_ready))
+            await self._idle(self._waits.told_during(parts.seat.until_safe))
             try:
-                recognised = await self._idle(self._recognised(driver))
+                recognised = await self._idle(self._waits.told_during(partial(self._recognised, driver)))
             except HubInSerialRecovery:
-                if parts.hindrance() is not None or await self._left_recovery(driver):
+                if not self._may_begin() or await self._left_recovery(driver):
                     continue
                 raise
-            # It may have been waited for all night.
-            if recognised is None or parts.hindrance() is None:
+            if recognised is None or self._may_begin():
                 return recognised
+            self._display.looking(recognised.hub)
+
+    def _may_begin(self) -> bool:
+        """Whether a hub that sits here may be begun with now: it may have been waited for all night."""
+        return self._parts.hindrance() is None and self._parts.seat.is_safe()
 
     async def _recognised(self, driver: HubDriver) -> Recognised | None:
         seat, seconds = self._parts.seat, self._parts.recognition_seconds

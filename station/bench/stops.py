@@ -45,9 +45,13 @@ class WaitTeller:
             if seat.stopped:
                 await self._tell_stop()
             awaits = seat.awaits()
-            if port_is_sound() and (awaits is not None or display.phase in UNKNOWN_HUB):
+            looking = display.phase is SlotPhase.LOOKING
+            emptied = looking and seat.present() is False
+            if port_is_sound() and (awaits is not None or emptied or display.phase in UNKNOWN_HUB):
                 display.seat(awaits)
-            await first_of(seat.until_stopped(), seat.until_awaits_else(awaits))
+                looking = False
+            news = [seat.until_stopped(), seat.until_awaits_else(awaits)]
+            await first_of(*news, *([seat.until_emptied()] if looking else []))
 
     async def _tell_stop(self) -> None:
         seat = self._seat

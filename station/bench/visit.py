@@ -55,6 +55,8 @@ class VisitParts:
     journal: Journal
     display: SlotDisplay
     recovery_boot: RecoveryBoot
+    recognition_seconds: float
+    """How long a hub that gets its power back may take to say who it is, its boot included."""
 
 
 @dataclass(slots=True)
@@ -153,7 +155,7 @@ class SeatedHub:
                     return
             parts.display.looking(self.hub)
             seen = await self._identity()
-            if seen is None and parts.seat.present() and not parts.seat.opened:
+            if seen is None:
                 seen = await self._until_it_answers()
             if seen != self.hub:
                 return
@@ -281,19 +283,27 @@ class SeatedHub:
         return seen
 
     async def _until_it_answers(self) -> HubIdentity | None:
-        """Wait for a seated hub that was known to say again who it is; None once it was taken out."""
-        self._parts.display.show(
-            SlotPhase.RESEAT, f"hub {self.hub.chf} does not answer any more; take it out", self.hub
-        )
+        """Have a seated hub that was known say again who it is, with power first; None once nobody can say that it sits."""
+        seat = self._parts.seat
+        await first_of(seat.until_powered(), seat.until_opened(), self._until_asked())
+        if not seat.present() or seat.opened or self._is_asked():
+            return None
         try:
             seen: HubIdentity | None = await first_of(
-                self._driver.wait_for_hub(), self._parts.seat.until_opened()
+                self._driver.wait_for_hub(), seat.until_opened(), self._until_asked(), self._tell_silence()
             )
         except DriverError as error:
             if is_out_of_reach(error):
                 raise
             return None
         return seen
+
+    async def _tell_silence(self) -> None:
+        """Say that the hub is silent, once it has had the time to boot."""
+        await asyncio.sleep(self._parts.recognition_seconds)
+        line = f"hub {self.hub.chf} does not answer any more; take it out"
+        self._parts.display.show(SlotPhase.RESEAT, line, self.hub)
+        await asyncio.Event().wait()
 
     async def _removal(self) -> bool:
         await self._parts.seat.until_removed(self._driver, self.hub)

@@ -181,6 +181,20 @@ BENCH_MUTANTS = (
         ("tests/drivers/test_jig_board_inputs.py",),
     ),
     Mutant(
+        "a hub is begun with under a lid opened since it got its power",
+        "station/bench/slot.py",
+        "return self._parts.hindrance() is None and self._parts.seat.is_safe()",
+        "return self._parts.hindrance() is None",
+        ("tests/station/bench/test_start_shown.py",),
+    ),
+    Mutant(
+        "a hub that its board left without power is called silent",
+        "station/bench/visit.py",
+        "await first_of(seat.until_powered(), seat.until_opened(), self._until_asked())",
+        "await asyncio.sleep(0)",
+        ("tests/station/bench/test_visit.py",),
+    ),
+    Mutant(
         "a slot that is empty gets power",
         "station/bench/coils.py",
         "if on and not (self._inputs.may_power() and self._inputs.present(slot) is not False):",

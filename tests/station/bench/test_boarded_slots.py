@@ -29,7 +29,7 @@ def hands(boarded_bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path
     boarded_bench.tidy()
 
 
-def test_a_restart_of_the_daemon_boots_no_hub(hands: Hands) -> None:
+def test_a_restart_of_the_daemon_boots_no_hub_and_one_of_the_board_is_waited_out(hands: Hands) -> None:
     hub = hands.bench.hub()
 
     async def boots() -> int:
@@ -45,7 +45,12 @@ def test_a_restart_of_the_daemon_boots_no_hub(hands: Hands) -> None:
         async with running_daemon(hands.settings) as station:
             await station.until(FIRST, SlotPhase.PASSED)
             await hands.power(on=True)
-        assert await boots() == before
+            assert await boots() == before
+            for act in ("unplug", "restart", "plug"):
+                await hands.bench.do("board", jig=1, act=act)
+            await station.until(FIRST, SlotPhase.PASSED_BEFORE)
+            shown = {view.phase for view in station.seen if view.place == FIRST}
+            assert not shown & {SlotPhase.RESEAT, SlotPhase.FAILED}, "it had no power, and then booted"
 
     asyncio.run(work())
 

@@ -527,7 +527,10 @@ def test_a_board_that_was_off_gives_its_hubs_their_power_back(tmp_path: Path) ->
             jig.slots.hubs.remove(2)
             jig.board.restart()
             assert not jig.powered()
-            await jig.until(lambda: jig.powered() == {1})
+            assert jig.jig.seat(1).is_safe(), "until it is heard"
+            await jig.until(lambda: not jig.jig.seat(1).is_safe())
+            async with asyncio.timeout(60):
+                await asyncio.gather(*(jig.jig.seat(slot).until_powered() for slot in (1, 2)))
             await jig.looks()
             assert jig.powered() == {1}, "nothing sits in 2, and 3 was never given any"
 

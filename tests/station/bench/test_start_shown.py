@@ -11,12 +11,13 @@ import brokers
 import pytest
 from rich.console import Console
 from station_bench import Bench, running_bench
-from station_daemon import RunningDaemon, running_daemon
+from station_daemon import RunningDaemon, events_of, running_daemon
 from two_slots import FIRST, SECOND, Hands, scan
 
 from station.bench.picture import BenchPicture
 from station.bench.view import SlotPhase
 from station.config import StationSettings
+from station.records.events import AttemptOpened
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,17 @@ def test_a_jig_with_a_lid_says_close_the_lid_once_and_then_booting(hands: Hands)
             assert "is for the hub that sits here" in await scan(station, hub.chf, 1)
             await hands.bench.unseat(SECOND)
             await station.until(SECOND, SlotPhase.EMPTY)
+            del station.seen[:]
+            await hands.bench.fault(FIRST, "lose_request", probability=1.0, times=10_000)
+            await board(hands, "close_lid")
+            await station.until(FIRST, SlotPhase.BOOTING)
+            await board(hands, "open_lid")
+            view = await station.until(FIRST, SlotPhase.SEATED)
+            assert view.line == f"{FIRST}: a hub is seated; close the lid"
+            await hands.bench.do("disarm")
+            await station.until_that(lambda: shown(station)[-2:] == [SlotPhase.LOOKING, SlotPhase.SEATED])
+            assert not events_of(hands.settings, AttemptOpened), "no hub is begun with under an open lid"
+            assert SlotPhase.EMPTY not in shown(station)
             del station.seen[:]
             await board(hands, "close_lid")
             await station.until(FIRST, SlotPhase.PASSED)

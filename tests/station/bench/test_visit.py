@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from drivers.errors import HubAction, HubRefused, LinkLost
+from drivers.errors import HubAction, HubRefused, LinkLost, NoAnswer
 from drivers.hub import HubIdentity, HubState, ImageSlot
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from station.attempt.closing import facts_of
@@ -76,6 +76,9 @@ class Spoken:
             raise HubRefused("it says nothing of it", action=HubAction.STATE, state_known=True)
         return self.holds
 
+    async def wait_for_hub(self) -> HubIdentity:
+        return await self.identify()
+
     async def wait_for_removal(self, _: object) -> None:
         await asyncio.Event().wait()
 
@@ -87,10 +90,30 @@ class Endless:
         await asyncio.Event().wait()
 
 
-class Slot:
-    """One slot without a board, and the clock that says for how long nobody watched it."""
+class PoweredSeat(LinkSeat):
+    """A seat whose hub is seen to sit there, and has power once that is given back."""
 
-    def __init__(self, says: HubIdentity, holds: HubState | None = DONE, journal: Any = None) -> None:
+    def __init__(self, loop_watch: LoopWatch) -> None:
+        super().__init__(loop_watch)
+        self.power = asyncio.Event()
+
+    def present(self) -> bool:
+        return True
+
+    async def until_powered(self) -> None:
+        await self.power.wait()
+
+
+class Slot:
+    """One slot, without a board unless told, and the clock that says for how long nobody watched it."""
+
+    def __init__(
+        self,
+        says: HubIdentity,
+        holds: HubState | None = DONE,
+        journal: Any = None,
+        seat: type[LinkSeat] = LinkSeat,
+    ) -> None:
         self.now = 0.0
         self.watch = LoopWatch(lambda: self.now)
         self.view = BenchView(iter([PLACE]))
@@ -100,12 +123,14 @@ class Slot:
         conductor: Any = Endless()
         parts = VisitParts(
             place=PLACE,
-            seat=LinkSeat(self.watch),
+            seat=seat(self.watch),
             conductor=conductor,
             journal=journal,
             display=SlotDisplay(PLACE, self.view, Outlook()),
             recovery_boot=RecoveryBoot(),
+            recognition_seconds=0.0,
         )
+        self.seat = parts.seat
         driver: Any = self.driver
         self.seated = SeatedHub(parts, driver, Recognised(ME, parts.seat.gaps))
 
@@ -224,6 +249,44 @@ def test_a_gap_while_a_hub_is_asked_has_it_asked_again_before_it_is_green() -> N
                 await showing
         assert asked == 2
         assert slot.phases == [SlotPhase.PASSED, SlotPhase.LOOKING, SlotPhase.LOOKING, SlotPhase.PASSED]
+
+    asyncio.run(scenario())
+
+
+def test_a_hub_that_lost_its_power_gets_it_back_before_it_is_asked_or_called_silent() -> None:
+    async def scenario() -> None:
+        slot = Slot(ME, seat=PoweredSeat)
+        slot.seated.shown = PASSED
+        seat: Any = slot.seat
+        asked, answers = asyncio.Event(), asyncio.Event()
+
+        async def without_power() -> HubIdentity:
+            asked.set()
+            if answers.is_set():
+                return ME
+            raise NoAnswer("nothing", action=HubAction.IDENTIFY, state_known=True)
+
+        async def boots() -> HubIdentity:
+            assert seat.power.is_set()
+            await answers.wait()
+            return ME
+
+        slot.driver.identify, slot.driver.wait_for_hub = without_power, boots  # type: ignore[method-assign]
+        async with slot.watched():
+            showing = asyncio.create_task(slot.seated.until_gone())
+            await slot.until(SlotPhase.PASSED)
+            slot.stand_still()
+            await asked.wait()
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert slot.phases == [SlotPhase.PASSED, SlotPhase.LOOKING]
+            seat.power.set()
+            await slot.until(SlotPhase.RESEAT)  # it has no time at all to boot here
+            answers.set()
+            await slot.until(SlotPhase.PASSED)
+            showing.cancel()
+            with suppress(asyncio.CancelledError):
+                await showing
 
     asyncio.run(scenario())
 

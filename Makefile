@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SYSTEM_PACKAGES := mosquitto mosquitto-clients softhsm2 util-linux \
+SYSTEM_PACKAGES := mosquitto mosquitto-clients softhsm2 util-linux libmodbus5 \
 	qemu-system-x86 linux-image-amd64 busybox-static cpio kmod udev systemd usbip dfu-util libusb-1.0-0
 
 # What people read on a bench without a network, and all that it links to.

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from drivers.jig_board.errors import BoardFrozen, BoardRestarted, WrongBoard
+from drivers.jig_board.errors import BoardFrozen, BoardRestarted, BoardSilent, WrongBoard
 from drivers.jig_board.events import BoardIdentity
 from drivers.jig_board.inputs import Measurements
 from drivers.jig_board.line import ModbusLine
@@ -78,7 +78,10 @@ async def connected(jig: str, settings: JigBoardSettings, *, tries: int = 1) -> 
     line = await ModbusLine.open(settings, name)
     try:
         registers = BoardRegisters(line, settings, tries)
-        identity = await registers.identity()
+        try:
+            identity = await registers.identity()
+        except BoardSilent as silence:
+            raise await line.explain(silence) from None
         if settings.serial_number not in {None, identity.serial_number}:
             raise WrongBoard(
                 name,

@@ -23,6 +23,10 @@ class BoardSilent(JigBoardError):
     """The board did not answer in time, or no longer takes bytes."""
 
 
+class BoardLate(BoardSilent):
+    """The board answers, but not in the time that it has."""
+
+
 class BoardAnswerInvalid(JigBoardError):
     """The board answered something too short, damaged, or not asked for."""
 

@@ -7,15 +7,22 @@ numbers nothing (docs/jig-board.md).
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 from pymodbus.pdu import ExceptionResponse, ModbusPDU
 from pymodbus.pdu.register_message import ReadInputRegistersRequest
 
 from drivers.errors import PlaceUnavailable
-from drivers.jig_board.errors import BoardAnswerInvalid, BoardRefused, BoardSilent, BoardUnavailable
+from drivers.jig_board.errors import (
+    BoardAnswerInvalid,
+    BoardLate,
+    BoardRefused,
+    BoardSilent,
+    BoardUnavailable,
+)
 from drivers.jig_board.framing import Question, find_answer, frame_gap, frame_of
-from drivers.jig_board.settings import JigBoardSettings
+from drivers.jig_board.settings import LONGEST_ANSWER_SECONDS, JigBoardSettings
 from drivers.serial_link import SerialLink, open_serial_link
 
 ILLEGAL_FUNCTION: Final = 1
@@ -71,6 +78,7 @@ class ModbusLine:
         self._since_unanswered = b""
         self._late_seconds: float | None = None
         """How long the board took for an answer that came too late."""
+        self._late = asyncio.Event()
         self._busy_at = self._loop.time()
         link.start(self)
 
@@ -106,6 +114,13 @@ class ModbusLine:
             )
         return answer
 
+    async def explain(self, silence: BoardSilent) -> BoardSilent:
+        """Listen on for as long as a board may take at most: say that it is late where it is, and not away."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_ANSWER_SECONDS):
+                await self._late.wait()
+        return silence if self._late_seconds is None else self._lateness(self._late_seconds)
+
     async def close(self) -> None:
         """Give the port back. May be called twice."""
         await self._link.close()
@@ -138,6 +153,7 @@ class ModbusLine:
         if find_answer(self._since_unanswered, question, self._device_id) is not None:
             self._late_seconds = self._loop.time() - asked_at
             self._unanswered = None
+            self._late.set()
 
     def link_stalled(self, why: str) -> None:
         """Learn that a question was thrown away; it has long counted as unanswered."""
@@ -173,7 +189,7 @@ class ModbusLine:
         try:
             answer = await self._answer
         except BaseException:
-            if question is not self._probe:
+            if question is not self._probe or self._unanswered is None:
                 self._unanswered, self._since_unanswered = (question, asked_at), b""
             raise
         finally:
@@ -190,11 +206,7 @@ class ModbusLine:
         if self._answer is None or self._answer.done():
             return
         if self._late_seconds is not None:
-            what = (
-                f"answers only after {self._late_seconds * 1000:.0f} ms;"
-                " set answer_seconds under [jigs.board] well above that"
-            )
-            self._answer.set_exception(BoardSilent(self._board, what))
+            self._answer.set_exception(self._lateness(self._late_seconds))
         elif self._received and self._echo and self._frame not in self._received:
             what = "its adapter does not hear what it sends; set echo = false under [jigs.board.line]"
             self._answer.set_exception(BoardAnswerInvalid(self._board, what))
@@ -210,6 +222,13 @@ class ModbusLine:
                 " check its supply, its cable, baud, parity and device_id"
             )
             self._answer.set_exception(BoardSilent(self._board, what))
+
+    def _lateness(self, seconds: float) -> BoardLate:
+        return BoardLate(
+            self._board,
+            f"answers only after {seconds * 1000:.0f} ms;"
+            " set answer_seconds under [jigs.board] well above that",
+        )
 
     def _gone(self, why: str) -> BoardUnavailable:
         return BoardUnavailable(self._board, f"the port is gone ({why}); check the USB cable and the adapter")

@@ -21,6 +21,9 @@ MAX_SLOTS = 8
 NEAR_REGISTERS = 2 * MAX_SLOTS
 """So many registers are read where fewer are needed, rather than to ask twice."""
 
+LONGEST_ANSWER_SECONDS = 1.0
+"""No board may take longer for an answer: its inputs could not be watched."""
+
 MAX_BITS_IN_A_REQUEST = 2000
 MAX_REGISTERS_IN_A_REQUEST = 125
 """Both limits: MODBUS Application Protocol Specification V1.1b3, 6.1 to 6.4."""
@@ -134,7 +137,7 @@ class JigBoardSettings(_Section):
     debounce_seconds: Annotated[float, Field(ge=0, le=1)] = Field(
         0.1, description="how long an input must have stood still to be believed"
     )
-    answer_seconds: Annotated[float, Field(ge=0.02, le=1)] = Field(
+    answer_seconds: Annotated[float, Field(ge=0.02, le=LONGEST_ANSWER_SECONDS)] = Field(
         0.1, description="how long the board may take to answer"
     )
     failures_to_lose: Annotated[int, Field(ge=1, le=20)] = Field(

@@ -194,7 +194,7 @@ def test_a_board_that_fails_is_lost_with_its_reason_and_comes_back(
             await jig.first_picture()
             jig.simulated.fault = fault
             lost = await jig.ear.next(BoardLost)
-            assert type(lost.reason) is reason
+            assert isinstance(lost.reason, reason)
             assert str(lost.reason).startswith(f"jig1 board at {path}: ")
             with pytest.raises(BoardOffline, match=r"jig1 board at .*: is not connected"):
                 await jig.board.set_power(1, on=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import getpass
+import re
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import iotcore
@@ -114,3 +116,42 @@ def iotcore_broker() -> Iterator[int]:
     """Run an iotcore broker for the length of the block; yield its port."""
     with iotcore.Broker(port=free_port(), listen="127.0.0.1") as broker:
         yield broker.port
+
+
+@asynccontextmanager
+async def hanging_up(port: int, minded: Sequence[str]) -> AsyncIterator[int]:
+    """Stand before a broker and end each connection on which one of these topics is published to; yield our own port."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from_broker, to_broker = await asyncio.open_connection("127.0.0.1", port)
+        heard = b""
+
+        async def there() -> None:
+            nonlocal heard
+            while data := await reader.read(4096):
+                heard = heard[-256:] + data
+                # A topic, a packet's number and JSON, or a word: a SUBSCRIBE to it has a QoS and an end there.
+                if any(
+                    re.search(re.escape(topic.encode()) + rb"..[{a-z]", heard, re.DOTALL) for topic in minded
+                ):
+                    return
+                to_broker.write(data)
+
+        async def back() -> None:
+            while data := await from_broker.read(4096):
+                writer.write(data)
+
+        ways = [asyncio.ensure_future(there()), asyncio.ensure_future(back())]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+            for end in (writer, to_broker):
+                end.close()
+                with suppress(OSError):
+                    await end.wait_closed()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]

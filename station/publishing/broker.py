@@ -72,9 +72,7 @@ class _Context(ssl.SSLContext):
 
 
 @asynccontextmanager
-async def connected(
-    settings: MqttSettings, client_id: str, will: aiomqtt.Will
-) -> AsyncIterator[aiomqtt.Client]:
+async def connected(settings: MqttSettings, client_id: str, will: aiomqtt.Will) -> AsyncIterator[MqttClient]:
     """Connect for the length of the block. Raises BrokerRefuses, or MqttError for what may pass by itself.
 
     Connecting ends within twice the settings' timeout and cannot be cut short, only abandoned after that: a

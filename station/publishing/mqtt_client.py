@@ -1,11 +1,17 @@
-"""The MQTT client library's sockets, watched without harm when one is closed before the watch begins."""
+"""The MQTT client library, where its own way does harm: sockets that are closed early, and messages that are none."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import aiomqtt
 from paho.mqtt.client import Client as PahoClient
+from paho.mqtt.client import MQTTMessage
+from paho.mqtt.enums import MQTTErrorCode
+
+_SHOWN: Final = 40
+"""Bytes of what a broker sent that are shown."""
+_NO_PACKET: Final = "a packet that is none of MQTT 3.1.1"
 
 
 class _Socket(Protocol):
@@ -13,11 +19,23 @@ class _Socket(Protocol):
 
 
 class MqttClient(aiomqtt.Client):
-    """Watches a socket only while it is open.
+    """Watches a socket only while it is open, and hears only messages that have a topic.
 
-    The library has the event loop do it a turn later, by the number that the socket had: a broker that is lost
+    The library has the event loop watch a turn later, by the number that the socket had: a broker that is lost
     meanwhile leaves a number that is nobody's, or already another file's.
     """
+
+    unsound: str | None = None
+    """The first thing that came on this connection and is no MQTT 3.1.1, in words; None where all was."""
+
+    def _on_message(self, client: PahoClient, userdata: Any, message: MQTTMessage) -> None:
+        try:
+            super()._on_message(client, userdata, message)
+        except ValueError:
+            # A wildcard, or no UTF-8 (4.7). It is dropped, nobody asked for it: to hang up would hold back what the
+            # broker does take. The library would log each.
+            topic = bytes(message._topic)  # noqa: SLF001 - its public name raises
+            self.unsound = self.unsound or f"a message to {topic[:_SHOWN]!r}, which is no topic"
 
     def _on_socket_open(self, client: PahoClient, userdata: Any, sock: _Socket) -> None:  # noqa: ARG002 -- the library's
         self._loop.call_soon_threadsafe(self._watch_reading, client, sock)
@@ -37,12 +55,16 @@ class MqttClient(aiomqtt.Client):
 
     def _read(self, client: PahoClient) -> None:
         try:
-            client.loop_read()
+            self._note(client.loop_read())
             # A TLS socket may have read more than was taken from it, which no selector sees.
             while getattr(client.socket(), "pending", int)() > 0:
-                client.loop_read()
+                self._note(client.loop_read())
         except Exception as error:
             self._break(error)
+
+    def _note(self, done: MQTTErrorCode) -> None:
+        if done is MQTTErrorCode.MQTT_ERR_PROTOCOL:
+            self.unsound = self.unsound or _NO_PACKET
 
     def _write(self, client: PahoClient) -> None:
         try:
@@ -51,5 +73,8 @@ class MqttClient(aiomqtt.Client):
             self._break(error)
 
     def _break(self, error: Exception) -> None:
+        if not isinstance(error, OSError):
+            # The library hands on, as it is, whatever a packet made it stumble over, and reads no further.
+            self.unsound = self.unsound or _NO_PACKET
         if not self._disconnected.done():
             self._disconnected.set_exception(error)

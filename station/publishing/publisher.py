@@ -12,8 +12,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -23,6 +23,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from drivers.descriptors import shortage
 from station.publishing.broker import BrokerRefuses, connected
+from station.publishing.hang_ups import HangUps, Sent
+from station.publishing.mqtt_client import MqttClient
 from station.publishing.retained import RetainedStates
 from station.publishing.returns import Held, Returns
 from station.publishing.settings import MqttSettings
@@ -54,8 +56,8 @@ _LONGEST_ANSWER_S: Final = 60.0
 _SUBACK_FAILURE: Final = 0x80
 _OVERHEAD: Final = 1024
 """Bytes, with room to spare, that a packet has beside its payload: topic and headers."""
-_CUT_OFF_AT_ONE_RESULT: Final = 3
-"""So often in a row the broker hangs up on the same result before that counts as its answer."""
+_DEARER: Final = 10
+"""What makes the broker hang up is tried again so much later than what it drops: it takes the connection with it."""
 
 
 class Connection(StrEnum):
@@ -102,8 +104,13 @@ class Publisher:
         self._connected_at: float | None = None
         self._short_lived = 0
         """Connections in a row that broke soon after they had been good."""
-        self._cut_off: tuple[int, int] = (0, 0)
-        """The oldest result that was under way when the connection broke last, and how often in a row it was."""
+        self._client: MqttClient | None = None
+        """The newest connection's."""
+        self._hang_ups = HangUps()
+        self._hang_ups_again: float | None = None
+        """When what the broker hangs up at is to be tried again (monotonic); None while there is nothing of the kind."""
+        self._one_batch = asyncio.Lock()
+        """Results and retained states take turns: what was under way when the broker hung up must be known."""
         retained.set(journal.topics.station_status, ONLINE)
 
     async def run(self) -> None:
@@ -124,7 +131,7 @@ class Publisher:
         """Publish for as long as one connection lasts; return what is to be said of its end."""
         topics, settings = self._journal.topics, self._patient_settings()
         self._timeout = settings.timeout_seconds
-        self._connected_at = None
+        self._connected_at = self._client = None
         client_id = settings.client_id or f"reflash-{topics.site}-{topics.station}"
         will = aiomqtt.Will(topics.station_status, OFFLINE, qos=1, retain=True)
         broker = self._broker
@@ -135,11 +142,7 @@ class Publisher:
         except* aiomqtt.MqttError as loss:
             line = f"{broker}: {shortage() or _first(loss)}; results wait on disk and leave once it answers"
             self._slow += self._delivered.is_set() and "timed out" in line
-            status = (
-                self._cut_off_at_one_result()
-                or self._name_is_taken(client_id)
-                or PublisherStatus(Connection.WAITING, line)
-            )
+            status = self._hung_up(client_id) or PublisherStatus(Connection.WAITING, line)
         except* BrokerRefuses as refusal:
             # The reason, where losses are what follows from it.
             status = PublisherStatus(Connection.REFUSED, f"{broker} {_first(refusal)}")
@@ -168,13 +171,15 @@ class Publisher:
             f"{client_id}: give each its own name, or set mqtt.client_id; results wait on disk between",
         )
 
-    async def _publish(self, client: aiomqtt.Client) -> None:
+    async def _publish(self, client: MqttClient) -> None:
         status = self._journal.topics.station_status
+        self._client = client
         self._delivered.clear()
         self._returns = Returns()
         try:
             if await self._subscribe(client, {status}):
                 raise self._undelivered(status)
+            self._hang_ups.connected()
             self._retained.send_all_again()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._receive(client), name="mqtt watch")
@@ -198,11 +203,21 @@ class Publisher:
         return {topic for topic, answer in asked.items() if any(map(_refuses, answer.result()))}
 
     async def _send_retained(self, client: aiomqtt.Client) -> None:
+        """Send what changed, the station's own status first: whatever else the broker minds, that has to be delivered."""
+        status = self._journal.topics.station_status
         while True:
             changed = await self._retained.changes()
-            async with asyncio.TaskGroup() as sending:
-                for topic, payload in changed.items():
-                    sending.create_task(client.publish(topic, payload, qos=1, retain=True))
+            if (payload := changed.pop(status, None)) is not None:
+                async with asyncio.TaskGroup() as sending:  # see `_subscribe`
+                    sending.create_task(client.publish(status, payload, qos=1, retain=True))
+                await self._until_delivered()
+            states = [Sent(topic, len(payload)) for topic, payload in changed.items()]
+            while states := [state for state in states if not self._hang_ups.refuses(state)]:
+                batch = states[: self._hang_ups.together(states)]
+                async with self._sending(batch), asyncio.TaskGroup() as sending:
+                    for topic, _ in batch:
+                        sending.create_task(client.publish(topic, changed[topic], qos=1, retain=True))
+                states = states[len(batch) :]
 
     async def _receive(self, client: aiomqtt.Client) -> None:
         """Hear our own status and results until the connection breaks; raise what broke it."""
@@ -230,58 +245,97 @@ class Publisher:
 
     def _undelivered(self, topic: str) -> BrokerRefuses:
         """Some brokers drop what they deny, some also hang up."""
-        return BrokerRefuses(
+        return self._unsound() or BrokerRefuses(
             "does not deliver what this station sends, so results wait on disk; "
             f"let this station write and read {topic} in the broker's access list"
         )
 
-    def _cut_off_at_one_result(self) -> PublisherStatus | None:
-        """Say so when the broker hangs up each time that a result is sent to it; None while it may have other reasons."""
-        missing = self._returns.missing
-        if not missing:
-            return None
-        oldest = missing[0]
-        number, times = self._cut_off
-        times = times + 1 if number == oldest.station_sequence else 1
-        self._cut_off = oldest.station_sequence, times
-        if times < _CUT_OFF_AT_ONE_RESULT:
-            return None
-        largest = max(len(result.payload) for result in missing)
-        return PublisherStatus(
-            Connection.REFUSED,
-            f"{self._broker} hangs up whenever it is sent results, so they wait on disk; let this station write and "
-            f"read {oldest.topic} in its access list, and let it take packets of {largest + _OVERHEAD} bytes",
+    def _unsound(self) -> BrokerRefuses | None:
+        """Return what is to be said of a broker that sends what is no MQTT, whatever else seems to be wrong."""
+        unsound = None if self._client is None else self._client.unsound
+        return (
+            None
+            if unsound is None
+            else BrokerRefuses(
+                f"sends {unsound}, so results wait on disk; look what answers there, and replace it"
+            )
         )
 
+    def _hung_up(self, client_id: str) -> PublisherStatus | None:
+        """Say why the connection broke, where that is known."""
+        if (unsound := self._unsound()) is not None:
+            return PublisherStatus(Connection.REFUSED, f"{self._broker} {unsound}")
+        if not self._hang_ups.under_way:
+            return self._name_is_taken(client_id)
+        if not self._hang_ups.broke():
+            return None
+        # What it was is left out from now on, so that there is no need to be slow.
+        self._failures = 0
+        if self._hang_ups_again is None:
+            self._hang_ups_again = time.monotonic() + _DEARER * pause_after(self._hang_ups.rounds)
+        return self._refusal()
+
+    def _refusal(self, undelivered: str | None = None) -> PublisherStatus | None:
+        """Say what the broker does not take while it takes all else; None if nothing is known of the kind."""
+        if (refused := self._hang_ups.first_refused) is not None:
+            why = (
+                f"hangs up when it is sent {refused.topic}, so what goes there waits on disk and all else leaves; let "
+                "this station write and read it in the broker's access list, and let it take packets of "
+                f"{refused.size + _OVERHEAD} bytes"
+            )
+        elif undelivered is not None:
+            why = str(self._undelivered(undelivered))
+        else:
+            return None
+        return PublisherStatus(Connection.REFUSED, f"{self._broker} {why}")
+
+    @asynccontextmanager
+    async def _sending(self, messages: Sequence[Sent]) -> AsyncIterator[None]:
+        """Send these while nothing else is under way."""
+        async with self._one_batch:
+            with self._hang_ups.sending(messages):
+                yield
+
     async def _send_results(self, client: aiomqtt.Client) -> None:
-        """Send what waits, page by page. Results of topics that do not deliver are tried again after a pause."""
+        """Send what waits, page by page. What the broker does not take is tried again after a pause."""
         await self._until_delivered()
         subscribed: set[str] = set()
-        held, tries, after, again = Held(), 0, 0, None
+        held, tries, after, again = Held(self._hang_ups.refused), 0, 0, None
         while True:
             self._more.clear()
             page = await self._journal.outbox_batch(IN_FLIGHT, after)
             waiting = held.let_through(page)
             while batch := first_of_each_hub(waiting):
+                batch = batch[: self._hang_ups.together([_sent(result) for result in batch])]
                 held.hold(await self._send(client, batch, subscribed))
                 waiting = held.let_through(each for each in waiting if each not in batch)
-            if held.topic is None:
+            if held.undelivered is None:
                 tries = 0
                 # Not before what was waiting is seen to be delivered: else it would be said and taken back for ever.
                 self._failures = 0
                 if self._connected_at is None:
                     self._connected_at = time.monotonic()
-                self._tell(PublisherStatus(Connection.CONNECTED, f"{self._broker}: connected"))
             else:
                 again = again or time.monotonic() + pause_after(tries)
-                line = f"{self._broker} {self._undelivered(held.topic)}"
-                self._tell(PublisherStatus(Connection.REFUSED, line))
-                after = page[-1].station_sequence if page else after
-            if not page and not await self._more_until(again):
-                held, tries, after, again = Held(), tries + 1, 0, None
+            self._tell(
+                self._refusal(held.undelivered)
+                or PublisherStatus(Connection.CONNECTED, f"{self._broker}: connected")
+            )
+            after = page[-1].station_sequence if page and held.topic is not None else after
+            if not page and not await self._more_until(again, self._hang_ups_again):
+                held, tries, after, again = self._held_no_more(), tries + 1, 0, None
 
-    async def _more_until(self, again: float | None) -> bool:
-        """Wait for more results; False if none came before it is time for those that are held."""
+    def _held_no_more(self) -> Held:
+        """Let go what was held, in so far as it is time for it."""
+        if self._hang_ups_again is not None and time.monotonic() >= self._hang_ups_again:
+            self._hang_ups_again = None
+            self._hang_ups.try_again()
+            self._retained.send_all_again()
+        return Held(self._hang_ups.refused)
+
+    async def _more_until(self, *times: float | None) -> bool:
+        """Wait for more results; False if none came before the first of these times, at which held ones are sent."""
+        again = min((time for time in times if time is not None), default=None)
         try:
             async with asyncio.timeout(again and max(0.0, again - time.monotonic())):
                 return await self._more.wait()
@@ -292,24 +346,24 @@ class Publisher:
         self, client: aiomqtt.Client, results: Sequence[OutgoingResult], subscribed: set[str]
     ) -> tuple[OutgoingResult, ...]:
         """Send results, each of another hub, and see them come back; return those that do not."""
-        refused = await self._subscribe(client, {result.topic for result in results} - subscribed)
-        subscribed |= {result.topic for result in results} - refused
-        kept_back = tuple(result for result in results if result.topic in refused)
-        returns = self._returns = Returns(result for result in results if result.topic not in refused)
-        try:
-            async with asyncio.TaskGroup() as sending:
-                for result in returns.missing:
-                    sending.create_task(client.publish(result.topic, result.payload, qos=1))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._timeout):
-                    await returns.all_back()
-        finally:
-            # Also when others of the batch were lost: these need not be sent twice.
-            if returns.back:
-                await self._journal.append(ResultsAcknowledged(station_sequences=returns.back))
+        async with self._sending([_sent(result) for result in results]):
+            refused = await self._subscribe(client, {result.topic for result in results} - subscribed)
+            subscribed |= {result.topic for result in results} - refused
+            kept_back = tuple(result for result in results if result.topic in refused)
+            returns = self._returns = Returns(result for result in results if result.topic not in refused)
+            try:
+                async with asyncio.TaskGroup() as sending:
+                    for result in returns.missing:
+                        sending.create_task(client.publish(result.topic, result.payload, qos=1))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._timeout):
+                        await returns.all_back()
+            finally:
+                # Also when others of the batch were lost: these need not be sent twice.
+                if returns.back:
+                    await self._journal.append(ResultsAcknowledged(station_sequences=returns.back))
         if returns.missing:
             self._slow += 1  # or so it may be
-        self._returns = Returns()  # the broker did not hang up at these
         return (*kept_back, *returns.missing)
 
     def _hear(self, recorded: RecordedEvent) -> None:
@@ -337,6 +391,10 @@ def first_of_each_hub(results: Iterable[OutgoingResult]) -> list[OutgoingResult]
         if result.hub is not None:
             hubs.add(result.hub)
     return chosen
+
+
+def _sent(result: OutgoingResult) -> Sent:
+    return Sent(result.topic, len(result.payload))
 
 
 def _refuses(code: int | ReasonCode) -> bool:

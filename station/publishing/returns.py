@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from station.records.results import OutgoingResult
 
@@ -45,28 +45,37 @@ class Returns:
 
 
 class Held:
-    """What waits for its topic to deliver: the results of such topics, and what follows them of the same hubs."""
+    """What the broker does not take for now, and what follows it of the same hubs."""
 
-    def __init__(self) -> None:
-        self._topics: dict[str, None] = {}
+    def __init__(self, refused: Mapping[str, int]) -> None:
+        """Hold results to these topics that are as large as is said of each, or larger."""
+        self._topics = dict(refused)
+        self._undelivered: str | None = None
         self._hubs: set[str] = set()
 
     @property
     def topic(self) -> str | None:
-        """The topic that was found first not to deliver; None while nothing is held."""
+        """The topic that was held first; None while nothing is."""
         return next(iter(self._topics), None)
+
+    @property
+    def undelivered(self) -> str | None:
+        """The topic that was found first not to deliver on this connection."""
+        return self._undelivered
 
     def hold(self, undelivered: Iterable[OutgoingResult]) -> None:
         """Let these wait, and all that is let through no more because of them."""
         for result in undelivered:
-            self._topics[result.topic] = None
+            self._undelivered = self._undelivered or result.topic
+            self._topics[result.topic] = 0
             self._keep_in_order(result)
 
     def let_through(self, results: Iterable[OutgoingResult]) -> list[OutgoingResult]:
         """Return those of the results, oldest first, that need not wait. A hub's results keep their order."""
         through = []
         for result in results:
-            if result.topic in self._topics or result.hub in self._hubs:
+            size = self._topics.get(result.topic)
+            if (size is not None and len(result.payload) >= size) or result.hub in self._hubs:
                 self._keep_in_order(result)
             else:
                 through.append(result)

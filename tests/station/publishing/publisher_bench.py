@@ -14,6 +14,7 @@ from station.publishing.publisher import Connection, Publisher, PublisherStatus
 from station.publishing.retained import RetainedStates
 from station.publishing.settings import MqttSettings
 from station.records.journal import Journal
+from station.records.results import OutgoingResult
 
 
 class Bench:
@@ -71,6 +72,17 @@ class Bench:
 
         await self.until(empty)
 
+    async def until_left(self, *numbers: int) -> list[OutgoingResult]:
+        """Wait until these results, by station sequence, are all that waits; return them."""
+        left: list[OutgoingResult] = []
+
+        async def only_these() -> bool:
+            left[:] = await self.journal.outbox_batch(999)
+            return [result.station_sequence for result in left] == list(numbers)
+
+        await self.until(only_these)
+        return left
+
     async def results(self, *hubs: int) -> None:
         for hub in hubs:
             (attempt,) = await self.journal.append(opened(hub, slot=hub % 8 + 1, order=None))
@@ -79,7 +91,7 @@ class Bench:
 
 @asynccontextmanager
 async def bench(folder: Path, port: int, *, site: str = "leeds", **more: Any) -> AsyncIterator[Bench]:
-    settings = MqttSettings(port=port, timeout_seconds=2, keepalive_seconds=5, **more)
+    settings = MqttSettings(port=port, **{"timeout_seconds": 2, "keepalive_seconds": 5, **more})
     async with asyncio.timeout(60), Journal.open(folder, site=site, station="bench-1") as journal:
         made = Bench(journal, settings)
         try:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
+import aiomqtt
 import brokers
 import pytest
+from journal_samples import closed, opened, place
 from publisher_bench import bench
 
+from station.publishing import publisher
 from station.publishing.publisher import IN_FLIGHT, Connection
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
@@ -135,18 +139,97 @@ def test_the_access_list_that_is_shipped_lets_results_out(folder: Path, tmp_path
     asyncio.run(main())
 
 
-def test_a_broker_that_hangs_up_at_each_result_is_told_apart_from_one_that_is_away(
-    folder: Path, tmp_path: Path
+def test_a_broker_that_hangs_up_at_large_results_gets_all_others(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(publisher, "_FIRST_PAUSE_S", 0.02)
+
     async def main() -> None:
-        with brokers.mosquitto(tmp_path, lines=("max_packet_size 700",)) as broker:
+        with brokers.mosquitto(tmp_path, lines=("max_packet_size 2000",)) as broker:
             async with bench(folder, broker.port) as station:
-                await station.results(1)
+                (attempt,) = await station.journal.append(opened(1, slot=2, order=None))
+                large = closed(attempt.sequence, 1, slot=2, order=None)
+                large = large.model_copy(update={"operator": "p" * 2000})
+                await station.journal.append(large)
+                # Of the same slot; of the same hub, which has to wait for its first; of others.
+                await station.results(9, 1, 2, 3)
                 station.start()
                 refused = await station.until_said(Connection.REFUSED)
-                assert "hangs up whenever it is sent results" in refused.line
-                assert FIRST in refused.line
-                (result,) = await station.journal.outbox_batch(9)
-                assert f"packets of {len(result.payload) + 1024} bytes" in refused.line
+                assert f"hangs up when it is sent {FIRST}" in refused.line
+                first, _ = await station.until_left(1, 3)
+                assert f"packets of {len(first.payload) + 1024} bytes" in refused.line
+                # It stays said while all else goes on.
+                await station.results(9, 10)
+                await station.until_left(1, 3)
+                assert station.said[-1] == refused
 
     asyncio.run(main())
+
+
+def test_a_broker_that_hangs_up_at_some_topics_gets_all_others_and_these_once_it_takes_them(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher, "_FIRST_PAUSE_S", 0.02)
+    minded = [FIRST, SECOND, f"{ROOT}/jig/jig-1/slot/2/state"]
+
+    async def main() -> None:
+        with brokers.mosquitto(tmp_path) as broker:
+            async with (
+                brokers.hanging_up(broker.port, minded) as port,
+                bench(folder, port) as station,
+                aiomqtt.Client("127.0.0.1", broker.port) as consumer,
+            ):
+                states = [station.journal.topics.slot_state(place(slot)) for slot in (1, 2, 3)]
+                for state in states:
+                    station.retained.set(state, b"empty")
+                await station.results(1, 2, 3, 9, 4)
+                station.start()
+                await station.until_left(1, 2, 4)
+                refused = await station.until_said(Connection.REFUSED)
+                assert any(f"hangs up when it is sent {topic}, " in refused.line for topic in minded)
+                minded.clear()
+                await station.until_left()
+                await station.until_said(Connection.CONNECTED)
+                await consumer.subscribe(f"{ROOT}/jig/+/slot/+/state", qos=1)
+                async for message in consumer.messages:
+                    states.remove(str(message.topic))
+                    if not states:
+                        break
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("topic", "named"),
+    [
+        (b"a/#", "a message to b'a/#'"),
+        (b"\xff", "a message to b'\\xff'"),
+        (b"", "a packet that is none of MQTT 3.1.1"),
+    ],
+    ids=["wildcard", "no text", "empty"],
+)
+def test_a_broker_that_sends_what_has_no_topic_is_told_so_and_fills_no_log(
+    folder: Path, caplog: pytest.LogCaptureFixture, topic: bytes, named: str
+) -> None:
+    body = len(topic).to_bytes(2, "big") + topic + b"hi"
+    unsound = bytes((0x30, len(body))) + body
+
+    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(4096)
+        writer.write(b"\x20\x02\x00\x00")
+        subscribe = await reader.read(4096)
+        writer.write(b"\x90\x03" + subscribe[2:4] + b"\x01" + unsound * 100)
+        with suppress(OSError):
+            await reader.read(-1)
+        writer.close()
+
+    async def main() -> None:
+        server = await asyncio.start_server(babble, "127.0.0.1", 0)
+        async with server, bench(folder, server.sockets[0].getsockname()[1], timeout_seconds=0.3) as station:
+            station.start()
+            refused = await station.until_said(Connection.REFUSED)
+            assert f"sends {named}" in refused.line
+            assert "access list" not in refused.line
+
+    asyncio.run(main())
+    assert caplog.records == []

@@ -57,7 +57,7 @@ def test_what_waits_is_what_is_denied_and_what_follows_it_of_the_same_hub(
     results: list[OutgoingResult], denied: set[int], size: int
 ) -> None:
     topics = {f"topic {number}" for number in denied}
-    held, delivered = Held(), []
+    held, delivered = Held({}), []
     for first in range(0, len(results), size):
         waiting = held.let_through(results[first : first + size])
         while batch := first_of_each_hub(waiting):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, NoReturn, Protocol, runtime_checkable
 
 import cbor2
 from pydantic import BaseModel
@@ -276,6 +276,15 @@ class LeavesRecovery(Protocol):
         Which hub that is nobody knows, so it is told nothing but to boot, which changes no flash of itself. One that
         says who it is is told nothing. Raises HubInSerialRecovery when it stays there, and HubDidNotReturn.
         """
+        ...
+
+
+@runtime_checkable
+class WatchesPlace(Protocol):
+    """A `HubDriver` that also has this method tells of a place that goes while nobody sits there."""
+
+    async def until_lost(self) -> NoReturn:
+        """Wait without end, sending nothing; other methods may run meanwhile. Raises LinkLost once the place itself is gone."""
         ...
 
 

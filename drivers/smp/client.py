@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, NoReturn, TypeVar
 
 from pydantic import BaseModel
 from smp.header import OP, Version
@@ -89,6 +89,7 @@ class SmpClient:
         self.version = Version.V1
         """The version to speak: 1 until the hub has answered in 2."""
         self._version_is_known = False
+        self._gone = asyncio.Event()
         link.start(self)
 
     @property
@@ -101,6 +102,11 @@ class SmpClient:
         if self.noise == before:
             return ""
         return " (other text comes in, too: see that nothing else talks or reads on this line)"
+
+    async def until_lost(self) -> NoReturn:
+        """Wait for the port to go. Raises LinkLost."""
+        await self._gone.wait()
+        raise self._lost(HubAction.WAIT, self.link.loss or "closed", state_known=True)
 
     def next_sequence(self) -> int:
         """Return the number of the next request. Numbers come round after 256 requests."""
@@ -273,6 +279,7 @@ class SmpClient:
 
     def link_lost(self, why: str) -> None:
         """Take the link's word that the port is gone."""
+        self._gone.set()
         if self._exchange is not None:
             known = not self._exchange.writes
             self._exchange.fail(self._lost(self._exchange.action, why, state_known=known))

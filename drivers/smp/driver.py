@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import NoReturn
 
 from drivers.errors import (
     HubAction,
@@ -150,6 +151,10 @@ class SmpHubDriver:
     async def reboot(self, hub: ExpectedDevice) -> HubIdentity:
         """Boot the hub and return who came back."""
         return await self._boot(await self._require(hub, HubAction.REBOOT), HubAction.REBOOT)
+
+    async def until_lost(self) -> NoReturn:
+        """Wait for the port to go."""
+        await self._client.until_lost()
 
     async def leave_recovery(self) -> HubIdentity:
         """Boot a hub that waits in its boot loader, and return who came back."""

@@ -63,12 +63,13 @@ class BoardSeat:
             openings = self.openings
             if not self._inputs.may_begin(self._slot):
                 await self.let_go()
-            elif await self._coils.switch(self._slot, on=True):
-                self._may_have_power = self._started = True
+                continue
+            self._may_have_power = True  # whatever becomes of it
+            if await self._coils.switch(self._slot, on=True):
+                self._started = True
                 self._openings_before = openings
                 return
-            else:
-                await asyncio.sleep(_AGAIN_SECONDS)
+            await asyncio.sleep(_AGAIN_SECONDS)
 
     def is_safe(self) -> bool:
         """Whether stop and lid still allow it, as far as the board has been watched."""

@@ -23,7 +23,7 @@ from drivers.errors import (
     NoAnswer,
     PlaceUnavailable,
 )
-from drivers.hub import DriverPlugin, HubDriver
+from drivers.hub import DriverPlugin, HubDriver, WatchesPlace
 from station.attempt.conduct import Concluded, Conductor, StillSeated
 from station.attempt.failure import is_out_of_reach
 from station.attempt.parts import LeftOpen
@@ -270,7 +270,7 @@ class Slot:
         parts = self._parts
         if not parts.seat.stopped and not self._is_unsure():
             self._display.seat(parts.seat.awaits())
-        await self._idle(self._waits.told_during(parts.seat.until_ready))
+        await self._idle(self._waits.told_during(partial(self._until_ready, driver)))
         if (awaits := parts.seat.awaits()) is not None:
             self._display.seat(awaits)
         try:
@@ -389,7 +389,7 @@ class Slot:
             if parts.hindrance() is not None:
                 await self._until_unhindered()
                 # It may have been a long time: the hub was taken out, or an emergency stop took its power.
-                await self._idle(self._waits.told_during(parts.seat.until_ready))
+                await self._idle(self._waits.told_during(partial(self._until_ready, driver)))
             await self._idle(self._waits.told_during(parts.seat.until_safe))
             try:
                 recognised = await self._idle(self._waits.told_during(partial(self._recognised, driver)))
@@ -404,6 +404,14 @@ class Slot:
     def _may_begin(self) -> bool:
         """Whether a hub that sits here may be begun with now: it may have been waited for all night."""
         return self._parts.hindrance() is None and self._parts.seat.is_safe()
+
+    async def _until_ready(self, driver: HubDriver) -> None:
+        """Wait for a hub that may be looked at. Raises what says that the port is gone, which nobody has asked meanwhile."""
+        seat = self._parts.seat
+        if isinstance(driver, WatchesPlace):
+            await first_of(seat.until_ready(), driver.until_lost())
+        else:
+            await seat.until_ready()
 
     async def _recognised(self, driver: HubDriver) -> Recognised | None:
         seat, seconds = self._parts.seat, self._parts.recognition_seconds

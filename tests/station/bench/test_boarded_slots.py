@@ -107,3 +107,22 @@ def test_a_hub_that_answers_is_not_cut_off_by_a_switch_that_says_it_is_gone(hand
             await hands.power(on=False)
 
     asyncio.run(work())
+
+
+def test_an_adapter_unplugged_at_an_empty_slot_is_told_at_once(hands: Hands) -> None:
+    hub = hands.bench.hub()
+
+    async def work() -> None:
+        await hands.order(hub)
+        async with running_daemon(hands.settings) as station:
+            await station.until(FIRST, SlotPhase.EMPTY)
+            await hands.bench.do("port", jig=1, slot=1, plugged=False)
+            view = await station.until(FIRST, SlotPhase.NO_PORT)
+            assert "; plug the adapter in" in view.line or "; check the adapter's cable" in view.line
+            assert len(view.line) <= 120
+            await hands.bench.do("port", jig=1, slot=1, plugged=True)
+            await station.until(FIRST, SlotPhase.EMPTY)
+            await hands.bench.seat(hub, FIRST)
+            await station.until(FIRST, SlotPhase.PASSED)
+
+    asyncio.run(work())

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from firmware_catalog.identity import Eui64, FirmwareVersion, OpaqueName
+
+_IF_STATED: Final[Any] = Field(default=None, exclude_if=lambda value: value is None)
+"""Of a column that an order file may leave out."""
 
 
 class OrderLine(BaseModel):
@@ -21,3 +26,6 @@ class OrderLine(BaseModel):
     recorded_firmware: FirmwareVersion
     inventory_status: str
     owner: str
+    device_type: str | None = _IF_STATED
+    chts_version: str | None = _IF_STATED
+    """Of the Communications Hub Technical Specifications: 1 to 20 characters, e.g. `CHTS V1.4`."""

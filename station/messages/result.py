@@ -1,27 +1,24 @@
-"""What consumers are told of an attempt: the `data` of a CloudEvent.
+"""What consumers are told of an attempt, in its two versions: the `data` of a CloudEvent.
 
-The package ships its JSON Schema as `schema/result-1.json`.
+The station's configuration says which version is written; a result that was written keeps its own for good.
 """
 
 from __future__ import annotations
 
-import json
-from importlib import resources
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 
-RESULT_SCHEMA: Final = "urn:x-reflash:result:1"
-"""Names the schema of `Result`. A change that an old consumer would stumble over gets a new number."""
+ResultVersion = Literal[1, 2]
 
 Sha256Hex = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class Result(BaseModel):
-    """One attempt on one hub, finished. A later attempt on the hub supersedes this one by its number."""
+class _AttemptFinished(BaseModel):
+    """What both versions tell, in the same words."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,8 +26,6 @@ class Result(BaseModel):
         ge=1, description="1 for the station's first result, then one more for each."
     )
     work_order: str | None
-    chf: Eui64 | None = Field(description="Null if the hub could not identify itself.")
-    gpf: Eui64 | None
     scanned_id: Eui64 | None = Field(description="What the operator scanned from the label.")
     scanned_role: Literal["CHF", "GPF"] | None = Field(description="Which of the two ids the label carries.")
     jig: str
@@ -48,8 +43,6 @@ class Result(BaseModel):
     image_sha256: str | None = Field(description="Of the image file, as hex.")
     outcome: Outcome
     stage: Stage = Field(description="Where the attempt ended.")
-    code: Code | None = Field(description="Why it was rejected or failed.")
-    disposition: Disposition | None = Field(description="What a failure asks of the operator.")
     message: str
     started: AwareDatetime
     finished: AwareDatetime
@@ -64,14 +57,36 @@ class Result(BaseModel):
     )
 
 
-def result_schema() -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of `Result`, made from the model."""
-    schema = Result.model_json_schema(mode="serialization")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": RESULT_SCHEMA, **schema}
+class Result(_AttemptFinished):
+    """One attempt on one hub, finished. A later attempt on the hub supersedes this one by its number."""
+
+    chf: Eui64 | None = Field(description="Null if the hub could not identify itself.")
+    gpf: Eui64 | None
+    code: Code | None = Field(description="Why it was rejected or failed.")
+    disposition: Disposition | None = Field(description="What a failure asks of the operator.")
 
 
-def shipped_result_schema() -> dict[str, Any]:
-    """Return the JSON Schema of `Result` as the package ships it."""
-    text = resources.files("station.messages").joinpath("schema/result-1.json").read_text(encoding="utf-8")
-    schema: dict[str, Any] = json.loads(text)
-    return schema
+class ResultOfDevice(_AttemptFinished):
+    """One attempt on one device, finished, with what its work order says of it. Version 2.
+
+    Fields and codes may join: bear those that you don't know.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    device: Eui64 | None = Field(
+        description="The CHF id of a hub, the one id of another device; null if it could not identify itself."
+    )
+    gpf: Eui64 | None = Field(
+        default=None,
+        exclude_if=lambda gpf: gpf is None,
+        description="The hub's other id. Absent where the device is no hub, or could not identify itself.",
+    )
+    code: str | None = Field(description="Why it was rejected or failed. Codes may join.")
+    disposition: str | None = Field(description="What a failure asks of the operator. Dispositions may join.")
+    region: str | None = Field(description="Of the work order's line, as all that follows.")
+    han_variant: str | None
+    owner: str | None = Field(description="The party that owns the device.")
+    status_recorded: str | None = Field(description="Its status in the inventory when the order was written.")
+    device_type: str | None = Field(description="Null also where the order has no such column.")
+    chts_version: str | None = Field(description="Null also where the order has no such column.")

@@ -52,6 +52,11 @@ class Topics:
         """The filter that a subscriber to all results uses."""
         return f"{self._root}/jig/+/slot/+/result"
 
+    @property
+    def orders(self) -> str:
+        """Not retained: what happens to work orders."""
+        return f"{self._root}/orders"
+
     def slot_state(self, place: Place) -> str:
         """Retained: what one slot is doing."""
         return f"{self._slot(place)}/state"

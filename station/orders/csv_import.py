@@ -2,7 +2,8 @@
 
 The file is CSV as RFC 4180 has it: commas, fields quoted where need be, one line of headings. UTF-8, with or
 without a byte-order mark; any line ends. Headings may stand in any order, in either case, with spaces, hyphens or
-underscores between their words; `HEADINGS` and `ORDER_NUMBER` name them. Columns by other names are ignored.
+underscores between their words; `HEADINGS`, `ORDER_NUMBER` and `_MORE_COLUMNS` name them. Columns by other names are
+ignored.
 """
 
 from __future__ import annotations
@@ -78,6 +79,25 @@ _COLUMNS: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
 
 HEADINGS: Final = tuple(_COLUMNS)
 """The columns that every order file has."""
+
+_MAX_CHTS_VERSION: Final = 20
+"""Characters of `SMETSCHTSVersion` in the service request of a pre-notification."""
+
+
+@_few_values
+def _chts_version(value: str) -> str:
+    if len(value) > _MAX_CHTS_VERSION:
+        raise ValueError(f"{value[:40]!r} has more than {_MAX_CHTS_VERSION} characters")
+    return _text(value)
+
+
+_MORE_COLUMNS: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
+    "device_type": ("device_type", _text),
+    "chts_version": ("chts_version", _chts_version),
+}
+"""Those that a file may have. An empty field says nothing."""
+
+_READERS: Final = {**_COLUMNS, **_MORE_COLUMNS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +222,7 @@ class _Header:
         unknown: list[str] = []
         for position, heading in enumerate(row):
             name = re.sub(r"[\s_-]+", "_", heading.casefold())
-            if name not in _COLUMNS and name != ORDER_NUMBER:
+            if name not in _READERS and name != ORDER_NUMBER:
                 unknown.append(heading)
             elif name in at:
                 problems.add(line, f"column {name} is there twice")
@@ -236,16 +256,21 @@ class _OrderReader:
             self._problems.add(line, f"{len(row)} fields under {self._header.width} headings")
             return
         values: dict[str, Any] = {}
-        for heading, (name, read) in _COLUMNS.items():
+        faults = self._problems.count
+        for heading, (name, read) in _READERS.items():
+            position = self._header.at.get(heading)
+            if position is None or (heading in _MORE_COLUMNS and not row[position]):
+                continue
             try:
-                values[name] = read(row[self._header.at[heading]])
+                values[name] = read(row[position])
             except ValueError as error:
                 self._problems.add(line, f"{heading}: {error}")
+        is_whole = self._problems.count == faults
         self._check_number(line, row)
         for role in ("chf", "gpf"):
             if role in values:
                 self._check_first_use(line, values[role], role.upper())
-        if len(values) == len(_COLUMNS):
+        if is_whole:
             self.lines.append(OrderLine(**values))
 
     def _check_number(self, line: int, row: list[str]) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC
-from typing import Any
 
-from station.messages.result import RESULT_SCHEMA, Result
+from station.messages.forms import RESULT
+from station.messages.result import Result
 from station.messages.topics import Topics
 from station.records.chain import RecordedEvent, canonical_json
 from station.records.events import AttemptClosed
@@ -67,18 +67,13 @@ def outgoing_result(
     recorded: RecordedEvent, closed: AttemptClosed, station_sequence: int, topics: Topics
 ) -> OutgoingResult:
     """Wrap the result in its CloudEvents envelope and address it."""
-    envelope: dict[str, Any] = {
-        "specversion": "1.0",
-        "id": recorded.id,
-        "source": topics.source,
-        "type": "reflash.result.v1",
-        "time": recorded.utc.isoformat(timespec="microseconds").replace("+00:00", "Z"),
-        "datacontenttype": "application/json",
-        "dataschema": RESULT_SCHEMA,
-        "data": result_of(recorded, closed, station_sequence).model_dump(mode="json"),
-    }
-    if closed.chf is not None:
-        envelope["subject"] = str(closed.chf)
+    envelope = RESULT.wrap(
+        result_of(recorded, closed, station_sequence),
+        event_id=recorded.id,
+        source=topics.source,
+        time=recorded.utc,
+        subject=str(closed.chf) if closed.chf is not None else None,
+    )
     hub = closed.chf or closed.scanned_id
     return OutgoingResult(
         station_sequence,

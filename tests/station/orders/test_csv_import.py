@@ -168,6 +168,23 @@ def test_columns_missing_twice_or_unknown() -> None:
     assert problem.endswith("owner_party; columns are separated by commas")
 
 
+def test_columns_that_a_file_may_leave_out() -> None:
+    more = (*HEADINGS, "CHTS version", "device_type")
+    rows = [
+        hub(1, **{"CHTS version": "CHTS V1.4", "device_type": "CHF"}),
+        hub(2, **{"CHTS version": "", "device_type": ""}),
+    ]
+    stated, empty = parse_order(written(rows, more), "order.csv", "WO-1").lines
+    (left_out,) = parse_order(written([hub(2)]), "order.csv", "WO-1").lines
+    assert (stated.device_type, stated.chts_version) == ("CHF", "CHTS V1.4")
+    assert empty == left_out
+    assert "chts_version" not in left_out.model_dump_json()
+    too_long = [hub(1, **{"CHTS version": "C" * 21, "device_type": "CHF"})]
+    assert problems(written(too_long, more)) == [
+        "line 2: chts_version: 'CCCCCCCCCCCCCCCCCCCCC' has more than 20 characters"
+    ]
+
+
 def test_the_order_number_by_column_or_by_option() -> None:
     headings = (*HEADINGS, ORDER_NUMBER)
     rows = [hub(1, order_number="WO-7"), hub(2, order_number=" WO-7 ")]

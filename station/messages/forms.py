@@ -1,0 +1,70 @@
+"""Every kind of message that leaves the station, by name and version: its model, JSON Schema and CloudEvents envelope."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import resources
+from typing import Any, Final, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from station.messages.order_fact import OrderFact
+from station.messages.result import Result, ResultOfDevice
+
+Data = TypeVar("Data", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageForm(Generic[Data]):
+    """One version of one kind of message. A change that an old consumer would stumble over gets a new version."""
+
+    kind: str
+    version: int
+    model: type[Data]
+
+    @property
+    def name(self) -> str:
+        """How the shipped schema's file is called, without its ending."""
+        return f"{self.kind}-{self.version}"
+
+    @property
+    def schema_id(self) -> str:
+        """Names the schema of `data`."""
+        return f"urn:x-reflash:{self.kind}:{self.version}"
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema (2020-12) of `data`, made from the model."""
+        schema = self.model.model_json_schema(mode="serialization")
+        return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": self.schema_id, **schema}
+
+    def shipped_schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of `data` as the package ships it."""
+        path = resources.files("station.messages").joinpath(f"schema/{self.name}.json")
+        schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return schema
+
+    def wrap(
+        self, data: Data, *, event_id: str, source: str, time: datetime, subject: str | None
+    ) -> dict[str, Any]:
+        """Return the CloudEvents 1.0 event (structured JSON mode) that carries this. `time` is in UTC."""
+        envelope: dict[str, Any] = {
+            "specversion": "1.0",
+            "id": event_id,
+            "source": source,
+            "type": f"reflash.{self.kind}.v{self.version}",
+            "time": time.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            "datacontenttype": "application/json",
+            "dataschema": self.schema_id,
+            "data": data.model_dump(mode="json"),
+        }
+        return envelope if subject is None else {**envelope, "subject": subject}
+
+
+RESULT: Final = MessageForm("result", 1, Result)
+RESULT_OF_DEVICE: Final = MessageForm("result", 2, ResultOfDevice)
+ORDER_FACT: Final = MessageForm("order", 1, OrderFact)
+
+FORMS: Final[tuple[MessageForm[Any], ...]] = (RESULT, RESULT_OF_DEVICE, ORDER_FACT)
+"""All of them."""

@@ -12,6 +12,7 @@ import contextlib
 import errno
 import os
 import termios
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
@@ -20,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from drivers.descriptors import shortage, shortage_in
 from drivers.errors import HubAction, PlaceUnavailable
+from drivers.threads import apart
 from drivers.topology import SerialPorts, denied
 
 _READ_SIZE: Final = 65536
@@ -138,7 +140,7 @@ class SerialLink:
         if self._loss is None:
             self._lose("closed", tell=False)
         # Closing may wait on the adapter's own driver, so it does not happen on the loop.
-        await asyncio.shield(self._loop.run_in_executor(None, _close, self._port))
+        await asyncio.shield(_closing(self._port))
 
     def _readable(self) -> None:
         try:
@@ -206,8 +208,8 @@ async def open_serial_link(path: str, settings: SerialSettings) -> SerialLink:
     open. Raises PlaceUnavailable, with what to do, when the port is absent, held, forbidden or no serial port, or
     this process may open nothing more.
     """
-    # An executor's future, and not a task: a task would be cancelled with all others when the loop ends.
-    opening = asyncio.get_running_loop().run_in_executor(None, _open, path, settings)
+    # A thread's future, and not a task: a task would be cancelled with all others when the loop ends.
+    opening = apart(f"opening {path}", partial(_open, path, settings))
     try:
         port, low_latency = await asyncio.shield(opening)
     except asyncio.CancelledError:
@@ -270,6 +272,10 @@ def _unavailable(path: str, device: Path, error: Exception) -> PlaceUnavailable:
     return PlaceUnavailable(what, action=HubAction.OPEN, state_known=True)
 
 
+def _closing(port: serial.Serial) -> asyncio.Future[None]:
+    return apart(f"closing {port.port}", partial(_close, port))
+
+
 def _close(port: serial.Serial) -> None:
     if port.is_open:
         # Unsent bytes would make the kernel wait for a peer that may never read.
@@ -281,4 +287,4 @@ def _close(port: serial.Serial) -> None:
 
 def _close_unwanted(opening: asyncio.Future[tuple[serial.Serial, bool]]) -> None:
     if not opening.cancelled() and opening.exception() is None:
-        _close(opening.result()[0])
+        _closing(opening.result()[0])

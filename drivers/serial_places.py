@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection
 from pathlib import Path
 from typing import Final
@@ -10,6 +9,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from drivers.places import PlaceSight, WrongPlace
+from drivers.threads import apart
 from drivers.topology import (
     USB_PREFIX,
     NothingThere,
@@ -45,7 +45,7 @@ class SerialPlaces:
             except NothingThere:
                 return None
 
-        return await asyncio.to_thread(look)
+        return await apart(f"look at {place}", look)
 
     async def find_places(
         self,
@@ -58,7 +58,7 @@ class SerialPlaces:
 
         Raises PlaceUnavailable when there is none.
         """
-        return await asyncio.to_thread(self._all)
+        return await apart("look for serial ports", self._all)
 
     def advice_on_reset(self, settings: BaseModel) -> str:  # noqa: ARG002 -- the protocol's
         """Name the settings that keep a board's reset line still."""

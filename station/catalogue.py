@@ -12,6 +12,7 @@ from typing import Final, Protocol, TypeVar
 import structlog
 
 from drivers.descriptors import shortage, shortage_in
+from drivers.threads import Worker, apart
 from firmware_catalog.catalog import Catalog, FolderCatalog
 from firmware_catalog.checks import ImageChecks
 from firmware_catalog.cpl import CentralProductsList, ProductsFile
@@ -21,7 +22,6 @@ from firmware_catalog.manifest import read_manifest
 from firmware_catalog.release import Release
 from station.catalogue_settings import CatalogueSettings
 from station.config import ConfigError
-from station.worker import Worker, apart
 
 _MAX_ROOT_SIZE: Final = 512_000
 _RENEWAL_SECONDS: Final = 120.0

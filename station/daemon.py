@@ -14,6 +14,7 @@ import structlog
 from pydantic import BaseModel
 
 from drivers.hub import DriverPlugin
+from drivers.threads import apart
 from station.attempt.conduct import Conductor
 from station.bench.controller import Controller
 from station.bench.jig import Jig
@@ -51,7 +52,6 @@ from station.unlocking.counted_answers import BY_HAND_FOLDER, CountedAnswers
 from station.unlocking.parts import NamedAuthority
 from station.unlocking.rate import SharedOut
 from station.version import station_version
-from station.worker import apart
 
 _LAST_RESULTS_SECONDS: Final = 5.0
 """How long a stop waits for the broker to take what is left; the rest leaves after the next start."""

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from drivers.hub import HubIdentity
+from drivers.threads import apart
 from firmware_catalog.catalog import Catalog, standing
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import DeviceModel
@@ -22,7 +23,6 @@ from station.records import queries
 from station.records.errors import JournalError
 from station.records.reader import JournalReader
 from station.records.segments import segment_paths
-from station.worker import apart
 
 
 class HandRelease:

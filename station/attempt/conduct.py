@@ -9,6 +9,7 @@ from functools import partial
 
 from drivers.errors import DriverError
 from drivers.hub import HubDriver, HubIdentity, HubState
+from drivers.threads import apart
 from firmware_catalog.catalog import Catalog
 from firmware_catalog.errors import CatalogError, ProductNotActive, ReleaseUnknown
 from station.attempt import failure
@@ -48,7 +49,6 @@ from station.records.events import AttemptClosed, AttemptPlanned, AttemptResumed
 from station.records.journal import Journal
 from station.records.queries import HubHistory, OpenAttempt, PastAttempt
 from station.unlocking.parts import NamedAuthority, WrongAnswers
-from station.worker import apart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,11 +11,11 @@ from typing import Final, NoReturn
 from drivers.jig_board.checks import TRIES, settled_inputs
 from drivers.jig_board.connection import Connection, connected
 from drivers.jig_board.errors import CheckRefused, JigBoardError
+from drivers.threads import apart
 from station.config import JigSettings
 from station.records import queries
 from station.records.errors import JournalError, SegmentMissing
 from station.records.reader import JournalReader
-from station.worker import apart
 
 _LOOK_SECONDS: Final = 0.1
 """Between two looks at the emergency stop while slots have power."""

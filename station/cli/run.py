@@ -11,6 +11,7 @@ from pathlib import Path
 
 import structlog
 
+from drivers.threads import apart
 from firmware_catalog.errors import CatalogError
 from station.bench.view import BenchView
 from station.cli.common import DEFAULT_CONFIG, ConfigOption, require_stations_user
@@ -18,7 +19,6 @@ from station.config import ConfigError, StationSettings, load_settings
 from station.descriptors import raise_limit, shortfall
 from station.log import configure_logging
 from station.service import ServiceManager
-from station.worker import apart
 
 _log = structlog.stdlib.get_logger()
 

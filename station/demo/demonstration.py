@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from rich.console import Console
 
+from drivers.threads import apart
 from station.bench.picture import BenchPicture, live_picture
 from station.bench.view import SlotView
 from station.config import StationSettings
@@ -28,7 +29,6 @@ from station.orders.csv_import import parse_order
 from station.orders.life_cycle import events_for_import
 from station.records.events import OrderAssigned
 from station.records.journal import Journal
-from station.worker import apart
 
 SITE, STATION = "demo", "bench"
 

@@ -8,9 +8,9 @@ from drivers.jig_board.checks import SETTLE_SECONDS, TRIES, watchdog_acts_on_coi
 from drivers.jig_board.connection import connected
 from drivers.jig_board.errors import CheckRefused, JigBoardError
 from drivers.jig_board.settings import JigBoardSettings
+from drivers.threads import apart
 from station.bench.power import why_stopped
 from station.doctor.report import Finding, fault, ok, warning
-from station.worker import apart
 
 
 def board_seconds(settings: JigBoardSettings) -> float:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from drivers.threads import apart
 from firmware_catalog.catalog import Catalog
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.release import ReleaseStatus
 from station.catalogue import open_source
 from station.config import ConfigError, StationSettings
 from station.doctor.report import Finding, fault, ok, warning
-from station.worker import apart
 
 
 async def check_catalogue(settings: StationSettings) -> list[Finding]:

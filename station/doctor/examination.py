@@ -16,6 +16,7 @@ from drivers.hub import DriverPlugin
 from drivers.jig_board.errors import JigBoardError
 from drivers.places import PlaceFinder
 from drivers.serial_link import SerialSettings
+from drivers.threads import apart
 from drivers.topology import SerialPorts
 from station.bench.places import checked_driver, place_finder
 from station.bench.power import powered
@@ -39,7 +40,6 @@ from station.doctor.usb_load import UsedPort, judge_loads
 from station.domain.slot_name import Place
 from station.kernel_clock import read_clock
 from station.messages.topics import Topics
-from station.worker import apart
 
 _SECONDS: Final = 30.0
 """A check that asks no hub and no board has so long."""

@@ -11,10 +11,10 @@ from pydantic import BaseModel
 from drivers.errors import DriverError, PlaceUnavailable
 from drivers.hub import DriverPlugin, HubDriver, HubIdentity
 from drivers.places import PlaceFinder, PlaceSight
+from drivers.threads import apart
 from drivers.topology import same_place
 from station.doctor.ports import holders, look_at_latency
 from station.doctor.report import Finding, fault, ok, warning
-from station.worker import apart
 
 RETURN_SECONDS: Final = 30.0
 """How long a hub that was reset by its port may take to answer again."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
+from drivers.threads import apart
 from station.attempt.closing import OpenedAttempt, close
 from station.attempt.parts import Failed
 from station.attempt.settling import may_lack
@@ -32,7 +33,6 @@ from station.records.events import AttemptClosed
 from station.records.journal import Journal
 from station.records.queries import OpenAttempt
 from station.version import station_version
-from station.worker import apart
 
 _LOOKS: Final = 3
 """How often an order is looked at again that changed while it was to be closed."""

@@ -14,12 +14,12 @@ import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
 
 from drivers.descriptors import shortage_in
+from drivers.threads import apart
 from firmware_catalog.secret_files import SecretExposed, read_secret
 from station.publishing.broker_answer import what_answers
 from station.publishing.mqtt_client import MqttClient
 from station.publishing.settings import MqttSettings
 from station.records.writer import uninterrupted
-from station.worker import apart
 
 _UNLIMITED: Final = 0
 """Our own batches bound what is in flight; a queue in the client would only hide the order."""

@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from drivers.threads import apart
 from station.unlocking.key_file import KeyFileAuthority, UnlockKeyError
 from station.unlocking.parts import NamedAuthority
 from station.unlocking.rate import RateLimited
 from station.unlocking.settings import HsmSettings, UnlockSettings
 from station.unlocking.tokens import TokenFileAuthority
-from station.worker import apart
 
 if TYPE_CHECKING:
     from station.unlocking.hsm import HsmAuthority

@@ -11,13 +11,13 @@ from types import TracebackType
 from typing import Final, Self
 
 from drivers.errors import HubAction, UnlockAuthorityFailed
+from drivers.threads import Worker
 from firmware_catalog.identity import Eui64
 from station.records import queries
 from station.records.errors import JournalError
 from station.records.journal import Journal
 from station.records.reader import JournalReader
 from station.records.segments import segment_paths
-from station.worker import Worker
 
 BY_HAND_FOLDER: Final = "by-hand"
 """Folder, below the state directory, of the journal of what is flashed by hand."""

@@ -22,9 +22,9 @@ from pkcs11.exceptions import (
 
 from drivers.errors import HubAction, UnlockAuthorityFailed
 from drivers.hub import UnlockChallenge
+from drivers.threads import Worker
 from station.unlocking.pin import PinGuard, PinRefused, PinUnavailable, read_pin
 from station.unlocking.settings import HsmSettings
-from station.worker import Worker
 
 Result = TypeVar("Result")
 

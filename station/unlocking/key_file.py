@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from drivers.hub import UnlockChallenge
+from drivers.threads import apart
 from firmware_catalog.secret_files import SecretExposed, read_secret
-from station.worker import apart
 
 _MAX_KEY_FILE_SIZE: Final = 64 * 1024
 

@@ -21,10 +21,10 @@ from typing import Final
 
 from drivers.errors import HubAction, UnlockAuthorityFailed
 from drivers.hub import UnlockChallenge
+from drivers.threads import apart
 from firmware_catalog.identity import Eui64
 from firmware_catalog.secret_files import SecretExposed, read_secret
 from station.unlocking.key_file import UnlockKeyError
-from station.worker import apart
 
 _COLUMNS: Final = ["chf", "nonce", "signature"]
 _SIGNATURE_SIZE: Final = 64

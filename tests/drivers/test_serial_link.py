@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import termios
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -16,6 +17,7 @@ from pty_port import PtyPort, pty_port
 from drivers import serial_link
 from drivers.errors import HubAction, PlaceUnavailable
 from drivers.serial_link import SerialSettings, open_serial_link
+from drivers.serial_places import SerialPlaces
 
 
 class Recorder:
@@ -255,12 +257,23 @@ def test_a_forbidden_port_names_the_group_or_else_the_udev_rules(mode, advice):
     asyncio.run(run())
 
 
-def test_a_closed_port_can_be_opened_again():
+def test_a_closed_port_can_be_opened_again_whatever_fills_the_shared_threads(tmp_path):
     async def run():
-        async with pty_port() as port:
-            for _ in range(3):
-                link = await open_serial_link(port.path, SerialSettings())
-                await link.close()
+        done = threading.Event()
+        shared = ThreadPoolExecutor(max_workers=1)
+        asyncio.get_running_loop().set_default_executor(shared)
+        shared.submit(done.wait)
+        try:
+            async with asyncio.timeout(30), pty_port() as port:
+                (tmp_path / "port").symlink_to(port.path)
+                places = SerialPlaces(tmp_path)
+                for _ in range(3):
+                    assert await places.see_place(port.path, SerialSettings())
+                    assert await places.find_places(SerialSettings())
+                    link = await open_serial_link(port.path, SerialSettings())
+                    await link.close()
+        finally:
+            done.set()
 
     asyncio.run(run())
 
@@ -271,7 +284,6 @@ def test_cancelling_an_opening_leaks_no_port(monkeypatch):
     async def run():
         async with pty_port() as port:
             loop = asyncio.get_running_loop()
-            loop.set_default_executor(ThreadPoolExecutor(max_workers=1))
             entered, may_open = asyncio.Event(), asyncio.Event()
             really_open = serial_link._open
 
@@ -288,9 +300,12 @@ def test_cancelling_an_opening_leaks_no_port(monkeypatch):
                 await opening
             may_open.set()
             monkeypatch.setattr(serial_link, "_open", really_open)
-            # The one thread takes this up after the late opening, whose port is closed by then.
-            await loop.run_in_executor(None, lambda: None)
-            link = await open_serial_link(port.path, SerialSettings())
+            link = None
+            while link is None:
+                with contextlib.suppress(
+                    PlaceUnavailable
+                ):  # until the port that nobody wants any more is closed
+                    link = await open_serial_link(port.path, SerialSettings())
             await link.close()
 
     asyncio.run(run())

@@ -17,6 +17,7 @@ from signed_bench import Signed
 from station_bench import MODEL, Bench
 
 import station.catalogue
+from drivers.threads import Worker
 from firmware_catalog.catalog import is_released
 from firmware_catalog.cpl import ProductStatus
 from firmware_catalog.errors import CatalogError
@@ -26,7 +27,6 @@ from firmware_catalog.trust.keeper import CatalogKeeper
 from station.catalogue import StationCatalogue
 from station.catalogue_settings import CatalogueSettings
 from station.config import ConfigError
-from station.worker import Worker
 
 
 def content(folder: Path) -> dict[str, object]:

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from station_bench import CHAINED, Bench, conducting, import_order, order_csv, slot
 
+from drivers.threads import Worker, apart
 from firmware_catalog.catalog import FolderCatalog
 from firmware_catalog.image import FirmwareImage
 from firmware_catalog.release import Release
 from station.domain.outcome import Outcome
-from station.worker import Worker, apart
 
 SECONDS = 60
 

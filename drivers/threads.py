@@ -1,6 +1,6 @@
 """Threads that do blocking work for the event loop, each for one purpose: slow work keeps no other work waiting.
 
-asyncio's own pool has few threads, and whoever fills it stops everybody: nothing in `station` uses it.
+asyncio's own pool has few threads, and whoever fills it stops everybody: nothing here or above uses it.
 """
 
 from __future__ import annotations

@@ -65,6 +65,8 @@ class Visit:
     power_cycle: Callable[[], Awaitable[bool]]
     leave_recovery: Callable[[], Awaitable[bool]]
     on_progress: Callable[[Progress], None]
+    may_be_anew: bool = True
+    """Whether a hub that has booted since its last result here may have been seated again by somebody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ class StillSeated:
 
     last: PastAttempt
     left: Left
+    booted: bool
+    """It did boot, and that is no new visit any more."""
 
 
 class Conductor:
@@ -145,10 +149,13 @@ class Conductor:
         if (
             last is not None
             and last.outcome is not None
-            and (last.order, last.place, last.gpf, last.boots) == (order, visit.place, hub.gpf, hub.boots)
-            and (left := await left_with(journal, hub, last.attempt)) is not None
+            and (last.order, last.place, last.gpf) == (order, visit.place, hub.gpf)
+            and (last.boots == hub.boots or not visit.may_be_anew)
         ):
-            return StillSeated(last, left)
+            passed = history.passed_in(order) if last.code is Code.ALREADY_PASSED else None
+            left = await left_with(journal, hub, (passed or last).attempt)
+            if left is not None:
+                return StillSeated(last, left, booted=last.boots != hub.boots)
         opened = await open_at_jig(
             journal, visit.place, facts_of(hub), visit.label(), history, self._operator()
         )

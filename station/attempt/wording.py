@@ -141,6 +141,12 @@ def next_action(outcome: Outcome, code: Code | None, disposition: Disposition | 
     return "put it aside for the supervisor"
 
 
+def without_seating_again(action: str) -> str:
+    """Return what to do with a hub that was tried often enough where it sits, and would be shown the same once more."""
+    again = "again" in action
+    return "seat it in another slot, or scan its label before it is seated here" if again else action
+
+
 def operator_line(
     where: str,
     outcome: Outcome,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from drivers.hub import HubIdentity
-from station.attempt.wording import operator_line
+from station.attempt.wording import operator_line, without_seating_again
 from station.bench.view import SlotPhase, SlotView
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Outcome
@@ -134,6 +134,16 @@ def unsettled(shown: SlotView, what: str) -> SlotView:
         return shown
     line = f"{shown.place}: {what}; put it aside for the supervisor"
     return shown.model_copy(update={"phase": SlotPhase.PUT_ASIDE, "line": line})
+
+
+def tried_enough(shown: SlotView, times: int) -> SlotView:
+    """Show that a hub gets no further result here for booting again: somebody has to do something with it."""
+    if goes_home(shown):
+        return shown
+    what, _, action = shown.line.rpartition("; ")
+    return shown.model_copy(
+        update={"line": f"{what}, {times} times in a row; {without_seating_again(action)}"}
+    )
 
 
 def last_label(history: HubHistory) -> ScannedLabel | None:

@@ -41,12 +41,14 @@ from station.bench.seat import Seat
 from station.bench.shown import (
     RESULT_PHASES,
     last_label,
+    tried_enough,
     view_of_past,
     view_of_result,
     view_when_stopped,
     without_port,
 )
 from station.bench.stops import WaitTeller
+from station.bench.unasked import MAX_UNASKED, Unasked
 from station.bench.view import BenchView, SlotPhase, SlotView
 from station.bench.visit import EMERGENCY_STOP, SeatedHub, VisitParts
 from station.domain.label import ScannedLabel
@@ -119,6 +121,7 @@ class Slot:
         )
         self._waits = WaitTeller(parts.seat, self._display, parts.outlook)
         self._flapping = Flapping()
+        self._unasked = Unasked()
         self._finishing = asyncio.Event()
         self._waiting: asyncio.Task[Any] | None = None
         self._seated: SeatedHub | None = None
@@ -341,8 +344,10 @@ class Slot:
         hub = seated.hub
         self._display.show(SlotPhase.WORKING, f"hub {hub.chf} recognised; leave it in", hub)
         _log.info("hub recognised", firmware=str(hub.firmware), model=str(hub.model))
+        unasked = seated.label is None and self._parts.seat.present() is None
+        may_be_anew = not (unasked and self._unasked.is_enough(hub.device))
         try:
-            ending = await seated.conduct(elsewhere)
+            ending = await seated.conduct(elsewhere, may_be_anew=may_be_anew)
         except _CLOSED_MEANWHILE as closed:
             seated.shown = self._closed_meanwhile(closed, seated)
             await self._idle(seated.until_gone())
@@ -359,10 +364,13 @@ class Slot:
                 if why is EMERGENCY_STOP:
                     await seated.record_interruption(Code.EMERGENCY_STOP)
                 return
-            case StillSeated(last=last, left=left):
+            case StillSeated(last=last, left=left, booted=booted):
                 seated.shown = view_of_past(self.place, last, seated.hub, seated.label)
                 await seated.check_departure(left)
+                if booted:
+                    seated.shown = tried_enough(seated.shown, MAX_UNASKED)
             case Concluded(result=result):
+                self._unasked.count(hub.device, by_hand=not unasked or seated.label is not None)
                 seated.shown = self._conclude(result, seated, await self._last_label(seated))
         await self._idle(seated.until_gone())
 

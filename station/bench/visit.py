@@ -121,14 +121,16 @@ class SeatedHub:
         """Whoever asks from now on, or has asked, is told that it is no longer here."""
         self._answer(False)
 
-    async def conduct(self, elsewhere: Place | None) -> Ending:
+    async def conduct(self, elsewhere: Place | None, *, may_be_anew: bool = True) -> Ending:
         """Have the hub taken as far as it goes, for as long as it sits here.
 
-        An emergency stop, or a hub that has left, ends the visit where it is: its attempt stays open.
+        One that booted since its last result is begun with again only if it `may_be_anew`. An emergency stop, or a hub that has left, ends the visit where it is: its attempt stays open.
         """
         while True:
             ending: Ending | None = await first_of(
-                self._conduct(elsewhere), self._until_stopped(), self._until_not_known_to_sit_here()
+                self._conduct(elsewhere, may_be_anew),
+                self._until_stopped(),
+                self._until_not_known_to_sit_here(),
             )
             if ending is not None:
                 return ending
@@ -186,7 +188,7 @@ class SeatedHub:
             return f"it passed, and runs another image ({describe_image(state.running)})"
         return None
 
-    async def _conduct(self, elsewhere: Place | None) -> Ending:
+    async def _conduct(self, elsewhere: Place | None, may_be_anew: bool) -> Ending:
         parts = self._parts
 
         def hear(progress: Progress) -> None:
@@ -204,6 +206,7 @@ class SeatedHub:
                 power_cycle=parts.seat.power_cycle,
                 leave_recovery=lambda: parts.recovery_boot.order(self._driver),
                 on_progress=hear,
+                may_be_anew=may_be_anew,
             )
         )
         if isinstance(ending, Concluded):

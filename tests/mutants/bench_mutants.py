@@ -195,6 +195,13 @@ BENCH_MUTANTS = (
         ("tests/station/bench/test_visit.py",),
     ),
     Mutant(
+        "a hub that boots by itself gets results without end",
+        "station/bench/unasked.py",
+        "return hub == self._hub and self._results >= MAX_UNASKED",
+        "return False",
+        ("tests/station/bench/test_unasked.py",),
+    ),
+    Mutant(
         "a slot that is empty gets power",
         "station/bench/coils.py",
         "if on and not (self._inputs.may_power() and self._inputs.present(slot) is not False):",

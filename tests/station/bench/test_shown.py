@@ -9,10 +9,10 @@ import pytest
 from drivers.hub import HubIdentity
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from station.attempt.wording import operator_line
-from station.bench.shown import view_of_past, view_of_result, view_when_stopped
+from station.bench.shown import tried_enough, view_of_past, view_of_result, view_when_stopped
 from station.bench.view import SlotPhase, SlotView
 from station.domain.label import ScannedLabel
-from station.domain.outcome import Code, Outcome, Stage
+from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.domain.slot_name import Place
 from station.records.events import AttemptClosed
 from station.records.queries import PastAttempt
@@ -103,3 +103,20 @@ def test_a_stopped_slot_is_dark_and_says_what_was_last_known_to_sit_there(phase:
     assert stopped.phase is SlotPhase.STOPPED
     assert (str(HUB.chf) in stopped.line) == ("still sits here" in stopped.line)
     assert ("passed" in stopped.line) == (phase in {SlotPhase.PASSED, SlotPhase.PASSED_BEFORE})
+
+
+@pytest.mark.parametrize(
+    ("disposition", "action"),
+    [
+        (Disposition.RETRY_HERE, "seat it in another slot, or scan its label before it is seated here"),
+        (Disposition.REWORK, "put it in the rework crate"),
+    ],
+)
+def test_a_hub_that_was_tried_enough_is_not_to_be_seated_again_where_it_sits(
+    disposition: Disposition, action: str
+) -> None:
+    line = operator_line(str(PLACE), Outcome.FAILED, Code.FILE_TRANSFER_FAILURE, disposition)
+    shown = SlotView(place=PLACE, phase=SlotPhase.FAILED, line=line)
+    assert tried_enough(shown, 5).line.endswith(f", 5 times in a row; {action}")
+    home = SlotView(place=PLACE, phase=SlotPhase.PASSED, line="jig1 slot 1: passed; take it out, it is done")
+    assert tried_enough(home, 5) == home

@@ -26,6 +26,7 @@ from station_bench import (
 )
 from station_daemon import STATION_NAMES, events_of, outcomes, running_daemon, starting_daemon
 
+from station.bench.unasked import MAX_UNASKED
 from station.bench.view import SlotPhase
 from station.config import StationSettings
 from station.domain.outcome import Code, Outcome, Stage
@@ -122,6 +123,42 @@ def test_an_exception_in_any_stage_latches_its_slot_and_leaves_the_others_alone(
         assert len(passed) == 2
         for each in (hub, other):
             await bench.assert_runs(each, "new")
+
+    asyncio.run(work())
+
+
+@pytest.mark.slow
+def test_a_hub_that_boots_by_itself_again_and_again_gets_no_result_for_each_boot(
+    bench: Bench, configure: Any
+) -> None:
+    settings = configure({"jig1": [1, 2]})
+    stranger, hub = bench.hub(), bench.hub()
+    ends = {FIRST: SlotPhase.REJECTED, SECOND: SlotPhase.PASSED_BEFORE}
+
+    async def work() -> None:
+        await give_order(settings, hub)
+        async with running_daemon(settings) as station:
+            for number, (place, seated) in enumerate(((FIRST, stranger), (SECOND, hub))):
+                await bench.seat(seated, place)
+                await station.until(place, SlotPhase.REJECTED, SlotPhase.PASSED)
+                for _ in range(MAX_UNASKED + 2):
+                    seen = len(station.seen)
+                    await bench.fault(place, "reboot")
+                    await station.until_that(
+                        lambda place=place, seen=seen: (
+                            [view.phase for view in station.seen[seen:] if view.place == place][-2:]
+                            == [SlotPhase.WORKING, ends[place]]
+                        )
+                    )
+                assert len(events_of(settings, AttemptClosed)) == (number + 1) * MAX_UNASKED
+            view = station.view(FIRST)
+            assert view.line.endswith(f"{MAX_UNASKED} times in a row; put it aside for the supervisor")
+            await bench.unseat(SECOND)
+            await station.until(SECOND, SlotPhase.EMPTY)
+            await station.ask("scan_label", jig="jig1", slot=2, id=str(hub.chf))
+            await bench.seat(hub, SECOND)
+            await station.until_that(lambda: len(events_of(settings, AttemptClosed)) == 2 * MAX_UNASKED + 1)
+        await bench.assert_runs(hub, "new")
 
     asyncio.run(work())
 

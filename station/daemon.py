@@ -21,19 +21,20 @@ from station.bench.jig import Jig
 from station.bench.live_hubs import LiveHubs
 from station.bench.loop_watch import LoopWatch
 from station.bench.outlook import Outlook
-from station.bench.places import checked_driver
 from station.bench.scanner import LabelScanner
 from station.bench.scans import BenchScans, ScanSession
 from station.bench.seat import LinkSeat
 from station.bench.slot import Slot, SlotParts
 from station.bench.view import BenchView, BrokerView, SlotView
 from station.catalogue import StationCatalogue
-from station.config import ConfigError, JigSettings, StationSettings
 from station.control import LONGEST_SOCKET_PATH, SOCKET_NAME, serve_control
+from station.domain.config_error import ConfigError
 from station.domain.slot_name import Place
 from station.hindrances import Hindrances
 from station.log import configure_logging
 from station.orders.desk import OrderDesk
+from station.places.finding import checked_driver
+from station.places.settings import JigSettings
 from station.pseudonyms import check_pseudonym
 from station.publishing.publisher import Publisher, PublisherStatus
 from station.publishing.retained import RetainedStates
@@ -46,6 +47,7 @@ from station.release_stops import ReleaseStops
 from station.reload import check_reload
 from station.requests import DaemonRequests
 from station.service import ServiceManager
+from station.settings import StationSettings
 from station.supervision import supervise
 from station.unlocking.authority import unlock_authority
 from station.unlocking.counted_answers import BY_HAND_FOLDER, CountedAnswers

@@ -7,7 +7,7 @@ import resource
 from typing import Final
 
 from drivers.descriptors import ENOUGH, how_to_raise, shortage_in
-from station.config import StationSettings
+from station.settings import StationSettings
 
 SPARE: Final = 16
 """With fewer left no hub is begun with. Hubs at work open one or two for a moment (an image, the published head); the

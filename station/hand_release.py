@@ -17,12 +17,12 @@ from firmware_catalog.release import Release
 from station.attempt.authorise import Rejected
 from station.attempt.release_gate import ReleaseKey
 from station.catalogue import StationCatalogue
-from station.config import StationSettings
 from station.domain.outcome import Code
 from station.records import queries
 from station.records.errors import JournalError
 from station.records.reader import JournalReader
 from station.records.segments import segment_paths
+from station.settings import StationSettings
 
 
 class HandRelease:

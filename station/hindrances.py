@@ -8,8 +8,8 @@ from typing import Final
 
 import structlog
 
-from station.config import StationSettings
 from station.descriptors import hindrance
+from station.settings import StationSettings
 
 _MEBIBYTE: Final = 1 << 20
 

@@ -12,10 +12,20 @@ from contextlib import suppress
 from typing import Literal, TextIO
 
 import structlog
+from pydantic import BaseModel, ConfigDict, Field
 from structlog.typing import Processor
 
 LogFormat = Literal["console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class LogSettings(BaseModel):
+    """How the daemon speaks to its console or log collector."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: LogFormat = Field("console", description="`console` for people, `json` for machines")
+    level: LogLevel = Field("info", description="the least level that is written")
 
 
 class _Lines(structlog.WriteLogger):

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from station.config import ConfigError, StationSettings
-from station.records.operators import (
-    NO_PSEUDONYM,
-    Operators,
-    OperatorsUnreadable,
-    UnknownPseudonym,
-    is_pseudonym,
-)
+from station.domain.actor import NO_PSEUDONYM, is_pseudonym
+from station.domain.config_error import ConfigError
+from station.records.operators import Operators, OperatorsUnreadable, UnknownPseudonym
+from station.settings import StationSettings
 
 
 def check_pseudonym(settings: StationSettings | None, where: str, pseudonym: str | None) -> None:

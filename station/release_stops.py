@@ -10,11 +10,11 @@ import structlog
 
 from firmware_catalog.catalog import Catalog
 from station.attempt.release_gate import GateThresholds, ReleaseGate, ReleaseKey
-from station.config import StationSettings
 from station.records.chain import RecordedEvent
 from station.records.errors import JournalHeldUp
 from station.records.events import ReleaseStopped
 from station.records.journal import Journal
+from station.settings import StationSettings
 
 _AGAIN_SECONDS: Final = 5.0
 """Between two tries to record what the journal has no room for."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from station.config import ConfigError, StationSettings
+from station.domain.config_error import ConfigError
+from station.settings import StationSettings
 
 RELOADABLE: Final = frozenset({"catalogue", "drain_seconds", "log", "mqtt", "operator", "thresholds"})
 """The keys that may change while hubs are worked on. All else needs a restart."""

@@ -33,12 +33,12 @@ from simulators.keys import generate_key, save_private_key, save_public_key
 from station.attempt.conduct import Concluded, Conductor, Visit
 from station.attempt.parts import LeftOpen
 from station.attempt.recovery_boot import RecoveryBoot
-from station.config import StationSettings
 from station.domain.slot_name import Place
 from station.orders.csv_import import HEADINGS, parse_order
 from station.orders.life_cycle import events_for_import
 from station.records.events import AttemptClosed, Event, OrderAssigned
 from station.records.journal import Journal
+from station.settings import StationSettings
 from station.unlocking.counted_answers import CountedAnswers
 from station.unlocking.key_file import KeyFileAuthority
 

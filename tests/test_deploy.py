@@ -14,8 +14,9 @@ from pydantic_core import PydanticUndefined
 
 from drivers.dfu.settings import DfuSettings
 from drivers.smp.settings import SmpSettings
-from station.bench.places import checked_driver
-from station.config import StationSettings, load_settings
+from station.places.finding import checked_driver
+from station.settings import StationSettings
+from station.settings_file import load_settings
 
 SHIPPED = Path(__file__).parents[1] / "deploy" / "station.toml"
 OPEN_TABLES = {"jigs.slots", "jigs.driver_settings"}

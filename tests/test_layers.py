@@ -27,7 +27,7 @@ def test_every_import_contract_is_kept() -> None:
 
 FORBIDDEN = [
     ("firmware_catalog", "drivers.errors"),
-    ("drivers", "station.config"),
+    ("drivers", "station.settings"),
     ("simulators", "firmware_catalog.identity"),
     ("station/bench", "simulators.firmware"),
     ("station/bench", "drivers.conformance.suite"),

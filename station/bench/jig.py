@@ -19,10 +19,11 @@ from drivers.jig_board.settings import JigBoardSettings
 from station.bench.board_seat import BoardSeat
 from station.bench.changes import Changes
 from station.bench.coils import Coils
-from station.bench.jig_inputs import JigInputs, StartPolicy
+from station.bench.jig_inputs import JigInputs
 from station.bench.lamps import Lamps
 from station.bench.view import BenchView, SlotPhase, SlotView
 from station.domain.actor import Actor
+from station.places.settings import StartPolicy
 from station.records.errors import JournalHeldUp
 from station.records.events import Event, JigReset, JigStopped
 

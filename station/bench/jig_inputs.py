@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal, assert_never
+from typing import assert_never
 
 from drivers.jig_board.events import (
     BoardBack,
@@ -29,9 +29,7 @@ from drivers.jig_board.events import (
     StartPressed,
 )
 from drivers.jig_board.settings import MAX_SLOTS
-
-StartPolicy = Literal["seated", "lid", "button"]
-"""When work on a seated hub begins: at once, when the lid is closed, or when the start button is pressed."""
+from station.places.settings import StartPolicy
 
 
 class Awaits(StrEnum):

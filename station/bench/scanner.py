@@ -12,7 +12,7 @@ from drivers.errors import PlaceUnavailable
 from drivers.serial_link import open_serial_link
 from station.bench.labels import ScanRefused, ScanUnreadable
 from station.bench.view import ScanView
-from station.config import ScannerSettings
+from station.places.settings import ScannerSettings
 
 _RETRY_SECONDS: Final = (1.0, 2.0, 5.0, 10.0)
 """Pauses between tries to open an absent port; the last one repeats."""

@@ -14,8 +14,8 @@ from firmware_catalog.identity import IdentityError
 from firmware_catalog.release import PlanError
 from station.cli import catalog, demo, doctor, flash, jigs, journal, operators, orders, run, scan, watch
 from station.cli.common import UsageError, WorkFailed, first_of
-from station.config import ConfigError
 from station.control import ControlError, RequestWrong
+from station.domain.config_error import ConfigError
 from station.orders.errors import OrderError
 from station.records.errors import EventRefused, JournalError
 from station.unlocking.key_file import UnlockKeyError

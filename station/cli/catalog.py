@@ -33,8 +33,8 @@ from station.cli.common import (
     print_json,
     print_table,
 )
-from station.config import load_settings
 from station.control import ask_daemon
+from station.settings_file import load_settings
 
 app = typer.Typer(help="Manage the firmware that may be flashed.", no_args_is_help=True)
 app.command()(catalog_owner.init)

@@ -18,7 +18,7 @@ from station.cli.catalog_keys import (
     lifetimes,
 )
 from station.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, UsageError, print_json
-from station.config import load_settings
+from station.settings_file import load_settings
 
 DirOption = Annotated[Path, typer.Option("--dir", help="The catalogue's folder.")]
 ManufacturerOption = Annotated[str, typer.Option(help="DeviceManufacturer, as its hubs report it.")]

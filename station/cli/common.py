@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from station.config import StationSettings
+from station.settings import StationSettings
 
 ConfigOption = Annotated[
     Path,

@@ -10,9 +10,9 @@ import typer
 from rich.console import Console
 
 from station.cli.common import JsonOption, UsageError, WorkFailed, first_of, print_json, run_to_its_end
-from station.config import MAX_SLOTS
 from station.demo.transport import Transport
 from station.log import configure_logging
+from station.places.settings import MAX_SLOTS
 
 _MAX_JIGS = 16
 

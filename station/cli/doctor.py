@@ -7,9 +7,9 @@ from collections import Counter
 import typer
 
 from station.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, print_json, run_to_its_end
-from station.config import load_settings
 from station.descriptors import raise_limit
 from station.log import configure_logging
+from station.settings_file import load_settings
 
 
 def doctor(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:

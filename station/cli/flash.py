@@ -31,7 +31,6 @@ from station.cli.common import (
     require_stations_user,
     run_to_its_end,
 )
-from station.config import StationSettings, load_settings
 from station.domain.outcome import Outcome
 from station.hand_release import hand_release
 from station.log import configure_logging
@@ -39,6 +38,8 @@ from station.pseudonyms import check_pseudonym
 from station.records.errors import JournalInUse
 from station.records.events import AttemptClosed
 from station.records.journal import Journal
+from station.settings import StationSettings
+from station.settings_file import load_settings
 from station.unlocking.authority import unlock_authority
 from station.unlocking.counted_answers import BY_HAND_FOLDER, CountedAnswers
 from station.unlocking.parts import NamedAuthority

@@ -15,10 +15,6 @@ from drivers.errors import PlaceUnavailable
 from drivers.jig_board.errors import JigBoardError
 from drivers.places import PlaceFinder, PlaceSight
 from drivers.topology import same_place
-from station.bench.binding import Look, NotBound, Surroundings, newly_answering
-from station.bench.places import place_finder
-from station.bench.plugins import driver_settings, load_plugin
-from station.bench.power import powered
 from station.cli.common import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -30,10 +26,16 @@ from station.cli.common import (
     run_to_its_end,
 )
 from station.cli.scanning import known_jig
-from station.config import MAX_SLOTS, JigSettings, StationSettings, load_settings
 from station.control import NoDaemon, ask_daemon
 from station.domain.slot_name import Place
+from station.places.binding import Look, NotBound, Surroundings, newly_answering
+from station.places.finding import place_finder
+from station.places.plugins import driver_settings, load_plugin
+from station.places.power import powered
+from station.places.settings import MAX_SLOTS, JigSettings
 from station.pseudonyms import check_pseudonym
+from station.settings import StationSettings
+from station.settings_file import load_settings
 
 app = typer.Typer(help="List, bind and enable slots, and reset jigs.", no_args_is_help=True)
 
@@ -88,7 +90,7 @@ def bind(
 
     Example: reflash jigs bind jig1 --slot 3
     """
-    from station.config_file import bind_slots  # noqa: PLC0415 - nothing else rewrites the configuration
+    from station.settings_change import bind_slots  # noqa: PLC0415 - nothing else rewrites the configuration
 
     settings = load_settings(config)
     known_jig([each.name for each in settings.jigs], jig)

@@ -17,7 +17,6 @@ from station.cli.common import (
     print_json,
     require_stations_user,
 )
-from station.config import StationSettings, load_settings
 from station.control import NoDaemon, ask_daemon
 from station.records import copies, queries
 from station.records.events import Event, ResultsRepublished
@@ -26,6 +25,8 @@ from station.records.reader import JournalReader
 from station.records.rebuild import rebuild as rebuild_tables
 from station.records.rebuild import repair as repair_tables
 from station.records.verify import verify as verify_journal
+from station.settings import StationSettings
+from station.settings_file import load_settings
 
 app = typer.Typer(help="Read, check, copy and repair the journal.", no_args_is_help=True)
 

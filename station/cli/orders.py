@@ -21,7 +21,6 @@ from station.cli.common import (
     print_table,
     require_stations_user,
 )
-from station.config import StationSettings, load_settings
 from station.control import ControlError, NoDaemon, Request, RequestWrong, ask_daemon
 from station.domain.outcome import Outcome
 from station.orders.csv_import import MAX_FILE_SIZE, parse_order
@@ -31,6 +30,8 @@ from station.orders.reconcile import reconcile
 from station.records import queries
 from station.records.journal import Journal
 from station.records.reader import JournalReader
+from station.settings import StationSettings
+from station.settings_file import load_settings
 
 app = typer.Typer(help="Import, assign, reconcile and close work orders.", no_args_is_help=True)
 

@@ -15,10 +15,12 @@ from drivers.threads import apart
 from firmware_catalog.errors import CatalogError
 from station.bench.view import BenchView
 from station.cli.common import DEFAULT_CONFIG, ConfigOption, require_stations_user
-from station.config import ConfigError, StationSettings, load_settings
 from station.descriptors import raise_limit, shortfall
+from station.domain.config_error import ConfigError
 from station.log import configure_logging
 from station.service import ServiceManager
+from station.settings import StationSettings
+from station.settings_file import load_settings
 
 _log = structlog.stdlib.get_logger()
 

@@ -12,7 +12,7 @@ import typer
 from station.bench.labels import ScanRefused, ScanUnreadable
 from station.cli.common import DEFAULT_CONFIG, ConfigOption, UsageError, WorkFailed
 from station.cli.scanning import DeskOption, find_desk, scan_session
-from station.config import MAX_SLOTS
+from station.places.settings import MAX_SLOTS
 
 
 def scan(

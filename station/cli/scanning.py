@@ -13,9 +13,9 @@ import typer
 from station.bench.labels import ScanRefused
 from station.bench.scans import ScanSession
 from station.cli.common import UsageError
-from station.config import load_settings
 from station.control import ControlError, NoDaemon, ask_daemon
 from station.domain.label import ScannedLabel
+from station.settings_file import load_settings
 
 DESK_SOCKET: Final = Path("/run/reflash/desk.sock")
 """Where `deploy/` has the daemon serve those who may look and scan."""

@@ -15,9 +15,9 @@ from firmware_catalog.files import read_named_file
 from firmware_catalog.formats import read_image, recognise
 from firmware_catalog.identity import FirmwareVersion
 from firmware_catalog.image import MAX_IMAGE_SIZE, FirmwareImage
-from station.bench.plugins import driver_settings
 from station.cli.common import UsageError
-from station.config import StationSettings
+from station.places.plugins import driver_settings
+from station.settings import StationSettings
 
 
 def parse_usb_place(text: str) -> UsbPlace:

@@ -15,7 +15,6 @@ from rich.console import Console
 from drivers.threads import apart
 from station.bench.picture import BenchPicture, live_picture
 from station.bench.view import SlotView
-from station.config import StationSettings
 from station.control import ControlError, ask_daemon
 from station.daemon import Daemon
 from station.demo.broker import BrokerAddress, start_broker
@@ -29,6 +28,7 @@ from station.orders.csv_import import parse_order
 from station.orders.life_cycle import events_for_import
 from station.records.events import OrderAssigned
 from station.records.journal import Journal
+from station.settings import StationSettings
 
 SITE, STATION = "demo", "bench"
 

@@ -9,8 +9,8 @@ from drivers.jig_board.connection import connected
 from drivers.jig_board.errors import CheckRefused, JigBoardError
 from drivers.jig_board.settings import JigBoardSettings
 from drivers.threads import apart
-from station.bench.power import why_stopped
 from station.doctor.report import Finding, fault, ok, warning
+from station.places.power import why_stopped
 
 
 def board_seconds(settings: JigBoardSettings) -> float:

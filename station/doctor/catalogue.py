@@ -10,8 +10,9 @@ from firmware_catalog.catalog import Catalog
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.release import ReleaseStatus
 from station.catalogue import open_source
-from station.config import ConfigError, StationSettings
 from station.doctor.report import Finding, fault, ok, warning
+from station.domain.config_error import ConfigError
+from station.settings import StationSettings
 
 
 async def check_catalogue(settings: StationSettings) -> list[Finding]:

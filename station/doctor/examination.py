@@ -18,9 +18,6 @@ from drivers.places import PlaceFinder
 from drivers.serial_link import SerialSettings
 from drivers.threads import apart
 from drivers.topology import SerialPorts
-from station.bench.places import checked_driver, place_finder
-from station.bench.power import powered
-from station.config import JigSettings, StationSettings
 from station.control import ControlError
 from station.descriptors import allowed, needed
 from station.doctor.boards import board_seconds, check_board
@@ -40,6 +37,10 @@ from station.doctor.usb_load import UsedPort, judge_loads
 from station.domain.slot_name import Place
 from station.kernel_clock import read_clock
 from station.messages.topics import Topics
+from station.places.finding import checked_driver, place_finder
+from station.places.power import powered
+from station.places.settings import JigSettings
+from station.settings import StationSettings
 
 _SECONDS: Final = 30.0
 """A check that asks no hub and no board has so long."""

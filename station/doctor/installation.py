@@ -12,9 +12,9 @@ from typing import Final
 
 import station
 from drivers.hub import ENTRY_POINT_GROUP
-from station.bench.plugins import load_plugin
-from station.config import ConfigError
 from station.doctor.report import Finding, fault, ok, warning
+from station.domain.config_error import ConfigError
+from station.places.plugins import load_plugin
 from station.version import station_version
 
 PACKAGES: Final = ("station", "drivers", "firmware_catalog")

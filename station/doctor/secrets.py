@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from firmware_catalog.secret_files import SecretExposed, require_secrecy
-from station.config import StationSettings
 from station.doctor.report import Finding, fault, ok
+from station.settings import StationSettings
 
 
 def secret_files(settings: StationSettings) -> Iterator[tuple[str, Path]]:

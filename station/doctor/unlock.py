@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from drivers.errors import UnlockAuthorityFailed
-from station.config import StationSettings
 from station.doctor.report import Finding, fault, ok
+from station.settings import StationSettings
 from station.unlocking.authority import check_unlock_authority
 from station.unlocking.key_file import UnlockKeyError
 

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 Pseudonym = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 """Stands for a person. One word: whom it stands for is kept apart from the journal, and can be erased."""
+
+
+NO_PSEUDONYM: Final = (
+    "give a pseudonym (letters, digits, - and _), never a name: the journal forgets nothing; "
+    "`reflash operators add NAME` prints one"
+)
+_PSEUDONYM: TypeAdapter[str] = TypeAdapter(Pseudonym)
+
+
+def is_pseudonym(text: str) -> bool:
+    """Whether it has the form of one."""
+    try:
+        _PSEUDONYM.validate_python(text)
+    except ValidationError:
+        return False
+    return True
 
 
 class Actor(BaseModel):

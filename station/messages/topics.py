@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import Field
 
 from station.domain.slot_name import Place
 
+TopicLevel = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=64)]
+"""A name that becomes an MQTT topic level."""
 _LEVEL: Final = re.compile(r"[A-Za-z0-9_-]+")
 
 

@@ -11,30 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from pydantic import TypeAdapter, ValidationError
-
 from firmware_catalog.secret_files import SecretExposed, read_secret
-from station.domain.actor import Pseudonym
 from station.records.chain import canonical_json
 from station.records.files import replace_file
 
 _MAX_FILE_SIZE: Final = 16 * 1024 * 1024
-
-
-NO_PSEUDONYM: Final = (
-    "give a pseudonym (letters, digits, - and _), never a name: the journal forgets nothing; "
-    "`reflash operators add NAME` prints one"
-)
-_PSEUDONYM: TypeAdapter[str] = TypeAdapter(Pseudonym)
-
-
-def is_pseudonym(text: str) -> bool:
-    """Whether it has the form of one."""
-    try:
-        _PSEUDONYM.validate_python(text)
-    except ValidationError:
-        return False
-    return True
 
 
 class OperatorsUnreadable(Exception):

@@ -17,11 +17,11 @@ from witness import GREEN_LAMP, GREEN_PHASES, RESULT_PHASES, Shown, Trace
 
 from simulators.diary import boot_seconds
 from station.bench.view import SlotView
-from station.config import StationSettings
 from station.control import ControlError, ask_daemon
 from station.daemon import Daemon
 from station.domain.slot_name import Place
 from station.records.journal import Journal
+from station.settings import StationSettings
 
 FAULTS = {
     "lost": "it does what it is asked, and its answer is lost",

@@ -27,9 +27,9 @@ from processes import last_words
 from witness import Shown, Trace
 
 from station.bench.view import SlotPhase, SlotView
-from station.config import load_settings
 from station.daemon import Daemon
 from station.log import configure_logging
+from station.settings_file import load_settings
 
 LONGEST_LIFE_SECONDS = 60.0
 _DONE = {

@@ -16,11 +16,11 @@ from station_bench import Bench, StockHub, import_order, order_csv
 from simulators.connection import exists_on_usb
 from simulators.faults import parse_fault
 from station.bench.view import SlotPhase, SlotView
-from station.config import StationSettings
 from station.daemon import Daemon
 from station.domain.outcome import Code, Outcome
 from station.domain.slot_name import Place
 from station.records.journal import Journal
+from station.settings import StationSettings
 
 STAGES = ("identify", "authorise", "unlock", "flash", "activate", "verify", "confirm", "check")
 

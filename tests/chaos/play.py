@@ -26,9 +26,9 @@ from crash_points import Point, act_at, die
 from witness import GRACE_SECONDS, GREEN_LAMP, GREEN_PHASES, RESULT_PHASES, Shown, Trace
 
 from station.bench.view import SlotView
-from station.config import StationSettings
 from station.control import ControlError, ask_daemon
 from station.daemon import Daemon
+from station.settings import StationSettings
 
 QUIET_SECONDS = 6.0
 """How long the acts may take, and the station over them, before the bench is tidied: longer than any grace."""

@@ -10,10 +10,10 @@ import sys
 import time
 from pathlib import Path
 
-from station.config import load_settings
 from station.daemon import Daemon
 from station.log import configure_logging
 from station.service import ServiceManager
+from station.settings_file import load_settings
 
 SAMPLES = "samples.jsonl"
 _PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / (1 << 20)

@@ -19,7 +19,6 @@ from chaos_station import REFLASH, StationProcess
 from run_chaos import broker_lines
 from station_bench import Bench, StockHub, import_order, order_csv, running_bench, slot
 
-from station.config import StationSettings
 from station.control import ask_daemon, follow_daemon
 from station.descriptors import SPARE, needed
 from station.domain.outcome import Stage
@@ -28,6 +27,7 @@ from station.messages.topics import Topics
 from station.records.events import AttemptClosed, Event, StageEnded, StationStarted
 from station.records.journal import Journal
 from station.records.reader import JournalReader
+from station.settings import StationSettings
 
 PATIENCE = 60.0
 """For what takes some seconds at most: the longest pause between two tries is ten."""

@@ -13,8 +13,8 @@ import pytest
 from processes import run
 
 from drivers.descriptors import ENOUGH
-from station.config import load_settings
 from station.descriptors import needed
+from station.settings_file import load_settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 UNIT = DEPLOY / "systemd" / "reflash.service"

@@ -18,9 +18,8 @@ from station.bench.controller import Controller
 from station.bench.outlook import Outlook
 from station.bench.scans import BenchScans
 from station.bench.view import BenchView
-from station.config import ConfigError, load_settings
-from station.config_file import bind_slots
 from station.control import ask_daemon, serve_control
+from station.domain.config_error import ConfigError
 from station.domain.hub_facts import HubFacts
 from station.domain.order_line import OrderLine
 from station.domain.outcome import Stage
@@ -50,6 +49,8 @@ from station.records.rebuild import rebuild
 from station.records.tables import create_derived
 from station.records.verify import verify
 from station.requests import DaemonRequests
+from station.settings_change import bind_slots
+from station.settings_file import load_settings
 from station.unlocking.key_file import UnlockKeyError
 from station.unlocking.tokens import TokenFileAuthority
 

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from station.bench.view import SlotPhase, SlotView
-from station.config import StationSettings
 from station.control import ask_daemon
 from station.daemon import Daemon
 from station.domain.outcome import Outcome
@@ -18,6 +17,7 @@ from station.records import queries
 from station.records.chain import RecordedEvent
 from station.records.events import Event
 from station.records.reader import JournalReader
+from station.settings import StationSettings
 
 STATION_NAMES = (f"bench{number}" for number in itertools.count(1))
 """Stations that share one broker need names of their own."""

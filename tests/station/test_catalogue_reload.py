@@ -26,7 +26,7 @@ from firmware_catalog.trust.draft import Lifetimes
 from firmware_catalog.trust.keeper import CatalogKeeper
 from station.catalogue import StationCatalogue
 from station.catalogue_settings import CatalogueSettings
-from station.config import ConfigError
+from station.domain.config_error import ConfigError
 
 
 def content(folder: Path) -> dict[str, object]:

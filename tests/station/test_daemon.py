@@ -19,7 +19,6 @@ from station_bench import Bench, import_order, order_csv, slot, version
 from station_daemon import STATION_NAMES, events_of, running_daemon, starting_daemon
 
 from station.bench.view import SlotPhase
-from station.config import StationSettings
 from station.control import ControlError, follow_daemon
 from station.daemon import Daemon
 from station.records import queries
@@ -30,6 +29,7 @@ from station.records.reader import JournalReader
 from station.records.replay import SLICE
 from station.records.segments import segment_path
 from station.service import ServiceManager
+from station.settings import StationSettings
 from station.version import station_version
 
 PLACE = slot(1)

@@ -15,9 +15,10 @@ from station_config import write_config
 from station_daemon import STATION_NAMES, running_daemon, starting_daemon
 
 import station.cli
-from station.config import ConfigError, StationSettings
+from station.domain.config_error import ConfigError
 from station.pseudonyms import check_pseudonym
 from station.records.operators import Operators
+from station.settings import StationSettings
 
 UNKNOWN = "op-1 stands for nobody here; add the person, and use the pseudonym that is printed: reflash operators add NAME"
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from station_config import write_config
 
-from station.config import ConfigError, StationSettings
+from station.domain.config_error import ConfigError
 from station.reload import RELOADABLE, check_reload
+from station.settings import StationSettings
+from station.settings_file import load_settings
 
 BASE = {
     "site": "site-1",
@@ -58,12 +61,17 @@ def test_a_link_on_the_way_to_the_state_directory_that_leads_elsewhere_now_needs
     (tmp_path / "two").mkdir()
     link = tmp_path / "link"
     link.symlink_to(tmp_path / "one")
-    before = settings(state_directory=f"{link}/reflash/../reflash/")
+    file = tmp_path / "station.toml"
+
+    def loaded(folder: str) -> StationSettings:
+        return load_settings(write_config(file, {**BASE, "state_directory": folder}))
+
+    before = loaded(f"{link}/reflash/../reflash/")
     assert before.state_directory == tmp_path / "one" / "reflash"
     link.unlink()
     link.symlink_to(tmp_path / "two")
     with pytest.raises(ConfigError, match="state_directory cannot change"):
-        check_reload(before, settings(state_directory=f"{link}/reflash"))
+        check_reload(before, loaded(f"{link}/reflash"))
 
 
 def test_every_reloadable_key_is_a_key():

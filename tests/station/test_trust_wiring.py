@@ -32,10 +32,12 @@ from firmware_catalog.trust.fetchers import FolderFetcher
 from firmware_catalog.trust.store import TrustStore
 from station.bench.view import SlotPhase
 from station.catalogue import StationCatalogue
-from station.config import ConfigError, StationSettings, load_settings
+from station.domain.config_error import ConfigError
 from station.domain.outcome import Code, Outcome
 from station.records.events import AttemptClosed, StageStarted, UnlockUsed
 from station.records.journal import Journal
+from station.settings import StationSettings
+from station.settings_file import load_settings
 from station.unlocking.authority import unlock_authority
 from station.unlocking.key_file import UnlockKeyError
 

@@ -14,9 +14,9 @@ from usb_bench import MANUFACTURER, MODEL, TARGET, UNLOCK_KEY, Bench
 
 from firmware_catalog.editing import add_release
 from simulators.keys import save_private_key
-from station.config import StationSettings
 from station.orders.csv_import import HEADINGS
 from station.records.journal import Journal
+from station.settings import StationSettings
 
 JIG = "jig1"
 

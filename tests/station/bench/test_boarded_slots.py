@@ -13,8 +13,8 @@ from station_daemon import events_of, running_daemon, starting_daemon
 from two_slots import FIRST, Hands
 
 from station.bench.view import SlotPhase
-from station.config import StationSettings
 from station.records.events import JigReset, JigStopped
+from station.settings import StationSettings
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from station_daemon import RunningDaemon, events_of, running_daemon, starting_da
 from two_slots import FIRST, SECOND, Hands, scan
 
 from station.bench.view import SlotPhase
-from station.config import StationSettings
 from station.domain.outcome import Code, Outcome
 from station.records.errors import JournalFull
 from station.records.events import (
@@ -22,6 +21,7 @@ from station.records.events import (
     SlotTakenOutOfUse,
 )
 from station.records.writer import Writer
+from station.settings import StationSettings
 
 STAYS_OPEN = {"name": "never_relocks", "on": "boot", "times": 1}
 

@@ -14,8 +14,8 @@ from drivers.jig_board.errors import CheckRefused
 from drivers.jig_board.settings import JigBoardSettings
 from simulators.board_faults import BoardFault, Question
 from simulators.jig_board import SimulatedJigBoard
-from station.bench.power import powered
-from station.config import JigSettings
+from station.places.power import powered
+from station.places.settings import JigSettings
 from station.records.events import JigReset, JigStopped
 
 
@@ -64,7 +64,7 @@ def test_seated_hubs_have_power_for_as_long_as_the_block_lasts(tmp_path: Path, f
 
 
 def test_what_cannot_be_switched_off_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("station.bench.power._OFF_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr("station.places.power._OFF_AGAIN_SECONDS", 0.0)
 
     async def scenario() -> None:
         async with idle_jig(tmp_path) as (jig, board):

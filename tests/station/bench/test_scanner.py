@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from station.bench.labels import read_scan
 from station.bench.scanner import LabelScanner, LineReader
 from station.bench.view import ScanView
-from station.config import ScannerSettings
+from station.places.settings import ScannerSettings
 
 SHOWN: list[ScanView] = []
 LABEL, OTHER = b"8873840000000001", b"8873840000000002"

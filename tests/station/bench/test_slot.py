@@ -28,7 +28,6 @@ from station_daemon import STATION_NAMES, events_of, outcomes, running_daemon, s
 
 from station.bench.unasked import MAX_UNASKED
 from station.bench.view import SlotPhase
-from station.config import StationSettings
 from station.domain.outcome import Code, Outcome, Stage
 from station.records.errors import JournalError
 from station.records.events import (
@@ -42,6 +41,7 @@ from station.records.events import (
 )
 from station.records.journal import Journal
 from station.records.segments import segment_paths
+from station.settings import StationSettings
 
 FIRST, SECOND = slot(1), slot(2)
 OTHER_JIG = slot(1, jig=2)

@@ -16,8 +16,8 @@ from two_slots import FIRST, SECOND, Hands, scan
 
 from station.bench.picture import BenchPicture
 from station.bench.view import SlotPhase
-from station.config import StationSettings
 from station.records.events import AttemptOpened
+from station.settings import StationSettings
 
 
 @pytest.fixture(scope="module")

@@ -27,9 +27,9 @@ from simulators.faults import Fault, FaultName, Occasion
 from simulators.hub import HubTiming, Mode
 from simulators.usbip.server import serve
 from station.bench.view import SlotPhase
-from station.config import StationSettings
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.records.events import AttemptClosed
+from station.settings import StationSettings
 
 SLOTS = {number: f"usb:1-{number}" for number in range(1, 9)}
 RESULTS = {SlotPhase.PASSED, SlotPhase.REJECTED, SlotPhase.FAILED}

@@ -11,9 +11,9 @@ import brokers
 from station_bench import Bench, StockHub, import_order, order_csv, slot
 from station_daemon import STATION_NAMES, RunningDaemon, events_of
 
-from station.config import StationSettings
 from station.records.events import AttemptClosed
 from station.records.journal import Journal
+from station.settings import StationSettings
 
 FIRST, SECOND = slot(1), slot(2)
 BOARD = {

@@ -23,9 +23,10 @@ from station_config import write_config
 from station_daemon import STATION_NAMES, RunningDaemon, running_daemon
 
 from station.bench.view import SlotPhase
-from station.config import StationSettings, load_settings
 from station.control import RequestWrong, ask_daemon
 from station.records.journal import Journal
+from station.settings import StationSettings
+from station.settings_file import load_settings
 
 FIRST = slot(1)
 PROGRAM = (sys.executable, "-c", "from station.cli import main; main()")

@@ -16,10 +16,10 @@ from station_bench import DRIVER_SETTINGS, Bench, running_bench, slot
 from station_daemon import STATION_NAMES, running_daemon
 
 from station.bench.view import SlotPhase
-from station.config import StationSettings
 from station.descriptors import allowed, needed
 from station.doctor.examination import examine
 from station.doctor.report import Finding, Verdict
+from station.settings import StationSettings
 
 OK, WARNING, FAULT = Verdict.OK, Verdict.WARNING, Verdict.FAULT
 

@@ -16,9 +16,9 @@ from usb_station import chf_of, usb_settings
 from usb_strangers import KEYBOARD, SILENT, STALLS_EVERYTHING, USB_HUB, ZERO_TRANSFER_SIZE, attach
 
 from simulators.faults import Fault, FaultName, Occasion
-from station.config import StationSettings
 from station.doctor.examination import examine
 from station.doctor.report import Finding, Verdict
+from station.settings import StationSettings
 
 OK, WARNING, FAULT = Verdict.OK, Verdict.WARNING, Verdict.FAULT
 SLOTS = {number: f"usb:1-{number}" for number in range(1, 9)}

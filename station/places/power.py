@@ -12,7 +12,7 @@ from drivers.jig_board.checks import TRIES, settled_inputs
 from drivers.jig_board.connection import Connection, connected
 from drivers.jig_board.errors import CheckRefused, JigBoardError
 from drivers.threads import apart
-from station.config import JigSettings
+from station.places.settings import JigSettings
 from station.records import queries
 from station.records.errors import JournalError, SegmentMissing
 from station.records.reader import JournalReader

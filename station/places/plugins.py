@@ -7,7 +7,8 @@ from importlib.metadata import entry_points
 from pydantic import BaseModel, ValidationError
 
 from drivers.hub import ENTRY_POINT_GROUP, DriverPlugin
-from station.config import ConfigError, JigSettings, faults_of
+from station.domain.config_error import ConfigError, faults_of
+from station.places.settings import JigSettings
 
 
 def load_plugin(name: str) -> DriverPlugin:

@@ -10,8 +10,9 @@ from drivers.hub import DriverPlugin
 from drivers.places import PlaceFinder, WrongPlace
 from drivers.serial_link import SerialSettings
 from drivers.serial_places import SerialPlaces
-from station.bench.plugins import driver_settings, load_plugin
-from station.config import ConfigError, JigSettings
+from station.domain.config_error import ConfigError
+from station.places.plugins import driver_settings, load_plugin
+from station.places.settings import JigSettings
 
 
 def place_finder(plugin: DriverPlugin, settings: BaseModel, folder: Path | None = None) -> PlaceFinder | None:

@@ -10,8 +10,9 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT
 
-from station.config import ConfigError, parse_settings
+from station.domain.config_error import ConfigError
 from station.records.files import replace_file
+from station.settings_file import parse_settings
 
 
 def bind_slots(path: Path, jig: str, places: Mapping[int, str]) -> None:

@@ -1,0 +1,156 @@
+"""The station's configuration: what each room may be told, put together. Every field is documented, unknown keys are refused.
+
+A value can be overridden from the environment (`REFLASH_MQTT__HOST=broker`), which suits containers and tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from station.catalogue_settings import CatalogueSettings
+from station.domain.actor import NO_PSEUDONYM, is_pseudonym
+from station.domain.slot_name import Place
+from station.log import LogSettings
+from station.messages.topics import TopicLevel
+from station.places.settings import JigSettings
+from station.publishing.settings import MqttSettings
+from station.unlocking.settings import UnlockSettings
+
+
+class Thresholds(BaseModel):
+    """When a failure is taken to be more than one hub's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    hubs_failing_in_a_row: Annotated[int, Field(ge=2)] = Field(
+        3, description="different hubs failing in one slot in a row before the slot is taken out of use"
+    )
+    release_last_hubs: Annotated[int, Field(ge=2)] = Field(
+        20, description="of so many hubs, the newest that a release was given to, the failures are counted"
+    )
+    release_failed_hubs: Annotated[int, Field(ge=2)] = Field(
+        5, description="so many of them failing by their own fault stop the release until a person resumes it"
+    )
+    least_free_mebibytes: Annotated[int, Field(ge=16)] = Field(
+        256, description="with less room for the journal no hub is begun with"
+    )
+
+
+class StationSettings(BaseSettings):
+    """Everything that `reflash run` needs to know."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="REFLASH_", env_nested_delimiter="__"
+    )
+
+    site: TopicLevel = Field(description="the site's name, a topic level")
+    station: TopicLevel = Field(description="this bench PC's name at the site, a topic level")
+    mode: Literal["production", "bench"] = Field(
+        "production",
+        description="`production` wants a signed catalogue and an HSM or tokens, and guards the ports below",
+    )
+    state_directory: Path = Field(
+        description="where journal, accepted catalogue and control socket live: a whole path, on a local disk"
+    )
+    desk_socket: Path | None = Field(
+        None,
+        description="socket (….sock) for people who may look and scan and nothing else; its folder's group says who",
+    )
+    operator: str | None = Field(
+        None, description="pseudonym of who works here, as `reflash operators add` gave it; in each result"
+    )
+    drain_seconds: Annotated[float, Field(ge=0)] = Field(
+        20.0, description="how long a stop waits for slots to reach a safe point"
+    )
+    log: LogSettings = Field(default_factory=LogSettings)
+    catalogue: CatalogueSettings
+    unlock: UnlockSettings
+    mqtt: MqttSettings = Field(default_factory=MqttSettings)
+    thresholds: Thresholds = Field(default_factory=Thresholds)
+    jigs: tuple[JigSettings, ...] = Field(description="the multi-jigs on the bench")
+
+    @field_validator("operator")
+    @classmethod
+    def _no_name(cls, operator: str | None) -> str | None:
+        """Say it in words for people: a pattern says nothing of why."""
+        if operator is not None and not is_pseudonym(operator):
+            raise ValueError(NO_PSEUDONYM)
+        return operator
+
+    @field_validator("state_directory")
+    @classmethod
+    def _whole_path(cls, folder: Path) -> Path:
+        if not folder.is_absolute():
+            raise ValueError(
+                f"{folder} is another folder wherever a command is run; write its whole path, from /"
+            )
+        return folder
+
+    @field_validator("desk_socket")
+    @classmethod
+    def _a_socket(cls, socket: Path | None) -> Path | None:
+        if socket is not None and (not socket.is_absolute() or socket.suffix != ".sock"):
+            raise ValueError(
+                f"{socket} is no whole path of a socket; write one such as /run/reflash/desk.sock"
+            )
+        return socket
+
+    @field_validator("jigs")
+    @classmethod
+    def _some(cls, jigs: tuple[JigSettings, ...]) -> tuple[JigSettings, ...]:
+        if not jigs:
+            raise ValueError("a station needs at least one jig; describe it under [[jigs]]")
+        return jigs
+
+    @model_validator(mode="after")
+    def _no_name_twice(self) -> Self:
+        names = [jig.name for jig in self.jigs]
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise ValueError(
+                f"two jigs are called {', '.join(sorted(twice))}; give each the name that is written on it"
+            )
+        return self
+
+    def ports(self) -> Iterator[tuple[str, str]]:
+        """Yield everything that takes a port, with its place."""
+        for place, port in self.places():
+            yield str(place), port
+        for jig in self.jigs:
+            if jig.board is not None:
+                yield f"{jig.name} board", jig.board.port
+            if jig.scanner is not None:
+                yield f"{jig.name} scanner", jig.scanner.port
+
+    def places(self) -> Iterator[tuple[Place, str]]:
+        """Yield every slot with the port it is bound to."""
+        for jig in self.jigs:
+            for number, port in sorted(jig.slots.items()):
+                yield Place(jig=jig.name, slot=number), port
+
+    @property
+    def journal_folder(self) -> Path:
+        """Where the journal lies."""
+        return self.state_directory / "journal"
+
+    @property
+    def operators_file(self) -> Path:
+        """Who stands behind which pseudonym."""
+        return self.state_directory / "operators.json"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings' signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file, whose content comes in as the initial values."""
+        return env_settings, init_settings

@@ -66,6 +66,11 @@ class Topics:
         return f"{self._slot(place)}/state"
 
     @property
+    def every_slot_state(self) -> str:
+        """The filter of what is retained of slots, those included that the station has no more."""
+        return f"{self._root}/jig/+/slot/+/state"
+
+    @property
     def _root(self) -> str:
         return f"reflash/v1/{self.site}/{self.station}"
 

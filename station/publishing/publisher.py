@@ -184,6 +184,7 @@ class Publisher:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._receive(client), name="mqtt watch")
                 tasks.create_task(self._send_retained(client), name="mqtt retained")
+                tasks.create_task(self._look_for_states(client), name="mqtt states")
                 tasks.create_task(self._send_results(client), name="mqtt results")
         except asyncio.CancelledError:
             # A clean goodbye takes the last will back, so say the same ourselves.
@@ -219,18 +220,31 @@ class Publisher:
                         sending.create_task(client.publish(topic, changed[topic], qos=1, retain=True))
                 states = states[len(batch) :]
 
+    async def _look_for_states(self, client: aiomqtt.Client) -> None:
+        """Have the broker tell what is retained of slots. One that refuses is asked for nothing more."""
+        await self._until_delivered()
+        asked = Sent(self._journal.topics.every_slot_state, 0)
+        if not self._hang_ups.refuses(asked):
+            async with self._sending([asked]):
+                await self._subscribe(client, {asked.topic})
+
     async def _receive(self, client: aiomqtt.Client) -> None:
         """Hear our own status and results until the connection breaks; raise what broke it."""
         status = self._journal.topics.station_status
         try:
             async for message in client.messages:
-                # What was retained before, or an earlier connection's last will, proves nothing of what is sent now.
-                if message.retain or not isinstance(message.payload, bytes):
-                    continue
-                if str(message.topic) != status:
-                    self._returns.hear(str(message.topic), message.payload)
+                topic = str(message.topic)
+                if message.retain:
+                    # What was retained before proves nothing of what is sent now.
+                    if message.payload and message.topic.matches(self._journal.topics.every_slot_state):
+                        self._retained.take_back(topic)
+                elif topic != status:
+                    self._returns.hear(topic, message.payload)
                 elif message.payload == ONLINE:
                     self._delivered.set()
+                else:
+                    # An earlier connection's last will, say: nobody else knows that this station is there.
+                    self._retained.send_again(status)
         except aiomqtt.MqttError as loss:
             if not self._delivered.is_set():
                 raise self._undelivered(status) from loss

@@ -26,9 +26,22 @@ class RetainedStates:
         if self._changed:
             self._wake.set()
 
+    def send_again(self, topic: str) -> None:
+        """Count a topic as changed: another value was said on it meanwhile."""
+        self._changed.add(topic)
+        self._wake.set()
+
+    def take_back(self, topic: str) -> None:
+        """Have what was retained on a topic on which nothing is said any more taken away, once."""
+        if topic not in self._payloads:
+            self.send_again(topic)
+
     async def changes(self) -> dict[str, bytes]:
-        """Wait until a topic has changed since the last call, then return the latest value of each that has."""
+        """Wait until a topic has changed since the last call, then return the latest value of each that has.
+
+        Without bytes: nothing is to be retained there any more (MQTT 3.1.1, 3.3.1.3).
+        """
         await self._wake.wait()
         self._wake.clear()
         changed, self._changed = self._changed, set()
-        return {topic: self._payloads[topic] for topic in changed}
+        return {topic: self._payloads.get(topic, b"") for topic in changed}

@@ -239,6 +239,42 @@ def test_states_are_retained_and_the_last_will_says_offline(
     asyncio.run(main())
 
 
+def test_what_others_left_retained_under_our_name_does_not_stand(
+    folder: Path, mosquitto_broker: brokers.Mosquitto
+) -> None:
+    port = mosquitto_broker.port
+    ours, gone, others = (
+        f"reflash/v1/leeds/{where}/state"
+        for where in ("bench-1/jig/jig-1/slot/1", "bench-1/jig/sold/slot/9", "bench-2/jig/sold/slot/9")
+    )
+
+    async def main() -> None:
+        async with aiomqtt.Client("127.0.0.1", port) as somebody:
+            for topic in (ours, gone, others):
+                await somebody.publish(topic, b"passed", qos=1, retain=True)
+            async with bench(folder, port) as station:
+                station.retained.set(ours, b"empty")
+                heard = await listening(port, "reflash/#", 3 + 5)
+                station.start()
+                await station.until_said(Connection.CONNECTED)
+                # The last will of another life, whose connection the broker had not missed yet.
+                await somebody.publish(STATUS_TOPIC, b'{"status":"offline"}', qos=1, retain=True)
+                said = [(topic, payload) for topic, payload, retained in await heard if not retained]
+                assert (gone, b"") in said
+                assert (ours, b"empty") in said
+                statuses = [json.loads(payload)["status"] for topic, payload in said if topic == STATUS_TOPIC]
+                assert statuses == ["online", "offline", "online"]
+                late = await (await listening(port, "reflash/#", 3))
+                assert sorted(late) == [
+                    (ours, b"empty", True),
+                    (STATUS_TOPIC, b'{"status":"online"}', True),
+                    (others, b"passed", True),
+                ]
+        await asyncio.sleep(0.01)  # the client's housekeeping task ends after its context does
+
+    asyncio.run(main())
+
+
 DYING_STATION = """
 import asyncio, os, sys
 from pathlib import Path

@@ -116,7 +116,9 @@ def test_a_topic_that_is_denied_only_now_takes_the_green_light_back(
     asyncio.run(main())
 
 
-def test_the_access_list_that_is_shipped_lets_results_out(folder: Path, tmp_path: Path) -> None:
+def test_the_access_list_that_is_shipped_lets_results_out_and_old_states_be_taken_back(
+    folder: Path, tmp_path: Path
+) -> None:
     passwords, secret, allowed = tmp_path / "passwords", tmp_path / "secret", tmp_path / "acl"
     for path in (passwords, secret, allowed):
         path.touch(mode=0o600)
@@ -130,11 +132,20 @@ def test_the_access_list_that_is_shipped_lets_results_out(folder: Path, tmp_path
     async def main() -> None:
         with brokers.mosquitto(tmp_path, anonymous=False, lines=lines) as broker:
             who = {"site": "site-1", "username": "bench-1", "password_file": secret}
-            async with bench(folder, broker.port, **who) as station:
+            gone = "reflash/v1/site-1/bench-1/jig/sold/slot/9/state"
+            async with (
+                aiomqtt.Client("127.0.0.1", broker.port, username="bench-1", password="pass") as before,
+                bench(folder, broker.port, **who) as station,
+            ):
+                await before.publish(gone, b"passed", qos=1, retain=True)
+                await before.subscribe(gone)
                 station.start()
                 await station.results(1, 2, 3)
                 await station.until_empty()
                 await station.until_said(Connection.CONNECTED)
+                assert (await anext(before.messages)).payload == b"passed"
+                assert (await anext(before.messages)).payload == b""
+            await asyncio.sleep(0.01)  # the client's housekeeping task ends after its context does
 
     asyncio.run(main())
 

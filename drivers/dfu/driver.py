@@ -17,6 +17,7 @@ from drivers.dfu.progress import throttled
 from drivers.dfu.protocol import DfuMode, DfuState
 from drivers.dfu.work import Work
 from drivers.errors import (
+    AnotherHub,
     DriverError,
     HubAction,
     HubDidNotReturn,
@@ -272,6 +273,26 @@ class DfuHubDriver:
         """Boot the hub and return who came back."""
         before = await self._do(hub, HubAction.REBOOT, lambda seen, _device, _work: seen)
         return await self._boot(hub, before.boots, HubAction.REBOOT)
+
+    async def leave_recovery(self) -> HubIdentity:
+        """Reset the bus at a hub that waits in DFU mode and cannot say who it is, and return who came back."""
+        action = HubAction.REBOOT
+        try:
+            return await self._identify(action)
+        except HubInSerialRecovery:
+            pass
+
+        def require(device: DfuDevice, work: Work) -> None:
+            try:
+                _identity(device, work)
+            except HubInSerialRecovery:
+                return
+            raise AnotherHub(
+                f"another hub sits at {self.place} by now: look who it is", action=action, state_known=True
+            )
+
+        await self._port.leave_dfu_mode(action, require)
+        return await self._first_answer(action)
 
     async def erase(self, hub: ExpectedDevice) -> None:
         """Erase the slot that is not running."""

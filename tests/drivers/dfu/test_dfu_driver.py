@@ -53,7 +53,7 @@ from drivers.errors import (
     UnlockAuthorityFailed,
     UnlockRefused,
 )
-from drivers.hub import DriverPlugin, FlashProgress, HubDriver, HubIdentity, UnlockChallenge
+from drivers.hub import DriverPlugin, FlashProgress, HubDriver, HubIdentity, LeavesRecovery, UnlockChallenge
 from firmware_catalog.image import FirmwareImage
 from firmware_catalog.mcuboot import load_image
 from simulators.dfu_profile import DfuProfile
@@ -358,6 +358,20 @@ def test_a_hub_that_comes_back_without_bootable_firmware_is_for_rework() -> None
         for ask in (driver.wait_for_hub, driver.identify):
             with pytest.raises(NoBootableFirmware):
                 await ask()
+
+    with_hub(scene)
+
+
+def test_a_hub_in_dfu_mode_without_firmware_leaves_it_when_told_to_boot_or_is_said_to_stay() -> None:
+    async def scene(driver: DfuHubDriver, seated: SeatedHub, _: Bench) -> None:
+        asked = await driver.wait_for_hub()
+        assert isinstance(driver, LeavesRecovery)
+        assert await driver.leave_recovery() == asked, "one that says who it is is not booted"
+        seated.faults.arm(Fault(name=FaultName.SERIAL_RECOVERY, times=3))
+        for leave in (driver.reboot(HUB), driver.leave_recovery(), driver.leave_recovery()):
+            with pytest.raises(NoBootableFirmware):
+                await leave
+        assert (await driver.leave_recovery()).boots == asked.boots + 4
 
     with_hub(scene)
 

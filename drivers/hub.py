@@ -224,7 +224,8 @@ class HubDriver(Protocol):
         """Write the image to the slot that is not running. Returns when the hub holds every byte of it.
 
         What runs, and what the next boot would run, stays as it is. `on_progress` is called on the event loop, from
-        the first part on, with a `sent` that never falls and ends at the size. Raises HubLocked, having written
+        the first part on, every few seconds at least while the hub answers, with a `sent` that never falls and ends at
+        the size. Raises HubLocked, having written
         nothing, while the lock is closed. May be called again after any failure or cancellation, and then resumes or
         begins anew: a hub that was lost halfway still boots what it ran, and no part is taken for the whole.
         """

@@ -345,7 +345,10 @@ class Daemon:
         retained = RetainedStates()
 
         def retain(view: SlotView) -> None:
-            payload = view.model_dump_json(exclude={"percent", "line"} if view.percent is not None else None)
+            changing = view.percent is not None or view.silent_seconds is not None
+            payload = view.model_dump_json(
+                exclude={"percent", "silent_seconds", "line"} if changing else None
+            )
             retained.set(journal.topics.slot_state(view.place), payload.encode())
 
         for view in self.view.slots():

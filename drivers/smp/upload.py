@@ -65,7 +65,10 @@ _LONGEST_BETWEEN_LOOKS: Final = 1.0
 _ANSWER: Final = (OP.WRITE_RSP, GroupId.IMAGE_MANAGEMENT, CommandId.ImageManagement.UPLOAD)
 
 _REPORTS: Final = 100
-"""How often progress is told in one upload, about."""
+"""How often progress is told in one upload, about; on a slow line oftener."""
+
+_LONGEST_BETWEEN_REPORTS: Final = 1.0
+"""Seconds after which the next answer is told whatever it has brought: who listens knows silence by it."""
 
 Presence = Callable[[], Awaitable[bool]]
 """Looks who is at the port: whether the device that is meant answers. Raises for another one."""
@@ -117,6 +120,7 @@ class Upload:
         self._on_progress = on_progress
         self._is_there = is_there
         self._next_report = 0
+        self._report_by = 0.0
         self._loop = asyncio.get_running_loop()
         self._heard = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -298,8 +302,9 @@ class Upload:
             return
         if window.exhausted:
             raise self._stuck(f"was thrown back {window.setbacks} times to offset {offset}")
-        if offset >= self._next_report:
+        if offset >= self._next_report or self._heard >= self._report_by:
             self._next_report = offset + len(self._image) // _REPORTS
+            self._report_by = self._heard + _LONGEST_BETWEEN_REPORTS
             self._on_progress(FlashProgress(offset, len(self._image)))
         self._send()
         if (was_opening or self._window.closing) and not self._pausing:

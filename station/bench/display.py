@@ -82,15 +82,20 @@ class SlotDisplay:
         """Show nothing that is not known now, while the hub is asked again."""
         self.show(SlotPhase.LOOKING, why, hub)
 
-    def progress(self, progress: Progress, *, mislabelled: bool) -> None:
-        """Show how far a hub at work is."""
+    def progress(self, progress: Progress, *, mislabelled: bool, silent_seconds: int | None = None) -> None:
+        """Show how far a hub at work is, and for how long it has not answered where that is worth telling."""
         stage, flash = progress.position.stage, progress.flash
         percent = 100 * flash.sent // flash.size if flash is not None else None
         now = self.now
-        if (now.phase, now.stage, now.percent) == (SlotPhase.WORKING, stage, percent):
+        shown = (now.phase, now.stage, now.percent, now.silent_seconds)
+        if shown == (SlotPhase.WORKING, stage, percent, silent_seconds):
             return
-        advice = "its label is another hub's: put it aside afterwards" if mislabelled else "leave it in"
-        line = f"{self.place}: {stage}" + (f" {percent}%" if percent is not None else "") + f"; {advice}"
+        line = f"{self.place}: {stage}"
+        if percent is not None:
+            line += f" {percent}%"
+        if silent_seconds is not None:
+            line += f"; no answer for {silent_seconds} s"
+        line += "; its label is another hub's: put it aside afterwards" if mislabelled else "; leave it in"
         self._view.show(
             SlotView(
                 place=self.place,
@@ -100,6 +105,7 @@ class SlotDisplay:
                 gpf=now.gpf,
                 stage=stage,
                 percent=percent,
+                silent_seconds=silent_seconds,
             )
         )
 

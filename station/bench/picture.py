@@ -85,7 +85,9 @@ class BenchPicture:
         faults = tuple(self._faults())
         rows_besides = 1 + len(faults) + len(alarms) + len(notes)
         low = options.size.height < len(slots) + rows_besides
-        groups = _alike(slots, lambda slot: low or slot.phase is SlotPhase.SEATED)
+        groups = _alike(
+            slots, lambda slot: (low and slot.silent_seconds is None) or slot.phase is SlotPhase.SEATED
+        )
         with_hubs = options.max_width >= _COLUMNS_FOR_HUBS and not low
         with_bars = options.max_width >= _COLUMNS_FOR_BARS and not low
         table = Table(box=None, pad_edge=False, expand=True)
@@ -138,7 +140,7 @@ def _row(group: tuple[SlotView, ...], *, with_percent: bool) -> tuple[str, str, 
         what = Text(f"slots {numbers}: {action}", style=style)
         return slot.place.jig, "", Text(state, style=style), "", what
     what = Text(action, style=style)
-    if reason and slot.phase not in _SAYS_IT_ALL:
+    if reason and (slot.phase not in _SAYS_IT_ALL or slot.silent_seconds is not None):
         what.append(f" \N{EN DASH} {reason}", style="not bold")
     return str(slot.place), str(slot.chf or ""), Text(state, style=style), _bar(slot), what
 

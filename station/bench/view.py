@@ -59,6 +59,9 @@ class SlotView(BaseModel):
     gpf: Eui64 | None = None
     stage: Stage | None = None
     percent: int | None = Field(None, ge=0, le=100, description="of the image being written")
+    silent_seconds: int | None = Field(
+        None, ge=0, description="for how long the hub being written has not answered; null while it does"
+    )
     outcome: Outcome | None = None
     code: Code | None = None
     disposition: Disposition | None = None

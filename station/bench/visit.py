@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NoReturn
 
 import structlog
 
@@ -39,6 +39,9 @@ _PERIOD_SECONDS: Final = 0.25
 may be read after it."""
 _ANSWER_SECONDS: Final = 0.4
 """How long a hub may take to say that it still sits in a slot whose switch has opened: an idle one needs a moment."""
+
+_SILENT_SECONDS: Final = 5.0
+"""A hub that is written and has said nothing for so long is told of, and again after as long. It may be erasing."""
 
 _log = structlog.stdlib.get_logger()
 
@@ -72,6 +75,10 @@ class _Movement:
             self.latest = progress
             self.count += 1
             self.changes.tell()
+
+    async def until_more(self, count: int) -> None:
+        """Return once more than `count` things were heard."""
+        await self.changes.until(lambda: self.count > count)
 
 
 class SeatedHub:
@@ -130,6 +137,7 @@ class SeatedHub:
             ending: Ending | None = await first_of(
                 self._conduct(elsewhere, may_be_anew),
                 self._until_stopped(),
+                self._tell_stalls(),
                 self._until_not_known_to_sit_here(),
             )
             if ending is not None:
@@ -193,7 +201,7 @@ class SeatedHub:
 
         def hear(progress: Progress) -> None:
             self._movement.hear(progress)
-            parts.display.progress(progress, mislabelled=self.mislabelled)
+            self._show(progress)
 
         ending = await parts.conductor.conduct(
             Visit(
@@ -216,6 +224,23 @@ class SeatedHub:
     async def _until_stopped(self) -> LeftOpen:
         await self._parts.seat.until_stopped()
         return LeftOpen(self._stage(), EMERGENCY_STOP)
+
+    async def _tell_stalls(self) -> NoReturn:
+        """Say of a hub that is written for how long it has not answered."""
+        clock = asyncio.get_running_loop().time
+        movement, heard = self._movement, clock()
+        while True:
+            try:
+                async with asyncio.timeout(_SILENT_SECONDS):
+                    await movement.until_more(movement.count)
+            except TimeoutError:
+                if movement.latest is not None and movement.latest.position.stage is Stage.FLASH:
+                    self._show(movement.latest, silent_seconds=round(clock() - heard))
+            else:
+                heard = clock()
+
+    def _show(self, progress: Progress, *, silent_seconds: int | None = None) -> None:
+        self._parts.display.progress(progress, mislabelled=self.mislabelled, silent_seconds=silent_seconds)
 
     async def _until_not_known_to_sit_here(self) -> None:
         """Return when something speaks against the hub and nothing it does speaks for it."""

@@ -56,6 +56,14 @@ def test_in_80_columns_what_to_do_comes_whole_and_before_its_reason() -> None:
     assert "seat it in another slot \N{EN DASH} the firmware could" in row
 
 
+def test_a_hub_that_does_not_answer_is_told_of_in_every_terminal() -> None:
+    line = "flash 42%; no answer for 35 s; leave it in"
+    silent = view(1, 2, SlotPhase.WORKING, line, chf=HUB, stage=Stage.FLASH, percent=42, silent_seconds=35)
+    for height in (24, 4):
+        rows = drawn([working(1, 1, 42), silent, working(1, 3, 42)], 100, height)
+        assert sum("no answer for 35 s" in row for row in rows) == 1
+
+
 def test_a_narrow_terminal_loses_ids_and_bars_and_keeps_the_percentage() -> None:
     slots = [working(1, 1, 42)]
     assert "88-73-84" not in drawn(slots, 80, 24)[1]

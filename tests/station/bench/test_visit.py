@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from drivers.errors import HubAction, HubRefused, LinkLost, NoAnswer
-from drivers.hub import HubIdentity, HubState, ImageSlot
+from drivers.hub import FlashProgress, HubIdentity, HubState, ImageSlot
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from station.attempt.closing import facts_of
 from station.attempt.history import Left
-from station.attempt.parts import LeftOpen
+from station.attempt.parts import LeftOpen, Progress
+from station.attempt.plan import Position
 from station.attempt.recovery_boot import RecoveryBoot
 from station.bench.display import SlotDisplay
 from station.bench.loop_watch import LoopWatch
@@ -25,7 +26,7 @@ from station.bench.recognition import Recognised
 from station.bench.seat import LinkSeat
 from station.bench.view import BenchView, SlotPhase, SlotView
 from station.bench.visit import SeatedHub, VisitParts
-from station.domain.outcome import Outcome
+from station.domain.outcome import Outcome, Stage
 from station.domain.slot_name import Place
 from station.records.events import AttemptOpened
 from station.records.journal import Journal
@@ -90,6 +91,19 @@ class Endless:
         await asyncio.Event().wait()
 
 
+class Writing:
+    """A conductor whose hub takes the first part, falls silent, and goes on when it is told to."""
+
+    def __init__(self) -> None:
+        self.goes_on = asyncio.Event()
+
+    async def conduct(self, visit: Any) -> Any:
+        visit.on_progress(Progress(Position(0, Stage.FLASH), FlashProgress(1, 100)))
+        await self.goes_on.wait()
+        visit.on_progress(Progress(Position(0, Stage.FLASH), FlashProgress(2, 100)))
+        await asyncio.Event().wait()
+
+
 class PoweredSeat(LinkSeat):
     """A seat whose hub is seen to sit there, and has power once that is given back."""
 
@@ -113,6 +127,7 @@ class Slot:
         holds: HubState | None = DONE,
         journal: Any = None,
         seat: type[LinkSeat] = LinkSeat,
+        conductor: Any = None,
     ) -> None:
         self.now = 0.0
         self.watch = LoopWatch(lambda: self.now)
@@ -120,11 +135,10 @@ class Slot:
         self.phases: list[SlotPhase] = []
         self.view.listen(lambda view: self.phases.append(view.phase))
         self.driver = Spoken(says, holds)
-        conductor: Any = Endless()
         parts = VisitParts(
             place=PLACE,
             seat=seat(self.watch),
-            conductor=conductor,
+            conductor=conductor or Endless(),
             journal=journal,
             display=SlotDisplay(PLACE, self.view, Outlook()),
             recovery_boot=RecoveryBoot(),
@@ -309,6 +323,32 @@ def test_a_hub_with_half_of_the_identity_does_not_answer_for_the_one_at_work(
                 assert isinstance(ending, LeftOpen)
                 slot.seated.gone()
                 assert not await still_here
+
+    asyncio.run(scenario())
+
+
+def test_a_hub_that_falls_silent_as_it_is_written_is_told_of_until_it_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("station.bench.visit._SILENT_SECONDS", 0.05)
+
+    async def scenario() -> None:
+        writing = Writing()
+        slot = Slot(ME, conductor=writing)
+        told: list[SlotView] = []
+        slot.view.listen(told.append)
+        async with slot.watched():
+            working = asyncio.create_task(slot.seated.conduct(None))
+            await slot.view.changes.until(lambda: slot.view.of(PLACE).silent_seconds is not None)
+            writing.goes_on.set()
+            await slot.view.changes.until(lambda: slot.view.of(PLACE).percent == 2)
+            working.cancel()
+            with suppress(asyncio.CancelledError):
+                await working
+        assert told[0].line == f"{PLACE}: flash 1%; leave it in"
+        assert told[1].line == f"{PLACE}: flash 1%; no answer for {told[1].silent_seconds} s; leave it in"
+        after = next(view for view in told if view.percent == 2)
+        assert (after.line, after.silent_seconds) == (f"{PLACE}: flash 2%; leave it in", None)
 
     asyncio.run(scenario())
 

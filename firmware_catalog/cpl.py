@@ -18,9 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from firmware_catalog.errors import ImageHashMismatch, ProductNotActive, ProductsListError
 from firmware_catalog.files import read_regular_file, replace_file
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
+from firmware_catalog.locking import locked
 
 _MAX_FILE_SIZE: Final = 64 * 1024 * 1024
 _FAULTS_SHOWN: Final = 5
+_PATIENCE_SECONDS: Final = 10.0
+"""How long another import is waited for, which writes one file."""
 
 ColumnName = Annotated[str, StringConstraints(min_length=1, strip_whitespace=True)]
 
@@ -122,13 +125,18 @@ class CentralProductsList(_Record):
             ) from error
 
     def save(self, path: Path) -> None:
-        """Replace `path` with this list as one act. Raises ProductsListError."""
-        try:
-            replace_file(path, self.model_dump_json(indent=1).encode() + b"\n")
-        except OSError as error:
-            raise ProductsListError(
-                f"{path} cannot be written: {error.strerror}; the list is as it was"
-            ) from error
+        """Replace `path` with this list as one act, one import after the other.
+
+        Raises ProductsListError, CatalogBusy when another import takes too long, CatalogError where there is no folder.
+        """
+        data = self.model_dump_json(indent=1).encode() + b"\n"
+        with locked(path.parent, _PATIENCE_SECONDS):
+            try:
+                replace_file(path, data)
+            except OSError as error:
+                raise ProductsListError(
+                    f"{path} cannot be written: {error.strerror}; the list is as it was"
+                ) from error
 
 
 class ProductsFile:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from firmware_catalog.cpl import (
     ProductStatus,
     import_products,
 )
-from firmware_catalog.errors import ImageHashMismatch, ProductNotActive, ProductsListError
+from firmware_catalog.errors import CatalogError, ImageHashMismatch, ProductNotActive, ProductsListError
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
 
 MODEL = DeviceModel("10A3", "0BADCAFE")
@@ -105,8 +106,22 @@ def test_an_imported_list_is_kept(csv_file: Path, tmp_path: Path) -> None:
         CentralProductsList.load(path)
     with pytest.raises(ProductsListError, match="cannot be read"):
         CentralProductsList.load(tmp_path / "none.json")
-    with pytest.raises(ProductsListError, match="cannot be written"):
+    with pytest.raises(CatalogError, match="make the folder"):
         products.save(tmp_path / "none" / "cpl.json")
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(ProductsListError, match="cannot be written"):
+        products.save(path)
+
+
+def test_imports_at_once_come_one_after_the_other(csv_file: Path, tmp_path: Path) -> None:
+    products = imported(csv_file, HEADER, ROW)
+    path = tmp_path / "cpl.json"
+    with ThreadPoolExecutor(8) as importers:
+        for saved in [importers.submit(products.save, path) for _ in range(64)]:
+            saved.result()
+    assert CentralProductsList.load(path) == products
+    assert {each.name for each in tmp_path.iterdir()} == {path.name, csv_file.name}
 
 
 @given(st.binary(max_size=300) | st.binary(max_size=200).map(lambda tail: HEADER.encode() + b"\n" + tail))

@@ -38,7 +38,7 @@ def bind_slots(path: Path, jig: str, places: Mapping[int, str]) -> None:
     for number, place in sorted(places.items()):
         slots[str(number)] = place
     changed = tomlkit.dumps(document)
-    parse_settings(changed, path)
+    parse_settings(changed, path, to_bind=True)
     try:
         about = path.stat()
         replace_file(path, changed.encode(), about.st_mode & 0o777)

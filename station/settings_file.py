@@ -14,8 +14,11 @@ from station.domain.config_error import ConfigError, faults_of
 from station.settings import StationSettings
 
 
-def load_settings(path: Path) -> StationSettings:
-    """Read and check a station's TOML file. Raises ConfigError with one line for each fault."""
+def load_settings(path: Path, *, to_bind: bool = False) -> StationSettings:
+    """Read and check a station's TOML file, of which a jig may have no slots yet if that is `to_bind` them.
+
+    Raises ConfigError with one line for each fault.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except PermissionError as error:
@@ -26,23 +29,28 @@ def load_settings(path: Path) -> StationSettings:
         raise ConfigError(f"{path}: {error.strerror}; name the file with --config") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is no TOML file: {error}") from error
-    return parse_settings(text, path)
+    return parse_settings(text, path, to_bind=to_bind)
 
 
-def parse_settings(text: str, path: Path) -> StationSettings:
-    """Check what stands, or shall stand, in a station's TOML file. Raises ConfigError with one line for each fault."""
+def parse_settings(text: str, path: Path, *, to_bind: bool = False) -> StationSettings:
+    """Check what stands, or shall stand, in a station's TOML file, as `load_settings` does."""
     try:
         content = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # not only its own: numbers too long, nesting too deep
         raise ConfigError(f"{path} is no TOML file: {error}") from error
     try:
-        return _as_on_this_disk(StationSettings(**content), path)
+        settings = StationSettings(**content)
     except SettingsError as error:
         raise ConfigError(f"{path}: environment: {error}; write the variable as JSON") from error
     except ValidationError as error:
         jigs = content.get("jigs")
         faults = faults_of(error, jigs if isinstance(jigs, list) else ())
         raise ConfigError("\n".join(f"{path}: {line}" for line in faults)) from error
+    bare = [jig.name for jig in settings.jigs if not jig.slots]
+    if bare and not to_bind:
+        lines = (f"{path}: jig {jig} has no slots; find them with: reflash jigs bind {jig}" for jig in bare)
+        raise ConfigError("\n".join(lines))
+    return _as_on_this_disk(settings, path)
 
 
 def _as_on_this_disk(settings: StationSettings, path: Path) -> StationSettings:

@@ -72,7 +72,11 @@ def bind(
     config: ConfigOption = DEFAULT_CONFIG,
     slot: Annotated[
         list[int] | None,
-        typer.Option(min=1, max=MAX_SLOTS, help="Bind this slot; repeat. All of the jig unless given."),
+        typer.Option(
+            min=1,
+            max=MAX_SLOTS,
+            help="Bind this slot; repeat. All of the jig unless given; of one without slots, all that it can have.",
+        ),
     ] = None,
     among: Annotated[
         Path | None,
@@ -86,18 +90,21 @@ def bind(
 ) -> None:
     """Walk through a jig's slots: seat a hub, press enter, and the slot is bound to the place where it answers.
 
+    What could not be asked is said and may be tried again; what is bound by then stays.
+
     Writes the configuration once all slots are done, keeping its comments. The daemon must not run meanwhile.
 
     Example: reflash jigs bind jig1 --slot 3
     """
     from station.settings_change import bind_slots  # noqa: PLC0415 - nothing else rewrites the configuration
 
-    settings = load_settings(config)
+    settings = load_settings(config, to_bind=True)
     known_jig([each.name for each in settings.jigs], jig)
     described = next(each for each in settings.jigs if each.name == jig)
     asyncio.run(_no_daemon(settings))
     walk = _Walk(described, settings.journal_folder, among, seconds)
-    bound = walk.through(slot or sorted(described.slots))
+    known = sorted(described.slots) or range(1, (described.board.slots if described.board else MAX_SLOTS) + 1)
+    bound = walk.through(slot or list(known))
     if not bound:
         raise WorkFailed("no slot was bound; the configuration is as it was")
     bind_slots(config, jig, bound)
@@ -175,7 +182,7 @@ class _Walk:
                 try:
                     now = self._look([number], before)
                     place, hub = newly_answering(before, now)
-                except (NotBound, PlaceUnavailable) as error:
+                except (NotBound, PlaceUnavailable, WorkFailed) as error:
                     typer.echo(f"{self._jig.name} slot {number}: {error}")
                     continue
                 typer.echo(f"{self._jig.name} slot {number}: hub {hub.chf} answers at {place}")

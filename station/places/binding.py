@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from pydantic import BaseModel
 
 from drivers.errors import DriverError
 from drivers.hub import DriverPlugin, HubIdentity
 from drivers.places import PlaceFinder, PlaceSight
+
+_LEAST_SECONDS: Final = 1.0
+"""So long at least the other places are waited for once a hub newly answers."""
 
 
 class NotBound(Exception):
@@ -41,8 +45,9 @@ class Surroundings:
     async def look(self, before: Look | None = None) -> Look:
         """Ask at every place, all at once, for a hub that answers.
 
-        With an earlier look, wait first for something new that may be a hub. Raises PlaceUnavailable when nothing
-        can be seen at all.
+        With an earlier look, wait first for something new that may be a hub, and no longer for the others once one
+        newly answers than that one took: a second hub that was just seated, too, shows itself by then. Raises
+        PlaceUnavailable when nothing can be seen at all.
         """
         if before is None:
             sights = await self.finder.find_places(self.settings)
@@ -50,13 +55,46 @@ class Surroundings:
             sights = await self.finder.find_places(self.settings, beyond=before.sights, seconds=self.seconds)
         hubs: dict[str, HubIdentity] = {}
         unusable: dict[str, str] = {}
-        async with asyncio.TaskGroup() as group:
-            for sight in sights:
-                if sight.hindrance is not None:
-                    unusable[sight.place] = sight.hindrance
-                elif sight.may_be_hub:
-                    group.create_task(self._ask(sight.place, hubs, unusable))
+        asking: dict[str, asyncio.Task[None]] = {}
+        for sight in sights:
+            if sight.hindrance is not None:
+                unusable[sight.place] = sight.hindrance
+            elif sight.may_be_hub:
+                asking[sight.place] = asyncio.create_task(self._ask(sight.place, hubs, unusable))
+        try:
+            cut = await self._until_known(
+                set(asking.values()), lambda: before is not None and bool(_new(before, hubs))
+            )
+        finally:
+            for task in asking.values():
+                task.cancel()
+            await asyncio.gather(*asking.values(), return_exceptions=True)
+        if before is not None:  # who was not asked to the end is as before, as far as anybody knows
+            known = {
+                place: before.hubs[place]
+                for place, task in asking.items()
+                if task in cut and place in before.hubs
+            }
+            hubs = known | hubs
         return Look(sights, hubs, unusable)
+
+    async def _until_known(
+        self, asking: set[asyncio.Task[None]], enough: Callable[[], bool]
+    ) -> set[asyncio.Task[None]]:
+        """Wait for the answers, or for enough of them; return who was not asked to the end."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        while asking:
+            done, asking = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+            if enough():
+                break
+        if asking:
+            done, asking = await asyncio.wait(asking, timeout=max(_LEAST_SECONDS, clock() - began))
+            for task in done:
+                task.result()
+        return asking
 
     async def _ask(self, place: str, hubs: dict[str, HubIdentity], unusable: dict[str, str]) -> None:
         try:
@@ -77,11 +115,7 @@ class Surroundings:
 
 def newly_answering(before: Look, now: Look) -> tuple[str, HubIdentity]:
     """Return the one place at which another hub answers than before. Raises NotBound."""
-    new = {
-        place: hub
-        for place, hub in now.hubs.items()
-        if place not in before.hubs or before.hubs[place].chf != hub.chf
-    }
+    new = _new(before, now.hubs)
     if len(new) == 1:
         return next(iter(new.items()))
     if new:
@@ -92,3 +126,12 @@ def newly_answering(before: Look, now: Look) -> tuple[str, HubIdentity]:
     reasons = (now.unusable[sight.place] for sight in [*fresh, *others] if sight.place in now.unusable)
     why = f" ({reason})" if (reason := next(reasons, None)) is not None else ""
     raise NotBound(f"no hub newly answers anywhere{why}; check how it sits and its power, and try again")
+
+
+def _new(before: Look, hubs: Mapping[str, HubIdentity]) -> dict[str, HubIdentity]:
+    """Return the hubs that answer where none, or another, did."""
+    return {
+        place: hub
+        for place, hub in hubs.items()
+        if place not in before.hubs or before.hubs[place].chf != hub.chf
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from drivers.jig_board.settings import JigBoardSettings
 from drivers.serial_link import SerialSettings
@@ -56,7 +56,8 @@ class JigSettings(BaseModel):
         30.0, description="with a board: how long a seated hub may take to say who it is, its boot included"
     )
     slots: dict[Annotated[int, BeforeValidator(_slot_number)], str] = Field(
-        description="slot number, 1 to 8, to the place of its hub; see docs/bench-setup.md"
+        default_factory=dict,
+        description="slot number, 1 to 8, to the place of its hub; `reflash jigs bind` writes it",
     )
 
     @model_validator(mode="after")
@@ -67,16 +68,9 @@ class JigSettings(BaseModel):
 
     @model_validator(mode="after")
     def _board_serves_every_slot(self) -> Self:
-        if self.board is not None and max(self.slots) > self.board.slots:
+        if self.board is not None and max(self.slots, default=0) > self.board.slots:
             raise ValueError(
                 f"slot {max(self.slots)} is none of its board's, which serves {self.board.slots};"
                 " correct slots under [jigs.board], or the jig's"
             )
         return self
-
-    @field_validator("slots")
-    @classmethod
-    def _some(cls, slots: dict[int, str]) -> dict[int, str]:
-        if not slots:
-            raise ValueError("a jig needs at least one slot; bind its slots to their ports")
-        return slots

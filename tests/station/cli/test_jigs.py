@@ -14,7 +14,12 @@ from station_bench import DRIVER_SETTINGS, Bench, slot
 from station_config import write_config
 from station_daemon import STATION_NAMES, events_of, running_daemon
 
+from drivers.jig_board.errors import BoardSilent
+from drivers.serial_places import SerialPlaces
+from drivers.smp.plugin import PLUGIN
+from drivers.smp.settings import SmpSettings
 from station.bench.view import SlotPhase
+from station.places.binding import Look, Surroundings, newly_answering
 from station.records.events import SlotEnabled
 
 COMMENT = "# socket 1 is the one next to the lid"
@@ -99,6 +104,49 @@ def test_each_slot_is_bound_to_where_its_hub_answers_and_the_comments_stay(
     assert COMMENT in text
     assert config.stat().st_mode & 0o777 == 0o640
     assert [path.name for path in config.parent.iterdir() if "partial" in path.name] == []
+
+
+def test_a_jig_without_slots_gets_them_and_a_place_that_cannot_be_asked_loses_nothing(
+    bind: Any, bench: Bench, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = config.read_text()
+    end = text.index("\n\n[[jigs]]", start := text.index("[jigs.slots]"))
+    config.write_text(text[:start] + text[end:])
+    look = Surroundings.look
+    looks = 0
+
+    async def fails_once(surroundings: Surroundings, before: Look | None = None) -> Look:
+        nonlocal looks
+        looks += 1
+        if looks == 3:
+            raise BoardSilent("jig1 board", "no answer within 100 ms")
+        return await look(surroundings, before)
+
+    monkeypatch.setattr(Surroundings, "look", fails_once)
+    said = bind(seating(bench, 4), lambda: "\n", seating(bench, 1), lambda: "q\n")
+    assert said.code == 0, said
+    assert "jig1 slot 2: jig1 board: no answer within 100 ms" in said.out
+    assert "jig1 slot 3: seat a hub" in said.out
+    jigs = tomllib.loads(config.read_text())["jigs"]
+    assert jigs[0]["slots"] == {"1": str(bench.folder / "jig1/slot4"), "2": str(bench.folder / "jig1/slot1")}
+
+
+def test_a_hub_that_answers_is_not_held_up_by_the_places_where_nobody_does(bench: Bench) -> None:
+    async def work() -> None:
+        settings = SmpSettings.model_validate(DRIVER_SETTINGS)
+        surroundings = Surroundings(SerialPlaces(bench.folder / "jig1"), PLUGIN, settings, seconds=1e6)
+        hub = bench.hub()
+        await bench.seat(hub, slot(2))
+        async with asyncio.timeout(60):
+            now = await surroundings.look(Look((), {}, {}))
+        assert [found.chf for found in now.hubs.values()] == [hub.chf]
+        async with asyncio.timeout(60):
+            other = bench.hub()
+            await bench.seat(other, slot(4))
+            then = await surroundings.look(now)
+        assert newly_answering(now, then)[1].chf == other.chf
+
+    asyncio.run(work())
 
 
 def test_two_hubs_at_once_bind_nothing(bind: Any, bench: Bench, config: Path) -> None:

@@ -79,7 +79,7 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     ),
     "no slots": (
         change("jigs.1.slots", {}),
-        "jig jig2: slots: a jig needs at least one slot; bind its slots to their ports",
+        "jig jig2 has no slots; find them with: reflash jigs bind jig2",
     ),
     "no jigs": (change("jigs", []), "jigs: a station needs at least one jig; describe it under [[jigs]]"),
     "a port twice": (

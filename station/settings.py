@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from station.catalogue_settings import CatalogueSettings
+from station.catalogue.settings import CatalogueSettings
 from station.domain.actor import NO_PSEUDONYM, is_pseudonym
 from station.domain.slot_name import Place
 from station.log import LogSettings

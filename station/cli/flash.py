@@ -21,6 +21,7 @@ from firmware_catalog.files import read_named_file
 from firmware_catalog.image import MAX_IMAGE_SIZE, FirmwareImage, ImageFormatError
 from firmware_catalog.mcuboot import load_image
 from station.attempt.parts import Permission
+from station.by_hand.release import hand_release
 from station.cli.common import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -32,9 +33,8 @@ from station.cli.common import (
     run_to_its_end,
 )
 from station.domain.outcome import Outcome
-from station.hand_release import hand_release
 from station.log import configure_logging
-from station.pseudonyms import check_pseudonym
+from station.people.pseudonyms import check_pseudonym
 from station.records.errors import JournalInUse
 from station.records.events import AttemptClosed
 from station.records.journal import Journal
@@ -89,9 +89,9 @@ def flash(
     Example: reflash flash --port /dev/ttyUSB0 --image hub-0002012F.bin
     """
     # The protocols' libraries take their time to import, and no other command needs them.
+    from station.by_hand.devices import HandDevice, Refused, open_serial_device, open_usb_device  # noqa: PLC0415
+    from station.by_hand.flashing import HandFlash, flash_by_hand  # noqa: PLC0415
     from station.cli import usb_target  # noqa: PLC0415
-    from station.hand_devices import HandDevice, Refused, open_serial_device, open_usb_device  # noqa: PLC0415
-    from station.hand_flash import HandFlash, flash_by_hand  # noqa: PLC0415
 
     if (port is None) == (usb is None):
         raise UsageError("give either --port or --usb")
@@ -194,7 +194,7 @@ async def _authority(
     elif settings is not None:
         unlock = settings.unlock
     else:
-        from station.hand_flash import NoAuthority  # noqa: PLC0415 - the same
+        from station.by_hand.flashing import NoAuthority  # noqa: PLC0415 - the same
 
         yield NoAuthority()
         return
@@ -250,7 +250,7 @@ async def _permission(
     Refuses there, also by hand, what it releases for no model. Raises UsageError, ConfigError or CatalogError.
     """
     if settings is None or settings.mode != "production":
-        from station.hand_flash import NoOrder  # noqa: PLC0415 - the same
+        from station.by_hand.flashing import NoOrder  # noqa: PLC0415 - the same
 
         yield NoOrder()
         return

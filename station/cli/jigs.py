@@ -28,12 +28,12 @@ from station.cli.common import (
 from station.cli.scanning import known_jig
 from station.control import NoDaemon, ask_daemon
 from station.domain.slot_name import Place
+from station.people.pseudonyms import check_pseudonym
 from station.places.binding import Look, NotBound, Surroundings, newly_answering
 from station.places.finding import place_finder
 from station.places.plugins import driver_settings, load_plugin
 from station.places.power import powered
 from station.places.settings import MAX_SLOTS, JigSettings
-from station.pseudonyms import check_pseudonym
 from station.settings import StationSettings
 from station.settings_file import load_settings
 

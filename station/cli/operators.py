@@ -19,7 +19,7 @@ from station.cli.common import (
     print_table,
     require_stations_user,
 )
-from station.records.operators import Operators, OperatorsUnreadable
+from station.people.operators import Operators, OperatorsUnreadable
 from station.settings_file import load_settings
 
 app = typer.Typer(help="Keep apart who the operators' pseudonyms stand for.", no_args_is_help=True)

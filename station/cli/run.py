@@ -15,10 +15,10 @@ from drivers.threads import apart
 from firmware_catalog.errors import CatalogError
 from station.bench.view import BenchView
 from station.cli.common import DEFAULT_CONFIG, ConfigOption, require_stations_user
+from station.daemon.service import ServiceManager
 from station.descriptors import raise_limit, shortfall
 from station.domain.config_error import ConfigError
 from station.log import configure_logging
-from station.service import ServiceManager
 from station.settings import StationSettings
 from station.settings_file import load_settings
 
@@ -43,7 +43,7 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 
 async def _run(config: Path, settings: StationSettings) -> None:
-    from station.daemon import Daemon  # noqa: PLC0415 - the other commands need not wait for it
+    from station.daemon.assembly import Daemon  # noqa: PLC0415 - the other commands need not wait for it
 
     service = ServiceManager.from_environment()
     daemon = Daemon(settings, service=service)

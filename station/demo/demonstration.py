@@ -16,7 +16,7 @@ from drivers.threads import apart
 from station.bench.picture import BenchPicture, live_picture
 from station.bench.view import SlotView
 from station.control import ControlError, ask_daemon
-from station.daemon import Daemon
+from station.daemon.assembly import Daemon
 from station.demo.broker import BrokerAddress, start_broker
 from station.demo.hands import Hands
 from station.demo.rigs import Rigs, start_rigs

@@ -9,7 +9,7 @@ from drivers.threads import apart
 from firmware_catalog.catalog import Catalog
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.release import ReleaseStatus
-from station.catalogue import open_source
+from station.catalogue.keeping import open_source
 from station.doctor.report import Finding, fault, ok, warning
 from station.domain.config_error import ConfigError
 from station.settings import StationSettings

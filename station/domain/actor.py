@@ -32,7 +32,7 @@ class Actor(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     pseudonym: Pseudonym | None
-    """See `station.records.operators`. None where nobody says who it is: a bench without `operator`."""
+    """See `station.people.operators`. None where nobody says who it is: a bench without `operator`."""
     role: Literal["technician", "supervisor"] | None = None
     """None for the station's own account."""
     where: str | None = Field(None, max_length=64)

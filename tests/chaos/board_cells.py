@@ -18,7 +18,7 @@ from witness import GREEN_LAMP, GREEN_PHASES, RESULT_PHASES, Shown, Trace
 from simulators.diary import boot_seconds
 from station.bench.view import SlotView
 from station.control import ControlError, ask_daemon
-from station.daemon import Daemon
+from station.daemon.assembly import Daemon
 from station.domain.slot_name import Place
 from station.records.journal import Journal
 from station.settings import StationSettings

@@ -27,7 +27,7 @@ from processes import last_words
 from witness import Shown, Trace
 
 from station.bench.view import SlotPhase, SlotView
-from station.daemon import Daemon
+from station.daemon.assembly import Daemon
 from station.log import configure_logging
 from station.settings_file import load_settings
 

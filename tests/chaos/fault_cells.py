@@ -16,7 +16,7 @@ from station_bench import Bench, StockHub, import_order, order_csv
 from simulators.connection import exists_on_usb
 from simulators.faults import parse_fault
 from station.bench.view import SlotPhase, SlotView
-from station.daemon import Daemon
+from station.daemon.assembly import Daemon
 from station.domain.outcome import Code, Outcome
 from station.domain.slot_name import Place
 from station.records.journal import Journal

@@ -27,7 +27,7 @@ from witness import GRACE_SECONDS, GREEN_LAMP, GREEN_PHASES, RESULT_PHASES, Show
 
 from station.bench.view import SlotView
 from station.control import ControlError, ask_daemon
-from station.daemon import Daemon
+from station.daemon.assembly import Daemon
 from station.settings import StationSettings
 
 QUIET_SECONDS = 6.0

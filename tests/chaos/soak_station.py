@@ -10,9 +10,9 @@ import sys
 import time
 from pathlib import Path
 
-from station.daemon import Daemon
+from station.daemon.assembly import Daemon
+from station.daemon.service import ServiceManager
 from station.log import configure_logging
-from station.service import ServiceManager
 from station.settings_file import load_settings
 
 SAMPLES = "samples.jsonl"

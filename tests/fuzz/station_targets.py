@@ -19,6 +19,7 @@ from station.bench.outlook import Outlook
 from station.bench.scans import BenchScans
 from station.bench.view import BenchView
 from station.control import ask_daemon, serve_control
+from station.daemon.requests import DaemonRequests
 from station.domain.config_error import ConfigError
 from station.domain.hub_facts import HubFacts
 from station.domain.order_line import OrderLine
@@ -27,6 +28,7 @@ from station.domain.slot_name import Place
 from station.orders.csv_import import HEADINGS, parse_order
 from station.orders.desk import OrderDesk
 from station.orders.errors import OrderFileRefused
+from station.people.operators import Operators, OperatorsUnreadable
 from station.publishing.broker import BrokerRefuses, connected
 from station.publishing.settings import MqttSettings
 from station.records import copies
@@ -43,12 +45,10 @@ from station.records.events import (
 )
 from station.records.head import HEAD_NAME, read_published_head
 from station.records.journal import Journal
-from station.records.operators import Operators, OperatorsUnreadable
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
 from station.records.tables import create_derived
 from station.records.verify import verify
-from station.requests import DaemonRequests
 from station.settings_change import bind_slots
 from station.settings_file import load_settings
 from station.unlocking.key_file import UnlockKeyError

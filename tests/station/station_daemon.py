@@ -10,7 +10,7 @@ from typing import Any
 
 from station.bench.view import SlotPhase, SlotView
 from station.control import ask_daemon
-from station.daemon import Daemon
+from station.daemon.assembly import Daemon
 from station.domain.outcome import Outcome
 from station.domain.slot_name import Place
 from station.records import queries

@@ -11,8 +11,8 @@ from descriptor_limits import descriptors_left
 from signed_bench import Signed
 from station_bench import MODEL
 
-from station.catalogue import StationCatalogue
-from station.catalogue_settings import CatalogueSettings
+from station.catalogue.keeping import StationCatalogue
+from station.catalogue.settings import CatalogueSettings
 
 
 @pytest.mark.parametrize("left", [0, 1])

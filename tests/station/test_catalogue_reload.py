@@ -16,7 +16,7 @@ from securesystemslib.signer import CryptoSigner
 from signed_bench import Signed
 from station_bench import MODEL, Bench
 
-import station.catalogue
+import station.catalogue.keeping
 from drivers.threads import Worker
 from firmware_catalog.catalog import is_released
 from firmware_catalog.cpl import ProductStatus
@@ -24,8 +24,8 @@ from firmware_catalog.errors import CatalogError
 from firmware_catalog.trust.catalog import TrustedCatalog
 from firmware_catalog.trust.draft import Lifetimes
 from firmware_catalog.trust.keeper import CatalogKeeper
-from station.catalogue import StationCatalogue
-from station.catalogue_settings import CatalogueSettings
+from station.catalogue.keeping import StationCatalogue
+from station.catalogue.settings import CatalogueSettings
 from station.domain.config_error import ConfigError
 
 
@@ -212,7 +212,7 @@ def test_the_time_for_a_source_is_not_the_lists(
 ) -> None:
     """While the source hangs the list is looked at all the same."""
     products = tmp_path / "products.json"
-    monkeypatch.setattr(station.catalogue, "_RENEWAL_SECONDS", 0.05)
+    monkeypatch.setattr(station.catalogue.keeping, "_RENEWAL_SECONDS", 0.05)
     hang = threading.Event()
 
     async def work() -> None:

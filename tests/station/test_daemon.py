@@ -20,7 +20,8 @@ from station_daemon import STATION_NAMES, events_of, running_daemon, starting_da
 
 from station.bench.view import SlotPhase
 from station.control import ControlError, follow_daemon
-from station.daemon import Daemon
+from station.daemon.assembly import Daemon
+from station.daemon.service import ServiceManager
 from station.records import queries
 from station.records.errors import JournalFailed, JournalOutdated
 from station.records.events import AttemptClosed, StationStarted, StationStopped
@@ -28,7 +29,6 @@ from station.records.journal import Journal
 from station.records.reader import JournalReader
 from station.records.replay import SLICE
 from station.records.segments import segment_path
-from station.service import ServiceManager
 from station.settings import StationSettings
 from station.version import station_version
 

@@ -19,8 +19,8 @@ from firmware_catalog.image import FirmwareImage
 from firmware_catalog.mcuboot import load_image
 from firmware_catalog.release import VersionRange
 from firmware_catalog.trust.keeper import UnusableCatalog
+from station.by_hand.release import HandRelease
 from station.domain.outcome import Code
-from station.hand_release import HandRelease
 from station.records.events import ReleaseStopped
 from station.records.journal import Journal
 

@@ -16,8 +16,8 @@ from station_daemon import STATION_NAMES, running_daemon, starting_daemon
 
 import station.cli
 from station.domain.config_error import ConfigError
-from station.pseudonyms import check_pseudonym
-from station.records.operators import Operators
+from station.people.operators import Operators
+from station.people.pseudonyms import check_pseudonym
 from station.settings import StationSettings
 
 UNKNOWN = "op-1 stands for nobody here; add the person, and use the pseudonym that is printed: reflash operators add NAME"

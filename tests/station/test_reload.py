@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from station_config import write_config
 
+from station.daemon.reload import RELOADABLE, check_reload
 from station.domain.config_error import ConfigError
-from station.reload import RELOADABLE, check_reload
 from station.settings import StationSettings
 from station.settings_file import load_settings
 

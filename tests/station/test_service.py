@@ -10,7 +10,7 @@ from contextlib import closing
 import pytest
 from descriptor_limits import descriptors_left
 
-from station.service import ServiceManager
+from station.daemon.service import ServiceManager
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from station.daemon.supervision import pause_after, supervise
 from station.records.errors import JournalFailed, JournalHeldUp
-from station.supervision import pause_after, supervise
 
 LONGEST_SECONDS = 60.0
 

@@ -19,7 +19,7 @@ from station_config import write_config
 from station_daemon import STATION_NAMES, events_of, running_daemon, starting_daemon
 
 import station.bench.slot
-import station.catalogue
+import station.catalogue.keeping
 from drivers.hub import UnlockChallenge
 from drivers.smp.driver import SmpHubDriver
 from firmware_catalog.cpl import ProductStatus
@@ -31,7 +31,7 @@ from firmware_catalog.trust.draft import Lifetimes
 from firmware_catalog.trust.fetchers import FolderFetcher
 from firmware_catalog.trust.store import TrustStore
 from station.bench.view import SlotPhase
-from station.catalogue import StationCatalogue
+from station.catalogue.keeping import StationCatalogue
 from station.domain.config_error import ConfigError
 from station.domain.outcome import Code, Outcome
 from station.records.events import AttemptClosed, StageStarted, UnlockUsed
@@ -168,7 +168,7 @@ def test_without_a_catalogue_no_hub_is_begun_with_until_there_is_one(
 def test_a_source_that_hangs_does_not_keep_the_station_from_starting(
     bench: Bench, facts: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(station.catalogue, "_START_SECONDS", 0.2)
+    monkeypatch.setattr(station.catalogue.keeping, "_START_SECONDS", 0.2)
 
     async def work() -> None:
         connected: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()

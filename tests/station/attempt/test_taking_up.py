@@ -34,10 +34,10 @@ from station.attempt.conduct import Concluded, StillSeated
 from station.attempt.failure import MAX_TRIES
 from station.attempt.parts import LeftOpen
 from station.attempt.release_gate import GateThresholds, ReleaseGate
+from station.by_hand.devices import SerialDevice
+from station.by_hand.flashing import HandFlash, NoOrder, flash_by_hand
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Disposition, Outcome, Stage
-from station.hand_devices import SerialDevice
-from station.hand_flash import HandFlash, NoOrder, flash_by_hand
 from station.orders.desk import OrderDesk
 from station.records.events import AttemptResumed, OrderAssigned, StageStarted, UnlockUsed
 from station.records.journal import Journal

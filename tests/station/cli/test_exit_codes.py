@@ -55,7 +55,7 @@ def test_the_same_with_and_without_a_daemon(
     async def with_a_daemon() -> dict[str, tuple[int, str]]:
         async with running_daemon(settings) as station:
             await station.until(slot(1), SlotPhase.EMPTY)
-            view = station.daemon.view
+            view = station.daemon.assembly.view
             await view.changes.until(lambda: view.broker.state == "connected")  # it has no more to log
             for file in (order, second):
                 assert (

@@ -342,7 +342,7 @@ def test_the_central_products_list_holds_images_against_it(
     ("module", "heavy"),
     [
         ("station.cli", ["tuf", "securesystemslib", "pkcs11", "cryptography.x509", "smp"]),
-        ("station.daemon", ["tuf", "securesystemslib", "pkcs11", "cryptography.x509", "pytest"]),
+        ("station.daemon.assembly", ["tuf", "securesystemslib", "pkcs11", "cryptography.x509", "pytest"]),
         ("drivers.conformance.plugin", ["pydantic", "asyncio", "drivers.hub", "drivers.conformance.suite"]),
     ],
 )

@@ -257,7 +257,7 @@ def test_a_jigs_own_scanner_is_answered_on_every_screen(config: Path, bench: Ben
         async with running_daemon(with_scanner) as station:
             await station.until(FIRST, SlotPhase.EMPTY)
             async with program("watch", "--config", config, **pipe) as watching:
-                view = station.daemon.view
+                view = station.daemon.assembly.view
                 said = b""
                 while not view.scans():  # what comes before its port is open is lost
                     os.write(master, b"]C1jig7/1\r")
@@ -285,7 +285,7 @@ def test_at_the_desk_socket_people_look_and_scan_and_nothing_else(
     async def work() -> None:
         async with running_daemon(settings) as station:
             await station.until(FIRST, SlotPhase.EMPTY)
-            view = station.daemon.view
+            view = station.daemon.assembly.view
             await view.changes.until(lambda: view.broker.state == "connected")  # it has no more to log
             async with asyncio.timeout(30):
                 while not desk.exists():  # noqa: ASYNC110 - nothing tells of a file
@@ -312,7 +312,7 @@ def test_at_the_desk_socket_people_look_and_scan_and_nothing_else(
 
 async def scanning(station: RunningDaemon, reflash: Any, *arguments: object) -> Any:
     await station.until(FIRST, SlotPhase.EMPTY)
-    view = station.daemon.view
+    view = station.daemon.assembly.view
     await view.changes.until(lambda: view.broker.state == "connected")  # the daemon has no more to log
     return await asyncio.to_thread(reflash, "scan", *arguments)
 

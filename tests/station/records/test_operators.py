@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from station.records.operators import Operators, OperatorsUnreadable
+from station.people.operators import Operators, OperatorsUnreadable
 
 
 def test_a_person_has_one_pseudonym_until_erased(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_a_write_that_fails_keeps_what_was_known(tmp_path: Path, monkeypatch: py
 
 def test_two_programs_that_add_people_at_once_forget_nobody(tmp_path: Path) -> None:
     path = tmp_path / "operators.json"
-    added = "import sys; from pathlib import Path; from station.records.operators import Operators\n"
+    added = "import sys; from pathlib import Path; from station.people.operators import Operators\n"
     added += "for n in range(20): Operators(Path(sys.argv[1])).pseudonym_of(f'{sys.argv[2]} {n}')"
     programs = [
         subprocess.Popen([sys.executable, "-c", added, str(path), name]) for name in ("One", "Another")

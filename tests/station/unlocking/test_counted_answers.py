@@ -14,9 +14,9 @@ from drivers.smp.device import open_device
 from drivers.smp.settings import SmpSettings
 from firmware_catalog.mcuboot import load_image
 from simulators.keys import generate_key, save_private_key
+from station.by_hand.devices import SerialDevice
+from station.by_hand.flashing import HandFlash, NoOrder, flash_by_hand
 from station.domain.outcome import Code, Disposition, Outcome, Stage
-from station.hand_devices import SerialDevice
-from station.hand_flash import HandFlash, NoOrder, flash_by_hand
 from station.records.events import (
     AttemptClosed,
     StageStarted,

@@ -20,7 +20,7 @@ from firmware_catalog.errors import CatalogError, CatalogSuperseded
 from firmware_catalog.files import read_regular_file
 from firmware_catalog.manifest import read_manifest
 from firmware_catalog.release import Release
-from station.catalogue_settings import CatalogueSettings
+from station.catalogue.settings import CatalogueSettings
 from station.domain.config_error import ConfigError
 
 _MAX_ROOT_SIZE: Final = 512_000

@@ -25,11 +25,11 @@ from station.attempt.sequence import Sequence
 from station.attempt.wording import what_happened
 from station.bench.loop_watch import LoopWatch
 from station.bench.seat import LinkSeat
+from station.by_hand.devices import HandDevice, Refused
 from station.domain.actor import Actor
 from station.domain.outcome import Code, Stage
 from station.domain.position import Position
 from station.domain.slot_name import Place
-from station.hand_devices import HandDevice, Refused
 from station.kernel_clock import read_clock
 from station.records.events import AttemptClosed, AttemptPlanned, HandFlashRequested, StageEnded, StageStarted
 from station.records.journal import Journal

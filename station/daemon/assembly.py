@@ -26,16 +26,21 @@ from station.bench.scans import BenchScans, ScanSession
 from station.bench.seat import LinkSeat
 from station.bench.slot import Slot, SlotParts
 from station.bench.view import BenchView, BrokerView, SlotView
-from station.catalogue import StationCatalogue
+from station.catalogue.keeping import StationCatalogue
 from station.control import LONGEST_SOCKET_PATH, SOCKET_NAME, serve_control
+from station.daemon.hindrances import Hindrances
+from station.daemon.release_stops import ReleaseStops
+from station.daemon.reload import check_reload
+from station.daemon.requests import DaemonRequests
+from station.daemon.service import ServiceManager
+from station.daemon.supervision import supervise
 from station.domain.config_error import ConfigError
 from station.domain.slot_name import Place
-from station.hindrances import Hindrances
 from station.log import configure_logging
 from station.orders.desk import OrderDesk
+from station.people.pseudonyms import check_pseudonym
 from station.places.finding import checked_driver
 from station.places.settings import JigSettings
-from station.pseudonyms import check_pseudonym
 from station.publishing.publisher import Publisher, PublisherStatus
 from station.publishing.retained import RetainedStates
 from station.records.errors import UpgradeInterrupted
@@ -43,12 +48,7 @@ from station.records.events import StationStarted, StationStopped
 from station.records.journal import Journal
 from station.records.queries import OpenAttempt
 from station.records.replay import Replayed
-from station.release_stops import ReleaseStops
-from station.reload import check_reload
-from station.requests import DaemonRequests
-from station.service import ServiceManager
 from station.settings import StationSettings
-from station.supervision import supervise
 from station.unlocking.authority import unlock_authority
 from station.unlocking.counted_answers import BY_HAND_FOLDER, CountedAnswers
 from station.unlocking.parts import NamedAuthority

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from station.domain.actor import NO_PSEUDONYM, is_pseudonym
 from station.domain.config_error import ConfigError
-from station.records.operators import Operators, OperatorsUnreadable, UnknownPseudonym
+from station.people.operators import Operators, OperatorsUnreadable, UnknownPseudonym
 from station.settings import StationSettings
 
 

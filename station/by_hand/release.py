@@ -16,7 +16,7 @@ from firmware_catalog.image import FirmwareImage
 from firmware_catalog.release import Release
 from station.attempt.authorise import Rejected
 from station.attempt.release_gate import ReleaseKey
-from station.catalogue import StationCatalogue
+from station.catalogue.keeping import StationCatalogue
 from station.domain.outcome import Code
 from station.records import queries
 from station.records.errors import JournalError

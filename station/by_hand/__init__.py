@@ -1,0 +1,1 @@
+"""One device flashed by a person, outside every work order."""

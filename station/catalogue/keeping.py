@@ -7,23 +7,19 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 import structlog
 
 from drivers.descriptors import shortage, shortage_in
 from drivers.threads import Worker, apart
-from firmware_catalog.catalog import Catalog, FolderCatalog
-from firmware_catalog.checks import ImageChecks
-from firmware_catalog.cpl import CentralProductsList, ProductsFile
+from firmware_catalog.catalog import Catalog
+from firmware_catalog.cpl import ProductsFile
 from firmware_catalog.errors import CatalogError, CatalogSuperseded
-from firmware_catalog.files import read_regular_file
-from firmware_catalog.manifest import read_manifest
 from firmware_catalog.release import Release
 from station.catalogue.settings import CatalogueSettings
-from station.domain.config_error import ConfigError
+from station.catalogue.sources import CatalogueSource, open_source, why_unusable
 
-_MAX_ROOT_SIZE: Final = 512_000
 _RENEWAL_SECONDS: Final = 120.0
 """How long a renewal is waited for. A source that is slower is left to run into its own deadlines."""
 _START_SECONDS: Final = 15.0
@@ -38,73 +34,6 @@ _CLOSING_SECONDS: Final = 1.0
 _Result = TypeVar("_Result")
 
 _log = structlog.stdlib.get_logger()
-
-
-class CatalogueSource(Protocol):
-    """What keeps a catalogue (`trust.keeper.CatalogKeeper`, `FolderSource`). Blocks, but for `current`."""
-
-    def current(self) -> Catalog:
-        """Return the last good catalogue, or one that says why there is none."""
-        ...
-
-    def reopen(self) -> None:
-        """Serve again what was accepted before, without the source. Raises CatalogError."""
-        ...
-
-    def refresh(self) -> Catalog:
-        """Serve what the source has now. Raises CatalogError, and serves the last good one on then."""
-        ...
-
-    def examine(self) -> Callable[[], Catalog]:
-        """Check what the source has now, changing nothing; return what makes it the one that is served.
-
-        Raises CatalogError, and so may what is returned; nothing has changed then.
-        """
-        ...
-
-    def hold_against(self, products: CentralProductsList | None) -> None:
-        """Have every image be one that this list has as active, from now on. Takes no time."""
-        ...
-
-
-class FolderSource:
-    """A plain folder, trusted for who may write it."""
-
-    def __init__(self, folder: Path, products: CentralProductsList | None) -> None:
-        """Read the manifest. Raises CatalogError."""
-        self._folder = folder
-        self._checks = ImageChecks(products=products)
-        self._releases = read_manifest(folder).releases
-        self._catalog = FolderCatalog(folder, self._releases, self._checks)
-
-    def current(self) -> Catalog:
-        """Return the catalogue as it was read last."""
-        return self._catalog
-
-    def hold_against(self, products: CentralProductsList | None) -> None:
-        """Have every image be one that this list has as active, from now on."""
-        if products != self._checks.products:
-            self._checks = ImageChecks(products=products)
-            self._catalog = FolderCatalog(self._folder, self._releases, self._checks)
-
-    def reopen(self) -> None:
-        """Do nothing: a folder keeps nothing elsewhere, and was read when it was named."""
-
-    def refresh(self) -> FolderCatalog:
-        """Read the manifest again. The catalogue and its images stay the same objects while it does."""
-        return self.examine()()
-
-    def examine(self) -> Callable[[], FolderCatalog]:
-        """Read the manifest again; return what takes it over."""
-        releases = read_manifest(self._folder).releases
-
-        def take_over() -> FolderCatalog:
-            if releases != self._releases:
-                self._releases = releases
-                self._catalog = FolderCatalog(self._folder, releases, self._checks)
-            return self._catalog
-
-        return take_over
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +94,7 @@ class StationCatalogue:
                 await self._off_loop(source.reopen)
             except CatalogError as error:
                 self._say(str(error))
-            if _why_unusable(source) is not None:
+            if why_unusable(source) is not None:
                 await self._renew(_START_SECONDS)
             else:
                 self._renew_now.set()
@@ -188,7 +117,7 @@ class StationCatalogue:
             try:
                 await self._accept(chosen.source)
             except CatalogError as error:
-                if _why_unusable(chosen.source) is not None:
+                if why_unusable(chosen.source) is not None:
                     raise
                 fault = str(error)
             self._chosen = chosen
@@ -213,7 +142,7 @@ class StationCatalogue:
 
     def hindrance(self) -> str | None:
         """Say in one line why no hub may be begun with; None if one may."""
-        return self._products_fault or _why_unusable(self._in_use().source)
+        return self._products_fault or why_unusable(self._in_use().source)
 
     async def renew(self) -> None:
         """Take over what source and products list have now; what is wrong with them is in the log."""
@@ -326,48 +255,7 @@ class StationCatalogue:
         def read() -> _Chosen:
             products = ProductsFile(settings.products) if settings.products else None
             listed = products.current if products else None
-            source = _open(settings, self._store, listed, production=self._production)
+            source = open_source(settings, self._store, listed, production=self._production)
             return _Chosen(settings, source, products)
 
         return await apart("catalogue settings", read)
-
-
-def open_source(settings: CatalogueSettings, store: Path, *, production: bool) -> CatalogueSource:
-    """Read what the configuration names, and prepare to keep in `store` what is accepted.
-
-    Raises ConfigError or CatalogError for what a person has to put right first.
-    """
-    products = CentralProductsList.load(settings.products) if settings.products else None
-    return _open(settings, store, products, production=production)
-
-
-def _open(
-    settings: CatalogueSettings, store: Path, products: CentralProductsList | None, *, production: bool
-) -> CatalogueSource:
-    if settings.folder is not None:
-        if production:
-            raise ConfigError(
-                "catalogue.folder is not for production: whoever writes the folder decides what is flashed; "
-                "set catalogue.place and catalogue.root"
-            )
-        return FolderSource(settings.folder, products)
-    if settings.place is None or settings.root is None:
-        raise AssertionError("the settings name a place and its root, or a folder")
-    try:
-        root = read_regular_file(settings.root, _MAX_ROOT_SIZE)
-    except OSError as error:
-        raise ConfigError(
-            f"catalogue.root {settings.root}: {error.strerror}; put the root metadata there that the catalogue's owner gave"
-        ) from error
-    # python-tuf takes its time to import, and a bench does without it.
-    from firmware_catalog.trust.keeper import CatalogKeeper  # noqa: PLC0415
-
-    return CatalogKeeper(settings.place, root, store, products)
-
-
-def _why_unusable(source: CatalogueSource) -> str | None:
-    try:
-        source.current().check_usable()
-    except CatalogError as error:
-        return str(error)
-    return None

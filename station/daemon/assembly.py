@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import NoReturn
 
 import structlog
 from pydantic import BaseModel
@@ -25,15 +25,18 @@ from station.bench.scanner import LabelScanner
 from station.bench.scans import BenchScans, ScanSession
 from station.bench.seat import LinkSeat
 from station.bench.slot import Slot, SlotParts
-from station.bench.view import BenchView, BrokerView, SlotView
+from station.bench.view import BenchView, SlotView
 from station.catalogue.keeping import StationCatalogue
 from station.control import LONGEST_SOCKET_PATH, SOCKET_NAME, serve_control
 from station.daemon.hindrances import Hindrances
+from station.daemon.recall import open_attempts, recall_latches
 from station.daemon.release_stops import ReleaseStops
 from station.daemon.reload import check_reload
 from station.daemon.requests import DaemonRequests
 from station.daemon.service import ServiceManager
+from station.daemon.stopping import see_off, work_until_stopped
 from station.daemon.supervision import supervise
+from station.daemon.to_broker import ToBroker
 from station.domain.config_error import ConfigError
 from station.domain.slot_name import Place
 from station.log import configure_logging
@@ -41,12 +44,10 @@ from station.orders.desk import OrderDesk
 from station.people.pseudonyms import check_pseudonym
 from station.places.finding import checked_driver
 from station.places.settings import JigSettings
-from station.publishing.publisher import Publisher, PublisherStatus
-from station.publishing.retained import RetainedStates
+from station.publishing.publisher import PublisherStatus
 from station.records.errors import UpgradeInterrupted
 from station.records.events import StationStarted, StationStopped
 from station.records.journal import Journal
-from station.records.queries import OpenAttempt
 from station.records.replay import Replayed
 from station.settings import StationSettings
 from station.unlocking.authority import unlock_authority
@@ -54,12 +55,6 @@ from station.unlocking.counted_answers import BY_HAND_FOLDER, CountedAnswers
 from station.unlocking.parts import NamedAuthority
 from station.unlocking.rate import SharedOut
 from station.version import station_version
-
-_LAST_RESULTS_SECONDS: Final = 5.0
-"""How long a stop waits for the broker to take what is left; the rest leaves after the next start."""
-
-_LAST_LAMPS_SECONDS: Final = 2.0
-"""How long a stop waits for the boards to darken their lamps; a board's watchdog does it later."""
 
 SlotMaker = Callable[[Journal, Conductor, LiveHubs, Mapping[str, Jig]], Slot]
 
@@ -161,7 +156,7 @@ class Daemon:
         settings = self._settings
         await journal.append(StationStarted(station_version=station_version(), boot_id=_boot_id()))
         journal.subscribe(self._outlook.hear)
-        self._outlook.recall(await journal.waiting_labels(), await self._open_attempts(journal))
+        self._outlook.recall(await journal.waiting_labels(), await open_attempts(journal))
         stops = await ReleaseStops.recall(journal, self._catalogue.current, lambda: self._settings)
         places = [place for place, _ in settings.places()]
         conductor = Conductor(
@@ -190,7 +185,7 @@ class Daemon:
             if jig.board
         }
         controller = Controller(make(journal, conductor, live_hubs, jigs) for make in slots)
-        await self._recall_latches(journal, controller)
+        await recall_latches(journal, controller)
         scans = BenchScans(controller, self.view, self._outlook, journal)
         requests = DaemonRequests(journal, controller, jigs, self.view, scans, self.stop)
         orders = OrderDesk(
@@ -222,30 +217,20 @@ class Daemon:
         await journal.append(StationStopped(reason="asked to stop"))
 
     async def _work(self, journal: Journal, controller: Controller, jigs: Mapping[str, Jig]) -> None:
+        to_broker = ToBroker(
+            journal, self.view, lambda: self._settings.mqtt, self._broker_settings_changed, self._on_broker
+        )
         async with asyncio.TaskGroup() as group:
-            publishing = self._supervised(
-                group, "publisher", partial(self._publish, journal, self._retained(journal))
-            )
-            boards = [self._supervised(group, f"board of {name}", jig.run) for name, jig in jigs.items()]
-            working = group.create_task(controller.run(), name="slots")
-            stopping = group.create_task(self._stopping.wait(), name="stop")
+            helpers = [
+                self._supervised(group, "publisher", to_broker.publish),
+                *(self._supervised(group, f"board of {name}", jig.run) for name, jig in jigs.items()),
+            ]
             _log.info("station works", version=station_version())
-            self._service.ready()
-            await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
-            self._service.stopping()
-            controller.finish()
-            done, _ = await asyncio.wait((working,), timeout=self._settings.drain_seconds)
-            if not done:
-                _log.warning("stopped before every attempt had ended; they go on after the next start")
-                working.cancel()
-            await asyncio.wait((working,))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_LAST_RESULTS_SECONDS):
-                    await _outbox_empty(journal)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_LAST_LAMPS_SECONDS):
-                    await asyncio.gather(*(jig.put_out_lamps() for jig in jigs.values()))
-            for task in (stopping, publishing, *boards):
+            await work_until_stopped(
+                controller, self._stopping, lambda: self._settings.drain_seconds, self._service
+            )
+            await see_off(to_broker, jigs.values())
+            for task in helpers:
                 task.cancel()
 
     def _desk(self, group: asyncio.TaskGroup, requests: DaemonRequests) -> Iterator[asyncio.Task[None]]:
@@ -265,22 +250,6 @@ class Daemon:
         self, group: asyncio.TaskGroup, name: str, work: Callable[[], Awaitable[object]]
     ) -> asyncio.Task[None]:
         return group.create_task(supervise(name, work, self.view), name=name)
-
-    async def _publish(self, journal: Journal, retained: RetainedStates) -> None:
-        """Publish until cancelled, beginning anew whenever a reload changed the broker's settings."""
-        while True:
-            self._broker_settings_changed.clear()
-            publisher = Publisher(journal, self._settings.mqtt, retained, self._broker_changed)
-            publishing = asyncio.ensure_future(publisher.run())
-            changed = asyncio.ensure_future(self._broker_settings_changed.wait())
-            try:
-                await asyncio.wait((publishing, changed), return_when=asyncio.FIRST_COMPLETED)
-                if publishing.done():
-                    publishing.result()
-            finally:
-                publishing.cancel()
-                changed.cancel()
-                await asyncio.gather(publishing, changed, return_exceptions=True)
 
     def _slot_makers(self) -> list[SlotMaker]:
         """Check every jig's driver, settings and places before anything is opened. Raises ConfigError."""
@@ -327,40 +296,6 @@ class Daemon:
                 session = ScanSession(jig.name, [each.name for each in self._settings.jigs], scans)
                 yield LabelScanner(jig.name, jig.scanner, session.read, self.view.show_scan)
 
-    async def _open_attempts(self, journal: Journal) -> tuple[OpenAttempt, ...]:
-        found = await journal.open_attempts()
-        for attempt in found:
-            who = attempt.hub.chf if attempt.hub else attempt.scanned_id
-            _log.warning("attempt open since before", attempt=attempt.attempt, chf=str(who))
-        return found
-
-    async def _recall_latches(self, journal: Journal, controller: Controller) -> None:
-        """Leave out of use what was taken out of it, and go on counting the hubs that failed in each slot."""
-        out_of_use = {slot.place: slot.why for slot in await journal.slots_out_of_use()}
-        for slot in controller.slots():
-            slot.latch.recall(out_of_use.get(slot.place), await journal.slot_failures(slot.place))
-
-    def _retained(self, journal: Journal) -> RetainedStates:
-        """Keep each slot's state retained at the broker; progress within a stage is for the screen alone."""
-        retained = RetainedStates()
-
-        def retain(view: SlotView) -> None:
-            changing = view.percent is not None or view.silent_seconds is not None
-            payload = view.model_dump_json(
-                exclude={"percent", "silent_seconds", "line"} if changing else None
-            )
-            retained.set(journal.topics.slot_state(view.place), payload.encode())
-
-        for view in self.view.slots():
-            retain(view)
-        self.view.listen(retain)
-        return retained
-
-    def _broker_changed(self, status: PublisherStatus) -> None:
-        _log.info("broker", state=status.connection, line=status.line)
-        self.view.set_broker(BrokerView(status.connection, status.line))
-        self._on_broker(status)
-
 
 def _make_folder(path: Path) -> None:
     if len(os.fsencode(path / SOCKET_NAME)) > LONGEST_SOCKET_PATH:
@@ -382,15 +317,3 @@ def _boot_id() -> str:
 
 async def _raised(failure: asyncio.Future[NoReturn]) -> None:
     await failure
-
-
-async def _outbox_empty(journal: Journal) -> None:
-    """Return once the broker has acknowledged every result."""
-    changed = asyncio.Event()
-    unsubscribe = journal.subscribe(lambda _: changed.set())
-    try:
-        while await journal.outbox_size():
-            await changed.wait()
-            changed.clear()
-    finally:
-        unsubscribe()

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from drivers.threads import apart
 from firmware_catalog.catalog import Catalog
+from firmware_catalog.cpl import CentralProductsList
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.release import ReleaseStatus
-from station.catalogue.keeping import open_source
+from station.catalogue.sources import open_source
 from station.doctor.report import Finding, fault, ok, warning
 from station.domain.config_error import ConfigError
 from station.settings import StationSettings
@@ -23,7 +24,8 @@ async def check_catalogue(settings: StationSettings) -> list[Finding]:
 
         def check() -> tuple[Catalog, tuple[CatalogError, ...]]:
             production = settings.mode == "production"
-            catalog = open_source(chosen, Path(store), production=production).refresh()
+            products = CentralProductsList.load(chosen.products) if chosen.products else None
+            catalog = open_source(chosen, Path(store), products, production=production).refresh()
             return catalog, catalog.verify()
 
         try:

@@ -87,7 +87,7 @@ RECORD_MUTANTS = (
         "station/control.py",
         "    except JournalError:\n        raise\n",
         "",
-        ("tests/station/test_control.py", "tests/station/test_daemon.py"),
+        ("tests/station/test_control.py", "tests/station/daemon/test_daemon.py"),
     ),
     Mutant(
         "what a broker sends of itself counts as delivered",

@@ -17,7 +17,6 @@ from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from station.attempt.closing import facts_of
 from station.attempt.history import Left
 from station.attempt.parts import LeftOpen, Progress
-from station.attempt.plan import Position
 from station.attempt.recovery_boot import RecoveryBoot
 from station.bench.display import SlotDisplay
 from station.bench.loop_watch import LoopWatch
@@ -27,6 +26,7 @@ from station.bench.seat import LinkSeat
 from station.bench.view import BenchView, SlotPhase, SlotView
 from station.bench.visit import SeatedHub, VisitParts
 from station.domain.outcome import Outcome, Stage
+from station.domain.position import Position
 from station.domain.slot_name import Place
 from station.records.events import AttemptOpened
 from station.records.journal import Journal

@@ -1,0 +1,83 @@
+"""The way to the broker while a station works: begun anew with other settings, and told what each slot shows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from station.bench.view import BenchView, BrokerView, SlotView
+from station.publishing.publisher import Publisher, PublisherStatus
+from station.publishing.retained import RetainedStates
+from station.publishing.settings import MqttSettings
+from station.records.journal import Journal
+
+_log = structlog.stdlib.get_logger()
+
+
+class ToBroker:
+    """Publishes results and slots' states for as long as `publish` runs."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        view: BenchView,
+        settings: Callable[[], MqttSettings],
+        settings_changed: asyncio.Event,
+        on_status: Callable[[PublisherStatus], None],
+    ) -> None:
+        self._journal = journal
+        self._view = view
+        self._settings = settings
+        self._settings_changed = settings_changed
+        self._on_status = on_status
+        self._retained = self._keep_retained()
+
+    async def publish(self) -> None:
+        """Publish until cancelled, beginning anew whenever a reload changed the broker's settings."""
+        while True:
+            self._settings_changed.clear()
+            publisher = Publisher(self._journal, self._settings(), self._retained, self._broker_changed)
+            publishing = asyncio.ensure_future(publisher.run())
+            changed = asyncio.ensure_future(self._settings_changed.wait())
+            try:
+                await asyncio.wait((publishing, changed), return_when=asyncio.FIRST_COMPLETED)
+                if publishing.done():
+                    publishing.result()
+            finally:
+                publishing.cancel()
+                changed.cancel()
+                await asyncio.gather(publishing, changed, return_exceptions=True)
+
+    async def all_sent(self) -> None:
+        """Return once the broker has acknowledged every result."""
+        changed = asyncio.Event()
+        unsubscribe = self._journal.subscribe(lambda _: changed.set())
+        try:
+            while await self._journal.outbox_size():
+                await changed.wait()
+                changed.clear()
+        finally:
+            unsubscribe()
+
+    def _keep_retained(self) -> RetainedStates:
+        """Keep each slot's state retained at the broker; progress within a stage is for the screen alone."""
+        retained = RetainedStates()
+
+        def retain(view: SlotView) -> None:
+            changing = view.percent is not None or view.silent_seconds is not None
+            payload = view.model_dump_json(
+                exclude={"percent", "silent_seconds", "line"} if changing else None
+            )
+            retained.set(self._journal.topics.slot_state(view.place), payload.encode())
+
+        for view in self._view.slots():
+            retain(view)
+        self._view.listen(retain)
+        return retained
+
+    def _broker_changed(self, status: PublisherStatus) -> None:
+        _log.info("broker", state=status.connection, line=status.line)
+        self._view.set_broker(BrokerView(status.connection, status.line))
+        self._on_status(status)

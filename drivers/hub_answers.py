@@ -84,7 +84,7 @@ _PLAIN_WORDS: Final[Mapping[int, str]] = MappingProxyType(
         MGMT_ERR.ETIMEOUT: "timed out",
         MGMT_ERR.ENOENT: "no such entry",
         MGMT_ERR.EBADSTATE: "not in its present state",
-        MGMT_ERR.EMSGSIZE: "message too large",
+        MGMT_ERR.EMSGSIZE: "too large for its packet buffers, have it built with larger ones",
         MGMT_ERR.ENOTSUP: "not supported",
         MGMT_ERR.ECORRUPT: "corrupt",
         MGMT_ERR.EBUSY: "busy",

@@ -35,6 +35,8 @@ class BufferProfile:
     """Whether the last answer says if the SHA-256 holds: Zephyr's CONFIG_IMG_ENABLE_IMAGE_CHECK."""
     tells_reasons: bool = False
     """Whether a refused upload says why in words: Zephyr's CONFIG_MCUMGR_GRP_IMG_VERBOSE_ERR."""
+    lists_frugally: bool = False
+    """Whether the image list leaves out what is false or 0: Zephyr's CONFIG_MCUMGR_GRP_IMG_FRUGAL_LIST."""
 
 
 PROFILES: Final = {
@@ -44,8 +46,10 @@ PROFILES: Final = {
         buf_size=384, buf_count=4, tells_boot_loader=False, checks_uploads=False, tells_reasons=True
     ),
     "one-buffer": BufferProfile(buf_count=1),
+    "tight": BufferProfile(buf_size=124, buf_count=4, lists_frugally=True),
 }
-"""By name: a roomy hub, Zephyr's buffers, one built with other choices, and a hub that can hold nothing but the packet it works on."""
+"""By name: a roomy hub, Zephyr's buffers, one built with other choices, a hub that can hold nothing but the packet it works on, and
+one whose buffers hold who it is and one image, but no list of two."""
 
 
 class PacketPool:

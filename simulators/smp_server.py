@@ -120,6 +120,11 @@ def _slot(report: SlotReport) -> Body:
     }
 
 
+def _frugal(slot: Body) -> Body:
+    """Leave out the flags that are false."""
+    return {key: value for key, value in slot.items() if value is not False}
+
+
 def _echo(body: Body) -> Body:
     return {"r": _optional(body, "d", str, "")}
 
@@ -202,7 +207,10 @@ class ApplicationServer:
                 raise GroupRefused(OS_GROUP, 3, ManagementError.UNKNOWN)
 
     async def _read_state(self, _: Body) -> Body:
-        return {"images": [_slot(report) for report in self._hub.report_slots()], "splitStatus": 0}
+        slots = [_slot(report) for report in self._hub.report_slots()]
+        if self._profile.lists_frugally:
+            return {"images": [_frugal(slot) for slot in slots]}
+        return {"images": slots, "splitStatus": 0}
 
     async def _write_state(self, body: Body) -> Body:
         image_hash = _optional(body, "hash", bytes, None)

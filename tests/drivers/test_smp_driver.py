@@ -104,6 +104,21 @@ def test_the_whole_life_of_a_hub(tmp_path, profile):
         assert hub["wrong_unlock_answers"] == 0
 
 
+def test_a_hub_whose_buffers_are_too_small_for_its_list_is_told_so_and_stays_as_it_was(tmp_path):
+    with rig_slots(tmp_path, "--profile", "tight") as slots:
+        slot = next(slots)
+
+        async def life(driver, meant):
+            await driver.unlock(meant, slot.authority)
+            with pytest.raises(
+                HubRefused, match="too large for its packet buffers, have it built with larger"
+            ):
+                await driver.flash(meant, slot.image(size=4_000), ignore)
+            assert str((await driver.reboot(meant)).firmware) == "00010120"
+
+        on(slot, life)
+
+
 def test_the_plugin_and_its_driver_keep_the_contract(slot):
     assert isinstance(PLUGIN.name, str)
     settings = PLUGIN.settings_model()

@@ -242,6 +242,27 @@ def test_an_answer_larger_than_its_buffer_is_an_error(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+def test_a_hub_with_tight_buffers_lists_one_image_and_never_two(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with rig_of(tmp_path, make_hub(), profile=PROFILES["tight"]) as rig:
+            await until_mode(rig.slot(1, 1), Mode.APPLICATION)
+            async with client_of(rig.slot(1, 1)) as client:
+                (listed,) = (await client.ask(1, 0))["images"]
+                assert listed.keys() == {"slot", "version", "hash", "bootable", "confirmed", "active"}
+                assert await client.unlock() == {"rc": 0}
+                whole, at = image(NEW), 0
+                assert await client.ask(1, 1, {"off": 0, "len": len(whole), "data": whole[:31]}) == {
+                    "err": {"group": 1, "rc": 22}
+                }, "it wants to see the whole header"
+                while at < len(whole):
+                    first = {} if at else {"len": len(whole)}
+                    answer = await client.ask(1, 1, {"off": at, "data": whole[at : at + 64], **first})
+                    at = answer["off"]
+                assert await client.ask(1, 0) == {"rc": 7}
+
+    asyncio.run(run())
+
+
 def test_image_errors_have_two_forms(tmp_path: Path) -> None:
     async def run() -> None:
         hub = make_hub()

@@ -15,7 +15,7 @@ from station.daemon.service import ServiceManager
 from station.daemon.to_broker import ToBroker
 
 _LAST_RESULTS_SECONDS: Final = 5.0
-"""How long a stop waits for the broker to take what is left; the rest leaves after the next start."""
+"""How long a stop waits for the broker to take what is left; results that stay leave after the next start."""
 
 _LAST_LAMPS_SECONDS: Final = 2.0
 """How long a stop waits for the boards to darken their lamps; a board's watchdog does it later."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from station.bench.view import BenchView, BrokerView, SlotView
-from station.publishing.publisher import Publisher, PublisherStatus
+from station.publishing.publisher import Connection, Publisher, PublisherStatus
 from station.publishing.retained import RetainedStates
 from station.publishing.settings import MqttSettings
 from station.records.journal import Journal
@@ -33,6 +33,7 @@ class ToBroker:
         self._settings_changed = settings_changed
         self._on_status = on_status
         self._retained = self._keep_retained()
+        self._connected = False
 
     async def publish(self) -> None:
         """Publish until cancelled, beginning anew whenever a reload changed the broker's settings."""
@@ -51,7 +52,7 @@ class ToBroker:
                 await asyncio.gather(publishing, changed, return_exceptions=True)
 
     async def all_sent(self) -> None:
-        """Return once the broker has acknowledged every result."""
+        """Return once the broker has acknowledged every result and, if it is there, what each slot shows at last."""
         changed = asyncio.Event()
         unsubscribe = self._journal.subscribe(lambda _: changed.set())
         try:
@@ -60,6 +61,8 @@ class ToBroker:
                 changed.clear()
         finally:
             unsubscribe()
+        if self._connected:
+            await self._retained.all_sent()
 
     def _keep_retained(self) -> RetainedStates:
         """Keep each slot's state retained at the broker; progress within a stage is for the screen alone."""
@@ -78,6 +81,7 @@ class ToBroker:
         return retained
 
     def _broker_changed(self, status: PublisherStatus) -> None:
+        self._connected = status.connection is Connection.CONNECTED
         _log.info("broker", state=status.connection, line=status.line)
         self._view.set_broker(BrokerView(status.connection, status.line))
         self._on_status(status)

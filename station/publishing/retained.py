@@ -12,24 +12,27 @@ class RetainedStates:
         self._payloads: dict[str, bytes] = {}
         self._changed: set[str] = set()
         self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        """The taker has sent all that it took, and waits for more."""
 
     def set(self, topic: str, payload: bytes) -> None:
         """Say this on the topic from now on. Values that come faster than they are sent replace each other."""
         if self._payloads.get(topic) != payload:
             self._payloads[topic] = payload
-            self._changed.add(topic)
-            self._wake.set()
+            self.send_again(topic)
 
     def send_all_again(self) -> None:
         """Count every topic as changed: a broker that was away may have forgotten them."""
         self._changed.update(self._payloads)
         if self._changed:
             self._wake.set()
+            self._idle.clear()
 
     def send_again(self, topic: str) -> None:
         """Count a topic as changed: another value was said on it meanwhile."""
         self._changed.add(topic)
         self._wake.set()
+        self._idle.clear()
 
     def take_back(self, topic: str) -> None:
         """Have what was retained on a topic on which nothing is said any more taken away, once."""
@@ -41,7 +44,14 @@ class RetainedStates:
 
         Without bytes: nothing is to be retained there any more (MQTT 3.1.1, 3.3.1.3).
         """
+        if not self._wake.is_set():
+            self._idle.set()
         await self._wake.wait()
         self._wake.clear()
+        self._idle.clear()
         changed, self._changed = self._changed, set()
         return {topic: self._payloads.get(topic, b"") for topic in changed}
+
+    async def all_sent(self) -> None:
+        """Return once the taker of the changes has sent them all and waits for more."""
+        await self._idle.wait()

@@ -37,6 +37,26 @@ def test_everything_is_sent_again_to_a_broker_that_came_back() -> None:
     asyncio.run(main())
 
 
+def test_all_is_sent_once_the_taker_asks_for_more() -> None:
+    async def main() -> None:
+        states = RetainedStates()
+        states.set("a", b"1")
+        await states.changes()
+        sent = asyncio.create_task(states.all_sent())
+        await asyncio.sleep(0)
+        assert not sent.done()
+        taking = asyncio.create_task(states.changes())
+        await sent
+        states.set("a", b"2")
+        again = asyncio.create_task(states.all_sent())
+        assert await taking == {"a": b"2"}
+        await asyncio.sleep(0)
+        assert not again.done()
+        again.cancel()
+
+    asyncio.run(main())
+
+
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.binary(max_size=2)) | st.none()))
 def test_the_taker_ends_with_the_latest_values(steps: list[tuple[str, bytes] | None]) -> None:
     """None stands for the taker's turn."""

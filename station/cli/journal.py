@@ -192,6 +192,7 @@ def restore(
     require_stations_user(settings)
     found = copies.restore(source, settings.journal_folder)
     typer.echo(f"the journal has {found.events} events, checked, and goes on as journal {found.journal}")
+    typer.echo("unlock answers since the backup are not known: each hub has one left, until it is opened")
 
 
 @app.command("set-aside")

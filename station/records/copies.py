@@ -14,12 +14,12 @@ from uuid import uuid4
 from station.records import lock
 from station.records.chain import Clock, RecordedEvent, canonical_json, system_clock
 from station.records.errors import JournalFailed, SegmentMissing, journal_error
-from station.records.events import EVENT, JournalRestored
+from station.records.events import EVENT, VOCABULARY, JournalRestored, JournalUpgraded, UnlockAnswersUnknown
 from station.records.files import sync_file, sync_folder
 from station.records.head import HEAD_NAME
 from station.records.reader import JournalReader
 from station.records.replay import replay
-from station.records.segments import is_there, open_for_reading, segment_path, segment_paths
+from station.records.segments import SET_ASIDE, is_there, open_for_reading, segment_path, segment_paths
 from station.records.verify import Verification, verify
 
 
@@ -40,7 +40,8 @@ def restore(source: Path, folder: Path, clock: Clock = system_clock) -> Verifica
     """Make a backup the journal at `folder`, and return what checking the result found.
 
     Only the events are believed: the tables are made again from them. What is recorded keeps its ids; from here on the
-    journal is known by a new one, so that no id that the lost journal gave away comes to stand for something else. Raises
+    journal is known by a new one, so that no id that the lost journal gave away comes to stand for something else, and one
+    unlock answer that nobody knows of counts against each hub that is not opened first. Raises
     JournalFailed if `folder` holds anything, and otherwise what `verify` and `replay` raise.
     """
     if is_there(folder) and any(folder.iterdir()):
@@ -52,7 +53,9 @@ def restore(source: Path, folder: Path, clock: Clock = system_clock) -> Verifica
 
     def own_identity(copy: Path) -> None:
         former = verify(copy).journal
-        replay(copy, clock, lambda _: None, JournalRestored(journal=uuid4(), former=former))
+        restored = JournalRestored(journal=uuid4(), former=former)
+        upgraded = JournalUpgraded(vocabulary=VOCABULARY)
+        replay(copy, clock, lambda _: None, restored, upgraded, UnlockAnswersUnknown())
 
     return _copy(source, folder, own_identity)
 
@@ -62,7 +65,7 @@ def set_aside(folder: Path) -> Path:
     if not is_there(folder):
         raise JournalFailed(f"there is no journal folder {folder}")
     with lock.hold(folder):
-        aside = folder.with_name(f"{folder.name}.set-aside-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
+        aside = folder.with_name(f"{folder.name}{SET_ASIDE}{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
         try:
             folder.rename(aside)
             sync_folder(aside.parent)

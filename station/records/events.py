@@ -76,6 +76,15 @@ class JournalRestored(_Event):
     actor: Actor | None = _FROM_LATER
 
 
+class UnlockAnswersUnknown(_Event):
+    """Rows before this one were lost, and with them unlock answers that count against hubs. Written by the journal itself.
+
+    One answer more than is known counts against each hub, until it was opened since.
+    """
+
+    kind: Literal["unlock_answers_unknown"] = "unlock_answers_unknown"
+
+
 class StationStarted(_Event):
     """The daemon took the journal."""
 
@@ -430,6 +439,7 @@ Event = Annotated[
     | StageStarted
     | StageEnded
     | UnlockUsed
+    | UnlockAnswersUnknown
     | UnlockAnswerDue
     | UnlockAnswerVoid
     | UnlockAnswerRefused

@@ -17,7 +17,7 @@ from station.records.errors import (
     SegmentMissing,
     journal_error,
 )
-from station.records.events import VOCABULARY, Event, JournalCreated
+from station.records.events import VOCABULARY, Event, JournalCreated, UnlockAnswersUnknown
 from station.records.head import PublishedHead, read_published_head
 from station.records.projection import apply
 from station.records.queries import identities_of
@@ -27,6 +27,7 @@ from station.records.segments import (
     open_for_reading,
     segment_number,
     segment_path,
+    set_aside,
 )
 
 CHECKED_AT_START: Final = 10_000
@@ -52,8 +53,13 @@ def create_journal(path: Path, topics: Topics, clock: Clock) -> None:
         journal=head.journal, site=topics.site, station=topics.station, vocabulary=VOCABULARY
     )
 
+    # What lies beside may hold answers that this journal will not know of.
+    lost = (UnlockAnswersUnknown(),) if set_aside(path.parent) else ()
+
     def fill(segment: sqlite3.Connection) -> None:
-        append_row(segment, head, created, clock)
+        last = head
+        for event in (created, *lost):
+            last = last.moved_to(append_row(segment, last, event, clock))
 
     try:
         make_segment(path, fill)

@@ -51,10 +51,11 @@ from station.records.events import (
     StationStopped,
     UnlockAnswerDue,
     UnlockAnswerRefused,
+    UnlockAnswersUnknown,
     UnlockAnswerVoid,
     UnlockUsed,
 )
-from station.records.tables import KEPT, UNFINISHED_IMPORT
+from station.records.tables import EVERY_OTHER_HUB, KEPT, UNFINISHED_IMPORT
 
 SUCCESSES: Final = (Outcome.PASSED, Outcome.ALREADY_CURRENT)
 """Outcomes that settle a hub for its order: a later attempt on it cannot take them back."""
@@ -67,6 +68,9 @@ KEPT_OF_A_RELEASE: Final = 1000
 
 KEPT_ANSWERS: Final = 4096
 """So many of the newest answers are kept for commands that are sent again."""
+
+_PERHAPS_WRONG: Final = f"coalesce((SELECT wrong_answers FROM hubs WHERE chf = '{EVERY_OTHER_HUB}'), 0)"  # noqa: S608 - our own words
+"""How many answers count against a hub that has no row of its own: its rows may have been lost."""
 
 _COUNTED_FROM: Final = 2
 """The vocabulary since which failures are kept for slots and releases, and results count for a line by GPF or label too.
@@ -98,6 +102,10 @@ def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
                     tables.execute(f"DELETE FROM {table} WHERE NOT ({kept.format(of='main')})")  # noqa: S608 - our own names
         case StationStarted() | StationStopped() | HandFlashRequested():
             pass
+        case UnlockAnswersUnknown():
+            # In any row of before: a hub with one wrong answer may have been given another since.
+            tables.execute("UPDATE hubs SET wrong_answers = wrong_answers + 1")
+            tables.execute("INSERT OR REPLACE INTO hubs VALUES (?, 1)", (EVERY_OTHER_HUB,))
         case CommandAnswered():
             _keep_answer(tables, recorded, recorded.event)
         case SlotTakenOutOfUse() | SlotEnabled() | JigStopped() | JigReset() as event:
@@ -346,20 +354,21 @@ def _apply_to_attempt(
                 (event.attempt, event.step, event.stage, failed, event.seconds, recorded.sequence),
             )
             if event.stage is Stage.UNLOCK and event.code is None:
-                tables.execute(
-                    "DELETE FROM hubs WHERE chf = (SELECT chf FROM attempts WHERE attempt = ?)",
-                    (event.attempt,),
-                )
+                _hub_was_opened(tables, event.attempt)
         case UnlockAnswerDue() | UnlockAnswerRefused():
             tables.execute(
-                "INSERT INTO hubs VALUES (?, 1) ON CONFLICT (chf) DO UPDATE SET wrong_answers = wrong_answers + 1",
+                f"INSERT INTO hubs VALUES (?, 1 + {_PERHAPS_WRONG}) ON CONFLICT (chf)"  # noqa: S608 - our own words
+                " DO UPDATE SET wrong_answers = wrong_answers + 1",
                 (str(event.chf),),
             )
         case UnlockAnswerVoid():
             tables.execute(
                 "UPDATE hubs SET wrong_answers = wrong_answers - 1 WHERE chf = ?", (str(event.chf),)
             )
-            tables.execute("DELETE FROM hubs WHERE chf = ? AND wrong_answers <= 0", (str(event.chf),))
+            tables.execute(
+                f"DELETE FROM hubs WHERE chf = ? AND wrong_answers <= 0 AND {_PERHAPS_WRONG} = 0",  # noqa: S608 - the same
+                (str(event.chf),),
+            )
         case AttemptInterrupted():
             tables.execute(
                 "UPDATE attempts SET interrupted = ? WHERE attempt = ?", (event.code, event.attempt)
@@ -381,6 +390,14 @@ def _apply_to_attempt(
             pass
         case _:
             assert_never(event)
+
+
+def _hub_was_opened(tables: sqlite3.Connection, attempt: int) -> None:
+    """Let no answer count against the attempt's hub any more; keep that in mind where it is not so of every hub."""
+    hub = "(SELECT chf FROM attempts WHERE attempt = ?)"
+    tables.execute(f"DELETE FROM hubs WHERE chf = {hub}", (attempt,))  # noqa: S608 - our own words
+    if tables.execute(f"SELECT {_PERHAPS_WRONG}").fetchone()[0]:
+        tables.execute(f"INSERT INTO hubs VALUES ({hub}, 0)", (attempt,))  # noqa: S608 - the same
 
 
 def _close_attempt(tables: sqlite3.Connection, recorded: RecordedEvent, event: AttemptClosed) -> None:

@@ -18,7 +18,7 @@ from station.domain.position import Position
 from station.domain.slot_name import Place
 from station.records.chain import Identities, utc_from_microseconds
 from station.records.events import AttemptId, StepTarget
-from station.records.tables import UNFINISHED_IMPORT
+from station.records.tables import EVERY_OTHER_HUB, UNFINISHED_IMPORT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,8 +252,10 @@ def hub_history(tables: sqlite3.Connection, chf: Eui64, gpf: Eui64 | None = None
 
 
 def wrong_unlock_answers(tables: sqlite3.Connection, chf: Eui64) -> int:
-    """Return how many answers were sent to the hub, and not known to be void, since the last that it took."""
-    found = tables.execute("SELECT wrong_answers FROM hubs WHERE chf = ?", (str(chf),)).fetchone()
+    """Return how many answers were, or may have been, sent to the hub, and not known to be void, since the last that it took."""
+    found = tables.execute(
+        "SELECT wrong_answers FROM hubs WHERE chf IN (?1, ?2) ORDER BY chf = ?2", (str(chf), EVERY_OTHER_HUB)
+    ).fetchone()
     return 0 if found is None else int(found[0])
 
 

@@ -11,6 +11,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from glob import escape
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -31,6 +32,8 @@ Filled = TypeVar("Filled")
 
 _NAME: Final = re.compile(r"journal-(\d{6})\.sqlite")
 BUSY_TIMEOUT_S: Final = 10
+SET_ASIDE: Final = ".set-aside-"
+"""Between a journal folder's name and the time at which it was put away."""
 
 
 def segment_path(folder: Path, number: int) -> Path:
@@ -52,6 +55,14 @@ def segment_paths(folder: Path) -> list[Path]:
     except OSError as error:
         raise journal_error(error, folder) from error
     return sorted(path for path in paths if _NAME.fullmatch(path.name))
+
+
+def set_aside(folder: Path) -> bool:
+    """Whether a journal that lay here was set aside. Raises JournalFailed where this user may not look."""
+    try:
+        return any(folder.parent.glob(f"{escape(folder.name)}{SET_ASIDE}*"))
+    except OSError as error:
+        raise journal_error(error, folder) from error
 
 
 def is_there(path: Path) -> bool:

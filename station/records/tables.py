@@ -22,9 +22,14 @@ with a space. Until then there is no such order for anybody."""
 _OF_OPEN_ORDERS: Final = (
     "work_order IN (SELECT work_order FROM {of}.orders WHERE closed IS NULL OR closed = ' import unfinished')"
 )
+EVERY_OTHER_HUB: Final = "*"
+"""Stands in `hubs` for each hub that has no row of its own, where answers may have been given that nobody knows of."""
+
 KEPT: Final = {
     "order_lines": _OF_OPEN_ORDERS,
     "attempts": f"closed IS NULL OR (work_order IS NOT NULL AND {_OF_OPEN_ORDERS})",
+    # A hub that was opened after rows were lost, for as long as it is likely to come again.
+    "hubs": f"wrong_answers > 0 OR chf IN (SELECT chf FROM {{of}}.order_lines WHERE {_OF_OPEN_ORDERS})",  # noqa: S608 - our own words
     "results": "acknowledged = 0 OR station_sequence = (SELECT max(station_sequence) FROM {of}.results)",
 }
 """Which rows of a table a new segment takes over from the finished one; of other tables, all.
@@ -188,7 +193,7 @@ CREATE TABLE stages (                   -- of open attempts only
 ) WITHOUT ROWID;
 CREATE TABLE hubs (
     chf           TEXT    PRIMARY KEY,
-    wrong_answers INTEGER NOT NULL      -- to unlock challenges, since the last that was right
+    wrong_answers INTEGER NOT NULL      -- to unlock challenges, since the last that was right; or perhaps: see above
 );
 CREATE TABLE stopped_releases (
     manufacturer TEXT NOT NULL,

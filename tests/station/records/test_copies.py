@@ -14,6 +14,7 @@ import pytest
 from journal_samples import STARTED, chf, closed, ledger_in, one_result, opened, order_events, write
 from processes import run
 
+from station.domain.outcome import Stage
 from station.records import queries
 from station.records.chain import RecordedEvent
 from station.records.copies import backup, export, restore, set_aside
@@ -21,9 +22,13 @@ from station.records.errors import JournalCorrupt, JournalFailed, JournalInUse, 
 from station.records.events import (
     EVENT,
     JournalRestored,
+    OrderClosed,
     ResultsAcknowledged,
     ResultsRepublished,
     SegmentStarted,
+    StageEnded,
+    UnlockAnswerDue,
+    UnlockAnswerVoid,
 )
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
@@ -60,7 +65,7 @@ def test_a_backup_taken_while_the_daemon_writes_restores_to_the_same_journal(
     assert made == verify(restored)
     with ledger_in(restored) as ledger:
         (further,) = write(ledger, STARTED)
-    *kept, begun, restoring, last = events_of(restored)
+    *kept, begun, restoring, _upgraded, _unknown, last = events_of(restored)
     assert (kept, last) == (saved, further)
     assert isinstance(begun.event, SegmentStarted)
     assert restoring.event == JournalRestored(journal=made.journal, former=found.journal)
@@ -279,7 +284,7 @@ def test_a_copy_takes_nothing_away_that_lies_beside_it(folder: Path, tmp_path: P
     source = (tmp_path / "copy").rename(tmp_path / "journal-2.partial")
     restore(source, tmp_path / "journal-2")
     assert verify(source).events == 3
-    assert verify(tmp_path / "journal-2").events == 5
+    assert verify(tmp_path / "journal-2").events == 7
     assert not list(tmp_path.glob("*.partial-*"))
 
 
@@ -328,6 +333,51 @@ def test_a_restored_journal_keeps_the_old_ids_and_gives_new_ones(folder: Path, t
         backup(restored, tmp_path / f"backup-{life}")
         shutil.rmtree(tmp_path / "backup")
         (tmp_path / f"backup-{life}").rename(tmp_path / "backup")
+
+
+@pytest.mark.parametrize("restored", [True, False], ids=["restored", "begun beside one that was set aside"])
+def test_one_answer_that_nobody_knows_of_counts_against_each_hub_until_it_is_opened(
+    folder: Path, tmp_path: Path, restored: bool
+) -> None:
+    with ledger_in(folder) as ledger:
+        (before,) = write(ledger, opened(1, order=None))
+        write(ledger, UnlockAnswerDue(attempt=before.sequence, chf=chf(1)))
+    backup(folder, tmp_path / "backup")
+    set_aside(folder)
+    if restored:
+        restore(tmp_path / "backup", folder)
+
+    with ledger_in(folder, segment_rows=12) as ledger, JournalReader(folder) as reader:
+
+        def counted() -> list[int]:
+            return [reader.ask(queries.wrong_unlock_answers, chf(number)) for number in range(3)]
+
+        assert counted() == [1, 2 if restored else 1, 1]
+        write(ledger, *order_events(hubs=1))
+        (attempt,) = write(ledger, opened(0))
+        due, void = (
+            kind(attempt=attempt.sequence, chf=chf(0)) for kind in (UnlockAnswerDue, UnlockAnswerVoid)
+        )
+        found = []
+        for event in (
+            due,
+            void,
+            due,
+            StageEnded(attempt=attempt.sequence, stage=Stage.UNLOCK, seconds=1),
+            due,
+            void,
+        ):
+            write(ledger, event)
+            found.append(counted()[0])
+        assert found == [2, 1, 2, 0, 1, 0]
+        # It is kept in mind for as long as the hub is on an open order.
+        write(ledger, *[STARTED] * 12)
+        write(ledger, closed(attempt.sequence, 0))
+        assert counted()[0] == 0
+        write(ledger, OrderClosed(order="WO-1", reason="done"), *[STARTED] * 12)
+        assert len(segment_paths(folder)) > 2
+        assert counted() == [1, 2 if restored else 1, 1]
+    assert rebuild(folder).differing == ()
 
 
 def test_only_the_events_of_a_backup_are_believed(folder: Path, tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_an_older_journal_goes_on_into_new_segments(folder: Path) -> None:
 def test_an_older_programs_backup_is_restored_up_to_date(folder: Path, tmp_path: Path) -> None:
     older_journal(folder)
     found = restore(folder, tmp_path / "restored")
-    assert found.events == verify(folder).events + 2
+    assert found.events == verify(folder).events + 4
     with ledger_in(tmp_path / "restored") as ledger:
         one_result(ledger, 1)
     assert rebuild(tmp_path / "restored").differing == ()

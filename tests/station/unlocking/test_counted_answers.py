@@ -123,6 +123,30 @@ def test_answers_are_added_up_over_the_daemon_and_what_is_flashed_by_hand(
     asyncio.run(work())
 
 
+def test_a_hub_has_one_answer_less_where_earlier_ones_may_have_been_forgotten(
+    bench: Bench, tmp_path: Path, wrong_key: Path
+) -> None:
+    (tmp_path / "journal.set-aside-20261129").mkdir()
+
+    async def work() -> None:
+        hub, other = bench.hub(), bench.hub()
+        for seated, key, answers in (
+            (hub, wrong_key, 1),
+            (hub, bench.unlock_key, 1),
+            (other, bench.unlock_key, 0),
+        ):
+            await bench.seat(seated, PLACE)
+            async with conducting(bench, tmp_path / "journal", key=key) as at:
+                if key is wrong_key:
+                    await import_order(at.journal, order_csv(hub, other), "jig1")
+                result = await at.result(PLACE)
+                assert result.code is (Code.UNLOCK_REFUSED if answers else None)
+                assert await seen_by(bench, seated) == answers
+            await bench.unseat(PLACE)
+
+    asyncio.run(work())
+
+
 def test_a_right_answer_ends_the_count_of_its_own_journal_only(
     bench: Bench, tmp_path: Path, wrong_key: Path
 ) -> None:

@@ -66,6 +66,17 @@ class Bench:
         await self.until(said)
         return self.said[-1]
 
+    async def until_ever_said(self, connection: Connection) -> PublisherStatus:
+        """Return the first thing of this kind that was said, which may have been taken back since."""
+        found: list[PublisherStatus] = []
+
+        async def said() -> bool:
+            found[:] = [status for status in self.said if status.connection is connection]
+            return bool(found)
+
+        await self.until(said)
+        return found[0]
+
     async def until_empty(self) -> None:
         async def empty() -> bool:
             return await self.journal.outbox_size() == 0

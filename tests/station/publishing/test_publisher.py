@@ -454,7 +454,7 @@ def test_two_stations_of_one_name_are_told_so_and_slow_down(
             for station in (one, two):
                 station.start()
             for station in (one, two):
-                refused = await station.until_said(Connection.REFUSED)
+                refused = await station.until_ever_said(Connection.REFUSED)
                 assert "another station may use the client id twin" in refused.line
 
     asyncio.run(main())

@@ -29,12 +29,12 @@ class XmodemHub(DeviceUnderTest):
 
     plugin = PLUGIN
     settings = XmodemSettings(
-        answer_seconds=0.06,
+        answer_seconds=0.15,
         attempts=3,
-        erase_seconds=0.5,
-        return_seconds=1.0,
-        removal_seconds=0.2,
-        probe_seconds=0.02,
+        erase_seconds=2.0,
+        return_seconds=5.0,
+        removal_seconds=0.4,
+        probe_seconds=0.06,
     )
     image = read_image(TARGET, ImageKind.RAW, FirmwareVersion.parse("00020000"))
     cannot: ClassVar = {Ability.LOCK: "the loader takes an image from whoever speaks to it"}

@@ -83,7 +83,7 @@ class BoardSeat:
     async def until_powered(self) -> None:
         """Give a hub the power that its board may have lost, once the board is known to be there."""
         while True:
-            await self._changes.until(lambda: self._inputs.may_power() or self._gets_no_power())
+            await self._changes.until(lambda: self._may_get_power() or self._gets_no_power())
             if self._gets_no_power() or await self._coils.switch(self._slot, on=True):
                 return
             await asyncio.sleep(_AGAIN_SECONDS)
@@ -180,6 +180,10 @@ class BoardSeat:
                 return False
             await asyncio.sleep(_AGAIN_SECONDS)
         return was_off
+
+    def _may_get_power(self) -> bool:
+        """Whether power may be given, to what is known to sit here or is doubted."""
+        return self._inputs.may_power() and (self.present() is not None or self.doubt() is not None)
 
     def _gets_no_power(self) -> bool:
         return self.stopped or self.present() is False

@@ -287,8 +287,9 @@ class Slot:
         await self._idle(parts.seat.let_go())
 
     def _is_unsure(self) -> bool:
-        """Whether it is shown that somebody is looked for who may sit here or not."""
-        return self._display.phase is SlotPhase.LOOKING and self._parts.seat.present() is None
+        """Whether it is shown that somebody is looked for, and the board is yet to say whether anybody sits here."""
+        seat = self._parts.seat
+        return self._display.phase is SlotPhase.LOOKING and seat.gives_power and seat.present() is None
 
     async def _host_unknown(self, driver: HubDriver, error: DriverError) -> None:
         """Record what sits here and cannot say who it is, and wait until it is taken out."""

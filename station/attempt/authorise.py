@@ -25,8 +25,8 @@ from station.domain.device_status import DeviceStatus
 from station.domain.label import ScannedLabel
 from station.domain.order_line import OrderLine
 from station.domain.outcome import Code
-from station.records.events import StepTarget
-from station.records.queries import PastAttempt
+from station.records.facts.attempts import StepTarget
+from station.records.facts.history import PastAttempt
 
 
 @dataclass(frozen=True, slots=True)

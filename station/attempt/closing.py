@@ -17,7 +17,7 @@ from station.domain.order_line import OrderLine
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.domain.slot_name import Place
 from station.kernel_clock import KernelClock
-from station.records.events import AttemptClosed, StepTarget
+from station.records.facts.attempts import AttemptClosed, StepTarget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,9 +45,9 @@ from station.domain.position import Position
 from station.domain.slot_name import Place
 from station.kernel_clock import read_clock
 from station.records.errors import AttemptHasResult
-from station.records.events import AttemptClosed, AttemptPlanned, AttemptResumed, HubLost, StepTarget
+from station.records.facts.attempts import AttemptClosed, AttemptPlanned, AttemptResumed, HubLost, StepTarget
+from station.records.facts.history import HubHistory, OpenAttempt, PastAttempt
 from station.records.journal import Journal
-from station.records.queries import HubHistory, OpenAttempt, PastAttempt
 from station.unlocking.parts import NamedAuthority, WrongAnswers
 
 

@@ -11,7 +11,7 @@ from station.attempt import failure
 from station.attempt.authorise import Rejected
 from station.attempt.parts import EventSink, NotPermitted, StageFault
 from station.domain.outcome import Code
-from station.records.events import UnlockAnswerDue
+from station.records.facts.unlocks import UnlockAnswerDue
 from station.unlocking.parts import NamedAuthority, WrongAnswers
 
 _SIGNATURE_BYTES: Final = 64

@@ -10,9 +10,9 @@ from station.attempt import failure
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Outcome
 from station.domain.slot_name import Place
-from station.records.events import AttemptClosed, AttemptPlanned
+from station.records.facts.attempts import AttemptClosed, AttemptPlanned
+from station.records.facts.history import HubHistory, OpenAttempt
 from station.records.journal import Journal
-from station.records.queries import HubHistory, OpenAttempt
 
 
 async def own_open_attempt(journal: Journal, hub: HubIdentity) -> OpenAttempt | None:

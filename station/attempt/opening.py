@@ -10,9 +10,9 @@ from station.domain.label import ScannedLabel
 from station.domain.order_line import OrderLine
 from station.domain.slot_name import Place
 from station.records.errors import OrderIsClosed, OrderNotHere
-from station.records.events import AttemptOpened
+from station.records.facts.attempts import AttemptOpened
+from station.records.facts.history import HubHistory
 from station.records.journal import Journal
-from station.records.queries import HubHistory
 
 _ORDERS_TRIED: Final = 3
 

@@ -12,7 +12,7 @@ from station.attempt.authorise import Rejected
 from station.attempt.plan import AttemptPlan
 from station.domain.outcome import Code, Stage
 from station.domain.position import Position
-from station.records.events import Event
+from station.records.facts.events import Event
 from station.unlocking.parts import NamedAuthority, WrongAnswers
 
 

@@ -17,7 +17,7 @@ from station.attempt.authorise import Question, Rejected, against_order
 from station.attempt.closing import OpenedAttempt
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code
-from station.records.events import StepTarget
+from station.records.facts.attempts import StepTarget
 from station.records.journal import Journal
 
 Veto = Callable[[DeviceModel, Sequence[StepTarget]], Code | None]

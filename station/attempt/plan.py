@@ -8,7 +8,7 @@ from typing import Final
 from firmware_catalog.image import FirmwareImage
 from station.domain.outcome import Stage
 from station.domain.position import Position
-from station.records.events import StepTarget
+from station.records.facts.attempts import StepTarget
 
 STEP_STAGES: Final = (Stage.UNLOCK, Stage.FLASH, Stage.ACTIVATE, Stage.VERIFY, Stage.CONFIRM)
 """The stages that every step goes through, in order. `check` follows the last step once."""

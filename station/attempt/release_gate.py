@@ -11,8 +11,9 @@ from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from station.attempt.failure import Blame, blame
 from station.domain.outcome import Code, Outcome
-from station.records.events import AttemptClosed, Event, ReleaseResumed, ReleaseStopped, StepTarget
-from station.records.queries import ReleaseResult
+from station.records.facts.attempts import AttemptClosed, StepTarget
+from station.records.facts.events import Event
+from station.records.facts.releases import ReleaseResult, ReleaseResumed, ReleaseStopped
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,8 @@ from station.attempt.recovery import GiveUp, KeepOpen, Resume, Settle, decide
 from station.attempt.settling import MAX_SETTLING_BOOTS, settle
 from station.domain.outcome import Code, Stage
 from station.domain.position import Position
-from station.records.events import StageEnded, StageStarted, UnlockAnswerVoid, UnlockUsed
+from station.records.facts.attempts import StageEnded, StageStarted
+from station.records.facts.unlocks import UnlockAnswerVoid, UnlockUsed
 
 BOOTS_OF_A_LOOP: Final = 3
 """Boots in one attempt that nobody ordered, from which on a failure is put down to them."""

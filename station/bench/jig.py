@@ -25,7 +25,8 @@ from station.bench.view import BenchView, SlotPhase, SlotView
 from station.domain.actor import Actor
 from station.places.settings import StartPolicy
 from station.records.errors import JournalHeldUp
-from station.records.events import Event, JigReset, JigStopped
+from station.records.facts.bench import JigReset, JigStopped
+from station.records.facts.events import Event
 
 _LAMPS: Final = {
     SlotPhase.STARTING: Lamp.DARK,

@@ -13,8 +13,8 @@ from station.domain.actor import Actor
 from station.domain.outcome import Outcome
 from station.domain.slot_name import Place
 from station.records.errors import JournalHeldUp
-from station.records.events import AttemptClosed, SlotEnabled, SlotTakenOutOfUse
-from station.records.queries import SlotFailure
+from station.records.facts.attempts import AttemptClosed
+from station.records.facts.bench import SlotEnabled, SlotFailure, SlotTakenOutOfUse
 
 _log = structlog.stdlib.get_logger()
 

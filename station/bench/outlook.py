@@ -15,8 +15,9 @@ from station.domain.hub_facts import HubFacts
 from station.domain.label import ScannedLabel
 from station.domain.slot_name import Place
 from station.records.chain import RecordedEvent
-from station.records.events import AttemptClosed, AttemptOpened, AttemptResumed, LabelScanned, LabelTakenBack
-from station.records.queries import OpenAttempt, WaitingLabel
+from station.records.facts.attempts import AttemptClosed, AttemptOpened, AttemptResumed
+from station.records.facts.bench import LabelScanned, LabelTakenBack, WaitingLabel
+from station.records.facts.history import OpenAttempt
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from station.bench.view import BenchView
 from station.domain.label import ScannedLabel
 from station.domain.slot_name import Place
 from station.records.errors import EventRefused, JournalFailed
-from station.records.events import LabelTakenBack
+from station.records.facts.bench import LabelTakenBack
 
 
 class LabelTaker(Protocol):

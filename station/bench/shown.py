@@ -10,8 +10,8 @@ from station.bench.view import SlotPhase, SlotView
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Outcome
 from station.domain.slot_name import Place
-from station.records.events import AttemptClosed
-from station.records.queries import HubHistory, PastAttempt
+from station.records.facts.attempts import AttemptClosed
+from station.records.facts.history import HubHistory, PastAttempt
 
 _PHASES: Final = {
     Outcome.PASSED: SlotPhase.PASSED,

@@ -62,7 +62,8 @@ from station.records.errors import (
     OrderIsClosed,
     OrderNotHere,
 )
-from station.records.events import AttemptClosed, LabelScanned
+from station.records.facts.attempts import AttemptClosed
+from station.records.facts.bench import LabelScanned
 from station.records.journal import Journal
 
 ROOM_RETRY_SECONDS: Final = 5.0

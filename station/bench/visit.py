@@ -28,7 +28,7 @@ from station.bench.view import SlotPhase, SlotView
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Stage
 from station.domain.slot_name import Place
-from station.records.events import AttemptInterrupted, HubLost
+from station.records.facts.attempts import AttemptInterrupted, HubLost
 from station.records.journal import Journal
 
 EMERGENCY_STOP: Final = "emergency stop"

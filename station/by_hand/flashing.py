@@ -31,7 +31,13 @@ from station.domain.outcome import Code, Stage
 from station.domain.position import Position
 from station.domain.slot_name import Place
 from station.kernel_clock import read_clock
-from station.records.events import AttemptClosed, AttemptPlanned, HandFlashRequested, StageEnded, StageStarted
+from station.records.facts.attempts import (
+    AttemptClosed,
+    AttemptPlanned,
+    HandFlashRequested,
+    StageEnded,
+    StageStarted,
+)
 from station.records.journal import Journal
 from station.unlocking.parts import NamedAuthority, WrongAnswers
 

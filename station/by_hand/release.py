@@ -18,8 +18,8 @@ from station.attempt.authorise import Rejected
 from station.attempt.release_gate import ReleaseKey
 from station.catalogue.keeping import StationCatalogue
 from station.domain.outcome import Code
-from station.records import queries
 from station.records.errors import JournalError
+from station.records.facts.releases import stopped_releases
 from station.records.reader import JournalReader
 from station.records.segments import segment_paths
 from station.settings import StationSettings
@@ -80,9 +80,7 @@ class HandRelease:
         if not segment_paths(self._journal):
             return frozenset()  # the station has not worked yet
         with JournalReader(self._journal) as journal:
-            return frozenset(
-                ReleaseKey(each.model, each.version) for each in journal.ask(queries.stopped_releases)
-            )
+            return frozenset(ReleaseKey(each.model, each.version) for each in journal.ask(stopped_releases))
 
 
 def _against(release: Release, stopped: frozenset[ReleaseKey], hub: HubIdentity) -> Rejected | None:

@@ -36,7 +36,7 @@ from station.domain.outcome import Outcome
 from station.log import configure_logging
 from station.people.pseudonyms import check_pseudonym
 from station.records.errors import JournalInUse
-from station.records.events import AttemptClosed
+from station.records.facts.attempts import AttemptClosed
 from station.records.journal import Journal
 from station.settings import StationSettings
 from station.settings_file import load_settings

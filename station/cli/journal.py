@@ -18,8 +18,9 @@ from station.cli.common import (
     require_stations_user,
 )
 from station.control import NoDaemon, ask_daemon
-from station.records import copies, queries
-from station.records.events import Event, ResultsRepublished
+from station.records import copies
+from station.records.facts.events import Event
+from station.records.facts.results import ResultsRepublished, waiting_results
 from station.records.journal import Journal
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild as rebuild_tables
@@ -129,7 +130,7 @@ def outbox(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
     Example: reflash journal outbox
     """
     with _reader(config) as reader:
-        waiting = reader.ask(queries.waiting_results)
+        waiting = reader.ask(waiting_results)
     if as_json:
         print_json({"waiting": waiting})
     else:

@@ -27,7 +27,8 @@ from station.orders.csv_import import MAX_FILE_SIZE, parse_order
 from station.orders.desk import OrderDesk
 from station.orders.errors import OrderFileRefused
 from station.orders.reconcile import reconcile
-from station.records import queries
+from station.records.facts.history import open_attempts
+from station.records.facts.orders import orders
 from station.records.journal import Journal
 from station.records.reader import JournalReader
 from station.settings import StationSettings
@@ -111,7 +112,7 @@ def list_orders(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = Fal
     """
     settings = load_settings(config)
     with JournalReader(settings.journal_folder) as journal:
-        summaries = journal.ask(queries.orders)
+        summaries = journal.ask(orders)
     rows: list[dict[str, Any]] = [
         {
             "order": each.order,
@@ -140,9 +141,9 @@ def show(order: OrderArgument, config: ConfigOption = DEFAULT_CONFIG, as_json: J
     """
     settings = load_settings(config)
     with JournalReader(settings.journal_folder) as journal:
-        if all(each.order != order for each in journal.ask(queries.orders)):
+        if all(each.order != order for each in journal.ask(orders)):
             raise UsageError(f"there is no order {order}: see 'reflash orders list'")
-        standing = reconcile(order, journal.order_lines(order), journal.ask(queries.open_attempts))
+        standing = reconcile(order, journal.order_lines(order), journal.ask(open_attempts))
     if as_json:
         print_json(
             {

@@ -46,7 +46,7 @@ from station.places.finding import checked_driver
 from station.places.settings import JigSettings
 from station.publishing.publisher import PublisherStatus
 from station.records.errors import UpgradeInterrupted
-from station.records.events import StationStarted, StationStopped
+from station.records.facts.journal import StationStarted, StationStopped
 from station.records.journal import Journal
 from station.records.replay import Replayed
 from station.settings import StationSettings

@@ -5,8 +5,8 @@ from __future__ import annotations
 import structlog
 
 from station.bench.controller import Controller
+from station.records.facts.history import OpenAttempt
 from station.records.journal import Journal
-from station.records.queries import OpenAttempt
 
 _log = structlog.stdlib.get_logger()
 

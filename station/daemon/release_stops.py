@@ -12,7 +12,7 @@ from firmware_catalog.catalog import Catalog
 from station.attempt.release_gate import GateThresholds, ReleaseGate, ReleaseKey
 from station.records.chain import RecordedEvent
 from station.records.errors import JournalHeldUp
-from station.records.events import ReleaseStopped
+from station.records.facts.releases import ReleaseStopped
 from station.records.journal import Journal
 from station.settings import StationSettings
 

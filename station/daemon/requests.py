@@ -21,7 +21,8 @@ from station.descriptors import allowed
 from station.domain.actor import Actor
 from station.domain.label import ScannedLabel
 from station.domain.slot_name import Place
-from station.records.events import ReleaseResumed, ResultsRepublished
+from station.records.facts.releases import ReleaseResumed
+from station.records.facts.results import ResultsRepublished
 from station.records.journal import Journal
 from station.version import station_version
 

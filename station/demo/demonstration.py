@@ -26,7 +26,7 @@ from station.demo.transport import Transport
 from station.messages.topics import Topics
 from station.orders.csv_import import parse_order
 from station.orders.life_cycle import events_for_import
-from station.records.events import OrderAssigned
+from station.records.facts.orders import OrderAssigned
 from station.records.journal import Journal
 from station.settings import StationSettings
 

@@ -29,9 +29,9 @@ from station.orders.life_cycle import (
 )
 from station.orders.reconcile import ids_of, standing_of
 from station.records.errors import AttemptHasResult, HubsInWork, OrderHasOpenAttempts
-from station.records.events import AttemptClosed
+from station.records.facts.attempts import AttemptClosed
+from station.records.facts.history import OpenAttempt
 from station.records.journal import Journal
-from station.records.queries import OpenAttempt
 from station.version import station_version
 
 _LOOKS: Final = 3

@@ -13,8 +13,14 @@ from typing import Final
 from station.orders.csv_import import OrderFile
 from station.orders.errors import OrderIncomplete, OrderRefused
 from station.orders.reconcile import Standing
-from station.records.events import Event, OrderAssigned, OrderClosed, OrderImported, OrderLinesAdded
-from station.records.queries import OrderSummary
+from station.records.facts.events import Event
+from station.records.facts.orders import (
+    OrderAssigned,
+    OrderClosed,
+    OrderImported,
+    OrderLinesAdded,
+    OrderSummary,
+)
 
 _LINES_PER_EVENT: Final = 1000
 """What `OrderLinesAdded` holds at most."""

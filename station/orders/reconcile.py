@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from firmware_catalog.identity import Eui64
 from station.domain.order_line import OrderLine
 from station.domain.outcome import Outcome
-from station.records.queries import OpenAttempt, OrderLineState, OrderSummary
+from station.records.facts.history import OpenAttempt
+from station.records.facts.orders import OrderLineState, OrderSummary
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from drivers.jig_board.connection import Connection, connected
 from drivers.jig_board.errors import CheckRefused, JigBoardError
 from drivers.threads import apart
 from station.places.settings import JigSettings
-from station.records import queries
 from station.records.errors import JournalError, SegmentMissing
+from station.records.facts.bench import stopped_jigs
 from station.records.reader import JournalReader
 
 _LOOK_SECONDS: Final = 0.1
@@ -28,7 +28,7 @@ def why_stopped(jig: str, journal_folder: Path) -> str | None:
     """Say why no slot of a jig may be powered: an emergency stop that nobody has reset, as the journal has it."""
     try:
         with JournalReader(journal_folder) as journal:
-            stopped = {each.jig for each in journal.ask(queries.stopped_jigs)}
+            stopped = {each.jig for each in journal.ask(stopped_jigs)}
     except SegmentMissing:
         return None  # no station has ever worked here
     except JournalError as error:

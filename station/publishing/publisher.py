@@ -30,7 +30,8 @@ from station.publishing.returns import Held, Returns
 from station.publishing.settings import MqttSettings
 from station.records.chain import RecordedEvent
 from station.records.errors import JournalHeldUp
-from station.records.events import AttemptClosed, ResultsAcknowledged, ResultsRepublished
+from station.records.facts.attempts import AttemptClosed
+from station.records.facts.results import ResultsAcknowledged, ResultsRepublished
 from station.records.journal import Journal
 from station.records.results import OutgoingResult
 

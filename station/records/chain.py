@@ -16,39 +16,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from pydantic import ValidationError
 
-from station.records.events import EVENT, Event, JournalRestored
+from station.records.facts.events import EVENT, Event
+from station.records.facts.journal import JournalRestored
+from station.records.moments import Clock, utc_from_microseconds
 
 GENESIS: Final = bytes(32)
 """What stands for the previous hash before the first row."""
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-Clock = Callable[[], tuple[int, int]]
-"""Returns UTC in microseconds since 1970 and the boot clock in nanoseconds."""
-
-
-def system_clock() -> tuple[int, int]:
-    """Read both clocks of this machine. Only the second one never jumps."""
-    return time.time_ns() // 1000, time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-
-
-def utc_from_microseconds(microseconds: int) -> datetime:
-    """Return the moment that a row's UTC stands for."""
-    return _EPOCH + timedelta(microseconds=microseconds)
-
-
-def microseconds_from_utc(utc: datetime) -> int:
-    """Return what a row says for this moment: the inverse of `utc_from_microseconds`."""
-    return (utc - _EPOCH) // timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,31 +92,6 @@ RawRow = tuple[int, int, int, bytes, bytes]
 
 _RESTORED: Final = b'"kind":"journal_restored"'
 """Stands in the body of such an event and in no other: within a text the quotes would be escaped."""
-
-
-class Identities:
-    """By which journal id each row is known: the first, until the journal was restored and got another."""
-
-    def __init__(self, known: Iterable[tuple[int, UUID]]) -> None:
-        """Know the ids, each with the sequence of the first row that has it."""
-        self._known = sorted(known)
-
-    def of(self, sequence: int) -> UUID:
-        """Return the id of the row. Raises LookupError for a row before the first."""
-        for first, journal in reversed(self._known):
-            if first <= sequence:
-                return journal
-        raise LookupError(f"row {sequence} is of no journal")
-
-    def has(self, journal: UUID) -> bool:
-        """Whether any row is known by this id."""
-        return any(journal == known for _, known in self._known)
-
-    def begin(self, sequence: int, journal: UUID) -> None:
-        """Note that rows from this one on are known by another id."""
-        if (sequence, journal) not in self._known:
-            self._known.append((sequence, journal))
-            self._known.sort()
 
 
 class BrokenChain(Exception):

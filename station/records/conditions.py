@@ -16,18 +16,17 @@ from collections.abc import Collection, Iterable
 
 from station.domain.slot_name import Place
 from station.records.errors import EventRefused, HubsInWork, OrderHasOpenAttempts, OrderIsClosed, OrderNotHere
-from station.records.events import (
+from station.records.expectations import Expectation
+from station.records.facts.attempts import (
     AttemptClosed,
     AttemptId,
     AttemptInterrupted,
     AttemptOpened,
     AttemptResumed,
-    Event,
     HubLost,
-    OrderAssigned,
-    OrderClosed,
 )
-from station.records.expectations import Expectation
+from station.records.facts.events import Event
+from station.records.facts.orders import OrderAssigned, OrderClosed
 from station.records.tables import UNFINISHED_IMPORT
 
 

@@ -12,11 +12,14 @@ from tempfile import mkdtemp
 from uuid import uuid4
 
 from station.records import lock
-from station.records.chain import Clock, RecordedEvent, canonical_json, system_clock
+from station.records.chain import RecordedEvent, canonical_json
 from station.records.errors import JournalFailed, SegmentMissing, journal_error
-from station.records.events import EVENT, VOCABULARY, JournalRestored, JournalUpgraded, UnlockAnswersUnknown
+from station.records.facts.events import EVENT, VOCABULARY
+from station.records.facts.journal import JournalRestored, JournalUpgraded
+from station.records.facts.unlocks import UnlockAnswersUnknown
 from station.records.files import sync_file, sync_folder
 from station.records.head import HEAD_NAME
+from station.records.moments import Clock, system_clock
 from station.records.reader import JournalReader
 from station.records.replay import replay
 from station.records.segments import SET_ASIDE, is_there, open_for_reading, segment_path, segment_paths

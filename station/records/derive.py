@@ -12,9 +12,10 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from station.records.chain import Identities, RawRow, RecordedEvent, Row, recorded_event
+from station.records.chain import RawRow, RecordedEvent, Row, recorded_event
 from station.records.errors import EventRefused, JournalCorrupt
-from station.records.events import JournalCreated, JournalRestored, SegmentStarted
+from station.records.facts.journal import JournalCreated, JournalRestored, SegmentStarted
+from station.records.identities import Identities
 from station.records.projection import apply
 from station.records.segments import is_there, open_for_reading, segment_number, segment_path, snapshot
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from station.messages.topics import Topics
 from station.records import conditions
-from station.records.chain import ChainHead, Clock, RecordedEvent
+from station.records.chain import ChainHead, RecordedEvent
 from station.records.errors import (
     UNREADABLE,
     EventRefused,
@@ -21,18 +21,14 @@ from station.records.errors import (
     journal_error,
     may_have_been_kept,
 )
-from station.records.events import (
-    VOCABULARY,
-    AttemptId,
-    Event,
-    JournalUpgraded,
-    ResultsAcknowledged,
-    SegmentStarted,
-)
 from station.records.expectations import Expectation
+from station.records.facts.attempts import AttemptId
+from station.records.facts.events import VOCABULARY, Event
+from station.records.facts.journal import JournalUpgraded, SegmentStarted, identities_of
+from station.records.facts.results import ResultsAcknowledged
 from station.records.head import PublishedHead, read_published_head, write_published_head
+from station.records.moments import Clock
 from station.records.opening import append_row, check_newest, check_published_head, create_journal
-from station.records.queries import identities_of
 from station.records.replay import Heard, Replayed, up_to_date
 from station.records.segments import (
     BUSY_TIMEOUT_S,

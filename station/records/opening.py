@@ -9,7 +9,7 @@ from typing import Final
 from uuid import uuid4
 
 from station.messages.topics import Topics
-from station.records.chain import GENESIS, BrokenChain, ChainHead, Clock, Identities, RecordedEvent, follow
+from station.records.chain import GENESIS, BrokenChain, ChainHead, RecordedEvent, follow
 from station.records.errors import (
     AnotherStation,
     JournalCorrupt,
@@ -17,10 +17,13 @@ from station.records.errors import (
     SegmentMissing,
     journal_error,
 )
-from station.records.events import VOCABULARY, Event, JournalCreated, UnlockAnswersUnknown
+from station.records.facts.events import VOCABULARY, Event
+from station.records.facts.journal import JournalCreated, identities_of
+from station.records.facts.unlocks import UnlockAnswersUnknown
 from station.records.head import PublishedHead, read_published_head
+from station.records.identities import Identities
+from station.records.moments import Clock
 from station.records.projection import apply
-from station.records.queries import identities_of
 from station.records.segments import (
     is_there,
     make_segment,

@@ -16,12 +16,13 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from firmware_catalog.identity import Eui64
 from station.messages.topics import Topics
-from station.records import queries
 from station.records.chain import RecordedEvent
 from station.records.derive import SELECT_ROWS, all_events, read_rows
 from station.records.errors import JournalCorrupt
-from station.records.events import AttemptClosed
-from station.records.queries import HubHistory, OrderLineState, identities_of
+from station.records.facts.attempts import AttemptClosed
+from station.records.facts.history import HubHistory, hub_history, label_history
+from station.records.facts.journal import identities_of
+from station.records.facts.orders import OrderLineState, lines_of, order_lines
 from station.records.results import OutgoingResult, outgoing_result
 from station.records.segments import (
     is_there,
@@ -84,20 +85,20 @@ class JournalReader:
             yield from all_events(newest, self._path)
 
     def hub_history(self, chf: Eui64, gpf: Eui64 | None = None) -> HubHistory:
-        """Return what has become of the hub with these ids so far: see `queries.hub_history`."""
+        """Return what has become of the hub with these ids so far: see `hub_history`."""
         with self._snapshot() as newest:
-            return self._whole_history(newest, queries.hub_history, chf, gpf)
+            return self._whole_history(newest, hub_history, chf, gpf)
 
     def label_history(self, label: Eui64) -> HubHistory:
-        """Return what has become so far of the hub that a label names: see `queries.label_history`."""
+        """Return what has become so far of the hub that a label names: see `label_history`."""
         with self._snapshot() as newest:
-            return self._whole_history(newest, queries.label_history, label)
+            return self._whole_history(newest, label_history, label)
 
     def order_lines(self, order: str) -> tuple[OrderLineState, ...]:
         """Return every hub of an order, open or closed, by CHF id."""
         with self._snapshot() as newest:
             for tables in chain((newest,), self._archives(newest)):
-                if lines := queries.order_lines(tables, order):
+                if lines := order_lines(tables, order):
                     return lines
             return ()
 
@@ -109,7 +110,7 @@ class JournalReader:
             lines: dict[tuple[str, Eui64], OrderLineState] = {}
             for tables in chain((newest,), self._archives(newest)):
                 attempts.update(attempt for (attempt,) in tables.execute(select, (str(device),)))
-                for state in queries.lines_of(tables, device):
+                for state in lines_of(tables, device):
                     lines.setdefault((state.order, state.line.chf), state)
             where = "sequence = ?1 OR json_extract(body, '$.attempt') = ?1"
             events = self._rows(newest, where, sorted(attempts))

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from station.records import archives, lock
-from station.records.chain import Clock, system_clock
 from station.records.derive import all_events, derive
 from station.records.errors import UNREADABLE, EventRefused, JournalCorrupt, SegmentMissing, journal_error
+from station.records.moments import Clock, system_clock
 from station.records.replay import replay
 from station.records.segments import open_up_to_date, read_only_uri, segment_path, segment_paths
 from station.records.tables import DERIVED_TABLES, create_derived

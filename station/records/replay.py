@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from station.records import archives
-from station.records.chain import GENESIS, BrokenChain, ChainHead, Clock, follow
+from station.records.chain import GENESIS, BrokenChain, ChainHead, follow
 from station.records.derive import journal_id, read_rows
 from station.records.errors import (
     UNREADABLE,
@@ -27,12 +27,13 @@ from station.records.errors import (
     SegmentMissing,
     journal_error,
 )
-from station.records.events import Event, SegmentStarted
+from station.records.facts.events import Event
+from station.records.facts.journal import SegmentStarted, identities_of
 from station.records.files import sync_file, sync_folder
 from station.records.head import published_head_if_readable
+from station.records.moments import Clock
 from station.records.opening import SELECT_RAW_ROWS, append_row, check_published_head
 from station.records.projection import apply
-from station.records.queries import identities_of
 from station.records.segments import (
     open_for_reading,
     open_for_writing,

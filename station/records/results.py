@@ -14,7 +14,7 @@ from station.messages.forms import RESULT
 from station.messages.result import Result
 from station.messages.topics import Topics
 from station.records.chain import RecordedEvent, canonical_json
-from station.records.events import AttemptClosed
+from station.records.facts.attempts import AttemptClosed
 
 
 @dataclass(frozen=True, slots=True)

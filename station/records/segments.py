@@ -24,7 +24,7 @@ from station.records.errors import (
     SegmentMissing,
     journal_error,
 )
-from station.records.events import VOCABULARY
+from station.records.facts.events import VOCABULARY
 from station.records.files import sync_file, sync_folder
 from station.records.tables import APPLICATION_ID, TABLES_VERSION, VOCABULARY_IS_KEPT, create_segment
 

@@ -11,11 +11,12 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from station.records.chain import GENESIS, BrokenChain, ChainHead, Identities, follow
+from station.records.chain import GENESIS, BrokenChain, ChainHead, follow
 from station.records.derive import journal_id
 from station.records.errors import JournalCorrupt, SegmentMissing
-from station.records.events import SegmentStarted
+from station.records.facts.journal import SegmentStarted
 from station.records.head import read_published_head
+from station.records.identities import Identities
 from station.records.opening import SELECT_RAW_ROWS, check_published_head
 from station.records.segments import open_for_reading, segment_path, segment_paths, snapshot
 

@@ -16,8 +16,8 @@ from typing import Final, TypeVar
 
 from station.records.chain import RecordedEvent
 from station.records.errors import JournalError, JournalFailed, UpgradeInterrupted
-from station.records.events import Event
 from station.records.expectations import Expectation
+from station.records.facts.events import Event
 from station.records.ledger import Ledger, LedgerSettings, Outcome
 from station.records.replay import Replayed
 

@@ -13,8 +13,8 @@ from typing import Final, Self
 from drivers.errors import HubAction, UnlockAuthorityFailed
 from drivers.threads import Worker
 from firmware_catalog.identity import Eui64
-from station.records import queries
 from station.records.errors import JournalError
+from station.records.facts.unlocks import wrong_unlock_answers
 from station.records.journal import Journal
 from station.records.reader import JournalReader
 from station.records.segments import segment_paths
@@ -57,7 +57,7 @@ class CountedAnswers:
             if not segment_paths(folder):
                 return 0
             with JournalReader(folder) as reader:
-                return reader.ask(queries.wrong_unlock_answers, chf)
+                return reader.ask(wrong_unlock_answers, chf)
 
         try:
             return await self._worker.run(read, _READING_SECONDS)

@@ -15,15 +15,10 @@ from witness import Entry, OpenOrder, judge
 
 from firmware_catalog.identity import DeviceModel
 from station.domain.outcome import Outcome
-from station.records import queries
 from station.records.errors import JournalError
-from station.records.events import (
-    AttemptClosed,
-    AttemptOpened,
-    OrderClosed,
-    OrderImported,
-    OrderLinesAdded,
-)
+from station.records.facts.attempts import AttemptClosed, AttemptOpened
+from station.records.facts.history import open_attempts
+from station.records.facts.orders import OrderClosed, OrderImported, OrderLinesAdded
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
 from station.records.verify import verify
@@ -81,7 +76,7 @@ class Books:
             for recorded in reader.events():
                 self._enter(recorded.id, recorded.sequence, recorded.event)
                 self._enter_right(recorded.monotonic_ns / 1e9, recorded.event)
-            self._open = reader.ask(queries.open_attempts)
+            self._open = reader.ask(open_attempts)
             self._results = reader.results(1, 1 << 62)
         self.findings.outcomes.update(closed.outcome for closed in self._closed.values())
         self.findings.open = len(self._open)

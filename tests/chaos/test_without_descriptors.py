@@ -24,7 +24,9 @@ from station.descriptors import SPARE, needed
 from station.domain.outcome import Stage
 from station.domain.slot_name import Place
 from station.messages.topics import Topics
-from station.records.events import AttemptClosed, Event, StageEnded, StationStarted
+from station.records.facts.attempts import AttemptClosed, StageEnded
+from station.records.facts.events import Event
+from station.records.facts.journal import StationStarted
 from station.records.journal import Journal
 from station.records.reader import JournalReader
 from station.settings import StationSettings

@@ -32,18 +32,14 @@ from station.people.operators import Operators, OperatorsUnreadable
 from station.publishing.broker import BrokerRefuses, connected
 from station.publishing.settings import MqttSettings
 from station.records import copies
-from station.records.chain import GENESIS, BrokenChain, ChainHead, Identities, RecordedEvent, follow
+from station.records.chain import GENESIS, BrokenChain, ChainHead, RecordedEvent, follow
 from station.records.derive import derive, read_rows
 from station.records.errors import JournalError
-from station.records.events import (
-    AttemptOpened,
-    OrderAssigned,
-    OrderImported,
-    OrderLinesAdded,
-    StageStarted,
-    StationStarted,
-)
+from station.records.facts.attempts import AttemptOpened, StageStarted
+from station.records.facts.journal import StationStarted
+from station.records.facts.orders import OrderAssigned, OrderImported, OrderLinesAdded
 from station.records.head import HEAD_NAME, read_published_head
+from station.records.identities import Identities
 from station.records.journal import Journal
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild

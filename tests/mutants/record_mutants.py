@@ -12,7 +12,7 @@ _PUBLISHER = f"{_PUBLISHING}/test_publisher_access.py"
 RECORD_MUTANTS = (
     Mutant(
         "a pass does not clear the row of failures in the journal",
-        "station/records/projection.py",
+        "station/records/facts/bench.py",
         "    if event.outcome is Outcome.PASSED:\n        _forget_slot_failures(tables, event.place)\n    elif",
         "    if",
         (
@@ -21,28 +21,28 @@ RECORD_MUTANTS = (
     ),
     Mutant(
         "an answer that is due is not counted",
-        "station/records/projection.py",
+        "station/records/facts/unlocks.py",
         "        case UnlockAnswerDue() | UnlockAnswerRefused():\n",
         "        case UnlockAnswerDue():\n            pass\n        case UnlockAnswerRefused():\n",
         (f"{_RECORDS}/test_bench_records.py",),
     ),
     Mutant(
         "an attempt gets a second result",
-        "station/records/projection.py",
+        "station/records/facts/attempts.py",
         "    if found[0] is not None:\n        raise AttemptHasResult(attempt)\n",
         "",
         (f"{_RECORDS}/test_ledger.py",),
     ),
     Mutant(
         "a lost hub is not lost any more once it is interrupted",
-        "station/records/projection.py",
+        "station/records/facts/attempts.py",
         '"UPDATE attempts SET lost = 1 WHERE attempt = ?"',
         '"UPDATE attempts SET lost = 0 WHERE attempt = ?"',
         (f"{_RECORDS}/test_ledger.py",),
     ),
     Mutant(
         "a late failure takes a success back",
-        "station/records/projection.py",
+        "station/records/facts/orders.py",
         "    if found is None or found[0] in SUCCESSES:\n",
         "    if found is None:\n",
         (f"{_RECORDS}/test_ledger.py", f"{_RECORDS}/test_ledger_machine.py"),

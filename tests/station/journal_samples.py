@@ -15,16 +15,10 @@ from station.domain.slot_name import Place
 from station.messages.topics import Topics
 from station.records import lock
 from station.records.chain import RecordedEvent
-from station.records.events import (
-    AttemptClosed,
-    AttemptOpened,
-    Event,
-    OrderAssigned,
-    OrderImported,
-    OrderLinesAdded,
-    StationStarted,
-    StepTarget,
-)
+from station.records.facts.attempts import AttemptClosed, AttemptOpened, StepTarget
+from station.records.facts.events import Event
+from station.records.facts.journal import StationStarted
+from station.records.facts.orders import OrderAssigned, OrderImported, OrderLinesAdded
 from station.records.ledger import Ledger, LedgerSettings
 
 TOPICS = Topics("leeds", "bench-1")

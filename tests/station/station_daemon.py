@@ -13,9 +13,9 @@ from station.control import ask_daemon
 from station.daemon.assembly import Daemon
 from station.domain.outcome import Outcome
 from station.domain.slot_name import Place
-from station.records import queries
 from station.records.chain import RecordedEvent
-from station.records.events import Event
+from station.records.facts.events import Event
+from station.records.facts.orders import order_lines
 from station.records.reader import JournalReader
 from station.settings import StationSettings
 
@@ -100,7 +100,7 @@ async def running_daemon(settings: StationSettings) -> AsyncIterator[RunningDaem
 def outcomes(settings: StationSettings, order: str = "WO-1") -> dict[str, Outcome | None]:
     """Read from the journal what became of each hub of an order."""
     with JournalReader(settings.journal_folder) as journal:
-        return {str(state.line.chf): state.outcome for state in journal.ask(queries.order_lines, order)}
+        return {str(state.line.chf): state.outcome for state in journal.ask(order_lines, order)}
 
 
 def events_of(settings: StationSettings, kind: type[Event]) -> list[Any]:

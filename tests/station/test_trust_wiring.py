@@ -34,7 +34,8 @@ from station.bench.view import SlotPhase
 from station.catalogue.keeping import StationCatalogue
 from station.domain.config_error import ConfigError
 from station.domain.outcome import Code, Outcome
-from station.records.events import AttemptClosed, StageStarted, UnlockUsed
+from station.records.facts.attempts import AttemptClosed, StageStarted
+from station.records.facts.unlocks import UnlockUsed
 from station.records.journal import Journal
 from station.settings import StationSettings
 from station.settings_file import load_settings

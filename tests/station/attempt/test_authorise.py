@@ -25,7 +25,7 @@ from station.domain.label import ScannedLabel
 from station.domain.order_line import OrderLine
 from station.domain.outcome import Code
 from station.domain.slot_name import Place
-from station.records.queries import PastAttempt
+from station.records.facts.history import PastAttempt
 
 STRANGER = Eui64.parse("88-73-84-FF-FF-FF-FF-FF")
 LINE = OrderLine(

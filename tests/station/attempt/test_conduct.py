@@ -38,7 +38,7 @@ from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.domain.slot_name import Place
 from station.records.chain import RecordedEvent
-from station.records.events import (
+from station.records.facts.attempts import (
     AttemptClosed,
     AttemptOpened,
     AttemptPlanned,
@@ -46,8 +46,8 @@ from station.records.events import (
     HubLost,
     StageEnded,
     StageStarted,
-    UnlockUsed,
 )
+from station.records.facts.unlocks import UnlockUsed
 from station.unlocking.key_file import KeyFileAuthority
 
 PLACE = slot(1)

@@ -15,7 +15,8 @@ from station.attempt.authorise import Rejected
 from station.attempt.counted_authority import CountedAuthority
 from station.attempt.parts import NotPermitted, StageFault
 from station.domain.outcome import Code
-from station.records.events import Event, UnlockAnswerDue
+from station.records.facts.events import Event
+from station.records.facts.unlocks import UnlockAnswerDue
 
 CHALLENGE = UnlockChallenge(CHF, bytes(16), MODEL)
 SIGNATURE = bytes(64)

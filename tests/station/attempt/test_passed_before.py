@@ -23,7 +23,7 @@ from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
 from firmware_catalog.mcuboot import load_image
 from station.domain.outcome import Code, Outcome
-from station.records.events import UnlockUsed
+from station.records.facts.unlocks import UnlockUsed
 from station.unlocking.key_file import KeyFileAuthority
 
 PLACE = slot(1)

@@ -15,7 +15,7 @@ from station.attempt.permission import OrderPermission
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code
 from station.domain.slot_name import Place
-from station.records.events import OrderAssigned, OrderClosed, OrderImported, OrderLinesAdded
+from station.records.facts.orders import OrderAssigned, OrderClosed, OrderImported, OrderLinesAdded
 from station.records.journal import Journal
 
 

@@ -14,8 +14,8 @@ from firmware_catalog.release import ImageReference, Release, ReleaseStatus
 from station.attempt.release_gate import GateThresholds, ReleaseGate, ReleaseKey
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.domain.slot_name import Place
-from station.records.events import AttemptClosed, ReleaseResumed, ReleaseStopped
-from station.records.queries import ReleaseResult
+from station.records.facts.attempts import AttemptClosed
+from station.records.facts.releases import ReleaseResult, ReleaseResumed, ReleaseStopped
 
 LIMIT = GateThresholds(last_hubs=6, failed_hubs=3)
 

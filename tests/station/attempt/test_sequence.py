@@ -10,14 +10,8 @@ from station_bench import Bench, conducting, import_order, order_csv, slot, vers
 
 from simulators.keys import generate_key, save_private_key
 from station.domain.outcome import Code, Disposition, Outcome, Stage
-from station.records.events import (
-    AttemptClosed,
-    AttemptPlanned,
-    StageEnded,
-    StageStarted,
-    UnlockAnswerDue,
-    UnlockUsed,
-)
+from station.records.facts.attempts import AttemptClosed, AttemptPlanned, StageEnded, StageStarted
+from station.records.facts.unlocks import UnlockAnswerDue, UnlockUsed
 
 PLACE = slot(1)
 ALL_STAGES = [Stage.UNLOCK, Stage.FLASH, Stage.ACTIVATE, Stage.VERIFY, Stage.CONFIRM]

@@ -32,7 +32,7 @@ from station.attempt.sequence import Sequence as AttemptSequence
 from station.attempt.settling import settle
 from station.domain.outcome import Code, Stage
 from station.domain.position import Position
-from station.records.events import StageStarted
+from station.records.facts.attempts import StageStarted
 
 DONE = state(slot(0, FIRST, active=True, confirmed=True), slot(1, OTHER))
 ON_TEST = state(slot(0, FIRST, active=True), slot(1, OTHER, confirmed=True))

@@ -39,7 +39,9 @@ from station.by_hand.flashing import HandFlash, NoOrder, flash_by_hand
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.orders.desk import OrderDesk
-from station.records.events import AttemptResumed, OrderAssigned, StageStarted, UnlockUsed
+from station.records.facts.attempts import AttemptResumed, StageStarted
+from station.records.facts.orders import OrderAssigned
+from station.records.facts.unlocks import UnlockUsed
 from station.records.journal import Journal
 from station.unlocking.counted_answers import CountedAnswers
 from station.unlocking.key_file import KeyFileAuthority

@@ -14,7 +14,8 @@ from firmware_catalog.identity import DeviceModel
 from station.attempt.conduct import Concluded
 from station.attempt.parts import LeftOpen
 from station.domain.outcome import Code, Outcome
-from station.records.events import AttemptClosed, UnlockAnswerDue, UnlockAnswerVoid
+from station.records.facts.attempts import AttemptClosed
+from station.records.facts.unlocks import UnlockAnswerDue, UnlockAnswerVoid
 from station.unlocking.key_file import KeyFileAuthority
 
 PLACE = slot(1)

@@ -15,7 +15,8 @@ from station.bench.jig import Jig
 from station.bench.view import BenchView, SlotPhase, SlotView
 from station.domain.slot_name import Place
 from station.records.errors import JournalHeldUp
-from station.records.events import Event, JigReset, JigStopped
+from station.records.facts.bench import JigReset, JigStopped
+from station.records.facts.events import Event
 from station.records.journal import Journal
 
 TIMES = {

@@ -13,7 +13,7 @@ from station_daemon import events_of, running_daemon, starting_daemon
 from two_slots import FIRST, Hands
 
 from station.bench.view import SlotPhase
-from station.records.events import JigReset, JigStopped
+from station.records.facts.bench import JigReset, JigStopped
 from station.settings import StationSettings
 
 

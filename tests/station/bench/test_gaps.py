@@ -24,7 +24,7 @@ from station.bench.view import SlotPhase, SlotView
 from station.control import ControlError, ask_daemon
 from station.domain.outcome import Code, Outcome
 from station.domain.slot_name import Place
-from station.records.events import AttemptOpened
+from station.records.facts.attempts import AttemptOpened
 from station.unlocking.key_file import KeyFileAuthority
 
 HELD_UP_SECONDS = 1.5

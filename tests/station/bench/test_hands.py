@@ -11,7 +11,8 @@ from two_slots import FIRST, SECOND, Hands, scan
 from station.bench.view import SlotPhase
 from station.control import ControlError
 from station.domain.outcome import Code, Outcome, Stage
-from station.records.events import AttemptOpened, HubLost, UnlockUsed
+from station.records.facts.attempts import AttemptOpened, HubLost
+from station.records.facts.unlocks import UnlockUsed
 
 AMBER = 4
 

@@ -29,7 +29,7 @@ from simulators.board_faults import BoardFault, Question
 from station.bench.jig import ResetRefused
 from station.bench.view import SlotPhase
 from station.domain.actor import Actor
-from station.records.events import JigReset, JigStopped
+from station.records.facts.bench import JigReset, JigStopped
 
 
 def hold_up(seconds: float) -> None:

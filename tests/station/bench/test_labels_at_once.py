@@ -14,7 +14,8 @@ from station.bench.view import SlotPhase
 from station.control import ControlError
 from station.domain.outcome import Code
 from station.domain.slot_name import Place
-from station.records.events import Event, LabelScanned
+from station.records.facts.bench import LabelScanned
+from station.records.facts.events import Event
 from station.records.journal import Journal
 
 

@@ -13,7 +13,8 @@ from two_slots import FIRST, SECOND, Hands, scan
 from station.bench.view import SlotPhase
 from station.control import ControlError
 from station.domain.outcome import Code, Outcome
-from station.records.events import AttemptResumed, LabelScanned
+from station.records.facts.attempts import AttemptResumed
+from station.records.facts.bench import LabelScanned
 from station.records.ledger import Ledger
 from station.records.rebuild import rebuild
 from station.records.writer import Writer

@@ -12,14 +12,10 @@ from two_slots import FIRST, SECOND, Hands, scan
 from station.bench.view import SlotPhase
 from station.domain.outcome import Code, Outcome
 from station.records.errors import JournalFull
-from station.records.events import (
-    AttemptInterrupted,
-    Event,
-    JigReset,
-    ReleaseStopped,
-    SlotEnabled,
-    SlotTakenOutOfUse,
-)
+from station.records.facts.attempts import AttemptInterrupted
+from station.records.facts.bench import JigReset, SlotEnabled, SlotTakenOutOfUse
+from station.records.facts.events import Event
+from station.records.facts.releases import ReleaseStopped
 from station.records.writer import Writer
 from station.settings import StationSettings
 

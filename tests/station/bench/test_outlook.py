@@ -18,17 +18,12 @@ from station.bench.view import SlotPhase
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Outcome, Stage
 from station.domain.slot_name import Place
-from station.records import queries
 from station.records.chain import RecordedEvent
-from station.records.events import (
-    AttemptClosed,
-    AttemptOpened,
-    AttemptResumed,
-    Event,
-    HubLost,
-    JournalCreated,
-    LabelScanned,
-)
+from station.records.facts.attempts import AttemptClosed, AttemptOpened, AttemptResumed, HubLost
+from station.records.facts.bench import LabelScanned, waiting_labels
+from station.records.facts.events import Event
+from station.records.facts.history import open_attempts
+from station.records.facts.journal import JournalCreated
 from station.records.projection import apply
 from station.records.tables import create_derived
 
@@ -198,7 +193,7 @@ def test_a_restart_at_any_point_changes_nothing_of_what_slots_expect(history: li
         for event in (created, *history):
             apply(tables, told.recorded(event))
             restarted = Outlook()
-            restarted.recall(queries.waiting_labels(tables), queries.open_attempts(tables))
+            restarted.recall(waiting_labels(tables), open_attempts(tables))
             for jig in ("jig1", "jig2"):
                 for slot in (1, 2):
                     views = [one.empty(place(slot, jig)) for one in (told.outlook, restarted)]

@@ -16,7 +16,7 @@ from simulators.board_faults import BoardFault, Question
 from simulators.jig_board import SimulatedJigBoard
 from station.places.power import powered
 from station.places.settings import JigSettings
-from station.records.events import JigReset, JigStopped
+from station.records.facts.bench import JigReset, JigStopped
 
 
 @asynccontextmanager

@@ -14,8 +14,8 @@ from station.bench.view import SlotPhase, SlotView
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.domain.slot_name import Place
-from station.records.events import AttemptClosed
-from station.records.queries import PastAttempt
+from station.records.facts.attempts import AttemptClosed
+from station.records.facts.history import PastAttempt
 
 PLACE = Place(jig="jig1", slot=1)
 HUB = HubIdentity(

@@ -30,15 +30,10 @@ from station.bench.unasked import MAX_UNASKED
 from station.bench.view import SlotPhase
 from station.domain.outcome import Code, Outcome, Stage
 from station.records.errors import JournalError
-from station.records.events import (
-    AttemptClosed,
-    AttemptInterrupted,
-    AttemptOpened,
-    AttemptResumed,
-    OrderClosed,
-    SlotTakenOutOfUse,
-    StationStopped,
-)
+from station.records.facts.attempts import AttemptClosed, AttemptInterrupted, AttemptOpened, AttemptResumed
+from station.records.facts.bench import SlotTakenOutOfUse
+from station.records.facts.journal import StationStopped
+from station.records.facts.orders import OrderClosed
 from station.records.journal import Journal
 from station.records.segments import segment_paths
 from station.settings import StationSettings

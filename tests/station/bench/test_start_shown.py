@@ -16,7 +16,7 @@ from two_slots import FIRST, SECOND, Hands, scan
 
 from station.bench.picture import BenchPicture
 from station.bench.view import SlotPhase
-from station.records.events import AttemptOpened
+from station.records.facts.attempts import AttemptOpened
 from station.settings import StationSettings
 
 

@@ -28,7 +28,7 @@ from simulators.hub import HubTiming, Mode
 from simulators.usbip.server import serve
 from station.bench.view import SlotPhase
 from station.domain.outcome import Code, Disposition, Outcome, Stage
-from station.records.events import AttemptClosed
+from station.records.facts.attempts import AttemptClosed
 from station.settings import StationSettings
 
 SLOTS = {number: f"usb:1-{number}" for number in range(1, 9)}

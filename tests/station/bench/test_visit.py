@@ -28,7 +28,7 @@ from station.bench.visit import SeatedHub, VisitParts
 from station.domain.outcome import Outcome, Stage
 from station.domain.position import Position
 from station.domain.slot_name import Place
-from station.records.events import AttemptOpened
+from station.records.facts.attempts import AttemptOpened
 from station.records.journal import Journal
 
 PLACE = Place(jig="jig1", slot=1)

@@ -11,7 +11,7 @@ import brokers
 from station_bench import Bench, StockHub, import_order, order_csv, slot
 from station_daemon import STATION_NAMES, RunningDaemon, events_of
 
-from station.records.events import AttemptClosed
+from station.records.facts.attempts import AttemptClosed
 from station.records.journal import Journal
 from station.settings import StationSettings
 

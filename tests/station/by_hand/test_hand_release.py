@@ -21,7 +21,7 @@ from firmware_catalog.release import VersionRange
 from firmware_catalog.trust.keeper import UnusableCatalog
 from station.by_hand.release import HandRelease
 from station.domain.outcome import Code
-from station.records.events import ReleaseStopped
+from station.records.facts.releases import ReleaseStopped
 from station.records.journal import Journal
 
 

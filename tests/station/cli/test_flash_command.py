@@ -14,7 +14,7 @@ from station_config import write_config
 
 from station.domain.actor import Actor
 from station.records import lock
-from station.records.events import HandFlashRequested
+from station.records.facts.attempts import HandFlashRequested
 from station.records.reader import JournalReader
 from station.unlocking.counted_answers import BY_HAND_FOLDER
 

@@ -21,7 +21,7 @@ from firmware_catalog.mcuboot import load_image
 from firmware_catalog.trust.errors import CatalogRolledBack
 from firmware_catalog.trust.keeper import CatalogKeeper
 from station.people.operators import Operators
-from station.records.events import StageStarted
+from station.records.facts.attempts import StageStarted
 from station.records.reader import JournalReader
 
 PLACE = slot(1)

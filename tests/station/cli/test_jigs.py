@@ -20,7 +20,7 @@ from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
 from station.bench.view import SlotPhase
 from station.places.binding import Look, Surroundings, newly_answering
-from station.records.events import SlotEnabled
+from station.records.facts.bench import SlotEnabled
 
 COMMENT = "# socket 1 is the one next to the lid"
 

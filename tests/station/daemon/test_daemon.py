@@ -22,9 +22,10 @@ from station.bench.view import SlotPhase
 from station.control import ControlError, follow_daemon
 from station.daemon.assembly import Daemon
 from station.daemon.service import ServiceManager
-from station.records import queries
 from station.records.errors import JournalFailed, JournalOutdated
-from station.records.events import AttemptClosed, StationStarted, StationStopped
+from station.records.facts.attempts import AttemptClosed
+from station.records.facts.journal import StationStarted, StationStopped
+from station.records.facts.orders import orders
 from station.records.journal import Journal
 from station.records.reader import JournalReader
 from station.records.replay import SLICE
@@ -206,7 +207,7 @@ def test_a_start_that_brings_the_journal_up_to_date_says_so_and_can_be_stopped(
 
     def events_of_orders() -> None:
         with JournalReader(settings.journal_folder) as reader:
-            reader.ask(queries.orders)
+            reader.ask(orders)
 
     asyncio.run(older_journal())
     with closing(sqlite3.connect(segment_path(settings.journal_folder, 1))) as segment:

@@ -21,9 +21,9 @@ from station.domain.slot_name import Place
 from station.orders.desk import OrderDesk
 from station.orders.reconcile import reconcile
 from station.records.errors import AttemptHasResult, OrderIsClosed, OrderNotHere
-from station.records.events import AttemptClosed, AttemptOpened, AttemptResumed, HubLost
+from station.records.facts.attempts import AttemptClosed, AttemptOpened, AttemptResumed, HubLost
+from station.records.facts.history import HubHistory
 from station.records.journal import Journal
-from station.records.queries import HubHistory
 
 
 def facts(hub: StockHub) -> HubFacts:

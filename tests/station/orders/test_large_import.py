@@ -24,14 +24,10 @@ from station.orders.errors import OrderRefused
 from station.orders.life_cycle import events_for_assignment, find_order
 from station.records.chain import RecordedEvent
 from station.records.errors import EventRefused
-from station.records.events import (
-    AttemptOpened,
-    Event,
-    OrderAssigned,
-    OrderClosed,
-    OrderLinesAdded,
-    StationStarted,
-)
+from station.records.facts.attempts import AttemptOpened
+from station.records.facts.events import Event
+from station.records.facts.journal import StationStarted
+from station.records.facts.orders import OrderAssigned, OrderClosed, OrderLinesAdded
 from station.records.journal import Journal
 from station.records.verify import verify
 

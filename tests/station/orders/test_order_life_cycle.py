@@ -24,16 +24,11 @@ from station.orders.life_cycle import (
     find_order,
 )
 from station.orders.reconcile import Reconciliation, reconcile, standing_of
-from station.records.events import (
-    EVENT,
-    AttemptClosed,
-    AttemptOpened,
-    HubLost,
-    OrderImported,
-    OrderLinesAdded,
-)
+from station.records.facts.attempts import AttemptClosed, AttemptOpened, HubLost
+from station.records.facts.events import EVENT
+from station.records.facts.history import OpenAttempt
+from station.records.facts.orders import OrderImported, OrderLinesAdded, OrderLineState, OrderSummary
 from station.records.journal import Journal
-from station.records.queries import OpenAttempt, OrderLineState, OrderSummary
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 PLACE = Place(jig="jig1", slot=3)

@@ -20,7 +20,7 @@ from publisher_bench import Bench, bench
 from station.publishing.publisher import IN_FLIGHT, Connection, first_of_each_hub, pause_after
 from station.publishing.settings import MqttSettings
 from station.records.errors import JournalFailed, JournalFull
-from station.records.events import ResultsRepublished
+from station.records.facts.results import ResultsRepublished
 from station.records.journal import Journal
 from station.records.results import OutgoingResult
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from journal_samples import closed, ledger_in, opened, write
 
 from station.records import head, segments
-from station.records.events import ResultsAcknowledged
+from station.records.facts.results import ResultsAcknowledged
 from station.records.journal import Journal
 
 DEATH = 77

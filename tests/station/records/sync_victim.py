@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from station.records.errors import JournalError
-from station.records.events import StationStarted
+from station.records.facts.journal import StationStarted
 from station.records.journal import Journal
 
 

@@ -10,22 +10,20 @@ from journal_samples import chf, closed, gpf, hub_facts, ledger_in, one_result, 
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
 from station.domain.actor import Actor
 from station.domain.outcome import Code, Outcome, Stage
-from station.records import projection, queries
-from station.records.events import (
-    AttemptInterrupted,
-    AttemptResumed,
-    HubLost,
+from station.records.facts import bench, releases
+from station.records.facts.attempts import AttemptInterrupted, AttemptResumed, HubLost, StageEnded
+from station.records.facts.bench import (
     JigReset,
     JigStopped,
-    ReleaseResumed,
-    ReleaseStopped,
     SlotEnabled,
     SlotTakenOutOfUse,
-    StageEnded,
-    UnlockAnswerDue,
-    UnlockAnswerRefused,
-    UnlockAnswerVoid,
+    slot_failures,
+    slots_out_of_use,
+    stopped_jigs,
 )
+from station.records.facts.history import hub_history, open_attempt_of, open_attempts
+from station.records.facts.releases import ReleaseResumed, ReleaseStopped, release_results
+from station.records.facts.unlocks import UnlockAnswerDue, UnlockAnswerRefused, UnlockAnswerVoid
 from station.records.ledger import Ledger
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
@@ -41,7 +39,7 @@ def test_an_answer_counts_from_before_it_is_sent_until_the_hub_takes_one(folder:
 
         def wrong_after(*events: object) -> int:
             write(ledger, *events)  # type: ignore[arg-type]
-            return reader.ask(queries.hub_history, chf(0)).wrong_unlock_answers
+            return reader.ask(hub_history, chf(0)).wrong_unlock_answers
 
         due = UnlockAnswerDue(attempt=attempt, chf=chf(0))
         void = UnlockAnswerVoid(attempt=attempt, chf=chf(0))
@@ -61,18 +59,18 @@ def test_a_stopped_jig_and_a_slot_out_of_use_stay_so_until_a_person_lifts_it(fol
         write(ledger, SlotTakenOutOfUse(place=place(3), why="contacts"))
         write(ledger, SlotTakenOutOfUse(place=place(4), why="a fault"))
     with ledger_in(folder) as ledger, JournalReader(folder) as reader:
-        assert [stopped.jig for stopped in reader.ask(queries.stopped_jigs)] == ["jig-1", "jig-2"]
-        out = reader.ask(queries.slots_out_of_use)
+        assert [stopped.jig for stopped in reader.ask(stopped_jigs)] == ["jig-1", "jig-2"]
+        out = reader.ask(slots_out_of_use)
         assert [(slot.place, slot.why) for slot in out] == [(place(3), "contacts"), (place(4), "a fault")]
         write(ledger, JigReset(jig="jig-2", actor=SUPERVISOR), SlotEnabled(place=place(3), actor=SUPERVISOR))
         write(ledger, JigReset(jig="jig-2"), SlotEnabled(place=place(8)))  # neither was latched: no matter
-        assert [stopped.jig for stopped in reader.ask(queries.stopped_jigs)] == ["jig-1"]
-        assert [slot.place for slot in reader.ask(queries.slots_out_of_use)] == [place(4)]
+        assert [stopped.jig for stopped in reader.ask(stopped_jigs)] == ["jig-1"]
+        assert [slot.place for slot in reader.ask(slots_out_of_use)] == [place(4)]
     assert rebuild(folder).differing == ()
 
 
 def failing_in(reader: JournalReader, slot: int) -> list[tuple[object, object]]:
-    return [(failure.hub, failure.code) for failure in reader.ask(queries.slot_failures, place(slot))]
+    return [(failure.hub, failure.code) for failure in reader.ask(slot_failures, place(slot))]
 
 
 def test_a_slots_failures_are_in_a_row_until_one_passes_or_a_person_enables_it(folder: Path) -> None:
@@ -101,7 +99,7 @@ def test_how_hubs_fared_with_a_release_is_told_since_it_was_resumed(folder: Path
     with ledger_in(folder) as ledger, JournalReader(folder) as reader:
 
         def told() -> list[tuple[object, Outcome]]:
-            results = reader.ask(queries.release_results)
+            results = reader.ask(release_results)
             model = DeviceModel("11A2", "0A0B0C0D")
             assert {(one.model, one.version) for one in results} <= {(model, RELEASE["version"])}
             return [(one.hub, one.outcome) for one in results]
@@ -123,12 +121,12 @@ def test_how_hubs_fared_with_a_release_is_told_since_it_was_resumed(folder: Path
 
 
 def test_only_the_newest_are_kept_to_be_counted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(projection, "KEPT_OF_A_RELEASE", 2)
-    monkeypatch.setattr(projection, "KEPT_OF_A_SLOT", 3)
+    monkeypatch.setattr(releases, "KEPT_OF_A_RELEASE", 2)
+    monkeypatch.setattr(bench, "KEPT_OF_A_SLOT", 3)
     with ledger_in(folder) as ledger, JournalReader(folder) as reader:
         for number in range(5):
             one_result(ledger, number, Outcome.FAILED, order=None)
-        assert [one.hub for one in reader.ask(queries.release_results)] == [chf(3), chf(4)]
+        assert [one.hub for one in reader.ask(release_results)] == [chf(3), chf(4)]
         assert [hub for hub, _ in failing_in(reader, 1)] == [chf(2), chf(3), chf(4)]
 
 
@@ -140,16 +138,16 @@ def test_an_attempt_that_the_bench_ended_is_open_and_says_why(folder: Path) -> N
     with ledger_in(folder) as ledger, JournalReader(folder) as reader:
         (first,) = write(ledger, opened(order=None))
         interrupted_stage(ledger, first.sequence)
-        (attempt,) = reader.ask(queries.open_attempts)
+        (attempt,) = reader.ask(open_attempts)
         assert (attempt.interrupted, attempt.lost) == (Code.EMERGENCY_STOP, False)
         write(ledger, HubLost(attempt=first.sequence, stage=Stage.FLASH))
-        (attempt,) = reader.ask(queries.open_attempts)
+        (attempt,) = reader.ask(open_attempts)
         assert (attempt.interrupted, attempt.lost) == (Code.EMERGENCY_STOP, True)
         seen = AttemptResumed(
             attempt=first.sequence, place=place(2), stage=Stage.FLASH, step=0, why="it answers"
         )
         write(ledger, seen)
-        (attempt,) = reader.ask(queries.open_attempts)
+        (attempt,) = reader.ask(open_attempts)
         assert (attempt.interrupted, attempt.lost) == (None, False)
         interrupted_stage(ledger, first.sequence)
         write(ledger, closed(first.sequence, order=None))
@@ -162,7 +160,7 @@ def test_what_could_not_be_settled_stays_with_the_hubs_history(folder: Path) -> 
         result = closed(first.sequence, 0, Outcome.FAILED, order=None)
         write(ledger, result.model_copy(update={"unsettled": "unlocked"}))
         one_result(ledger, 0, order=None)
-        history = reader.ask(queries.hub_history, chf(0))
+        history = reader.ask(hub_history, chf(0))
         assert [attempt.unsettled for attempt in history.attempts] == ["unlocked", None]
     assert rebuild(folder).differing == ()
 
@@ -172,8 +170,8 @@ def test_an_open_attempt_is_found_by_either_id_of_its_hub(folder: Path) -> None:
         (first,) = write(ledger, opened(0, order=None))
         write(ledger, opened(1, order=None))
         for ids in ((chf(0), None), (None, gpf(0)), (chf(0), gpf(5)), (chf(5), gpf(0))):
-            found = reader.ask(queries.open_attempt_of, *ids)
+            found = reader.ask(open_attempt_of, *ids)
             assert found is not None
             assert (found.attempt, found.hub) == (first.sequence, hub_facts(0))
-        assert reader.ask(queries.open_attempt_of, chf(5), gpf(5)) is None
-        assert reader.ask(queries.open_attempt_of, None, None) is None
+        assert reader.ask(open_attempt_of, chf(5), gpf(5)) is None
+        assert reader.ask(open_attempt_of, None, None) is None

@@ -12,17 +12,10 @@ from journal_samples import closed, hub_facts, order_events, ticking_clock
 
 from station.domain.outcome import Stage
 from station.domain.slot_name import Place
-from station.records.chain import (
-    GENESIS,
-    BrokenChain,
-    ChainHead,
-    canonical_json,
-    follow,
-    microseconds_from_utc,
-    recorded_event,
-    utc_from_microseconds,
-)
-from station.records.events import AttemptOpened, HubLost, JournalCreated
+from station.records.chain import GENESIS, BrokenChain, ChainHead, canonical_json, follow, recorded_event
+from station.records.facts.attempts import AttemptOpened, HubLost
+from station.records.facts.journal import JournalCreated
+from station.records.moments import microseconds_from_utc, utc_from_microseconds
 
 JOURNAL = UUID("00112233-4455-6677-8899-aabbccddeeff")
 

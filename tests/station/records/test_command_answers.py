@@ -9,10 +9,11 @@ import pytest
 from journal_samples import ledger_in, one_result, order_events, write
 
 from station.domain.outcome import Outcome
-from station.records import projection, queries
 from station.records.errors import EventRefused, NotAsExpected
-from station.records.events import CommandAnswered, OrderAssigned, OrderClosed
 from station.records.expectations import Expectation, HubsWithoutResult, JigWorksOn
+from station.records.facts import commands
+from station.records.facts.commands import CommandAnswered, KeptAnswer, command_answer
+from station.records.facts.orders import OrderAssigned, OrderClosed, orders
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
 
@@ -24,15 +25,15 @@ def answered(key: int) -> CommandAnswered:
 def test_the_newest_answers_are_kept_over_segments_and_a_key_is_given_once(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(projection, "KEPT_ANSWERS", 3)
+    monkeypatch.setattr(commands, "KEPT_ANSWERS", 3)
     with ledger_in(folder, segment_rows=4) as ledger, JournalReader(folder) as reader:
         for key in range(6):
             write(ledger, answered(key))
         (refused,) = ledger.commit([(answered(5),)])
         assert isinstance(refused, EventRefused)
-        kept = [reader.ask(queries.command_answer, UUID(int=key)) for key in range(6)]
+        kept = [reader.ask(command_answer, UUID(int=key)) for key in range(6)]
         assert [each is not None for each in kept] == [False] * 3 + [True] * 3
-        assert kept[5] == queries.KeptAnswer("do_it", "ab", '{"number": 5}')
+        assert kept[5] == KeptAnswer("do_it", "ab", '{"number": 5}')
     assert rebuild(folder).differing == ()
 
 
@@ -54,7 +55,7 @@ def test_an_append_is_written_only_while_things_are_as_expected(
     with ledger_in(folder) as ledger, JournalReader(folder) as reader:
         write(ledger, *order_events(hubs=3), *order_events("WO-2", hubs=0, jig="jig-3")[:1])
         one_result(ledger, 0, Outcome.PASSED)
-        before = reader.ask(queries.orders)
+        before = reader.ask(orders)
         (outcome,) = ledger.commit([(expected, OrderClosed(order="WO-1", reason="done"))])
         if says is None:
             assert isinstance(outcome, tuple)
@@ -62,7 +63,7 @@ def test_an_append_is_written_only_while_things_are_as_expected(
         else:
             assert isinstance(outcome, NotAsExpected)
             assert says in str(outcome)
-            assert reader.ask(queries.orders) == before
+            assert reader.ask(orders) == before
 
 
 def test_of_two_who_saw_the_same_the_second_is_refused(folder: Path) -> None:

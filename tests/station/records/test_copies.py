@@ -15,21 +15,15 @@ from journal_samples import STARTED, chf, closed, ledger_in, one_result, opened,
 from processes import run
 
 from station.domain.outcome import Stage
-from station.records import queries
 from station.records.chain import RecordedEvent
 from station.records.copies import backup, export, restore, set_aside
 from station.records.errors import JournalCorrupt, JournalFailed, JournalInUse, SegmentMissing
-from station.records.events import (
-    EVENT,
-    JournalRestored,
-    OrderClosed,
-    ResultsAcknowledged,
-    ResultsRepublished,
-    SegmentStarted,
-    StageEnded,
-    UnlockAnswerDue,
-    UnlockAnswerVoid,
-)
+from station.records.facts.attempts import StageEnded
+from station.records.facts.events import EVENT
+from station.records.facts.journal import JournalRestored, SegmentStarted
+from station.records.facts.orders import OrderClosed, order_lines, orders
+from station.records.facts.results import ResultsAcknowledged, ResultsRepublished
+from station.records.facts.unlocks import UnlockAnswerDue, UnlockAnswerVoid, wrong_unlock_answers
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
 from station.records.segments import segment_path, segment_paths
@@ -97,7 +91,7 @@ def test_a_user_who_may_not_look_is_told_so_and_not_that_nothing_is_there(
 
     def ask() -> None:
         with JournalReader(folder) as reader:
-            reader.ask(queries.orders)
+            reader.ask(orders)
 
     before = os.geteuid()
     folder.chmod(0o000)
@@ -350,7 +344,7 @@ def test_one_answer_that_nobody_knows_of_counts_against_each_hub_until_it_is_ope
     with ledger_in(folder, segment_rows=12) as ledger, JournalReader(folder) as reader:
 
         def counted() -> list[int]:
-            return [reader.ask(queries.wrong_unlock_answers, chf(number)) for number in range(3)]
+            return [reader.ask(wrong_unlock_answers, chf(number)) for number in range(3)]
 
         assert counted() == [1, 2 if restored else 1, 1]
         write(ledger, *order_events(hubs=1))
@@ -390,7 +384,7 @@ def test_only_the_events_of_a_backup_are_believed(folder: Path, tmp_path: Path) 
         )
     restore(tmp_path / "backup", tmp_path / "restored")
     with JournalReader(tmp_path / "restored") as reader:
-        assert len(reader.ask(queries.order_lines, "WO-1")) == 2
+        assert len(reader.ask(order_lines, "WO-1")) == 2
     assert rebuild(tmp_path / "restored").differing == ()
 
 

@@ -23,7 +23,7 @@ from station.records.errors import (
     JournalFull,
     JournalInUse,
 )
-from station.records.events import ResultsAcknowledged, ResultsRepublished
+from station.records.facts.results import ResultsAcknowledged, ResultsRepublished
 from station.records.journal import Journal
 from station.records.ledger import Ledger
 from station.records.segments import segment_path

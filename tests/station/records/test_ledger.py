@@ -27,7 +27,6 @@ from journal_samples import (
 from station.domain.outcome import Code, Outcome, Stage
 from station.domain.position import Position
 from station.messages.topics import Topics
-from station.records import queries
 from station.records.errors import (
     AnotherStation,
     EventRefused,
@@ -38,22 +37,21 @@ from station.records.errors import (
     PublishedHeadUnreadable,
     SegmentMissing,
 )
-from station.records.events import (
-    AttemptPlanned,
-    AttemptResumed,
-    Event,
-    HubLost,
-    JournalCreated,
+from station.records.facts import orders as orders_facts
+from station.records.facts.attempts import AttemptPlanned, AttemptResumed, HubLost, StageEnded, StageStarted
+from station.records.facts.events import Event
+from station.records.facts.history import hub_history, open_attempt_of, open_attempts
+from station.records.facts.journal import JournalCreated
+from station.records.facts.orders import (
     OrderAssigned,
     OrderClosed,
     OrderLinesAdded,
-    ResultsAcknowledged,
-    ResultsRepublished,
-    StageEnded,
-    StageStarted,
-    UnlockAnswerRefused,
-    UnlockUsed,
+    jig_order,
+    order_lines,
+    orders,
 )
+from station.records.facts.results import ResultsAcknowledged, ResultsRepublished, waiting_results
+from station.records.facts.unlocks import UnlockAnswerRefused, UnlockUsed
 from station.records.ledger import Ledger, LedgerSettings
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
@@ -96,7 +94,7 @@ def test_the_way_of_an_attempt_is_known_until_it_has_its_result(folder: Path) ->
         write(ledger, *order_events())
         (first,) = write(ledger, opened())
         attempt = first.sequence
-        (bare,) = reader.ask(queries.open_attempts)
+        (bare,) = reader.ask(open_attempts)
         assert (bare.attempt, bare.order, bare.place, bare.number) == (attempt, "WO-1", place(1), 1)
         assert bare.hub is not None
         assert bare.hub.chf == chf(0)
@@ -112,7 +110,7 @@ def test_the_way_of_an_attempt_is_known_until_it_has_its_result(folder: Path) ->
             write(ledger, StageEnded(attempt=attempt, stage=Stage.FLASH, seconds=seconds, code=failed))
         write(ledger, StageStarted(attempt=attempt, stage=Stage.FLASH, try_number=3))
         write(ledger, HubLost(attempt=attempt, stage=Stage.FLASH))
-        lost = reader.ask(queries.open_attempt_of, chf(0))
+        lost = reader.ask(open_attempt_of, chf(0))
         assert lost is not None
         assert (lost.stage, lost.step, lost.running, lost.lost) == (Stage.FLASH, 0, True, True)
         assert lost.steps == (TARGET, TARGET)
@@ -121,13 +119,13 @@ def test_the_way_of_an_attempt_is_known_until_it_has_its_result(folder: Path) ->
 
         resumed = AttemptResumed(attempt=attempt, place=place(5), stage=Stage.FLASH, step=1, why="seen")
         write(ledger, resumed, StageStarted(attempt=attempt, stage=Stage.FLASH, step=1))
-        (back,) = reader.ask(queries.open_attempts)
+        (back,) = reader.ask(open_attempts)
         assert (back.place, back.step, back.lost) == (place(5), 1, False)
 
         write(ledger, closed(attempt, slot=5))
-        assert reader.ask(queries.open_attempts) == ()
-        assert reader.ask(queries.open_attempt_of, chf(0)) is None
-        history = reader.ask(queries.hub_history, chf(0))
+        assert reader.ask(open_attempts) == ()
+        assert reader.ask(open_attempt_of, chf(0)) is None
+        history = reader.ask(hub_history, chf(0))
         assert [past.outcome for past in history.attempts] == [Outcome.PASSED]
         assert history.attempts[0].place == place(5)
     assert rebuild(folder).differing == ()
@@ -143,7 +141,7 @@ def test_a_hub_keeps_its_history_across_orders(folder: Path) -> None:
         one_result(ledger, 1, Outcome.FAILED, slot=8)
         write(ledger, *order_events("WO-2"))
         write(ledger, opened(0, order="WO-2"))
-        history = reader.ask(queries.hub_history, chf(0))
+        history = reader.ask(hub_history, chf(0))
         assert history.failed_places == {place(3), place(4)}
         assert (history.attempts_in("WO-1"), history.attempts_in("WO-2"), history.attempts_in(None)) == (
             4,
@@ -164,9 +162,9 @@ def test_wrong_unlock_answers_are_counted_until_one_is_right(folder: Path) -> No
             write(ledger, UnlockAnswerRefused(attempt=first.sequence, chf=chf(0)))
             refused = Code.UNLOCK_REFUSED
             write(ledger, StageEnded(attempt=first.sequence, stage=Stage.UNLOCK, seconds=1, code=refused))
-            assert reader.ask(queries.hub_history, chf(0)).wrong_unlock_answers == expected
+            assert reader.ask(hub_history, chf(0)).wrong_unlock_answers == expected
         write(ledger, StageEnded(attempt=first.sequence, stage=Stage.UNLOCK, seconds=1))
-        assert reader.ask(queries.hub_history, chf(0)).wrong_unlock_answers == 0
+        assert reader.ask(hub_history, chf(0)).wrong_unlock_answers == 0
 
 
 def test_an_order_shows_how_far_it_is(folder: Path) -> None:
@@ -178,35 +176,35 @@ def test_an_order_shows_how_far_it_is(folder: Path) -> None:
         one_result(ledger, 0, Outcome.PASSED)
         one_result(ledger, 1, Outcome.REJECTED)  # a second visit takes no pass back
         one_result(ledger, 9, Outcome.REJECTED)  # not on the order
-        (order,) = reader.ask(queries.orders)
+        (order,) = reader.ask(orders)
         assert (order.order, order.source, order.hubs, order.closed) == ("WO-1", "WO-1.csv", 5, None)
         assert order.jigs == ("jig-1", "jig-2")
         assert order.outcomes == {Outcome.PASSED: 2, Outcome.ALREADY_CURRENT: 1}
         assert order.waiting == 2
-        states = {state.line.chf: state.outcome for state in reader.ask(queries.order_lines, "WO-1")}
+        states = {state.line.chf: state.outcome for state in reader.ask(order_lines, "WO-1")}
         assert states[chf(1)] is Outcome.PASSED
         assert states[chf(4)] is None
-        assert reader.ask(queries.jig_order, "jig-2") == "WO-1"
+        assert reader.ask(jig_order, "jig-2") == "WO-1"
         write(ledger, OrderClosed(order="WO-1", reason="reconciled"))
-        assert reader.ask(queries.jig_order, "jig-2") is None
-        assert reader.ask(queries.orders)[0].closed == "reconciled"
+        assert reader.ask(jig_order, "jig-2") is None
+        assert reader.ask(orders)[0].closed == "reconciled"
 
 
 def test_a_jig_changes_to_another_order(folder: Path) -> None:
     with ledger_in(folder) as ledger, JournalReader(folder) as reader:
         write(ledger, *order_events("WO-1"))
         write(ledger, *order_events("WO-2"))
-        assert reader.ask(queries.jig_order, "jig-1") == "WO-2"
-        assert reader.ask(queries.jig_order, "jig-9") is None
+        assert reader.ask(jig_order, "jig-1") == "WO-2"
+        assert reader.ask(jig_order, "jig-9") is None
 
 
 def test_a_line_is_found_by_either_id(folder: Path) -> None:
     with ledger_in(folder) as ledger, JournalReader(folder) as reader:
         write(ledger, *order_events())
-        assert reader.ask(queries.order_line, "WO-1", chf(2)) == order_line(2)
-        assert reader.ask(queries.order_line, "WO-1", gpf(2)) == order_line(2)
-        assert reader.ask(queries.order_line, "WO-1", chf(7)) is None
-        assert reader.ask(queries.order_line, "WO-9", chf(2)) is None
+        assert reader.ask(orders_facts.order_line, "WO-1", chf(2)) == order_line(2)
+        assert reader.ask(orders_facts.order_line, "WO-1", gpf(2)) == order_line(2)
+        assert reader.ask(orders_facts.order_line, "WO-1", chf(7)) is None
+        assert reader.ask(orders_facts.order_line, "WO-9", chf(2)) is None
 
 
 def test_results_wait_until_acknowledged_and_can_be_sent_again(folder: Path) -> None:
@@ -217,7 +215,7 @@ def test_results_wait_until_acknowledged_and_can_be_sent_again(folder: Path) -> 
         assert [result.hub for result in waiting] == [str(chf(number)) for number in range(3)]
         write(ledger, ResultsAcknowledged(station_sequences=(1, 3)))
         assert [result.station_sequence for result in reader.waiting_results(9)] == [2, 4]
-        assert reader.ask(queries.waiting_results) == 2
+        assert reader.ask(waiting_results) == 2
         write(ledger, ResultsRepublished(first=1, last=1))
         assert reader.waiting_results(1) == waiting[:1]
         assert reader.results(3, 4)[1].payload.decode().count(rows[3].hash.hex()) == 1
@@ -318,7 +316,7 @@ def test_an_older_journal_is_brought_up_to_date(folder: Path) -> None:
             segment.execute(statement)
         segment.execute("PRAGMA user_version = 0")
     with ledger_in(folder), JournalReader(folder) as reader:
-        assert reader.ask(queries.waiting_results) == 1
+        assert reader.ask(waiting_results) == 1
         assert len(reader.waiting_results(9)) == 1
     assert rebuild(folder).differing == ()
 

@@ -20,7 +20,6 @@ from journal_samples import (
 )
 
 from station.domain.outcome import Outcome
-from station.records import queries
 from station.records.errors import (
     EventRefused,
     JournalCorrupt,
@@ -29,12 +28,9 @@ from station.records.errors import (
     JournalLocked,
     NoDescriptors,
 )
-from station.records.events import (
-    OrderClosed,
-    ResultsAcknowledged,
-    ResultsRepublished,
-    SegmentStarted,
-)
+from station.records.facts.journal import SegmentStarted
+from station.records.facts.orders import OrderClosed, orders
+from station.records.facts.results import ResultsAcknowledged, ResultsRepublished, waiting_results
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
 from station.records.segments import segment_path, segment_paths
@@ -80,7 +76,7 @@ def test_what_is_over_stays_behind_and_is_found(folder: Path) -> None:
         ]
         assert history.failed_places == {place(4)}
         assert [state.outcome for state in reader.order_lines("WO-1")] == [Outcome.FAILED] * 3
-        assert [order.outcomes for order in reader.ask(queries.orders)] == [
+        assert [order.outcomes for order in reader.ask(orders)] == [
             {Outcome.FAILED: 3},
             {Outcome.PASSED: 1},
         ]
@@ -88,7 +84,7 @@ def test_what_is_over_stays_behind_and_is_found(folder: Path) -> None:
         assert told[1] in reader.life_of(chf(1)).events
         # Results of a finished segment go out again, the same bytes.
         write(ledger, ResultsRepublished(first=2, last=3))
-        assert reader.ask(queries.waiting_results) == 3
+        assert reader.ask(waiting_results) == 3
         again = reader.waiting_results(9)
         assert [result.payload for result in again[:2]] == payloads[1:]
         write(ledger, ResultsAcknowledged(station_sequences=(2, 3, 4)))

@@ -14,19 +14,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from journal_samples import chf, closed, gpf, opened, order_events, place, settings
 
 from station.domain.outcome import Code, Outcome, Stage
-from station.records import queries
 from station.records.chain import RecordedEvent
-from station.records.events import (
-    CommandAnswered,
-    Event,
-    HubLost,
-    LabelScanned,
-    OrderClosed,
-    ResultsAcknowledged,
-    ResultsRepublished,
-    StageEnded,
-    StageStarted,
-)
+from station.records.facts.attempts import HubLost, StageEnded, StageStarted
+from station.records.facts.bench import LabelScanned
+from station.records.facts.commands import CommandAnswered
+from station.records.facts.events import Event
+from station.records.facts.history import open_attempts
+from station.records.facts.orders import OrderClosed
+from station.records.facts.results import ResultsAcknowledged, ResultsRepublished
 from station.records.ledger import Ledger
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
@@ -195,7 +190,7 @@ class JournalMachine(RuleBasedStateMachine):
         with JournalReader(self.folder) as reader:
             events = list(reader.events())
             assert [recorded for recorded in events if recorded in self.acknowledged] == self.acknowledged
-            attempts = reader.ask(queries.open_attempts)
+            attempts = reader.ask(open_attempts)
             assert {attempt.attempt for attempt in attempts} == set(self.open)
             waiting = reader.waiting_results(1000)
             assert [result.station_sequence for result in waiting] == sorted(self.waiting)

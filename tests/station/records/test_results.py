@@ -18,7 +18,7 @@ from station.messages.forms import RESULT
 from station.messages.result import Result
 from station.messages.topics import TopicError, Topics
 from station.records.chain import GENESIS, ChainHead, RecordedEvent
-from station.records.events import AttemptClosed
+from station.records.facts.attempts import AttemptClosed
 from station.records.results import outgoing_result, result_of
 
 GOLDEN = Path(__file__).with_name("golden") / "result.json"

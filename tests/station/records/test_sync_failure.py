@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from journal_samples import STARTED, ledger_in, write
 
-from station.records.events import StationStarted
+from station.records.facts.journal import StationStarted
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
 from station.records.verify import verify

@@ -12,7 +12,8 @@ from journal_samples import STARTED, closed, ledger_in, one_result, opened, orde
 
 from station.domain.outcome import Outcome
 from station.records.errors import JournalCorrupt, JournalCutShort, JournalError, SegmentMissing
-from station.records.events import OrderClosed, ResultsAcknowledged
+from station.records.facts.orders import OrderClosed
+from station.records.facts.results import ResultsAcknowledged
 from station.records.rebuild import rebuild, repair
 from station.records.segments import segment_path, segment_paths
 from station.records.verify import verify

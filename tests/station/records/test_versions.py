@@ -16,10 +16,14 @@ import pytest
 from journal_samples import STARTED, chf, ledger_in, one_result, order_events, settings, write
 
 from station.domain.outcome import Outcome
-from station.records import lock, queries
+from station.records import lock
 from station.records.copies import restore
 from station.records.errors import JournalNewer, JournalOutdated, UpgradeInterrupted
-from station.records.events import VOCABULARY, Event, JournalUpgraded
+from station.records.facts.events import VOCABULARY, Event
+from station.records.facts.history import open_attempts
+from station.records.facts.journal import JournalUpgraded
+from station.records.facts.orders import order_lines, orders
+from station.records.facts.releases import release_results
 from station.records.journal import Journal
 from station.records.ledger import Ledger
 from station.records.reader import JournalReader
@@ -63,11 +67,11 @@ def test_a_journal_from_before_is_brought_up_to_date_in_place(folder: Path, tmp_
         *_, upgraded = reader.events()
         assert upgraded.event == JournalUpgraded(vocabulary=VOCABULARY)
         assert upgraded.sequence == before.events + 1
-        (open_attempt,) = reader.ask(queries.open_attempts)
+        (open_attempt,) = reader.ask(open_attempts)
         assert open_attempt.order == "WO-1"
-        assert reader.ask(queries.release_results) == ()
+        assert reader.ask(release_results) == ()
         one_result(ledger, 1, Outcome.FAILED)
-        assert len(reader.ask(queries.release_results)) == 1
+        assert len(reader.ask(release_results)) == 1
     assert rebuild(folder).differing == ()
     with ledger_in(tmp_path / "fresh"):
         pass
@@ -101,7 +105,7 @@ def test_an_upgrade_in_place_replays_nothing(folder: Path) -> None:
         segment.execute("UPDATE orders SET source = 'marked'")
         segment.commit()
     with ledger_in(folder), JournalReader(folder) as reader:
-        assert [order.source for order in reader.ask(queries.orders)] == ["marked"]
+        assert [order.source for order in reader.ask(orders)] == ["marked"]
 
 
 def test_an_upgrade_is_said_once(folder: Path) -> None:
@@ -124,7 +128,7 @@ def test_facts_of_a_newer_vocabulary_are_refused_by_its_number(folder: Path) -> 
         with pytest.raises(JournalNewer, match=told):
             refuse()
     with pytest.raises(JournalNewer, match=told), JournalReader(folder) as reader:
-        reader.ask(queries.orders)
+        reader.ask(orders)
 
 
 def outdated_journal(folder: Path, rows: int = 3 * SLICE) -> int:
@@ -158,12 +162,12 @@ def test_a_replay_goes_on_from_where_it_was_stopped(folder: Path) -> None:
         assert heard[0].of == events
         if stop_at is not None:
             with pytest.raises(JournalOutdated, match="start the station"), JournalReader(folder) as reader:
-                reader.ask(queries.orders)
+                reader.ask(orders)
             assert verify(folder).events == events
     assert begins == [0, 2 * SLICE, 3 * SLICE]
     assert rebuild(folder).differing == ()
     with JournalReader(folder) as reader:
-        assert reader.ask(queries.order_lines, "WO-1")[0].outcome is Outcome.PASSED
+        assert reader.ask(order_lines, "WO-1")[0].outcome is Outcome.PASSED
     assert not list(folder.glob("*.replay*"))
     assert [path.name for path in segment_paths(folder)] == ["journal-000001.sqlite", "journal-000002.sqlite"]
     assert verify(folder).events == events + 1

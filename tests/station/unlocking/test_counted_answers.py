@@ -17,15 +17,9 @@ from simulators.keys import generate_key, save_private_key
 from station.by_hand.devices import SerialDevice
 from station.by_hand.flashing import HandFlash, NoOrder, flash_by_hand
 from station.domain.outcome import Code, Disposition, Outcome, Stage
-from station.records.events import (
-    AttemptClosed,
-    StageStarted,
-    UnlockAnswerDue,
-    UnlockAnswerVoid,
-    UnlockUsed,
-)
+from station.records.facts.attempts import AttemptClosed, StageStarted
+from station.records.facts.unlocks import UnlockAnswerDue, UnlockAnswerVoid, UnlockUsed, wrong_unlock_answers
 from station.records.journal import Journal
-from station.records.queries import wrong_unlock_answers
 from station.records.reader import JournalReader
 from station.unlocking.counted_answers import CountedAnswers
 from station.unlocking.key_file import KeyFileAuthority

@@ -1,0 +1,92 @@
+"""Every kind of fact that the journal may hold, and the number of the vocabulary that they make."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from pydantic import Field, TypeAdapter
+
+from station.records.facts.attempts import (
+    AttemptClosed,
+    AttemptInterrupted,
+    AttemptOpened,
+    AttemptPlanned,
+    AttemptResumed,
+    HandFlashRequested,
+    HubLost,
+    StageEnded,
+    StageStarted,
+)
+from station.records.facts.bench import (
+    JigReset,
+    JigStopped,
+    LabelScanned,
+    LabelTakenBack,
+    SlotEnabled,
+    SlotTakenOutOfUse,
+)
+from station.records.facts.commands import CommandAnswered
+from station.records.facts.journal import (
+    JournalCreated,
+    JournalRestored,
+    JournalUpgraded,
+    SegmentStarted,
+    StationStarted,
+    StationStopped,
+)
+from station.records.facts.orders import OrderAssigned, OrderClosed, OrderImported, OrderLinesAdded
+from station.records.facts.releases import ReleaseResumed, ReleaseStopped
+from station.records.facts.results import ResultsAcknowledged, ResultsRepublished
+from station.records.facts.unlocks import (
+    UnlockAnswerDue,
+    UnlockAnswerRefused,
+    UnlockAnswersUnknown,
+    UnlockAnswerVoid,
+    UnlockUsed,
+)
+
+VOCABULARY: Final = 3
+"""Which facts this program may write. Raise it whenever a kind or a field joins: an older program then refuses the
+journal by this number, and does not stumble over the row. 1 is what journals held before the number was kept."""
+
+Event = Annotated[
+    JournalCreated
+    | SegmentStarted
+    | JournalUpgraded
+    | JournalRestored
+    | StationStarted
+    | StationStopped
+    | OrderImported
+    | OrderLinesAdded
+    | OrderAssigned
+    | OrderClosed
+    | HandFlashRequested
+    | LabelScanned
+    | LabelTakenBack
+    | AttemptOpened
+    | AttemptPlanned
+    | StageStarted
+    | StageEnded
+    | UnlockUsed
+    | UnlockAnswersUnknown
+    | UnlockAnswerDue
+    | UnlockAnswerVoid
+    | UnlockAnswerRefused
+    | HubLost
+    | AttemptInterrupted
+    | AttemptResumed
+    | AttemptClosed
+    | SlotTakenOutOfUse
+    | SlotEnabled
+    | JigStopped
+    | JigReset
+    | ReleaseStopped
+    | ReleaseResumed
+    | ResultsAcknowledged
+    | ResultsRepublished
+    | CommandAnswered,
+    Field(discriminator="kind"),
+]
+
+EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+"""Reads and writes any event as JSON."""

@@ -96,10 +96,10 @@ class Jig:
         """Return the seat of one slot."""
         return BoardSeat(slot, self._board, self._inputs, self._changes, self._coils)
 
-    async def reset(self, actor: Actor | None) -> None:
+    async def reset(self, actor: Actor | None, record: Callable[[Event], Awaitable[object]]) -> None:
         """Take a person's word that the jig may work again after an emergency stop that was released.
 
-        It is on record before anything is powered. Raises ResetRefused while the stop is not known to be released,
+        `record` makes that durable before anything is powered. Raises ResetRefused while the stop is not known to be released,
         and JournalError, and then the jig stays stopped.
         """
         async with self._recording:
@@ -111,7 +111,7 @@ class Jig:
                 )
             await self._record_stop()
             stops = self._stops
-            await self._append(JigReset(jig=self._name, actor=actor))
+            await record(JigReset(jig=self._name, actor=actor))
             self._stop_recorded = False
             if stops == self._stops:
                 self._inputs.reset()
@@ -182,7 +182,7 @@ class Jig:
             )
             try:
                 if inputs.reset_asked:
-                    await self.reset(self._who_pressed_start())
+                    await self.reset(self._who_pressed_start(), self._append)
                 else:
                     async with self._recording:
                         await self._record_stop()
@@ -198,6 +198,5 @@ class Jig:
             await self._append(JigStopped(jig=self._name))
             self._stop_recorded = True
 
-    def _who_pressed_start(self) -> Actor | None:
-        operator = self._operator()
-        return None if operator is None else Actor(pseudonym=operator, where="start button")
+    def _who_pressed_start(self) -> Actor:
+        return Actor(pseudonym=self._operator(), role="technician", where="start button")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from firmware_catalog.identity import Eui64, IdentityError
 from station.domain.label import ScannedLabel
+from station.records.facts.bench import LabelScanned
 
 _SYMBOLOGY: Final = re.compile(r"\][A-Za-z][0-9A-Za-z]", re.ASCII)
 """What many scanners send first: which kind of code it was (ISO/IEC 15424): `]C1`, `]d2`, `]Q3`."""
@@ -34,6 +35,27 @@ class ScanRefused(Exception):
 
 class ScanUnreadable(ScanRefused):
     """A scanner's line means nothing: noise, or another code than was meant. One line."""
+
+
+class NoSuchSlot(ScanRefused):
+    """There is no such slot, or no such jig, on this bench. One line."""
+
+
+class ScanNotKept(ScanRefused):
+    """The journal could not take it now: nothing was taken. One line."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelMeaning:
+    """What a label means at the slot that took it."""
+
+    line: str
+    disagrees: bool = False
+    """It is not the label of the hub that sits there."""
+
+
+LabelRecord = Callable[[LabelScanned, LabelMeaning], Awaitable[object]]
+"""Makes a scan durable, with what it means."""
 
 
 @dataclass(frozen=True, slots=True)

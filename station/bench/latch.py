@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 import structlog
 
@@ -15,6 +15,7 @@ from station.domain.slot_name import Place
 from station.records.errors import JournalHeldUp
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.bench import SlotEnabled, SlotFailure, SlotTakenOutOfUse
+from station.records.facts.events import Event
 
 _log = structlog.stdlib.get_logger()
 
@@ -85,9 +86,15 @@ class Latch:
             except TimeoutError:
                 continue
 
-    async def enable(self, actor: Actor | None) -> None:
-        """Put the slot back into use, and begin to count anew. Raises JournalError, and changes nothing then."""
-        await self._journal.append(SlotEnabled(place=self._place, actor=actor))
+    async def enable(self, actor: Actor | None, record: Callable[[Event], Awaitable[object]]) -> None:
+        """Put the slot back into use, and begin to count anew, once `record` has made that durable.
+
+        Raises what that raises, and changes nothing then.
+        """
+        why = self.why
+        await record(SlotEnabled(place=self._place, actor=actor))
+        if self.why is not why:
+            return  # taken out of use anew meanwhile, for a reason that nobody has seen yet
         self._failed.clear()
         self.why, self._recorded = None, True
         self._enabled.set()

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Protocol
 
-from station.attempt.parts import EventSink
 from station.bench.controller import Controller
 from station.bench.display import EXPECTING, UNKNOWN_HUB
-from station.bench.labels import ScanRefused, SlotCode, Undo, read_scan
+from station.bench.labels import (
+    LabelMeaning,
+    LabelRecord,
+    NoSuchSlot,
+    ScanNotKept,
+    ScanRefused,
+    SlotCode,
+    Undo,
+    read_scan,
+)
 from station.bench.outlook import Outlook
 from station.bench.slot import Slot
 from station.bench.view import BenchView
+from station.domain.actor import Actor
 from station.domain.label import ScannedLabel
 from station.domain.slot_name import Place
 from station.records.errors import EventRefused, JournalFailed
 from station.records.facts.bench import LabelTakenBack
+from station.records.facts.events import Event
 
 
 class LabelTaker(Protocol):
@@ -94,27 +104,36 @@ class ScanSession:
 class BenchScans:
     """Brings labels to slots, and into the journal first: neither a label that waits nor a late one may be forgotten."""
 
-    def __init__(self, controller: Controller, view: BenchView, outlook: Outlook, journal: EventSink) -> None:
+    def __init__(self, controller: Controller, view: BenchView, outlook: Outlook) -> None:
         self._controller = controller
         self._view = view
         self._outlook = outlook
-        self._journal = journal
 
-    async def take(self, jig: str, slot: int | None, label: ScannedLabel) -> str:
-        """Give a label to its slot, and return what it means there. Raises ScanRefused.
+    async def take(
+        self, jig: str, slot: int | None, label: ScannedLabel, actor: Actor, record: LabelRecord
+    ) -> LabelMeaning:
+        """Give a label to its slot, once `record` has made that durable; return what it means there. Raises ScanRefused.
 
         Without a slot it goes to the hub of that id if it sits on the jig, and else waits for it at the first
         empty slot that no other label waits at: the operator is told to seat it there.
         """
         chosen = self._slot(jig, slot, label)
         try:
-            return await chosen.take_label(label)
+            return await chosen.take_label(label, actor, record)
         except JournalFailed as error:
-            raise ScanRefused(f"{chosen.place}: {error}; scan the label again then") from error
+            raise ScanNotKept(f"{chosen.place}: {error}; scan the label again then") from error
 
-    async def take_back(self, jig: str, slot: int | None, label: ScannedLabel | None) -> str:
-        """Let a label wait no more: the one that waits at a slot, or this one. Raises ScanRefused.
+    async def take_back(
+        self,
+        jig: str,
+        slot: int | None,
+        label: ScannedLabel | None,
+        actor: Actor,
+        record: Callable[[Event, str], Awaitable[object]],
+    ) -> str:
+        """Let a label wait no more: the one that waits at a slot, or this one, or this one if it waits at that slot.
 
+        `record` makes that durable, with what is said of it. Raises ScanRefused.
         One that was held against a hub stays in that hub's record: there the hub's own label puts it right.
         """
         if slot is not None:
@@ -122,22 +141,29 @@ class BenchScans:
         else:
             place = None if label is None else self._outlook.waits_at(label)
         waiting = None if place is None else self._outlook.label_at(place)
+        if slot is not None and label and waiting and waiting.device_id != label.device_id:
+            raise ScanRefused(f"{place}: another label waits here now, not {label.device_id}; look again")
         if place is None or waiting is None:
             what = f"label {label.device_id} waits" if label is not None else "no label waits"
             end = " for no hub any more" if label is not None else " here"
             raise ScanRefused(f"{place or jig}: {what}{end}; where a hub sits, scan its own label instead")
-        taken_back = LabelTakenBack(place=place, scanned_id=waiting.device_id, scanned_role=waiting.role)
+        taken_back = LabelTakenBack(
+            place=place, scanned_id=waiting.device_id, scanned_role=waiting.role, actor=actor
+        )
+        line = f"{place}: label {waiting.device_id} waits no more"
         try:
-            await self._journal.append(taken_back)
-        except (EventRefused, JournalFailed) as error:
+            await record(taken_back, line)
+        except EventRefused as error:
             raise ScanRefused(f"{place}: {error}") from error
-        return f"{place}: label {waiting.device_id} waits no more"
+        except JournalFailed as error:
+            raise ScanNotKept(f"{place}: {error}") from error
+        return line
 
     def _slot(self, jig: str, number: int | None, label: ScannedLabel) -> Slot:
         views = [view for view in self._view.slots() if view.place.jig == jig]
         if not views:
             jigs = dict.fromkeys(view.place.jig for view in self._view.slots())
-            raise ScanRefused(f"there is no jig {jig}; this bench has {', '.join(jigs)}")
+            raise NoSuchSlot(f"there is no jig {jig}; this bench has {', '.join(jigs)}")
         if number is not None:
             place: Place | None = Place(jig=jig, slot=number)
         else:
@@ -151,6 +177,7 @@ class BenchScans:
             place = next(seated, None) or next(empty, None)
         slot = self._controller.slot(place) if place is not None else None
         if slot is None:
-            wrong = "no slot is empty: scan a slot's code first" if place is None else f"there is no {place}"
-            raise ScanRefused(f"{jig}: {wrong}")
+            if place is not None:
+                raise NoSuchSlot(f"{jig}: there is no {place}")
+            raise ScanRefused(f"{jig}: no slot is empty: scan a slot's code first")
         return slot

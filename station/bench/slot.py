@@ -23,7 +23,7 @@ from drivers.errors import (
     NoAnswer,
     PlaceUnavailable,
 )
-from drivers.hub import DriverPlugin, HubDriver, WatchesPlace
+from drivers.hub import DriverPlugin, HubDriver, HubIdentity, WatchesPlace
 from station.attempt.conduct import Concluded, Conductor, StillSeated
 from station.attempt.failure import is_out_of_reach
 from station.attempt.parts import LeftOpen
@@ -31,7 +31,7 @@ from station.attempt.recovery_boot import RecoveryBoot
 from station.bench.changes import first_of
 from station.bench.display import UNKNOWN_HUB, SlotDisplay
 from station.bench.flapping import Flapping
-from station.bench.labels import ScanRefused
+from station.bench.labels import LabelMeaning, LabelRecord, ScanRefused
 from station.bench.latch import Latch
 from station.bench.live_hubs import LiveHubs
 from station.bench.outlook import Outlook
@@ -51,6 +51,7 @@ from station.bench.stops import WaitTeller
 from station.bench.unasked import MAX_UNASKED, Unasked
 from station.bench.view import BenchView, SlotPhase, SlotView
 from station.bench.visit import EMERGENCY_STOP, SeatedHub, VisitParts
+from station.domain.actor import Actor
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code
 from station.domain.slot_name import Place
@@ -134,12 +135,12 @@ class Slot:
         """Which slot this is."""
         return self._parts.place
 
-    async def take_label(self, label: ScannedLabel) -> str:
-        """Take a label scanned for this slot, on record first, and say what it means here.
+    async def take_label(self, label: ScannedLabel, actor: Actor, record: LabelRecord) -> LabelMeaning:
+        """Take a label scanned for this slot, once `record` has made it durable, and say what it means here.
 
-        It waits for the next hub, or is held against the one that sits here. Raises ScanRefused when it is another
-        hub's: before the unlock that hub is rejected, later it is put aside, with the label in its result. Raises
-        JournalError, and has taken nothing then.
+        It waits for the next hub, or is held against the one that sits here. One that disagrees is another hub's: before
+        the unlock the hub that sits here is rejected, later it is put aside, with the label in its result. Raises
+        ScanRefused, or what `record` does, and has taken nothing then.
         """
         place = self.place
         async with self._labelling:
@@ -152,26 +153,37 @@ class Slot:
                 raise ScanRefused(
                     f"{place}: it is not known who sits here; take the hub out, scan it, and seat it again"
                 )
-            await self._parts.journal.append(
+            meaning = self._meaning(label, None if seated is None else seated.hub)
+            await record(
                 LabelScanned(
                     place=place,
                     scanned_id=label.device_id,
                     scanned_role=label.role,
                     hub=None if seated is None else seated.hub.chf,
-                )
+                    actor=actor,
+                ),
+                meaning,
             )
-            if seated is None:
-                if self._display.phase in UNKNOWN_HUB:
-                    return f"{place}: label {label.device_id} is for the hub that sits here"
-                return f"{place}: seat hub {label.device_id} here"
-            if seated is not self._seated:
-                raise ScanRefused(f"{place}: hub {seated.hub.chf} has left meanwhile; scan the label again")
-            seated.scan(label)
-        if label.names(seated.hub):
-            return f"{place}: the label is hub {seated.hub.chf}'s"
-        _log.warning("label disagrees", jig=place.jig, slot=place.slot, label=str(label.device_id))
-        raise ScanRefused(
-            f"{place}: label {label.device_id} is not hub {seated.hub.chf}'s; check which hub sits here"
+            if seated is not None:
+                if seated is not self._seated:
+                    raise ScanRefused(
+                        f"{place}: hub {seated.hub.chf} has left meanwhile; scan the label again"
+                    )
+                seated.scan(label)
+        if meaning.disagrees:
+            _log.warning("label disagrees", jig=place.jig, slot=place.slot, label=str(label.device_id))
+        return meaning
+
+    def _meaning(self, label: ScannedLabel, seated: HubIdentity | None) -> LabelMeaning:
+        place, device = self.place, label.device_id
+        if seated is None:
+            if self._display.phase in UNKNOWN_HUB:
+                return LabelMeaning(f"{place}: label {device} is for the hub that sits here")
+            return LabelMeaning(f"{place}: seat hub {device} here")
+        if label.names(seated):
+            return LabelMeaning(f"{place}: the label is hub {seated.chf}'s")
+        return LabelMeaning(
+            f"{place}: label {device} is not hub {seated.chf}'s; check which hub sits here", disagrees=True
         )
 
     def finish_after_this_hub(self) -> None:

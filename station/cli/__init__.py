@@ -14,7 +14,8 @@ from firmware_catalog.identity import IdentityError
 from firmware_catalog.release import PlanError
 from station.cli import catalog, demo, doctor, flash, jigs, journal, operators, orders, run, scan, watch
 from station.cli.common import UsageError, WorkFailed, first_of
-from station.control import ControlError, RequestWrong
+from station.control.client import ControlError
+from station.desk.refusals import RefusalCode, Refused
 from station.domain.config_error import ConfigError
 from station.orders.errors import OrderError
 from station.records.errors import EventRefused, JournalError
@@ -28,13 +29,21 @@ _WRONG_INPUT: Final = (
     OrderError,
     EventRefused,
     PlanError,
-    RequestWrong,
     UnlockKeyError,
     UsageError,
 )
 """Exit code 2: the command was not given what it needs."""
 _WORK_FAILED: Final = (ControlError, JournalError, WorkFailed)
 """Exit code 1: the command was right and its work failed."""
+EXIT_CODES: Final = {
+    RefusalCode.NOT_FOUND: 2,
+    RefusalCode.INVALID: 2,
+    RefusalCode.NOT_ALLOWED: 2,
+    RefusalCode.CONFLICT: 1,
+    RefusalCode.UNAVAILABLE: 1,
+    RefusalCode.FAILED: 1,
+}
+"""The exit code of what the station refuses: 2 where it is the same at every try, 1 where another try may do."""
 
 
 def _tell_version(asked: bool) -> None:
@@ -84,6 +93,8 @@ def main() -> None:
         sys.exit(_complain(error, 2))
     except _WORK_FAILED as error:
         sys.exit(_complain(error, 1))
+    except Refused as refused:
+        sys.exit(_complain(refused, EXIT_CODES[refused.code]))
     except OSError as error:
         if (short := shortage_in(error)) is not None:
             sys.exit(_complain(short, 1))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import tempfile
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from firmware_catalog.new_release import Statement
 from firmware_catalog.release import ANY_LOWER, Release, VersionRange
 from firmware_catalog.trust.names import is_signed_catalogue
 from station.cli import catalog_owner
+from station.cli.asking import ask_running
 from station.cli.catalog_keys import DaysOption, KeyRing, PinFileOption, SigningKeysOption, lifetimes
 from station.cli.catalog_owner import DirOption
 from station.cli.common import (
@@ -33,7 +33,7 @@ from station.cli.common import (
     print_json,
     print_table,
 )
-from station.control import ask_daemon
+from station.desk.record_requests import ResumeRelease
 from station.settings_file import load_settings
 
 app = typer.Typer(help="Manage the firmware that may be flashed.", no_args_is_help=True)
@@ -147,9 +147,9 @@ def resume(
 
     Example: reflash catalog resume --manufacturer 10A8 --model 00000011 --version 0102012F --reason "bad adapter"
     """
-    release = {"manufacturer": manufacturer, "model": model, "version": str(FirmwareVersion.parse(version))}
-    settings = load_settings(config)
-    asyncio.run(ask_daemon(settings.state_directory, {"do": "resume_release", **release, "reason": reason}))
+    parsed = FirmwareVersion.parse(version)
+    resume_it = ResumeRelease(manufacturer=manufacturer, model=model, version=parsed, reason=reason)
+    ask_running(load_settings(config), resume_it)
     typer.echo(f"release {version} of {manufacturer}/{model} goes on")
 
 

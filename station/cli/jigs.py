@@ -6,7 +6,7 @@ import asyncio
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel
@@ -15,6 +15,8 @@ from drivers.errors import PlaceUnavailable
 from drivers.jig_board.errors import JigBoardError
 from drivers.places import PlaceFinder, PlaceSight
 from drivers.topology import same_place
+from station.bench.view import SlotView
+from station.cli.asking import ask_running
 from station.cli.common import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -26,9 +28,9 @@ from station.cli.common import (
     run_to_its_end,
 )
 from station.cli.scanning import known_jig
-from station.control import NoDaemon, ask_daemon
+from station.control.client import NoDaemon, ask_daemon
+from station.desk.bench_requests import EnableSlot, ResetJig, Status
 from station.domain.slot_name import Place
-from station.people.pseudonyms import check_pseudonym
 from station.places.binding import Look, NotBound, Surroundings, newly_answering
 from station.places.finding import place_finder
 from station.places.plugins import driver_settings, load_plugin
@@ -38,9 +40,6 @@ from station.settings import StationSettings
 from station.settings_file import load_settings
 
 app = typer.Typer(help="List, bind and enable slots, and reset jigs.", no_args_is_help=True)
-
-_STATE: Final = (("state", "phase"), ("line", "line"))
-"""What a row says of a slot, by its name and the view's; null while no daemon runs."""
 
 JigArgument = Annotated[str, typer.Argument(help="The jig's name.")]
 ByOption = Annotated[
@@ -122,9 +121,7 @@ def enable(
 
     Example: reflash jigs enable jig1 3 --by op-7f3a2c
     """
-    settings = load_settings(config)
-    request = {"do": "enable_slot", "jig": jig, "slot": slot, "actor": _actor(settings, by)}
-    asyncio.run(ask_daemon(settings.state_directory, request))
+    ask_running(load_settings(config), EnableSlot(jig=jig, slot=slot), by=by)
     typer.echo(f"{Place(jig=jig, slot=slot)} is in use again")
 
 
@@ -134,16 +131,8 @@ def reset(jig: JigArgument, config: ConfigOption = DEFAULT_CONFIG, by: ByOption 
 
     Example: reflash jigs reset jig1 --by op-7f3a2c
     """
-    settings = load_settings(config)
-    request = {"do": "reset_jig", "jig": jig, "actor": _actor(settings, by)}
-    asyncio.run(ask_daemon(settings.state_directory, request))
+    ask_running(load_settings(config), ResetJig(jig=jig), by=by)
     typer.echo(f"{jig} works again")
-
-
-def _actor(settings: StationSettings, by: str | None) -> dict[str, str] | None:
-    check_pseudonym(settings, "--by", by)
-    pseudonym = by or settings.operator
-    return None if pseudonym is None else {"pseudonym": pseudonym, "where": "terminal"}
 
 
 class _Walk:
@@ -204,7 +193,7 @@ class _Walk:
 
 async def _no_daemon(settings: StationSettings) -> None:
     try:
-        await ask_daemon(settings.state_directory, {"do": "status"})
+        await ask_daemon(settings.state_directory, Status())
     except NoDaemon:
         return
     raise UsageError("the daemon holds the ports; stop it first: systemctl stop reflash")
@@ -237,7 +226,7 @@ async def _rows(settings: StationSettings) -> list[dict[str, Any]]:
                 "slot": number,
                 "place": place,
                 **found,
-                **{name: views.get(Place(jig=jig.name, slot=number), {}).get(of) for name, of in _STATE},
+                **_state(views.get(Place(jig=jig.name, slot=number))),
             }
             for (number, place), found in zip(slots, seen, strict=True)
         ]
@@ -260,6 +249,14 @@ async def _rows(settings: StationSettings) -> list[dict[str, Any]]:
     ]
 
 
+def _state(view: SlotView | None) -> dict[str, str | None]:
+    """Say how a slot is; null while no daemon runs."""
+    return {
+        "state": None if view is None else view.phase.value,
+        "line": None if view is None else view.line,
+    }
+
+
 async def _seen_at(place: str, finder: PlaceFinder | None, driver: BaseModel) -> dict[str, str | None]:
     """Return what sits at a place, None for nothing, and what hinders its use or its being looked at."""
     if finder is None:
@@ -273,9 +270,9 @@ async def _seen_at(place: str, finder: PlaceFinder | None, driver: BaseModel) ->
     return {"port": sight.what, "hindrance": sight.hindrance}
 
 
-async def _status(settings: StationSettings) -> dict[Place, dict[str, Any]]:
+async def _status(settings: StationSettings) -> dict[Place, SlotView]:
     try:
-        answer = await ask_daemon(settings.state_directory, {"do": "status"})
+        answer = await ask_daemon(settings.state_directory, Status())
     except NoDaemon:
         return {}
-    return {Place(**slot["place"]): slot for slot in answer["slots"]}
+    return {slot.place: slot for slot in answer.slots}

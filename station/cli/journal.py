@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from firmware_catalog.identity import Eui64
+from station.cli.asking import ask_station
 from station.cli.common import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -17,16 +17,14 @@ from station.cli.common import (
     print_json,
     require_stations_user,
 )
-from station.control import NoDaemon, ask_daemon
+from station.desk.record_requests import Republish
 from station.records import copies
 from station.records.facts.events import Event
-from station.records.facts.results import ResultsRepublished, waiting_results
-from station.records.journal import Journal
+from station.records.facts.results import waiting_results
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild as rebuild_tables
 from station.records.rebuild import repair as repair_tables
 from station.records.verify import verify as verify_journal
-from station.settings import StationSettings
 from station.settings_file import load_settings
 
 app = typer.Typer(help="Read, check, copy and repair the journal.", no_args_is_help=True)
@@ -149,20 +147,8 @@ def republish(
 
     Example: reflash journal republish 120 180
     """
-    settings = load_settings(config)
-    asyncio.run(_republish(settings, first, last))
+    ask_station(load_settings(config), Republish(first=first, last=last))
     typer.echo(f"results {first} to {last} go out again")
-
-
-async def _republish(settings: StationSettings, first: int, last: int) -> None:
-    try:
-        await ask_daemon(settings.state_directory, {"do": "republish", "first": first, "last": last})
-    except NoDaemon:
-        require_stations_user(settings)
-        async with Journal.open(
-            settings.journal_folder, site=settings.site, station=settings.station
-        ) as journal:
-            await journal.append(ResultsRepublished(first=first, last=last))
 
 
 @app.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import errno
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from firmware_catalog.files import read_named_file
+from station.cli.asking import ask_station
 from station.cli.common import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -19,17 +19,16 @@ from station.cli.common import (
     WorkFailed,
     print_json,
     print_table,
-    require_stations_user,
 )
-from station.control import ControlError, NoDaemon, Request, RequestWrong, ask_daemon
+from station.control.client import ControlError
+from station.desk.order_requests import AssignOrder, CloseOrder, ExpectedOrder, ImportOrder
+from station.desk.refusals import Invalid, NotFound, Refused
 from station.domain.outcome import Outcome
 from station.orders.csv_import import MAX_FILE_SIZE, parse_order
-from station.orders.desk import OrderDesk
 from station.orders.errors import OrderFileRefused
 from station.orders.reconcile import reconcile
 from station.records.facts.history import open_attempts
 from station.records.facts.orders import orders
-from station.records.journal import Journal
 from station.records.reader import JournalReader
 from station.settings import StationSettings
 from station.settings_file import load_settings
@@ -66,26 +65,21 @@ def import_order(
     except OrderFileRefused as refused:
         shown = "\n".join(f"{refused.source}: {problem}" for problem in refused.problems)
         raise UsageError(f"{shown}\n{refused}" if refused.count > 1 else str(refused)) from refused
-    request = {
-        "do": "import_order",
-        "content": base64.b64encode(content).decode(),
-        "source": file.name,
-        "number": order,
-    }
-    answer = _ask(settings, request)
-    what = "imported" if answer["new"] else "was imported before, nothing changed"
+    take = ImportOrder(content=base64.b64encode(content).decode(), source=file.name, number=order)
+    taken = ask_station(settings, take)
+    what = "imported" if taken.new else "was imported before, nothing changed"
     try:
         for name in jigs:
-            _ask(settings, {"do": "assign_order", "order": answer["order"], "jig": name})
-    except RequestWrong as error:
-        raise UsageError(f"order {answer['order']} {what}; {error}") from error
-    except ControlError as error:
-        raise WorkFailed(f"order {answer['order']} {what}; {error}") from error
+            ask_station(settings, AssignOrder(order=taken.order, jig=name))
+    except (NotFound, Invalid) as refused:
+        raise UsageError(f"order {taken.order} {what}; {refused}") from refused
+    except (Refused, ControlError) as error:
+        raise WorkFailed(f"order {taken.order} {what}; {error}") from error
     if as_json:
-        print_json({**answer, "jigs": jigs})
+        print_json({**taken.model_dump(), "jigs": jigs})
         return
     on = f", on {', '.join(jigs)}" if jigs else ""
-    typer.echo(f"order {answer['order']} {what}: {answer['hubs']} hubs{on}")
+    typer.echo(f"order {taken.order} {what}: {taken.hubs} hubs{on}")
 
 
 @app.command()
@@ -93,14 +87,20 @@ def assign(
     order: OrderArgument,
     jig: Annotated[list[str], typer.Option(help="The jig that works on it; repeat for more.")],
     config: ConfigOption = DEFAULT_CONFIG,
+    instead_of: Annotated[
+        str | None, typer.Option(help="Only if it works on this order now; `none` for no order.")
+    ] = None,
 ) -> None:
     """Let jigs work on an order from now on.
 
-    Example: reflash orders assign WO-2031 --jig jig1
+    Example: reflash orders assign WO-2031 --jig jig1 --instead-of WO-2030
     """
     settings = load_settings(config)
+    expected = None
+    if instead_of is not None:
+        expected = ExpectedOrder(order=None if instead_of == "none" else instead_of)
     for name in [_known_jig(settings, name) for name in jig]:
-        _ask(settings, {"do": "assign_order", "order": order, "jig": name})
+        ask_station(settings, AssignOrder(order=order, jig=name, expected=expected))
         typer.echo(f"{name} works on order {order}")
 
 
@@ -173,14 +173,20 @@ def close(
     incomplete: Annotated[
         bool, typer.Option("--incomplete", help="Close it although hubs have no result.")
     ] = False,
+    waiting: Annotated[
+        int | None,
+        typer.Option(min=0, help="Only while so many hubs have no result, as `orders list` counted them."),
+    ] = None,
 ) -> None:
     """Close an order for good.
 
     Example: reflash orders close WO-2031 --reason "all 896 hubs done"
     """
-    settings = load_settings(config)
-    request = {"do": "close_order", "order": order, "reason": reason, "incomplete_accepted": incomplete}
-    typer.echo(f"closed order {order}: {_ask(settings, request)['standing']}")
+    close_it = CloseOrder(
+        order=order, reason=reason, incomplete_accepted=incomplete, expected_waiting=waiting
+    )
+    ended = ask_station(load_settings(config), close_it)
+    typer.echo(f"closed order {ended.order}: {ended.standing}")
 
 
 def _known_jig(settings: StationSettings, name: str) -> str:
@@ -188,20 +194,3 @@ def _known_jig(settings: StationSettings, name: str) -> str:
     if name not in known:
         raise UsageError(f"there is no jig {name}; the configuration knows {', '.join(known)}")
     return name
-
-
-def _ask(settings: StationSettings, request: Request) -> dict[str, Any]:
-    """Ask the daemon, or do it here while no daemon holds the journal."""
-
-    async def ask() -> dict[str, Any]:
-        try:
-            return await ask_daemon(settings.state_directory, request)
-        except NoDaemon:
-            require_stations_user(settings)
-            async with Journal.open(
-                settings.journal_folder, site=settings.site, station=settings.station
-            ) as journal:
-                desk = OrderDesk(journal, [jig.name for jig in settings.jigs], is_seated=lambda _: False)
-                return dict(await desk.handlers()[request["do"]](request))
-
-    return asyncio.run(ask())

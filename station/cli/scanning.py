@@ -6,16 +6,20 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 import typer
 
 from station.bench.labels import ScanRefused
 from station.bench.scans import ScanSession
 from station.cli.common import UsageError
-from station.control import ControlError, NoDaemon, ask_daemon
-from station.domain.label import ScannedLabel
+from station.control.client import ControlError, NoDaemon, ask_daemon
+from station.desk.bench_requests import Status
+from station.desk.label_desk import ScansAtDesk
+from station.desk.request import Answer, Request
 from station.settings_file import load_settings
+
+A = TypeVar("A", bound=Answer)
 
 DESK_SOCKET: Final = Path("/run/reflash/desk.sock")
 """Where `deploy/` has the daemon serve those who may look and scan."""
@@ -59,39 +63,22 @@ def find_desk(config: Path, socket: Path | None) -> Desk:
     if socket is None:
         settings = load_settings(config)
         return Desk(settings.state_directory, tuple(jig.name for jig in settings.jigs))
-    slots = asyncio.run(ask_daemon(socket, {"do": "status"}))["slots"]
-    return Desk(socket, tuple(dict.fromkeys(slot["place"]["jig"] for slot in slots)))
-
-
-class DaemonScans:
-    """Gives scans to the daemon. Raises NoDaemon when there is none to give them to, and ScanRefused."""
-
-    def __init__(self, place: Path) -> None:
-        self._place = place
-
-    async def take(self, jig: str, slot: int | None, label: ScannedLabel) -> str:
-        """Give a label to its slot, or to the one that expects it."""
-        return await self._ask("scan_label", jig, slot, label)
-
-    async def take_back(self, jig: str, slot: int | None, label: ScannedLabel | None) -> str:
-        """Let a label wait no more."""
-        return await self._ask("take_back_label", jig, slot, label)
-
-    async def _ask(self, what: str, jig: str, slot: int | None, label: ScannedLabel | None) -> str:
-        request: dict[str, object] = {"do": what, "jig": jig, "slot": slot}
-        if label is not None:
-            request |= {"id": str(label.device_id), "role": label.role}
-        try:
-            return str((await ask_daemon(self._place, request))["line"])
-        except NoDaemon:
-            raise
-        except ControlError as refusal:
-            raise ScanRefused(str(refusal)) from refusal
+    slots = asyncio.run(ask_daemon(socket, Status())).slots
+    return Desk(socket, tuple(dict.fromkeys(slot.place.jig for slot in slots)))
 
 
 def scan_session(desk: Desk, jig: str | None) -> ScanSession:
     """Follow a scanner that serves one jig, or several. Raises UsageError for an unknown jig."""
-    return ScanSession(jig_of_scanner(desk, jig), desk.jigs, DaemonScans(desk.place))
+
+    async def ask(request: Request[A]) -> A:
+        try:
+            return await ask_daemon(desk.place, request)
+        except NoDaemon:
+            raise
+        except ControlError as error:
+            raise ScanRefused(str(error)) from error
+
+    return ScanSession(jig_of_scanner(desk, jig), desk.jigs, ScansAtDesk(ask))
 
 
 def jig_of_scanner(desk: Desk, name: str | None) -> str | None:

@@ -17,7 +17,7 @@ from rich.console import Console
 from station.bench.labels import ScanRefused
 from station.bench.picture import BenchPicture, live_picture
 from station.bench.scans import ScanSession
-from station.bench.view import ScanView, SlotView
+from station.bench.view import SlotView
 from station.cli.common import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -26,7 +26,8 @@ from station.cli.common import (
     run_to_its_end,
 )
 from station.cli.scanning import Desk, DeskOption, find_desk, jig_of_scanner, scan_session
-from station.control import ConnectionLost, NoDaemon, follow_daemon
+from station.control.client import ConnectionLost, NoDaemon, follow_daemon
+from station.desk.bench_requests import Watch
 from station.domain.slot_name import Place
 
 _AGAIN_SECONDS: Final = 1.0
@@ -107,15 +108,14 @@ async def _news(desk: Desk, jig: str | None) -> AsyncIterator[_News]:
     told: str | None = None
     while True:
         try:
-            async with follow_daemon(desk.place, {"do": "watch"}) as answers:
+            async with follow_daemon(desk.place, Watch()) as answers:
                 told = None
                 async for answer in answers:
-                    slots = [SlotView.model_validate(slot) for slot in answer["slots"]]
                     yield _News(
-                        [slot for slot in slots if jig in {None, slot.place.jig}],
-                        answer["broker"]["line"],
-                        answer["faults"],
-                        [str(ScanView(**scan)) for scan in answer["scans"] if jig in {None, scan["jig"]}],
+                        [slot for slot in answer.slots if jig in {None, slot.place.jig}],
+                        answer.broker.line,
+                        list(answer.faults),
+                        [str(scan) for scan in answer.scans if jig in {None, scan.jig}],
                     )
             waiting = "the daemon has stopped; it is waited for (Ctrl+C to end)"
         except NoDaemon as absent:

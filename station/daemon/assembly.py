@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
-from typing import NoReturn
 
 import structlog
 from pydantic import BaseModel
@@ -27,20 +26,28 @@ from station.bench.seat import LinkSeat
 from station.bench.slot import Slot, SlotParts
 from station.bench.view import BenchView, SlotView
 from station.catalogue.keeping import StationCatalogue
-from station.control import LONGEST_SOCKET_PATH, SOCKET_NAME, serve_control
+from station.control.server import serve_control
+from station.control.sockets import LONGEST_SOCKET_PATH, SOCKET_NAME
 from station.daemon.hindrances import Hindrances
 from station.daemon.recall import open_attempts, recall_latches
 from station.daemon.release_stops import ReleaseStops
 from station.daemon.reload import check_reload
-from station.daemon.requests import DaemonRequests
 from station.daemon.service import ServiceManager
 from station.daemon.stopping import see_off, work_until_stopped
 from station.daemon.supervision import supervise
 from station.daemon.to_broker import ToBroker
+from station.desk.act import Entrance
+from station.desk.bench_desk import BenchDesk
+from station.desk.desk import Desk
+from station.desk.label_desk import LabelDesk, ScansAtDesk
+from station.desk.order_desk import OrderDesk
+from station.desk.record_desk import RecordDesk
+from station.desk.refusals import NotFound
+from station.desk.rights import Role
+from station.domain.actor import Actor
 from station.domain.config_error import ConfigError
 from station.domain.slot_name import Place
 from station.log import configure_logging
-from station.orders.desk import OrderDesk
 from station.people.pseudonyms import check_pseudonym
 from station.places.finding import checked_driver
 from station.places.settings import JigSettings
@@ -77,6 +84,7 @@ class Daemon:
         self._on_broker = on_broker
         self._service = service or ServiceManager(None, None)
         self._stopping = asyncio.Event()
+        self._stopped_by: Actor | None = None
         self._broker_settings_changed = asyncio.Event()
         self._outlook = Outlook()
         self._loop_watch = LoopWatch()
@@ -89,8 +97,9 @@ class Daemon:
         self.view = BenchView(place for place, _ in settings.places())
         self.view.listen(on_view)
 
-    def stop(self) -> None:
+    def stop(self, actor: Actor | None = None) -> None:
         """Begin no more hubs; `run` returns when the running ones have ended or the drain time is over."""
+        self._stopped_by = self._stopped_by or actor
         self._stopping.set()
 
     async def reload(self, settings: StationSettings) -> None:
@@ -186,26 +195,19 @@ class Daemon:
         }
         controller = Controller(make(journal, conductor, live_hubs, jigs) for make in slots)
         await recall_latches(journal, controller)
-        scans = BenchScans(controller, self.view, self._outlook, journal)
-        requests = DaemonRequests(journal, controller, jigs, self.view, scans, self.stop)
-        orders = OrderDesk(
-            journal,
-            [jig.name for jig in settings.jigs],
-            is_seated=lambda attempt: attempt.hub is not None and live_hubs.holds(attempt.hub.chf),
-        )
-        handlers = {**requests.handlers(), **orders.handlers()}
-        control = serve_control(settings.state_directory, handlers, requests.streams())
-        async with control as journal_failed, asyncio.TaskGroup() as watching:
+        desk = self._desk(journal, controller, jigs, live_hubs)
+        control = serve_control(settings.state_directory, desk, self._entrance(Role.ACCOUNT, "terminal"))
+        async with control, asyncio.TaskGroup() as watching:
             watches = [
-                watching.create_task(_raised(journal_failed), name="journal"),
+                watching.create_task(desk.until_journal_fails(), name="journal"),
                 self._supervised(watching, "watchdog", self._service.keep_watchdog),
                 self._supervised(watching, "loop watch", self._loop_watch.run),
                 self._supervised(watching, "catalogue", self._catalogue.keep_fresh),
                 self._supervised(watching, "release gate", stops.keep_recording),
-                *self._desk(watching, requests),
+                *self._looking_socket(watching, desk),
                 *(
                     self._supervised(watching, f"scanner of {scanner.jig}", scanner.run)
-                    for scanner in self._scanners(scans)
+                    for scanner in self._scanners(desk)
                 ),
             ]
             try:
@@ -214,7 +216,7 @@ class Daemon:
                 self.view.end()
             for task in watches:
                 task.cancel()
-        await journal.append(StationStopped(reason="asked to stop"))
+        await journal.append(StationStopped(reason="asked to stop", actor=self._stopped_by))
 
     async def _work(self, journal: Journal, controller: Controller, jigs: Mapping[str, Jig]) -> None:
         to_broker = ToBroker(
@@ -233,16 +235,42 @@ class Daemon:
             for task in helpers:
                 task.cancel()
 
-    def _desk(self, group: asyncio.TaskGroup, requests: DaemonRequests) -> Iterator[asyncio.Task[None]]:
+    def _desk(
+        self, journal: Journal, controller: Controller, jigs: Mapping[str, Jig], live_hubs: LiveHubs
+    ) -> Desk:
+        """Make the desk to which every request comes."""
+        bench = BenchDesk(controller, jigs, self.view, self.stop)
+        labels = LabelDesk(BenchScans(controller, self.view, self._outlook))
+        orders = OrderDesk(
+            journal,
+            [jig.name for jig in self._settings.jigs],
+            is_seated=lambda attempt: attempt.hub is not None and live_hubs.holds(attempt.hub.chf),
+        )
+        handlers = {
+            **bench.handlers(),
+            **labels.handlers(),
+            **orders.handlers(),
+            **RecordDesk().handlers(),
+        }
+        return Desk(journal, self._check_person, handlers, bench.followers())
+
+    async def _check_person(self, pseudonym: str) -> None:
+        try:
+            await apart("operators", partial(check_pseudonym, self._settings, "--by", pseudonym))
+        except ConfigError as error:
+            raise NotFound(str(error)) from error
+
+    def _entrance(self, role: Role, where: str) -> Entrance:
+        return Entrance(role, where, operator=lambda: self._settings.operator)
+
+    def _looking_socket(self, group: asyncio.TaskGroup, desk: Desk) -> Iterator[asyncio.Task[None]]:
         """Serve those who may look and scan: on a socket of their own, whose folder says who they are."""
         if (place := self._settings.desk_socket) is None:
             return
 
         async def serve() -> None:
-            async with serve_control(
-                place, requests.desk_handlers(), requests.streams(), mode=0o660
-            ) as failed:
-                await failed
+            async with serve_control(place, desk, self._entrance(Role.TECHNICIAN, "desk"), mode=0o660):
+                await asyncio.get_running_loop().create_future()
 
         yield self._supervised(group, "desk socket", serve)
 
@@ -290,9 +318,11 @@ class Daemon:
             )
         )
 
-    def _scanners(self, scans: BenchScans) -> Iterator[LabelScanner]:
+    def _scanners(self, desk: Desk) -> Iterator[LabelScanner]:
         for jig in self._settings.jigs:
             if jig.scanner is not None:
+                entrance = self._entrance(Role.TECHNICIAN, f"scanner of {jig.name}"[:64])
+                scans = ScansAtDesk(partial(desk.answer, entrance=entrance))
                 session = ScanSession(jig.name, [each.name for each in self._settings.jigs], scans)
                 yield LabelScanner(jig.name, jig.scanner, session.read, self.view.show_scan)
 
@@ -313,7 +343,3 @@ def _make_folder(path: Path) -> None:
 def _boot_id() -> str:
     """Return the kernel's id of this boot (proc(5), /proc/sys/kernel/random/boot_id)."""
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-
-
-async def _raised(failure: asyncio.Future[NoReturn]) -> None:
-    await failure

@@ -15,7 +15,7 @@ from rich.console import Console
 from drivers.threads import apart
 from station.bench.picture import BenchPicture, live_picture
 from station.bench.view import SlotView
-from station.control import ControlError, ask_daemon
+from station.control.client import ControlError, ask_daemon
 from station.daemon.assembly import Daemon
 from station.demo.broker import BrokerAddress, start_broker
 from station.demo.hands import Hands
@@ -23,6 +23,9 @@ from station.demo.rigs import Rigs, start_rigs
 from station.demo.scene import BAUD, ORDER, Scene, make_scene
 from station.demo.tally import Tally, counting_results
 from station.demo.transport import Transport
+from station.desk.order_requests import CloseOrder
+from station.desk.record_requests import Republish
+from station.desk.refusals import Refused
 from station.messages.topics import Topics
 from station.orders.csv_import import parse_order
 from station.orders.life_cycle import events_for_import
@@ -77,9 +80,8 @@ async def run_demonstration(request: DemoRequest, console: Console) -> dict[str,
         topics = Topics(SITE, STATION)
 
         async def send_again() -> None:
-            with suppress(ControlError):  # no daemon yet, or no result
-                request: dict[str, Any] = {"do": "republish", "first": 1, "last": sys.maxsize}
-                await ask_daemon(settings.state_directory, request)
+            with suppress(ControlError, Refused):  # no daemon yet, or no result
+                await ask_daemon(settings.state_directory, Republish(first=1, last=sys.maxsize))
 
         tally = await stack.enter_async_context(counting_results(broker, topics, send_again))
         console.print(
@@ -149,8 +151,8 @@ async def _work(settings: StationSettings, scene: Scene, rigs: Rigs, tally: Tall
                 and len(tally.results) + len(hands.put_aside) >= len(scene.hubs)
             ):
                 closing = True
-                request = {"do": "close_order", "order": ORDER, "reason": "demonstration over"}
-                await ask_daemon(settings.state_directory, {**request, "incomplete_accepted": True})
+                over = CloseOrder(order=ORDER, reason="demonstration over", incomplete_accepted=True)
+                await ask_daemon(settings.state_directory, over)
             await tally.changed.wait()
             tally.changed.clear()
 

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from station.bench.view import SlotPhase, SlotView
-from station.control import NoDaemon, ask_daemon
+from station.bench.view import SlotPhase
+from station.control.client import NoDaemon, ask_daemon
+from station.desk.bench_requests import BenchStatus, Status
 from station.doctor.report import Finding, fault, ok, warning
 
 _FAULTS: Final = frozenset({SlotPhase.NO_PORT, SlotPhase.OUT_OF_USE})
 _WARNINGS: Final = frozenset({SlotPhase.FIND_HUB, SlotPhase.RESEAT, SlotPhase.EMERGENCY_STOP})
 
 
-async def ask_status(state_directory: Path) -> Mapping[str, Any] | None:
-    """Return the status of the daemon that runs, None if none does. Raises ControlError."""
+async def ask_status(state_directory: Path) -> BenchStatus | None:
+    """Return the status of the daemon that runs, None if none does. Raises ControlError and Refused."""
     try:
-        return await ask_daemon(state_directory, {"do": "status"})
+        return await ask_daemon(state_directory, Status())
     except NoDaemon:
         return None
 
 
-def judge_status(status: Mapping[str, Any]) -> Iterator[Finding]:
+def judge_status(status: BenchStatus) -> Iterator[Finding]:
     """Word a daemon's status as findings."""
     yield ok("daemon", "runs; ports, boards and broker are its own, so what follows of them is its word")
-    broker = status["broker"]
-    connected = broker["state"] == "connected"
-    yield (ok if connected else fault)("broker", broker["line"])
-    slots = [SlotView.model_validate(slot) for slot in status["slots"]]
+    connected = status.broker.state == "connected"
+    yield (ok if connected else fault)("broker", status.broker.line)
+    slots = status.slots
     for jig, alarm in {slot.place.jig: slot.alarm for slot in slots if slot.alarm}.items():
         yield fault(jig, alarm)
     for slot in slots:

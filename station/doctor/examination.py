@@ -18,8 +18,9 @@ from drivers.places import PlaceFinder
 from drivers.serial_link import SerialSettings
 from drivers.threads import apart
 from drivers.topology import SerialPorts
-from station.control import ControlError
+from station.control.client import ControlError
 from station.descriptors import allowed, needed
+from station.desk.refusals import Refused
 from station.doctor.boards import board_seconds, check_board
 from station.doctor.broker import check_broker
 from station.doctor.catalogue import check_catalogue
@@ -93,10 +94,10 @@ async def examine(settings: StationSettings) -> Findings:
     ]
     try:
         status = await ask_status(settings.state_directory)
-    except ControlError as error:
+    except (ControlError, Refused) as error:
         return [*await _gather(checks), fault("daemon", str(error))]
     if status is not None:
-        descriptors = judge_descriptors(status["descriptors_allowed"], needed(settings))
+        descriptors = judge_descriptors(status.descriptors_allowed, needed(settings))
         return [*await _gather(checks), descriptors, *judge_status(status)]
     broker_seconds = 4 * settings.mqtt.timeout_seconds + 1.0
 

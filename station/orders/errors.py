@@ -13,6 +13,10 @@ class OrderRefused(OrderError):
     """The order's life does not allow it: it is unknown, closed, incomplete, or another file's."""
 
 
+class OrderUnknown(OrderRefused):
+    """There is no such order."""
+
+
 class OrderIncomplete(OrderRefused):
     """Hubs of the order have no result yet."""
 

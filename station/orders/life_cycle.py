@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from station.domain.actor import Actor
 from station.orders.csv_import import OrderFile
-from station.orders.errors import OrderIncomplete, OrderRefused
+from station.orders.errors import OrderIncomplete, OrderRefused, OrderUnknown
 from station.orders.reconcile import Standing
 from station.records.facts.events import Event
 from station.records.facts.orders import (
@@ -27,14 +28,16 @@ _LINES_PER_EVENT: Final = 1000
 
 
 def find_order(orders: Iterable[OrderSummary], number: str) -> OrderSummary:
-    """Return the order of this number. Raises OrderRefused when there is none."""
+    """Return the order of this number. Raises OrderUnknown when there is none."""
     for order in orders:
         if order.order == number:
             return order
-    raise OrderRefused(f"there is no order {number}: see 'reflash orders list', or import it first")
+    raise OrderUnknown(f"there is no order {number}: see 'reflash orders list', or import it first")
 
 
-def events_for_import(file: OrderFile, orders: Iterable[OrderSummary]) -> tuple[Event, ...]:
+def events_for_import(
+    file: OrderFile, orders: Iterable[OrderSummary], actor: Actor | None = None
+) -> tuple[Event, ...]:
     """Import an order. The same file again changes nothing, so that an import whose answer was lost can be repeated.
 
     Raises OrderRefused when its number stands for another file's content: an order is never amended.
@@ -51,19 +54,26 @@ def events_for_import(file: OrderFile, orders: Iterable[OrderSummary]) -> tuple[
         file.lines[start : start + _LINES_PER_EVENT] for start in range(0, len(file.lines), _LINES_PER_EVENT)
     )
     return (
-        OrderImported(order=file.number, source=file.source, sha256=file.sha256, hubs=len(file.lines)),
+        OrderImported(
+            order=file.number, source=file.source, sha256=file.sha256, hubs=len(file.lines), actor=actor
+        ),
         *(OrderLinesAdded(order=file.number, lines=chunk) for chunk in chunks),
     )
 
 
-def events_for_assignment(order: OrderSummary, jig: str) -> tuple[Event, ...]:
+def events_for_assignment(order: OrderSummary, jig: str, actor: Actor | None = None) -> tuple[Event, ...]:
     """Let a jig work on the order, in place of the one it works on now. Raises OrderRefused for a closed order."""
     _require_open(order)
-    return () if jig in order.jigs else (OrderAssigned(order=order.order, jig=jig),)
+    return () if jig in order.jigs else (OrderAssigned(order=order.order, jig=jig, actor=actor),)
 
 
 def events_for_closing(
-    order: OrderSummary, standing: Standing, reason: str, *, incomplete_accepted: bool
+    order: OrderSummary,
+    standing: Standing,
+    reason: str,
+    actor: Actor | None = None,
+    *,
+    incomplete_accepted: bool,
 ) -> tuple[Event, ...]:
     """Close the order for good; its jigs are free again.
 
@@ -77,7 +87,7 @@ def events_for_closing(
         raise OrderIncomplete(
             f"order {order.order} is not complete ({standing}): find those hubs, or close it as incomplete"
         )
-    return (OrderClosed(order=order.order, reason=reason.strip()),)
+    return (OrderClosed(order=order.order, reason=reason.strip(), actor=actor),)
 
 
 def _require_open(order: OrderSummary) -> None:

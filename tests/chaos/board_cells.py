@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import desk_client
 from chaos_boards import with_boards
 from chaos_books import Books
 from fault_cells import Ending
@@ -17,7 +18,6 @@ from witness import GREEN_LAMP, GREEN_PHASES, RESULT_PHASES, Shown, Trace
 
 from simulators.diary import boot_seconds
 from station.bench.view import SlotView
-from station.control import ControlError, ask_daemon
 from station.daemon.assembly import Daemon
 from station.domain.slot_name import Place
 from station.records.journal import Journal
@@ -286,8 +286,8 @@ class _Cell:
         elif view is not None and view.phase == "out_of_use":
             request = {"do": "enable_slot", "jig": self._place.jig, "slot": self._place.slot}
         if request is not None:
-            with suppress(ControlError):
-                await ask_daemon(self._settings.state_directory, request)
+            with suppress(*desk_client.REFUSED):
+                await desk_client.ask(self._settings.state_directory, **request)
         elif (
             view is not None
             and self._seated_again != view

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import desk_client
 from station_bench import Bench, StockHub
 
-from station.control import ControlError, ask_daemon
 from station.domain.slot_name import Place
 
 GLANCE_SECONDS = 0.15
@@ -74,8 +74,8 @@ class Technician:
         while self.left:
             await self._fill()
             try:
-                status = await ask_daemon(self._state, {"do": "status"})
-            except ControlError:
+                status = await desk_client.ask(self._state, "status")
+            except desk_client.REFUSED:
                 status = {"slots": []}  # it is dead, or dying
             for view in status["slots"]:
                 await self._serve(Place(**view["place"]), view, clumsiness)
@@ -199,8 +199,8 @@ class Technician:
 
     async def _ask(self, what: str, **fields: Any) -> None:
         """Ask the daemon for something. It may refuse, or have died meanwhile."""
-        with suppress(ControlError):
-            await ask_daemon(self._state, {"do": what, **fields})
+        with suppress(*desk_client.REFUSED):
+            await desk_client.ask(self._state, what, **fields)
 
 
 class Desk:
@@ -268,8 +268,8 @@ class Desk:
     async def _ask(self, name: str, what: str, **fields: Any) -> bool:
         """Return whether the daemon did it: it may refuse, or be dead."""
         try:
-            await ask_daemon(self._state, {"do": what, **fields})
-        except ControlError:
+            await desk_client.ask(self._state, what, **fields)
+        except desk_client.REFUSED:
             return False
         self.acts[name] += 1
         return True

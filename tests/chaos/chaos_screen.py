@@ -8,9 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import desk_client
 from witness import Trace
-
-from station.control import ControlError, follow_daemon
 
 _LOOK_SECONDS = 0.05
 """Between two looks whether there is a screen."""
@@ -33,7 +32,7 @@ async def _watch(state: Path, trace: Trace) -> None:
     while True:
         shown: dict[tuple[int, int], tuple[Any, Any]] = {}
         try:
-            async with follow_daemon(state, {"do": "watch"}) as answers:
+            async with desk_client.watching(state) as answers:
                 async for news in answers:
                     if not shown:
                         trace.write("alive")
@@ -43,7 +42,7 @@ async def _watch(state: Path, trace: Trace) -> None:
                         if shown.get(place) != facts:
                             shown[place] = facts
                             trace.write("view", jig=place[0], slot=place[1], phase=facts[0], chf=facts[1])
-        except ControlError:
+        except desk_client.REFUSED:
             pass  # it is dead, or dying
         if shown:
             trace.write("away")

@@ -22,12 +22,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import desk_client
 from crash_points import Point, act_at, die
 from witness import GRACE_SECONDS, GREEN_LAMP, GREEN_PHASES, RESULT_PHASES, Shown, Trace
 
 from station.bench.view import SlotView
-from station.control import ControlError, ask_daemon
 from station.daemon.assembly import Daemon
+from station.desk.rights import request_named
 from station.settings import StationSettings
 
 QUIET_SECONDS = 6.0
@@ -235,13 +236,14 @@ class Play:
 
     async def _ask(self, request: Mapping[str, Any]) -> None:
         """Ask the daemon as a command would. What it refuses is refused."""
-        asked = {"jig": self._jig, **request}
+        with_jig = "jig" in request_named(request["do"]).model_fields
+        asked = {**({"jig": self._jig} if with_jig else {}), **request}
         if "hub" in asked:
             asked |= {"id": self._chfs[asked.pop("hub")], "role": "CHF"}
         said = "done"
         try:
-            await ask_daemon(self._settings.state_directory, asked)
-        except ControlError as error:
+            await desk_client.ask(self._settings.state_directory, **asked)
+        except desk_client.REFUSED as error:
             said = str(error)
         self._trace.write("asked", request=asked, said=said)
 

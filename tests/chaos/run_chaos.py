@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import brokers
+import desk_client
 from chaos_boards import boards_of, with_boards
 from chaos_books import KINDS, Books
 from chaos_consumer import Consumer
@@ -30,7 +31,6 @@ from station_bench import ORDER, Bench, StockHub, import_order, order_csv, relea
 from witness import Trace
 
 from simulators.diary import boot_seconds
-from station.control import ask_daemon
 from station.messages.topics import Topics
 from station.records.facts.results import waiting_results
 from station.records.journal import Journal
@@ -242,7 +242,7 @@ async def deliver(station: StationProcess, consumer: Consumer) -> int:
             # Acknowledged may mean: on its way to the consumer. Only what stays away is asked for.
             await asyncio.sleep(2.0)
             for number in sorted(missing - consumer.station_sequences()):
-                await ask_daemon(station.state, {"do": "republish", "first": number, "last": number})
+                await desk_client.ask(station.state, "republish", first=number, last=number)
                 asked_again += 1
         await asyncio.sleep(0.5)
     return asked_again

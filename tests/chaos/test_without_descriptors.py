@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import brokers
+import desk_client
 import processes
 import pytest
 from chaos_books import Books
@@ -19,7 +20,6 @@ from chaos_station import REFLASH, StationProcess
 from run_chaos import broker_lines
 from station_bench import Bench, StockHub, import_order, order_csv, running_bench, slot
 
-from station.control import ask_daemon, follow_daemon
 from station.descriptors import SPARE, needed
 from station.domain.outcome import Stage
 from station.domain.slot_name import Place
@@ -88,7 +88,7 @@ async def screen_of(state: Path) -> AsyncIterator[Screen]:
     screen = Screen()
 
     async def follow() -> None:
-        async with follow_daemon(state, {"do": "watch"}) as answers:
+        async with desk_client.watching(state) as answers:
             async for news in answers:
                 screen.take(news)
 
@@ -200,7 +200,7 @@ async def run_out(
     await bench.seat(replugged, REPLUGGED)
     await asyncio.to_thread(broker.kill)
     await asyncio.to_thread(broker.start)
-    asking = asyncio.create_task(ask_daemon(station.state, {"do": "status"}))
+    asking = asyncio.create_task(desk_client.ask(station.state, "status"))
     try:
         # Broker and port are there again: it is for want of descriptors that they are not used.
         await screen.until(lambda: bool(TOLD.search(screen.broker["line"])))

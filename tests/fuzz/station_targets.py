@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import UUID
 
 import aiomqtt
+from desk_client import THE_ACCOUNT, ask, frame, no_check
 from target import Opener, Target, stateless
 
 from firmware_catalog.identity import Eui64, FirmwareVersion
@@ -18,15 +19,18 @@ from station.bench.controller import Controller
 from station.bench.outlook import Outlook
 from station.bench.scans import BenchScans
 from station.bench.view import BenchView
-from station.control import ask_daemon, serve_control
-from station.daemon.requests import DaemonRequests
+from station.control.server import serve_control
+from station.desk.bench_desk import BenchDesk
+from station.desk.desk import Desk
+from station.desk.label_desk import LabelDesk
+from station.desk.order_desk import OrderDesk
+from station.desk.record_desk import RecordDesk
 from station.domain.config_error import ConfigError
 from station.domain.hub_facts import HubFacts
 from station.domain.order_line import OrderLine
 from station.domain.outcome import Stage
 from station.domain.slot_name import Place
 from station.orders.csv_import import HEADINGS, parse_order
-from station.orders.desk import OrderDesk
 from station.orders.errors import OrderFileRefused
 from station.people.operators import Operators, OperatorsUnreadable
 from station.publishing.broker import BrokerRefuses, connected
@@ -291,22 +295,21 @@ def _control_requests(folder: Path) -> Iterator[Target]:
             runner.run(_say(folder / "control.sock", data))
             assert not failures, failures[0]
 
-        requests = [
-            {"do": "status"},
-            {"do": "watch"},
-            {"do": "enable_slot", "jig": "jig1", "slot": 1},
-            {"do": "scan_label", "jig": "jig1", "slot": 1, "id": str(_CHF), "role": "CHF"},
-            {"do": "republish", "first": 1, "last": 2},
-            {"do": "resume_release", "manufacturer": "m", "model": "o", "version": "00000001", "reason": "r"},
-            {"do": "import_order", "content": "b3JkZXI=", "source": "order.csv", "number": None},
-            {"do": "assign_order", "order": "WO-1", "jig": "jig1"},
-            {"do": "close_order", "order": "WO-1", "reason": "r", "incomplete_accepted": False},
-            {"do": "scan_label", "jig": [], "slot": {}, "id": 5},
-            {"do": "republish", "first": 1 << 70, "last": None},
+        seeds = [
+            frame("status"),
+            frame("watch"),
+            frame("enable_slot", jig="jig1", slot=1),
+            frame("scan_label", jig="jig1", slot=1, id=str(_CHF), role="CHF"),
+            frame("republish", first=1, last=2),
+            frame("resume_release", manufacturer="m", model="o", version="00000001", reason="r"),
+            frame("import_order", content="b3JkZXI=", source="order.csv", number=None),
+            frame("assign_order", order="WO-1", jig="jig1", expected={"order": None}),
+            frame("close_order", order="WO-1", reason="r", incomplete_accepted=False),
+            frame("scan_label", jig=[], slot={}, id=5),
+            frame("republish", first=1 << 70, last=None),
         ]
-        seeds = [json.dumps(request).encode() for request in requests]
         try:
-            yield Target(read, (*seeds, b"[" * 5000, b'{"do":' * 3000, b"\n".join(seeds)), _JSON_WORDS)
+            yield Target(read, (*seeds, b"[" * 5000, b'{"do":' * 3000, b"".join(seeds)), _JSON_WORDS)
         finally:
             runner.run(opened.aclose())
 
@@ -315,12 +318,19 @@ async def _serving(folder: Path):
     async with Journal.open(folder / "journal", site="leeds", station="bench-1") as journal:
         view = BenchView([_PLACE])
         controller = Controller([])
-        scans = BenchScans(controller, view, Outlook(), journal)
-        requests = DaemonRequests(journal, controller, {}, view, scans, lambda: None)
+        bench = BenchDesk(controller, {}, view, lambda _: None)
+        labels = LabelDesk(BenchScans(controller, view, Outlook()))
         orders = OrderDesk(journal, ["jig1", "jig2"], is_seated=lambda _: False)
-        async with serve_control(folder, {**requests.handlers(), **orders.handlers()}, requests.streams()):
+        handlers = {
+            **bench.handlers(),
+            **labels.handlers(),
+            **orders.handlers(),
+            **RecordDesk().handlers(),
+        }
+        desk = Desk(journal, no_check, handlers, bench.followers())
+        async with serve_control(folder, desk, THE_ACCOUNT):
             yield
-            await ask_daemon(folder, {"do": "status"})  # it still answers
+            await ask(folder, "status")  # it still answers
 
 
 async def _say(place: Path, data: bytes) -> None:
@@ -331,8 +341,8 @@ async def _say(place: Path, data: bytes) -> None:
     writer.close()
     lines = data.splitlines() if data else []
     for answer in answers:
-        assert isinstance(json.loads(answer)["ok"], bool)
-    if b"watch" not in data:
+        assert len(json.loads(answer)) in {1, 3}
+    if b"watch" not in data and not any(b'"ok"' in answer for answer in answers):
         assert len(answers) == data.count(b"\n") + (not data.endswith(b"\n") and bool(data)), (lines, answers)
 
 

@@ -7,6 +7,7 @@ from mutant import Mutant
 _RECORDS = "tests/station/records"
 _PUBLISHING = "tests/station/publishing"
 _DESK = "tests/station/orders/test_desk.py"
+_THE_DESK = "tests/station/desk/test_desk_answers.py"
 _PUBLISHER = f"{_PUBLISHING}/test_publisher_access.py"
 
 RECORD_MUTANTS = (
@@ -70,7 +71,7 @@ RECORD_MUTANTS = (
     ),
     Mutant(
         "nothing is said of what a hub that never came back was left as",
-        "station/orders/desk.py",
+        "station/desk/order_desk.py",
         "if attempt.steps else None\n    return close(",
         "if not attempt.steps else None\n    return close(",
         (_DESK,),
@@ -84,10 +85,59 @@ RECORD_MUTANTS = (
     ),
     Mutant(
         "a journal failure inside a request is swallowed",
-        "station/control.py",
-        "    except JournalError:\n        raise\n",
+        "station/desk/desk.py",
+        "            if not isinstance(error, JournalHeldUp) and",
+        "            if isinstance(error, JournalHeldUp) and",
+        (_THE_DESK,),
+    ),
+    Mutant(
+        "whoever reaches a socket may ask everything",
+        "station/desk/rights.py",
+        "    if role not in MAY[request]:\n",
+        "    if role not in Role:\n",
+        (_THE_DESK,),
+    ),
+    Mutant(
+        "somebody at the bench says who it was",
+        "station/desk/desk.py",
+        "            if entrance.role is not Role.ACCOUNT:\n",
+        "            if entrance.role is Role.ACCOUNT and not by:\n",
+        ("tests/station/cli/test_watch.py",),
+    ),
+    Mutant(
+        "a command that is sent again over a restart is done again",
+        "station/desk/desk.py",
+        "await self._kept_answer(command, key) or ",
         "",
-        ("tests/station/test_control.py", "tests/station/daemon/test_daemon.py"),
+        (_THE_DESK,),
+    ),
+    Mutant(
+        "a command that is sent again while it is being done is done twice",
+        "station/desk/desk.py",
+        "        if running is not None:\n",
+        "        if running is None and self._running is None:\n",
+        (_THE_DESK,),
+    ),
+    Mutant(
+        "a key stands for any command",
+        "station/desk/desk.py",
+        "        if sha256 != command.sha256():\n",
+        "        if not sha256:\n",
+        (_THE_DESK,),
+    ),
+    Mutant(
+        "what changed nothing is not remembered",
+        "station/desk/desk.py",
+        "        if not act.recorded:  #",
+        "        if act.recorded:  #",
+        (_THE_DESK,),
+    ),
+    Mutant(
+        "what somebody takes for given is not held against the tables",
+        "station/records/conditions.py",
+        "                event.hold(tables)\n",
+        "                pass\n",
+        (_THE_DESK,),
     ),
     Mutant(
         "what a broker sends of itself counts as delivered",

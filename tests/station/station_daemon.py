@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+import desk_client
+
 from station.bench.view import SlotPhase, SlotView
-from station.control import ask_daemon
 from station.daemon.assembly import Daemon
 from station.domain.outcome import Outcome
 from station.domain.slot_name import Place
@@ -69,7 +70,7 @@ class RunningDaemon:
             raise AssertionError(f"the daemon ended: {self.task.exception()!r}")
 
     async def ask(self, what: str, **fields: Any) -> dict[str, Any]:
-        return await ask_daemon(self.settings.state_directory, {"do": what, **fields})
+        return await desk_client.ask(self.settings.state_directory, what, **fields)
 
     async def stopped(self) -> None:
         """Ask the daemon to stop and wait until it has."""

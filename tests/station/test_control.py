@@ -1,4 +1,4 @@
-"""The daemon's control socket: one request a line, one answer a line, whatever comes."""
+"""The control socket: frames to requests and answers to frames, whatever comes, from however many."""
 
 from __future__ import annotations
 
@@ -6,165 +6,414 @@ import asyncio
 import json
 import stat
 import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
-import structlog
-import structlog.testing
+from desk_client import THE_ACCOUNT, frame, no_check, say
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from station.control import ControlError, NoDaemon, RequestWrong, ask_daemon, follow_daemon, serve_control
+from firmware_catalog.identity import Eui64, FirmwareVersion
+from station.bench.view import BrokerView, SlotView
+from station.control import server
+from station.control.client import ConnectionLost, ControlError, NoDaemon, ask_daemon, follow_daemon
+from station.control.frames import (
+    PROTOCOL,
+    Asked,
+    NoAnswer,
+    answer_frame,
+    read_answer,
+    read_request,
+    refusal_frame,
+    request_frame,
+)
+from station.control.server import serve_control
+from station.desk.act import Act
+from station.desk.bench_requests import BenchNews, EnableSlot, ResetJig, Status, Stop, Watch
+from station.desk.desk import Desk
+from station.desk.label_requests import ScanAnswer, ScanLabel, TakeBackLabel
+from station.desk.order_requests import AssignOrder, CloseOrder, ExpectedOrder, ImportOrder, WorksOn
+from station.desk.record_requests import Republish, ResumeRelease
+from station.desk.refusals import Conflict, Invalid, NotFound, Refused
+from station.desk.request import Done
+from station.desk.rights import MAY
 from station.domain.slot_name import Place
 
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
+WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
+IDS = st.builds(Eui64, st.integers(0, (1 << 64) - 1))
+SLOTS = st.integers(1, 8)
+ROLES = st.sampled_from(["CHF", "GPF", None])
+REQUESTS = {
+    Status: st.builds(Status),
+    Watch: st.builds(Watch),
+    Stop: st.builds(Stop),
+    EnableSlot: st.builds(EnableSlot, jig=NAMES, slot=SLOTS, expected_why=st.none() | WORDS),
+    ResetJig: st.builds(ResetJig, jig=NAMES),
+    ScanLabel: st.builds(ScanLabel, jig=NAMES, slot=st.none() | SLOTS, id=IDS, role=ROLES),
+    TakeBackLabel: st.builds(
+        TakeBackLabel, jig=NAMES, slot=st.none() | SLOTS, id=st.none() | IDS, role=ROLES
+    ),
+    ImportOrder: st.builds(ImportOrder, content=WORDS, source=NAMES, number=st.none() | NAMES),
+    AssignOrder: st.builds(
+        AssignOrder,
+        order=NAMES,
+        jig=NAMES,
+        expected=st.none() | st.builds(ExpectedOrder, order=st.none() | NAMES),
+    ),
+    CloseOrder: st.builds(
+        CloseOrder,
+        order=NAMES,
+        reason=WORDS,
+        incomplete_accepted=st.booleans(),
+        expected_waiting=st.none() | SLOTS,
+    ),
+    Republish: st.builds(Republish, first=SLOTS, last=st.integers(0, (1 << 63) - 1)),
+    ResumeRelease: st.builds(
+        ResumeRelease,
+        manufacturer=NAMES,
+        model=NAMES,
+        version=st.builds(FirmwareVersion, st.integers(0, (1 << 32) - 1)),
+        reason=WORDS,
+    ),
+}
 
-async def echo(request: dict[str, Any]) -> dict[str, Any]:
-    return {"said": request["what"]}
+
+@given(st.one_of(*REQUESTS.values()), st.none() | NAMES, st.none() | st.uuids())
+def test_every_request_comes_out_as_it_went_in(request: Any, by: str | None, key: UUID | None) -> None:
+    line = request_frame(Asked(request, by, key))
+    assert line.count(b"\n") == 1
+    assert read_request(line) == Asked(request, by, key)
 
 
-async def refuse(_: dict[str, Any]) -> dict[str, Any]:
-    raise ControlError("not today")
+def test_no_request_is_left_out_above() -> None:
+    assert set(REQUESTS) == set(MAY)
 
 
-async def count(request: dict[str, Any]) -> Any:
-    for number in range(request["to"]):
-        yield {"number": number}
+@given(
+    st.binary(max_size=200)
+    | st.recursive(st.none() | st.integers() | WORDS, st.lists).map(lambda o: json.dumps(o).encode())
+)
+def test_whatever_is_no_request_is_refused_in_one_line(line: bytes) -> None:
+    with pytest.raises(Refused) as refused:
+        read_request(line)
+    assert "\n" not in str(refused.value)
 
 
-HANDLERS = {"echo": echo, "refuse": refuse}
+@given(WORDS, st.dictionaries(WORDS, st.none() | st.integers(-9, 9) | WORDS))
+def test_answers_and_refusals_come_out_as_they_went_in(line: str, facts: dict[str, Any]) -> None:
+    place = Place(jig="jig1", slot=3)
+    for answer in (
+        ScanAnswer(line=line, disagrees=True),
+        BenchNews(
+            slots=(SlotView(place=place, line=line),),
+            broker=BrokerView("waiting", line),
+            faults=(line,),
+            scans=(),
+        ),
+    ):
+        assert read_answer(answer_frame(answer), type(answer)) == answer
+    with pytest.raises(Conflict) as refused:
+        read_answer(refusal_frame(Conflict(line, **facts)), Done)
+    assert refused.value.facts == facts
 
 
-async def say(directory: Path, *lines: bytes) -> list[dict[str, Any]]:
-    reader, writer = await asyncio.open_unix_connection(directory / "control.sock")
-    try:
-        writer.write(b"".join(line + b"\n" for line in lines))
-        return [json.loads(await reader.readline()) for _ in lines]
-    finally:
-        writer.close()
-        await writer.wait_closed()
+def test_the_bytes_on_the_wire() -> None:
+    """Other programs speak this. A change here wants another PROTOCOL."""
+    assert PROTOCOL == 2
+    asked = Asked(
+        AssignOrder(order="WO-1", jig="jig1", expected=ExpectedOrder(order=None)), by="op-1", key=UUID(int=1)
+    )
+    assert request_frame(asked) == (
+        b'{"protocol":2,"do":"assign_order","with":{"order":"WO-1","jig":"jig1","expected":{"order":null}},'
+        b'"by":"op-1","key":"00000000-0000-0000-0000-000000000001"}\n'
+    )
+    assert request_frame(Asked(Status())) == b'{"protocol":2,"do":"status"}\n'
+    assert answer_frame(WorksOn(order="WO-1", jig="jig1")) == b'{"answer":{"order":"WO-1","jig":"jig1"}}\n'
+    assert refusal_frame(NotFound("why", jig="jig9")) == (
+        b'{"refused":{"code":"not_found","line":"why","facts":{"jig":"jig9"}}}\n'
+    )
 
 
-def test_requests_are_answered_in_order_and_the_socket_is_the_owners_alone(tmp_path: Path) -> None:
+async def status(_: Status, __: Act) -> Any:
+    return Done()
+
+
+@asynccontextmanager
+async def serving(folder: Path, followed: Any = None, **handlers: Any) -> AsyncIterator[None]:
+    by_kind = {Status: handlers.get("status", status), ResetJig: handlers.get("reset", status)}
+    desk = Desk(None, no_check, by_kind, {} if followed is None else {Watch: followed})  # type: ignore[arg-type]
+    async with serve_control(folder, desk, THE_ACCOUNT), asyncio.timeout(60):
+        yield
+
+
+BROKEN = [
+    (b"\n", "invalid", "a line of JSON in UTF-8 was expected"),
+    (b"{\n", "invalid", "a line of JSON"),
+    (b"\xff\xfe\n", "invalid", "a line of JSON"),
+    (b'{"protocol": 2, "do": "status", "with": {"a": NaN}}\n', "invalid", "a line of JSON"),
+    (b"[" * 5000 + b"\n", "invalid", "a line of JSON"),
+    (b"[]\n", "invalid", "a JSON object was expected"),
+    (frame(1), "invalid", "this is no request: do: "),
+    (frame([]), "invalid", "this is no request: do: "),
+    (
+        frame("dance"),
+        "not_found",
+        "there is no request 'dance'; the station knows: assign_order, close_order",
+    ),
+    (frame("reset_jig"), "invalid", "the request is not as reset_jig needs it: jig: Field required"),
+    (frame("reset_jig", jig="j", more=1), "invalid", "as reset_jig needs it: more: Extra inputs"),
+    (b'{"protocol": 2, "do": "status", "more": 1}\n', "invalid", "this is no request: more: "),
+    (
+        b'{"protocol": 2, "do": "reset_jig", "with": {"jig": "j"}, "key": "7"}\n',
+        "invalid",
+        "this is no request: key: ",
+    ),
+]
+
+
+def test_what_is_no_request_is_answered_and_the_next_one_too(tmp_path: Path) -> None:
     async def work() -> None:
         (tmp_path / "control.sock").touch()  # a dead daemon's
-        async with serve_control(tmp_path, HANDLERS):
+        async with serving(tmp_path):
             assert stat.S_IMODE((tmp_path / "control.sock").stat().st_mode) == 0o600
-            assert await ask_daemon(tmp_path, {"do": "echo", "what": "ä"}) == {"said": "ä"}
-            with pytest.raises(ControlError, match=r"^not today$"):
-                await ask_daemon(tmp_path, {"do": "refuse"})
-            answers = await say(tmp_path, *(json.dumps({"do": "echo", "what": n}).encode() for n in range(3)))
-            assert answers == [{"ok": True, "said": n} for n in range(3)]
+            answers = await say(tmp_path, *(line for line, _, _ in BROKEN), frame("status"))
+            for (line, code, says), answer in zip(BROKEN, answers, strict=False):
+                assert answer["refused"]["code"] == code, (line, answer)
+                assert says in answer["refused"]["line"], (line, answer)
+            assert answers[-1] == {"answer": {}}
         with pytest.raises(NoDaemon, match="no daemon runs in"):
-            await ask_daemon(tmp_path, {"do": "echo"})
-
-    asyncio.run(work())
-
-
-def test_what_is_no_request_gets_an_answer_too(tmp_path: Path) -> None:
-    async def work() -> None:
-        async with serve_control(tmp_path, HANDLERS):
-            unknown = {
-                "ok": False,
-                "wrong": True,
-                "error": "no such request; the daemon knows: echo, refuse",
-            }
-            lines = [b"", b"{", b"[]", b"7", b"{}", b'{"do": 1}', b'{"do": []}', b'{"do": "dance"}', b"\xff"]
-            assert await say(tmp_path, *lines) == [unknown] * len(lines)
-            (lacking,) = await say(tmp_path, b'{"do": "echo"}')
-            needs = "the request is not as echo needs it: what is missing"
-            assert lacking == {"ok": False, "wrong": True, "error": needs}
-            assert await ask_daemon(tmp_path, {"do": "echo", "what": 1}) == {"said": 1}
+            await ask_daemon(tmp_path, Status())
 
     asyncio.run(work())
 
 
 @settings(max_examples=20)
 @given(st.lists(st.binary(max_size=80).filter(lambda line: b"\n" not in line), min_size=1, max_size=8))
-def test_any_lines_get_as_many_answers(lines: list[bytes]) -> None:
+def test_any_lines_get_as_many_refusals(lines: list[bytes]) -> None:
     async def work(directory: Path) -> None:
-        async with serve_control(directory, HANDLERS):
-            assert all(not answer["ok"] for answer in await say(directory, *lines))
+        async with serving(directory):
+            answers = await say(directory, *(line + b"\n" for line in lines))
+            assert all("refused" in answer for answer in answers)
 
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(work(Path(folder)))
 
 
-def test_a_stream_goes_on_until_it_ends_or_the_client_leaves(tmp_path: Path) -> None:
+OTHERS = [
+    b'{"do": "status"}\n',
+    b'{"protocol": 3, "do": "status"}\n',
+    b'{"protocol": true, "do": "status"}\n',
+    b'{"protocol": "2"}\n',
+]
+
+
+@pytest.mark.parametrize("first", OTHERS)
+def test_a_program_of_another_version_is_told_so_in_words_that_it_knows(tmp_path: Path, first: bytes) -> None:
     async def work() -> None:
-        async with serve_control(tmp_path, HANDLERS, {"count": count}):
-            async with follow_daemon(tmp_path, {"do": "count", "to": 3}) as answers:
-                assert [answer["number"] async for answer in answers] == [0, 1, 2]
-            async with follow_daemon(tmp_path, {"do": "count", "to": 1 << 60}) as answers:
-                async for answer in answers:
-                    if answer["number"] == 5:
-                        break
-            assert await ask_daemon(tmp_path, {"do": "echo", "what": 1}) == {"said": 1}
-
-    asyncio.run(work())
-
-
-def test_a_daemon_that_stops_leaves_no_client_waiting(tmp_path: Path) -> None:
-    async def work() -> None:
-        reached = asyncio.Event()
-
-        async def wait(_: dict[str, Any]) -> dict[str, Any]:
-            reached.set()
-            await asyncio.Event().wait()
-            return {}
-
-        async with serve_control(tmp_path, {"wait": wait}):
-            asking = asyncio.create_task(ask_daemon(tmp_path, {"do": "wait"}))
-            await reached.wait()
-        with pytest.raises(ControlError, match="look at its log"):
-            await asking
+        async with serving(tmp_path):
+            (answer,) = await say(tmp_path, first)
+            assert answer["ok"] is False, "what a program from before there were numbers looks at"
+            assert answer["error"] == answer["refused"]["line"]
+            assert "use the reflash that was installed with it, or restart the station" in answer["error"]
 
     asyncio.run(work())
 
 
 @pytest.mark.parametrize(
-    "fault", [KeyError("what"), ValueError("7"), AttributeError("x"), RuntimeError("odd")]
+    "answer", [b'{"ok": false, "error": "no such request"}', b"{}", b"7", b"\xff", b'{"answer": {"more": 1}}']
 )
-def test_a_fault_of_the_stations_own_is_told_as_such_and_its_traceback_logged(
-    tmp_path: Path, fault: Exception
+def test_an_answer_of_another_version_is_told_as_that(answer: bytes) -> None:
+    with pytest.raises(NoAnswer, match="the daemon that runs is of another version than this reflash"):
+        read_answer(answer, Done)
+
+
+def test_a_request_too_large_or_broken_off_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def trip(request: dict[str, Any]) -> dict[str, Any]:
-        raise fault
+    monkeypatch.setattr(server, "LONGEST_FRAME", 1000)
 
-    async def trip_later(request: dict[str, Any]) -> Any:
-        yield {"number": 1}
-        raise fault
-
-    async def work() -> None:
-        async with serve_control(tmp_path, {"trip": trip, "echo": echo}, {"trip_later": trip_later}):
-            own = rf"^a fault of the station's own in trip \({type(fault).__name__}\); its log has the traceback, tell"
-            with pytest.raises(ControlError, match=own) as told:
-                await ask_daemon(tmp_path, {"do": "trip"})
-            assert not isinstance(told.value, RequestWrong)
-            async with follow_daemon(tmp_path, {"do": "trip_later"}) as each:
-                assert await anext(each) == {"number": 1}
-                with pytest.raises(ControlError, match="a fault of the station's own in trip_later"):
-                    await anext(each)
-            assert await ask_daemon(tmp_path, {"do": "echo", "what": 1}) == {"said": 1}, "it goes on"
-
-    with structlog.testing.capture_logs() as log:
-        asyncio.run(work())
-    assert [(line["event"], line["request"]) for line in log] == [
-        ("request failed", "trip"),
-        ("request failed", "trip_later"),
-    ]
-    assert all(line["exc_info"] is fault and fault.__traceback__ for line in log)
-
-
-def test_what_is_wrong_with_a_request_comes_back_as_the_askers_own(tmp_path: Path) -> None:
-    async def shaped(request: dict[str, Any]) -> dict[str, Any]:
-        return {"slot": Place(jig="jig1", slot=request["slot"]).slot}
+    async def last_word(data: bytes) -> dict[str, Any]:
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "control.sock")
+        writer.write(data)
+        writer.write_eof()
+        answer = json.loads(await reader.readline())
+        assert await reader.read() == b"", "nothing more is read"
+        writer.close()
+        return answer["refused"]
 
     async def work() -> None:
-        async with serve_control(tmp_path, {"shaped": shaped}):
-            with pytest.raises(RequestWrong, match="the request is not as shaped needs it: slot: "):
-                await ask_daemon(tmp_path, {"do": "shaped", "slot": "third"})
-            with pytest.raises(RequestWrong, match="slot is missing"):
-                await ask_daemon(tmp_path, {"do": "shaped"})
+        async with serving(tmp_path):
+            assert (await last_word(b"x" * 100_000))["line"] == "a request of more than 1000 bytes"
+            half = frame("status")[:-5]
+            assert (await last_word(half))["line"].startswith(
+                "the request broke off in the middle, and nothing was done"
+            )
+            with pytest.raises(Invalid, match="a request of more than 1000 bytes"):
+                await ask_daemon(tmp_path, ImportOrder(content="x" * 3_000_000, source="x.csv"))
+            assert await ask_daemon(tmp_path, ResetJig(jig="j")) == Done(), "it goes on"
+
+    asyncio.run(work())
+
+
+def test_two_hundred_clients_at_once_are_all_answered_while_some_hang_up_in_the_middle(
+    tmp_path: Path,
+) -> None:
+    async def hang_up(after: bytes) -> None:
+        _, writer = await asyncio.open_unix_connection(tmp_path / "control.sock")
+        writer.write(after)
+        writer.close()
+
+    async def work() -> None:
+        done = 0
+
+        async def reset(_: ResetJig, __: Act) -> Done:
+            nonlocal done
+            await asyncio.sleep(0)
+            done += 1
+            return Done()
+
+        async with serving(tmp_path, reset=reset):
+            asking = [ask_daemon(tmp_path, ResetJig(jig="j")) for _ in range(200)]
+            leaving = [
+                hang_up(line) for line in (b"", b"{", frame("status"), frame("watch")) for _ in range(5)
+            ]
+            answers = await asyncio.gather(*asking, *leaving)
+            assert answers[:200] == [Done()] * 200
+            assert done == 200
+
+    asyncio.run(work())
+
+
+def test_what_was_begun_is_done_although_its_asker_hangs_up(tmp_path: Path) -> None:
+    async def work() -> None:
+        reached, go_on, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def reset(_: ResetJig, __: Act) -> Done:
+            reached.set()
+            await go_on.wait()
+            done.set()
+            return Done()
+
+        async with serving(tmp_path, reset=reset):
+            _, writer = await asyncio.open_unix_connection(tmp_path / "control.sock")
+            writer.write(frame("reset_jig", jig="j"))
+            await reached.wait()
+            writer.close()
+            await writer.wait_closed()
+            go_on.set()
+            await done.wait()
+
+    asyncio.run(work())
+
+
+class Source:
+    """News for whoever follows it, as often as `next` is released; knows who listens."""
+
+    def __init__(self, fault: Exception | None = None) -> None:
+        self.listeners = 0
+        self.left = asyncio.Event()
+        self.next = asyncio.Semaphore(0)
+        self._fault = fault
+
+    async def news(self, _: Watch, __: Act) -> AsyncGenerator[BenchNews, None]:
+        self.listeners += 1
+        try:
+            for number in range(3):
+                await self.next.acquire()
+                yield BenchNews(slots=(), broker=BrokerView("waiting", str(number)), faults=(), scans=())
+            if self._fault is not None:
+                raise self._fault
+        finally:
+            self.listeners -= 1
+            self.left.set()
+
+
+def test_news_come_as_things_happen_and_others_are_answered_meanwhile(tmp_path: Path) -> None:
+    async def work() -> None:
+        source = Source()
+        async with serving(tmp_path, source.news), follow_daemon(tmp_path, Watch()) as news:
+            for number in range(3):
+                assert await ask_daemon(tmp_path, ResetJig(jig="j")) == Done()
+                source.next.release()
+                assert (await anext(news)).broker.line == str(number)
+            assert [each async for each in news] == [], "it is over"
+
+    asyncio.run(work())
+
+
+def test_who_follows_and_leaves_ends_that_although_nothing_happens(tmp_path: Path) -> None:
+    async def work() -> None:
+        source = Source()
+        async with serving(tmp_path, source.news):
+            async with follow_daemon(tmp_path, Watch()) as news:
+                source.next.release()
+                await anext(news)
+                assert source.listeners == 1
+            await source.left.wait()
+            assert source.listeners == 0
+
+    asyncio.run(work())
+
+
+def test_news_that_cannot_go_on_end_with_a_refusal(tmp_path: Path) -> None:
+    async def work() -> None:
+        source = Source(Conflict("not any more"))
+        for _ in range(3):
+            source.next.release()
+        async with serving(tmp_path, source.news), follow_daemon(tmp_path, Watch()) as news:
+            with pytest.raises(Conflict, match="not any more"):
+                [each async for each in news]
+        async with serving(tmp_path), follow_daemon(tmp_path, Watch()) as news:
+            with pytest.raises(Invalid, match="watch is answered once"):
+                await anext(news)
+        with pytest.raises(NoDaemon):
+            async with follow_daemon(tmp_path, Watch()) as news:
+                await anext(news)
+
+    asyncio.run(work())
+
+
+def test_a_daemon_that_stops_leaves_nobody_waiting(tmp_path: Path) -> None:
+    async def work() -> None:
+        reached, source = asyncio.Event(), Source()
+
+        async def wait(_: ResetJig, __: Act) -> Done:
+            reached.set()
+            await asyncio.Event().wait()
+            return Done()
+
+        async with serving(tmp_path, source.news, reset=wait):
+            asking = asyncio.create_task(ask_daemon(tmp_path, ResetJig(jig="j")))
+            following = follow_daemon(tmp_path, Watch())
+            news = await following.__aenter__()
+            source.next.release()
+            await anext(news)
+            await reached.wait()
+        with pytest.raises(ConnectionLost, match="look at its log"):
+            await asking
+        assert [each async for each in news] == []
+        await following.__aexit__(None, None, None)
+
+    asyncio.run(work())
+
+
+def test_a_daemon_that_does_not_answer_is_not_waited_for_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ResetJig, "answer_seconds", 0.05)
+
+    async def wait(_: ResetJig, __: Act) -> Done:
+        await asyncio.Event().wait()
+        return Done()
+
+    async def work() -> None:
+        async with serving(tmp_path, reset=wait):
+            with pytest.raises(ControlError, match="the daemon did not answer; look at its log"):
+                await ask_daemon(tmp_path, ResetJig(jig="j"))
 
     asyncio.run(work())

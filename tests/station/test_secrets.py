@@ -17,6 +17,7 @@ from typing import Any
 
 import aiomqtt
 import brokers
+import desk_client
 import pytest
 from certificates import Authority, Issued
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -25,7 +26,6 @@ from station_bench import Bench, StockHub, order_csv, slot, version
 from station_config import write_config
 from station_daemon import STATION_NAMES
 
-from station.control import ask_daemon, follow_daemon
 from station.records.journal import Journal
 
 REFLASH = Path(sys.executable).with_name("reflash")
@@ -99,10 +99,10 @@ async def work_a_hub(
     said: list[str] = []
 
     async def ask(what: str, **fields: Any) -> None:
-        said.append(repr(await ask_daemon(state, {"do": what, **fields})))
+        said.append(repr(await desk_client.ask(state, what, **fields)))
 
     async with asyncio.timeout(60):
-        async with follow_daemon(state, {"do": "watch"}) as watching:
+        async with desk_client.watching(state) as watching:
             async for news in watching:
                 said.append(repr(news))
                 if news["broker"]["state"] == "refused":

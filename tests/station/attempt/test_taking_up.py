@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from desk_client import THE_ACCOUNT, desk_of_orders, request
 from interference import Interfered, link_lost, refused
 from station_bench import (
     CHAINED,
@@ -38,7 +39,6 @@ from station.by_hand.devices import SerialDevice
 from station.by_hand.flashing import HandFlash, NoOrder, flash_by_hand
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Disposition, Outcome, Stage
-from station.orders.desk import OrderDesk
 from station.records.facts.attempts import AttemptResumed, StageStarted
 from station.records.facts.orders import OrderAssigned
 from station.records.facts.unlocks import UnlockUsed
@@ -302,8 +302,8 @@ def test_an_attempt_whose_order_is_closed_while_its_hub_is_seated_again_is_not_g
 
             async def closed_meanwhile(*ids: Any) -> Any:
                 at.journal.hub_history = look_up  # type: ignore[method-assign]
-                desk = OrderDesk(at.journal, ["jig1", "jig2"], is_seated=lambda _: False).handlers()
-                await desk["close_order"]({"order": "WO-1", "reason": "done", "incomplete_accepted": True})
+                close = request("close_order", order="WO-1", reason="done", incomplete_accepted=True)
+                await desk_of_orders(at.journal, "jig1", "jig2").answer(close, THE_ACCOUNT)
                 return await look_up(*ids)
 
             at.journal.hub_history = closed_meanwhile  # type: ignore[method-assign]

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from functools import partial
 
+import desk_client
 import pytest
 from station_bench import DRIVER_SETTINGS, StockHub
 from station_config import write_config
@@ -21,7 +22,6 @@ from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
 from station.bench.jig import Jig
 from station.bench.view import SlotPhase, SlotView
-from station.control import ControlError, ask_daemon
 from station.domain.outcome import Code, Outcome
 from station.domain.slot_name import Place
 from station.records.facts.attempts import AttemptOpened
@@ -293,8 +293,8 @@ def test_a_hub_exchanged_while_the_daemons_process_was_frozen_does_not_get_the_o
 
     async def shown() -> SlotView | None:
         try:
-            answer = await ask_daemon(at.settings.state_directory, {"do": "status"})
-        except ControlError:
+            answer = await desk_client.ask(at.settings.state_directory, "status")
+        except desk_client.REFUSED:
             return None
         return SlotView.model_validate(answer["slots"][0])
 

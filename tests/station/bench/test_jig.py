@@ -197,7 +197,7 @@ def test_nothing_powers_through_a_stop_and_a_reset_is_on_record_first(tmp_path: 
             jig.board.press_emergency_stop()
             await jig.until(lambda: seat.stopped and not jig.coils())
             with pytest.raises(ResetRefused, match="release the emergency stop first"):
-                await jig.jig.reset(actor)
+                await jig.jig.reset(actor, jig.append)
             again, other = (asyncio.create_task(jig.jig.seat(slot).until_ready()) for slot in (1, 2))
             assert not await seat.power_cycle()
             jig.slots.hubs.remove(2)
@@ -209,12 +209,12 @@ def test_nothing_powers_through_a_stop_and_a_reset_is_on_record_first(tmp_path: 
             assert not jig.coils(), "its release alone powers nothing"
             assert seat.stopped
             assert jig.facts() == [JigStopped]
-            await jig.jig.reset(actor)
+            await jig.jig.reset(actor, jig.append)
             assert jig.recorded[-1] == JigReset(jig="jig1", actor=actor)
             async with asyncio.timeout(60):
                 await asyncio.gather(again, other)
             assert jig.powered() == {1, 2}
-            await jig.jig.reset(actor)
+            await jig.jig.reset(actor, jig.append)
             assert jig.facts() == [JigStopped, JigReset], "there was nothing more to reset"
 
     asyncio.run(scenario())
@@ -233,7 +233,7 @@ def test_the_start_button_is_a_reset_only_after_the_release(tmp_path: Path, oper
             await jig.looks()
             assert jig.facts() == [JigStopped]
             await jig.press_start_until(lambda: jig.facts() == [JigStopped, JigReset])
-            who = None if operator is None else Actor(pseudonym=operator, where="start button")
+            who = Actor(pseudonym=operator, role="technician", where="start button")
             assert jig.recorded[-1] == JigReset(jig="jig1", actor=who)
             async with asyncio.timeout(60):
                 await jig.jig.seat(1).until_ready()
@@ -251,7 +251,7 @@ def test_a_jig_that_was_stopped_before_the_restart_is_stopped(tmp_path: Path) ->
                 await jig.until(lambda: "press start" in jig.alarm() and not jig.coils())
                 await jig.looks()
                 assert not jig.coils()
-                await jig.jig.reset(None)
+                await jig.jig.reset(None, jig.append)
                 async with asyncio.timeout(60):
                     await ready
                 assert jig.facts() == [JigReset]
@@ -292,7 +292,7 @@ def test_a_stop_pressed_while_a_reset_is_recorded_is_not_lifted_by_it(tmp_path: 
                 return await append(*events)  # type: ignore[arg-type]
 
             jig.journal.append = slowly  # type: ignore[method-assign, assignment]
-            resetting = asyncio.create_task(jig.jig.reset(None))
+            resetting = asyncio.create_task(jig.jig.reset(None, jig.append))
             await recording.wait()
             jig.board.press_emergency_stop()
             await jig.until(lambda: "release the stop" in jig.alarm())

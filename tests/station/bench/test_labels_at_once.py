@@ -11,7 +11,7 @@ from two_slots import FIRST, Hands, scan
 
 from station.bench.live_hubs import Holder, LiveHubs
 from station.bench.view import SlotPhase
-from station.control import ControlError
+from station.desk.refusals import Refused
 from station.domain.outcome import Code
 from station.domain.slot_name import Place
 from station.records.facts.bench import LabelScanned
@@ -68,7 +68,7 @@ def test_a_label_of_a_hub_that_leaves_meanwhile_is_asked_for_again(
             await linked.bench.seat(hub, FIRST)
             await station.until(FIRST, SlotPhase.PASSED)
             monkeypatch.setattr(Journal, "append", append_slowly)
-            with pytest.raises(ControlError, match="has left meanwhile; scan the label again"):
+            with pytest.raises(Refused, match="has left meanwhile; scan the label again"):
                 await scan(station, hub.chf, FIRST.slot)
             monkeypatch.undo()
             assert station.view(FIRST).line.endswith("empty; seat a hub")
@@ -92,7 +92,7 @@ def test_no_label_is_held_against_a_hub_that_is_not_known_to_sit_there_any_more(
             await boarded.bench.fault(FIRST, "lose_request", probability=1.0, times=10_000)
             hold_up()
             await station.until(FIRST, SlotPhase.RESEAT)
-            with pytest.raises(ControlError, match="it is not known who sits here; take the hub out"):
+            with pytest.raises(Refused, match="it is not known who sits here; take the hub out"):
                 await scan(station, other.chf, FIRST.slot)
             assert station.view(FIRST).phase is SlotPhase.RESEAT
             await boarded.bench.do("disarm")

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from station_bench import StockHub
 from station_daemon import RunningDaemon, events_of, running_daemon, starting_daemon
-from two_slots import FIRST, SECOND, Hands, scan
+from two_slots import FIRST, SECOND, Hands, disagreement, scan
 
 from station.bench.view import SlotPhase
-from station.control import ControlError
+from station.desk.refusals import Refused
 from station.domain.outcome import Code, Outcome
 from station.records.facts.attempts import AttemptResumed
 from station.records.facts.bench import LabelScanned
@@ -73,8 +73,7 @@ def test_a_wrong_label_that_came_late_puts_the_hub_aside_although_the_station_di
         async with starting_daemon(linked.settings) as station:
             await linked.bench.seat(hub, FIRST)
             await station.until_that(lambda: station.view(FIRST).percent is not None)
-            with pytest.raises(ControlError, match="is not hub"):
-                await scan(station, other.gpf, 1)
+            assert "is not hub" in await disagreement(station, other.gpf, 1)
             station.task.cancel()  # no drain, and no word to anybody
         assert linked.results() == []
         async with running_daemon(linked.settings) as station:
@@ -102,8 +101,7 @@ def test_a_wrong_label_scanned_after_the_result_is_remembered_while_the_hub_sits
         async with running_daemon(linked.settings) as station:
             await linked.bench.seat(hub, FIRST)
             await station.until(FIRST, SlotPhase.PASSED)
-            with pytest.raises(ControlError, match="is not hub"):
-                await scan(station, "88-73-84-FF-FF-FF-FF-FF", 1)
+            assert "is not hub" in await disagreement(station, "88-73-84-FF-FF-FF-FF-FF", 1)
         async with running_daemon(linked.settings) as station:
             await station.until(FIRST, SlotPhase.PUT_ASIDE)
             await scan(station, hub.chf, 1)  # its own label after all: scanned again, it is cleared up
@@ -144,7 +142,7 @@ def test_a_scan_that_is_refused_leaves_nothing_in_the_journal(linked: Hands) -> 
             await linked.bench.fault(FIRST, "serial_recovery", on="boot", times=99)
             await linked.bench.seat(hub, FIRST)
             await station.until(FIRST, SlotPhase.FAILED)
-            with pytest.raises(ControlError, match="its result is written"):
+            with pytest.raises(Refused, match="its result is written"):
                 await scan(station, hub.gpf, 1)
         assert events_of(linked.settings, LabelScanned) == []
 
@@ -174,7 +172,7 @@ def test_a_label_for_which_the_disk_has_no_room_is_refused_until_there_is(
         async with running_daemon(linked.settings) as station:
             await station.until(FIRST, SlotPhase.EMPTY)
             pages = 1  # which SQLite takes for as many as there are
-            with pytest.raises(ControlError, match=r"^jig1 slot 1: no room .*; scan the label again then$"):
+            with pytest.raises(Refused, match=r"^jig1 slot 1: no room .*; scan the label again then$"):
                 await scan_on(station)
             assert station.view(FIRST).line == taken, "what was refused is not expected"
             pages = 1_000_000
@@ -245,8 +243,7 @@ def test_a_hub_that_was_put_aside_for_anothers_label_is_aside_wherever_it_is_sea
         async with running_daemon(linked.settings) as station:
             await linked.bench.seat(hub, FIRST)
             await station.until(FIRST, SlotPhase.PASSED)
-            with pytest.raises(ControlError, match="is not hub"):
-                await scan(station, other.gpf, 1)
+            assert "is not hub" in await disagreement(station, other.gpf, 1)
             await linked.bench.unseat(FIRST)
             await station.until(FIRST, SlotPhase.EMPTY)
             await linked.bench.seat(hub, SECOND)
@@ -275,18 +272,18 @@ def test_a_label_that_was_scanned_by_mistake_waits_no_more_also_after_a_restart(
             answer = await station.ask("take_back_label", jig="jig1", slot=1)
             assert answer["line"] == f"{FIRST}: label {other.gpf} waits no more"
             assert station.view(FIRST).line == f"{FIRST}: empty; seat a hub"
-            with pytest.raises(ControlError, match="no label waits here"):
+            with pytest.raises(Refused, match="no label waits here"):
                 await station.ask("take_back_label", jig="jig1", slot=1)
             await scan(station, other.gpf, 1)
             await station.ask("take_back_label", jig="jig1", id=str(other.gpf))
-            with pytest.raises(ControlError, match=f"label {other.gpf} waits for no hub any more"):
+            with pytest.raises(Refused, match=f"label {other.gpf} waits for no hub any more"):
                 await station.ask("take_back_label", jig="jig1", id=str(other.gpf))
         async with running_daemon(linked.settings) as station:
             await station.until(FIRST, SlotPhase.EMPTY)
             assert station.view(FIRST).line == f"{FIRST}: empty; seat a hub"
             await linked.bench.seat(hub, FIRST)
             await station.until(FIRST, SlotPhase.PASSED)
-            with pytest.raises(ControlError, match="where a hub sits, scan its own label instead"):
+            with pytest.raises(Refused, match="where a hub sits, scan its own label instead"):
                 await station.ask("take_back_label", jig="jig1", slot=1)
         (result,) = linked.results()
         assert result.scanned_id is None

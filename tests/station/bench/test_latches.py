@@ -70,8 +70,7 @@ def test_a_slot_stays_out_of_use_over_a_restart_until_a_person_on_record_enables
         async with running_daemon(linked.settings) as station:
             assert (await station.until(FIRST, SlotPhase.OUT_OF_USE)).line == out.line
             await station.until(SECOND, SlotPhase.EMPTY)
-            actor = {"pseudonym": "sup-1", "role": "supervisor"}
-            await station.ask("enable_slot", jig="jig1", slot=1, actor=actor)
+            await station.ask("enable_slot", by="sup-1", jig="jig1", slot=1)
             await passes(linked, station, other)
         (enabled,) = events_of(linked.settings, SlotEnabled)
         assert (enabled.place, enabled.actor.pseudonym) == (FIRST, "sup-1")

@@ -64,7 +64,7 @@ def test_a_jig_with_a_lid_says_close_the_lid_once_and_then_booting(hands: Hands)
                 assert view.line == f"{place}: a hub is seated; close the lid"
             console = Console(width=130, file=io.StringIO())
             with console.capture() as picture:
-                console.print(BenchPicture(station.daemon.assembly.view.slots))
+                console.print(BenchPicture(station.daemon.view.slots))
             assert picture.get().count("close the lid") == 1, "once a jig"
             assert "is for the hub that sits here" in await scan(station, hub.chf, 1)
             await hands.bench.unseat(SECOND)

@@ -64,4 +64,12 @@ class Hands:
 
 async def scan(station: RunningDaemon, label: object, number: int | None = None, **fields: Any) -> str:
     answer = await station.ask("scan_label", jig="jig1", slot=number, id=str(label), **fields)
+    assert not answer["disagrees"], answer
+    return answer["line"]
+
+
+async def disagreement(station: RunningDaemon, label: object, number: int) -> str:
+    """Scan a label that is another hub's, and return what is said of it."""
+    answer = await station.ask("scan_label", jig="jig1", slot=number, id=str(label))
+    assert answer["disagrees"], answer
     return answer["line"]

@@ -55,7 +55,7 @@ def test_the_same_with_and_without_a_daemon(
     async def with_a_daemon() -> dict[str, tuple[int, str]]:
         async with running_daemon(settings) as station:
             await station.until(slot(1), SlotPhase.EMPTY)
-            view = station.daemon.assembly.view
+            view = station.daemon.view
             await view.changes.until(lambda: view.broker.state == "connected")  # it has no more to log
             for file in (order, second):
                 assert (
@@ -88,7 +88,7 @@ def test_through_the_socket_a_jig_has_to_be_there_too(
                 return f"{type(error).__name__}: {error}"
             return "taken"
 
-    assert asyncio.run(work()) == "RequestWrong: there is no jig jig 9; this bench has jig1"
+    assert asyncio.run(work()) == "NotFound: there is no jig jig 9; this bench has jig1"
 
 
 def test_ctrl_c_before_anything_is_imported_ends_it_quietly() -> None:

@@ -222,7 +222,7 @@ def test_a_running_daemon_answers_for_its_slots_and_keeps_its_ports(
     async def work() -> None:
         async with running_daemon(settings) as station:
             await station.until(slot(1), SlotPhase.EMPTY)
-            view = station.daemon.assembly.view
+            view = station.daemon.view
             await view.changes.until(lambda: view.broker.state == "connected")  # it has no more to log
 
             async def run(*arguments: object) -> Any:

@@ -23,7 +23,11 @@ from station_config import write_config
 from station_daemon import STATION_NAMES, RunningDaemon, running_daemon
 
 from station.bench.view import SlotPhase
-from station.control import RequestWrong, ask_daemon
+from station.control.client import ask_daemon
+from station.desk.bench_requests import EnableSlot, ResetJig, Status, Stop
+from station.desk.order_requests import AssignOrder, CloseOrder, ImportOrder
+from station.desk.record_requests import Republish, ResumeRelease
+from station.desk.refusals import NotAllowed
 from station.records.journal import Journal
 from station.settings import StationSettings
 from station.settings_file import load_settings
@@ -257,7 +261,7 @@ def test_a_jigs_own_scanner_is_answered_on_every_screen(config: Path, bench: Ben
         async with running_daemon(with_scanner) as station:
             await station.until(FIRST, SlotPhase.EMPTY)
             async with program("watch", "--config", config, **pipe) as watching:
-                view = station.daemon.assembly.view
+                view = station.daemon.view
                 said = b""
                 while not view.scans():  # what comes before its port is open is lost
                     os.write(master, b"]C1jig7/1\r")
@@ -274,6 +278,18 @@ def test_a_jigs_own_scanner_is_answered_on_every_screen(config: Path, bench: Ben
         os.close(slave)
 
 
+NOT_FOR_TECHNICIANS = [
+    Stop(),
+    EnableSlot(jig="jig1", slot=1),
+    ResetJig(jig="jig1"),
+    ImportOrder(content="", source="x.csv"),
+    AssignOrder(order="WO-1", jig="jig1"),
+    CloseOrder(order="WO-1", reason="r"),
+    Republish(first=1, last=1),
+    ResumeRelease(manufacturer="m", model="o", version="00000001", reason="r"),
+]
+
+
 def test_at_the_desk_socket_people_look_and_scan_and_nothing_else(
     config: Path, bench: Bench, tmp_path: Path, reflash: Any
 ) -> None:
@@ -285,7 +301,7 @@ def test_at_the_desk_socket_people_look_and_scan_and_nothing_else(
     async def work() -> None:
         async with running_daemon(settings) as station:
             await station.until(FIRST, SlotPhase.EMPTY)
-            view = station.daemon.assembly.view
+            view = station.daemon.view
             await view.changes.until(lambda: view.broker.state == "connected")  # it has no more to log
             async with asyncio.timeout(30):
                 while not desk.exists():  # noqa: ASYNC110 - nothing tells of a file
@@ -300,11 +316,12 @@ def test_at_the_desk_socket_people_look_and_scan_and_nothing_else(
                 "there is no jig jig9"
                 in (await asyncio.to_thread(reflash, "scan", *at, "--jig", "jig9", hub.gpf)).complaint
             )
-            for request in ("stop", "enable_slot", "reset_jig", "republish", "import_order", "close_order"):
-                with pytest.raises(
-                    RequestWrong, match="the daemon knows: scan_label, status, take_back_label, watch"
-                ):
-                    await ask_daemon(desk, {"do": request})
+            for request in NOT_FOR_TECHNICIANS:
+                theirs = "is not for a technician, who may ask: scan_label, status, take_back_label, watch;"
+                with pytest.raises(NotAllowed, match=f"^{request.name} {theirs}"):
+                    await ask_daemon(desk, request)
+            with pytest.raises(NotAllowed, match="who does something at the desk is not said by who asks"):
+                await ask_daemon(desk, Status(), by="op-1")
         assert not desk.exists()
 
     asyncio.run(work())
@@ -312,7 +329,7 @@ def test_at_the_desk_socket_people_look_and_scan_and_nothing_else(
 
 async def scanning(station: RunningDaemon, reflash: Any, *arguments: object) -> Any:
     await station.until(FIRST, SlotPhase.EMPTY)
-    view = station.daemon.assembly.view
+    view = station.daemon.view
     await view.changes.until(lambda: view.broker.state == "connected")  # the daemon has no more to log
     return await asyncio.to_thread(reflash, "scan", *arguments)
 

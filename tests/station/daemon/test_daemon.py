@@ -15,13 +15,14 @@ from typing import Any
 import aiomqtt
 import brokers
 import pytest
+from desk_client import frame, say, watching
 from station_bench import Bench, import_order, order_csv, slot, version
 from station_daemon import STATION_NAMES, events_of, running_daemon, starting_daemon
 
 from station.bench.view import SlotPhase
-from station.control import ControlError, follow_daemon
 from station.daemon.assembly import Daemon
 from station.daemon.service import ServiceManager
+from station.desk.refusals import Unavailable
 from station.records.errors import JournalFailed, JournalOutdated
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.journal import StationStarted, StationStopped
@@ -43,35 +44,68 @@ def settings(bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path) -> 
 
 
 WRONG_REQUESTS = {
+    "a name that nothing has": ("dance", {}, "not_found", "there is no request 'dance'; the station knows: "),
     "a slot that is not there": (
-        {"do": "enable_slot", "jig": "jig1", "slot": 5},
+        "enable_slot",
+        {"jig": "jig1", "slot": 5},
+        "not_found",
         "there is no jig1 slot 5 on this bench",
     ),
     "a slot that is no number": (
-        {"do": "enable_slot", "jig": "jig1", "slot": "five"},
-        "as enable_slot needs it",
+        "enable_slot",
+        {"jig": "jig1", "slot": "five"},
+        "invalid",
+        "the request is not as enable_slot needs it: slot: ",
     ),
-    "no slot": ({"do": "enable_slot", "jig": "jig1"}, "as enable_slot needs it"),
-    "a jig without a board": ({"do": "reset_jig", "jig": "jig1"}, "jig1 has no board on this bench"),
+    "no slot": ("enable_slot", {"jig": "jig1"}, "invalid", "as enable_slot needs it: slot: "),
+    "more than is asked for": ("status", {"jig": "jig1"}, "invalid", "as status needs it: jig: "),
+    "a jig without a board": (
+        "reset_jig",
+        {"jig": "jig1"},
+        "not_found",
+        "jig1 has no board on this bench",
+    ),
     "a label that is none": (
-        {"do": "scan_label", "jig": "jig1", "slot": 1, "id": "12"},
-        "'12' is no EUI-64",
+        "scan_label",
+        {"jig": "jig1", "slot": 1, "id": "12"},
+        "invalid",
+        "as scan_label needs it: id: '12' is no EUI-64",
     ),
     "a label of no role": (
-        {"do": "scan_label", "jig": "jig1", "slot": 1, "id": "88-73-84-00-00-00-00-01", "role": "HUB"},
-        "as scan_label needs it",
+        "scan_label",
+        {"jig": "jig1", "slot": 1, "id": "88-73-84-00-00-00-00-01", "role": "HUB"},
+        "invalid",
+        "as scan_label needs it: role: ",
+    ),
+    "a slot in use, out of it for a reason that was seen": (
+        "enable_slot",
+        {"jig": "jig1", "slot": 1, "expected_why": "3 hubs failed"},
+        "conflict",
+        "jig1 slot 1 is in use: look again, then decide anew",
     ),
     "results that are not there": (
-        {"do": "republish", "first": 1, "last": 2},
+        "republish",
+        {"first": 1, "last": 2},
+        "not_found",
         "there are no results 1 to 2",
     ),
     "an order that is not there": (
-        {"do": "assign_order", "order": "WO-9", "jig": "jig1"},
+        "assign_order",
+        {"order": "WO-9", "jig": "jig1"},
+        "not_found",
         "there is no order WO-9",
     ),
     "an order that is none": (
-        {"do": "import_order", "content": "", "source": "x.csv", "number": None},
+        "import_order",
+        {"content": "", "source": "x.csv"},
+        "invalid",
         "x.csv: a problem on line 1: the file is empty",
+    ),
+    "a release that is not stopped": (
+        "resume_release",
+        {"manufacturer": "m", "model": "o", "version": "00000001", "reason": "r"},
+        "not_found",
+        "release 00000001 of m/o is not stopped",
     ),
 }
 
@@ -80,13 +114,12 @@ def test_a_wrong_request_is_refused_in_one_line_and_harms_nothing(settings: Stat
     async def work() -> None:
         async with running_daemon(settings) as station:
             await station.until(PLACE, SlotPhase.EMPTY)
-            for request, says in WRONG_REQUESTS.values():
-                with pytest.raises(ControlError) as refused:
-                    await station.ask(
-                        **{"what" if key == "do" else key: value for key, value in request.items()}
-                    )
-                assert says in str(refused.value)
-                assert "\n" not in str(refused.value)
+            lines = [frame(do, **fields) for do, fields, _, _ in WRONG_REQUESTS.values()]
+            answers = await say(settings.state_directory, *lines)
+            for (_, _, code, says), answer in zip(WRONG_REQUESTS.values(), answers, strict=True):
+                assert answer["refused"]["code"] == code, answer
+                assert says in answer["refused"]["line"]
+                assert "\n" not in answer["refused"]["line"]
             slots = (await station.ask("status"))["slots"]
             assert [(view["place"], view["phase"]) for view in slots] == [
                 ({"jig": "jig1", "slot": number}, "empty") for number in (1, 2)
@@ -164,7 +197,7 @@ def test_a_journal_that_fails_in_a_request_stops_the_station(bench: Bench, setti
             before = resource.getrlimit(resource.RLIMIT_FSIZE)
             resource.setrlimit(resource.RLIMIT_FSIZE, (1, before[1]))  # the disk takes nothing more
             try:
-                with pytest.raises(ControlError, match="check that its disk is mounted, writable and sound"):
+                with pytest.raises(Unavailable, match="check that its disk is mounted, writable and sound"):
                     await station.ask("import_order", **order)
                 async with asyncio.timeout(60):
                     await asyncio.wait((station.task,))
@@ -226,7 +259,7 @@ def test_who_watches_sees_last_what_sits_where_when_the_station_has_stopped(
     lines: dict[int, str] = {}
 
     async def watch() -> None:
-        async with follow_daemon(settings.state_directory, {"do": "watch"}) as answers:
+        async with watching(settings.state_directory) as answers:
             async for answer in answers:
                 lines.update((slot["place"]["slot"], slot["line"]) for slot in answer["slots"])
 
@@ -238,13 +271,13 @@ def test_who_watches_sees_last_what_sits_where_when_the_station_has_stopped(
         async with running_daemon(settings) as station:
             await bench.seat(hub, PLACE)
             await station.until(PLACE, SlotPhase.PASSED)
-            watching = asyncio.create_task(watch())
+            watcher = asyncio.create_task(watch())
             async with asyncio.timeout(5):
                 while not lines:  # noqa: ASYNC110 - filled by the watcher
                     await asyncio.sleep(0.01)
             await station.stopped()
             async with asyncio.timeout(5):
-                await watching
+                await watcher
         assert lines == {
             1: f"jig1 slot 1: stopped; hub {hub.chf} passed and still sits here",
             2: "jig1 slot 2: stopped",

@@ -154,13 +154,9 @@ def test_a_daemon_at_work_is_not_disturbed_and_its_word_is_taken(
         async with running_daemon(settings) as station:
             await station.until(slot(1), SlotPhase.EMPTY)
             await station.until(slot(2), SlotPhase.NO_PORT)
-            await station.daemon.assembly.view.changes.until(
-                lambda: station.daemon.assembly.view.broker.state == "connected"
-            )
+            await station.daemon.view.changes.until(lambda: station.daemon.view.broker.state == "connected")
             findings = await examine(settings)
-            assert station.daemon.assembly.view.broker.state == "connected", (
-                "it was not pushed off the broker"
-            )
+            assert station.daemon.view.broker.state == "connected", "it was not pushed off the broker"
             return findings
 
     findings = asyncio.run(work())

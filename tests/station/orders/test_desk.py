@@ -6,19 +6,20 @@ import asyncio
 import base64
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
+from desk_client import THE_ACCOUNT, desk_of_orders, request
 from station_bench import Bench, StockHub, conducting, import_order, order_csv, slot
 
 from drivers.errors import NoAnswer
 from firmware_catalog.identity import FirmwareVersion
 from station.attempt.parts import LeftOpen
-from station.control import ControlError
+from station.desk.refusals import Refused
 from station.domain.hub_facts import HubFacts
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.domain.slot_name import Place
-from station.orders.desk import OrderDesk
 from station.orders.reconcile import reconcile
 from station.records.errors import AttemptHasResult, OrderIsClosed, OrderNotHere
 from station.records.facts.attempts import AttemptClosed, AttemptOpened, AttemptResumed, HubLost
@@ -41,13 +42,14 @@ def facts(hub: StockHub) -> HubFacts:
 
 
 class Desk:
-    """Puts requests to a desk as the control socket does."""
+    """Puts requests to a desk as a command does that holds the journal."""
 
     def __init__(self, journal: Journal, *, seated: bool = False) -> None:
-        self._handlers = OrderDesk(journal, ["jig1", "jig2"], is_seated=lambda _: seated).handlers()
+        self._desk = desk_of_orders(journal, "jig1", "jig2", seated=seated)
 
-    async def ask(self, what: str, **fields: Any) -> dict[str, Any]:
-        return dict(await self._handlers[what](fields))
+    async def ask(self, what: str, *, key: UUID | None = None, **fields: Any) -> dict[str, Any]:
+        asked = request(what, **fields)
+        return (await self._desk.answer(asked, THE_ACCOUNT, key=key)).model_dump(mode="json")
 
     async def take(self, content: bytes, number: str | None = None) -> dict[str, Any]:
         text = base64.b64encode(content).decode()
@@ -65,11 +67,9 @@ def test_an_order_is_taken_once_assigned_and_closed(bench: Bench, tmp_path: Path
             desk = Desk(journal)
             assert await desk.take(content) == {"order": "WO-1", "hubs": 2, "new": True}
             assert await desk.take(content) == {"order": "WO-1", "hubs": 2, "new": False}
-            with pytest.raises(
-                ControlError, match=r"^order WO-1 was imported from WO-1.csv with other content"
-            ):
+            with pytest.raises(Refused, match=r"^order WO-1 was imported from WO-1.csv with other content"):
                 await desk.take(content.replace(b"Central", b"South"))
-            with pytest.raises(ControlError, match=r"^WO-1.csv: a problem on line 1: the file is empty"):
+            with pytest.raises(Refused, match=r"^WO-1.csv: a problem on line 1: the file is empty"):
                 await desk.take(b"")
             assert await journal.jig_order("jig1") is None
             for _ in range(2):
@@ -78,15 +78,15 @@ def test_an_order_is_taken_once_assigned_and_closed(bench: Bench, tmp_path: Path
                     "jig": "jig1",
                 }
             assert await journal.jig_order("jig1") == "WO-1"
-            with pytest.raises(ControlError, match="there is no order WO-2"):
+            with pytest.raises(Refused, match="there is no order WO-2"):
                 await desk.ask("assign_order", order="WO-2", jig="jig1")
-            with pytest.raises(ControlError, match="not complete"):
+            with pytest.raises(Refused, match="not complete"):
                 await desk.close(incomplete=False)
             assert (await desk.close(incomplete=True))["standing"].endswith("2 never seen")
             assert await journal.jig_order("jig1") is None
-            with pytest.raises(ControlError, match=r"closed \(done\)"):
+            with pytest.raises(Refused, match=r"closed \(done\)"):
                 await desk.close(incomplete=True)
-            with pytest.raises(ControlError, match=r"closed \(done\)"):
+            with pytest.raises(Refused, match=r"closed \(done\)"):
                 await desk.ask("assign_order", order="WO-1", jig="jig1")
 
     asyncio.run(work())
@@ -102,11 +102,9 @@ def test_what_is_open_when_an_order_is_closed_ends_as_never_come_back(bench: Ben
             pulled = {"name": "unplug_hub", "on": "upload", "at_byte": 12_000}
             assert isinstance(await at.visit(slot(1), pulled), LeftOpen)
 
-            with pytest.raises(ControlError, match="not complete"):
+            with pytest.raises(Refused, match="not complete"):
                 await Desk(at.journal).close(incomplete=False)
-            with pytest.raises(
-                ControlError, match="a hub is being worked on in jig1 slot 1; wait for its result"
-            ):
+            with pytest.raises(Refused, match="a hub is being worked on in jig1 slot 1; wait for its result"):
                 await Desk(at.journal, seated=True).close(incomplete=True)
             assert not at.of(AttemptClosed)
 
@@ -143,19 +141,15 @@ def test_no_order_closes_over_a_hub_in_work_whatever_the_slots_say(bench: Bench,
             await import_order(journal, order_csv(hub, other), "jig1")
             at = Place(jig="jig1", slot=3)
             (opened,) = await journal.append(AttemptOpened(place=at, order="WO-1", hub=facts(hub), number=1))
-            with pytest.raises(
-                ControlError, match="being worked on in jig1 slot 3; wait for its result first"
-            ):
+            with pytest.raises(Refused, match="being worked on in jig1 slot 3; wait for its result first"):
                 await desk.close(incomplete=True)
             await import_order(journal, order_csv(other, order="WO-2"))
-            with pytest.raises(
-                ControlError, match="order WO-2 cannot come to jig1 now: a hub is being worked"
-            ):
+            with pytest.raises(Refused, match="order WO-2 cannot come to jig1 now: a hub is being worked"):
                 await desk.ask("assign_order", order="WO-2", jig="jig1")
             resumed = AttemptResumed(attempt=opened.sequence, place=at, stage=Stage.FLASH, step=0, why="seen")
             await journal.append(HubLost(attempt=opened.sequence, stage=Stage.FLASH))
             await journal.append(resumed)
-            with pytest.raises(ControlError, match="being worked on in jig1 slot 3"):
+            with pytest.raises(Refused, match="being worked on in jig1 slot 3"):
                 await desk.close(incomplete=True)
             await journal.append(HubLost(attempt=opened.sequence, stage=Stage.FLASH))
             await desk.close(incomplete=True)
@@ -207,7 +201,7 @@ def test_a_hub_that_comes_while_its_order_is_closed_is_in_work_or_finds_it_close
             open_for_it = await journal.open_attempts()
             assert (order.closed is None) == (len(open_for_it) == 1), ends
             (refused,) = [end for end in ends if isinstance(end, Exception)]
-            assert isinstance(refused, (OrderIsClosed, OrderNotHere, ControlError))
+            assert isinstance(refused, (OrderIsClosed, OrderNotHere, Refused))
 
     asyncio.run(work())
 

@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from desk_client import THE_ACCOUNT, desk_of_orders, request
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from firmware_catalog.identity import Eui64
-from station.control import RequestWrong
+from station.desk import order_desk
+from station.desk.refusals import Refused
 from station.domain.slot_name import Place
-from station.orders import desk, life_cycle
+from station.orders import life_cycle
 from station.orders.csv_import import HEADINGS, parse_order
-from station.orders.desk import OrderDesk
 from station.orders.errors import OrderRefused
 from station.orders.life_cycle import events_for_assignment, find_order
 from station.records.chain import RecordedEvent
@@ -47,9 +48,9 @@ def opened(folder: Path, **more: Any) -> Any:
 
 
 async def take(journal: Any, content: bytes) -> dict[str, Any]:
-    handlers = OrderDesk(journal, ["jig1"], is_seated=lambda _: False).handlers()
-    request = {"content": base64.b64encode(content).decode(), "source": "order.csv", "number": "WO-1"}
-    return dict(await handlers["import_order"](request))
+    text = base64.b64encode(content).decode()
+    take_it = request("import_order", content=text, source="order.csv", number="WO-1")
+    return (await desk_of_orders(journal, "jig1").answer(take_it, THE_ACCOUNT)).model_dump()
 
 
 def test_another_fact_is_recorded_before_a_large_import_ends(tmp_path: Path) -> None:
@@ -171,10 +172,10 @@ def test_the_garbage_collector_does_not_stand_over_a_large_order(
     async def work() -> None:
         async with opened(tmp_path) as journal:
             assert (await take(journal, csv_of(0, 5000)))["hubs"] == 5000
-            with pytest.raises(RequestWrong, match="no hub is listed"):
+            with pytest.raises(Refused, match="no hub is listed"):
                 await take(journal, csv_of(0, 0))
 
-    monkeypatch.setattr(desk, "parse_order", watched)
+    monkeypatch.setattr(order_desk, "parse_order", watched)
     gc.callbacks.append(look)
     try:
         asyncio.run(work())

@@ -1,4 +1,4 @@
-"""Work orders as requests: the same answers whether the daemon gives them or a command that holds the journal."""
+"""Work orders at the desk: the same answers whether the daemon gives them or a command that holds the journal."""
 
 from __future__ import annotations
 
@@ -6,21 +6,31 @@ import asyncio
 import base64
 import binascii
 import gc
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 from drivers.threads import apart
 from station.attempt.closing import OpenedAttempt, close
 from station.attempt.parts import Failed
 from station.attempt.settling import may_lack
-from station.control import ControlError, Handler, Request, RequestWrong
+from station.desk.act import Act
+from station.desk.desk import Handlers
+from station.desk.order_requests import (
+    AssignOrder,
+    CloseOrder,
+    ImportOrder,
+    OrderEnded,
+    OrderTaken,
+    WorksOn,
+)
+from station.desk.refusals import Conflict, Invalid, NotFound
 from station.domain.label import ScannedLabel
 from station.domain.order_line import OrderLine
 from station.domain.outcome import Code, Stage
 from station.kernel_clock import read_clock
 from station.orders.csv_import import OrderFile, parse_order
-from station.orders.errors import OrderFileRefused, OrderIncomplete, OrderRefused
+from station.orders.errors import OrderFileRefused, OrderIncomplete, OrderRefused, OrderUnknown
 from station.orders.life_cycle import (
     events_for_assignment,
     events_for_closing,
@@ -29,6 +39,7 @@ from station.orders.life_cycle import (
 )
 from station.orders.reconcile import ids_of, standing_of
 from station.records.errors import AttemptHasResult, HubsInWork, OrderHasOpenAttempts
+from station.records.expectations import HubsWithoutResult, JigWorksOn
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.history import OpenAttempt
 from station.records.journal import Journal
@@ -50,66 +61,67 @@ class OrderDesk:
         self._is_seated = is_seated
         self._importing = asyncio.Lock()
 
-    def handlers(self) -> dict[str, Handler]:
-        """Return the requests it answers, by name."""
-        return {
-            "import_order": self._import,
-            "assign_order": self._assign,
-            "close_order": self._close,
-        }
+    def handlers(self) -> Handlers:
+        """Return what it answers."""
+        return {ImportOrder: self._import, AssignOrder: self._assign, CloseOrder: self._close}
 
-    async def _import(self, request: Request) -> Mapping[str, Any]:
-        content, source, number = request["content"], request["source"], request["number"]
-
+    async def _import(self, request: ImportOrder, act: Act) -> OrderTaken:
         def read() -> OrderFile:
             with _left_alone():
-                return parse_order(base64.b64decode(content), source, number)
+                return parse_order(
+                    base64.b64decode(request.content, validate=True), request.source, request.number
+                )
 
         async with self._importing:
             try:
                 file = await apart("order file", read)
-                events = events_for_import(file, await self._journal.orders())
+                events = events_for_import(file, await self._journal.orders(), act.actor)
+                answer = OrderTaken(order=file.number, hubs=len(file.lines), new=bool(events))
                 # Small commits: whoever else has a fact to record waits for one of them at most.
-                for event in events:
+                for event in events[:-1]:
                     await self._journal.append(event)
+                await act.recording(answer).append(*events[-1:])
             except (OrderFileRefused, OrderRefused) as error:
-                raise RequestWrong(str(error)) from error
+                raise Invalid(str(error)) from error
             except binascii.Error as error:
-                raise RequestWrong("the order's file did not arrive whole; import it again") from error
+                raise Invalid("the order's file did not arrive whole; import it again") from error
             finally:
                 gc.unfreeze()
-        return {"order": file.number, "hubs": len(file.lines), "new": bool(events)}
+        return answer
 
-    async def _assign(self, request: Request) -> Mapping[str, Any]:
-        jig = request["jig"]
+    async def _assign(self, request: AssignOrder, act: Act) -> WorksOn:
+        jig = request.jig
         if jig not in self._jigs:
-            raise RequestWrong(f"there is no jig {jig}; this bench has {', '.join(self._jigs)}")
+            raise NotFound(f"there is no jig {jig}; this bench has {', '.join(self._jigs)}")
+        expected = () if request.expected is None else (JigWorksOn(jig, request.expected.order),)
         try:
-            order = find_order(await self._journal.orders(), request["order"])
-            events = events_for_assignment(order, jig)
-            if events:
-                await self._journal.append(*events)
+            order = find_order(await self._journal.orders(), request.order)
+            answer = WorksOn(order=order.order, jig=jig)
+            events = events_for_assignment(order, jig, act.actor)
+            await act.recording(answer).append(*expected, *events)
+        except OrderUnknown as error:
+            raise NotFound(str(error)) from error
         except OrderRefused as error:
-            raise RequestWrong(str(error)) from error
-        except HubsInWork as error:
-            raise ControlError(str(error)) from error
-        return {"order": order.order, "jig": jig}
+            raise Invalid(str(error)) from error
+        return answer
 
-    async def _close(self, request: Request) -> Mapping[str, Any]:
+    async def _close(self, request: CloseOrder, act: Act) -> OrderEnded:
         """Close an order. Accepted as incomplete, its open attempts end as FAILED: their hubs never came back."""
         for _ in range(_LOOKS):
             try:
-                return await self._close_as_it_stands(request)
+                return await self._close_as_it_stands(request, act)
             except (AttemptHasResult, OrderHasOpenAttempts) as error:
                 changed = error  # between the look and the append; look again
-            except (OrderIncomplete, HubsInWork) as error:
-                raise ControlError(str(error)) from error
+            except OrderUnknown as error:
+                raise NotFound(str(error)) from error
+            except OrderIncomplete as error:
+                raise Conflict(str(error)) from error
             except OrderRefused as error:
-                raise RequestWrong(str(error)) from error
-        raise ControlError(str(changed)) from changed
+                raise Invalid(str(error)) from error
+        raise Conflict(str(changed)) from changed
 
-    async def _close_as_it_stands(self, request: Request) -> Mapping[str, Any]:
-        number, journal = request["order"], self._journal
+    async def _close_as_it_stands(self, request: CloseOrder, act: Act) -> OrderEnded:
+        number, journal = request.order, self._journal
         order = find_order(await journal.orders(), number)
         made_for_it = [attempt for attempt in await journal.open_attempts() if attempt.order == number]
         standing = standing_of(
@@ -117,15 +129,18 @@ class OrderDesk:
             [(attempt, await journal.order_line_state(number, *ids_of(attempt))) for attempt in made_for_it],
         )
         events = events_for_closing(
-            order, standing, request["reason"], incomplete_accepted=request["incomplete_accepted"]
+            order, standing, request.reason, act.actor, incomplete_accepted=request.incomplete_accepted
         )
         lines = {hub.attempt.attempt: hub.line for hub in standing.open}
         unfinished = (*(hub.attempt for hub in standing.open), *standing.unattributed)
         if seated := [attempt.place for attempt in unfinished if self._is_seated(attempt)]:
             raise HubsInWork(f"order {number} cannot be closed now", seated)
         never_back = [_never_back(attempt, lines.get(attempt.attempt)) for attempt in unfinished]
-        await journal.append(*never_back, *events)
-        return {"order": number, "standing": str(standing)}
+        waiting = request.expected_waiting
+        expected = () if waiting is None else (HubsWithoutResult(number, waiting),)
+        answer = OrderEnded(order=number, standing=str(standing))
+        await act.recording(answer).append(*expected, *never_back, *events)
+        return answer
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""The desk behind a Unix socket: frames to requests, and answers to frames. It decides nothing."""

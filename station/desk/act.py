@@ -1,0 +1,95 @@
+"""Who asks, and what the journal learns of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+from station.desk.request import Answer, Command
+from station.desk.rights import Role
+from station.domain.actor import Actor
+from station.records.chain import RecordedEvent
+from station.records.expectations import Expectation
+from station.records.facts.commands import CommandAnswered, KeptAnswer
+from station.records.facts.events import Event
+
+
+class DeskJournal(Protocol):
+    """What the desk needs of the journal."""
+
+    async def append(self, *events: Event | Expectation) -> tuple[RecordedEvent, ...]:
+        """Make the events durable, all or none, if what is expected is so."""
+        ...
+
+    async def command_answer(self, key: UUID) -> KeptAnswer | None:
+        """Return what a command with this key was answered."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """A way in: whoever comes by it asks in this capacity."""
+
+    role: Role
+    where: str
+    """For the journal: the terminal, desk or scanner at which something is done."""
+    operator: Callable[[], str | None]
+    """Who works at the bench where nobody says who it is."""
+
+    def actor(self, by: str | None = None) -> Actor:
+        """Return who does something that came in here, `by` somebody who was named."""
+        return Actor(
+            pseudonym=by or self.operator(),
+            role="technician" if self.role is Role.TECHNICIAN else None,
+            where=self.where,
+        )
+
+
+class Recording:
+    """Takes the facts of one command, and writes its answer beside them."""
+
+    def __init__(self, act: Act, answer: Answer) -> None:
+        self._act = act
+        self._answer = answer
+
+    async def append(self, *events: Event | Expectation) -> tuple[RecordedEvent, ...]:
+        """Make the events durable, and with them what the command is answered. Raises JournalError."""
+        act = self._act
+        answered = act.answered(self._answer)
+        if not events and not answered:
+            return ()
+        recorded = await act.journal.append(*events, *answered)
+        act.recorded = act.recorded or bool(answered)
+        return recorded
+
+
+@dataclass(slots=True)
+class Act:
+    """One request being answered: for whom, and with which key."""
+
+    actor: Actor
+    journal: DeskJournal
+    command: Command[Any] | None = None
+    key: UUID | None = None
+    recorded: bool = False
+    """Whether the answer is in the journal."""
+
+    def recording(self, answer: Answer) -> Recording:
+        """Return where to append what is done, for this answer: once, at the end of what is done."""
+        return Recording(self, answer)
+
+    def answered(self, answer: Answer) -> tuple[CommandAnswered, ...]:
+        """Return the fact of this answer, if the command has a key."""
+        if self.key is None or self.command is None or self.recorded:
+            return ()
+        return (
+            CommandAnswered(
+                key=self.key,
+                command=self.command.name,
+                sha256=self.command.sha256(),
+                answer=json.loads(answer.model_dump_json()),
+            ),
+        )

@@ -1,0 +1,53 @@
+"""The bench: how it is, and what a supervisor decides about slots and jigs."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from station.bench.view import BrokerView, ScanView, SlotView
+from station.desk.request import Answer, Command, Done, Following, Name, Question, Words
+
+
+class BenchNews(Answer):
+    """Slots that changed, and all that is not a slot's."""
+
+    slots: tuple[SlotView, ...]
+    broker: BrokerView
+    faults: tuple[str, ...]
+    """A line for each part of the station that is not as it should be."""
+    scans: tuple[ScanView, ...]
+    """What was answered to the last scan of each jig's own scanner."""
+
+
+class BenchStatus(BenchNews):
+    """Every slot, and the station itself."""
+
+    descriptors_allowed: int
+    version: str
+
+
+class Status(Question[BenchStatus]):
+    """Ask how everything is."""
+
+
+class Watch(Following[BenchNews]):
+    """Every slot, then each that changed, and the last of all at the end."""
+
+
+class Stop(Command[Done]):
+    """Begin no more hubs, and end."""
+
+
+class EnableSlot(Command[Done]):
+    """Put a slot back into use that was taken out of it."""
+
+    jig: Name
+    slot: int = Field(ge=1)
+    expected_why: Words | None = None
+    """Why it is out of use, as whoever decided saw it: another reason is another decision."""
+
+
+class ResetJig(Command[Done]):
+    """Let a jig work again after its emergency stop was released."""
+
+    jig: Name

@@ -1,0 +1,178 @@
+"""The desk: every request comes here, whoever brings it, and is answered or refused in one of six ways."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from typing import Any, NoReturn, TypeVar
+from uuid import UUID
+
+import structlog
+from pydantic import ValidationError
+
+from drivers.descriptors import shortage_in
+from station.desk.act import Act, DeskJournal, Entrance
+from station.desk.refusals import Conflict, Failed, Invalid, NotAllowed, Refused, Unavailable
+from station.desk.request import Answer, Command, Request
+from station.desk.rights import Role, require_right
+from station.records.errors import EventRefused, JournalError, JournalHeldUp, NotAsExpected
+
+A = TypeVar("A", bound=Answer)
+Handler = Callable[[Any, Act], Awaitable[Answer]]
+Follower = Callable[[Any, Act], AsyncGenerator[Answer, None]]
+Handlers = Mapping[type[Request[Any]], Handler]
+Followers = Mapping[type[Request[Any]], Follower]
+PersonCheck = Callable[[str], Awaitable[None]]
+"""Raises a refusal for what is nobody's pseudonym."""
+
+_log = structlog.stdlib.get_logger()
+
+
+class Desk:
+    """Answers requests by their handlers: asks who may, does each command once, and words what goes wrong."""
+
+    def __init__(
+        self, journal: DeskJournal, check_person: PersonCheck, handlers: Handlers, followers: Followers
+    ) -> None:
+        """Prepare, on the event loop that serves it. `check_person` is asked about whoever is named as the actor."""
+        self._journal = journal
+        self._check_person = check_person
+        self._handlers = handlers
+        self._followers = followers
+        self._running: dict[UUID, tuple[str, asyncio.Future[Answer]]] = {}
+        """Commands with a key that are being done."""
+        self._journal_failed: asyncio.Future[NoReturn] = asyncio.get_running_loop().create_future()
+
+    async def until_journal_fails(self) -> NoReturn:
+        """Wait for, and raise, the JournalError after which no result is safe any more."""
+        await asyncio.shield(self._journal_failed)
+        raise AssertionError  # it has no result
+
+    async def answer(
+        self, request: Request[A], entrance: Entrance, *, by: str | None = None, key: UUID | None = None
+    ) -> A:
+        """Answer a request, or raise Refused.
+
+        `by` names who answers for it, where that is another than who works at the bench. A command with a key is done
+        once: sent again it is answered as it was, also after a restart.
+        """
+        try:
+            act = await self._act(request, entrance, by, key)
+            if act.key is None:
+                answer = await self._handler(request)(request, act)
+            else:
+                answer = await self._once(act, act.key)
+        except Refused:
+            raise
+        except Exception as error:
+            raise self._refusal(request.name, error) from error
+        return answer  # type: ignore[return-value]  # its handler's type is that of the request
+
+    async def follow(
+        self, request: Request[A], entrance: Entrance, *, by: str | None = None
+    ) -> AsyncGenerator[A, None]:
+        """Answer again and again, or raise Refused."""
+        try:
+            act = await self._act(request, entrance, by, None)
+            async with aclosing(self._follower(request)(request, act)) as answers:
+                async for answer in answers:
+                    yield answer  # type: ignore[misc]  # as above
+        except Refused:
+            raise
+        except Exception as error:
+            raise self._refusal(request.name, error) from error
+
+    async def _act(self, request: Request[Any], entrance: Entrance, by: str | None, key: UUID | None) -> Act:
+        """Ask whether they may, and who they are."""
+        require_right(type(request), entrance.role)
+        if by is not None:
+            if entrance.role is not Role.ACCOUNT:
+                raise NotAllowed(f"who does something at the {entrance.where} is not said by who asks")
+            await self._check_person(by)
+        command = request if isinstance(request, Command) else None
+        return Act(entrance.actor(by), self._journal, command, None if command is None else key)
+
+    async def _once(self, act: Act, key: UUID) -> Answer:
+        """Do a command, unless it was done, or is being done."""
+        command = act.command
+        assert command is not None  # noqa: S101 - a key is kept for commands only
+        running = self._running.get(key)
+        if running is not None:
+            sha256, done = running
+            self._require_same(sha256, command)
+            return await asyncio.shield(done)
+        done = asyncio.get_running_loop().create_future()
+        self._running[key] = command.sha256(), done
+        try:
+            answer = await self._kept_answer(command, key) or await self._do(command, act)
+        except Exception as error:
+            told = error if isinstance(error, Refused) else self._refusal(command.name, error)
+            done.set_exception(told)
+            raise told from error
+        else:
+            done.set_result(answer)
+            return answer
+        finally:
+            del self._running[key]
+            if done.done():
+                done.exception()  # seen, also if nobody else waits
+            else:
+                done.set_exception(Unavailable("the station stops; ask again when it is back"))
+                done.exception()
+
+    async def _kept_answer(self, command: Command[Any], key: UUID) -> Answer | None:
+        kept = await self._journal.command_answer(key)
+        if kept is None:
+            return None
+        self._require_same(kept.sha256, command)
+        try:
+            return command.answer.model_validate_json(kept.answer)
+        except ValidationError as error:
+            raise Conflict(
+                f"this {command.name} was done before, by another version of the station; look at what is there now"
+            ) from error
+
+    def _require_same(self, sha256: str, command: Command[Any]) -> None:
+        if sha256 != command.sha256():
+            raise Invalid("this key was another command's: make a new key for each command")
+
+    async def _do(self, command: Command[Any], act: Act) -> Answer:
+        answer = await self._handler(command)(command, act)
+        if not act.recorded:  # nothing had to change, and sent again later it must change nothing either
+            await act.recording(answer).append()
+        return answer
+
+    def _handler(self, request: Request[Any]) -> Handler:
+        handler = self._handlers.get(type(request))
+        if handler is None:
+            raise Unavailable(f"{request.name} needs the station's daemon: start it (reflash run)")
+        return handler
+
+    def _follower(self, request: Request[Any]) -> Follower:
+        follower = self._followers.get(type(request))
+        if follower is None:
+            raise Invalid(f"{request.name} is answered once, and cannot be followed")
+        return follower
+
+    def _refusal(self, what: str, error: Exception) -> Refused:
+        """Word what a handler did not: contradictions of the journal, shortages, and faults of the station's own."""
+        if isinstance(error, NotAsExpected):
+            return Conflict(str(error), **error.facts)
+        if isinstance(error, EventRefused):
+            return Conflict(str(error))
+        if isinstance(error, JournalError):
+            if not isinstance(error, JournalHeldUp) and not self._journal_failed.done():
+                self._journal_failed.set_exception(error)
+                self._journal_failed.exception()  # seen, also if nobody waits for it
+            return Unavailable(str(error))
+        if (short := shortage_in(error)) is not None:
+            _log.error("request failed", request=what, reason=short)
+            return Unavailable(short)
+        _log.error("request failed", request=what, exc_info=error)
+        kind = type(error).__name__
+        return Failed(
+            f"a fault of the station's own in {what} ({kind}); its log has the traceback, tell the supervisor",
+            request=what,
+            error=kind,
+        )

@@ -1,0 +1,94 @@
+"""Why something is not done: a small family, each with a code for programs, a line for people, and facts."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import ClassVar, Final
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+
+class RefusalCode(StrEnum):
+    """What kind of refusal it is."""
+
+    NOT_FOUND = "not_found"
+    """What is named is not there."""
+    CONFLICT = "conflict"
+    """It does not fit what is there now: look again, then decide anew."""
+    NOT_ALLOWED = "not_allowed"
+    """Whoever asks may not."""
+    INVALID = "invalid"
+    """It makes no sense, or can never be done as it was asked."""
+    UNAVAILABLE = "unavailable"
+    """Not now: the station lacks something. The same request may be answered later."""
+    FAILED = "failed"
+    """A fault of the station's own. Its log has the traceback."""
+
+
+class Refused(Exception):
+    """A request is not answered. The message is one line for people: what, where, what to do next."""
+
+    code: ClassVar[RefusalCode]
+
+    def __init__(self, line: str, /, **facts: JsonValue) -> None:
+        """Say so in one line; `facts` are the same for programs."""
+        super().__init__(" ".join(line.splitlines()))
+        self.facts = facts
+
+
+class NotFound(Refused):
+    """What is named is not there."""
+
+    code = RefusalCode.NOT_FOUND
+
+
+class Conflict(Refused):
+    """It does not fit what is there now."""
+
+    code = RefusalCode.CONFLICT
+
+
+class NotAllowed(Refused):
+    """Whoever asks may not."""
+
+    code = RefusalCode.NOT_ALLOWED
+
+
+class Invalid(Refused):
+    """It makes no sense, or can never be done as it was asked."""
+
+    code = RefusalCode.INVALID
+
+
+class Unavailable(Refused):
+    """Not now: the station lacks something."""
+
+    code = RefusalCode.UNAVAILABLE
+
+
+class Failed(Refused):
+    """A fault of the station's own."""
+
+    code = RefusalCode.FAILED
+
+
+_KINDS: Final = {kind.code: kind for kind in (NotFound, Conflict, NotAllowed, Invalid, Unavailable, Failed)}
+
+
+class Refusal(BaseModel):
+    """A refusal as it is told to a client."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    code: RefusalCode
+    line: str
+    facts: dict[str, JsonValue] = {}
+
+    @classmethod
+    def of(cls, refused: Refused) -> Refusal:
+        """Put a refusal into words that travel."""
+        return cls(code=refused.code, line=str(refused), facts=refused.facts)
+
+    def error(self) -> Refused:
+        """Return what to raise where it has arrived."""
+        return _KINDS[self.code](self.line, **self.facts)

@@ -1,0 +1,69 @@
+"""Who may ask what: the one place where that is asked. docs/desk.md has the same table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final
+
+from station.desk.bench_requests import EnableSlot, ResetJig, Status, Stop, Watch
+from station.desk.label_requests import ScanLabel, TakeBackLabel
+from station.desk.order_requests import AssignOrder, CloseOrder, ImportOrder
+from station.desk.record_requests import Republish, ResumeRelease
+from station.desk.refusals import NotAllowed, NotFound
+from station.desk.request import Request
+
+
+class Role(StrEnum):
+    """In what capacity somebody asks. How they came in decides it, and nothing that they say."""
+
+    ACCOUNT = "account"
+    """The station's own account, at the control socket: whoever has that has the station."""
+    TECHNICIAN = "technician"
+    """People at the bench: those of the looking and scanning socket, and whoever holds a jig's own scanner."""
+
+
+_THE_ACCOUNT: Final = frozenset({Role.ACCOUNT})
+_EVERYBODY: Final = frozenset(Role)
+
+MAY: Final[Mapping[type[Request[Any]], frozenset[Role]]] = MappingProxyType(
+    {
+        Status: _EVERYBODY,
+        Watch: _EVERYBODY,
+        ScanLabel: _EVERYBODY,
+        TakeBackLabel: _EVERYBODY,
+        EnableSlot: _THE_ACCOUNT,
+        ResetJig: _THE_ACCOUNT,
+        ImportOrder: _THE_ACCOUNT,
+        AssignOrder: _THE_ACCOUNT,
+        CloseOrder: _THE_ACCOUNT,
+        Republish: _THE_ACCOUNT,
+        ResumeRelease: _THE_ACCOUNT,
+        Stop: _THE_ACCOUNT,
+    }
+)
+"""Every request that there is, and who may ask it."""
+
+_BY_NAME: Final = {kind.name: kind for kind in MAY}
+
+
+def request_named(name: str) -> type[Request[Any]]:
+    """Return the kind of request that has this name. Raises NotFound."""
+    try:
+        return _BY_NAME[name]
+    except KeyError:
+        known = ", ".join(sorted(_BY_NAME))
+        raise NotFound(f"there is no request {name[:40]!r}; the station knows: {known}") from None
+
+
+def require_right(request: type[Request[Any]], role: Role) -> None:
+    """Raise NotAllowed where somebody in this capacity may not ask this."""
+    if role not in MAY[request]:
+        theirs = ", ".join(sorted(kind.name for kind, roles in MAY.items() if role in roles))
+        raise NotAllowed(
+            f"{request.name} is not for a {role}, who may ask: {theirs}; run it as the station's user "
+            "(sudo -u reflash reflash …)",
+            request=request.name,
+            role=role.value,
+        )

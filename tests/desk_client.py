@@ -1,0 +1,75 @@
+"""The desk as tests ask it: by name and fields, through the socket, with answers as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from station.control.client import ControlError, ask_daemon, follow_daemon
+from station.control.frames import PROTOCOL
+from station.control.sockets import socket_at
+from station.desk.act import Entrance
+from station.desk.desk import Desk
+from station.desk.order_desk import OrderDesk
+from station.desk.record_desk import RecordDesk
+from station.desk.refusals import Refusal, Refused
+from station.desk.request import Request
+from station.desk.rights import Role, request_named
+from station.records.journal import Journal
+
+REFUSED = (ControlError, Refused)
+"""What a command that is not done is told, whoever did not do it."""
+
+
+def request(do: str, **fields: Any) -> Request[Any]:
+    return request_named(do).model_validate_json(json.dumps(fields))
+
+
+async def ask(place: Path, do: str, *, by: str | None = None, **fields: Any) -> dict[str, Any]:
+    try:
+        asked = request(do, **fields)
+    except ValidationError:  # the station is to say what is wrong with it
+        (told,) = await say(place, frame(do, **fields))
+        raise Refusal.model_validate_json(json.dumps(told["refused"])).error() from None
+    answer = await ask_daemon(place, asked, by=by)
+    return answer.model_dump(mode="json")
+
+
+@asynccontextmanager
+async def watching(place: Path) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+    async with follow_daemon(place, request("watch")) as answers:
+        yield (answer.model_dump(mode="json") async for answer in answers)
+
+
+def frame(do: Any, **fields: Any) -> bytes:
+    return json.dumps({"protocol": PROTOCOL, "do": do, "with": fields}).encode() + b"\n"
+
+
+async def say(place: Path, *lines: bytes) -> list[dict[str, Any]]:
+    """Send lines as they are, and return as many answers."""
+    reader, writer = await asyncio.open_unix_connection(socket_at(place))
+    try:
+        writer.write(b"".join(lines))
+        return [json.loads(await reader.readline()) for _ in lines]
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+async def no_check(_: str) -> None:
+    """Let everybody be named."""
+
+
+def desk_of_orders(journal: Journal, *jigs: str, seated: bool = False) -> Desk:
+    """The desk as a command has it that holds the journal itself."""
+    orders = OrderDesk(journal, jigs, is_seated=lambda _: seated)
+    return Desk(journal, no_check, {**orders.handlers(), **RecordDesk().handlers()}, {})
+
+
+THE_ACCOUNT = Entrance(Role.ACCOUNT, "terminal", operator=lambda: "op-7")

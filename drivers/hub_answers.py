@@ -17,7 +17,6 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from smp.error import MGMT_ERR
 from smp.header import GroupId
 from smp.image_management import IMG_MGMT_ERR
-from smp.os_management import OS_MGMT_RET_RC
 
 from drivers.hub import HubIdentity, HubState, ImageSlot
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion, OpaqueName
@@ -68,14 +67,6 @@ _REASONS_AGAINST_THE_IMAGE: Final = frozenset(
 )
 """Zephyr's words (`img_mgmt.c`), for devices that tell a reason and no code of a group."""
 
-_CODES_OF_GROUPS: Final[Mapping[int | None, type[IntEnum]]] = MappingProxyType(
-    {
-        None: MGMT_ERR,
-        GroupId.OS_MANAGEMENT: OS_MGMT_RET_RC,
-        GroupId.IMAGE_MANAGEMENT: IMG_MGMT_ERR,
-        HUB_GROUP: HubError,
-    }
-)
 _PLAIN_WORDS: Final[Mapping[int, str]] = MappingProxyType(
     {
         MGMT_ERR.EUNKNOWN: "for a reason it does not name",
@@ -93,6 +84,17 @@ _PLAIN_WORDS: Final[Mapping[int, str]] = MappingProxyType(
         MGMT_ERR.UNSUPPORTED_TOO_NEW: "SMP version too new",
     }
 )
+
+
+def _codes_of(group: int) -> type[IntEnum] | None:
+    if group == GroupId.OS_MANAGEMENT:
+        # A hub on USB has no such group, and its driver need not wait for all the group's messages.
+        from smp.os_management import OS_MGMT_RET_RC  # noqa: PLC0415
+
+        return OS_MGMT_RET_RC
+    if group == GroupId.IMAGE_MANAGEMENT:
+        return IMG_MGMT_ERR
+    return HubError if group == HUB_GROUP else None
 
 
 class DeviceCode(NamedTuple):
@@ -113,9 +115,10 @@ class DeviceCode(NamedTuple):
             return f'"{self.reason}"'
         if self.group is None:
             return _PLAIN_WORDS.get(self.rc)
-        codes = _CODES_OF_GROUPS.get(self.group, HubError)
-        known = self.group in _CODES_OF_GROUPS and self.rc in set(codes)
-        return codes(self.rc).name.lower().replace("_", " ") if known else None
+        codes = _codes_of(self.group)
+        if codes is None or self.rc not in set(codes):
+            return None
+        return codes(self.rc).name.lower().replace("_", " ")
 
     def explain(self, what: str) -> str:
         """Return what was refused, and why if that is known."""

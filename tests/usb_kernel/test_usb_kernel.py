@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 from kernel_guest import HOST_IN_GUEST, Guest, GuestUnavailable, Ran, running_guest
+from processes import run
 from usb_bench import TARGET, TARGET_IMAGE, UNLOCK_KEY, Bench, SeatedHub, open_bench
 
 from simulators.dfu_profile import DfuProfile
 from simulators.image import find_image
 
 ROOT = Path(__file__).parents[2]
+PACKAGES = ["drivers", "firmware_catalog", "station"]
 pytestmark = [pytest.mark.usb, pytest.mark.timeout(600)]
 
 WHOLE_LIFE = ["wait", "unlock", "flash", "activate", "verify", "confirm", "reboot", "verify"]
@@ -37,6 +39,8 @@ class Machine:
 
 @pytest.fixture(scope="module")
 def machine() -> Iterator[Machine]:
+    # The guest can write none of it down, and would compile all it imports at each start, on its slow processor.
+    run([sys.executable, "-m", "compileall", "-q", *PACKAGES], cwd=ROOT, check=True, seconds=300)
     with asyncio.Runner() as runner:
         machine = Machine(runner)
         stack = AsyncExitStack()

@@ -1,19 +1,16 @@
-"""What holds for every test: skips are seen, slow tests come last; and what its plugins say."""
+"""What holds for every test: skips are seen; and what its plugins say."""
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Generator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["time_limits", "leaks"]
+pytest_plugins = ["time_limits", "leaks", "workers"]
 
 SKIP_IS_FAILURE = os.environ.get("REFLASH_SKIP_IS_FAILURE") == "1"
-
-WORKERS_A_CORE = 3
 
 collect_ignore = ["drivers/outside_driver"]
 """A package of somebody else, which runs its own tests: see test_outside_driver."""
@@ -26,21 +23,6 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("station")
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """Return how many workers `-n auto` starts: the tests wait more than they work."""
-    return WORKERS_A_CORE * len(os.sched_getaffinity(0))
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
-
-
-def pytest_collection_finish() -> None:
-    """Spare the garbage collection after each test what the imports have left: thousands of lasting objects."""
-    gc.collect()
-    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

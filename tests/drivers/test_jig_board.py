@@ -438,7 +438,7 @@ def test_a_board_whose_lamps_cannot_be_read_is_asked_for_its_heartbeat_alone(pat
         async with bench(path, Slots(1), registers={"lamps": 9}) as jig:
             await jig.first_picture()
             beats: set[int] = set()
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while len(beats) < 4:
                     beats.add(jig.simulated.holding_registers()[-1])
                     await jig.board.power()
@@ -465,7 +465,7 @@ def test_a_slow_board_is_looked_at_between_the_questions_of_a_heartbeat(
             await jig.first_picture()
             asked.clear()
             jig.simulated.fault = BoardFault.LATE
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while asked.count(Question.HEARTBEAT) < 4:
                     await jig.board.power()
             first = asked.index(Question.HEARTBEAT)

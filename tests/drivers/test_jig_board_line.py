@@ -318,7 +318,7 @@ def test_a_board_that_is_too_slow_is_told_which_setting_to_change() -> None:
         async with line_to_device() as (line, device):
             answering = asyncio.create_task(SlowBoard(device, 2.5 * ANSWER_SECONDS).run())
             reason = ""
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while "set answer_seconds under [jigs.board] well above that" not in reason:
                     try:
                         await line.ask(look())

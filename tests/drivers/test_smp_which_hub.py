@@ -371,7 +371,7 @@ def test_a_hub_with_half_of_the_identity_ends_the_wait_for_a_removal() -> None:
     device: Any = SimpleNamespace(client=SimpleNamespace(settings=SmpSettings()), place="here")
 
     async def scenario() -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await Answering(device).wait_for_removal(me)
 
     asyncio.run(scenario())

@@ -40,7 +40,10 @@ def test_each_mutant_fits_the_code_and_names_tests_that_there_are() -> None:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    # Its tests need nothing but pytest itself, and none of our code is run by them.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
     root = tmp_path / "project"
     root.mkdir()
     (root / "hub.py").write_text(GOES_HOME)

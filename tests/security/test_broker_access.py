@@ -183,7 +183,7 @@ def test_nobody_connects_without_tls(broker: Broker) -> None:
     connect = b"\x10\x10\x00\x04MQTT\x04\x02\x00\x05\x00\x04name"
 
     async def main() -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             reader, writer = await asyncio.open_connection("127.0.0.1", broker.port)
             writer.write(connect)
             answer = b""

@@ -144,31 +144,6 @@ def test_a_broker_that_forgets_and_comes_back_costs_the_demonstration_nothing(tm
     assert "3 passed, 0 already current, 0 rejected, 0 failed, 3 published, 0 contradicted" in out
 
 
-WRONG = {
-    "broker that is not there": (("--broker", "mqtt://127.0.0.1:1"), 1, "start it, or leave --broker out"),
-    "broker of another kind": (("--broker", "http://127.0.0.1"), 2, "is not of the form mqtt://HOST:PORT"),
-    "broker with a port out of range": (("--broker", "mqtt://127.0.0.1:99999"), 2, "Port out of range"),
-    "faults that are not there": (
-        ("--faults", "/no.json"),
-        2,
-        "/no.json: No such file or directory; name a file",
-    ),
-    "mixed, with one jig": (("--transport", "mixed"), 2, "give two --jigs or more"),
-    "folder in use": (("--dir", "{used}"), 2, "is not empty; name a new folder with --dir"),
-    "folder that cannot be": (("--dir", "/proc/demo"), 2, "cannot be used: No such file or directory"),
-}
-
-
-@pytest.mark.parametrize("what", WRONG)
-def test_wrong_use_is_told_in_one_line(tmp_path: Path, what: str) -> None:
-    options, code, says = WRONG[what]
-    (tmp_path / "something").touch()
-    done = demo("--jigs", 1, "--slots", 1, *(option.format(used=tmp_path) for option in options), expect=code)
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("reflash: ")
-    assert says in line
-
-
 @pytest.fixture
 def short_folder() -> Iterator[Path]:
     """An empty folder whose path leaves room for those of sockets."""
@@ -195,8 +170,3 @@ def test_a_demonstration_that_nobody_reads_any_more_goes_on_in_silence() -> None
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 1
-
-
-def test_too_many_slots_or_no_hubs_are_wrong_use() -> None:
-    assert "--slots" in demo("--slots", 9, expect=2).stderr
-    assert "--hubs" in demo("--hubs", 0, expect=2).stderr

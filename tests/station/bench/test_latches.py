@@ -45,7 +45,7 @@ async def fail_all(at: Hands, station: RunningDaemon, *hubs: StockHub) -> None:
 
 
 async def until_recorded(at: Hands, kind: type[Event]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not events_of(at.settings, kind):  # noqa: ASYNC110 - the file tells nobody
             await asyncio.sleep(0.02)
 

@@ -80,7 +80,7 @@ def test_a_stop_takes_the_power_and_its_release_gives_none(tmp_path: Path) -> No
         async with idle_jig(tmp_path) as (jig, board):
 
             async def press_and_release() -> None:
-                async with powered(jig, tmp_path / "journal"), asyncio.timeout(10):
+                async with powered(jig, tmp_path / "journal"), asyncio.timeout(60):
                     board.press_emergency_stop()
                     while on(board):  # noqa: ASYNC110 - the board cannot tell
                         await asyncio.sleep(0.02)

@@ -153,7 +153,7 @@ class Slot:
         watching = asyncio.create_task(self.watch.run())
         await asyncio.sleep(0)
         try:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 yield
         finally:
             watching.cancel()

@@ -47,7 +47,7 @@ class Hands:
     def results(self) -> list[AttemptClosed]:
         return events_of(self.settings, AttemptClosed)
 
-    async def until(self, looks_right: Callable[[], Awaitable[bool]], seconds: float = 5) -> None:
+    async def until(self, looks_right: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
         """Look at the rig, which tells of no change by itself, until it is as it should be."""
         async with asyncio.timeout(seconds):
             while not await looks_right():  # noqa: ASYNC110 - the rig cannot tell

@@ -95,6 +95,7 @@ def test_ctrl_c_before_anything_is_imported_ends_it_quietly() -> None:
     """The signal comes in the middle of the imports, wherever this machine is slow."""
     interrupted = (
         "import builtins, os, signal, sys\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's job in the background ignores it
         "known = builtins.__import__\n"
         "def importing(name, *rest):\n"
         "    if name.startswith('station.cli.orders') or name == 'pydantic':\n"

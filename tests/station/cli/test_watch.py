@@ -303,7 +303,7 @@ def test_at_the_desk_socket_people_look_and_scan_and_nothing_else(
             await station.until(FIRST, SlotPhase.EMPTY)
             view = station.daemon.view
             await view.changes.until(lambda: view.broker.state == "connected")  # it has no more to log
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 while not desk.exists():  # noqa: ASYNC110 - nothing tells of a file
                     await asyncio.sleep(0.01)
             assert stat.S_IMODE(desk.stat().st_mode) == 0o660

@@ -272,11 +272,11 @@ def test_who_watches_sees_last_what_sits_where_when_the_station_has_stopped(
             await bench.seat(hub, PLACE)
             await station.until(PLACE, SlotPhase.PASSED)
             watcher = asyncio.create_task(watch())
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 while not lines:  # noqa: ASYNC110 - filled by the watcher
                     await asyncio.sleep(0.01)
             await station.stopped()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 await watcher
         assert lines == {
             1: f"jig1 slot 1: stopped; hub {hub.chf} passed and still sits here",

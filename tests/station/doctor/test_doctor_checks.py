@@ -294,12 +294,12 @@ class Slots:
 
 def checked(folder: Path, *, stopped: bool = False, **board: object) -> list[Finding]:
     async def work() -> list[Finding]:
-        simulated = SimulatedJigBoard(folder / "board", Slots(), watchdog_seconds=0.3, **board)
+        simulated = SimulatedJigBoard(folder / "board", Slots(), watchdog_seconds=1.0, **board)
         simulated.plug()
         if stopped:
             simulated.press_emergency_stop()
         settings = JigBoardSettings(
-            port=str(folder / "board"), heartbeat_seconds=0.1, watchdog_seconds=0.3, debounce_seconds=0.05
+            port=str(folder / "board"), heartbeat_seconds=0.1, watchdog_seconds=1.0, debounce_seconds=0.05
         )
         try:
             return await check_board("jig1", settings, folder / "journal")

@@ -238,20 +238,19 @@ def test_a_name_that_is_no_text_is_told_and_kept_as_one_line() -> None:
     str(refused.value).encode()
 
 
-@pytest.mark.slow
-def test_a_hundred_thousand_hubs() -> None:
+def test_a_large_order_is_not_as_many_copies_of_the_same_few_words() -> None:
+    count = 5000
     rows = [
         hub(
             0,
             chf_id=str(Eui64(0x8873_8400_0000_0000 + index)),
             gpf_id=str(Eui64(0x8873_8401_0000_0000 + index)),
         )
-        for index in range(100_000)
+        for index in range(count)
     ]
     order = parse_order(written(rows), "order.csv", "WO-1")
-    assert len(order.lines) == 100_000
-    assert order.lines[-1].chf == Eui64(0x8873_8400_0001_869F)
-    # A large order is not a large number of copies of the same few words.
+    assert len(order.lines) == count
+    assert order.lines[-1].chf == Eui64(0x8873_8400_0000_0000 + count - 1)
     assert len({id(line.owner) for line in order.lines}) == 1
 
 

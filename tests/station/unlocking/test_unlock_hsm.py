@@ -269,14 +269,14 @@ def test_signing_for_many_hubs_costs_little_more_than_the_signatures(
             await opened.check()
             loops, controls = [], []
             for _ in range(5):
-                began = time.perf_counter()
+                began = time.process_time()
                 async with asyncio.TaskGroup() as group:
                     for _ in range(hubs):
                         group.create_task(opened.sign(challenge))
-                signed = time.perf_counter()
+                signed = time.process_time()
                 sign_without_a_loop(opened)
                 loops.append(signed - began)
-                controls.append(time.perf_counter() - signed)
+                controls.append(time.process_time() - signed)
             return min(loops), min(controls)
 
     seconds, control = asyncio.run(run())

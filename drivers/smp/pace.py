@@ -38,5 +38,5 @@ class Pace:
         """Return for how long to wait, doubled at each setback in a row, and never more than `longest`."""
         if self._count < _FEWEST:
             return longest
-        measured = max(_SHORTEST_SECONDS, 2 * self._mean + 4 * self._deviation)
+        measured = self._mean + max(_SHORTEST_SECONDS, 4 * self._deviation)
         return min(longest, measured * 2.0 ** min(setbacks, _LONGEST_DOUBLINGS))

@@ -293,7 +293,7 @@ class Upload:
         if type(offset) is not int:
             raise MalformedPayload("no number `off`")
         window = self._window
-        was_opening = window.opening
+        was_opening, was_thrown_back = window.opening, window.setbacks > 0
         window.answered(sequence, offset)
         if was_opening:
             self._openings = 0
@@ -307,7 +307,7 @@ class Upload:
             self._report_by = self._heard + _LONGEST_BETWEEN_REPORTS
             self._on_progress(FlashProgress(offset, len(self._image)))
         self._send()
-        if (was_opening or self._window.closing) and not self._pausing:
+        if (was_opening or was_thrown_back or window.closing) and not self._pausing:
             self._listen()  # for another time than before
 
     def _refuse(self, sequence: int, code: DeviceCode) -> None:

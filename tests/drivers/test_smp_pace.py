@@ -24,7 +24,7 @@ def test_nothing_measured_is_waited_for_as_long_as_allowed():
 
 def test_steady_answers_are_waited_for_little_longer_than_they_take():
     steady = paced(*[0.12] * 20)
-    assert 0.12 < steady.patience(0, 2.0) < 0.36
+    assert 0.12 < steady.patience(0, 2.0) < 0.24
 
 
 def test_each_setback_in_a_row_doubles_it():

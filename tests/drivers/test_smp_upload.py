@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -382,6 +383,27 @@ def test_a_hub_that_holds_all_of_it_is_not_sent_it_again_because_its_last_answer
         assert len([request for request in peer.asked(UPLOAD) if request.fields["off"] == 0]) == 1
 
     run_with_peer(scenario)
+
+
+def test_a_loss_after_others_is_noticed_as_soon_as_one_that_comes_alone():
+    heard = []
+
+    def prepare(slot):
+        fates = ["ok"] * 6 + ["lose request"] + ["ok"] * 3 + ["lose request"] * 3 + ["ok", "lose request"]
+        slot.fates = iter(fates)
+        upload = slot.upload
+
+        def note(request):
+            heard.append((asyncio.get_running_loop().time(), request.fields["off"]))
+            return upload(request)
+
+        slot._peer.scripts[UPLOAD] = note
+
+    flash(prepare, smp_settings=QUICK.model_copy(update={"answer_seconds": 10.0}), buf_count=2)
+    waited = [later[0] - sooner[0] for sooner, later in pairwise(heard) if later[1] == sooner[1]]
+    alone, first, _, third, after = waited
+    assert third > 3 * first, "each in a row is waited for longer"
+    assert after < 3 * alone
 
 
 def test_a_line_that_others_talk_on_is_said_to_be_so():

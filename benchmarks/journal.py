@@ -19,7 +19,7 @@ from benchmarks.report import Figures
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.domain.hub_facts import HubFacts
 from station.domain.outcome import Outcome, Stage
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.records.facts.attempts import (
     AttemptClosed,
     AttemptOpened,
@@ -236,7 +236,7 @@ def closed_attempt(opened: AttemptOpened, attempt: int) -> AttemptClosed:
 def opened_attempt(hub: int, order: str | None = None) -> AttemptOpened:
     """Return the beginning of an attempt on one of many hubs, for this order."""
     return AttemptOpened(
-        place=Place(jig=f"jig{hub % _SLOTS // 8 + 1}", slot=hub % 8 + 1),
+        place=SlotName(jig=f"jig{hub % _SLOTS // 8 + 1}", slot=hub % 8 + 1),
         order=order,
         hub=HubFacts(
             chf=Eui64(0x8873840000000000 | 2 * hub),

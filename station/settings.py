@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from station.catalogue.settings import CatalogueSettings
 from station.domain.actor import NO_PSEUDONYM, is_pseudonym
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.log import LogSettings
 from station.messages.topics import TopicLevel
 from station.places.settings import JigSettings
@@ -127,11 +127,11 @@ class StationSettings(BaseSettings):
             if jig.scanner is not None:
                 yield f"{jig.name} scanner", jig.scanner.port
 
-    def places(self) -> Iterator[tuple[Place, str]]:
+    def places(self) -> Iterator[tuple[SlotName, str]]:
         """Yield every slot with the port it is bound to."""
         for jig in self.jigs:
             for number, port in sorted(jig.slots.items()):
-                yield Place(jig=jig.name, slot=number), port
+                yield SlotName(jig=jig.name, slot=number), port
 
     @property
     def journal_folder(self) -> Path:

@@ -33,7 +33,7 @@ from simulators.keys import generate_key, save_private_key, save_public_key
 from station.attempt.conduct import Concluded, Conductor, Visit
 from station.attempt.parts import LeftOpen
 from station.attempt.recovery_boot import RecoveryBoot
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.orders.csv_import import HEADINGS, parse_order
 from station.orders.life_cycle import events_for_import
 from station.records.facts.attempts import AttemptClosed
@@ -136,13 +136,13 @@ class Bench:
         assert hub is not None, f"the store has no more hubs with {firmware} firmware: raise STOCK"
         return hub
 
-    def port(self, place: Place) -> str:
+    def port(self, place: SlotName) -> str:
         port: str = self.ready["slots"][f"{place.jig}/slot{place.slot}"]
         return port
 
     def driver(self, jig: str) -> dict[str, Any]:
         """Return a jig's driver and its settings, as its table has them."""
-        if Path(self.port(Place(jig=jig, slot=1))).is_absolute():
+        if Path(self.port(SlotName(jig=jig, slot=1))).is_absolute():
             return {"driver": "smp", "driver_settings": DRIVER_SETTINGS}
         usbip = self.ready["usbip"]
         where = {"usbip_host": usbip["host"], "usbip_port": usbip["port"]}
@@ -179,13 +179,13 @@ class Bench:
             entries += more
         return entries
 
-    async def seat(self, hub: StockHub, place: Place) -> None:
+    async def seat(self, hub: StockHub, place: SlotName) -> None:
         await self.do("seat", chf=str(hub.chf), jig=place.jig, slot=place.slot)
 
-    async def unseat(self, place: Place) -> None:
+    async def unseat(self, place: SlotName) -> None:
         await self.do("unseat", jig=place.jig, slot=place.slot)
 
-    async def fault(self, place: Place, name: str, **fields: Any) -> None:
+    async def fault(self, place: SlotName, name: str, **fields: Any) -> None:
         jig = int(place.jig.removeprefix("jig"))
         await self.do("fault", fault={"name": name, "jig": jig, "slot": place.slot, **fields})
 
@@ -225,7 +225,7 @@ class Bench:
             {
                 "name": jig,
                 **self.driver(jig),
-                "slots": {str(slot): self.port(Place(jig=jig, slot=slot)) for slot in slots},
+                "slots": {str(slot): self.port(SlotName(jig=jig, slot=slot)) for slot in slots},
             }
             for jig, slots in places.items()
         ]
@@ -252,8 +252,8 @@ def releases_of(bench: Bench) -> dict[DeviceModel, str]:
     }
 
 
-def slot(number: int, jig: int = 1) -> Place:
-    return Place(jig=f"jig{jig}", slot=number)
+def slot(number: int, jig: int = 1) -> SlotName:
+    return SlotName(jig=f"jig{jig}", slot=number)
 
 
 def order_csv(*hubs: StockHub, order: str = ORDER, **changes: str) -> bytes:
@@ -295,7 +295,7 @@ class Conducting:
 
     async def visit(
         self,
-        place: Place,
+        place: SlotName,
         *faults: dict[str, Any],
         wrap: Callable[[HubDriver], HubDriver] = lambda driver: driver,
         **changes: Any,
@@ -322,7 +322,7 @@ class Conducting:
         finally:
             await driver.close()
 
-    async def result(self, place: Place, *faults: dict[str, Any], **changes: Any) -> AttemptClosed:
+    async def result(self, place: SlotName, *faults: dict[str, Any], **changes: Any) -> AttemptClosed:
         """Conduct one visit to its result."""
         ending = await self.visit(place, *faults, **changes)
         assert isinstance(ending, Concluded), ending

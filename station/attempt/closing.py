@@ -15,7 +15,7 @@ from station.domain.hub_facts import HubFacts
 from station.domain.label import ScannedLabel
 from station.domain.order_line import OrderLine
 from station.domain.outcome import Code, Disposition, Outcome, Stage
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.kernel_clock import KernelClock
 from station.records.facts.attempts import AttemptClosed, StepTarget
 
@@ -25,7 +25,7 @@ class OpenedAttempt:
     """What an attempt has known since it was opened."""
 
     attempt: int
-    place: Place
+    place: SlotName
     order: str | None
     number: int
     hub: HubFacts | None
@@ -52,7 +52,7 @@ def close(
     *,
     target: StepTarget | None,
     boots: int | None,
-    failed_before: Collection[Place],
+    failed_before: Collection[SlotName],
     seconds: Mapping[Stage, float],
     finished: KernelClock,
     station_version: str,
@@ -113,7 +113,7 @@ def _message(opened: OpenedAttempt, verdict: _Verdict, by_hand_at: str | None) -
 def _judge(
     opened: OpenedAttempt,
     ending: Passed | Failed | AlreadyCurrent | Rejected,
-    failed_before: Collection[Place],
+    failed_before: Collection[SlotName],
 ) -> _Verdict:
     before = opened.hub.firmware if opened.hub else None
     match ending:

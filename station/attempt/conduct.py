@@ -42,7 +42,7 @@ from station.attempt.settling import lacking_of, settle
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Stage
 from station.domain.position import Position
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.kernel_clock import read_clock
 from station.records.errors import AttemptHasResult
 from station.records.facts.attempts import AttemptClosed, AttemptPlanned, AttemptResumed, HubLost, StepTarget
@@ -55,12 +55,12 @@ from station.unlocking.parts import NamedAuthority, WrongAnswers
 class Visit:
     """A hub in a slot, and what surrounds it there."""
 
-    place: Place
+    place: SlotName
     driver: HubDriver
     hub: HubIdentity
     label: Callable[[], ScannedLabel | None]
     """The label scanned for this hub so far; it may come while the visit lasts."""
-    seen_elsewhere: Place | None
+    seen_elsewhere: SlotName | None
     present: Callable[[], bool | None]
     power_cycle: Callable[[], Awaitable[bool]]
     leave_recovery: Callable[[], Awaitable[bool]]
@@ -95,7 +95,7 @@ class Conductor:
         *,
         journal: Journal,
         catalog: Callable[[], Catalog],
-        authority: Callable[[Place], NamedAuthority],
+        authority: Callable[[SlotName], NamedAuthority],
         wrong_answers: WrongAnswers,
         veto: Veto,
         hindrance: Callable[[], str | None],
@@ -121,7 +121,7 @@ class Conductor:
                 return await self._take_up(visit, interrupted)
         return await self._begin(visit)
 
-    async def may_boot_unknown(self, place: Place, label: ScannedLabel | None) -> bool:
+    async def may_boot_unknown(self, place: SlotName, label: ScannedLabel | None) -> bool:
         """Whether what waits in its boot loader at a slot may be booted, as seating it has done: not if its label is on no line."""
         if label is None:
             return True
@@ -129,7 +129,7 @@ class Conductor:
         return await line_of(self._journal, order, None, label) is not None
 
     async def unidentified(
-        self, place: Place, label: ScannedLabel | None, error: DriverError
+        self, place: SlotName, label: ScannedLabel | None, error: DriverError
     ) -> AttemptClosed:
         """Record a hub that is seated and cannot say who it is, under its scanned label if there is one."""
         history = HubHistory(None, 0, ())

@@ -11,7 +11,7 @@ from typing import Final
 
 from drivers import errors
 from station.domain.outcome import Code, Disposition, Stage
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 
 MAX_TRIES: Final = 3
 """How often one stage of one step is begun before the attempt fails."""
@@ -184,7 +184,7 @@ def may_be_the_slot(code: Code) -> bool:
 
 
 def disposition(
-    code: Code, place: Place, failed_before: Collection[Place], *, unsettled: bool = False
+    code: Code, place: SlotName, failed_before: Collection[SlotName], *, unsettled: bool = False
 ) -> Disposition:
     """What a FAILED attempt asks of the operator.
 

@@ -9,7 +9,7 @@ from firmware_catalog.identity import DeviceModel, FirmwareVersion
 from station.attempt import failure
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Outcome
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.records.facts.attempts import AttemptClosed, AttemptPlanned
 from station.records.facts.history import HubHistory, OpenAttempt
 from station.records.journal import Journal
@@ -78,7 +78,7 @@ def label_of(attempt: OpenAttempt) -> ScannedLabel | None:
     return None if attempt.scanned_id is None else ScannedLabel(attempt.scanned_id, attempt.scanned_role)
 
 
-def failed_by_itself(history: HubHistory) -> set[Place]:
+def failed_by_itself(history: HubHistory) -> set[SlotName]:
     """Return the slots in which a hub failed by its own fault."""
     return {
         attempt.place

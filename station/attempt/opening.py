@@ -8,7 +8,7 @@ from station.attempt.closing import OpenedAttempt
 from station.domain.hub_facts import HubFacts
 from station.domain.label import ScannedLabel
 from station.domain.order_line import OrderLine
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.records.errors import OrderIsClosed, OrderNotHere
 from station.records.facts.attempts import AttemptOpened
 from station.records.facts.history import HubHistory
@@ -19,7 +19,7 @@ _ORDERS_TRIED: Final = 3
 
 async def open_attempt(
     journal: Journal,
-    place: Place,
+    place: SlotName,
     hub: HubFacts | None,
     *,
     number: int,
@@ -54,7 +54,7 @@ async def open_attempt(
 
 async def open_at_jig(
     journal: Journal,
-    place: Place,
+    place: SlotName,
     hub: HubFacts | None,
     label: ScannedLabel | None,
     history: HubHistory,

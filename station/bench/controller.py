@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 
 from station.bench.slot import Slot
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 
 
 class Controller:
@@ -15,7 +15,7 @@ class Controller:
     def __init__(self, slots: Iterable[Slot]) -> None:
         self._slots = {slot.place: slot for slot in slots}
 
-    def slot(self, place: Place) -> Slot | None:
+    def slot(self, place: SlotName) -> Slot | None:
         """Return one slot, or None where the bench has no such place."""
         return self._slots.get(place)
 

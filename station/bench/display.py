@@ -11,7 +11,7 @@ from station.bench.jig_inputs import Awaits
 from station.bench.outlook import Outlook
 from station.bench.view import BenchView, SlotPhase, SlotView
 from station.domain.hub_facts import HubFacts
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 
 EXPECTING: Final = frozenset({SlotPhase.EMPTY, SlotPhase.FIND_HUB})
 """Phases of a slot in which nothing sits: they follow the outlook."""
@@ -23,7 +23,7 @@ UNKNOWN_HUB: Final = frozenset({SlotPhase.SEATED, SlotPhase.BOOTING})
 class SlotDisplay:
     """One slot's part of the bench's view."""
 
-    def __init__(self, place: Place, view: BenchView, outlook: Outlook) -> None:
+    def __init__(self, place: SlotName, view: BenchView, outlook: Outlook) -> None:
         self.place: Final = place
         self._view = view
         self._outlook = outlook

@@ -11,7 +11,7 @@ from station.attempt.failure import may_be_the_slot
 from station.attempt.parts import EventSink
 from station.domain.actor import Actor
 from station.domain.outcome import Outcome
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.records.errors import JournalHeldUp
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.bench import SlotEnabled, SlotFailure, SlotTakenOutOfUse
@@ -23,7 +23,7 @@ _log = structlog.stdlib.get_logger()
 class Latch:
     """One slot's. What is told here is in the journal, or will be before anything else happens in the slot."""
 
-    def __init__(self, place: Place, journal: EventSink) -> None:
+    def __init__(self, place: SlotName, journal: EventSink) -> None:
         self._place = place
         self._journal = journal
         self._enabled = asyncio.Event()

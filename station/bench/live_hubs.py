@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Protocol
 
 from firmware_catalog.identity import Eui64
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 
 
 class Holder(Protocol):
     """Who holds ids: the hub that a slot has identified."""
 
     @property
-    def place(self) -> Place:
+    def place(self) -> SlotName:
         """The slot."""
         ...
 
@@ -31,7 +31,7 @@ class LiveHubs:
         """Whether a hub of this id sits in any slot."""
         return hub in self._holders
 
-    async def claim(self, holder: Holder, *ids: Eui64) -> Place | None:
+    async def claim(self, holder: Holder, *ids: Eui64) -> SlotName | None:
         """Hold the ids until `release`; return the other slot in which a hub of one of them sits, too, or None.
 
         A hub that was moved is let go by the slot that it left, which has to look again. The ids of a hub that

@@ -13,7 +13,7 @@ from drivers.hub import HubIdentity
 from station.bench.view import SlotPhase, SlotView
 from station.domain.hub_facts import HubFacts
 from station.domain.label import ScannedLabel
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.records.chain import RecordedEvent
 from station.records.facts.attempts import AttemptClosed, AttemptOpened, AttemptResumed
 from station.records.facts.bench import LabelScanned, LabelTakenBack, WaitingLabel
@@ -24,7 +24,7 @@ from station.records.facts.history import OpenAttempt
 class _Open:
     """An attempt without a result: wherever its hub does not sit, it is looked for."""
 
-    place: Place
+    place: SlotName
     """Where the hub was last seen."""
     hub: HubFacts
 
@@ -33,7 +33,7 @@ class Outlook:
     """Follows which labels wait for their hubs and which attempts for theirs."""
 
     def __init__(self) -> None:
-        self._labels: dict[Place, ScannedLabel] = {}
+        self._labels: dict[SlotName, ScannedLabel] = {}
         self._open: dict[int, _Open] = {}
         self._listeners: list[Callable[[], None]] = []
 
@@ -77,15 +77,15 @@ class Outlook:
                 return
         self._tell()
 
-    def label_at(self, place: Place) -> ScannedLabel | None:
+    def label_at(self, place: SlotName) -> ScannedLabel | None:
         """Return the label that waits for a hub in `place`."""
         return self._labels.get(place)
 
-    def waits_at(self, label: ScannedLabel) -> Place | None:
+    def waits_at(self, label: ScannedLabel) -> SlotName | None:
         """Return where this label waits for its hub."""
         return next((place for place, other in self._labels.items() if other == label), None)
 
-    def label_for(self, place: Place, hub: HubIdentity) -> ScannedLabel | None:
+    def label_for(self, place: SlotName, hub: HubIdentity) -> ScannedLabel | None:
         """Return the label for the hub that said in `place` who it is.
 
         That is the one scanned for this slot or else the one that names it and was scanned for another: it was
@@ -95,12 +95,12 @@ class Outlook:
             return waiting
         return next((label for label in self._labels.values() if label.names(hub)), None)
 
-    def sought(self, place: Place) -> HubFacts | None:
+    def sought(self, place: SlotName) -> HubFacts | None:
         """Return the hub that left `place` before its result and is expected nowhere else; the newest of several."""
         open_here = self._open_at(place)
         return None if open_here is None else open_here.hub
 
-    def empty(self, place: Place, why: str | None = None) -> SlotView:
+    def empty(self, place: SlotName, why: str | None = None) -> SlotView:
         """Return what a slot shows in which nothing sits; `why` its hub is looked for, where that is known."""
         if (label := self._labels.get(place)) is not None:
             return SlotView(
@@ -117,7 +117,7 @@ class Outlook:
             gpf=hub.gpf,
         )
 
-    def _open_at(self, place: Place) -> _Open | None:
+    def _open_at(self, place: SlotName) -> _Open | None:
         here = [
             attempt
             for attempt in self._open.values()

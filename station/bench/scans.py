@@ -22,7 +22,7 @@ from station.bench.slot import Slot
 from station.bench.view import BenchView
 from station.domain.actor import Actor
 from station.domain.label import ScannedLabel
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.records.errors import EventRefused, JournalFailed
 from station.records.facts.bench import LabelTakenBack
 from station.records.facts.events import Event
@@ -74,7 +74,7 @@ class ScanSession:
         if jig not in self._jigs:
             raise ScanRefused(f"there is no jig {jig}; this bench has {', '.join(self._jigs)}")
         self._chosen = SlotCode(jig, code.slot)
-        return f"{Place(jig=jig, slot=code.slot)}: scan its hub's label"
+        return f"{SlotName(jig=jig, slot=code.slot)}: scan its hub's label"
 
     async def _take(self, chosen: SlotCode | None, label: ScannedLabel) -> str:
         jig = chosen.jig if chosen else self._own_jig
@@ -137,7 +137,7 @@ class BenchScans:
         One that was held against a hub stays in that hub's record: there the hub's own label puts it right.
         """
         if slot is not None:
-            place: Place | None = Place(jig=jig, slot=slot)
+            place: SlotName | None = SlotName(jig=jig, slot=slot)
         else:
             place = None if label is None else self._outlook.waits_at(label)
         waiting = None if place is None else self._outlook.label_at(place)
@@ -165,7 +165,7 @@ class BenchScans:
             jigs = dict.fromkeys(view.place.jig for view in self._view.slots())
             raise NoSuchSlot(f"there is no jig {jig}; this bench has {', '.join(jigs)}")
         if number is not None:
-            place: Place | None = Place(jig=jig, slot=number)
+            place: SlotName | None = SlotName(jig=jig, slot=number)
         else:
             seated = (view.place for view in views if label.device_id in {view.chf, view.gpf})
             empty = (

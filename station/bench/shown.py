@@ -9,7 +9,7 @@ from station.attempt.wording import operator_line, without_seating_again
 from station.bench.view import SlotPhase, SlotView
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Outcome
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.history import HubHistory, PastAttempt
 
@@ -67,7 +67,7 @@ def view_of_result(
 
 
 def view_of_past(
-    place: Place, last: PastAttempt, hub: HubIdentity, label: ScannedLabel | None = None
+    place: SlotName, last: PastAttempt, hub: HubIdentity, label: ScannedLabel | None = None
 ) -> SlotView:
     """Show an earlier result of a hub that has not left since, and what a label has said of the hub meanwhile."""
     if last.outcome is None:

@@ -54,7 +54,7 @@ from station.bench.visit import EMERGENCY_STOP, SeatedHub, VisitParts
 from station.domain.actor import Actor
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.records.errors import (
     AttemptHasResult,
     EventRefused,
@@ -82,7 +82,7 @@ T = TypeVar("T")
 class SlotParts:
     """What a slot is made of."""
 
-    place: Place
+    place: SlotName
     port: str
     plugin: DriverPlugin
     driver_settings: BaseModel
@@ -131,7 +131,7 @@ class Slot:
         """Held while a label is recorded, and while it is decided which label a hub has: each hub has its own or none."""
 
     @property
-    def place(self) -> Place:
+    def place(self) -> SlotName:
         """Which slot this is."""
         return self._parts.place
 
@@ -354,7 +354,7 @@ class Slot:
                 seated.gone()
                 parts.live_hubs.release(seated)
 
-    async def _visit(self, seated: SeatedHub, elsewhere: Place | None) -> None:
+    async def _visit(self, seated: SeatedHub, elsewhere: SlotName | None) -> None:
         hub = seated.hub
         self._display.show(SlotPhase.WORKING, f"hub {hub.chf} recognised; leave it in", hub)
         _log.info("hub recognised", firmware=str(hub.firmware), model=str(hub.model))

@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from firmware_catalog.identity import Eui64
 from station.bench.changes import Changes
 from station.domain.outcome import Code, Disposition, Outcome, Stage
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 
 
 class SlotPhase(StrEnum):
@@ -52,7 +52,7 @@ class SlotView(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    place: Place
+    place: SlotName
     phase: SlotPhase = SlotPhase.STARTING
     line: str = Field("starting", description="the operator's line: what is, and what to do next")
     chf: Eui64 | None = None
@@ -101,7 +101,7 @@ ViewListener = Callable[[SlotView], None]
 class BenchView:
     """The latest view of every slot. Listeners are called on the event loop and must return at once."""
 
-    def __init__(self, places: Iterator[Place]) -> None:
+    def __init__(self, places: Iterator[SlotName]) -> None:
         self._slots = {place: SlotView(place=place) for place in places}
         self._alarms: dict[str, str] = {}
         self._faults: dict[str, str] = {}
@@ -172,7 +172,7 @@ class BenchView:
         self.ended = True
         self.changes.tell()
 
-    def of(self, place: Place) -> SlotView:
+    def of(self, place: SlotName) -> SlotView:
         """Return what a slot looks like now."""
         return self._slots[place]
 

@@ -27,7 +27,7 @@ from station.bench.shown import goes_home, put_aside, unsettled
 from station.bench.view import SlotPhase, SlotView
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Stage
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.records.facts.attempts import AttemptInterrupted, HubLost
 from station.records.journal import Journal
 
@@ -52,7 +52,7 @@ Ending = Concluded | LeftOpen | StillSeated
 class VisitParts:
     """What surrounds the hubs of one slot."""
 
-    place: Place
+    place: SlotName
     seat: Seat
     conductor: Conductor
     journal: Journal
@@ -99,7 +99,7 @@ class SeatedHub:
         self._asked = Changes()
 
     @property
-    def place(self) -> Place:
+    def place(self) -> SlotName:
         """Where it sits."""
         return self._parts.place
 
@@ -128,7 +128,7 @@ class SeatedHub:
         """Whoever asks from now on, or has asked, is told that it is no longer here."""
         self._answer(False)
 
-    async def conduct(self, elsewhere: Place | None, *, may_be_anew: bool = True) -> Ending:
+    async def conduct(self, elsewhere: SlotName | None, *, may_be_anew: bool = True) -> Ending:
         """Have the hub taken as far as it goes, for as long as it sits here.
 
         One that booted since its last result is begun with again only if it `may_be_anew`. An emergency stop, or a hub that has left, ends the visit where it is: its attempt stays open.
@@ -196,7 +196,7 @@ class SeatedHub:
             return f"it passed, and runs another image ({describe_image(state.running)})"
         return None
 
-    async def _conduct(self, elsewhere: Place | None, may_be_anew: bool) -> Ending:
+    async def _conduct(self, elsewhere: SlotName | None, may_be_anew: bool) -> Ending:
         parts = self._parts
 
         def hear(progress: Progress) -> None:

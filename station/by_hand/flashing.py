@@ -29,7 +29,7 @@ from station.by_hand.devices import HandDevice, Refused
 from station.domain.actor import Actor
 from station.domain.outcome import Code, Stage
 from station.domain.position import Position
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.kernel_clock import read_clock
 from station.records.facts.attempts import (
     AttemptClosed,
@@ -41,7 +41,7 @@ from station.records.facts.attempts import (
 from station.records.journal import Journal
 from station.unlocking.parts import NamedAuthority, WrongAnswers
 
-BY_HAND = Place(jig="by-hand", slot=1)
+BY_HAND = SlotName(jig="by-hand", slot=1)
 """Where the journal places what belongs to no slot."""
 
 

@@ -30,7 +30,7 @@ from station.cli.common import (
 from station.cli.scanning import known_jig
 from station.control.client import NoDaemon, ask_daemon
 from station.desk.bench_requests import EnableSlot, ResetJig, Status
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.places.binding import Look, NotBound, Surroundings, newly_answering
 from station.places.finding import place_finder
 from station.places.plugins import driver_settings, load_plugin
@@ -122,7 +122,7 @@ def enable(
     Example: reflash jigs enable jig1 3 --by op-7f3a2c
     """
     ask_running(load_settings(config), EnableSlot(jig=jig, slot=slot), by=by)
-    typer.echo(f"{Place(jig=jig, slot=slot)} is in use again")
+    typer.echo(f"{SlotName(jig=jig, slot=slot)} is in use again")
 
 
 @app.command()
@@ -226,7 +226,7 @@ async def _rows(settings: StationSettings) -> list[dict[str, Any]]:
                 "slot": number,
                 "place": place,
                 **found,
-                **_state(views.get(Place(jig=jig.name, slot=number))),
+                **_state(views.get(SlotName(jig=jig.name, slot=number))),
             }
             for (number, place), found in zip(slots, seen, strict=True)
         ]
@@ -270,7 +270,7 @@ async def _seen_at(place: str, finder: PlaceFinder | None, driver: BaseModel) ->
     return {"port": sight.what, "hindrance": sight.hindrance}
 
 
-async def _status(settings: StationSettings) -> dict[Place, SlotView]:
+async def _status(settings: StationSettings) -> dict[SlotName, SlotView]:
     try:
         answer = await ask_daemon(settings.state_directory, Status())
     except NoDaemon:

@@ -28,7 +28,7 @@ from station.cli.common import (
 from station.cli.scanning import Desk, DeskOption, find_desk, jig_of_scanner, scan_session
 from station.control.client import ConnectionLost, NoDaemon, follow_daemon
 from station.desk.bench_requests import Watch
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 
 _AGAIN_SECONDS: Final = 1.0
 """Between two looks whether the daemon is back: nothing tells of it."""
@@ -77,7 +77,7 @@ async def _tell(desk: Desk, jig: str | None, *, as_json: bool) -> None:
 
 
 async def _show(desk: Desk, jig: str | None, session: ScanSession, console: Console) -> None:
-    seen: dict[Place, SlotView] = {}
+    seen: dict[SlotName, SlotView] = {}
     faults: list[str] = []
     scans: list[str] = []
     with live_picture(seen.values, console, lambda: faults, lambda: scans) as picture:

@@ -46,7 +46,7 @@ from station.desk.refusals import NotFound
 from station.desk.rights import Role
 from station.domain.actor import Actor
 from station.domain.config_error import ConfigError
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.log import configure_logging
 from station.people.pseudonyms import check_pseudonym
 from station.places.finding import checked_driver
@@ -302,7 +302,7 @@ class Daemon:
     ) -> Slot:
         return Slot(
             SlotParts(
-                place=Place(jig=jig.name, slot=number),
+                place=SlotName(jig=jig.name, slot=number),
                 port=port,
                 plugin=plugin,
                 driver_settings=driver,

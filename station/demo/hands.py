@@ -9,7 +9,7 @@ from typing import Final
 from firmware_catalog.identity import Eui64
 from station.bench.view import SlotPhase, SlotView
 from station.demo.rigs import Rigs
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 
 _SEARCHES: Final = 3
 """How often a hub that went silent is found and seated again before it is put aside."""
@@ -32,7 +32,7 @@ class Hands:
         self._rigs = rigs
         self._asked: asyncio.Queue[SlotView] = asyncio.Queue()
         self._searches: Counter[Eui64] = Counter()
-        self._noticed: set[Place] = set()
+        self._noticed: set[SlotName] = set()
         """Slots whose hub is, or will be, taken out: a result that is shown again is no second request."""
         self.put_aside: set[Eui64] = set()
         """Hubs that stayed silent however often they were seated."""

@@ -13,7 +13,7 @@ from firmware_catalog.identity import Eui64
 from simulators.faults import FaultFileError, load_faults
 from station.demo.scene import BAUD, Scene
 from station.demo.transport import Transport
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 
 _START_SECONDS: Final = 30.0
 
@@ -30,13 +30,13 @@ class Rigs:
         """Each jig as a station's configuration has it."""
         self._controls = controls
 
-    async def swap(self, place: Place) -> bool:
+    async def swap(self, place: SlotName) -> bool:
         """Have the technician take the hub out and put the next one in. Returns whether there is a next one."""
         control = self._controls[place.jig]
         answer = await control.ask({"do": "unload", "jig": control.jig, "slot": place.slot})
         return answer["next"] is not None
 
-    async def reseat(self, place: Place, hub: Eui64) -> None:
+    async def reseat(self, place: SlotName, hub: Eui64) -> None:
         """Find a hub and seat it where it was, as the operator's line asks."""
         control = self._controls[place.jig]
         there = {"jig": control.jig, "slot": place.slot}

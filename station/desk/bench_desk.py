@@ -17,7 +17,7 @@ from station.desk.desk import Followers, Handlers
 from station.desk.refusals import Conflict, NotFound, Unavailable
 from station.desk.request import Done
 from station.domain.actor import Actor
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.version import station_version
 
 _WATCH_SECONDS: Final = 0.1
@@ -61,13 +61,13 @@ class BenchDesk:
 
         Who is slow misses what was in between, never what is.
         """
-        view, told = self.view, dict[Place, SlotView]()
+        view, told = self.view, dict[SlotName, SlotView]()
         told_besides: object = None
 
         def besides() -> tuple[BrokerView, tuple[str, ...], tuple[ScanView, ...]]:
             return view.broker, view.faults(), view.scans()
 
-        def news() -> dict[Place, SlotView]:
+        def news() -> dict[SlotName, SlotView]:
             return {slot.place: slot for slot in view.slots() if told.get(slot.place) is not slot}
 
         def is_news() -> bool:
@@ -87,7 +87,7 @@ class BenchDesk:
         return Done()
 
     async def _enable_slot(self, request: EnableSlot, act: Act) -> Done:
-        place = Place(jig=request.jig, slot=request.slot)
+        place = SlotName(jig=request.jig, slot=request.slot)
         slot = self.controller.slot(place)
         if slot is None:
             raise NotFound(f"there is no {place} on this bench")

@@ -35,7 +35,7 @@ from station.doctor.report import Finding, fault, told_together
 from station.doctor.secrets import check_secrets
 from station.doctor.unlock import check_unlock
 from station.doctor.usb_load import UsedPort, judge_loads
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.kernel_clock import read_clock
 from station.messages.topics import Topics
 from station.places.finding import checked_driver, place_finder
@@ -67,9 +67,9 @@ class JigUnderTest:
         plugin, settings = checked_driver(jig)
         return cls(jig, plugin, settings, place_finder(plugin, settings))
 
-    def place(self, number: int) -> Place:
+    def place(self, number: int) -> SlotName:
         """Name one of its slots."""
-        return Place(jig=self.settings.name, slot=number)
+        return SlotName(jig=self.settings.name, slot=number)
 
 
 async def examine(settings: StationSettings) -> Findings:

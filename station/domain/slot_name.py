@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 
-class Place(BaseModel):
+class SlotName(BaseModel):
     """A slot by name: what an operator reads on the jig."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")

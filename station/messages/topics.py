@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 
 TopicLevel = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", max_length=64)]
 """A name that becomes an MQTT topic level."""
@@ -47,7 +47,7 @@ class Topics:
         """Retained: whether the station is there. Its last will says `offline`."""
         return f"{self._root}/status"
 
-    def result(self, place: Place) -> str:
+    def result(self, place: SlotName) -> str:
         """Not retained: the results of one slot."""
         return f"{self._slot(place)}/result"
 
@@ -61,7 +61,7 @@ class Topics:
         """Not retained: what happens to work orders."""
         return f"{self._root}/orders"
 
-    def slot_state(self, place: Place) -> str:
+    def slot_state(self, place: SlotName) -> str:
         """Retained: what one slot is doing."""
         return f"{self._slot(place)}/state"
 
@@ -74,5 +74,5 @@ class Topics:
     def _root(self) -> str:
         return f"reflash/v1/{self.site}/{self.station}"
 
-    def _slot(self, place: Place) -> str:
+    def _slot(self, place: SlotName) -> str:
         return f"{self._root}/jig/{topic_level(place.jig)}/slot/{place.slot}"

@@ -14,7 +14,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterable
 
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.records.errors import EventRefused, HubsInWork, OrderHasOpenAttempts, OrderIsClosed, OrderNotHere
 from station.records.expectations import Expectation
 from station.records.facts.attempts import (
@@ -95,9 +95,9 @@ def _nothing_is_open(
         raise OrderHasOpenAttempts(order, left)
 
 
-def _open_attempts(tables: sqlite3.Connection) -> Iterable[tuple[AttemptId, str | None, Place]]:
+def _open_attempts(tables: sqlite3.Connection) -> Iterable[tuple[AttemptId, str | None, SlotName]]:
     rows = tables.execute(
         "SELECT attempt, work_order, jig, slot FROM attempts WHERE closed IS NULL ORDER BY attempt"
     )
     for attempt, order, jig, slot in rows:
-        yield attempt, order, Place(jig=jig, slot=slot)
+        yield attempt, order, SlotName(jig=jig, slot=slot)

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from firmware_catalog.identity import Eui64
 from station.domain.order_line import OrderLine
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.messages.topics import Topics
 from station.records import lock
 from station.records.chain import RecordedEvent
@@ -193,7 +193,7 @@ class Journal:
         """Return every slot that was taken out of use and not enabled since."""
         return await self._ask(slots_out_of_use)
 
-    async def slot_failures(self, place: Place) -> tuple[SlotFailure, ...]:
+    async def slot_failures(self, place: SlotName) -> tuple[SlotFailure, ...]:
         """Return the failures in this slot since its last pass or enabling, oldest first, each named hub once."""
         return await self._ask(slot_failures, place)
 

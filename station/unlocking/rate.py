@@ -13,7 +13,7 @@ from typing import Final
 
 from drivers.errors import HubAction, UnlockAuthorityFailed
 from drivers.hub import UnlockChallenge
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.unlocking.parts import NamedAuthority
 from station.unlocking.settings import UnlockRate
 
@@ -64,7 +64,7 @@ class RateLimited:
 class SharedOut:
     """One authority for all slots of a station, each of which has its own share of the rate."""
 
-    def __init__(self, authority: NamedAuthority, rate: UnlockRate, places: Collection[Place]) -> None:
+    def __init__(self, authority: NamedAuthority, rate: UnlockRate, places: Collection[SlotName]) -> None:
         even, many = (
             rate.signatures // max(1, len(places)),
             min(_MANY_STEPS, rate.signatures // _LARGEST_PART),
@@ -79,6 +79,6 @@ class SharedOut:
             for place in places
         }
 
-    def at(self, place: Place) -> NamedAuthority:
+    def at(self, place: SlotName) -> NamedAuthority:
         """Return the authority for a slot."""
         return self._shares[place]

@@ -19,7 +19,7 @@ from witness import GREEN_LAMP, GREEN_PHASES, RESULT_PHASES, Shown, Trace
 from simulators.diary import boot_seconds
 from station.bench.view import SlotView
 from station.daemon.assembly import Daemon
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.records.journal import Journal
 from station.settings import StationSettings
 
@@ -88,7 +88,7 @@ def sparse_board_cells() -> Iterator[BoardCell]:
 
 
 async def run_board_cell(
-    bench: Bench, folder: Path, place: Place, broker_port: int, releases: Any, cell: BoardCell
+    bench: Bench, folder: Path, place: SlotName, broker_port: int, releases: Any, cell: BoardCell
 ) -> Ending:
     """Let the board fail, do what the slot's line says, and tell what became of the hub."""
     return await _Cell(bench, folder, place, broker_port, cell).run(releases)
@@ -97,7 +97,9 @@ async def run_board_cell(
 class _Cell:
     """One cell while it lasts."""
 
-    def __init__(self, bench: Bench, folder: Path, place: Place, broker_port: int, cell: BoardCell) -> None:
+    def __init__(
+        self, bench: Bench, folder: Path, place: SlotName, broker_port: int, cell: BoardCell
+    ) -> None:
         folder.mkdir()
         self._bench = bench
         self._cell = cell

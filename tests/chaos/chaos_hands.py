@@ -15,7 +15,7 @@ from typing import Any
 import desk_client
 from station_bench import Bench, StockHub
 
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 
 GLANCE_SECONDS = 0.15
 """Between two looks at the lamps."""
@@ -43,7 +43,7 @@ class Technician:
         self,
         bench: Bench,
         state: Path,
-        places: Iterable[Place],
+        places: Iterable[SlotName],
         hubs: Iterable[StockHub],
         seed: int,
         strangers: Iterable[StockHub] = (),
@@ -59,9 +59,9 @@ class Technician:
         self._random = random.Random(seed)
         self._in_hand = deque(hubs)
         self._strangers = list(strangers)
-        self._seats: dict[Place, StockHub | None] = dict.fromkeys(places)
-        self._since: dict[Place, float] = {}
-        self._read: dict[Place, str] = {}
+        self._seats: dict[SlotName, StockHub | None] = dict.fromkeys(places)
+        self._since: dict[SlotName, float] = {}
+        self._read: dict[SlotName, str] = {}
         self._visits: Counter[str] = Counter()
 
     @property
@@ -78,7 +78,7 @@ class Technician:
             except desk_client.REFUSED:
                 status = {"slots": []}  # it is dead, or dying
             for view in status["slots"]:
-                await self._serve(Place(**view["place"]), view, clumsiness)
+                await self._serve(SlotName(**view["place"]), view, clumsiness)
             for jig in {view["place"]["jig"] for view in status["slots"] if view["alarm"]}:
                 await self._ask("reset_jig", jig=jig)
             await asyncio.sleep(GLANCE_SECONDS)
@@ -91,7 +91,7 @@ class Technician:
             await self._sit(place, hub)
             self._visits[str(hub.chf)] += 1
 
-    async def _serve(self, place: Place, view: dict[str, Any], clumsiness: float) -> None:
+    async def _serve(self, place: SlotName, view: dict[str, Any], clumsiness: float) -> None:
         hub = self._seats[place]
         if view["phase"] == "out_of_use":
             await self._ask("enable_slot", jig=place.jig, slot=place.slot)
@@ -109,7 +109,7 @@ class Technician:
         elif self._is_missed(place, view, hub):
             await self._seat_again(place, hub, view["line"])
 
-    def _is_missed(self, place: Place, view: dict[str, Any], hub: StockHub) -> bool:
+    def _is_missed(self, place: SlotName, view: dict[str, Any], hub: StockHub) -> bool:
         """Whether the station asks for this hub, or takes no notice of it."""
         if view["phase"] == "find_hub":
             return view["chf"] == str(hub.chf) and self._is_news(place, view)
@@ -117,14 +117,14 @@ class Technician:
             return self._is_news(place, view)
         return view["phase"] == "empty" and time.monotonic() - self._since[place] > PATIENCE_SECONDS
 
-    def _is_news(self, place: Place, view: dict[str, Any]) -> bool:
+    def _is_news(self, place: SlotName, view: dict[str, Any]) -> bool:
         """Whether the line is newer than the last that was acted on: a slot takes a moment to see a change."""
         if self._read.get(place) == view["since"]:
             return False
         self._read[place] = view["since"]
         return True
 
-    async def _take_out(self, place: Place, hub: StockHub) -> None:
+    async def _take_out(self, place: SlotName, hub: StockHub) -> None:
         await self._bench.unseat(place)
         assert self._seats[place] is hub
         self._seats[place] = None
@@ -140,14 +140,14 @@ class Technician:
         else:
             self.crate[str(hub.chf)] = view["line"]
 
-    async def _seat_again(self, place: Place, hub: StockHub, line: str) -> None:
+    async def _seat_again(self, place: SlotName, hub: StockHub, line: str) -> None:
         await self._take_out(place, hub)
         if self._visits[str(hub.chf)] < MOST_VISITS:
             self._in_hand.append(hub)
         else:
             self.crate[str(hub.chf)] = line
 
-    async def _knock(self, place: Place, hub: StockHub) -> None:
+    async def _knock(self, place: SlotName, hub: StockHub) -> None:
         """Pull the hub out at work, seat another in its place, disturb its supply or its cable, scan a wrong label."""
         kind = self._random.choice(
             ("pull", "swap", "exchange", "scan", "power_loss", "reboot", "unplug_port")
@@ -167,18 +167,18 @@ class Technician:
             case _:
                 await self._bench.fault(place, kind, seconds=round(self._random.uniform(0.05, 1.0), 2))
 
-    async def _lay_aside(self, place: Place, hub: StockHub) -> None:
+    async def _lay_aside(self, place: SlotName, hub: StockHub) -> None:
         await self._take_out(place, hub)
         self._visits[str(hub.chf)] -= 1
         self._in_hand.append(hub)
 
-    async def _seat_a_stranger(self, place: Place) -> None:
+    async def _seat_a_stranger(self, place: SlotName) -> None:
         idle = [one for one in self._strangers if one not in self._seats.values()]
         if idle:
             await asyncio.sleep(self._random.uniform(0.3, 1.0))
             await self._sit(place, self._random.choice(idle))
 
-    async def _exchange(self, place: Place, hub: StockHub) -> None:
+    async def _exchange(self, place: SlotName, hub: StockHub) -> None:
         """Take two hubs out and seat each in the other's slot."""
         others = [where for where, one in self._seats.items() if one is not None and where != place]
         if not others:
@@ -192,7 +192,7 @@ class Technician:
         await self._sit(place, other)
         await self._sit(where, hub)
 
-    async def _sit(self, place: Place, hub: StockHub) -> None:
+    async def _sit(self, place: SlotName, hub: StockHub) -> None:
         await self._bench.seat(hub, place)
         self._seats[place] = hub
         self._since[place] = time.monotonic()

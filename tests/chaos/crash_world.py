@@ -22,7 +22,7 @@ from station_bench import Bench, StockHub, import_order, order_csv, releases_of
 from witness import Trace
 
 from simulators.diary import boot_seconds
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.messages.topics import Topics
 from station.records.journal import Journal
 
@@ -47,14 +47,14 @@ class World:
 class DoomedStation:
     """A station with an order for some hubs, a journal of its own, and a consumer that hears it."""
 
-    def __init__(self, world: World, places: Sequence[Place], hubs: Sequence[StockHub]) -> None:
+    def __init__(self, world: World, places: Sequence[SlotName], hubs: Sequence[StockHub]) -> None:
         """Set it up in these places, the hubs seated in the first of them."""
         name = f"bench{next(_NUMBERS)}"
         self.world = world
         self._places = [(int(place.jig.removeprefix("jig")), place.slot) for place in places]
         self._begun: int = world.bench.do_now("diary", only_count=True)["count"]
         self.hubs = list(hubs)
-        self.seats: dict[Place, StockHub] = {}
+        self.seats: dict[SlotName, StockHub] = {}
         self._folder = world.folder / name
         self._folder.mkdir()
         self.journal = self._folder / "state" / "journal"
@@ -89,21 +89,21 @@ class DoomedStation:
         async with Journal.open(self.journal, site=SITE, station=name) as journal:
             await import_order(journal, order_csv(*self.hubs), *jigs)
 
-    def do(self, what: str, place: Place, **fields: Any) -> dict[str, Any]:
+    def do(self, what: str, place: SlotName, **fields: Any) -> dict[str, Any]:
         return self.world.bench.do_now(what, jig=place.jig, slot=place.slot, **fields)
 
-    def seat(self, place: Place, hub: StockHub) -> None:
+    def seat(self, place: SlotName, hub: StockHub) -> None:
         self.do("seat", place, chf=str(hub.chf))
         self.seats[place] = hub
 
-    def unseat(self, place: Place) -> StockHub:
+    def unseat(self, place: SlotName) -> StockHub:
         self.do("unseat", place)
         return self.seats.pop(place)
 
-    def place_of(self, hub: StockHub) -> Place | None:
+    def place_of(self, hub: StockHub) -> SlotName | None:
         return next((place for place, seated in self.seats.items() if seated is hub), None)
 
-    def fault(self, place: Place, name: str, **fields: Any) -> None:
+    def fault(self, place: SlotName, name: str, **fields: Any) -> None:
         jig = int(place.jig.removeprefix("jig"))
         self.world.bench.do_now("fault", fault={"name": name, "jig": jig, "slot": place.slot, **fields})
 

@@ -18,7 +18,7 @@ from simulators.faults import parse_fault
 from station.bench.view import SlotPhase, SlotView
 from station.daemon.assembly import Daemon
 from station.domain.outcome import Code, Outcome
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.records.journal import Journal
 from station.settings import StationSettings
 
@@ -191,7 +191,7 @@ class _Watch:
         self.changed.clear()
 
 
-async def run_cell(bench: Bench, folder: Path, place: Place, broker_port: int, cell: Cell) -> Ending:
+async def run_cell(bench: Bench, folder: Path, place: SlotName, broker_port: int, cell: Cell) -> Ending:
     """Let the fault strike, do what the slot's line says, and tell what became of the hub."""
     hub = bench.hub(PLANS[cell.plan])
     fault = {**FAULTS[cell.fault], "jig": int(place.jig[3:]), "slot": place.slot}
@@ -220,7 +220,7 @@ async def run_cell(bench: Bench, folder: Path, place: Place, broker_port: int, c
 
 
 async def _until_result(
-    bench: Bench, place: Place, hub: StockHub, watch: _Watch, notice_seconds: float
+    bench: Bench, place: SlotName, hub: StockHub, watch: _Watch, notice_seconds: float
 ) -> list[str]:
     """Be the technician until the slot shows a result. Returns what had to be done on the way."""
     said: list[str] = []

@@ -22,7 +22,7 @@ from fault_cells import STAGES, TRANSPORTS, Cell, Ending, all_cells, faults_on, 
 from reliability_page import PAGE, read_board_matrix, read_matrix, write_board_matrix, write_matrix
 from station_bench import releases_of, running_bench, slot
 
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.log import configure_logging
 
 PLACES = tuple(slot(number, jig) for jig in (1, 2) for number in (1, 2, 3, 4))
@@ -35,7 +35,7 @@ AnyCell = TypeVar("AnyCell", Cell, BoardCell)
 async def run_cells(
     folder: Path,
     cells: Iterable[Cell],
-    places: tuple[Place, ...] = PLACES,
+    places: tuple[SlotName, ...] = PLACES,
     *,
     dfu_profile: str = "default",
 ) -> dict[Cell, Ending]:
@@ -49,7 +49,7 @@ async def run_cells(
         running_bench(folder, stock=stock, transport=transport, dfu_profile=dfu_profile) as bench,
     ):
 
-        async def lane(place: Place) -> None:
+        async def lane(place: SlotName) -> None:
             while left:
                 cell = left.pop()
                 number = len(left)

@@ -22,7 +22,7 @@ from station_bench import Bench, StockHub, import_order, order_csv, running_benc
 
 from station.descriptors import SPARE, needed
 from station.domain.outcome import Stage
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.messages.topics import Topics
 from station.records.facts.attempts import AttemptClosed, StageEnded
 from station.records.facts.events import Event
@@ -58,12 +58,12 @@ class Screen:
     """What a screen shows that was there before the descriptors ran out."""
 
     def __init__(self) -> None:
-        self.slots: dict[Place, dict[str, Any]] = {}
+        self.slots: dict[SlotName, dict[str, Any]] = {}
         self.broker: dict[str, Any] = {}
         self._changed = asyncio.Event()
 
     def take(self, news: dict[str, Any]) -> None:
-        self.slots.update((Place(**view["place"]), view) for view in news["slots"])
+        self.slots.update((SlotName(**view["place"]), view) for view in news["slots"])
         self.broker = news["broker"]
         self._changed.set()
 
@@ -77,7 +77,7 @@ class Screen:
             lines = [view["line"] for view in self.slots.values()]
             raise AssertionError(f"not within {PATIENCE:g} s: {lines}, {self.broker}") from None
 
-    async def until_shown(self, place: Place, phase: str) -> str:
+    async def until_shown(self, place: SlotName, phase: str) -> str:
         await self.until(lambda: self.slots[place]["phase"] == phase)
         line: str = self.slots[place]["line"]
         return line

@@ -14,7 +14,7 @@ from drivers.conformance.suite import DriverConformance
 from drivers.hub import HubDriver
 from station.attempt import failure
 from station.domain.outcome import Stage
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "writing-a-driver.md").read_text()
 
@@ -61,7 +61,8 @@ def test_its_table_of_errors_is_the_stations(row):
     else:
         assert failure.may_try_again(error, 1) is (again == "yes")
         assert (
-            failure.disposition(failure.code_of(error, Stage.FLASH), Place(jig="a", slot=1), ()) == operator
+            failure.disposition(failure.code_of(error, Stage.FLASH), SlotName(jig="a", slot=1), ())
+            == operator
         )
 
 

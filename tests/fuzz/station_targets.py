@@ -29,7 +29,7 @@ from station.domain.config_error import ConfigError
 from station.domain.hub_facts import HubFacts
 from station.domain.order_line import OrderLine
 from station.domain.outcome import Stage
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.orders.csv_import import HEADINGS, parse_order
 from station.orders.errors import OrderFileRefused
 from station.people.operators import Operators, OperatorsUnreadable
@@ -55,7 +55,7 @@ from station.unlocking.key_file import UnlockKeyError
 from station.unlocking.tokens import TokenFileAuthority
 
 _JSON_WORDS = (b"{", b"}", b"[", b"]", b'"', b"null", b"true", b"1e999", b"NaN", b"-1", b"\\ud800", b"9" * 30)
-_PLACE = Place(jig="jig1", slot=1)
+_PLACE = SlotName(jig="jig1", slot=1)
 _CHF, _GPF = Eui64(0x8873840000000001), Eui64(0x8873840000000002)
 _JOURNAL = UUID(int=7)
 

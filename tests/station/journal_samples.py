@@ -11,7 +11,7 @@ from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.domain.hub_facts import HubFacts
 from station.domain.order_line import OrderLine
 from station.domain.outcome import Code, Disposition, Outcome, Stage
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.messages.topics import Topics
 from station.records import lock
 from station.records.chain import RecordedEvent
@@ -61,8 +61,8 @@ def gpf(number: int) -> Eui64:
     return Eui64(0x8873840000000000 | number << 1 | 1)
 
 
-def place(slot: int = 1, jig: str = "jig-1") -> Place:
-    return Place(jig=jig, slot=slot)
+def place(slot: int = 1, jig: str = "jig-1") -> SlotName:
+    return SlotName(jig=jig, slot=slot)
 
 
 def hub_facts(number: int) -> HubFacts:

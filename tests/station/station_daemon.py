@@ -13,7 +13,7 @@ import desk_client
 from station.bench.view import SlotPhase, SlotView
 from station.daemon.assembly import Daemon
 from station.domain.outcome import Outcome
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.records.chain import RecordedEvent
 from station.records.facts.events import Event
 from station.records.facts.orders import order_lines
@@ -38,10 +38,10 @@ class RunningDaemon:
         self.seen.append(view)
         self._changed.set()
 
-    def view(self, place: Place) -> SlotView:
+    def view(self, place: SlotName) -> SlotView:
         return self.daemon.view.of(place)
 
-    async def until(self, place: Place, *phases: SlotPhase, seconds: float = 60) -> SlotView:
+    async def until(self, place: SlotName, *phases: SlotPhase, seconds: float = 60) -> SlotView:
         """Return what a slot shows once it is in one of these phases; fail if the daemon ends before."""
         try:
             async with asyncio.timeout(seconds):

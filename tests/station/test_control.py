@@ -41,7 +41,7 @@ from station.desk.record_requests import Republish, ResumeRelease
 from station.desk.refusals import Conflict, Invalid, NotFound, Refused
 from station.desk.request import Done
 from station.desk.rights import MAY
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
@@ -106,7 +106,7 @@ def test_whatever_is_no_request_is_refused_in_one_line(line: bytes) -> None:
 
 @given(WORDS, st.dictionaries(WORDS, st.none() | st.integers(-9, 9) | WORDS))
 def test_answers_and_refusals_come_out_as_they_went_in(line: str, facts: dict[str, Any]) -> None:
-    place = Place(jig="jig1", slot=3)
+    place = SlotName(jig="jig1", slot=3)
     for answer in (
         ScanAnswer(line=line, disagrees=True),
         BenchNews(

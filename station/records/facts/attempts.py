@@ -12,7 +12,7 @@ from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.domain.actor import Actor
 from station.domain.hub_facts import HubFacts
 from station.domain.outcome import Code, Disposition, Outcome, Stage
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.records.errors import AttemptHasResult, EventRefused
 from station.records.facts.base import FROM_LATER, Fact, Written
 
@@ -45,7 +45,7 @@ class AttemptOpened(Fact):
     """A hub was seen in a slot and an attempt on it begins."""
 
     kind: Literal["attempt_opened"] = "attempt_opened"
-    place: Place
+    place: SlotName
     order: str | None
     hub: HubFacts | None
     """None when the hub could not identify itself."""
@@ -108,7 +108,7 @@ class AttemptResumed(Fact):
 
     kind: Literal["attempt_resumed"] = "attempt_resumed"
     attempt: AttemptId
-    place: Place
+    place: SlotName
     stage: Stage
     step: int
     why: str
@@ -122,7 +122,7 @@ class AttemptClosed(Fact):
 
     kind: Literal["attempt_closed"] = "attempt_closed"
     attempt: AttemptId
-    place: Place
+    place: SlotName
     order: str | None
     number: int
     chf: Eui64 | None

@@ -10,7 +10,7 @@ from typing import Final, Literal, assert_never
 from firmware_catalog.identity import Eui64
 from station.domain.actor import Actor
 from station.domain.outcome import Code, Outcome
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.base import FROM_LATER, Fact, Written, require
 from station.records.moments import utc_from_microseconds
@@ -20,7 +20,7 @@ class LabelScanned(Fact):
     """A label was scanned for a slot: it waits for the next hub there, or is held against the hub that sits there."""
 
     kind: Literal["label_scanned"] = "label_scanned"
-    place: Place
+    place: SlotName
     scanned_id: Eui64
     scanned_role: Literal["CHF", "GPF"] | None
     hub: Eui64 | None
@@ -32,7 +32,7 @@ class LabelTakenBack(Fact):
     """A label that waited for its hub was scanned by mistake: it waits no more."""
 
     kind: Literal["label_taken_back"] = "label_taken_back"
-    place: Place
+    place: SlotName
     scanned_id: Eui64
     scanned_role: Literal["CHF", "GPF"] | None
     actor: Actor | None = None
@@ -42,7 +42,7 @@ class SlotTakenOutOfUse(Fact):
     """No hub is begun with in this slot until a person enables it."""
 
     kind: Literal["slot_taken_out_of_use"] = "slot_taken_out_of_use"
-    place: Place
+    place: SlotName
     why: str
 
 
@@ -50,7 +50,7 @@ class SlotEnabled(Fact):
     """A person put a slot back into use."""
 
     kind: Literal["slot_enabled"] = "slot_enabled"
-    place: Place
+    place: SlotName
     actor: Actor | None = FROM_LATER
 
 
@@ -129,7 +129,7 @@ def _take_label(tables: sqlite3.Connection, event: LabelScanned) -> None:
     )
 
 
-def use_up_label(tables: sqlite3.Connection, place: Place, label: Eui64 | None) -> None:
+def use_up_label(tables: sqlite3.Connection, place: SlotName, label: Eui64 | None) -> None:
     """Let no label wait for the hub that was just seen: neither this slot's, nor its own at any other."""
     tables.execute(
         "DELETE FROM waiting_labels WHERE (jig = ? AND slot = ?) OR scanned_id = ?",
@@ -156,7 +156,7 @@ def count(tables: sqlite3.Connection, sequence: int, event: AttemptClosed) -> No
         )
 
 
-def _forget_slot_failures(tables: sqlite3.Connection, place: Place) -> None:
+def _forget_slot_failures(tables: sqlite3.Connection, place: SlotName) -> None:
     tables.execute("DELETE FROM slot_failures WHERE jig = ? AND slot = ?", (place.jig, place.slot))
 
 
@@ -164,7 +164,7 @@ def _forget_slot_failures(tables: sqlite3.Connection, place: Place) -> None:
 class WaitingLabel:
     """A label that was scanned for a slot before its hub was seen."""
 
-    place: Place
+    place: SlotName
     scanned_id: Eui64
     scanned_role: Literal["CHF", "GPF"] | None
 
@@ -173,7 +173,7 @@ def waiting_labels(tables: sqlite3.Connection) -> tuple[WaitingLabel, ...]:
     """Return every label that waits for its hub."""
     rows = tables.execute("SELECT jig, slot, scanned_id, scanned_role FROM waiting_labels ORDER BY jig, slot")
     return tuple(
-        WaitingLabel(Place(jig=jig, slot=slot), Eui64.parse(scanned_id), role)
+        WaitingLabel(SlotName(jig=jig, slot=slot), Eui64.parse(scanned_id), role)
         for jig, slot, scanned_id, role in rows
     )
 
@@ -196,14 +196,14 @@ def stopped_jigs(tables: sqlite3.Connection) -> tuple[StoppedJig, ...]:
 class SlotOutOfUse:
     """A slot in which no hub is begun with until a person enables it."""
 
-    place: Place
+    place: SlotName
     why: str
 
 
 def slots_out_of_use(tables: sqlite3.Connection) -> tuple[SlotOutOfUse, ...]:
     """Return every slot that was taken out of use and not enabled since."""
     rows = tables.execute("SELECT jig, slot, why FROM slots_out_of_use ORDER BY jig, slot")
-    return tuple(SlotOutOfUse(Place(jig=jig, slot=slot), why) for jig, slot, why in rows)
+    return tuple(SlotOutOfUse(SlotName(jig=jig, slot=slot), why) for jig, slot, why in rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,7 @@ class SlotFailure:
     code: Code | None
 
 
-def slot_failures(tables: sqlite3.Connection, place: Place) -> tuple[SlotFailure, ...]:
+def slot_failures(tables: sqlite3.Connection, place: SlotName) -> tuple[SlotFailure, ...]:
     """Return the failures in this slot since its last pass or enabling, oldest first, each named hub once.
 
     Whether a failure speaks against the slot is not decided here (`failure.may_be_the_slot`).

@@ -13,7 +13,7 @@ from firmware_catalog.identity import Eui64
 from station.domain.hub_facts import HubFacts
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.domain.position import Position
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.records.facts.attempts import AttemptId, StepTarget
 from station.records.facts.unlocks import wrong_unlock_answers
 from station.records.moments import utc_from_microseconds
@@ -26,7 +26,7 @@ class OpenAttempt:
     attempt: AttemptId
     opened: datetime
     order: str | None
-    place: Place
+    place: SlotName
     """Where the hub was last seen."""
     hub: HubFacts | None
     scanned_id: Eui64 | None
@@ -57,7 +57,7 @@ class PastAttempt:
     attempt: AttemptId
     order: str | None
     number: int
-    place: Place
+    place: SlotName
     gpf: Eui64 | None
     opened: datetime
     closed: datetime | None
@@ -107,7 +107,7 @@ class HubHistory:
         return outcomes[-1] if outcomes else None
 
     @property
-    def failed_places(self) -> frozenset[Place]:
+    def failed_places(self) -> frozenset[SlotName]:
         """The slots that it failed in."""
         return frozenset(attempt.place for attempt in self.attempts if attempt.outcome is Outcome.FAILED)
 
@@ -172,7 +172,7 @@ def _open_attempt(tables: sqlite3.Connection, row: tuple[Any, ...]) -> OpenAttem
         attempt=attempt,
         opened=utc_from_microseconds(opened),
         order=order,
-        place=Place(jig=jig, slot=slot),
+        place=SlotName(jig=jig, slot=slot),
         hub=None if hub is None else HubFacts.model_validate_json(hub),
         scanned_id=None if scanned_id is None else Eui64.parse(scanned_id),
         scanned_role=scanned_role,
@@ -219,7 +219,7 @@ def _past_attempts(rows: Iterable[tuple[Any, ...]]) -> tuple[PastAttempt, ...]:
             attempt=attempt,
             order=order,
             number=number,
-            place=Place(jig=jig, slot=slot),
+            place=SlotName(jig=jig, slot=slot),
             gpf=None if gpf is None else Eui64.parse(gpf),
             opened=utc_from_microseconds(opened),
             closed=None if closed is None else utc_from_microseconds(closed),

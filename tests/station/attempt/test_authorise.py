@@ -24,7 +24,7 @@ from station.attempt.authorise import AlreadyCurrent, Authorised, Question, Reje
 from station.domain.label import ScannedLabel
 from station.domain.order_line import OrderLine
 from station.domain.outcome import Code
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.records.facts.history import PastAttempt
 
 STRANGER = Eui64.parse("88-73-84-FF-FF-FF-FF-FF")
@@ -41,7 +41,7 @@ LINE = OrderLine(
 )
 PASSED = PastAttempt(
     **dict.fromkeys(PastAttempt.__slots__)
-    | {"place": Place(jig="jig2", slot=3), "closed": datetime(2026, 11, 5, 14, 2, tzinfo=UTC)}
+    | {"place": SlotName(jig="jig2", slot=3), "closed": datetime(2026, 11, 5, 14, 2, tzinfo=UTC)}
 )
 FRESH = Question(
     hub=hub(),

@@ -36,7 +36,7 @@ from station.attempt.parts import LeftOpen
 from station.domain.device_status import DeviceStatus
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Disposition, Outcome, Stage
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.records.chain import RecordedEvent
 from station.records.facts.attempts import (
     AttemptClosed,
@@ -73,7 +73,7 @@ def test_a_hub_that_runs_the_release_is_left_as_it_is(bench: Bench, tmp_path: Pa
     asyncio.run(work())
 
 
-async def _unlock(bench: Bench, place: Place) -> None:
+async def _unlock(bench: Bench, place: SlotName) -> None:
     driver = await PLUGIN.open(bench.port(place), SmpSettings(**DRIVER_SETTINGS))
     try:
         hub = await driver.wait_for_hub()

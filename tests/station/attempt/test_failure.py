@@ -19,9 +19,9 @@ from station.attempt.failure import (
 )
 from station.attempt.wording import line_by_hand, operator_line
 from station.domain.outcome import Code, Disposition, Outcome, Stage
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 
-HERE, THERE = Place(jig="jig1", slot=1), Place(jig="jig2", slot=1)
+HERE, THERE = SlotName(jig="jig1", slot=1), SlotName(jig="jig2", slot=1)
 
 
 @pytest.mark.parametrize("failed_before", [(), (HERE,), (HERE, THERE)], ids=["never", "here", "there too"])

@@ -14,7 +14,7 @@ from station.attempt.closing import OpenedAttempt, facts_of
 from station.attempt.permission import OrderPermission
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.records.facts.orders import OrderAssigned, OrderClosed, OrderImported, OrderLinesAdded
 from station.records.journal import Journal
 
@@ -22,7 +22,7 @@ from station.records.journal import Journal
 def permission(journal: Journal, *, taken_up: bool, **changes: object) -> OrderPermission:
     opened = OpenedAttempt(
         attempt=1,
-        place=Place(jig="jig1", slot=1),
+        place=SlotName(jig="jig1", slot=1),
         order="WO-1",
         number=1,
         hub=facts_of(hub()),

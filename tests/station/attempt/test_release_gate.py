@@ -13,7 +13,7 @@ from firmware_catalog.identity import Eui64
 from firmware_catalog.release import ImageReference, Release, ReleaseStatus
 from station.attempt.release_gate import GateThresholds, ReleaseGate, ReleaseKey
 from station.domain.outcome import Code, Disposition, Outcome, Stage
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.releases import ReleaseResult, ReleaseResumed, ReleaseStopped
 
@@ -45,7 +45,7 @@ def closed(hub: int, outcome: Outcome, code: Code | None = None) -> AttemptClose
     now = datetime.now(UTC)
     return AttemptClosed(
         attempt=1,
-        place=Place(jig="jig1", slot=1),
+        place=SlotName(jig="jig1", slot=1),
         order="WO-1",
         number=1,
         chf=Eui64(hub),

@@ -13,7 +13,7 @@ from drivers.jig_board.settings import JigBoardSettings
 from simulators.jig_board import SimulatedJigBoard
 from station.bench.jig import Jig
 from station.bench.view import BenchView, SlotPhase, SlotView
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.records.errors import JournalHeldUp
 from station.records.facts.bench import JigReset, JigStopped
 from station.records.facts.events import Event
@@ -68,8 +68,8 @@ class BoardedJig:
         self.jig: Jig
 
     @staticmethod
-    def place(slot: int) -> Place:
-        return Place(jig="jig1", slot=slot)
+    def place(slot: int) -> SlotName:
+        return SlotName(jig="jig1", slot=slot)
 
     async def append(self, event: Event) -> None:
         if self.no_room:

@@ -23,7 +23,7 @@ from drivers.smp.settings import SmpSettings
 from station.bench.jig import Jig
 from station.bench.view import SlotPhase, SlotView
 from station.domain.outcome import Code, Outcome
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.records.facts.attempts import AttemptOpened
 from station.unlocking.key_file import KeyFileAuthority
 
@@ -31,7 +31,7 @@ HELD_UP_SECONDS = 1.5
 GREEN = {SlotPhase.PASSED, SlotPhase.ALREADY_CURRENT}
 
 
-def exchange(at: Hands, place: Place, hub: StockHub | None) -> None:
+def exchange(at: Hands, place: SlotName, hub: StockHub | None) -> None:
     """Do what hands do while the station sees nothing: its loop stands still, as it does when it is frozen."""
     at.bench.do_now("unseat", jig=place.jig, slot=place.slot)
     if hub is not None:

@@ -13,7 +13,7 @@ from station.bench.live_hubs import Holder, LiveHubs
 from station.bench.view import SlotPhase
 from station.desk.refusals import Refused
 from station.domain.outcome import Code
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.records.facts.bench import LabelScanned
 from station.records.facts.events import Event
 from station.records.journal import Journal
@@ -31,7 +31,7 @@ def test_a_label_scanned_while_its_hub_is_recognised_is_held_against_it(
         await linked.order(hub, other)
         async with running_daemon(linked.settings) as station:
 
-            async def claim_meanwhile(self: LiveHubs, holder: Holder, *ids: object) -> Place | None:
+            async def claim_meanwhile(self: LiveHubs, holder: Holder, *ids: object) -> SlotName | None:
                 monkeypatch.undo()
                 await scan(station, label, FIRST.slot)
                 return await claim(self, holder, *ids)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from firmware_catalog.identity import Eui64
 from station.bench.live_hubs import LiveHubs
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 
 CHF, GPF, OTHER_CHF = Eui64(1), Eui64(2), Eui64(3)
 
 
 @dataclass(eq=False)
 class Guest:
-    place: Place
+    place: SlotName
     here: bool = True
     asked: int = 0
 
@@ -25,7 +25,7 @@ class Guest:
 
 
 def guest(slot: int) -> Guest:
-    return Guest(Place(jig="jig1", slot=slot))
+    return Guest(SlotName(jig="jig1", slot=slot))
 
 
 def test_a_hub_that_was_moved_is_let_go_by_the_slot_it_left() -> None:

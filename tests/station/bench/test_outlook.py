@@ -17,7 +17,7 @@ from station.bench.outlook import Outlook
 from station.bench.view import SlotPhase
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Outcome, Stage
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.records.chain import RecordedEvent
 from station.records.facts.attempts import AttemptClosed, AttemptOpened, AttemptResumed, HubLost
 from station.records.facts.bench import LabelScanned, waiting_labels
@@ -37,25 +37,25 @@ def hub(number: int) -> HubIdentity:
     )
 
 
-def place(slot: int, jig: str = "jig1") -> Place:
-    return Place(jig=jig, slot=slot)
+def place(slot: int, jig: str = "jig1") -> SlotName:
+    return SlotName(jig=jig, slot=slot)
 
 
-def scanned(device: Eui64, where: Place) -> LabelScanned:
+def scanned(device: Eui64, where: SlotName) -> LabelScanned:
     return LabelScanned(place=where, scanned_id=device, scanned_role=None, hub=None)
 
 
-def opened(who: HubIdentity, where: Place, label: Eui64 | None = None) -> AttemptOpened:
+def opened(who: HubIdentity, where: SlotName, label: Eui64 | None = None) -> AttemptOpened:
     return AttemptOpened(place=where, order="WO-1", hub=facts_of(who), scanned_id=label, number=1)
 
 
-def resumed(attempt: int, where: Place, label: Eui64 | None = None) -> AttemptResumed:
+def resumed(attempt: int, where: SlotName, label: Eui64 | None = None) -> AttemptResumed:
     return AttemptResumed(
         attempt=attempt, place=where, stage=Stage.FLASH, step=0, why="", scanned_id=label, scanned_role=None
     )
 
 
-def closed(attempt: int, who: HubIdentity, where: Place) -> AttemptClosed:
+def closed(attempt: int, who: HubIdentity, where: SlotName) -> AttemptClosed:
     fields = "manufacturer model hardware_version firmware_recorded firmware_before firmware_target"
     more = "firmware_read_back image_sha256 code disposition operator"
     nothing = dict.fromkeys(f"{fields} {more}".split())
@@ -160,7 +160,7 @@ def test_listeners_hear_of_what_matters_and_of_nothing_else() -> None:
 def histories(draw: st.DrawFn) -> list[Event]:
     """Draw what may come to pass with three hubs in two slots of two jigs."""
     events: list[Event] = []
-    running: dict[int, tuple[HubIdentity, Place]] = {}
+    running: dict[int, tuple[HubIdentity, SlotName]] = {}
     places = st.builds(place, st.integers(1, 2), st.sampled_from(["jig1", "jig2"]))
     hubs = st.integers(1, 3).map(hub)
     labels = st.one_of(st.none(), hubs.map(lambda who: who.chf), hubs.map(lambda who: who.gpf))

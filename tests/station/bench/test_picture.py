@@ -11,13 +11,13 @@ from station.attempt.wording import operator_line
 from station.bench.picture import BenchPicture
 from station.bench.view import SlotPhase, SlotView
 from station.domain.outcome import Code, Disposition, Outcome, Stage
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 
 HUB = Eui64.parse("88-73-84-00-00-00-00-01")
 
 
 def view(jig: int, number: int, phase: SlotPhase, line: str, **more: object) -> SlotView:
-    place = Place(jig=f"jig{jig}", slot=number)
+    place = SlotName(jig=f"jig{jig}", slot=number)
     return SlotView.model_validate({"place": place, "phase": phase, "line": f"{place}: {line}", **more})
 
 
@@ -39,7 +39,7 @@ def drawn(
 
 
 def test_in_80_columns_what_to_do_comes_whole_and_before_its_reason() -> None:
-    place = Place(jig="jig1", slot=4)
+    place = SlotName(jig="jig1", slot=4)
     for code in Code:
         line = operator_line(str(place), Outcome.REJECTED, code, None, "order WO-2031")
         slot = SlotView(place=place, phase=SlotPhase.REJECTED, line=line, chf=HUB)

@@ -13,11 +13,11 @@ from station.bench.shown import tried_enough, view_of_past, view_of_result, view
 from station.bench.view import SlotPhase, SlotView
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Disposition, Outcome, Stage
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.history import PastAttempt
 
-PLACE = Place(jig="jig1", slot=1)
+PLACE = SlotName(jig="jig1", slot=1)
 HUB = HubIdentity(
     Eui64(1), Eui64(2), DeviceModel("10A8", "1"), "1", "DBCH", FirmwareVersion(1), locked=True, boots=1
 )

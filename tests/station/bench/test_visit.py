@@ -27,11 +27,11 @@ from station.bench.view import BenchView, SlotPhase, SlotView
 from station.bench.visit import SeatedHub, VisitParts
 from station.domain.outcome import Outcome, Stage
 from station.domain.position import Position
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.records.facts.attempts import AttemptOpened
 from station.records.journal import Journal
 
-PLACE = Place(jig="jig1", slot=1)
+PLACE = SlotName(jig="jig1", slot=1)
 NEW, OLD = FirmwareVersion(2), FirmwareVersion(1)
 ME = HubIdentity(Eui64(1), Eui64(2), DeviceModel("0B6B", "00000001"), "1", "DBCH", NEW, locked=True, boots=3)
 ANOTHER_GPF = replace(ME, gpf=Eui64(9))

@@ -19,7 +19,7 @@ from station.desk.refusals import Refused
 from station.domain.hub_facts import HubFacts
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Disposition, Outcome, Stage
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.orders.reconcile import reconcile
 from station.records.errors import AttemptHasResult, OrderIsClosed, OrderNotHere
 from station.records.facts.attempts import AttemptClosed, AttemptOpened, AttemptResumed, HubLost
@@ -139,7 +139,7 @@ def test_no_order_closes_over_a_hub_in_work_whatever_the_slots_say(bench: Bench,
         async with Journal.open(tmp_path, site="site", station="bench") as journal:
             desk = Desk(journal)
             await import_order(journal, order_csv(hub, other), "jig1")
-            at = Place(jig="jig1", slot=3)
+            at = SlotName(jig="jig1", slot=3)
             (opened,) = await journal.append(AttemptOpened(place=at, order="WO-1", hub=facts(hub), number=1))
             with pytest.raises(Refused, match="being worked on in jig1 slot 3; wait for its result first"):
                 await desk.close(incomplete=True)
@@ -169,7 +169,7 @@ def test_what_another_life_of_the_station_left_open_can_be_closed(bench: Bench, 
     async def work() -> None:
         async with Journal.open(tmp_path, site="site", station="bench") as journal:
             await import_order(journal, order_csv(hub), "jig1")
-            at = Place(jig="jig1", slot=3)
+            at = SlotName(jig="jig1", slot=3)
             await journal.append(AttemptOpened(place=at, order="WO-1", hub=facts(hub), number=1))
         async with Journal.open(tmp_path, site="site", station="bench") as journal:
             await Desk(journal).close(incomplete=True)
@@ -188,7 +188,7 @@ def test_a_hub_that_comes_while_its_order_is_closed_is_in_work_or_finds_it_close
     async def seat(journal: Journal) -> None:
         for _ in range(moment):
             await journal.jig_order("jig1")
-        at = Place(jig="jig1", slot=1)
+        at = SlotName(jig="jig1", slot=1)
         await journal.append(AttemptOpened(place=at, order="WO-1", hub=facts(hub), number=1))
 
     async def work() -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from firmware_catalog.identity import Eui64
 from station.desk import order_desk
 from station.desk.refusals import Refused
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.orders import life_cycle
 from station.orders.csv_import import HEADINGS, parse_order
 from station.orders.errors import OrderRefused
@@ -83,7 +83,7 @@ async def assert_there_is_no_order(journal: Journal) -> None:
         OrderClosed(order="WO-1", reason="x"),
         AttemptOpened(
             order="WO-1",
-            place=Place(jig="jig1", slot=1),
+            place=SlotName(jig="jig1", slot=1),
             hub=None,
             scanned_id=None,
             scanned_role=None,

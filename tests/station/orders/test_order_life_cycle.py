@@ -14,7 +14,7 @@ from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.domain.hub_facts import HubFacts
 from station.domain.order_line import OrderLine
 from station.domain.outcome import Outcome, Stage
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.orders.csv_import import OrderFile
 from station.orders.errors import OrderRefused
 from station.orders.life_cycle import (
@@ -31,7 +31,7 @@ from station.records.facts.orders import OrderImported, OrderLinesAdded, OrderLi
 from station.records.journal import Journal
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-PLACE = Place(jig="jig1", slot=3)
+PLACE = SlotName(jig="jig1", slot=3)
 
 
 def line(index: int) -> OrderLine:

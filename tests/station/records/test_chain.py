@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from journal_samples import closed, hub_facts, order_events, ticking_clock
 
 from station.domain.outcome import Stage
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.records.chain import GENESIS, BrokenChain, ChainHead, canonical_json, follow, recorded_event
 from station.records.facts.attempts import AttemptOpened, HubLost
 from station.records.facts.journal import JournalCreated
@@ -52,7 +52,7 @@ def test_a_row_reads_back_as_it_was_written() -> None:
 
 
 def test_text_beyond_ascii_and_line_feeds_stay_within_their_row() -> None:
-    event = AttemptOpened(place=Place(jig="Prüf\nstand", slot=1), order="\u2028", hub=None, number=1)
+    event = AttemptOpened(place=SlotName(jig="Prüf\nstand", slot=1), order="\u2028", hub=None, number=1)
     _, row = ChainHead(JOURNAL, 0, GENESIS).extend(event, ticking_clock)
     assert "\n" not in row[3]
     assert "Prüf\\nstand" in row[3]

@@ -13,7 +13,7 @@ from journal_samples import TOPICS, closed, ticking_clock
 
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.domain.outcome import Code, Disposition, Outcome, Stage
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.messages.forms import RESULT
 from station.messages.result import Result
 from station.messages.topics import TopicError, Topics
@@ -78,7 +78,9 @@ OPTIONAL_ID = st.none() | st.integers(0, (1 << 64) - 1).map(Eui64)
 EVENTS = st.builds(
     AttemptClosed,
     attempt=st.integers(1, 1 << 40),
-    place=st.builds(Place, jig=st.from_regex(r"[A-Za-z0-9_-]{1,9}", fullmatch=True), slot=st.integers(1, 8)),
+    place=st.builds(
+        SlotName, jig=st.from_regex(r"[A-Za-z0-9_-]{1,9}", fullmatch=True), slot=st.integers(1, 8)
+    ),
     order=st.none() | st.text(max_size=20),
     number=st.integers(1, 99),
     chf=OPTIONAL_ID,
@@ -115,9 +117,11 @@ def test_a_name_that_no_topic_level_can_hold_is_refused(name: str) -> None:
         Topics("leeds", name)
     for topic in (TOPICS.result, TOPICS.slot_state):
         with pytest.raises(TopicError):
-            topic(Place(jig=name, slot=1))
+            topic(SlotName(jig=name, slot=1))
 
 
 def test_topics() -> None:
     assert TOPICS.station_status == "reflash/v1/leeds/bench-1/status"
-    assert TOPICS.slot_state(Place(jig="jig_2", slot=8)) == "reflash/v1/leeds/bench-1/jig/jig_2/slot/8/state"
+    assert (
+        TOPICS.slot_state(SlotName(jig="jig_2", slot=8)) == "reflash/v1/leeds/bench-1/jig/jig_2/slot/8/state"
+    )

@@ -11,7 +11,7 @@ from soft_hsm import KEY, TOKEN, SoftHsm
 
 from drivers.errors import UnlockAuthorityFailed
 from drivers.hub import UnlockChallenge
-from station.domain.slot_name import Place
+from station.domain.slot_name import SlotName
 from station.unlocking.authority import unlock_authority
 from station.unlocking.key_file import UnlockKeyError
 from station.unlocking.pin import PinGuard, PinRefused, PinUnavailable
@@ -102,12 +102,12 @@ def test_more_signatures_than_the_rate_are_refused_at_once(challenge: UnlockChal
 
 
 def test_a_slot_that_asks_again_and_again_uses_up_its_own_share_alone(challenge: UnlockChallenge) -> None:
-    places = [Place(jig="jig1", slot=slot) for slot in (1, 2, 3, 4, 5, 6, 7, 8)]
+    places = [SlotName(jig="jig1", slot=slot) for slot in (1, 2, 3, 4, 5, 6, 7, 8)]
     rate = UnlockRate(signatures=16, seconds=1e6)
     behind = CountingAuthority()
     shares = SharedOut(RateLimited(behind, rate), rate, places)
 
-    async def ask(*of: Place) -> None:
+    async def ask(*of: SlotName) -> None:
         for place in of:
             await shares.at(place).sign(challenge)
 

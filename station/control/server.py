@@ -91,7 +91,8 @@ async def serve_control(
         for task in tuple(connections):
             task.cancel()
         await asyncio.gather(*connections, return_exceptions=True)
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # the journal says what failed, and the next start removes it
+            path.unlink(missing_ok=True)
 
 
 async def _next(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Asked | None:

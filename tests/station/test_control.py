@@ -417,3 +417,19 @@ def test_a_daemon_that_does_not_answer_is_not_waited_for_for_ever(
                 await ask_daemon(tmp_path, ResetJig(jig="j"))
 
     asyncio.run(work())
+
+
+def test_a_disk_that_fails_under_the_socket_hides_no_other_fault(tmp_path: Path) -> None:
+    class JournalsOwn(Exception):
+        pass
+
+    async def work() -> None:
+        folder = tmp_path / "state"
+        folder.mkdir()
+        async with serving(folder):
+            folder.rename(tmp_path / "away")
+            folder.touch()  # now the socket can neither be found nor removed
+            raise JournalsOwn
+
+    with pytest.raises(JournalsOwn):
+        asyncio.run(work())

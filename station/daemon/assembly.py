@@ -51,7 +51,7 @@ from station.log import configure_logging
 from station.people.pseudonyms import check_pseudonym
 from station.places.finding import checked_driver
 from station.places.settings import JigSettings
-from station.publishing.publisher import PublisherStatus
+from station.publishing.status import PublisherStatus
 from station.records.errors import UpgradeInterrupted
 from station.records.facts.journal import StationStarted, StationStopped
 from station.records.journal import Journal

@@ -8,9 +8,10 @@ from collections.abc import Callable
 import structlog
 
 from station.bench.view import BenchView, BrokerView, SlotView
-from station.publishing.publisher import Connection, Publisher, PublisherStatus
+from station.publishing.publisher import Publisher
 from station.publishing.retained import RetainedStates
 from station.publishing.settings import MqttSettings
+from station.publishing.status import Connection, PublisherStatus
 from station.records.journal import Journal
 
 _log = structlog.stdlib.get_logger()

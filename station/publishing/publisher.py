@@ -12,22 +12,22 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 import aiomqtt
 from paho.mqtt.reasoncodes import ReasonCode
 
 from drivers.descriptors import shortage
+from station.publishing import status as words
 from station.publishing.broker import BrokerRefuses, connected
 from station.publishing.hang_ups import HangUps, Sent
 from station.publishing.mqtt_client import MqttClient
 from station.publishing.retained import RetainedStates
-from station.publishing.returns import Held, Returns
+from station.publishing.returns import Held, Returns, first_of_each_hub
 from station.publishing.settings import MqttSettings
+from station.publishing.status import Connection, PublisherStatus
 from station.records.chain import RecordedEvent
 from station.records.errors import JournalHeldUp
 from station.records.facts.attempts import AttemptClosed
@@ -55,27 +55,8 @@ _SLOW: Final = 3
 """The broker's time is doubled so often at most."""
 _LONGEST_ANSWER_S: Final = 60.0
 _SUBACK_FAILURE: Final = 0x80
-_OVERHEAD: Final = 1024
-"""Bytes, with room to spare, that a packet has beside its payload: topic and headers."""
 _DEARER: Final = 10
 """What makes the broker hang up is tried again so much later than what it drops: it takes the connection with it."""
-
-
-class Connection(StrEnum):
-    """How the station stands with its broker."""
-
-    CONNECTED = "connected"
-    WAITING = "waiting"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, slots=True)
-class PublisherStatus:
-    """What the operator is told about the broker."""
-
-    connection: Connection
-    line: str
-    """One line: what is, and what to do where somebody has to do something."""
 
 
 class Publisher:
@@ -146,7 +127,7 @@ class Publisher:
             status = self._hung_up(client_id) or PublisherStatus(Connection.WAITING, line)
         except* BrokerRefuses as refusal:
             # The reason, where losses are what follows from it.
-            status = PublisherStatus(Connection.REFUSED, f"{broker} {_first(refusal)}")
+            status = self._refused(str(_first(refusal)))
         except* JournalHeldUp as lack:
             status = PublisherStatus(Connection.WAITING, str(_first(lack)))
         return status
@@ -166,11 +147,7 @@ class Publisher:
         self._short_lived += 1
         if self._short_lived < _SHORT_LIVED:
             return None
-        return PublisherStatus(
-            Connection.REFUSED,
-            f"{self._broker} ends each connection soon after it was made; another station may use the client id "
-            f"{client_id}: give each its own name, or set mqtt.client_id; results wait on disk between",
-        )
+        return self._refused(words.name_is_taken(client_id))
 
     async def _publish(self, client: MqttClient) -> None:
         status = self._journal.topics.station_status
@@ -259,49 +236,33 @@ class Publisher:
             raise self._undelivered(self._journal.topics.station_status) from None
 
     def _undelivered(self, topic: str) -> BrokerRefuses:
-        """Some brokers drop what they deny, some also hang up."""
-        return self._unsound() or BrokerRefuses(
-            "does not deliver what this station sends, so results wait on disk; "
-            f"let this station write and read {topic} in the broker's access list"
-        )
+        return BrokerRefuses(self._unsound() or words.undelivered(topic))
 
-    def _unsound(self) -> BrokerRefuses | None:
+    def _unsound(self) -> str | None:
         """Return what is to be said of a broker that sends what is no MQTT, whatever else seems to be wrong."""
-        unsound = None if self._client is None else self._client.unsound
-        return (
-            None
-            if unsound is None
-            else BrokerRefuses(
-                f"sends {unsound}, so results wait on disk; look what answers there, and replace it"
-            )
-        )
+        sent = None if self._client is None else self._client.unsound
+        return None if sent is None else words.unsound(sent)
 
     def _hung_up(self, client_id: str) -> PublisherStatus | None:
         """Say why the connection broke, where that is known."""
+        was_sending = self._hang_ups.under_way
+        if self._hang_ups.broke():
+            # What it was is left out from now on, so that there is no need to be slow.
+            self._failures = 0
+            if self._hang_ups_again is None:
+                self._hang_ups_again = time.monotonic() + _DEARER * pause_after(self._hang_ups.rounds)
+            return self._refusal()
         if (unsound := self._unsound()) is not None:
-            return PublisherStatus(Connection.REFUSED, f"{self._broker} {unsound}")
-        if not self._hang_ups.under_way:
-            return self._name_is_taken(client_id)
-        if not self._hang_ups.broke():
-            return None
-        # What it was is left out from now on, so that there is no need to be slow.
-        self._failures = 0
-        if self._hang_ups_again is None:
-            self._hang_ups_again = time.monotonic() + _DEARER * pause_after(self._hang_ups.rounds)
-        return self._refusal()
+            return self._refused(unsound)
+        return None if was_sending else self._name_is_taken(client_id)
 
     def _refusal(self, undelivered: str | None = None) -> PublisherStatus | None:
         """Say what the broker does not take while it takes all else; None if nothing is known of the kind."""
         if (refused := self._hang_ups.first_refused) is not None:
-            why = (
-                f"hangs up when it is sent {refused.topic}, so what goes there waits on disk and all else leaves; let "
-                "this station write and read it in the broker's access list, and let it take packets of "
-                f"{refused.size + _OVERHEAD} bytes"
-            )
-        elif undelivered is not None:
-            why = str(self._undelivered(undelivered))
-        else:
-            return None
+            return self._refused(words.hangs_up(refused))
+        return None if undelivered is None else self._refused(str(self._undelivered(undelivered)))
+
+    def _refused(self, why: str) -> PublisherStatus:
         return PublisherStatus(Connection.REFUSED, f"{self._broker} {why}")
 
     @asynccontextmanager
@@ -394,18 +355,6 @@ class Publisher:
 def pause_after(failures: int) -> float:
     """Return how many seconds to wait after so many failures in a row, before they are spread out."""
     return min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(failures, _DOUBLINGS))
-
-
-def first_of_each_hub(results: Iterable[OutgoingResult]) -> list[OutgoingResult]:
-    """Return the results that may be in flight together: of each hub, the oldest alone."""
-    hubs: set[str] = set()
-    chosen = []
-    for result in results:
-        if result.hub is None or result.hub not in hubs:
-            chosen.append(result)
-        if result.hub is not None:
-            hubs.add(result.hub)
-    return chosen
 
 
 def _sent(result: OutgoingResult) -> Sent:

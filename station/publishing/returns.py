@@ -84,3 +84,15 @@ class Held:
     def _keep_in_order(self, result: OutgoingResult) -> None:
         if result.hub is not None:
             self._hubs.add(result.hub)
+
+
+def first_of_each_hub(results: Iterable[OutgoingResult]) -> list[OutgoingResult]:
+    """Return the results that may be in flight together: of each hub, the oldest alone."""
+    hubs: set[str] = set()
+    chosen = []
+    for result in results:
+        if result.hub is None or result.hub not in hubs:
+            chosen.append(result)
+        if result.hub is not None:
+            hubs.add(result.hub)
+    return chosen

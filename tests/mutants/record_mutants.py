@@ -157,7 +157,7 @@ RECORD_MUTANTS = (
     ),
     Mutant(
         "two results of one hub are in flight",
-        "station/publishing/publisher.py",
+        "station/publishing/returns.py",
         "        if result.hub is None or result.hub not in hubs:\n            chosen.append(result)\n",
         "        chosen.append(result)\n",
         (f"{_PUBLISHING}/test_publisher.py::test_of_each_hub_only_the_oldest_is_in_flight",),

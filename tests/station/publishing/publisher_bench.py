@@ -10,9 +10,10 @@ from typing import Any
 
 from journal_samples import closed, opened
 
-from station.publishing.publisher import Connection, Publisher, PublisherStatus
+from station.publishing.publisher import Publisher
 from station.publishing.retained import RetainedStates
 from station.publishing.settings import MqttSettings
+from station.publishing.status import Connection, PublisherStatus
 from station.records.journal import Journal
 from station.records.results import OutgoingResult
 

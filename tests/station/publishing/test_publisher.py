@@ -17,8 +17,10 @@ from journal_samples import chf, place
 from processes import run
 from publisher_bench import Bench, bench
 
-from station.publishing.publisher import IN_FLIGHT, Connection, first_of_each_hub, pause_after
+from station.publishing.publisher import IN_FLIGHT, pause_after
+from station.publishing.returns import first_of_each_hub
 from station.publishing.settings import MqttSettings
+from station.publishing.status import Connection
 from station.records.errors import JournalFailed, JournalFull
 from station.records.facts.results import ResultsRepublished
 from station.records.journal import Journal

@@ -14,7 +14,8 @@ from journal_samples import closed, opened, place
 from publisher_bench import bench
 
 from station.publishing import publisher
-from station.publishing.publisher import IN_FLIGHT, Connection
+from station.publishing.publisher import IN_FLIGHT
+from station.publishing.status import Connection
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 ROOT = "reflash/v1/leeds/bench-1"

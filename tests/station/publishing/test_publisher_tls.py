@@ -12,7 +12,7 @@ import pytest
 from certificates import Authority
 from publisher_bench import bench
 
-from station.publishing.publisher import Connection
+from station.publishing.status import Connection
 
 
 class Secured:

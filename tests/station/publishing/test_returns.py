@@ -5,8 +5,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from station.publishing.publisher import first_of_each_hub
-from station.publishing.returns import Held, Returns
+from station.publishing.returns import Held, Returns, first_of_each_hub
 from station.records.results import OutgoingResult
 
 RESULTS = [

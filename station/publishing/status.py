@@ -1,0 +1,58 @@
+"""What people are told of the station's broker, in one line: what is, and what to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from station.publishing.hang_ups import Sent
+
+_OVERHEAD: Final = 1024
+"""Bytes, with room to spare, that a packet has beside its payload: topic and headers."""
+
+
+class Connection(StrEnum):
+    """How the station stands with its broker."""
+
+    CONNECTED = "connected"
+    WAITING = "waiting"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class PublisherStatus:
+    """What the operator is told about the broker."""
+
+    connection: Connection
+    line: str
+    """One line: what is, and what to do where somebody has to do something."""
+
+
+def undelivered(topic: str) -> str:
+    """Word what becomes of a topic that the broker does not deliver. Some drop what they deny, some also hang up."""
+    return (
+        "does not deliver what this station sends, so results wait on disk; "
+        f"let this station write and read {topic} in the broker's access list"
+    )
+
+
+def unsound(sent: str) -> str:
+    """Word that the broker sends what is no MQTT."""
+    return f"sends {sent}, so results wait on disk; look what answers there, and replace it"
+
+
+def hangs_up(at: Sent) -> str:
+    """Word at what the broker hangs up: nobody knows whether it minds the topic or the size."""
+    return (
+        f"hangs up when it is sent {at.topic}, so what goes there waits on disk and all else leaves; let this station "
+        f"write and read it in the broker's access list, and let it take packets of {at.size + _OVERHEAD} bytes"
+    )
+
+
+def name_is_taken(client_id: str) -> str:
+    """Word that the broker ends one good connection after the other."""
+    return (
+        f"ends each connection soon after it was made; another station may use the client id {client_id}: give each its "
+        "own name, or set mqtt.client_id; results wait on disk between"
+    )

@@ -84,7 +84,10 @@ class BoardSeat:
         """Give a hub the power that its board may have lost, once the board is known to be there."""
         while True:
             await self._changes.until(lambda: self._may_get_power() or self._gets_no_power())
-            if self._gets_no_power() or await self._coils.switch(self._slot, on=True):
+            if self._gets_no_power():
+                return
+            self._may_have_power = True
+            if await self._coils.switch(self._slot, on=True):
                 return
             await asyncio.sleep(_AGAIN_SECONDS)
 

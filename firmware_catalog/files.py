@@ -17,16 +17,25 @@ def read_regular_file(path: Path, limit: int) -> bytes:
     # Without O_NONBLOCK, opening a named pipe would wait for its other end.
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     with open(path, "rb", opener=lambda name, _: os.open(name, flags)) as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", str(path))
-        if status.st_size > limit:
-            raise OSError(errno.EFBIG, f"more than {limit} bytes", str(path))
-        content = file.read(status.st_size)
-        after = os.fstat(file.fileno())
-        if (after.st_size, after.st_mtime_ns) != (status.st_size, status.st_mtime_ns):
-            raise OSError(errno.EBUSY, "changed while it was read", str(path))
-        return content
+        return read_open_file(file.fileno(), limit, str(path))
+
+
+def read_open_file(file: int, limit: int, name: str | None = None) -> bytes:
+    """Return the bytes of a regular file from its beginning, by its descriptor. Raises as `read_regular_file`."""
+    status = os.fstat(file)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", name)
+    if status.st_size > limit:
+        raise OSError(errno.EFBIG, f"more than {limit} bytes", name)
+    pieces: list[bytes] = []
+    left, offset = status.st_size, 0
+    while left and (piece := os.pread(file, left, offset)):
+        pieces.append(piece)
+        left, offset = left - len(piece), offset + len(piece)
+    after = os.fstat(file)
+    if (after.st_size, after.st_mtime_ns) != (status.st_size, status.st_mtime_ns):
+        raise OSError(errno.EBUSY, "changed while it was read", name)
+    return b"".join(pieces)
 
 
 def read_named_file(path: Path, limit: int) -> bytes:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from station.control.sockets import socket_at
 from station.desk.act import Entrance
 from station.desk.desk import Desk
 from station.desk.order_desk import OrderDesk
+from station.desk.order_requests import ImportOrder
 from station.desk.record_desk import RecordDesk
 from station.desk.refusals import Refusal, Refused
 from station.desk.request import Request
@@ -25,6 +28,25 @@ from station.records.journal import Journal
 
 REFUSED = (ControlError, Refused)
 """What a command that is not done is told, whoever did not do it."""
+
+
+@contextmanager
+def order_file(
+    content: bytes, source: str = "order.csv", number: str | None = None
+) -> Iterator[tuple[ImportOrder, int]]:
+    """A request to import an order, and the descriptor that comes along with it."""
+    file = os.memfd_create("order")
+    try:
+        os.write(file, content)
+        sha256 = hashlib.sha256(content).hexdigest()
+        yield ImportOrder(source=source, size=len(content), sha256=sha256, number=number), file
+    finally:
+        os.close(file)
+
+
+async def take_order(place: Path, content: bytes) -> dict[str, Any]:
+    with order_file(content) as (taking, file):
+        return (await ask_daemon(place, taking, file=file)).model_dump(mode="json")
 
 
 def request(do: str, **fields: Any) -> Request[Any]:

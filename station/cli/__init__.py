@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Annotated, Final
 
 import typer
+from pydantic import ValidationError
 
 from drivers.descriptors import shortage_in
 from firmware_catalog.errors import CatalogError
@@ -15,7 +16,8 @@ from firmware_catalog.release import PlanError
 from station.cli import catalog, demo, doctor, flash, jigs, journal, operators, orders, run, scan, watch
 from station.cli.common import UsageError, WorkFailed, first_of
 from station.control.client import ControlError
-from station.desk.refusals import RefusalCode, Refused
+from station.desk.refusals import RefusalCode, Refused, unfit
+from station.desk.rights import MAY
 from station.domain.config_error import ConfigError
 from station.orders.errors import OrderError
 from station.records.errors import EventRefused, JournalError
@@ -95,6 +97,10 @@ def main() -> None:
         sys.exit(_complain(error, 1))
     except Refused as refused:
         sys.exit(_complain(refused, EXIT_CODES[refused.code]))
+    except ValidationError as error:
+        if error.title not in {kind.__name__ for kind in MAY}:
+            raise
+        sys.exit(_complain(unfit(error, "that cannot be asked"), 2))  # an empty name, say
     except OSError as error:
         if (short := shortage_in(error)) is not None:
             sys.exit(_complain(short, 1))

@@ -33,30 +33,35 @@ _LOOK_SECONDS = 0.2
 
 def ask_running(settings: StationSettings, request: Request[A], *, by: str | None = None) -> A:
     """Ask the daemon. Raises NoDaemon where none runs, Refused, ControlError."""
-    return asyncio.run(_ask(settings, request, by))
+    return asyncio.run(_ask(settings, request, by, None))
 
 
-def ask_station(settings: StationSettings, request: Request[A], *, by: str | None = None) -> A:
-    """Ask the daemon, or do it here while no daemon holds the journal. Raises Refused, ControlError, JournalError."""
+def ask_station(
+    settings: StationSettings, request: Request[A], *, by: str | None = None, file: int | None = None
+) -> A:
+    """Ask the daemon, or do it here while no daemon holds the journal. Raises Refused, ControlError, JournalError.
+
+    `file` is the descriptor of a file that the request is about.
+    """
 
     async def ask() -> A:
         try:
-            return await _ask(settings, request, by)
+            return await _ask(settings, request, by, file)
         except NoDaemon:
             require_stations_user(settings)
-            return await _do_here(settings, request, by)
+            return await _do_here(settings, request, by, file)
 
     return asyncio.run(ask())
 
 
-async def _ask(settings: StationSettings, request: Request[A], by: str | None) -> A:
+async def _ask(settings: StationSettings, request: Request[A], by: str | None, file: int | None) -> A:
     """Ask once; a command whose answer was lost is asked again when the daemon is back, and is done once all the same."""
     place = settings.state_directory
     if not isinstance(request, Command):
         return await ask_daemon(place, request, by=by)
     key = uuid4()
     try:
-        return await ask_daemon(place, request, by=by, key=key)
+        return await ask_daemon(place, request, by=by, key=key, file=file)
     except ConnectionLost as lost:
         if not socket_at(place).exists():
             raise  # it ended in good order, and nobody is about to start it
@@ -65,13 +70,13 @@ async def _ask(settings: StationSettings, request: Request[A], by: str | None) -
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             try:
-                return await ask_daemon(place, request, by=by, key=key)
+                return await ask_daemon(place, request, by=by, key=key, file=file)
             except (NoDaemon, ConnectionLost):
                 if asyncio.get_running_loop().time() >= until:
                     raise lost from None
 
 
-async def _do_here(settings: StationSettings, request: Request[A], by: str | None) -> A:
+async def _do_here(settings: StationSettings, request: Request[A], by: str | None, file: int | None) -> A:
     async def check_person(pseudonym: str) -> None:
         try:
             check_pseudonym(settings, "--by", pseudonym)
@@ -82,4 +87,4 @@ async def _do_here(settings: StationSettings, request: Request[A], by: str | Non
         orders = OrderDesk(journal, [jig.name for jig in settings.jigs], is_seated=lambda _: False)
         desk = Desk(journal, check_person, {**orders.handlers(), **RecordDesk().handlers()}, {})
         entrance = Entrance(Role.ACCOUNT, "terminal", operator=lambda: settings.operator)
-        return await desk.answer(request, entrance, by=by)
+        return await desk.answer(request, entrance, by=by, file=file)

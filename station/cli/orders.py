@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,8 +27,7 @@ from station.control.client import ControlError
 from station.desk.order_requests import AssignOrder, CloseOrder, ExpectedOrder, ImportOrder
 from station.desk.refusals import Invalid, NotFound, Refused
 from station.domain.outcome import Outcome
-from station.orders.csv_import import MAX_FILE_SIZE, parse_order
-from station.orders.errors import OrderFileRefused
+from station.orders.csv_import import MAX_FILE_SIZE
 from station.orders.reconcile import reconcile
 from station.records.facts.history import open_attempts
 from station.records.facts.orders import orders
@@ -58,15 +60,24 @@ def import_order(
     jigs = [_known_jig(settings, name) for name in jig or ()]
     try:
         content = read_named_file(file, MAX_FILE_SIZE)
-        parse_order(content, file.name, order)  # here first, so that every fault can be shown with its line
     except OSError as error:
         advice = "import it once it is whole" if error.errno == errno.EBUSY else "name the order's CSV file"
         raise UsageError(f"{file}: {error.strerror}; {advice}") from error
-    except OrderFileRefused as refused:
-        shown = "\n".join(f"{refused.source}: {problem}" for problem in refused.problems)
-        raise UsageError(f"{shown}\n{refused}" if refused.count > 1 else str(refused)) from refused
-    take = ImportOrder(content=base64.b64encode(content).decode(), source=file.name, number=order)
-    taken = ask_station(settings, take)
+    take = ImportOrder(
+        source=os.fsencode(file.name).decode(errors="replace"),
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        number=order,
+    )
+    try:
+        with _in_memory(content) as came:
+            taken = ask_station(settings, take, file=came)
+    except Invalid as refused:
+        problems = refused.facts.get("problems")
+        if not isinstance(problems, list) or len(problems) < 2:
+            raise
+        shown = "\n".join(f"{refused.facts['source']}: {problem}" for problem in problems)
+        raise UsageError(f"{shown}\n{refused}") from refused
     what = "imported" if taken.new else "was imported before, nothing changed"
     try:
         for name in jigs:
@@ -194,3 +205,15 @@ def _known_jig(settings: StationSettings, name: str) -> str:
     if name not in known:
         raise UsageError(f"there is no jig {name}; the configuration knows {', '.join(known)}")
     return name
+
+
+@contextmanager
+def _in_memory(content: bytes) -> Iterator[int]:
+    """Yield a file of this content that has no name and that nobody else changes: what was read is what arrives."""
+    file = os.memfd_create("order", os.MFD_CLOEXEC)
+    try:
+        with open(file, "wb", closefd=False) as writing:
+            writing.write(content)
+        yield file
+    finally:
+        os.close(file)

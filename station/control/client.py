@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 from uuid import UUID
 
-from station.control.frames import LONGEST_FRAME, Asked, NoAnswer, read_answer, request_frame
+from station.control.frames import LONGEST_ANSWER, Asked, NoAnswer, read_answer, request_frame
 from station.control.sockets import socket_at
 from station.desk.request import Answer, Request
 
@@ -29,14 +30,21 @@ class NoDaemon(ControlError):
 
 
 async def ask_daemon(
-    place: Path, request: Request[A], *, by: str | None = None, key: UUID | None = None
+    place: Path,
+    request: Request[A],
+    *,
+    by: str | None = None,
+    key: UUID | None = None,
+    file: int | None = None,
 ) -> A:
     """Send one request to the daemon of this state directory, or at this socket, and return its answer.
+
+    `file` is the descriptor of a file that the request is about; it stays the caller's.
 
     Raises Refused when the daemon refuses, NoDaemon when none listens, ConnectionLost when it ends in the middle: a
     command with a key may then be sent again. ControlError when it does not answer.
     """
-    async with _connected(place, Asked(request, by, key)) as reader:
+    async with _connected(place, Asked(request, by, key), file) as reader:
         try:
             async with asyncio.timeout(request.answer_seconds):
                 return await _answer(reader, request)
@@ -74,26 +82,43 @@ def _content(line: bytes, request: Request[A]) -> A:
 
 
 @asynccontextmanager
-async def _connected(place: Path, asked: Asked) -> AsyncIterator[asyncio.StreamReader]:
-    socket = socket_at(place)
+async def _connected(
+    place: Path, asked: Asked, file: int | None = None
+) -> AsyncIterator[asyncio.StreamReader]:
+    station = await _connect(place)
+    reader, writer = await asyncio.open_unix_connection(sock=station, limit=LONGEST_ANSWER)
     try:
-        reader, writer = await asyncio.open_unix_connection(socket, limit=LONGEST_FRAME)
-    except (FileNotFoundError, ConnectionRefusedError) as error:
-        raise NoDaemon(f"no daemon runs in {place}; start it: reflash run") from error
-    except PermissionError as error:
-        raise ControlError(
-            f"{socket} is not yours to use: run it as the station's user (sudo -u reflash reflash …)"
-        ) from error
-    except OSError as error:
-        raise ControlError(f"the daemon's control socket in {place}: {error.strerror or error}") from error
-    try:
-        writer.write(request_frame(asked))
-        with suppress(
-            ConnectionError
-        ):  # refused before all of it was sent: what is said of it waits to be read
+        frame = request_frame(asked)
+        if file is not None:  # with the first byte, before the stream sends any
+            socket.send_fds(station, [frame[:1]], [file])
+            frame = frame[1:]
+        writer.write(frame)
+        with suppress(ConnectionError):  # refused before all was sent: what is said of it waits to be read
             await writer.drain()
         yield reader
     except ConnectionError as error:
         raise ConnectionLost("the daemon ended before it answered; look at its log") from error
     finally:
         writer.close()
+
+
+async def _connect(place: Path) -> socket.socket:
+    path = socket_at(place)
+    station = socket.socket(socket.AF_UNIX)
+    try:
+        station.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(station, str(path))
+    except BaseException as error:
+        station.close()
+        if isinstance(error, (FileNotFoundError, ConnectionRefusedError)):
+            raise NoDaemon(f"no daemon runs in {place}; start it: reflash run") from error
+        if isinstance(error, PermissionError):
+            raise ControlError(
+                f"{path} is not yours to use: run it as the station's user (sudo -u reflash reflash …)"
+            ) from error
+        if isinstance(error, OSError):
+            raise ControlError(
+                f"the daemon's control socket in {place}: {error.strerror or error}"
+            ) from error
+        raise
+    return station

@@ -15,15 +15,17 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from pydantic_core import from_json
 
-from station.desk.refusals import Invalid, Refusal, Refused, Unavailable
+from station.desk.refusals import Invalid, Refusal, Refused, Unavailable, unfit
 from station.desk.request import Answer, Request
 from station.desk.rights import request_named
 from station.version import station_version
 
 PROTOCOL: Final = 2
 """Raise it when a request or an answer changes so that the program before would misread it. 1 had no number."""
-LONGEST_FRAME: Final = 64 * 1024 * 1024
-"""In bytes. A work order of 100,000 hubs fits with room to spare."""
+LONGEST_REQUEST: Final = 64 * 1024
+"""In bytes. A file comes as a descriptor beside its request, and never in it."""
+LONGEST_ANSWER: Final = 16 * 1024 * 1024
+"""In bytes."""
 
 A = TypeVar("A", bound=Answer)
 
@@ -84,12 +86,12 @@ def read_request(line: bytes) -> Asked:
     try:
         frame = _RequestFrame.model_validate_json(line)
     except ValidationError as error:
-        raise _unfit(error, "this is no request") from error
+        raise unfit(error, "this is no request") from error
     kind = request_named(frame.do)
     try:
         request = kind.model_validate_json(json.dumps(frame.fields))
     except ValidationError as error:
-        raise _unfit(error, f"the request is not as {kind.name} needs it") from error
+        raise unfit(error, f"the request is not as {kind.name} needs it") from error
     return Asked(request, frame.by, frame.key)
 
 
@@ -132,12 +134,6 @@ def _require_protocol(protocol: object) -> None:
         protocol=PROTOCOL,
         version=station_version(),
     )
-
-
-def _unfit(error: ValidationError, what: str) -> Invalid:
-    fault = error.errors()[0]
-    where = ".".join(map(str, fault["loc"])) or "it"
-    return Invalid(f"{what}: {where}: {fault['msg'].removeprefix('Value error, ')}", field=where)
 
 
 def _line(frame: dict[str, JsonValue]) -> bytes:

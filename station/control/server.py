@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, NoReturn
 
 import structlog
 
 from drivers.descriptors import shortage_in
+from station.control.connection import Connection, LineTooLong
 from station.control.frames import (
-    LONGEST_FRAME,
+    LONGEST_REQUEST,
     Asked,
     OtherProtocol,
     answer_frame,
@@ -35,6 +37,8 @@ _SAY_AGAIN_SECONDS: Final = 60.0
 """Between two lines about connections that cannot be accepted."""
 _SENDING_SECONDS: Final = 5.0
 """How long a client may go on sending what is refused already."""
+_ACCEPT_AGAIN_SECONDS: Final = 1.0
+"""Between two tries to accept somebody: nothing tells of a descriptor that becomes free."""
 _BACKLOG: Final = 1024
 """Clients that may wait to be accepted: with more, asyncio's own connect believes to be connected when it is not."""
 
@@ -51,144 +55,143 @@ async def serve_control(
 
     A client that follows something gets nothing else on its connection, and is waited for by nobody, but for a moment
     at the end of the block: so long it then has for its last answer. Only the holder of the journal's lock calls this,
-    so a socket found there is a dead daemon's.
+    so a socket found there is a dead daemon's. Raises OSError where no socket can be made.
     """
     path = socket_at(place)
     path.unlink(missing_ok=True)
-    connections: set[asyncio.Task[None]] = set()
-    following: set[asyncio.Task[None]] = set()
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - asyncio runs this as a task of its own
-        connections.add(task)
+    with _listening(path, mode) as listener:
+        clients = _Clients(desk, entrance)
+        accepting = asyncio.create_task(_accept(listener, clients.welcome))
         try:
-            while (asked := await _next(reader, writer)) is not None:
-                if isinstance(asked.request, Following):
-                    following.add(task)
-                    await _follow(asked, desk, entrance, reader, writer)
-                    return
-                await _send(writer, await _answered(asked, desk, entrance))
-        except (ConnectionError, asyncio.CancelledError):
-            pass  # the client left, or the daemon stops
-        finally:
-            connections.discard(task)
-            following.discard(task)
-            writer.close()
-
-    mask = os.umask(0o777 & ~mode)
-    try:
-        server = await asyncio.start_unix_server(connected, path, limit=LONGEST_FRAME, backlog=_BACKLOG)
-    finally:
-        os.umask(mask)
-    try:
-        with _one_line_a_shortage():
             yield
-    finally:
-        server.close()
-        if following:
-            await asyncio.wait(tuple(following), timeout=_LAST_ANSWER_SECONDS)
-        for task in tuple(connections):
-            task.cancel()
-        await asyncio.gather(*connections, return_exceptions=True)
-        with suppress(OSError):  # the journal says what failed, and the next start removes it
-            path.unlink(missing_ok=True)
-
-
-async def _next(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Asked | None:
-    """Return the next request, or None when there will be none; what is no request is refused on the way."""
-    while True:
-        try:
-            line = await reader.readline()
-        except ValueError:  # where it ends is not known, so that nothing after it can be read
-            await _send(writer, refusal_frame(Invalid(f"a request of more than {LONGEST_FRAME} bytes")))
-            await _let_finish(reader)
-            return None
-        if not line:
-            return None
-        try:
-            if not line.endswith(b"\n"):
-                raise Invalid("the request broke off in the middle, and nothing was done: ask again")
-            return read_request(line)
-        except OtherProtocol as refused:
-            await _send(writer, refusal_frame(refused))
-            return None
-        except Refused as refused:
-            await _send(writer, refusal_frame(refused))
-
-
-async def _let_finish(reader: asyncio.StreamReader) -> None:
-    """Read on to the end, for a while: whoever cannot send all of it does not look at what was answered."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_SENDING_SECONDS):
-            while await reader.read(1 << 16):
-                pass
-
-
-async def _answered(asked: Asked, desk: Desk, entrance: Entrance) -> bytes:
-    try:
-        return answer_frame(await desk.answer(asked.request, entrance, by=asked.by, key=asked.key))
-    except Refused as refused:
-        return refusal_frame(refused)
-
-
-async def _send(writer: asyncio.StreamWriter, frame: bytes) -> None:
-    writer.write(frame)
-    await writer.drain()
-
-
-async def _follow(
-    asked: Asked,
-    desk: Desk,
-    entrance: Entrance,
-    reader: asyncio.StreamReader,
-    writer: asyncio.StreamWriter,
-) -> None:
-    """Send answers until there are no more or the client leaves."""
-
-    async def pour() -> None:
-        async with aclosing(desk.follow(asked.request, entrance, by=asked.by)) as answers:
-            async for answer in answers:
-                await _send(writer, answer_frame(answer))
-
-    pouring, leaving = asyncio.create_task(pour()), asyncio.create_task(reader.read(1))
-    try:
-        await asyncio.wait((pouring, leaving), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in (pouring, leaving):
-            task.cancel()
-        poured, _ = await asyncio.gather(pouring, leaving, return_exceptions=True)
-        if isinstance(poured, Refused):
-            await _send(writer, refusal_frame(poured))
-        elif isinstance(poured, Exception):
-            raise poured
+        finally:
+            accepting.cancel()
+            await asyncio.wait((accepting,))
+            await clients.see_off()
+            with suppress(OSError):  # the journal says what failed, and the next start removes it
+                path.unlink(missing_ok=True)
 
 
 @contextmanager
-def _one_line_a_shortage() -> Iterator[None]:
-    """Have the event loop say in one line, once a minute, that it can accept nothing for want of descriptors.
+def _listening(path: Path, mode: int) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX) as listener:
+        mask = os.umask(0o777 & ~mode)
+        try:
+            listener.bind(str(path))
+        finally:
+            os.umask(mask)
+        listener.setblocking(False)
+        listener.listen(_BACKLOG)
+        yield listener
 
-    Of itself it writes a hundred tracebacks for each look (CPython 3.11, `_accept_connection`). It looks again every
-    second, so that whoever waits is served later.
-    """
+
+async def _accept(listener: socket.socket, welcome: Callable[[socket.socket], None]) -> NoReturn:
+    """Accept clients for ever. While there is no descriptor left for one they wait, and one line a minute says so."""
     loop = asyncio.get_running_loop()
-    before = loop.get_exception_handler()
     say_from = 0.0
+    while True:
+        try:
+            client, _ = await loop.sock_accept(listener)
+        except OSError as error:
+            if loop.time() >= say_from:
+                say_from = loop.time() + _SAY_AGAIN_SECONDS
+                reason = shortage_in(error) or error.strerror
+                _log.error("commands and screens have to wait", reason=reason)
+            await asyncio.sleep(_ACCEPT_AGAIN_SECONDS)
+        else:
+            welcome(client)
 
-    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        nonlocal say_from
-        short = shortage_in(context.get("exception"))
-        if short is None:
-            if before is None:
-                loop.default_exception_handler(context)
-            else:
-                before(loop, context)
-        elif loop.time() >= say_from:
-            say_from = loop.time() + _SAY_AGAIN_SECONDS
-            _log.error("commands and screens have to wait", reason=short)
 
-    loop.set_exception_handler(handle)
-    try:
-        yield
-    finally:
-        loop.set_exception_handler(before)
+class _Clients:
+    """Everybody who is connected, each served by a task of his own."""
+
+    def __init__(self, desk: Desk, entrance: Entrance) -> None:
+        self._desk = desk
+        self._entrance = entrance
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._following: set[asyncio.Task[None]] = set()
+
+    def welcome(self, client: socket.socket) -> None:
+        """Serve somebody from now on."""
+        task = asyncio.create_task(self._serve(Connection(client, LONGEST_REQUEST)))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._following.discard)
+
+    async def see_off(self) -> None:
+        """End every connection, those who follow something after their last answer."""
+        if self._following:
+            await asyncio.wait(tuple(self._following), timeout=_LAST_ANSWER_SECONDS)
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, connection: Connection) -> None:
+        try:
+            while (asked := await _next(connection)) is not None:
+                if isinstance(asked.request, Following):
+                    task = asyncio.current_task()
+                    assert task is not None  # noqa: S101 - `welcome` made it
+                    self._following.add(task)
+                    await self._follow(asked, connection)
+                    return
+                await connection.send(await self._answered(asked, connection))
+        except ConnectionError:
+            pass  # the client left
+        finally:
+            connection.close()
+
+    async def _answered(self, asked: Asked, connection: Connection) -> bytes:
+        file = connection.take_file()
+        try:
+            answer = await self._desk.answer(
+                asked.request, self._entrance, by=asked.by, key=asked.key, file=file
+            )
+        except Refused as refused:
+            return refusal_frame(refused)
+        finally:
+            if file is not None:
+                os.close(file)
+        return answer_frame(answer)
+
+    async def _follow(self, asked: Asked, connection: Connection) -> None:
+        """Send answers until there are no more or the client leaves."""
+
+        async def pour() -> None:
+            async with aclosing(self._desk.follow(asked.request, self._entrance, by=asked.by)) as answers:
+                async for answer in answers:
+                    await connection.send(answer_frame(answer))
+
+        pouring, leaving = asyncio.create_task(pour()), asyncio.create_task(connection.left())
+        try:
+            await asyncio.wait((pouring, leaving), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (pouring, leaving):
+                task.cancel()
+            poured, _ = await asyncio.gather(pouring, leaving, return_exceptions=True)
+            if isinstance(poured, Refused):
+                await connection.send(refusal_frame(poured))
+            elif isinstance(poured, Exception):
+                raise poured
+
+
+async def _next(connection: Connection) -> Asked | None:
+    """Return the next request, or None when there will be none; what is no request is refused on the way."""
+    while True:
+        try:
+            line = await connection.read_line()
+            if not line:
+                return None
+            if not line.endswith(b"\n"):
+                raise Invalid("the request broke off in the middle, and nothing was done: ask again")
+            return read_request(line)
+        except LineTooLong:
+            await connection.send(refusal_frame(Invalid(f"a request of more than {LONGEST_REQUEST} bytes")))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_SENDING_SECONDS):
+                    await connection.let_finish()
+            return None
+        except Refused as refused:
+            await connection.send(refusal_frame(refused))
+            if isinstance(refused, OtherProtocol):
+                return None

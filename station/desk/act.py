@@ -74,6 +74,8 @@ class Act:
     journal: DeskJournal
     command: Command[Any] | None = None
     key: UUID | None = None
+    file: int | None = None
+    """The descriptor of a file that came with the request; open until it is answered."""
     recorded: bool = False
     """Whether the answer is in the journal."""
 
@@ -89,7 +91,7 @@ class Act:
             CommandAnswered(
                 key=self.key,
                 command=self.command.name,
-                sha256=self.command.sha256(),
+                sha256=self.command.fingerprint(),
                 answer=json.loads(answer.model_dump_json()),
             ),
         )

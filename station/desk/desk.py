@@ -50,15 +50,23 @@ class Desk:
         raise AssertionError  # it has no result
 
     async def answer(
-        self, request: Request[A], entrance: Entrance, *, by: str | None = None, key: UUID | None = None
+        self,
+        request: Request[A],
+        entrance: Entrance,
+        *,
+        by: str | None = None,
+        key: UUID | None = None,
+        file: int | None = None,
     ) -> A:
         """Answer a request, or raise Refused.
 
         `by` names who answers for it, where that is another than who works at the bench. A command with a key is done
-        once: sent again it is answered as it was, also after a restart.
+        once: sent again it is answered as it was, also after a restart. `file` is a descriptor that came along; it stays
+        the caller's.
         """
         try:
             act = await self._act(request, entrance, by, key)
+            act.file = file
             if act.key is None:
                 answer = await self._handler(request)(request, act)
             else:
@@ -103,7 +111,7 @@ class Desk:
             self._require_same(sha256, command)
             return await asyncio.shield(done)
         done = asyncio.get_running_loop().create_future()
-        self._running[key] = command.sha256(), done
+        self._running[key] = command.fingerprint(), done
         try:
             answer = await self._kept_answer(command, key) or await self._do(command, act)
         except Exception as error:
@@ -134,7 +142,7 @@ class Desk:
             ) from error
 
     def _require_same(self, sha256: str, command: Command[Any]) -> None:
-        if sha256 != command.sha256():
+        if sha256 != command.fingerprint():
             raise Invalid("this key was another command's: make a new key for each command")
 
     async def _do(self, command: Command[Any], act: Act) -> Answer:

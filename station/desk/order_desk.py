@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import gc
+import hashlib
+import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from pydantic import JsonValue
+
 from drivers.threads import apart
+from firmware_catalog.files import read_open_file
 from station.attempt.closing import OpenedAttempt, close
 from station.attempt.parts import Failed
 from station.attempt.settling import may_lack
@@ -29,7 +32,7 @@ from station.domain.label import ScannedLabel
 from station.domain.order_line import OrderLine
 from station.domain.outcome import Code, Stage
 from station.kernel_clock import read_clock
-from station.orders.csv_import import OrderFile, parse_order
+from station.orders.csv_import import MAX_FILE_SIZE, OrderFile, parse_order
 from station.orders.errors import OrderFileRefused, OrderIncomplete, OrderRefused, OrderUnknown
 from station.orders.life_cycle import (
     events_for_assignment,
@@ -66,11 +69,17 @@ class OrderDesk:
         return {ImportOrder: self._import, AssignOrder: self._assign, CloseOrder: self._close}
 
     async def _import(self, request: ImportOrder, act: Act) -> OrderTaken:
+        if act.file is None:
+            raise Invalid("the order's file did not come along; import it again")
+        came = os.dup(act.file)  # another thread's to read and to close
+
         def read() -> OrderFile:
+            with open(came, "rb", buffering=0) as file:  # noqa: PTH123 - a descriptor, not a path
+                content = read_open_file(file.fileno(), MAX_FILE_SIZE)
+            if (len(content), hashlib.sha256(content).hexdigest()) != (request.size, request.sha256):
+                raise Conflict(f"{request.source}: changed while it was read; import it once it is whole")
             with _left_alone():
-                return parse_order(
-                    base64.b64decode(request.content, validate=True), request.source, request.number
-                )
+                return parse_order(content, request.source, request.number)
 
         async with self._importing:
             try:
@@ -81,10 +90,15 @@ class OrderDesk:
                 for event in events[:-1]:
                     await self._journal.append(event)
                 await act.recording(answer).append(*events[-1:])
-            except (OrderFileRefused, OrderRefused) as error:
+            except OrderFileRefused as error:
+                problems: list[JsonValue] = [str(problem) for problem in error.problems]
+                raise Invalid(
+                    str(error), source=error.source, problems=problems, count=error.count
+                ) from error
+            except OrderRefused as error:
                 raise Invalid(str(error)) from error
-            except binascii.Error as error:
-                raise Invalid("the order's file did not arrive whole; import it again") from error
+            except OSError as error:
+                raise Invalid(f"{request.source}: {error.strerror}; name the order's CSV file") from error
             finally:
                 gc.unfreeze()
         return answer

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated, Final
 
-from station.desk.request import Answer, Command, Name, Words
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from station.desk.request import ANSWER_SECONDS, Answer, Command, Name, Words
+from station.orders.csv_import import MAX_FILE_SIZE
+
+_BYTES_A_SECOND: Final = 24_000
 
 
 class OrderTaken(Answer):
@@ -17,14 +22,21 @@ class OrderTaken(Answer):
 
 
 class ImportOrder(Command[OrderTaken]):
-    """Take a work order from its file, whole or not at all."""
+    """Take a work order from its file, whole or not at all. The file comes along as a descriptor."""
 
-    content: str
-    """The file, as base64."""
-    source: Name
+    source: Annotated[str, StringConstraints(min_length=1, max_length=255)]
     """The file's name."""
+    size: int = Field(ge=0, le=MAX_FILE_SIZE)
+    """Of the file, in bytes."""
+    sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+    """Of the file: what arrives must be what was meant."""
     number: Name | None = None
     """The order's number, where the file has none."""
+
+    @property
+    def answer_seconds(self) -> float:
+        """Some 120 bytes of the file are a hub, and a busy station on a slow disk records some 200 of them a second."""
+        return ANSWER_SECONDS + self.size / _BYTES_A_SECOND
 
 
 class WorksOn(Answer):

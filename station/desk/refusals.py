@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import ClassVar, Final
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 
 class RefusalCode(StrEnum):
@@ -70,6 +70,13 @@ class Failed(Refused):
     """A fault of the station's own."""
 
     code = RefusalCode.FAILED
+
+
+def unfit(error: ValidationError, what: str) -> Invalid:
+    """Say in one line what is wrong with data that came from outside."""
+    fault = error.errors()[0]
+    where = ".".join(map(str, fault["loc"])) or "it"
+    return Invalid(f"{what}: {where}: {fault['msg'].removeprefix('Value error, ')}", field=where)
 
 
 _KINDS: Final = {kind.code: kind for kind in (NotFound, Conflict, NotAllowed, Invalid, Unavailable, Failed)}

@@ -37,8 +37,11 @@ class Request(BaseModel, Generic[A]):
 
     name: ClassVar[str]
     answer: ClassVar[type[Answer]]
-    answer_seconds: ClassVar[float] = ANSWER_SECONDS
-    """How long a client waits for its answer."""
+
+    @property
+    def answer_seconds(self) -> float:
+        """How long a client waits for its answer."""
+        return ANSWER_SECONDS
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
@@ -62,6 +65,6 @@ class Following(Request[A], Generic[A]):
 class Command(Request[A], Generic[A]):
     """Changes something. With a key it is done once, however often it is sent."""
 
-    def sha256(self) -> str:
+    def fingerprint(self) -> str:
         """Tell this command from every other."""
         return hashlib.sha256(f"{self.name} {self.model_dump_json()}".encode()).hexdigest()

@@ -302,7 +302,7 @@ def _control_requests(folder: Path) -> Iterator[Target]:
             frame("scan_label", jig="jig1", slot=1, id=str(_CHF), role="CHF"),
             frame("republish", first=1, last=2),
             frame("resume_release", manufacturer="m", model="o", version="00000001", reason="r"),
-            frame("import_order", content="b3JkZXI=", source="order.csv", number=None),
+            frame("import_order", source="order.csv", size=5, sha256="0" * 64, number=None),
             frame("assign_order", order="WO-1", jig="jig1", expected={"order": None}),
             frame("close_order", order="WO-1", reason="r", incomplete_accepted=False),
             frame("scan_label", jig=[], slot={}, id=5),

@@ -121,7 +121,7 @@ RECORD_MUTANTS = (
     Mutant(
         "a key stands for any command",
         "station/desk/desk.py",
-        "        if sha256 != command.sha256():\n",
+        "        if sha256 != command.fingerprint():\n",
         "        if not sha256:\n",
         (_THE_DESK,),
     ),

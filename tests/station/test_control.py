@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import socket
 import stat
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -13,10 +15,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from desk_client import THE_ACCOUNT, frame, no_check, say
+from desk_client import THE_ACCOUNT, frame, no_check, order_file, say
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from firmware_catalog.files import read_open_file
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.bench.view import BrokerView, SlotView
 from station.control import server
@@ -32,11 +35,19 @@ from station.control.frames import (
     request_frame,
 )
 from station.control.server import serve_control
+from station.desk import request
 from station.desk.act import Act
 from station.desk.bench_requests import BenchNews, EnableSlot, ResetJig, Status, Stop, Watch
 from station.desk.desk import Desk
 from station.desk.label_requests import ScanAnswer, ScanLabel, TakeBackLabel
-from station.desk.order_requests import AssignOrder, CloseOrder, ExpectedOrder, ImportOrder, WorksOn
+from station.desk.order_requests import (
+    AssignOrder,
+    CloseOrder,
+    ExpectedOrder,
+    ImportOrder,
+    OrderTaken,
+    WorksOn,
+)
 from station.desk.record_requests import Republish, ResumeRelease
 from station.desk.refusals import Conflict, Invalid, NotFound, Refused
 from station.desk.request import Done
@@ -58,7 +69,9 @@ REQUESTS = {
     TakeBackLabel: st.builds(
         TakeBackLabel, jig=NAMES, slot=st.none() | SLOTS, id=st.none() | IDS, role=ROLES
     ),
-    ImportOrder: st.builds(ImportOrder, content=WORDS, source=NAMES, number=st.none() | NAMES),
+    ImportOrder: st.builds(
+        ImportOrder, source=NAMES, size=SLOTS, sha256=st.just("0f" * 32), number=st.none() | NAMES
+    ),
     AssignOrder: st.builds(
         AssignOrder,
         order=NAMES,
@@ -235,7 +248,7 @@ def test_an_answer_of_another_version_is_told_as_that(answer: bytes) -> None:
 def test_a_request_too_large_or_broken_off_is_told_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "LONGEST_FRAME", 1000)
+    monkeypatch.setattr(server, "LONGEST_REQUEST", 1000)
 
     async def last_word(data: bytes) -> dict[str, Any]:
         reader, writer = await asyncio.open_unix_connection(tmp_path / "control.sock")
@@ -254,7 +267,7 @@ def test_a_request_too_large_or_broken_off_is_told_so(
                 "the request broke off in the middle, and nothing was done"
             )
             with pytest.raises(Invalid, match="a request of more than 1000 bytes"):
-                await ask_daemon(tmp_path, ImportOrder(content="x" * 3_000_000, source="x.csv"))
+                await ask_daemon(tmp_path, ResumeRelease.model_construct(reason="x" * 3_000_000, version="0"))
             assert await ask_daemon(tmp_path, ResetJig(jig="j")) == Done(), "it goes on"
 
     asyncio.run(work())
@@ -405,7 +418,7 @@ def test_a_daemon_that_stops_leaves_nobody_waiting(tmp_path: Path) -> None:
 def test_a_daemon_that_does_not_answer_is_not_waited_for_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ResetJig, "answer_seconds", 0.05)
+    monkeypatch.setattr(request, "ANSWER_SECONDS", 0.05)
 
     async def wait(_: ResetJig, __: Act) -> Done:
         await asyncio.Event().wait()
@@ -433,3 +446,31 @@ def test_a_disk_that_fails_under_the_socket_hides_no_other_fault(tmp_path: Path)
 
     with pytest.raises(JournalsOwn):
         asyncio.run(work())
+
+
+def test_a_file_comes_along_and_is_closed_on_both_sides_whatever_else_is_sent(tmp_path: Path) -> None:
+    content = b"x" * 200_000
+    came: list[bytes | None] = []
+
+    async def take(_: ImportOrder, act: Act) -> OrderTaken:
+        came.append(None if act.file is None else read_open_file(act.file, 1 << 20))
+        return OrderTaken(order="WO-1", hubs=len(content), new=True)
+
+    async def work() -> None:
+        desk = Desk(None, no_check, {ImportOrder: take, ResetJig: status}, {})  # type: ignore[arg-type]
+        async with serve_control(tmp_path, desk, THE_ACCOUNT), asyncio.timeout(60):
+            before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208 - names
+            with order_file(content) as (taking, file):
+                assert (await ask_daemon(tmp_path, taking, file=file)).hubs == 200_000
+                await ask_daemon(tmp_path, taking)
+                await ask_daemon(tmp_path, ResetJig(jig="j"), file=file)
+                with socket.socket(socket.AF_UNIX) as client:
+                    client.connect(str(tmp_path / "control.sock"))
+                    for byte in request_frame(Asked(taking))[:20]:
+                        socket.send_fds(client, [bytes([byte])], [file] * 9)
+            assert came == [content, None]
+            assert await ask_daemon(tmp_path, ResetJig(jig="j")) == Done()
+            while set(os.listdir("/proc/self/fd")) != before:  # noqa: ASYNC110, PTH208 - nothing tells of a descriptor
+                await asyncio.sleep(0.01)
+
+    asyncio.run(work())

@@ -108,8 +108,7 @@ async def work_a_hub(
                 if news["broker"]["state"] == "refused":
                     password.write_text(f"{PASSWORD}\n")  # noqa: ASYNC240 - a line
                     break
-        content = base64.b64encode(order_csv(hub)).decode()
-        await ask("import_order", content=content, source="order.csv", number=None)
+        said.append(repr(await desk_client.take_order(state, order_csv(hub))))
         await ask("assign_order", order="WO-1", jig="jig1")
         await bench.seat(hub, PLACE)
         async for message in consumer.messages:

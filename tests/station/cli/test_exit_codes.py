@@ -23,6 +23,21 @@ CASES = {
         2,
         "there is no order WO-9",
     ),
+    "an order without a name": (
+        ("orders", "assign", "", "--jig", "jig1"),
+        2,
+        "that cannot be asked: order: String should have at least 1 character",
+    ),
+    "an order that is not what was expected": (
+        ("orders", "close", "WO-1", "--reason", "done", "--incomplete", "--waiting", "7"),
+        1,
+        "order WO-1 has 1 hubs without a result now, not 7 as was expected: look again, then decide anew",
+    ),
+    "a jig that works on another order than was expected": (
+        ("orders", "assign", "WO-1", "--jig", "jig1", "--instead-of", "WO-2"),
+        1,
+        "jig1 works on no order now, not on order WO-2 as was expected",
+    ),
     "a jig that is not there": (("orders", "assign", "WO-1", "--jig", "jig9"), 2, "there is no jig jig9"),
     "an order with other content": (("orders", "import", "{other}"), 2, "with other content"),
     "an order that is not complete": (

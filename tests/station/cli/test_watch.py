@@ -282,7 +282,7 @@ NOT_FOR_TECHNICIANS = [
     Stop(),
     EnableSlot(jig="jig1", slot=1),
     ResetJig(jig="jig1"),
-    ImportOrder(content="", source="x.csv"),
+    ImportOrder(source="x.csv", size=0, sha256="0" * 64),
     AssignOrder(order="WO-1", jig="jig1"),
     CloseOrder(order="WO-1", reason="r"),
     Republish(first=1, last=1),

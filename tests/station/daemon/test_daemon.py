@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import resource
 import socket
@@ -15,13 +14,15 @@ from typing import Any
 import aiomqtt
 import brokers
 import pytest
-from desk_client import frame, say, watching
+from desk_client import frame, order_file, say, watching
 from station_bench import Bench, import_order, order_csv, slot, version
 from station_daemon import STATION_NAMES, events_of, running_daemon, starting_daemon
 
 from station.bench.view import SlotPhase
+from station.control.client import ask_daemon
 from station.daemon.assembly import Daemon
 from station.daemon.service import ServiceManager
+from station.desk.order_requests import ImportOrder
 from station.desk.refusals import Unavailable
 from station.records.errors import JournalFailed, JournalOutdated
 from station.records.facts.attempts import AttemptClosed
@@ -95,11 +96,11 @@ WRONG_REQUESTS = {
         "not_found",
         "there is no order WO-9",
     ),
-    "an order that is none": (
+    "an order without its file": (
         "import_order",
-        {"content": "", "source": "x.csv"},
+        {"source": "x.csv", "size": 0, "sha256": "0" * 64},
         "invalid",
-        "x.csv: a problem on line 1: the file is empty",
+        "the order's file did not come along; import it again",
     ),
     "a release that is not stopped": (
         "resume_release",
@@ -189,16 +190,15 @@ def test_the_broker_is_told_the_result_once_and_keeps_the_states(
 
 
 def test_a_journal_that_fails_in_a_request_stops_the_station(bench: Bench, settings: StationSettings) -> None:
-    order = {"content": base64.b64encode(order_csv(bench.hub())).decode(), "source": "x.csv", "number": None}
 
-    async def work() -> None:
+    async def work(taking: ImportOrder, file: int) -> None:
         async with starting_daemon(settings) as station:
             await station.until(PLACE, SlotPhase.EMPTY)
             before = resource.getrlimit(resource.RLIMIT_FSIZE)
             resource.setrlimit(resource.RLIMIT_FSIZE, (1, before[1]))  # the disk takes nothing more
             try:
                 with pytest.raises(Unavailable, match="check that its disk is mounted, writable and sound"):
-                    await station.ask("import_order", **order)
+                    await ask_daemon(settings.state_directory, taking, file=file)
                 async with asyncio.timeout(60):
                     await asyncio.wait((station.task,))
             finally:
@@ -207,7 +207,8 @@ def test_a_journal_that_fails_in_a_request_stops_the_station(bench: Bench, setti
             assert isinstance(error, BaseExceptionGroup)
             assert error.subgroup(JournalFailed) is not None
 
-    asyncio.run(work())
+    with order_file(order_csv(bench.hub())) as (taking, file):
+        asyncio.run(work(taking, file))
 
 
 def test_a_start_that_brings_the_journal_up_to_date_says_so_and_can_be_stopped(

@@ -279,7 +279,7 @@ def test_every_request_has_its_place_in_the_table_its_name_and_its_answer() -> N
     ]
     assert (Stop.answer, AssignOrder.answer, Status.answer.__name__) == (Done, WorksOn, "BenchStatus")
     assert all(Role.ACCOUNT in roles for roles in MAY.values())
-    assert ResetJig(jig="j").sha256() != EnableSlot(jig="j", slot=1).sha256()
+    assert ResetJig(jig="j").fingerprint() != EnableSlot(jig="j", slot=1).fingerprint()
 
 
 def test_the_table_of_requests_for_people_is_the_one_of_the_code() -> None:

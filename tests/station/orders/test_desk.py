@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import base64
+import os
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from desk_client import THE_ACCOUNT, desk_of_orders, request
+from desk_client import THE_ACCOUNT, desk_of_orders, order_file, request
 from station_bench import Bench, StockHub, conducting, import_order, order_csv, slot
 
 from drivers.errors import NoAnswer
 from firmware_catalog.identity import FirmwareVersion
 from station.attempt.parts import LeftOpen
-from station.desk.refusals import Refused
+from station.desk.refusals import Conflict, Invalid, Refused
 from station.domain.hub_facts import HubFacts
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Disposition, Outcome, Stage
@@ -52,8 +52,8 @@ class Desk:
         return (await self._desk.answer(asked, THE_ACCOUNT, key=key)).model_dump(mode="json")
 
     async def take(self, content: bytes, number: str | None = None) -> dict[str, Any]:
-        text = base64.b64encode(content).decode()
-        return await self.ask("import_order", content=text, source="WO-1.csv", number=number)
+        with order_file(content, "WO-1.csv", number) as (taking, file):
+            return (await self._desk.answer(taking, THE_ACCOUNT, file=file)).model_dump(mode="json")
 
     async def close(self, *, incomplete: bool) -> dict[str, Any]:
         return await self.ask("close_order", order="WO-1", reason="done", incomplete_accepted=incomplete)
@@ -230,5 +230,38 @@ def test_a_silent_hub_stands_where_its_label_puts_it(bench: Bench, tmp_path: Pat
             assert (await at.result(slot(1))).outcome is Outcome.PASSED
             standing = reconcile("WO-1", await journal.order_lines("WO-1"), await journal.open_attempts())
             assert [line.chf for line in standing.results[Outcome.PASSED]] == [by_gpf.chf]
+
+    asyncio.run(work())
+
+
+def test_what_comes_along_must_be_the_file_that_was_meant(bench: Bench, tmp_path: Path) -> None:
+    content = order_csv(bench.hub())
+
+    async def work() -> None:
+        async with Journal.open(tmp_path, site="site", station="bench") as journal:
+            desk = desk_of_orders(journal, "jig1")
+            with order_file(content) as (taking, file):
+                with pytest.raises(Invalid, match="the order's file did not come along"):
+                    await desk.answer(taking, THE_ACCOUNT)
+                pipe, other = os.pipe()
+                try:
+                    with pytest.raises(
+                        Invalid, match=r"^order.csv: not a regular file; name the order's CSV file$"
+                    ):
+                        await desk.answer(taking, THE_ACCOUNT, file=pipe)
+                finally:
+                    os.close(pipe)
+                    os.close(other)
+                os.write(file, b"more")
+                with pytest.raises(
+                    Conflict, match=r"^order.csv: changed while it was read; import it once it is whole$"
+                ):
+                    await desk.answer(taking, THE_ACCOUNT, file=file)
+            assert await journal.orders() == ()
+            with order_file(content.replace(b"Pending", b"Gone")) as (taking, file):
+                with pytest.raises(Invalid) as refused:
+                    await desk.answer(taking, THE_ACCOUNT, file=file)
+                assert refused.value.facts["source"] == "order.csv"
+                assert [type(problem) for problem in refused.value.facts["problems"]] == [str]
 
     asyncio.run(work())

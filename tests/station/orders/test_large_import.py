@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import gc
 import tempfile
 from contextlib import suppress
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk_client import THE_ACCOUNT, desk_of_orders, request
+from desk_client import THE_ACCOUNT, desk_of_orders, order_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,9 +47,8 @@ def opened(folder: Path, **more: Any) -> Any:
 
 
 async def take(journal: Any, content: bytes) -> dict[str, Any]:
-    text = base64.b64encode(content).decode()
-    take_it = request("import_order", content=text, source="order.csv", number="WO-1")
-    return (await desk_of_orders(journal, "jig1").answer(take_it, THE_ACCOUNT)).model_dump()
+    with order_file(content, number="WO-1") as (taking, file):
+        return (await desk_of_orders(journal, "jig1").answer(taking, THE_ACCOUNT, file=file)).model_dump()
 
 
 def test_another_fact_is_recorded_before_a_large_import_ends(tmp_path: Path) -> None:

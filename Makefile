@@ -35,11 +35,14 @@ $(VENV)/.ready: requirements/dev.txt pyproject.toml
 demo: $(VENV)/.ready ## three simulated jigs, 24 hubs, from work order to MQTT
 	$(BIN)/reflash demo
 
+# What the modules are compiled to is kept, whatever this shell says: each of the workers, and of the hundreds of
+# programs that the tests start, would compile them anew.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.ready ## the test suite, with its coverage floor
 	@command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || \
 		echo "mosquitto is not installed, its tests will be skipped: make system-packages"
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n auto --dist loadfile
+	$(BIN)/coverage run -m pytest -n auto --dist worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

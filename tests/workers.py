@@ -20,12 +20,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Run the slow tests last; where workers share the tests out, first: then what is left over at the end is short."""
     workers = getattr(config, "workerinput", {}).get("workercount", 0)
     if workers:
-        items[:] = _dealt(items, workers)
+        items[:] = dealt(items, workers)
     else:
         items.sort(key=_is_slow)
 
 
-def _dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+def dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
     """Deal the files with slow tests out by turns, the longest first, and give each worker others to fill its share.
 
     pytest-xdist's `worksteal` gives each worker as many tests that follow one another; who has none left takes half of
@@ -41,12 +41,12 @@ def _dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
         key=lambda tests: -_seconds_if_slow(tests[0]),
     )
     others = iter([item for tests in files.values() if not _is_slow(tests[0]) for item in tests])
-    dealt: list[pytest.Item] = []
+    order: list[pytest.Item] = []
     for worker in range(workers):
         first = [item for tests in slow[worker::workers] for item in tests]
-        share = (len(items) - len(dealt)) // (workers - worker)
-        dealt += [*first, *islice(others, max(share - len(first), 0))]
-    return [*dealt, *others]
+        share = (len(items) - len(order)) // (workers - worker)
+        order += [*first, *islice(others, max(share - len(first), 0))]
+    return [*order, *others]
 
 
 def _is_slow(item: pytest.Item) -> bool:

@@ -13,7 +13,7 @@ from interleavings import JIGS, Stage, stage
 from run_interleavings import numbers_of
 from scenario import Scenario, draw_scenario
 
-EXAMPLES = 3
+EXAMPLES = 2
 ACTS = {
     *("pull", "swap", "exchange", "cable", "cable and swap", "supply"),
     *("scan", "close", "assign", "enable", "freeze", "block", "kill"),

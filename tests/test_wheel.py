@@ -21,7 +21,7 @@ def run(*command: object, cwd: Path) -> str:
     ours = ("PYTHON", "COVERAGE", "COV_", "VIRTUAL_ENV", "REFLASH")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     done = processes.run(
-        command, seconds=280, cwd=cwd, capture_output=True, text=True, check=False, env=environment
+        command, seconds=580, cwd=cwd, capture_output=True, text=True, check=False, env=environment
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -47,7 +47,7 @@ def test_it_holds_the_four_packages_with_their_types_and_data_and_nothing_else(w
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_installed_plainly_in_an_empty_environment_it_runs_the_demonstration(
     wheel: Path, tmp_path: Path
 ) -> None:

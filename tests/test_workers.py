@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import groupby, pairwise
+from itertools import groupby
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -34,23 +34,22 @@ class Test:
     ),
     workers=st.integers(1, 8),
 )
-def test_each_is_dealt_once_and_no_worker_has_a_slow_one_behind_a_fast_file(
+def test_each_is_dealt_once_and_a_file_is_parted_only_where_a_share_ends(
     files: list[list[int | None]], workers: int
 ) -> None:
     tests: list[Any] = [Test(number, slow) for number, file in enumerate(files) for slow in file]
     order = dealt(tests, workers)
     assert sorted(map(id, order)) == sorted(map(id, tests))
-    slow_files = {test.path for test in tests if test.slow is not None}
-    runs = [path for path, _ in groupby(order, key=lambda test: test.path)]
-    # A file is parted only where one worker's share ends and the slow ones of the next begin.
-    assert len(runs) - len(files) <= workers - 1
-    changes = sum(
-        before.path not in slow_files and after.path in slow_files
-        for before, after in pairwise(order)
-    )
-    assert changes <= workers - 1
+    parts = [path for path, _ in groupby(order, key=lambda test: test.path)]
+    assert len(parts) - len(files) <= workers - 1
 
 
-def test_the_longest_are_begun_with_by_a_worker_each() -> None:
-    tests: list[Any] = [Test(number, slow) for number, slow in enumerate([None] * 8 + [180, 300, None, 240])]
-    assert [test.slow for test in dealt(tests, 3)][::4] == [300, 240, 180]
+def test_each_worker_has_one_of_the_longest_each_at_another_time_and_ends_with_quick_ones() -> None:
+    tests: list[Any] = [Test(number, None) for number in range(37)]
+    tests[5:5] = [Test(number, slow) for number, slow in enumerate([180, 300, 240], 100)]
+    shares = [
+        [test.slow for test in dealt(tests, 3)[begin : begin + size]]
+        for begin, size in ((0, 13), (13, 13), (26, 14))
+    ]
+    assert [[slow for slow in share if slow] for share in shares] == [[300], [240], [180]]
+    assert [share.index(max(filter(None, share))) for share in shares] == [0, 3, 6]

@@ -17,7 +17,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run the slow tests last; where workers share the tests out, first: then what is left over at the end is short."""
+    """Run the slow tests last; where workers share the tests out, each has its part of them, and quick ones at the end."""
     workers = getattr(config, "workerinput", {}).get("workercount", 0)
     if workers:
         items[:] = dealt(items, workers)
@@ -29,24 +29,32 @@ def dealt(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
     """Deal the files with slow tests out by turns, the longest first, and give each worker others to fill its share.
 
     pytest-xdist's `worksteal` gives each worker as many tests that follow one another; who has none left takes half of
-    what another has still to do, from the end. A file's tests stay together as far as can be: they share fixtures.
+    what another has still to do, from the end. So the last quarter of a share is quick. Before that the slow ones, which
+    work hard, stand between quick ones, which wait most of their time, with each worker at other places: the cores have
+    something to do throughout, and at no time too much. A file's tests stay together as far as can be: they share
+    fixtures.
     """
     files: dict[Path, list[pytest.Item]] = {}
     for item in items:
         files.setdefault(item.path, []).append(item)
-    for tests in files.values():
-        tests.sort(key=lambda item: -_seconds_if_slow(item))
-    slow = sorted(
-        (tests for tests in files.values() if _is_slow(tests[0])),
-        key=lambda tests: -_seconds_if_slow(tests[0]),
-    )
-    others = iter([item for tests in files.values() if not _is_slow(tests[0]) for item in tests])
+    slow = [tests for tests in files.values() if any(map(_is_slow, tests))]
+    slow.sort(key=lambda tests: -max(map(_seconds_if_slow, tests)))
+    quick = iter([item for tests in files.values() if tests not in slow for item in tests])
     order: list[pytest.Item] = []
     for worker in range(workers):
-        first = [item for tests in slow[worker::workers] for item in tests]
+        mine = slow[worker::workers]
         share = (len(items) - len(order)) // (workers - worker)
-        order += [*first, *islice(others, max(share - len(first), 0))]
-    return [*order, *others]
+        between = list(islice(quick, max(share - sum(map(len, mine)), 0)))
+        apart = len(between) * 3 // (4 * max(len(mine), 1))
+        begun = 0
+        for number, tests in enumerate(mine):
+            end = apart * number + apart * worker // workers
+            while 0 < end < len(between) and between[end].path == between[end - 1].path:
+                end += 1
+            order += [*between[begun:end], *tests]
+            begun = max(begun, end)
+        order += between[begun:]
+    return [*order, *quick]
 
 
 def _is_slow(item: pytest.Item) -> bool:

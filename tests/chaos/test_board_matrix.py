@@ -15,7 +15,7 @@ from simulators.board_faults import BoardFault, Question
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_every_spoilt_answer_of_a_board_ends_as_the_manual_says(tmp_path: Path) -> None:
     cells = list(sparse_board_cells())
     endings = asyncio.run(run_board_cells(tmp_path, cells))

@@ -27,7 +27,7 @@ from simulators.faults import FaultName, parse_fault
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_every_fault_at_every_stage_ends_as_the_manual_says(tmp_path: Path) -> None:
     endings = asyncio.run(run_cells(tmp_path, pairwise_cells()))
     assert len(endings) == len(FAULTS) * len(STAGES)
@@ -35,7 +35,7 @@ def test_every_fault_at_every_stage_ends_as_the_manual_says(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 def test_every_fault_on_usb_ends_as_the_manual_says_at_two_stages(tmp_path: Path) -> None:
     cells = list(sparse_cells("usb"))
     assert len(cells) == 2 * len(faults_on("usb"))

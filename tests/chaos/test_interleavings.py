@@ -28,7 +28,7 @@ def jigs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @settings(
     max_examples=EXAMPLES,
     # Every scenario costs lives: one that fails is named by its number, and not made smaller.

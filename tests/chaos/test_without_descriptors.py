@@ -132,7 +132,7 @@ def until_received(consumer: Consumer, count: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_station_without_descriptors_ends_what_it_began_begins_nothing_and_goes_on_with_more(
     bench: Bench, tmp_path: Path
 ) -> None:

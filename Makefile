@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SYSTEM_PACKAGES := mosquitto mosquitto-clients softhsm2 util-linux libmodbus5 \
+SYSTEM_PACKAGES := mosquitto mosquitto-clients softhsm2 util-linux libmodbus5 nats-server rabbitmq-server \
 	qemu-system-x86 linux-image-amd64 busybox-static cpio kmod udev systemd usbip dfu-util libusb-1.0-0
 
 # What people read on a bench without a network, and all that it links to.
@@ -17,7 +17,7 @@ ONLY ?=
 # The proofs share the tests' benches.
 PROOF := PYTHONPATH=tests $(BIN)/python tests/chaos
 
-.PHONY: help demo test test-usb check bench chaos hands crashes matrix soak prove bundle format mutants fuzz audit sbom lock system-packages clean
+.PHONY: help demo test test-usb test-judges check bench chaos hands crashes matrix soak prove bundle format mutants fuzz audit sbom lock system-packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -48,6 +48,16 @@ test: $(VENV)/.ready ## the test suite, with its coverage floor
 
 test-usb: $(VENV)/.ready ## USB hubs and driver on a real kernel, in qemu (some minutes)
 	$(BIN)/python -m pytest -m usb tests/usb_kernel
+
+# Programs that judge us bring dependencies of their own, which the station's environment is spared.
+$(VENV)/judges/.ready: requirements/judges.txt $(VENV)/.ready
+	$(PYTHON) -m venv $(VENV)/judges
+	$(VENV)/judges/bin/python -m pip install --quiet --require-hashes --requirement requirements/judges.txt
+	@touch $@
+
+test-judges: $(VENV)/judges/.ready ## hubs and publisher against clients and brokers that nobody here wrote (a minute or two)
+	$(BIN)/python -m pytest -m judges tests/simulators/test_foreign_clients.py \
+		tests/station/publishing/test_foreign_brokers.py
 
 check: $(VENV)/.ready ## lint, format, types, layers
 	$(BIN)/ruff check .
@@ -110,6 +120,9 @@ lock: $(VENV)/.ready ## resolve the dependencies anew into requirements/
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --extra hsm --extra bench --extra dev \
 		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
 		--output-file requirements/dev.txt pyproject.toml
+	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
+		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
+		--output-file requirements/judges.txt requirements/judges.in
 
 bundle: $(VENV)/.ready ## an offline wheelhouse: dist/reflash-bundle.tar.gz
 	rm -rf dist/bundle

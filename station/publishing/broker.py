@@ -16,7 +16,7 @@ from aiomqtt.exceptions import MqttConnectError
 from drivers.descriptors import shortage_in
 from drivers.threads import apart
 from firmware_catalog.secret_files import SecretExposed, read_secret
-from station.publishing.broker_answer import what_answers
+from station.publishing.broker_answer import SaysNothing, what_answers
 from station.publishing.mqtt_client import MqttClient
 from station.publishing.settings import MqttSettings
 from station.records.writer import uninterrupted
@@ -125,7 +125,12 @@ def _still_there(end: asyncio.Future[None]) -> None:
 
 
 async def _other_reason(settings: MqttSettings) -> str | None:
-    return await what_answers(settings.host, settings.port, settings.timeout_seconds)
+    try:
+        return await what_answers(settings.host, settings.port, settings.timeout_seconds)
+    except SaysNothing as silence:
+        raise aiomqtt.MqttError(
+            "it takes the connection and then says nothing (timed out); look in its log, a disk that is full stops some"
+        ) from silence
 
 
 async def _entered(entering: asyncio.Future[MqttClient], tls: _Context | None, client_id: str) -> None:

@@ -15,10 +15,14 @@ _WRONG_NAME: Final = 2
 _TLS_ALERT: Final = b"\x15\x03"
 
 
+class SaysNothing(Exception):
+    """The connection is taken, and nothing is said on it: a broker that stands still, perhaps, which passes."""
+
+
 async def what_answers(host: str, port: int, seconds: float) -> str | None:
     """Come as a stranger would and return, in a few words, why this is no broker to talk to; None if that is not seen.
 
-    `seconds` is how long connecting and its answer may take each.
+    `seconds` is how long connecting and its answer may take each. Raises SaysNothing.
     """
     try:
         async with asyncio.timeout(seconds):
@@ -31,7 +35,7 @@ async def what_answers(host: str, port: int, seconds: float) -> str | None:
             async with asyncio.timeout(seconds):
                 answer = await reader.read(_MOST)
         except TimeoutError:
-            return None  # a broker that stands still, perhaps: that passes
+            raise SaysNothing from None
         except OSError:
             answer = b""
         return _judge(answer)

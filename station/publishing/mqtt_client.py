@@ -28,6 +28,11 @@ class MqttClient(aiomqtt.Client):
     unsound: str | None = None
     """The first thing that came on this connection and is no MQTT 3.1.1, in words; None where all was."""
 
+    @property
+    def has_hung_up(self) -> bool:
+        """Whether the broker has ended this connection."""
+        return self._disconnected.done()
+
     def _on_message(self, client: PahoClient, userdata: Any, message: MQTTMessage) -> None:
         try:
             super()._on_message(client, userdata, message)

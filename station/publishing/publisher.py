@@ -123,8 +123,9 @@ class Publisher:
                 await self._publish(client)
         except* aiomqtt.MqttError as loss:
             line = f"{broker}: {shortage() or _first(loss)}; results wait on disk and leave once it answers"
-            self._slow += self._delivered.is_set() and "timed out" in line
-            status = self._hung_up(client_id) or PublisherStatus(Connection.WAITING, line)
+            waited = "timed out" in line
+            self._slow += self._delivered.is_set() and waited
+            status = self._hung_up(client_id, waited=waited) or PublisherStatus(Connection.WAITING, line)
         except* BrokerRefuses as refusal:
             # The reason, where losses are what follows from it.
             status = self._refused(str(_first(refusal)))
@@ -139,9 +140,15 @@ class Publisher:
             update={"timeout_seconds": max(self._settings.timeout_seconds, seconds)}
         )
 
-    def _name_is_taken(self, client_id: str) -> PublisherStatus | None:
-        """Say so when the broker ends one good connection after the other: each name may be there once."""
-        if self._connected_at is None or time.monotonic() - self._connected_at > _STEADY_S:
+    def _name_is_taken(self, client_id: str, *, waited: bool) -> PublisherStatus | None:
+        """Say so when the broker ends one good connection after the other: each name may be there once.
+
+        Some brokers let the second of a name wait for as long as it has patience, before they take it (NATS).
+        """
+        if self._connected_at is None and waited:
+            return None
+        steady = max(_STEADY_S, 2 * self._timeout)
+        if self._connected_at is None or time.monotonic() - self._connected_at > steady:
             self._short_lived = 0
             return None
         self._short_lived += 1
@@ -155,7 +162,7 @@ class Publisher:
         self._delivered.clear()
         self._returns = Returns()
         try:
-            if await self._subscribe(client, {status}):
+            if not await self._may_read(client, status):
                 raise self._undelivered(status)
             self._hang_ups.connected()
             self._retained.send_all_again()
@@ -169,6 +176,15 @@ class Publisher:
             with suppress(aiomqtt.MqttError):
                 await client.publish(status, OFFLINE, qos=1, retain=True, timeout=_GOODBYE_S)
             raise
+
+    async def _may_read(self, client: MqttClient, topic: str) -> bool:
+        """Ask to be sent what we send there; say whether the broker grants it. Some hang up instead of refusing."""
+        try:
+            return not await self._subscribe(client, {topic})
+        except* aiomqtt.MqttError:
+            if not client.has_hung_up:
+                raise
+        return False
 
     async def _subscribe(self, client: aiomqtt.Client, topics: set[str]) -> set[str]:
         """Ask to be sent what we send there; return the topics for which the broker refuses it."""
@@ -243,7 +259,7 @@ class Publisher:
         sent = None if self._client is None else self._client.unsound
         return None if sent is None else words.unsound(sent)
 
-    def _hung_up(self, client_id: str) -> PublisherStatus | None:
+    def _hung_up(self, client_id: str, *, waited: bool) -> PublisherStatus | None:
         """Say why the connection broke, where that is known."""
         was_sending = self._hang_ups.under_way
         if self._hang_ups.broke():
@@ -254,7 +270,7 @@ class Publisher:
             return self._refusal()
         if (unsound := self._unsound()) is not None:
             return self._refused(unsound)
-        return None if was_sending else self._name_is_taken(client_id)
+        return None if was_sending else self._name_is_taken(client_id, waited=waited)
 
     def _refusal(self, undelivered: str | None = None) -> PublisherStatus | None:
         """Say what the broker does not take while it takes all else; None if nothing is known of the kind."""

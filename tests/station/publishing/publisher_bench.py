@@ -102,9 +102,11 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(folder: Path, port: int, *, site: str = "leeds", **more: Any) -> AsyncIterator[Bench]:
+async def bench(
+    folder: Path, port: int, *, site: str = "leeds", seconds: float = 60, **more: Any
+) -> AsyncIterator[Bench]:
     settings = MqttSettings(port=port, **{"timeout_seconds": 2, "keepalive_seconds": 5, **more})
-    async with asyncio.timeout(60), Journal.open(folder, site=site, station="bench-1") as journal:
+    async with asyncio.timeout(seconds), Journal.open(folder, site=site, station="bench-1") as journal:
         made = Bench(journal, settings)
         try:
             yield made

@@ -156,9 +156,3 @@ def standing(catalog: Catalog, model: DeviceModel) -> Iterator[Release]:
             or products.has_active(model, release.version, bytes.fromhex(release.payload_sha256))
         ):
             yield release
-
-
-def is_released(catalog: Catalog, model: DeviceModel, image: FirmwareImage) -> bool:
-    """Whether a release of the model still stands for exactly these bytes. Raises CatalogError."""
-    sha256 = image.file_sha256.hex()
-    return any(release.payload_sha256 == sha256 for release in standing(catalog, model))

@@ -45,14 +45,14 @@ def read_named_file(path: Path, limit: int) -> bytes:
     )  # Path.resolve has an error of its own for loops
 
 
-def replace_file(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Put `data` in place of `path` so that, whatever dies, the old or the new content stands there, whole.
 
     One writer at a time: the caller holds a lock. Raises OSError.
     """
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 -- a descriptor, not a path
             file.write(data)

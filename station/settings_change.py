@@ -10,8 +10,8 @@ import tomlkit
 from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT
 
+from firmware_catalog.files import replace_file
 from station.domain.config_error import ConfigError
-from station.records.files import replace_file
 from station.settings_file import parse_settings
 
 

@@ -345,10 +345,10 @@ async def conducting(
         Journal.open(folder, site="site", station="bench") as journal,
         CountedAnswers(journal, beside) as wrong_answers,
     ):
-        catalog = FolderCatalog.open(bench.catalogue)
+        catalogue = FolderCatalog.open(bench.catalogue)
         facts: dict[str, Any] = {
             "journal": journal,
-            "catalog": lambda: catalog,
+            "catalogue": lambda: catalogue,
             "authority": KeyFileAuthority.load(key or bench.unlock_key),
             "wrong_answers": wrong_answers,
             "veto": lambda *_: None,

@@ -78,9 +78,9 @@ _PLAN_CODES: Final[tuple[tuple[type[PlanError], Code], ...]] = (
 )
 
 
-def authorise(question: Question, state: HubState, catalog: Catalog) -> Decision:
-    """Decide about one hub. Reads image files through `catalog`: call it off the event loop."""
-    return against_order(question) or _against_catalogue(question.hub, state, catalog)
+def authorise(question: Question, state: HubState, catalogue: Catalog) -> Decision:
+    """Decide about one hub. Reads image files through `catalogue`: call it off the event loop."""
+    return against_order(question) or _against_catalogue(question.hub, state, catalogue)
 
 
 def _disagreement(label: ScannedLabel | None, hub: HubIdentity) -> Rejected | None:
@@ -116,12 +116,12 @@ def against_order(question: Question) -> Rejected | None:
     return None
 
 
-def _against_catalogue(hub: HubIdentity, state: HubState, catalog: Catalog) -> Decision:
+def _against_catalogue(hub: HubIdentity, state: HubState, catalogue: Catalog) -> Decision:
     running = state.running
     try:
-        plan = catalog.plan(hub.model, hub.firmware, hub.hardware_version, (hub.chf, hub.gpf))
-        images = [catalog.load(step.release) for step in plan.steps]
-        target = images[-1] if images else catalog.load(plan.target)
+        plan = catalogue.plan(hub.model, hub.firmware, hub.hardware_version, (hub.chf, hub.gpf))
+        images = [catalogue.load(step.release) for step in plan.steps]
+        target = images[-1] if images else catalogue.load(plan.target)
     except PlanError as error:
         code = next(code for kind, code in _PLAN_CODES if isinstance(error, kind))
         return Rejected(code, str(error))
@@ -140,12 +140,12 @@ def _against_catalogue(hub: HubIdentity, state: HubState, catalog: Catalog) -> D
     return Authorised(AttemptPlan((PlannedStep(target),)))
 
 
-def plan_again(catalog: Catalog, model: DeviceModel, steps: tuple[StepTarget, ...]) -> AttemptPlan:
+def plan_again(catalogue: Catalog, model: DeviceModel, steps: tuple[StepTarget, ...]) -> AttemptPlan:
     """Find the images of a journalled plan by their SHA-256. Raises CatalogError when one is gone."""
-    releases = {release.payload_sha256: release for release in catalog.releases(model)}
+    releases = {release.payload_sha256: release for release in catalogue.releases(model)}
     planned = []
     for step in steps:
         if step.image_sha256 not in releases:
             raise ReleaseUnknown(f"version {step.version} of {model}, begun earlier, is no longer listed")
-        planned.append(PlannedStep(catalog.load(releases[step.image_sha256])))
+        planned.append(PlannedStep(catalogue.load(releases[step.image_sha256])))
     return AttemptPlan(tuple(planned))

@@ -94,7 +94,7 @@ class Conductor:
         self,
         *,
         journal: Journal,
-        catalog: Callable[[], Catalog],
+        catalogue: Callable[[], Catalog],
         authority: Callable[[SlotName], NamedAuthority],
         wrong_answers: WrongAnswers,
         veto: Veto,
@@ -103,7 +103,7 @@ class Conductor:
         station_version: str,
     ) -> None:
         self._journal = journal
-        self._catalog = catalog
+        self._catalogue = catalogue
         self._authority = authority
         self._wrong_answers = wrong_answers
         self._veto = veto
@@ -182,7 +182,7 @@ class Conductor:
             if isinstance(state, LeftOpen | Failed):
                 return await self._end(hub, opened, state, None, {}, history)
             visit, question = replace(visit, hub=hub), replace(question, hub=hub)
-            decision = await apart("authorise", partial(authorise, question, state, self._catalog()))
+            decision = await apart("authorise", partial(authorise, question, state, self._catalogue()))
         if isinstance(decision, Rejected) and decision.code is Code.ALREADY_PASSED:
             looked = await self._look_again(visit, decision, history, opened.order)
             if isinstance(looked, LeftOpen):
@@ -287,7 +287,7 @@ class Conductor:
         if refused is None:
             try:
                 plan = await apart(
-                    "authorise", partial(plan_again, self._catalog(), hub.model, interrupted.steps)
+                    "authorise", partial(plan_again, self._catalogue(), hub.model, interrupted.steps)
                 )
             except (ReleaseUnknown, ProductNotActive) as error:
                 refused = Rejected(Code.RELEASE_WITHDRAWN, str(error))  # of a step that is behind, perhaps
@@ -338,7 +338,7 @@ class Conductor:
     ) -> OrderPermission:
         return OrderPermission(
             journal=self._journal,
-            catalog=self._catalog,
+            catalogue=self._catalogue,
             veto=self._veto,
             hindrance=self._hindrance,
             opened=opened,

@@ -29,7 +29,7 @@ class OrderPermission:
     """The `Permission` of an attempt that is made for a work order."""
 
     journal: Journal
-    catalog: Callable[[], Catalog]
+    catalogue: Callable[[], Catalog]
     veto: Veto
     hindrance: Callable[[], str | None]
     """Why no hub may be begun with, in one line."""
@@ -84,7 +84,7 @@ class OrderPermission:
             return Rejected(vetoed)
         images = {step.image_sha256 for step in ahead}
         try:
-            releases = self.catalog().releases(hub.model)
+            releases = self.catalogue().releases(hub.model)
         except CatalogError as error:
             return Rejected(Code.CATALOGUE_UNAVAILABLE, str(error))
         for release in releases:

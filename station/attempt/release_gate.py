@@ -40,11 +40,11 @@ class ReleaseGate:
     def __init__(
         self,
         stopped: Iterable[ReleaseKey],
-        catalog: Callable[[], Catalog],
+        catalogue: Callable[[], Catalog],
         thresholds: Callable[[], GateThresholds],
     ) -> None:
         self._stopped = set(stopped)
-        self._catalog = catalog
+        self._catalogue = catalogue
         self._thresholds = thresholds
         self._hubs: defaultdict[ReleaseKey, OrderedDict[Eui64, bool]] = defaultdict(OrderedDict)
 
@@ -77,7 +77,7 @@ class ReleaseGate:
         if any(ReleaseKey(model, step.version) in self._stopped for step in steps):
             return Code.RELEASE_STOPPED
         try:
-            released = {release.payload_sha256 for release in standing(self._catalog(), model)}
+            released = {release.payload_sha256 for release in standing(self._catalogue(), model)}
         except CatalogError:
             return Code.CATALOGUE_UNAVAILABLE
         return None if all(step.image_sha256 in released for step in steps) else Code.RELEASE_WITHDRAWN

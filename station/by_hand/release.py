@@ -31,20 +31,20 @@ class HandRelease:
     def __init__(
         self,
         image: FirmwareImage,
-        catalog: Callable[[], Catalog],
+        catalogue: Callable[[], Catalog],
         hindrance: Callable[[], str | None],
         journal: Path,
     ) -> None:
         """`journal` is the folder of the station's journal, which knows which releases are stopped."""
         self._image = image
-        self._catalog = catalog
+        self._catalogue = catalogue
         self._hindrance = hindrance
         self._journal = journal
 
     def is_released(self) -> bool:
         """Whether the catalogue releases the image for any model. Raises CatalogError."""
-        catalog = self._catalog()
-        return any(self._release(catalog, model) is not None for model in catalog.models())
+        catalogue = self._catalogue()
+        return any(self._release(catalogue, model) is not None for model in catalogue.models())
 
     async def refusal(self, hub: HubIdentity, *, untouched: bool) -> Rejected | None:
         """Say why the hub may not be given the image now. An untouched one is not begun with while there is a hindrance."""
@@ -56,7 +56,7 @@ class HandRelease:
         if why is not None:
             return Rejected(Code.CATALOGUE_UNAVAILABLE, why)
         try:
-            release = self._release(self._catalog(), hub.model)
+            release = self._release(self._catalogue(), hub.model)
         except CatalogError as error:
             return Rejected(Code.CATALOGUE_UNAVAILABLE, str(error))
         if release is None:
@@ -72,9 +72,9 @@ class HandRelease:
         except CatalogError:
             return False
 
-    def _release(self, catalog: Catalog, model: DeviceModel) -> Release | None:
+    def _release(self, catalogue: Catalog, model: DeviceModel) -> Release | None:
         sha256 = self._image.file_sha256.hex()
-        return next((each for each in standing(catalog, model) if each.payload_sha256 == sha256), None)
+        return next((each for each in standing(catalogue, model) if each.payload_sha256 == sha256), None)
 
     def _stopped(self) -> frozenset[ReleaseKey]:
         if not segment_paths(self._journal):

@@ -170,8 +170,8 @@ class StationCatalogue:
         while True:
             await self._renewed.wait()
             self._renewed.clear()
-            catalog = self.current()
-            listed = tuple(release for model in catalog.models() for release in catalog.releases(model))
+            catalogue = self.current()
+            listed = tuple(release for model in catalogue.models() for release in catalogue.releases(model))
             if listed == fetched and not told:
                 continue
             problems = await self.fetch_images()

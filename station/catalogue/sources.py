@@ -53,17 +53,17 @@ class FolderSource:
         self._folder = folder
         self._checks = ImageChecks(products=products)
         self._releases = read_manifest(folder).releases
-        self._catalog = FolderCatalog(folder, self._releases, self._checks)
+        self._catalogue = FolderCatalog(folder, self._releases, self._checks)
 
     def current(self) -> Catalog:
         """Return the catalogue as it was read last."""
-        return self._catalog
+        return self._catalogue
 
     def hold_against(self, products: CentralProductsList | None) -> None:
         """Have every image be one that this list has as active, from now on."""
         if products != self._checks.products:
             self._checks = ImageChecks(products=products)
-            self._catalog = FolderCatalog(self._folder, self._releases, self._checks)
+            self._catalogue = FolderCatalog(self._folder, self._releases, self._checks)
 
     def reopen(self) -> None:
         """Do nothing: a folder keeps nothing elsewhere, and was read when it was named."""
@@ -79,8 +79,8 @@ class FolderSource:
         def take_over() -> FolderCatalog:
             if releases != self._releases:
                 self._releases = releases
-                self._catalog = FolderCatalog(self._folder, releases, self._checks)
-            return self._catalog
+                self._catalogue = FolderCatalog(self._folder, releases, self._checks)
+            return self._catalogue
 
         return take_over
 

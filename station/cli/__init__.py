@@ -13,7 +13,7 @@ from drivers.descriptors import shortage_in
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import IdentityError
 from firmware_catalog.release import PlanError
-from station.cli import catalog, demo, doctor, flash, jigs, journal, operators, orders, run, scan, watch
+from station.cli import catalogue, demo, doctor, flash, jigs, journal, operators, orders, run, scan, watch
 from station.cli.common import UsageError, WorkFailed, first_of
 from station.control.client import ControlError
 from station.desk.refusals import RefusalCode, Refused, unfit
@@ -79,7 +79,7 @@ app.command("doctor")(doctor.doctor)
 app.command("watch")(watch.watch)
 app.command("scan")(scan.scan)
 app.command("flash")(flash.flash)
-app.add_typer(catalog.app, name="catalog")
+app.add_typer(catalogue.app, name="catalog")
 app.add_typer(orders.app, name="orders")
 app.add_typer(jigs.app, name="jigs")
 app.add_typer(journal.app, name="journal")

@@ -82,7 +82,7 @@ def _picture(view: BenchView) -> Iterator[None]:
         return
     from rich.console import Console  # noqa: PLC0415 - a daemon without a terminal need not wait for it
 
-    from station.bench.picture import live_picture  # noqa: PLC0415 - the same
+    from station.picture import live_picture  # noqa: PLC0415 - the same
 
     with live_picture(view.slots, Console(), view.faults, view.scans):
         yield

@@ -15,7 +15,6 @@ import typer
 from rich.console import Console
 
 from station.bench.labels import ScanRefused
-from station.bench.picture import BenchPicture, live_picture
 from station.bench.scans import ScanSession
 from station.bench.view import SlotView
 from station.cli.common import (
@@ -29,6 +28,7 @@ from station.cli.scanning import Desk, DeskOption, find_desk, jig_of_scanner, sc
 from station.control.client import ConnectionLost, NoDaemon, follow_daemon
 from station.desk.bench_requests import Watch
 from station.domain.slot_name import SlotName
+from station.picture import BenchPicture, live_picture
 
 _AGAIN_SECONDS: Final = 1.0
 """Between two looks whether the daemon is back: nothing tells of it."""

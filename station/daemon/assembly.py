@@ -170,7 +170,7 @@ class Daemon:
         places = [place for place, _ in settings.places()]
         conductor = Conductor(
             journal=journal,
-            catalog=self._catalogue.current,
+            catalogue=self._catalogue.current,
             authority=SharedOut(authority, settings.unlock.rate, places).at,
             wrong_answers=wrong_answers,
             veto=stops.gate.veto,

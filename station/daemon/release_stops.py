@@ -32,7 +32,7 @@ class ReleaseStops:
 
     @classmethod
     async def recall(
-        cls, journal: Journal, catalog: Callable[[], Catalog], settings: Callable[[], StationSettings]
+        cls, journal: Journal, catalogue: Callable[[], Catalog], settings: Callable[[], StationSettings]
     ) -> ReleaseStops:
         """Begin with what the journal holds: which releases are stopped, and how hubs fared with the others."""
         stopped = await journal.stopped_releases()
@@ -46,7 +46,7 @@ class ReleaseStops:
             return GateThresholds(limits.release_last_hubs, limits.release_failed_hubs)
 
         gate = ReleaseGate(
-            (ReleaseKey(release.model, release.version) for release in stopped), catalog, thresholds
+            (ReleaseKey(release.model, release.version) for release in stopped), catalogue, thresholds
         )
         stops = cls(journal, gate)
         for stop in gate.recall(await journal.release_results()):

@@ -13,7 +13,6 @@ from typing import Any, Final
 from rich.console import Console
 
 from drivers.threads import apart
-from station.bench.picture import BenchPicture, live_picture
 from station.bench.view import SlotView
 from station.control.client import ControlError, ask_daemon
 from station.daemon.assembly import Daemon
@@ -29,6 +28,7 @@ from station.desk.refusals import Refused
 from station.messages.topics import Topics
 from station.orders.csv_import import parse_order
 from station.orders.life_cycle import events_for_import
+from station.picture import BenchPicture, live_picture
 from station.records.facts.orders import OrderAssigned
 from station.records.journal import Journal
 from station.settings import StationSettings

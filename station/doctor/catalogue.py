@@ -25,22 +25,22 @@ async def check_catalogue(settings: StationSettings) -> list[Finding]:
         def check() -> tuple[Catalog, tuple[CatalogError, ...]]:
             production = settings.mode == "production"
             products = CentralProductsList.load(chosen.products) if chosen.products else None
-            catalog = open_source(chosen, Path(store), products, production=production).refresh()
-            return catalog, catalog.verify()
+            catalogue = open_source(chosen, Path(store), products, production=production).refresh()
+            return catalogue, catalogue.verify()
 
         try:
-            catalog, problems = await apart("doctor", check)
+            catalogue, problems = await apart("doctor", check)
         except (CatalogError, ConfigError) as error:
             return [fault(where, str(error))]
     if problems:
         return [fault(where, str(problem)) for problem in problems]
     released = [
         release
-        for model in catalog.models()
-        for release in catalog.releases(model)
+        for model in catalogue.models()
+        for release in catalogue.releases(model)
         if release.status is ReleaseStatus.PRODUCTION
     ]
-    if (soon := catalog.ends_soon()) is not None:
+    if (soon := catalogue.ends_soon()) is not None:
         return [warning(where, soon)]
     if not released:
         return [warning(where, "has no production release", "add one: reflash catalog add")]

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from firmware_catalog.files import replace_file
 from firmware_catalog.secret_files import SecretExposed, read_secret
 from station.records.chain import canonical_json
-from station.records.files import replace_file
 
 _MAX_FILE_SIZE: Final = 16 * 1024 * 1024
 

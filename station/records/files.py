@@ -1,4 +1,4 @@
-"""Small files that are whole or not there, whatever dies in between."""
+"""Making files and folders durable."""
 
 from __future__ import annotations
 
@@ -22,20 +22,3 @@ def sync_file(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def replace_file(path: Path, content: bytes, mode: int = 0o640) -> None:
-    """Put `content` at `path` in one step that survives a power cut. Raises OSError, leaving the old content."""
-    partial = path.with_name(path.name + ".partial")
-    partial.unlink(missing_ok=True)
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)

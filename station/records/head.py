@@ -13,9 +13,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from firmware_catalog.files import replace_file
 from station.records.chain import canonical_json
 from station.records.errors import PublishedHeadUnreadable
-from station.records.files import replace_file
 
 HEAD_NAME: Final = "published-head.json"
 
@@ -62,4 +62,4 @@ def published_head_if_readable(folder: Path) -> PublishedHead | None:
 def write_published_head(folder: Path, head: PublishedHead) -> None:
     """Keep the head durably. Raises OSError."""
     text = canonical_json({"journal": str(head.journal), "sequence": head.sequence, "hash": head.hash.hex()})
-    replace_file(folder / HEAD_NAME, text.encode() + b"\n")
+    replace_file(folder / HEAD_NAME, text.encode() + b"\n", mode=0o640)

@@ -15,9 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from firmware_catalog.files import read_regular_file
+from firmware_catalog.files import read_regular_file, replace_file
 from firmware_catalog.secret_files import SecretExposed, read_secret
-from station.records.files import replace_file
 from station.unlocking.settings import PinSettings
 
 _MAX_PIN_FILE_SIZE: Final = 1024

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 from signed_catalogues import MAKER, SignedCatalogue
+from standing_releases import is_released
 
-from firmware_catalog.catalog import is_released
 from firmware_catalog.errors import CatalogBusy, CatalogError
 from firmware_catalog.identity import DeviceModel
 from firmware_catalog.locking import locked

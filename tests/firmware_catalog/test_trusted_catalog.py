@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from signed_catalogues import MAKER, OTHER_MAKER, SignedCatalogue, in_days, version
+from standing_releases import is_released
 
-from firmware_catalog.catalog import Catalog, is_released
+from firmware_catalog.catalog import Catalog
 from firmware_catalog.errors import (
     CatalogError,
     ImageNotByItsMaker,

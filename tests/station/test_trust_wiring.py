@@ -214,7 +214,7 @@ def test_after_its_time_a_catalogue_plans_nothing_and_says_so(
 
     async def work() -> None:
         hub = bench.hub()
-        async with conducting(bench, tmp_path / "journal", catalog=lambda: expired) as at:
+        async with conducting(bench, tmp_path / "journal", catalogue=lambda: expired) as at:
             await import_order(at.journal, order_csv(hub), "jig1")
             await bench.seat(hub, FIRST)
             result = await at.result(FIRST)

@@ -238,8 +238,8 @@ def test_a_rejected_hub_is_never_unlocked_and_never_written(bench: Bench, tmp_pa
         hub = bench.hub(firmware)
         changes = {}
         if make_catalogue is not None:
-            catalog = make_catalogue(bench, tmp_path / "catalogue")
-            changes["catalog"] = lambda: catalog
+            catalogue = make_catalogue(bench, tmp_path / "catalogue")
+            changes["catalogue"] = lambda: catalogue
         async with conducting(bench, tmp_path / "journal", **changes) as at:
             await import_order(at.journal, order_csv(hub, **line), "jig1")
             await bench.seat(hub, PLACE)
@@ -462,8 +462,8 @@ def test_an_image_that_vanished_between_crash_and_restart_ends_the_attempt(
             assert isinstance(await at.visit(PLACE, PULLED), LeftOpen)
         image = next(folder.glob(f"{version('new')}*"))
         image.unlink()
-        catalog = FolderCatalog.open(folder)
-        async with conducting(bench, tmp_path / "journal", catalog=lambda: catalog) as at:
+        catalogue = FolderCatalog.open(folder)
+        async with conducting(bench, tmp_path / "journal", catalogue=lambda: catalogue) as at:
             await bench.seat(hub, PLACE)
             result = await at.result(PLACE)
             assert (result.outcome, result.code, result.disposition) == (

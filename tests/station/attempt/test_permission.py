@@ -33,7 +33,7 @@ def permission(journal: Journal, *, taken_up: bool, **changes: object) -> OrderP
     )
     facts: dict[str, object] = {
         "journal": journal,
-        "catalog": lambda: MemoryCatalog(FIRST, SECOND),
+        "catalogue": lambda: MemoryCatalog(FIRST, SECOND),
         "veto": lambda *_: None,
         "hindrance": lambda: None,
         "opened": opened,

@@ -145,8 +145,8 @@ def test_a_hub_whose_image_is_gone_is_settled_before_its_attempt_ends(
         shutil.copytree(bench.catalogue, folder)
         for image in folder.glob("*.bin"):
             image.write_bytes(b"x")
-        catalog = FolderCatalog.open(folder)
-        async with conducting(bench, tmp_path / "journal", catalog=lambda: catalog) as at:
+        catalogue = FolderCatalog.open(folder)
+        async with conducting(bench, tmp_path / "journal", catalogue=lambda: catalogue) as at:
             result = await at.result(PLACE)
             assert (result.outcome, result.code) == (Outcome.FAILED, Code.CATALOGUE_UNAVAILABLE)
             assert (result.firmware_read_back, result.unsettled) == (version(runs), None)
@@ -183,9 +183,9 @@ def test_a_step_that_is_behind_and_active_no_more_ends_the_attempt_as_withdrawn(
         products = CentralProductsList(
             products=(product(last, ProductStatus.ACTIVE), product(between, ProductStatus.EXPIRED))
         )
-        catalog = FolderCatalog.open(bench.catalogue, ImageChecks(products=products))
-        gate = ReleaseGate((), lambda: catalog, lambda: GateThresholds(10, 5))
-        async with conducting(bench, tmp_path, catalog=lambda: catalog, veto=gate.veto) as at:
+        catalogue = FolderCatalog.open(bench.catalogue, ImageChecks(products=products))
+        gate = ReleaseGate((), lambda: catalogue, lambda: GateThresholds(10, 5))
+        async with conducting(bench, tmp_path, catalogue=lambda: catalogue, veto=gate.veto) as at:
             result = await at.result(PLACE)
             assert (result.outcome, result.code) == (Outcome.FAILED, Code.RELEASE_WITHDRAWN)
             assert f"{between.version} as Expired" in result.message
@@ -243,8 +243,8 @@ def test_a_release_that_is_for_other_hardware_now_is_not_gone_on_with(bench: Ben
         folder = tmp_path / "catalogue"
         folder.mkdir()
         add_release(folder, bench.firmware("new"), hardware_versions=("2.0",))
-        catalog = FolderCatalog.open(folder)
-        async with conducting(bench, tmp_path / "journal", catalog=lambda: catalog) as at:
+        catalogue = FolderCatalog.open(folder)
+        async with conducting(bench, tmp_path / "journal", catalogue=lambda: catalogue) as at:
             result = await at.result(PLACE)
             assert (result.outcome, result.code) == (Outcome.FAILED, Code.HARDWARE_VERSION_MISMATCH)
         await bench.assert_runs(hub, "old")

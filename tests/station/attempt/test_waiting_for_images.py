@@ -33,24 +33,24 @@ class SlowFor(FolderCatalog):
 
 
 def test_a_hub_does_not_wait_for_the_image_of_another_model(bench: Bench, tmp_path: Path) -> None:
-    catalog = SlowFor.open(bench.catalogue)
-    catalog.asked, catalog.let_go = threading.Event(), threading.Event()
+    catalogue = SlowFor.open(bench.catalogue)
+    catalogue.asked, catalogue.let_go = threading.Event(), threading.Event()
     waiting, other = bench.hub("chained-old"), bench.hub()
 
     async def work() -> None:
         # All that work has in common, were it done there.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
-        async with conducting(bench, tmp_path, catalog=lambda: catalog) as at, asyncio.timeout(SECONDS):
+        async with conducting(bench, tmp_path, catalogue=lambda: catalogue) as at, asyncio.timeout(SECONDS):
             await import_order(at.journal, order_csv(waiting, other), "jig1")
             await bench.seat(waiting, slot(1))
             await bench.seat(other, slot(2))
             first = asyncio.ensure_future(at.result(slot(1)))
-            await apart("the test", catalog.asked.wait)
+            await apart("the test", catalogue.asked.wait)
             try:
                 assert (await at.result(slot(2))).outcome is Outcome.PASSED
                 assert not first.done()
             finally:
-                catalog.let_go.set()
+                catalogue.let_go.set()
                 result = await first
             assert result.outcome is Outcome.PASSED
 

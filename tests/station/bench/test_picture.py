@@ -8,10 +8,10 @@ from rich.console import Console
 
 from firmware_catalog.identity import Eui64
 from station.attempt.wording import operator_line
-from station.bench.picture import BenchPicture
 from station.bench.view import SlotPhase, SlotView
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.domain.slot_name import SlotName
+from station.picture import BenchPicture
 
 HUB = Eui64.parse("88-73-84-00-00-00-00-01")
 

@@ -50,9 +50,9 @@ def code_of(release: HandRelease, asked: HubIdentity, *, untouched: bool = True)
 
 
 def released(
-    bench: Bench, folder: Path, catalog: Catalog | None = None, hindrance: str | None = None
+    bench: Bench, folder: Path, catalogue: Catalog | None = None, hindrance: str | None = None
 ) -> HandRelease:
-    found = catalog or FolderCatalog.open(bench.catalogue)
+    found = catalogue or FolderCatalog.open(bench.catalogue)
     return HandRelease(image(bench), lambda: found, lambda: hindrance, folder / "journal")
 
 

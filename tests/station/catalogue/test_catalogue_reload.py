@@ -14,11 +14,11 @@ import pytest
 from cpl_samples import listing
 from securesystemslib.signer import CryptoSigner
 from signed_bench import Signed
+from standing_releases import is_released
 from station_bench import MODEL, Bench
 
 import station.catalogue.keeping
 from drivers.threads import Worker
-from firmware_catalog.catalog import is_released
 from firmware_catalog.cpl import ProductStatus
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.trust.catalog import TrustedCatalog
@@ -259,11 +259,11 @@ def test_that_the_catalogues_term_ends_is_said_days_ahead_and_not_after_it_was_r
 def test_what_several_persons_have_to_sign_is_said_weeks_ahead(signed: Signed) -> None:
     now = datetime.now(UTC)
     terms = {"root": now + timedelta(days=20), "timestamp": now + timedelta(days=3)}
-    catalog = CatalogKeeper(
+    catalogue = CatalogKeeper(
         str(signed.folder), signed.root.read_bytes(), signed.folder.parent / "kept"
     ).refresh()
-    soon = TrustedCatalog(replace(catalog.state, terms=terms), catalog._shelf)
+    soon = TrustedCatalog(replace(catalogue.state, terms=terms), catalogue._shelf)
     assert "the catalogue's root ends at" in soon.ends_soon()
     assert "in 19 days; have its owner run 'reflash catalog rotate-root' before that" in soon.ends_soon()
-    over = TrustedCatalog(replace(catalog.state, terms={"root": now}), catalog._shelf)
+    over = TrustedCatalog(replace(catalogue.state, terms={"root": now}), catalogue._shelf)
     assert over.ends_soon() is None, "that is said by the hindrance"

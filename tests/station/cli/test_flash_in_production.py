@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from signed_bench import Signed
 from soft_hsm import SoftHsm
+from standing_releases import is_released
 from station_bench import BAUD, Bench, StockHub, slot, version
 from station_config import write_config
 
 import station.cli.common
-from firmware_catalog.catalog import is_released
 from firmware_catalog.mcuboot import load_image
 from firmware_catalog.trust.errors import CatalogRolledBack
 from firmware_catalog.trust.keeper import CatalogKeeper

@@ -40,7 +40,7 @@ async def write_without_end(folder: Path) -> None:
                 slots.create_task(slot(number))
 
 
-def die(*_: object) -> None:
+def die(*_: object, **__: object) -> None:
     os._exit(DEATH)
 
 

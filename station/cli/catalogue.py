@@ -20,10 +20,10 @@ from firmware_catalog.manifest import MANIFEST_NAME
 from firmware_catalog.new_release import Statement
 from firmware_catalog.release import ANY_LOWER, Release, VersionRange
 from firmware_catalog.trust.names import is_signed_catalogue
-from station.cli import catalog_owner
+from station.cli import catalogue_owner
 from station.cli.asking import ask_running
-from station.cli.catalog_keys import DaysOption, KeyRing, PinFileOption, SigningKeysOption, lifetimes
-from station.cli.catalog_owner import DirOption
+from station.cli.catalogue_keys import DaysOption, KeyRing, PinFileOption, SigningKeysOption, lifetimes
+from station.cli.catalogue_owner import DirOption
 from station.cli.common import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -37,12 +37,12 @@ from station.desk.record_requests import ResumeRelease
 from station.settings_file import load_settings
 
 app = typer.Typer(help="Manage the firmware that may be flashed.", no_args_is_help=True)
-app.command()(catalog_owner.init)
-app.command()(catalog_owner.delegate)
-app.command()(catalog_owner.revoke)
-app.command("rotate-root")(catalog_owner.rotate_root)
-app.command()(catalog_owner.refresh)
-app.command("import-cpl")(catalog_owner.import_cpl)
+app.command()(catalogue_owner.init)
+app.command()(catalogue_owner.delegate)
+app.command()(catalogue_owner.revoke)
+app.command("rotate-root")(catalogue_owner.rotate_root)
+app.command()(catalogue_owner.refresh)
+app.command("import-cpl")(catalogue_owner.import_cpl)
 
 _MAX_ROOT_SIZE = 512_000
 
@@ -159,8 +159,8 @@ def list_releases(folder: DirOption, as_json: JsonOption = False) -> None:
 
     Example: reflash catalog list --dir /srv/catalogue
     """
-    with _opened(folder) as catalog:
-        releases = [release for model in catalog.models() for release in catalog.releases(model)]
+    with _opened(folder) as catalogue:
+        releases = [release for model in catalogue.models() for release in catalogue.releases(model)]
     if as_json:
         print_json([_as_json(release) for release in releases])
     else:
@@ -189,11 +189,11 @@ def show(
     """
     device = DeviceModel(manufacturer, model)
     devices = [Eui64.parse(text) for text in hub or ()]
-    with _opened(folder) as catalog:
+    with _opened(folder) as catalogue:
         if from_version is None:
-            releases = catalog.releases(device)
+            releases = catalogue.releases(device)
         else:
-            plan = catalog.plan(device, FirmwareVersion.parse(from_version), hardware, devices)
+            plan = catalogue.plan(device, FirmwareVersion.parse(from_version), hardware, devices)
             releases = tuple(step.release for step in plan.steps)
     if from_version is not None and not releases and not as_json:
         typer.echo(f"{from_version} is the latest, nothing to do")
@@ -233,8 +233,8 @@ def verify(
         )
         good += "" if root else ", the catalogue's own: hold that against what the stations have"
         try:
-            with _opened(folder, trusted) as catalog:
-                problems = catalog.verify()
+            with _opened(folder, trusted) as catalogue:
+                problems = catalogue.verify()
         except CatalogError as error:
             problems = (error,)
     else:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from station.cli.catalog_keys import (
+from station.cli.catalogue_keys import (
     KEY_FORMS,
     DaysOption,
     KeyRing,

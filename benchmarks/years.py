@@ -23,7 +23,7 @@ from station.domain.outcome import Stage
 from station.records.facts.attempts import StageStarted
 from station.records.facts.events import Event
 from station.records.facts.orders import OrderAssigned, OrderClosed, OrderImported, OrderLinesAdded
-from station.records.facts.results import ResultsAcknowledged
+from station.records.facts.outbox import MessagesAcknowledged
 from station.records.journal import Journal
 from station.records.segments import segment_paths
 
@@ -143,7 +143,7 @@ async def _fill(folder: Path, hubs: int) -> None:
                         closed_attempt(event, attempt),
                     )
                 sent = tuple(hub + 1 for hub in some)
-                await journal.append(*events, ResultsAcknowledged(station_sequences=sent))
+                await journal.append(*events, MessagesAcknowledged(message="result", numbers=sent))
             if of_order.stop < hubs:
                 await journal.append(OrderClosed(order=number, reason="done"))
 

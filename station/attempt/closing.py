@@ -94,6 +94,7 @@ def close(
         operator=opened.operator,
         station_version=station_version,
         unsettled=verdict.unsettled,
+        line=line,
     )
 
 

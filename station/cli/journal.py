@@ -17,10 +17,10 @@ from station.cli.common import (
     print_json,
     require_stations_user,
 )
-from station.desk.record_requests import Republish
+from station.desk.record_requests import MessageKind, Republish
 from station.records import copies
 from station.records.facts.events import Event
-from station.records.facts.results import waiting_results
+from station.records.facts.outbox import waiting_messages
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild as rebuild_tables
 from station.records.rebuild import repair as repair_tables
@@ -123,32 +123,35 @@ def export(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
 @app.command()
 def outbox(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
-    """Say how many results the broker has not taken yet.
+    """Say how many messages the broker has not taken yet.
 
     Example: reflash journal outbox
     """
     with _reader(config) as reader:
-        waiting = reader.ask(waiting_results)
+        waiting = reader.ask(waiting_messages)
     if as_json:
         print_json({"waiting": waiting})
     else:
         typer.echo(
-            f"{waiting} results wait for the broker" if waiting else "the broker has taken every result"
+            f"{waiting} messages wait for the broker" if waiting else "the broker has taken every message"
         )
 
 
 @app.command()
 def republish(
-    first: Annotated[int, typer.Argument(help="The first result's station_sequence.")],
+    first: Annotated[int, typer.Argument(help="The first one's station_sequence.")],
     last: Annotated[int, typer.Argument(help="The last one's.")],
+    message: Annotated[
+        MessageKind, typer.Option(help="Results, or facts of orders, which count by themselves.")
+    ] = MessageKind.RESULT,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Send results again, under their old ids.
+    """Send results, or facts of orders, again under their old ids.
 
     Example: reflash journal republish 120 180
     """
-    ask_station(load_settings(config), Republish(first=first, last=last))
-    typer.echo(f"results {first} to {last} go out again")
+    ask_station(load_settings(config), Republish(message=message, first=first, last=last))
+    typer.echo(f"{message}s {first} to {last} go out again")
 
 
 @app.command()

@@ -8,8 +8,8 @@ from station.desk.record_requests import Republish, ResumeRelease
 from station.desk.refusals import NotFound
 from station.desk.request import Done
 from station.records.errors import EventRefused
+from station.records.facts.outbox import MessagesRepublished
 from station.records.facts.releases import ReleaseResumed
-from station.records.facts.results import ResultsRepublished
 
 
 class RecordDesk:
@@ -20,7 +20,9 @@ class RecordDesk:
         return {Republish: self._republish, ResumeRelease: self._resume_release}
 
     async def _republish(self, request: Republish, act: Act) -> Done:
-        again = ResultsRepublished(first=request.first, last=request.last, actor=act.actor)
+        again = MessagesRepublished(
+            message=request.message.value, first=request.first, last=request.last, actor=act.actor
+        )
         try:
             await act.recording(Done()).append(again)
         except EventRefused as error:

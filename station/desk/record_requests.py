@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 from pydantic import Field
 
 from firmware_catalog.identity import FirmwareVersion
 from station.desk.request import Command, Done, Name, Words
+from station.messages.forms import ORDER_FACT, RESULT
 
 _LARGEST: int = (1 << 63) - 1
 """SQLite's largest number."""
 
 
+class MessageKind(StrEnum):
+    """What may be sent again."""
+
+    RESULT = RESULT.kind
+    ORDER = ORDER_FACT.kind
+
+
 class Republish(Command[Done]):
-    """Send results again under their old ids, from one station sequence to another, both included."""
+    """Send messages of a kind again under their old ids, from one station sequence to another, both included."""
+
+    message: MessageKind = MessageKind.RESULT
 
     first: int = Field(ge=0, le=_LARGEST)
     last: int = Field(ge=0, le=_LARGEST)

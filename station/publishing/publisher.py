@@ -1,6 +1,6 @@
 """Empties the outbox to an MQTT broker, and keeps what is retained there up to date.
 
-Each result leaves at QoS 1, several in flight, those of one hub one after the other. It leaves the outbox once the
+Each message leaves at QoS 1, several in flight, those of one ordering key (a hub, an order) one after the other. It leaves the outbox once the
 broker has delivered it, which the station sees by subscribing to what it sends itself, and the journal knows; whatever
 dies in between, it is sent again under the same id. The broker's acknowledgement alone says nothing: it may acknowledge
 what its access list makes it drop (MQTT 3.1.1, 3.3.5).
@@ -25,15 +25,16 @@ from station.publishing.broker import BrokerRefuses, connected
 from station.publishing.hang_ups import HangUps, Sent
 from station.publishing.mqtt_client import MqttClient
 from station.publishing.retained import RetainedStates
-from station.publishing.returns import Held, Returns, first_of_each_hub
+from station.publishing.returns import Held, Returns, acknowledged, first_of_each_key
 from station.publishing.settings import MqttSettings
 from station.publishing.status import Connection, PublisherStatus
 from station.records.chain import RecordedEvent
 from station.records.errors import JournalHeldUp
 from station.records.facts.attempts import AttemptClosed
-from station.records.facts.results import ResultsAcknowledged, ResultsRepublished
+from station.records.facts.orders import OrderAssigned, OrderClosed, OrderLinesAdded
+from station.records.facts.outbox import BEFORE_ALL, MessagesRepublished
 from station.records.journal import Journal
-from station.records.results import OutgoingResult
+from station.records.outgoing import OutgoingMessage
 
 IN_FLIGHT: Final = 32
 """Results handed to the broker before the first of them is acknowledged."""
@@ -99,6 +100,7 @@ class Publisher:
         """Publish until cancelled, through every loss of the broker. Raises JournalFailed alone."""
         unsubscribe = self._journal.subscribe(self._hear)
         try:
+            await self._journal.tell_results_in(self._settings.result_version)
             while True:
                 status = await self._publish_once()
                 pause = pause_after(max(self._failures, min(self._short_lived, _SHORT_LIVED)))
@@ -170,7 +172,7 @@ class Publisher:
                 tasks.create_task(self._receive(client), name="mqtt watch")
                 tasks.create_task(self._send_retained(client), name="mqtt retained")
                 tasks.create_task(self._look_for_states(client), name="mqtt states")
-                tasks.create_task(self._send_results(client), name="mqtt results")
+                tasks.create_task(self._send_messages(client), name="mqtt messages")
         except asyncio.CancelledError:
             # A clean goodbye takes the last will back, so say the same ourselves.
             with suppress(aiomqtt.MqttError):
@@ -223,7 +225,7 @@ class Publisher:
                 await self._subscribe(client, {asked.topic})
 
     async def _receive(self, client: aiomqtt.Client) -> None:
-        """Hear our own status and results until the connection breaks; raise what broke it."""
+        """Hear our own status and messages until the connection breaks; raise what broke it."""
         status = self._journal.topics.station_status
         try:
             async for message in client.messages:
@@ -288,17 +290,17 @@ class Publisher:
             with self._hang_ups.sending(messages):
                 yield
 
-    async def _send_results(self, client: aiomqtt.Client) -> None:
+    async def _send_messages(self, client: aiomqtt.Client) -> None:
         """Send what waits, page by page. What the broker does not take is tried again after a pause."""
         await self._until_delivered()
         subscribed: set[str] = set()
-        held, tries, after, again = Held(self._hang_ups.refused), 0, 0, None
+        held, tries, after, again = Held(self._hang_ups.refused), 0, BEFORE_ALL, None
         while True:
             self._more.clear()
             page = await self._journal.outbox_batch(IN_FLIGHT, after)
             waiting = held.let_through(page)
-            while batch := first_of_each_hub(waiting):
-                batch = batch[: self._hang_ups.together([_sent(result) for result in batch])]
+            while batch := first_of_each_key(waiting):
+                batch = batch[: self._hang_ups.together([_sent(message) for message in batch])]
                 held.hold(await self._send(client, batch, subscribed))
                 waiting = held.let_through(each for each in waiting if each not in batch)
             if held.undelivered is None:
@@ -313,9 +315,9 @@ class Publisher:
                 self._refusal(held.undelivered)
                 or PublisherStatus(Connection.CONNECTED, f"{self._broker}: connected")
             )
-            after = page[-1].station_sequence if page and held.topic is not None else after
+            after = page[-1].number if page and held.topic is not None else after
             if not page and not await self._more_until(again, self._hang_ups_again):
-                held, tries, after, again = self._held_no_more(), tries + 1, 0, None
+                held, tries, after, again = self._held_no_more(), tries + 1, BEFORE_ALL, None
 
     def _held_no_more(self) -> Held:
         """Let go what was held, in so far as it is time for it."""
@@ -326,7 +328,7 @@ class Publisher:
         return Held(self._hang_ups.refused)
 
     async def _more_until(self, *times: float | None) -> bool:
-        """Wait for more results; False if none came before the first of these times, at which held ones are sent."""
+        """Wait for more messages; False if none came before the first of these times, at which held ones are sent."""
         again = min((time for time in times if time is not None), default=None)
         try:
             async with asyncio.timeout(again and max(0.0, again - time.monotonic())):
@@ -335,31 +337,34 @@ class Publisher:
             return False
 
     async def _send(
-        self, client: aiomqtt.Client, results: Sequence[OutgoingResult], subscribed: set[str]
-    ) -> tuple[OutgoingResult, ...]:
-        """Send results, each of another hub, and see them come back; return those that do not."""
-        async with self._sending([_sent(result) for result in results]):
-            refused = await self._subscribe(client, {result.topic for result in results} - subscribed)
-            subscribed |= {result.topic for result in results} - refused
-            kept_back = tuple(result for result in results if result.topic in refused)
-            returns = self._returns = Returns(result for result in results if result.topic not in refused)
+        self, client: aiomqtt.Client, messages: Sequence[OutgoingMessage], subscribed: set[str]
+    ) -> tuple[OutgoingMessage, ...]:
+        """Send messages, each of another key, and see them come back; return those that do not."""
+        async with self._sending([_sent(message) for message in messages]):
+            refused = await self._subscribe(client, {message.topic for message in messages} - subscribed)
+            subscribed |= {message.topic for message in messages} - refused
+            kept_back = tuple(message for message in messages if message.topic in refused)
+            returns = self._returns = Returns(message for message in messages if message.topic not in refused)
             try:
                 async with asyncio.TaskGroup() as sending:
-                    for result in returns.missing:
-                        sending.create_task(client.publish(result.topic, result.payload, qos=1))
+                    for message in returns.missing:
+                        sending.create_task(client.publish(message.topic, message.payload, qos=1))
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._timeout):
                         await returns.all_back()
             finally:
                 # Also when others of the batch were lost: these need not be sent twice.
                 if returns.back:
-                    await self._journal.append(ResultsAcknowledged(station_sequences=returns.back))
+                    await self._journal.append(*acknowledged(returns.back))
         if returns.missing:
             self._slow += 1  # or so it may be
         return (*kept_back, *returns.missing)
 
     def _hear(self, recorded: RecordedEvent) -> None:
-        if isinstance(recorded.event, AttemptClosed | ResultsRepublished):
+        if isinstance(
+            recorded.event,
+            AttemptClosed | OrderLinesAdded | OrderAssigned | OrderClosed | MessagesRepublished,
+        ):
             self._more.set()
 
     def _tell(self, status: PublisherStatus) -> None:
@@ -373,8 +378,8 @@ def pause_after(failures: int) -> float:
     return min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(failures, _DOUBLINGS))
 
 
-def _sent(result: OutgoingResult) -> Sent:
-    return Sent(result.topic, len(result.payload))
+def _sent(message: OutgoingMessage) -> Sent:
+    return Sent(message.topic, len(message.payload))
 
 
 def _refuses(code: int | ReasonCode) -> bool:

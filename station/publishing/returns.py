@@ -1,38 +1,39 @@
-"""Results on their way to the broker and back: what has come back is known to be delivered, the rest waits. Pure."""
+"""Messages on their way to the broker and back: what has come back is known to be delivered, the rest waits. Pure."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from station.records.results import OutgoingResult
+from station.records.facts.outbox import MessagesAcknowledged, Number
+from station.records.outgoing import OutgoingMessage
 
 
 class Returns:
-    """The results that were sent together on one connection."""
+    """The messages that were sent together on one connection."""
 
-    def __init__(self, results: Iterable[OutgoingResult] = ()) -> None:
+    def __init__(self, messages: Iterable[OutgoingMessage] = ()) -> None:
         """Expect each of these once."""
-        self._missing = {(result.topic, result.payload): result for result in results}
-        self._back: list[int] = []
+        self._missing = {(message.topic, message.payload): message for message in messages}
+        self._back: list[Number] = []
         self._complete = asyncio.Event()
         self._see()
 
     @property
-    def back(self) -> tuple[int, ...]:
-        """The station sequences of those that came back."""
+    def back(self) -> Sequence[Number]:
+        """The numbers of those that came back."""
         return tuple(self._back)
 
     @property
-    def missing(self) -> tuple[OutgoingResult, ...]:
+    def missing(self) -> tuple[OutgoingMessage, ...]:
         """Those that did not, oldest first."""
         return tuple(self._missing.values())
 
     def hear(self, topic: str, payload: bytes) -> None:
         """Take in what the broker delivered. Anybody's: what is not expected, byte for byte, counts for nothing."""
-        result = self._missing.pop((topic, payload), None)
-        if result is not None:
-            self._back.append(result.station_sequence)
+        message = self._missing.pop((topic, payload), None)
+        if message is not None:
+            self._back.append(message.number)
             self._see()
 
     async def all_back(self) -> None:
@@ -45,13 +46,13 @@ class Returns:
 
 
 class Held:
-    """What the broker does not take for now, and what follows it of the same hubs."""
+    """What the broker does not take for now, and what follows it under the same keys."""
 
     def __init__(self, refused: Mapping[str, int]) -> None:
-        """Hold results to these topics that are as large as is said of each, or larger."""
+        """Hold messages to these topics that are as large as is said of each, or larger."""
         self._topics = dict(refused)
         self._undelivered: str | None = None
-        self._hubs: set[str] = set()
+        self._keys: set[str] = set()
 
     @property
     def topic(self) -> str | None:
@@ -63,36 +64,44 @@ class Held:
         """The topic that was found first not to deliver on this connection."""
         return self._undelivered
 
-    def hold(self, undelivered: Iterable[OutgoingResult]) -> None:
+    def hold(self, undelivered: Iterable[OutgoingMessage]) -> None:
         """Let these wait, and all that is let through no more because of them."""
-        for result in undelivered:
-            self._undelivered = self._undelivered or result.topic
-            self._topics[result.topic] = 0
-            self._keep_in_order(result)
+        for message in undelivered:
+            self._undelivered = self._undelivered or message.topic
+            self._topics[message.topic] = 0
+            self._keep_in_order(message)
 
-    def let_through(self, results: Iterable[OutgoingResult]) -> list[OutgoingResult]:
-        """Return those of the results, oldest first, that need not wait. A hub's results keep their order."""
+    def let_through(self, messages: Iterable[OutgoingMessage]) -> list[OutgoingMessage]:
+        """Return those of the messages, oldest first, that need not wait. Messages of one key keep their order."""
         through = []
-        for result in results:
-            size = self._topics.get(result.topic)
-            if (size is not None and len(result.payload) >= size) or result.hub in self._hubs:
-                self._keep_in_order(result)
+        for message in messages:
+            size = self._topics.get(message.topic)
+            if (size is not None and len(message.payload) >= size) or message.ordering_key in self._keys:
+                self._keep_in_order(message)
             else:
-                through.append(result)
+                through.append(message)
         return through
 
-    def _keep_in_order(self, result: OutgoingResult) -> None:
-        if result.hub is not None:
-            self._hubs.add(result.hub)
+    def _keep_in_order(self, message: OutgoingMessage) -> None:
+        if message.ordering_key is not None:
+            self._keys.add(message.ordering_key)
 
 
-def first_of_each_hub(results: Iterable[OutgoingResult]) -> list[OutgoingResult]:
-    """Return the results that may be in flight together: of each hub, the oldest alone."""
-    hubs: set[str] = set()
+def first_of_each_key(messages: Iterable[OutgoingMessage]) -> list[OutgoingMessage]:
+    """Return the messages that may be in flight together: of each key, the first alone."""
+    keys: set[str] = set()
     chosen = []
-    for result in results:
-        if result.hub is None or result.hub not in hubs:
-            chosen.append(result)
-        if result.hub is not None:
-            hubs.add(result.hub)
+    for message in messages:
+        if message.ordering_key is None or message.ordering_key not in keys:
+            chosen.append(message)
+        if message.ordering_key is not None:
+            keys.add(message.ordering_key)
     return chosen
+
+
+def acknowledged(back: Iterable[Number]) -> list[MessagesAcknowledged]:
+    """Return what the journal is told of messages that came back: a row a kind."""
+    numbers: dict[str, list[int]] = {}
+    for number in back:
+        numbers.setdefault(number.kind, []).append(number.number)
+    return [MessagesAcknowledged(message=kind, numbers=tuple(each)) for kind, each in numbers.items()]

@@ -7,6 +7,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from station.messages.result import ResultVersion
+
 
 class MqttSettings(BaseModel):
     """Broker, credentials and TLS. Secrets stay in files and are read at each connection."""
@@ -39,6 +41,9 @@ class MqttSettings(BaseModel):
     )
     timeout_seconds: Annotated[float, Field(gt=0, le=60)] = Field(
         5.0, description="how long the broker may take for one answer before the station connects anew"
+    )
+    result_version: ResultVersion = Field(
+        1, description="version of the results written from now on: 2 adds what the work order says"
     )
 
     @model_validator(mode="after")

@@ -11,11 +11,16 @@ from collections.abc import Iterator
 from contextlib import closing
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from station.records.errors import UNREADABLE, journal_error
 from station.records.segments import open_for_reading, open_for_writing
-from station.records.tables import ARCHIVES_SINCE, KEPT
+from station.records.tables import ARCHIVES_SINCE, KEPT, OUTBOX_SINCE
+
+_RESULTS_OF_3: Final = (
+    "SELECT number, sequence, ordering_key, acknowledged FROM main.outbox WHERE kind = 'result' ORDER BY 1"
+)
+"""What the table `results` of an older segment holds, from the tables of today."""
 
 
 def differing(tables: sqlite3.Connection, path: Path) -> tuple[str, ...]:
@@ -50,23 +55,33 @@ def make_again_in(tables: sqlite3.Connection, archive: sqlite3.Connection) -> No
         archive.execute(f"DELETE FROM {table}")  # noqa: S608 - our own name
         columns = len(archive.execute("SELECT * FROM pragma_table_info(?)", (table,)).fetchall())
         places = ", ".join("?" * columns)
-        archive.executemany(f"INSERT INTO {table} VALUES ({places})", _rows(tables, table))  # noqa: S608 - the same
+        archive.executemany(f"INSERT INTO {table} VALUES ({places})", _derived(tables, table))  # noqa: S608 - the same
     archive.execute("COMMIT")
 
 
 def _differing(tables: sqlite3.Connection, archive: sqlite3.Connection) -> tuple[str, ...]:
     if not _is_archive(archive):
         return ()
-    return tuple(table for table in KEPT if _differs(tables, archive, table))
+    kept = KEPT if _version(archive) >= OUTBOX_SINCE else [*(KEPT.keys() - {"outbox"}), "results"]
+    return tuple(table for table in kept if _differs(tables, archive, table))
 
 
 def _is_archive(segment: sqlite3.Connection) -> bool:
+    return _version(segment) >= ARCHIVES_SINCE
+
+
+def _version(segment: sqlite3.Connection) -> int:
     found: tuple[int] = segment.execute("PRAGMA user_version").fetchone()
-    return found[0] >= ARCHIVES_SINCE
+    return found[0]
 
 
 def _differs(tables: sqlite3.Connection, archive: sqlite3.Connection, table: str) -> bool:
-    return any(one != other for one, other in zip_longest(_rows(tables, table), _rows(archive, table)))
+    return any(one != other for one, other in zip_longest(_derived(tables, table), _rows(archive, table)))
+
+
+def _derived(tables: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
+    """Read from the tables of today what this table of an archive holds."""
+    return tables.execute(_RESULTS_OF_3) if table == "results" else _rows(tables, table)
 
 
 def _rows(tables: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:

@@ -19,10 +19,12 @@ from uuid import UUID
 from firmware_catalog.identity import Eui64
 from station.domain.order_line import OrderLine
 from station.domain.slot_name import SlotName
+from station.messages.result import ResultVersion
 from station.messages.topics import Topics
 from station.records import lock
 from station.records.chain import RecordedEvent
 from station.records.expectations import Expectation
+from station.records.facts import outbox
 from station.records.facts.bench import (
     SlotFailure,
     SlotOutOfUse,
@@ -45,14 +47,14 @@ from station.records.facts.orders import (
     order_line_state,
     orders,
 )
+from station.records.facts.outbox import BEFORE_ALL, Number, ResultVersionChosen
 from station.records.facts.releases import ReleaseResult, StoppedRelease, release_results, stopped_releases
-from station.records.facts.results import waiting_results
 from station.records.facts.unlocks import wrong_unlock_answers
 from station.records.ledger import LedgerSettings
 from station.records.moments import Clock, system_clock
+from station.records.outgoing import OutgoingMessage
 from station.records.reader import HubLife, JournalReader
 from station.records.replay import Replayed
-from station.records.results import OutgoingResult
 from station.records.writer import Writer, uninterrupted
 
 P = ParamSpec("P")
@@ -205,17 +207,22 @@ class Journal:
         """Return everything about the hub with this CHF, GPF or scanned id."""
         return await self._read(self._reader.life_of, device)
 
-    async def results(self, first: int, last: int) -> tuple[OutgoingResult, ...]:
-        """Return the results from one station sequence to another, both included, as they are sent."""
-        return await self._read(self._reader.results, first, last)
+    async def messages(self, kind: str, first: int, last: int) -> tuple[OutgoingMessage, ...]:
+        """Return the messages of a kind from one number to another, both included, as they are sent."""
+        return await self._read(self._reader.messages, kind, first, last)
 
-    async def outbox_batch(self, limit: int, after: int = 0) -> tuple[OutgoingResult, ...]:
-        """Return the oldest results, after a station sequence, that the broker has not acknowledged."""
-        return await self._read(self._reader.waiting_results, limit, after)
+    async def outbox_batch(self, limit: int, after: Number = BEFORE_ALL) -> tuple[OutgoingMessage, ...]:
+        """Return the first messages, behind this one, that are not known to be delivered."""
+        return await self._read(self._reader.waiting_messages, limit, after)
 
     async def outbox_size(self) -> int:
-        """Return how many results the broker has not acknowledged."""
-        return await self._ask(waiting_results)
+        """Return how many messages are not known to be delivered."""
+        return await self._ask(outbox.waiting_messages)
+
+    async def tell_results_in(self, version: ResultVersion) -> None:
+        """Have results of this version told from now on; those that were closed before keep theirs."""
+        if await self._ask(outbox.result_version) != version:
+            await self.append(ResultVersionChosen(version=version))
 
     async def _ask(
         self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs

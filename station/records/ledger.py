@@ -25,7 +25,7 @@ from station.records.expectations import Expectation
 from station.records.facts.attempts import AttemptId
 from station.records.facts.events import VOCABULARY, Event
 from station.records.facts.journal import JournalUpgraded, SegmentStarted, identities_of
-from station.records.facts.results import ResultsAcknowledged
+from station.records.facts.outbox import MessagesAcknowledged
 from station.records.head import PublishedHead, read_published_head, write_published_head
 from station.records.moments import Clock
 from station.records.opening import append_row, check_newest, check_published_head, create_journal
@@ -181,8 +181,8 @@ class Ledger:
             published = read_published_head(self._settings.folder)
         except PublishedHeadUnreadable:
             row = segment.execute(
-                "SELECT sequence, hash FROM results JOIN events USING (sequence) WHERE acknowledged = 1"
-                " ORDER BY station_sequence DESC LIMIT 1"
+                "SELECT sequence, hash FROM outbox JOIN events USING (sequence) WHERE acknowledged = 1"
+                " ORDER BY sequence DESC LIMIT 1"
             ).fetchone()
             if row is None:  # acknowledged in a finished segment, which is no longer written to
                 row = segment.execute(
@@ -233,23 +233,26 @@ class Ledger:
         return refused
 
     def _publish_head(self, segment: sqlite3.Connection, outcomes: Sequence[Outcome]) -> None:
-        acknowledged = [
-            station_sequence
+        newest = [
+            (recorded.event.message, max(recorded.event.numbers))
             for outcome in outcomes
             if isinstance(outcome, tuple)
             for recorded in outcome
-            if isinstance(recorded.event, ResultsAcknowledged)
-            for station_sequence in recorded.event.station_sequences
+            if isinstance(recorded.event, MessagesAcknowledged) and recorded.event.numbers
         ]
-        if not acknowledged:
+        if not newest:
             return
         # What is committed stays so, whether or not this can be noted; the next acknowledgement tries again.
         with suppress(sqlite3.Error, OSError):
-            row = segment.execute(
-                "SELECT sequence, hash FROM results JOIN events USING (sequence) WHERE station_sequence = ?",
-                (max(acknowledged),),
-            ).fetchone()
-            # A result of a finished segment needs no watching: that file is no longer written to.
+            rows = (
+                segment.execute(
+                    "SELECT sequence, hash FROM outbox JOIN events USING (sequence) WHERE kind = ? AND number = ?",
+                    message,
+                ).fetchone()
+                for message in newest
+            )
+            # A message of a finished segment needs no watching: that file is no longer written to.
+            row = max((row for row in rows if row is not None), default=None)
             if row is not None and (self._published is None or row[0] > self._published.sequence):
                 head = PublishedHead(identities_of(segment).of(row[0]), *row)
                 write_published_head(self._settings.folder, head)

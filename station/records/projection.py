@@ -12,7 +12,7 @@ import sqlite3
 from typing import assert_never
 
 from station.records.chain import RecordedEvent
-from station.records.facts import attempts, bench, commands, journal, orders, releases, results, unlocks
+from station.records.facts import attempts, bench, commands, journal, orders, outbox, releases, unlocks
 from station.records.facts.attempts import (
     AttemptClosed,
     AttemptInterrupted,
@@ -43,8 +43,14 @@ from station.records.facts.journal import (
     StationStopped,
 )
 from station.records.facts.orders import OrderAssigned, OrderClosed, OrderImported, OrderLinesAdded
+from station.records.facts.outbox import (
+    MessagesAcknowledged,
+    MessagesRepublished,
+    ResultsAcknowledged,
+    ResultsRepublished,
+    ResultVersionChosen,
+)
 from station.records.facts.releases import ReleaseResumed, ReleaseStopped
-from station.records.facts.results import ResultsAcknowledged, ResultsRepublished
 from station.records.facts.unlocks import (
     UnlockAnswerDue,
     UnlockAnswerRefused,
@@ -76,6 +82,8 @@ def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
             bench.apply(tables, written, event)
         case OrderImported() | OrderLinesAdded() | OrderAssigned() | OrderClosed() as event:
             orders.apply(tables, written, event)
+            if not isinstance(event, OrderImported) and orders.is_whole(tables, event.order):
+                outbox.tell_order_fact(tables, written, event.order)
         case AttemptOpened() | AttemptResumed() as event:
             attempts.apply(tables, written, event)
             bench.use_up_label(tables, event.place, event.scanned_id)
@@ -94,12 +102,18 @@ def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
             unlocks.apply(tables, event)
         case AttemptClosed() as event:
             attempts.apply(tables, written, event)
-            results.add(tables, written.sequence, event)
+            outbox.tell_result(tables, written, event)
             _count(tables, written, event)
         case ReleaseStopped() | ReleaseResumed() as event:
             releases.apply(tables, event)
-        case ResultsAcknowledged() | ResultsRepublished() as event:
-            results.apply(tables, event)
+        case (
+            ResultVersionChosen()
+            | MessagesAcknowledged()
+            | MessagesRepublished()
+            | ResultsAcknowledged()
+            | ResultsRepublished() as event
+        ):
+            outbox.apply(tables, written, event)
         case _:
             assert_never(recorded.event)
 

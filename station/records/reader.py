@@ -19,11 +19,13 @@ from station.messages.topics import Topics
 from station.records.chain import RecordedEvent
 from station.records.derive import SELECT_ROWS, all_events, read_rows
 from station.records.errors import JournalCorrupt
-from station.records.facts.attempts import AttemptClosed
+from station.records.facts import outbox
+from station.records.facts.events import Event
 from station.records.facts.history import HubHistory, hub_history, label_history
 from station.records.facts.journal import identities_of
-from station.records.facts.orders import OrderLineState, lines_of, order_lines
-from station.records.results import OutgoingResult, outgoing_result
+from station.records.facts.orders import OrderLinesAdded, OrderLineState, lines_of, order_lines
+from station.records.facts.outbox import BEFORE_ALL, Number, OutboxRow
+from station.records.outgoing import NotToBeTold, OrderFile, OutgoingMessage, outgoing_message
 from station.records.segments import (
     is_there,
     open_for_reading,
@@ -119,47 +121,40 @@ class JournalReader:
                 tuple(sorted(events, key=_sequence)),
             )
 
-    def waiting_results(self, limit: int, after: int = 0) -> tuple[OutgoingResult, ...]:
-        """Return the oldest results, after a station sequence, that the broker has not acknowledged."""
+    def waiting_messages(self, limit: int, after: Number = BEFORE_ALL) -> tuple[OutgoingMessage, ...]:
+        """Return the first messages, behind this one, that are not known to be delivered."""
         with self._snapshot() as newest:
-            waiting = newest.execute(
-                "SELECT station_sequence FROM results WHERE acknowledged = 0 AND station_sequence > ?1"
-                " UNION SELECT station_sequence FROM sent_again WHERE station_sequence > ?1"
-                " ORDER BY station_sequence LIMIT ?2",
-                (after, limit),
-            )
-            return self._results(newest, [number for (number,) in waiting])
+            return self._messages(newest, outbox.waiting(newest, limit, after))
 
-    def results(self, first: int, last: int) -> tuple[OutgoingResult, ...]:
-        """Return the results from one station sequence to another, both included, as they are sent."""
+    def messages(self, kind: str, first: int, last: int) -> tuple[OutgoingMessage, ...]:
+        """Return the messages of a kind from one number to another, both included, as they are sent."""
         with self._snapshot() as newest:
-            (newest_result,) = newest.execute("SELECT max(station_sequence) FROM results").fetchone()
-            return self._results(newest, range(max(first, 1), min(last, newest_result or 0) + 1))
+            numbers = range(max(first, 1), min(last, outbox.last_number(newest, kind)) + 1)
+            return self._messages(newest, [Number(kind, number) for number in numbers])
 
-    def _results(self, newest: sqlite3.Connection, wanted: Sequence[int]) -> tuple[OutgoingResult, ...]:
-        """Return the results of these station sequences, all of which there are."""
+    def _messages(self, newest: sqlite3.Connection, wanted: Sequence[Number]) -> tuple[OutgoingMessage, ...]:
+        """Return these messages, all of which there are."""
         topics = Topics(*newest.execute("SELECT site, station FROM station").fetchone())
-        numbers: dict[int, int] = {}
-        missing = list(wanted)
+        rows: dict[Number, OutboxRow] = {}
         for tables in chain((newest,), self._archives(newest)):
+            missing = [number for number in wanted if number not in rows]
             if not missing:
                 break
-            for number in missing:
-                found = tables.execute(
-                    "SELECT sequence FROM results WHERE station_sequence = ?", (number,)
-                ).fetchone()
-                if found is not None:
-                    numbers[found[0]] = number
-            missing = sorted(set(missing) - set(numbers.values()))
-        if missing:
-            raise JournalCorrupt(self._path, f"result {missing[0]} stands in no table")
+            rows |= {row.number: row for number in missing if (row := outbox.row_of(tables, number))}
+        if missing := sorted(set(wanted) - rows.keys()):
+            raise JournalCorrupt(self._path, f"{missing[0].kind} {missing[0].number} stands in no table")
+        told = {row.sequence: row for row in rows.values()}
         outgoing = []
-        for recorded in self._rows(newest, "sequence = ?1", list(numbers)):
-            if not isinstance(recorded.event, AttemptClosed):
-                raise JournalCorrupt(self._path, f"row {recorded.sequence} is no result", recorded.sequence)
-            number = numbers[recorded.sequence]
-            outgoing.append(outgoing_result(recorded, recorded.event, number, topics))
-        return tuple(sorted(outgoing, key=lambda result: result.station_sequence))
+        for recorded in self._rows(newest, "sequence = ?1", list(told)):
+            try:
+                outgoing.append(
+                    outgoing_message(
+                        told[recorded.sequence], recorded, topics, _order_file(newest, recorded.event)
+                    )
+                )
+            except NotToBeTold as error:
+                raise JournalCorrupt(self._path, str(error), recorded.sequence) from error
+        return tuple(sorted(outgoing, key=lambda message: message.number))
 
     def _whole_history(
         self,
@@ -213,6 +208,13 @@ class JournalReader:
             self._path = (segment_paths(self._folder) or [self._path])[-1]
             self._newest = open_up_to_date(self._path)
         return self._newest
+
+
+def _order_file(tables: sqlite3.Connection, event: Event) -> OrderFile | None:
+    if not isinstance(event, OrderLinesAdded):
+        return None
+    row = tables.execute("SELECT hubs, sha256 FROM orders WHERE work_order = ?", (event.order,)).fetchone()
+    return None if row is None else OrderFile(*row)
 
 
 def _sequence(recorded: RecordedEvent) -> int:

@@ -30,7 +30,7 @@ KEPT: Final = {
     "attempts": f"closed IS NULL OR (work_order IS NOT NULL AND {_OF_OPEN_ORDERS})",
     # A hub that was opened after rows were lost, for as long as it is likely to come again.
     "hubs": f"wrong_answers > 0 OR chf IN (SELECT chf FROM {{of}}.order_lines WHERE {_OF_OPEN_ORDERS})",  # noqa: S608 - our own words
-    "results": "acknowledged = 0 OR station_sequence = (SELECT max(station_sequence) FROM {of}.results)",
+    "outbox": "acknowledged = 0 OR (kind, number) IN (SELECT kind, max(number) FROM {of}.outbox GROUP BY kind)",
 }
 """Which rows of a table a new segment takes over from the finished one; of other tables, all.
 
@@ -40,6 +40,10 @@ a week. `{of}` is the database that holds the table.
 
 ARCHIVES_SINCE: Final = 3
 """The version of the tables since which a finished segment may hold rows that the next has not."""
+
+OUTBOX_SINCE: Final = 4
+"""The version of the tables since which messages stand in `outbox`. Finished segments of the version before have results
+alone, in a table of that name."""
 
 VOCABULARY_IS_KEPT: Final = 3
 """The version of the tables since which `station.vocabulary` says which facts the journal may hold."""
@@ -63,9 +67,6 @@ CREATE TABLE order_counts (             -- lines of the order by the outcome tha
     hubs       INTEGER NOT NULL,
     PRIMARY KEY (work_order, outcome)
 ) WITHOUT ROWID;
-CREATE TABLE sent_again (               -- results of finished segments that wait for the broker once more
-    station_sequence INTEGER PRIMARY KEY
-);
 CREATE TABLE stopped_jigs (
     jig     TEXT    PRIMARY KEY,
     stopped INTEGER NOT NULL
@@ -97,6 +98,25 @@ CREATE TABLE release_results (          -- passed or failed, since the release w
 """
 
 _TABLES_OF_4: Final = """
+CREATE TABLE outbox (
+    sequence     INTEGER PRIMARY KEY,   -- of the row that is told
+    kind         TEXT    NOT NULL,      -- of the message
+    version      INTEGER NOT NULL,
+    number       INTEGER NOT NULL,      -- station_sequence: each kind counts its own
+    ordering_key TEXT,                  -- messages of one key leave in order
+    acknowledged INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (kind, number)
+);
+CREATE INDEX outbox_waiting ON outbox (kind, number) WHERE acknowledged = 0;
+CREATE TABLE sent_again (               -- messages of finished segments that wait for the broker once more
+    kind   TEXT    NOT NULL,
+    number INTEGER NOT NULL,
+    PRIMARY KEY (kind, number)
+) WITHOUT ROWID;
+CREATE TABLE result_versions (          -- which one results are told in
+    first_sequence INTEGER PRIMARY KEY, -- of the rows that are
+    version        INTEGER NOT NULL
+);
 CREATE TABLE command_answers (          -- the newest, for commands that are sent again
     sequence INTEGER PRIMARY KEY,       -- of the answer
     key      TEXT    NOT NULL UNIQUE,
@@ -202,13 +222,6 @@ CREATE TABLE stopped_releases (
     why          TEXT NOT NULL,
     PRIMARY KEY (manufacturer, model, version)
 ) WITHOUT ROWID;
-CREATE TABLE results (
-    station_sequence INTEGER PRIMARY KEY,
-    sequence         INTEGER NOT NULL UNIQUE,
-    hub              TEXT,              -- results of one hub leave in order
-    acknowledged     INTEGER NOT NULL DEFAULT 0
-);
-CREATE INDEX results_waiting ON results (station_sequence) WHERE acknowledged = 0;
 """
 
 DERIVED_TABLES: Final = (
@@ -228,8 +241,9 @@ DERIVED_TABLES: Final = (
     "slots_out_of_use",
     "slot_failures",
     "release_results",
-    "results",
+    "outbox",
     "sent_again",
+    "result_versions",
     "command_answers",
 )
 """In an order that satisfies their references."""
@@ -243,6 +257,9 @@ CREATE TABLE identities (
     journal        TEXT NOT NULL
 );
 INSERT INTO identities SELECT 1, journal FROM station;
+CREATE TABLE sent_again (
+    station_sequence INTEGER PRIMARY KEY
+);
 """
 
 _FILLED_BY_3: Final = """
@@ -250,7 +267,22 @@ INSERT INTO order_counts SELECT work_order, outcome, count(*) FROM order_lines
     WHERE outcome IS NOT NULL GROUP BY work_order, outcome;
 """
 
-ADDITIONS: Final = {3: _ALTERED_BY_3 + _TABLES_OF_3 + _FILLED_BY_3, 4: _TABLES_OF_4}
+_ALTERED_BY_4: Final = """
+ALTER TABLE results RENAME TO results_of_3;
+ALTER TABLE sent_again RENAME TO sent_again_of_3;
+"""
+
+_FILLED_BY_4: Final = """
+INSERT INTO outbox SELECT sequence, 'result', 1, station_sequence, hub, acknowledged FROM results_of_3;
+DROP TABLE results_of_3;
+INSERT INTO sent_again SELECT 'result', station_sequence FROM sent_again_of_3;
+DROP TABLE sent_again_of_3;
+"""
+
+ADDITIONS: Final = {
+    3: _ALTERED_BY_3 + _TABLES_OF_3 + _FILLED_BY_3,
+    4: _ALTERED_BY_4 + _TABLES_OF_4 + _FILLED_BY_4,
+}
 """What makes tables of the version before into those of this one, in place: new tables and columns, filled if need be.
 
 After them the tables must be what a replay of the events makes. What a new table holds may therefore only follow

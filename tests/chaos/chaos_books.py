@@ -77,7 +77,7 @@ class Books:
                 self._enter(recorded.id, recorded.sequence, recorded.event)
                 self._enter_right(recorded.monotonic_ns / 1e9, recorded.event)
             self._open = reader.ask(open_attempts)
-            self._results = reader.results(1, 1 << 62)
+            self._results = reader.messages("result", 1, 1 << 62)
         self.findings.outcomes.update(closed.outcome for closed in self._closed.values())
         self.findings.open = len(self._open)
         self._check_attempts()
@@ -159,7 +159,7 @@ class Books:
 
     def against_consumer(self, consumer: Consumer) -> None:
         """Every result was received as it stands in the journal, and nothing else was."""
-        said = {result.payload: result.station_sequence for result in self._results}
+        said = {result.payload: result.number.number for result in self._results}
         if sorted(said.values()) != list(range(1, len(said) + 1)):
             self.findings.lost.append("the numbers of the results have gaps")
         for payload, number in said.items():

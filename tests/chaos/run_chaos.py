@@ -32,7 +32,7 @@ from witness import Trace
 
 from simulators.diary import boot_seconds
 from station.messages.topics import Topics
-from station.records.facts.results import waiting_results
+from station.records.facts import outbox
 from station.records.journal import Journal
 from station.records.reader import JournalReader
 
@@ -233,8 +233,8 @@ async def deliver(station: StationProcess, consumer: Consumer) -> int:
     deadline = time.monotonic() + DELIVERY_SECONDS
     while time.monotonic() < deadline:
         with JournalReader(folder) as reader:
-            waiting = reader.ask(waiting_results)
-            numbers = {result.station_sequence for result in reader.results(1, 1 << 62)}
+            waiting = reader.ask(outbox.waiting_messages)
+            numbers = {result.number.number for result in reader.messages("result", 1, 1 << 62)}
         missing = numbers - consumer.station_sequences()
         if not waiting and not missing:
             break

@@ -142,24 +142,22 @@ RECORD_MUTANTS = (
     Mutant(
         "what a broker sends of itself counts as delivered",
         "station/publishing/returns.py",
-        "result = self._missing.pop((topic, payload), None)",
-        "result = self._missing.pop(next((key for key in self._missing if key[0] == topic), (topic, payload)), None)",
+        "message = self._missing.pop((topic, payload), None)",
+        "message = self._missing.pop(next((key for key in self._missing if key[0] == topic), (topic, payload)), None)",
         (f"{_PUBLISHING}/test_returns.py",),
     ),
     Mutant(
         "a broker's acknowledgement counts as delivered",
         "station/publishing/publisher.py",
-        "await self._journal.append(ResultsAcknowledged(station_sequences=returns.back))",
-        "await self._journal.append(\n"
-        "                    ResultsAcknowledged(station_sequences=tuple(one.station_sequence for one in results))\n"
-        "                )",
+        "*acknowledged(returns.back)",
+        "*acknowledged(one.number for one in messages)",
         (_PUBLISHER,),
     ),
     Mutant(
         "two results of one hub are in flight",
         "station/publishing/returns.py",
-        "        if result.hub is None or result.hub not in hubs:\n            chosen.append(result)\n",
-        "        chosen.append(result)\n",
+        "        if message.ordering_key is None or message.ordering_key not in keys:\n            chosen.append(message)\n",
+        "        chosen.append(message)\n",
         (f"{_PUBLISHING}/test_publisher.py::test_of_each_hub_only_the_oldest_is_in_flight",),
     ),
 )

@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.domain.actor import Actor
 from station.domain.hub_facts import HubFacts
+from station.domain.order_line import OrderLine
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.domain.slot_name import SlotName
 from station.records.errors import AttemptHasResult, EventRefused
@@ -156,6 +157,8 @@ class AttemptClosed(Fact):
     unsettled: str | None = FROM_LATER
     """What could not be put right about the hub before the attempt ended (unlocked, unconfirmed, pending): the hub is
     quarantined. None for a hub that was left locked and on a confirmed image, or was never touched."""
+    line: OrderLine | None = FROM_LATER
+    """What the order says of the hub, where it lists it."""
 
 
 def apply(

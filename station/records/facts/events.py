@@ -35,8 +35,14 @@ from station.records.facts.journal import (
     StationStopped,
 )
 from station.records.facts.orders import OrderAssigned, OrderClosed, OrderImported, OrderLinesAdded
+from station.records.facts.outbox import (
+    MessagesAcknowledged,
+    MessagesRepublished,
+    ResultsAcknowledged,
+    ResultsRepublished,
+    ResultVersionChosen,
+)
 from station.records.facts.releases import ReleaseResumed, ReleaseStopped
-from station.records.facts.results import ResultsAcknowledged, ResultsRepublished
 from station.records.facts.unlocks import (
     UnlockAnswerDue,
     UnlockAnswerRefused,
@@ -82,6 +88,9 @@ Event = Annotated[
     | JigReset
     | ReleaseStopped
     | ReleaseResumed
+    | ResultVersionChosen
+    | MessagesAcknowledged
+    | MessagesRepublished
     | ResultsAcknowledged
     | ResultsRepublished
     | CommandAnswered,

@@ -108,10 +108,15 @@ def apply(
             assert_never(event)
 
 
+def vocabulary(tables: sqlite3.Connection) -> int:
+    """Return the number of the vocabulary that what is written now may use."""
+    found: tuple[int] = tables.execute("SELECT vocabulary FROM station").fetchone()
+    return found[0]
+
+
 def counts(tables: sqlite3.Connection) -> bool:
     """Whether what is written now is counted for slots and releases: see `_COUNTED_FROM`."""
-    found: tuple[int] = tables.execute("SELECT vocabulary FROM station").fetchone()
-    return found[0] >= _COUNTED_FROM
+    return vocabulary(tables) >= _COUNTED_FROM
 
 
 def identities_of(tables: sqlite3.Connection) -> Identities:

@@ -113,6 +113,12 @@ def apply(
             tables.execute("DELETE FROM jig_orders WHERE work_order = ?", (event.order,))
 
 
+def is_whole(tables: sqlite3.Connection, order: str) -> bool:
+    """Whether all of the order's lines are there."""
+    row = tables.execute("SELECT closed FROM orders WHERE work_order = ?", (order,)).fetchone()
+    return row is not None and row[0] != UNFINISHED_IMPORT
+
+
 def count(tables: sqlite3.Connection, event: AttemptClosed, *, by_any_id: bool) -> None:
     """Let the outcome count for the order's line, unless a success does already. By its CHF id alone if not `by_any_id`."""
     line = _line_of(tables, event) if by_any_id else None

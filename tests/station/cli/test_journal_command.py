@@ -58,11 +58,14 @@ def test_a_hubs_life_by_either_id(hubs: list[StockHub], at: tuple[str, Path], re
 
 
 def test_results_can_be_sent_again(at: tuple[str, Path], hubs: list[StockHub], reflash: Any) -> None:
-    assert reflash("journal", "outbox", *at).out == "2 results wait for the broker\n"
+    assert reflash("journal", "outbox", *at).out == "4 messages wait for the broker\n"
     assert reflash("journal", "republish", 1, 2, *at).out == "results 1 to 2 go out again\n"
+    assert (
+        reflash("journal", "republish", 1, 1, "--message", "order", *at).out == "orders 1 to 1 go out again\n"
+    )
     absent = reflash("journal", "republish", 3, 9, *at)
-    assert (absent.code, absent.complaint) == (2, "there are no results 3 to 9")
-    assert reflash("journal", "outbox", *at, "--json").json == {"waiting": 2}
+    assert (absent.code, absent.complaint) == (2, "there are no result messages 3 to 9")
+    assert reflash("journal", "outbox", *at, "--json").json == {"waiting": 4}
 
 
 def test_a_row_that_was_changed_is_found(at: tuple[str, Path], tmp_path: Path, reflash: Any) -> None:
@@ -108,7 +111,7 @@ def test_a_backup_replaces_a_journal_that_was_set_aside(
     assert aside.out.startswith(f"the journal is now {tmp_path / 'state' / 'journal'}.")
     assert reflash("orders", "list", *at).code == 1
     assert reflash("journal", "restore", copy, *at).out.startswith("the journal has ")
-    assert reflash("journal", "outbox", *at, "--json").json == {"waiting": 2}
+    assert reflash("journal", "outbox", *at, "--json").json == {"waiting": 4}
 
 
 def test_how_far_an_order_is(at: tuple[str, Path], hubs: list[StockHub], reflash: Any) -> None:

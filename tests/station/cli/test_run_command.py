@@ -99,7 +99,7 @@ def test_a_day_at_the_bench(bench: Bench, config: Path, tmp_path: Path, reflash:
 
     assert reflash("journal", "verify", *at).out.startswith("whole: ")
     assert reflash("journal", "rebuild", *at).out.startswith("the tables are what ")
-    assert reflash("journal", "outbox", *at).out == "the broker has taken every result\n"
+    assert reflash("journal", "outbox", *at).out == "the broker has taken every message\n"
     life = reflash("journal", "show", str(hub.gpf).lower(), *at).out
     assert "attempt closed: jig1 slot 1: passed; take it out, it is done" in life
     assert reflash("orders", "close", "WO-1", "--reason", "done", "--incomplete", *at).code == 0

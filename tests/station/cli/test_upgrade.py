@@ -97,7 +97,7 @@ def test_a_station_is_drained_backed_up_and_brought_up_to_date(
     assert reflash("journal", "verify", *at).out.startswith("whole: ")
     (order,) = reflash("orders", "list", *at, "--json").json
     assert (order["hubs"], order["passed"]) == (2, 2)
-    assert reflash("journal", "outbox", *at).out == "the broker has taken every result\n"
+    assert reflash("journal", "outbox", *at).out == "the broker has taken every message\n"
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from station.publishing.retained import RetainedStates
 from station.publishing.settings import MqttSettings
 from station.publishing.status import Connection, PublisherStatus
 from station.records.journal import Journal
-from station.records.results import OutgoingResult
+from station.records.outgoing import OutgoingMessage
 
 
 class Bench:
@@ -84,13 +84,13 @@ class Bench:
 
         await self.until(empty)
 
-    async def until_left(self, *numbers: int) -> list[OutgoingResult]:
+    async def until_left(self, *numbers: int) -> list[OutgoingMessage]:
         """Wait until these results, by station sequence, are all that waits; return them."""
-        left: list[OutgoingResult] = []
+        left: list[OutgoingMessage] = []
 
         async def only_these() -> bool:
             left[:] = await self.journal.outbox_batch(999)
-            return [result.station_sequence for result in left] == list(numbers)
+            return [result.number.number for result in left] == list(numbers)
 
         await self.until(only_these)
         return left

@@ -13,18 +13,19 @@ import brokers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from journal_samples import chf, place
+from journal_samples import chf, order_events, place
 from processes import run
 from publisher_bench import Bench, bench
 
 from station.publishing.publisher import IN_FLIGHT, pause_after
-from station.publishing.returns import first_of_each_hub
+from station.publishing.returns import first_of_each_key
 from station.publishing.settings import MqttSettings
 from station.publishing.status import Connection
 from station.records.errors import JournalFailed, JournalFull
-from station.records.facts.results import ResultsRepublished
+from station.records.facts.orders import OrderClosed
+from station.records.facts.outbox import MessagesRepublished, Number
 from station.records.journal import Journal
-from station.records.results import OutgoingResult
+from station.records.outgoing import OutgoingMessage
 
 STATUS_TOPIC = "reflash/v1/leeds/bench-1/status"
 
@@ -63,6 +64,41 @@ def check_results_arrive(folder: Path, port: int) -> None:
         assert sorted(event["data"]["station_sequence"] for _, event in messages) == list(range(1, 25))
         for topic, event in messages:
             assert topic == f"reflash/v1/leeds/bench-1/jig/jig-1/slot/{event['data']['slot']}/result"
+
+    asyncio.run(main())
+
+
+def test_facts_of_orders_leave_and_results_keep_the_version_they_were_written_in(
+    folder: Path, mosquitto_broker: brokers.Mosquitto
+) -> None:
+    async def main() -> None:
+        async with bench(folder, mosquitto_broker.port) as station:
+            station.start()
+            await station.results(1)
+            await station.until_empty()
+            await station.stop()
+        async with bench(folder, mosquitto_broker.port, result_version=2) as station:
+            heard = await listening(mosquitto_broker.port, "reflash/#", 6 + 1)
+            station.start()
+            await station.until_said(Connection.CONNECTED)
+            await station.results(2)
+            await station.journal.append(
+                *order_events(), MessagesRepublished(message="result", first=1, last=1)
+            )
+            await station.journal.append(OrderClosed(order="WO-1", reason="done"))
+            await station.until_empty()
+            messages = [
+                (topic, json.loads(payload)) for topic, payload, _ in await heard if topic != STATUS_TOPIC
+            ]
+        told = {(event["type"], event["data"]["station_sequence"]) for _, event in messages}
+        assert told == {
+            ("reflash.result.v1", 1),
+            ("reflash.result.v2", 2),
+            *(("reflash.order.v1", number) for number in (1, 2, 3)),
+        }
+        facts = [event for topic, event in messages if topic == "reflash/v1/leeds/bench-1/orders"]
+        assert [event["data"]["what"] for event in facts] == ["imported", "assigned", "closed"]
+        assert {event["subject"] for event in facts} == {"WO-1"}
 
     asyncio.run(main())
 
@@ -183,7 +219,7 @@ def test_a_range_can_be_sent_again(folder: Path, mosquitto_broker: brokers.Mosqu
             await station.results(1, 2, 3)
             await station.until_empty()
             heard = await listening(mosquitto_broker.port, "reflash/v1/+/+/jig/#", 2)
-            await station.journal.append(ResultsRepublished(first=2, last=3))
+            await station.journal.append(MessagesRepublished(message="result", first=2, last=3))
             sent = [json.loads(payload)["data"]["station_sequence"] for _, payload, _ in await heard]
             assert sorted(sent) == [2, 3]
             await station.until_empty()
@@ -468,18 +504,18 @@ def test_a_pause_stays_a_pause_however_long_the_broker_is_away(failures: int) ->
     assert pause_after(failures) <= pause_after(failures + 1)
 
 
-def outgoing(number: int, hub: str | None) -> OutgoingResult:
-    return OutgoingResult(number, hub, "topic", b"")
+def outgoing(number: int, hub: str | None) -> OutgoingMessage:
+    return OutgoingMessage(Number("result", number), hub, "topic", b"")
 
 
 @given(st.lists(st.sampled_from(["a", "b", "c", None]), max_size=IN_FLIGHT))
 def test_of_each_hub_only_the_oldest_is_in_flight(hubs: list[str | None]) -> None:
     results = [outgoing(number, hub) for number, hub in enumerate(hubs)]
-    chosen = first_of_each_hub(results)
-    named = [result.hub for result in chosen if result.hub is not None]
+    chosen = first_of_each_key(results)
+    named = [result.ordering_key for result in chosen if result.ordering_key is not None]
     assert len(named) == len(set(named))
     for result in chosen:
-        if result.hub is not None:
-            assert result.station_sequence == hubs.index(result.hub)
-    assert sum(result.hub is None for result in chosen) == hubs.count(None)
+        if result.ordering_key is not None:
+            assert result.number.number == hubs.index(result.ordering_key)
+    assert sum(result.ordering_key is None for result in chosen) == hubs.count(None)
     assert bool(chosen) == bool(results)

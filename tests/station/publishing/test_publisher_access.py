@@ -23,7 +23,7 @@ STATUS = f"{ROOT}/status"
 FIRST, SECOND = (f"{ROOT}/jig/jig-1/slot/{slot}/result" for slot in (2, 3))
 """Where the results of the hubs 1 and 2 are sent."""
 
-ALL = f"topic write {ROOT}/#\ntopic read {STATUS}\ntopic read {ROOT}/jig/+/slot/+/result\n"
+ALL = f"topic write {ROOT}/#\ntopic read {STATUS}\ntopic read {ROOT}/jig/+/slot/+/result\ntopic read {ROOT}/orders\n"
 DENYING = {
     "everything": ("topic read reflash/#\n", STATUS),
     "reading its status": (f"topic write {ROOT}/#\n", STATUS),

@@ -16,7 +16,7 @@ from pathlib import Path
 from journal_samples import closed, ledger_in, opened, write
 
 from station.records import head, segments
-from station.records.facts.results import ResultsAcknowledged
+from station.records.facts.outbox import MessagesAcknowledged
 from station.records.journal import Journal
 
 DEATH = 77
@@ -32,8 +32,8 @@ async def write_without_end(folder: Path) -> None:
                 print(json.dumps([result.sequence, result.hash.hex()]), flush=True)
                 if number == 1:
                     waiting = await journal.outbox_batch(10)
-                    numbers = tuple(each.station_sequence for each in waiting)
-                    await journal.append(ResultsAcknowledged(station_sequences=numbers))
+                    numbers = tuple(each.number.number for each in waiting)
+                    await journal.append(MessagesAcknowledged(message="result", numbers=numbers))
 
         async with asyncio.TaskGroup() as slots:
             for number in range(1, 9):
@@ -58,7 +58,7 @@ def work_until(folder: Path, point: str) -> None:
             case "commit":
                 ledger._opened().set_trace_callback(die_at_statement("COMMIT"))
             case "projection":
-                ledger._opened().set_trace_callback(die_at_statement("INSERT INTO results"))
+                ledger._opened().set_trace_callback(die_at_statement("INSERT INTO outbox"))
             case "checkpoint":
                 ledger._opened().set_trace_callback(die_at_statement("PRAGMA wal_checkpoint"))
             case "segment whole":
@@ -72,7 +72,10 @@ def work_until(folder: Path, point: str) -> None:
             (result,) = write(ledger, closed(attempt.sequence, number, order=None))
             print(json.dumps([result.sequence, result.hash.hex()]), flush=True)
             if number % 5 == 4:
-                write(ledger, ResultsAcknowledged(station_sequences=tuple(range(number - 3, number + 2))))
+                write(
+                    ledger,
+                    MessagesAcknowledged(message="result", numbers=tuple(range(number - 3, number + 2))),
+                )
 
 
 if __name__ == "__main__":

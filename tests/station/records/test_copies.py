@@ -22,7 +22,7 @@ from station.records.facts.attempts import StageEnded
 from station.records.facts.events import EVENT
 from station.records.facts.journal import JournalRestored, SegmentStarted
 from station.records.facts.orders import OrderClosed, order_lines, orders
-from station.records.facts.results import ResultsAcknowledged, ResultsRepublished
+from station.records.facts.outbox import MessagesAcknowledged, MessagesRepublished
 from station.records.facts.unlocks import UnlockAnswerDue, UnlockAnswerVoid, wrong_unlock_answers
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
@@ -44,7 +44,7 @@ def test_a_backup_taken_while_the_daemon_writes_restores_to_the_same_journal(
         for number in range(10):
             one_result(ledger, number)
         (attempt,) = write(ledger, opened(1))
-        write(ledger, closed(attempt.sequence, 1), ResultsAcknowledged(station_sequences=(11,)))
+        write(ledger, closed(attempt.sequence, 1), MessagesAcknowledged(message="result", numbers=(11,)))
         saved = events_of(folder)
         found = backup(folder, copy)
         write(ledger, STARTED)
@@ -293,16 +293,16 @@ def test_the_life_of_a_hub_survives_a_restore(folder: Path, tmp_path: Path) -> N
 
 def payloads(folder: Path) -> list[bytes]:
     with JournalReader(folder) as reader:
-        return [result.payload for result in reader.results(1, 99)]
+        return [result.payload for result in reader.messages("result", 1, 99)]
 
 
 def test_a_restored_journal_keeps_the_old_ids_and_gives_new_ones(folder: Path, tmp_path: Path) -> None:
     with ledger_in(folder) as ledger:
         one_result(ledger, 0, order=None)
-        write(ledger, ResultsAcknowledged(station_sequences=(1,)))
+        write(ledger, MessagesAcknowledged(message="result", numbers=(1,)))
         backup(folder, tmp_path / "backup")
         lost = one_result(ledger, 1, order=None)
-        write(ledger, ResultsAcknowledged(station_sequences=(2,)))
+        write(ledger, MessagesAcknowledged(message="result", numbers=(2,)))
     told = payloads(folder)
     for life in (1, 2):
         restored = tmp_path / f"restored-{life}"
@@ -313,9 +313,9 @@ def test_a_restored_journal_keeps_the_old_ids_and_gives_new_ones(folder: Path, t
             assert (result.journal, result.id) != (lost.journal, lost.id)
             assert json.loads(payloads(restored)[-1])["id"] == result.id
             assert json.loads(payloads(restored)[-1])["data"]["station_sequence"] == life + 1
-            write(ledger, ResultsAcknowledged(station_sequences=(life + 1,)))
-            write(ledger, ResultsRepublished(first=1, last=1))
-            write(ledger, ResultsAcknowledged(station_sequences=(1,)))
+            write(ledger, MessagesAcknowledged(message="result", numbers=(life + 1,)))
+            write(ledger, MessagesRepublished(message="result", first=1, last=1))
+            write(ledger, MessagesAcknowledged(message="result", numbers=(1,)))
         with ledger_in(restored):
             pass
         assert verify(restored).journal == result.journal

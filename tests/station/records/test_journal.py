@@ -23,7 +23,7 @@ from station.records.errors import (
     JournalFull,
     JournalInUse,
 )
-from station.records.facts.results import ResultsAcknowledged, ResultsRepublished
+from station.records.facts.outbox import MessagesAcknowledged, MessagesRepublished
 from station.records.journal import Journal
 from station.records.ledger import Ledger
 from station.records.segments import segment_path
@@ -69,17 +69,22 @@ def test_what_is_appended_is_durable_and_answered(folder: Path) -> None:
         assert (await journal.hub_history(chf(1))).passed_in("WO-1")
         assert (await journal.life_of(gpf(1))).events == (first, result)
         assert [state.outcome for state in await journal.order_lines("WO-1")] == [None, Outcome.PASSED, None]
-        assert await journal.outbox_size() == 1
-        assert await journal.outbox_batch(9) == await journal.results(1, 1)
-        await journal.append(ResultsAcknowledged(station_sequences=(1,)))
+        assert await journal.outbox_size() == 3
+        assert await journal.outbox_batch(9) == (
+            await journal.messages("order", 1, 9) + await journal.messages("result", 1, 1)
+        )
+        await journal.append(
+            MessagesAcknowledged(message="order", numbers=(1, 2)),
+            MessagesAcknowledged(message="result", numbers=(1,)),
+        )
         assert await journal.outbox_size() == 0
-        await journal.append(ResultsRepublished(first=1, last=1))
+        await journal.append(MessagesRepublished(message="result", first=1, last=1))
         assert await journal.outbox_size() == 1
         with pytest.raises(EventRefused):
-            await journal.append(ResultsRepublished(first=7, last=9))
+            await journal.append(MessagesRepublished(message="result", first=7, last=9))
 
     with_journal(folder, use)
-    assert verify(folder).events == 8
+    assert verify(folder).events == 9
 
 
 def test_appends_that_arrive_together_share_a_commit(folder: Path) -> None:

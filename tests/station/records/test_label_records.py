@@ -51,6 +51,6 @@ def test_a_label_waits_at_one_slot_until_its_hub_or_the_slots_next_hub_is_seen(f
         write(ledger, closed(attempt.sequence, 1), scanned(9, slot=4, hub=1), scanned(9, slot=4, hub=99))
         (past,) = reader.ask(hub_history, chf(1)).attempts
         assert (past.outcome, past.scanned_id) == (Outcome.PASSED, gpf(9))
-        (result,) = reader.results(1, 1)
+        (result,) = reader.messages("result", 1, 1)
         assert json.loads(result.payload)["data"]["scanned_id"] == str(gpf(1)), "results are never amended"
     assert rebuild(folder).differing == ()

@@ -38,6 +38,7 @@ from station.records.errors import (
     SegmentMissing,
 )
 from station.records.facts import orders as orders_facts
+from station.records.facts import outbox
 from station.records.facts.attempts import AttemptPlanned, AttemptResumed, HubLost, StageEnded, StageStarted
 from station.records.facts.events import Event
 from station.records.facts.history import hub_history, open_attempt_of, open_attempts
@@ -50,7 +51,7 @@ from station.records.facts.orders import (
     order_lines,
     orders,
 )
-from station.records.facts.results import ResultsAcknowledged, ResultsRepublished, waiting_results
+from station.records.facts.outbox import MessagesAcknowledged, MessagesRepublished
 from station.records.facts.unlocks import UnlockAnswerRefused, UnlockUsed
 from station.records.ledger import Ledger, LedgerSettings
 from station.records.reader import JournalReader
@@ -210,15 +211,15 @@ def test_a_line_is_found_by_either_id(folder: Path) -> None:
 def test_results_wait_until_acknowledged_and_can_be_sent_again(folder: Path) -> None:
     with ledger_in(folder) as ledger, JournalReader(folder) as reader:
         rows = [one_result(ledger, number, order=None) for number in range(4)]
-        waiting = reader.waiting_results(3)
-        assert [result.station_sequence for result in waiting] == [1, 2, 3]
-        assert [result.hub for result in waiting] == [str(chf(number)) for number in range(3)]
-        write(ledger, ResultsAcknowledged(station_sequences=(1, 3)))
-        assert [result.station_sequence for result in reader.waiting_results(9)] == [2, 4]
-        assert reader.ask(waiting_results) == 2
-        write(ledger, ResultsRepublished(first=1, last=1))
-        assert reader.waiting_results(1) == waiting[:1]
-        assert reader.results(3, 4)[1].payload.decode().count(rows[3].hash.hex()) == 1
+        waiting = reader.waiting_messages(3)
+        assert [result.number.number for result in waiting] == [1, 2, 3]
+        assert [result.ordering_key for result in waiting] == [str(chf(number)) for number in range(3)]
+        write(ledger, MessagesAcknowledged(message="result", numbers=(1, 3)))
+        assert [result.number.number for result in reader.waiting_messages(9)] == [2, 4]
+        assert reader.ask(outbox.waiting_messages) == 2
+        write(ledger, MessagesRepublished(message="result", first=1, last=1))
+        assert reader.waiting_messages(1) == waiting[:1]
+        assert reader.messages("result", 3, 4)[1].payload.decode().count(rows[3].hash.hex()) == 1
 
 
 def test_the_life_of_a_hub_is_found_by_any_of_its_ids(folder: Path) -> None:
@@ -244,8 +245,8 @@ REFUSED: tuple[tuple[tuple[Event, ...], str], ...] = (
     (order_events("WO-1"), "imported before"),
     ((OrderLinesAdded(order="WO-1", lines=(order_line(0),)),), "twice"),
     ((OrderLinesAdded(order="WO-9", lines=(order_line(0),)),), "not imported"),
-    ((ResultsAcknowledged(station_sequences=(9,)),), "no result 9"),
-    ((ResultsRepublished(first=5, last=9),), "no results 5 to 9"),
+    ((MessagesAcknowledged(message="result", numbers=(9,)),), "no result 9"),
+    ((MessagesRepublished(message="result", first=5, last=9),), "no result messages 5 to 9"),
     ((opened(slot=1 << 70),), "cannot hold"),
     ((StageEnded.model_construct(attempt=3, stage=Stage.FLASH, seconds=float("nan")),), "cannot hold"),
 )
@@ -312,12 +313,12 @@ def test_an_older_journal_is_brought_up_to_date(folder: Path) -> None:
         write(ledger, *order_events())
         one_result(ledger)
     with closing(sqlite3.connect(segment_path(folder, 1), isolation_level=None)) as segment:
-        for statement in ("DROP TABLE stages", "DROP TABLE results", "ALTER TABLE hubs RENAME TO old_hubs"):
+        for statement in ("DROP TABLE stages", "DROP TABLE outbox", "ALTER TABLE hubs RENAME TO old_hubs"):
             segment.execute(statement)
         segment.execute("PRAGMA user_version = 0")
     with ledger_in(folder), JournalReader(folder) as reader:
-        assert reader.ask(waiting_results) == 1
-        assert len(reader.waiting_results(9)) == 1
+        assert reader.ask(outbox.waiting_messages) == 3
+        assert [message.number.kind for message in reader.waiting_messages(9)] == ["order", "order", "result"]
     assert rebuild(folder).differing == ()
 
 
@@ -359,7 +360,7 @@ def test_an_edited_tail_stops_the_station(folder: Path) -> None:
 def test_a_tail_shorter_than_what_was_published_stops_the_station(folder: Path) -> None:
     with ledger_in(folder) as ledger:
         one_result(ledger, order=None)
-        write(ledger, ResultsAcknowledged(station_sequences=(1,)))
+        write(ledger, MessagesAcknowledged(message="result", numbers=(1,)))
     with closing(sqlite3.connect(segment_path(folder, 1), isolation_level=None)) as segment:
         segment.execute("DELETE FROM events WHERE sequence >= 3")
     with (
@@ -375,7 +376,7 @@ def test_a_tail_shorter_than_what_was_published_stops_the_station(folder: Path) 
 def test_another_history_than_the_published_one_stops_the_station(folder: Path) -> None:
     with ledger_in(folder) as ledger:
         one_result(ledger, order=None)
-        write(ledger, ResultsAcknowledged(station_sequences=(1,)))
+        write(ledger, MessagesAcknowledged(message="result", numbers=(1,)))
     head = folder / "published-head.json"
     known = head.read_text()
     head.write_text(known.replace('"sequence":3', '"sequence":2'))
@@ -408,7 +409,7 @@ def test_a_note_of_what_was_published_that_cannot_be_read_is_made_anew(folder: P
     with ledger_in(folder) as ledger:
         for number in range(3):
             one_result(ledger, number, order=None)
-        write(ledger, ResultsAcknowledged(station_sequences=(1, 2)))
+        write(ledger, MessagesAcknowledged(message="result", numbers=(1, 2)))
     head = folder / "published-head.json"
     known = head.read_bytes()
     head.write_bytes(content)
@@ -445,7 +446,11 @@ def test_the_published_head_only_moves_forward(folder: Path) -> None:
     with ledger_in(folder) as ledger:
         for number in range(2):
             one_result(ledger, number, order=None)
-        write(ledger, ResultsAcknowledged(station_sequences=(1, 2)))
+        write(ledger, MessagesAcknowledged(message="result", numbers=(1, 2)))
         known = (folder / "published-head.json").read_bytes()
-        write(ledger, ResultsRepublished(first=1, last=1), ResultsAcknowledged(station_sequences=(1,)))
+        write(
+            ledger,
+            MessagesRepublished(message="result", first=1, last=1),
+            MessagesAcknowledged(message="result", numbers=(1,)),
+        )
         assert (folder / "published-head.json").read_bytes() == known

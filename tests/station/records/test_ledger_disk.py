@@ -28,9 +28,10 @@ from station.records.errors import (
     JournalLocked,
     NoDescriptors,
 )
+from station.records.facts import outbox
 from station.records.facts.journal import SegmentStarted
 from station.records.facts.orders import OrderClosed, orders
-from station.records.facts.results import ResultsAcknowledged, ResultsRepublished, waiting_results
+from station.records.facts.outbox import MessagesAcknowledged, MessagesRepublished
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
 from station.records.segments import segment_path, segment_paths
@@ -42,17 +43,18 @@ def test_segments_follow_each_other_and_answer_as_one(folder: Path) -> None:
         write(ledger, *order_events(hubs=20))
         rows = [one_result(ledger, number) for number in range(20)]
         assert len(segment_paths(folder)) == 5
-        assert [result.station_sequence for result in reader.waiting_results(99)] == list(range(1, 21))
+        write(ledger, MessagesAcknowledged(message="order", numbers=(1, 2)))
+        assert [result.number.number for result in reader.waiting_messages(99)] == list(range(1, 21))
         life = reader.life_of(chf(0))
         assert [recorded.sequence for recorded in life.events] == [5, 6]
-        write(ledger, ResultsAcknowledged(station_sequences=tuple(range(1, 21))))
-        write(ledger, ResultsRepublished(first=1, last=2))
-        assert [result.station_sequence for result in reader.waiting_results(99)] == [1, 2]
+        write(ledger, MessagesAcknowledged(message="result", numbers=tuple(range(1, 21))))
+        write(ledger, MessagesRepublished(message="result", first=1, last=2))
+        assert [result.number.number for result in reader.waiting_messages(99)] == [1, 2]
         started = [row for row in reader.events() if isinstance(row.event, SegmentStarted)]
         assert [row.event.previous_segment for row in started] == [p.name for p in segment_paths(folder)[:-1]]
     found = verify(folder)
     assert len(found.segments) == 5
-    assert found.events == rows[-1].sequence + 2
+    assert found.events == rows[-1].sequence + 3
     assert rebuild(folder).differing == ()
 
 
@@ -61,12 +63,16 @@ def test_what_is_over_stays_behind_and_is_found(folder: Path) -> None:
         write(ledger, *order_events("WO-1", hubs=3))
         told = [one_result(ledger, number, Outcome.FAILED, slot=4) for number in range(3)]
         write(ledger, OrderClosed(order="WO-1", reason="done"), *order_events("WO-2", hubs=3))
-        write(ledger, ResultsAcknowledged(station_sequences=(1, 2, 3)))
-        payloads = [result.payload for result in reader.results(1, 3)]
+        write(
+            ledger,
+            MessagesAcknowledged(message="result", numbers=(1, 2, 3)),
+            MessagesAcknowledged(message="order", numbers=(1, 2, 3, 4, 5)),
+        )
+        payloads = [result.payload for result in reader.messages("result", 1, 3)]
         while len(segment_paths(folder)) < 3:
             write(ledger, STARTED)
         one_result(ledger, 1, order="WO-2")
-        for table, rows in (("attempts", 1), ("order_lines", 3), ("results", 2)):
+        for table, rows in (("attempts", 1), ("order_lines", 3), ("outbox", 3)):
             count = ledger._opened().execute(f"SELECT count(*) FROM {table}").fetchone()
             assert count == (rows,), table
         history = reader.hub_history(chf(1))
@@ -83,13 +89,13 @@ def test_what_is_over_stays_behind_and_is_found(folder: Path) -> None:
         assert [state.order for state in reader.life_of(chf(1)).lines] == ["WO-1", "WO-2"]
         assert told[1] in reader.life_of(chf(1)).events
         # Results of a finished segment go out again, the same bytes.
-        write(ledger, ResultsRepublished(first=2, last=3))
-        assert reader.ask(waiting_results) == 3
-        again = reader.waiting_results(9)
+        write(ledger, MessagesRepublished(message="result", first=2, last=3))
+        assert reader.ask(outbox.waiting_messages) == 3
+        again = reader.waiting_messages(9)
         assert [result.payload for result in again[:2]] == payloads[1:]
-        write(ledger, ResultsAcknowledged(station_sequences=(2, 3, 4)))
-        assert reader.waiting_results(9) == ()
-        (refused,) = ledger.commit([(ResultsRepublished(first=5, last=9),)])
+        write(ledger, MessagesAcknowledged(message="result", numbers=(2, 3, 4)))
+        assert reader.waiting_messages(9) == ()
+        (refused,) = ledger.commit([(MessagesRepublished(message="result", first=5, last=9),)])
         assert isinstance(refused, EventRefused)
     assert rebuild(folder).differing == ()
     verify(folder)
@@ -209,7 +215,8 @@ def test_a_segment_that_cannot_be_begun_leaves_the_old_one_in_use(folder: Path) 
 def test_without_descriptors_commits_and_answers_go_on_and_what_needs_a_file_waits(folder: Path) -> None:
     with ledger_in(folder, segment_rows=8) as ledger, JournalReader(folder) as reader:
         write(ledger, STARTED, *order_events("WO-1", hubs=2000))
-        assert reader.waiting_results(9) == ()
+        write(ledger, MessagesAcknowledged(message="order", numbers=(1, 2)))
+        assert reader.waiting_messages(9) == ()
         with descriptors_left(0):
             for _ in range(4):
                 write(ledger, STARTED)  # and after the last, a new segment should be begun
@@ -218,7 +225,7 @@ def test_without_descriptors_commits_and_answers_go_on_and_what_needs_a_file_wai
             ):
                 # SQLite keeps so much in a temporary file, in case it has to be taken back.
                 ledger.commit([order_events("WO-2", hubs=2000)])
-            assert reader.waiting_results(9) == ()
+            assert reader.waiting_messages(9) == ()
         assert len(segment_paths(folder)) == 1
         write(ledger, *order_events("WO-2", hubs=2000))
         for _ in range(5):
@@ -233,7 +240,7 @@ def test_a_segment_that_cannot_be_opened_for_want_of_descriptors_is_opened_later
     folder: Path, left: int
 ) -> None:
     with ledger_in(folder, segment_rows=2) as ledger, JournalReader(folder) as reader:
-        assert reader.waiting_results(9) == ()
+        assert reader.waiting_messages(9) == ()
         while len(segment_paths(folder)) == 1:
             write(ledger, STARTED)
         # The next segment is begun, and nobody has opened it yet.
@@ -241,9 +248,9 @@ def test_a_segment_that_cannot_be_opened_for_want_of_descriptors_is_opened_later
             with pytest.raises(NoDescriptors):
                 ledger.commit([(STARTED,)])
             with pytest.raises(NoDescriptors) if left == 0 else nullcontext():  # one file is enough to read
-                assert reader.waiting_results(9) == ()
+                assert reader.waiting_messages(9) == ()
         write(ledger, STARTED)
-        assert reader.waiting_results(9) == ()
+        assert reader.waiting_messages(9) == ()
     verify(folder)
 
 

@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from journal_samples import chf, closed, gpf, opened, order_events, place, settings
 
 from station.domain.outcome import Code, Outcome, Stage
+from station.publishing.returns import acknowledged
 from station.records.chain import RecordedEvent
 from station.records.facts.attempts import HubLost, StageEnded, StageStarted
 from station.records.facts.bench import LabelScanned
@@ -21,7 +22,7 @@ from station.records.facts.commands import CommandAnswered
 from station.records.facts.events import Event
 from station.records.facts.history import open_attempts
 from station.records.facts.orders import OrderClosed
-from station.records.facts.results import ResultsAcknowledged, ResultsRepublished
+from station.records.facts.outbox import MessagesRepublished, Number
 from station.records.ledger import Ledger
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
@@ -46,8 +47,8 @@ class JournalMachine(RuleBasedStateMachine):
         self.acknowledged: list[RecordedEvent] = []
         self.doubtful: tuple[Event, ...] = ()
         self.open: dict[int, int] = {}
-        self.results = 0
-        self.waiting: set[int] = set()
+        self.told = {"order": 0, "result": 0}
+        self.waiting: set[Number] = set()
         self.orders = 1
         self.lives_of_hubs: defaultdict[int, list[int]] = defaultdict(list)
 
@@ -63,6 +64,12 @@ class JournalMachine(RuleBasedStateMachine):
     def begin(self) -> None:
         self.ledger = Ledger(settings(self.folder, segment_rows=12))
         self.commit(order_events(hubs=4))
+        self.note_told("order", 2)
+
+    def note_told(self, kind: str, messages: int = 1) -> None:
+        for _ in range(messages):
+            self.told[kind] += 1
+            self.waiting.add(Number(kind, self.told[kind]))
 
     def commit(self, events: tuple[Event, ...]) -> tuple[RecordedEvent, ...]:
         (outcome,) = self.ledger.commit([events])
@@ -102,8 +109,7 @@ class JournalMachine(RuleBasedStateMachine):
         attempt = data.draw(st.sampled_from(sorted(self.open)))
         hub = self.open.pop(attempt)
         self.commit((closed(attempt, hub, outcome, order=self.order_of(hub)),))
-        self.results += 1
-        self.waiting.add(self.results)
+        self.note_told("result")
 
     @precondition(lambda self: not self.open)
     @rule()
@@ -112,20 +118,22 @@ class JournalMachine(RuleBasedStateMachine):
         self.commit((OrderClosed(order=self.order, reason="done"),))
         self.orders += 1
         self.commit(order_events(self.order, hubs=4))
+        self.note_told("order", 3)
 
     @precondition(lambda self: self.waiting)
     @rule(count=st.integers(1, 3))
     def acknowledge(self, count: int) -> None:
-        sent = tuple(sorted(self.waiting)[:count])
-        self.commit((ResultsAcknowledged(station_sequences=sent),))
+        sent = sorted(self.waiting)[:count]
+        self.commit(tuple(acknowledged(sent)))
         self.waiting.difference_update(sent)
 
-    @precondition(lambda self: self.results)
     @rule(data=st.data())
     def republish(self, data: st.DataObject) -> None:
-        first = data.draw(st.integers(1, self.results))
-        self.commit((ResultsRepublished(first=first, last=self.results),))
-        self.waiting.update(range(first, self.results + 1))
+        kind = data.draw(st.sampled_from([kind for kind, last in self.told.items() if last]))
+        last = self.told[kind]
+        first = data.draw(st.integers(1, last))
+        self.commit((MessagesRepublished(message=kind, first=first, last=last),))
+        self.waiting.update(Number(kind, number) for number in range(first, last + 1))
 
     @rule(key=st.uuids(version=4))
     def answer_a_command(self, key: UUID) -> None:
@@ -192,9 +200,10 @@ class JournalMachine(RuleBasedStateMachine):
             assert [recorded for recorded in events if recorded in self.acknowledged] == self.acknowledged
             attempts = reader.ask(open_attempts)
             assert {attempt.attempt for attempt in attempts} == set(self.open)
-            waiting = reader.waiting_results(1000)
-            assert [result.station_sequence for result in waiting] == sorted(self.waiting)
-            assert len(reader.results(1, 1000)) == self.results
+            waiting = reader.waiting_messages(1000)
+            assert [message.number for message in waiting] == sorted(self.waiting)
+            for kind, last in self.told.items():
+                assert len(reader.messages(kind, 1, 1000)) == last
             for hub, attempts in self.lives_of_hubs.items():
                 assert [past.attempt for past in reader.hub_history(chf(hub)).attempts] == attempts
             for order in range(1, self.orders + 1):

@@ -13,7 +13,7 @@ from journal_samples import STARTED, closed, ledger_in, one_result, opened, orde
 from station.domain.outcome import Outcome
 from station.records.errors import JournalCorrupt, JournalCutShort, JournalError, SegmentMissing
 from station.records.facts.orders import OrderClosed
-from station.records.facts.results import ResultsAcknowledged
+from station.records.facts.outbox import MessagesAcknowledged
 from station.records.rebuild import rebuild, repair
 from station.records.segments import segment_path, segment_paths
 from station.records.verify import verify
@@ -30,7 +30,9 @@ def journal_of_segments(folder: Path) -> int:
         for number in range(30):
             one_result(ledger, number)
         (attempt,) = write(ledger, opened(1))
-        _, last = write(ledger, closed(attempt.sequence, 1), ResultsAcknowledged(station_sequences=(31,)))
+        _, last = write(
+            ledger, closed(attempt.sequence, 1), MessagesAcknowledged(message="result", numbers=(31,))
+        )
     assert len(segment_paths(folder)) >= 3
     return last.sequence
 
@@ -86,7 +88,7 @@ def test_a_forged_history_does_not_agree_with_what_was_published(folder: Path, t
 def test_a_journal_cut_short_is_reported(folder: Path) -> None:
     with ledger_in(folder) as ledger:
         one_result(ledger, order=None)
-        write(ledger, ResultsAcknowledged(station_sequences=(1,)))
+        write(ledger, MessagesAcknowledged(message="result", numbers=(1,)))
     edit(folder, "DELETE FROM events WHERE sequence > 2")
     with pytest.raises(JournalCutShort, match="row 3 has been published"):
         verify(folder)
@@ -163,7 +165,7 @@ def test_tables_follow_from_the_events(folder: Path) -> None:
     proof = rebuild(folder)
     assert proof.differing == ()
     assert proof.events == last
-    assert proof.rows["results"] == 31
+    assert proof.rows["outbox"] == 33
     assert proof.rows["order_lines"] == 30
 
 
@@ -171,7 +173,7 @@ def test_tables_follow_from_the_events(folder: Path) -> None:
     ("statement", "table"),
     [
         ("UPDATE attempts SET outcome = 'failed' WHERE attempt = 5", "attempts"),
-        ("DELETE FROM results WHERE station_sequence = 2", "results"),
+        ("DELETE FROM outbox WHERE number = 2", "outbox"),
         ("INSERT INTO hubs VALUES ('x', 1)", "hubs"),
     ],
 )
@@ -194,7 +196,7 @@ def test_a_table_that_says_something_else_is_named_and_repaired(
     [
         ("UPDATE attempts SET unsettled = NULL, outcome = 'passed'", "attempts"),
         ("DELETE FROM order_lines", "order_lines"),
-        ("UPDATE results SET sequence = sequence + 1 WHERE station_sequence = 1", "results"),
+        ("UPDATE outbox SET ordering_key = 'x' WHERE kind = 'result' AND number = 1", "outbox"),
     ],
 )
 def test_what_a_finished_segment_keeps_is_proved_and_repaired_too(
@@ -203,7 +205,11 @@ def test_what_a_finished_segment_keeps_is_proved_and_repaired_too(
     with ledger_in(folder, segment_rows=12) as ledger:
         write(ledger, *order_events("WO-1", hubs=3))
         one_result(ledger, 0, Outcome.FAILED)
-        write(ledger, OrderClosed(order="WO-1", reason="done"), ResultsAcknowledged(station_sequences=(1,)))
+        write(
+            ledger,
+            OrderClosed(order="WO-1", reason="done"),
+            MessagesAcknowledged(message="result", numbers=(1,)),
+        )
         write(ledger, *order_events("WO-2", hubs=3))
         for number in range(6):
             one_result(ledger, number, order="WO-2")

@@ -1,0 +1,147 @@
+"""From a row of the journal to the message that tells it, as bytes.
+
+It follows from facts that never change, so that a message sent again is the same bytes under the same `source` and `id`
+(CloudEvents 1.0), by which consumers tell a duplicate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any
+
+from station.messages.forms import ORDER_FACT, RESULT, RESULT_OF_DEVICE, MessageForm
+from station.messages.topics import Topics
+from station.records.chain import RecordedEvent, canonical_json
+from station.records.facts.attempts import AttemptClosed
+from station.records.facts.orders import OrderAssigned, OrderClosed, OrderLinesAdded
+from station.records.facts.outbox import Number, OutboxRow
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """A message as it is sent."""
+
+    number: Number
+    ordering_key: str | None
+    """Messages of one key leave in order."""
+    topic: str
+    payload: bytes
+
+
+class NotToBeTold(ValueError):
+    """This program knows no message for a row, or not in the version in which it is to be told."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFile:
+    """What is known of the file that an order came from."""
+
+    hubs: int
+    sha256: str
+
+
+def outgoing_message(
+    row: OutboxRow, recorded: RecordedEvent, topics: Topics, file: OrderFile | None
+) -> OutgoingMessage:
+    """Compose the message. `file` is the one of the order that the row is about. Raises NotToBeTold."""
+    event = recorded.event
+    match event:
+        case AttemptClosed():
+            form, data = _result(row.version), _result_data(recorded, event, row)
+            topic, subject = topics.result(event.place), str(event.chf) if event.chf is not None else None
+        case OrderLinesAdded() | OrderAssigned() | OrderClosed():
+            form, data = ORDER_FACT, _order_data(recorded, event, row, file)
+            topic, subject = topics.orders, event.order
+        case _:
+            raise NotToBeTold(f"row {recorded.sequence} is nothing that leaves")
+    envelope = form.wrap(
+        form.model.model_validate(data),
+        event_id=recorded.id,
+        source=topics.source,
+        time=recorded.utc,
+        subject=subject,
+    )
+    return OutgoingMessage(row.number, row.ordering_key, topic, canonical_json(envelope).encode())
+
+
+def _result(version: int) -> MessageForm[Any]:
+    for form in (RESULT, RESULT_OF_DEVICE):
+        if form.version == version:
+            return form
+    raise NotToBeTold(f"there is no version {version} of a result")
+
+
+def _result_data(recorded: RecordedEvent, closed: AttemptClosed, row: OutboxRow) -> dict[str, Any]:
+    """Return what any version of a result may tell; each takes what it knows."""
+    line = closed.line
+    told = {
+        "station_sequence": row.number.number,
+        "work_order": closed.order,
+        "scanned_id": closed.scanned_id,
+        "scanned_role": closed.scanned_role,
+        "jig": closed.place.jig,
+        "slot": closed.place.slot,
+        "attempt": closed.number,
+        "manufacturer": closed.manufacturer,
+        "model": closed.model,
+        "hardware_version": closed.hardware_version,
+        "firmware_recorded": closed.firmware_recorded,
+        "firmware_before": closed.firmware_before,
+        "firmware_target": closed.firmware_target,
+        "firmware_read_back": closed.firmware_read_back,
+        "image_sha256": closed.image_sha256,
+        "outcome": closed.outcome,
+        "stage": closed.stage,
+        "code": closed.code,
+        "disposition": closed.disposition,
+        "message": closed.message,
+        "started": closed.started.astimezone(UTC),
+        "finished": closed.finished.astimezone(UTC),
+        "utc_synchronised": closed.utc_synchronised,
+        "seconds": closed.seconds,
+        "operator": closed.operator,
+        "station_version": closed.station_version,
+        "chain_head": recorded.hash.hex(),
+        "gpf": closed.gpf,
+    }
+    if row.version == RESULT.version:
+        return {**told, "chf": closed.chf}
+    return {
+        **told,
+        "device": closed.chf,
+        "region": line and line.region,
+        "han_variant": line and line.variant,
+        "owner": line and line.owner,
+        "status_recorded": line and line.inventory_status,
+        "device_type": line and line.device_type,
+        "chts_version": line and line.chts_version,
+    }
+
+
+def _order_data(
+    recorded: RecordedEvent,
+    event: OrderLinesAdded | OrderAssigned | OrderClosed,
+    row: OutboxRow,
+    file: OrderFile | None,
+) -> dict[str, Any]:
+    actor = None if isinstance(event, OrderLinesAdded) else event.actor
+    told: dict[str, Any] = {
+        "station_sequence": row.number.number,
+        "work_order": event.order,
+        "hubs": None,
+        "file_sha256": None,
+        "jig": None,
+        "reason": None,
+        "actor": actor and actor.pseudonym,
+        "chain_head": recorded.hash.hex(),
+    }
+    match event:
+        case OrderLinesAdded():
+            told |= {"what": "imported"}
+            told |= {"hubs": file.hubs, "file_sha256": file.sha256} if file is not None else {}
+        case OrderAssigned():
+            told |= {"what": "assigned", "jig": event.jig}
+        case OrderClosed():
+            told |= {"what": "closed", "reason": event.reason}
+    return told

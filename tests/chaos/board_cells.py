@@ -50,7 +50,8 @@ MOMENTS = {
 }
 LENGTHS = {"once": 1, "on and on": 1_000_000}
 
-CELL_SECONDS = 60.0
+CELL_SECONDS = 180.0
+"""No cell takes as long: who waits longer waits in vain, on a machine with other work, too."""
 SPOILT_SECONDS = 4.0
 """How long a fault lasts that does not end by itself, before a person mends the board."""
 _HAND_SECONDS = 0.4
@@ -232,7 +233,7 @@ class _Cell:
     async def _lamp_follows(self, hub: StockHub) -> None:
         """See that the mended board's lamp shows what the screen shows, some looks later at the latest."""
         try:
-            async with asyncio.timeout(SPOILT_SECONDS):
+            async with asyncio.timeout(CELL_SECONDS / 6):
                 while not await self._is_at_rest(hub):
                     await self._next_change()
         except TimeoutError:

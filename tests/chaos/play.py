@@ -86,9 +86,7 @@ class Play:
                         await self._help()
                         await self._look_later(running)
             except TimeoutError:
-                raise Stuck(
-                    "; ".join(f"{view.phase} {view.chf}: {view.line}" for view in self._views.values())
-                ) from None
+                raise Stuck(await self._what_is()) from None
             if any(str(view.phase) == "already_current" for view in self._views.values()):
                 await asyncio.sleep(GRACE_SECONDS + 2 * LOOK_SECONDS)  # so that the witness sees it last
         finally:
@@ -138,6 +136,17 @@ class Play:
             if lamps is not None and (lamps[slot["slot"] - 1] == GREEN_LAMP) != (phase in GREEN_PHASES):
                 return False
         return True
+
+    async def _what_is(self) -> str:
+        """Say what the slots show, and what the rig knows of them."""
+        rig = await asyncio.to_thread(self._rig, {"do": "slots"})
+        shown = "; ".join(f"{view.phase} {view.chf}: {view.line}" for view in self._views.values())
+        sits = ", ".join(f"{slot['chf']} (powered: {slot['powered']})" for slot in rig["slots"])
+        board = await asyncio.to_thread(self._rig, {"do": "board"}) if self._board else {"lamps": None}
+        return (
+            f"{shown}; in truth {sits}, lamps {board['lamps']}, hands busy {rig['hands_busy_here']},"
+            f" asked {len(self._asked)}"
+        )
 
     async def _tidy(self) -> None:
         """Put everything right that a person can put right, and seat the hubs of the order."""

@@ -44,7 +44,7 @@ def play(numbers: list[int], log: Path | None, keep: Path) -> dict[str, Any]:
     left = [number for number in numbers if number not in entries]
     for first in range(0, len(left), BATCH):
         batch = left[first : first + BATCH]
-        with stage(keep / f"batch{first}", len(batch)) as bench:
+        with stage(Path(tempfile.mkdtemp(prefix="batch-", dir=keep)) / "stage", len(batch)) as bench:
             for outcome in bench.play(map(draw_scenario, batch)):
                 entry = {
                     "scenario": outcome.scenario.number,
@@ -83,7 +83,7 @@ def main() -> int:
     numbers = options.only or numbers_of(options.seed, options.scenarios, (part, parts))
     with tempfile.TemporaryDirectory(prefix="hands-") as folder:
         if options.keep:
-            options.keep.mkdir(parents=True)
+            options.keep.mkdir(parents=True, exist_ok=True)
         summary = {"seed": options.seed, **play(numbers, options.log, options.keep or Path(folder))}
     print(json.dumps(summary))
     return int(any(summary[kind] for kind in KINDS))

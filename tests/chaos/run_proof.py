@@ -76,6 +76,10 @@ class State:
         """Return where a program that can go on keeps its own log."""
         return self._folder / f"{_file_name(program)}.log"
 
+    def evidence_of(self, program: tuple[str, ...]) -> Path:
+        """Return where a program leaves the files of what did not agree."""
+        return self._folder / f"{_file_name(program)}.evidence"
+
     def read(self, program: tuple[str, ...]) -> dict[str, Any] | None:
         """Return the last line of a program that came to its end before."""
         path = self._folder / f"{_file_name(program)}.json"
@@ -110,7 +114,8 @@ def prove(program: tuple[str, ...], seed: int, state: State) -> dict[str, Any]:
     name = _file_name(program)
     print(f"== {name}", flush=True)
     more = [] if program[0] == "run_matrix.py" else ["--seed", str(seed)]
-    more += ["--log", str(state.log_of(program))] if program[0] == "run_interleavings.py" else []
+    if program[0] == "run_interleavings.py":
+        more += ["--log", str(state.log_of(program)), "--keep", str(state.evidence_of(program))]
     last = "{}"
     with subprocess.Popen(
         [sys.executable, str(HERE / program[0]), *program[1:], *more],

@@ -122,7 +122,11 @@ async def flash_by_hand(
             image_sha256=request.image.file_sha256.hex(),
             supervisor=request.supervisor,
             reason=request.reason,
-            actor=Actor(pseudonym=request.supervisor, role="supervisor") if request.supervisor else None,
+            actor=Actor(
+                pseudonym=request.supervisor,
+                role="supervisor" if request.supervisor else None,
+                where="terminal",
+            ),
         )
     )
     number = (await journal.attempt_count(None, hub.chf)) + 1 if hub is not None else 1

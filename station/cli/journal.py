@@ -18,6 +18,7 @@ from station.cli.common import (
     require_stations_user,
 )
 from station.desk.record_requests import MessageKind, Republish
+from station.domain.actor import Actor
 from station.records import copies
 from station.records.facts.events import Event
 from station.records.facts.outbox import waiting_messages
@@ -180,7 +181,8 @@ def restore(
     """
     settings = load_settings(config)
     require_stations_user(settings)
-    found = copies.restore(source, settings.journal_folder)
+    actor = Actor(pseudonym=settings.operator, where="terminal")
+    found = copies.restore(source, settings.journal_folder, actor=actor)
     typer.echo(f"the journal has {found.events} events, checked, and goes on as journal {found.journal}")
     typer.echo("unlock answers since the backup are not known: each hub has one left, until it is opened")
 

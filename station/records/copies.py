@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from uuid import uuid4
 
+from station.domain.actor import Actor
 from station.records import lock
 from station.records.chain import RecordedEvent, canonical_json
 from station.records.errors import JournalFailed, SegmentMissing, journal_error
@@ -39,8 +40,10 @@ def backup(folder: Path, destination: Path) -> Verification:
     return _copy(folder, destination)
 
 
-def restore(source: Path, folder: Path, clock: Clock = system_clock) -> Verification:
-    """Make a backup the journal at `folder`, and return what checking the result found.
+def restore(
+    source: Path, folder: Path, clock: Clock = system_clock, *, actor: Actor | None = None
+) -> Verification:
+    """Make a backup the journal at `folder`, on this person's word, and return what checking the result found.
 
     Only the events are believed: the tables are made again from them. What is recorded keeps its ids; from here on the
     journal is known by a new one, so that no id that the lost journal gave away comes to stand for something else, and one
@@ -56,7 +59,7 @@ def restore(source: Path, folder: Path, clock: Clock = system_clock) -> Verifica
 
     def own_identity(copy: Path) -> None:
         former = verify(copy).journal
-        restored = JournalRestored(journal=uuid4(), former=former)
+        restored = JournalRestored(journal=uuid4(), former=former, actor=actor)
         upgraded = JournalUpgraded(vocabulary=VOCABULARY)
         replay(copy, clock, lambda _: None, restored, upgraded, UnlockAnswersUnknown())
 

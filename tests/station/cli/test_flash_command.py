@@ -151,7 +151,7 @@ def test_a_port_of_a_station_in_production_wants_who_answers_and_why(
     with JournalReader(tmp_path / "state" / "by-hand") as journal:
         (asked,) = [each.event for each in journal.events() if isinstance(each.event, HandFlashRequested)]
     assert asked.supervisor == supervisor
-    assert asked.actor == Actor(pseudonym=supervisor, role="supervisor")
+    assert asked.actor == Actor(pseudonym=supervisor, role="supervisor", where="terminal")
 
 
 @pytest.mark.parametrize(

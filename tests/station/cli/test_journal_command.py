@@ -111,6 +111,10 @@ def test_a_backup_replaces_a_journal_that_was_set_aside(
     assert aside.out.startswith(f"the journal is now {tmp_path / 'state' / 'journal'}.")
     assert reflash("orders", "list", *at).code == 1
     assert reflash("journal", "restore", copy, *at).out.startswith("the journal has ")
+    (restored,) = (
+        line for line in reflash("journal", "export", *at).out.splitlines() if "journal_restored" in line
+    )
+    assert '"where":"terminal"' in restored
     assert reflash("journal", "outbox", *at, "--json").json == {"waiting": 4}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -68,3 +69,16 @@ def test_each_package_says_that_it_is_typed_and_none_is_forgotten() -> None:
     for name in PACKAGES:
         assert (ROOT / name / "py.typed").is_file()
         assert (ROOT / name / "__init__.py").is_file()
+
+
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+
+
+def test_the_drawing_has_every_room_and_every_file_that_it_names_is_there() -> None:
+    table = ARCHITECTURE.partition("## The rooms")[2].partition("\n\nWithin")[0]
+    cells = " ".join(line.split("|")[1] for line in table.splitlines() if line.startswith("| `"))
+    rooms = {each.stem for each in (ROOT / "station").iterdir() if not each.name.startswith(("_", "py."))}
+    assert set(re.findall(r"`(\w+)`", cells)) == rooms
+    for name in re.findall(r"`(\w+(?:/\w+)+)(?:\.py)?`", ARCHITECTURE):
+        places = [ROOT / name, ROOT / "station" / name]
+        assert any(each.is_dir() or each.with_suffix(".py").is_file() for each in places), name

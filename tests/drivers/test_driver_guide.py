@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from drivers import errors
+from drivers import FOR_PLUGINS, errors
 from drivers.conformance.device import Ability, DeviceUnderTest
 from drivers.conformance.suite import DriverConformance
 from drivers.hub import HubDriver
@@ -40,6 +41,13 @@ def test_its_skeleton_is_python_that_fits_the_contract():
         Ability.REFUSAL,
         Ability.NOISE,
     }
+
+
+def test_its_skeleton_imports_what_a_plugin_may_and_the_guide_names_all_of_that():
+    code = "".join(re.findall(r"(?s)```python\n(.*?)```", GUIDE))
+    used = set(re.findall(r"(?m)^from (drivers\.\w+)", code))
+    assert used <= FOR_PLUGINS | {"drivers.conformance"}
+    assert all(f"`{module}`" in GUIDE and import_module(module) for module in FOR_PLUGINS)
 
 
 def test_it_names_every_method_and_every_ability():

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from firmware_catalog.identity import FirmwareVersion
 from station.desk.request import Command, Done, Name, Words
-from station.messages.forms import ORDER_FACT, RESULT
+from station.messages.order_fact import ORDER_FACT
+from station.messages.result import RESULT
 
 _LARGEST: int = (1 << 63) - 1
 """SQLite's largest number."""

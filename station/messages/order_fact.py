@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import BaseModel, ConfigDict, Field
 
-from station.messages.result import Sha256Hex
+from station.messages.form import MessageForm, Sha256Hex
 
 
 class OrderFact(BaseModel):
@@ -25,3 +27,7 @@ class OrderFact(BaseModel):
     chain_head: Sha256Hex = Field(
         description="Hash of the journal row that holds this fact: a journal cut shorter than that shows."
     )
+
+
+ORDER_FACT: Final = MessageForm("order", 1, OrderFact)
+ORDER_TOPIC: Final = "orders"

@@ -5,16 +5,15 @@ The station's configuration says which version is written; a result that was wri
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.domain.outcome import Code, Disposition, Outcome, Stage
+from station.messages.form import MessageForm, Sha256Hex
 
 ResultVersion = Literal[1, 2]
-
-Sha256Hex = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class _AttemptFinished(BaseModel):
@@ -90,3 +89,7 @@ class ResultOfDevice(_AttemptFinished):
     status_recorded: str | None = Field(description="Its status in the inventory when the order was written.")
     device_type: str | None = Field(description="Null also where the order has no such column.")
     chts_version: str | None = Field(description="Null also where the order has no such column.")
+
+
+RESULT: Final = MessageForm("result", 1, Result)
+RESULT_OF_DEVICE: Final = MessageForm("result", 2, ResultOfDevice)

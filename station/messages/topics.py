@@ -56,10 +56,9 @@ class Topics:
         """The filter that a subscriber to all results uses."""
         return f"{self._root}/jig/+/slot/+/result"
 
-    @property
-    def orders(self) -> str:
-        """Not retained: what happens to work orders."""
-        return f"{self._root}/orders"
+    def of_station(self, name: str) -> str:
+        """Not retained: messages of one kind that are about no slot."""
+        return f"{self._root}/{topic_level(name)}"
 
     def slot_state(self, place: SlotName) -> str:
         """Retained: what one slot is doing."""

@@ -30,11 +30,9 @@ from station.publishing.settings import MqttSettings
 from station.publishing.status import Connection, PublisherStatus
 from station.records.chain import RecordedEvent
 from station.records.errors import JournalHeldUp
-from station.records.facts.attempts import AttemptClosed
-from station.records.facts.orders import OrderAssigned, OrderClosed, OrderLinesAdded
 from station.records.facts.outbox import BEFORE_ALL, MessagesRepublished
 from station.records.journal import Journal
-from station.records.outgoing import OutgoingMessage
+from station.records.outgoing import TOLD, OutgoingMessage
 
 IN_FLIGHT: Final = 32
 """Results handed to the broker before the first of them is acknowledged."""
@@ -361,10 +359,7 @@ class Publisher:
         return (*kept_back, *returns.missing)
 
     def _hear(self, recorded: RecordedEvent) -> None:
-        if isinstance(
-            recorded.event,
-            AttemptClosed | OrderLinesAdded | OrderAssigned | OrderClosed | MessagesRepublished,
-        ):
+        if isinstance(recorded.event, (*TOLD, MessagesRepublished)):
             self._more.set()
 
     def _tell(self, status: PublisherStatus) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC
-from typing import Any
+from typing import Any, Final
 
-from station.messages.forms import ORDER_FACT, RESULT, RESULT_OF_DEVICE, MessageForm
+from station.messages.form import MessageForm
+from station.messages.order_fact import ORDER_FACT, ORDER_TOPIC
+from station.messages.result import RESULT, RESULT_OF_DEVICE
 from station.messages.topics import Topics
 from station.records.chain import RecordedEvent, canonical_json
 from station.records.facts.attempts import AttemptClosed
@@ -27,6 +29,10 @@ class OutgoingMessage:
     """Messages of one key leave in order."""
     topic: str
     payload: bytes
+
+
+TOLD: Final = (AttemptClosed, OrderLinesAdded, OrderAssigned, OrderClosed)
+"""The facts that may leave."""
 
 
 class NotToBeTold(ValueError):
@@ -52,7 +58,7 @@ def outgoing_message(
             topic, subject = topics.result(event.place), str(event.chf) if event.chf is not None else None
         case OrderLinesAdded() | OrderAssigned() | OrderClosed():
             form, data = ORDER_FACT, _order_data(recorded, event, row, file)
-            topic, subject = topics.orders, event.order
+            topic, subject = topics.of_station(ORDER_TOPIC), event.order
         case _:
             raise NotToBeTold(f"row {recorded.sequence} is nothing that leaves")
     envelope = form.wrap(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 from typing import assert_never
 
+from station.messages.order_fact import ORDER_FACT
 from station.records.chain import RecordedEvent
 from station.records.facts import attempts, bench, commands, journal, orders, outbox, releases, unlocks
 from station.records.facts.attempts import (
@@ -83,7 +84,7 @@ def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
         case OrderImported() | OrderLinesAdded() | OrderAssigned() | OrderClosed() as event:
             orders.apply(tables, written, event)
             if not isinstance(event, OrderImported) and orders.is_whole(tables, event.order):
-                outbox.tell_order_fact(tables, written, event.order)
+                outbox.tell(tables, written, ORDER_FACT, f"order {event.order}", since=3)
         case AttemptOpened() | AttemptResumed() as event:
             attempts.apply(tables, written, event)
             bench.use_up_label(tables, event.place, event.scanned_id)

@@ -8,11 +8,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final, Literal, assert_never
+from typing import Any, Final, Literal, assert_never
 
 from station.domain.actor import Actor
-from station.messages.forms import ORDER_FACT, RESULT
-from station.messages.result import ResultVersion
+from station.messages.form import MessageForm
+from station.messages.result import RESULT, ResultVersion
 from station.messages.topics import TopicError, Topics
 from station.records.errors import EventRefused
 from station.records.facts import journal
@@ -63,10 +63,6 @@ class ResultsRepublished(Fact):
     actor: Actor | None = FROM_LATER
 
 
-_ORDERS_ARE_TOLD_FROM: Final = 3
-"""The vocabulary since which facts of orders leave. What was written before was told to nobody, and is not now."""
-
-
 @dataclass(frozen=True, slots=True, order=True)
 class Number:
     """A message by its kind and its number among that kind. The order is that in which they leave."""
@@ -100,10 +96,20 @@ def tell_result(tables: sqlite3.Connection, written: Written, event: AttemptClos
     _tell(tables, written, RESULT.kind, result_version(tables), str(device) if device else None)
 
 
-def tell_order_fact(tables: sqlite3.Connection, written: Written, order: str) -> None:
-    """Let what happened to the order leave."""
-    if journal.vocabulary(tables) >= _ORDERS_ARE_TOLD_FROM:
-        _tell(tables, written, ORDER_FACT.kind, ORDER_FACT.version, f"order {order}")
+def tell(
+    tables: sqlite3.Connection,
+    written: Written,
+    form: MessageForm[Any],
+    ordering_key: str | None,
+    *,
+    since: int,
+) -> None:
+    """Let the fact that is being written leave as a message.
+
+    `since` is the vocabulary since which such facts leave: what was written before was told to nobody, and is not now.
+    """
+    if journal.vocabulary(tables) >= since:
+        _tell(tables, written, form.kind, form.version, ordering_key)
 
 
 def _tell(

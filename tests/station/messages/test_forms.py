@@ -1,13 +1,22 @@
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
 from importlib import resources
 
 import jsonschema
 import pytest
 
-from station.messages.forms import FORMS, MessageForm
+import station.messages
+from station.messages.form import MessageForm
 
+FORMS = [
+    form
+    for module in pkgutil.iter_modules(station.messages.__path__)
+    for form in vars(importlib.import_module(f"station.messages.{module.name}")).values()
+    if isinstance(form, MessageForm)
+]
 by_name = pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 
 

@@ -16,7 +16,8 @@ from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.domain.actor import Actor
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.domain.slot_name import SlotName
-from station.messages.forms import ORDER_FACT, RESULT, RESULT_OF_DEVICE
+from station.messages.order_fact import ORDER_FACT
+from station.messages.result import RESULT, RESULT_OF_DEVICE
 from station.messages.topics import TopicError, Topics
 from station.records.chain import GENESIS, ChainHead, RecordedEvent
 from station.records.facts.attempts import AttemptClosed

@@ -1,4 +1,4 @@
-"""Every kind of message that leaves the station, by name and version: its model, JSON Schema and CloudEvents envelope."""
+"""What every kind of message has, each version of it: a model, its JSON Schema, and the CloudEvents envelope."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
-from typing import Any, Final, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from station.messages.order_fact import OrderFact
-from station.messages.result import Result, ResultOfDevice
+Sha256Hex = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 Data = TypeVar("Data", bound=BaseModel)
 
@@ -60,11 +59,3 @@ class MessageForm(Generic[Data]):
             "data": data.model_dump(mode="json"),
         }
         return envelope if subject is None else {**envelope, "subject": subject}
-
-
-RESULT: Final = MessageForm("result", 1, Result)
-RESULT_OF_DEVICE: Final = MessageForm("result", 2, ResultOfDevice)
-ORDER_FACT: Final = MessageForm("order", 1, OrderFact)
-
-FORMS: Final[tuple[MessageForm[Any], ...]] = (RESULT, RESULT_OF_DEVICE, ORDER_FACT)
-"""All of them."""

@@ -182,9 +182,9 @@ BENCH_MUTANTS = (
     ),
     Mutant(
         "a hub is begun with under a lid opened since it got its power",
-        "station/bench/slot.py",
-        "return self._parts.hindrance() is None and self._parts.seat.is_safe()",
-        "return self._parts.hindrance() is None",
+        "station/bench/board_seat.py",
+        "        return self._inputs.is_safe()\n",
+        "        return True\n",
         ("tests/station/bench/test_start_shown.py",),
     ),
     Mutant(

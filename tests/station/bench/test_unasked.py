@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from drivers.hub import ExpectedDevice
@@ -14,6 +14,9 @@ RESULTS = st.lists(st.tuples(st.sampled_from(HUBS), st.booleans()), min_size=1, 
 
 
 @given(RESULTS)
+@example([(HUBS[0], False)] * MAX_UNASKED)
+@example([(HUBS[0], True)] * MAX_UNASKED)
+@example([(HUBS[1], False)] + [(HUBS[0], True)] + [(HUBS[0], False)] * (MAX_UNASKED - 1))
 def test_enough_are_so_many_of_one_hub_in_a_row_without_a_hand_after_the_first(
     results: list[tuple[ExpectedDevice, bool]],
 ) -> None:

@@ -147,6 +147,27 @@ RECORD_MUTANTS = (
         (f"{_PUBLISHING}/test_returns.py",),
     ),
     Mutant(
+        "answers given in rows that were lost do not count",
+        "station/records/facts/unlocks.py",
+        '        tables.execute("INSERT OR REPLACE INTO hubs VALUES (?, 1)", (EVERY_OTHER_HUB,))\n',
+        "",
+        (f"{_RECORDS}/test_copies.py",),
+    ),
+    Mutant(
+        "a journal begun beside one that was set aside knows of no answers",
+        "station/records/opening.py",
+        "(UnlockAnswersUnknown(),) if set_aside(path.parent) else ()",
+        "()",
+        (f"{_RECORDS}/test_copies.py",),
+    ),
+    Mutant(
+        "what the broker hangs up at holds all others up",
+        "station/publishing/hang_ups.py",
+        "        return max(1, next(suspected, len(messages)))\n",
+        "        return len(messages)\n",
+        (f"{_PUBLISHING}/test_hang_ups.py",),
+    ),
+    Mutant(
         "a broker's acknowledgement counts as delivered",
         "station/publishing/publisher.py",
         "*acknowledged(returns.back)",

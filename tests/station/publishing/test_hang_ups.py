@@ -32,6 +32,7 @@ def send_all(hang_ups: HangUps, waiting: list[Sent], limits: dict[str, int], acc
             hang_ups.broke()
             hang_ups.connected()
             connections += 1
+            assert connections < 999, "it never ends"
     return connections
 
 

@@ -119,7 +119,7 @@ def enable(
 ) -> None:
     """Put a slot back into use that was taken out of it, after its cause was mended.
 
-    Example: reflash jigs enable jig1 3 --by op-7f3a2c
+    Example: reflash jigs enable jig1 3 --by op-1a2b3c4d
     """
     ask_running(load_settings(config), EnableSlot(jig=jig, slot=slot), by=by)
     typer.echo(f"{SlotName(jig=jig, slot=slot)} is in use again")
@@ -129,7 +129,7 @@ def enable(
 def reset(jig: JigArgument, config: ConfigOption = DEFAULT_CONFIG, by: ByOption = None) -> None:
     """Let a jig work again after its emergency stop was released: its hubs are looked at and go on.
 
-    Example: reflash jigs reset jig1 --by op-7f3a2c
+    Example: reflash jigs reset jig1 --by op-1a2b3c4d
     """
     ask_running(load_settings(config), ResetJig(jig=jig), by=by)
     typer.echo(f"{jig} works again")

@@ -56,7 +56,7 @@ $(VENV)/judges/.ready: requirements/judges.txt $(VENV)/.ready
 	@touch $@
 
 test-judges: $(VENV)/judges/.ready ## hubs and publisher against clients and brokers that nobody here wrote (a minute or two)
-	$(BIN)/python -m pytest -m judges tests/simulators/test_foreign_clients.py \
+	$(BIN)/python -m pytest -m judges -n 2 --dist loadfile tests/simulators/test_foreign_clients.py \
 		tests/station/publishing/test_foreign_brokers.py
 
 check: $(VENV)/.ready ## lint, format, types, layers

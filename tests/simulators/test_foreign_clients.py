@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sim_bench import MODEL, NEW, OLD, client_of, image, make_hub, rig_of, tlv_hash, until_mode
 
+from simulators.faults import Fault, FaultName
 from simulators.hub import Mode
 from simulators.smp_line import PROFILES
 from simulators.uart import LineSettings
@@ -206,5 +207,27 @@ def test_a_hub_is_updated_in_one_go(tmp_path: Path) -> None:
             await client.reset()
             await until_mode(slot, Mode.APPLICATION, 3)
             assert (await versions(client))[0]["version"] == OLD, "what nobody confirmed is given up"
+
+    asyncio.run(main())
+
+
+def test_a_hub_in_its_boot_loader_is_written_by_a_client_of_others(tmp_path: Path) -> None:
+    """Where it overwrites the image that runs: what our own driver never does."""
+    path = tmp_path / "new.bin"
+    path.write_bytes(image(NEW))
+
+    async def main() -> None:
+        async with rig_of(tmp_path, make_hub(), line=LineSettings(BAUD)) as rig:
+            slot = rig.slot(1, 1)
+            await until_mode(slot, Mode.APPLICATION)
+            client = client_called("mcumgr-client", slot.port.link)
+            slot.faults.arm(Fault(name=FaultName.SERIAL_RECOVERY))
+            await client.reset()
+            await until_mode(slot, Mode.RECOVERY, 2)
+            assert await versions(client) == [shown(0, OLD, bootable=False)], "a boot loader tells no flags"
+            await client.upload(path)
+            await client.reset()
+            await until_mode(slot, Mode.APPLICATION, 3)
+            assert await versions(client) == [shown(0, NEW, active=True, confirmed=True)]
 
     asyncio.run(main())

@@ -417,7 +417,7 @@ def test_a_broker_that_never_answers_leaves_nothing_behind(folder: Path) -> None
                 station = Bench(journal, settings)
                 station.start()
                 waiting = await station.until_said(Connection.WAITING)
-                assert "timed out" in waiting.line
+                assert "takes the connection and then says nothing (timed out)" in waiting.line
                 await station.stop()
                 await asyncio.sleep(0)
 

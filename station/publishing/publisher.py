@@ -22,7 +22,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from drivers.descriptors import shortage
 from station.publishing import status as words
 from station.publishing.broker import BrokerRefuses, connected
-from station.publishing.hang_ups import HangUps, Sent
+from station.publishing.hang_ups import NO_ACCIDENT, HangUps, Sent
 from station.publishing.mqtt_client import MqttClient
 from station.publishing.retained import RetainedStates
 from station.publishing.returns import Held, Returns, acknowledged, first_of_each_key
@@ -85,6 +85,8 @@ class Publisher:
         self._connected_at: float | None = None
         self._short_lived = 0
         """Connections in a row that broke soon after they had been good."""
+        self._ended_at_status = 0
+        """Connections in a row that the broker ended before it had delivered our status."""
         self._client: MqttClient | None = None
         """The newest connection's."""
         self._hang_ups = HangUps()
@@ -145,7 +147,7 @@ class Publisher:
 
         Some brokers let the second of a name wait for as long as it has patience, before they take it (NATS).
         """
-        if self._connected_at is None and waited:
+        if self._connected_at is None and (waited or self._client is not None):
             return None
         steady = max(_STEADY_S, 2 * self._timeout)
         if self._connected_at is None or time.monotonic() - self._connected_at > steady:
@@ -182,9 +184,14 @@ class Publisher:
         try:
             return not await self._subscribe(client, {topic})
         except* aiomqtt.MqttError:
-            if not client.has_hung_up:
+            if not (client.has_hung_up and self._minds_the_status()):
                 raise
         return False
+
+    def _minds_the_status(self) -> bool:
+        """Take in that it hung up before our status came back; whether that is no accident any more."""
+        self._ended_at_status += 1
+        return self._ended_at_status >= NO_ACCIDENT
 
     async def _subscribe(self, client: aiomqtt.Client, topics: set[str]) -> set[str]:
         """Ask to be sent what we send there; return the topics for which the broker refuses it."""
@@ -236,11 +243,12 @@ class Publisher:
                     self._returns.hear(topic, message.payload)
                 elif message.payload == ONLINE:
                     self._delivered.set()
+                    self._ended_at_status = 0
                 else:
                     # An earlier connection's last will, say: nobody else knows that this station is there.
                     self._retained.send_again(status)
         except aiomqtt.MqttError as loss:
-            if not self._delivered.is_set():
+            if not self._delivered.is_set() and self._minds_the_status():
                 raise self._undelivered(status) from loss
             raise
 

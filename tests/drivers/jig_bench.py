@@ -1,4 +1,4 @@
-"""What the tests of a jig's board share: slots without hubs behind them, and a person with patience."""
+"""What the tests of a jig's board share: the driver on a simulated board, and a person with patience."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from board_slots import Slots
+
 from drivers.boot_clock import since_boot
 from drivers.jig_board.board import JigBoard
 from drivers.jig_board.events import BoardBack, BoardEvent, SlotOpened
@@ -15,27 +17,6 @@ from drivers.jig_board.settings import JigBoardSettings
 from simulators.jig_board import SimulatedJigBoard
 
 Kind = TypeVar("Kind")
-
-
-class Slots:
-    """Eight slots; a seated and powered hub draws 150 mA."""
-
-    count = 8
-
-    def __init__(self, *seated: int) -> None:
-        self.hubs = set(seated)
-        self.power: dict[int, bool] = {}
-        self.log: list[tuple[int, bool]] = []
-
-    def seated(self, slot: int) -> bool:
-        return slot in self.hubs
-
-    def switch_power(self, slot: int, on: bool) -> None:
-        self.power[slot] = on
-        self.log.append((slot, on))
-
-    def milliamperes(self, slot: int) -> int:
-        return 150 if self.power.get(slot) and slot in self.hubs else 2
 
 
 class Ear:

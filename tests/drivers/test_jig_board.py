@@ -4,7 +4,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from jig_bench import QUICK, Ear, Slots, bench, running
+from board_slots import Slots
+from jig_bench import QUICK, Ear, bench, running
 
 from drivers.jig_board.board import LOOK_AGAIN_SECONDS, JigBoard
 from drivers.jig_board.checks import watchdog_acts_on_coils

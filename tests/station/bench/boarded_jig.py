@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from board_slots import Slots
+
 from drivers.jig_board.registers import Lamp
 from drivers.jig_board.settings import JigBoardSettings
 from simulators.jig_board import SimulatedJigBoard
@@ -29,27 +31,6 @@ TIMES = {
     "reconnect_seconds": 0.3,
 }
 SLOTS = 3
-
-
-class Slots:
-    """Eight slots; a seated and powered hub draws 150 mA."""
-
-    count = 8
-
-    def __init__(self, *seated: int) -> None:
-        self.hubs = set(seated)
-        self.power: dict[int, bool] = {}
-        self.log: list[tuple[int, bool]] = []
-
-    def seated(self, slot: int) -> bool:
-        return slot in self.hubs
-
-    def switch_power(self, slot: int, on: bool) -> None:
-        self.power[slot] = on
-        self.log.append((slot, on))
-
-    def milliamperes(self, slot: int) -> int:
-        return 150 if self.power.get(slot) and slot in self.hubs else 2
 
 
 class BoardedJig:

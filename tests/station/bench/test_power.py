@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from boarded_jig import SLOTS, TIMES, BoardedJig, Slots, boarded_jig
+from board_slots import Slots
+from boarded_jig import SLOTS, TIMES, BoardedJig, boarded_jig
 
 from drivers.jig_board.errors import CheckRefused
 from drivers.jig_board.settings import JigBoardSettings

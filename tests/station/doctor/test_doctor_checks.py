@@ -10,6 +10,7 @@ from pathlib import Path
 
 import brokers
 import pytest
+from board_slots import Slots
 from station_bench import Bench
 
 from drivers.jig_board.settings import JigBoardSettings
@@ -277,24 +278,9 @@ def test_adapters_that_share_nothing_are_not_mentioned():
 # Boards
 
 
-class Slots:
-    """Eight slots, the first of them taken."""
-
-    count = 8
-
-    def seated(self, slot: int) -> bool:
-        return slot == 1
-
-    def switch_power(self, slot: int, on: bool) -> None:
-        pass
-
-    def milliamperes(self, slot: int) -> int:  # noqa: ARG002 - the simulator's signature
-        return 0
-
-
 def checked(folder: Path, *, stopped: bool = False, **board: object) -> list[Finding]:
     async def work() -> list[Finding]:
-        simulated = SimulatedJigBoard(folder / "board", Slots(), watchdog_seconds=1.0, **board)
+        simulated = SimulatedJigBoard(folder / "board", Slots(1), watchdog_seconds=1.0, **board)
         simulated.plug()
         if stopped:
             simulated.press_emergency_stop()

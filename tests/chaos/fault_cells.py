@@ -84,7 +84,7 @@ AT_ONCE = frozenset({"unplug_hub", "unplug_port", "power_loss", "reboot", "stall
 PLANS: Mapping[str, str] = MappingProxyType({"one step": "old", "second of two": "chained-old"})
 """Which step of which plan the stage belongs to, and the firmware that such a hub comes with."""
 
-CELL_SECONDS = 60.0
+CELL_SECONDS = 180.0
 _RETURN_SECONDS = 1.5
 """How long the technician leaves a hub alone that the station misses."""
 _NOTICE_SECONDS: Mapping[str, float] = MappingProxyType({"serial": 4.0, "usb": 10.0})

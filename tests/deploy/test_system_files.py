@@ -83,6 +83,15 @@ def test_user_and_folders_are_made_with_the_modes_that_are_documented(root: Path
         assert about(root / public) == (0, 0, "0755")
 
 
+def test_who_asks_as_the_stations_user_may_open_the_ports_that_the_unit_may(root: Path) -> None:
+    make(root)
+    members = dict(re.findall(r"(?m)^(\w+):x:\d+:(.*)$", (root / "etc/group").read_text()))
+    (groups,) = re.findall(
+        r"(?m)^SupplementaryGroups=(.*)$", (DEPLOY / "systemd" / "reflash.service").read_text()
+    )
+    assert {group: members[group] for group in groups.split()} == dict.fromkeys(groups.split(), "reflash")
+
+
 def test_secrets_that_were_put_there_by_root_become_the_stations_alone(root: Path) -> None:
     assert len(secrets()) == 5
     make(root)

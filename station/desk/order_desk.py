@@ -6,6 +6,7 @@ import asyncio
 import gc
 import hashlib
 import os
+from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -84,12 +85,13 @@ class OrderDesk:
         async with self._importing:
             try:
                 file = await apart("order file", read)
-                events = events_for_import(file, await self._journal.orders(), act.actor)
+                events = deque(events_for_import(file, await self._journal.orders(), act.actor))
                 answer = OrderTaken(order=file.number, hubs=len(file.lines), new=bool(events))
+                del file  # lines are let go as they are recorded: all at once would still the loop
                 # Small commits: whoever else has a fact to record waits for one of them at most.
-                for event in events[:-1]:
-                    await self._journal.append(event)
-                await act.recording(answer).append(*events[-1:])
+                while len(events) > 1:
+                    await self._journal.append(events.popleft())
+                await act.recording(answer).append(*events)
             except OrderFileRefused as error:
                 problems: list[JsonValue] = [str(problem) for problem in error.problems]
                 raise Invalid(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import tempfile
+import weakref
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,28 @@ def test_another_fact_is_recorded_before_a_large_import_ends(tmp_path: Path) -> 
             await others[0]
             last_of_import = max(n for n, each in enumerate(written) if isinstance(each, OrderLinesAdded))
             assert written.index(STARTED) < last_of_import
+
+    asyncio.run(work())
+
+
+def test_lines_are_let_go_as_they_are_recorded(tmp_path: Path) -> None:
+    """Else all of them are at the end, at once, and the loop stands still for it."""
+
+    async def work() -> None:
+        async with opened(tmp_path) as journal:
+            first: list[weakref.ref[Any]] = []
+            still_there: list[bool] = []
+
+            def hear(recorded: RecordedEvent) -> None:
+                if isinstance(recorded.event, OrderLinesAdded):
+                    if not first:
+                        first.append(weakref.ref(recorded.event.lines[0]))
+                    still_there.append(first[0]() is not None)
+
+            journal.subscribe(hear)
+            await take(journal, csv_of(0, 5000))
+            assert still_there[0]
+            assert not still_there[-1]
 
     asyncio.run(work())
 

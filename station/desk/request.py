@@ -66,5 +66,7 @@ class Command(Request[A], Generic[A]):
     """Changes something. With a key it is done once, however often it is sent."""
 
     def fingerprint(self) -> str:
-        """Tell this command from every other."""
-        return hashlib.sha256(f"{self.name} {self.model_dump_json()}".encode()).hexdigest()
+        """Tell this command from every other; fields that join later and say nothing change it not."""
+        return hashlib.sha256(
+            f"{self.name} {self.model_dump_json(exclude_defaults=True)}".encode()
+        ).hexdigest()

@@ -9,6 +9,7 @@ from station_bench import StockHub
 from station_daemon import RunningDaemon, events_of, running_daemon, starting_daemon
 from two_slots import FIRST, SECOND, Hands, scan
 
+from station.bench.latch import Latch
 from station.bench.view import SlotPhase
 from station.domain.outcome import Code, Outcome
 from station.records.errors import JournalFull
@@ -55,6 +56,34 @@ async def passes(at: Hands, station: RunningDaemon, hub: StockHub) -> None:
     await station.until(FIRST, SlotPhase.PASSED)
     await at.bench.unseat(FIRST)
     await station.until(FIRST, SlotPhase.EMPTY)
+
+
+def test_a_slot_that_is_taken_out_of_use_anew_while_it_is_enabled_stays_out() -> None:
+    async def work() -> None:
+        recorded: list[Event] = []
+
+        class Facts:
+            async def append(self, *events: Event) -> None:
+                recorded.extend(events)
+
+        latch = Latch(FIRST, Facts())
+        latch.take_out_of_use("3 hubs failed")
+
+        async def and_another_fails(event: Event) -> None:
+            latch.take_out_of_use("a fault of the station's own")
+            recorded.append(event)
+
+        await latch.enable(None, and_another_fails)
+        assert (latch.in_use, latch.why) == (False, "a fault of the station's own")
+        await latch.record()
+        await latch.enable(None, Facts().append)
+        assert latch.in_use
+        kinds = [type(event) for event in recorded]
+        assert kinds == [SlotEnabled, SlotTakenOutOfUse, SlotEnabled], (
+            "the reason that stands is the last on record"
+        )
+
+    asyncio.run(work())
 
 
 def test_a_slot_stays_out_of_use_over_a_restart_until_a_person_on_record_enables_it(linked: Hands) -> None:

@@ -20,7 +20,7 @@ import brokers
 import pytest
 from station_bench import Bench, import_order, order_csv, slot
 from station_config import write_config
-from station_daemon import STATION_NAMES, RunningDaemon, running_daemon
+from station_daemon import STATION_NAMES, RunningDaemon, events_of, running_daemon
 
 from station.bench.view import SlotPhase
 from station.control.client import ask_daemon
@@ -28,6 +28,8 @@ from station.desk.bench_requests import EnableSlot, ResetJig, Status, Stop
 from station.desk.order_requests import AssignOrder, CloseOrder, ImportOrder
 from station.desk.record_requests import Republish, ResumeRelease
 from station.desk.refusals import NotAllowed
+from station.domain.actor import Actor
+from station.records.facts.bench import LabelScanned
 from station.records.journal import Journal
 from station.settings import StationSettings
 from station.settings_file import load_settings
@@ -254,7 +256,7 @@ def test_a_jigs_own_scanner_is_answered_on_every_screen(config: Path, bench: Ben
     tty.setraw(slave)
     settings = load_settings(config).model_dump(mode="json", exclude_none=True)
     settings["jigs"][0]["scanner"] = {"port": os.ttyname(slave)}
-    with_scanner = StationSettings.model_validate(settings)
+    with_scanner, hub = StationSettings.model_validate(settings), bench.hub()
     pipe = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
 
     async def work() -> None:
@@ -270,6 +272,12 @@ def test_a_jigs_own_scanner_is_answered_on_every_screen(config: Path, bench: Ben
                     said = await watching.stdout.readline()
                 assert said.endswith(b" scanner of jig1: there is no jig jig7; this bench has jig1, jig2\n")
                 watching.send_signal(signal.SIGINT)
+            os.write(master, f"{hub.gpf}\r".encode())
+            await view.changes.until(lambda: "seat hub" in view.scans()[0].line)
+        (scanned,) = events_of(with_scanner, LabelScanned)
+        assert scanned.actor == Actor(
+            pseudonym=with_scanner.operator, role="technician", where="scanner of jig1"
+        )
 
     try:
         asyncio.run(work())

@@ -43,6 +43,7 @@ from station.records.journal import Journal
 
 AT_THE_BENCH = Entrance(Role.TECHNICIAN, "desk", operator=lambda: None)
 SLOT = {"jig": "jig1", "slot": 1}
+DEADLINE = 20
 
 
 def opened(folder: Path) -> Any:
@@ -121,7 +122,8 @@ def test_a_journal_that_fails_for_good_is_told_to_whoever_waits_for_it() -> None
         with pytest.raises(Unavailable, match="gone"):
             await desk.answer(Status(), THE_ACCOUNT)
         with pytest.raises(JournalFailed):
-            await desk.until_journal_fails()
+            async with asyncio.timeout(DEADLINE):
+                await desk.until_journal_fails()
 
     asyncio.run(work())
 
@@ -181,11 +183,13 @@ def test_a_key_has_a_command_done_once_also_while_it_is_being_done_and_after_a_r
             sent = [
                 asyncio.create_task(desk.answer(EnableSlot(**SLOT), THE_ACCOUNT, key=key)) for _ in range(5)
             ]
-            await reached.wait()
+            async with asyncio.timeout(DEADLINE):
+                await reached.wait()
             with pytest.raises(Invalid, match="this key was another command's"):
                 await desk.answer(EnableSlot(jig="jig1", slot=2), THE_ACCOUNT, key=key)
             go_on.set()
-            assert await asyncio.gather(*sent) == [Done()] * 5
+            async with asyncio.timeout(DEADLINE):
+                assert await asyncio.gather(*sent) == [Done()] * 5
             assert await desk.answer(EnableSlot(**SLOT), THE_ACCOUNT, key=key) == Done()
             assert [type(event) for event in heard] == [SlotEnabled, CommandAnswered]
         async with opened(tmp_path) as journal:
@@ -218,6 +222,28 @@ def test_what_was_refused_is_judged_anew_and_what_changed_nothing_changes_nothin
             await desk.answer(AssignOrder(order="WO-2", jig="jig1"), THE_ACCOUNT, key=other)
             assert await desk.answer(assign, THE_ACCOUNT, key=key) == WorksOn(order="WO-1", jig="jig1")
             assert await journal.jig_order("jig1") == "WO-2", "sent again, it takes no effect"
+
+    asyncio.run(work())
+
+
+def test_a_command_that_has_nothing_to_record_is_remembered_all_the_same(tmp_path: Path) -> None:
+    asked: list[ResetJig] = []
+
+    async def nothing_to_do(request: ResetJig, _: Act) -> Done:
+        asked.append(request)
+        return Done()
+
+    async def work() -> None:
+        async with opened(tmp_path) as journal:
+            desk, key = desk_with(journal, nothing_to_do, ResetJig), uuid4()
+            for _ in range(2):
+                assert await desk.answer(ResetJig(jig="jig1"), THE_ACCOUNT, key=key) == Done()
+            assert len(asked) == 1, (
+                "its emergency stop may have been pressed since, and nobody has seen that yet"
+            )
+            for _ in range(2):
+                await desk.answer(ResetJig(jig="jig1"), THE_ACCOUNT)
+            assert len(asked) == 3
 
     asyncio.run(work())
 

@@ -25,7 +25,9 @@ async def idle_jig(folder: Path) -> AsyncIterator[tuple[JigSettings, SimulatedJi
     """A jig whose board nobody talks to; hubs sit in slots 1 and 2."""
     board = SimulatedJigBoard(folder / "board", Slots(1, 2), watchdog_seconds=0.8)
     board.plug()
-    settings = JigBoardSettings(port=str(folder / "board"), slots=SLOTS, **TIMES)
+    # One answer is lost at a time: this machine's other work must not lose a second.
+    times = {**TIMES, "answer_seconds": 0.3}
+    settings = JigBoardSettings(port=str(folder / "board"), slots=SLOTS, **times)
     try:
         yield JigSettings(name="jig1", board=settings, slots={1: "/dev/port1"}), board
     finally:

@@ -159,8 +159,13 @@ def leaves_open(error: Exception, *, present: bool | None) -> bool:
 
 
 def why_left_open(error: Exception) -> str:
-    """Say why an attempt waits for its hub, to follow the slot's name: the slot's line says which hub to find."""
-    return "another hub answers there" if isinstance(error, errors.AnotherHub) else str(error)
+    """Say why an attempt waits for its hub, to follow the slot's name: the slot's line says which hub to find.
+
+    What the driver says of it, with places and advice of its own, stands in the journal.
+    """
+    if isinstance(error, errors.AnotherHub):
+        return "another hub answers there"
+    return "its port was lost" if is_out_of_reach(error) else "the hub no longer answers"
 
 
 def pause_before(try_number: int) -> float:

@@ -209,7 +209,7 @@ class Slot:
                     pause = self._hold_up(str(error))
                 except EventRefused as error:
                     _log.exception("slot latched by an event that the journal refused")
-                    self.latch.take_out_of_use(f"the station met a fault of its own ({error})")
+                    self.latch.take_out_of_use(f"a fault of the station's own ({error})")
                 except JournalError:
                     raise  # no result is safe any more: the whole station has to stop
                 except Exception as error:
@@ -217,7 +217,7 @@ class Slot:
                         pause = self._hold_up(short)
                         continue
                     _log.exception("slot latched by an unexpected fault")
-                    self.latch.take_out_of_use(f"the station met a fault of its own ({type(error).__name__})")
+                    self.latch.take_out_of_use(f"a fault of the station's own ({type(error).__name__})")
             await self.latch.record()
             self._display.put(view_when_stopped(self._display.now))
 
@@ -227,7 +227,7 @@ class Slot:
             return
         self._display.show(
             SlotPhase.OUT_OF_USE,
-            f"out of use, {why}; call the supervisor, then: reflash jigs enable {self.place.jig} {self.place.slot}",
+            f"out of use, {why}; call the supervisor (reflash jigs enable {self.place.jig} {self.place.slot})",
         )
         await self.latch.record()
         await self._idle(self.latch.until_in_use(ROOM_RETRY_SECONDS))
@@ -236,7 +236,7 @@ class Slot:
         """Whether the slot is in use, after a look at how its last hubs fared."""
         count = self.latch.failures
         if self.latch.in_use and count >= self._parts.hubs_failing_in_a_row():
-            self.latch.take_out_of_use(f"{count} different hubs failed in a row, so suspect the contacts")
+            self.latch.take_out_of_use(f"{count} hubs failed in a row, suspect the contacts")
         return self.latch.in_use
 
     async def _serve(self) -> float:

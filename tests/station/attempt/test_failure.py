@@ -117,5 +117,7 @@ def test_a_refusal_means_what_its_stage_is_there_for(stage: Stage, code: Code) -
 def test_an_attempt_is_left_open_in_words_that_follow_its_slots_name() -> None:
     other = errors.AnotherHub("hub 1 answers at /dev/x, not 2", action=HubAction.FLASH, state_known=True)
     assert why_left_open(other) == "another hub answers there"
-    lost = errors.LinkLost("the port is gone", action=HubAction.FLASH, state_known=False)
-    assert why_left_open(lost) == "the port is gone"
+    lost = errors.LinkLost("/dev/x is gone: plug it in", action=HubAction.FLASH, state_known=False)
+    assert why_left_open(lost) == "its port was lost"
+    silent = errors.NoAnswer("the hub at /dev/x is silent", action=HubAction.FLASH, state_known=False)
+    assert why_left_open(silent) == "the hub no longer answers"

@@ -119,7 +119,7 @@ class BenchScans:
         """
         chosen = self._slot(jig, slot, label)
         try:
-            return await chosen.take_label(label, actor, record)
+            return await chosen.labels.take(label, actor, record)
         except JournalFailed as error:
             raise ScanNotKept(f"{chosen.place}: {error}; scan the label again then") from error
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import structlog
-from pydantic import BaseModel
 
 from drivers.descriptors import shortage_in
 from drivers.errors import (
@@ -23,23 +20,19 @@ from drivers.errors import (
     NoAnswer,
     PlaceUnavailable,
 )
-from drivers.hub import DriverPlugin, HubDriver, HubIdentity, WatchesPlace
-from station.attempt.conduct import Concluded, Conductor, StillSeated
-from station.attempt.failure import is_out_of_reach
+from drivers.hub import HubDriver
+from station.attempt.conduct import Concluded, StillSeated
 from station.attempt.parts import LeftOpen
 from station.attempt.recovery_boot import RecoveryBoot
-from station.bench.changes import first_of
-from station.bench.display import UNKNOWN_HUB, SlotDisplay
+from station.bench import slot_parts
+from station.bench.arrival import Arrivals
+from station.bench.display import SlotDisplay
 from station.bench.flapping import Flapping
-from station.bench.labels import LabelMeaning, LabelRecord, ScanRefused
+from station.bench.idling import FinishingError, Idling
 from station.bench.latch import Latch
-from station.bench.live_hubs import LiveHubs
-from station.bench.outlook import Outlook
 from station.bench.port import SlotPort
-from station.bench.recognition import Recognised, recognise
-from station.bench.seat import Seat
+from station.bench.recognition import Recognised
 from station.bench.shown import (
-    RESULT_PHASES,
     last_label,
     tried_enough,
     view_of_past,
@@ -47,11 +40,12 @@ from station.bench.shown import (
     view_when_stopped,
     without_port,
 )
+from station.bench.slot_labels import SlotLabels
+from station.bench.slot_parts import SlotParts
 from station.bench.stops import WaitTeller
 from station.bench.unasked import MAX_UNASKED, Unasked
-from station.bench.view import BenchView, SlotPhase, SlotView
+from station.bench.view import SlotPhase, SlotView
 from station.bench.visit import EMERGENCY_STOP, SeatedHub, VisitParts
-from station.domain.actor import Actor
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code
 from station.domain.slot_name import SlotName
@@ -64,40 +58,11 @@ from station.records.errors import (
     OrderNotHere,
 )
 from station.records.facts.attempts import AttemptClosed
-from station.records.facts.bench import LabelScanned
-from station.records.journal import Journal
-
-ROOM_RETRY_SECONDS: Final = 5.0
-"""Between two looks whether a full disk, or a full table of descriptors, has room again: nothing tells when it has."""
 
 _CLOSED_MEANWHILE: Final = (OrderIsClosed, OrderNotHere, AttemptHasResult)
 """An order may be closed, or its jig be given another, while a hub is begun with: nothing is wrong with hub or slot."""
 
 _log = structlog.stdlib.get_logger()
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlotParts:
-    """What a slot is made of."""
-
-    place: SlotName
-    port: str
-    plugin: DriverPlugin
-    driver_settings: BaseModel
-    seat: Seat
-    conductor: Conductor
-    journal: Journal
-    live_hubs: LiveHubs
-    view: BenchView
-    outlook: Outlook
-    hindrance: Callable[[], str | None]
-    """Why no hub may be begun with just now, in one line; None if one may."""
-    hubs_failing_in_a_row: Callable[[], int]
-    """So many different hubs failing in a row take the slot out of use."""
-    recognition_seconds: float
-    """How long a hub that is seen to be seated may take to say who it is, its boot included."""
 
 
 class Slot:
@@ -124,86 +89,32 @@ class Slot:
         self._waits = WaitTeller(parts.seat, self._display, parts.outlook)
         self._flapping = Flapping()
         self._unasked = Unasked()
-        self._finishing = asyncio.Event()
-        self._waiting: asyncio.Task[Any] | None = None
-        self._seated: SeatedHub | None = None
-        self._labelling = asyncio.Lock()
-        """Held while a label is recorded, and while it is decided which label a hub has: each hub has its own or none."""
+        self._idling = Idling()
+        self._arrivals = Arrivals(parts, self._display, self._waits, self._recovery_boot, self._idling)
+        self.labels = SlotLabels(parts.place, self._display)
+        """Takes what is scanned for it."""
 
     @property
     def place(self) -> SlotName:
         """Which slot this is."""
         return self._parts.place
 
-    async def take_label(self, label: ScannedLabel, actor: Actor, record: LabelRecord) -> LabelMeaning:
-        """Take a label scanned for this slot, once `record` has made it durable, and say what it means here.
-
-        It waits for the next hub, or is held against the one that sits here. One that disagrees is another hub's: before
-        the unlock the hub that sits here is rejected, later it is put aside, with the label in its result. Raises
-        ScanRefused, or what `record` does, and has taken nothing then.
-        """
-        place = self.place
-        async with self._labelling:
-            seated = self._seated
-            if seated is None and self._display.phase in RESULT_PHASES:
-                raise ScanRefused(
-                    f"{place}: its result is written; take the hub out, scan it, and seat it again"
-                )
-            if seated is not None and self._display.phase is SlotPhase.RESEAT:
-                raise ScanRefused(
-                    f"{place}: it is not known who sits here; take the hub out, scan it, and seat it again"
-                )
-            meaning = self._meaning(label, None if seated is None else seated.hub)
-            await record(
-                LabelScanned(
-                    place=place,
-                    scanned_id=label.device_id,
-                    scanned_role=label.role,
-                    hub=None if seated is None else seated.hub.chf,
-                    actor=actor,
-                ),
-                meaning,
-            )
-            if seated is not None:
-                if seated is not self._seated:
-                    raise ScanRefused(
-                        f"{place}: hub {seated.hub.chf} has left meanwhile; scan the label again"
-                    )
-                seated.scan(label)
-        if meaning.disagrees:
-            _log.warning("label disagrees", jig=place.jig, slot=place.slot, label=str(label.device_id))
-        return meaning
-
-    def _meaning(self, label: ScannedLabel, seated: HubIdentity | None) -> LabelMeaning:
-        place, device = self.place, label.device_id
-        if seated is None:
-            if self._display.phase in UNKNOWN_HUB:
-                return LabelMeaning(f"{place}: label {device} is for the hub that sits here")
-            return LabelMeaning(f"{place}: seat hub {device} here")
-        if label.names(seated):
-            return LabelMeaning(f"{place}: the label is hub {seated.chf}'s")
-        return LabelMeaning(
-            f"{place}: label {device} is not hub {seated.chf}'s; check which hub sits here", disagrees=True
-        )
-
     def finish_after_this_hub(self) -> None:
         """Let a running attempt end, begin no other, and return from `run`."""
-        self._finishing.set()
-        if self._waiting is not None:
-            self._waiting.cancel()
+        self._idling.finish()
 
     async def run(self) -> None:
         """Serve hub after hub. An unexpected exception latches this slot and no other."""
         place = self._parts.place
         with structlog.contextvars.bound_contextvars(jig=place.jig, slot=place.slot):
             pause = 0.0
-            while not self._finishing.is_set():
+            while not self._idling.is_finishing:
                 try:
-                    await self._idle(asyncio.sleep(pause))
+                    await self._idling.wait(asyncio.sleep(pause))
                     pause = 0.0
                     await self._until_in_use()
                     pause = await self._serve()
-                except _FinishingError:
+                except FinishingError:
                     break
                 except (JournalHeldUp, PlaceUnavailable) as error:
                     pause = self._hold_up(str(error))
@@ -230,7 +141,7 @@ class Slot:
             f"out of use, {why}; call the supervisor (reflash jigs enable {self.place.jig} {self.place.slot})",
         )
         await self.latch.record()
-        await self._idle(self.latch.until_in_use(ROOM_RETRY_SECONDS))
+        await self._idling.wait(self.latch.until_in_use(slot_parts.ROOM_RETRY_SECONDS))
 
     def _is_fit(self) -> bool:
         """Whether the slot is in use, after a look at how its last hubs fared."""
@@ -279,25 +190,25 @@ class Slot:
                 self._display.show(SlotPhase.NO_PORT, line)
 
         opening = partial(self._port.open, show_absent)
-        return await self._idle(self._waits.told_during(opening, lambda: self._port.comes_with_power))
+        return await self._idling.wait(self._waits.told_during(opening, lambda: self._port.comes_with_power))
 
     async def _attend(self, driver: HubDriver) -> None:
         """Wait for one hub, conduct its visit, and wait until it is taken out."""
         parts = self._parts
         if not parts.seat.stopped and not self._is_unsure():
             self._display.seat(parts.seat.awaits())
-        await self._idle(self._waits.told_during(partial(self._until_ready, driver)))
+        await self._arrivals.until_ready(driver)
         if (awaits := parts.seat.awaits()) is not None:
             self._display.seat(awaits)
         try:
-            recognised = await self._next_hub(driver)
+            recognised = await self._arrivals.next(driver)
         except (HubInSerialRecovery, HubRefused, MalformedAnswer, NoAnswer) as error:
             if not parts.seat.stopped:
                 await self._host_unknown(driver, error)
         else:
             if recognised is not None:
                 await self._host(driver, recognised)
-        await self._idle(parts.seat.let_go())
+        await self._idling.wait(parts.seat.let_go())
 
     def _is_unsure(self) -> bool:
         """Whether it is shown that somebody is looked for, and the board is yet to say whether anybody sits here."""
@@ -307,7 +218,7 @@ class Slot:
     async def _host_unknown(self, driver: HubDriver, error: DriverError) -> None:
         """Record what sits here and cannot say who it is, and wait until it is taken out."""
         parts = self._parts
-        async with self._labelling:
+        async with self.labels.deciding:
             label = parts.outlook.label_at(self.place)
             try:
                 result = await parts.conductor.unidentified(self.place, label, error)
@@ -315,21 +226,7 @@ class Slot:
                 self._display.put(self._closed_meanwhile(closed, None))
             else:
                 self._conclude(result, None)
-        await self._idle(self._until_unknown_gone(driver))
-
-    async def _until_unknown_gone(self, driver: HubDriver) -> None:
-        """Wait until what never said who it is was taken out; where a switch went unwatched, until a hub answers, too."""
-        seat = self._parts.seat
-        while True:
-            gaps = seat.gaps
-            await first_of(seat.until_removed(driver, None), seat.until_gap(gaps))
-            if seat.gaps == gaps:
-                return
-            if seat.gives_power:  # without a board the link ends it at any answer
-                break
-        await first_of(_until_any_hub(driver), seat.until_emptied())
-        if seat.present() is False:
-            await seat.until_removed(driver, None)
+        await self._idling.wait(self._arrivals.unknown_gone(driver))
 
     async def _host(self, driver: HubDriver, recognised: Recognised) -> None:
         """Attend to the hub that said who it is, until it no longer sits here."""
@@ -341,16 +238,16 @@ class Slot:
                     self._display.looking(
                         hub, "its id is held to be in another slot, which is looked at; leave it in"
                     )
-                elsewhere = await self._idle(parts.live_hubs.claim(seated, hub.chf, hub.gpf))
-                async with self._labelling:
+                elsewhere = await self._idling.wait(parts.live_hubs.claim(seated, hub.chf, hub.gpf))
+                async with self.labels.deciding:
                     seated.label = parts.outlook.label_for(self.place, hub)
-                    self._seated = seated
+                    self.labels.seated = seated
                 if parts.seat.is_safe():
                     await self._visit(seated, elsewhere)
                 else:  # the lid was opened meanwhile, say: it waits for its start again, and is asked again
                     self._display.looking(hub)
             finally:
-                self._seated = None
+                self.labels.seated = None
                 seated.gone()
                 parts.live_hubs.release(seated)
 
@@ -364,7 +261,7 @@ class Slot:
             ending = await seated.conduct(elsewhere, may_be_anew=may_be_anew)
         except _CLOSED_MEANWHILE as closed:
             seated.shown = self._closed_meanwhile(closed, seated)
-            await self._idle(seated.until_gone())
+            await self._idling.wait(seated.until_gone())
             return
         except Exception as error:
             if _is_own_fault(error):
@@ -386,7 +283,7 @@ class Slot:
             case Concluded(result=result):
                 self._unasked.count(hub.device, by_hand=not unasked or seated.label is not None)
                 seated.shown = self._conclude(result, seated, await self._last_label(seated))
-        await self._idle(seated.until_gone())
+        await self._idling.wait(seated.until_gone())
 
     async def _last_label(self, seated: SeatedHub) -> ScannedLabel | None:
         """Return the label scanned last for the hub, now or in an earlier visit: only its own takes another's back."""
@@ -404,62 +301,6 @@ class Slot:
             gpf=seated.hub.gpf if seated else None,
         )
 
-    async def _next_hub(self, driver: HubDriver) -> Recognised | None:
-        """Wait for a hub to say who it is, at a time when it may be begun with; None if it was taken out, or stopped."""
-        parts = self._parts
-        while True:
-            if parts.hindrance() is not None:
-                await self._until_unhindered()
-                # It may have been a long time: the hub was taken out, or an emergency stop took its power.
-                await self._idle(self._waits.told_during(partial(self._until_ready, driver)))
-            await self._idle(self._waits.told_during(parts.seat.until_safe))
-            try:
-                recognised = await self._idle(self._waits.told_during(partial(self._recognised, driver)))
-            except HubInSerialRecovery:
-                if not self._may_begin() or await self._left_recovery(driver):
-                    continue
-                raise
-            if recognised is None or self._may_begin():
-                return recognised
-            self._display.looking(recognised.hub)
-
-    def _may_begin(self) -> bool:
-        """Whether a hub that sits here may be begun with now: it may have been waited for all night."""
-        return self._parts.hindrance() is None and self._parts.seat.is_safe()
-
-    async def _until_ready(self, driver: HubDriver) -> None:
-        """Wait for a hub that may be looked at. Raises what says that the port is gone, which nobody has asked meanwhile."""
-        seat = self._parts.seat
-        if isinstance(driver, WatchesPlace):
-            await first_of(seat.until_ready(), driver.until_lost())
-        else:
-            await seat.until_ready()
-
-    async def _recognised(self, driver: HubDriver) -> Recognised | None:
-        seat, seconds = self._parts.seat, self._parts.recognition_seconds
-        recognised: Recognised | None = await first_of(
-            seat.until_stopped(), recognise(driver, seat, seconds, self._show_doubt)
-        )
-        return recognised
-
-    async def _left_recovery(self, driver: HubDriver) -> bool:
-        """Have a hub that waits in its boot loader boot, once; say whether there is any use in looking again."""
-        parts = self._parts
-        if not await parts.conductor.may_boot_unknown(self.place, parts.outlook.label_at(self.place)):
-            return False
-        ordering = self._recovery_boot.order(driver)
-        done = await self._idle(first_of(parts.seat.until_stopped(), parts.seat.until_opened(), ordering))
-        return done is not False
-
-    async def _until_unhindered(self) -> None:
-        """Wait for as long as no hub may be begun with, and say why."""
-        parts, before = self._parts, self._display.now
-        while (hindrance := parts.hindrance()) is not None:
-            self._display.show(SlotPhase.OUT_OF_USE, hindrance)
-            await self._idle(asyncio.sleep(ROOM_RETRY_SECONDS))
-        if self._display.now is not before:
-            self._display.seat(parts.seat.awaits())
-
     def _conclude(
         self, result: AttemptClosed, seated: SeatedHub | None, label: ScannedLabel | None = None
     ) -> SlotView:
@@ -471,12 +312,6 @@ class Slot:
         self.latch.count(result)
         return shown
 
-    def _show_doubt(self, doubt: str | None) -> None:
-        if doubt is None:
-            self._display.seat(self._parts.seat.awaits())
-        else:
-            self._display.show(SlotPhase.RESEAT, doubt)
-
     def _hold_up(self, why: str) -> float:
         """Show what is lacking, and return how long to wait for it.
 
@@ -484,34 +319,7 @@ class Slot:
         """
         _log.error("slot held up", reason=why)
         self._display.show(SlotPhase.OUT_OF_USE, why)
-        return ROOM_RETRY_SECONDS
-
-    async def _idle(self, waiting: Coroutine[object, object, T]) -> T:
-        """Wait for something that `finish_after_this_hub` may cut short: no attempt runs meanwhile."""
-        if self._finishing.is_set():
-            waiting.close()
-            raise _FinishingError
-        waiter = asyncio.create_task(waiting)
-        self._waiting = waiter
-        try:
-            return await waiter
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if self._finishing.is_set() and task is not None and not task.cancelling():
-                raise _FinishingError from None
-            raise
-        finally:
-            self._waiting = None
-
-
-async def _until_any_hub(driver: HubDriver) -> None:
-    """Wait until a hub says who it is. Raises what says that the port itself is gone."""
-    try:
-        await driver.wait_for_hub()
-    except DriverError as error:
-        if is_out_of_reach(error):
-            raise
-        await asyncio.Event().wait()  # it is no more than it was
+        return slot_parts.ROOM_RETRY_SECONDS
 
 
 def _is_own_fault(error: Exception) -> bool:
@@ -519,7 +327,3 @@ def _is_own_fault(error: Exception) -> bool:
     if isinstance(error, JournalError):
         return isinstance(error, EventRefused)
     return not isinstance(error, PlaceUnavailable | LinkLost | LinkStalled) and shortage_in(error) is None
-
-
-class _FinishingError(Exception):
-    """The slot was asked to finish while it waited for something."""

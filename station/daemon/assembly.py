@@ -23,7 +23,8 @@ from station.bench.outlook import Outlook
 from station.bench.scanner import LabelScanner
 from station.bench.scans import BenchScans, ScanSession
 from station.bench.seat import LinkSeat
-from station.bench.slot import Slot, SlotParts
+from station.bench.slot import Slot
+from station.bench.slot_parts import SlotParts
 from station.bench.view import BenchView, SlotView
 from station.catalogue.keeping import StationCatalogue
 from station.control.server import serve_control

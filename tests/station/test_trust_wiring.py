@@ -18,7 +18,7 @@ from station_bench import MODEL, Bench, conducting, import_order, order_csv, slo
 from station_config import write_config
 from station_daemon import STATION_NAMES, events_of, running_daemon, starting_daemon
 
-import station.bench.slot
+import station.bench.slot_parts
 import station.catalogue.keeping
 from drivers.hub import UnlockChallenge
 from drivers.smp.driver import SmpHubDriver
@@ -146,7 +146,7 @@ def test_a_release_withdrawn_while_a_hub_has_it_stops_that_hub_and_the_next(
 def test_without_a_catalogue_no_hub_is_begun_with_until_there_is_one(
     bench: Bench, signed: Signed, settings: StationSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(station.bench.slot, "ROOM_RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(station.bench.slot_parts, "ROOM_RETRY_SECONDS", 0.1)
     away = signed.folder.with_name("away")
     signed.folder.rename(away)
 
@@ -228,7 +228,7 @@ def test_after_its_time_a_catalogue_plans_nothing_and_says_so(
 def test_an_expired_catalogue_lets_no_hub_begin_until_its_owner_refreshes_it(
     bench: Bench, signed: Signed, settings: StationSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(station.bench.slot, "ROOM_RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(station.bench.slot_parts, "ROOM_RETRY_SECONDS", 0.1)
     a_month_ago = datetime.now(UTC) - timedelta(days=29)
     signed.publish(now=a_month_ago, lifetimes=Lifetimes(timestamp=timedelta(days=1)))
 

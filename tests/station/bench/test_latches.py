@@ -182,7 +182,7 @@ def test_a_slot_is_out_of_use_though_the_journal_has_no_room_to_say_so(
         return await append(writer, events)
 
     monkeypatch.setattr(Writer, "append", without_room)
-    monkeypatch.setattr("station.bench.slot.ROOM_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr("station.bench.slot_parts.ROOM_RETRY_SECONDS", 0.05)
 
     async def work() -> None:
         nonlocal full

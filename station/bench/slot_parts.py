@@ -1,0 +1,43 @@
+"""What a slot is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from pydantic import BaseModel
+
+from drivers.hub import DriverPlugin
+from station.attempt.conduct import Conductor
+from station.bench.live_hubs import LiveHubs
+from station.bench.outlook import Outlook
+from station.bench.seat import Seat
+from station.bench.view import BenchView
+from station.domain.slot_name import SlotName
+from station.records.journal import Journal
+
+ROOM_RETRY_SECONDS: Final = 5.0
+"""Between two looks whether a full disk, or a full table of descriptors, has room again: nothing tells when it has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotParts:
+    """What a slot is made of."""
+
+    place: SlotName
+    port: str
+    plugin: DriverPlugin
+    driver_settings: BaseModel
+    seat: Seat
+    conductor: Conductor
+    journal: Journal
+    live_hubs: LiveHubs
+    view: BenchView
+    outlook: Outlook
+    hindrance: Callable[[], str | None]
+    """Why no hub may be begun with just now, in one line; None if one may."""
+    hubs_failing_in_a_row: Callable[[], int]
+    """So many different hubs failing in a row take the slot out of use."""
+    recognition_seconds: float
+    """How long a hub that is seen to be seated may take to say who it is, its boot included."""

@@ -30,7 +30,8 @@ from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from firmware_catalog.release import VersionRange
 from simulators.firmware import FirmwareSpec, make_firmware
 from simulators.keys import generate_key, save_private_key, save_public_key
-from station.attempt.conduct import Concluded, Conductor, Visit
+from station.attempt.conduct import Concluded, Conductor
+from station.attempt.first_look import Visit
 from station.attempt.parts import LeftOpen
 from station.attempt.recovery_boot import RecoveryBoot
 from station.domain.slot_name import SlotName

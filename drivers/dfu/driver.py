@@ -7,28 +7,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
-from drivers.dfu.application import CommandRefused, HubCommands, NoHubCommands
-from drivers.dfu.bus import Sighting
+from drivers.dfu.application import CommandRefused, HubCommands
 from drivers.dfu.device import DfuDevice
 from drivers.dfu.port import UsbPort
+from drivers.dfu.presence import UsbPresence, identity_of
 from drivers.dfu.progress import throttled
 from drivers.dfu.protocol import DfuMode, DfuState
 from drivers.dfu.work import Work
 from drivers.errors import (
     AnotherHub,
-    DriverError,
     HubAction,
     HubDidNotReturn,
     HubInSerialRecovery,
     HubLocked,
     HubRefused,
     ImageMismatch,
-    LinkLost,
-    NoAnswer,
-    NotAHub,
-    PlaceUnavailable,
     TransferIncomplete,
     after_a_change,
 )
@@ -47,9 +42,6 @@ from firmware_catalog.image import FirmwareImage
 
 T = TypeVar("T")
 
-_PERMISSION_SECONDS: Final = 3.0
-"""How long udev may take to set the permissions of a device that was just plugged in."""
-
 
 class _Marked(NamedTuple):
     """What is to be booted for its test boot."""
@@ -67,6 +59,7 @@ class DfuHubDriver:
     def __init__(self, port: UsbPort) -> None:
         self._port = port
         self._settings = port.settings
+        self._presence = UsbPresence(port)
 
     @property
     def place(self) -> str:
@@ -79,69 +72,16 @@ class DfuHubDriver:
         return self._settings.can_revert
 
     async def wait_for_hub(self) -> HubIdentity:
-        """Return as soon as a hub answers.
-
-        Raises LinkLost when USB itself is gone or its device may not be used, HubInSerialRecovery, NotAHub for what
-        will never be a hub, and NoAnswer for what has answered nothing for as long as a hub may take to boot.
-        """
-        loop = asyncio.get_running_loop()
-        seen: Sighting | None = None
-        since = 0.0
-        while True:
-            sighting = await self._port.look(HubAction.WAIT)
-            if sighting is None:
-                await self._port.changed()
-                continue
-            if sighting != seen:
-                seen, since = sighting, loop.time()
-            try:
-                return await self._identify(HubAction.WAIT)
-            except PlaceUnavailable as error:
-                if loop.time() - since > _PERMISSION_SECONDS:
-                    raise LinkLost(error.what, action=HubAction.WAIT, state_known=True) from error
-            except NoHubCommands as error:
-                raise NotAHub(
-                    f"{error.what}; take it out", action=HubAction.WAIT, state_known=True
-                ) from error
-            except (LinkLost, NoAnswer) as error:
-                if loop.time() - since > self._settings.return_seconds:
-                    raise NoAnswer(
-                        f"{sighting} answers nothing: seat it anew", action=HubAction.WAIT, state_known=True
-                    ) from error
-            await self._port.changed(self._settings.poll_seconds)
+        """Return as soon as a hub answers: see `UsbPresence`."""
+        return await self._presence.wait_for_hub()
 
     async def wait_for_removal(self, hub: HubIdentity | None) -> None:
-        """Return once `hub` is gone: off the bus for the configured time, replaced, or booted again since.
-
-        What sits here at the start counts as `hub` even if it cannot say who it is, as one without firmware. A device
-        that has come since and cannot say counts as nothing: it is no longer `hub` for certain.
-        """
-        loop = asyncio.get_running_loop()
-        last_seen = loop.time()
-        known: Sighting | None = None
-        just_begun = True
-        while True:
-            try:
-                sighting = await self._port.look(HubAction.WAIT)
-            except NotAHub:
-                last_seen = loop.time()
-            else:
-                if sighting is not None and (sighting != known or hub is None):
-                    is_another = await self._is_another(hub)
-                    if is_another:
-                        return
-                    if is_another is False or just_begun or (hub is None and known is None):
-                        known = sighting
-                if sighting is not None and sighting == known:
-                    last_seen = loop.time()
-                elif loop.time() - last_seen >= self._settings.removal_seconds:
-                    return
-            just_begun = False
-            await self._port.changed(self._settings.poll_seconds)
+        """Return once `hub` is gone: see `UsbPresence`."""
+        await self._presence.wait_for_removal(hub)
 
     async def identify(self) -> HubIdentity:
         """Ask who the hub is."""
-        return await self._identify(HubAction.IDENTIFY)
+        return await self._presence.identify(HubAction.IDENTIFY)
 
     async def state(self) -> HubState:
         """Ask what the image slots hold."""
@@ -278,13 +218,13 @@ class DfuHubDriver:
         """Reset the bus at a hub that waits in DFU mode and cannot say who it is, and return who came back."""
         action = HubAction.REBOOT
         try:
-            return await self._identify(action)
+            return await self._presence.identify(action)
         except HubInSerialRecovery:
             pass
 
         def require(device: DfuDevice, work: Work) -> None:
             try:
-                _identity(device, work)
+                identity_of(device, work)
             except HubInSerialRecovery:
                 return
             raise AnotherHub(
@@ -292,7 +232,7 @@ class DfuHubDriver:
             )
 
         await self._port.leave_dfu_mode(action, require)
-        return await self._first_answer(action)
+        return await self._presence.first_answer(action)
 
     async def erase(self, hub: ExpectedDevice) -> None:
         """Erase the slot that is not running."""
@@ -328,13 +268,9 @@ class DfuHubDriver:
 
     def _require(self, hub: ExpectedDevice, device: DfuDevice, work: Work) -> HubIdentity:
         """Ask an open device who it is, and return it if it is the hub that is meant."""
-        seen = _identity(device, work)
+        seen = identity_of(device, work)
         hub.require(seen, place=self.place, action=work.action)
         return seen
-
-    async def _identify(self, action: HubAction) -> HubIdentity:
-        """Ask who the hub is. Raises HubInSerialRecovery for one that waits in DFU mode and cannot say."""
-        return await self._port.run(action, self._settings.command_seconds, _identity)
 
     def _running(self, image: FirmwareImage, device: DfuDevice, work: Work) -> HubState:
         """Return the state of a hub that runs the image. Raises ImageMismatch."""
@@ -348,14 +284,6 @@ class DfuHubDriver:
                 state_known=True,
             )
         return state
-
-    async def _is_another(self, hub: HubIdentity | None) -> bool | None:
-        """Whether another hub than this one sits at the place now, or the same after a boot; None: it cannot say."""
-        try:
-            seen = await self._identify(HubAction.WAIT)
-        except DriverError:
-            return None
-        return hub is None or seen.device != hub.device or seen.boots != hub.boots
 
     async def _enter_dfu_mode(self, hub: ExpectedDevice, action: HubAction) -> None:
         """Detach the hub unless it is in DFU mode, and see that it is the one that comes back."""
@@ -378,7 +306,7 @@ class DfuHubDriver:
         await self._enter_dfu_mode(hub, action)
         with after_a_change():
             await self._port.leave_dfu_mode(action, require)
-            after = await self._first_answer(action)
+            after = await self._presence.first_answer(action)
         hub.require(after, place=self.place, action=action, state_known=False)
         if after.boots == boots:
             raise HubDidNotReturn(
@@ -387,24 +315,6 @@ class DfuHubDriver:
                 state_known=True,
             )
         return after
-
-    async def _first_answer(self, action: HubAction) -> HubIdentity:
-        """Ask a hub who it is that is back on the bus after a boot, until it answers or its time is over."""
-        seconds = self._settings.return_seconds
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
-        while True:
-            try:
-                return await self._identify(action)
-            except (LinkLost, NoAnswer) as error:
-                if loop.time() > deadline:
-                    raise HubDidNotReturn(
-                        f"the hub at {self.place} is back on the bus and says nothing for {seconds:g} s: "
-                        "power it off and on",
-                        action=action,
-                        state_known=False,
-                    ) from error
-            await self._port.changed(self._settings.poll_seconds)
 
     def _finish_download(self, device: DfuDevice, image: FirmwareImage, work: Work) -> bool:
         """Manifest a download that was left for activation; return whether there was one."""
@@ -415,18 +325,3 @@ class DfuHubDriver:
         work.writes = True
         device.manifest(len(image), work)
         return True
-
-
-def _identity(device: DfuDevice, work: Work) -> HubIdentity:
-    try:
-        return HubCommands(device.pipe).identity(work)
-    except NoHubCommands as error:
-        if device.mode is not DfuMode.DFU:
-            raise
-        device.require_firmware(work)  # says so itself if its firmware is corrupt
-        raise HubInSerialRecovery(
-            f"the device at {work.place} waits in DFU mode and does not say who it is: "
-            "take it out and send it to rework",
-            action=work.action,
-            state_known=True,
-        ) from error

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
 from drivers.errors import DriverError
-from drivers.hub import HubDriver, HubIdentity, HubState
+from drivers.hub import HubIdentity
 from drivers.threads import apart
 from firmware_catalog.catalog import Catalog
 from firmware_catalog.errors import CatalogError, ProductNotActive, ReleaseUnknown
@@ -24,21 +24,20 @@ from station.attempt.authorise import (
     plan_again,
 )
 from station.attempt.closing import OpenedAttempt, close, facts_of
+from station.attempt.first_look import Visit, look, look_again
 from station.attempt.history import (
     Left,
     failed_by_itself,
     label_of,
     left_with,
     own_open_attempt,
-    passed_as,
 )
-from station.attempt.looking import identify
 from station.attempt.opening import line_of, open_at_jig
-from station.attempt.parts import Ending, Failed, LeftOpen, Passed, Progress, SequenceParts
+from station.attempt.parts import Ending, Failed, LeftOpen, Passed, SequenceParts
 from station.attempt.permission import OrderPermission, Veto
 from station.attempt.plan import AttemptPlan, PlannedStep
 from station.attempt.sequence import Sequence
-from station.attempt.settling import lacking_of, settle
+from station.attempt.settling import settle
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Stage
 from station.domain.position import Position
@@ -49,24 +48,6 @@ from station.records.facts.attempts import AttemptClosed, AttemptPlanned, Attemp
 from station.records.facts.history import HubHistory, OpenAttempt, PastAttempt
 from station.records.journal import Journal
 from station.unlocking.parts import NamedAuthority, WrongAnswers
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
-    """A hub in a slot, and what surrounds it there."""
-
-    place: SlotName
-    driver: HubDriver
-    hub: HubIdentity
-    label: Callable[[], ScannedLabel | None]
-    """The label scanned for this hub so far; it may come while the visit lasts."""
-    seen_elsewhere: SlotName | None
-    present: Callable[[], bool | None]
-    power_cycle: Callable[[], Awaitable[bool]]
-    leave_recovery: Callable[[], Awaitable[bool]]
-    on_progress: Callable[[Progress], None]
-    may_be_anew: bool = True
-    """Whether a hub that has booted since its last result here may have been seated again by somebody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,13 +159,13 @@ class Conductor:
         # First what needs no answer of the hub: one that is not on the order is not even booted.
         decision: Decision | None = against_order(question)
         if decision is None:
-            hub, state = await self._look(visit)
+            hub, state = await look(visit)
             if isinstance(state, LeftOpen | Failed):
                 return await self._end(hub, opened, state, None, {}, history)
             visit, question = replace(visit, hub=hub), replace(question, hub=hub)
             decision = await apart("authorise", partial(authorise, question, state, self._catalogue()))
         if isinstance(decision, Rejected) and decision.code is Code.ALREADY_PASSED:
-            looked = await self._look_again(visit, decision, history, opened.order)
+            looked = await look_again(self._journal, visit, decision, history, opened.order)
             if isinstance(looked, LeftOpen):
                 return await self._end(hub, opened, looked, None, {}, history)
             decision = looked
@@ -210,43 +191,6 @@ class Conductor:
         # Where the hub stands is its own word, also at the first look: it may hold the image already.
         ending = await sequence.recover(Position(0, Stage.UNLOCK))
         return await self._finish(visit, opened, plan, sequence, ending, history, {})
-
-    async def _look(self, visit: Visit) -> tuple[HubIdentity, HubState | LeftOpen | Failed]:
-        """Ask what the hub holds. One that says who it is, and not that, is booted once and asked again."""
-        try:
-            return visit.hub, await visit.driver.state()
-        except DriverError as error:
-            fault = error
-        try:
-            settled = await settle(
-                visit.driver, visit.hub, present=visit.present, leave_recovery=visit.leave_recovery
-            )
-        except DriverError as error:
-            return visit.hub, LeftOpen(Stage.AUTHORISE, failure.why_left_open(error))
-        if settled.state is not None:
-            return settled.hub, settled.state
-        code = failure.code_of(fault, Stage.AUTHORISE)
-        failed = Failed(Stage.AUTHORISE, code, str(fault), settled.read_back, settled.unsettled)
-        return settled.hub, failed
-
-    async def _look_again(
-        self, visit: Visit, rejected: Rejected, history: HubHistory, order: str | None
-    ) -> Rejected | LeftOpen:
-        """Look whether a hub that has passed before is as it was left: it is to be put with those that passed."""
-        passed = await passed_as(self._journal, visit.hub, history, order)
-        try:
-            hub = await identify(visit.driver, visit.hub.device)
-            lacking = lacking_of(hub, await visit.driver.state(), can_revert=visit.driver.can_revert)
-        except DriverError as error:
-            if failure.leaves_open(error, present=visit.present()):
-                return LeftOpen(Stage.AUTHORISE, failure.why_left_open(error))
-            lacking = "does not say what it holds"
-        else:
-            if passed is None:
-                lacking = lacking or "is not the hub that passed"
-            elif hub.firmware != passed:
-                lacking = f"runs {hub.firmware} and passed with {passed}"
-        return replace(rejected, unsettled=lacking)
 
     async def _take_up(self, visit: Visit, interrupted: OpenAttempt) -> Concluded | LeftOpen | StillSeated:
         """Go on with an attempt that a crash, a lost hub or a lost port left open, if it may still be begun."""

@@ -14,8 +14,9 @@ import structlog
 
 from drivers.errors import DriverError
 from drivers.hub import HubDriver, HubIdentity, describe_image
-from station.attempt.conduct import Concluded, Conductor, StillSeated, Visit
+from station.attempt.conduct import Concluded, Conductor, StillSeated
 from station.attempt.failure import is_out_of_reach
+from station.attempt.first_look import Visit
 from station.attempt.history import Left, own_open_attempt
 from station.attempt.parts import LeftOpen, Progress
 from station.attempt.recovery_boot import RecoveryBoot

@@ -11,7 +11,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from station.bench.view import SlotPhase, SlotView
+from station.bench.phase import SlotPhase
+from station.bench.view import SlotView
 
 _STYLES: Final = {
     SlotPhase.STARTING: "dim",
@@ -97,15 +98,18 @@ class BenchPicture:
         table.add_column("state", no_wrap=True)
         if with_bars:
             table.add_column("written", no_wrap=True)
+        table.add_column("do", no_wrap=True)
         table.add_column("what to do", ratio=1, no_wrap=True, overflow="ellipsis")
         rows = [
-            (where, "", Text("ALARM", style="bold red"), "", Text(line, style="bold red"))
+            (where, "", Text("ALARM", style="bold red"), "", Text(), Text(line, style="bold red"))
             for where, line in (*(("station", fault) for fault in faults), *alarms.items())
         ]
         rows += [_row(group, with_percent=not with_bars) for group in groups]
-        rows += [("", "", Text(), "", note) for note in notes]
-        for where, hub, state, bar, what in rows:
-            table.add_row(where, *([hub] if with_hubs else []), state, *([bar] if with_bars else []), what)
+        rows += [("", "", Text(), "", Text(), note) for note in notes]
+        for where, hub, state, bar, word, what in rows:
+            table.add_row(
+                where, *([hub] if with_hubs else []), state, *([bar] if with_bars else []), word, what
+            )
         yield table
 
 
@@ -121,10 +125,11 @@ def _alike(slots: Iterable[SlotView], shared: Callable[[SlotView], bool]) -> lis
     return [tuple(group) for group in groups.values()]
 
 
-def _row(group: tuple[SlotView, ...], *, with_percent: bool) -> tuple[str, str, Text, str, Text]:
-    """Return where, hub, state, bar and what to do, of one slot or of several that ask for the same."""
+def _row(group: tuple[SlotView, ...], *, with_percent: bool) -> tuple[str, str, Text, str, Text, Text]:
+    """Return where, hub, state, bar and what to do, as a word and in words, of one slot or of several that ask for the same."""
     slot = group[0]
     style = _STYLES[slot.phase]
+    word = Text(slot.to_do.upper(), style=style)
     action, reason = _action_and_reason(slot)
     stages = {each.stage for each in group}
     state = (
@@ -138,11 +143,11 @@ def _row(group: tuple[SlotView, ...], *, with_percent: bool) -> tuple[str, str, 
     if len(group) > 1:
         numbers = ", ".join(str(each.place.slot) for each in group)
         what = Text(f"slots {numbers}: {action}", style=style)
-        return slot.place.jig, "", Text(state, style=style), "", what
+        return slot.place.jig, "", Text(state, style=style), "", word, what
     what = Text(action, style=style)
     if reason and (slot.phase not in _SAYS_IT_ALL or slot.silent_seconds is not None):
         what.append(f" \N{EN DASH} {reason}", style="not bold")
-    return str(slot.place), str(slot.chf or ""), Text(state, style=style), _bar(slot), what
+    return str(slot.place), str(slot.chf or ""), Text(state, style=style), _bar(slot), word, what
 
 
 def _action_and_reason(slot: SlotView) -> tuple[str, str]:

@@ -13,10 +13,10 @@ from station.bench import slot_parts
 from station.bench.changes import first_of
 from station.bench.display import SlotDisplay
 from station.bench.idling import Idling
+from station.bench.phase import SlotPhase
 from station.bench.recognition import Recognised, recognise
 from station.bench.slot_parts import SlotParts
 from station.bench.stops import WaitTeller
-from station.bench.view import SlotPhase
 
 
 class Arrivals:

@@ -9,7 +9,8 @@ from firmware_catalog.identity import Eui64
 from station.attempt.parts import Progress
 from station.bench.jig_inputs import Awaits
 from station.bench.outlook import Outlook
-from station.bench.view import BenchView, SlotPhase, SlotView
+from station.bench.phase import SlotPhase
+from station.bench.view import BenchView, SlotView
 from station.domain.hub_facts import HubFacts
 from station.domain.slot_name import SlotName
 
@@ -42,7 +43,8 @@ class SlotDisplay:
 
     def put(self, view: SlotView) -> None:
         """Show a view that others composed, unless it is shown already."""
-        if self.now.model_copy(update={"alarm": view.alarm}) != view:
+        ours = {"alarm": view.alarm, "since": view.since, "revision": view.revision}
+        if self.now.model_copy(update=ours) != view:
             self._view.show(view)
 
     def show(self, phase: SlotPhase, line: str, hub: HubIdentity | HubFacts | None = None) -> None:

@@ -21,14 +21,15 @@ from station.bench.changes import Changes
 from station.bench.coils import Coils
 from station.bench.jig_inputs import JigInputs
 from station.bench.lamps import Lamps
-from station.bench.view import BenchView, SlotPhase, SlotView
+from station.bench.phase import SlotPhase
+from station.bench.view import BenchView, SlotView
 from station.domain.actor import Actor
 from station.places.settings import StartPolicy
 from station.records.errors import JournalHeldUp
 from station.records.facts.bench import JigReset, JigStopped
 from station.records.facts.events import Event
 
-_LAMPS: Final = {
+LAMPS: Final = {
     SlotPhase.STARTING: Lamp.DARK,
     SlotPhase.NO_PORT: Lamp.RED,
     SlotPhase.EMPTY: Lamp.DARK,
@@ -156,7 +157,7 @@ class Jig:
 
     def _see(self, view: SlotView) -> None:
         if view.place.jig == self._name:
-            self._lamps.want(view.place.slot, _LAMPS[view.phase])
+            self._lamps.want(view.place.slot, LAMPS[view.phase])
             self._changes.tell()
 
     async def _keep_alarm(self) -> NoReturn:

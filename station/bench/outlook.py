@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from drivers.hub import HubIdentity
-from station.bench.view import SlotPhase, SlotView
+from station.bench.phase import SlotPhase
+from station.bench.view import SlotView
 from station.domain.hub_facts import HubFacts
 from station.domain.label import ScannedLabel
 from station.domain.slot_name import SlotName

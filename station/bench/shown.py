@@ -6,7 +6,8 @@ from typing import Final
 
 from drivers.hub import HubIdentity
 from station.attempt.wording import operator_line, without_seating_again
-from station.bench.view import SlotPhase, SlotView
+from station.bench.phase import SlotPhase
+from station.bench.view import SlotView
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Outcome
 from station.domain.slot_name import SlotName

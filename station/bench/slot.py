@@ -30,6 +30,7 @@ from station.bench.display import SlotDisplay
 from station.bench.flapping import Flapping
 from station.bench.idling import FinishingError, Idling
 from station.bench.latch import Latch
+from station.bench.phase import SlotPhase
 from station.bench.port import SlotPort
 from station.bench.recognition import Recognised
 from station.bench.shown import (
@@ -44,7 +45,7 @@ from station.bench.slot_labels import SlotLabels
 from station.bench.slot_parts import SlotParts
 from station.bench.stops import WaitTeller
 from station.bench.unasked import MAX_UNASKED, Unasked
-from station.bench.view import SlotPhase, SlotView
+from station.bench.view import SlotView
 from station.bench.visit import EMERGENCY_STOP, SeatedHub, VisitParts
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code

@@ -9,8 +9,8 @@ from typing import NoReturn, TypeVar
 from station.bench.changes import first_of
 from station.bench.display import UNKNOWN_HUB, SlotDisplay
 from station.bench.outlook import Outlook
+from station.bench.phase import SlotPhase
 from station.bench.seat import Seat
-from station.bench.view import SlotPhase
 
 T = TypeVar("T")
 

@@ -8,49 +8,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, computed_field
 
 from firmware_catalog.identity import Eui64
 from station.bench.changes import Changes
+from station.bench.next_step import to_do
+from station.bench.phase import SlotPhase
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.domain.slot_name import SlotName
-
-
-class SlotPhase(StrEnum):
-    """What a slot is doing, in the words of the screen."""
-
-    STARTING = "starting"
-    NO_PORT = "no_port"
-    EMPTY = "empty"
-    SEATED = "seated"
-    """A hub sits there, and somebody has to start its jig: close the lid, press start."""
-    BOOTING = "booting"
-    """A hub has been given power and has not yet said who it is."""
-    WORKING = "working"
-    PASSED = "passed"
-    ALREADY_CURRENT = "already_current"
-    REJECTED = "rejected"
-    FAILED = "failed"
-    PASSED_BEFORE = "passed_before"
-    """The hub came again after it had passed in its order, and is as it was left."""
-    PUT_ASIDE = "put_aside"
-    """The hub passed, but the label scanned for it is another's: it must not go home as it is."""
-    RESEAT = "reseat"
-    """Something sits in the slot, and the board doubts that it sits well."""
-    LOOKING = "looking"
-    """Something may have happened to the hub unseen: nothing is said of it until it has been asked again."""
-    FIND_HUB = "find_hub"
-    EMERGENCY_STOP = "emergency_stop"
-    OUT_OF_USE = "out_of_use"
-    STOPPED = "stopped"
+from station.domain.to_do import ToDo
 
 
 class SlotView(BaseModel):
     """One slot at one moment."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # What is derived is told, too, and derived again by who reads it.
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     place: SlotName
     phase: SlotPhase = SlotPhase.STARTING
@@ -67,8 +41,15 @@ class SlotView(BaseModel):
     disposition: Disposition | None = None
     alarm: str | None = Field(None, description="what is wrong with the jig as a whole")
     since: AwareDatetime = Field(
-        default_factory=lambda: datetime.now(UTC), description="when the phase began"
+        default_factory=lambda: datetime.now(UTC), description="when the phase began, of this hub"
     )
+    revision: int = Field(0, ge=0, description="of the bench: each view that is shown has a greater one")
+
+    @computed_field  # type: ignore[prop-decorator]  # as pydantic documents it
+    @property
+    def to_do(self) -> ToDo:
+        """What a person does here next, as one word."""
+        return to_do(self.phase, self.code, self.disposition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +84,7 @@ class BenchView:
 
     def __init__(self, places: Iterator[SlotName]) -> None:
         self._slots = {place: SlotView(place=place) for place in places}
+        self._revision = 0
         self._alarms: dict[str, str] = {}
         self._faults: dict[str, str] = {}
         self._scans: dict[str, ScanView] = {}
@@ -120,8 +102,16 @@ class BenchView:
 
     def show(self, view: SlotView) -> None:
         """Replace a slot's view. The jig's alarm stays on it."""
-        alarm = self._alarms.get(view.place.jig)
-        shown = view if view.alarm == alarm else view.model_copy(update={"alarm": alarm})
+        former = self._slots[view.place]
+        goes_on = (former.phase, former.chf) == (view.phase, view.chf)
+        self._revision += 1
+        shown = view.model_copy(
+            update={
+                "alarm": self._alarms.get(view.place.jig),
+                "since": former.since if goes_on else view.since,
+                "revision": self._revision,
+            }
+        )
         self._slots[view.place] = shown
         for listener in self._listeners:
             listener(shown)

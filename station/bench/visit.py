@@ -22,10 +22,11 @@ from station.attempt.parts import LeftOpen, Progress
 from station.attempt.recovery_boot import RecoveryBoot
 from station.bench.changes import Changes, first_of
 from station.bench.display import SlotDisplay
+from station.bench.phase import SlotPhase
 from station.bench.recognition import Recognised
 from station.bench.seat import Seat
 from station.bench.shown import goes_home, put_aside, unsettled
-from station.bench.view import SlotPhase, SlotView
+from station.bench.view import SlotView
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Stage
 from station.domain.slot_name import SlotName

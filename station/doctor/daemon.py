@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from station.bench.view import SlotPhase
+from station.bench.phase import SlotPhase
 from station.control.client import NoDaemon, ask_daemon
 from station.desk.bench_requests import BenchStatus, Status
 from station.doctor.report import Finding, fault, ok, warning

@@ -26,7 +26,8 @@ from play import Play
 from processes import last_words
 from witness import Shown, Trace
 
-from station.bench.view import SlotPhase, SlotView
+from station.bench.phase import SlotPhase
+from station.bench.view import SlotView
 from station.daemon.assembly import Daemon
 from station.log import configure_logging
 from station.settings_file import load_settings

@@ -10,7 +10,8 @@ from typing import Any
 
 import desk_client
 
-from station.bench.view import SlotPhase, SlotView
+from station.bench.phase import SlotPhase
+from station.bench.view import SlotView
 from station.daemon.assembly import Daemon
 from station.domain.outcome import Outcome
 from station.domain.slot_name import SlotName

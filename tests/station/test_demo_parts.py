@@ -14,7 +14,8 @@ from station_bench import DRIVER_SETTINGS, Bench, StockHub, slot
 import station.demo.broker
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
-from station.bench.view import SlotPhase, SlotView
+from station.bench.phase import SlotPhase
+from station.bench.view import SlotView
 from station.demo.broker import BrokerAddress, NoBroker, parse_address, start_broker
 from station.demo.hands import Hands
 from station.demo.rigs import RigControl, RigError, Rigs

@@ -30,7 +30,7 @@ from firmware_catalog.trust.checking import check
 from firmware_catalog.trust.draft import Lifetimes
 from firmware_catalog.trust.fetchers import FolderFetcher
 from firmware_catalog.trust.store import TrustStore
-from station.bench.view import SlotPhase
+from station.bench.phase import SlotPhase
 from station.catalogue.keeping import StationCatalogue
 from station.domain.config_error import ConfigError
 from station.domain.outcome import Code, Outcome

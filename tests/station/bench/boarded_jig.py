@@ -14,7 +14,8 @@ from drivers.jig_board.registers import Lamp
 from drivers.jig_board.settings import JigBoardSettings
 from simulators.jig_board import SimulatedJigBoard
 from station.bench.jig import Jig
-from station.bench.view import BenchView, SlotPhase, SlotView
+from station.bench.phase import SlotPhase
+from station.bench.view import BenchView, SlotView
 from station.domain.slot_name import SlotName
 from station.records.errors import JournalHeldUp
 from station.records.facts.bench import JigReset, JigStopped

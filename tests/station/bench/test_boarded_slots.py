@@ -12,7 +12,7 @@ from station_bench import Bench, running_bench
 from station_daemon import events_of, running_daemon, starting_daemon
 from two_slots import FIRST, Hands
 
-from station.bench.view import SlotPhase
+from station.bench.phase import SlotPhase
 from station.records.facts.bench import JigReset, JigStopped
 from station.settings import StationSettings
 

@@ -8,7 +8,7 @@ import pytest
 from station_daemon import events_of, running_daemon
 from two_slots import FIRST, SECOND, Hands, disagreement, scan
 
-from station.bench.view import SlotPhase
+from station.bench.phase import SlotPhase
 from station.desk.refusals import Refused
 from station.domain.outcome import Code, Outcome, Stage
 from station.records.facts.attempts import AttemptOpened, HubLost

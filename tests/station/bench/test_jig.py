@@ -27,7 +27,7 @@ from drivers.jig_board.events import (
 from drivers.jig_board.registers import Lamp
 from simulators.board_faults import BoardFault, Question
 from station.bench.jig import ResetRefused
-from station.bench.view import SlotPhase
+from station.bench.phase import SlotPhase
 from station.domain.actor import Actor
 from station.records.facts.bench import JigReset, JigStopped
 

@@ -10,7 +10,7 @@ from station_daemon import running_daemon
 from two_slots import FIRST, Hands, scan
 
 from station.bench.live_hubs import Holder, LiveHubs
-from station.bench.view import SlotPhase
+from station.bench.phase import SlotPhase
 from station.desk.refusals import Refused
 from station.domain.outcome import Code
 from station.domain.slot_name import SlotName

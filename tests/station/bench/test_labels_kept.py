@@ -10,7 +10,7 @@ from station_bench import StockHub
 from station_daemon import RunningDaemon, events_of, running_daemon, starting_daemon
 from two_slots import FIRST, SECOND, Hands, disagreement, scan
 
-from station.bench.view import SlotPhase
+from station.bench.phase import SlotPhase
 from station.desk.refusals import Refused
 from station.domain.outcome import Code, Outcome
 from station.records.facts.attempts import AttemptResumed

@@ -10,7 +10,7 @@ from station_daemon import RunningDaemon, events_of, running_daemon, starting_da
 from two_slots import FIRST, SECOND, Hands, scan
 
 from station.bench.latch import Latch
-from station.bench.view import SlotPhase
+from station.bench.phase import SlotPhase
 from station.domain.outcome import Code, Outcome
 from station.records.errors import JournalFull
 from station.records.facts.attempts import AttemptInterrupted

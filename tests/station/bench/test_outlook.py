@@ -14,7 +14,7 @@ from drivers.hub import HubIdentity
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from station.attempt.closing import facts_of
 from station.bench.outlook import Outlook
-from station.bench.view import SlotPhase
+from station.bench.phase import SlotPhase
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Outcome, Stage
 from station.domain.slot_name import SlotName

@@ -8,7 +8,8 @@ from rich.console import Console
 
 from firmware_catalog.identity import Eui64
 from station.attempt.wording import operator_line
-from station.bench.view import SlotPhase, SlotView
+from station.bench.phase import SlotPhase
+from station.bench.view import SlotView
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.domain.slot_name import SlotName
 from station.picture import BenchPicture
@@ -44,11 +45,13 @@ def test_in_80_columns_what_to_do_comes_whole_and_before_its_reason() -> None:
         line = operator_line(str(place), Outcome.REJECTED, code, None, "order WO-2031")
         slot = SlotView(place=place, phase=SlotPhase.REJECTED, line=line, chf=HUB)
         heading, row = drawn([slot], 80, 24)
-        shown = row.partition("REJECTED")[2].strip().rstrip("…")
+        word, _, shown = row.partition("REJECTED")[2].strip().rstrip("…").partition(" ")
+        shown = shown.strip()
         action = line.rpartition("; ")[2]
         assert len(row) <= 80
         assert "what to do" in heading
-        assert shown.startswith(action) or (action.startswith(shown) and len(shown) > 45)
+        assert word == slot.to_do.upper()
+        assert shown.startswith(action) or (action.startswith(shown) and len(shown) > 42)
     failed = operator_line(
         str(place), Outcome.FAILED, Code.FILE_TRANSFER_FAILURE, Disposition.RETRY_OTHER_SLOT
     )

@@ -12,7 +12,7 @@ from station_bench import Bench, running_bench
 from station_daemon import running_daemon
 from two_slots import FIRST, SECOND, Hands
 
-from station.bench.view import SlotPhase
+from station.bench.phase import SlotPhase
 from station.domain.outcome import Outcome
 
 

@@ -9,7 +9,7 @@ from station_bench import StockHub
 from station_daemon import running_daemon
 from two_slots import FIRST, Hands, scan
 
-from station.bench.view import SlotPhase
+from station.bench.phase import SlotPhase
 from station.domain.outcome import Code, Disposition
 
 

@@ -9,8 +9,9 @@ import pytest
 from drivers.hub import HubIdentity
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from station.attempt.wording import operator_line
+from station.bench.phase import SlotPhase
 from station.bench.shown import tried_enough, view_of_past, view_of_result, view_when_stopped
-from station.bench.view import SlotPhase, SlotView
+from station.bench.view import SlotView
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.domain.slot_name import SlotName

@@ -26,8 +26,8 @@ from station_bench import (
 )
 from station_daemon import STATION_NAMES, events_of, outcomes, running_daemon, starting_daemon
 
+from station.bench.phase import SlotPhase
 from station.bench.unasked import MAX_UNASKED
-from station.bench.view import SlotPhase
 from station.domain.outcome import Code, Outcome, Stage
 from station.records.errors import JournalError
 from station.records.facts.attempts import AttemptClosed, AttemptInterrupted, AttemptOpened, AttemptResumed

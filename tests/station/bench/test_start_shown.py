@@ -14,7 +14,7 @@ from station_bench import Bench, running_bench
 from station_daemon import RunningDaemon, events_of, running_daemon
 from two_slots import FIRST, SECOND, Hands, scan
 
-from station.bench.view import SlotPhase
+from station.bench.phase import SlotPhase
 from station.picture import BenchPicture
 from station.records.facts.attempts import AttemptOpened
 from station.settings import StationSettings

@@ -26,7 +26,7 @@ from usb_strangers import (
 from simulators.faults import Fault, FaultName, Occasion
 from simulators.hub import HubTiming, Mode
 from simulators.usbip.server import serve
-from station.bench.view import SlotPhase
+from station.bench.phase import SlotPhase
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.records.facts.attempts import AttemptClosed
 from station.settings import StationSettings

@@ -21,9 +21,10 @@ from station.attempt.recovery_boot import RecoveryBoot
 from station.bench.display import SlotDisplay
 from station.bench.loop_watch import LoopWatch
 from station.bench.outlook import Outlook
+from station.bench.phase import SlotPhase
 from station.bench.recognition import Recognised
 from station.bench.seat import LinkSeat
-from station.bench.view import BenchView, SlotPhase, SlotView
+from station.bench.view import BenchView, SlotView
 from station.bench.visit import SeatedHub, VisitParts
 from station.domain.outcome import Outcome, Stage
 from station.domain.position import Position

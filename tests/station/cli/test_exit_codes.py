@@ -15,7 +15,7 @@ from station_bench import Bench, order_csv, slot
 from station_config import write_config
 from station_daemon import STATION_NAMES, running_daemon
 
-from station.bench.view import SlotPhase
+from station.bench.phase import SlotPhase
 
 CASES = {
     "an order that is not there": (

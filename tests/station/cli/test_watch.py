@@ -22,7 +22,7 @@ from station_bench import Bench, import_order, order_csv, slot
 from station_config import write_config
 from station_daemon import STATION_NAMES, RunningDaemon, events_of, running_daemon
 
-from station.bench.view import SlotPhase
+from station.bench.phase import SlotPhase
 from station.control.client import ask_daemon
 from station.desk.bench_requests import EnableSlot, ResetJig, Status, Stop
 from station.desk.order_requests import AssignOrder, CloseOrder, ImportOrder

@@ -18,7 +18,7 @@ from desk_client import frame, order_file, say, watching
 from station_bench import Bench, import_order, order_csv, slot, version
 from station_daemon import STATION_NAMES, events_of, running_daemon, starting_daemon
 
-from station.bench.view import SlotPhase
+from station.bench.phase import SlotPhase
 from station.control.client import ask_daemon
 from station.daemon.assembly import Daemon
 from station.daemon.service import ServiceManager

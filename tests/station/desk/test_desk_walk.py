@@ -16,7 +16,7 @@ from desk_client import THE_ACCOUNT, no_check, order_file
 from station_bench import Bench, order_csv, slot
 from station_daemon import STATION_NAMES, events_of, running_daemon
 
-from station.bench.view import SlotPhase
+from station.bench.phase import SlotPhase
 from station.cli.asking import _ask
 from station.control.client import ask_daemon
 from station.control.server import serve_control

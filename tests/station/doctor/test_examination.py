@@ -15,7 +15,7 @@ from processes import last_words, running
 from station_bench import DRIVER_SETTINGS, Bench, running_bench, slot
 from station_daemon import STATION_NAMES, running_daemon
 
-from station.bench.view import SlotPhase
+from station.bench.phase import SlotPhase
 from station.descriptors import allowed, needed
 from station.doctor.examination import examine
 from station.doctor.report import Finding, Verdict

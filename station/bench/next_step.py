@@ -1,0 +1,66 @@
+"""From what a slot shows to the one word that says what to do there. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from station.bench.phase import SlotPhase
+from station.domain.outcome import Code, Disposition
+from station.domain.to_do import ToDo
+
+_BY_PHASE: Final = {
+    SlotPhase.STARTING: ToDo.WAIT,
+    SlotPhase.NO_PORT: ToDo.CALL,
+    SlotPhase.EMPTY: ToDo.SEAT,
+    SlotPhase.SEATED: ToDo.WAIT,
+    SlotPhase.BOOTING: ToDo.WAIT,
+    SlotPhase.WORKING: ToDo.WAIT,
+    SlotPhase.PASSED: ToDo.PASS,
+    SlotPhase.ALREADY_CURRENT: ToDo.PASS,
+    SlotPhase.PASSED_BEFORE: ToDo.PASS,
+    SlotPhase.PUT_ASIDE: ToDo.HOLD,
+    SlotPhase.RESEAT: ToDo.TURN,
+    SlotPhase.LOOKING: ToDo.WAIT,
+    SlotPhase.FIND_HUB: ToDo.FIND,
+    SlotPhase.EMERGENCY_STOP: ToDo.STOP,
+    SlotPhase.OUT_OF_USE: ToDo.CALL,
+    SlotPhase.STOPPED: ToDo.CALL,
+}
+"""Of a slot that shows no refusal and no failure."""
+
+_BY_CODE: Final = {
+    Code.NO_OPEN_ORDER: ToDo.CALL,
+    Code.CATALOGUE_UNAVAILABLE: ToDo.CALL,
+    Code.UNLOCK_UNAVAILABLE: ToDo.CALL,
+    Code.RELEASE_STOPPED: ToDo.CALL,
+    Code.SLOT_FAULT: ToDo.CALL,
+    Code.RELEASE_WITHDRAWN: ToDo.TURN,
+    Code.LABEL_DISAGREES: ToDo.HOLD,
+    Code.IN_TWO_SLOTS: ToDo.HOLD,
+    Code.IDS_DISAGREE: ToDo.HOLD,
+    Code.MODEL_DISAGREES: ToDo.HOLD,
+    Code.NOT_PENDING: ToDo.HOLD,
+    Code.NOT_ON_ORDER: ToDo.HOLD,
+    Code.NO_RELEASE: ToDo.HOLD,
+    Code.NO_PERMITTED_PATH: ToDo.HOLD,
+    Code.NEWER_THAN_RELEASE: ToDo.HOLD,
+    Code.IMAGE_REFUSED: ToDo.HOLD,
+    Code.NOT_A_HUB: ToDo.HOLD,
+}
+"""Whatever else is known: the fault is neither this hub's nor this slot's alone, or a person has to look at it."""
+
+_BY_DISPOSITION: Final = {
+    Disposition.RETRY_HERE: ToDo.TURN,
+    Disposition.RETRY_OTHER_SLOT: ToDo.MOVE,
+    Disposition.REWORK: ToDo.FAIL,
+    Disposition.SCRAP: ToDo.FAIL,
+}
+
+
+def to_do(phase: SlotPhase, code: Code | None, disposition: Disposition | None) -> ToDo:
+    """Return what to do at a slot that shows this."""
+    if phase not in {SlotPhase.REJECTED, SlotPhase.FAILED}:
+        return _BY_PHASE[phase]
+    if code in _BY_CODE:
+        return _BY_CODE[code]
+    return _BY_DISPOSITION[disposition] if disposition is not None else ToDo.HOLD

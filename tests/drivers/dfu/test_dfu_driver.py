@@ -27,7 +27,7 @@ from usb_bench import (
     open_bench,
 )
 
-from drivers.dfu import driver as driver_module
+from drivers.dfu import presence
 from drivers.dfu.driver import DfuHubDriver
 from drivers.dfu.errors import (
     AddressOutOfRange,
@@ -527,7 +527,7 @@ def test_without_descriptors_a_place_cannot_be_looked_at_and_the_hub_there_stays
 def test_a_hub_that_another_program_holds_is_not_waited_for_in_silence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(driver_module, "_PERMISSION_SECONDS", 0.1)
+    monkeypatch.setattr(presence, "_PERMISSION_SECONDS", 0.1)
 
     async def play() -> None:
         async with open_bench() as bench:

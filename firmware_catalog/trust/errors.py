@@ -19,24 +19,12 @@ class CatalogRolledBack(CatalogError):
     """The source offers an older state than one that this station has accepted."""
 
 
-class CatalogInconsistent(CatalogError):
-    """The files do not belong together: of different releases of the catalogue, cut short, or altered."""
-
-
-class CatalogOversize(CatalogError):
-    """The source sends more than there may be."""
-
-
-class CatalogTooSlow(CatalogError):
-    """The source sends too slowly to be waited for."""
-
-
 class CatalogUnreachable(CatalogError):
-    """The source, or a file of it, cannot be read."""
+    """The source, or a file of it, cannot be had: it does not answer, is too slow, or sends more than there may be."""
 
 
 class CatalogMalformed(CatalogError):
-    """Signed metadata is not of the form that this station knows."""
+    """The files do not belong together, or signed metadata is not of the form that this station knows."""
 
 
 class ClockBehind(CatalogError):
@@ -74,13 +62,13 @@ def explain(error: tuf.RepositoryError | tuf.DownloadError, source: str) -> Cata
                 "find out who made it, and get it from the catalogue's owner"
             )
         case tuf.LengthOrHashMismatchError():
-            return CatalogInconsistent(
+            return CatalogMalformed(
                 f"{source} is put together from files that do not belong together ({what}); copy the whole catalogue again"
             )
         case tuf.DownloadLengthMismatchError():
-            return CatalogOversize(f"{source} sends too much ({what}); find out what answers there")
+            return CatalogUnreachable(f"{source} sends too much ({what}); find out what answers there")
         case tuf.SlowRetrievalError():
-            return CatalogTooSlow(f"{source} is too slow: {what}; check the network and the server")
+            return CatalogUnreachable(f"{source} is too slow: {what}; check the network and the server")
         case tuf.DownloadError():
             return CatalogUnreachable(f"{source} cannot be read: {what}; check the place and the way to it")
         case _:

@@ -14,6 +14,7 @@ import pytest
 from desk_client import THE_ACCOUNT, desk_of_orders, order_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from leaks import FREEZE, UNFREEZE
 
 from firmware_catalog.identity import Eui64
 from station.desk import order_desk
@@ -196,6 +197,8 @@ def test_the_garbage_collector_does_not_stand_over_a_large_order(
             with pytest.raises(Refused, match="no hub is listed"):
                 await take(journal, csv_of(0, 0))
 
+    monkeypatch.setattr(gc, "freeze", FREEZE)
+    monkeypatch.setattr(gc, "unfreeze", UNFREEZE)
     monkeypatch.setattr(order_desk, "parse_order", watched)
     gc.callbacks.append(look)
     try:

@@ -77,7 +77,7 @@ class JournalReader:
     def ask(
         self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Answer one of `queries` from one state of the tables."""
+        """Answer a question of one of the `facts` from one state of the tables."""
         with self._snapshot() as tables:
             return query(tables, *args, **kwargs)
 

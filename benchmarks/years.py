@@ -88,22 +88,14 @@ async def _measured(folder: Path, hubs: int) -> dict[str, float]:
 
 _OLDER: Final = {
     "in_place": (
-        "ALTER TABLE station DROP COLUMN vocabulary",
-        "ALTER TABLE attempts DROP COLUMN interrupted",
-        "ALTER TABLE attempts DROP COLUMN unsettled",
-        *(
-            f"DROP TABLE {table}"
-            for table in (
-                "identities",
-                "order_counts",
-                "sent_again",
-                "stopped_jigs",
-                "slots_out_of_use",
-                "slot_failures",
-                "release_results",
-            )
+        (
+            "CREATE TABLE results (station_sequence INTEGER PRIMARY KEY, sequence INTEGER NOT NULL UNIQUE, hub TEXT,"
+            " acknowledged INTEGER NOT NULL DEFAULT 0)"
         ),
-        "PRAGMA user_version = 2",
+        "INSERT INTO results SELECT number, sequence, ordering_key, acknowledged FROM outbox WHERE kind = 'result'",
+        *(f"DROP TABLE {table}" for table in ("outbox", "sent_again", "result_versions", "command_answers")),
+        "CREATE TABLE sent_again (station_sequence INTEGER PRIMARY KEY)",
+        "PRAGMA user_version = 3",
     ),
     "by_replay": ("PRAGMA user_version = 1",),
 }

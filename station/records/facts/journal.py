@@ -7,6 +7,7 @@ from typing import Final, Literal, assert_never
 from uuid import UUID
 
 from station.domain.actor import Actor
+from station.records.errors import EventRefused
 from station.records.facts.base import FROM_LATER, Fact, Written
 from station.records.identities import Identities
 from station.records.tables import KEPT
@@ -109,8 +110,10 @@ def apply(
 
 
 def vocabulary(tables: sqlite3.Connection) -> int:
-    """Return the number of the vocabulary that what is written now may use."""
-    found: tuple[int] = tables.execute("SELECT vocabulary FROM station").fetchone()
+    """Return the number of the vocabulary that what is written now may use. Raises EventRefused before there is a journal."""
+    found: tuple[int] | None = tables.execute("SELECT vocabulary FROM station").fetchone()
+    if found is None:
+        raise EventRefused("rows stand before the one that begins the journal")
     return found[0]
 
 

@@ -46,7 +46,7 @@ CASES = {
         "order WO-1 is not complete",
     ),
     "an order that is closed": (("orders", "close", "WO-2", "--reason", "again"), 2, "WO-2 is closed (done)"),
-    "results that are not there": (("journal", "republish", 7, 9), 2, "there are no results 7 to 9"),
+    "results that are not there": (("journal", "republish", 7, 9), 2, "there are no result messages 7 to 9"),
 }
 
 

@@ -88,7 +88,7 @@ WRONG_REQUESTS = {
         "republish",
         {"first": 1, "last": 2},
         "not_found",
-        "there are no results 1 to 2",
+        "there are no result messages 1 to 2",
     ),
     "an order that is not there": (
         "assign_order",

@@ -9,7 +9,7 @@ import inspect
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, Final, ParamSpec
 
 import pytest
 
@@ -41,6 +41,10 @@ class Checks:
         """Return the stage of one check, nothing on it yet."""
         record_property(REPORTED_AS, device.plugin.name)
         return Stage(device)
+
+
+_ENDING_SECONDS: Final = 2.0
+"""A thread whose work is done may need a moment to end."""
 
 
 def check(*needs: Ability, leaves_nothing: bool = False) -> Callable[[Scene[P]], Callable[..., None]]:
@@ -89,9 +93,12 @@ def _perform(
     outcome, tasks = asyncio.run(_play(stage, scene))
     if outcome is None and leaves_nothing:
         gc.collect()
+        threads = [thread for thread in threading.enumerate() if thread not in threads_before]
+        for thread in threads:
+            thread.join(_ENDING_SECONDS)
         left = [
             *(f"task {task}" for task in tasks),
-            *(f"thread {thread.name}" for thread in threading.enumerate() if thread not in threads_before),
+            *(f"thread {thread.name}" for thread in threads if thread.is_alive()),
             *(f"descriptor of {target}" for target in _open_files() - files_before),
         ]
         if left:

@@ -402,7 +402,7 @@ def test_a_loss_after_others_is_noticed_as_soon_as_one_that_comes_alone():
     flash(prepare, smp_settings=QUICK.model_copy(update={"answer_seconds": 10.0}), buf_count=2)
     waited = [later[0] - sooner[0] for sooner, later in pairwise(heard) if later[1] == sooner[1]]
     alone, first, _, third, after = waited
-    assert third > 3 * first, "each in a row is waited for longer"
+    assert third > 1.5 * first, "each in a row is waited for longer"
     assert after < 3 * alone
 
 
@@ -411,7 +411,7 @@ def test_a_line_that_others_talk_on_is_said_to_be_so():
         slot._peer.port.send(b"uart:~$ log\r\n")
 
     assert "nothing else talks or reads on this line" in str(
-        fails(NoAnswer, later(chatter), answer_seconds=0.03)
+        fails(NoAnswer, later(chatter), answer_seconds=0.15)
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -20,6 +21,7 @@ from chaos_books import KINDS
 from interleavings import JIGS, stage
 from scenario import draw_scenario
 
+_SOCKETS = shutil.ignore_patterns("*.sock")
 BATCH = 96
 """Scenarios on one rig: each uses up a set of hubs."""
 
@@ -37,14 +39,17 @@ def done_before(log: Path | None) -> dict[int, dict[str, Any]]:
     return {entry["scenario"]: entry for entry in entries}
 
 
-def play(numbers: list[int], log: Path | None, keep: Path) -> dict[str, Any]:
+def play(numbers: list[int], log: Path | None, keep: Path | None) -> dict[str, Any]:
     """Play them in batches and return the summary; what does not agree is printed."""
     begun = time.monotonic()
     entries = done_before(log)
     left = [number for number in numbers if number not in entries]
     for first in range(0, len(left), BATCH):
         batch = left[first : first + BATCH]
-        with stage(Path(tempfile.mkdtemp(prefix="batch-", dir=keep)) / "stage", len(batch)) as bench:
+        with (
+            tempfile.TemporaryDirectory(prefix="hands-") as folder,
+            stage(Path(folder), len(batch)) as bench,
+        ):
             for outcome in bench.play(map(draw_scenario, batch)):
                 entry = {
                     "scenario": outcome.scenario.number,
@@ -60,6 +65,9 @@ def play(numbers: list[int], log: Path | None, keep: Path) -> dict[str, Any]:
                 if log is not None:
                     with log.open("a") as file:
                         file.write(json.dumps(entry) + "\n")
+            if keep is not None:
+                for files in Path(folder).glob("scenario*"):
+                    shutil.copytree(files, keep / f"{batch[0]}-{files.name}", ignore=_SOCKETS)
     acts = Counter(act for number in numbers for act in entries[number]["acts"])
     return {
         "scenarios": len(numbers),
@@ -77,14 +85,11 @@ def main() -> int:
     parser.add_argument("--only", type=int, nargs="+", help="scenarios by their own numbers")
     parser.add_argument("--part", default="1/1", help="which part of how many this process plays")
     parser.add_argument("--log", type=Path, help="what was done, a line a scenario; read first")
-    parser.add_argument("--keep", type=Path, help="work in this folder and leave it there")
+    parser.add_argument("--keep", type=Path, help="leave the files of what did not agree in this folder")
     options = parser.parse_args()
     part, parts = map(int, options.part.split("/"))
     numbers = options.only or numbers_of(options.seed, options.scenarios, (part, parts))
-    with tempfile.TemporaryDirectory(prefix="hands-") as folder:
-        if options.keep:
-            options.keep.mkdir(parents=True, exist_ok=True)
-        summary = {"seed": options.seed, **play(numbers, options.log, options.keep or Path(folder))}
+    summary = {"seed": options.seed, **play(numbers, options.log, options.keep)}
     print(json.dumps(summary))
     return int(any(summary[kind] for kind in KINDS))
 

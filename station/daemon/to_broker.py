@@ -71,9 +71,9 @@ class ToBroker:
 
         def retain(view: SlotView) -> None:
             changing = view.percent is not None or view.silent_seconds is not None
-            payload = view.model_dump_json(
-                exclude={"percent", "silent_seconds", "line"} if changing else None
-            )
+            # The revision grows with each view, progress and all: with it every percent would be another message.
+            left_out = {"revision"} | ({"percent", "silent_seconds", "line"} if changing else set())
+            payload = view.model_dump_json(exclude=left_out)
             retained.set(self._journal.topics.slot_state(view.place), payload.encode())
 
         for view in self._view.slots():

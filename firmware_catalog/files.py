@@ -40,9 +40,8 @@ def read_open_file(file: int, limit: int, name: str | None = None) -> bytes:
 
 def read_named_file(path: Path, limit: int) -> bytes:
     """Return the bytes of the regular file that a person named, be it by a link. Raises as `read_regular_file`."""
-    return read_regular_file(
-        Path(os.path.realpath(path)), limit
-    )  # Path.resolve has an error of its own for loops
+    # Path.resolve has an error of its own for loops.
+    return read_regular_file(Path(os.path.realpath(path)), limit)
 
 
 def replace_file(path: Path, data: bytes, mode: int = 0o644) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from station.records.errors import UNREADABLE, journal_error
 from station.records.segments import open_for_reading, open_for_writing
-from station.records.tables import ARCHIVES_SINCE, KEPT, OUTBOX_SINCE
+from station.records.tables import ARCHIVES_SINCE, KEPT, OUTBOX_SINCE, tables_version
 
 _RESULTS_OF_3: Final = (
     "SELECT number, sequence, ordering_key, acknowledged FROM main.outbox WHERE kind = 'result' ORDER BY 1"
@@ -60,19 +60,11 @@ def make_again_in(tables: sqlite3.Connection, archive: sqlite3.Connection) -> No
 
 
 def _differing(tables: sqlite3.Connection, archive: sqlite3.Connection) -> tuple[str, ...]:
-    if not _is_archive(archive):
+    version = tables_version(archive)
+    if version < ARCHIVES_SINCE:
         return ()
-    kept = KEPT if _version(archive) >= OUTBOX_SINCE else [*(KEPT.keys() - {"outbox"}), "results"]
+    kept = KEPT if version >= OUTBOX_SINCE else [*(KEPT.keys() - {"outbox"}), "results"]
     return tuple(table for table in kept if _differs(tables, archive, table))
-
-
-def _is_archive(segment: sqlite3.Connection) -> bool:
-    return _version(segment) >= ARCHIVES_SINCE
-
-
-def _version(segment: sqlite3.Connection) -> int:
-    found: tuple[int] = segment.execute("PRAGMA user_version").fetchone()
-    return found[0]
 
 
 def _differs(tables: sqlite3.Connection, archive: sqlite3.Connection, table: str) -> bool:

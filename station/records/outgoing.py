@@ -40,7 +40,7 @@ class NotToBeTold(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class OrderFile:
+class ImportedFile:
     """What is known of the file that an order came from."""
 
     hubs: int
@@ -48,7 +48,7 @@ class OrderFile:
 
 
 def outgoing_message(
-    row: OutboxRow, recorded: RecordedEvent, topics: Topics, file: OrderFile | None
+    row: OutboxRow, recorded: RecordedEvent, topics: Topics, file: ImportedFile | None
 ) -> OutgoingMessage:
     """Compose the message. `file` is the one of the order that the row is about. Raises NotToBeTold."""
     event = recorded.event
@@ -129,7 +129,7 @@ def _order_data(
     recorded: RecordedEvent,
     event: OrderLinesAdded | OrderAssigned | OrderClosed,
     row: OutboxRow,
-    file: OrderFile | None,
+    file: ImportedFile | None,
 ) -> dict[str, Any]:
     actor = None if isinstance(event, OrderLinesAdded) else event.actor
     told: dict[str, Any] = {

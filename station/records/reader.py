@@ -25,7 +25,7 @@ from station.records.facts.history import HubHistory, hub_history, label_history
 from station.records.facts.journal import identities_of
 from station.records.facts.orders import OrderLinesAdded, OrderLineState, lines_of, order_lines
 from station.records.facts.outbox import BEFORE_ALL, Number, OutboxRow
-from station.records.outgoing import NotToBeTold, OrderFile, OutgoingMessage, outgoing_message
+from station.records.outgoing import ImportedFile, NotToBeTold, OutgoingMessage, outgoing_message
 from station.records.segments import (
     is_there,
     open_for_reading,
@@ -35,7 +35,7 @@ from station.records.segments import (
     segment_paths,
     snapshot,
 )
-from station.records.tables import ARCHIVES_SINCE
+from station.records.tables import ARCHIVES_SINCE, tables_version
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -140,7 +140,7 @@ class JournalReader:
             missing = [number for number in wanted if number not in rows]
             if not missing:
                 break
-            rows |= {row.number: row for number in missing if (row := outbox.row_of(tables, number))}
+            rows |= outbox.rows_of(tables, missing)
         if missing := sorted(set(wanted) - rows.keys()):
             raise JournalCorrupt(self._path, f"{missing[0].kind} {missing[0].number} stands in no table")
         told = {row.sequence: row for row in rows.values()}
@@ -149,7 +149,7 @@ class JournalReader:
             try:
                 outgoing.append(
                     outgoing_message(
-                        told[recorded.sequence], recorded, topics, _order_file(newest, recorded.event)
+                        told[recorded.sequence], recorded, topics, _imported_file(newest, recorded.event)
                     )
                 )
             except NotToBeTold as error:
@@ -175,7 +175,7 @@ class JournalReader:
         names = newest.execute("SELECT name FROM segments ORDER BY last_sequence DESC").fetchall()
         for (name,) in names:
             with closing(open_for_reading(self._folder / name, finished=True)) as archive:
-                if archive.execute("PRAGMA user_version").fetchone()[0] >= ARCHIVES_SINCE:
+                if tables_version(archive) >= ARCHIVES_SINCE:
                     yield archive
 
     def _rows(self, newest: sqlite3.Connection, where: str, keys: list[int]) -> Iterator[RecordedEvent]:
@@ -210,11 +210,11 @@ class JournalReader:
         return self._newest
 
 
-def _order_file(tables: sqlite3.Connection, event: Event) -> OrderFile | None:
+def _imported_file(tables: sqlite3.Connection, event: Event) -> ImportedFile | None:
     if not isinstance(event, OrderLinesAdded):
         return None
     row = tables.execute("SELECT hubs, sha256 FROM orders WHERE work_order = ?", (event.order,)).fetchone()
-    return None if row is None else OrderFile(*row)
+    return None if row is None else ImportedFile(*row)
 
 
 def _sequence(recorded: RecordedEvent) -> int:

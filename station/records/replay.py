@@ -41,7 +41,7 @@ from station.records.segments import (
     segment_path,
     segment_paths,
 )
-from station.records.tables import TABLES_VERSION, add_in_place, create_segment
+from station.records.tables import TABLES_VERSION, add_in_place, create_segment, tables_version
 from station.version import station_version
 
 SLICE: Final = 2_000
@@ -114,7 +114,7 @@ def up_to_date(newest: Path, clock: Clock, heard: Heard) -> Path:
     """
     with closing(open_for_writing(newest)) as segment:
         try:
-            version = segment.execute("PRAGMA user_version").fetchone()[0]
+            version = tables_version(segment)
             if version == TABLES_VERSION or add_in_place(segment, version):
                 return newest
         except UNREADABLE as error:

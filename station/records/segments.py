@@ -26,7 +26,13 @@ from station.records.errors import (
 )
 from station.records.facts.events import VOCABULARY
 from station.records.files import sync_file, sync_folder
-from station.records.tables import APPLICATION_ID, TABLES_VERSION, VOCABULARY_IS_KEPT, create_segment
+from station.records.tables import (
+    APPLICATION_ID,
+    TABLES_VERSION,
+    VOCABULARY_IS_KEPT,
+    create_segment,
+    tables_version,
+)
 
 Filled = TypeVar("Filled")
 
@@ -112,7 +118,7 @@ def open_for_reading(path: Path, *, finished: bool) -> sqlite3.Connection:
 def open_up_to_date(path: Path) -> sqlite3.Connection:
     """Open the newest segment for reading its tables. Raises JournalOutdated while those are an older program's."""
     connection = open_for_reading(path, finished=False)
-    if connection.execute("PRAGMA user_version").fetchone()[0] < TABLES_VERSION:
+    if tables_version(connection) < TABLES_VERSION:
         connection.close()
         raise JournalOutdated(path)
     return connection
@@ -144,7 +150,7 @@ def check_kind(connection: sqlite3.Connection, path: Path) -> None:
     # In a file from elsewhere these would act, or lie, in the journal's name.
     if connection.execute("SELECT 1 FROM sqlite_master WHERE type IN ('trigger', 'view')").fetchone():
         raise JournalCorrupt(path, "it holds triggers or views, which no journal has")
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = tables_version(connection)
     if version > TABLES_VERSION:
         raise JournalNewer(path, "tables of version", version, TABLES_VERSION)
     if version >= VOCABULARY_IS_KEPT:

@@ -291,6 +291,12 @@ has no entry, and has the events replayed.
 """
 
 
+def tables_version(segment: sqlite3.Connection) -> int:
+    """Return the version of the tables in a segment, finished ones' included."""
+    found: tuple[int] = segment.execute("PRAGMA user_version").fetchone()
+    return found[0]
+
+
 def create_segment(connection: sqlite3.Connection) -> None:
     """Make every table of a segment in an empty database."""
     _run(connection, EVENTS)

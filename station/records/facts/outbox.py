@@ -6,7 +6,7 @@ Each kind counts its own messages, 1, 2, 3 and so on: the number that consumers 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, assert_never
 
@@ -18,7 +18,7 @@ from station.records.errors import EventRefused
 from station.records.facts import journal
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.base import FROM_LATER, Fact, Written
-from station.records.tables import OUTBOX_SINCE
+from station.records.tables import OUTBOX_SINCE, tables_version
 
 
 class ResultVersionChosen(Fact):
@@ -207,20 +207,16 @@ def waiting(tables: sqlite3.Connection, limit: int, after: Number) -> list[Numbe
     ]
 
 
-def row_of(tables: sqlite3.Connection, message: Number) -> OutboxRow | None:
-    """Return what this message tells, and how; None if that is not here.
+def rows_of(tables: sqlite3.Connection, messages: Iterable[Number]) -> dict[Number, OutboxRow]:
+    """Return what these messages tell, and how, as far as that is here.
 
     `tables` may be of a finished segment, whose tables are those of the version that wrote it.
     """
-    if tables.execute("PRAGMA user_version").fetchone()[0] >= OUTBOX_SINCE:
-        found = tables.execute(
-            "SELECT sequence, version, ordering_key FROM outbox WHERE kind = ? AND number = ?",
-            (message.kind, message.number),
-        ).fetchone()
-    elif message.kind == RESULT.kind:
-        found = tables.execute(
-            "SELECT sequence, 1, hub FROM results WHERE station_sequence = ?", (message.number,)
-        ).fetchone()
+    if tables_version(tables) >= OUTBOX_SINCE:
+        select = "SELECT sequence, version, ordering_key FROM outbox WHERE kind = ? AND number = ?"
     else:
-        found = None
-    return None if found is None else OutboxRow(message, *found)
+        select = f"SELECT sequence, 1, hub FROM results WHERE ? = '{RESULT.kind}' AND station_sequence = ?"  # noqa: S608 - our own word
+    found = {
+        message: tables.execute(select, (message.kind, message.number)).fetchone() for message in messages
+    }
+    return {message: OutboxRow(message, *row) for message, row in found.items() if row is not None}

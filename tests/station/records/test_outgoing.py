@@ -25,11 +25,11 @@ from station.records.facts.events import Event
 from station.records.facts.journal import StationStarted
 from station.records.facts.orders import OrderAssigned, OrderClosed, OrderLinesAdded
 from station.records.facts.outbox import Number, OutboxRow
-from station.records.outgoing import NotToBeTold, OrderFile, OutgoingMessage, outgoing_message
+from station.records.outgoing import ImportedFile, NotToBeTold, OutgoingMessage, outgoing_message
 
 GOLDEN = Path(__file__).with_name("golden")
 HEAD = ChainHead(UUID("00112233-4455-6677-8899-aabbccddeeff"), 16, GENESIS)
-FILE = OrderFile(2, "5c" * 32)
+FILE = ImportedFile(2, "5c" * 32)
 
 
 def recorded(event: Event) -> RecordedEvent:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 NO_ACCIDENT: Final = 3
 """So often the broker hangs up while one message alone is under way, before that counts as its answer to it."""
@@ -20,6 +20,16 @@ class Sent(NamedTuple):
     topic: str
     size: int
     """Bytes of the payload."""
+
+    @classmethod
+    def of(cls, topic: str, payload: bytes) -> Self:
+        """Return what counts of a message."""
+        return cls(topic, len(payload))
+
+
+def left_out(topics: Mapping[str, int], message: Sent) -> bool:
+    """Whether this is a message to one of these topics, and as large as is said of it, or larger."""
+    return message.topic in topics and message.size >= topics[message.topic]
 
 
 class HangUps:
@@ -61,7 +71,7 @@ class HangUps:
 
     def refuses(self, message: Sent) -> bool:
         """Whether this message is left out for now."""
-        return message.topic in self._refused and message.size >= self._refused[message.topic]
+        return left_out(self._refused, message)
 
     def together(self, messages: Sequence[Sent]) -> int:
         """Return how many of these, from the first on, may be under way at once."""

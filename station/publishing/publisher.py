@@ -1,9 +1,9 @@
 """Empties the outbox to an MQTT broker, and keeps what is retained there up to date.
 
-Each message leaves at QoS 1, several in flight, those of one ordering key (a hub, an order) one after the other. It leaves the outbox once the
-broker has delivered it, which the station sees by subscribing to what it sends itself, and the journal knows; whatever
-dies in between, it is sent again under the same id. The broker's acknowledgement alone says nothing: it may acknowledge
-what its access list makes it drop (MQTT 3.1.1, 3.3.5).
+Each message leaves at QoS 1, several in flight, those of one ordering key (a hub, an order) one after the other. It
+leaves the outbox once the broker has delivered it, which the station sees by subscribing to what it sends itself, and
+the journal knows; whatever dies in between, it is sent again under the same id. The broker's acknowledgement alone says
+nothing: it may acknowledge what its access list makes it drop (MQTT 3.1.1, 3.3.5).
 The client library does not come back by itself after a loss, so that the loop around it is ours.
 """
 
@@ -35,7 +35,7 @@ from station.records.journal import Journal
 from station.records.outgoing import TOLD, OutgoingMessage
 
 IN_FLIGHT: Final = 32
-"""Results handed to the broker before the first of them is acknowledged."""
+"""Messages handed to the broker before the first of them is acknowledged."""
 
 ONLINE: Final = b'{"status":"online"}'
 OFFLINE: Final = b'{"status":"offline"}'
@@ -93,7 +93,7 @@ class Publisher:
         self._hang_ups_again: float | None = None
         """When what the broker hangs up at is to be tried again (monotonic); None while there is nothing of the kind."""
         self._one_batch = asyncio.Lock()
-        """Results and retained states take turns: what was under way when the broker hung up must be known."""
+        """Messages and retained states take turns: what was under way when the broker hung up must be known."""
         retained.set(journal.topics.station_status, ONLINE)
 
     async def run(self) -> None:
@@ -213,7 +213,7 @@ class Publisher:
                 async with asyncio.TaskGroup() as sending:  # see `_subscribe`
                     sending.create_task(client.publish(status, payload, qos=1, retain=True))
                 await self._until_delivered()
-            states = [Sent(topic, len(payload)) for topic, payload in changed.items()]
+            states = [Sent.of(topic, payload) for topic, payload in changed.items()]
             while states := [state for state in states if not self._hang_ups.refuses(state)]:
                 batch = states[: self._hang_ups.together(states)]
                 async with self._sending(batch), asyncio.TaskGroup() as sending:
@@ -306,7 +306,9 @@ class Publisher:
             page = await self._journal.outbox_batch(IN_FLIGHT, after)
             waiting = held.let_through(page)
             while batch := first_of_each_key(waiting):
-                batch = batch[: self._hang_ups.together([_sent(message) for message in batch])]
+                batch = batch[
+                    : self._hang_ups.together([Sent.of(message.topic, message.payload) for message in batch])
+                ]
                 held.hold(await self._send(client, batch, subscribed))
                 waiting = held.let_through(each for each in waiting if each not in batch)
             if held.undelivered is None:
@@ -346,7 +348,7 @@ class Publisher:
         self, client: aiomqtt.Client, messages: Sequence[OutgoingMessage], subscribed: set[str]
     ) -> tuple[OutgoingMessage, ...]:
         """Send messages, each of another key, and see them come back; return those that do not."""
-        async with self._sending([_sent(message) for message in messages]):
+        async with self._sending([Sent.of(message.topic, message.payload) for message in messages]):
             refused = await self._subscribe(client, {message.topic for message in messages} - subscribed)
             subscribed |= {message.topic for message in messages} - refused
             kept_back = tuple(message for message in messages if message.topic in refused)
@@ -379,10 +381,6 @@ class Publisher:
 def pause_after(failures: int) -> float:
     """Return how many seconds to wait after so many failures in a row, before they are spread out."""
     return min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(failures, _DOUBLINGS))
-
-
-def _sent(message: OutgoingMessage) -> Sent:
-    return Sent(message.topic, len(message.payload))
 
 
 def _refuses(code: int | ReasonCode) -> bool:

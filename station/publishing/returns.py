@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
+from station.publishing.hang_ups import Sent, left_out
 from station.records.facts.outbox import MessagesAcknowledged, Number
 from station.records.outgoing import OutgoingMessage
 
@@ -75,8 +76,8 @@ class Held:
         """Return those of the messages, oldest first, that need not wait. Messages of one key keep their order."""
         through = []
         for message in messages:
-            size = self._topics.get(message.topic)
-            if (size is not None and len(message.payload) >= size) or message.ordering_key in self._keys:
+            is_refused = left_out(self._topics, Sent.of(message.topic, message.payload))
+            if is_refused or message.ordering_key in self._keys:
                 self._keep_in_order(message)
             else:
                 through.append(message)

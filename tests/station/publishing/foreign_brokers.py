@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from processes import PATIENCE_SECONDS, run, wait_for
 RABBITMQ = Path("/usr/lib/rabbitmq/bin")
 
 
-class ForeignBroker:
+class ForeignBroker(ABC):
     """A broker that can be killed and started again on the same port."""
 
     ready: str
@@ -26,9 +27,9 @@ class ForeignBroker:
         self.folder = folder
         self._process: subprocess.Popen[bytes] | None = None
 
+    @abstractmethod
     def _command(self) -> tuple[list[str], dict[str, str]]:
         """Return the command, and what it finds in its environment."""
-        raise NotImplementedError
 
     def start(self) -> None:
         """Return once it listens."""

@@ -53,7 +53,8 @@ class Held:
         """Hold messages to these topics that are as large as is said of each, or larger."""
         self._topics = dict(refused)
         self._undelivered: str | None = None
-        self._keys: set[str] = set()
+        self._keys: dict[str, Number] = {}
+        """From which message on those of a key wait."""
 
     @property
     def topic(self) -> str | None:
@@ -77,15 +78,20 @@ class Held:
         through = []
         for message in messages:
             is_refused = left_out(self._topics, Sent.of(message.topic, message.payload))
-            if is_refused or message.ordering_key in self._keys:
+            if is_refused or self._follows_one_held(message):
                 self._keep_in_order(message)
             else:
                 through.append(message)
         return through
 
     def _keep_in_order(self, message: OutgoingMessage) -> None:
-        if message.ordering_key is not None:
-            self._keys.add(message.ordering_key)
+        key = message.ordering_key
+        if key is not None:
+            self._keys[key] = min(message.number, self._keys.get(key, message.number))
+
+    def _follows_one_held(self, message: OutgoingMessage) -> bool:
+        key = message.ordering_key
+        return key is not None and key in self._keys and message.number > self._keys[key]
 
 
 def first_of_each_key(messages: Iterable[OutgoingMessage]) -> list[OutgoingMessage]:

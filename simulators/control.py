@@ -87,6 +87,7 @@ def _describe_slot(slot: Slot) -> Answer:
     return {
         **_place(slot),
         "occupied": slot.is_occupied,
+        "loose": slot.is_loose,
         "powered": slot.is_powered,
         "current_ma": slot.current_ma,
         "port": slot.port.address if slot.port.is_plugged else None,

@@ -66,6 +66,11 @@ class Slot:
         return self.hub is not None
 
     @property
+    def is_loose(self) -> bool:
+        """Whether a hub that left its seat will come back by itself."""
+        return self._loose is not None
+
+    @property
     def current_ma(self) -> int:
         """What flows into the slot, in milliamperes."""
         return 0 if self.hub is None or not self.is_powered else self.hub.current_ma

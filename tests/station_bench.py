@@ -215,7 +215,7 @@ class Bench:
         """Empty every slot, forget every fault, plug in every port."""
         self.do_now("disarm")
         for slot in self.do_now("slots")["slots"]:
-            if slot["occupied"]:
+            if slot["occupied"] or slot["loose"]:
                 self.do_now("unseat", jig=slot["jig"], slot=slot["slot"])
             if slot["port"] is None:
                 self.do_now("port", jig=slot["jig"], slot=slot["slot"], plugged=True)

@@ -245,7 +245,7 @@ class _Performance:
         for slot in do("slots")["slots"]:
             if slot["jig"] != self._jig:
                 continue
-            if slot["occupied"]:
+            if slot["occupied"] or slot["loose"]:
                 do("unseat", jig=self._jig, slot=slot["slot"])
             do("disarm", jig=self._jig, slot=slot["slot"])
             do("port", jig=self._jig, slot=slot["slot"], plugged=True)

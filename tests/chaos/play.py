@@ -184,13 +184,16 @@ class Play:
                 await self._seat_again(number, str(view.chf) if str(view.phase) == "find_hub" else None)
 
     async def _seat_again(self, number: int, asked_for: str | None) -> None:
-        """Seat the hub that is asked for by name, wherever there is room; or the slot's own hub once more."""
+        """Seat the hub that is asked for by name, wherever there is room or here; or the slot's own hub once more."""
         do = partial(asyncio.to_thread, self._rig)
         await asyncio.sleep(_HANDLING_SECONDS)  # it may be on its way already
         seats = {slot["slot"]: slot["chf"] for slot in (await do({"do": "slots"}))["slots"]}
-        room = next((slot for slot, chf in seats.items() if chf is None), None)
         chf = seats[number]
-        if asked_for is not None and asked_for not in seats.values() and room is not None:
+        if asked_for is not None and asked_for not in seats.values():
+            room = next((slot for slot, chf in seats.items() if chf is None), number)
+            if seats[room] is not None:
+                await do({"do": "unseat", "slot": room})
+                await asyncio.sleep(_HANDLING_SECONDS)
             await do({"do": "seat", "slot": room, "chf": asked_for})
             self._trace.write("found", where=room, chf=asked_for)
         elif chf is not None:

@@ -8,7 +8,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from processes import run
+
+from benches.processes import run
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("station", "drivers", "firmware_catalog", "simulators")

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from processes import run
+
+from benches.processes import run
 
 LEAVES = """
 import asyncio, os, sys, threading
@@ -41,7 +42,7 @@ def test_task(process_of_all):
 
 @pytest.mark.slow
 def test_what_a_test_leaves_fails_it_and_what_wider_fixtures_hold_keeps_it_no_longer(tmp_path: Path) -> None:
-    (tmp_path / "conftest.py").write_text('pytest_plugins = ["time_limits", "leaks"]\n')
+    (tmp_path / "conftest.py").write_text('pytest_plugins = ["benches.time_limits", "benches.leaks"]\n')
     (tmp_path / "test_leaves.py").write_text(LEAVES)
     options = ["-p", "no:cacheprovider", "-W", "error", "-o", "timeout=20"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}

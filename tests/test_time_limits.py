@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from processes import last_words, run, running, wait_for
+
+from benches.processes import last_words, run, running, wait_for
 
 TESTS = Path(__file__).parent
 
@@ -60,10 +61,10 @@ def test_deaf():
 def test_that_is_quick(): ...
 """
 SHORT = """
-pytest_plugins = ["time_limits"]
+pytest_plugins = ["benches.time_limits"]
 
 def pytest_configure():
-    import time_limits
+    from benches import time_limits
     time_limits.AGAIN_SECONDS = 0.5
     time_limits.LAST_RESORT_SECONDS = 3.0
 """

@@ -9,8 +9,9 @@ import venv
 import zipfile
 from pathlib import Path
 
-import processes
 import pytest
+
+from benches import processes
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = {"station", "drivers", "firmware_catalog", "simulators"}

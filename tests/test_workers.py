@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from workers import dealt
+
+from benches.workers import dealt
 
 
 class Test:

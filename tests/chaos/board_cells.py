@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import desk_client
 from chaos_boards import with_boards
 from chaos_books import Books
 from fault_cells import Ending
-from station_bench import Bench, StockHub, import_order, order_csv
 from witness import GREEN_LAMP, GREEN_PHASES, RESULT_PHASES, Shown, Trace
 
+from benches import desk_client
+from benches.station_bench import Bench, StockHub, import_order, order_csv
 from simulators.diary import boot_seconds
 from station.bench.view import SlotView
 from station.daemon.assembly import Daemon

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from station_bench import Bench
+from benches.station_bench import Bench
 
 BOARD_TIMES: dict[str, Any] = {
     "poll_seconds": 0.02,

@@ -10,9 +10,9 @@ from typing import Any
 
 from chaos_consumer import Consumer
 from chaos_hands import Told
-from station_bench import StockHub, version
 from witness import Entry, OpenOrder, judge
 
+from benches.station_bench import StockHub, version
 from firmware_catalog.identity import DeviceModel
 from station.domain.outcome import Outcome
 from station.records.errors import JournalError

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import desk_client
-from station_bench import Bench, StockHub
-
+from benches import desk_client
+from benches.station_bench import Bench, StockHub
 from station.domain.slot_name import SlotName
 
 GLANCE_SECONDS = 0.15

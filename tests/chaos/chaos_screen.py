@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import desk_client
 from witness import Trace
+
+from benches import desk_client
 
 _LOOK_SECONDS = 0.05
 """Between two looks whether there is a screen."""

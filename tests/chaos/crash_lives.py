@@ -23,9 +23,9 @@ from typing import Any, Self
 
 from crash_points import DEATH, Point, act_at, die
 from play import Play
-from processes import last_words
 from witness import Shown, Trace
 
+from benches.processes import last_words
 from station.bench.phase import SlotPhase
 from station.bench.view import SlotView
 from station.daemon.assembly import Daemon

@@ -19,8 +19,8 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from station_bench import slot
 
+from benches.station_bench import slot
 from station.records.verify import verify
 
 PLACES = tuple(slot(1, jig) for jig in (1, 2, 3, 4))

@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import brokers
 from chaos_boards import with_boards
 from chaos_books import Books, Findings
 from chaos_consumer import Consumer
 from chaos_station import toml
 from crash_lives import End, Lives
 from crash_points import Point
-from station_bench import Bench, StockHub, import_order, order_csv, releases_of
 from witness import Trace
 
+from benches import brokers
+from benches.station_bench import Bench, StockHub, import_order, order_csv, releases_of
 from simulators.diary import boot_seconds
 from station.domain.slot_name import SlotName
 from station.messages.topics import Topics

@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import Any
 
 from chaos_books import Books, is_settled
-from station_bench import Bench, StockHub, import_order, order_csv
 
+from benches.station_bench import Bench, StockHub, import_order, order_csv
 from simulators.connection import exists_on_usb
 from simulators.faults import parse_fault
 from station.bench.phase import SlotPhase

@@ -17,16 +17,16 @@ from queue import SimpleQueue
 from threading import Lock
 from typing import Any
 
-import brokers
 from chaos_boards import with_boards
 from chaos_books import Books, Findings
 from chaos_consumer import Consumer
 from chaos_station import toml
 from crash_lives import End, Lives
 from scenario import LISTED, ORDER, OTHER_ORDER, ROLES, Scenario
-from station_bench import Bench, import_order, order_csv, releases_of, running_bench
 from witness import Trace
 
+from benches import brokers
+from benches.station_bench import Bench, import_order, order_csv, releases_of, running_bench
 from simulators.diary import boot_seconds
 from station.messages.topics import Topics
 from station.records.journal import Journal

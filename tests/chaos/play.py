@@ -22,10 +22,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import desk_client
 from crash_points import Point, act_at, die
 from witness import GRACE_SECONDS, GREEN_LAMP, GREEN_PHASES, RESULT_PHASES, Shown, Trace
 
+from benches import desk_client
 from station.bench.view import SlotView
 from station.daemon.assembly import Daemon
 from station.desk.rights import request_named

@@ -19,17 +19,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import brokers
-import desk_client
 from chaos_boards import boards_of, with_boards
 from chaos_books import KINDS, Books
 from chaos_consumer import Consumer
 from chaos_hands import Desk, Technician
 from chaos_screen import watched
 from chaos_station import StationProcess
-from station_bench import ORDER, Bench, StockHub, import_order, order_csv, releases_of, running_bench, slot
 from witness import Trace
 
+from benches import brokers, desk_client
+from benches.station_bench import (
+    ORDER,
+    Bench,
+    StockHub,
+    import_order,
+    order_csv,
+    releases_of,
+    running_bench,
+    slot,
+)
 from simulators.diary import boot_seconds
 from station.messages.topics import Topics
 from station.records.facts import outbox

@@ -20,14 +20,15 @@ from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
 
-import brokers
 from chaos_boards import boards_of
 from chaos_books import Findings
 from crash_lives import End, Lives
 from crash_machine import crash_anywhere
 from crash_points import POINTS_ON, SIDES, Point, Side
 from crash_world import DoomedStation, World
-from station_bench import running_bench, slot
+
+from benches import brokers
+from benches.station_bench import running_bench, slot
 
 LANES = {1: False, 2: False, 3: True, 4: True}
 """Jigs on which stations live at the same time, each in a slot of its own, and whether they have a board."""

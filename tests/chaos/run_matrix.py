@@ -16,12 +16,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-import brokers
 from board_cells import BoardCell, all_board_cells, run_board_cell, sparse_board_cells
 from fault_cells import STAGES, TRANSPORTS, Cell, Ending, all_cells, faults_on, pairwise_cells, run_cell
 from reliability_page import PAGE, read_board_matrix, read_matrix, write_board_matrix, write_matrix
-from station_bench import releases_of, running_bench, slot
 
+from benches import brokers
+from benches.station_bench import releases_of, running_bench, slot
 from station.domain.slot_name import SlotName
 from station.log import configure_logging
 

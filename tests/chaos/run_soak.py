@@ -16,7 +16,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import brokers
 from chaos_boards import boards_of, with_boards
 from chaos_books import KINDS, Books
 from chaos_consumer import Consumer
@@ -25,9 +24,10 @@ from chaos_screen import watched
 from chaos_station import StationProcess
 from run_chaos import PLACES, add_transport, broker_lines, deliver, unlock_settings
 from soak_station import SAMPLES
-from station_bench import import_order, order_csv, releases_of, running_bench, slot
 from witness import Trace
 
+from benches import brokers
+from benches.station_bench import import_order, order_csv, releases_of, running_bench, slot
 from simulators.diary import boot_seconds
 from station.messages.topics import Topics
 from station.records.journal import Journal

@@ -12,9 +12,17 @@ from chaos_books import KINDS, Books, Findings
 from chaos_consumer import Consumer
 from chaos_hands import Told
 from run_chaos import Request, chaos
-from station_bench import StockHub, conducting, import_order, order_csv, releases_of, running_bench, slot
 from witness import GRACE_SECONDS
 
+from benches.station_bench import (
+    StockHub,
+    conducting,
+    import_order,
+    order_csv,
+    releases_of,
+    running_bench,
+    slot,
+)
 from firmware_catalog.identity import Eui64
 
 PLACE = slot(1)

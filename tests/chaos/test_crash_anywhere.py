@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import brokers
 import pytest
 from chaos_books import KINDS
 from crash_lives import End, Lives
 from crash_machine import crash_anywhere
 from crash_points import Point
 from crash_world import DoomedStation, World
-from station_bench import running_bench, slot
+
+from benches import brokers
+from benches.station_bench import running_bench, slot
 
 SERIAL, USB, SERIAL_WITH_BOARD, USB_WITH_BOARD = 1, 2, 3, 4
 """Jigs."""

@@ -10,16 +10,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import brokers
-import desk_client
-import processes
 import pytest
 from chaos_books import Books
 from chaos_consumer import Consumer
 from chaos_station import REFLASH, StationProcess
 from run_chaos import broker_lines
-from station_bench import Bench, StockHub, import_order, order_csv, running_bench, slot
 
+from benches import brokers, desk_client, processes
+from benches.station_bench import Bench, StockHub, import_order, order_csv, running_bench, slot
 from station.descriptors import SPARE, needed
 from station.domain.outcome import Stage
 from station.domain.slot_name import SlotName

@@ -10,8 +10,8 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
-from processes import run
 
+from benches.processes import run
 from drivers.descriptors import ENOUGH
 from station.descriptors import needed
 from station.settings_file import load_settings

@@ -7,8 +7,9 @@ import re
 import shutil
 from pathlib import Path
 
-import processes
 import pytest
+
+from benches import processes
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

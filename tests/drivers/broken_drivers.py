@@ -10,8 +10,8 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 from pydantic import BaseModel
-from serial_conformance import SerialHub
 
+from benches.serial_conformance import SerialHub
 from drivers.errors import (
     AnotherHub,
     DriverError,

@@ -9,9 +9,9 @@ from pathlib import Path
 import broken_drivers as broken
 import pytest
 from broken_drivers import HubOf
-from processes import run
-from serial_conformance import SerialHub
 
+from benches.processes import run
+from benches.serial_conformance import SerialHub
 from drivers.conformance.check import DemandNotMet
 from drivers.conformance.device import Ability, DeviceUnderTest, NotWritten
 from drivers.conformance.stage import Stage

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jig_bench import QUICK, Ear, running
-from processes import running as running_process
 from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, WriteSingleRegisterRequest
 
+from benches.jig_bench import QUICK, Ear, running
+from benches.processes import running as running_process
 from drivers.jig_board.board import JigBoard
 from drivers.jig_board.errors import BoardAnswerInvalid, BoardLate, BoardRefused, BoardSilent
 from drivers.jig_board.events import (

@@ -4,9 +4,9 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from board_slots import Slots
-from jig_bench import QUICK, Ear, bench, running
 
+from benches.board_slots import Slots
+from benches.jig_bench import QUICK, Ear, bench, running
 from drivers.jig_board.board import LOOK_AGAIN_SECONDS, JigBoard
 from drivers.jig_board.checks import watchdog_acts_on_coils
 from drivers.jig_board.errors import (

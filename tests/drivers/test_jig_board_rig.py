@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from jig_bench import Ear, running
-from rig_process import RigSlot, rig_slots
 
+from benches.jig_bench import Ear, running
+from benches.rig_process import RigSlot, rig_slots
 from drivers.errors import NoAnswer
 from drivers.jig_board.board import JigBoard
 from drivers.jig_board.errors import BoardFrozen, BoardSilent, BoardUnavailable

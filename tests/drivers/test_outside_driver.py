@@ -13,8 +13,8 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from processes import run
 
+from benches.processes import run
 from drivers import FOR_PLUGINS
 
 SOURCES = Path(__file__).parent / "outside_driver"

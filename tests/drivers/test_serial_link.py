@@ -11,9 +11,9 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from descriptor_limits import descriptors_left
-from pty_port import PtyPort, pty_port
 
+from benches.descriptor_limits import descriptors_left
+from benches.pty_port import PtyPort, pty_port
 from drivers import serial_link
 from drivers.errors import HubAction, PlaceUnavailable
 from drivers.serial_link import SerialSettings, open_serial_link

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from smp.header import Version
 from smp.image_management import ImageStatesReadRequest, ImageStatesWriteRequest
 from smp.os_management import EchoWriteRequest, MCUMgrParametersReadRequest
-from smp_peer import ECHO, PARAMETERS, QUICK, STATE, run_with_peer
 
+from benches.smp_peer import ECHO, PARAMETERS, QUICK, STATE, run_with_peer
 from drivers.errors import HubAction, HubLocked, LinkLost, LinkStalled, MalformedAnswer, NoAnswer
 from drivers.hub_answers import DeviceCode, Done, StateAnswer
 from drivers.smp.errors import SmpRefused

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from serial_conformance import SerialHub
 
+from benches.serial_conformance import SerialHub
 from drivers.conformance.suite import DriverConformance
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from smp_peer import (
+
+from benches.smp_peer import (
     BOOT_LOADER,
     ERASE,
     IDENTITY,
@@ -18,7 +19,6 @@ from smp_peer import (
     run_with_peer,
     unsupported,
 )
-
 from drivers.errors import (
     ChallengeVoid,
     HubDidNotReturn,

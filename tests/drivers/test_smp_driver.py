@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from rig_process import RigSlot, rig_slots
 
+from benches.rig_process import RigSlot, rig_slots
 from drivers.errors import (
     AnotherHub,
     HubDidNotReturn,

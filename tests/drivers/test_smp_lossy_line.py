@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rig_process import RigSlot, rig_slots
 
+from benches.rig_process import RigSlot, rig_slots
 from drivers.hub import FlashProgress
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings

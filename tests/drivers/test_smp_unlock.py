@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from smp_peer import IDENTITY, UNLOCK, Request, run_with_peer
-
+from benches.smp_peer import IDENTITY, UNLOCK, Request, run_with_peer
 from drivers.hub import UnlockChallenge
 from drivers.hub_answers import IdentityAnswer
 from drivers.smp.device import McubootDevice

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from smp_peer import BOOT_LOADER, PARAMETERS, QUICK, STATE, UPLOAD, Peer, Request, met, run_with_peer
 
+from benches.smp_peer import BOOT_LOADER, PARAMETERS, QUICK, STATE, UPLOAD, Peer, Request, met, run_with_peer
 from drivers.errors import (
     DriverError,
     HubInSerialRecovery,

@@ -8,7 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from smp_peer import (
+
+from benches.smp_peer import (
     BOOT_LOADER,
     ERASE,
     IDENTITY,
@@ -23,7 +24,6 @@ from smp_peer import (
     met,
     run_with_peer,
 )
-
 from drivers.errors import AnotherHub, ChallengeVoid, NoAnswer
 from drivers.hub import HubIdentity, UnlockChallenge
 from drivers.hub_answers import IdentityAnswer

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pty_port import pty_port
 
+from benches.pty_port import pty_port
 from drivers.errors import PlaceUnavailable
 from drivers.serial_link import SerialSettings, open_serial_link
 from drivers.topology import SerialPorts, remedy, same_place

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ota_files import ota
 from pydantic import ValidationError
-from signed_catalogues import SignedCatalogue
 
+from benches.ota_files import ota
+from benches.signed_catalogues import SignedCatalogue
 from firmware_catalog.bounds import UNBOUND, Bounds, HardwareRange, read_hardware_version
 from firmware_catalog.catalog import FolderCatalog
 from firmware_catalog.editing import add_release

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from securesystemslib.signer import CryptoSigner
-from signed_catalogues import MAKER, OTHER_MAKER, Party, SignedCatalogue, in_days, version
 from tuf.api.metadata import Delegations, Metadata, Targets
 
+from benches.signed_catalogues import MAKER, OTHER_MAKER, Party, SignedCatalogue, in_days, version
 from firmware_catalog.errors import CatalogError, ImagePinMismatch
 from firmware_catalog.identity import DeviceModel
 from firmware_catalog.release import Release

@@ -10,9 +10,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from securesystemslib.signer import CryptoSigner
-from signed_catalogues import MAKER, OTHER_MAKER, Party, SignedCatalogue, in_days
 from tuf.api.metadata import Targets
 
+from benches.signed_catalogues import MAKER, OTHER_MAKER, Party, SignedCatalogue, in_days
 from firmware_catalog.cpl import CentralProductsList, Product, ProductStatus
 from firmware_catalog.errors import (
     CatalogBusy,

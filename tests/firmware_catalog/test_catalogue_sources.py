@@ -20,7 +20,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-from signed_catalogues import SignedCatalogue
 from tuf.api.exceptions import (
     DownloadError,
     DownloadHTTPError,
@@ -28,6 +27,7 @@ from tuf.api.exceptions import (
     SlowRetrievalError,
 )
 
+from benches.signed_catalogues import SignedCatalogue
 from firmware_catalog.trust.errors import CatalogUnreachable
 from firmware_catalog.trust.fetchers import FolderFetcher, HttpFetcher, fetcher_for
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from ota_files import ota
 
+from benches.ota_files import ota
 from firmware_catalog.catalog import FolderCatalog
 from firmware_catalog.containers import find_container, find_sub_elements
 from firmware_catalog.editing import add_release

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from imgtool.keys import ECDSA256P1
-from ota_files import ota
 
+from benches.ota_files import ota
 from firmware_catalog.catalog import FolderCatalog
 from firmware_catalog.checks import ImageChecks
 from firmware_catalog.cpl import CentralProductsList

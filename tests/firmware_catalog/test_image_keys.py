@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from imgtool.keys import ECDSA256P1
-from ota_files import ota
-from signed_catalogues import MAKER, SignedCatalogue
 from test_containers import FIRMWARE, MISPLACED, sub_elements, with_suffix
 from tuf.api.metadata import Targets
 
+from benches.ota_files import ota
+from benches.signed_catalogues import MAKER, SignedCatalogue
 from firmware_catalog.checks import ImageChecks, check_release_image
 from firmware_catalog.errors import CatalogError, ImageNotByItsMaker
 from firmware_catalog.identity import DeviceModel, FirmwareVersion

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from signed_catalogues import SignedCatalogue
 
+from benches.signed_catalogues import SignedCatalogue
 from firmware_catalog.shared_work import SharedWork
 
 SECONDS = 30

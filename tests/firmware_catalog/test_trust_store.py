@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from signed_catalogues import MAKER, SignedCatalogue
-from standing_releases import is_released
 
+from benches.signed_catalogues import MAKER, SignedCatalogue
+from benches.standing_releases import is_released
 from firmware_catalog.errors import CatalogBusy, CatalogError
 from firmware_catalog.identity import DeviceModel
 from firmware_catalog.locking import locked

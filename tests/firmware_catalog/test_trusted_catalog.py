@@ -4,9 +4,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from signed_catalogues import MAKER, OTHER_MAKER, SignedCatalogue, in_days, version
-from standing_releases import is_released
 
+from benches.signed_catalogues import MAKER, OTHER_MAKER, SignedCatalogue, in_days, version
+from benches.standing_releases import is_released
 from firmware_catalog.catalog import Catalog
 from firmware_catalog.errors import (
     CatalogError,

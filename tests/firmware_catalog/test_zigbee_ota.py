@@ -6,8 +6,8 @@ import struct
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from ota_files import ota
 
+from benches.ota_files import ota
 from firmware_catalog.formats import read_image, recognise
 from firmware_catalog.identity import FirmwareVersion
 from firmware_catalog.image import MAX_IMAGE_SIZE, ImageFormatError, ImageKind

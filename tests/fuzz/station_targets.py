@@ -11,9 +11,9 @@ from pathlib import Path
 from uuid import UUID
 
 import aiomqtt
-from desk_client import THE_ACCOUNT, ask, frame, no_check
 from target import Opener, Target, stateless
 
+from benches.desk_client import THE_ACCOUNT, ask, frame, no_check
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.bench.controller import Controller
 from station.bench.outlook import Outlook

@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import aiomqtt
-import brokers
 import pytest
-from certificates import Authority, Issued
+
+from benches import brokers
+from benches.certificates import Authority, Issued
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "mosquitto"
 OWN = "reflash/v1/site-1/bench-1"

@@ -8,9 +8,10 @@ import re
 from pathlib import Path
 
 import aiomqtt
-import brokers
 import pytest
 from test_broker_access import DEPLOY, Broker, Site
+
+from benches import brokers
 
 DEBIANS = Path("/etc/mosquitto/mosquitto.conf")
 PATIENCE = 30.0

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from imgtool.image import Image
 from imgtool.version import decode_version
-from sim_bench import NEW, OLD, image, maker, tlv_hash
 
+from benches.sim_bench import NEW, OLD, image, maker, tlv_hash
 from simulators.boot import BootLoader, FlashLayout, LayoutError, Swap
 from simulators.firmware import FirmwareSpec, make_firmware
 from simulators.flash import FlashTiming, Interruption, NorFlash, Operation, PowerLost

@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from sim_bench import make_hub, rig_of, sign, until_mode
 
+from benches.sim_bench import make_hub, rig_of, sign, until_mode
 from simulators.control import Control
 from simulators.diary import Diary
 from simulators.hub import Mode

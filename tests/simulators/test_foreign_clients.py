@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sim_bench import MODEL, NEW, OLD, client_of, image, make_hub, rig_of, tlv_hash, until_mode
 
+from benches.sim_bench import MODEL, NEW, OLD, client_of, image, make_hub, rig_of, tlv_hash, until_mode
 from simulators.faults import Fault, FaultName
 from simulators.hub import Mode
 from simulators.smp_line import PROFILES

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sim_bench import CHF, MANUFACTURER, MODEL, authority, sign
 
+from benches.sim_bench import CHF, MANUFACTURER, MODEL, authority, sign
 from simulators.keys import generate_key
 from simulators.lock import Lock, LockedOut, LockPolicy, NoChallenge, WrongAnswer
 

@@ -6,8 +6,8 @@ import hashlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sim_bench import NEW, OLD, image, make_hub, tlv_hash
 
+from benches.sim_bench import NEW, OLD, image, make_hub, tlv_hash
 from simulators.boot import Swap
 from simulators.flash import FlashError, Interruption, Operation
 from simulators.hub import Hub, Locked

@@ -15,8 +15,8 @@ from pymodbus.framer import FramerRTU
 from pymodbus.pdu import DecodePDU
 from pymodbus.pdu.bit_message import ReadDiscreteInputsRequest
 from pymodbus.pdu.register_message import ReadInputRegistersRequest
-from sim_bench import until
 
+from benches.sim_bench import until
 from simulators import modbus_rtu
 from simulators.board_faults import BoardFault, Question
 from simulators.jig_board import LATE_SECONDS, SimulatedJigBoard

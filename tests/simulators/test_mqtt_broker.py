@@ -10,11 +10,11 @@ from contextlib import suppress
 from typing import Any
 
 import aiomqtt
-import brokers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benches import brokers
 from simulators.mqtt_broker import _matches, mqtt_broker
 
 

@@ -9,21 +9,6 @@ import cbor2
 import pytest
 from imgtool import keys
 from imgtool.image import Image, VerifyResult
-from sim_bench import (
-    MODEL,
-    NEW,
-    OLD,
-    Client,
-    build,
-    client_of,
-    image,
-    make_hub,
-    maker,
-    rig_of,
-    tlv_hash,
-    until,
-    until_mode,
-)
 from smpclient.generics import error_v2, success
 from smpclient.requests.image_management import (
     ImageErase,
@@ -38,6 +23,21 @@ from smpclient.requests.os_management import (
     ResetWrite,
 )
 
+from benches.sim_bench import (
+    MODEL,
+    NEW,
+    OLD,
+    Client,
+    build,
+    client_of,
+    image,
+    make_hub,
+    maker,
+    rig_of,
+    tlv_hash,
+    until,
+    until_mode,
+)
 from simulators.flash import FlashTiming
 from simulators.hub import Mode
 from simulators.keys import generate_key

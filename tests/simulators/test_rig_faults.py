@@ -9,7 +9,11 @@ from pathlib import Path
 
 import cbor2
 import pytest
-from sim_bench import (
+from smpclient.generics import success
+from smpclient.requests.image_management import ImageStatesRead, ImageStatesWrite, ImageUploadWrite
+from smpclient.requests.os_management import EchoWrite, ResetWrite
+
+from benches.sim_bench import (
     CHF,
     NEW,
     OLD,
@@ -23,10 +27,6 @@ from sim_bench import (
     until,
     until_mode,
 )
-from smpclient.generics import success
-from smpclient.requests.image_management import ImageStatesRead, ImageStatesWrite, ImageUploadWrite
-from smpclient.requests.os_management import EchoWrite, ResetWrite
-
 from simulators.faults import Fault, FaultName, Occasion
 from simulators.flash import FlashTiming
 from simulators.hub import Mode

@@ -15,12 +15,12 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
-import processes
 import pytest
-from sim_bench import CHF, GPF, authority, image, maker
 from usbip import USBIP
 from usbip.host import list_devices
 
+from benches import processes
+from benches.sim_bench import CHF, GPF, authority, image, maker
 from simulators.__main__ import main
 from simulators.keys import load_private_key, load_public_key, save_public_key
 

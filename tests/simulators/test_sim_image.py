@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from imgtool import keys, version
 from imgtool.image import Image, VerifyResult
-from processes import run
-from sim_bench import MANUFACTURER, MODEL, image, maker, tlv_hash
 
+from benches.processes import run
+from benches.sim_bench import MANUFACTURER, MODEL, image, maker, tlv_hash
 from simulators.firmware import FirmwareError, FirmwareSpec, make_firmware
 from simulators.flash import FlashArea, FlashTiming, NorFlash
 from simulators.image import TLV_MANUFACTURER, TLV_MODEL, NoImage, find_image, is_genuine, read_image

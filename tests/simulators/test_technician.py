@@ -4,8 +4,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from sim_bench import make_hub, rig_of, until, until_mode
 
+from benches.sim_bench import make_hub, rig_of, until, until_mode
 from simulators.hub import Mode
 from simulators.slot import SlotError
 

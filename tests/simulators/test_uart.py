@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sim_bench import until
 
+from benches.sim_bench import until
 from simulators.uart import LineSettings, SerialPort, Wire
 
 BYTE = 10 / 100_000

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import brokers
 import pytest
 from securesystemslib.signer import CryptoSigner
-from signed_bench import Signed
-from soft_hsm import MODULE, SoftHsm, finalize
-from station_bench import Bench, running_bench
+
+from benches import brokers
+from benches.signed_bench import Signed
+from benches.soft_hsm import MODULE, SoftHsm, finalize
+from benches.station_bench import Bench, running_bench
 
 
 @pytest.fixture(scope="session")

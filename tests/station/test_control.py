@@ -15,10 +15,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from desk_client import THE_ACCOUNT, frame, no_check, order_file, say
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benches.desk_client import THE_ACCOUNT, frame, no_check, order_file, say
 from firmware_catalog.files import read_open_file
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.bench.view import BrokerView, SlotView

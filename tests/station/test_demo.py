@@ -15,12 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import brokers
 import pytest
-from processes import last_words, run, running
 from rich.console import Console
 
 import station.demo.broker
+from benches import brokers
+from benches.processes import last_words, run, running
 from station.demo.demonstration import DemoRequest, run_demonstration
 from station.demo.transport import Transport
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import aiomqtt
 import pytest
-from station_bench import DRIVER_SETTINGS, Bench, StockHub, slot
 
 import station.demo.broker
+from benches.station_bench import DRIVER_SETTINGS, Bench, StockHub, slot
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
 from station.bench.phase import SlotPhase

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
-from processes import running
 
+from benches.processes import running
 from station.log import configure_logging
 
 

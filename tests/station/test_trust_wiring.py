@@ -8,18 +8,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import brokers
 import pytest
 import structlog
-from cpl_samples import listing
-from signed_bench import Signed
-from soft_hsm import PIN, SoftHsm
-from station_bench import MODEL, Bench, conducting, import_order, order_csv, slot, version
-from station_config import write_config
-from station_daemon import STATION_NAMES, events_of, running_daemon, starting_daemon
 
 import station.bench.slot_parts
 import station.catalogue.keeping
+from benches import brokers
+from benches.cpl_samples import listing
+from benches.signed_bench import Signed
+from benches.soft_hsm import PIN, SoftHsm
+from benches.station_bench import MODEL, Bench, conducting, import_order, order_csv, slot, version
+from benches.station_config import write_config
+from benches.station_daemon import STATION_NAMES, events_of, running_daemon, starting_daemon
 from drivers.hub import UnlockChallenge
 from drivers.smp.driver import SmpHubDriver
 from firmware_catalog.cpl import ProductStatus

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 from kernel_guest import HOST_IN_GUEST, Guest, GuestUnavailable, Ran, running_guest
-from processes import run
-from usb_bench import TARGET, TARGET_IMAGE, UNLOCK_KEY, Bench, SeatedHub, open_bench
 
+from benches.processes import run
+from benches.usb_bench import TARGET, TARGET_IMAGE, UNLOCK_KEY, Bench, SeatedHub, open_bench
 from simulators.dfu_profile import DfuProfile
 from simulators.image import find_image
 

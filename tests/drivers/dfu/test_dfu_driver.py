@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import usb.core
 from cryptography.hazmat.primitives.asymmetric import ec
-from descriptor_limits import descriptors_left
-from usb_bench import (
+
+from benches.descriptor_limits import descriptors_left
+from benches.usb_bench import (
     FACTORY,
     HUB,
     MANUFACTURER,
@@ -26,7 +27,6 @@ from usb_bench import (
     make_hub,
     open_bench,
 )
-
 from drivers.dfu import presence
 from drivers.dfu.driver import DfuHubDriver
 from drivers.dfu.errors import (

@@ -15,13 +15,13 @@ import pytest
 import usb.core
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from processes import PATIENCE_SECONDS, running
 from pydfuutil.dfu import DfuIf, State
 from pydfuutil.dfu_file import DfuFile, DFUFileSize
 from pydfuutil.dfu_load import do_download
-from usb_bench import HUB, TARGET, TARGET_IMAGE, Authority, make_hub, open_bench
-from usb_strangers import SOUND, Stranger, answer_noise, describe, keep_silent, stall
 
+from benches.processes import PATIENCE_SECONDS, running
+from benches.usb_bench import HUB, TARGET, TARGET_IMAGE, Authority, make_hub, open_bench
+from benches.usb_strangers import SOUND, Stranger, answer_noise, describe, keep_silent, stall
 from drivers.dfu.device import DfuDevice
 from drivers.dfu.driver import DfuHubDriver
 from drivers.dfu.errors import FileNotForThisDevice, VerificationFailed

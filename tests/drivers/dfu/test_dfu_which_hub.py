@@ -6,8 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from usb_bench import HUB, TARGET, TARGET_IMAGE, Authority, Bench, expected, make_hub, open_bench
 
+from benches.usb_bench import HUB, TARGET, TARGET_IMAGE, Authority, Bench, expected, make_hub, open_bench
 from drivers.dfu.application import CommandRefused
 from drivers.dfu.plain import PlainDfuDevice
 from drivers.dfu.plugin import open_port

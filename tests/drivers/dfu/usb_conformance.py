@@ -5,9 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 
-from simulated_device import SimulatedDevice, WatchedHub
-from usb_bench import Authority, Bench, SeatedHub, firmware, make_hub, open_bench
-
+from benches.simulated_device import SimulatedDevice, WatchedHub
+from benches.usb_bench import Authority, Bench, SeatedHub, firmware, make_hub, open_bench
 from drivers.dfu.plugin import PLUGIN
 from firmware_catalog.mcuboot import load_image
 from simulators.dfu_profile import DfuProfile

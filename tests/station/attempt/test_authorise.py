@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 import pytest
-from attempt_samples import CHF, FIRST, GPF, MODEL, OLD, OTHER, SECOND, hub, slot, state
 
+from benches.attempt_samples import CHF, FIRST, GPF, MODEL, OLD, OTHER, SECOND, hub, slot, state
 from firmware_catalog.bounds import Bounds, HardwareRange
 from firmware_catalog.errors import ImagePinMismatch
 from firmware_catalog.identity import Eui64, FirmwareVersion

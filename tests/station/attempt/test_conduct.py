@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from station_bench import (
+
+from benches.station_bench import (
     CHAINED,
     DRIVER_SETTINGS,
     Bench,
@@ -21,7 +22,6 @@ from station_bench import (
     slot,
     version,
 )
-
 from drivers.errors import HubAction, NoAnswer
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings

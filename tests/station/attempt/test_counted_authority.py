@@ -6,8 +6,8 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from attempt_samples import CHF, GPF, MODEL, hub
 
+from benches.attempt_samples import CHF, GPF, MODEL, hub
 from drivers.errors import AnotherHub, UnlockAuthorityFailed
 from drivers.hub import UnlockChallenge
 from firmware_catalog.identity import DeviceModel

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from station_bench import (
+
+from benches.station_bench import (
     DRIVER_SETTINGS,
     UNLISTED,
     Bench,
@@ -17,7 +18,6 @@ from station_bench import (
     order_csv,
     slot,
 )
-
 from drivers.hub import HubDriver, HubIdentity
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings

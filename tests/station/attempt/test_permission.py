@@ -6,9 +6,9 @@ import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
-from attempt_samples import FIRST, GPF, OLD, SECOND, hub, plan
 from test_authorise import LINE, MemoryCatalog
 
+from benches.attempt_samples import FIRST, GPF, OLD, SECOND, hub, plan
 from station.attempt.authorise import Rejected
 from station.attempt.closing import OpenedAttempt, facts_of
 from station.attempt.permission import OrderPermission

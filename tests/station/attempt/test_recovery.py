@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from attempt_samples import FIRST, OLD, OTHER, SECOND, hub, plan, slot, state
 
+from benches.attempt_samples import FIRST, OLD, OTHER, SECOND, hub, plan, slot, state
 from station.attempt.probe import Finding, Probe, classify
 from station.attempt.recovery import GiveUp, KeepOpen, Resume, Settle, decide
 from station.domain.outcome import Code, Stage

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from attempt_samples import FIRST, GPF, MODEL, OLD, SECOND, plan
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benches.attempt_samples import FIRST, GPF, MODEL, OLD, SECOND, plan
 from firmware_catalog.identity import Eui64
 from firmware_catalog.release import ImageReference, Release, ReleaseStatus
 from station.attempt.release_gate import GateThresholds, ReleaseGate, ReleaseKey

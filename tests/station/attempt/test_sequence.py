@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from station_bench import Bench, conducting, import_order, order_csv, slot, version
 
+from benches.station_bench import Bench, conducting, import_order, order_csv, slot, version
 from simulators.keys import generate_key, save_private_key
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.records.facts.attempts import AttemptClosed, AttemptPlanned, StageEnded, StageStarted

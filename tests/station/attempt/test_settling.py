@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any
 
 import pytest
-from attempt_samples import FIRST, MODEL, OLD, OTHER, SECOND, hub, plan, slot, state
 
+from benches.attempt_samples import FIRST, MODEL, OLD, OTHER, SECOND, hub, plan, slot, state
 from drivers.errors import (
     AnotherHub,
     DriverError,

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk_client import THE_ACCOUNT, desk_of_orders, request
-from interference import Interfered, link_lost, refused
-from station_bench import (
+
+from benches.desk_client import THE_ACCOUNT, desk_of_orders, request
+from benches.interference import Interfered, link_lost, refused
+from benches.station_bench import (
     CHAINED,
     DRIVER_SETTINGS,
     Bench,
@@ -21,7 +22,6 @@ from station_bench import (
     slot,
     version,
 )
-
 from drivers.smp.device import open_device
 from drivers.smp.settings import SmpSettings
 from firmware_catalog.catalog import FolderCatalog

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from station_bench import CHAINED, Bench, conducting, import_order, order_csv, slot
 
+from benches.station_bench import CHAINED, Bench, conducting, import_order, order_csv, slot
 from drivers.threads import Worker, apart
 from firmware_catalog.catalog import FolderCatalog
 from firmware_catalog.image import FirmwareImage

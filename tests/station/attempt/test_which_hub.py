@@ -6,9 +6,9 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from interference import Interfered, Renamed
-from station_bench import Bench, conducting, import_order, order_csv, slot
 
+from benches.interference import Interfered, Renamed
+from benches.station_bench import Bench, conducting, import_order, order_csv, slot
 from drivers.hub import UnlockChallenge
 from firmware_catalog.identity import DeviceModel
 from station.attempt.conduct import Concluded

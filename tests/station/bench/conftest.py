@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import brokers
 import pytest
-from station_bench import Bench, running_bench
-from two_slots import Hands
+
+from benches import brokers
+from benches.station_bench import Bench, running_bench
+from benches.two_slots import Hands
 
 
 @pytest.fixture(scope="session")

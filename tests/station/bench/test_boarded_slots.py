@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
-import brokers
 import pytest
-from station_bench import Bench, running_bench
-from station_daemon import events_of, running_daemon, starting_daemon
-from two_slots import FIRST, Hands
 
+from benches import brokers
+from benches.station_bench import Bench, running_bench
+from benches.station_daemon import events_of, running_daemon, starting_daemon
+from benches.two_slots import FIRST, Hands
 from station.bench.phase import SlotPhase
 from station.records.facts.bench import JigReset, JigStopped
 from station.settings import StationSettings

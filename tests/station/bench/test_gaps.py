@@ -10,13 +10,13 @@ import time
 from collections.abc import AsyncIterator
 from functools import partial
 
-import desk_client
 import pytest
-from station_bench import DRIVER_SETTINGS, StockHub
-from station_config import write_config
-from station_daemon import RunningDaemon, events_of, running_daemon, starting_daemon
-from two_slots import FIRST, Hands
 
+from benches import desk_client
+from benches.station_bench import DRIVER_SETTINGS, StockHub
+from benches.station_config import write_config
+from benches.station_daemon import RunningDaemon, events_of, running_daemon, starting_daemon
+from benches.two_slots import FIRST, Hands
 from drivers.jig_board.events import BoardEvent, SlotContradicted, SlotEmptied, SlotOpened, SlotSeated
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from station_daemon import events_of, running_daemon
-from two_slots import FIRST, SECOND, Hands, disagreement, scan
 
+from benches.station_daemon import events_of, running_daemon
+from benches.two_slots import FIRST, SECOND, Hands, disagreement, scan
 from station.bench.phase import SlotPhase
 from station.desk.refusals import Refused
 from station.domain.outcome import Code, Outcome, Stage

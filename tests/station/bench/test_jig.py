@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from boarded_jig import boarded_jig
 
+from benches.boarded_jig import boarded_jig
 from drivers.hub import HubDriver
 from drivers.jig_board import board
 from drivers.jig_board.board import JigBoard

@@ -6,9 +6,9 @@ import asyncio
 import time
 
 import pytest
-from station_daemon import running_daemon
-from two_slots import FIRST, Hands, scan
 
+from benches.station_daemon import running_daemon
+from benches.two_slots import FIRST, Hands, scan
 from station.bench.live_hubs import Holder, LiveHubs
 from station.bench.phase import SlotPhase
 from station.desk.refusals import Refused

@@ -6,10 +6,10 @@ import asyncio
 from typing import Any
 
 import pytest
-from station_bench import StockHub
-from station_daemon import RunningDaemon, events_of, running_daemon, starting_daemon
-from two_slots import FIRST, SECOND, Hands, disagreement, scan
 
+from benches.station_bench import StockHub
+from benches.station_daemon import RunningDaemon, events_of, running_daemon, starting_daemon
+from benches.two_slots import FIRST, SECOND, Hands, disagreement, scan
 from station.bench.phase import SlotPhase
 from station.desk.refusals import Refused
 from station.domain.outcome import Code, Outcome

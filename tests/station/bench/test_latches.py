@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from station_bench import StockHub
-from station_daemon import RunningDaemon, events_of, running_daemon, starting_daemon
-from two_slots import FIRST, SECOND, Hands, scan
 
+from benches.station_bench import StockHub
+from benches.station_daemon import RunningDaemon, events_of, running_daemon, starting_daemon
+from benches.two_slots import FIRST, SECOND, Hands, scan
 from station.bench.latch import Latch
 from station.bench.phase import SlotPhase
 from station.domain.outcome import Code, Outcome

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
-import brokers
 import pytest
-from station_bench import Bench, running_bench
-from station_daemon import running_daemon
-from two_slots import FIRST, SECOND, Hands
 
+from benches import brokers
+from benches.station_bench import Bench, running_bench
+from benches.station_daemon import running_daemon
+from benches.two_slots import FIRST, SECOND, Hands
 from station.bench.phase import SlotPhase
 from station.domain.outcome import Outcome
 

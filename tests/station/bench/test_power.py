@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from board_slots import Slots
-from boarded_jig import SLOTS, TIMES, BoardedJig, boarded_jig
 
+from benches.board_slots import Slots
+from benches.boarded_jig import SLOTS, TIMES, BoardedJig, boarded_jig
 from drivers.jig_board.errors import CheckRefused
 from drivers.jig_board.settings import JigBoardSettings
 from simulators.board_faults import BoardFault, Question

@@ -10,10 +10,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import brokers
 import faulty_driver
 import pytest
-from station_bench import (
+
+from benches import brokers
+from benches.station_bench import (
     DRIVER_SETTINGS,
     ORDER,
     Bench,
@@ -24,8 +25,7 @@ from station_bench import (
     slot,
     version,
 )
-from station_daemon import STATION_NAMES, events_of, outcomes, running_daemon, starting_daemon
-
+from benches.station_daemon import STATION_NAMES, events_of, outcomes, running_daemon, starting_daemon
 from station.bench.phase import SlotPhase
 from station.bench.unasked import MAX_UNASKED
 from station.domain.outcome import Code, Outcome, Stage

@@ -7,13 +7,13 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-import brokers
 import pytest
 from rich.console import Console
-from station_bench import Bench, running_bench
-from station_daemon import RunningDaemon, events_of, running_daemon
-from two_slots import FIRST, SECOND, Hands, scan
 
+from benches import brokers
+from benches.station_bench import Bench, running_bench
+from benches.station_daemon import RunningDaemon, events_of, running_daemon
+from benches.two_slots import FIRST, SECOND, Hands, scan
 from station.bench.phase import SlotPhase
 from station.picture import BenchPicture
 from station.records.facts.attempts import AttemptOpened

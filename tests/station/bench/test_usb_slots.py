@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import brokers
 import pytest
-from station_bench import slot
-from station_daemon import RunningDaemon, events_of, outcomes, running_daemon
-from usb_bench import TIMING, Bench, open_bench
-from usb_station import chf_of, order_hubs, usb_settings
-from usb_strangers import (
+
+from benches import brokers
+from benches.station_bench import slot
+from benches.station_daemon import RunningDaemon, events_of, outcomes, running_daemon
+from benches.usb_bench import TIMING, Bench, open_bench
+from benches.usb_station import chf_of, order_hubs, usb_settings
+from benches.usb_strangers import (
     KEYBOARD,
     NOISY,
     SILENT,
@@ -22,7 +23,6 @@ from usb_strangers import (
     ZERO_TRANSFER_SIZE,
     attach,
 )
-
 from simulators.faults import Fault, FaultName, Occasion
 from simulators.hub import HubTiming, Mode
 from simulators.usbip.server import serve

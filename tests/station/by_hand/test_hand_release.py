@@ -6,9 +6,9 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from cpl_samples import listing
-from station_bench import CHAINED, MODEL, Bench, version
 
+from benches.cpl_samples import listing
+from benches.station_bench import CHAINED, MODEL, Bench, version
 from drivers.hub import HubIdentity
 from firmware_catalog.catalog import Catalog, FolderCatalog
 from firmware_catalog.checks import ImageChecks

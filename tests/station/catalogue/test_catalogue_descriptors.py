@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import structlog
-from descriptor_limits import descriptors_left
-from signed_bench import Signed
-from station_bench import MODEL
 
+from benches.descriptor_limits import descriptors_left
+from benches.signed_bench import Signed
+from benches.station_bench import MODEL
 from station.catalogue.keeping import StationCatalogue
 from station.catalogue.settings import CatalogueSettings
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cpl_samples import listing
 from securesystemslib.signer import CryptoSigner
-from signed_bench import Signed
-from standing_releases import is_released
-from station_bench import MODEL, Bench
 
 import station.catalogue.keeping
+from benches.cpl_samples import listing
+from benches.signed_bench import Signed
+from benches.standing_releases import is_released
+from benches.station_bench import MODEL, Bench
 from drivers.threads import Worker
 from firmware_catalog.cpl import ProductStatus
 from firmware_catalog.errors import CatalogError

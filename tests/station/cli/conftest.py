@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import brokers
 import pytest
 import structlog
-from station_bench import Bench
-from station_config import write_config
-from station_daemon import STATION_NAMES
 
 import station.cli
+from benches import brokers
+from benches.station_bench import Bench
+from benches.station_config import write_config
+from benches.station_daemon import STATION_NAMES
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import brokers
 import pytest
-from station_bench import Bench
-from station_config import write_config
+
+from benches import brokers
+from benches.station_bench import Bench
+from benches.station_config import write_config
 
 
 @pytest.fixture

@@ -9,12 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import brokers
-from processes import run
-from station_bench import Bench, order_csv, slot
-from station_config import write_config
-from station_daemon import STATION_NAMES, running_daemon
-
+from benches import brokers
+from benches.processes import run
+from benches.station_bench import Bench, order_csv, slot
+from benches.station_config import write_config
+from benches.station_daemon import STATION_NAMES, running_daemon
 from station.bench.phase import SlotPhase
 
 CASES = {

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from signed_bench import Signed
-from soft_hsm import SoftHsm
-from station_bench import BAUD, Bench, StockHub, slot, version
-from station_config import write_config
 
+from benches.signed_bench import Signed
+from benches.soft_hsm import SoftHsm
+from benches.station_bench import BAUD, Bench, StockHub, slot, version
+from benches.station_config import write_config
 from station.domain.actor import Actor
 from station.records import lock
 from station.records.facts.attempts import HandFlashRequested

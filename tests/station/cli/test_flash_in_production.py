@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from signed_bench import Signed
-from soft_hsm import SoftHsm
-from standing_releases import is_released
-from station_bench import BAUD, Bench, StockHub, slot, version
-from station_config import write_config
 
 import station.cli.common
+from benches.signed_bench import Signed
+from benches.soft_hsm import SoftHsm
+from benches.standing_releases import is_released
+from benches.station_bench import BAUD, Bench, StockHub, slot, version
+from benches.station_config import write_config
 from firmware_catalog.mcuboot import load_image
 from firmware_catalog.trust.errors import CatalogRolledBack
 from firmware_catalog.trust.keeper import CatalogKeeper

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from soft_hsm import SoftHsm
-from station_bench import Bench, StockHub, running_bench, version
-from station_config import write_config
+
+from benches.soft_hsm import SoftHsm
+from benches.station_bench import Bench, StockHub, running_bench, version
+from benches.station_config import write_config
 
 PLACE = "2-1"
 VENDOR, APPLICATION, DFU_MODE = 0x1209, 0x0001, 0x0002

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import brokers
 import pytest
-from station_bench import DRIVER_SETTINGS, Bench, slot
-from station_config import write_config
-from station_daemon import STATION_NAMES, events_of, running_daemon
 
+from benches import brokers
+from benches.station_bench import DRIVER_SETTINGS, Bench, slot
+from benches.station_config import write_config
+from benches.station_daemon import STATION_NAMES, events_of, running_daemon
 from drivers.jig_board.errors import BoardSilent
 from drivers.serial_places import SerialPlaces
 from drivers.smp.plugin import PLUGIN

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from station_bench import Bench, StockHub, conducting, import_order, order_csv, slot
-from station_config import write_config
 
+from benches.station_bench import Bench, StockHub, conducting, import_order, order_csv, slot
+from benches.station_config import write_config
 from station.records.segments import segment_paths
 
 

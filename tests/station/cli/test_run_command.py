@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import brokers
-from processes import last_words, running
-from station_bench import Bench, StockHub, order_csv, slot, version
+from benches import brokers
+from benches.processes import last_words, running
+from benches.station_bench import Bench, StockHub, order_csv, slot, version
 
 REFLASH = Path(sys.executable).with_name("reflash")
 PLACE = slot(1)

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import run
-from soft_hsm import MODULE, PIN, TOKEN, SoftHsm
 
+from benches.processes import run
+from benches.soft_hsm import MODULE, PIN, TOKEN, SoftHsm
 from firmware_catalog.trust.signing import create_key_file
 from simulators.firmware import FirmwareSpec, make_firmware
 from simulators.keys import generate_key, save_public_key

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from station_bench import Bench, order_csv
+
+from benches.station_bench import Bench, order_csv
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from station_bench import Bench, StockHub, order_csv, slot, version
 from test_run_command import DaemonProcess, daemon
 
+from benches.station_bench import Bench, StockHub, order_csv, slot, version
 from station.records.tables import TABLES_VERSION
 
 OPERATING = Path(__file__).parents[3] / "docs" / "operating.md"

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from station_config import write_config
-from usb_bench import Bench, open_bench
-from usb_station import chf_of, usb_settings
-from usb_strangers import KEYBOARD, STALLS_EVERYTHING, USB_HUB, attach
 
+from benches.station_config import write_config
+from benches.usb_bench import Bench, open_bench
+from benches.usb_station import chf_of, usb_settings
+from benches.usb_strangers import KEYBOARD, STALLS_EVERYTHING, USB_HUB, attach
 from simulators.dfu_profile import DfuProfile
 
 COMMENT = "# the jig by the window"

@@ -16,12 +16,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import brokers
 import pytest
-from station_bench import Bench, import_order, order_csv, slot
-from station_config import write_config
-from station_daemon import STATION_NAMES, RunningDaemon, events_of, running_daemon
 
+from benches import brokers
+from benches.station_bench import Bench, import_order, order_csv, slot
+from benches.station_config import write_config
+from benches.station_daemon import STATION_NAMES, RunningDaemon, events_of, running_daemon
 from station.bench.phase import SlotPhase
 from station.control.client import ask_daemon
 from station.desk.bench_requests import EnableSlot, ResetJig, Status, Stop

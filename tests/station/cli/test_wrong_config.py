@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from station_bench import Bench
-from station_config import write_config
+
+from benches.station_bench import Bench
+from benches.station_config import write_config
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from station_bench import Bench, StockHub, order_csv, version
-from station_config import write_config
 
+from benches.station_bench import Bench, StockHub, order_csv, version
+from benches.station_config import write_config
 from firmware_catalog.identity import Eui64
 
 

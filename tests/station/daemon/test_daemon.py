@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import aiomqtt
-import brokers
 import pytest
-from desk_client import frame, order_file, say, watching
-from station_bench import Bench, import_order, order_csv, slot, version
-from station_daemon import STATION_NAMES, events_of, running_daemon, starting_daemon
 
+from benches import brokers
+from benches.desk_client import frame, order_file, say, watching
+from benches.station_bench import Bench, import_order, order_csv, slot, version
+from benches.station_daemon import STATION_NAMES, events_of, running_daemon, starting_daemon
 from station.bench.phase import SlotPhase
 from station.control.client import ask_daemon
 from station.daemon.assembly import Daemon

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from station_config import write_config
 
+from benches.station_config import write_config
 from station.daemon.reload import RELOADABLE, check_reload
 from station.domain.config_error import ConfigError
 from station.settings import StationSettings

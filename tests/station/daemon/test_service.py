@@ -8,8 +8,8 @@ import socket
 from contextlib import closing
 
 import pytest
-from descriptor_limits import descriptors_left
 
+from benches.descriptor_limits import descriptors_left
 from station.daemon.service import ServiceManager
 
 

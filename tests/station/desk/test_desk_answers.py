@@ -12,9 +12,9 @@ from uuid import UUID, uuid4
 
 import pytest
 import structlog.testing
-from desk_client import THE_ACCOUNT, desk_of_orders, no_check, request
-from station_bench import Bench, import_order, order_csv
 
+from benches.desk_client import THE_ACCOUNT, desk_of_orders, no_check, request
+from benches.station_bench import Bench, import_order, order_csv
 from station.cli import EXIT_CODES
 from station.desk.act import Act, Entrance
 from station.desk.bench_requests import EnableSlot, ResetJig, Status, Stop, Watch

@@ -10,12 +10,12 @@ from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
-import brokers
 import pytest
-from desk_client import THE_ACCOUNT, no_check, order_file
-from station_bench import Bench, order_csv, slot
-from station_daemon import STATION_NAMES, events_of, running_daemon
 
+from benches import brokers
+from benches.desk_client import THE_ACCOUNT, no_check, order_file
+from benches.station_bench import Bench, order_csv, slot
+from benches.station_daemon import STATION_NAMES, events_of, running_daemon
 from station.bench.phase import SlotPhase
 from station.cli.asking import _ask
 from station.control.client import ask_daemon

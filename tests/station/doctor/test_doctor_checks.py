@@ -8,11 +8,11 @@ import socket
 from datetime import UTC, datetime
 from pathlib import Path
 
-import brokers
 import pytest
-from board_slots import Slots
-from station_bench import Bench
 
+from benches import brokers
+from benches.board_slots import Slots
+from benches.station_bench import Bench
 from drivers.jig_board.settings import JigBoardSettings
 from drivers.topology import SerialPort, UsbAdapter
 from simulators.jig_board import SimulatedJigBoard

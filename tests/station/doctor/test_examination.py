@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import brokers
 import pytest
-from processes import last_words, running
-from station_bench import DRIVER_SETTINGS, Bench, running_bench, slot
-from station_daemon import STATION_NAMES, running_daemon
 
+from benches import brokers
+from benches.processes import last_words, running
+from benches.station_bench import DRIVER_SETTINGS, Bench, running_bench, slot
+from benches.station_daemon import STATION_NAMES, running_daemon
 from station.bench.phase import SlotPhase
 from station.descriptors import allowed, needed
 from station.doctor.examination import examine

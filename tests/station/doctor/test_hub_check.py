@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from station_bench import DRIVER_SETTINGS, Bench, slot
 
+from benches.station_bench import DRIVER_SETTINGS, Bench, slot
 from drivers.serial_places import SerialPlaces
 from drivers.smp.driver import SmpHubDriver
 from drivers.smp.plugin import PLUGIN

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import brokers
 import pytest
 import usb.backend.libusb1
 import usb.libloader
-from usb_bench import Bench, open_bench
-from usb_station import chf_of, usb_settings
-from usb_strangers import KEYBOARD, SILENT, STALLS_EVERYTHING, USB_HUB, ZERO_TRANSFER_SIZE, attach
 
+from benches import brokers
+from benches.usb_bench import Bench, open_bench
+from benches.usb_station import chf_of, usb_settings
+from benches.usb_strangers import KEYBOARD, SILENT, STALLS_EVERYTHING, USB_HUB, ZERO_TRANSFER_SIZE, attach
 from simulators.faults import Fault, FaultName, Occasion
 from station.doctor.examination import examine
 from station.doctor.report import Finding, Verdict

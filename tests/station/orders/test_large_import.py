@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk_client import THE_ACCOUNT, desk_of_orders, order_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from leaks import FREEZE, UNFREEZE
 
+from benches.desk_client import THE_ACCOUNT, desk_of_orders, order_file
+from benches.leaks import FREEZE, UNFREEZE
 from firmware_catalog.identity import Eui64
 from station.desk import order_desk
 from station.desk.refusals import Refused

@@ -6,15 +6,15 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-import brokers
 import pytest
-from signed_bench import Signed
-from soft_hsm import SoftHsm
-from station_bench import Bench
-from station_config import write_config
-from station_daemon import STATION_NAMES, running_daemon, starting_daemon
 
 import station.cli
+from benches import brokers
+from benches.signed_bench import Signed
+from benches.soft_hsm import SoftHsm
+from benches.station_bench import Bench
+from benches.station_config import write_config
+from benches.station_daemon import STATION_NAMES, running_daemon, starting_daemon
 from station.domain.config_error import ConfigError
 from station.people.operators import Operators
 from station.people.pseudonyms import check_pseudonym

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import brokers
 import pytest
+
+from benches import brokers
 
 
 @pytest.fixture

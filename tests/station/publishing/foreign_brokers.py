@@ -10,8 +10,8 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
-import brokers
-from processes import PATIENCE_SECONDS, run, wait_for
+from benches import brokers
+from benches.processes import PATIENCE_SECONDS, run, wait_for
 
 RABBITMQ = Path("/usr/lib/rabbitmq/bin")
 

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiomqtt
-import brokers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benches import brokers
 from station.publishing.broker import BrokerRefuses, connected
 from station.publishing.broker_answer import _judge, what_answers
 from station.publishing.settings import MqttSettings

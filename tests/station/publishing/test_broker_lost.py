@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import aiomqtt
-import brokers
 import pytest
 
+from benches import brokers
 from station.publishing.broker import connected
 from station.publishing.settings import MqttSettings
 

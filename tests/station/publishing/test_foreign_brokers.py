@@ -11,8 +11,8 @@ from typing import TypeVar
 import aiomqtt
 import pytest
 from foreign_brokers import ForeignBroker, Nats, RabbitMq
-from publisher_bench import Bench, bench
 
+from benches.publisher_bench import Bench, bench
 from station.publishing.status import Connection
 
 pytestmark = [pytest.mark.judges, pytest.mark.timeout(400)]
@@ -73,7 +73,7 @@ async def retained(port: int, topic: str) -> dict[str, bytes]:
 
 async def until_retained(port: int, topic: str, payload: bytes) -> None:
     """Wait until the broker keeps this: RabbitMQ does so some time after it has acknowledged it."""
-    while await retained(port, topic) != {topic: payload}:
+    while await retained(port, topic) != {topic: payload}:  # noqa: ASYNC110 -- it tells nobody
         await asyncio.sleep(0.05)
 
 

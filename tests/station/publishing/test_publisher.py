@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import aiomqtt
-import brokers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from journal_samples import chf, order_events, place
-from processes import run
-from publisher_bench import Bench, bench
 
+from benches import brokers
+from benches.journal_samples import chf, order_events, place
+from benches.processes import run
+from benches.publisher_bench import Bench, bench
 from station.publishing.publisher import IN_FLIGHT, pause_after
 from station.publishing.returns import first_of_each_key
 from station.publishing.settings import MqttSettings

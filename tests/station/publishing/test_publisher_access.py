@@ -8,11 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import aiomqtt
-import brokers
 import pytest
-from journal_samples import closed, opened, place
-from publisher_bench import bench
 
+from benches import brokers
+from benches.journal_samples import closed, opened, place
+from benches.publisher_bench import bench
 from station.publishing import publisher
 from station.publishing.publisher import IN_FLIGHT
 from station.publishing.status import Connection

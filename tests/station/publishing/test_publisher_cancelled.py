@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import brokers
 import pytest
 
+from benches import brokers
 from station.publishing.publisher import Publisher
 from station.publishing.retained import RetainedStates
 from station.publishing.settings import MqttSettings

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-import brokers
 import pytest
-from certificates import Authority
-from publisher_bench import bench
 
+from benches import brokers
+from benches.certificates import Authority
+from benches.publisher_bench import bench
 from station.publishing.status import Connection
 
 

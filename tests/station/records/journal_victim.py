@@ -13,8 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from journal_samples import closed, ledger_in, opened, write
-
+from benches.journal_samples import closed, ledger_in, opened, write
 from station.records import head, segments
 from station.records.facts.outbox import MessagesAcknowledged
 from station.records.journal import Journal

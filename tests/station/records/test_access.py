@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from journal_samples import STARTED, ledger_in, write
 
+from benches.journal_samples import STARTED, ledger_in, write
 from station.records.errors import JournalFailed
 from station.records.segments import segment_path
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from journal_samples import chf, closed, gpf, hub_facts, ledger_in, one_result, opened, place, write
 
+from benches.journal_samples import chf, closed, gpf, hub_facts, ledger_in, one_result, opened, place, write
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
 from station.domain.actor import Actor
 from station.domain.outcome import Code, Outcome, Stage

@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from journal_samples import closed, hub_facts, order_events, ticking_clock
 
+from benches.journal_samples import closed, hub_facts, order_events, ticking_clock
 from station.domain.outcome import Stage
 from station.domain.slot_name import SlotName
 from station.records.chain import GENESIS, BrokenChain, ChainHead, canonical_json, follow, recorded_event

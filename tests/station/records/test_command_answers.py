@@ -6,8 +6,8 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from journal_samples import ledger_in, one_result, order_events, write
 
+from benches.journal_samples import ledger_in, one_result, order_events, write
 from station.domain.outcome import Outcome
 from station.records.errors import EventRefused, NotAsExpected
 from station.records.expectations import Expectation, HubsWithoutResult, JigWorksOn

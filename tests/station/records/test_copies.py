@@ -11,9 +11,9 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from journal_samples import STARTED, chf, closed, ledger_in, one_result, opened, order_events, write
-from processes import run
 
+from benches.journal_samples import STARTED, chf, closed, ledger_in, one_result, opened, order_events, write
+from benches.processes import run
 from station.domain.outcome import Stage
 from station.records.chain import RecordedEvent
 from station.records.copies import backup, export, restore, set_aside
@@ -178,7 +178,7 @@ READ_ONLY = """
 import sys
 from functools import partial
 from pathlib import Path
-from journal_samples import ledger_in
+from benches.journal_samples import ledger_in
 from station.records.errors import JournalError
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
@@ -211,7 +211,7 @@ def test_a_read_only_journal_is_read_to_its_end_and_says_that_it_cannot_be_writt
         check=False,
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )
     if "unshare" in done.stderr or "mount:" in done.stderr:
         pytest.skip(f"unshare (apt-get install util-linux) may not mount here: {done.stderr.strip()}")
@@ -225,7 +225,7 @@ FULL = """
 import sys
 from functools import partial
 from pathlib import Path
-from journal_samples import STARTED, ledger_in, order_events, write
+from benches.journal_samples import STARTED, ledger_in, order_events, write
 from station.records.errors import JournalFull
 from station.records.rebuild import rebuild
 from station.records.verify import verify
@@ -258,7 +258,7 @@ def test_a_disk_that_is_really_full_loses_nothing(tmp_path: Path) -> None:
         check=False,
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )
     if "unshare" in done.stderr or "mount:" in done.stderr:
         pytest.skip(f"unshare (apt-get install util-linux) may not mount here: {done.stderr.strip()}")

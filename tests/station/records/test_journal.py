@@ -10,9 +10,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from journal_samples import STARTED, chf, closed, gpf, opened, order_events, order_line
-from processes import running
 
+from benches.journal_samples import STARTED, chf, closed, gpf, opened, order_events, order_line
+from benches.processes import running
 from station.domain.outcome import Outcome
 from station.messages.topics import TopicError
 from station.records.chain import RecordedEvent

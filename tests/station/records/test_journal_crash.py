@@ -11,9 +11,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from journal_samples import STARTED, ledger_in, write
-from processes import last_words, running
 
+from benches.journal_samples import STARTED, ledger_in, write
+from benches.processes import last_words, running
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
 from station.records.verify import verify

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from journal_samples import chf, closed, gpf, ledger_in, opened, place, write
-
+from benches.journal_samples import chf, closed, gpf, ledger_in, opened, place, write
 from firmware_catalog.identity import Eui64
 from station.domain.outcome import Outcome, Stage
 from station.records.facts.attempts import AttemptResumed

@@ -7,7 +7,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from journal_samples import (
+
+from benches.journal_samples import (
     STARTED,
     TARGET,
     chf,
@@ -23,7 +24,6 @@ from journal_samples import (
     ticking_clock,
     write,
 )
-
 from station.domain.outcome import Code, Outcome, Stage
 from station.domain.position import Position
 from station.messages.topics import Topics

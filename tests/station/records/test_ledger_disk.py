@@ -7,8 +7,9 @@ from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
-from descriptor_limits import descriptors_left
-from journal_samples import (
+
+from benches.descriptor_limits import descriptors_left
+from benches.journal_samples import (
     STARTED,
     TOPICS,
     chf,
@@ -18,7 +19,6 @@ from journal_samples import (
     place,
     write,
 )
-
 from station.domain.outcome import Outcome
 from station.records.errors import (
     EventRefused,

@@ -11,8 +11,8 @@ from uuid import UUID
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from journal_samples import chf, closed, gpf, opened, order_events, place, settings
 
+from benches.journal_samples import chf, closed, gpf, opened, order_events, place, settings
 from station.domain.outcome import Code, Outcome, Stage
 from station.publishing.returns import acknowledged
 from station.records.chain import RecordedEvent

@@ -10,8 +10,8 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from journal_samples import TOPICS, closed, order_line, ticking_clock
 
+from benches.journal_samples import TOPICS, closed, order_line, ticking_clock
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.domain.actor import Actor
 from station.domain.outcome import Code, Disposition, Outcome, Stage

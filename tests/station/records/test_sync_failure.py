@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from journal_samples import STARTED, ledger_in, write
 
+from benches.journal_samples import STARTED, ledger_in, write
 from station.records.facts.journal import StationStarted
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild

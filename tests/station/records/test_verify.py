@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from journal_samples import STARTED, closed, ledger_in, one_result, opened, order_events, write
 
+from benches.journal_samples import STARTED, closed, ledger_in, one_result, opened, order_events, write
 from station.domain.outcome import Outcome
 from station.records.errors import JournalCorrupt, JournalCutShort, JournalError, SegmentMissing
 from station.records.facts.orders import OrderClosed

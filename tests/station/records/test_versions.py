@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from journal_samples import STARTED, chf, ledger_in, one_result, order_events, settings, write
 
+from benches.journal_samples import STARTED, chf, ledger_in, one_result, order_events, settings, write
 from station.domain.outcome import Outcome
 from station.records import lock
 from station.records.copies import restore
@@ -176,7 +176,7 @@ def test_a_replay_goes_on_from_where_it_was_stopped(folder: Path) -> None:
 REPLAYING = """
 import os, sys
 from pathlib import Path
-from journal_samples import settings
+from benches.journal_samples import settings
 from station.records import lock
 from station.records.ledger import Ledger
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from securesystemslib.signer import CryptoSigner
-from soft_hsm import MODULE, PIN, TOKEN, SoftHsm
 
+from benches.soft_hsm import MODULE, PIN, TOKEN, SoftHsm
 from firmware_catalog.trust.errors import SigningKeyError
 from firmware_catalog.trust.founding import OWNER_ROLES, found_catalog, rotate_root
 from firmware_catalog.trust.keeper import CatalogKeeper

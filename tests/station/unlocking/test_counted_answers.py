@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from station_bench import DRIVER_SETTINGS, Bench, StockHub, conducting, import_order, order_csv, slot
 
+from benches.station_bench import DRIVER_SETTINGS, Bench, StockHub, conducting, import_order, order_csv, slot
 from drivers.hub import ExpectedDevice, HubDriver, UnlockAuthority, UnlockChallenge
 from drivers.smp.device import open_device
 from drivers.smp.settings import SmpSettings

@@ -7,8 +7,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import ValidationError
-from soft_hsm import KEY, TOKEN, SoftHsm
 
+from benches.soft_hsm import KEY, TOKEN, SoftHsm
 from drivers.errors import UnlockAuthorityFailed
 from drivers.hub import UnlockChallenge
 from station.domain.slot_name import SlotName

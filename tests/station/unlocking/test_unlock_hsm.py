@@ -13,8 +13,8 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from soft_hsm import KEY, MODULE, PIN, TOKEN, SoftHsm
 
+from benches.soft_hsm import KEY, MODULE, PIN, TOKEN, SoftHsm
 from drivers.errors import UnlockAuthorityFailed
 from drivers.hub import UnlockChallenge
 from station.unlocking.hsm import HsmAuthority

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from processes import run
 
+from benches.processes import run
 from drivers.errors import UnlockAuthorityFailed
 from drivers.hub import UnlockChallenge
 from firmware_catalog.identity import Eui64

@@ -16,8 +16,8 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from processes import running, wait_for
 
+from benches.processes import running, wait_for
 from drivers.hub import UnlockChallenge
 from drivers.smp.driver import SmpHubDriver
 from drivers.smp.plugin import PLUGIN

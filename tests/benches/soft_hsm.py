@@ -9,8 +9,8 @@ import pkcs11
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from pkcs11.util.ec import encode_ec_public_key, encode_named_curve_parameters
-from processes import run
 
+from benches.processes import run
 from station.unlocking.settings import HsmSettings, PinSettings
 
 MODULE = Path("/usr/lib/softhsm/libsofthsm2.so")

@@ -15,8 +15,8 @@ from typing import Any
 
 import cbor2
 import smp.packet
-from pty_port import PtyPort, pty_port
 
+from benches.pty_port import PtyPort, pty_port
 from drivers.serial_link import open_serial_link
 from drivers.smp.client import SmpClient
 from drivers.smp.device import McubootDevice

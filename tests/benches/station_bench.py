@@ -19,8 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from processes import running, wait_for
-
+from benches.processes import running, wait_for
 from drivers.hub import HubDriver
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings

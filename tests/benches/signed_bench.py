@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from securesystemslib.signer import CryptoSigner
-from station_bench import MODEL, Bench, version
 
+from benches.station_bench import MODEL, Bench, version
 from firmware_catalog.mcuboot_signature import read_maker_key
 from firmware_catalog.new_release import Statement
 from firmware_catalog.trust.founding import OWNER_ROLES, delegate, found_catalog

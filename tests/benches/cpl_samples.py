@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from station_bench import MODEL, Bench, version
-
+from benches.station_bench import MODEL, Bench, version
 from firmware_catalog.cpl import CentralProductsList, Product, ProductStatus
 
 

@@ -8,8 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from board_slots import Slots
-
+from benches.board_slots import Slots
 from drivers.jig_board.registers import Lamp
 from drivers.jig_board.settings import JigBoardSettings
 from simulators.jig_board import SimulatedJigBoard

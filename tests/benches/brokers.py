@@ -17,7 +17,8 @@ from pathlib import Path
 
 import iotcore
 import pytest
-from processes import PATIENCE_SECONDS, wait_for
+
+from benches.processes import PATIENCE_SECONDS, wait_for
 
 
 def free_port() -> int:

@@ -7,10 +7,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import brokers
-from station_bench import Bench, StockHub, import_order, order_csv, slot
-from station_daemon import STATION_NAMES, RunningDaemon, events_of
-
+from benches import brokers
+from benches.station_bench import Bench, StockHub, import_order, order_csv, slot
+from benches.station_daemon import STATION_NAMES, RunningDaemon, events_of
 from station.records.facts.attempts import AttemptClosed
 from station.records.journal import Journal
 from station.settings import StationSettings

@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-import desk_client
-
+from benches import desk_client
 from station.bench.phase import SlotPhase
 from station.bench.view import SlotView
 from station.daemon.assembly import Daemon

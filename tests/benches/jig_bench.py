@@ -8,8 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from board_slots import Slots
-
+from benches.board_slots import Slots
 from drivers.boot_clock import since_boot
 from drivers.jig_board.board import JigBoard
 from drivers.jig_board.events import BoardBack, BoardEvent, SlotOpened

@@ -8,9 +8,9 @@ from functools import cache
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from rig_process import KeyAuthority
-from simulated_device import SimulatedDevice, WatchedHub
 
+from benches.rig_process import KeyAuthority
+from benches.simulated_device import SimulatedDevice, WatchedHub
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
 from firmware_catalog.image import FirmwareImage

@@ -8,8 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from journal_samples import closed, opened
-
+from benches.journal_samples import closed, opened
 from station.publishing.publisher import Publisher
 from station.publishing.retained import RetainedStates
 from station.publishing.settings import MqttSettings

@@ -8,10 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from station_bench import ORDER, import_order
-from station_daemon import STATION_NAMES
-from usb_bench import MANUFACTURER, MODEL, TARGET, UNLOCK_KEY, Bench
-
+from benches.station_bench import ORDER, import_order
+from benches.station_daemon import STATION_NAMES
+from benches.usb_bench import MANUFACTURER, MODEL, TARGET, UNLOCK_KEY, Bench
 from firmware_catalog.editing import add_release
 from simulators.keys import save_private_key
 from station.orders.csv_import import HEADINGS

@@ -98,7 +98,7 @@ mutants: $(VENV)/.ready ## spoil the code on purpose, one thing at a time: a tes
 fuzz: $(VENV)/.ready ## a million hostile inputs to each own parser; FUZZ="--targets mcuboot --seed 1" for less
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --quiet atheris==3.0.0 || \
 		echo "atheris does not install here: the inputs are changed seeds, not guided by coverage"
-	$(BIN)/python tests/fuzz/campaign.py $(FUZZ)
+	PYTHONPATH=tests $(BIN)/python tests/fuzz/campaign.py $(FUZZ)
 
 # Tools with many dependencies of their own, which the station's environment is spared.
 $(VENV)/audit/.ready: $(VENV)/.ready

@@ -85,6 +85,7 @@ class Mosquitto:
 
     def reload(self) -> None:
         """Have it read its files again."""
+        assert self._process is not None
         self._process.send_signal(signal.SIGHUP)
 
     def kill(self) -> None:

@@ -60,7 +60,8 @@ async def ask(place: Path, do: str, *, by: str | None = None, **fields: Any) -> 
         (told,) = await say(place, frame(do, **fields))
         raise Refusal.model_validate_json(json.dumps(told["refused"])).error() from None
     answer = await ask_daemon(place, asked, by=by)
-    return answer.model_dump(mode="json")
+    dumped: dict[str, Any] = answer.model_dump(mode="json")
+    return dumped
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from benches.board_slots import Slots
 from drivers.boot_clock import since_boot
@@ -62,7 +62,7 @@ class Bench:
         while len(told) < self.slots.count + 2:
             event = await self.ear.next(object)
             if not isinstance(event, SlotOpened):
-                told.append(event)
+                told.append(cast("BoardEvent", event))
         return told
 
 

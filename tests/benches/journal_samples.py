@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.domain.hub_facts import HubFacts
@@ -148,7 +149,7 @@ def closed(
 
 
 def one_result(
-    ledger: Ledger, number: int = 0, outcome: Outcome = Outcome.PASSED, **more: object
+    ledger: Ledger, number: int = 0, outcome: Outcome = Outcome.PASSED, **more: Any
 ) -> RecordedEvent:
     """Open and close one attempt; return the recorded result."""
     (attempt,) = write(ledger, opened(number, **more))

@@ -38,7 +38,7 @@ def nothing_leaks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     `asyncio.run` cancels what a test forgot without a word, so its clean-up is watched.
     """
     orphans: list[str] = []
-    cancel_all = asyncio.runners._cancel_all_tasks
+    cancel_all = asyncio.runners._cancel_all_tasks  # type: ignore[attr-defined]
 
     def watch(loop: asyncio.AbstractEventLoop) -> None:
         orphans.extend(repr(task) for task in asyncio.all_tasks(loop))

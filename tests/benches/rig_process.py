@@ -18,8 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from benches.processes import running, wait_for
-from drivers.hub import UnlockChallenge
-from drivers.smp.driver import SmpHubDriver
+from drivers.hub import HubDriver, UnlockChallenge
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
 from firmware_catalog.image import FirmwareImage
@@ -88,7 +87,7 @@ class RigSlot:
             writer.write(
                 json.dumps({"do": what, "jig": self.jig, "slot": self.number, **fields}).encode() + b"\n"
             )
-            answer = json.loads(await reader.readline())
+            answer: dict[str, Any] = json.loads(await reader.readline())
         finally:
             writer.close()
             await writer.wait_closed()
@@ -99,7 +98,7 @@ class RigSlot:
         await self.do("fault", fault={"name": name, "jig": self.jig, "slot": self.number, **fields})
 
     @contextlib.asynccontextmanager
-    async def driver(self, **changes: Any) -> AsyncIterator[SmpHubDriver]:
+    async def driver(self, **changes: Any) -> AsyncIterator[HubDriver]:
         driver = await PLUGIN.open(self.port, RIG_SETTINGS.model_copy(update=changes))
         try:
             yield driver

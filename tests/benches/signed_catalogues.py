@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from imgtool.keys import ECDSA256P1
@@ -54,7 +55,8 @@ class SignedCatalogue:
 
     @property
     def image_public_key(self) -> ec.EllipticCurvePublicKey:
-        return self.image_key.key.public_key()
+        key: ec.EllipticCurvePublicKey = self.image_key.key.public_key()
+        return key
 
     @property
     def owner_keys(self) -> dict[str, RoleKeys]:
@@ -80,7 +82,7 @@ class SignedCatalogue:
         path.write_bytes(self.make_image(version, model=model, **{"key": self.image_key} | options))
         return path
 
-    def add(self, version: str, maker: str = MAKER, **stated: object) -> Release:
+    def add(self, version: str, maker: str = MAKER, **stated: Any) -> Release:
         return add_signed_release(
             self.folder,
             self.image_file(version, DeviceModel(maker, "0BADCAFE")),
@@ -91,7 +93,7 @@ class SignedCatalogue:
     def withdraw(self, release: Release, by: Party) -> Release:
         return withdraw_signed_release(self.folder, release.model, release.version, by.signers)
 
-    def publish(self, **options: object) -> datetime:
+    def publish(self, **options: Any) -> datetime:
         return refresh_catalog(self.folder, self.online.signers, **options)
 
     def trusted_root(self) -> bytes:

@@ -155,10 +155,10 @@ class Client(SMPClient):
         assert length == len(answer) - 8
         return cbor2.loads(answer[8:])
 
-    async def identity(self) -> dict[str, Any]:
+    async def identity(self) -> Any:
         return await self.ask(64, 0)
 
-    async def unlock(self, version: int = 1, key: ec.EllipticCurvePrivateKey | None = None) -> dict[str, Any]:
+    async def unlock(self, version: int = 1, key: ec.EllipticCurvePrivateKey | None = None) -> Any:
         plate = await self.identity()
         nonce = (await self.ask(64, 1, version=version)).get("nonce", b"")
         return await self.ask(64, 1, {"sig": sign(plate["chf"], nonce, key)}, version)
@@ -173,5 +173,6 @@ def sign(chf: bytes, nonce: bytes, key: ec.EllipticCurvePrivateKey | None = None
 @asynccontextmanager
 async def client_of(slot: Slot) -> AsyncIterator[Client]:
     async with asyncio.timeout(60):
-        async with Client(SMPSerialTransport(), str(slot.port.link)) as client:
+        client = Client(SMPSerialTransport(), slot.port.address)
+        async with client:
             yield client

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import cbor2
 import smp.packet
@@ -23,6 +23,7 @@ from drivers.smp.device import McubootDevice
 from drivers.smp.plain import PlainMcubootDevice
 from drivers.smp.settings import SmpSettings
 
+Told = TypeVar("Told")
 HEADER = struct.Struct(">BBHHBB")
 
 QUICK = SmpSettings(
@@ -152,10 +153,12 @@ async def met(client: SmpClient) -> PlainMcubootDevice:
     return device
 
 
-def run_with_peer(scenario, settings: SmpSettings = QUICK):
+def run_with_peer(
+    scenario: Callable[[Peer, SmpClient], Awaitable[Told]], settings: SmpSettings = QUICK
+) -> Told:
     """Run `scenario(peer, client)` on a loop of its own and return what it returns."""
 
-    async def run():
+    async def run() -> Told:
         async with peer_and_client(settings) as (peer, client):
             return await scenario(peer, client)
 

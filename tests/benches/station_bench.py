@@ -29,7 +29,7 @@ from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from firmware_catalog.release import VersionRange
 from simulators.firmware import FirmwareSpec, make_firmware
 from simulators.keys import generate_key, save_private_key, save_public_key
-from station.attempt.conduct import Concluded, Conductor
+from station.attempt.conduct import Concluded, Conductor, StillSeated
 from station.attempt.first_look import Visit
 from station.attempt.parts import LeftOpen
 from station.attempt.recovery_boot import RecoveryBoot
@@ -299,7 +299,7 @@ class Conducting:
         *faults: dict[str, Any],
         wrap: Callable[[HubDriver], HubDriver] = lambda driver: driver,
         **changes: Any,
-    ) -> Concluded | LeftOpen:
+    ) -> Concluded | LeftOpen | StillSeated:
         """Conduct one visit of the hub that sits in `place`; the faults are armed once it has booted."""
         driver = wrap(await PLUGIN.open(self.bench.port(place), SmpSettings(**DRIVER_SETTINGS)))
         try:

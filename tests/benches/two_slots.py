@@ -39,8 +39,9 @@ class Hands:
         self.settings = StationSettings.model_validate(settings)
 
     async def order(self, *hubs: StockHub) -> None:
-        names = {"site": self.settings.site, "station": self.settings.station}
-        async with Journal.open(self.settings.journal_folder, **names) as journal:
+        async with Journal.open(
+            self.settings.journal_folder, site=self.settings.site, station=self.settings.station
+        ) as journal:
             await import_order(journal, order_csv(*hubs), "jig1")
 
     def results(self) -> list[AttemptClosed]:
@@ -64,11 +65,11 @@ class Hands:
 async def scan(station: RunningDaemon, label: object, number: int | None = None, **fields: Any) -> str:
     answer = await station.ask("scan_label", jig="jig1", slot=number, id=str(label), **fields)
     assert not answer["disagrees"], answer
-    return answer["line"]
+    return str(answer["line"])
 
 
 async def disagreement(station: RunningDaemon, label: object, number: int) -> str:
     """Scan a label that is another hub's, and return what is said of it."""
     answer = await station.ask("scan_label", jig="jig1", slot=number, id=str(label))
     assert answer["disagrees"], answer
-    return answer["line"]
+    return str(answer["line"])

@@ -171,7 +171,7 @@ def make_hub(serial: int = 1, *, image: bytes | None = FACTORY, kind: type[Hub] 
         hardware_version="1.0",
         variant="SBCH",
     )
-    values = {
+    values: dict[str, Any] = {
         "maker": MAKER.public_key(),
         "unlock_authority": UNLOCK_KEY.public_key(),
         "slot_pages": 16,

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import closing
+from itertools import count
 from typing import Final, NoReturn
 
 import structlog
 
 from drivers.errors import PlaceUnavailable
-from drivers.serial_link import open_serial_link
+from drivers.port_watch import PortWatch
+from drivers.serial_link import SerialLink, open_serial_link
 from station.bench.labels import ScanRefused, ScanUnreadable
+from station.bench.port import RETRY_SECONDS
 from station.bench.view import ScanView
 from station.places.settings import ScannerSettings
 
-_RETRY_SECONDS: Final = (1.0, 2.0, 5.0, 10.0)
-"""Pauses between tries to open an absent port; the last one repeats."""
 _LONGEST_LINE: Final = 128
 """Bytes. No label or slot code is that long, so what has no end by then is noise."""
 
@@ -71,25 +73,33 @@ class LabelScanner:
 
     async def run(self) -> NoReturn:
         """Read scans until cancelled, through every loss of the port."""
-        tries = 0
         told = ""
         while True:
-            try:
-                await self._listen()
-                line = f"{self._settings.port} is gone: check the scanner's cable"
-                tries = 0
-            except PlaceUnavailable as error:
-                line = str(error)
-            if line != told:
-                told = line
-                _log.warning("scanner unavailable", jig=self.jig, reason=line)
-            await asyncio.sleep(_RETRY_SECONDS[min(tries, len(_RETRY_SECONDS) - 1)])
-            tries += 1
+            link = await self._open(told)
+            await self._listen(link)
+            told = f"{self._settings.port} is gone: check the scanner's cable"
+            self._tell(told)
+            await asyncio.sleep(RETRY_SECONDS[0])  # a port may be lost as often as it is opened
 
-    async def _listen(self) -> None:
+    async def _open(self, told: str) -> SerialLink:
+        """Open the port, however long that takes. Why it cannot be opened is told, unless that is what was `told` last."""
+        with closing(PortWatch(self._settings.port)) as watch:
+            for tries in count():
+                try:
+                    return await open_serial_link(self._settings.port, self._settings)
+                except PlaceUnavailable as error:
+                    if str(error) != told:
+                        told = str(error)
+                        self._tell(told)
+                await watch.changed(RETRY_SECONDS[min(tries, len(RETRY_SECONDS) - 1)])
+        raise AssertionError("unreachable")
+
+    def _tell(self, why: str) -> None:
+        _log.warning("scanner unavailable", jig=self.jig, reason=why)
+
+    async def _listen(self, link: SerialLink) -> None:
         """Read until the port is lost."""
         reader = LineReader()
-        link = await open_serial_link(self._settings.port, self._settings)
         try:
             link.start(reader)
             while (line := await reader.lines.get()) is not None:

@@ -91,6 +91,8 @@ class Progress:
 
     position: Position
     flash: FlashProgress | None = None
+    steps: int = 1
+    """How many the plan has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,7 +106,7 @@ class Sequence:
     async def _stage(self, position: Position) -> None:
         """Do one stage between its two journal rows."""
         parts, stage = self._parts, position.stage
-        parts.on_progress(Progress(position))
+        parts.on_progress(Progress(position, steps=len(parts.plan.steps)))
         await parts.journal.append(
             StageStarted(
                 attempt=parts.attempt,
@@ -151,8 +151,9 @@ class Sequence:
             case Stage.FLASH:
                 held = (await parts.driver.state()).holding(image.image_hash)
                 if held is None or (self._held_image_is_doubtful and not held.pending):
+                    steps = len(parts.plan.steps)
                     await parts.driver.flash(
-                        hub, image, lambda flash: parts.on_progress(Progress(position, flash))
+                        hub, image, lambda flash: parts.on_progress(Progress(position, flash, steps))
                     )
                     self._held_image_is_doubtful = False
             case Stage.ACTIVATE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from drivers.hub import HubIdentity
@@ -43,7 +44,12 @@ class SlotDisplay:
 
     def put(self, view: SlotView) -> None:
         """Show a view that others composed, unless it is shown already."""
-        ours = {"alarm": view.alarm, "since": view.since, "revision": view.revision}
+        ours = {
+            "alarm": view.alarm,
+            "order": view.order,
+            "since": view.since,
+            "revision": view.revision,
+        }
         if self.now.model_copy(update=ours) != view:
             self._view.show(view)
 
@@ -84,7 +90,14 @@ class SlotDisplay:
         """Show nothing that is not known now, while the hub is asked again."""
         self.show(SlotPhase.LOOKING, why, hub)
 
-    def progress(self, progress: Progress, *, mislabelled: bool, silent_seconds: int | None = None) -> None:
+    def progress(
+        self,
+        progress: Progress,
+        *,
+        mislabelled: bool,
+        due: datetime | None,
+        silent_seconds: int | None = None,
+    ) -> None:
         """Show how far a hub at work is, and for how long it has not answered where that is worth telling."""
         stage, flash = progress.position.stage, progress.flash
         percent = 100 * flash.sent // flash.size if flash is not None else None
@@ -105,6 +118,8 @@ class SlotDisplay:
                 line=line,
                 chf=now.chf,
                 gpf=now.gpf,
+                order=self._outlook.order_at(self.place),
+                due=due,
                 stage=stage,
                 percent=percent,
                 silent_seconds=silent_seconds,

@@ -28,6 +28,7 @@ class _Open:
     place: SlotName
     """Where the hub was last seen."""
     hub: HubFacts
+    order: str | None
 
 
 class Outlook:
@@ -44,7 +45,7 @@ class Outlook:
             waiting.place: ScannedLabel(waiting.scanned_id, waiting.scanned_role) for waiting in labels
         }
         self._open = {
-            attempt.attempt: _Open(attempt.place, attempt.hub)
+            attempt.attempt: _Open(attempt.place, attempt.hub, attempt.order)
             for attempt in attempts
             if attempt.hub is not None
         }
@@ -67,7 +68,7 @@ class Outlook:
             case AttemptOpened() as opened:
                 self._use_up(opened)
                 if opened.hub is not None:
-                    self._open[recorded.sequence] = _Open(opened.place, opened.hub)
+                    self._open[recorded.sequence] = _Open(opened.place, opened.hub, opened.order)
             case AttemptResumed() as resumed:
                 self._use_up(resumed)
                 if resumed.attempt in self._open:
@@ -101,6 +102,11 @@ class Outlook:
         open_here = self._open_at(place)
         return None if open_here is None else open_here.hub
 
+    def order_at(self, place: SlotName) -> str | None:
+        """Return the order of the attempt that is open at `place`, the newest of several."""
+        open_here = self._open_at(place)
+        return None if open_here is None else open_here.order
+
     def empty(self, place: SlotName, why: str | None = None) -> SlotView:
         """Return what a slot shows in which nothing sits; `why` its hub is looked for, where that is known."""
         if (label := self._labels.get(place)) is not None:
@@ -116,6 +122,7 @@ class Outlook:
             line=f"{place}: {why or 'it has no result yet'}; find hub {hub.chf} and seat it here or in any slot",
             chf=hub.chf,
             gpf=hub.gpf,
+            order=sought.order,
         )
 
     def _open_at(self, place: SlotName) -> _Open | None:

@@ -57,6 +57,8 @@ def view_of_result(
         outcome=result.outcome,
         code=result.code,
         disposition=result.disposition,
+        order=result.order,
+        recorded=result.finished,
     )
     if label is None and result.scanned_id is not None:
         label = ScannedLabel(result.scanned_id, result.scanned_role)
@@ -83,6 +85,8 @@ def view_of_past(
         outcome=last.outcome,
         code=last.code,
         disposition=last.disposition,
+        order=last.order,
+        recorded=last.closed,
     )
     if label is None and last.scanned_id is not None:
         label = ScannedLabel(last.scanned_id, last.scanned_role)

@@ -82,6 +82,7 @@ class Slot:
             journal=parts.journal,
             display=self._display,
             recovery_boot=self._recovery_boot,
+            pace=parts.pace,
             recognition_seconds=parts.recognition_seconds,
         )
         self._port = SlotPort(

@@ -12,6 +12,7 @@ from drivers.hub import DriverPlugin
 from station.attempt.conduct import Conductor
 from station.bench.live_hubs import LiveHubs
 from station.bench.outlook import Outlook
+from station.bench.pace import Pace
 from station.bench.seat import Seat
 from station.bench.view import BenchView
 from station.domain.slot_name import SlotName
@@ -35,6 +36,7 @@ class SlotParts:
     live_hubs: LiveHubs
     view: BenchView
     outlook: Outlook
+    pace: Pace
     hindrance: Callable[[], str | None]
     """Why no hub may be begun with just now, in one line; None if one may."""
     hubs_failing_in_a_row: Callable[[], int]

@@ -40,6 +40,14 @@ class SlotView(BaseModel):
     code: Code | None = None
     disposition: Disposition | None = None
     alarm: str | None = Field(None, description="what is wrong with the jig as a whole")
+    order: str | None = Field(
+        None, description="the work order of the hub's attempt, or else the one that the jig works on"
+    )
+    recorded: AwareDatetime | None = Field(None, description="when the result that is shown was recorded")
+    due: AwareDatetime | None = Field(
+        None,
+        description="when the hub's result is due, as this bench's last visits went; null where nobody knows",
+    )
     since: AwareDatetime = Field(
         default_factory=lambda: datetime.now(UTC), description="when the phase began, of this hub"
     )
@@ -83,9 +91,12 @@ class BenchView:
     """The latest view of every slot. Listeners are called on the event loop and must return at once."""
 
     def __init__(self, places: Iterator[SlotName]) -> None:
-        self._slots = {place: SlotView(place=place) for place in places}
+        self._told = {place: SlotView(place=place) for place in places}
+        """What each slot told of itself."""
+        self._slots = dict(self._told)
         self._revision = 0
         self._alarms: dict[str, str] = {}
+        self._orders: dict[str, str | None] = {}
         self._faults: dict[str, str] = {}
         self._scans: dict[str, ScanView] = {}
         self._listeners: list[ViewListener] = []
@@ -101,13 +112,18 @@ class BenchView:
         self._listeners.append(listener)
 
     def show(self, view: SlotView) -> None:
-        """Replace a slot's view. The jig's alarm stays on it."""
-        former = self._slots[view.place]
+        """Replace what a slot tells of itself. What is known of its jig is added."""
+        self._told[view.place] = view
+        self._renew(view)
+
+    def _renew(self, view: SlotView) -> None:
+        former, jig = self._slots[view.place], view.place.jig
         goes_on = (former.phase, former.chf) == (view.phase, view.chf)
         self._revision += 1
         shown = view.model_copy(
             update={
-                "alarm": self._alarms.get(view.place.jig),
+                "alarm": self._alarms.get(jig),
+                "order": view.order or self._orders.get(jig),
                 "since": former.since if goes_on else view.since,
                 "revision": self._revision,
             }
@@ -130,9 +146,17 @@ class BenchView:
             del self._alarms[jig]
         else:
             self._alarms[jig] = alarm
-        for view in self.slots():
-            if view.place.jig == jig:
-                self.show(view)
+        self._renew_all_of(jig)
+
+    def set_order(self, jig: str, order: str | None) -> None:
+        """Show on a jig's slots which order it works on, or that it works on none."""
+        self._orders[jig] = order
+        self._renew_all_of(jig)
+
+    def _renew_all_of(self, jig: str) -> None:
+        for place, view in self._told.items():
+            if place.jig == jig:
+                self._renew(view)
 
     def set_fault(self, source: str, line: str | None) -> None:
         """Show what is wrong with a part of the station itself, or that it is so no more."""

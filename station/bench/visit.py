@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Final, NoReturn
 
 import structlog
@@ -22,6 +23,7 @@ from station.attempt.parts import LeftOpen, Progress
 from station.attempt.recovery_boot import RecoveryBoot
 from station.bench.changes import Changes, first_of
 from station.bench.display import SlotDisplay
+from station.bench.pace import Pace
 from station.bench.phase import SlotPhase
 from station.bench.recognition import Recognised
 from station.bench.seat import Seat
@@ -29,6 +31,7 @@ from station.bench.shown import goes_home, put_aside, unsettled
 from station.bench.view import SlotView
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Stage
+from station.domain.position import Position
 from station.domain.slot_name import SlotName
 from station.records.facts.attempts import AttemptInterrupted, HubLost
 from station.records.journal import Journal
@@ -60,6 +63,7 @@ class VisitParts:
     journal: Journal
     display: SlotDisplay
     recovery_boot: RecoveryBoot
+    pace: Pace
     recognition_seconds: float
     """How long a hub that gets its power back may take to say who it is, its boot included."""
 
@@ -97,6 +101,8 @@ class SeatedHub:
         self._driver = driver
         self._movement = _Movement()
         self._gaps_before = recognised.gaps
+        self._due: tuple[Position, datetime | None] | None = None
+        """When its result is due, as seen from the beginning of a stage."""
         self._question: asyncio.Future[bool] | None = None
         self._asked = Changes()
 
@@ -242,7 +248,19 @@ class SeatedHub:
                 heard = clock()
 
     def _show(self, progress: Progress, *, silent_seconds: int | None = None) -> None:
-        self._parts.display.progress(progress, mislabelled=self.mislabelled, silent_seconds=silent_seconds)
+        self._parts.display.progress(
+            progress,
+            mislabelled=self.mislabelled,
+            due=self._result_due(progress),
+            silent_seconds=silent_seconds,
+        )
+
+    def _result_due(self, progress: Progress) -> datetime | None:
+        if self._due is None or self._due[0] != progress.position:
+            left = self._parts.pace.seconds_left(self.place.jig, self.hub, progress)
+            due = None if left is None else datetime.now(UTC) + timedelta(seconds=left)
+            self._due = progress.position, due
+        return self._due[1]
 
     async def _until_not_known_to_sit_here(self) -> None:
         """Return when something speaks against the hub and nothing it does speaks for it."""

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import structlog
 from pydantic import BaseModel
@@ -17,9 +18,11 @@ from drivers.threads import apart
 from station.attempt.conduct import Conductor
 from station.bench.controller import Controller
 from station.bench.jig import Jig
+from station.bench.jig_orders import JigOrders
 from station.bench.live_hubs import LiveHubs
 from station.bench.loop_watch import LoopWatch
 from station.bench.outlook import Outlook
+from station.bench.pace import Pace
 from station.bench.scanner import LabelScanner
 from station.bench.scans import BenchScans, ScanSession
 from station.bench.seat import LinkSeat
@@ -30,7 +33,7 @@ from station.catalogue.keeping import StationCatalogue
 from station.control.server import serve_control
 from station.control.sockets import LONGEST_SOCKET_PATH, SOCKET_NAME
 from station.daemon.hindrances import Hindrances
-from station.daemon.recall import open_attempts, recall_latches
+from station.daemon.recall import open_attempts, recall_latches, recall_orders
 from station.daemon.release_stops import ReleaseStops
 from station.daemon.reload import check_reload
 from station.daemon.service import ServiceManager
@@ -66,6 +69,9 @@ from station.version import station_version
 
 SlotMaker = Callable[[Journal, Conductor, LiveHubs, Mapping[str, Jig]], Slot]
 
+_PASSES_RECALLED: Final = 240
+"""The last results that tell how long hubs take: ten full benches, whatever is mixed on them."""
+
 _log = structlog.stdlib.get_logger()
 
 
@@ -88,6 +94,7 @@ class Daemon:
         self._stopped_by: Actor | None = None
         self._broker_settings_changed = asyncio.Event()
         self._outlook = Outlook()
+        self._pace = Pace({jig.name: jig.driver for jig in settings.jigs})
         self._loop_watch = LoopWatch()
         self._catalogue = StationCatalogue(
             settings.state_directory / "catalogue",
@@ -166,6 +173,11 @@ class Daemon:
         settings = self._settings
         await journal.append(StationStarted(station_version=station_version(), boot_id=_boot_id()))
         journal.subscribe(self._outlook.hear)
+        orders = JigOrders(self.view)
+        journal.subscribe(orders.hear)
+        await recall_orders(journal, orders, [jig.name for jig in settings.jigs])
+        journal.subscribe(self._pace.hear)
+        self._pace.recall(await journal.last_passes(_PASSES_RECALLED))
         self._outlook.recall(await journal.waiting_labels(), await open_attempts(journal))
         stops = await ReleaseStops.recall(journal, self._catalogue.current, lambda: self._settings)
         places = [place for place, _ in settings.places()]
@@ -314,6 +326,7 @@ class Daemon:
                 live_hubs=live_hubs,
                 view=self.view,
                 outlook=self._outlook,
+                pace=self._pace,
                 hindrance=self._hindrances.now,
                 hubs_failing_in_a_row=lambda: self._settings.thresholds.hubs_failing_in_a_row,
             )

@@ -25,6 +25,7 @@ from station.records import lock
 from station.records.chain import RecordedEvent
 from station.records.expectations import Expectation
 from station.records.facts import outbox
+from station.records.facts.attempts import AttemptClosed
 from station.records.facts.bench import (
     SlotFailure,
     SlotOutOfUse,
@@ -37,7 +38,7 @@ from station.records.facts.bench import (
 )
 from station.records.facts.commands import KeptAnswer, command_answer
 from station.records.facts.events import Event
-from station.records.facts.history import HubHistory, OpenAttempt, open_attempt_of, open_attempts
+from station.records.facts.history import HubHistory, OpenAttempt, last_passes, open_attempt_of, open_attempts
 from station.records.facts.orders import (
     OrderLineState,
     OrderSummary,
@@ -178,6 +179,10 @@ class Journal:
     async def order_is_open(self, order: str) -> bool:
         """Whether the order was imported and not closed since."""
         return await self._ask(order_is_open, order)
+
+    async def last_passes(self, limit: int) -> tuple[AttemptClosed, ...]:
+        """Return the last results of hubs that passed in one step, oldest first."""
+        return await self._ask(last_passes, limit)
 
     async def stopped_releases(self) -> tuple[StoppedRelease, ...]:
         """Return every release that no hub is given until a person resumes it."""

@@ -14,7 +14,7 @@ from station.domain.hub_facts import HubFacts
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.domain.position import Position
 from station.domain.slot_name import SlotName
-from station.records.facts.attempts import AttemptId, StepTarget
+from station.records.facts.attempts import AttemptClosed, AttemptId, StepTarget
 from station.records.facts.unlocks import wrong_unlock_answers
 from station.records.moments import utc_from_microseconds
 
@@ -187,6 +187,18 @@ def _open_attempt(tables: sqlite3.Connection, row: tuple[Any, ...]) -> OpenAttem
         lost=bool(lost),
         interrupted=None if interrupted is None else Code(interrupted),
     )
+
+
+def last_passes(tables: sqlite3.Connection, limit: int) -> tuple[AttemptClosed, ...]:
+    """Return the last results of hubs that passed in one step, oldest first, as far as this segment has them."""
+    rows = tables.execute(
+        "SELECT body FROM events, (SELECT attempt FROM attempts WHERE outcome = 'passed' ORDER BY attempt DESC LIMIT ?)"
+        " WHERE json_extract(body, '$.attempt') = attempt AND json_extract(body, '$.kind') = 'attempt_closed'"
+        " AND NOT EXISTS (SELECT 1 FROM events AS of_it WHERE json_extract(of_it.body, '$.attempt') = attempt"
+        " AND json_extract(of_it.body, '$.step') > 0) ORDER BY sequence",
+        (limit,),
+    )
+    return tuple(AttemptClosed.model_validate_json(body) for (body,) in rows)
 
 
 _HISTORY: Final = (

@@ -21,6 +21,7 @@ from station.attempt.recovery_boot import RecoveryBoot
 from station.bench.display import SlotDisplay
 from station.bench.loop_watch import LoopWatch
 from station.bench.outlook import Outlook
+from station.bench.pace import Pace
 from station.bench.phase import SlotPhase
 from station.bench.recognition import Recognised
 from station.bench.seat import LinkSeat
@@ -143,6 +144,7 @@ class Slot:
             journal=journal,
             display=SlotDisplay(PLACE, self.view, Outlook()),
             recovery_boot=RecoveryBoot(),
+            pace=Pace({}),
             recognition_seconds=0.0,
         )
         self.seat = parts.seat

@@ -16,7 +16,8 @@ import pytest
 
 from benches import brokers
 from benches.desk_client import frame, order_file, say, watching
-from benches.station_bench import Bench, import_order, order_csv, slot, version
+from benches.journal_samples import closed, opened
+from benches.station_bench import MODEL, Bench, import_order, order_csv, slot, version
 from benches.station_daemon import STATION_NAMES, events_of, running_daemon, starting_daemon
 from station.bench.phase import SlotPhase
 from station.control.client import ask_daemon
@@ -24,6 +25,7 @@ from station.daemon.assembly import Daemon
 from station.daemon.service import ServiceManager
 from station.desk.order_requests import ImportOrder
 from station.desk.refusals import Unavailable
+from station.domain.outcome import Stage
 from station.records.errors import JournalFailed, JournalOutdated
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.journal import StationStarted, StationStopped
@@ -36,6 +38,13 @@ from station.settings import StationSettings
 from station.version import station_version
 
 PLACE = slot(1)
+WENT_BEFORE = {
+    "place": PLACE,
+    "manufacturer": MODEL.manufacturer,
+    "model": MODEL.model,
+    "seconds": dict.fromkeys(Stage, 1.0),
+}
+"""An earlier visit of such a hub, in which each stage took a second."""
 
 
 @pytest.fixture
@@ -258,10 +267,12 @@ def test_who_watches_sees_last_what_sits_where_when_the_station_has_stopped(
 ) -> None:
     hub = bench.hub()
     lines: dict[int, str] = {}
+    shown: list[dict[str, Any]] = []
 
     async def watch() -> None:
         async with watching(settings.state_directory) as answers:
             async for answer in answers:
+                shown.extend(answer["slots"])
                 lines.update((slot["place"]["slot"], slot["line"]) for slot in answer["slots"])
 
     async def work() -> None:
@@ -269,13 +280,19 @@ def test_who_watches_sees_last_what_sits_where_when_the_station_has_stopped(
             settings.journal_folder, site=settings.site, station=settings.station
         ) as journal:
             await import_order(journal, order_csv(hub), "jig1")
+            for number in range(3):  # earlier visits tell how long this one takes
+                (attempt,) = await journal.append(opened(number, order=None))
+                await journal.append(
+                    closed(attempt.sequence, number, order=None).model_copy(update=WENT_BEFORE)
+                )
         async with running_daemon(settings) as station:
-            await bench.seat(hub, PLACE)
-            await station.until(PLACE, SlotPhase.PASSED)
+            await station.until(PLACE, SlotPhase.EMPTY)
             watcher = asyncio.create_task(watch())
             async with asyncio.timeout(60):
                 while not lines:  # noqa: ASYNC110 - filled by the watcher
                     await asyncio.sleep(0.01)
+            await bench.seat(hub, PLACE)
+            await station.until(PLACE, SlotPhase.PASSED)
             await station.stopped()
             async with asyncio.timeout(60):
                 await watcher
@@ -283,5 +300,8 @@ def test_who_watches_sees_last_what_sits_where_when_the_station_has_stopped(
             1: f"jig1 slot 1: stopped; hub {hub.chf} passed and still sits here",
             2: "jig1 slot 2: stopped",
         }
+        assert {slot["order"] for slot in shown if slot["phase"] not in {"starting", "stopped"}} == {"WO-1"}
+        assert any(slot["due"] for slot in shown), "while it was worked on"
+        assert all(slot["recorded"] for slot in shown if slot["outcome"])
 
     asyncio.run(work())

@@ -11,8 +11,13 @@ from station.settings import StationSettings
 
 SPARE: Final = 16
 """With fewer left no hub is begun with. Hubs at work open one or two for a moment (an image, the published head); the
-rest is for the catalogue, the broker, and one for each command and screen that asks."""
+rest is for the catalogue and the broker."""
 
+CLIENTS: Final = 64
+"""So many commands and screens may be connected to one of the daemon's sockets."""
+
+_OF_A_CLIENT: Final = 2
+"""The connection, and a file that comes along."""
 _OF_A_PORT: Final = 5
 """What pyserial holds for a port: the device, and two pipes for interrupting calls. A hub on USB takes fewer."""
 _OF_THE_STATION: Final = 24
@@ -22,7 +27,13 @@ _OF_THE_STATION: Final = 24
 def needed(settings: StationSettings) -> int:
     """Return how many file descriptors a station with this configuration needs."""
     ports = sum(len(jig.slots) + (jig.board is not None) + (jig.scanner is not None) for jig in settings.jigs)
-    return _OF_THE_STATION + _OF_A_PORT * ports + SPARE
+    return _OF_THE_STATION + _OF_A_PORT * ports + of_clients(settings) + SPARE
+
+
+def of_clients(settings: StationSettings) -> int:
+    """Return how many of them are there for commands and screens."""
+    sockets = 1 if settings.desk_socket is None else 2
+    return sockets * CLIENTS * _OF_A_CLIENT
 
 
 def allowed() -> int:

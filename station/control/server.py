@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Final, NoReturn
@@ -17,7 +17,7 @@ from typing import Final, NoReturn
 import structlog
 
 from drivers.descriptors import shortage_in
-from station.control.connection import Connection, LineTooLong
+from station.control.connection import Connection, DoesNotRead, LineNotEnded, LineTooLong
 from station.control.frames import (
     LONGEST_REQUEST,
     Asked,
@@ -27,16 +27,21 @@ from station.control.frames import (
     refusal_frame,
 )
 from station.control.sockets import socket_at
+from station.descriptors import CLIENTS
 from station.desk.act import Entrance
 from station.desk.desk import Desk
-from station.desk.refusals import Invalid, Refused
+from station.desk.refusals import Invalid, Refused, Unavailable
 from station.desk.request import Following
 
 _LAST_ANSWER_SECONDS: Final = 0.5
 _SAY_AGAIN_SECONDS: Final = 60.0
-"""Between two lines about connections that cannot be accepted."""
+"""Between two lines about clients that cannot be served."""
+_LINE_SECONDS: Final = 5.0
+"""How long a client may take for the rest of a request that it has begun, and to read an answer."""
 _SENDING_SECONDS: Final = 5.0
 """How long a client may go on sending what is refused already."""
+_TURNING_AWAY_SECONDS: Final = 1.0
+"""How long one client too many may take to ask."""
 _ACCEPT_AGAIN_SECONDS: Final = 1.0
 """Between two tries to accept somebody: nothing tells of a descriptor that becomes free."""
 _BACKLOG: Final = 1024
@@ -47,11 +52,12 @@ _log = structlog.stdlib.get_logger()
 
 @asynccontextmanager
 async def serve_control(
-    place: Path, desk: Desk, entrance: Entrance, *, mode: int = 0o600
+    place: Path, desk: Desk, entrance: Entrance, *, mode: int = 0o600, most: int = CLIENTS
 ) -> AsyncIterator[None]:
     """Bring the desk what comes in by this socket while the block lasts.
 
-    `place` is the socket itself (`….sock`), or the folder of the control socket.
+    `place` is the socket itself (`….sock`), or the folder of the control socket. `most` clients are served at once; one
+    more is told so.
 
     A client that follows something gets nothing else on its connection, and is waited for by nobody, but for a moment
     at the end of the block: so long it then has for its last answer. Only the holder of the journal's lock calls this,
@@ -60,8 +66,8 @@ async def serve_control(
     path = socket_at(place)
     path.unlink(missing_ok=True)
     with _listening(path, mode) as listener:
-        clients = _Clients(desk, entrance)
-        accepting = asyncio.create_task(_accept(listener, clients.welcome))
+        clients = _Clients(desk, entrance, most)
+        accepting = asyncio.create_task(_accept(listener, clients))
         try:
             yield
         finally:
@@ -85,35 +91,69 @@ def _listening(path: Path, mode: int) -> Iterator[socket.socket]:
         yield listener
 
 
-async def _accept(listener: socket.socket, welcome: Callable[[socket.socket], None]) -> NoReturn:
-    """Accept clients for ever. While there is no descriptor left for one they wait, and one line a minute says so."""
+async def _accept(listener: socket.socket, clients: _Clients) -> NoReturn:
+    """Accept clients for ever. While there is no descriptor left for one they wait."""
     loop = asyncio.get_running_loop()
-    say_from = 0.0
     while True:
         try:
             client, _ = await loop.sock_accept(listener)
         except OSError as error:
-            if loop.time() >= say_from:
-                say_from = loop.time() + _SAY_AGAIN_SECONDS
-                reason = shortage_in(error) or error.strerror
-                _log.error("commands and screens have to wait", reason=reason)
+            clients.complain("commands and screens have to wait", shortage_in(error) or error.strerror)
             await asyncio.sleep(_ACCEPT_AGAIN_SECONDS)
+            continue
+        if (crowd := clients.crowd) is None:
+            clients.welcome(client)
         else:
-            welcome(client)
+            clients.complain("a command or screen was turned away", crowd)
+            await _turn_away(client, crowd)
+
+
+async def _turn_away(client: socket.socket, crowd: str) -> None:
+    """Tell one too many so, once he has asked: nobody hears an answer before that."""
+    connection = _connection(client)
+    try:
+        with suppress(TimeoutError, LineTooLong):
+            async with asyncio.timeout(_TURNING_AWAY_SECONDS):
+                await connection.read_line()
+        await connection.send(refusal_frame(Unavailable(crowd)))
+    except ConnectionError:
+        pass  # the client left
+    finally:
+        connection.close()
+
+
+def _connection(client: socket.socket) -> Connection:
+    return Connection(client, LONGEST_REQUEST, _LINE_SECONDS)
 
 
 class _Clients:
     """Everybody who is connected, each served by a task of his own."""
 
-    def __init__(self, desk: Desk, entrance: Entrance) -> None:
+    def __init__(self, desk: Desk, entrance: Entrance, most: int) -> None:
         self._desk = desk
         self._entrance = entrance
+        self._most = most
         self._tasks: set[asyncio.Task[None]] = set()
         self._following: set[asyncio.Task[None]] = set()
+        self._say_from: dict[str, float] = {}
+
+    def complain(self, what: str, reason: str | None) -> None:
+        """Log why somebody was not served, each kind of it once a minute."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._say_from.get(what, 0.0):
+            self._say_from[what] = now + _SAY_AGAIN_SECONDS
+            _log.error(what, where=self._entrance.where, reason=reason)
+
+    @property
+    def crowd(self) -> str | None:
+        """Why there is no room for another, in one line; None while there is."""
+        if len(self._tasks) < self._most:
+            return None
+        return f"{self._most} commands and screens are connected to the station already: end some, then ask again"
 
     def welcome(self, client: socket.socket) -> None:
         """Serve somebody from now on."""
-        task = asyncio.create_task(self._serve(Connection(client, LONGEST_REQUEST)))
+        task = asyncio.create_task(self._serve(_connection(client)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(self._following.discard)
@@ -136,6 +176,8 @@ class _Clients:
                     await self._follow(asked, connection)
                     return
                 await connection.send(await self._answered(asked, connection))
+        except DoesNotRead:
+            self.complain("a command or screen was let go", "it does not read its answers")
         except ConnectionError:
             pass  # the client left
         finally:
@@ -185,6 +227,10 @@ async def _next(connection: Connection) -> Asked | None:
             if not line.endswith(b"\n"):
                 raise Invalid("the request broke off in the middle, and nothing was done: ask again")
             return read_request(line)
+        except LineNotEnded:
+            late = f"the request did not end within {_LINE_SECONDS:g} s, and nothing was done: ask again"
+            await connection.send(refusal_frame(Invalid(late)))
+            return None
         except LineTooLong:
             await connection.send(refusal_frame(Invalid(f"a request of more than {LONGEST_REQUEST} bytes")))
             with suppress(TimeoutError):

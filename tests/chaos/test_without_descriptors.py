@@ -18,7 +18,7 @@ from run_chaos import broker_lines
 
 from benches import brokers, desk_client, processes
 from benches.station_bench import Bench, StockHub, import_order, order_csv, running_bench, slot
-from station.descriptors import SPARE, needed
+from station.descriptors import SPARE, needed, of_clients
 from station.domain.outcome import Stage
 from station.domain.slot_name import SlotName
 from station.messages.topics import Topics
@@ -235,8 +235,9 @@ def test_a_station_that_was_given_too_few_says_so_and_begins_with_no_hub(
     async def work() -> None:
         hub = bench.hub()
         settings = bench.settings(tmp_path / "state", {"jig1": [1, 2]}, mqtt={"port": 1})
-        enough = needed(StationSettings.model_validate(settings))
-        few = enough - SPARE
+        configured = StationSettings.model_validate(settings)
+        enough = needed(configured)
+        few = enough - SPARE - of_clients(configured)  # who are not here
         station = await station_with_order(tmp_path, settings, [hub], allowed=f"{few}:{few}")
         try:
             await station.start()

@@ -17,6 +17,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from benches.desk_client import THE_ACCOUNT, frame, no_check, order_file, say
 from firmware_catalog.files import read_open_file
@@ -49,7 +50,7 @@ from station.desk.order_requests import (
     WorksOn,
 )
 from station.desk.record_requests import Republish, ResumeRelease
-from station.desk.refusals import Conflict, Invalid, NotFound, Refused
+from station.desk.refusals import Conflict, Invalid, NotFound, Refused, Unavailable
 from station.desk.request import Done
 from station.desk.rights import MAY
 from station.domain.slot_name import SlotName
@@ -157,10 +158,12 @@ async def status(_: Status, __: Act) -> Any:
 
 
 @asynccontextmanager
-async def serving(folder: Path, followed: Any = None, **handlers: Any) -> AsyncIterator[None]:
+async def serving(
+    folder: Path, followed: Any = None, *, most: int = 256, **handlers: Any
+) -> AsyncIterator[None]:
     by_kind = {Status: handlers.get("status", status), ResetJig: handlers.get("reset", status)}
     desk = Desk(None, no_check, by_kind, {} if followed is None else {Watch: followed})  # type: ignore[arg-type]
-    async with serve_control(folder, desk, THE_ACCOUNT), asyncio.timeout(60):
+    async with serve_control(folder, desk, THE_ACCOUNT, most=most), asyncio.timeout(60):
         yield
 
 
@@ -270,6 +273,76 @@ def test_a_request_too_large_or_broken_off_is_told_so(
                 await ask_daemon(tmp_path, ResumeRelease.model_construct(reason="x" * 3_000_000, version="0"))
             assert await ask_daemon(tmp_path, ResetJig(jig="j")) == Done(), "it goes on"
 
+    asyncio.run(work())
+
+
+def test_a_request_that_was_begun_is_not_waited_for_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_LINE_SECONDS", 0.05)
+
+    async def work() -> None:
+        async with serving(tmp_path):
+            reader, writer = await asyncio.open_unix_connection(tmp_path / "control.sock")
+            writer.write(frame("status") + frame("status")[:-5])
+            assert json.loads(await reader.readline()) == {"answer": {}}
+            refused = json.loads(await reader.readline())["refused"]
+            assert refused["line"] == "the request did not end within 0.05 s, and nothing was done: ask again"
+            assert await reader.read() == b""
+            writer.close()
+
+    asyncio.run(work())
+
+
+def test_one_too_many_is_told_so_and_is_served_once_there_is_room(tmp_path: Path) -> None:
+    crowd = "2 commands and screens are connected to the station already: end some, then ask again"
+
+    async def work() -> None:
+        source = Source()
+        async with serving(tmp_path, source.news, most=2):
+            _, silent = await asyncio.open_unix_connection(tmp_path / "control.sock")
+            async with follow_daemon(tmp_path, Watch()) as news:
+                source.next.release()
+                await anext(news)
+                with pytest.raises(Unavailable, match=crowd):
+                    await ask_daemon(tmp_path, Status())
+                reader, mute = await asyncio.open_unix_connection(tmp_path / "control.sock")
+                assert json.loads(await reader.readline())["refused"]["line"] == crowd
+                assert await reader.read() == b"", "who does not ask is told, too"
+                mute.close()
+            await source.left.wait()
+            assert await ask_daemon(tmp_path, ResetJig(jig="j")) == Done()
+            silent.close()
+
+    asyncio.run(work())
+
+
+def test_who_follows_and_does_not_read_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_LINE_SECONDS", 0.2)
+    large = "x" * 100_000
+    made = 0
+
+    async def news(_: Watch, __: Act) -> AsyncGenerator[BenchNews, None]:
+        nonlocal made
+        try:
+            while True:
+                made += 1
+                yield BenchNews(slots=(), broker=BrokerView("waiting", large), faults=(), scans=())
+        finally:
+            left.set()
+
+    async def work() -> None:
+        with socket.socket(socket.AF_UNIX) as client, capture_logs() as logs:
+            async with serving(tmp_path, news):
+                client.connect(str(tmp_path / "control.sock"))
+                client.send(frame("watch"))
+                await left.wait()
+                assert await ask_daemon(tmp_path, ResetJig(jig="j")) == Done(), "others are served"
+            kernel = client.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+        assert made * len(large) <= kernel + 2 * len(large), "no more is held for it than one answer"
+        assert [entry["reason"] for entry in logs] == ["it does not read its answers"]
+
+    left = asyncio.Event()
     asyncio.run(work())
 
 

@@ -405,4 +405,11 @@ PROMISE_MUTANTS = (
         "    except UnicodeEncodeError as error:\n",
         ("tests/fuzz/test_hostile_bytes.py::test_hostile_bytes_meet_the_readers_own_errors_alone",),
     ),
+    Mutant(
+        "whoever comes to a socket is served",
+        "station/control/server.py",
+        "        if len(self._tasks) < self._most:\n",
+        "        if self._most:\n",
+        ("tests/station/test_control.py::test_one_too_many_is_told_so_and_is_served_once_there_is_room",),
+    ),
 )

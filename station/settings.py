@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from station.bench.settings import PeopleSettings
 from station.catalogue.settings import CatalogueSettings
 from station.domain.actor import NO_PSEUDONYM, is_pseudonym
 from station.domain.slot_name import SlotName
@@ -72,6 +73,7 @@ class StationSettings(BaseSettings):
     unlock: UnlockSettings
     mqtt: MqttSettings = Field(default_factory=MqttSettings)
     thresholds: Thresholds = Field(default_factory=Thresholds)
+    people: PeopleSettings = Field(default_factory=PeopleSettings)
     jigs: tuple[JigSettings, ...] = Field(description="the multi-jigs on the bench")
 
     @field_validator("operator")

@@ -1,10 +1,10 @@
-"""What a label scanner reads: a hub's label, or the code of the slot that the next label is for."""
+"""What a label scanner reads: a hub's label, the code of the slot that the next label is for, or somebody's badge."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from firmware_catalog.identity import Eui64, IdentityError
@@ -22,6 +22,7 @@ _PAIRS: Final = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _ID_DIGITS: Final = 16
+_BADGE: Final = re.compile(r"[0-9A-Z]{8,64}", re.ASCII | re.IGNORECASE)
 _UNDO: Final = re.compile(r"undo|cancel", re.IGNORECASE)
 _SHOWN: Final = 40
 """So much of what could not be read is shown."""
@@ -71,6 +72,25 @@ class Undo:
     """The code that takes the last scan back, or the label that waits at the slot scanned just before."""
 
 
+@dataclass(frozen=True, slots=True)
+class Badge:
+    """Somebody's badge. Its code is as good as the person: it is shown, logged and kept nowhere."""
+
+    code: str = field(repr=False)
+    """Without the prefix that all badges have; in capitals."""
+
+
+def read_badge(text: str, prefix: str) -> Badge | None:
+    """Read one line of a scanner as a badge; None if it is none. Raises ScanUnreadable for half of one."""
+    line = _cleaned(text)
+    if not line.upper().startswith(prefix):
+        return None
+    code = line[len(prefix) :]
+    if _BADGE.fullmatch(code) is None:
+        raise ScanUnreadable("a badge, and not the whole of it: 8 to 64 letters and digits; scan it again")
+    return Badge(code.upper())
+
+
 def read_scan(text: str, jigs: Collection[str] = ()) -> SlotCode | ScannedLabel | Undo:
     """Read one line of a scanner at a bench with these jigs.
 
@@ -79,9 +99,7 @@ def read_scan(text: str, jigs: Collection[str] = ()) -> SlotCode | ScannedLabel 
     a slot's code, as something else: they are understood where nothing else can be meant.
     Raises ScanUnreadable for everything that is neither a label nor a slot's code.
     """
-    line = "".join(character for character in text if character.isprintable()).strip()
-    if prefix := _SYMBOLOGY.match(line):
-        line = line[prefix.end() :].strip()
+    line = _cleaned(text)
     if label := _LABEL.fullmatch(_with_hyphens(line)):
         role: Literal["CHF", "GPF"] | None = None
         if label["role"] is not None:
@@ -103,6 +121,14 @@ def read_scan(text: str, jigs: Collection[str] = ()) -> SlotCode | ScannedLabel 
             f"{line[:_SHOWN]!r} is typed for another keyboard layout: set the scanner to this computer's, or to US"
         )
     raise ScanUnreadable(f"{line[:_SHOWN]!r} is neither a hub's id nor a slot's code; scan it again")
+
+
+def _cleaned(text: str) -> str:
+    """Return a line without what no code has, and without the sign that says which kind of code it was."""
+    line = "".join(character for character in text if character.isprintable()).strip()
+    if kind := _SYMBOLOGY.match(line):
+        line = line[kind.end() :].strip()
+    return line
 
 
 def _with_hyphens(line: str) -> str:

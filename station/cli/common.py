@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import json
 import os
 import signal
+import sys
 import threading
 from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
@@ -45,6 +47,14 @@ def require_stations_user(settings: StationSettings) -> None:
         raise UsageError(
             f"{state} belongs to another user; run this as that user: sudo -u '#{owner}' reflash ..."
         )
+
+
+def ask_unseen(question: str) -> str:
+    """Read a line that nobody else is to see: typed without being shown, or from a pipe. Raises UsageError for none."""
+    line = getpass.getpass(f"{question}: ") if sys.stdin.isatty() else sys.stdin.readline()
+    if not line.strip():
+        raise UsageError(f"nothing was given: {question} is read from the terminal, or from standard input")
+    return line.strip()
 
 
 def first_of(group: BaseExceptionGroup[Exception]) -> Exception:

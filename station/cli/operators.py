@@ -1,4 +1,8 @@
-"""`reflash operators`: who stands behind a pseudonym. Kept apart from the journal, so that it can be erased."""
+"""`reflash operators`: who stands behind a pseudonym, in which role, with which badge and PIN.
+
+Kept apart from the journal, so that it can be erased. Badge and PIN are read from the terminal or a pipe, never from the
+command line, where every user of the PC could read them.
+"""
 
 from __future__ import annotations
 
@@ -9,18 +13,24 @@ from typing import Annotated
 
 import typer
 
+from station.bench.labels import ScanUnreadable, read_badge, read_scan
 from station.cli.common import (
     DEFAULT_CONFIG,
     ConfigOption,
     JsonOption,
     UsageError,
     WorkFailed,
+    ask_unseen,
     print_json,
     print_table,
     require_stations_user,
 )
-from station.people.operators import Operators, OperatorsUnreadable
+from station.domain.actor import PersonRole
+from station.people.operators import BadgeTaken, Operators, OperatorsUnreadable, UnknownPseudonym
+from station.people.proofs import ProofUnfit, require_pin
 from station.settings_file import load_settings
+
+Pseudonym = Annotated[str, typer.Argument(help="Whose, as `reflash operators add` printed it.")]
 
 app = typer.Typer(help="Keep apart who the operators' pseudonyms stand for.", no_args_is_help=True)
 
@@ -29,31 +39,103 @@ app = typer.Typer(help="Keep apart who the operators' pseudonyms stand for.", no
 def add(
     person: Annotated[str, typer.Argument(help="A name, as the site writes it.")],
     config: ConfigOption = DEFAULT_CONFIG,
+    role: Annotated[
+        PersonRole | None, typer.Option(help="What the person is here; somebody new is a technician.")
+    ] = None,
 ) -> None:
     """Print a person's pseudonym, a new one for somebody new: for `operator` in the configuration, and --supervisor.
 
-    Example: reflash operators add NAME
+    Example: reflash operators add NAME --role supervisor
     """
     if not person.strip():
         raise UsageError("nobody is named; give the person's name, as the site writes it")
     require_stations_user(load_settings(config))
     with _operators(config) as operators:
-        typer.echo(operators.pseudonym_of(person))
+        typer.echo(operators.pseudonym_of(person, role))
+
+
+@app.command()
+def role(pseudonym: Pseudonym, role: PersonRole, config: ConfigOption = DEFAULT_CONFIG) -> None:
+    """Make somebody a technician or a supervisor (docs/desk.md says who may do what).
+
+    Example: reflash operators role op-1a2b3c4d supervisor
+    """
+    require_stations_user(load_settings(config))
+    with _operators(config) as operators:
+        operators.set_role(pseudonym, role)
+    typer.echo(f"{pseudonym} is a {role}")
+
+
+@app.command()
+def badge(
+    pseudonym: Pseudonym,
+    config: ConfigOption = DEFAULT_CONFIG,
+    remove: Annotated[bool, typer.Option("--remove", help="Take the badge away.")] = False,
+) -> None:
+    """Give somebody the badge that is scanned next, instead of an earlier one. Only a hash of it is kept.
+
+    Example: reflash operators badge op-1a2b3c4d
+    """
+    settings = load_settings(config)
+    require_stations_user(settings)
+    prefix, code = settings.people.badge_prefix, None
+    if not remove:
+        if prefix is None:
+            raise UsageError(f"no badge is known by its form: set [people] badge_prefix in {config}")
+        code = _scanned_badge(prefix)
+    with _operators(config) as operators:
+        operators.set_badge(pseudonym, code)
+    typer.echo(f"{pseudonym} has {'no badge any more' if remove else 'this badge'}")
+
+
+@app.command()
+def pin(
+    pseudonym: Pseudonym,
+    config: ConfigOption = DEFAULT_CONFIG,
+    remove: Annotated[bool, typer.Option("--remove", help="Take the PIN away.")] = False,
+) -> None:
+    """Give somebody the PIN that is typed, twice, instead of an earlier one. Only a hash of it is kept.
+
+    Example: reflash operators pin op-1a2b3c4d
+    """
+    require_stations_user(load_settings(config))
+    chosen = None
+    if not remove:
+        chosen = ask_unseen("the new PIN")
+        try:
+            require_pin(chosen)
+        except ProofUnfit as error:
+            raise UsageError(str(error)) from error
+        if ask_unseen("the same once more") != chosen:
+            raise UsageError("these were two different PINs, and nothing was changed")
+    with _operators(config) as operators:
+        operators.set_pin(pseudonym, chosen)
+    typer.echo(f"{pseudonym} has {'no PIN any more' if remove else 'a new PIN'}")
 
 
 @app.command("list")
 def list_operators(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
-    """List pseudonyms and people.
+    """List pseudonyms, people, their roles, and whether they have badge and PIN.
 
     Example: reflash operators list
     """
     with _operators(config) as operators:
-        people = operators.people()
+        rows = [
+            {
+                "pseudonym": pseudonym,
+                "person": person.name,
+                "role": person.role.value,
+                "badge": person.badge is not None,
+                "pin": person.pin is not None,
+            }
+            for pseudonym, person in operators.people().items()
+        ]
     if as_json:
-        print_json(people)
+        print_json(rows)
     else:
-        rows = [{"pseudonym": pseudonym, "person": person} for pseudonym, person in people.items()]
-        print_table(["pseudonym", "person"], rows)
+        yes = {True: "yes", False: "-"}
+        table = [{**row, "badge": yes[bool(row["badge"])], "pin": yes[bool(row["pin"])]} for row in rows]
+        print_table(["pseudonym", "person", "role", "badge", "pin"], table)
 
 
 @app.command()
@@ -61,7 +143,7 @@ def erase(
     pseudonym: Annotated[str, typer.Argument(help="Whom to forget.")],
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Forget who stands behind a pseudonym. Journal and results keep the pseudonym alone.
+    """Forget who stands behind a pseudonym, with badge and PIN. Journal and results keep the pseudonym alone.
 
     Example: reflash operators erase op-1a2b3c4d
     """
@@ -82,6 +164,8 @@ def _operators(config: Path) -> Iterator[Operators]:
     file = load_settings(config).operators_file
     try:
         yield Operators(file)
+    except (UnknownPseudonym, BadgeTaken) as error:
+        raise UsageError(str(error)) from error
     except OperatorsUnreadable as error:
         raise WorkFailed(str(error)) from error
     except PermissionError as error:
@@ -90,3 +174,20 @@ def _operators(config: Path) -> Iterator[Operators]:
         ) from error
     except OSError as error:
         raise WorkFailed(f"{file}: {error.strerror}; see what is wrong: reflash doctor") from error
+
+
+def _scanned_badge(prefix: str) -> str:
+    """Return the code of the badge that is scanned. Raises UsageError for anything else, and says what it is."""
+    scanned = ask_unseen("scan the badge")
+    try:
+        if (badge := read_badge(scanned, prefix)) is not None:
+            return badge.code
+    except ScanUnreadable as error:
+        raise UsageError(str(error)) from error
+    try:
+        read_scan(scanned)
+    except ScanUnreadable:
+        what = "this is no badge"
+    else:
+        what = "this is the code of a hub or a slot, and no badge"
+    raise UsageError(f"{what}: a badge begins with {prefix}; scan it again")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -15,6 +16,15 @@ NO_PSEUDONYM: Final = (
     "`reflash operators add NAME` prints one"
 )
 _PSEUDONYM: TypeAdapter[str] = TypeAdapter(Pseudonym)
+
+
+class PersonRole(StrEnum):
+    """What a person is at the bench."""
+
+    TECHNICIAN = "technician"
+    """Seats hubs, scans, packs."""
+    SUPERVISOR = "supervisor"
+    """Decides about slots, orders and releases, too."""
 
 
 def is_pseudonym(text: str) -> bool:

@@ -385,9 +385,18 @@ PROMISE_MUTANTS = (
     Mutant(
         "who was to be forgotten is still known",
         "station/people/operators.py",
-        "            if people.pop(pseudonym, None) is None:\n                return False\n            self._write(people)\n",
-        "            if people.pop(pseudonym, None) is None:\n                return False\n",
+        "file, {known: person for known, person in file.people.items() if known != pseudonym}",
+        "file, file.people",
         ("tests/station/people/test_operators.py::test_a_person_has_one_pseudonym_until_erased",),
+    ),
+    Mutant(
+        "a PIN is kept as it was typed",
+        "station/people/operators.py",
+        "kept = None if pin is None else hash_of_pin(pin, secrets.token_bytes(SALT_BYTES))",
+        "kept = pin",
+        (
+            "tests/station/people/test_operators.py::test_badge_and_pin_are_kept_as_hashes_found_again_and_erased_with_the_person",
+        ),
     ),
     Mutant(
         "a result leaves that nobody has delivered",

@@ -7,10 +7,12 @@ import asyncio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from firmware_catalog.identity import Eui64
-from station.bench.labels import ScanRefused, ScanUnreadable, SlotCode, Undo, read_scan
+from station.bench.labels import Badge, ScanRefused, ScanUnreadable, SlotCode, Undo, read_badge, read_scan
 from station.bench.scans import ScanSession
+from station.bench.settings import PeopleSettings
 from station.domain.label import ScannedLabel
 
 CHF, GPF = Eui64.parse("88-73-84-00-00-00-00-01"), Eui64.parse("88-73-84-00-00-00-00-02")
@@ -69,6 +71,38 @@ def test_a_line_is_a_label_or_a_slots_code(line, meaning):
 def test_what_is_neither_is_unreadable_in_one_line(line):
     with pytest.raises(ScanUnreadable, match="scan it again"):
         read_scan(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ("BADGE-4711ab42", "4711AB42"),
+        ("]Q3badge-4711AB42\r", "4711AB42"),
+        ("BADGE-" + "Z" * 64, "Z" * 64),
+        ("88-73-84-00-00-00-00-01", None),
+        ("BADGE4711AB42", None),
+        ("jig1/3", None),
+        ("", None),
+    ],
+)
+def test_a_badge_is_told_by_its_prefix_and_shows_its_code_nowhere(line, code):
+    badge = read_badge(line, "BADGE-")
+    assert badge == (None if code is None else Badge(code))
+    assert code is None or code not in repr(badge)
+
+
+@pytest.mark.parametrize(
+    "line", ["BADGE-", "BADGE-471", "BADGE-4711AB42 BADGE-4711AB42", "BADGE-" + "Z" * 65]
+)
+def test_half_a_badge_or_two_in_one_are_refused_and_not_shown(line):
+    with pytest.raises(ScanUnreadable, match=r"^a badge, and not the whole of it"):
+        read_badge(line, "BADGE-")
+
+
+@pytest.mark.parametrize("prefix", ["", "8873", "CAFE-", "x", "BADGE ", "BADGE:", "A" * 17, "Ü-"])
+def test_what_a_label_could_begin_with_is_no_prefix_of_badges(prefix):
+    with pytest.raises(ValidationError, match=r"one of them from G to Z|at most 16"):
+        PeopleSettings(badge_prefix=prefix)
 
 
 def test_a_keyboard_that_makes_signs_of_digits_is_named():

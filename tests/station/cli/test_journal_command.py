@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import sqlite3
 from contextlib import closing
@@ -118,6 +119,53 @@ def test_a_backup_replaces_a_journal_that_was_set_aside(
     assert reflash("journal", "outbox", *at, "--json").json == {"waiting": 4}
 
 
+def test_badge_and_pin_are_read_unseen(
+    at: tuple[str, Path], reflash: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = reflash("operators", "add", "B. Person", "--role", "supervisor", *at).out.strip()
+
+    def given(what: str, *arguments: str) -> Any:
+        monkeypatch.setattr("sys.stdin", io.StringIO(what))
+        return reflash("operators", *arguments, *at)
+
+    unset = given("BADGE-4711ab42\n", "badge", who)
+    assert unset.code == 2
+    assert unset.complaint.startswith("no badge is known by its form: set [people] badge_prefix in ")
+    monkeypatch.setenv("REFLASH_PEOPLE__BADGE_PREFIX", "BADGE-")
+    assert given("]C1BADGE-4711ab42\n", "badge", who).out == f"{who} has this badge\n"
+    for scanned, says in (
+        ("BADGE-4711\n", "a badge, and not the whole of it: 8 to 64 letters and digits; scan it again"),
+        (
+            "88-73-84-00-00-00-00-01\n",
+            "this is the code of a hub or a slot, and no badge: a badge begins with BADGE-",
+        ),
+        ("4711ab42\n", "this is no badge: a badge begins with BADGE-; scan it again"),
+        ("", "nothing was given: scan the badge is read from the terminal, or from standard input"),
+    ):
+        refused = given(scanned, "badge", who)
+        assert (refused.code, refused.complaint.startswith(says)) == (2, True), refused
+    assert given("2468024\n2468024\n", "pin", who).out == f"{who} has a new PIN\n"
+    twice = given("2468024\n2468025\n", "pin", who)
+    assert (twice.code, twice.complaint) == (2, "these were two different PINs, and nothing was changed")
+    assert given("1111\n1111\n", "pin", who).complaint.startswith("this PIN is the first that anybody tries")
+    (row,) = given("", "list", "--json").json
+    assert row == {"pseudonym": who, "person": "B. Person", "role": "supervisor", "badge": True, "pin": True}
+    given("", "badge", who, "--remove")
+    given("", "pin", who, "--remove")
+    assert given("", "role", who, "technician").out == f"{who} is a technician\n"
+    (row,) = given("", "list", "--json").json
+    assert row == {
+        "pseudonym": who,
+        "person": "B. Person",
+        "role": "technician",
+        "badge": False,
+        "pin": False,
+    }
+    nobody = given("", "role", "op-1", "supervisor")
+    assert (nobody.code, nobody.complaint.startswith("op-1 stands for nobody here")) == (2, True)
+    given("", "erase", who)
+
+
 def test_how_far_an_order_is(at: tuple[str, Path], hubs: list[StockHub], reflash: Any) -> None:
     headings, row = reflash("orders", "list", *at).out.splitlines()
     assert headings.split() == [
@@ -140,7 +188,8 @@ def test_how_far_an_order_is(at: tuple[str, Path], hubs: list[StockHub], reflash
 def test_pseudonyms_are_kept_apart_and_can_be_erased(at: tuple[str, Path], reflash: Any) -> None:
     first = reflash("operators", "add", "A. Person", *at).out.strip()
     assert reflash("operators", "add", "A. Person", *at).out.strip() == first
-    assert reflash("operators", "list", *at, "--json").json == {first: "A. Person"}
+    row = {"pseudonym": first, "person": "A. Person", "role": "technician", "badge": False, "pin": False}
+    assert reflash("operators", "list", *at, "--json").json == [row]
     assert first in reflash("operators", "list", *at).out
     assert reflash("operators", "erase", first, *at).out == f"{first} stands for nobody any more\n"
     again = reflash("operators", "erase", first, *at)

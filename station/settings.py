@@ -16,6 +16,7 @@ from station.bench.settings import PeopleSettings
 from station.catalogue.settings import CatalogueSettings
 from station.domain.actor import NO_PSEUDONYM, is_pseudonym
 from station.domain.slot_name import SlotName
+from station.dropped_orders.settings import OrderFolderSettings
 from station.log import LogSettings
 from station.messages.topics import TopicLevel
 from station.places.settings import JigSettings
@@ -74,6 +75,9 @@ class StationSettings(BaseSettings):
     mqtt: MqttSettings = Field(default_factory=MqttSettings)
     thresholds: Thresholds = Field(default_factory=Thresholds)
     people: PeopleSettings = Field(default_factory=PeopleSettings)
+    order_folder: OrderFolderSettings | None = Field(
+        None, description="a folder into which orders may be dropped; none unless given"
+    )
     jigs: tuple[JigSettings, ...] = Field(description="the multi-jigs on the bench")
 
     @field_validator("operator")

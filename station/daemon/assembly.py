@@ -43,6 +43,7 @@ from station.daemon.to_broker import ToBroker
 from station.desk.act import Entrance
 from station.desk.bench_desk import BenchDesk
 from station.desk.desk import Desk
+from station.desk.dropped_orders import OrdersAtDesk
 from station.desk.label_desk import LabelDesk, ScansAtDesk
 from station.desk.order_desk import OrderDesk
 from station.desk.record_desk import RecordDesk
@@ -51,7 +52,9 @@ from station.desk.rights import Role
 from station.domain.actor import Actor
 from station.domain.config_error import ConfigError
 from station.domain.slot_name import SlotName
+from station.dropped_orders.watching import OrderFolder
 from station.log import configure_logging
+from station.orders.csv_import import MAX_FILE_SIZE
 from station.people.pseudonyms import check_pseudonym
 from station.places.finding import checked_driver
 from station.places.settings import JigSettings
@@ -218,6 +221,7 @@ class Daemon:
                 self._supervised(watching, "catalogue", self._catalogue.keep_fresh),
                 self._supervised(watching, "release gate", stops.keep_recording),
                 *self._looking_socket(watching, desk),
+                *self._order_folder(watching, desk),
                 *(
                     self._supervised(watching, f"scanner of {scanner.jig}", scanner.run)
                     for scanner in self._scanners(desk)
@@ -286,6 +290,20 @@ class Daemon:
                 await asyncio.get_running_loop().create_future()
 
         yield self._supervised(group, "desk socket", serve)
+
+    def _order_folder(self, group: asyncio.TaskGroup, desk: Desk) -> Iterator[asyncio.Task[None]]:
+        """Import the orders that are dropped into the folder for them, if there is one."""
+        if (settings := self._settings.order_folder) is None:
+            return
+        entrance = Entrance(Role.FOLDER, "order folder", operator=lambda: None)
+        orders = OrdersAtDesk(partial(desk.answer, entrance=entrance))
+        folder = OrderFolder(
+            settings,
+            MAX_FILE_SIZE,
+            orders.take,
+            partial(self.view.set_fault, "orders dropped into the folder"),
+        )
+        yield self._supervised(group, "order folder", folder.run)
 
     def _supervised(
         self, group: asyncio.TaskGroup, name: str, work: Callable[[], Awaitable[object]]

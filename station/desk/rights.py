@@ -22,10 +22,12 @@ class Role(StrEnum):
     """The station's own account, at the control socket: whoever has that has the station."""
     TECHNICIAN = "technician"
     """People at the bench: those of the looking and scanning socket, and whoever holds a jig's own scanner."""
+    FOLDER = "folder"
+    """Whoever may drop files into the folder that takes orders."""
 
 
 _THE_ACCOUNT: Final = frozenset({Role.ACCOUNT})
-_EVERYBODY: Final = frozenset(Role)
+_EVERYBODY: Final = frozenset({Role.ACCOUNT, Role.TECHNICIAN})
 
 MAY: Final[Mapping[type[Request[Any]], frozenset[Role]]] = MappingProxyType(
     {
@@ -35,7 +37,7 @@ MAY: Final[Mapping[type[Request[Any]], frozenset[Role]]] = MappingProxyType(
         TakeBackLabel: _EVERYBODY,
         EnableSlot: _THE_ACCOUNT,
         ResetJig: _THE_ACCOUNT,
-        ImportOrder: _THE_ACCOUNT,
+        ImportOrder: frozenset({Role.ACCOUNT, Role.FOLDER}),
         AssignOrder: _THE_ACCOUNT,
         CloseOrder: _THE_ACCOUNT,
         Republish: _THE_ACCOUNT,

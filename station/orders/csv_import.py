@@ -2,7 +2,7 @@
 
 The file is CSV as RFC 4180 has it: commas, fields quoted where need be, one line of headings. UTF-8, with or
 without a byte-order mark; any line ends. Headings may stand in any order, in either case, with spaces, hyphens or
-underscores between their words; `HEADINGS`, `ORDER_NUMBER` and `_MORE_COLUMNS` name them. Columns by other names are
+underscores between their words; `HEADINGS`, `ORDER_NUMBER`, `ORDER_HUBS` and `_MORE_COLUMNS` name them. Columns by other names are
 ignored.
 """
 
@@ -27,6 +27,9 @@ PROBLEMS_SHOWN: Final = 20
 
 ORDER_NUMBER: Final = "order_number"
 """The column that may state the order's number, the same on every line."""
+
+ORDER_HUBS: Final = "order_hubs"
+"""The column that may state how many hubs the order has, the same on every line: a file that lacks some is not whole."""
 
 MAX_FILE_SIZE: Final = 64 * 1024 * 1024
 """Bytes that a caller reads at most: more than 400,000 hubs."""
@@ -150,8 +153,10 @@ def parse_order(data: bytes, source: str, number: str | None = None) -> OrderFil
         )
     problems.refuse_any()
     reader = _OrderReader(header, number or "", problems)
-    for line, row in rows:
+    line, listed = first[0], 0
+    for listed, (line, row) in enumerate(rows, 1):  # noqa: B007 - where it ends is told
         reader.take(line, row)
+    reader.check_hubs(line, listed)
     if not reader.lines and not problems.count:
         problems.add(first[0], "no hub is listed below the headings")
     problems.refuse_any()
@@ -222,7 +227,7 @@ class _Header:
         unknown: list[str] = []
         for position, heading in enumerate(row):
             name = re.sub(r"[\s_-]+", "_", heading.casefold())
-            if name not in _READERS and name != ORDER_NUMBER:
+            if name not in _READERS and name not in (ORDER_NUMBER, ORDER_HUBS):
                 unknown.append(heading)
             elif name in at:
                 problems.add(line, f"column {name} is there twice")
@@ -249,6 +254,7 @@ class _OrderReader:
         self._header = header
         self._problems = problems
         self._seen: dict[Eui64, tuple[int, str]] = {}
+        self._hubs_stated: set[str] = set()
 
     def take(self, line: int, row: list[str]) -> None:
         """Read one row; whatever is wrong with it becomes a problem."""
@@ -266,12 +272,22 @@ class _OrderReader:
             except ValueError as error:
                 self._problems.add(line, f"{heading}: {error}")
         is_whole = self._problems.count == faults
+        if (position := self._header.at.get(ORDER_HUBS)) is not None:
+            self._hubs_stated.add(row[position])
         self._check_number(line, row)
         for role in ("chf", "gpf"):
             if role in values:
                 self._check_first_use(line, values[role], role.upper())
         if is_whole:
             self.lines.append(OrderLine(**values))
+
+    def check_hubs(self, line: int, listed: int) -> None:
+        """Hold how many hubs were listed, up to this line, against what the lines themselves say."""
+        if self._hubs_stated and self._hubs_stated != {str(listed)}:
+            stated = ", ".join(repr(each[:40]) for each in sorted(self._hubs_stated)[:PROBLEMS_SHOWN])
+            self._problems.add(
+                line, f"{ORDER_HUBS}: {listed} hubs where the lines say {stated}: the file is not whole"
+            )
 
     def _check_number(self, line: int, row: list[str]) -> None:
         position = self._header.at.get(ORDER_NUMBER)

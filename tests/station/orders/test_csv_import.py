@@ -87,6 +87,19 @@ def test_golden_file() -> None:
     )
 
 
+def test_a_file_that_lacks_hubs_which_it_counts_is_not_whole() -> None:
+    headings = (*HEADINGS, "Order-Hubs")
+    rows = [hub(number, **{"Order-Hubs": "2"}) for number in (1, 2, 3)]
+    assert len(parse_order(written(rows[:2], headings), "order.csv", "WO-1").lines) == 2
+    for some, counted in ((rows[:1], 1), (rows, 3)):
+        assert problems(written(some, headings)) == [
+            f"line {counted + 1}: order_hubs: {counted} hubs where the lines say '2': the file is not whole"
+        ]
+    assert problems(written([rows[0], hub(2, **{"Order-Hubs": "3"})], headings)) == [
+        "line 3: order_hubs: 2 hubs where the lines say '2', '3': the file is not whole"
+    ]
+
+
 @pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
 def test_marks_and_line_ends_make_no_difference(mark: bytes, line_end: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Generator
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest_plugins = ["benches.time_limits", "benches.leaks", "benches.workers"]
+pytest_plugins = ["benches.time_limits", "benches.coroutines", "benches.leaks", "benches.workers"]
 
 SKIP_IS_FAILURE = os.environ.get("REFLASH_SKIP_IS_FAILURE") == "1"
 

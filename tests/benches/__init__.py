@@ -1,7 +1,8 @@
 """What tests and proofs stand on: peers that really run, hubs and orders to spare, and ways to ask what came of them.
 
 Every test session
-    `leaks` (descriptors, threads, tasks), `time_limits`, `workers` (who runs what): plugins of pytest.
+    `coroutines` (tests that are), `leaks` (descriptors, threads, tasks), `time_limits`, `workers` (who runs what):
+    plugins of pytest.
 Programs beside the test
     `processes` (run and end them), `descriptor_limits`, `brokers` (mosquitto), `certificates`, `soft_hsm`.
 Hubs

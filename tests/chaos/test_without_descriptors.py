@@ -229,32 +229,29 @@ async def run_out(
 
 
 @pytest.mark.slow
-def test_a_station_that_was_given_too_few_says_so_and_begins_with_no_hub(
+async def test_a_station_that_was_given_too_few_says_so_and_begins_with_no_hub(
     bench: Bench, tmp_path: Path
 ) -> None:
-    async def work() -> None:
-        hub = bench.hub()
-        settings = bench.settings(tmp_path / "state", {"jig1": [1, 2]}, mqtt={"port": 1})
-        configured = StationSettings.model_validate(settings)
-        enough = needed(configured)
-        few = enough - SPARE - of_clients(configured)  # who are not here
-        station = await station_with_order(tmp_path, settings, [hub], allowed=f"{few}:{few}")
-        try:
-            await station.start()
-            await station.until_ready()
-            said = f"{few} file descriptors are allowed, this bench needs {enough}: raise LimitNOFILE or"
-            assert station.log.read_text().count(said) == 1
-            async with screen_of(station.state) as screen:
-                await bench.seat(hub, EMPTY)
-                line = await screen.until_shown(EMPTY, "out_of_use")
-                assert re.search(rf"only \d+ left of {few} file descriptors: raise LimitNOFILE or ", line)
-                await bench.assert_untouched(hub)
-            assert await station.stop() == 0
-        finally:
-            await station.end()
-        assert "Traceback" not in station.log.read_text()
-
-    asyncio.run(work())
+    hub = bench.hub()
+    settings = bench.settings(tmp_path / "state", {"jig1": [1, 2]}, mqtt={"port": 1})
+    configured = StationSettings.model_validate(settings)
+    enough = needed(configured)
+    few = enough - SPARE - of_clients(configured)  # who are not here
+    station = await station_with_order(tmp_path, settings, [hub], allowed=f"{few}:{few}")
+    try:
+        await station.start()
+        await station.until_ready()
+        said = f"{few} file descriptors are allowed, this bench needs {enough}: raise LimitNOFILE or"
+        assert station.log.read_text().count(said) == 1
+        async with screen_of(station.state) as screen:
+            await bench.seat(hub, EMPTY)
+            line = await screen.until_shown(EMPTY, "out_of_use")
+            assert re.search(rf"only \d+ left of {few} file descriptors: raise LimitNOFILE or ", line)
+            await bench.assert_untouched(hub)
+        assert await station.stop() == 0
+    finally:
+        await station.end()
+    assert "Traceback" not in station.log.read_text()
 
 
 @pytest.mark.parametrize("allowed", [6, 9, 12])

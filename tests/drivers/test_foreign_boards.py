@@ -11,7 +11,7 @@ import pty
 import subprocess
 import sys
 import tty
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -112,14 +112,6 @@ def board(request: pytest.FixtureRequest) -> Iterator[ForeignBoard]:
                 os.close(descriptor)
 
 
-def run(scenario: Coroutine[Any, Any, None]) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(60):
-            await scenario
-
-    asyncio.run(bounded())
-
-
 def settings(board: ForeignBoard, **changes: Any) -> JigBoardSettings:
     return JigBoardSettings(port=board.path, **QUICK | changes)
 
@@ -140,95 +132,81 @@ async def powered(jig: JigBoard, board: ForeignBoard, *seated: int) -> None:
     assert await jig.power() == (False,) * 8
 
 
-def test_a_board_by_other_hands_is_watched_and_switched(board: ForeignBoard) -> None:
+async def test_a_board_by_other_hands_is_watched_and_switched(board: ForeignBoard) -> None:
     ear = Ear()
 
-    async def scenario() -> None:
-        jig = JigBoard("jig1", settings(board, serial_number=1001), ear.hear)
-        board.hands(2)
-        with board.wired():
-            async with running(jig):
-                assert (await ear.next(BoardBack)).identity == BoardIdentity(1001, "1.4")
-                assert await ear.next(SlotSeated) == SlotSeated(2)
-                board.hands(2, 5)
-                assert await ear.next(SlotSeated) == SlotSeated(5)
-                await powered(jig, board, 5, 2)
-                with pytest.raises(
-                    BoardRefused, match=r"address 16 with exception 2 \(illegal data address\)"
-                ):
-                    await jig.insertions()
-                board.hands(2)
-                assert await ear.next(SlotEmptied) == SlotEmptied(5)
-                board.hands(2, stop=True)
-                await ear.next(EmergencyStop)
-                board.hands(2)
-                await ear.next(EmergencyReleased)
-        assert not [event for event in ear.rest() if isinstance(event, BoardLost)]
-
-    run(scenario())
+    jig = JigBoard("jig1", settings(board, serial_number=1001), ear.hear)
+    board.hands(2)
+    with board.wired():
+        async with running(jig):
+            assert (await ear.next(BoardBack)).identity == BoardIdentity(1001, "1.4")
+            assert await ear.next(SlotSeated) == SlotSeated(2)
+            board.hands(2, 5)
+            assert await ear.next(SlotSeated) == SlotSeated(5)
+            await powered(jig, board, 5, 2)
+            with pytest.raises(BoardRefused, match=r"address 16 with exception 2 \(illegal data address\)"):
+                await jig.insertions()
+            board.hands(2)
+            assert await ear.next(SlotEmptied) == SlotEmptied(5)
+            board.hands(2, stop=True)
+            await ear.next(EmergencyStop)
+            board.hands(2)
+            await ear.next(EmergencyReleased)
+    assert not [event for event in ear.rest() if isinstance(event, BoardLost)]
 
 
-def test_an_answer_that_comes_late_is_never_the_next_questions(board: ForeignBoard) -> None:
-    async def scenario() -> None:
-        with board.wired():
-            line = await ModbusLine.open(settings(board), "jig1 board")
-            try:
-                for address in range(6):
-                    await line.ask(WriteSingleRegisterRequest(address=address, registers=[100 + address]))
-                for address in range(5):
-                    board.late = LATE if address == 1 else 0.0
-                    try:
-                        answer = await line.ask(ReadHoldingRegistersRequest(address=address, count=2))
-                    except BoardSilent:
-                        assert address > 0
-                    else:
-                        assert address != 1
-                        assert answer.registers == [100 + address, 101 + address]
-                assert answer.registers == [104, 105]
-            finally:
-                await line.close()
-
-    run(scenario())
+async def test_an_answer_that_comes_late_is_never_the_next_questions(board: ForeignBoard) -> None:
+    with board.wired():
+        line = await ModbusLine.open(settings(board), "jig1 board")
+        try:
+            for address in range(6):
+                await line.ask(WriteSingleRegisterRequest(address=address, registers=[100 + address]))
+            for address in range(5):
+                board.late = LATE if address == 1 else 0.0
+                try:
+                    answer = await line.ask(ReadHoldingRegistersRequest(address=address, count=2))
+                except BoardSilent:
+                    assert address > 0
+                else:
+                    assert address != 1
+                    assert answer.registers == [100 + address, 101 + address]
+            assert answer.registers == [104, 105]
+        finally:
+            await line.close()
 
 
-def test_a_board_that_is_always_late_is_told_which_setting_to_change(board: ForeignBoard) -> None:
+async def test_a_board_that_is_always_late_is_told_which_setting_to_change(board: ForeignBoard) -> None:
     ear = Ear()
 
-    async def scenario() -> None:
-        with board.wired():
-            board.late = 1.5 * QUICK["answer_seconds"]
-            async with running(JigBoard("jig1", settings(board), ear.hear)):
-                lost = await ear.next(BoardLost)
-                assert isinstance(lost.reason, BoardLate)
-                assert "set answer_seconds under [jigs.board] well above that" in lost.reason.what
-            line = await ModbusLine.open(settings(board, answer_seconds=3 * board.late), "jig1 board")
-            try:
-                await line.ask(WriteSingleRegisterRequest(address=3, registers=[7]))
-            finally:
-                await line.close()
-
-    run(scenario())
+    with board.wired():
+        board.late = 1.5 * QUICK["answer_seconds"]
+        async with running(JigBoard("jig1", settings(board), ear.hear)):
+            lost = await ear.next(BoardLost)
+            assert isinstance(lost.reason, BoardLate)
+            assert "set answer_seconds under [jigs.board] well above that" in lost.reason.what
+        line = await ModbusLine.open(settings(board, answer_seconds=3 * board.late), "jig1 board")
+        try:
+            await line.ask(WriteSingleRegisterRequest(address=3, registers=[7]))
+        finally:
+            await line.close()
 
 
-def test_an_adapter_that_hears_itself_is_named_and_with_its_setting_served(board: ForeignBoard) -> None:
+async def test_an_adapter_that_hears_itself_is_named_and_with_its_setting_served(board: ForeignBoard) -> None:
     question = ReadHoldingRegistersRequest(address=3, count=2)
 
-    async def scenario() -> None:
-        with board.wired():
-            board.echoes = True
-            line = await ModbusLine.open(settings(board), "jig1 board")
-            try:
-                with pytest.raises(BoardAnswerInvalid, match="hears what it sends itself; set echo = true"):
-                    await line.ask(question)
-            finally:
-                await line.close()
-            line = await ModbusLine.open(settings(board, line={"echo": True}), "jig1 board")
-            try:
-                for value in (7, 9):
-                    await line.ask(WriteSingleRegisterRequest(address=3, registers=[value]))
-                    assert board.hands()["holding"][3] == value
-                    assert (await line.ask(question)).registers[0] == value
-            finally:
-                await line.close()
-
-    run(scenario())
+    with board.wired():
+        board.echoes = True
+        line = await ModbusLine.open(settings(board), "jig1 board")
+        try:
+            with pytest.raises(BoardAnswerInvalid, match="hears what it sends itself; set echo = true"):
+                await line.ask(question)
+        finally:
+            await line.close()
+        line = await ModbusLine.open(settings(board, line={"echo": True}), "jig1 board")
+        try:
+            for value in (7, 9):
+                await line.ask(WriteSingleRegisterRequest(address=3, registers=[value]))
+                assert board.hands()["holding"][3] == value
+                assert (await line.ask(question)).registers[0] == value
+        finally:
+            await line.close()

@@ -193,75 +193,60 @@ def with_check(content: bytes) -> bytes:
     return content + crc.to_bytes(2, "little")
 
 
-def test_a_question_and_its_answer_in_pieces() -> None:
-    async def scenario() -> None:
-        async with line_to_device() as (line, device):
-            asked = asyncio.create_task(line.ask(look()))
-            assert await device.hears() == LOOK
-            for byte in LOOK_ANSWER:
-                device.says(bytes([byte]))
-                await asyncio.sleep(0)
-            assert (await asked).bits[0] is True
-
-    asyncio.run(scenario())
+async def test_a_question_and_its_answer_in_pieces() -> None:
+    async with line_to_device() as (line, device):
+        asked = asyncio.create_task(line.ask(look()))
+        assert await device.hears() == LOOK
+        for byte in LOOK_ANSWER:
+            device.says(bytes([byte]))
+            await asyncio.sleep(0)
+        assert (await asked).bits[0] is True
 
 
-def test_silence_is_told_in_time_with_what_to_check() -> None:
-    async def scenario() -> None:
-        async with line_to_device() as (line, device):
-            with pytest.raises(BoardSilent, match="jig1 board: no answer within 150 ms; check its supply"):
-                await line.ask(look())
-            assert device.heard() == PROBE
-
-    asyncio.run(scenario())
+async def test_silence_is_told_in_time_with_what_to_check() -> None:
+    async with line_to_device() as (line, device):
+        with pytest.raises(BoardSilent, match="jig1 board: no answer within 150 ms; check its supply"):
+            await line.ask(look())
+        assert device.heard() == PROBE
 
 
 @pytest.mark.parametrize("answer", [LOOK_ANSWER[:4], LOOK_ANSWER[:-1] + b"\x00", b"\x00" * 700])
-def test_short_damaged_and_endless_answers_are_invalid(answer: bytes) -> None:
-    async def scenario() -> None:
-        async with line_to_device() as (line, device):
-            asked = asyncio.create_task(line.ask(look()))
-            await device.hears()
-            device.says(answer)
-            with pytest.raises(BoardAnswerInvalid, match="bytes that are no answer to function 2"):
-                await asked
-
-    asyncio.run(scenario())
+async def test_short_damaged_and_endless_answers_are_invalid(answer: bytes) -> None:
+    async with line_to_device() as (line, device):
+        asked = asyncio.create_task(line.ask(look()))
+        await device.hears()
+        device.says(answer)
+        with pytest.raises(BoardAnswerInvalid, match="bytes that are no answer to function 2"):
+            await asked
 
 
-def test_a_refusal_says_which_and_what_to_compare() -> None:
-    async def scenario() -> None:
-        async with line_to_device() as (line, device):
-            asked = asyncio.create_task(line.ask(look()))
-            await device.hears()
-            device.says(bytes.fromhex("01 82 02 c161"))
-            with pytest.raises(BoardRefused) as caught:
-                await asked
-            assert caught.value.code == 2
-            assert str(caught.value) == (
-                "jig1 board: refuses function 2 at address 0 with exception 2 (illegal data address);"
-                " compare the register map with the board's manual"
-            )
-
-    asyncio.run(scenario())
+async def test_a_refusal_says_which_and_what_to_compare() -> None:
+    async with line_to_device() as (line, device):
+        asked = asyncio.create_task(line.ask(look()))
+        await device.hears()
+        device.says(bytes.fromhex("01 82 02 c161"))
+        with pytest.raises(BoardRefused) as caught:
+            await asked
+        assert caught.value.code == 2
+        assert str(caught.value) == (
+            "jig1 board: refuses function 2 at address 0 with exception 2 (illegal data address);"
+            " compare the register map with the board's manual"
+        )
 
 
-def test_a_late_answer_is_never_the_next_questions() -> None:
-    async def scenario() -> None:
-        async with line_to_device() as (line, device):
-            first = asyncio.create_task(line.ask(look()))
-            assert await device.hears() == LOOK
-            with pytest.raises(BoardSilent):
-                await first
-            again = asyncio.create_task(line.ask(look()))
-            await asyncio.sleep(ANSWER_SECONDS / 2)
-            assert device.heard() == b"", "the line rests while the late answer may come"
-            device.says(OTHER_LOOK_ANSWER)
-            assert await device.hears() == LOOK
-            device.says(LOOK_ANSWER)
-            assert (await again).bits[1] is False, "the second answer, not the late first one"
-
-    asyncio.run(scenario())
+async def test_a_late_answer_is_never_the_next_questions() -> None:
+    async with line_to_device() as (line, device):
+        first = asyncio.create_task(line.ask(look()))
+        assert await device.hears() == LOOK
+        with pytest.raises(BoardSilent):
+            await first
+        again = asyncio.create_task(line.ask(look()))
+        await asyncio.sleep(ANSWER_SECONDS / 2)
+        assert device.heard() == b"", "the line rests while the late answer may come"
+        device.says(OTHER_LOOK_ANSWER)
+        assert await device.hears() == LOOK
+        device.says(LOOK_ANSWER)
+        assert (await again).bits[1] is False, "the second answer, not the late first one"
 
 
 class SlowBoard:
@@ -289,193 +274,162 @@ class SlowBoard:
                 loop.call_at(self._free_at, self._device.says, with_check(content))
 
 
-def test_an_answer_however_late_is_never_the_next_questions() -> None:
+async def test_an_answer_however_late_is_never_the_next_questions() -> None:
     """A board that answers in order, but later than it may, and then in time again."""
-
-    async def scenario() -> None:
-        async with line_to_device() as (line, device):
-            board = SlowBoard(device, 0.0)
-            answering = asyncio.create_task(board.run())
+    async with line_to_device() as (line, device):
+        board = SlowBoard(device, 0.0)
+        answering = asyncio.create_task(board.run())
+        await line.ask(look())
+        board.seconds = 2.5 * ANSWER_SECONDS
+        with suppress(BoardSilent):
             await line.ask(look())
-            board.seconds = 2.5 * ANSWER_SECONDS
-            with suppress(BoardSilent):
-                await line.ask(look())
-            board.seconds = 0.0
-            for _ in range(20):
+        board.seconds = 0.0
+        for _ in range(20):
+            try:
+                answer = await line.ask(look())
+            except (BoardSilent, BoardAnswerInvalid):
+                continue
+            seen = sum(1 << index for index, bit in enumerate(answer.bits[:8]) if bit)
+            assert seen == board.looks, "the answer to this question, not to one before"
+        answering.cancel()
+
+
+async def test_a_board_that_is_too_slow_is_told_which_setting_to_change() -> None:
+    async with line_to_device() as (line, device):
+        answering = asyncio.create_task(SlowBoard(device, 2.5 * ANSWER_SECONDS).run())
+        reason = ""
+        async with asyncio.timeout(60):
+            while "set answer_seconds under [jigs.board] well above that" not in reason:
                 try:
-                    answer = await line.ask(look())
-                except (BoardSilent, BoardAnswerInvalid):
-                    continue
-                seen = sum(1 << index for index, bit in enumerate(answer.bits[:8]) if bit)
-                assert seen == board.looks, "the answer to this question, not to one before"
-            answering.cancel()
-
-    asyncio.run(scenario())
+                    await line.ask(look())
+                except (BoardSilent, BoardAnswerInvalid) as error:
+                    reason = str(error)
+        answering.cancel()
 
 
-def test_a_board_that_is_too_slow_is_told_which_setting_to_change() -> None:
-    async def scenario() -> None:
-        async with line_to_device() as (line, device):
-            answering = asyncio.create_task(SlowBoard(device, 2.5 * ANSWER_SECONDS).run())
-            reason = ""
-            async with asyncio.timeout(60):
-                while "set answer_seconds under [jigs.board] well above that" not in reason:
-                    try:
-                        await line.ask(look())
-                    except (BoardSilent, BoardAnswerInvalid) as error:
-                        reason = str(error)
-            answering.cancel()
-
-    asyncio.run(scenario())
-
-
-def test_an_adapter_that_hears_itself_is_named_and_with_its_setting_served() -> None:
+async def test_an_adapter_that_hears_itself_is_named_and_with_its_setting_served() -> None:
     write = WriteSingleRegisterRequest(address=8, registers=[1])
 
-    async def scenario() -> None:
-        async with line_to_device() as (line, device):
-            asked = asyncio.create_task(line.ask(look()))
-            device.says(await device.hears_all())
-            with pytest.raises(BoardAnswerInvalid, match="hears what it sends itself; set echo = true"):
-                await asked
-        async with line_to_device(echo=True) as (line, device):
-            for question in (look(), write):
-                asked = asyncio.create_task(line.ask(question))
+    async with line_to_device() as (line, device):
+        asked = asyncio.create_task(line.ask(look()))
+        device.says(await device.hears_all())
+        with pytest.raises(BoardAnswerInvalid, match="hears what it sends itself; set echo = true"):
+            await asked
+    async with line_to_device(echo=True) as (line, device):
+        for question in (look(), write):
+            asked = asyncio.create_task(line.ask(question))
+            heard = await device.hears_all()
+            if heard == PROBE:
+                device.says(PROBE + with_check(bytes.fromhex("01 04 02 0007")))
                 heard = await device.hears_all()
-                if heard == PROBE:
-                    device.says(PROBE + with_check(bytes.fromhex("01 04 02 0007")))
-                    heard = await device.hears_all()
-                device.says(heard)
-                await asyncio.sleep(ANSWER_SECONDS / 5)
-                assert not asked.done(), "what comes back is no answer yet, not even to a write"
-                device.says(LOOK_ANSWER if heard == LOOK else heard)
-                await asked
-        async with line_to_device(echo=True) as (line, device):
-            asked = asyncio.create_task(line.ask(look()))
-            await device.hears_all()
-            device.says(with_check(bytes.fromhex("01 04 02 0007")))
-            with pytest.raises(BoardAnswerInvalid, match="does not hear what it sends; set echo = false"):
-                await asked
-
-    asyncio.run(scenario())
+            device.says(heard)
+            await asyncio.sleep(ANSWER_SECONDS / 5)
+            assert not asked.done(), "what comes back is no answer yet, not even to a write"
+            device.says(LOOK_ANSWER if heard == LOOK else heard)
+            await asked
+    async with line_to_device(echo=True) as (line, device):
+        asked = asyncio.create_task(line.ask(look()))
+        await device.hears_all()
+        device.says(with_check(bytes.fromhex("01 04 02 0007")))
+        with pytest.raises(BoardAnswerInvalid, match="does not hear what it sends; set echo = false"):
+            await asked
 
 
-def test_a_cancelled_question_leaves_nothing_behind() -> None:
-    async def scenario() -> None:
-        async with line_to_device() as (line, device):
-            asked = asyncio.create_task(line.ask(look()))
-            await device.hears()
-            asked.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await asked
-            device.says(OTHER_LOOK_ANSWER)
-            again = asyncio.create_task(line.ask(look()))
-            await device.hears()
-            device.says(LOOK_ANSWER)
-            assert (await again).bits[1] is False
-
-    asyncio.run(scenario())
+async def test_a_cancelled_question_leaves_nothing_behind() -> None:
+    async with line_to_device() as (line, device):
+        asked = asyncio.create_task(line.ask(look()))
+        await device.hears()
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        device.says(OTHER_LOOK_ANSWER)
+        again = asyncio.create_task(line.ask(look()))
+        await device.hears()
+        device.says(LOOK_ANSWER)
+        assert (await again).bits[1] is False
 
 
-def test_questions_of_several_tasks_take_turns() -> None:
-    async def scenario() -> None:
-        async with line_to_device() as (line, device):
-            write = WriteSingleRegisterRequest(address=8, registers=[1])
-            asked = [asyncio.create_task(line.ask(look())), asyncio.create_task(line.ask(write))]
-            assert await device.hears() == LOOK
-            assert device.heard() == b""
-            device.says(LOOK_ANSWER)
-            frame = await device.hears()
-            assert frame == bytes.fromhex("01 06 0008 0001 c9c8")
-            device.says(frame)
-            await asyncio.gather(*asked)
-
-    asyncio.run(scenario())
+async def test_questions_of_several_tasks_take_turns() -> None:
+    async with line_to_device() as (line, device):
+        write = WriteSingleRegisterRequest(address=8, registers=[1])
+        asked = [asyncio.create_task(line.ask(look())), asyncio.create_task(line.ask(write))]
+        assert await device.hears() == LOOK
+        assert device.heard() == b""
+        device.says(LOOK_ANSWER)
+        frame = await device.hears()
+        assert frame == bytes.fromhex("01 06 0008 0001 c9c8")
+        device.says(frame)
+        await asyncio.gather(*asked)
 
 
-def test_a_device_that_never_stops_talking_is_invalid() -> None:
-    async def scenario() -> None:
-        async with line_to_device() as (line, device):
+async def test_a_device_that_never_stops_talking_is_invalid() -> None:
+    async with line_to_device() as (line, device):
 
-            async def babble() -> None:
-                while True:
-                    device.says(b"\x55" * 8)
-                    await asyncio.sleep(ANSWER_SECONDS / 20)
+        async def babble() -> None:
+            while True:
+                device.says(b"\x55" * 8)
+                await asyncio.sleep(ANSWER_SECONDS / 20)
 
-            babbling = asyncio.create_task(babble())
-            try:
-                said = ""
-                while "sends without being asked" not in said:  # a busy machine lets it pause, and be asked
-                    with pytest.raises(BoardAnswerInvalid) as caught:
-                        await line.ask(look())
-                    said = str(caught.value)
-            finally:
-                babbling.cancel()
-            await asyncio.sleep(ANSWER_SECONDS)
-            asked = asyncio.create_task(line.ask(look()))
-            await device.hears()
-            device.says(LOOK_ANSWER)
-            assert await asked
-
-    asyncio.run(scenario())
+        babbling = asyncio.create_task(babble())
+        try:
+            said = ""
+            while "sends without being asked" not in said:  # a busy machine lets it pause, and be asked
+                with pytest.raises(BoardAnswerInvalid) as caught:
+                    await line.ask(look())
+                said = str(caught.value)
+        finally:
+            babbling.cancel()
+        await asyncio.sleep(ANSWER_SECONDS)
+        asked = asyncio.create_task(line.ask(look()))
+        await device.hears()
+        device.says(LOOK_ANSWER)
+        assert await asked
 
 
-def test_a_port_that_vanishes_ends_the_question_at_once_and_for_good() -> None:
-    async def scenario() -> None:
-        async with line_to_device() as (line, device):
-            asked = asyncio.create_task(line.ask(look()))
-            await device.hears()
-            device.vanishes()
-            with pytest.raises(BoardUnavailable, match="the port is gone"):
-                await asked
-            with pytest.raises(BoardUnavailable, match="the port is gone"):
-                await line.ask(look())
-
-    asyncio.run(scenario())
+async def test_a_port_that_vanishes_ends_the_question_at_once_and_for_good() -> None:
+    async with line_to_device() as (line, device):
+        asked = asyncio.create_task(line.ask(look()))
+        await device.hears()
+        device.vanishes()
+        with pytest.raises(BoardUnavailable, match="the port is gone"):
+            await asked
+        with pytest.raises(BoardUnavailable, match="the port is gone"):
+            await line.ask(look())
 
 
-def test_a_device_that_stops_reading_is_told_and_never_holds_up_the_loop() -> None:
-    async def scenario() -> None:
-        async with line_to_device() as (line, device):
-            await stuff(device.path)
-            turns = 0
+async def test_a_device_that_stops_reading_is_told_and_never_holds_up_the_loop() -> None:
+    async with line_to_device() as (line, device):
+        await stuff(device.path)
+        turns = 0
 
-            async def feel_the_loop() -> None:
-                nonlocal turns
-                while True:
-                    await asyncio.sleep(0.001)
-                    turns += 1
+        async def feel_the_loop() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0.001)
+                turns += 1
 
-            feeling = asyncio.create_task(feel_the_loop())
-            with pytest.raises(BoardSilent, match="no answer within 150 ms"):
-                await line.ask(look())
-            with pytest.raises(BoardSilent, match="takes no more bytes"):
-                await line.ask(look())
-            feeling.cancel()
-            assert turns > 8, "the loop turned all the while"
-
-    asyncio.run(scenario())
+        feeling = asyncio.create_task(feel_the_loop())
+        with pytest.raises(BoardSilent, match="no answer within 150 ms"):
+            await line.ask(look())
+        with pytest.raises(BoardSilent, match="takes no more bytes"):
+            await line.ask(look())
+        feeling.cancel()
+        assert turns > 8, "the loop turned all the while"
 
 
-def test_a_port_that_cannot_be_had_says_why(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        with pytest.raises(BoardUnavailable, match=r"jig1 board: .*nowhere is not there"):
-            await ModbusLine.open(JigBoardSettings(port=str(tmp_path / "nowhere")), "jig1 board")
-        async with line_to_device() as (_, device):
-            with pytest.raises(BoardUnavailable, match="held by another program"):
-                await ModbusLine.open(JigBoardSettings(port=device.path), "jig2 board")
-
-    asyncio.run(scenario())
+async def test_a_port_that_cannot_be_had_says_why(tmp_path: Path) -> None:
+    with pytest.raises(BoardUnavailable, match=r"jig1 board: .*nowhere is not there"):
+        await ModbusLine.open(JigBoardSettings(port=str(tmp_path / "nowhere")), "jig1 board")
+    async with line_to_device() as (_, device):
+        with pytest.raises(BoardUnavailable, match="held by another program"):
+            await ModbusLine.open(JigBoardSettings(port=device.path), "jig2 board")
 
 
-def test_closing_the_port_does_not_reset_the_board() -> None:
-    async def scenario() -> None:
-        async with line_to_device() as (line, device):
-            assert not termios.tcgetattr(device.far)[2] & termios.HUPCL
-            await line.close()
-            await line.close()
-
-    asyncio.run(scenario())
+async def test_closing_the_port_does_not_reset_the_board() -> None:
+    async with line_to_device() as (line, device):
+        assert not termios.tcgetattr(device.far)[2] & termios.HUPCL
+        await line.close()
+        await line.close()
 
 
 @settings(max_examples=5)

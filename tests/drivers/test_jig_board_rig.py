@@ -52,103 +52,91 @@ async def board_of(slot: RigSlot) -> AsyncIterator[tuple[JigBoard, Ear]]:
         yield board, ear
 
 
-def test_a_hub_lives_by_the_boards_power(slot: RigSlot) -> None:
-    async def scenario() -> None:
-        async with board_of(slot) as (board, ear), slot.driver(answer_seconds=0.2, attempts=1) as hub:
-            assert await ear.next(SlotSeated) == SlotSeated(1)
-            with pytest.raises(NoAnswer):
-                await hub.identify()
-            await board.set_power(1, on=True)
-            await hub.wait_for_hub()
-            assert (await board.currents())[0] >= 20
-            await slot.do("board", act="press_stop")
-            await ear.next(EmergencyStop)
-            with pytest.raises(NoAnswer):
-                await hub.identify()
-            await slot.do("board", act="release_stop")
-            await ear.next(EmergencyReleased)
-            assert await hub.wait_for_hub()
-            await board.set_power(1, on=False)
-            with pytest.raises(NoAnswer):
-                await hub.identify()
-
-    asyncio.run(scenario())
+async def test_a_hub_lives_by_the_boards_power(slot: RigSlot) -> None:
+    async with board_of(slot) as (board, ear), slot.driver(answer_seconds=0.2, attempts=1) as hub:
+        assert await ear.next(SlotSeated) == SlotSeated(1)
+        with pytest.raises(NoAnswer):
+            await hub.identify()
+        await board.set_power(1, on=True)
+        await hub.wait_for_hub()
+        assert (await board.currents())[0] >= 20
+        await slot.do("board", act="press_stop")
+        await ear.next(EmergencyStop)
+        with pytest.raises(NoAnswer):
+            await hub.identify()
+        await slot.do("board", act="release_stop")
+        await ear.next(EmergencyReleased)
+        assert await hub.wait_for_hub()
+        await board.set_power(1, on=False)
+        with pytest.raises(NoAnswer):
+            await hub.identify()
 
 
-def test_hands_on_the_jig_and_what_they_see(slot: RigSlot) -> None:
-    async def scenario() -> None:
-        async with board_of(slot) as (board, ear):
-            await ear.next(SlotSeated)
-            await slot.do("unseat")
-            assert await ear.next(SlotEmptied) == SlotEmptied(1)
-            await slot.do("board", act="close_lid")
-            await ear.next(LidClosed)
-            await slot.do("board", act="press_start")
-            await ear.next(StartPressed)
-            await board.set_lamp(2, Lamp.GREEN)
-            seen = await slot.do("board", act="release_start")
-            assert seen.pop("heartbeat") > 0
-            assert seen == {
-                "port": str(slot.directory / "jig1" / "board"),
-                "lamps": [0, 2, 0, 0, 0, 0, 0, 0],
-                "powered": [False] * 8,
-                "lid_closed": True,
-                "start_pressed": False,
-                "emergency_stop": False,
-                "fault": "none",
-                "armed": [],
-                "lying": [],
-            }
-
-    asyncio.run(scenario())
+async def test_hands_on_the_jig_and_what_they_see(slot: RigSlot) -> None:
+    async with board_of(slot) as (board, ear):
+        await ear.next(SlotSeated)
+        await slot.do("unseat")
+        assert await ear.next(SlotEmptied) == SlotEmptied(1)
+        await slot.do("board", act="close_lid")
+        await ear.next(LidClosed)
+        await slot.do("board", act="press_start")
+        await ear.next(StartPressed)
+        await board.set_lamp(2, Lamp.GREEN)
+        seen = await slot.do("board", act="release_start")
+        assert seen.pop("heartbeat") > 0
+        assert seen == {
+            "port": str(slot.directory / "jig1" / "board"),
+            "lamps": [0, 2, 0, 0, 0, 0, 0, 0],
+            "powered": [False] * 8,
+            "lid_closed": True,
+            "start_pressed": False,
+            "emergency_stop": False,
+            "fault": "none",
+            "armed": [],
+            "lying": [],
+        }
 
 
-def test_board_faults_from_the_control_socket(slot: RigSlot) -> None:
-    async def scenario() -> None:
-        async with board_of(slot) as (board, ear):
-            for fault, reason in (("frozen", BoardFrozen), ("silent", BoardSilent)):
-                await slot.do("board", act="fault", fault=fault)
-                assert isinstance((await ear.next(BoardLost)).reason, reason)
-                await slot.do("board", act="fault", fault="none")
-                await ear.next(BoardBack)
-            seen = await slot.do("board", act="arm", fault="lost", on="switch", times=2)
-            assert seen["armed"] == [{"fault": "lost", "on": "switch", "left": 2}]
-            with pytest.raises(BoardSilent):
-                await board.set_power(2, on=True)
-            seen = await slot.do("board", act="disarm")
-            assert (seen["armed"], seen["powered"][1]) == ([], True)
-            await slot.do("board", act="unplug")
-            assert isinstance((await ear.next(BoardLost)).reason, BoardUnavailable)
-            await slot.do("board", act="plug")
+async def test_board_faults_from_the_control_socket(slot: RigSlot) -> None:
+    async with board_of(slot) as (board, ear):
+        for fault, reason in (("frozen", BoardFrozen), ("silent", BoardSilent)):
+            await slot.do("board", act="fault", fault=fault)
+            assert isinstance((await ear.next(BoardLost)).reason, reason)
+            await slot.do("board", act="fault", fault="none")
             await ear.next(BoardBack)
-            await board.set_power(1, on=True)
-            await slot.do("board", act="lie", slots=[1])
-            assert (await ear.next(SlotContradicted)).slot == 1
-            await slot.do("board", act="restart")
-            await ear.next(BoardLost)
-            assert not (await ear.next(BoardBack)).power[0]
+        seen = await slot.do("board", act="arm", fault="lost", on="switch", times=2)
+        assert seen["armed"] == [{"fault": "lost", "on": "switch", "left": 2}]
+        with pytest.raises(BoardSilent):
+            await board.set_power(2, on=True)
+        seen = await slot.do("board", act="disarm")
+        assert (seen["armed"], seen["powered"][1]) == ([], True)
+        await slot.do("board", act="unplug")
+        assert isinstance((await ear.next(BoardLost)).reason, BoardUnavailable)
+        await slot.do("board", act="plug")
+        await ear.next(BoardBack)
+        await board.set_power(1, on=True)
+        await slot.do("board", act="lie", slots=[1])
+        assert (await ear.next(SlotContradicted)).slot == 1
+        await slot.do("board", act="restart")
+        await ear.next(BoardLost)
+        assert not (await ear.next(BoardBack)).power[0]
 
-    asyncio.run(scenario())
 
-
-def test_what_a_board_cannot_be_asked(slot: RigSlot) -> None:
-    async def scenario() -> None:
-        for request, complaint in (
-            ({"act": "dance"}, "unknown act 'dance'; known: close_lid,"),
-            ({"act": "fault", "fault": "rust"}, "unknown fault 'rust' of a board; known: none, silent,"),
-            ({"act": "arm", "fault": "late", "on": "tea"}, "no board is asked 'tea'; known: inputs, coils,"),
-            (
-                {"act": "arm", "fault": "late", "on": "coils", "times": 0},
-                "'times' is wanted, a number from 1",
-            ),
-            ({"act": "lie", "slots": [9]}, "'slots' is wanted, a list of numbers from 1 to 8"),
-        ):
-            with pytest.raises(AssertionError, match=complaint):
-                await slot.do("board", **request)
-        with pytest.raises(AssertionError, match="no board of a jig 7 here; there are those of 1"):
-            await replace(slot, jig=7).do("board")
-
-    asyncio.run(scenario())
+async def test_what_a_board_cannot_be_asked(slot: RigSlot) -> None:
+    for request, complaint in (
+        ({"act": "dance"}, "unknown act 'dance'; known: close_lid,"),
+        ({"act": "fault", "fault": "rust"}, "unknown fault 'rust' of a board; known: none, silent,"),
+        ({"act": "arm", "fault": "late", "on": "tea"}, "no board is asked 'tea'; known: inputs, coils,"),
+        (
+            {"act": "arm", "fault": "late", "on": "coils", "times": 0},
+            "'times' is wanted, a number from 1",
+        ),
+        ({"act": "lie", "slots": [9]}, "'slots' is wanted, a list of numbers from 1 to 8"),
+    ):
+        with pytest.raises(AssertionError, match=complaint):
+            await slot.do("board", **request)
+    with pytest.raises(AssertionError, match="no board of a jig 7 here; there are those of 1"):
+        await replace(slot, jig=7).do("board")
 
 
 def test_a_rig_without_boards_says_so(tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ import re
 import termios
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 
 import pytest
 
 from benches.descriptor_limits import descriptors_left
-from benches.pty_port import PtyPort, pty_port
+from benches.pty_port import pty_port
 from drivers import serial_link
 from drivers.errors import HubAction, PlaceUnavailable
 from drivers.serial_link import SerialSettings, open_serial_link
@@ -47,26 +48,23 @@ class Recorder:
                 await self._changed.wait()
 
 
-def with_link(scenario, **settings):
-    """Run a scenario with a port, its link and the link's recorder."""
-
-    async def run():
-        async with pty_port() as port:
-            link = await open_serial_link(port.path, SerialSettings(**settings))
-            recorder = Recorder()
-            link.start(recorder)
-            try:
-                await scenario(port, link, recorder)
-            finally:
-                await link.close()
-
-    asyncio.run(run())
+@asynccontextmanager
+async def with_link(**settings):
+    """Give a port, its link and the link's recorder."""
+    async with pty_port() as port:
+        link = await open_serial_link(port.path, SerialSettings(**settings))
+        recorder = Recorder()
+        link.start(recorder)
+        try:
+            yield port, link, recorder
+        finally:
+            await link.close()
 
 
-def test_every_byte_value_passes_both_ways():
+async def test_every_byte_value_passes_both_ways():
     every = bytes(range(256))
 
-    async def scenario(port, link, recorder):
+    async with with_link() as (port, link, recorder):
         far = Recorder()
         port.listen(far.received)
         link.write(every)
@@ -75,13 +73,11 @@ def test_every_byte_value_passes_both_ways():
         await recorder.until(lambda: len(recorder.data) >= 256)
         assert far.data == recorder.data == every
 
-    with_link(scenario)
 
-
-def test_more_than_the_port_takes_at_once_arrives_in_order():
+async def test_more_than_the_port_takes_at_once_arrives_in_order():
     sent = os.urandom(60_000)
 
-    async def scenario(port, link, recorder):
+    async with with_link() as (port, link, _):
         for start in range(0, len(sent), 6000):
             link.write(sent[start : start + 6000])
         assert link.unsent_seconds > 0
@@ -91,11 +87,9 @@ def test_more_than_the_port_takes_at_once_arrives_in_order():
         assert far.data == sent
         assert link.unsent_seconds == 0
 
-    with_link(scenario)
 
-
-def test_a_peer_that_stops_reading_is_told_after_the_stall_time_and_the_link_stays():
-    async def scenario(port, link, recorder):
+async def test_a_peer_that_stops_reading_is_told_after_the_stall_time_and_the_link_stays():
+    async with with_link(stall_seconds=0.1) as (port, link, recorder):
         link.write(bytes(60_000))
         await recorder.until(lambda: recorder.told)
         [(what, why)] = recorder.told
@@ -107,11 +101,9 @@ def test_a_peer_that_stops_reading_is_told_after_the_stall_time_and_the_link_sta
         link.write(b"after")
         await far.until(lambda: far.data.endswith(b"after"))
 
-    with_link(scenario, stall_seconds=0.1)
 
-
-def test_a_slow_peer_is_no_stalled_one():
-    async def scenario(port, link, recorder):
+async def test_a_slow_peer_is_no_stalled_one():
+    async with with_link(stall_seconds=0.1) as (port, link, recorder):
         far = Recorder()
         link.write(bytes(60_000))
         for taken in (10_000, 30_000, 60_000):
@@ -121,66 +113,52 @@ def test_a_slow_peer_is_no_stalled_one():
             await asyncio.sleep(0.06)
         assert recorder.told == []
 
-    with_link(scenario, stall_seconds=0.1)
 
-
-def test_unsent_bytes_are_bounded():
-    async def scenario(port, link, recorder):
+async def test_unsent_bytes_are_bounded():
+    async with with_link() as (_, link, recorder):
         for _ in range(100):
             link.write(bytes(10_000))
         assert ("stalled", recorder.told[0][1]) == recorder.told[0]
         assert link.unsent_seconds * 11520 <= 65536
 
-    with_link(scenario)
 
-
-def test_an_unplugged_port_is_told_once_and_then_takes_everything_in_silence():
-    async def scenario(port: PtyPort, link, recorder):
+async def test_an_unplugged_port_is_told_once_and_then_takes_everything_in_silence():
+    async with with_link() as (port, link, recorder):
         port.close()
         await recorder.until(lambda: recorder.told)
         link.write(b"nobody hears this")
         assert [what for what, _ in recorder.told] == ["lost"]
         assert link.loss
 
-    with_link(scenario)
 
-
-def test_writing_to_an_unplugged_port_tells_the_loss():
-    async def scenario(port: PtyPort, link, recorder):
+async def test_writing_to_an_unplugged_port_tells_the_loss():
+    async with with_link() as (port, link, recorder):
         port.close()
         link.write(b"x")
         assert [what for what, _ in recorder.told] == ["lost"]
 
-    with_link(scenario)
 
-
-def test_closing_twice_is_fine_and_says_nothing():
-    async def scenario(port, link, recorder):
+async def test_closing_twice_is_fine_and_says_nothing():
+    async with with_link() as (_, link, recorder):
         await link.close()
         await link.close()
         assert recorder.told == []
 
-    with_link(scenario)
 
-
-def test_closing_with_unsent_bytes_does_not_wait_for_the_peer():
-    async def scenario(port, link, recorder):
+async def test_closing_with_unsent_bytes_does_not_wait_for_the_peer():
+    async with with_link() as (_, link, _):
         link.write(bytes(60_000))
         async with asyncio.timeout(60):
             await link.close()
 
-    with_link(scenario)
 
-
-def test_a_close_does_not_hang_up_on_the_hub():
-    async def scenario(port, link, recorder):
+async def test_a_close_does_not_hang_up_on_the_hub():
+    async with with_link(baud=921_600, rts_cts=True) as (port, link, _):
         attributes = termios.tcgetattr(port._slave)
         assert not attributes[2] & termios.HUPCL
         assert attributes[2] & termios.CRTSCTS
         assert attributes[4] == termios.B921600
         assert link.low_latency is False, "a pseudo-terminal has no latency timer"
-
-    with_link(scenario, baud=921_600, rts_cts=True)
 
 
 def unavailable(path: str) -> PlaceUnavailable:
@@ -202,35 +180,25 @@ def test_a_file_is_no_serial_port(tmp_path):
     assert "cannot be used as a serial port" in str(unavailable(str(path)))
 
 
-def test_a_port_held_by_another_program_says_so():
-    async def scenario(port, link, recorder):
+async def test_a_port_held_by_another_program_says_so():
+    async with with_link() as (port, _, _):
         with pytest.raises(PlaceUnavailable, match="held by another program"):
             await open_serial_link(port.path, SerialSettings())
 
-    with_link(scenario)
-
 
 @pytest.mark.parametrize("left", range(5))
-def test_a_port_that_cannot_be_opened_for_want_of_descriptors_says_so_and_leaves_none_open(left):
-    async def run():
-        async with pty_port() as port:
-            with descriptors_left(left), pytest.raises(PlaceUnavailable) as caught:
-                await open_serial_link(port.path, SerialSettings())
-            assert re.match(
-                r"no more file descriptors \(\d+ allowed\): raise LimitNOFILE or ", str(caught.value)
-            )
-            with descriptors_left(5):
-                await (await open_serial_link(port.path, SerialSettings())).close()
-
-    asyncio.run(run())
+async def test_a_port_that_cannot_be_opened_for_want_of_descriptors_says_so_and_leaves_none_open(left):
+    async with pty_port() as port:
+        with descriptors_left(left), pytest.raises(PlaceUnavailable) as caught:
+            await open_serial_link(port.path, SerialSettings())
+        assert re.match(r"no more file descriptors \(\d+ allowed\): raise LimitNOFILE or ", str(caught.value))
+        with descriptors_left(5):
+            await (await open_serial_link(port.path, SerialSettings())).close()
 
 
-def test_without_descriptors_a_place_is_not_said_to_be_empty():
-    async def run():
-        with descriptors_left(0), pytest.raises(PlaceUnavailable, match="no more file descriptors"):
-            await open_serial_link("usb:9-9", SerialSettings())
-
-    asyncio.run(run())
+async def test_without_descriptors_a_place_is_not_said_to_be_empty():
+    with descriptors_left(0), pytest.raises(PlaceUnavailable, match="no more file descriptors"):
+        await open_serial_link("usb:9-9", SerialSettings())
 
 
 @contextlib.contextmanager
@@ -245,67 +213,55 @@ def as_a_user():
 
 
 @pytest.mark.parametrize(("mode", "advice"), [(0o060, "add the user to the group"), (0o000, "udev rules")])
-def test_a_forbidden_port_names_the_group_or_else_the_udev_rules(mode, advice):
-    async def run():
-        async with pty_port() as port:
-            if os.geteuid() == 0:
-                os.fchown(port._slave, 0, 5)  # tty's, as a pseudo-terminal of anybody else is already
-            os.fchmod(port._slave, mode)
-            with as_a_user(), pytest.raises(PlaceUnavailable, match=f"may not be opened.*{advice}"):
-                await open_serial_link(port.path, SerialSettings())
-
-    asyncio.run(run())
+async def test_a_forbidden_port_names_the_group_or_else_the_udev_rules(mode, advice):
+    async with pty_port() as port:
+        if os.geteuid() == 0:
+            os.fchown(port._slave, 0, 5)  # tty's, as a pseudo-terminal of anybody else is already
+        os.fchmod(port._slave, mode)
+        with as_a_user(), pytest.raises(PlaceUnavailable, match=f"may not be opened.*{advice}"):
+            await open_serial_link(port.path, SerialSettings())
 
 
-def test_a_closed_port_can_be_opened_again_whatever_fills_the_shared_threads(tmp_path):
-    async def run():
-        done = threading.Event()
-        shared = ThreadPoolExecutor(max_workers=1)
-        asyncio.get_running_loop().set_default_executor(shared)
-        shared.submit(done.wait)
-        try:
-            async with asyncio.timeout(30), pty_port() as port:
-                (tmp_path / "port").symlink_to(port.path)
-                places = SerialPlaces(tmp_path)
-                for _ in range(3):
-                    assert await places.see_place(port.path, SerialSettings())
-                    assert await places.find_places(SerialSettings())
-                    link = await open_serial_link(port.path, SerialSettings())
-                    await link.close()
-        finally:
-            done.set()
-
-    asyncio.run(run())
+async def test_a_closed_port_can_be_opened_again_whatever_fills_the_shared_threads(tmp_path):
+    done = threading.Event()
+    shared = ThreadPoolExecutor(max_workers=1)
+    asyncio.get_running_loop().set_default_executor(shared)
+    shared.submit(done.wait)
+    try:
+        async with asyncio.timeout(30), pty_port() as port:
+            (tmp_path / "port").symlink_to(port.path)
+            places = SerialPlaces(tmp_path)
+            for _ in range(3):
+                assert await places.see_place(port.path, SerialSettings())
+                assert await places.find_places(SerialSettings())
+                link = await open_serial_link(port.path, SerialSettings())
+                await link.close()
+    finally:
+        done.set()
 
 
-def test_cancelling_an_opening_leaks_no_port(monkeypatch):
+async def test_cancelling_an_opening_leaks_no_port(monkeypatch):
     """The port opens only after the caller has gone; the leak check of every test does the judging."""
+    async with pty_port() as port:
+        loop = asyncio.get_running_loop()
+        entered, may_open = asyncio.Event(), asyncio.Event()
+        really_open = serial_link._open
 
-    async def run():
-        async with pty_port() as port:
-            loop = asyncio.get_running_loop()
-            entered, may_open = asyncio.Event(), asyncio.Event()
-            really_open = serial_link._open
+        def open_late(path, settings):
+            loop.call_soon_threadsafe(entered.set)
+            asyncio.run_coroutine_threadsafe(may_open.wait(), loop).result(60)
+            return really_open(path, settings)
 
-            def open_late(path, settings):
-                loop.call_soon_threadsafe(entered.set)
-                asyncio.run_coroutine_threadsafe(may_open.wait(), loop).result(60)
-                return really_open(path, settings)
-
-            monkeypatch.setattr(serial_link, "_open", open_late)
-            opening = asyncio.create_task(open_serial_link(port.path, SerialSettings()))
-            await entered.wait()
-            opening.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await opening
-            may_open.set()
-            monkeypatch.setattr(serial_link, "_open", really_open)
-            link = None
-            while link is None:
-                with contextlib.suppress(
-                    PlaceUnavailable
-                ):  # until the port that nobody wants any more is closed
-                    link = await open_serial_link(port.path, SerialSettings())
-            await link.close()
-
-    asyncio.run(run())
+        monkeypatch.setattr(serial_link, "_open", open_late)
+        opening = asyncio.create_task(open_serial_link(port.path, SerialSettings()))
+        await entered.wait()
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        may_open.set()
+        monkeypatch.setattr(serial_link, "_open", really_open)
+        link = None
+        while link is None:
+            with contextlib.suppress(PlaceUnavailable):  # until the port that nobody wants any more is closed
+                link = await open_serial_link(port.path, SerialSettings())
+        await link.close()

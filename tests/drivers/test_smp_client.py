@@ -11,7 +11,7 @@ from smp.header import Version
 from smp.image_management import ImageStatesReadRequest, ImageStatesWriteRequest
 from smp.os_management import EchoWriteRequest, MCUMgrParametersReadRequest
 
-from benches.smp_peer import ECHO, PARAMETERS, QUICK, STATE, run_with_peer
+from benches.smp_peer import ECHO, PARAMETERS, QUICK, STATE, peer_and_client
 from drivers.errors import HubAction, HubLocked, LinkLost, LinkStalled, MalformedAnswer, NoAnswer
 from drivers.hub_answers import DeviceCode, Done, StateAnswer
 from drivers.smp.errors import SmpRefused
@@ -24,17 +24,15 @@ def parameters(client, **how):
     return client.ask(MCUMgrParametersReadRequest, ParametersAnswer, action=HubAction.FLASH, **how)
 
 
-def test_a_question_and_its_answer():
-    async def scenario(peer, client):
+async def test_a_question_and_its_answer():
+    async with peer_and_client() as (peer, client):
         peer.scripts[PARAMETERS] = lambda _: POOL
         answer = await parameters(client)
         assert (answer.buf_size, answer.buf_count) == (1024, 5)
 
-    run_with_peer(scenario)
 
-
-def test_version_1_is_spoken_until_the_hub_answers_in_version_2():
-    async def scenario(peer, client):
+async def test_version_1_is_spoken_until_the_hub_answers_in_version_2():
+    async with peer_and_client() as (peer, client):
         peer.scripts[PARAMETERS] = lambda request: [request.answer(POOL, version=0)]
         await parameters(client)
         await parameters(client)
@@ -45,11 +43,9 @@ def test_version_1_is_spoken_until_the_hub_answers_in_version_2():
         client.expect_another_hub()
         assert client.version is Version.V1
 
-    run_with_peer(scenario)
 
-
-def test_a_read_is_repeated_and_any_repetitions_answer_counts():
-    async def scenario(peer, client):
+async def test_a_read_is_repeated_and_any_repetitions_answer_counts():
+    async with peer_and_client() as (peer, client):
         unanswered = []
 
         def answer_the_first_when_asked_again(request):
@@ -60,11 +56,9 @@ def test_a_read_is_repeated_and_any_repetitions_answer_counts():
         assert (await parameters(client)).buf_count == 5
         assert len({request.sequence for request in peer.requests}) == 2
 
-    run_with_peer(scenario)
 
-
-def test_a_silent_hub_is_asked_as_often_as_configured_and_its_state_is_known_after_a_read():
-    async def scenario(peer, client):
+async def test_a_silent_hub_is_asked_as_often_as_configured_and_its_state_is_known_after_a_read():
+    async with peer_and_client() as (peer, client):
         peer.scripts[PARAMETERS] = lambda _: None
         with pytest.raises(NoAnswer) as caught:
             await parameters(client)
@@ -72,11 +66,9 @@ def test_a_silent_hub_is_asked_as_often_as_configured_and_its_state_is_known_aft
         assert peer.port.path in str(caught.value)
         assert len(peer.requests) == QUICK.attempts
 
-    run_with_peer(scenario)
 
-
-def test_a_write_is_sent_once_and_leaves_the_state_unknown():
-    async def scenario(peer, client):
+async def test_a_write_is_sent_once_and_leaves_the_state_unknown():
+    async with peer_and_client() as (peer, client):
         peer.scripts[STATE] = lambda _: None
         with pytest.raises(NoAnswer) as caught:
             await client.ask(
@@ -85,11 +77,9 @@ def test_a_write_is_sent_once_and_leaves_the_state_unknown():
         assert not caught.value.state_known
         assert [request.fields for request in peer.requests] == [{"confirm": True}]
 
-    run_with_peer(scenario)
 
-
-def test_late_foreign_and_doubled_answers_never_pass_for_the_next_ones():
-    async def scenario(peer, client):
+async def test_late_foreign_and_doubled_answers_never_pass_for_the_next_ones():
+    async with peer_and_client() as (peer, client):
         peer.scripts[PARAMETERS] = lambda _: None
         with pytest.raises(NoAnswer):
             await parameters(client, attempts=1)
@@ -110,8 +100,6 @@ def test_late_foreign_and_doubled_answers_never_pass_for_the_next_ones():
         for _ in range(3):
             assert (await parameters(client)).buf_size == 1024
 
-    run_with_peer(scenario)
-
 
 @pytest.mark.parametrize(
     ("fields", "kind", "code"),
@@ -121,8 +109,8 @@ def test_late_foreign_and_doubled_answers_never_pass_for_the_next_ones():
         ({"rc": 11}, HubLocked, "rc 11"),
     ],
 )
-def test_refusals_carry_the_hubs_own_code(fields, kind, code):
-    async def scenario(peer, client):
+async def test_refusals_carry_the_hubs_own_code(fields, kind, code):
+    async with peer_and_client() as (peer, client):
         peer.scripts[PARAMETERS] = lambda _: fields
         with pytest.raises(kind) as caught:
             await parameters(client)
@@ -131,12 +119,10 @@ def test_refusals_carry_the_hubs_own_code(fields, kind, code):
         if kind is SmpRefused:
             assert caught.value.code in {DeviceCode(None, 8), DeviceCode(1, 23)}
 
-    run_with_peer(scenario)
-
 
 @pytest.mark.parametrize("payload", [b"", b"\x80", b"\xff\xff", b"\xa1\x68buf_size\x01", b"\xa1\x62rc\xf4"])
-def test_an_answer_that_is_none_is_malformed(payload):
-    async def scenario(peer, client):
+async def test_an_answer_that_is_none_is_malformed(payload):
+    async with peer_and_client() as (peer, client):
         peer.scripts[PARAMETERS] = lambda request: [request.answer(payload)]
         with pytest.raises(MalformedAnswer) as caught:
             await parameters(client)
@@ -144,11 +130,10 @@ def test_an_answer_that_is_none_is_malformed(payload):
         peer.scripts[PARAMETERS] = lambda _: POOL
         await parameters(client)
 
-    run_with_peer(scenario)
 
+async def test_log_output_of_the_hub_does_no_harm():
+    async with peer_and_client() as (peer, client):
 
-def test_log_output_of_the_hub_does_no_harm():
-    async def scenario(peer, client):
         def answer(request):
             peer.port.send(b"*** Booting Zephyr OS ***\r\n[00:00:00.1] <inf> app: \x06\x06up\n<inf>")
             return [request.answer(POOL)]
@@ -156,11 +141,9 @@ def test_log_output_of_the_hub_does_no_harm():
         peer.scripts[PARAMETERS] = answer
         await parameters(client)
 
-    run_with_peer(scenario)
 
-
-def test_a_cancelled_question_leaves_the_client_usable():
-    async def scenario(peer, client):
+async def test_a_cancelled_question_leaves_the_client_usable():
+    async with peer_and_client() as (peer, client):
         peer.scripts[PARAMETERS] = lambda _: None
         asking = asyncio.create_task(parameters(client))
         await peer.until_asked(PARAMETERS)
@@ -171,11 +154,9 @@ def test_a_cancelled_question_leaves_the_client_usable():
         peer.scripts[PARAMETERS] = lambda _: POOL
         assert (await parameters(client)).buf_size == 1024
 
-    run_with_peer(scenario)
 
-
-def test_an_unplugged_port_ends_the_question_and_refuses_the_next():
-    async def scenario(peer, client):
+async def test_an_unplugged_port_ends_the_question_and_refuses_the_next():
+    async with peer_and_client() as (peer, client):
         peer.scripts[PARAMETERS] = lambda _: peer.port.close()
         with pytest.raises(LinkLost) as caught:
             await parameters(client)
@@ -183,21 +164,17 @@ def test_an_unplugged_port_ends_the_question_and_refuses_the_next():
         with pytest.raises(LinkLost, match="check the adapter's cable"):
             await parameters(client)
 
-    run_with_peer(scenario)
 
-
-def test_an_unplugged_port_leaves_a_writes_effect_unknown():
-    async def scenario(peer, client):
+async def test_an_unplugged_port_leaves_a_writes_effect_unknown():
+    async with peer_and_client() as (peer, client):
         peer.scripts[ECHO] = lambda _: peer.port.close()
         with pytest.raises(LinkLost) as caught:
             await client.ask(EchoWriteRequest, Done, action=HubAction.STATE, fields={"d": "x"})
         assert not caught.value.state_known
 
-    run_with_peer(scenario)
 
-
-def test_a_port_whose_peer_stopped_reading_is_stalled_and_recovers():
-    async def scenario(peer, client):
+async def test_a_port_whose_peer_stopped_reading_is_stalled_and_recovers():
+    async with peer_and_client() as (peer, client):
         peer.port.stop_listening()
         with pytest.raises(LinkStalled) as caught:
             await client.ask(
@@ -208,11 +185,9 @@ def test_a_port_whose_peer_stopped_reading_is_stalled_and_recovers():
         peer.resume()
         await parameters(client)
 
-    run_with_peer(scenario)
 
-
-def test_closing_ends_the_question():
-    async def scenario(peer, client):
+async def test_closing_ends_the_question():
+    async with peer_and_client() as (peer, client):
         peer.scripts[PARAMETERS] = lambda _: None
         asking = asyncio.create_task(parameters(client))
         await peer.until_asked(PARAMETERS)
@@ -221,11 +196,9 @@ def test_closing_ends_the_question():
         with pytest.raises(LinkLost):
             await asking
 
-    run_with_peer(scenario)
 
-
-def test_two_questions_at_once_are_a_mistake_of_the_caller():
-    async def scenario(peer, client):
+async def test_two_questions_at_once_are_a_mistake_of_the_caller():
+    async with peer_and_client() as (peer, client):
         peer.scripts[PARAMETERS] = lambda _: None
         asking = asyncio.create_task(parameters(client))
         await peer.until_asked(PARAMETERS)
@@ -234,13 +207,12 @@ def test_two_questions_at_once_are_a_mistake_of_the_caller():
         with pytest.raises(NoAnswer):
             await asking
 
-    run_with_peer(scenario)
-
 
 @settings(max_examples=30)
 @given(noise=st.lists(st.binary(max_size=300), max_size=8))
-def test_no_bytes_from_the_line_stop_the_client(noise):
-    async def scenario(peer, client):
+async def test_no_bytes_from_the_line_stop_the_client(noise):
+    async with peer_and_client() as (peer, client):
+
         def answer(request):
             for piece in noise:
                 peer.port.send(piece)
@@ -249,5 +221,3 @@ def test_no_bytes_from_the_line_stop_the_client(noise):
 
         peer.scripts[PARAMETERS] = answer
         assert (await parameters(client)).buf_count == 5
-
-    run_with_peer(scenario)

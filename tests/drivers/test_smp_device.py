@@ -16,7 +16,7 @@ from benches.smp_peer import (
     UNLOCK,
     Request,
     met,
-    run_with_peer,
+    peer_and_client,
     unsupported,
 )
 from drivers.errors import (
@@ -100,8 +100,8 @@ class Device:
         return {}
 
 
-def test_a_plain_device_is_activated_verified_and_confirmed():
-    async def scenario(peer, client):
+async def test_a_plain_device_is_activated_verified_and_confirmed():
+    async with peer_and_client() as (peer, client):
         plain, device = Device(peer), await met(client)
         with pytest.raises(ImageMismatch, match=r"runs 0\.2\.1 \(0{16}\)"):
             await device.verify(IMAGE)
@@ -115,8 +115,6 @@ def test_a_plain_device_is_activated_verified_and_confirmed():
         await device.activate(IMAGE)
         assert [request.fields for request in peer.asked(STATE) if request.writes] == writes, "no need"
         assert plain.boots == 1, "what runs already is not booted again"
-
-    run_with_peer(scenario)
 
 
 class TrappedAfterBoot(Device):
@@ -141,8 +139,10 @@ def _confirmed(peer) -> list[dict]:
 
 
 @pytest.mark.parametrize("tells_what_runs", [True, False])
-def test_a_plain_device_trapped_in_its_boot_loader_is_booted_once_more_and_told_no_confirm(tells_what_runs):
-    async def scenario(peer, client):
+async def test_a_plain_device_trapped_in_its_boot_loader_is_booted_once_more_and_told_no_confirm(
+    tells_what_runs,
+):
+    async with peer_and_client() as (peer, client):
         plain, device = TrappedAfterBoot(peer, times=9), await met(client)
         if not tells_what_runs:
             whole = plain.state
@@ -159,21 +159,17 @@ def test_a_plain_device_trapped_in_its_boot_loader_is_booted_once_more_and_told_
         assert plain.boots == 2
         assert _confirmed(peer) == []
 
-    run_with_peer(scenario)
 
-
-def test_a_plain_device_that_leaves_its_boot_loader_goes_on():
-    async def scenario(peer, client):
+async def test_a_plain_device_that_leaves_its_boot_loader_goes_on():
+    async with peer_and_client() as (peer, client):
         plain, device = TrappedAfterBoot(peer, times=1), await met(client)
         assert (await device.activate(IMAGE)).running.image_hash == NEW
         assert (await device.confirm(IMAGE)).running.confirmed
         assert (plain.boots, len(_confirmed(peer))) == (2, 1)
 
-    run_with_peer(scenario)
 
-
-def test_a_plain_device_that_stays_away_is_told():
-    async def scenario(peer, client):
+async def test_a_plain_device_that_stays_away_is_told():
+    async with peer_and_client(QUICK.model_copy(update={"return_seconds": 0.3})) as (peer, client):
         Device(peer)
 
         def die(_):
@@ -183,11 +179,9 @@ def test_a_plain_device_that_stays_away_is_told():
         with pytest.raises(HubDidNotReturn):
             await (await met(client)).activate(IMAGE)
 
-    run_with_peer(scenario, QUICK.model_copy(update={"return_seconds": 0.3}))
 
-
-def test_an_order_to_boot_that_was_lost_is_given_again():
-    async def scenario(peer, client):
+async def test_an_order_to_boot_that_was_lost_is_given_again():
+    async with peer_and_client() as (peer, client):
         plain = Device(peer)
 
         def overhear(_):
@@ -197,11 +191,9 @@ def test_an_order_to_boot_that_was_lost_is_given_again():
         assert (await (await met(client)).activate(IMAGE)).running.image_hash == NEW
         assert plain.boots == 1
 
-    run_with_peer(scenario)
 
-
-def test_a_repeated_mark_that_is_refused_for_being_done_is_done():
-    async def scenario(peer, client):
+async def test_a_repeated_mark_that_is_refused_for_being_done_is_done():
+    async with peer_and_client() as (peer, client):
         plain = Device(peer)
         refusals = []
 
@@ -222,11 +214,9 @@ def test_a_repeated_mark_that_is_refused_for_being_done_is_done():
         await (await met(client)).activate(IMAGE)
         assert len(refusals) == 1
 
-    run_with_peer(scenario)
 
-
-def test_whatever_fails_after_a_write_leaves_the_state_unknown():
-    async def scenario(peer, client):
+async def test_whatever_fails_after_a_write_leaves_the_state_unknown():
+    async with peer_and_client() as (peer, client):
         plain = Device(peer)
 
         def die_of_a_write(request):
@@ -240,11 +230,9 @@ def test_whatever_fails_after_a_write_leaves_the_state_unknown():
             await (await met(client)).activate(IMAGE)
         assert not caught.value.state_known
 
-    run_with_peer(scenario)
 
-
-def test_a_device_found_in_its_boot_loader_after_a_boot_is_not_as_it_was():
-    async def scenario(peer, client):
+async def test_a_device_found_in_its_boot_loader_after_a_boot_is_not_as_it_was():
+    async with peer_and_client() as (peer, client):
         device = Device(peer)
         peer.scripts[IDENTITY] = lambda _: HUB
         driver = SmpHubDriver(McubootDevice(client))
@@ -259,22 +247,18 @@ def test_a_device_found_in_its_boot_loader_after_a_boot_is_not_as_it_was():
             await driver.reboot(MEANT)
         assert not caught.value.state_known
 
-    run_with_peer(scenario)
 
-
-def test_a_device_that_says_done_and_does_nothing_is_not_believed():
-    async def scenario(peer, client):
+async def test_a_device_that_says_done_and_does_nothing_is_not_believed():
+    async with peer_and_client() as (peer, client):
         plain = Device(peer)
         peer.scripts[STATE] = lambda _: {"images": [plain.running, plain.other]}
         with pytest.raises(HubRefused, match="did not do it") as caught:
             await (await met(client)).activate(IMAGE)
         assert not caught.value.state_known
 
-    run_with_peer(scenario)
 
-
-def test_a_refused_mark_is_quoted():
-    async def scenario(peer, client):
+async def test_a_refused_mark_is_quoted():
+    async with peer_and_client() as (peer, client):
         plain = Device(peer)
         peer.scripts[STATE] = lambda request: {"rc": 6} if request.writes else plain.state(request)
         with pytest.raises(SmpRefused) as caught:
@@ -282,21 +266,17 @@ def test_a_refused_mark_is_quoted():
         assert caught.value.device_code == "rc 6"
         assert plain.boots == 0
 
-    run_with_peer(scenario)
 
-
-def test_a_device_that_names_no_running_image_is_no_match():
-    async def scenario(peer, client):
+async def test_a_device_that_names_no_running_image_is_no_match():
+    async with peer_and_client() as (peer, client):
         Device(peer)
         peer.scripts[STATE] = lambda _: {"images": []}
         with pytest.raises(ImageMismatch, match="runs no image that it names"):
             await (await met(client)).verify(IMAGE)
 
-    run_with_peer(scenario)
 
-
-def test_a_plain_device_is_no_hub_but_can_be_flashed_by_hand():
-    async def scenario(peer, client):
+async def test_a_plain_device_is_no_hub_but_can_be_flashed_by_hand():
+    async with peer_and_client() as (peer, client):
         Device(peer)
         driver = SmpHubDriver(McubootDevice(client))
         for ask in (driver.identify, driver.wait_for_hub):
@@ -304,14 +284,12 @@ def test_a_plain_device_is_no_hub_but_can_be_flashed_by_hand():
                 await ask()
         assert (await (await met(client)).activate(IMAGE)).running is not None
 
-    run_with_peer(scenario)
-
 
 OS_INFO, TASKS, GROUPS = (0, 7), (0, 2), (10, 1)
 
 
-def test_a_boot_loader_that_refuses_the_hub_commands_and_runs_nothing_is_recognised():
-    async def scenario(peer, client):
+async def test_a_boot_loader_that_refuses_the_hub_commands_and_runs_nothing_is_recognised():
+    async with peer_and_client() as (peer, client):
         plain = Device(peer)
         plain.running = {
             "slot": 0,
@@ -324,12 +302,10 @@ def test_a_boot_loader_that_refuses_the_hub_commands_and_runs_nothing_is_recogni
             with pytest.raises(HubInSerialRecovery):
                 await ask()
 
-    run_with_peer(scenario)
-
 
 @pytest.mark.parametrize("told", [OS_INFO, TASKS, GROUPS])
-def test_an_application_without_boot_loader_info_is_known_by_what_else_it_tells(told):
-    async def scenario(peer, client):
+async def test_an_application_without_boot_loader_info_is_known_by_what_else_it_tells(told):
+    async with peer_and_client() as (peer, client):
         Device(peer)
         peer.scripts |= {
             IDENTITY: unsupported,
@@ -339,12 +315,10 @@ def test_an_application_without_boot_loader_info_is_known_by_what_else_it_tells(
         with pytest.raises(NoApplicationGroup):
             await SmpHubDriver(McubootDevice(client)).identify()
 
-    run_with_peer(scenario)
-
 
 @pytest.mark.parametrize("unknown", [unsupported, lambda _: None], ids=["refuses", "ignores"])
-def test_what_may_be_an_application_or_its_boot_loader_is_neither_confirmed_nor_sent_to_rework(unknown):
-    async def scenario(peer, client):
+async def test_what_may_be_an_application_or_its_boot_loader_is_neither_confirmed_nor_sent_to_rework(unknown):
+    async with peer_and_client() as (peer, client):
         plain = Device(peer)
         peer.scripts |= {IDENTITY: unknown, BOOT_LOADER: unknown}
         with pytest.raises(ApplicationUnknown, match="too little"):
@@ -356,20 +330,16 @@ def test_what_may_be_an_application_or_its_boot_loader_is_neither_confirmed_nor_
         assert not any(request.writes for request in peer.requests)
         assert plain.boots == 0
 
-    run_with_peer(scenario)
 
-
-def test_nobody_there_is_no_answer():
-    async def scenario(peer, client):
+async def test_nobody_there_is_no_answer():
+    async with peer_and_client() as (peer, client):
         peer.scripts |= {IDENTITY: lambda _: None, STATE: lambda _: None}
         with pytest.raises(NoAnswer):
             await SmpHubDriver(McubootDevice(client)).identify()
 
-    run_with_peer(scenario)
 
-
-def test_a_seat_that_takes_no_bytes_is_an_empty_one():
-    async def scenario(peer, client):
+async def test_a_seat_that_takes_no_bytes_is_an_empty_one():
+    async with peer_and_client() as (peer, client):
         peer.port.stop_listening()
         client.link.write(bytes(60_000))
         waiting = asyncio.create_task(SmpHubDriver(McubootDevice(client)).wait_for_hub())
@@ -380,33 +350,27 @@ def test_a_seat_that_takes_no_bytes_is_an_empty_one():
         async with asyncio.timeout(60):
             assert (await waiting).boots == 7
 
-    run_with_peer(scenario)
 
-
-def test_a_hub_that_comes_up_between_two_questions_is_a_hub():
-    async def scenario(peer, client):
+async def test_a_hub_that_comes_up_between_two_questions_is_a_hub():
+    async with peer_and_client() as (peer, client):
         Device(peer)
         answers = iter([None, HUB])
         peer.scripts[IDENTITY] = lambda _: next(answers)
         hub = await SmpHubDriver(McubootDevice(client)).wait_for_hub()
         assert hub.boots == 7
 
-    run_with_peer(scenario)
 
-
-def test_an_identity_that_is_refused_is_quoted():
-    async def scenario(peer, client):
+async def test_an_identity_that_is_refused_is_quoted():
+    async with peer_and_client() as (peer, client):
         peer.scripts[IDENTITY] = lambda _: {"rc": 1}
         driver = SmpHubDriver(McubootDevice(client))
         for ask in (driver.identify, driver.wait_for_hub):
             with pytest.raises(SmpRefused, match=r"\(rc 1\)"):
                 await ask()
 
-    run_with_peer(scenario)
 
-
-def test_something_that_answers_nonsense_has_not_left():
-    async def scenario(peer, client):
+async def test_something_that_answers_nonsense_has_not_left():
+    async with peer_and_client() as (peer, client):
         peer.scripts |= {IDENTITY: lambda _: {"chf": 1}, STATE: lambda _: {"rc": 1}}
         leaving = asyncio.create_task(SmpHubDriver(McubootDevice(client)).wait_for_removal(None))
         await peer.until_asked(IDENTITY, 6)
@@ -417,8 +381,6 @@ def test_something_that_answers_nonsense_has_not_left():
         peer.scripts[STATE] = lambda _: None
         async with asyncio.timeout(60):
             await leaving
-
-    run_with_peer(scenario)
 
 
 class Signer:
@@ -438,8 +400,8 @@ class Signer:
         ({"rc": 10}, HubLockedOut, "leave it powered"),
     ],
 )
-def test_what_a_refused_unlock_means(answer, kind, what):
-    async def scenario(peer, client):
+async def test_what_a_refused_unlock_means(answer, kind, what):
+    async with peer_and_client() as (peer, client):
         peer.scripts[IDENTITY] = lambda _: HUB
         peer.scripts[UNLOCK] = lambda request: (
             answer if request.writes else {"chf": HUB["chf"], "nonce": bytes(16)}
@@ -449,22 +411,18 @@ def test_what_a_refused_unlock_means(answer, kind, what):
         assert type(caught.value) is kind
         assert len([request for request in peer.asked(UNLOCK) if request.writes]) == 1
 
-    run_with_peer(scenario)
-
 
 @pytest.mark.parametrize(("answer", "kind"), [({"rc": 10}, HubLockedOut), ({"rc": 8}, SmpRefused)])
-def test_what_a_refused_challenge_means(answer, kind):
-    async def scenario(peer, client):
+async def test_what_a_refused_challenge_means(answer, kind):
+    async with peer_and_client() as (peer, client):
         peer.scripts |= {IDENTITY: lambda _: HUB, UNLOCK: lambda _: answer}
         with pytest.raises(kind):
             await SmpHubDriver(McubootDevice(client)).unlock(MEANT, Signer())
         assert not any(request.writes for request in peer.requests)
 
-    run_with_peer(scenario)
 
-
-def test_an_unlock_whose_answer_is_lost_is_never_sent_twice():
-    async def scenario(peer, client):
+async def test_an_unlock_whose_answer_is_lost_is_never_sent_twice():
+    async with peer_and_client() as (peer, client):
         peer.scripts[IDENTITY] = lambda _: HUB
         peer.scripts[UNLOCK] = lambda request: (
             None if request.writes else {"chf": HUB["chf"], "nonce": bytes(16)}
@@ -473,5 +431,3 @@ def test_an_unlock_whose_answer_is_lost_is_never_sent_twice():
             await SmpHubDriver(McubootDevice(client)).unlock(MEANT, Signer())
         assert not caught.value.state_known
         assert len([request for request in peer.asked(UNLOCK) if request.writes]) == 1
-
-    run_with_peer(scenario)

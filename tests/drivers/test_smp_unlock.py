@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benches.smp_peer import IDENTITY, UNLOCK, Request, run_with_peer
+from benches.smp_peer import IDENTITY, UNLOCK, Request, peer_and_client
 from drivers.hub import UnlockChallenge
 from drivers.hub_answers import IdentityAnswer
 from drivers.smp.device import McubootDevice
@@ -31,8 +31,8 @@ class Signer:
         return bytes(64)
 
 
-def test_a_late_challenge_that_a_later_one_made_void_is_not_signed():
-    async def scenario(peer, client):
+async def test_a_late_challenge_that_a_later_one_made_void_is_not_signed():
+    async with peer_and_client() as (peer, client):
         challenges: list[Request] = []
         peer.scripts[IDENTITY] = lambda _: HUB
 
@@ -51,5 +51,3 @@ def test_a_late_challenge_that_a_later_one_made_void_is_not_signed():
         signer = Signer()
         await SmpHubDriver(McubootDevice(client)).unlock(MEANT, signer)
         assert signer.nonces == [b"good" * 4]
-
-    run_with_peer(scenario)

@@ -545,7 +545,7 @@ def test_an_upload_can_be_cancelled_at_any_chunk_and_done_anew():
     run_with_peer(scenario)
 
 
-def test_the_last_chunk_has_the_time_of_a_check_and_the_first_that_of_an_erase() -> None:
+async def test_the_last_chunk_has_the_time_of_a_check_and_the_first_that_of_an_erase() -> None:
     times, size = SmpSettings(), 1 << 20
     image: Any = type(
         "Image", (), {"data": bytes(size), "file_sha256": bytes(32), "__len__": lambda _: size}
@@ -561,17 +561,14 @@ def test_the_last_chunk_has_the_time_of_a_check_and_the_first_that_of_an_erase()
     async def nobody() -> bool:
         return True
 
-    async def scenario() -> None:
-        upload = Upload(
-            client, image, ParametersAnswer(buf_size=384, buf_count=2), lambda _: None, nobody, nobody
-        )
-        opening = upload._window.next_chunk()
-        assert upload._busy_seconds() >= times.erase_seconds(size)
-        upload._window.answered(opening.sequence, opening.end)
-        while not upload._window.closing:
-            chunk = upload._window.next_chunk()
-            if not upload._window.closing:
-                upload._window.answered(chunk.sequence, chunk.end)
-        assert times.check_seconds(size) <= upload._busy_seconds() < times.erase_seconds(size)
-
-    asyncio.run(scenario())
+    upload = Upload(
+        client, image, ParametersAnswer(buf_size=384, buf_count=2), lambda _: None, nobody, nobody
+    )
+    opening = upload._window.next_chunk()
+    assert upload._busy_seconds() >= times.erase_seconds(size)
+    upload._window.answered(opening.sequence, opening.end)
+    while not upload._window.closing:
+        chunk = upload._window.next_chunk()
+        if not upload._window.closing:
+            upload._window.answered(chunk.sequence, chunk.end)
+    assert times.check_seconds(size) <= upload._busy_seconds() < times.erase_seconds(size)

@@ -22,7 +22,7 @@ from benches.smp_peer import (
     Peer,
     Request,
     met,
-    run_with_peer,
+    peer_and_client,
 )
 from drivers.errors import AnotherHub, ChallengeVoid, NoAnswer
 from drivers.hub import HubIdentity, UnlockChallenge
@@ -109,8 +109,8 @@ def driver_of(client) -> SmpHubDriver:
 
 
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
-def test_another_hub_is_told_nothing(other):
-    async def scenario(peer, client):
+async def test_another_hub_is_told_nothing(other):
+    async with peer_and_client() as (peer, client):
         seat, driver = Seat(peer, other), driver_of(client)
         for call in (
             driver.unlock(MEANT, Signer()),
@@ -127,11 +127,9 @@ def test_another_hub_is_told_nothing(other):
             assert len(str(caught.value)) <= 160
         assert seat.writes == []
 
-    run_with_peer(scenario)
 
-
-def test_the_challenge_of_another_hub_is_not_signed():
-    async def scenario(peer, client):
+async def test_the_challenge_of_another_hub_is_not_signed():
+    async with peer_and_client() as (peer, client):
         seat, signer = Seat(peer), Signer()
         peer.scripts[UNLOCK] = lambda _: {"chf": b"another!", "nonce": bytes(16)}
         with pytest.raises(AnotherHub, match="find the first hub"):
@@ -139,12 +137,10 @@ def test_the_challenge_of_another_hub_is_not_signed():
         assert signer.signed == []
         assert seat.writes == []
 
-    run_with_peer(scenario)
-
 
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
-def test_a_hub_that_comes_while_one_is_signed_for_gets_no_answer(other):
-    async def scenario(peer, client):
+async def test_a_hub_that_comes_while_one_is_signed_for_gets_no_answer(other):
+    async with peer_and_client() as (peer, client):
         seat = Seat(peer)
         signer = Signer(lambda: setattr(seat, "hub", other))
         with pytest.raises(AnotherHub):
@@ -152,26 +148,21 @@ def test_a_hub_that_comes_while_one_is_signed_for_gets_no_answer(other):
         assert len(signer.signed) == 1
         assert seat.writes == []
 
-    run_with_peer(scenario)
 
-
-def test_a_hub_that_booted_while_its_challenge_was_signed_gets_no_answer_either():
-    async def scenario(peer, client):
+async def test_a_hub_that_booted_while_its_challenge_was_signed_gets_no_answer_either():
+    async with peer_and_client() as (peer, client):
         seat = Seat(peer)
         with pytest.raises(ChallengeVoid) as caught:
             await driver_of(client).unlock(MEANT, Signer(lambda: setattr(seat, "hub", HUB | {"boots": 2})))
         assert caught.value.state_known
         assert seat.writes == []
 
-    run_with_peer(scenario)
-
 
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
 @pytest.mark.parametrize("forgets", [True, False])
-def test_an_upload_is_not_begun_anew_on_another_hub(other, forgets):
+async def test_an_upload_is_not_begun_anew_on_another_hub(other, forgets):
     """The other one answers with offset 0, as one that knows of no upload; or the chunks get lost as hands pull."""
-
-    async def scenario(peer, client):
+    async with peer_and_client() as (peer, client):
         seat, driver = Seat(peer, HUB | {"locked": False}), driver_of(client)
         heard_by_the_other = []
 
@@ -190,11 +181,9 @@ def test_an_upload_is_not_begun_anew_on_another_hub(other, forgets):
         assert not caught.value.state_known
         assert 0 not in heard_by_the_other, "what was under way cannot be called back, but nothing is begun"
 
-    run_with_peer(scenario)
 
-
-def test_an_upload_without_setbacks_asks_nothing_between_its_chunks():
-    async def scenario(peer, client):
+async def test_an_upload_without_setbacks_asks_nothing_between_its_chunks():
+    async with peer_and_client() as (peer, client):
         Seat(peer, HUB | {"locked": False})
         peer.scripts[UPLOAD] = lambda request: {"off": request.fields["off"] + len(request.fields["data"])}
         await driver_of(client).flash(MEANT, IMAGE, lambda _: None)
@@ -202,12 +191,10 @@ def test_an_upload_without_setbacks_asks_nothing_between_its_chunks():
         first, last = commands.index(UPLOAD), len(commands) - 1 - commands[::-1].index(UPLOAD)
         assert set(commands[first : last + 1]) == {UPLOAD}
 
-    run_with_peer(scenario)
-
 
 @pytest.mark.parametrize(("command", "method"), [(STATE, "activate"), (ERASE, "erase")])
-def test_what_was_not_heard_is_not_said_again_to_another_hub(command, method):
-    async def scenario(peer, client):
+async def test_what_was_not_heard_is_not_said_again_to_another_hub(command, method):
+    async with peer_and_client() as (peer, client):
         seat, driver = Seat(peer), driver_of(client)
 
         def pulled(request):
@@ -223,11 +210,9 @@ def test_what_was_not_heard_is_not_said_again_to_another_hub(command, method):
         assert not caught.value.state_known
         assert seat.writes == [command]
 
-    run_with_peer(scenario)
 
-
-def test_another_hub_is_not_booted_because_the_first_did_not_hear_it():
-    async def scenario(peer, client):
+async def test_another_hub_is_not_booted_because_the_first_did_not_hear_it():
+    async with peer_and_client() as (peer, client):
         seat, driver = Seat(peer), driver_of(client)
 
         def pulled(_):
@@ -238,11 +223,9 @@ def test_another_hub_is_not_booted_because_the_first_did_not_hear_it():
             await driver.reboot(MEANT)
         assert seat.writes == [RESET]
 
-    run_with_peer(scenario)
 
-
-def test_what_runs_on_the_next_hub_is_not_believed_of_the_first():
-    async def scenario(peer, client):
+async def test_what_runs_on_the_next_hub_is_not_believed_of_the_first():
+    async with peer_and_client() as (peer, client):
         seat, driver = Seat(peer), driver_of(client)
 
         def pulled(_):
@@ -255,11 +238,9 @@ def test_what_runs_on_the_next_hub_is_not_believed_of_the_first():
                 await call(MEANT, IMAGE)
         assert seat.writes == []
 
-    run_with_peer(scenario)
 
-
-def test_a_state_is_asked_for_again_when_the_hub_boots_beside_it():
-    async def scenario(peer, client):
+async def test_a_state_is_asked_for_again_when_the_hub_boots_beside_it():
+    async with peer_and_client() as (peer, client):
         seat, driver = Seat(peer), driver_of(client)
 
         def boots_once(request):
@@ -273,11 +254,9 @@ def test_a_state_is_asked_for_again_when_the_hub_boots_beside_it():
             await driver.verify(MEANT, IMAGE)
         assert len(peer.asked(STATE)) == 2
 
-    run_with_peer(scenario)
 
-
-def test_a_hub_that_boots_at_each_question_is_not_asked_without_end():
-    async def scenario(peer, client):
+async def test_a_hub_that_boots_at_each_question_is_not_asked_without_end():
+    async with peer_and_client() as (peer, client):
         seat = Seat(peer)
 
         def boot(request):
@@ -288,19 +267,15 @@ def test_a_hub_that_boots_at_each_question_is_not_asked_without_end():
         with pytest.raises(NoAnswer, match="boots again and again"):
             await driver_of(client).verify(MEANT, IMAGE)
 
-    run_with_peer(scenario)
 
-
-def test_an_identity_that_was_long_in_coming_is_asked_for_again():
-    async def scenario(peer, client):
+async def test_an_identity_that_was_long_in_coming_is_asked_for_again():
+    async with peer_and_client() as (peer, client):
         seat, driver = Seat(peer), driver_of(client)
         answers = iter([None, HUB, OTHERS["ids"]])
         peer.scripts[IDENTITY] = lambda _: next(answers)
         with pytest.raises(AnotherHub):
             await driver.reboot(MEANT)
         assert seat.writes == []
-
-    run_with_peer(scenario)
 
 
 @pytest.mark.parametrize(
@@ -317,8 +292,8 @@ def test_an_identity_that_was_long_in_coming_is_asked_for_again():
     ids=["boot loader", "buffers", "images"],
 )
 @pytest.mark.parametrize("stage", ["flash", "activate", "verify", "confirm"])
-def test_a_plain_device_that_tells_something_else_is_another(change, stage):
-    async def scenario(peer, client):
+async def test_a_plain_device_that_tells_something_else_is_another(change, stage):
+    async with peer_and_client() as (peer, client):
         seat, plain = Seat(peer), await met(client)
         peer.scripts |= change
         arguments = (IMAGE, lambda _: None) if stage == "flash" else (IMAGE,)
@@ -326,11 +301,9 @@ def test_a_plain_device_that_tells_something_else_is_another(change, stage):
             await getattr(plain, stage)(*arguments)
         assert seat.writes == []
 
-    run_with_peer(scenario)
 
-
-def test_an_upload_to_a_plain_device_does_not_go_on_with_another():
-    async def scenario(peer, client):
+async def test_an_upload_to_a_plain_device_does_not_go_on_with_another():
+    async with peer_and_client(QUICK) as (peer, client):
         seat, plain = Seat(peer), await met(client)
         heard = []
 
@@ -348,8 +321,6 @@ def test_an_upload_to_a_plain_device_does_not_go_on_with_another():
         exchanged = next(index for index, offset in enumerate(heard) if offset > 3_000)
         assert 0 not in heard[exchanged:]
 
-    run_with_peer(scenario, QUICK)
-
 
 def test_an_expected_device_is_both_ids_and_the_model():
     hub = IdentityAnswer(**HUB).identity()
@@ -360,7 +331,7 @@ def test_an_expected_device_is_both_ids_and_the_model():
             hub.device.require(IdentityAnswer(**fields).identity(), place="here", action="flash")
 
 
-def test_a_hub_with_half_of_the_identity_ends_the_wait_for_a_removal() -> None:
+async def test_a_hub_with_half_of_the_identity_ends_the_wait_for_a_removal() -> None:
     me = HubIdentity(
         Eui64(1), Eui64(2), DeviceModel("0B6B", "1"), "1", "DBCH", FirmwareVersion(1), locked=True, boots=3
     )
@@ -371,8 +342,5 @@ def test_a_hub_with_half_of_the_identity_ends_the_wait_for_a_removal() -> None:
 
     device: Any = SimpleNamespace(client=SimpleNamespace(settings=SmpSettings()), place="here")
 
-    async def scenario() -> None:
-        async with asyncio.timeout(60):
-            await Answering(device).wait_for_removal(me)
-
-    asyncio.run(scenario())
+    async with asyncio.timeout(60):
+        await Answering(device).wait_for_removal(me)

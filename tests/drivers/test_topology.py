@@ -194,38 +194,32 @@ def test_adapters_share_the_translator_of_the_fast_hub_they_hang_on(machine):
     }
 
 
-def test_two_names_of_one_port_are_one_place(tmp_path):
-    async def run():
-        async with pty_port() as port:
-            (tmp_path / "link").symlink_to(port.path)
-            assert same_place(str(tmp_path / "link")) == same_place(port.path) == port.path
-            assert same_place("usb:9-9") == "usb:9-9"
-
-    asyncio.run(run())
+async def test_two_names_of_one_port_are_one_place(tmp_path):
+    async with pty_port() as port:
+        (tmp_path / "link").symlink_to(port.path)
+        assert same_place(str(tmp_path / "link")) == same_place(port.path) == port.path
+        assert same_place("usb:9-9") == "usb:9-9"
 
 
-def test_a_port_that_comes_back_under_another_name_is_opened_by_its_place(tmp_path):
+async def test_a_port_that_comes_back_under_another_name_is_opened_by_its_place(tmp_path):
     """The adapter is unplugged and comes back as another device; the link that udev keeps for its socket moves."""
     place = tmp_path / "pci-0000:00:14.0-usb-0:1.1:1.0-port0"
 
-    async def run():
-        async with pty_port() as first, pty_port() as second:
-            for port in (first, second):
-                place.unlink(missing_ok=True)
-                place.symlink_to(port.path)
-                heard, told = asyncio.Event(), []
-                link = await open_serial_link(str(place), SerialSettings())
-                try:
-                    port.listen(lambda data, told=told, heard=heard: (told.append(data), heard.set()))
-                    link.write(b"hub?")
-                    async with asyncio.timeout(60):
-                        await heard.wait()
-                    assert told == [b"hub?"]
-                finally:
-                    port.stop_listening()
-                    await link.close()
-
-    asyncio.run(run())
+    async with pty_port() as first, pty_port() as second:
+        for port in (first, second):
+            place.unlink(missing_ok=True)
+            place.symlink_to(port.path)
+            heard, told = asyncio.Event(), []
+            link = await open_serial_link(str(place), SerialSettings())
+            try:
+                port.listen(lambda data, told=told, heard=heard: (told.append(data), heard.set()))
+                link.write(b"hub?")
+                async with asyncio.timeout(60):
+                    await heard.wait()
+                assert told == [b"hub?"]
+            finally:
+                port.stop_listening()
+                await link.close()
 
 
 def test_a_usb_place_is_one_with_and_without_its_prefix():

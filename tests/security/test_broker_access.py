@@ -108,14 +108,11 @@ async def heard_until(client: aiomqtt.Client, last: bytes) -> list[tuple[str, by
     return heard
 
 
-def test_a_consumer_reads_what_a_station_publishes(broker: Broker) -> None:
-    async def main() -> None:
-        async with broker.connected_as("inventory") as consumer, broker.connected_as("bench-1") as station:
-            await consumer.subscribe("reflash/v1/#", qos=1)
-            await station.publish(f"{OWN}/jig/jig1/slot/1/result", b"result", qos=1)
-            assert await heard_until(consumer, b"result") == [(f"{OWN}/jig/jig1/slot/1/result", b"result")]
-
-    asyncio.run(main())
+async def test_a_consumer_reads_what_a_station_publishes(broker: Broker) -> None:
+    async with broker.connected_as("inventory") as consumer, broker.connected_as("bench-1") as station:
+        await consumer.subscribe("reflash/v1/#", qos=1)
+        await station.publish(f"{OWN}/jig/jig1/slot/1/result", b"result", qos=1)
+        assert await heard_until(consumer, b"result") == [(f"{OWN}/jig/jig1/slot/1/result", b"result")]
 
 
 @pytest.mark.parametrize(
@@ -130,82 +127,67 @@ def test_a_consumer_reads_what_a_station_publishes(broker: Broker) -> None:
         ("stranger", "reflash/v1/site-1/stranger/status"),
     ],
 )
-def test_nobody_publishes_as_another_station(broker: Broker, person: str, topic: str) -> None:
-    async def main() -> None:
-        # A session that outlives its connection: this broker hangs up on whoever sends what is denied.
-        async with broker.connected_as("witness", clean_session=False) as consumer:
-            await consumer.subscribe("reflash/v1/#", qos=1)
-        with suppress(aiomqtt.MqttError):
-            async with broker.connected_as(person, clean_session=False) as forger:
-                await forger.publish(topic, b"forged", qos=1)
-        async with broker.connected_as("bench-1") as station:
-            await station.publish(f"{OWN}/status", b"true", qos=1)
-        async with broker.connected_as("witness", clean_session=False) as consumer:
-            assert await heard_until(consumer, b"true") == [(f"{OWN}/status", b"true")]
-
-    asyncio.run(main())
+async def test_nobody_publishes_as_another_station(broker: Broker, person: str, topic: str) -> None:
+    # A session that outlives its connection: this broker hangs up on whoever sends what is denied.
+    async with broker.connected_as("witness", clean_session=False) as consumer:
+        await consumer.subscribe("reflash/v1/#", qos=1)
+    with suppress(aiomqtt.MqttError):
+        async with broker.connected_as(person, clean_session=False) as forger:
+            await forger.publish(topic, b"forged", qos=1)
+    async with broker.connected_as("bench-1") as station:
+        await station.publish(f"{OWN}/status", b"true", qos=1)
+    async with broker.connected_as("witness", clean_session=False) as consumer:
+        assert await heard_until(consumer, b"true") == [(f"{OWN}/status", b"true")]
 
 
 @pytest.mark.parametrize("listener", ["bench-2", "stranger"])
-def test_only_consumers_hear_a_stations_results(broker: Broker, listener: str) -> None:
-    async def main() -> None:
-        async with (
-            broker.connected_as(listener) as curious,
-            broker.connected_as("bench-1") as station,
-            broker.connected_as("inventory") as consumer,
-        ):
-            await curious.subscribe("#", qos=1)
-            await consumer.subscribe("reflash/v1/#", qos=1)
-            await station.publish(f"{OWN}/jig/jig1/slot/1/result", b"result", qos=1)
-            await heard_until(consumer, b"result")
-            # The broker sends in order, so an answer to a later request shows that the result was not sent.
-            await curious.unsubscribe("#")
-            assert len(curious.messages) == 0
-
-    asyncio.run(main())
+async def test_only_consumers_hear_a_stations_results(broker: Broker, listener: str) -> None:
+    async with (
+        broker.connected_as(listener) as curious,
+        broker.connected_as("bench-1") as station,
+        broker.connected_as("inventory") as consumer,
+    ):
+        await curious.subscribe("#", qos=1)
+        await consumer.subscribe("reflash/v1/#", qos=1)
+        await station.publish(f"{OWN}/jig/jig1/slot/1/result", b"result", qos=1)
+        await heard_until(consumer, b"result")
+        # The broker sends in order, so an answer to a later request shows that the result was not sent.
+        await curious.unsubscribe("#")
+        assert len(curious.messages) == 0
 
 
 @pytest.mark.parametrize("person", [None, "forged bench-1"])
-def test_nobody_connects_without_a_certificate_of_the_sites_authority(
+async def test_nobody_connects_without_a_certificate_of_the_sites_authority(
     broker: Broker, person: str | None
 ) -> None:
-    async def main() -> None:
-        with pytest.raises(aiomqtt.MqttError):
-            async with broker.connected_as(person):
-                pass
-        async with broker.connected_as("bench-1"):
+    with pytest.raises(aiomqtt.MqttError):
+        async with broker.connected_as(person):
             pass
+    async with broker.connected_as("bench-1"):
+        pass
 
-    asyncio.run(main())
 
-
-def test_nobody_connects_without_tls(broker: Broker) -> None:
+async def test_nobody_connects_without_tls(broker: Broker) -> None:
     """Not even to hear that he is nobody: what is no TLS gets no word of MQTT."""
     connect = b"\x10\x10\x00\x04MQTT\x04\x02\x00\x05\x00\x04name"
 
-    async def main() -> None:
-        async with asyncio.timeout(60):
-            reader, writer = await asyncio.open_connection("127.0.0.1", broker.port)
-            writer.write(connect)
-            answer = b""
-            with suppress(OSError):
-                answer = await reader.read(100)
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
-        assert not answer.startswith(b"\x20"), "a CONNACK, whatever it says"
-
-    asyncio.run(main())
+    async with asyncio.timeout(60):
+        reader, writer = await asyncio.open_connection("127.0.0.1", broker.port)
+        writer.write(connect)
+        answer = b""
+        with suppress(OSError):
+            answer = await reader.read(100)
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+    assert not answer.startswith(b"\x20"), "a CONNACK, whatever it says"
 
 
-def test_no_client_takes_anothers_session_over_by_its_client_id(broker: Broker) -> None:
-    async def main() -> None:
-        async with broker.connected_as("bench-1", "reflash-site-1-bench-1") as station:
-            async with broker.connected_as("bench-2", "reflash-site-1-bench-1") as rival:
-                await rival.publish(f"{OTHERS}/status", b"here", qos=1)
-            await station.publish(f"{OWN}/status", b"still here", qos=1)
-
-    asyncio.run(main())
+async def test_no_client_takes_anothers_session_over_by_its_client_id(broker: Broker) -> None:
+    async with broker.connected_as("bench-1", "reflash-site-1-bench-1") as station:
+        async with broker.connected_as("bench-2", "reflash-site-1-bench-1") as rival:
+            await rival.publish(f"{OTHERS}/status", b"here", qos=1)
+        await station.publish(f"{OWN}/status", b"still here", qos=1)
 
 
 def test_without_tls_there_is_a_listener_on_loopback_alone() -> None:

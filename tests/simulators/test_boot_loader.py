@@ -55,65 +55,50 @@ class Bench:
                 return await self.boot()
 
 
-def test_an_unmarked_image_is_left_where_it_is() -> None:
-    async def run() -> None:
-        bench = Bench()
-        assert await bench.boot() == OLD
-        assert bench.operations == 0
-
-    asyncio.run(run())
+async def test_an_unmarked_image_is_left_where_it_is() -> None:
+    bench = Bench()
+    assert await bench.boot() == OLD
+    assert bench.operations == 0
 
 
-def test_a_test_image_runs_once_and_reverts_unless_confirmed() -> None:
-    async def run() -> None:
-        bench = Bench()
-        await bench.loader.secondary.arm(permanent=False)
-        assert bench.loader.next_swap() is Swap.TEST
-        assert await bench.boot() == NEW
-        assert bench.hash_in(1) == tlv_hash(image(OLD))
-        assert bench.loader.next_swap() is Swap.REVERT
-        assert await bench.boot() == OLD
-        assert bench.hash_in(1) == tlv_hash(image(NEW))
-        assert bench.loader.next_swap() is Swap.NONE
-        assert await bench.boot() == OLD
-
-    asyncio.run(run())
+async def test_a_test_image_runs_once_and_reverts_unless_confirmed() -> None:
+    bench = Bench()
+    await bench.loader.secondary.arm(permanent=False)
+    assert bench.loader.next_swap() is Swap.TEST
+    assert await bench.boot() == NEW
+    assert bench.hash_in(1) == tlv_hash(image(OLD))
+    assert bench.loader.next_swap() is Swap.REVERT
+    assert await bench.boot() == OLD
+    assert bench.hash_in(1) == tlv_hash(image(NEW))
+    assert bench.loader.next_swap() is Swap.NONE
+    assert await bench.boot() == OLD
 
 
-def test_a_confirmed_image_stays() -> None:
-    async def run() -> None:
-        bench = Bench()
-        await bench.loader.secondary.arm(permanent=False)
-        await bench.boot()
-        await bench.loader.primary.set_image_ok()
-        assert bench.loader.next_swap() is Swap.NONE
-        assert await bench.boot() == NEW
-
-    asyncio.run(run())
+async def test_a_confirmed_image_stays() -> None:
+    bench = Bench()
+    await bench.loader.secondary.arm(permanent=False)
+    await bench.boot()
+    await bench.loader.primary.set_image_ok()
+    assert bench.loader.next_swap() is Swap.NONE
+    assert await bench.boot() == NEW
 
 
-def test_a_permanent_image_needs_no_confirmation() -> None:
-    async def run() -> None:
-        bench = Bench()
-        await bench.loader.secondary.arm(permanent=True)
-        assert bench.loader.next_swap() is Swap.PERMANENT
-        assert await bench.boot() == NEW
-        assert bench.loader.next_swap() is Swap.NONE
-
-    asyncio.run(run())
+async def test_a_permanent_image_needs_no_confirmation() -> None:
+    bench = Bench()
+    await bench.loader.secondary.arm(permanent=True)
+    assert bench.loader.next_swap() is Swap.PERMANENT
+    assert await bench.boot() == NEW
+    assert bench.loader.next_swap() is Swap.NONE
 
 
-def test_a_swap_keeps_every_byte_of_both_images() -> None:
-    async def run() -> None:
-        long = image("1.0.1", size=11_000)
-        bench = Bench(primary=long)
-        await bench.loader.secondary.arm(permanent=False)
-        await bench.boot()
-        layout = bench.loader.layout
-        assert layout.primary.read(0, len(image(NEW))) == image(NEW)
-        assert layout.secondary.read(0, len(long)) == long
-
-    asyncio.run(run())
+async def test_a_swap_keeps_every_byte_of_both_images() -> None:
+    long = image("1.0.1", size=11_000)
+    bench = Bench(primary=long)
+    await bench.loader.secondary.arm(permanent=False)
+    await bench.boot()
+    layout = bench.loader.layout
+    assert layout.primary.read(0, len(image(NEW))) == image(NEW)
+    assert layout.secondary.read(0, len(long)) == long
 
 
 def broken_images() -> list[bytes]:
@@ -124,38 +109,29 @@ def broken_images() -> list[bytes]:
 
 
 @pytest.mark.parametrize("secondary", broken_images())
-def test_an_image_that_is_not_the_makers_is_discarded(secondary: bytes) -> None:
-    async def run() -> None:
-        bench = Bench(secondary=secondary)
-        await bench.loader.secondary.arm(permanent=False)
-        assert await bench.loader.is_bootable()
-        assert await bench.boot() == OLD
-        assert bench.hash_in(1) is None
-        assert await bench.boot() == OLD
-
-    asyncio.run(run())
+async def test_an_image_that_is_not_the_makers_is_discarded(secondary: bytes) -> None:
+    bench = Bench(secondary=secondary)
+    await bench.loader.secondary.arm(permanent=False)
+    assert await bench.loader.is_bootable()
+    assert await bench.boot() == OLD
+    assert bench.hash_in(1) is None
+    assert await bench.boot() == OLD
 
 
-def test_a_lost_way_back_leaves_the_test_image_running() -> None:
-    async def run() -> None:
-        bench = Bench()
-        await bench.loader.secondary.arm(permanent=False)
-        await bench.boot()
-        await bench.loader.layout.secondary.erase(0, 4096)
-        assert await bench.boot() == NEW
-        assert bench.loader.next_swap() is Swap.NONE
-
-    asyncio.run(run())
+async def test_a_lost_way_back_leaves_the_test_image_running() -> None:
+    bench = Bench()
+    await bench.loader.secondary.arm(permanent=False)
+    await bench.boot()
+    await bench.loader.layout.secondary.erase(0, 4096)
+    assert await bench.boot() == NEW
+    assert bench.loader.next_swap() is Swap.NONE
 
 
 @pytest.mark.parametrize("primary", broken_images())
-def test_nothing_bootable_is_said_so(primary: bytes) -> None:
-    async def run() -> None:
-        bench = Bench(primary=primary)
-        assert not await bench.loader.is_bootable()
-        assert await bench.boot() is None
-
-    asyncio.run(run())
+async def test_nothing_bootable_is_said_so(primary: bytes) -> None:
+    bench = Bench(primary=primary)
+    assert not await bench.loader.is_bootable()
+    assert await bench.boot() is None
 
 
 def padded(tmp_path: Path, *, confirm: bool) -> bytes:
@@ -170,26 +146,22 @@ def padded(tmp_path: Path, *, confirm: bool) -> bytes:
 
 
 @pytest.mark.parametrize(("confirm", "expected"), [(True, Swap.PERMANENT), (False, Swap.TEST)])
-def test_imgtools_trailer_asks_for_what_imgtool_means(tmp_path: Path, confirm: bool, expected: Swap) -> None:
-    async def run() -> None:
-        bench = Bench(secondary=padded(tmp_path, confirm=confirm))
-        assert bench.loader.next_swap() is expected
-        assert await bench.boot() == NEW
+async def test_imgtools_trailer_asks_for_what_imgtool_means(
+    tmp_path: Path, confirm: bool, expected: Swap
+) -> None:
+    bench = Bench(secondary=padded(tmp_path, confirm=confirm))
+    assert bench.loader.next_swap() is expected
+    assert await bench.boot() == NEW
 
-    asyncio.run(run())
 
-
-def test_our_trailer_has_the_bytes_of_imgtools(tmp_path: Path) -> None:
-    async def run() -> None:
-        for confirm in (True, False):
-            bench = Bench()
-            await bench.loader.secondary.arm(permanent=confirm)
-            assert (
-                bench.loader.layout.secondary.read(PAGES * 4096 - 48, 48)
-                == padded(tmp_path, confirm=confirm)[-48:]
-            )
-
-    asyncio.run(run())
+async def test_our_trailer_has_the_bytes_of_imgtools(tmp_path: Path) -> None:
+    for confirm in (True, False):
+        bench = Bench()
+        await bench.loader.secondary.arm(permanent=confirm)
+        assert (
+            bench.loader.layout.secondary.read(PAGES * 4096 - 48, 48)
+            == padded(tmp_path, confirm=confirm)[-48:]
+        )
 
 
 async def _operations(*, revert: bool) -> int:
@@ -209,20 +181,19 @@ async def _ready(*, revert: bool) -> Bench:
 
 @pytest.mark.parametrize("revert", [False, True])
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.999])
-def test_power_loss_at_every_point_of_a_swap_changes_nothing_but_the_time(revert: bool, share: float) -> None:
-    async def run() -> None:
-        for point in range(1, await _operations(revert=revert) + 1):
-            bench = await _ready(revert=revert)
-            bench.share, bench.fail_at = share, bench.operations + point
-            with pytest.raises(PowerLost):
-                await bench.boot()
-            assert await bench.loader.is_bootable(), point
-            assert await bench.boot_until_through() == (OLD if revert else NEW), point
-            assert bench.hash_in(1) == tlv_hash(image(NEW if revert else OLD)), point
-            # An interrupted test is still a test: unconfirmed, it goes back.
-            assert bench.loader.next_swap() is (Swap.NONE if revert else Swap.REVERT), point
-
-    asyncio.run(run())
+async def test_power_loss_at_every_point_of_a_swap_changes_nothing_but_the_time(
+    revert: bool, share: float
+) -> None:
+    for point in range(1, await _operations(revert=revert) + 1):
+        bench = await _ready(revert=revert)
+        bench.share, bench.fail_at = share, bench.operations + point
+        with pytest.raises(PowerLost):
+            await bench.boot()
+        assert await bench.loader.is_bootable(), point
+        assert await bench.boot_until_through() == (OLD if revert else NEW), point
+        assert bench.hash_in(1) == tlv_hash(image(NEW if revert else OLD)), point
+        # An interrupted test is still a test: unconfirmed, it goes back.
+        assert bench.loader.next_swap() is (Swap.NONE if revert else Swap.REVERT), point
 
 
 @given(st.integers(0, 2**32), st.lists(st.integers(1, 30), max_size=12))

@@ -153,81 +153,72 @@ async def versions(client: SmpMgr | Library) -> list[dict[str, Any]]:
         ("mcumgr-client", "zephyr"),
     ],
 )
-def test_a_hub_is_updated_by_a_client_of_others(tmp_path: Path, name: str, profile: str) -> None:
+async def test_a_hub_is_updated_by_a_client_of_others(tmp_path: Path, name: str, profile: str) -> None:
     path = tmp_path / "new.bin"
     path.write_bytes(image(NEW))
 
-    async def main() -> None:
-        line = LineSettings(BAUD)
-        async with rig_of(tmp_path, make_hub(), line=line, profile=PROFILES[profile]) as rig:
-            slot = rig.slot(1, 1)
-            await until_mode(slot, Mode.APPLICATION)
-            client = client_called(name, slot.port.link)
-            if name != "mcumgr-client":
-                assert await client.echo("hello there") == "hello there"
-            old = shown(0, OLD, confirmed=True, active=True)
-            assert await versions(client) == [old]
-            assert DENIED[name] in await client.erase()
-            async with client_of(slot) as ours:
-                assert await ours.unlock() == {"rc": 0}
-            await client.upload(path)
-            assert await versions(client) == [old, shown(1, NEW)]
-            await client.test(tlv_hash(image(NEW)).hex())
-            assert await versions(client) == [old, shown(1, NEW, pending=True)]
-            await client.reset()
-            await until_mode(slot, Mode.APPLICATION, 2)
-            assert await versions(client) == [shown(0, NEW, active=True), shown(1, OLD, confirmed=True)]
-            await client.confirm()
-            after = [shown(0, NEW, active=True, confirmed=True), shown(1, OLD)]
-            assert await versions(client) == after
-            await client.reset()
-            await until_mode(slot, Mode.APPLICATION, 3)
-            assert await versions(client) == after
-
-    asyncio.run(main())
+    line = LineSettings(BAUD)
+    async with rig_of(tmp_path, make_hub(), line=line, profile=PROFILES[profile]) as rig:
+        slot = rig.slot(1, 1)
+        await until_mode(slot, Mode.APPLICATION)
+        client = client_called(name, slot.port.link)
+        if name != "mcumgr-client":
+            assert await client.echo("hello there") == "hello there"
+        old = shown(0, OLD, confirmed=True, active=True)
+        assert await versions(client) == [old]
+        assert DENIED[name] in await client.erase()
+        async with client_of(slot) as ours:
+            assert await ours.unlock() == {"rc": 0}
+        await client.upload(path)
+        assert await versions(client) == [old, shown(1, NEW)]
+        await client.test(tlv_hash(image(NEW)).hex())
+        assert await versions(client) == [old, shown(1, NEW, pending=True)]
+        await client.reset()
+        await until_mode(slot, Mode.APPLICATION, 2)
+        assert await versions(client) == [shown(0, NEW, active=True), shown(1, OLD, confirmed=True)]
+        await client.confirm()
+        after = [shown(0, NEW, active=True, confirmed=True), shown(1, OLD)]
+        assert await versions(client) == after
+        await client.reset()
+        await until_mode(slot, Mode.APPLICATION, 3)
+        assert await versions(client) == after
 
 
-def test_a_hub_is_updated_in_one_go(tmp_path: Path) -> None:
+async def test_a_hub_is_updated_in_one_go(tmp_path: Path) -> None:
     path = tmp_path / "new.bin"
     path.write_bytes(image(NEW))
 
-    async def main() -> None:
-        async with rig_of(tmp_path, make_hub(), line=LineSettings(BAUD)) as rig:
-            slot = rig.slot(1, 1)
-            await until_mode(slot, Mode.APPLICATION)
-            client = client_called("mcumgr-toolkit", slot.port.link)
-            assert isinstance(client, Library)
-            assert await client.ask("parameters") == [1024, 5]
-            assert await client.ask("boot_loader") == "MCUboot"
-            async with client_of(slot) as ours:
-                assert await ours.unlock() == {"rc": 0}
-            assert await client.ask("update", path) is None
-            await until_mode(slot, Mode.APPLICATION, 2)
-            assert await versions(client) == [shown(0, NEW, active=True), shown(1, OLD, confirmed=True)]
-            await client.reset()
-            await until_mode(slot, Mode.APPLICATION, 3)
-            assert (await versions(client))[0]["version"] == OLD, "what nobody confirmed is given up"
-
-    asyncio.run(main())
+    async with rig_of(tmp_path, make_hub(), line=LineSettings(BAUD)) as rig:
+        slot = rig.slot(1, 1)
+        await until_mode(slot, Mode.APPLICATION)
+        client = client_called("mcumgr-toolkit", slot.port.link)
+        assert isinstance(client, Library)
+        assert await client.ask("parameters") == [1024, 5]
+        assert await client.ask("boot_loader") == "MCUboot"
+        async with client_of(slot) as ours:
+            assert await ours.unlock() == {"rc": 0}
+        assert await client.ask("update", path) is None
+        await until_mode(slot, Mode.APPLICATION, 2)
+        assert await versions(client) == [shown(0, NEW, active=True), shown(1, OLD, confirmed=True)]
+        await client.reset()
+        await until_mode(slot, Mode.APPLICATION, 3)
+        assert (await versions(client))[0]["version"] == OLD, "what nobody confirmed is given up"
 
 
-def test_a_hub_in_its_boot_loader_is_written_by_a_client_of_others(tmp_path: Path) -> None:
+async def test_a_hub_in_its_boot_loader_is_written_by_a_client_of_others(tmp_path: Path) -> None:
     """Where it overwrites the image that runs: what our own driver never does."""
     path = tmp_path / "new.bin"
     path.write_bytes(image(NEW))
 
-    async def main() -> None:
-        async with rig_of(tmp_path, make_hub(), line=LineSettings(BAUD)) as rig:
-            slot = rig.slot(1, 1)
-            await until_mode(slot, Mode.APPLICATION)
-            client = client_called("mcumgr-client", slot.port.link)
-            slot.faults.arm(Fault(name=FaultName.SERIAL_RECOVERY))
-            await client.reset()
-            await until_mode(slot, Mode.RECOVERY, 2)
-            assert await versions(client) == [shown(0, OLD, bootable=False)], "a boot loader tells no flags"
-            await client.upload(path)
-            await client.reset()
-            await until_mode(slot, Mode.APPLICATION, 3)
-            assert await versions(client) == [shown(0, NEW, active=True, confirmed=True)]
-
-    asyncio.run(main())
+    async with rig_of(tmp_path, make_hub(), line=LineSettings(BAUD)) as rig:
+        slot = rig.slot(1, 1)
+        await until_mode(slot, Mode.APPLICATION)
+        client = client_called("mcumgr-client", slot.port.link)
+        slot.faults.arm(Fault(name=FaultName.SERIAL_RECOVERY))
+        await client.reset()
+        await until_mode(slot, Mode.RECOVERY, 2)
+        assert await versions(client) == [shown(0, OLD, bootable=False)], "a boot loader tells no flags"
+        await client.upload(path)
+        await client.reset()
+        await until_mode(slot, Mode.APPLICATION, 3)
+        assert await versions(client) == [shown(0, NEW, active=True, confirmed=True)]

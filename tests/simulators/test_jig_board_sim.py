@@ -228,46 +228,37 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("baud", [9600, 115200])
-def test_the_line_keeps_its_time(path: Path, baud: int) -> None:
-    async def scenario() -> None:
-        async with rig(path, baud_rate=baud) as (_, _, station):
-            _, took = await station.asks("01 02 0000 000b")
-            assert took >= (8 + 7) * 11 / baud + silence(baud)
-
-    asyncio.run(scenario())
+async def test_the_line_keeps_its_time(path: Path, baud: int) -> None:
+    async with rig(path, baud_rate=baud) as (_, _, station):
+        _, took = await station.asks("01 02 0000 000b")
+        assert took >= (8 + 7) * 11 / baud + silence(baud)
 
 
-def test_the_line_hears_nothing_while_it_speaks_or_without_silence_between_frames(path: Path) -> None:
-    async def scenario() -> None:
-        async with rig(path, baud_rate=300) as (_, _, station):
-            station.sends(with_check("01 02 0000 000b"))
-            await asyncio.sleep(0.55)  # the request takes 293 ms, the silence 128, the answer another 257
-            station.sends(with_check("01 01 0000 0008"))
-            await asyncio.sleep(1.2)
-            assert station.hears() == with_check("01 02 02 0000")
-            station.sends(with_check("01 01 0000 0008") + with_check("01 01 0000 0008"))
-            await asyncio.sleep(1.2)
-            assert station.hears() == b"", "two frames without silence are one damaged frame"
-
-    asyncio.run(scenario())
+async def test_the_line_hears_nothing_while_it_speaks_or_without_silence_between_frames(path: Path) -> None:
+    async with rig(path, baud_rate=300) as (_, _, station):
+        station.sends(with_check("01 02 0000 000b"))
+        await asyncio.sleep(0.55)  # the request takes 293 ms, the silence 128, the answer another 257
+        station.sends(with_check("01 01 0000 0008"))
+        await asyncio.sleep(1.2)
+        assert station.hears() == with_check("01 02 02 0000")
+        station.sends(with_check("01 01 0000 0008") + with_check("01 01 0000 0008"))
+        await asyncio.sleep(1.2)
+        assert station.hears() == b"", "two frames without silence are one damaged frame"
 
 
-def test_what_the_board_knows_stands_where_its_manual_says(path: Path) -> None:
-    async def scenario() -> None:
-        async with rig(path) as (board, slots, station):
-            slots.hubs = {1, 3}
-            await station.asks("01 02 0000 000b")
-            await asyncio.sleep(0.05)
-            board.lid_closed = True
-            board.start_pressed = True
-            board.press_emergency_stop()
-            assert await said(station, "01 02 0000 000b") == bytes.fromhex("01 02 02 0507")
-            currents = await said(station, "01 04 0000 0009")
-            assert currents == bytes.fromhex("01 04 12 0065 0066 0067 0068 0069 006a 006b 006c 2ee0")
-            assert await said(station, "01 04 000a 0003") == bytes.fromhex("01 04 06 0000 03e9 0104")
-            assert (await said(station, "01 04 0010 0006"))[3:] == bytes.fromhex("00000001 00000000 00000001")
-
-    asyncio.run(scenario())
+async def test_what_the_board_knows_stands_where_its_manual_says(path: Path) -> None:
+    async with rig(path) as (board, slots, station):
+        slots.hubs = {1, 3}
+        await station.asks("01 02 0000 000b")
+        await asyncio.sleep(0.05)
+        board.lid_closed = True
+        board.start_pressed = True
+        board.press_emergency_stop()
+        assert await said(station, "01 02 0000 000b") == bytes.fromhex("01 02 02 0507")
+        currents = await said(station, "01 04 0000 0009")
+        assert currents == bytes.fromhex("01 04 12 0065 0066 0067 0068 0069 006a 006b 006c 2ee0")
+        assert await said(station, "01 04 000a 0003") == bytes.fromhex("01 04 06 0000 03e9 0104")
+        assert (await said(station, "01 04 0010 0006"))[3:] == bytes.fromhex("00000001 00000000 00000001")
 
 
 async def said(station: Station, content: str) -> bytes:
@@ -279,87 +270,72 @@ async def is_silent(station: Station, content: str) -> bool:
     return (await station.asks(content, patience=0.3))[0] == b""
 
 
-def test_the_scan_counter_moves_while_the_board_lives(path: Path) -> None:
-    async def scenario() -> None:
-        async with rig(path) as (board, _, station):
-            before = await said(station, "01 04 0009 0001")
-            await asyncio.sleep(0.03)
-            assert await said(station, "01 04 0009 0001") != before
-            board.fault = BoardFault.FROZEN
-            stands = await said(station, "01 04 0009 0001")
-            await asyncio.sleep(0.03)
-            assert await said(station, "01 04 0009 0001") == stands
-            assert await said(station, "01 05 0000 ff00") == bytes.fromhex("01 05 0000 ff00")
-            assert await said(station, "01 06 0000 0002") == bytes.fromhex("01 06 0000 0002")
-            assert not board.powered[0], "acknowledged, and not done"
-            board.restart()
-            assert board.fault is BoardFault.NONE
-
-    asyncio.run(scenario())
+async def test_the_scan_counter_moves_while_the_board_lives(path: Path) -> None:
+    async with rig(path) as (board, _, station):
+        before = await said(station, "01 04 0009 0001")
+        await asyncio.sleep(0.03)
+        assert await said(station, "01 04 0009 0001") != before
+        board.fault = BoardFault.FROZEN
+        stands = await said(station, "01 04 0009 0001")
+        await asyncio.sleep(0.03)
+        assert await said(station, "01 04 0009 0001") == stands
+        assert await said(station, "01 05 0000 ff00") == bytes.fromhex("01 05 0000 ff00")
+        assert await said(station, "01 06 0000 0002") == bytes.fromhex("01 06 0000 0002")
+        assert not board.powered[0], "acknowledged, and not done"
+        board.restart()
+        assert board.fault is BoardFault.NONE
 
 
-def test_the_emergency_stop_cuts_power_behind_the_coils_back(path: Path) -> None:
-    async def scenario() -> None:
-        async with rig(path) as (board, slots, station):
-            await station.asks("01 05 0001 ff00")
-            board.press_emergency_stop()
-            assert slots.log == [(2, True), (2, False)]
-            assert await said(station, "01 01 0000 0008") == bytes.fromhex("01 01 01 02")
-            await station.asks("01 05 0002 ff00")
-            assert slots.log == [(2, True), (2, False)], "nothing gets power while it is pressed"
-            board.release_emergency_stop()
-            assert slots.log[2:] == [(2, True), (3, True)]
-
-    asyncio.run(scenario())
+async def test_the_emergency_stop_cuts_power_behind_the_coils_back(path: Path) -> None:
+    async with rig(path) as (board, slots, station):
+        await station.asks("01 05 0001 ff00")
+        board.press_emergency_stop()
+        assert slots.log == [(2, True), (2, False)]
+        assert await said(station, "01 01 0000 0008") == bytes.fromhex("01 01 01 02")
+        await station.asks("01 05 0002 ff00")
+        assert slots.log == [(2, True), (2, False)], "nothing gets power while it is pressed"
+        board.release_emergency_stop()
+        assert slots.log[2:] == [(2, True), (3, True)]
 
 
 @pytest.mark.parametrize("cuts", [False, True])
-def test_the_watchdog_wakes_when_the_heartbeat_fails(path: Path, cuts: bool) -> None:
-    async def scenario() -> None:
-        async with rig(path, watchdog_seconds=0.6, watchdog_cuts_power=cuts) as (board, slots, station):
-            await station.asks("01 05 0000 ff00")
-            await station.asks("01 06 0000 0002")
-            for number in range(1, 9):
-                await station.asks(f"01 06 0008 {number:04x}")
-                await asyncio.sleep(0.1)
-            assert board.lamps[0] == 2, "its time was over, but for the heartbeats"
-            await until(lambda: board.lamps[0] == 0)
-            assert board.powered[0] is not cuts
-            assert slots.log[-1] == (1, not cuts)
-
-    asyncio.run(scenario())
+async def test_the_watchdog_wakes_when_the_heartbeat_fails(path: Path, cuts: bool) -> None:
+    async with rig(path, watchdog_seconds=0.6, watchdog_cuts_power=cuts) as (board, slots, station):
+        await station.asks("01 05 0000 ff00")
+        await station.asks("01 06 0000 0002")
+        for number in range(1, 9):
+            await station.asks(f"01 06 0008 {number:04x}")
+            await asyncio.sleep(0.1)
+        assert board.lamps[0] == 2, "its time was over, but for the heartbeats"
+        await until(lambda: board.lamps[0] == 0)
+        assert board.powered[0] is not cuts
+        assert slots.log[-1] == (1, not cuts)
 
 
-def test_a_switch_bounces_before_it_settles(path: Path) -> None:
-    async def scenario() -> None:
-        async with rig(path) as (board, slots, _):
-            slots.hubs = {1}
-            bouncing = {board.discrete_inputs()[0] for _ in range(50)}
-            assert bouncing == {True, False}
-            await asyncio.sleep(0.05)
-            assert {board.discrete_inputs()[0] for _ in range(50)} == {True}
-            board.lying = {1, 2}
-            assert board.discrete_inputs()[:3] == [False, True, False]
-
-    asyncio.run(scenario())
+async def test_a_switch_bounces_before_it_settles(path: Path) -> None:
+    async with rig(path) as (board, slots, _):
+        slots.hubs = {1}
+        bouncing = {board.discrete_inputs()[0] for _ in range(50)}
+        assert bouncing == {True, False}
+        await asyncio.sleep(0.05)
+        assert {board.discrete_inputs()[0] for _ in range(50)} == {True}
+        board.lying = {1, 2}
+        assert board.discrete_inputs()[:3] == [False, True, False]
 
 
-def test_a_restart_forgets_everything_but_the_insertions(path: Path) -> None:
-    async def scenario() -> None:
-        async with rig(path) as (board, slots, station):
-            slots.hubs = {1}
-            await station.asks("01 05 0000 ff00")
-            await station.asks("01 06 0008 0009")
-            await station.asks("01 02 0000 0008")
-            board.restart()
-            assert slots.log[-1] == (1, False)
-            assert await is_silent(station, "01 01 0000 0008"), "it boots"
-            await asyncio.sleep(0.3)
-            assert await said(station, "01 01 0000 0008") == bytes.fromhex("01 01 01 00")
-            assert await said(station, "01 03 0008 0001") == bytes.fromhex("01 03 02 0000")
-            assert await said(station, "01 04 0010 0002") == bytes.fromhex("01 04 04 00000001")
-
-    asyncio.run(scenario())
+async def test_a_restart_forgets_everything_but_the_insertions(path: Path) -> None:
+    async with rig(path) as (board, slots, station):
+        slots.hubs = {1}
+        await station.asks("01 05 0000 ff00")
+        await station.asks("01 06 0008 0009")
+        await station.asks("01 02 0000 0008")
+        board.restart()
+        assert slots.log[-1] == (1, False)
+        assert await is_silent(station, "01 01 0000 0008"), "it boots"
+        await asyncio.sleep(0.3)
+        assert await said(station, "01 01 0000 0008") == bytes.fromhex("01 01 01 00")
+        assert await said(station, "01 03 0008 0001") == bytes.fromhex("01 03 02 0000")
+        assert await said(station, "01 04 0010 0002") == bytes.fromhex("01 04 04 00000001")
 
 
 @pytest.mark.parametrize(
@@ -374,16 +350,13 @@ def test_a_restart_forgets_everything_but_the_insertions(path: Path) -> None:
         (BoardFault.NONE, "01 02 01 00"),
     ],
 )
-def test_faults_on_the_wire(path: Path, fault: BoardFault, heard: str) -> None:
-    async def scenario() -> None:
-        async with rig(path) as (board, _, station):
-            board.fault = fault
-            if heard:
-                assert await said(station, "01 02 0000 0008") == bytes.fromhex(heard)
-            else:
-                assert await is_silent(station, "01 02 0000 0008")
-
-    asyncio.run(scenario())
+async def test_faults_on_the_wire(path: Path, fault: BoardFault, heard: str) -> None:
+    async with rig(path) as (board, _, station):
+        board.fault = fault
+        if heard:
+            assert await said(station, "01 02 0000 0008") == bytes.fromhex(heard)
+        else:
+            assert await is_silent(station, "01 02 0000 0008")
 
 
 QUESTIONS = {
@@ -401,102 +374,84 @@ QUESTIONS = {
 
 @pytest.mark.parametrize("fault", [fault for fault in BoardFault if fault is not BoardFault.NONE])
 @pytest.mark.parametrize("question", list(Question))
-def test_a_fault_that_was_armed_spoils_so_many_answers_of_one_kind_and_no_other(
+async def test_a_fault_that_was_armed_spoils_so_many_answers_of_one_kind_and_no_other(
     path: Path, fault: BoardFault, question: Question
 ) -> None:
-    async def scenario() -> None:
-        async with rig(path) as (board, _, station):
-            others = [asked for each, asked in QUESTIONS.items() if each is not question]
-            sound = await said(station, QUESTIONS[question])
-            board.lid_closed = True
-            board.arm(fault, question, 2)
-            for _ in range(2):
-                assert await said(station, others[0])
-                spoiled, took = await station.asks(
-                    QUESTIONS[question],
-                    patience=0.1 if fault in {BoardFault.SILENT, BoardFault.LOST} else 5.0,
-                )
-                match fault:
-                    case BoardFault.SILENT | BoardFault.LOST:
-                        assert spoiled == b""
-                    case BoardFault.FROZEN:
-                        assert len(spoiled) == len(sound)
-                    case BoardFault.LATE:
-                        assert len(spoiled) == len(sound)
-                        assert took >= LATE_SECONDS
-                    case BoardFault.DAMAGED:
-                        assert spoiled[:3] == sound[:3], "all is as it should be but its check"
-                    case _:
-                        assert spoiled != sound
-            assert board.armed == ()
-            assert len(await said(station, QUESTIONS[question])) == len(sound)
-
-    asyncio.run(scenario())
+    async with rig(path) as (board, _, station):
+        others = [asked for each, asked in QUESTIONS.items() if each is not question]
+        sound = await said(station, QUESTIONS[question])
+        board.lid_closed = True
+        board.arm(fault, question, 2)
+        for _ in range(2):
+            assert await said(station, others[0])
+            spoiled, took = await station.asks(
+                QUESTIONS[question],
+                patience=0.1 if fault in {BoardFault.SILENT, BoardFault.LOST} else 5.0,
+            )
+            match fault:
+                case BoardFault.SILENT | BoardFault.LOST:
+                    assert spoiled == b""
+                case BoardFault.FROZEN:
+                    assert len(spoiled) == len(sound)
+                case BoardFault.LATE:
+                    assert len(spoiled) == len(sound)
+                    assert took >= LATE_SECONDS
+                case BoardFault.DAMAGED:
+                    assert spoiled[:3] == sound[:3], "all is as it should be but its check"
+                case _:
+                    assert spoiled != sound
+        assert board.armed == ()
+        assert len(await said(station, QUESTIONS[question])) == len(sound)
 
 
-def test_what_is_lost_was_done_and_what_is_frozen_was_not(path: Path) -> None:
-    async def scenario() -> None:
-        async with rig(path) as (board, slots, station):
-            board.arm(BoardFault.LOST, Question.SWITCH, 1)
-            board.arm(BoardFault.FROZEN, Question.SWITCH, 1)
-            assert await said(station, "01 05 0000 ff00") == b""
-            assert await said(station, "01 05 0001 ff00") == bytes.fromhex("01 05 0001 ff00")
-            assert board.powered[:2] == (True, False)
-            board.arm(BoardFault.FROZEN, Question.INPUTS, 1)
-            slots.hubs.add(1)
-            assert await said(station, "01 02 0000 0008") == bytes.fromhex("01 02 01 00")
-            board.arm(BoardFault.SILENT, Question.INPUTS, 9)
-            board.disarm()
-            assert await said(station, "01 02 0000 0008")
-
-    asyncio.run(scenario())
+async def test_what_is_lost_was_done_and_what_is_frozen_was_not(path: Path) -> None:
+    async with rig(path) as (board, slots, station):
+        board.arm(BoardFault.LOST, Question.SWITCH, 1)
+        board.arm(BoardFault.FROZEN, Question.SWITCH, 1)
+        assert await said(station, "01 05 0000 ff00") == b""
+        assert await said(station, "01 05 0001 ff00") == bytes.fromhex("01 05 0001 ff00")
+        assert board.powered[:2] == (True, False)
+        board.arm(BoardFault.FROZEN, Question.INPUTS, 1)
+        slots.hubs.add(1)
+        assert await said(station, "01 02 0000 0008") == bytes.fromhex("01 02 01 00")
+        board.arm(BoardFault.SILENT, Question.INPUTS, 9)
+        board.disarm()
+        assert await said(station, "01 02 0000 0008")
 
 
-def test_a_board_counts_insertions_whether_or_not_it_is_asked(path: Path) -> None:
-    async def scenario() -> None:
-        async with rig(path) as (board, slots, _):
-            for hubs in ({3}, set(), {3}):
-                slots.hubs = set(hubs)
-                board.scan()
-            assert board.input_registers()[16:24] == [0, 0, 0, 0, 0, 2, 0, 0]
-
-    asyncio.run(scenario())
+async def test_a_board_counts_insertions_whether_or_not_it_is_asked(path: Path) -> None:
+    async with rig(path) as (board, slots, _):
+        for hubs in ({3}, set(), {3}):
+            slots.hubs = set(hubs)
+            board.scan()
+        assert board.input_registers()[16:24] == [0, 0, 0, 0, 0, 2, 0, 0]
 
 
-def test_a_late_board_answers_properly_but_late(path: Path) -> None:
-    async def scenario() -> None:
-        async with rig(path) as (board, _, station):
-            board.fault = BoardFault.LATE
-            reply, took = await station.asks("01 02 0000 0008", patience=5.0)
-            assert reply == bytes.fromhex("01 02 01 00")
-            assert took >= LATE_SECONDS
-
-    asyncio.run(scenario())
+async def test_a_late_board_answers_properly_but_late(path: Path) -> None:
+    async with rig(path) as (board, _, station):
+        board.fault = BoardFault.LATE
+        reply, took = await station.asks("01 02 0000 0008", patience=5.0)
+        assert reply == bytes.fromhex("01 02 01 00")
+        assert took >= LATE_SECONDS
 
 
-def test_unplugging_removes_the_port_and_plugging_brings_another(path: Path) -> None:
-    async def scenario() -> None:
-        async with rig(path) as (board, _, station):
-            board.unplug()
-            board.unplug()
-            with pytest.raises(FileNotFoundError):
-                Station(path)
-            with pytest.raises(OSError, match="Input/output error"):
-                station.sends(b"?")
-            board.plug()
-            again = Station(path)
-            assert await said(again, "01 02 0000 0008") == bytes.fromhex("01 02 01 00")
-            again.close()
-
-    asyncio.run(scenario())
+async def test_unplugging_removes_the_port_and_plugging_brings_another(path: Path) -> None:
+    async with rig(path) as (board, _, station):
+        board.unplug()
+        board.unplug()
+        with pytest.raises(FileNotFoundError):
+            Station(path)
+        with pytest.raises(OSError, match="Input/output error"):
+            station.sends(b"?")
+        board.plug()
+        again = Station(path)
+        assert await said(again, "01 02 0000 0008") == bytes.fromhex("01 02 01 00")
+        again.close()
 
 
-def test_a_board_has_eight_channels(path: Path) -> None:
+async def test_a_board_has_eight_channels(path: Path) -> None:
     class Nine(Slots):
         count = 9
 
-    async def scenario() -> None:
-        with pytest.raises(ValueError, match="a board has 8 channels, 9 slots are asked for"):
-            SimulatedJigBoard(path, Nine())
-
-    asyncio.run(scenario())
+    with pytest.raises(ValueError, match="a board has 8 channels, 9 slots are asked for"):
+        SimulatedJigBoard(path, Nine())

@@ -67,49 +67,41 @@ def test_power_loss_in_a_write_leaves_the_first_part_written_and_one_byte_betwee
     assert cells[done + 1 :] == b"\xff" * (PAGE - done - 1)
 
 
-def test_power_loss_in_an_erasure_leaves_a_page_that_is_neither_old_nor_erased() -> None:
-    async def run() -> None:
-        cut: list[Interruption] = []
-        flash = NorFlash(3, PAGE, NO_TIME, on_operation=lambda _: cut.pop() if cut else None)
-        await flash.write(0, bytes(3 * PAGE))
-        cut.append(Interruption(0.5))
-        with pytest.raises(PowerLost):
-            await flash.erase(0, 3 * PAGE)
-        assert flash.read(0, PAGE) == b"\xff" * PAGE
-        assert flash.read(2 * PAGE, PAGE) == bytes(PAGE)
-        between = flash.read(PAGE + PAGE // 2, PAGE // 2)
-        assert set(between) - {0x00, 0xFF}
-        await flash.erase(PAGE, PAGE)
-        await flash.write(PAGE, b"whole again")
-
-    asyncio.run(run())
+async def test_power_loss_in_an_erasure_leaves_a_page_that_is_neither_old_nor_erased() -> None:
+    cut: list[Interruption] = []
+    flash = NorFlash(3, PAGE, NO_TIME, on_operation=lambda _: cut.pop() if cut else None)
+    await flash.write(0, bytes(3 * PAGE))
+    cut.append(Interruption(0.5))
+    with pytest.raises(PowerLost):
+        await flash.erase(0, 3 * PAGE)
+    assert flash.read(0, PAGE) == b"\xff" * PAGE
+    assert flash.read(2 * PAGE, PAGE) == bytes(PAGE)
+    between = flash.read(PAGE + PAGE // 2, PAGE // 2)
+    assert set(between) - {0x00, 0xFF}
+    await flash.erase(PAGE, PAGE)
+    await flash.write(PAGE, b"whole again")
 
 
 @pytest.mark.parametrize("operation", list(Operation))
-def test_cancelling_is_power_loss_where_time_had_got_to(operation: Operation) -> None:
-    async def run() -> None:
-        seconds = 5.0
-        flash = NorFlash(100, PAGE, FlashTiming(erase_page=seconds / 100, write_byte=seconds / (100 * PAGE)))
-        flash.program(0, b"\x55" * flash.size)
-        whole = b"\xff" if operation is Operation.ERASE else b"\x11"
-        work = (
-            flash.erase(0, flash.size)
-            if operation is Operation.ERASE
-            else flash.write(0, b"\x11" * flash.size)
-        )
-        loop = asyncio.get_running_loop()
-        begun = loop.time()
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.25):
-                await work
-        took = loop.time() - begun
-        cells = flash.read(0, flash.size)
-        done = len(cells) - len(cells.lstrip(whole))
-        assert 0.25 - 0.06 < done / flash.size * seconds < took + 0.001
-        assert cells[-PAGE:] == b"\x55" * PAGE
-        assert not flash.erasing
-
-    asyncio.run(run())
+async def test_cancelling_is_power_loss_where_time_had_got_to(operation: Operation) -> None:
+    seconds = 5.0
+    flash = NorFlash(100, PAGE, FlashTiming(erase_page=seconds / 100, write_byte=seconds / (100 * PAGE)))
+    flash.program(0, b"\x55" * flash.size)
+    whole = b"\xff" if operation is Operation.ERASE else b"\x11"
+    work = (
+        flash.erase(0, flash.size) if operation is Operation.ERASE else flash.write(0, b"\x11" * flash.size)
+    )
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.25):
+            await work
+    took = loop.time() - begun
+    cells = flash.read(0, flash.size)
+    done = len(cells) - len(cells.lstrip(whole))
+    assert 0.25 - 0.06 < done / flash.size * seconds < took + 0.001
+    assert cells[-PAGE:] == b"\x55" * PAGE
+    assert not flash.erasing
 
 
 def test_operations_take_their_time() -> None:

@@ -126,208 +126,177 @@ def test_a_wire_is_never_faster_than_its_rate_over_any_window(sends: list[tuple[
     asyncio.run(run())
 
 
-def test_bytes_reach_the_hub_whole_and_at_line_rate(tmp_path: Path) -> None:
-    async def run() -> None:
-        sent = random.Random(1).randbytes(20_000)
-        with plugged(tmp_path) as port, host_of(port) as host:
-            ear = Ear()
-            port.attach(ear)
-            loop = asyncio.get_running_loop()
-            started = loop.time()
-            await write_all(host, sent)
-            await ear.hears(len(sent))
-            took = loop.time() - started
-            statistics = port.statistics()
-        assert ear.heard == sent
-        assert took >= 0.2
-        assert statistics.to_hub.bytes == len(sent)
-        assert statistics.to_hub.busy_seconds == pytest.approx(0.2)
-        assert statistics.to_hub.busy_seconds <= took
-
-    asyncio.run(run())
+async def test_bytes_reach_the_hub_whole_and_at_line_rate(tmp_path: Path) -> None:
+    sent = random.Random(1).randbytes(20_000)
+    with plugged(tmp_path) as port, host_of(port) as host:
+        ear = Ear()
+        port.attach(ear)
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        await write_all(host, sent)
+        await ear.hears(len(sent))
+        took = loop.time() - started
+        statistics = port.statistics()
+    assert ear.heard == sent
+    assert took >= 0.2
+    assert statistics.to_hub.bytes == len(sent)
+    assert statistics.to_hub.busy_seconds == pytest.approx(0.2)
+    assert statistics.to_hub.busy_seconds <= took
 
 
 ROUNDS = 60
 
 
-def test_both_directions_run_at_once(tmp_path: Path) -> None:
-    async def run() -> None:
-        """One after the other is the control; the best of the rounds, as many as a machine with other work needs."""
-        block = bytes(range(256)) * 8
-        loop = asyncio.get_running_loop()
-        alternating, at_once = [], []
-        with plugged(tmp_path) as port, host_of(port) as host:
-            ear = Ear()
-            port.attach(ear)
-            for heard in range(len(block), (ROUNDS + 1) * len(block), len(block)):
-                started = loop.time()
-                if len(alternating) == len(at_once):
-                    port.send(block)
-                    assert await read_some(host, len(block)) == block
-                    os.write(host, block)
-                    await ear.hears(heard)
-                    alternating.append(loop.time() - started)
-                else:
-                    port.send(block)
-                    os.write(host, block)
-                    assert await read_some(host, len(block)) == block
-                    await ear.hears(heard)
-                    at_once.append(loop.time() - started)
-                    if len(at_once) > 1 and min(at_once) < 0.8 * min(alternating):
-                        break
-            assert ear.heard == heard // len(block) * block
-        assert min(at_once) < 0.8 * min(alternating)
-
-    asyncio.run(run())
-
-
-def test_frames_are_handed_on_each_at_its_own_moment(tmp_path: Path) -> None:
-    async def run() -> None:
-        frame = b"\x06\x09" + b"A" * 97 + b"\n"
-        with plugged(tmp_path, 100_000) as port, host_of(port) as host:
-            for _ in range(ROUNDS):  # a machine with other work hands late ones on together
-                ear = Ear()
-                port.attach(ear)
-                os.write(host, 3 * frame)
-                await ear.hears(300)
-                first, second, third = (moment for moment, _ in ear.blocks)
-                assert [size for _, size in ear.blocks] == [100, 100, 100]
-                if min(second - first, third - second) > 0.005:
-                    break
+async def test_both_directions_run_at_once(tmp_path: Path) -> None:
+    """One after the other is the control; the best of the rounds, as many as a machine with other work needs."""
+    block = bytes(range(256)) * 8
+    loop = asyncio.get_running_loop()
+    alternating, at_once = [], []
+    with plugged(tmp_path) as port, host_of(port) as host:
+        ear = Ear()
+        port.attach(ear)
+        for heard in range(len(block), (ROUNDS + 1) * len(block), len(block)):
+            started = loop.time()
+            if len(alternating) == len(at_once):
+                port.send(block)
+                assert await read_some(host, len(block)) == block
+                os.write(host, block)
+                await ear.hears(heard)
+                alternating.append(loop.time() - started)
             else:
-                raise AssertionError("they never came apart")
+                port.send(block)
+                os.write(host, block)
+                assert await read_some(host, len(block)) == block
+                await ear.hears(heard)
+                at_once.append(loop.time() - started)
+                if len(at_once) > 1 and min(at_once) < 0.8 * min(alternating):
+                    break
+        assert ear.heard == heard // len(block) * block
+    assert min(at_once) < 0.8 * min(alternating)
 
-    asyncio.run(run())
 
-
-def test_what_comes_while_no_hub_listens_is_gone(tmp_path: Path) -> None:
-    async def run() -> None:
-        with plugged(tmp_path) as port, host_of(port) as host:
-            os.write(host, b"into the void\n")
+async def test_frames_are_handed_on_each_at_its_own_moment(tmp_path: Path) -> None:
+    frame = b"\x06\x09" + b"A" * 97 + b"\n"
+    with plugged(tmp_path, 100_000) as port, host_of(port) as host:
+        for _ in range(ROUNDS):  # a machine with other work hands late ones on together
             ear = Ear()
             port.attach(ear)
-            port.attach(None)
-            await until(lambda: port.statistics().unheard == 14)
-            port.attach(ear)
-            os.write(host, b"heard\n")
-            await ear.hears(6)
-            assert ear.heard == b"heard\n"
-            assert port.statistics().unheard == 14
-
-    asyncio.run(run())
-
-
-def test_a_host_that_does_not_read_loses_what_its_buffer_cannot_hold(tmp_path: Path) -> None:
-    async def run() -> None:
-        with plugged(tmp_path, 10_000_000) as port, host_of(port) as host:
-            gone = asyncio.Event()
-            for _ in range(99):
-                port.send(bytes(1000))
-            port.send(bytes(1000), gone.set)
-            async with asyncio.timeout(60):
-                await gone.wait()
-            overrun = port.statistics().overrun
-            assert 0 < overrun < 100_000
-            assert len(await read_some(host, 100_000 - overrun)) == 100_000 - overrun
-
-    asyncio.run(run())
+            os.write(host, 3 * frame)
+            await ear.hears(300)
+            first, second, third = (moment for moment, _ in ear.blocks)
+            assert [size for _, size in ear.blocks] == [100, 100, 100]
+            if min(second - first, third - second) > 0.005:
+                break
+        else:
+            raise AssertionError("they never came apart")
 
 
-def test_rts_cts_holds_instead_of_losing_towards_the_host(tmp_path: Path) -> None:
-    async def run() -> None:
-        sent = random.Random(2).randbytes(100_000)
-        with plugged(tmp_path, 10_000_000, rtscts=True) as port, host_of(port) as host:
-            for start in range(0, len(sent), 1000):
-                port.send(sent[start : start + 1000])
-            await asyncio.sleep(0.15)  # so that the host's buffer does fill up before it reads
-            assert await read_some(host, len(sent)) == sent
-            assert port.statistics().overrun == 0
-
-    asyncio.run(run())
-
-
-def test_rts_cts_holds_the_host_while_the_hub_is_not_ready(tmp_path: Path) -> None:
-    async def run() -> None:
-        with plugged(tmp_path, rtscts=True) as port, host_of(port) as host:
-            ear = Ear()
-            ear.is_ready = False
-            port.attach(ear)
-            first, second = b"first\n", b"\x06\x09second\n"
-            os.write(host, first + second)
-            await asyncio.sleep(0.01)  # ten times what the line needs
-            assert not ear.heard
-            usage = port.statistics().to_hub
-            assert usage.bytes == len(first)
-            ear.is_ready = True
-            port.listener_is_ready()
-            await ear.hears(len(first + second))
-            assert ear.heard == first + second
-            assert port.statistics().to_hub.bytes == len(first + second)
-
-    asyncio.run(run())
+async def test_what_comes_while_no_hub_listens_is_gone(tmp_path: Path) -> None:
+    with plugged(tmp_path) as port, host_of(port) as host:
+        os.write(host, b"into the void\n")
+        ear = Ear()
+        port.attach(ear)
+        port.attach(None)
+        await until(lambda: port.statistics().unheard == 14)
+        port.attach(ear)
+        os.write(host, b"heard\n")
+        await ear.hears(6)
+        assert ear.heard == b"heard\n"
+        assert port.statistics().unheard == 14
 
 
-def test_a_stalled_line_takes_nothing_until_it_resumes(tmp_path: Path) -> None:
-    async def run() -> None:
-        with plugged(tmp_path) as port, host_of(port) as host:
-            ear = Ear()
-            port.attach(ear)
-            port.stall()
-            taken = 0
-            with contextlib.suppress(BlockingIOError):
-                while taken < 1_000_000:
-                    taken += os.write(host, bytes(4096))
-            assert 4096 < taken < 1_000_000
-            assert not ear.heard
-            port.resume()
-            await ear.hears(taken)
-
-    asyncio.run(run())
+async def test_a_host_that_does_not_read_loses_what_its_buffer_cannot_hold(tmp_path: Path) -> None:
+    with plugged(tmp_path, 10_000_000) as port, host_of(port) as host:
+        gone = asyncio.Event()
+        for _ in range(99):
+            port.send(bytes(1000))
+        port.send(bytes(1000), gone.set)
+        async with asyncio.timeout(60):
+            await gone.wait()
+        overrun = port.statistics().overrun
+        assert 0 < overrun < 100_000
+        assert len(await read_some(host, 100_000 - overrun)) == 100_000 - overrun
 
 
-def test_unplugging_hangs_up_and_replugging_gives_another_port_under_the_same_name(tmp_path: Path) -> None:
-    async def run() -> None:
-        with plugged(tmp_path) as port:
-            with host_of(port) as host:
-                os.write(host, bytes(100))
-                port.unplug()
-                assert not port.is_plugged
-                assert not port.link.is_symlink()
-                with pytest.raises(OSError, match="Input/output error"):
-                    os.write(host, b"x")
-                port.send(b"to nobody")
-            port.plug()
-            with host_of(port) as host:
-                ear = Ear()
-                port.attach(ear)
-                os.write(host, b"back")
-                await ear.hears(4)
-                assert ear.heard == b"back"
-
-    asyncio.run(run())
+async def test_rts_cts_holds_instead_of_losing_towards_the_host(tmp_path: Path) -> None:
+    sent = random.Random(2).randbytes(100_000)
+    with plugged(tmp_path, 10_000_000, rtscts=True) as port, host_of(port) as host:
+        for start in range(0, len(sent), 1000):
+            port.send(sent[start : start + 1000])
+        await asyncio.sleep(0.15)  # so that the host's buffer does fill up before it reads
+        assert await read_some(host, len(sent)) == sent
+        assert port.statistics().overrun == 0
 
 
-def test_the_port_is_raw(tmp_path: Path) -> None:
-    async def run() -> None:
-        with plugged(tmp_path) as port, host_of(port) as host:
-            attributes = termios.tcgetattr(host)
-            assert not attributes[tty.LFLAG] & (termios.ICANON | termios.ECHO)
-            assert not attributes[tty.OFLAG] & termios.OPOST
+async def test_rts_cts_holds_the_host_while_the_hub_is_not_ready(tmp_path: Path) -> None:
+    with plugged(tmp_path, rtscts=True) as port, host_of(port) as host:
+        ear = Ear()
+        ear.is_ready = False
+        port.attach(ear)
+        first, second = b"first\n", b"\x06\x09second\n"
+        os.write(host, first + second)
+        await asyncio.sleep(0.01)  # ten times what the line needs
+        assert not ear.heard
+        usage = port.statistics().to_hub
+        assert usage.bytes == len(first)
+        ear.is_ready = True
+        port.listener_is_ready()
+        await ear.hears(len(first + second))
+        assert ear.heard == first + second
+        assert port.statistics().to_hub.bytes == len(first + second)
 
-    asyncio.run(run())
+
+async def test_a_stalled_line_takes_nothing_until_it_resumes(tmp_path: Path) -> None:
+    with plugged(tmp_path) as port, host_of(port) as host:
+        ear = Ear()
+        port.attach(ear)
+        port.stall()
+        taken = 0
+        with contextlib.suppress(BlockingIOError):
+            while taken < 1_000_000:
+                taken += os.write(host, bytes(4096))
+        assert 4096 < taken < 1_000_000
+        assert not ear.heard
+        port.resume()
+        await ear.hears(taken)
 
 
-def test_flipped_bits_are_as_many_as_their_rate_says(tmp_path: Path) -> None:
-    async def run() -> None:
-        sent = bytes(20_000)
-        with plugged(tmp_path, 10_000_000) as port, host_of(port) as host:
-            port.flip_rate = lambda: 0.01
+async def test_unplugging_hangs_up_and_replugging_gives_another_port_under_the_same_name(
+    tmp_path: Path,
+) -> None:
+    with plugged(tmp_path) as port:
+        with host_of(port) as host:
+            os.write(host, bytes(100))
+            port.unplug()
+            assert not port.is_plugged
+            assert not port.link.is_symlink()
+            with pytest.raises(OSError, match="Input/output error"):
+                os.write(host, b"x")
+            port.send(b"to nobody")
+        port.plug()
+        with host_of(port) as host:
             ear = Ear()
             port.attach(ear)
-            await write_all(host, sent)
-            await ear.hears(len(sent))
-        flipped = [byte for byte in ear.heard if byte]
-        assert 100 < len(flipped) < 400
-        assert all(byte.bit_count() == 1 for byte in flipped)
+            os.write(host, b"back")
+            await ear.hears(4)
+            assert ear.heard == b"back"
 
-    asyncio.run(run())
+
+async def test_the_port_is_raw(tmp_path: Path) -> None:
+    with plugged(tmp_path) as port, host_of(port) as host:
+        attributes = termios.tcgetattr(host)
+        assert not attributes[tty.LFLAG] & (termios.ICANON | termios.ECHO)
+        assert not attributes[tty.OFLAG] & termios.OPOST
+
+
+async def test_flipped_bits_are_as_many_as_their_rate_says(tmp_path: Path) -> None:
+    sent = bytes(20_000)
+    with plugged(tmp_path, 10_000_000) as port, host_of(port) as host:
+        port.flip_rate = lambda: 0.01
+        ear = Ear()
+        port.attach(ear)
+        await write_all(host, sent)
+        await ear.hears(len(sent))
+    flipped = [byte for byte in ear.heard if byte]
+    assert 100 < len(flipped) < 400
+    assert all(byte.bit_count() == 1 for byte in flipped)

@@ -87,103 +87,88 @@ async def bench(folder: Path) -> AsyncIterator[tuple[Rig, Slot]]:
         yield rig, slot
 
 
-def test_a_pulled_cable_takes_the_hub_off_the_bus_and_not_its_power(tmp_path: Path) -> None:
-    async def run() -> None:
-        async with bench(tmp_path) as (rig, slot):
-            async with client_at(rig) as client:
-                assert (await client.read(IDENTITY))["chf"] == CHF
-                slot.perform(Fault(name=FaultName.UNPLUG_PORT, seconds=0.05))
-                with pytest.raises(Gone):
-                    await client.read(IDENTITY)
-            async with client_at(rig) as client:
-                assert (await client.read(IDENTITY))["boots"] == 1
-                await client.detach()
-            async with client_at(rig, DFU_MODE):
-                # In DFU mode the host's reset of what it finds newly plugged in is a boot.
-                slot.port.unplug()
-                slot.port.plug()
-                hub = await until_mode(slot, Mode.APPLICATION, boots=2)
-                assert hub.boots == 2
-
-    asyncio.run(run())
+async def test_a_pulled_cable_takes_the_hub_off_the_bus_and_not_its_power(tmp_path: Path) -> None:
+    async with bench(tmp_path) as (rig, slot):
+        async with client_at(rig) as client:
+            assert (await client.read(IDENTITY))["chf"] == CHF
+            slot.perform(Fault(name=FaultName.UNPLUG_PORT, seconds=0.05))
+            with pytest.raises(Gone):
+                await client.read(IDENTITY)
+        async with client_at(rig) as client:
+            assert (await client.read(IDENTITY))["boots"] == 1
+            await client.detach()
+        async with client_at(rig, DFU_MODE):
+            # In DFU mode the host's reset of what it finds newly plugged in is a boot.
+            slot.port.unplug()
+            slot.port.plug()
+            hub = await until_mode(slot, Mode.APPLICATION, boots=2)
+            assert hub.boots == 2
 
 
-def test_a_stalled_hub_answers_what_is_still_wanted_when_it_goes_on(tmp_path: Path) -> None:
-    async def run() -> None:
-        async with bench(tmp_path) as (rig, slot):
-            slot.perform(Fault(name=FaultName.STALL))
-            async with client_at(rig) as client:
-                with pytest.raises(TimeoutError):
-                    await client.read(IDENTITY, PATIENCE)
-            async with client_at(rig) as client:
-                waiting = asyncio.create_task(client.read(IDENTITY))
-                await until(lambda: len(slot.port._held) > 0)
-                slot.port.resume()
-                assert (await waiting)["boots"] == 1
-
-    asyncio.run(run())
+async def test_a_stalled_hub_answers_what_is_still_wanted_when_it_goes_on(tmp_path: Path) -> None:
+    async with bench(tmp_path) as (rig, slot):
+        slot.perform(Fault(name=FaultName.STALL))
+        async with client_at(rig) as client:
+            with pytest.raises(TimeoutError):
+                await client.read(IDENTITY, PATIENCE)
+        async with client_at(rig) as client:
+            waiting = asyncio.create_task(client.read(IDENTITY))
+            await until(lambda: len(slot.port._held) > 0)
+            slot.port.resume()
+            assert (await waiting)["boots"] == 1
 
 
-def test_a_late_answer_comes_late_and_a_lost_one_never_though_the_hub_did_it(tmp_path: Path) -> None:
-    async def run() -> None:
-        async with bench(tmp_path) as (rig, slot):
-            for fault in (
-                Fault(name=FaultName.DELAY_REPLY, on=Occasion.IDENTITY, seconds=0.3),
-                Fault(name=FaultName.LOSE_REQUEST, on=Occasion.CHALLENGE),
-                Fault(name=FaultName.DROP_REPLY, on=Occasion.UNLOCK),
-            ):
-                slot.faults.arm(fault)
-            async with client_at(rig) as client:
-                begun = time.monotonic()
-                assert (await client.read(IDENTITY))["locked"]
-                assert time.monotonic() - begun >= 0.3
-                with pytest.raises(TimeoutError):
-                    await client.read(CHALLENGE, PATIENCE)
-            async with client_at(rig) as client:
-                challenge = await client.read(CHALLENGE)
-                assert challenge["chf"] == CHF
-                nonce = challenge["nonce"]
-                with pytest.raises(TimeoutError):
-                    await client.write(CHALLENGE, {"sig": sign(CHF, nonce)}, PATIENCE)
-            async with client_at(rig) as client:
-                assert not (await client.read(IDENTITY))["locked"]
-
-    asyncio.run(run())
+async def test_a_late_answer_comes_late_and_a_lost_one_never_though_the_hub_did_it(tmp_path: Path) -> None:
+    async with bench(tmp_path) as (rig, slot):
+        for fault in (
+            Fault(name=FaultName.DELAY_REPLY, on=Occasion.IDENTITY, seconds=0.3),
+            Fault(name=FaultName.LOSE_REQUEST, on=Occasion.CHALLENGE),
+            Fault(name=FaultName.DROP_REPLY, on=Occasion.UNLOCK),
+        ):
+            slot.faults.arm(fault)
+        async with client_at(rig) as client:
+            begun = time.monotonic()
+            assert (await client.read(IDENTITY))["locked"]
+            assert time.monotonic() - begun >= 0.3
+            with pytest.raises(TimeoutError):
+                await client.read(CHALLENGE, PATIENCE)
+        async with client_at(rig) as client:
+            challenge = await client.read(CHALLENGE)
+            assert challenge["chf"] == CHF
+            nonce = challenge["nonce"]
+            with pytest.raises(TimeoutError):
+                await client.write(CHALLENGE, {"sig": sign(CHF, nonce)}, PATIENCE)
+        async with client_at(rig) as client:
+            assert not (await client.read(IDENTITY))["locked"]
 
 
 @pytest.mark.parametrize("name", [FaultName.POWER_LOSS, FaultName.UNPLUG_HUB, FaultName.REBOOT])
-def test_power_goes_in_the_middle_of_a_request_and_comes_back(tmp_path: Path, name: FaultName) -> None:
-    async def run() -> None:
-        async with bench(tmp_path) as (rig, slot):
-            slot.faults.arm(Fault(name=name, on=Occasion.STATE, seconds=0.05))
-            async with client_at(rig) as client:
-                with pytest.raises(Gone):
-                    await client.read(2)
-            await until_mode(slot, Mode.APPLICATION, boots=2)
-            async with client_at(rig) as client:
-                assert (await client.read(IDENTITY))["boots"] == 2
-
-    asyncio.run(run())
+async def test_power_goes_in_the_middle_of_a_request_and_comes_back(tmp_path: Path, name: FaultName) -> None:
+    async with bench(tmp_path) as (rig, slot):
+        slot.faults.arm(Fault(name=name, on=Occasion.STATE, seconds=0.05))
+        async with client_at(rig) as client:
+            with pytest.raises(Gone):
+                await client.read(2)
+        await until_mode(slot, Mode.APPLICATION, boots=2)
+        async with client_at(rig) as client:
+            assert (await client.read(IDENTITY))["boots"] == 2
 
 
-def test_a_hub_that_is_taken_out_unlocked_is_known_to_have_been(tmp_path: Path) -> None:
-    async def run() -> None:
-        async with bench(tmp_path) as (rig, slot):
-            async with client_at(rig) as client:
-                challenge = await client.read(CHALLENGE)
-                assert challenge["chf"] == CHF
-                nonce = challenge["nonce"]
-                await client.write(CHALLENGE, {"sig": sign(CHF, nonce)})
-                await until(lambda: slot.hub is not None and slot.hub.is_left_unlocked)
-                hub = slot.unseat()
-            await until(lambda: hub.mode is Mode.OFF)
-            assert hub.is_left_unlocked
-            assert not hub.lock.is_open
-            slot.seat(hub)
-            await until_mode(slot, Mode.APPLICATION, boots=2)
-            assert not hub.is_left_unlocked
-            slot.unseat()
-            await until(lambda: hub.mode is Mode.OFF)
-            assert not hub.is_left_unlocked
-
-    asyncio.run(run())
+async def test_a_hub_that_is_taken_out_unlocked_is_known_to_have_been(tmp_path: Path) -> None:
+    async with bench(tmp_path) as (rig, slot):
+        async with client_at(rig) as client:
+            challenge = await client.read(CHALLENGE)
+            assert challenge["chf"] == CHF
+            nonce = challenge["nonce"]
+            await client.write(CHALLENGE, {"sig": sign(CHF, nonce)})
+            await until(lambda: slot.hub is not None and slot.hub.is_left_unlocked)
+            hub = slot.unseat()
+        await until(lambda: hub.mode is Mode.OFF)
+        assert hub.is_left_unlocked
+        assert not hub.lock.is_open
+        slot.seat(hub)
+        await until_mode(slot, Mode.APPLICATION, boots=2)
+        assert not hub.is_left_unlocked
+        slot.unseat()
+        await until(lambda: hub.mode is Mode.OFF)
+        assert not hub.is_left_unlocked

@@ -114,97 +114,81 @@ def submit(sequence: int, setup: str, length: int, data: bytes = b"") -> bytes:
     return head + raw + data
 
 
-def test_the_list_reads_as_the_kernels_documentation_says() -> None:
-    async def show() -> None:
-        async with echo_at("1-2.3") as (server, _), Wire.to(server) as wire:
-            reply = await wire.ask(bytes.fromhex("0111800500000000"), 12 + 312 + 4)
-            assert reply[:12] == bytes.fromhex("0111000500000000 00000001")
-            record = reply[12:324]
-            assert record[:256].rstrip(b"\0").endswith(b"/1-2.3")
-            assert record[256:288].rstrip(b"\0") == b"1-2.3"
-            # Bus, address, speed; vendor, product, release; class triple, configuration, counts.
-            assert record[288:] == bytes.fromhex("00000001 00000001 00000002 1209 0001 0123 000000 01 01 01")
-            assert reply[324:] == bytes.fromhex("fe010200")
-            assert await wire.is_hung_up()
-
-    asyncio.run(show())
+async def test_the_list_reads_as_the_kernels_documentation_says() -> None:
+    async with echo_at("1-2.3") as (server, _), Wire.to(server) as wire:
+        reply = await wire.ask(bytes.fromhex("0111800500000000"), 12 + 312 + 4)
+        assert reply[:12] == bytes.fromhex("0111000500000000 00000001")
+        record = reply[12:324]
+        assert record[:256].rstrip(b"\0").endswith(b"/1-2.3")
+        assert record[256:288].rstrip(b"\0") == b"1-2.3"
+        # Bus, address, speed; vendor, product, release; class triple, configuration, counts.
+        assert record[288:] == bytes.fromhex("00000001 00000001 00000002 1209 0001 0123 000000 01 01 01")
+        assert reply[324:] == bytes.fromhex("fe010200")
+        assert await wire.is_hung_up()
 
 
-def test_transfers_read_as_the_kernels_documentation_says() -> None:
-    async def show() -> None:
-        async with echo_at("1-1") as (server, echoes), Wire.to(server) as wire:
-            imported = await wire.take("1-1")
-            assert imported[:8] == bytes.fromhex("0111000300000000")
-            sent = await wire.ask(submit(0xD05, "4001000000000300", 3, b"abc"), HEADER)
-            assert sent == bytes.fromhex("00000003 00000d05" + "00" * 12 + "00000000 00000003" + "00" * 20)
-            assert echoes[0].data == b"abc"
-            got = await wire.ask(submit(0xD06, "c001000000000800", 8), HEADER + 3)
-            assert (
-                got
-                == bytes.fromhex("00000003 00000d06" + "00" * 12 + "00000000 00000003" + "00" * 20) + b"abc"
-            )
-            stalled = await wire.ask(submit(0xD07, "c002000000000800", 8), HEADER)
-            assert stalled == bytes.fromhex("00000003 00000d07" + "00" * 12 + "ffffffe0" + "00" * 24)
-
-    asyncio.run(show())
+async def test_transfers_read_as_the_kernels_documentation_says() -> None:
+    async with echo_at("1-1") as (server, echoes), Wire.to(server) as wire:
+        imported = await wire.take("1-1")
+        assert imported[:8] == bytes.fromhex("0111000300000000")
+        sent = await wire.ask(submit(0xD05, "4001000000000300", 3, b"abc"), HEADER)
+        assert sent == bytes.fromhex("00000003 00000d05" + "00" * 12 + "00000000 00000003" + "00" * 20)
+        assert echoes[0].data == b"abc"
+        got = await wire.ask(submit(0xD06, "c001000000000800", 8), HEADER + 3)
+        assert (
+            got == bytes.fromhex("00000003 00000d06" + "00" * 12 + "00000000 00000003" + "00" * 20) + b"abc"
+        )
+        stalled = await wire.ask(submit(0xD07, "c002000000000800", 8), HEADER)
+        assert stalled == bytes.fromhex("00000003 00000d07" + "00" * 12 + "ffffffe0" + "00" * 24)
 
 
-def test_a_transfer_that_is_unlinked_is_never_answered() -> None:
-    async def show() -> None:
-        async with echo_at("1-1") as (server, echoes), Wire.to(server) as wire:
+async def test_a_transfer_that_is_unlinked_is_never_answered() -> None:
+    async with echo_at("1-1") as (server, echoes), Wire.to(server) as wire:
+        await wire.take("1-1")
+        wire.writer.write(submit(5, "c003000000000800", 8))
+        unlinked = await wire.ask(struct.pack(">IIIIII24x", 2, 6, 0x10001, 0, 0, 5), HEADER)
+        assert unlinked == bytes.fromhex("00000004 00000006" + "00" * 12 + "ffffff98" + "00" * 24)
+        echoes[0].pending[0].complete(b"late")
+        again = await wire.ask(struct.pack(">IIIIII24x", 2, 7, 0x10001, 0, 0, 5), HEADER)
+        assert again[20:24] == bytes(4), "what has ended is not unlinked"
+        # The pipe is free again.
+        got = await wire.ask(submit(8, "c001000000000800", 8), HEADER)
+        assert got[:8] == bytes.fromhex("00000003 00000008")
+
+
+async def test_a_device_is_one_hosts_until_that_host_lets_go_which_resets_it() -> None:
+    async with echo_at("1-1") as (server, echoes):
+        async with Wire.to(server) as wire:
             await wire.take("1-1")
-            wire.writer.write(submit(5, "c003000000000800", 8))
-            unlinked = await wire.ask(struct.pack(">IIIIII24x", 2, 6, 0x10001, 0, 0, 5), HEADER)
-            assert unlinked == bytes.fromhex("00000004 00000006" + "00" * 12 + "ffffff98" + "00" * 24)
-            echoes[0].pending[0].complete(b"late")
-            again = await wire.ask(struct.pack(">IIIIII24x", 2, 7, 0x10001, 0, 0, 5), HEADER)
-            assert again[20:24] == bytes(4), "what has ended is not unlinked"
-            # The pipe is free again.
-            got = await wire.ask(submit(8, "c001000000000800", 8), HEADER)
-            assert got[:8] == bytes.fromhex("00000003 00000008")
-
-    asyncio.run(show())
+            async with Wire.to(server) as other:
+                refused = await other.ask(bytes.fromhex("0111800300000000") + b"1-1".ljust(32, b"\0"), 8)
+                assert refused == bytes.fromhex("0111000300000002")
+                assert await other.is_hung_up()
+            assert echoes[0].resets == 0
+        async with asyncio.timeout(60):
+            await echoes[0].was_reset.wait()
+        async with Wire.to(server) as wire:
+            assert (await wire.take("1-1"))[4:8] == bytes(4)
 
 
-def test_a_device_is_one_hosts_until_that_host_lets_go_which_resets_it() -> None:
-    async def show() -> None:
-        async with echo_at("1-1") as (server, echoes):
-            async with Wire.to(server) as wire:
-                await wire.take("1-1")
-                async with Wire.to(server) as other:
-                    refused = await other.ask(bytes.fromhex("0111800300000000") + b"1-1".ljust(32, b"\0"), 8)
-                    assert refused == bytes.fromhex("0111000300000002")
-                    assert await other.is_hung_up()
-                assert echoes[0].resets == 0
-            async with asyncio.timeout(60):
-                await echoes[0].was_reset.wait()
-            async with Wire.to(server) as wire:
-                assert (await wire.take("1-1"))[4:8] == bytes(4)
-
-    asyncio.run(show())
-
-
-def test_a_device_that_leaves_hangs_up_and_comes_back_at_the_same_place_under_another_address() -> None:
-    async def show() -> None:
-        async with echo_at("1-1") as (server, echoes):
-            port = server.ports["1-1"]
-            async with Wire.to(server) as wire:
-                first = await wire.take("1-1")
-                port.detach()
-                assert await wire.is_hung_up()
-            assert server.records() == []
-            assert echoes[0].resets == 0, "it left by itself"
+async def test_a_device_that_leaves_hangs_up_and_comes_back_at_the_same_place_under_another_address() -> None:
+    async with echo_at("1-1") as (server, echoes):
+        port = server.ports["1-1"]
+        async with Wire.to(server) as wire:
+            first = await wire.take("1-1")
+            port.detach()
+            assert await wire.is_hung_up()
+        assert server.records() == []
+        assert echoes[0].resets == 0, "it left by itself"
+        port.attach(DESCRIPTORS, echoes[0])
+        with pytest.raises(PortBusy):
             port.attach(DESCRIPTORS, echoes[0])
-            with pytest.raises(PortBusy):
-                port.attach(DESCRIPTORS, echoes[0])
-            async with Wire.to(server) as wire:
-                second = await wire.take("1-1")
-            assert (first[8 + 292 : 8 + 296], second[8 + 292 : 8 + 296]) == (
-                bytes.fromhex("00000001"),
-                bytes.fromhex("00000002"),
-            )
-
-    asyncio.run(show())
+        async with Wire.to(server) as wire:
+            second = await wire.take("1-1")
+        assert (first[8 + 292 : 8 + 296], second[8 + 292 : 8 + 296]) == (
+            bytes.fromhex("00000001"),
+            bytes.fromhex("00000002"),
+        )
 
 
 @pytest.mark.parametrize(
@@ -212,18 +196,15 @@ def test_a_device_that_leaves_hangs_up_and_comes_back_at_the_same_place_under_an
     ["47455420", "0111800400000000", "0222800500000000", "0111800300000000" + "00" * 32],
     ids=["http", "unknown-operation", "other-version", "no-such-device"],
 )
-def test_whoever_speaks_something_else_is_hung_up_on(noise: str) -> None:
-    async def show() -> None:
-        async with echo_at("1-1") as (server, _), Wire.to(server) as wire:
-            wire.writer.write(bytes.fromhex(noise).ljust(8, b"\0"))
-            async with asyncio.timeout(60):
-                assert len(await wire.reader.read()) in {0, 8}
-            assert len(server.records()) == 1
-
-    asyncio.run(show())
+async def test_whoever_speaks_something_else_is_hung_up_on(noise: str) -> None:
+    async with echo_at("1-1") as (server, _), Wire.to(server) as wire:
+        wire.writer.write(bytes.fromhex(noise).ljust(8, b"\0"))
+        async with asyncio.timeout(60):
+            assert len(await wire.reader.read()) in {0, 8}
+        assert len(server.records()) == 1
 
 
-def test_a_client_that_others_wrote_uses_30_devices_on_one_listener() -> None:
+async def test_a_client_that_others_wrote_uses_30_devices_on_one_listener() -> None:
     bus_ids = [f"1-{number}" for number in range(1, 31)]
 
     def use(host: str, port: int) -> None:
@@ -246,11 +227,8 @@ def test_a_client_that_others_wrote_uses_30_devices_on_one_listener() -> None:
             for handle in handles:
                 handle.close()
 
-    async def show() -> None:
-        async with echo_at(*bus_ids) as (server, _):
-            await asyncio.to_thread(use, *server.address)
-
-    asyncio.run(show())
+    async with echo_at(*bus_ids) as (server, _):
+        await asyncio.to_thread(use, *server.address)
 
 
 def test_a_transfer_takes_the_bus_as_long_as_usb_says() -> None:
@@ -259,7 +237,7 @@ def test_a_transfer_takes_the_bus_as_long_as_usb_says() -> None:
     assert bus_seconds(0) < bus_seconds(6) < bus_seconds(64) < bus_seconds(65)
 
 
-def test_endpoint_0_keeps_the_bus_pace() -> None:
+async def test_endpoint_0_keeps_the_bus_pace() -> None:
     transfers, size = 60, 1024
 
     def use(host: str, port: int) -> float:
@@ -269,56 +247,46 @@ def test_endpoint_0_keeps_the_bus_pace() -> None:
                 handle.control(0x40, 1, 0, 0, bytes(size))
             return time.monotonic() - begun
 
-    async def show() -> None:
-        async with echo_at("1-1") as (server, _):
-            # The credit for a late timer may spare the last waits.
-            assert await asyncio.to_thread(use, *server.address) > transfers * bus_seconds(size) - 0.007
-
-    asyncio.run(show())
+    async with echo_at("1-1") as (server, _):
+        # The credit for a late timer may spare the last waits.
+        assert await asyncio.to_thread(use, *server.address) > transfers * bus_seconds(size) - 0.007
 
 
 @pytest.mark.parametrize("late", [0.001, 60.0], ids=["a-little", "a-minute"])
-def test_what_this_machine_is_late_for_the_bus_makes_up_for_and_no_more(late: float) -> None:
+async def test_what_this_machine_is_late_for_the_bus_makes_up_for_and_no_more(late: float) -> None:
     size = 0xFFFF
     setup = Setup(0x40, 1, 0, 0, size)
 
-    async def show() -> None:
-        loop = asyncio.get_running_loop()
-        answered: asyncio.Queue[Transfer] = asyncio.Queue()
-        endpoint0 = Endpoint0(DESCRIPTORS, Echo(), lambda transfer, _: answered.put_nowait(transfer))
+    loop = asyncio.get_running_loop()
+    answered: asyncio.Queue[Transfer] = asyncio.Queue()
+    endpoint0 = Endpoint0(DESCRIPTORS, Echo(), lambda transfer, _: answered.put_nowait(transfer))
 
-        def submit_since(seconds_ago: float) -> Transfer:
-            transfer = Transfer(1, setup, bytes(size), loop.time() - seconds_ago, endpoint0.end)
-            endpoint0.submit(transfer)
-            return transfer
+    def submit_since(seconds_ago: float) -> Transfer:
+        transfer = Transfer(1, setup, bytes(size), loop.time() - seconds_ago, endpoint0.end)
+        endpoint0.submit(transfer)
+        return transfer
 
-        read_late = submit_since(bus_seconds(size) + late)
-        assert answered.get_nowait() is read_late, "the bus has had its time"
-        begun = loop.time()
-        read_in_time = submit_since(0.0)
-        assert await answered.get() is read_in_time
-        assert loop.time() - begun > bus_seconds(size) - 0.007
-
-    asyncio.run(show())
+    read_late = submit_since(bus_seconds(size) + late)
+    assert answered.get_nowait() is read_late, "the bus has had its time"
+    begun = loop.time()
+    read_in_time = submit_since(0.0)
+    assert await answered.get() is read_in_time
+    assert loop.time() - begun > bus_seconds(size) - 0.007
 
 
-def test_what_the_device_takes_its_time_over_is_not_made_up_for() -> None:
+async def test_what_the_device_takes_its_time_over_is_not_made_up_for() -> None:
     """The bus of the next transfer is not shortened by the time that the device took over this one."""
-
-    async def show() -> None:
-        async with echo_at("1-1") as (server, echoes), Wire.to(server) as wire:
-            await wire.take("1-1")
-            asking = asyncio.create_task(wire.ask(submit(1, "c003000000000010", 4096), HEADER + 8))
-            while not echoes[0].pending:  # noqa: ASYNC110 -- the device tells nobody
-                await asyncio.sleep(0)
-            await asyncio.sleep(0.02)
-            echoes[0].pending[0].complete(b"a moment")
-            await asking
-            begun = time.monotonic()
-            await wire.ask(submit(2, "4001000000000010", 4096, bytes(4096)), HEADER)
-            assert time.monotonic() - begun > bus_seconds(4096) - 0.001
-
-    asyncio.run(show())
+    async with echo_at("1-1") as (server, echoes), Wire.to(server) as wire:
+        await wire.take("1-1")
+        asking = asyncio.create_task(wire.ask(submit(1, "c003000000000010", 4096), HEADER + 8))
+        while not echoes[0].pending:  # noqa: ASYNC110 -- the device tells nobody
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.02)
+        echoes[0].pending[0].complete(b"a moment")
+        await asking
+        begun = time.monotonic()
+        await wire.ask(submit(2, "4001000000000010", 4096, bytes(4096)), HEADER)
+        assert time.monotonic() - begun > bus_seconds(4096) - 0.001
 
 
 class Heard:
@@ -353,51 +321,42 @@ async def channel_to_a_host() -> AsyncIterator[tuple[Channel, Heard, socket.sock
             await heard.over.wait()
 
 
-def test_a_piece_has_the_time_at_which_it_came_and_not_at_which_it_was_read() -> None:
-    async def show() -> None:
-        async with channel_to_a_host() as (_, heard, host):
-            # The kernel may begin to stamp a moment after it is asked to.
-            host.sendall(b"first")
-            await heard.came.wait()
-            heard.came.clear()
-            host.sendall(b"second")
-            sent = asyncio.get_running_loop().time()
-            time.sleep(0.2)  # noqa: ASYNC251 -- a loop that is late is the point
-            await heard.came.wait()
-            data, since = heard.pieces[-1]
-            assert data == b"second"
-            assert since < sent + 0.1
-
-    asyncio.run(show())
+async def test_a_piece_has_the_time_at_which_it_came_and_not_at_which_it_was_read() -> None:
+    async with channel_to_a_host() as (_, heard, host):
+        # The kernel may begin to stamp a moment after it is asked to.
+        host.sendall(b"first")
+        await heard.came.wait()
+        heard.came.clear()
+        host.sendall(b"second")
+        sent = asyncio.get_running_loop().time()
+        time.sleep(0.2)  # noqa: ASYNC251 -- a loop that is late is the point
+        await heard.came.wait()
+        data, since = heard.pieces[-1]
+        assert data == b"second"
+        assert since < sent + 0.1
 
 
-def test_a_channel_that_is_closed_sends_all_that_it_was_given_first() -> None:
+async def test_a_channel_that_is_closed_sends_all_that_it_was_given_first() -> None:
     given = bytes(range(256)) * 64 * 1024
 
-    async def show() -> None:
-        async with channel_to_a_host() as (channel, heard, host):
-            channel.send(given[:1000])
-            channel.send(given[1000:-1])
-            channel.send(given[-1:])
-            channel.close()
-            channel.send(b"too late")
-            assert not heard.over.is_set(), "more than a socket holds"
-            reading = asyncio.to_thread(host.makefile("rb").read)
-            assert await reading == given
-            await heard.over.wait()
-
-    asyncio.run(show())
+    async with channel_to_a_host() as (channel, heard, host):
+        channel.send(given[:1000])
+        channel.send(given[1000:-1])
+        channel.send(given[-1:])
+        channel.close()
+        channel.send(b"too late")
+        assert not heard.over.is_set(), "more than a socket holds"
+        reading = asyncio.to_thread(host.makefile("rb").read)
+        assert await reading == given
+        await heard.over.wait()
 
 
-def test_a_host_that_is_gone_ends_the_channel() -> None:
-    async def show() -> None:
-        async with channel_to_a_host() as (channel, heard, host):
-            channel.send(bytes(64 << 20))
-            host.close()
-            await heard.over.wait()
-            channel.send(b"nobody hears")
-
-    asyncio.run(show())
+async def test_a_host_that_is_gone_ends_the_channel() -> None:
+    async with channel_to_a_host() as (channel, heard, host):
+        channel.send(bytes(64 << 20))
+        host.close()
+        await heard.over.wait()
+        channel.send(b"nobody hears")
 
 
 @given(st.binary(min_size=HEADER, max_size=HEADER))

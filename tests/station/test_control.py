@@ -192,20 +192,17 @@ BROKEN = [
 ]
 
 
-def test_what_is_no_request_is_answered_and_the_next_one_too(tmp_path: Path) -> None:
-    async def work() -> None:
-        (tmp_path / "control.sock").touch()  # a dead daemon's
-        async with serving(tmp_path):
-            assert stat.S_IMODE((tmp_path / "control.sock").stat().st_mode) == 0o600
-            answers = await say(tmp_path, *(line for line, _, _ in BROKEN), frame("status"))
-            for (line, code, says), answer in zip(BROKEN, answers, strict=False):
-                assert answer["refused"]["code"] == code, (line, answer)
-                assert says in answer["refused"]["line"], (line, answer)
-            assert answers[-1] == {"answer": {}}
-        with pytest.raises(NoDaemon, match="no daemon runs in"):
-            await ask_daemon(tmp_path, Status())
-
-    asyncio.run(work())
+async def test_what_is_no_request_is_answered_and_the_next_one_too(tmp_path: Path) -> None:
+    (tmp_path / "control.sock").touch()  # a dead daemon's
+    async with serving(tmp_path):
+        assert stat.S_IMODE((tmp_path / "control.sock").stat().st_mode) == 0o600
+        answers = await say(tmp_path, *(line for line, _, _ in BROKEN), frame("status"))
+        for (line, code, says), answer in zip(BROKEN, answers, strict=False):
+            assert answer["refused"]["code"] == code, (line, answer)
+            assert says in answer["refused"]["line"], (line, answer)
+        assert answers[-1] == {"answer": {}}
+    with pytest.raises(NoDaemon, match="no daemon runs in"):
+        await ask_daemon(tmp_path, Status())
 
 
 @settings(max_examples=20)
@@ -229,15 +226,14 @@ OTHERS = [
 
 
 @pytest.mark.parametrize("first", OTHERS)
-def test_a_program_of_another_version_is_told_so_in_words_that_it_knows(tmp_path: Path, first: bytes) -> None:
-    async def work() -> None:
-        async with serving(tmp_path):
-            (answer,) = await say(tmp_path, first)
-            assert answer["ok"] is False, "what a program from before there were numbers looks at"
-            assert answer["error"] == answer["refused"]["line"]
-            assert "use the reflash that was installed with it, or restart the station" in answer["error"]
-
-    asyncio.run(work())
+async def test_a_program_of_another_version_is_told_so_in_words_that_it_knows(
+    tmp_path: Path, first: bytes
+) -> None:
+    async with serving(tmp_path):
+        (answer,) = await say(tmp_path, first)
+        assert answer["ok"] is False, "what a program from before there were numbers looks at"
+        assert answer["error"] == answer["refused"]["line"]
+        assert "use the reflash that was installed with it, or restart the station" in answer["error"]
 
 
 @pytest.mark.parametrize(
@@ -248,7 +244,7 @@ def test_an_answer_of_another_version_is_told_as_that(answer: bytes) -> None:
         read_answer(answer, Done)
 
 
-def test_a_request_too_large_or_broken_off_is_told_so(
+async def test_a_request_too_large_or_broken_off_is_told_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "LONGEST_REQUEST", 1000)
@@ -262,62 +258,55 @@ def test_a_request_too_large_or_broken_off_is_told_so(
         writer.close()
         return answer["refused"]
 
-    async def work() -> None:
-        async with serving(tmp_path):
-            assert (await last_word(b"x" * 100_000))["line"] == "a request of more than 1000 bytes"
-            half = frame("status")[:-5]
-            assert (await last_word(half))["line"].startswith(
-                "the request broke off in the middle, and nothing was done"
-            )
-            with pytest.raises(Invalid, match="a request of more than 1000 bytes"):
-                await ask_daemon(tmp_path, ResumeRelease.model_construct(reason="x" * 3_000_000, version="0"))
-            assert await ask_daemon(tmp_path, ResetJig(jig="j")) == Done(), "it goes on"
-
-    asyncio.run(work())
+    async with serving(tmp_path):
+        assert (await last_word(b"x" * 100_000))["line"] == "a request of more than 1000 bytes"
+        half = frame("status")[:-5]
+        assert (await last_word(half))["line"].startswith(
+            "the request broke off in the middle, and nothing was done"
+        )
+        with pytest.raises(Invalid, match="a request of more than 1000 bytes"):
+            await ask_daemon(tmp_path, ResumeRelease.model_construct(reason="x" * 3_000_000, version="0"))
+        assert await ask_daemon(tmp_path, ResetJig(jig="j")) == Done(), "it goes on"
 
 
-def test_a_request_that_was_begun_is_not_waited_for_without_end(
+async def test_a_request_that_was_begun_is_not_waited_for_without_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "_LINE_SECONDS", 0.05)
 
-    async def work() -> None:
-        async with serving(tmp_path):
-            reader, writer = await asyncio.open_unix_connection(tmp_path / "control.sock")
-            writer.write(frame("status") + frame("status")[:-5])
-            assert json.loads(await reader.readline()) == {"answer": {}}
-            refused = json.loads(await reader.readline())["refused"]
-            assert refused["line"] == "the request did not end within 0.05 s, and nothing was done: ask again"
-            assert await reader.read() == b""
-            writer.close()
-
-    asyncio.run(work())
+    async with serving(tmp_path):
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "control.sock")
+        writer.write(frame("status") + frame("status")[:-5])
+        assert json.loads(await reader.readline()) == {"answer": {}}
+        refused = json.loads(await reader.readline())["refused"]
+        assert refused["line"] == "the request did not end within 0.05 s, and nothing was done: ask again"
+        assert await reader.read() == b""
+        writer.close()
 
 
-def test_one_too_many_is_told_so_and_is_served_once_there_is_room(tmp_path: Path) -> None:
+async def test_one_too_many_is_told_so_and_is_served_once_there_is_room(tmp_path: Path) -> None:
     crowd = "2 commands and screens are connected to the station already: end some, then ask again"
 
-    async def work() -> None:
-        source = Source()
-        async with serving(tmp_path, source.news, most=2):
-            _, silent = await asyncio.open_unix_connection(tmp_path / "control.sock")
-            async with follow_daemon(tmp_path, Watch()) as news:
-                source.next.release()
-                await anext(news)
-                with pytest.raises(Unavailable, match=crowd):
-                    await ask_daemon(tmp_path, Status())
-                reader, mute = await asyncio.open_unix_connection(tmp_path / "control.sock")
-                assert json.loads(await reader.readline())["refused"]["line"] == crowd
-                assert await reader.read() == b"", "who does not ask is told, too"
-                mute.close()
-            await source.left.wait()
-            assert await ask_daemon(tmp_path, ResetJig(jig="j")) == Done()
-            silent.close()
-
-    asyncio.run(work())
+    source = Source()
+    async with serving(tmp_path, source.news, most=2):
+        _, silent = await asyncio.open_unix_connection(tmp_path / "control.sock")
+        async with follow_daemon(tmp_path, Watch()) as news:
+            source.next.release()
+            await anext(news)
+            with pytest.raises(Unavailable, match=crowd):
+                await ask_daemon(tmp_path, Status())
+            reader, mute = await asyncio.open_unix_connection(tmp_path / "control.sock")
+            assert json.loads(await reader.readline())["refused"]["line"] == crowd
+            assert await reader.read() == b"", "who does not ask is told, too"
+            mute.close()
+        await source.left.wait()
+        assert await ask_daemon(tmp_path, ResetJig(jig="j")) == Done()
+        silent.close()
 
 
-def test_who_follows_and_does_not_read_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_who_follows_and_does_not_read_is_let_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(server, "_LINE_SECONDS", 0.2)
     large = "x" * 100_000
     made = 0
@@ -331,22 +320,19 @@ def test_who_follows_and_does_not_read_is_let_go(tmp_path: Path, monkeypatch: py
         finally:
             left.set()
 
-    async def work() -> None:
-        with socket.socket(socket.AF_UNIX) as client, capture_logs() as logs:
-            async with serving(tmp_path, news):
-                client.connect(str(tmp_path / "control.sock"))
-                client.send(frame("watch"))
-                await left.wait()
-                assert await ask_daemon(tmp_path, ResetJig(jig="j")) == Done(), "others are served"
-            kernel = client.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
-        assert made * len(large) <= kernel + 2 * len(large), "no more is held for it than one answer"
-        assert [entry["reason"] for entry in logs] == ["it does not read its answers"]
-
     left = asyncio.Event()
-    asyncio.run(work())
+    with socket.socket(socket.AF_UNIX) as client, capture_logs() as logs:
+        async with serving(tmp_path, news):
+            client.connect(str(tmp_path / "control.sock"))
+            client.send(frame("watch"))
+            await left.wait()
+            assert await ask_daemon(tmp_path, ResetJig(jig="j")) == Done(), "others are served"
+        kernel = client.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF)
+    assert made * len(large) <= kernel + 2 * len(large), "no more is held for it than one answer"
+    assert [entry["reason"] for entry in logs] == ["it does not read its answers"]
 
 
-def test_two_hundred_clients_at_once_are_all_answered_while_some_hang_up_in_the_middle(
+async def test_two_hundred_clients_at_once_are_all_answered_while_some_hang_up_in_the_middle(
     tmp_path: Path,
 ) -> None:
     async def hang_up(after: bytes) -> None:
@@ -354,47 +340,39 @@ def test_two_hundred_clients_at_once_are_all_answered_while_some_hang_up_in_the_
         writer.write(after)
         writer.close()
 
-    async def work() -> None:
-        done = 0
+    done = 0
 
-        async def reset(_: ResetJig, __: Act) -> Done:
-            nonlocal done
-            await asyncio.sleep(0)
-            done += 1
-            return Done()
+    async def reset(_: ResetJig, __: Act) -> Done:
+        nonlocal done
+        await asyncio.sleep(0)
+        done += 1
+        return Done()
 
-        async with serving(tmp_path, reset=reset):
-            asking = [ask_daemon(tmp_path, ResetJig(jig="j")) for _ in range(200)]
-            leaving = [
-                hang_up(line) for line in (b"", b"{", frame("status"), frame("watch")) for _ in range(5)
-            ]
-            answers = await asyncio.gather(*asking, *leaving)
-            assert answers[:200] == [Done()] * 200
-            assert done == 200
-
-    asyncio.run(work())
+    async with serving(tmp_path, reset=reset):
+        asking = [ask_daemon(tmp_path, ResetJig(jig="j")) for _ in range(200)]
+        leaving = [hang_up(line) for line in (b"", b"{", frame("status"), frame("watch")) for _ in range(5)]
+        answers = await asyncio.gather(*asking, *leaving)
+        assert answers[:200] == [Done()] * 200
+        assert done == 200
 
 
-def test_what_was_begun_is_done_although_its_asker_hangs_up(tmp_path: Path) -> None:
-    async def work() -> None:
-        reached, go_on, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+async def test_what_was_begun_is_done_although_its_asker_hangs_up(tmp_path: Path) -> None:
+    reached, go_on, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
-        async def reset(_: ResetJig, __: Act) -> Done:
-            reached.set()
-            await go_on.wait()
-            done.set()
-            return Done()
+    async def reset(_: ResetJig, __: Act) -> Done:
+        reached.set()
+        await go_on.wait()
+        done.set()
+        return Done()
 
-        async with serving(tmp_path, reset=reset):
-            _, writer = await asyncio.open_unix_connection(tmp_path / "control.sock")
-            writer.write(frame("reset_jig", jig="j"))
-            await reached.wait()
-            writer.close()
-            await writer.wait_closed()
-            go_on.set()
-            await done.wait()
-
-    asyncio.run(work())
+    async with serving(tmp_path, reset=reset):
+        _, writer = await asyncio.open_unix_connection(tmp_path / "control.sock")
+        writer.write(frame("reset_jig", jig="j"))
+        await reached.wait()
+        writer.close()
+        await writer.wait_closed()
+        go_on.set()
+        await done.wait()
 
 
 class Source:
@@ -419,76 +397,64 @@ class Source:
             self.left.set()
 
 
-def test_news_come_as_things_happen_and_others_are_answered_meanwhile(tmp_path: Path) -> None:
-    async def work() -> None:
-        source = Source()
-        async with serving(tmp_path, source.news), follow_daemon(tmp_path, Watch()) as news:
-            for number in range(3):
-                assert await ask_daemon(tmp_path, ResetJig(jig="j")) == Done()
-                source.next.release()
-                assert (await anext(news)).broker.line == str(number)
-            assert [each async for each in news] == [], "it is over"
-
-    asyncio.run(work())
-
-
-def test_who_follows_and_leaves_ends_that_although_nothing_happens(tmp_path: Path) -> None:
-    async def work() -> None:
-        source = Source()
-        async with serving(tmp_path, source.news):
-            async with follow_daemon(tmp_path, Watch()) as news:
-                source.next.release()
-                await anext(news)
-                assert source.listeners == 1
-            await source.left.wait()
-            assert source.listeners == 0
-
-    asyncio.run(work())
-
-
-def test_news_that_cannot_go_on_end_with_a_refusal(tmp_path: Path) -> None:
-    async def work() -> None:
-        source = Source(Conflict("not any more"))
-        for _ in range(3):
+async def test_news_come_as_things_happen_and_others_are_answered_meanwhile(tmp_path: Path) -> None:
+    source = Source()
+    async with serving(tmp_path, source.news), follow_daemon(tmp_path, Watch()) as news:
+        for number in range(3):
+            assert await ask_daemon(tmp_path, ResetJig(jig="j")) == Done()
             source.next.release()
-        async with serving(tmp_path, source.news), follow_daemon(tmp_path, Watch()) as news:
-            with pytest.raises(Conflict, match="not any more"):
-                [each async for each in news]
-        async with serving(tmp_path), follow_daemon(tmp_path, Watch()) as news:
-            with pytest.raises(Invalid, match="watch is answered once"):
-                await anext(news)
-        with pytest.raises(NoDaemon):
-            async with follow_daemon(tmp_path, Watch()) as news:
-                await anext(news)
-
-    asyncio.run(work())
+            assert (await anext(news)).broker.line == str(number)
+        assert [each async for each in news] == [], "it is over"
 
 
-def test_a_daemon_that_stops_leaves_nobody_waiting(tmp_path: Path) -> None:
-    async def work() -> None:
-        reached, source = asyncio.Event(), Source()
-
-        async def wait(_: ResetJig, __: Act) -> Done:
-            reached.set()
-            await asyncio.Event().wait()
-            return Done()
-
-        async with serving(tmp_path, source.news, reset=wait):
-            asking = asyncio.create_task(ask_daemon(tmp_path, ResetJig(jig="j")))
-            following = follow_daemon(tmp_path, Watch())
-            news = await following.__aenter__()
+async def test_who_follows_and_leaves_ends_that_although_nothing_happens(tmp_path: Path) -> None:
+    source = Source()
+    async with serving(tmp_path, source.news):
+        async with follow_daemon(tmp_path, Watch()) as news:
             source.next.release()
             await anext(news)
-            await reached.wait()
-        with pytest.raises(ConnectionLost, match="look at its log"):
-            await asking
-        assert [each async for each in news] == []
-        await following.__aexit__(None, None, None)
-
-    asyncio.run(work())
+            assert source.listeners == 1
+        await source.left.wait()
+        assert source.listeners == 0
 
 
-def test_a_daemon_that_does_not_answer_is_not_waited_for_for_ever(
+async def test_news_that_cannot_go_on_end_with_a_refusal(tmp_path: Path) -> None:
+    source = Source(Conflict("not any more"))
+    for _ in range(3):
+        source.next.release()
+    async with serving(tmp_path, source.news), follow_daemon(tmp_path, Watch()) as news:
+        with pytest.raises(Conflict, match="not any more"):
+            [each async for each in news]
+    async with serving(tmp_path), follow_daemon(tmp_path, Watch()) as news:
+        with pytest.raises(Invalid, match="watch is answered once"):
+            await anext(news)
+    with pytest.raises(NoDaemon):
+        async with follow_daemon(tmp_path, Watch()) as news:
+            await anext(news)
+
+
+async def test_a_daemon_that_stops_leaves_nobody_waiting(tmp_path: Path) -> None:
+    reached, source = asyncio.Event(), Source()
+
+    async def wait(_: ResetJig, __: Act) -> Done:
+        reached.set()
+        await asyncio.Event().wait()
+        return Done()
+
+    async with serving(tmp_path, source.news, reset=wait):
+        asking = asyncio.create_task(ask_daemon(tmp_path, ResetJig(jig="j")))
+        following = follow_daemon(tmp_path, Watch())
+        news = await following.__aenter__()
+        source.next.release()
+        await anext(news)
+        await reached.wait()
+    with pytest.raises(ConnectionLost, match="look at its log"):
+        await asking
+    assert [each async for each in news] == []
+    await following.__aexit__(None, None, None)
+
+
+async def test_a_daemon_that_does_not_answer_is_not_waited_for_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(request, "ANSWER_SECONDS", 0.05)
@@ -497,12 +463,9 @@ def test_a_daemon_that_does_not_answer_is_not_waited_for_for_ever(
         await asyncio.Event().wait()
         return Done()
 
-    async def work() -> None:
-        async with serving(tmp_path, reset=wait):
-            with pytest.raises(ControlError, match="the daemon did not answer; look at its log"):
-                await ask_daemon(tmp_path, ResetJig(jig="j"))
-
-    asyncio.run(work())
+    async with serving(tmp_path, reset=wait):
+        with pytest.raises(ControlError, match="the daemon did not answer; look at its log"):
+            await ask_daemon(tmp_path, ResetJig(jig="j"))
 
 
 def test_a_disk_that_fails_under_the_socket_hides_no_other_fault(tmp_path: Path) -> None:
@@ -521,7 +484,7 @@ def test_a_disk_that_fails_under_the_socket_hides_no_other_fault(tmp_path: Path)
         asyncio.run(work())
 
 
-def test_a_file_comes_along_and_is_closed_on_both_sides_whatever_else_is_sent(tmp_path: Path) -> None:
+async def test_a_file_comes_along_and_is_closed_on_both_sides_whatever_else_is_sent(tmp_path: Path) -> None:
     content = b"x" * 200_000
     came: list[bytes | None] = []
 
@@ -529,21 +492,18 @@ def test_a_file_comes_along_and_is_closed_on_both_sides_whatever_else_is_sent(tm
         came.append(None if act.file is None else read_open_file(act.file, 1 << 20))
         return OrderTaken(order="WO-1", hubs=len(content), new=True)
 
-    async def work() -> None:
-        desk = Desk(None, no_check, {ImportOrder: take, ResetJig: status}, {})  # type: ignore[arg-type]
-        async with serve_control(tmp_path, desk, THE_ACCOUNT), asyncio.timeout(60):
-            before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208 - names
-            with order_file(content) as (taking, file):
-                assert (await ask_daemon(tmp_path, taking, file=file)).hubs == 200_000
-                await ask_daemon(tmp_path, taking)
-                await ask_daemon(tmp_path, ResetJig(jig="j"), file=file)
-                with socket.socket(socket.AF_UNIX) as client:
-                    client.connect(str(tmp_path / "control.sock"))
-                    for byte in request_frame(Asked(taking))[:20]:
-                        socket.send_fds(client, [bytes([byte])], [file] * 9)
-            assert came == [content, None]
-            assert await ask_daemon(tmp_path, ResetJig(jig="j")) == Done()
-            while set(os.listdir("/proc/self/fd")) != before:  # noqa: ASYNC110, PTH208 - nothing tells of a descriptor
-                await asyncio.sleep(0.01)
-
-    asyncio.run(work())
+    desk = Desk(None, no_check, {ImportOrder: take, ResetJig: status}, {})  # type: ignore[arg-type]
+    async with serve_control(tmp_path, desk, THE_ACCOUNT), asyncio.timeout(60):
+        before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208 - names
+        with order_file(content) as (taking, file):
+            assert (await ask_daemon(tmp_path, taking, file=file)).hubs == 200_000
+            await ask_daemon(tmp_path, taking)
+            await ask_daemon(tmp_path, ResetJig(jig="j"), file=file)
+            with socket.socket(socket.AF_UNIX) as client:
+                client.connect(str(tmp_path / "control.sock"))
+                for byte in request_frame(Asked(taking))[:20]:
+                    socket.send_fds(client, [bytes([byte])], [file] * 9)
+        assert came == [content, None]
+        assert await ask_daemon(tmp_path, ResetJig(jig="j")) == Done()
+        while set(os.listdir("/proc/self/fd")) != before:  # noqa: ASYNC110, PTH208 - nothing tells of a descriptor
+            await asyncio.sleep(0.01)

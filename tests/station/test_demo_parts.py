@@ -46,30 +46,24 @@ def test_what_is_no_address_of_a_broker(url: str) -> None:
         parse_address(url)
 
 
-def test_a_mosquitto_of_ones_own_lasts_as_long_as_it_is_needed(tmp_path: Path) -> None:
-    async def work() -> None:
-        async with start_broker(tmp_path) as broker:
-            assert broker.name == "mosquitto"
-            async with aiomqtt.Client(broker.host, broker.port) as client:
-                await client.publish("topic", b"word", qos=1)
-        with pytest.raises(aiomqtt.MqttError):
-            async with aiomqtt.Client(broker.host, broker.port):
-                pass
-
-    asyncio.run(work())
+async def test_a_mosquitto_of_ones_own_lasts_as_long_as_it_is_needed(tmp_path: Path) -> None:
+    async with start_broker(tmp_path) as broker:
+        assert broker.name == "mosquitto"
+        async with aiomqtt.Client(broker.host, broker.port) as client:
+            await client.publish("topic", b"word", qos=1)
+    with pytest.raises(aiomqtt.MqttError):
+        async with aiomqtt.Client(broker.host, broker.port):
+            pass
 
 
-def test_a_mosquitto_that_does_not_start_is_no_broker(
+async def test_a_mosquitto_that_does_not_start_is_no_broker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(station.demo.broker.shutil, "which", lambda *_, **__: "/bin/false")
 
-    async def work() -> None:
-        with pytest.raises(NoBroker, match=r"mosquitto did not start on port \d+; see .*mosquitto\.conf"):
-            async with start_broker(tmp_path):
-                pass
-
-    asyncio.run(work())
+    with pytest.raises(NoBroker, match=r"mosquitto did not start on port \d+; see .*mosquitto\.conf"):
+        async with start_broker(tmp_path):
+            pass
 
 
 @asynccontextmanager
@@ -91,129 +85,116 @@ def view(phase: SlotPhase, hub: StockHub | None = None) -> SlotView:
     return SlotView(place=PLACE, phase=phase, line="", chf=hub and hub.chf, gpf=hub and hub.gpf)
 
 
-def test_hands_find_a_missing_hub_and_put_it_aside_when_it_stays_silent(bench: Bench) -> None:
-    async def work() -> None:
-        hub = bench.hub()
-        done = asyncio.Event()
+async def test_hands_find_a_missing_hub_and_put_it_aside_when_it_stays_silent(bench: Bench) -> None:
+    hub = bench.hub()
+    done = asyncio.Event()
 
-        class Watched(Rigs):
-            """Tells when the work on a view is done."""
+    class Watched(Rigs):
+        """Tells when the work on a view is done."""
 
-            async def swap(self, place: Any) -> bool:
-                there_is_more = await super().swap(place)
-                done.set()
-                return there_is_more
+        async def swap(self, place: Any) -> bool:
+            there_is_more = await super().swap(place)
+            done.set()
+            return there_is_more
 
-            async def reseat(self, place: Any, found: Any) -> None:
-                await super().reseat(place, found)
-                done.set()
+        async def reseat(self, place: Any, found: Any) -> None:
+            await super().reseat(place, found)
+            done.set()
 
-        async with rigs_of(bench) as plain:
-            rigs = Watched(plain._controls)
-            hands = Hands(rigs)
-            working = asyncio.create_task(hands.work())
+    async with rigs_of(bench) as plain:
+        rigs = Watched(plain._controls)
+        hands = Hands(rigs)
+        working = asyncio.create_task(hands.work())
 
-            async def after(phase: SlotPhase) -> str | None:
-                done.clear()
-                hands.see(view(phase, hub))
-                async with asyncio.timeout(60):
-                    await done.wait()
-                return await in_slot(bench)
-
-            hands.see(view(SlotPhase.WORKING, hub))  # asks for nothing
-            assert await after(SlotPhase.FIND_HUB) == str(hub.chf)  # it had been pulled
-            assert await after(SlotPhase.FIND_HUB) == str(hub.chf)  # it sat there
-            assert await after(SlotPhase.FIND_HUB) == str(hub.chf)
-            assert not hands.put_aside
-            assert await after(SlotPhase.FIND_HUB) is None
-            assert hands.put_aside == {hub.chf}
-            working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
-            with pytest.raises(RigError, match="simulated jig1: jig 1 slot 1 is empty"):
-                await rigs.swap(PLACE)
-            assert str(hub.chf) in {each["chf"] for each in await rigs.hubs()}
-
-    asyncio.run(work())
-
-
-def test_hands_take_a_hub_out_once_however_often_its_result_is_shown(bench: Bench) -> None:
-    """A slot that had to look again who sits there shows the same result once more."""
-
-    async def work() -> None:
-        hub, following = bench.hub(), bench.hub()
-        swapped: asyncio.Queue[str | None] = asyncio.Queue()
-
-        class Watched(Rigs):
-            async def swap(self, place: Any) -> bool:
-                there_is_more = await super().swap(place)
-                swapped.put_nowait(await in_slot(bench))
-                return there_is_more
-
-        async with rigs_of(bench) as plain, asyncio.timeout(60):
-            hands = Hands(Watched(plain._controls))
-            await bench.seat(hub, PLACE)
-            for phase in (SlotPhase.PASSED, SlotPhase.LOOKING, SlotPhase.PASSED):
-                hands.see(view(phase, hub))
-            working = asyncio.create_task(hands.work())
-            assert await swapped.get() is None
-            await bench.seat(following, PLACE)
-            for phase in (SlotPhase.EMPTY, SlotPhase.WORKING, SlotPhase.PASSED):
-                hands.see(view(phase, following))
-            assert await swapped.get() is None
-            assert swapped.empty()
-            assert not working.done()
-            working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
-
-    asyncio.run(work())
-
-
-def test_a_result_is_contradicted_by_a_hub_that_holds_something_else(bench: Bench) -> None:
-    async def work() -> None:
-        hub = bench.hub("new")
-        inside = await bench.look(hub)
-        truth = {
-            "outcome": "passed",
-            "firmware_read_back": inside["firmware"],
-            "image_sha256": inside["image_file_sha256"],
-        }
-        tally = Tally()
-        assert tally.contradicted_by([inside]) == []
-        tally.results[str(hub.chf)] = truth
-        assert tally.contradicted_by([inside]) == []
-        assert tally.count() == {"passed": 1, "already_current": 0, "rejected": 0, "failed": 0}
-        for lie in ({"image_sha256": "00" * 32}, {"firmware_read_back": "00000000"}):
-            tally.results[str(hub.chf)] = {**truth, **lie}
-            assert tally.contradicted_by([inside]) == [str(hub.chf)]
-        tally.results[str(hub.chf)] = truth
-        for fault in ({"left_unlocked": True}, {"slots": []}):
-            assert tally.contradicted_by([{**inside, **fault}]) == [str(hub.chf)]
-        tally.results[str(hub.chf)] = {"outcome": "failed"}
-        assert tally.contradicted_by([inside]) == []
-
-    asyncio.run(work())
-
-
-def test_a_hub_that_was_taken_out_unlocked_contradicts_its_result(bench: Bench) -> None:
-    async def work() -> None:
-        hub = bench.hub("new")
-        await bench.seat(hub, PLACE)
-        driver = await PLUGIN.open(bench.port(PLACE), SmpSettings(**DRIVER_SETTINGS))
-        try:
+        async def after(phase: SlotPhase) -> str | None:
+            done.clear()
+            hands.see(view(phase, hub))
             async with asyncio.timeout(60):
-                seen = await driver.wait_for_hub()
-            await driver.unlock(seen.device, KeyFileAuthority.load(bench.unlock_key))
-        finally:
-            await driver.close()
-        await bench.unseat(PLACE)
-        inside = await bench.look(hub)
-        assert inside["locked"], "without power it is"
-        tally = Tally()
-        tally.results[str(hub.chf)] = {
-            "outcome": "passed",
-            "firmware_read_back": inside["firmware"],
-            "image_sha256": inside["image_file_sha256"],
-        }
-        assert tally.contradicted_by([inside]) == [str(hub.chf)]
+                await done.wait()
+            return await in_slot(bench)
 
-    asyncio.run(work())
+        hands.see(view(SlotPhase.WORKING, hub))  # asks for nothing
+        assert await after(SlotPhase.FIND_HUB) == str(hub.chf)  # it had been pulled
+        assert await after(SlotPhase.FIND_HUB) == str(hub.chf)  # it sat there
+        assert await after(SlotPhase.FIND_HUB) == str(hub.chf)
+        assert not hands.put_aside
+        assert await after(SlotPhase.FIND_HUB) is None
+        assert hands.put_aside == {hub.chf}
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+        with pytest.raises(RigError, match="simulated jig1: jig 1 slot 1 is empty"):
+            await rigs.swap(PLACE)
+        assert str(hub.chf) in {each["chf"] for each in await rigs.hubs()}
+
+
+async def test_hands_take_a_hub_out_once_however_often_its_result_is_shown(bench: Bench) -> None:
+    """A slot that had to look again who sits there shows the same result once more."""
+    hub, following = bench.hub(), bench.hub()
+    swapped: asyncio.Queue[str | None] = asyncio.Queue()
+
+    class Watched(Rigs):
+        async def swap(self, place: Any) -> bool:
+            there_is_more = await super().swap(place)
+            swapped.put_nowait(await in_slot(bench))
+            return there_is_more
+
+    async with rigs_of(bench) as plain, asyncio.timeout(60):
+        hands = Hands(Watched(plain._controls))
+        await bench.seat(hub, PLACE)
+        for phase in (SlotPhase.PASSED, SlotPhase.LOOKING, SlotPhase.PASSED):
+            hands.see(view(phase, hub))
+        working = asyncio.create_task(hands.work())
+        assert await swapped.get() is None
+        await bench.seat(following, PLACE)
+        for phase in (SlotPhase.EMPTY, SlotPhase.WORKING, SlotPhase.PASSED):
+            hands.see(view(phase, following))
+        assert await swapped.get() is None
+        assert swapped.empty()
+        assert not working.done()
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+
+async def test_a_result_is_contradicted_by_a_hub_that_holds_something_else(bench: Bench) -> None:
+    hub = bench.hub("new")
+    inside = await bench.look(hub)
+    truth = {
+        "outcome": "passed",
+        "firmware_read_back": inside["firmware"],
+        "image_sha256": inside["image_file_sha256"],
+    }
+    tally = Tally()
+    assert tally.contradicted_by([inside]) == []
+    tally.results[str(hub.chf)] = truth
+    assert tally.contradicted_by([inside]) == []
+    assert tally.count() == {"passed": 1, "already_current": 0, "rejected": 0, "failed": 0}
+    for lie in ({"image_sha256": "00" * 32}, {"firmware_read_back": "00000000"}):
+        tally.results[str(hub.chf)] = {**truth, **lie}
+        assert tally.contradicted_by([inside]) == [str(hub.chf)]
+    tally.results[str(hub.chf)] = truth
+    for fault in ({"left_unlocked": True}, {"slots": []}):
+        assert tally.contradicted_by([{**inside, **fault}]) == [str(hub.chf)]
+    tally.results[str(hub.chf)] = {"outcome": "failed"}
+    assert tally.contradicted_by([inside]) == []
+
+
+async def test_a_hub_that_was_taken_out_unlocked_contradicts_its_result(bench: Bench) -> None:
+    hub = bench.hub("new")
+    await bench.seat(hub, PLACE)
+    driver = await PLUGIN.open(bench.port(PLACE), SmpSettings(**DRIVER_SETTINGS))
+    try:
+        async with asyncio.timeout(60):
+            seen = await driver.wait_for_hub()
+        await driver.unlock(seen.device, KeyFileAuthority.load(bench.unlock_key))
+    finally:
+        await driver.close()
+    await bench.unseat(PLACE)
+    inside = await bench.look(hub)
+    assert inside["locked"], "without power it is"
+    tally = Tally()
+    tally.results[str(hub.chf)] = {
+        "outcome": "passed",
+        "firmware_read_back": inside["firmware"],
+        "image_sha256": inside["image_file_sha256"],
+    }
+    assert tally.contradicted_by([inside]) == [str(hub.chf)]

@@ -105,7 +105,7 @@ async def work_a_hub(
             async for news in watching:
                 said.append(repr(news))
                 if news["broker"]["state"] == "refused":
-                    password.write_text(f"{PASSWORD}\n")  # noqa: ASYNC240 - a line
+                    password.write_text(f"{PASSWORD}\n")
                     break
         said.append(repr(await desk_client.take_order(state, order_csv(hub))))
         await ask("assign_order", order="WO-1", jig="jig1")
@@ -193,12 +193,9 @@ def _tls(authority: Authority, issued: Issued) -> aiomqtt.TLSParameters:
     )
 
 
-def test_a_journal_of_its_own_is_not_for_others_either(tmp_path: Path, open_umask: None) -> None:
+async def test_a_journal_of_its_own_is_not_for_others_either(tmp_path: Path, open_umask: None) -> None:
     folder = tmp_path / "by-hand"
 
-    async def main() -> None:
-        async with Journal.open(folder, site="no-site", station="by-hand"):
-            for path in (folder, *folder.iterdir()):
-                assert mode_of(path) & 0o027 == 0, path
-
-    asyncio.run(main())
+    async with Journal.open(folder, site="no-site", station="by-hand"):
+        for path in (folder, *folder.iterdir()):
+            assert mode_of(path) & 0o027 == 0, path

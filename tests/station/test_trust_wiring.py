@@ -72,21 +72,18 @@ async def make_order(settings: StationSettings, *hubs: Any) -> None:
         await import_order(journal, order_csv(*hubs), "jig1")
 
 
-def test_a_hub_passes_by_signed_catalogue_and_hsm_and_no_secret_is_written(
+async def test_a_hub_passes_by_signed_catalogue_and_hsm_and_no_secret_is_written(
     bench: Bench, settings: StationSettings, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    async def work() -> None:
-        hub = bench.hub()
-        await make_order(settings, hub)
-        async with running_daemon(settings) as running:
-            await bench.seat(hub, FIRST)
-            await running.until(FIRST, SlotPhase.PASSED)
-        await bench.assert_runs(hub, "new")
-        (used,) = events_of(settings, UnlockUsed)
-        assert used.authority == "unlock-token/unlock-key"
-
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG))
-    asyncio.run(work())
+    hub = bench.hub()
+    await make_order(settings, hub)
+    async with running_daemon(settings) as running:
+        await bench.seat(hub, FIRST)
+        await running.until(FIRST, SlotPhase.PASSED)
+    await bench.assert_runs(hub, "new")
+    (used,) = events_of(settings, UnlockUsed)
+    assert used.authority == "unlock-token/unlock-key"
     structlog.reset_defaults()
     said = "".join(capfd.readouterr()).encode()
     key = bench.unlock_key.read_bytes().split(b"\n")[1]
@@ -110,101 +107,89 @@ def flashed(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
     return let_go
 
 
-def test_a_release_withdrawn_while_a_hub_has_it_stops_that_hub_and_the_next(
+async def test_a_release_withdrawn_while_a_hub_has_it_stops_that_hub_and_the_next(
     bench: Bench, signed: Signed, settings: StationSettings, flashed: asyncio.Event
 ) -> None:
-    async def work() -> None:
-        hub, later = bench.hub(), bench.hub()
-        await make_order(settings, hub, later)
-        async with running_daemon(settings) as running:
-            await bench.seat(hub, FIRST)
-            await running.until_that(lambda: (running.view(FIRST).percent or 0) > 0)
-            signed.withdraw()
-            await running.daemon.reload(settings)
-            flashed.set()
-            failed = await running.until(FIRST, SlotPhase.FAILED)
-            assert "withdrawn" in failed.line
-            await bench.seat(later, SECOND)
-            await running.until(SECOND, SlotPhase.REJECTED)
-        stopped, rejected = events_of(settings, AttemptClosed)
-        assert (stopped.outcome, stopped.code) == (Outcome.FAILED, Code.RELEASE_WITHDRAWN)
-        assert (rejected.outcome, rejected.code) == (Outcome.REJECTED, Code.NO_RELEASE)
-        stages = {event.stage for event in events_of(settings, StageStarted)}
-        assert "flash" in stages
-        assert not stages & {"verify", "confirm"}
-        inside = await bench.look(hub)
-        running = next(each for each in inside["slots"] if each["active"])
-        assert inside["firmware"] == str(version("old"))
-        assert running["confirmed"]
-        assert not any(each["pending"] for each in inside["slots"])
-        assert inside["locked"]
-        await bench.assert_untouched(later)
-
-    asyncio.run(work())
+    hub, later = bench.hub(), bench.hub()
+    await make_order(settings, hub, later)
+    async with running_daemon(settings) as running:
+        await bench.seat(hub, FIRST)
+        await running.until_that(lambda: (running.view(FIRST).percent or 0) > 0)
+        signed.withdraw()
+        await running.daemon.reload(settings)
+        flashed.set()
+        failed = await running.until(FIRST, SlotPhase.FAILED)
+        assert "withdrawn" in failed.line
+        await bench.seat(later, SECOND)
+        await running.until(SECOND, SlotPhase.REJECTED)
+    stopped, rejected = events_of(settings, AttemptClosed)
+    assert (stopped.outcome, stopped.code) == (Outcome.FAILED, Code.RELEASE_WITHDRAWN)
+    assert (rejected.outcome, rejected.code) == (Outcome.REJECTED, Code.NO_RELEASE)
+    stages = {event.stage for event in events_of(settings, StageStarted)}
+    assert "flash" in stages
+    assert not stages & {"verify", "confirm"}
+    inside = await bench.look(hub)
+    running = next(each for each in inside["slots"] if each["active"])
+    assert inside["firmware"] == str(version("old"))
+    assert running["confirmed"]
+    assert not any(each["pending"] for each in inside["slots"])
+    assert inside["locked"]
+    await bench.assert_untouched(later)
 
 
-def test_without_a_catalogue_no_hub_is_begun_with_until_there_is_one(
+async def test_without_a_catalogue_no_hub_is_begun_with_until_there_is_one(
     bench: Bench, signed: Signed, settings: StationSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(station.bench.slot_parts, "ROOM_RETRY_SECONDS", 0.1)
     away = signed.folder.with_name("away")
     signed.folder.rename(away)
 
-    async def work() -> None:
-        hub = bench.hub()
-        await make_order(settings, hub)
-        await bench.seat(hub, FIRST)
-        async with running_daemon(settings) as running:
-            view = await running.until(FIRST, SlotPhase.OUT_OF_USE)
-            assert "check the place and the way to it" in view.line
-            with pytest.raises(CatalogError, match="check the place"):
-                await running.daemon.reload(settings)
-            away.rename(signed.folder)
+    hub = bench.hub()
+    await make_order(settings, hub)
+    await bench.seat(hub, FIRST)
+    async with running_daemon(settings) as running:
+        view = await running.until(FIRST, SlotPhase.OUT_OF_USE)
+        assert "check the place and the way to it" in view.line
+        with pytest.raises(CatalogError, match="check the place"):
             await running.daemon.reload(settings)
-            await running.until(FIRST, SlotPhase.PASSED)
+        away.rename(signed.folder)
+        await running.daemon.reload(settings)
+        await running.until(FIRST, SlotPhase.PASSED)
 
-    asyncio.run(work())
 
-
-def test_a_source_that_hangs_does_not_keep_the_station_from_starting(
+async def test_a_source_that_hangs_does_not_keep_the_station_from_starting(
     bench: Bench, facts: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(station.catalogue.keeping, "_START_SECONDS", 0.2)
 
-    async def work() -> None:
-        connected: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
-        server = await asyncio.start_server(lambda _, writer: connected.put_nowait(writer), "127.0.0.1", 0)
-        host, port = server.sockets[0].getsockname()
-        facts["catalogue"] = facts["catalogue"] | {"place": f"http://{host}:{port}"}
-        settings = bench.station_settings(tmp_path / "state", {"jig1": [1]}, **facts)
-        async with server, running_daemon(settings) as running:
-            view = await running.until(FIRST, SlotPhase.OUT_OF_USE)
-            assert view.line == "jig1 slot 1: no catalogue has been accepted yet; see 'reflash doctor'"
-            server.close()
-            (await connected.get()).transport.abort()
-
-    asyncio.run(work())
+    connected: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+    server = await asyncio.start_server(lambda _, writer: connected.put_nowait(writer), "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    facts["catalogue"] = facts["catalogue"] | {"place": f"http://{host}:{port}"}
+    settings = bench.station_settings(tmp_path / "state", {"jig1": [1]}, **facts)
+    async with server, running_daemon(settings) as running:
+        view = await running.until(FIRST, SlotPhase.OUT_OF_USE)
+        assert view.line == "jig1 slot 1: no catalogue has been accepted yet; see 'reflash doctor'"
+        server.close()
+        (await connected.get()).transport.abort()
 
 
-def test_what_was_accepted_serves_on_without_its_source(
+async def test_what_was_accepted_serves_on_without_its_source(
     bench: Bench, signed: Signed, settings: StationSettings, tmp_path: Path
 ) -> None:
-    async def work() -> None:
-        hub = bench.hub()
-        await make_order(settings, hub)
-        catalogue = StationCatalogue(tmp_path / "state" / "catalogue", production=True)
-        await catalogue.choose(settings.catalogue)
-        async with catalogue.opened():
-            assert await catalogue.fetch_images() == ()
-        signed.folder.rename(signed.folder.with_name("away"))
-        await bench.seat(hub, FIRST)
-        async with running_daemon(settings) as running:
-            await running.until(FIRST, SlotPhase.PASSED)
-
-    asyncio.run(work())
+    hub = bench.hub()
+    await make_order(settings, hub)
+    catalogue = StationCatalogue(tmp_path / "state" / "catalogue", production=True)
+    await catalogue.choose(settings.catalogue)
+    async with catalogue.opened():
+        assert await catalogue.fetch_images() == ()
+    signed.folder.rename(signed.folder.with_name("away"))
+    await bench.seat(hub, FIRST)
+    async with running_daemon(settings) as running:
+        await running.until(FIRST, SlotPhase.PASSED)
 
 
-def test_after_its_time_a_catalogue_plans_nothing_and_says_so(
+async def test_after_its_time_a_catalogue_plans_nothing_and_says_so(
     bench: Bench, signed: Signed, tmp_path: Path
 ) -> None:
     source, store = FolderFetcher(signed.folder), TrustStore(tmp_path / "store")
@@ -212,62 +197,53 @@ def test_after_its_time_a_catalogue_plans_nothing_and_says_so(
     week_later = datetime.now(UTC) + timedelta(days=8)
     expired = TrustedCatalog(state, ImageShelf(source, "the folder", store), clock=lambda: week_later)
 
-    async def work() -> None:
-        hub = bench.hub()
-        async with conducting(bench, tmp_path / "journal", catalogue=lambda: expired) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, FIRST)
-            result = await at.result(FIRST)
-            assert (result.outcome, result.code) == (Outcome.REJECTED, Code.CATALOGUE_UNAVAILABLE)
-            assert "have its owner run 'reflash catalog refresh'" in result.message
-        await bench.assert_untouched(hub)
-
-    asyncio.run(work())
+    hub = bench.hub()
+    async with conducting(bench, tmp_path / "journal", catalogue=lambda: expired) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, FIRST)
+        result = await at.result(FIRST)
+        assert (result.outcome, result.code) == (Outcome.REJECTED, Code.CATALOGUE_UNAVAILABLE)
+        assert "have its owner run 'reflash catalog refresh'" in result.message
+    await bench.assert_untouched(hub)
 
 
-def test_an_expired_catalogue_lets_no_hub_begin_until_its_owner_refreshes_it(
+async def test_an_expired_catalogue_lets_no_hub_begin_until_its_owner_refreshes_it(
     bench: Bench, signed: Signed, settings: StationSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(station.bench.slot_parts, "ROOM_RETRY_SECONDS", 0.1)
     a_month_ago = datetime.now(UTC) - timedelta(days=29)
     signed.publish(now=a_month_ago, lifetimes=Lifetimes(timestamp=timedelta(days=1)))
 
-    async def work() -> None:
-        hub = bench.hub()
-        await make_order(settings, hub)
-        await bench.seat(hub, FIRST)
-        async with running_daemon(settings) as running:
-            view = await running.until(FIRST, SlotPhase.OUT_OF_USE)
-            assert "have its owner run 'reflash catalog refresh'" in view.line
-            await bench.assert_untouched(hub)
-            signed.publish()
-            await running.daemon.reload(settings)
-            await running.until(FIRST, SlotPhase.PASSED)
-
-    asyncio.run(work())
+    hub = bench.hub()
+    await make_order(settings, hub)
+    await bench.seat(hub, FIRST)
+    async with running_daemon(settings) as running:
+        view = await running.until(FIRST, SlotPhase.OUT_OF_USE)
+        assert "have its owner run 'reflash catalog refresh'" in view.line
+        await bench.assert_untouched(hub)
+        signed.publish()
+        await running.daemon.reload(settings)
+        await running.until(FIRST, SlotPhase.PASSED)
 
 
-def test_a_version_that_the_products_list_does_not_have_as_active_is_given_to_nobody(
+async def test_a_version_that_the_products_list_does_not_have_as_active_is_given_to_nobody(
     bench: Bench, facts: dict[str, Any], tmp_path: Path
 ) -> None:
     listing(bench, ProductStatus.CANCELLED).save(tmp_path / "products.json")
     facts["catalogue"]["products"] = str(tmp_path / "products.json")
     settings = bench.station_settings(tmp_path / "state", {"jig1": [1]}, **facts)
 
-    async def work() -> None:
-        hub = bench.hub()
-        await make_order(settings, hub)
-        await bench.seat(hub, FIRST)
-        async with running_daemon(settings) as running:
-            view = await running.until(FIRST, SlotPhase.REJECTED)
-            assert "as Cancelled; withdraw the release" in view.line
-        await bench.assert_untouched(hub)
-
-    asyncio.run(work())
+    hub = bench.hub()
+    await make_order(settings, hub)
+    await bench.seat(hub, FIRST)
+    async with running_daemon(settings) as running:
+        view = await running.until(FIRST, SlotPhase.REJECTED)
+        assert "as Cancelled; withdraw the release" in view.line
+    await bench.assert_untouched(hub)
 
 
 @pytest.mark.parametrize("status", [ProductStatus.CANCELLED, ProductStatus.EXPIRED, ProductStatus.WITHDRAWN])
-def test_an_entry_that_is_active_no_more_stops_a_hub_before_its_activation(
+async def test_an_entry_that_is_active_no_more_stops_a_hub_before_its_activation(
     bench: Bench, facts: dict[str, Any], tmp_path: Path, status: ProductStatus, flashed: asyncio.Event
 ) -> None:
     products = tmp_path / "products.json"
@@ -275,79 +251,70 @@ def test_an_entry_that_is_active_no_more_stops_a_hub_before_its_activation(
     facts["catalogue"]["products"] = str(products)
     settings = bench.station_settings(tmp_path / "state", {"jig1": [1]}, **facts)
 
-    async def work() -> None:
-        hub = bench.hub()
-        await make_order(settings, hub)
-        async with running_daemon(settings) as running:
-            await bench.seat(hub, FIRST)
-            await running.until_that(lambda: (running.view(FIRST).percent or 0) > 0)
-            listing(bench, status).save(products)
-            await running.daemon._catalogue.renew()
-            flashed.set()
-            await running.until(FIRST, SlotPhase.FAILED)
-        (stopped,) = events_of(settings, AttemptClosed)
-        assert (stopped.outcome, stopped.code) == (Outcome.FAILED, Code.RELEASE_WITHDRAWN)
-        inside = await bench.look(hub)
-        active = next(each for each in inside["slots"] if each["active"])
-        assert (inside["firmware"], active["confirmed"]) == (str(version("old")), True)
-        assert not any(each["pending"] for each in inside["slots"])
-        assert inside["locked"]
-
-    asyncio.run(work())
+    hub = bench.hub()
+    await make_order(settings, hub)
+    async with running_daemon(settings) as running:
+        await bench.seat(hub, FIRST)
+        await running.until_that(lambda: (running.view(FIRST).percent or 0) > 0)
+        listing(bench, status).save(products)
+        await running.daemon._catalogue.renew()
+        flashed.set()
+        await running.until(FIRST, SlotPhase.FAILED)
+    (stopped,) = events_of(settings, AttemptClosed)
+    assert (stopped.outcome, stopped.code) == (Outcome.FAILED, Code.RELEASE_WITHDRAWN)
+    inside = await bench.look(hub)
+    active = next(each for each in inside["slots"] if each["active"])
+    assert (inside["firmware"], active["confirmed"]) == (str(version("old")), True)
+    assert not any(each["pending"] for each in inside["slots"])
+    assert inside["locked"]
 
 
-def test_a_refused_pin_is_tried_once_over_hubs_slots_and_restarts(
+async def test_a_refused_pin_is_tried_once_over_hubs_slots_and_restarts(
     bench: Bench, settings: StationSettings, soft_hsm: SoftHsm
 ) -> None:
     soft_hsm.write_pin("not the PIN")
 
-    async def work() -> None:
-        hubs = [bench.hub(), bench.hub(), bench.hub()]
-        await make_order(settings, *hubs)
-        async with running_daemon(settings) as running:
-            for hub, place in zip(hubs, (FIRST, SECOND), strict=False):
-                await bench.seat(hub, place)
-                await running.until(place, SlotPhase.FAILED)
-        await bench.unseat(FIRST)
-        await bench.seat(hubs[2], FIRST)
-        async with running_daemon(settings) as running:
-            await running.until(FIRST, SlotPhase.FAILED)
-        messages = [event.message for event in events_of(settings, AttemptClosed)]
-        assert "it is not tried again" in messages[0]
-        assert all("was tried before and not accepted" in message for message in messages[1:])
-        assert {event.code for event in events_of(settings, AttemptClosed)} == {Code.UNLOCK_UNAVAILABLE}
-        assert len(messages) == 3
-        for hub in hubs:
-            inside = await bench.look(hub)
-            assert (inside["locked"], inside["wrong_unlock_answers"]) == (True, 0)
-
-    asyncio.run(work())
+    hubs = [bench.hub(), bench.hub(), bench.hub()]
+    await make_order(settings, *hubs)
+    async with running_daemon(settings) as running:
+        for hub, place in zip(hubs, (FIRST, SECOND), strict=False):
+            await bench.seat(hub, place)
+            await running.until(place, SlotPhase.FAILED)
+    await bench.unseat(FIRST)
+    await bench.seat(hubs[2], FIRST)
+    async with running_daemon(settings) as running:
+        await running.until(FIRST, SlotPhase.FAILED)
+    messages = [event.message for event in events_of(settings, AttemptClosed)]
+    assert "it is not tried again" in messages[0]
+    assert all("was tried before and not accepted" in message for message in messages[1:])
+    assert {event.code for event in events_of(settings, AttemptClosed)} == {Code.UNLOCK_UNAVAILABLE}
+    assert len(messages) == 3
+    for hub in hubs:
+        inside = await bench.look(hub)
+        assert (inside["locked"], inside["wrong_unlock_answers"]) == (True, 0)
 
 
-def test_four_and_twenty_hubs_are_signed_for_while_the_loop_turns(
+async def test_four_and_twenty_hubs_are_signed_for_while_the_loop_turns(
     settings: StationSettings, tmp_path: Path
 ) -> None:
     challenges = [UnlockChallenge(Eui64(number), bytes(24), MODEL) for number in range(24)]
 
-    async def work() -> None:
-        turns = 0
+    turns = 0
 
-        async def turn() -> None:
-            nonlocal turns
-            while True:
-                turns += 1
-                await asyncio.sleep(0)
+    async def turn() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
 
-        async with unlock_authority(settings.unlock, tmp_path, production=True) as authority:
-            turning = asyncio.create_task(turn())
-            signatures = await asyncio.gather(*(authority.sign(each) for each in challenges))
-            turning.cancel()
-            await asyncio.gather(turning, return_exceptions=True)
-        assert {len(signature) for signature in signatures} == {64}
-        assert len(set(signatures)) == 24
-        assert turns > 10 * len(challenges)
-
-    asyncio.run(work())
+    async with unlock_authority(settings.unlock, tmp_path, production=True) as authority:
+        turning = asyncio.create_task(turn())
+        signatures = await asyncio.gather(*(authority.sign(each) for each in challenges))
+        turning.cancel()
+        await asyncio.gather(turning, return_exceptions=True)
+    assert {len(signature) for signature in signatures} == {64}
+    assert len(set(signatures)) == 24
+    assert turns > 10 * len(challenges)
 
 
 WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
@@ -384,20 +351,17 @@ WRONG: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_what_is_not_for_production_is_refused_before_anything_is_touched(
+async def test_what_is_not_for_production_is_refused_before_anything_is_touched(
     bench: Bench, facts: dict[str, Any], tmp_path: Path, what: str
 ) -> None:
     wrong, error, says = WRONG[what]
     settings = bench.station_settings(tmp_path / "state", {"jig1": [1]}, **facts | wrong)
 
-    async def work() -> None:
-        async with starting_daemon(settings) as running:
-            with pytest.raises(error) as refused:
-                await running.task
-        assert str(refused.value) == says
-        assert not (tmp_path / "state").exists()
-
-    asyncio.run(work())
+    async with starting_daemon(settings) as running:
+        with pytest.raises(error) as refused:
+            await running.task
+    assert str(refused.value) == says
+    assert not (tmp_path / "state").exists()
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -77,21 +78,15 @@ def ignore(_: FlashProgress) -> None:
     pass
 
 
-def with_hub(
-    scene: Callable[[DfuHubDriver, SeatedHub, Bench], Awaitable[None]],
-    profile: DfuProfile | None = None,
-    build: dict[str, Any] | None = None,
-    **settings: Any,
-) -> None:
-    """Play a scene with one hub in one place."""
-
-    async def play() -> None:
-        async with asyncio.timeout(50), open_bench() as bench:
-            seated = bench.seat(profile=profile, **(build or {}))
-            async with bench.driver(**settings) as driver:
-                await scene(driver, seated, bench)
-
-    asyncio.run(play())
+@contextlib.asynccontextmanager
+async def with_hub(
+    profile: DfuProfile | None = None, build: dict[str, Any] | None = None, **settings: Any
+) -> AsyncIterator[tuple[DfuHubDriver, SeatedHub, Bench]]:
+    """One hub in one place."""
+    async with asyncio.timeout(50), open_bench() as bench:
+        seated = bench.seat(profile=profile, **(build or {}))
+        async with bench.driver(**settings) as driver:
+            yield driver, seated, bench
 
 
 async def flash_and_confirm(driver: DfuHubDriver, image: FirmwareImage = TARGET_IMAGE) -> HubIdentity:
@@ -105,8 +100,8 @@ async def flash_and_confirm(driver: DfuHubDriver, image: FirmwareImage = TARGET_
 
 
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
-def test_a_hub_is_taken_through_its_whole_life(profile: DfuProfile) -> None:
-    async def scene(driver: DfuHubDriver, seated: SeatedHub, _: Bench) -> None:
+async def test_a_hub_is_taken_through_its_whole_life(profile: DfuProfile) -> None:
+    async with with_hub(profile) as (driver, seated, _):
         told: list[FlashProgress] = []
         assert isinstance(driver, HubDriver)
         before = await driver.wait_for_hub()
@@ -141,11 +136,9 @@ def test_a_hub_is_taken_through_its_whole_life(profile: DfuProfile) -> None:
         assert state.running.confirmed
         assert seated.hub.layout.primary.read(0, len(TARGET)) == TARGET
 
-    with_hub(scene, profile)
 
-
-def test_an_unconfirmed_image_is_given_up_at_the_next_boot() -> None:
-    async def scene(driver: DfuHubDriver, seated: SeatedHub, _: Bench) -> None:
+async def test_an_unconfirmed_image_is_given_up_at_the_next_boot() -> None:
+    async with with_hub() as (driver, seated, _):
         await driver.wait_for_hub()
         await driver.unlock(HUB, Authority())
         await driver.flash(HUB, TARGET_IMAGE, ignore)
@@ -160,11 +153,9 @@ def test_an_unconfirmed_image_is_given_up_at_the_next_boot() -> None:
         await driver.unlock(HUB, Authority())
         assert (await driver.activate(HUB, TARGET_IMAGE)).firmware == TARGET_IMAGE.version
 
-    with_hub(scene)
 
-
-def test_the_other_slot_is_erased_when_it_is_told() -> None:
-    async def scene(driver: DfuHubDriver, seated: SeatedHub, _: Bench) -> None:
+async def test_the_other_slot_is_erased_when_it_is_told() -> None:
+    async with with_hub() as (driver, seated, _):
         await driver.wait_for_hub()
         await driver.unlock(HUB, Authority())
         await driver.flash(HUB, TARGET_IMAGE, ignore)
@@ -173,22 +164,18 @@ def test_the_other_slot_is_erased_when_it_is_told() -> None:
         with pytest.raises(ImageMismatch, match="holds no image"):
             await driver.activate(HUB, TARGET_IMAGE)
 
-    with_hub(scene)
 
-
-def test_a_locked_hub_takes_nothing() -> None:
-    async def scene(driver: DfuHubDriver, seated: SeatedHub, _: Bench) -> None:
+async def test_a_locked_hub_takes_nothing() -> None:
+    async with with_hub() as (driver, seated, _):
         await driver.wait_for_hub()
         for attempt in (driver.flash(HUB, TARGET_IMAGE, ignore), driver.erase(HUB)):
             with pytest.raises(HubLocked):
                 await attempt
         assert find_image(seated.hub.layout.secondary) is None
 
-    with_hub(scene)
 
-
-def test_a_wrong_unlock_answer_is_given_once_and_the_hub_backs_off_after_three() -> None:
-    async def scene(driver: DfuHubDriver, _: SeatedHub, __: Bench) -> None:
+async def test_a_wrong_unlock_answer_is_given_once_and_the_hub_backs_off_after_three() -> None:
+    async with with_hub() as (driver, _, _):
         await driver.wait_for_hub()
         stranger = Authority(generate_key())
         for wrong in range(1, 4):
@@ -198,21 +185,17 @@ def test_a_wrong_unlock_answer_is_given_once_and_the_hub_backs_off_after_three()
         with pytest.raises(HubLockedOut):
             await driver.unlock(HUB, Authority())
 
-    with_hub(scene)
 
-
-def test_an_authority_that_signs_nonsense_costs_the_hub_nothing() -> None:
+async def test_an_authority_that_signs_nonsense_costs_the_hub_nothing() -> None:
     class Broken:
         async def sign(self, _: UnlockChallenge) -> bytes:
             return b"short"
 
-    async def scene(driver: DfuHubDriver, seated: SeatedHub, _: Bench) -> None:
+    async with with_hub() as (driver, seated, _):
         await driver.wait_for_hub()
         with pytest.raises(UnlockAuthorityFailed):
             await driver.unlock(HUB, Broken())
         assert seated.hub.lock.wrong_answers == 0
-
-    with_hub(scene)
 
 
 def foreign_image() -> FirmwareImage:
@@ -233,10 +216,10 @@ def forged_image() -> FirmwareImage:
     ],
     ids=["another-model", "not-the-makers", "too-large"],
 )
-def test_a_hub_says_why_it_does_not_take_an_image(
+async def test_a_hub_says_why_it_does_not_take_an_image(
     image: Callable[[], FirmwareImage], error: type[Exception], code: str
 ) -> None:
-    async def scene(driver: DfuHubDriver, _: SeatedHub, __: Bench) -> None:
+    async with with_hub() as (driver, _, _):
         await driver.wait_for_hub()
         await driver.unlock(HUB, Authority())
         with pytest.raises(error) as caught:
@@ -245,12 +228,10 @@ def test_a_hub_says_why_it_does_not_take_an_image(
         assert caught.value.action is HubAction.FLASH
         await driver.flash(HUB, TARGET_IMAGE, ignore)
 
-    with_hub(scene)
-
 
 @pytest.mark.parametrize(("at", "error"), [(1, EraseFailed), (3, WriteFailed)])
-def test_worn_flash_is_named(at: int, error: type[Exception]) -> None:
-    async def scene(driver: DfuHubDriver, seated: SeatedHub, _: Bench) -> None:
+async def test_worn_flash_is_named(at: int, error: type[Exception]) -> None:
+    async with with_hub() as (driver, seated, _):
         await driver.wait_for_hub()
         await driver.unlock(HUB, Authority())
         seated.faults.arm(Fault(name=FaultName.FLASH_FAULT, at=at))
@@ -258,12 +239,10 @@ def test_worn_flash_is_named(at: int, error: type[Exception]) -> None:
             await driver.flash(HUB, TARGET_IMAGE, ignore)
         await driver.flash(HUB, TARGET_IMAGE, ignore)
 
-    with_hub(scene)
-
 
 @pytest.mark.parametrize("fault", [FaultName.POWER_LOSS_IN_WRITE, FaultName.POWER_LOSS_IN_ERASE])
-def test_a_hub_that_loses_power_while_flashed_is_back_and_whole(fault: FaultName) -> None:
-    async def scene(driver: DfuHubDriver, seated: SeatedHub, _: Bench) -> None:
+async def test_a_hub_that_loses_power_while_flashed_is_back_and_whole(fault: FaultName) -> None:
+    async with with_hub() as (driver, seated, _):
         hub = await driver.wait_for_hub()
         await driver.unlock(HUB, Authority())
         seated.faults.arm(Fault(name=fault, at=4, seconds=0.05))
@@ -274,11 +253,9 @@ def test_a_hub_that_loses_power_while_flashed_is_back_and_whole(fault: FaultName
         assert (again.chf, again.boots, again.locked) == (hub.chf, hub.boots + 1, True)
         await flash_and_confirm(driver)
 
-    with_hub(scene)
 
-
-def test_a_hub_that_is_pulled_out_while_flashed_is_missed_at_once() -> None:
-    async def scene(driver: DfuHubDriver, seated: SeatedHub, _: Bench) -> None:
+async def test_a_hub_that_is_pulled_out_while_flashed_is_missed_at_once() -> None:
+    async with with_hub() as (driver, seated, _):
         await driver.wait_for_hub()
         await driver.unlock(HUB, Authority())
         seated.faults.arm(Fault(name=FaultName.UNPLUG_HUB, on=Occasion.UPLOAD, at_byte=5000))
@@ -289,11 +266,9 @@ def test_a_hub_that_is_pulled_out_while_flashed_is_missed_at_once() -> None:
         seated.power_on()
         await flash_and_confirm(driver)
 
-    with_hub(scene)
 
-
-def test_a_cancelled_flash_leaves_hub_and_driver_usable() -> None:
-    async def scene(driver: DfuHubDriver, _: SeatedHub, __: Bench) -> None:
+async def test_a_cancelled_flash_leaves_hub_and_driver_usable() -> None:
+    async with with_hub(PROFILES["no-upload-small-blocks"]) as (driver, _, _):
         await driver.wait_for_hub()
         await driver.unlock(HUB, Authority())
         begun = asyncio.Event()
@@ -308,11 +283,9 @@ def test_a_cancelled_flash_leaves_hub_and_driver_usable() -> None:
         await driver.flash(HUB, TARGET_IMAGE, ignore)
         await driver.activate(HUB, TARGET_IMAGE)
 
-    with_hub(scene, PROFILES["no-upload-small-blocks"])
 
-
-def test_a_silent_hub_frees_its_slot_within_one_transfers_timeout() -> None:
-    async def scene(driver: DfuHubDriver, seated: SeatedHub, _: Bench) -> None:
+async def test_a_silent_hub_frees_its_slot_within_one_transfers_timeout() -> None:
+    async with with_hub(transfer_seconds=0.5) as (driver, seated, _):
         await driver.wait_for_hub()
         seated.faults.arm(Fault(name=FaultName.LOSE_REQUEST, on=Occasion.IDENTITY, times=1))
         task = asyncio.create_task(driver.identify())
@@ -325,31 +298,25 @@ def test_a_silent_hub_frees_its_slot_within_one_transfers_timeout() -> None:
         many_timeouts.cancel()
         await driver.identify()
 
-    with_hub(scene, transfer_seconds=0.5)
 
-
-def test_a_hub_that_never_comes_back_is_reported() -> None:
-    async def scene(driver: DfuHubDriver, _: SeatedHub, __: Bench) -> None:
+async def test_a_hub_that_never_comes_back_is_reported() -> None:
+    async with with_hub(DfuProfile(off_the_bus=3600), return_seconds=0.5) as (driver, _, _):
         await driver.wait_for_hub()
         with pytest.raises(HubDidNotReturn, match=r"1-1 left the bus and is not back after 0\.5 s") as caught:
             await driver.reboot(HUB)
         assert not caught.value.state_known
 
-    with_hub(scene, DfuProfile(off_the_bus=3600), return_seconds=0.5)
 
-
-def test_another_hub_that_comes_back_is_not_taken_for_the_one_that_left() -> None:
-    async def scene(driver: DfuHubDriver, seated: SeatedHub, _: Bench) -> None:
+async def test_another_hub_that_comes_back_is_not_taken_for_the_one_that_left() -> None:
+    async with with_hub() as (driver, seated, _):
         await driver.wait_for_hub()
         seated.faults.arm(Fault(name=FaultName.ANOTHER_HUB))
         with pytest.raises(AnotherHub):
             await driver.reboot(HUB)
 
-    with_hub(scene)
 
-
-def test_a_hub_that_comes_back_without_bootable_firmware_is_for_rework() -> None:
-    async def scene(driver: DfuHubDriver, seated: SeatedHub, _: Bench) -> None:
+async def test_a_hub_that_comes_back_without_bootable_firmware_is_for_rework() -> None:
+    async with with_hub() as (driver, seated, _):
         await driver.wait_for_hub()
         seated.faults.arm(Fault(name=FaultName.SERIAL_RECOVERY, times=9))
         with pytest.raises(NoBootableFirmware, match="rework") as caught:
@@ -359,11 +326,9 @@ def test_a_hub_that_comes_back_without_bootable_firmware_is_for_rework() -> None
             with pytest.raises(NoBootableFirmware):
                 await ask()
 
-    with_hub(scene)
 
-
-def test_a_hub_in_dfu_mode_without_firmware_leaves_it_when_told_to_boot_or_is_said_to_stay() -> None:
-    async def scene(driver: DfuHubDriver, seated: SeatedHub, _: Bench) -> None:
+async def test_a_hub_in_dfu_mode_without_firmware_leaves_it_when_told_to_boot_or_is_said_to_stay() -> None:
+    async with with_hub() as (driver, seated, _):
         asked = await driver.wait_for_hub()
         assert isinstance(driver, LeavesRecovery)
         assert await driver.leave_recovery() == asked, "one that says who it is is not booted"
@@ -373,11 +338,9 @@ def test_a_hub_in_dfu_mode_without_firmware_leaves_it_when_told_to_boot_or_is_sa
                 await leave
         assert (await driver.leave_recovery()).boots == asked.boots + 4
 
-    with_hub(scene)
 
-
-def test_removal_is_noticed_and_reseating_and_exchange_too() -> None:
-    async def scene(driver: DfuHubDriver, seated: SeatedHub, bench: Bench) -> None:
+async def test_removal_is_noticed_and_reseating_and_exchange_too() -> None:
+    async with with_hub() as (driver, seated, bench):
         hub = await driver.wait_for_hub()
         waiting = asyncio.create_task(driver.wait_for_removal(hub))
         done, _ = await asyncio.wait([waiting], timeout=0.5)
@@ -396,11 +359,9 @@ def test_removal_is_noticed_and_reseating_and_exchange_too() -> None:
         await waiting
         await driver.wait_for_removal(None)
 
-    with_hub(scene)
 
-
-def test_a_silent_hub_that_was_seated_at_once_does_not_pass_for_the_one_before() -> None:
-    async def scene(driver: DfuHubDriver, seated: SeatedHub, bench: Bench) -> None:
+async def test_a_silent_hub_that_was_seated_at_once_does_not_pass_for_the_one_before() -> None:
+    async with with_hub(removal_seconds=0.5, transfer_seconds=0.2) as (driver, seated, bench):
         hub = await driver.wait_for_hub()
         waiting = asyncio.create_task(driver.wait_for_removal(hub))
         await seated.power_off()
@@ -418,11 +379,9 @@ def test_a_silent_hub_that_was_seated_at_once_does_not_pass_for_the_one_before()
         third.faults.arm(Fault(name=FaultName.NO_ANSWER, on=Occasion.BOOT))
         await asyncio.wait_for(waiting, 60)
 
-    with_hub(scene, removal_seconds=0.5, transfer_seconds=0.2)
 
-
-def test_a_hub_that_is_in_dfu_mode_already_is_taken_from_there() -> None:
-    async def scene(driver: DfuHubDriver, _: SeatedHub, bench: Bench) -> None:
+async def test_a_hub_that_is_in_dfu_mode_already_is_taken_from_there() -> None:
+    async with with_hub() as (driver, _, bench):
         await driver.wait_for_hub()
         await driver.unlock(HUB, Authority())
         record = bench.server.ports["1-1"].record
@@ -430,114 +389,90 @@ def test_a_hub_that_is_in_dfu_mode_already_is_taken_from_there() -> None:
         assert record.device_descriptor[10:12] == b"\x02\x00", "it is another product now"
         await flash_and_confirm(driver)
 
-    with_hub(scene)
 
-
-def test_24_hubs_at_once_take_about_as_long_as_the_slowest() -> None:
+async def test_24_hubs_at_once_take_about_as_long_as_the_slowest() -> None:
     places = [f"1-{number}" for number in range(1, 25)]
 
     async def life(bench: Bench, place: str) -> HubIdentity:
         async with bench.driver(place) as driver:
             return await flash_and_confirm(driver)
 
-    async def play() -> None:
-        async with asyncio.timeout(50), open_bench(*places) as bench:
-            for number, place in enumerate(places, 1):
-                bench.seat(place, serial=number)
-            seen = await asyncio.gather(*(life(bench, place) for place in places))
-            assert len({hub.chf for hub in seen}) == 24
-            for seated in bench.seated.values():
-                image = find_image(seated.hub.layout.primary)
-                assert image is not None
-                assert image.image_hash == TARGET_IMAGE.image_hash
-                assert not seated.hub.lock.is_open
-
-    asyncio.run(play())
+    async with asyncio.timeout(50), open_bench(*places) as bench:
+        for number, place in enumerate(places, 1):
+            bench.seat(place, serial=number)
+        seen = await asyncio.gather(*(life(bench, place) for place in places))
+        assert len({hub.chf for hub in seen}) == 24
+        for seated in bench.seated.values():
+            image = find_image(seated.hub.layout.primary)
+            assert image is not None
+            assert image.image_hash == TARGET_IMAGE.image_hash
+            assert not seated.hub.lock.is_open
 
 
-def run(coroutine: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(coroutine)
+async def test_a_place_that_is_none_or_that_nobody_serves_is_refused_with_advice() -> None:
+    with pytest.raises(PlaceUnavailable, match="no USB place"):
+        await PLUGIN.open("/dev/ttyUSB0", DfuSettings())
+    async with open_bench() as bench:
+        settings = bench.settings()
+    with pytest.raises(PlaceUnavailable, match="start it, or correct usbip_host"):
+        await PLUGIN.open("1-1", settings)
 
 
-def test_a_place_that_is_none_or_that_nobody_serves_is_refused_with_advice() -> None:
-    async def play() -> None:
-        with pytest.raises(PlaceUnavailable, match="no USB place"):
-            await PLUGIN.open("/dev/ttyUSB0", DfuSettings())
-        async with open_bench() as bench:
-            settings = bench.settings()
-        with pytest.raises(PlaceUnavailable, match="start it, or correct usbip_host"):
-            await PLUGIN.open("1-1", settings)
-
-    run(play())
-
-
-def test_a_place_without_a_hub_is_taken_all_the_same_and_its_hub_is_awaited() -> None:
-    async def play() -> None:
-        async with open_bench() as bench, bench.driver() as driver:
-            assert driver.place == "1-1"
-            assert driver.can_revert
-            waiting = asyncio.create_task(driver.wait_for_hub())
-            done, _ = await asyncio.wait([waiting], timeout=0.2)
-            assert not done
-            seated = bench.seat()
-            assert (await waiting).chf.to_bytes() == seated.hub.nameplate.chf
-
-    run(play())
+async def test_a_place_without_a_hub_is_taken_all_the_same_and_its_hub_is_awaited() -> None:
+    async with open_bench() as bench, bench.driver() as driver:
+        assert driver.place == "1-1"
+        assert driver.can_revert
+        waiting = asyncio.create_task(driver.wait_for_hub())
+        done, _ = await asyncio.wait([waiting], timeout=0.2)
+        assert not done
+        seated = bench.seat()
+        assert (await waiting).chf.to_bytes() == seated.hub.nameplate.chf
 
 
-def test_a_server_that_ends_is_the_loss_of_the_link() -> None:
-    async def play() -> None:
-        async with open_bench() as bench:
-            bench.seat()
-            settings = bench.settings()
-            driver = await PLUGIN.open("1-1", settings)
-            await driver.wait_for_hub()
-        with pytest.raises(LinkLost, match="no USB/IP server answers"):
-            await driver.wait_for_hub()
-        await driver.close()
-        await driver.close()
-
-    run(play())
+async def test_a_server_that_ends_is_the_loss_of_the_link() -> None:
+    async with open_bench() as bench:
+        bench.seat()
+        settings = bench.settings()
+        driver = await PLUGIN.open("1-1", settings)
+        await driver.wait_for_hub()
+    with pytest.raises(LinkLost, match="no USB/IP server answers"):
+        await driver.wait_for_hub()
+    await driver.close()
+    await driver.close()
 
 
-def test_without_descriptors_a_place_cannot_be_looked_at_and_the_hub_there_stays_as_it_is() -> None:
+async def test_without_descriptors_a_place_cannot_be_looked_at_and_the_hub_there_stays_as_it_is() -> None:
     short = r"no more file descriptors \(\d+ allowed\): raise LimitNOFILE"
 
-    async def play() -> None:
-        async with open_bench() as bench, bench.driver() as driver:
-            with descriptors_left(0):
-                with pytest.raises(PlaceUnavailable, match=short):
-                    await PLUGIN.open("1-1", bench.settings())
-                with pytest.raises(LinkLost, match=short):
-                    await driver.wait_for_hub()
-            bench.seat()
-            hub = await driver.wait_for_hub()
-            with descriptors_left(0):
-                assert await driver.identify() == hub, "what is open stays open"
-                # libusb calls it so when it cannot open the device's node.
-                failed = usb.core.USBError("Input/Output Error", errno=errno.EIO)
-                work = Work("1-1", HubAction.ACTIVATE, 1.0, writes=True)
-                assert isinstance(translate(failed, work), PlaceUnavailable)
-            assert isinstance(translate(failed, work), LinkLost)
-            assert await driver.reboot(HUB) != hub
-
-    run(play())
+    async with open_bench() as bench, bench.driver() as driver:
+        with descriptors_left(0):
+            with pytest.raises(PlaceUnavailable, match=short):
+                await PLUGIN.open("1-1", bench.settings())
+            with pytest.raises(LinkLost, match=short):
+                await driver.wait_for_hub()
+        bench.seat()
+        hub = await driver.wait_for_hub()
+        with descriptors_left(0):
+            assert await driver.identify() == hub, "what is open stays open"
+            # libusb calls it so when it cannot open the device's node.
+            failed = usb.core.USBError("Input/Output Error", errno=errno.EIO)
+            work = Work("1-1", HubAction.ACTIVATE, 1.0, writes=True)
+            assert isinstance(translate(failed, work), PlaceUnavailable)
+        assert isinstance(translate(failed, work), LinkLost)
+        assert await driver.reboot(HUB) != hub
 
 
-def test_a_hub_that_another_program_holds_is_not_waited_for_in_silence(
+async def test_a_hub_that_another_program_holds_is_not_waited_for_in_silence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(presence, "_PERMISSION_SECONDS", 0.1)
 
-    async def play() -> None:
-        async with open_bench() as bench:
-            bench.seat()
-            async with bench.driver() as holder, bench.driver() as driver:
-                await holder.wait_for_hub()
-                with pytest.raises(LinkLost, match="held by another program"):
-                    await driver.wait_for_hub()
-
-    run(play())
+    async with open_bench() as bench:
+        bench.seat()
+        async with bench.driver() as holder, bench.driver() as driver:
+            await holder.wait_for_hub()
+            with pytest.raises(LinkLost, match="held by another program"):
+                await driver.wait_for_hub()
 
 
 def test_the_plugin_is_what_the_entry_point_promises() -> None:

@@ -78,75 +78,63 @@ async def others_device() -> AsyncIterator[tuple[DfuSettings, Callable[[], bytes
             process.kill()
 
 
-def test_a_device_that_others_wrote_is_flashed_and_read_back() -> None:
-    async def show() -> None:
-        async with others_device() as (reach, end):
-            device = PlainDfuDevice(await open_port("1-1", reach.model_copy(update={"alternate": 1})))
-            told: list[FlashProgress] = []
-            await device.flash(TARGET, told.append)
-            await device.close()
-            assert told[-1].sent == len(TARGET)
-            assert await asyncio.to_thread(end) == TARGET
-
-    asyncio.run(show())
+async def test_a_device_that_others_wrote_is_flashed_and_read_back() -> None:
+    async with others_device() as (reach, end):
+        device = PlainDfuDevice(await open_port("1-1", reach.model_copy(update={"alternate": 1})))
+        told: list[FlashProgress] = []
+        await device.flash(TARGET, told.append)
+        await device.close()
+        assert told[-1].sent == len(TARGET)
+        assert await asyncio.to_thread(end) == TARGET
 
 
-def test_a_device_that_others_wrote_says_why_it_fails() -> None:
-    async def show() -> None:
-        async with others_device() as (reach, _):
-            device = PlainDfuDevice(await open_port("1-1", reach))
-            with pytest.raises(VerificationFailed) as caught:
-                await device.flash(TARGET, ignore)
-            await device.close()
-            assert caught.value.device_code == "errVERIFY"
-
-    asyncio.run(show())
-
-
-def test_pydfuutil_flashes_our_device() -> None:
-    async def show() -> None:
-        async with open_bench() as bench:
-            hub = bench.seat(profile=PLAIN).hub
-            await bench.until_on_the_bus()
-            port = await open_port("1-1", bench.settings())
-            await port.enter_dfu_mode(HubAction.FLASH, whoever)
-
-            def flash(device: DfuDevice, _: Any) -> None:
-                dif = DfuIf(dev=device.pipe.device, interface=0, altsetting=0)
-                assert dif.get_state() is State.DFU_IDLE
-                file = DfuFile(name=None, firmware=TARGET)
-                file.size = DFUFileSize(total=len(TARGET), prefix=0, suffix=0)
-                assert do_download(dif, 1024, file) == len(TARGET)
-                assert dif.get_state() is State.DFU_IDLE
-
-            await port.run(HubAction.FLASH, 60, flash)
-            assert hub.layout.secondary.read(0, len(TARGET)) == TARGET
-            await PlainDfuDevice(port).restart()
-            assert find_image(hub.layout.primary).version_text == TARGET_IMAGE.version_text
-            await port.close()
-
-    asyncio.run(show())
-
-
-def test_a_plain_device_of_ours_is_flashed_by_hand_and_is_no_hub() -> None:
-    async def show() -> None:
-        async with open_bench() as bench:
-            hub = bench.seat(profile=PLAIN).hub
-            async with bench.driver() as driver:
-                with pytest.raises(NotAHub, match="take it out"):
-                    await driver.wait_for_hub()
-            port = await open_port("1-1", bench.settings())
-            device = PlainDfuDevice(port)
+async def test_a_device_that_others_wrote_says_why_it_fails() -> None:
+    async with others_device() as (reach, _):
+        device = PlainDfuDevice(await open_port("1-1", reach))
+        with pytest.raises(VerificationFailed) as caught:
             await device.flash(TARGET, ignore)
-            await device.restart()
-            assert find_image(hub.layout.primary).image_hash == TARGET_IMAGE.image_hash
-            await port.enter_dfu_mode(HubAction.WAIT, whoever)
-            driver = DfuHubDriver(port)
-            with pytest.raises(HubInSerialRecovery, match="waits in DFU mode"):
-                await driver.identify()
-            await device.close()
+        await device.close()
+        assert caught.value.device_code == "errVERIFY"
 
-    asyncio.run(show())
+
+async def test_pydfuutil_flashes_our_device() -> None:
+    async with open_bench() as bench:
+        hub = bench.seat(profile=PLAIN).hub
+        await bench.until_on_the_bus()
+        port = await open_port("1-1", bench.settings())
+        await port.enter_dfu_mode(HubAction.FLASH, whoever)
+
+        def flash(device: DfuDevice, _: Any) -> None:
+            dif = DfuIf(dev=device.pipe.device, interface=0, altsetting=0)
+            assert dif.get_state() is State.DFU_IDLE
+            file = DfuFile(name=None, firmware=TARGET)
+            file.size = DFUFileSize(total=len(TARGET), prefix=0, suffix=0)
+            assert do_download(dif, 1024, file) == len(TARGET)
+            assert dif.get_state() is State.DFU_IDLE
+
+        await port.run(HubAction.FLASH, 60, flash)
+        assert hub.layout.secondary.read(0, len(TARGET)) == TARGET
+        await PlainDfuDevice(port).restart()
+        assert find_image(hub.layout.primary).version_text == TARGET_IMAGE.version_text
+        await port.close()
+
+
+async def test_a_plain_device_of_ours_is_flashed_by_hand_and_is_no_hub() -> None:
+    async with open_bench() as bench:
+        hub = bench.seat(profile=PLAIN).hub
+        async with bench.driver() as driver:
+            with pytest.raises(NotAHub, match="take it out"):
+                await driver.wait_for_hub()
+        port = await open_port("1-1", bench.settings())
+        device = PlainDfuDevice(port)
+        await device.flash(TARGET, ignore)
+        await device.restart()
+        assert find_image(hub.layout.primary).image_hash == TARGET_IMAGE.image_hash
+        await port.enter_dfu_mode(HubAction.WAIT, whoever)
+        driver = DfuHubDriver(port)
+        with pytest.raises(HubInSerialRecovery, match="waits in DFU mode"):
+            await driver.identify()
+        await device.close()
 
 
 def test_a_files_suffix_is_checked_and_not_sent() -> None:
@@ -177,21 +165,18 @@ def test_a_files_suffix_is_checked_and_not_sent() -> None:
     asyncio.run(show_other())
 
 
-def test_a_functional_descriptor_is_asked_for_where_the_configuration_has_none() -> None:
-    async def show() -> None:
-        async with serve(["1-1"]) as server:
-            described = describe("")
-            on_request = Descriptors(
-                described.device, described.configuration, of_interfaces={0x21: bytes.fromhex(SOUND)}
-            )
-            server.ports["1-1"].attach(on_request, Stranger(stall))
-            host, port = server.address
-            usb_port = await open_port("1-1", DfuSettings(backend="usbip", usbip_host=host, usbip_port=port))
-            functional = await usb_port.run(HubAction.STATE, 5, lambda device, _: device.functional)
-            assert functional.transfer_size == 1024
-            await usb_port.close()
-
-    asyncio.run(show())
+async def test_a_functional_descriptor_is_asked_for_where_the_configuration_has_none() -> None:
+    async with serve(["1-1"]) as server:
+        described = describe("")
+        on_request = Descriptors(
+            described.device, described.configuration, of_interfaces={0x21: bytes.fromhex(SOUND)}
+        )
+        server.ports["1-1"].attach(on_request, Stranger(stall))
+        host, port = server.address
+        usb_port = await open_port("1-1", DfuSettings(backend="usbip", usbip_host=host, usbip_port=port))
+        functional = await usb_port.run(HubAction.STATE, 5, lambda device, _: device.functional)
+        assert functional.transfer_size == 1024
+        await usb_port.close()
 
 
 @pytest.mark.parametrize(
@@ -213,95 +198,83 @@ def test_a_functional_descriptor_is_asked_for_where_the_configuration_has_none()
         "stalls-everything", "silent", "noise", "usb-hub", "noise-in-dfu-mode",
     ],
 )  # fmt: skip
-def test_what_is_no_hub_gets_one_clear_line(
+async def test_what_is_no_hub_gets_one_clear_line(
     descriptors: Descriptors, rule: Any, kind: type[DriverError], says: str
 ) -> None:
-    async def show() -> None:
-        async with serve(["1-1"]) as server:
-            server.ports["1-1"].attach(descriptors, Stranger(rule))
-            host, port = server.address
-            reach = DfuSettings(
-                backend="usbip",
-                usbip_host=host,
-                usbip_port=port,
-                transfer_seconds=0.05,
-                return_seconds=0.2,
-                poll_seconds=0.02,
-            )
-            driver = DfuHubDriver(await open_port("1-1", reach))
-            with pytest.raises(DriverError) as caught:
-                await driver.wait_for_hub()
-            assert type(caught.value) is kind
-            assert says in str(caught.value)
-            assert "1-1" in str(caught.value)
-            assert "\n" not in str(caught.value)
-            await driver.close()
-
-    asyncio.run(show())
+    async with serve(["1-1"]) as server:
+        server.ports["1-1"].attach(descriptors, Stranger(rule))
+        host, port = server.address
+        reach = DfuSettings(
+            backend="usbip",
+            usbip_host=host,
+            usbip_port=port,
+            transfer_seconds=0.05,
+            return_seconds=0.2,
+            poll_seconds=0.02,
+        )
+        driver = DfuHubDriver(await open_port("1-1", reach))
+        with pytest.raises(DriverError) as caught:
+            await driver.wait_for_hub()
+        assert type(caught.value) is kind
+        assert says in str(caught.value)
+        assert "1-1" in str(caught.value)
+        assert "\n" not in str(caught.value)
+        await driver.close()
 
 
-def test_devices_behind_a_usb_hub_at_the_place_are_named() -> None:
-    async def show() -> None:
-        async with serve(["1-1", "1-1.2", "1-1.3", "1-10"]) as server:
-            for place in ("1-1.2", "1-1.3", "1-10"):
-                server.ports[place].attach(describe(SOUND), Stranger(stall))
-            server.ports["1-1"].attach(describe("", device_class=9), Stranger(stall))
-            host, port = server.address
-            driver = DfuHubDriver(
-                await open_port("1-1", DfuSettings(backend="usbip", usbip_host=host, usbip_port=port))
-            )
-            with pytest.raises(NotAHub, match=r"with 1-1\.2, 1-1\.3 behind it: bind"):
-                await driver.wait_for_hub()
-            await driver.close()
-
-    asyncio.run(show())
+async def test_devices_behind_a_usb_hub_at_the_place_are_named() -> None:
+    async with serve(["1-1", "1-1.2", "1-1.3", "1-10"]) as server:
+        for place in ("1-1.2", "1-1.3", "1-10"):
+            server.ports[place].attach(describe(SOUND), Stranger(stall))
+        server.ports["1-1"].attach(describe("", device_class=9), Stranger(stall))
+        host, port = server.address
+        driver = DfuHubDriver(
+            await open_port("1-1", DfuSettings(backend="usbip", usbip_host=host, usbip_port=port))
+        )
+        with pytest.raises(NotAHub, match=r"with 1-1\.2, 1-1\.3 behind it: bind"):
+            await driver.wait_for_hub()
+        await driver.close()
 
 
-def test_a_stranger_in_one_place_costs_the_other_places_nothing() -> None:
-    async def show() -> None:
-        async with open_bench("1-1", "1-2") as bench:
-            bench.server.ports["1-1"].attach(describe(SOUND), Stranger(keep_silent))
-            bench.seat("1-2")
-            async with bench.driver("1-1", return_seconds=3600.0) as stuck, bench.driver("1-2") as driver:
-                waiting = asyncio.create_task(stuck.wait_for_hub())
-                await driver.wait_for_hub()
-                await driver.unlock(HUB, Authority())
-                await driver.flash(HUB, TARGET_IMAGE, ignore)
-                await driver.activate(HUB, TARGET_IMAGE)
-                assert not waiting.done(), "the stranger has not answered yet"
-                waiting.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await waiting
-
-    asyncio.run(show())
+async def test_a_stranger_in_one_place_costs_the_other_places_nothing() -> None:
+    async with open_bench("1-1", "1-2") as bench:
+        bench.server.ports["1-1"].attach(describe(SOUND), Stranger(keep_silent))
+        bench.seat("1-2")
+        async with bench.driver("1-1", return_seconds=3600.0) as stuck, bench.driver("1-2") as driver:
+            waiting = asyncio.create_task(stuck.wait_for_hub())
+            await driver.wait_for_hub()
+            await driver.unlock(HUB, Authority())
+            await driver.flash(HUB, TARGET_IMAGE, ignore)
+            await driver.activate(HUB, TARGET_IMAGE)
+            assert not waiting.done(), "the stranger has not answered yet"
+            waiting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await waiting
 
 
-def test_looking_at_the_bus_imports_nothing_and_a_backend_for_one_place_sees_no_other() -> None:
-    async def show() -> None:
-        async with serve(["1-1", "1-2"]) as server:
-            for place in ("1-1", "1-2"):
-                server.ports[place].attach(describe(SOUND), Stranger(stall))
+async def test_looking_at_the_bus_imports_nothing_and_a_backend_for_one_place_sees_no_other() -> None:
+    async with serve(["1-1", "1-2"]) as server:
+        for place in ("1-1", "1-2"):
+            server.ports[place].attach(describe(SOUND), Stranger(stall))
 
-            def look() -> None:
-                everything = UsbIpBackend(*server.address)
-                assert [device.bus_id for device in everything.listed()] == ["1-1", "1-2"]
-                one = UsbIpBackend(*server.address, frozenset({"1-2"}))
-                found = list(usb.core.find(find_all=True, backend=one))
-                assert [device.port_numbers for device in found] == [(2,)]
-                # The other place is still free for whoever wants it.
-                other = UsbIpBackend(*server.address, frozenset({"1-1"}))
-                assert usb.core.find(backend=other) is not None
-                with pytest.raises(usb.core.USBError, match="Resource busy"):
-                    list(usb.core.find(find_all=True, backend=everything))
-                for backend in (everything, one, other):
-                    backend.close()
+        def look() -> None:
+            everything = UsbIpBackend(*server.address)
+            assert [device.bus_id for device in everything.listed()] == ["1-1", "1-2"]
+            one = UsbIpBackend(*server.address, frozenset({"1-2"}))
+            found = list(usb.core.find(find_all=True, backend=one))
+            assert [device.port_numbers for device in found] == [(2,)]
+            # The other place is still free for whoever wants it.
+            other = UsbIpBackend(*server.address, frozenset({"1-1"}))
+            assert usb.core.find(backend=other) is not None
+            with pytest.raises(usb.core.USBError, match="Resource busy"):
+                list(usb.core.find(find_all=True, backend=everything))
+            for backend in (everything, one, other):
+                backend.close()
 
-            await asyncio.to_thread(look)
-
-    asyncio.run(show())
+        await asyncio.to_thread(look)
 
 
-def test_transfers_end_as_they_would_under_libusb() -> None:
+async def test_transfers_end_as_they_would_under_libusb() -> None:
     def rule(transfer: Transfer) -> None:
         match transfer.setup.request:
             case 1:
@@ -309,35 +282,30 @@ def test_transfers_end_as_they_would_under_libusb() -> None:
             case 2:
                 transfer.stall()
 
-    async def show() -> None:
-        async with serve(["1-1"]) as server:
-            server.ports["1-1"].attach(describe(SOUND), Stranger(rule))
+    async with serve(["1-1"]) as server:
+        server.ports["1-1"].attach(describe(SOUND), Stranger(rule))
 
-            def use() -> None:
-                backend = UsbIpBackend(*server.address)
-                device = usb.core.find(backend=backend)
-                assert bytes(device.ctrl_transfer(0xC0, 1, 0, 0, 64)) == b"short"
-                assert device.ctrl_transfer(0x40, 1, 0, 0, b"x" * 300) == 300
-                with pytest.raises(usb.core.USBError) as stalled:
-                    device.ctrl_transfer(0xC0, 2, 0, 0, 64)
-                assert (stalled.value.errno, stalled.value.backend_error_code) == (32, -9)
-                with pytest.raises(usb.core.USBTimeoutError) as late:
-                    device.ctrl_transfer(0xC0, 3, 0, 0, 64, timeout=30)
-                assert (late.value.errno, late.value.backend_error_code) == (110, -7)
-                assert bytes(device.ctrl_transfer(0xC0, 1, 0, 0, 64)) == b"short", (
-                    "the next is none the worse"
-                )
-                assert device.get_active_configuration().bConfigurationValue == 1
-                device.reset()
-                with pytest.raises(usb.core.USBError) as gone:
-                    device.ctrl_transfer(0xC0, 1, 0, 0, 64)
-                assert (gone.value.errno, gone.value.backend_error_code) == (19, -4)
-                assert usb.core.find(backend=backend) is not None
-                backend.close()
+        def use() -> None:
+            backend = UsbIpBackend(*server.address)
+            device = usb.core.find(backend=backend)
+            assert bytes(device.ctrl_transfer(0xC0, 1, 0, 0, 64)) == b"short"
+            assert device.ctrl_transfer(0x40, 1, 0, 0, b"x" * 300) == 300
+            with pytest.raises(usb.core.USBError) as stalled:
+                device.ctrl_transfer(0xC0, 2, 0, 0, 64)
+            assert (stalled.value.errno, stalled.value.backend_error_code) == (32, -9)
+            with pytest.raises(usb.core.USBTimeoutError) as late:
+                device.ctrl_transfer(0xC0, 3, 0, 0, 64, timeout=30)
+            assert (late.value.errno, late.value.backend_error_code) == (110, -7)
+            assert bytes(device.ctrl_transfer(0xC0, 1, 0, 0, 64)) == b"short", "the next is none the worse"
+            assert device.get_active_configuration().bConfigurationValue == 1
+            device.reset()
+            with pytest.raises(usb.core.USBError) as gone:
+                device.ctrl_transfer(0xC0, 1, 0, 0, 64)
+            assert (gone.value.errno, gone.value.backend_error_code) == (19, -4)
+            assert usb.core.find(backend=backend) is not None
+            backend.close()
 
-            await asyncio.to_thread(use)
-
-    asyncio.run(show())
+        await asyncio.to_thread(use)
 
 
 REQUESTS = st.lists(st.tuples(st.integers(0, 7), st.booleans(), st.sampled_from([0, 1, 6, 64])), max_size=12)
@@ -374,15 +342,12 @@ def test_whatever_a_device_in_dfu_mode_was_asked_before_it_becomes_idle_and_take
     asyncio.run(show())
 
 
-def test_a_driver_uses_one_thread_and_leaves_none() -> None:
-    async def show() -> None:
-        async with open_bench() as bench:
-            bench.seat()
-            before = threading.active_count()
-            async with bench.driver() as driver:
-                await driver.wait_for_hub()
-                await driver.state()
-                assert threading.active_count() == before + 1
-            assert threading.active_count() == before
-
-    asyncio.run(show())
+async def test_a_driver_uses_one_thread_and_leaves_none() -> None:
+    async with open_bench() as bench:
+        bench.seat()
+        before = threading.active_count()
+        async with bench.driver() as driver:
+            await driver.wait_for_hub()
+            await driver.state()
+            assert threading.active_count() == before + 1
+        assert threading.active_count() == before

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from benches.usb_bench import HUB, TARGET, TARGET_IMAGE, Authority, Bench, expected, make_hub, open_bench
+from benches.usb_bench import HUB, TARGET, TARGET_IMAGE, Authority, expected, make_hub, open_bench
 from drivers.dfu.application import CommandRefused
 from drivers.dfu.plain import PlainDfuDevice
 from drivers.dfu.plugin import open_port
@@ -44,16 +44,8 @@ class SignsSlowly(Authority):
         return await super().sign(challenge)
 
 
-def run(scene: Any) -> None:
-    async def play() -> None:
-        async with asyncio.timeout(50), open_bench() as bench:
-            await scene(bench)
-
-    asyncio.run(play())
-
-
-def test_a_refused_challenge_is_no_wrong_answer() -> None:
-    async def scene(bench: Bench) -> None:
+async def test_a_refused_challenge_is_no_wrong_answer() -> None:
+    async with open_bench() as bench:
         hub = make_hub(kind=RefusesChallenges)
         bench.seat_hub(hub)
         async with bench.driver() as driver:
@@ -65,11 +57,9 @@ def test_a_refused_challenge_is_no_wrong_answer() -> None:
             assert authority.asked == 0
         assert hub.lock.wrong_answers == 0
 
-    run(scene)
 
-
-def test_a_challenge_that_was_left_too_long_is_void_and_not_wrong() -> None:
-    async def scene(bench: Bench) -> None:
+async def test_a_challenge_that_was_left_too_long_is_void_and_not_wrong() -> None:
+    async with open_bench() as bench:
         seated = bench.seat()
         async with bench.driver() as driver:
             await driver.wait_for_hub()
@@ -81,11 +71,9 @@ def test_a_challenge_that_was_left_too_long_is_void_and_not_wrong() -> None:
                 await driver.unlock(HUB, SignsSlowly(let_it_age))
         assert seated.hub.lock.wrong_answers == 0
 
-    run(scene)
 
-
-def test_a_hub_that_boots_while_its_challenge_is_signed_gets_no_answer() -> None:
-    async def scene(bench: Bench) -> None:
+async def test_a_hub_that_boots_while_its_challenge_is_signed_gets_no_answer() -> None:
+    async with open_bench() as bench:
         seated = bench.seat()
         async with bench.driver() as driver:
             await driver.wait_for_hub()
@@ -99,11 +87,9 @@ def test_a_hub_that_boots_while_its_challenge_is_signed_gets_no_answer() -> None
                 await driver.unlock(HUB, SignsSlowly(nudge))
         assert seated.hub.lock.wrong_answers == 0
 
-    run(scene)
 
-
-def test_a_hub_that_comes_back_from_detaching_in_place_of_another_is_not_downloaded_to() -> None:
-    async def scene(bench: Bench) -> None:
+async def test_a_hub_that_comes_back_from_detaching_in_place_of_another_is_not_downloaded_to() -> None:
+    async with open_bench() as bench:
         first = bench.seat(profile=DfuProfile(off_the_bus=0.5))
         second = make_hub(2)
         async with bench.driver() as driver:
@@ -123,11 +109,9 @@ def test_a_hub_that_comes_back_from_detaching_in_place_of_another_is_not_downloa
         assert second.boots == 1
         assert find_image(second.layout.secondary) is None
 
-    run(scene)
 
-
-def test_a_hub_in_dfu_mode_is_asked_right_before_its_reset() -> None:
-    async def scene(bench: Bench) -> None:
+async def test_a_hub_in_dfu_mode_is_asked_right_before_its_reset() -> None:
+    async with open_bench() as bench:
         seated = bench.seat(profile=QUICK)
         async with bench.driver() as driver:
             hub = await driver.wait_for_hub()
@@ -138,11 +122,9 @@ def test_a_hub_in_dfu_mode_is_asked_right_before_its_reset() -> None:
             assert seated.hub.boots == hub.boots
             assert seated.hub.lock.is_open
 
-    run(scene)
 
-
-def test_a_hub_that_came_with_another_name_from_its_boot_is_not_activated() -> None:
-    async def scene(bench: Bench) -> None:
+async def test_a_hub_that_came_with_another_name_from_its_boot_is_not_activated() -> None:
+    async with open_bench() as bench:
         seated = bench.seat(profile=QUICK)
         async with bench.driver() as driver:
             await driver.wait_for_hub()
@@ -156,11 +138,9 @@ def test_a_hub_that_came_with_another_name_from_its_boot_is_not_activated() -> N
                 await driver.activate(HUB, TARGET_IMAGE)  # which runs there by now
             assert caught.value.state_known
 
-    run(scene)
 
-
-def test_a_plain_device_that_was_unplugged_since_it_was_met_is_refused() -> None:
-    async def scene(bench: Bench) -> None:
+async def test_a_plain_device_that_was_unplugged_since_it_was_met_is_refused() -> None:
+    async with open_bench() as bench:
         seated = bench.seat_hub(make_hub(), profile=PLAIN)
         await bench.until_on_the_bus()
         device = PlainDfuDevice(await open_port("1-1", bench.settings()))
@@ -177,11 +157,9 @@ def test_a_plain_device_that_was_unplugged_since_it_was_met_is_refused() -> None
             await device.close()
         assert find_image(other.layout.secondary) is None
 
-    run(scene)
 
-
-def test_a_plain_device_that_stays_is_flashed_and_started_though_it_goes_to_dfu_mode_and_back() -> None:
-    async def scene(bench: Bench) -> None:
+async def test_a_plain_device_that_stays_is_flashed_and_started_though_it_goes_to_dfu_mode_and_back() -> None:
+    async with open_bench() as bench:
         hub = make_hub()
         bench.seat_hub(hub, profile=PLAIN)
         await bench.until_on_the_bus()
@@ -196,11 +174,9 @@ def test_a_plain_device_that_stays_is_flashed_and_started_though_it_goes_to_dfu_
         assert image is not None
         assert image.image_hash == TARGET_IMAGE.image_hash
 
-    run(scene)
 
-
-def test_a_plain_device_of_another_vendor_does_not_pass_for_the_one_that_was_detached() -> None:
-    async def scene(bench: Bench) -> None:
+async def test_a_plain_device_of_another_vendor_does_not_pass_for_the_one_that_was_detached() -> None:
+    async with open_bench() as bench:
         first = bench.seat_hub(make_hub(), profile=DfuProfile(off_the_bus=0.5, hub_commands=False))
         await bench.until_on_the_bus()
         device = PlainDfuDevice(await open_port("1-1", bench.settings()))
@@ -218,5 +194,3 @@ def test_a_plain_device_of_another_vendor_does_not_pass_for_the_one_that_was_det
         finally:
             await device.close()
         assert find_image(other.layout.secondary) is None
-
-    run(scene)

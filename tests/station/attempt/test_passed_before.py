@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,25 +29,22 @@ PLACE = slot(1)
 
 
 @pytest.mark.parametrize("change", ["unlocked", "marked", "downgraded"])
-def test_a_hub_that_was_changed_since_it_passed_is_not_put_with_those_that_passed(
+async def test_a_hub_that_was_changed_since_it_passed_is_not_put_with_those_that_passed(
     bench: Bench, tmp_path: Path, change: str
 ) -> None:
-    async def work() -> None:
-        hub = bench.hub()
-        async with conducting(bench, tmp_path) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            assert (await at.result(PLACE)).outcome is Outcome.PASSED
-            await bench.unseat(PLACE)
-            await bench.seat(hub, PLACE)
-            await change_elsewhere(bench, change)
-            again = await at.result(PLACE)
-            assert (again.outcome, again.code) == (Outcome.REJECTED, Code.ALREADY_PASSED)
-            assert again.unsettled
-            assert again.message.endswith(f", but {again.unsettled}; put it aside for the supervisor")
-            assert len(at.of(UnlockUsed)) == 1, "it is looked at, and nothing else"
-
-    asyncio.run(work())
+    hub = bench.hub()
+    async with conducting(bench, tmp_path) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        assert (await at.result(PLACE)).outcome is Outcome.PASSED
+        await bench.unseat(PLACE)
+        await bench.seat(hub, PLACE)
+        await change_elsewhere(bench, change)
+        again = await at.result(PLACE)
+        assert (again.outcome, again.code) == (Outcome.REJECTED, Code.ALREADY_PASSED)
+        assert again.unsettled
+        assert again.message.endswith(f", but {again.unsettled}; put it aside for the supervisor")
+        assert len(at.of(UnlockUsed)) == 1, "it is looked at, and nothing else"
 
 
 async def change_elsewhere(bench: Bench, change: str) -> None:
@@ -69,20 +65,17 @@ async def change_elsewhere(bench: Bench, change: str) -> None:
 
 
 @pytest.mark.parametrize("said", [{"model": UNLISTED}, {"hardware_version": "9.9"}])
-def test_a_clone_is_not_shown_as_the_hub_that_passed(
+async def test_a_clone_is_not_shown_as_the_hub_that_passed(
     bench: Bench, tmp_path: Path, said: dict[str, Any]
 ) -> None:
-    async def work() -> None:
-        hub = bench.hub()
-        async with conducting(bench, tmp_path) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            assert (await at.result(PLACE)).outcome is Outcome.PASSED
-            clone = await at.result(PLACE, wrap=lambda driver: Disguised(driver, said))
-            assert clone.outcome is Outcome.REJECTED
-            assert clone.code is Code.MODEL_DISAGREES or clone.unsettled is not None
-
-    asyncio.run(work())
+    hub = bench.hub()
+    async with conducting(bench, tmp_path) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        assert (await at.result(PLACE)).outcome is Outcome.PASSED
+        clone = await at.result(PLACE, wrap=lambda driver: Disguised(driver, said))
+        assert clone.outcome is Outcome.REJECTED
+        assert clone.code is Code.MODEL_DISAGREES or clone.unsettled is not None
 
 
 class Disguised:

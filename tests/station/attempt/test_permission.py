@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -48,75 +47,66 @@ def code(rejected: Rejected | None) -> Code | None:
     return None if rejected is None else rejected.code
 
 
-def test_an_order_has_to_be_open_and_the_jig_to_work_on_it_unless_the_hub_was_begun_elsewhere(
+async def test_an_order_has_to_be_open_and_the_jig_to_work_on_it_unless_the_hub_was_begun_elsewhere(
     tmp_path: Path,
 ) -> None:
-    async def work() -> None:
-        async with Journal.open(tmp_path, site="site", station="bench") as journal:
-            begun, resumed = permission(journal, taken_up=False), permission(journal, taken_up=True)
+    async with Journal.open(tmp_path, site="site", station="bench") as journal:
+        begun, resumed = permission(journal, taken_up=False), permission(journal, taken_up=True)
 
-            async def said() -> tuple[Code | None, Code | None]:
-                return (
-                    code(await begun.refusal(hub(), untouched=True)),
-                    code(await resumed.refusal(hub(), untouched=False)),
-                )
-
-            assert await said() == (Code.NO_OPEN_ORDER, Code.NO_OPEN_ORDER)
-            await journal.append(
-                OrderImported(order="WO-1", source="x", sha256="0" * 64, hubs=1),
-                OrderLinesAdded(order="WO-1", lines=(LINE,)),
+        async def said() -> tuple[Code | None, Code | None]:
+            return (
+                code(await begun.refusal(hub(), untouched=True)),
+                code(await resumed.refusal(hub(), untouched=False)),
             )
-            assert await said() == (Code.NO_OPEN_ORDER, None)
-            await journal.append(OrderAssigned(order="WO-1", jig="jig1"))
-            assert await said() == (None, None)
-            await journal.append(OrderClosed(order="WO-1", reason="done"))
-            assert await said() == (Code.NO_OPEN_ORDER, Code.NO_OPEN_ORDER)
 
-    asyncio.run(work())
+        assert await said() == (Code.NO_OPEN_ORDER, Code.NO_OPEN_ORDER)
+        await journal.append(
+            OrderImported(order="WO-1", source="x", sha256="0" * 64, hubs=1),
+            OrderLinesAdded(order="WO-1", lines=(LINE,)),
+        )
+        assert await said() == (Code.NO_OPEN_ORDER, None)
+        await journal.append(OrderAssigned(order="WO-1", jig="jig1"))
+        assert await said() == (None, None)
+        await journal.append(OrderClosed(order="WO-1", reason="done"))
+        assert await said() == (Code.NO_OPEN_ORDER, Code.NO_OPEN_ORDER)
 
 
-def test_a_touched_hub_is_not_held_against_label_and_hindrance_and_every_hub_against_the_rest(
+async def test_a_touched_hub_is_not_held_against_label_and_hindrance_and_every_hub_against_the_rest(
     tmp_path: Path,
 ) -> None:
-    async def work() -> None:
-        async with Journal.open(tmp_path, site="site", station="bench") as journal:
-            await journal.append(
-                OrderImported(order="WO-1", source="x", sha256="0" * 64, hubs=1),
-                OrderLinesAdded(order="WO-1", lines=(LINE,)),
-                OrderAssigned(order="WO-1", jig="jig1"),
-            )
-            for change, untouched, touched in (
-                ({"label": lambda: ScannedLabel(GPF, "CHF")}, Code.LABEL_DISAGREES, None),
-                ({"hindrance": lambda: "no room"}, Code.SLOT_FAULT, None),
-                ({"veto": lambda *_: Code.RELEASE_STOPPED}, Code.RELEASE_STOPPED, Code.RELEASE_STOPPED),
-            ):
-                asked = permission(journal, taken_up=False, **change)
-                assert code(await asked.refusal(hub(), untouched=True)) is untouched
-                assert code(await asked.refusal(hub(), untouched=False)) is touched
-            newer = hub(type(OLD).parse("00040000"))
-            allowed = permission(journal, taken_up=True)
-            assert code(await allowed.refusal(newer, untouched=False)) is Code.NEWER_THAN_RELEASE
-
-    asyncio.run(work())
+    async with Journal.open(tmp_path, site="site", station="bench") as journal:
+        await journal.append(
+            OrderImported(order="WO-1", source="x", sha256="0" * 64, hubs=1),
+            OrderLinesAdded(order="WO-1", lines=(LINE,)),
+            OrderAssigned(order="WO-1", jig="jig1"),
+        )
+        for change, untouched, touched in (
+            ({"label": lambda: ScannedLabel(GPF, "CHF")}, Code.LABEL_DISAGREES, None),
+            ({"hindrance": lambda: "no room"}, Code.SLOT_FAULT, None),
+            ({"veto": lambda *_: Code.RELEASE_STOPPED}, Code.RELEASE_STOPPED, Code.RELEASE_STOPPED),
+        ):
+            asked = permission(journal, taken_up=False, **change)
+            assert code(await asked.refusal(hub(), untouched=True)) is untouched
+            assert code(await asked.refusal(hub(), untouched=False)) is touched
+        newer = hub(type(OLD).parse("00040000"))
+        allowed = permission(journal, taken_up=True)
+        assert code(await allowed.refusal(newer, untouched=False)) is Code.NEWER_THAN_RELEASE
 
 
-def test_only_what_is_still_to_be_given_has_to_be_released(tmp_path: Path) -> None:
+async def test_only_what_is_still_to_be_given_has_to_be_released(tmp_path: Path) -> None:
     """A hub that is past the first step does not need it any more."""
 
     def first_is_withdrawn(_: object, steps: tuple[object, ...]) -> Code | None:
         return Code.RELEASE_WITHDRAWN if plan(FIRST).last.target in steps else None
 
-    async def work() -> None:
-        async with Journal.open(tmp_path, site="site", station="bench") as journal:
-            await journal.append(
-                OrderImported(order="WO-1", source="x", sha256="0" * 64, hubs=1),
-                OrderLinesAdded(order="WO-1", lines=(LINE,)),
-            )
-            asked = permission(journal, taken_up=True, veto=first_is_withdrawn)
-            assert code(await asked.refusal(hub(), untouched=False)) is Code.RELEASE_WITHDRAWN
-            assert await asked.refusal(hub(SECOND.version), untouched=False) is None
-            assert not asked.may_stay(FIRST.image_hash)
-            assert asked.may_stay(SECOND.image_hash)
-            assert asked.may_stay(b"what it came with")
-
-    asyncio.run(work())
+    async with Journal.open(tmp_path, site="site", station="bench") as journal:
+        await journal.append(
+            OrderImported(order="WO-1", source="x", sha256="0" * 64, hubs=1),
+            OrderLinesAdded(order="WO-1", lines=(LINE,)),
+        )
+        asked = permission(journal, taken_up=True, veto=first_is_withdrawn)
+        assert code(await asked.refusal(hub(), untouched=False)) is Code.RELEASE_WITHDRAWN
+        assert await asked.refusal(hub(SECOND.version), untouched=False) is None
+        assert not asked.may_stay(FIRST.image_hash)
+        assert asked.may_stay(SECOND.image_hash)
+        assert asked.may_stay(b"what it came with")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -17,87 +16,78 @@ PLACE = slot(1)
 ALL_STAGES = [Stage.UNLOCK, Stage.FLASH, Stage.ACTIVATE, Stage.VERIFY, Stage.CONFIRM]
 
 
-def test_a_hub_goes_all_the_way_each_stage_journalled_before_and_after(bench: Bench, tmp_path: Path) -> None:
-    async def work() -> None:
-        hub = bench.hub()
-        async with conducting(bench, tmp_path) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            result = await at.result(PLACE)
-            assert (result.outcome, result.code, result.disposition) == (Outcome.PASSED, None, None)
-            assert (result.firmware_before, result.firmware_target) == (version("old"), version("new"))
-            assert result.firmware_read_back == version("new")
-            assert result.order == "WO-1"
-            assert set(result.seconds) == {*ALL_STAGES, Stage.CHECK}
-            stages = [
-                (type(event), event.stage)
-                for event in at.events
-                if isinstance(event, StageStarted | StageEnded)
-            ]
-            assert stages == [
-                (kind, at) for at in [*ALL_STAGES, Stage.CHECK] for kind in (StageStarted, StageEnded)
-            ]
-            assert [event.chf for event in at.of(UnlockUsed)] == [hub.chf]
-            unlock = [event for event in at.events if isinstance(event, UnlockUsed | UnlockAnswerDue)]
-            assert [type(event) for event in unlock] == [UnlockUsed, UnlockAnswerDue], "before the act"
-            assert await at.journal.open_attempts() == ()
-        await bench.assert_runs(hub, "new")
-        assert (await bench.look(hub))["image_file_sha256"] == result.image_sha256
-
-    asyncio.run(work())
+async def test_a_hub_goes_all_the_way_each_stage_journalled_before_and_after(
+    bench: Bench, tmp_path: Path
+) -> None:
+    hub = bench.hub()
+    async with conducting(bench, tmp_path) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        result = await at.result(PLACE)
+        assert (result.outcome, result.code, result.disposition) == (Outcome.PASSED, None, None)
+        assert (result.firmware_before, result.firmware_target) == (version("old"), version("new"))
+        assert result.firmware_read_back == version("new")
+        assert result.order == "WO-1"
+        assert set(result.seconds) == {*ALL_STAGES, Stage.CHECK}
+        stages = [
+            (type(event), event.stage) for event in at.events if isinstance(event, StageStarted | StageEnded)
+        ]
+        assert stages == [
+            (kind, at) for at in [*ALL_STAGES, Stage.CHECK] for kind in (StageStarted, StageEnded)
+        ]
+        assert [event.chf for event in at.of(UnlockUsed)] == [hub.chf]
+        unlock = [event for event in at.events if isinstance(event, UnlockUsed | UnlockAnswerDue)]
+        assert [type(event) for event in unlock] == [UnlockUsed, UnlockAnswerDue], "before the act"
+        assert await at.journal.open_attempts() == ()
+    await bench.assert_runs(hub, "new")
+    assert (await bench.look(hub))["image_file_sha256"] == result.image_sha256
 
 
-def test_an_upgrade_chain_is_one_attempt_of_two_steps(bench: Bench, tmp_path: Path) -> None:
-    async def work() -> None:
-        hub = bench.hub("chained-old")
-        async with conducting(bench, tmp_path) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            result = await at.result(PLACE)
-            (planned,) = at.of(AttemptPlanned)
-            assert [step.version for step in planned.steps] == [
-                version("chained-between"),
-                version("chained-new"),
-            ]
-            started = [(event.step, event.stage) for event in at.of(StageStarted)]
-            steps = [(step, stage) for step in (0, 1) for stage in ALL_STAGES]
-            assert started == [*steps, (1, Stage.CHECK)]
-            assert (result.outcome, result.firmware_read_back) == (Outcome.PASSED, version("chained-new"))
-        await bench.assert_runs(hub, "chained-new")
-
-    asyncio.run(work())
+async def test_an_upgrade_chain_is_one_attempt_of_two_steps(bench: Bench, tmp_path: Path) -> None:
+    hub = bench.hub("chained-old")
+    async with conducting(bench, tmp_path) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        result = await at.result(PLACE)
+        (planned,) = at.of(AttemptPlanned)
+        assert [step.version for step in planned.steps] == [
+            version("chained-between"),
+            version("chained-new"),
+        ]
+        started = [(event.step, event.stage) for event in at.of(StageStarted)]
+        steps = [(step, stage) for step in (0, 1) for stage in ALL_STAGES]
+        assert started == [*steps, (1, Stage.CHECK)]
+        assert (result.outcome, result.firmware_read_back) == (Outcome.PASSED, version("chained-new"))
+    await bench.assert_runs(hub, "chained-new")
 
 
-def test_a_refused_unlock_is_rework_and_the_third_wrong_answer_is_never_given(
+async def test_a_refused_unlock_is_rework_and_the_third_wrong_answer_is_never_given(
     bench: Bench, tmp_path: Path
 ) -> None:
     wrong_key = tmp_path / "other.pem"
     save_private_key(generate_key(), wrong_key)
 
-    async def work() -> None:
-        hub = bench.hub()
-        for attempt in (1, 2, 3):
-            await bench.seat(hub, PLACE)
-            # A new journal process each time: the count outlives the daemon.
-            async with conducting(bench, tmp_path / "journal", key=wrong_key) as at:
-                if attempt == 1:
-                    await import_order(at.journal, order_csv(hub), "jig1")
-                result = await at.result(PLACE)
-                assert (result.outcome, result.stage, result.code, result.disposition) == (
-                    Outcome.FAILED,
-                    Stage.UNLOCK,
-                    Code.UNLOCK_REFUSED,
-                    Disposition.REWORK,
-                )
-                assert result.number == attempt
-                assert len(at.of(UnlockAnswerDue)) == (attempt < 3)
-                assert (await at.journal.hub_history(hub.chf)).wrong_unlock_answers == min(attempt, 2)
-            assert (await bench.look(hub))["wrong_unlock_answers"] == min(attempt, 2)
-            await bench.unseat(PLACE)
-        await bench.assert_runs(hub, "old")
-        assert len((await bench.look(hub))["slots"]) == 1
-
-    asyncio.run(work())
+    hub = bench.hub()
+    for attempt in (1, 2, 3):
+        await bench.seat(hub, PLACE)
+        # A new journal process each time: the count outlives the daemon.
+        async with conducting(bench, tmp_path / "journal", key=wrong_key) as at:
+            if attempt == 1:
+                await import_order(at.journal, order_csv(hub), "jig1")
+            result = await at.result(PLACE)
+            assert (result.outcome, result.stage, result.code, result.disposition) == (
+                Outcome.FAILED,
+                Stage.UNLOCK,
+                Code.UNLOCK_REFUSED,
+                Disposition.REWORK,
+            )
+            assert result.number == attempt
+            assert len(at.of(UnlockAnswerDue)) == (attempt < 3)
+            assert (await at.journal.hub_history(hub.chf)).wrong_unlock_answers == min(attempt, 2)
+        assert (await bench.look(hub))["wrong_unlock_answers"] == min(attempt, 2)
+        await bench.unseat(PLACE)
+    await bench.assert_runs(hub, "old")
+    assert len((await bench.look(hub))["slots"]) == 1
 
 
 FAULTS = {
@@ -109,102 +99,91 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("how", FAULTS)
-def test_a_hub_that_fails_keeps_its_old_firmware_confirmed_and_locked(
+async def test_a_hub_that_fails_keeps_its_old_firmware_confirmed_and_locked(
     bench: Bench, tmp_path: Path, how: str
 ) -> None:
     fault, code = FAULTS[how]
 
-    async def work() -> None:
-        hub = bench.hub()
-        async with conducting(bench, tmp_path) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            result = await at.result(PLACE, fault)
-            assert (result.outcome, result.code) == (Outcome.FAILED, code), result.message
-            rework = code is Code.NOT_LOCKED
-            assert result.disposition is (Disposition.REWORK if rework else Disposition.RETRY_OTHER_SLOT)
-            assert len(at.of(AttemptClosed)) == 1
-        await bench.do("disarm")
-        await bench.assert_runs(hub, "old")
-
-    asyncio.run(work())
+    hub = bench.hub()
+    async with conducting(bench, tmp_path) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        result = await at.result(PLACE, fault)
+        assert (result.outcome, result.code) == (Outcome.FAILED, code), result.message
+        rework = code is Code.NOT_LOCKED
+        assert result.disposition is (Disposition.REWORK if rework else Disposition.RETRY_OTHER_SLOT)
+        assert len(at.of(AttemptClosed)) == 1
+    await bench.do("disarm")
+    await bench.assert_runs(hub, "old")
 
 
-def test_firmware_that_crashes_at_its_start_is_tried_three_times_and_the_old_one_runs_again(
+async def test_firmware_that_crashes_at_its_start_is_tried_three_times_and_the_old_one_runs_again(
     bench: Bench, tmp_path: Path
 ) -> None:
-    async def work() -> None:
-        hub = bench.hub()
-        async with conducting(bench, tmp_path) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            # Each crash is followed by the watchdog's boot, in which the boot loader goes back. A fault counts
-            # only the boots that none before it struck.
-            crashes = [{"name": "crash", "on": "boot", "at": boot} for boot in (1, 2, 3)]
-            result = await at.result(PLACE, *crashes)
-            assert (result.outcome, result.stage, result.code, result.disposition) == (
-                Outcome.FAILED,
-                Stage.VERIFY,
-                Code.IMAGE_DISCARDED,
-                Disposition.RETRY_OTHER_SLOT,
-            )
-            assert result.firmware_read_back == version("old")
-            tries = [event.try_number for event in at.of(StageStarted) if event.stage is Stage.VERIFY]
-            assert tries == [1, 2, 3]
-        await bench.assert_runs(hub, "old")
-
-    asyncio.run(work())
+    hub = bench.hub()
+    async with conducting(bench, tmp_path) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        # Each crash is followed by the watchdog's boot, in which the boot loader goes back. A fault counts
+        # only the boots that none before it struck.
+        crashes = [{"name": "crash", "on": "boot", "at": boot} for boot in (1, 2, 3)]
+        result = await at.result(PLACE, *crashes)
+        assert (result.outcome, result.stage, result.code, result.disposition) == (
+            Outcome.FAILED,
+            Stage.VERIFY,
+            Code.IMAGE_DISCARDED,
+            Disposition.RETRY_OTHER_SLOT,
+        )
+        assert result.firmware_read_back == version("old")
+        tries = [event.try_number for event in at.of(StageStarted) if event.stage is Stage.VERIFY]
+        assert tries == [1, 2, 3]
+    await bench.assert_runs(hub, "old")
 
 
-def test_a_hub_that_ends_in_its_boot_loader_is_left_alone_for_rework(bench: Bench, tmp_path: Path) -> None:
-    async def work() -> None:
-        hub = bench.hub()
-        async with conducting(bench, tmp_path) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            result = await at.result(PLACE, {"name": "serial_recovery", "on": "boot", "times": 99})
-            assert (result.outcome, result.code, result.disposition) == (
-                Outcome.FAILED,
-                Code.SERIAL_RECOVERY,
-                Disposition.REWORK,
-            )
-            assert "put it in the rework crate" in result.message
-        assert (await bench.look(hub))["mode"] == "recovery"
-
-    asyncio.run(work())
-
-
-def test_a_hub_that_leaves_its_boot_loader_when_told_to_boot_passes(bench: Bench, tmp_path: Path) -> None:
-    async def work() -> None:
-        hub = bench.hub()
-        async with conducting(bench, tmp_path) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            result = await at.result(PLACE, {"name": "serial_recovery", "on": "boot"})
-            assert result.outcome is Outcome.PASSED, result.message
-        await bench.assert_runs(hub, "new")
-
-    asyncio.run(work())
+async def test_a_hub_that_ends_in_its_boot_loader_is_left_alone_for_rework(
+    bench: Bench, tmp_path: Path
+) -> None:
+    hub = bench.hub()
+    async with conducting(bench, tmp_path) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        result = await at.result(PLACE, {"name": "serial_recovery", "on": "boot", "times": 99})
+        assert (result.outcome, result.code, result.disposition) == (
+            Outcome.FAILED,
+            Code.SERIAL_RECOVERY,
+            Disposition.REWORK,
+        )
+        assert "put it in the rework crate" in result.message
+    assert (await bench.look(hub))["mode"] == "recovery"
 
 
-def test_a_hub_that_boots_again_and_again_is_called_so(bench: Bench, tmp_path: Path) -> None:
-    async def work() -> None:
-        hub = bench.hub()
-        async with conducting(bench, tmp_path) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            loop = {"name": "reboot_loop", "times": 99, "seconds": 0.12}
-            result = await at.result(PLACE, loop, {"name": "reboot", "on": "upload"})
-            assert (result.outcome, result.code, result.disposition) == (
-                Outcome.FAILED,
-                Code.BOOT_LOOP,
-                Disposition.RETRY_OTHER_SLOT,
-            ), result.message
-        await bench.do("disarm")
-        await bench.unseat(PLACE)
-        await bench.assert_runs(hub, "old")
+async def test_a_hub_that_leaves_its_boot_loader_when_told_to_boot_passes(
+    bench: Bench, tmp_path: Path
+) -> None:
+    hub = bench.hub()
+    async with conducting(bench, tmp_path) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        result = await at.result(PLACE, {"name": "serial_recovery", "on": "boot"})
+        assert result.outcome is Outcome.PASSED, result.message
+    await bench.assert_runs(hub, "new")
 
-    asyncio.run(work())
+
+async def test_a_hub_that_boots_again_and_again_is_called_so(bench: Bench, tmp_path: Path) -> None:
+    hub = bench.hub()
+    async with conducting(bench, tmp_path) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        loop = {"name": "reboot_loop", "times": 99, "seconds": 0.12}
+        result = await at.result(PLACE, loop, {"name": "reboot", "on": "upload"})
+        assert (result.outcome, result.code, result.disposition) == (
+            Outcome.FAILED,
+            Code.BOOT_LOOP,
+            Disposition.RETRY_OTHER_SLOT,
+        ), result.message
+    await bench.do("disarm")
+    await bench.unseat(PLACE)
+    await bench.assert_runs(hub, "old")
 
 
 TRANSIENT = {
@@ -221,35 +200,33 @@ TRANSIENT = {
 
 
 @pytest.mark.parametrize("how", TRANSIENT)
-def test_what_passes_by_itself_costs_time_and_not_the_hub(bench: Bench, tmp_path: Path, how: str) -> None:
-    async def work() -> None:
-        hub = bench.hub()
-        async with conducting(bench, tmp_path) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            result = await at.result(PLACE, *TRANSIENT[how])
-            assert result.outcome is Outcome.PASSED, result.message
-            assert result.firmware_read_back == version("new")
-        await bench.assert_runs(hub, "new")
+async def test_what_passes_by_itself_costs_time_and_not_the_hub(
+    bench: Bench, tmp_path: Path, how: str
+) -> None:
+    hub = bench.hub()
+    async with conducting(bench, tmp_path) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        result = await at.result(PLACE, *TRANSIENT[how])
+        assert result.outcome is Outcome.PASSED, result.message
+        assert result.firmware_read_back == version("new")
+    await bench.assert_runs(hub, "new")
 
-    asyncio.run(work())
 
-
-def test_the_journal_says_how_often_a_stage_was_tried_and_why_it_failed(bench: Bench, tmp_path: Path) -> None:
-    async def work() -> None:
-        hub = bench.hub()
-        async with conducting(bench, tmp_path) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            await at.result(PLACE, {"name": "lying_hash", "on": "boot"})
-            verified = [event for event in at.events if getattr(event, "stage", None) is Stage.VERIFY]
-            kinds = [(type(event), getattr(event, "code", None)) for event in verified]
-            assert kinds == [
-                (StageStarted, None),
-                (StageEnded, Code.IMAGE_HASH_MISMATCH),
-                (StageStarted, None),
-                (StageEnded, None),
-            ]
-            assert [event.try_number for event in verified if isinstance(event, StageStarted)] == [1, 2]
-
-    asyncio.run(work())
+async def test_the_journal_says_how_often_a_stage_was_tried_and_why_it_failed(
+    bench: Bench, tmp_path: Path
+) -> None:
+    hub = bench.hub()
+    async with conducting(bench, tmp_path) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        await at.result(PLACE, {"name": "lying_hash", "on": "boot"})
+        verified = [event for event in at.events if getattr(event, "stage", None) is Stage.VERIFY]
+        kinds = [(type(event), getattr(event, "code", None)) for event in verified]
+        assert kinds == [
+            (StageStarted, None),
+            (StageEnded, Code.IMAGE_HASH_MISMATCH),
+            (StageStarted, None),
+            (StageEnded, None),
+        ]
+        assert [event.try_number for event in verified if isinstance(event, StageStarted)] == [1, 2]

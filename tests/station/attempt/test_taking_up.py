@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from pathlib import Path
 from typing import Any
@@ -69,24 +68,21 @@ async def leave_open(bench: Bench, folder: Path, hub: StockHub, call: str) -> No
 
 
 @pytest.mark.parametrize("code", [Code.RELEASE_WITHDRAWN, Code.RELEASE_STOPPED])
-def test_a_hub_on_test_of_a_release_that_was_withdrawn_goes_back_instead_of_being_confirmed(
+async def test_a_hub_on_test_of_a_release_that_was_withdrawn_goes_back_instead_of_being_confirmed(
     bench: Bench, tmp_path: Path, code: Code
 ) -> None:
-    async def work() -> None:
-        hub = bench.hub()
-        await leave_open(bench, tmp_path, hub, "confirm")
-        assert (await bench.look(hub))["firmware"] == str(version("new"))
-        async with conducting(bench, tmp_path, veto=lambda *_: code) as at:
-            result = await at.result(PLACE)
-            assert (result.outcome, result.code, result.stage) == (Outcome.FAILED, code, Stage.CONFIRM)
-            assert result.firmware_read_back == version("old")
-            assert (result.disposition, result.unsettled) == (Disposition.RETRY_HERE, None)
-        await bench.assert_runs(hub, "old")
-
-    asyncio.run(work())
+    hub = bench.hub()
+    await leave_open(bench, tmp_path, hub, "confirm")
+    assert (await bench.look(hub))["firmware"] == str(version("new"))
+    async with conducting(bench, tmp_path, veto=lambda *_: code) as at:
+        result = await at.result(PLACE)
+        assert (result.outcome, result.code, result.stage) == (Outcome.FAILED, code, Stage.CONFIRM)
+        assert result.firmware_read_back == version("old")
+        assert (result.disposition, result.unsettled) == (Disposition.RETRY_HERE, None)
+    await bench.assert_runs(hub, "old")
 
 
-def test_a_release_withdrawn_between_test_boot_and_confirmation_is_not_confirmed(
+async def test_a_release_withdrawn_between_test_boot_and_confirmation_is_not_confirmed(
     bench: Bench, tmp_path: Path
 ) -> None:
     withdrawn: list[Code] = []
@@ -95,67 +91,60 @@ def test_a_release_withdrawn_between_test_boot_and_confirmation_is_not_confirmed
         if call == "verify":
             withdrawn.append(Code.RELEASE_WITHDRAWN)
 
-    async def work() -> None:
-        hub = bench.hub()
-        async with conducting(bench, tmp_path, veto=lambda *_: withdrawn[0] if withdrawn else None) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            result = await at.result(PLACE, wrap=lambda driver: Interfered(driver, withdraw))
-            assert (result.outcome, result.code) == (Outcome.FAILED, Code.RELEASE_WITHDRAWN)
-        await bench.assert_runs(hub, "old")
-
-    asyncio.run(work())
+    hub = bench.hub()
+    async with conducting(bench, tmp_path, veto=lambda *_: withdrawn[0] if withdrawn else None) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        result = await at.result(PLACE, wrap=lambda driver: Interfered(driver, withdraw))
+        assert (result.outcome, result.code) == (Outcome.FAILED, Code.RELEASE_WITHDRAWN)
+    await bench.assert_runs(hub, "old")
 
 
-def test_a_confirmed_hub_whose_release_was_withdrawn_does_not_go_home(bench: Bench, tmp_path: Path) -> None:
-    async def work() -> None:
-        hub = bench.hub()
+async def test_a_confirmed_hub_whose_release_was_withdrawn_does_not_go_home(
+    bench: Bench, tmp_path: Path
+) -> None:
+    hub = bench.hub()
 
-        async def lose(call: str, number: int) -> None:
-            if call == "verify" and number > 10:  # the one of *check*
-                raise link_lost()
+    async def lose(call: str, number: int) -> None:
+        if call == "verify" and number > 10:  # the one of *check*
+            raise link_lost()
 
-        async with conducting(bench, tmp_path) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            ending = await at.visit(PLACE, wrap=lambda driver: Interfered(driver, lose))
-            assert isinstance(ending, LeftOpen)
-            assert ending.stage is Stage.CHECK
-        async with conducting(bench, tmp_path, veto=lambda *_: Code.RELEASE_WITHDRAWN) as at:
-            result = await at.result(PLACE)
-            assert (result.outcome, result.code) == (Outcome.FAILED, Code.RELEASE_WITHDRAWN)
-            assert result.disposition is Disposition.REWORK
-            assert result.unsettled == f"runs {version('new')}, which may not stay"
-            assert "keep it apart" in result.message
-        await bench.assert_runs(hub, "new")
-
-    asyncio.run(work())
+    async with conducting(bench, tmp_path) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        ending = await at.visit(PLACE, wrap=lambda driver: Interfered(driver, lose))
+        assert isinstance(ending, LeftOpen)
+        assert ending.stage is Stage.CHECK
+    async with conducting(bench, tmp_path, veto=lambda *_: Code.RELEASE_WITHDRAWN) as at:
+        result = await at.result(PLACE)
+        assert (result.outcome, result.code) == (Outcome.FAILED, Code.RELEASE_WITHDRAWN)
+        assert result.disposition is Disposition.REWORK
+        assert result.unsettled == f"runs {version('new')}, which may not stay"
+        assert "keep it apart" in result.message
+    await bench.assert_runs(hub, "new")
 
 
 @pytest.mark.parametrize(
     ("call", "runs"), [("flash", "old"), ("activate", "old"), ("confirm", "old")], ids=str
 )
-def test_a_hub_whose_image_is_gone_is_settled_before_its_attempt_ends(
+async def test_a_hub_whose_image_is_gone_is_settled_before_its_attempt_ends(
     bench: Bench, tmp_path: Path, call: str, runs: str
 ) -> None:
-    async def work() -> None:
-        hub = bench.hub()
-        await leave_open(bench, tmp_path / "journal", hub, call)
-        folder = tmp_path / "catalogue"
-        shutil.copytree(bench.catalogue, folder)
-        for image in folder.glob("*.bin"):
-            image.write_bytes(b"x")
-        catalogue = FolderCatalog.open(folder)
-        async with conducting(bench, tmp_path / "journal", catalogue=lambda: catalogue) as at:
-            result = await at.result(PLACE)
-            assert (result.outcome, result.code) == (Outcome.FAILED, Code.CATALOGUE_UNAVAILABLE)
-            assert (result.firmware_read_back, result.unsettled) == (version(runs), None)
-        await bench.assert_runs(hub, runs)
-
-    asyncio.run(work())
+    hub = bench.hub()
+    await leave_open(bench, tmp_path / "journal", hub, call)
+    folder = tmp_path / "catalogue"
+    shutil.copytree(bench.catalogue, folder)
+    for image in folder.glob("*.bin"):
+        image.write_bytes(b"x")
+    catalogue = FolderCatalog.open(folder)
+    async with conducting(bench, tmp_path / "journal", catalogue=lambda: catalogue) as at:
+        result = await at.result(PLACE)
+        assert (result.outcome, result.code) == (Outcome.FAILED, Code.CATALOGUE_UNAVAILABLE)
+        assert (result.firmware_read_back, result.unsettled) == (version(runs), None)
+    await bench.assert_runs(hub, runs)
 
 
-def test_a_step_that_is_behind_and_active_no_more_ends_the_attempt_as_withdrawn(
+async def test_a_step_that_is_behind_and_active_no_more_ends_the_attempt_as_withdrawn(
     bench: Bench, tmp_path: Path
 ) -> None:
     """Its image cannot be had any more, and nothing is wrong with the catalogue."""
@@ -172,46 +161,40 @@ def test_a_step_that_is_behind_and_active_no_more_ends_the_attempt_as_withdrawn(
             model=release.model, version=release.version, image_hash=release.payload_sha256, status=status
         )
 
-    async def work() -> None:
-        hub = bench.hub("chained-old")
-        async with conducting(bench, tmp_path) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            ending = await at.visit(PLACE, wrap=lambda driver: Interfered(driver, lose_at_the_second_confirm))
-            assert isinstance(ending, LeftOpen)
-        last, between = FolderCatalog.open(bench.catalogue).releases(CHAINED)
-        products = CentralProductsList(
-            products=(product(last, ProductStatus.ACTIVE), product(between, ProductStatus.EXPIRED))
+    hub = bench.hub("chained-old")
+    async with conducting(bench, tmp_path) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        ending = await at.visit(PLACE, wrap=lambda driver: Interfered(driver, lose_at_the_second_confirm))
+        assert isinstance(ending, LeftOpen)
+    last, between = FolderCatalog.open(bench.catalogue).releases(CHAINED)
+    products = CentralProductsList(
+        products=(product(last, ProductStatus.ACTIVE), product(between, ProductStatus.EXPIRED))
+    )
+    catalogue = FolderCatalog.open(bench.catalogue, ImageChecks(products=products))
+    gate = ReleaseGate((), lambda: catalogue, lambda: GateThresholds(10, 5))
+    async with conducting(bench, tmp_path, catalogue=lambda: catalogue, veto=gate.veto) as at:
+        result = await at.result(PLACE)
+        assert (result.outcome, result.code) == (Outcome.FAILED, Code.RELEASE_WITHDRAWN)
+        assert f"{between.version} as Expired" in result.message
+    await bench.assert_runs(hub, "chained-between")
+
+
+async def test_what_cannot_be_settled_is_said_and_kept_apart(bench: Bench, tmp_path: Path) -> None:
+    hub = bench.hub()
+    await leave_open(bench, tmp_path, hub, "flash")
+    async with conducting(bench, tmp_path, veto=lambda *_: Code.RELEASE_WITHDRAWN) as at:
+        result = await at.result(PLACE, {"name": "never_relocks", "on": "boot", "times": 9})
+        assert (result.outcome, result.code) == (Outcome.FAILED, Code.RELEASE_WITHDRAWN)
+        assert (result.disposition, result.unsettled) == (Disposition.REWORK, "is not locked")
+        assert result.message == (
+            f"{PLACE}: this release was withdrawn; it is not locked, so keep it apart: put it in the rework crate"
         )
-        catalogue = FolderCatalog.open(bench.catalogue, ImageChecks(products=products))
-        gate = ReleaseGate((), lambda: catalogue, lambda: GateThresholds(10, 5))
-        async with conducting(bench, tmp_path, catalogue=lambda: catalogue, veto=gate.veto) as at:
-            result = await at.result(PLACE)
-            assert (result.outcome, result.code) == (Outcome.FAILED, Code.RELEASE_WITHDRAWN)
-            assert f"{between.version} as Expired" in result.message
-        await bench.assert_runs(hub, "chained-between")
-
-    asyncio.run(work())
+        history = await at.journal.hub_history(hub.chf)
+        assert history.attempts[-1].unsettled == "is not locked"
 
 
-def test_what_cannot_be_settled_is_said_and_kept_apart(bench: Bench, tmp_path: Path) -> None:
-    async def work() -> None:
-        hub = bench.hub()
-        await leave_open(bench, tmp_path, hub, "flash")
-        async with conducting(bench, tmp_path, veto=lambda *_: Code.RELEASE_WITHDRAWN) as at:
-            result = await at.result(PLACE, {"name": "never_relocks", "on": "boot", "times": 9})
-            assert (result.outcome, result.code) == (Outcome.FAILED, Code.RELEASE_WITHDRAWN)
-            assert (result.disposition, result.unsettled) == (Disposition.REWORK, "is not locked")
-            assert result.message == (
-                f"{PLACE}: this release was withdrawn; it is not locked, so keep it apart: put it in the rework crate"
-            )
-            history = await at.journal.hub_history(hub.chf)
-            assert history.attempts[-1].unsettled == "is not locked"
-
-    asyncio.run(work())
-
-
-def test_a_device_that_cannot_go_back_is_not_booted_further_on_and_what_is_true_is_said(
+async def test_a_device_that_cannot_go_back_is_not_booted_further_on_and_what_is_true_is_said(
     bench: Bench, tmp_path: Path
 ) -> None:
     class ForwardOnly:
@@ -223,33 +206,29 @@ def test_a_device_that_cannot_go_back_is_not_booted_further_on_and_what_is_true_
         def __getattr__(self, name: str) -> Any:
             return getattr(self.driver, name)
 
-    async def work() -> None:
-        hub = bench.hub()
-        await leave_open(bench, tmp_path, hub, "confirm")
-        boots = (await bench.look(hub))["boots"]
-        async with conducting(bench, tmp_path, veto=lambda *_: Code.RELEASE_WITHDRAWN) as at:
-            result = await at.result(PLACE, wrap=ForwardOnly)
-            assert (result.outcome, result.code) == (Outcome.FAILED, Code.RELEASE_WITHDRAWN)
-            assert result.unsettled == "runs 1.2.303 unconfirmed and cannot go back"
-            assert (await bench.look(hub))["boots"] == boots
-
-    asyncio.run(work())
+    hub = bench.hub()
+    await leave_open(bench, tmp_path, hub, "confirm")
+    boots = (await bench.look(hub))["boots"]
+    async with conducting(bench, tmp_path, veto=lambda *_: Code.RELEASE_WITHDRAWN) as at:
+        result = await at.result(PLACE, wrap=ForwardOnly)
+        assert (result.outcome, result.code) == (Outcome.FAILED, Code.RELEASE_WITHDRAWN)
+        assert result.unsettled == "runs 1.2.303 unconfirmed and cannot go back"
+        assert (await bench.look(hub))["boots"] == boots
 
 
-def test_a_release_that_is_for_other_hardware_now_is_not_gone_on_with(bench: Bench, tmp_path: Path) -> None:
-    async def work() -> None:
-        hub = bench.hub()
-        await leave_open(bench, tmp_path / "journal", hub, "activate")
-        folder = tmp_path / "catalogue"
-        folder.mkdir()
-        add_release(folder, bench.firmware("new"), hardware_versions=("2.0",))
-        catalogue = FolderCatalog.open(folder)
-        async with conducting(bench, tmp_path / "journal", catalogue=lambda: catalogue) as at:
-            result = await at.result(PLACE)
-            assert (result.outcome, result.code) == (Outcome.FAILED, Code.HARDWARE_VERSION_MISMATCH)
-        await bench.assert_runs(hub, "old")
-
-    asyncio.run(work())
+async def test_a_release_that_is_for_other_hardware_now_is_not_gone_on_with(
+    bench: Bench, tmp_path: Path
+) -> None:
+    hub = bench.hub()
+    await leave_open(bench, tmp_path / "journal", hub, "activate")
+    folder = tmp_path / "catalogue"
+    folder.mkdir()
+    add_release(folder, bench.firmware("new"), hardware_versions=("2.0",))
+    catalogue = FolderCatalog.open(folder)
+    async with conducting(bench, tmp_path / "journal", catalogue=lambda: catalogue) as at:
+        result = await at.result(PLACE)
+        assert (result.outcome, result.code) == (Outcome.FAILED, Code.HARDWARE_VERSION_MISMATCH)
+    await bench.assert_runs(hub, "old")
 
 
 async def flash_elsewhere(bench: Bench, folder: Path, hub: StockHub, firmware: str) -> None:
@@ -270,83 +249,75 @@ async def flash_elsewhere(bench: Bench, folder: Path, hub: StockHub, firmware: s
         await bench.unseat(slot(2))
 
 
-def test_a_hub_that_was_brought_further_elsewhere_is_not_taken_back(bench: Bench, tmp_path: Path) -> None:
-    async def work() -> None:
-        hub = bench.hub()
-        async with conducting(bench, tmp_path / "journal") as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            assert isinstance(await at.visit(PLACE, PULLED), LeftOpen)
-            await flash_elsewhere(bench, tmp_path / "by-hand", hub, "newer")
-            await bench.seat(hub, PLACE)
-            result = await at.result(PLACE)
-            assert (result.outcome, result.code) == (Outcome.FAILED, Code.NEWER_THAN_RELEASE)
-            assert result.firmware_read_back == version("newer")
-            assert len(at.of(UnlockUsed)) == 1
-        await bench.assert_runs(hub, "newer")
-
-    asyncio.run(work())
-
-
-def test_an_attempt_whose_order_is_closed_while_its_hub_is_seated_again_is_not_gone_on_with(
+async def test_a_hub_that_was_brought_further_elsewhere_is_not_taken_back(
     bench: Bench, tmp_path: Path
 ) -> None:
-    async def work() -> None:
-        hub = bench.hub()
-        async with conducting(bench, tmp_path) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            assert isinstance(await at.visit(PLACE, PULLED), LeftOpen)
-            await bench.seat(hub, PLACE)
-            look_up = at.journal.hub_history
-
-            async def closed_meanwhile(*ids: Any) -> Any:
-                at.journal.hub_history = look_up  # type: ignore[method-assign]
-                close = request("close_order", order="WO-1", reason="done", incomplete_accepted=True)
-                await desk_of_orders(at.journal, "jig1", "jig2").answer(close, THE_ACCOUNT)
-                return await look_up(*ids)
-
-            at.journal.hub_history = closed_meanwhile  # type: ignore[method-assign]
-            result = await at.result(PLACE)
-            assert (result.outcome, result.code) == (Outcome.REJECTED, Code.NO_OPEN_ORDER)
-            assert at.of(AttemptResumed) == []
-        await bench.unseat(PLACE)
-        await bench.assert_runs(hub, "old")
-
-    asyncio.run(work())
+    hub = bench.hub()
+    async with conducting(bench, tmp_path / "journal") as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        assert isinstance(await at.visit(PLACE, PULLED), LeftOpen)
+        await flash_elsewhere(bench, tmp_path / "by-hand", hub, "newer")
+        await bench.seat(hub, PLACE)
+        result = await at.result(PLACE)
+        assert (result.outcome, result.code) == (Outcome.FAILED, Code.NEWER_THAN_RELEASE)
+        assert result.firmware_read_back == version("newer")
+        assert len(at.of(UnlockUsed)) == 1
+    await bench.assert_runs(hub, "newer")
 
 
-def test_a_jig_given_another_order_while_a_hub_is_planned_for_begins_nothing(
+async def test_an_attempt_whose_order_is_closed_while_its_hub_is_seated_again_is_not_gone_on_with(
+    bench: Bench, tmp_path: Path
+) -> None:
+    hub = bench.hub()
+    async with conducting(bench, tmp_path) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        assert isinstance(await at.visit(PLACE, PULLED), LeftOpen)
+        await bench.seat(hub, PLACE)
+        look_up = at.journal.hub_history
+
+        async def closed_meanwhile(*ids: Any) -> Any:
+            at.journal.hub_history = look_up  # type: ignore[method-assign]
+            close = request("close_order", order="WO-1", reason="done", incomplete_accepted=True)
+            await desk_of_orders(at.journal, "jig1", "jig2").answer(close, THE_ACCOUNT)
+            return await look_up(*ids)
+
+        at.journal.hub_history = closed_meanwhile  # type: ignore[method-assign]
+        result = await at.result(PLACE)
+        assert (result.outcome, result.code) == (Outcome.REJECTED, Code.NO_OPEN_ORDER)
+        assert at.of(AttemptResumed) == []
+    await bench.unseat(PLACE)
+    await bench.assert_runs(hub, "old")
+
+
+async def test_a_jig_given_another_order_while_a_hub_is_planned_for_begins_nothing(
     bench: Bench, tmp_path: Path
 ) -> None:
     """Once an attempt is open the journal refuses that: here none is yet."""
+    hub, other = bench.hub(), bench.hub()
+    asked: list[str | None] = []
+    async with conducting(bench, tmp_path) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await import_order(at.journal, order_csv(other, order="WO-2"))
+        await bench.seat(hub, PLACE)
+        look_up = at.journal.jig_order
 
-    async def work() -> None:
-        hub, other = bench.hub(), bench.hub()
-        asked: list[str | None] = []
-        async with conducting(bench, tmp_path) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await import_order(at.journal, order_csv(other, order="WO-2"))
-            await bench.seat(hub, PLACE)
-            look_up = at.journal.jig_order
+        async def changed_meanwhile(jig: str) -> str | None:
+            asked.append(await look_up(jig))
+            if len(asked) == 2:  # the first is the visit's own look, the second that of the opening
+                await at.journal.append(OrderAssigned(order="WO-2", jig="jig1"))
+            return asked[-1]
 
-            async def changed_meanwhile(jig: str) -> str | None:
-                asked.append(await look_up(jig))
-                if len(asked) == 2:  # the first is the visit's own look, the second that of the opening
-                    await at.journal.append(OrderAssigned(order="WO-2", jig="jig1"))
-                return asked[-1]
-
-            at.journal.jig_order = changed_meanwhile  # type: ignore[method-assign]
-            result = await at.result(PLACE)
-            assert (result.outcome, result.code, result.order) == (
-                Outcome.REJECTED,
-                Code.NOT_ON_ORDER,
-                "WO-2",
-            )
-            assert not at.of(StageStarted)
-        await bench.assert_untouched(hub)
-
-    asyncio.run(work())
+        at.journal.jig_order = changed_meanwhile  # type: ignore[method-assign]
+        result = await at.result(PLACE)
+        assert (result.outcome, result.code, result.order) == (
+            Outcome.REJECTED,
+            Code.NOT_ON_ORDER,
+            "WO-2",
+        )
+        assert not at.of(StageStarted)
+    await bench.assert_untouched(hub)
 
 
 @pytest.mark.parametrize(
@@ -358,42 +329,41 @@ def test_a_jig_given_another_order_while_a_hub_is_planned_for_begins_nothing(
     ],
     ids=["label", "hindrance", "release"],
 )
-def test_what_changes_while_the_answer_is_signed_keeps_it_from_being_given(
+async def test_what_changes_while_the_answer_is_signed_keeps_it_from_being_given(
     bench: Bench, tmp_path: Path, change: dict[str, Any], code: Code
 ) -> None:
-    async def work() -> None:
-        hub = bench.hub()
-        signed = False
+    hub = bench.hub()
+    signed = False
 
-        class Slow:
-            name = "slow"
+    class Slow:
+        name = "slow"
 
-            async def sign(self, challenge: Any) -> bytes:
-                nonlocal signed
-                signed = True
-                return await KeyFileAuthority.load(bench.unlock_key).sign(challenge)
+        async def sign(self, challenge: Any) -> bytes:
+            nonlocal signed
+            signed = True
+            return await KeyFileAuthority.load(bench.unlock_key).sign(challenge)
 
-        def now(what: str) -> Any:
-            return change.get(what) if signed else None
+    def now(what: str) -> Any:
+        return change.get(what) if signed else None
 
-        facts: dict[str, Any] = {
-            "authority": Slow(),
-            "veto": lambda *_: now("veto"),
-            "hindrance": lambda: now("hindrance"),
-        }
-        async with conducting(bench, tmp_path, **facts) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            label = ScannedLabel(Eui64(1))
-            result = await at.result(PLACE, label=lambda: label if now("label") else None)
-            assert (result.outcome, result.code) == (Outcome.REJECTED, code)
-            assert await at.journal.wrong_unlock_answers(hub.chf) == 0
-        await bench.assert_untouched(hub)
-
-    asyncio.run(work())
+    facts: dict[str, Any] = {
+        "authority": Slow(),
+        "veto": lambda *_: now("veto"),
+        "hindrance": lambda: now("hindrance"),
+    }
+    async with conducting(bench, tmp_path, **facts) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        label = ScannedLabel(Eui64(1))
+        result = await at.result(PLACE, label=lambda: label if now("label") else None)
+        assert (result.outcome, result.code) == (Outcome.REJECTED, code)
+        assert await at.journal.wrong_unlock_answers(hub.chf) == 0
+    await bench.assert_untouched(hub)
 
 
-def test_a_hub_that_never_says_what_it_holds_is_booted_once_and_judged(bench: Bench, tmp_path: Path) -> None:
+async def test_a_hub_that_never_says_what_it_holds_is_booted_once_and_judged(
+    bench: Bench, tmp_path: Path
+) -> None:
     drivers: list[Interfered] = []
 
     async def refuse(call: str, _: int) -> None:
@@ -404,29 +374,26 @@ def test_a_hub_that_never_says_what_it_holds_is_booted_once_and_judged(bench: Be
         drivers.append(Interfered(driver, refuse))
         return drivers[-1]
 
-    async def work() -> None:
-        hub = bench.hub()
-        async with conducting(bench, tmp_path) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            ending = await at.visit(PLACE, wrap=refusing)
-            assert isinstance(ending, Concluded)
-            result = ending.result
-            assert (result.outcome, result.code) == (Outcome.FAILED, Code.PROTOCOL_ERROR)
-            assert (result.disposition, result.unsettled) == (
-                Disposition.REWORK,
-                "does not say what it holds",
-            )
-            assert drivers[-1].calls.count("reboot") == 1
-            # The slot knows the boot for the station's own: it is no new visit.
-            assert ending.hub.boots == result.boots == 2
-            assert isinstance(await at.visit(PLACE, wrap=refusing), StillSeated)
-        await bench.assert_runs(hub, "old")
-
-    asyncio.run(work())
+    hub = bench.hub()
+    async with conducting(bench, tmp_path) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        ending = await at.visit(PLACE, wrap=refusing)
+        assert isinstance(ending, Concluded)
+        result = ending.result
+        assert (result.outcome, result.code) == (Outcome.FAILED, Code.PROTOCOL_ERROR)
+        assert (result.disposition, result.unsettled) == (
+            Disposition.REWORK,
+            "does not say what it holds",
+        )
+        assert drivers[-1].calls.count("reboot") == 1
+        # The slot knows the boot for the station's own: it is no new visit.
+        assert ending.hub.boots == result.boots == 2
+        assert isinstance(await at.visit(PLACE, wrap=refusing), StillSeated)
+    await bench.assert_runs(hub, "old")
 
 
-def test_a_hub_that_does_not_say_what_it_holds_once_it_runs_the_release_goes_back(
+async def test_a_hub_that_does_not_say_what_it_holds_once_it_runs_the_release_goes_back(
     bench: Bench, tmp_path: Path
 ) -> None:
     drivers: list[Interfered] = []
@@ -441,34 +408,28 @@ def test_a_hub_that_does_not_say_what_it_holds_once_it_runs_the_release_goes_bac
         drivers.append(Interfered(driver, refuse))
         return drivers[-1]
 
-    async def work() -> None:
-        hub = bench.hub()
-        async with conducting(bench, tmp_path) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            result = await at.result(PLACE, wrap=refusing)
-            assert (result.outcome, result.stage, result.unsettled) == (Outcome.FAILED, Stage.VERIFY, None)
-            assert result.disposition is Disposition.RETRY_OTHER_SLOT
-            assert drivers[-1].calls.count("reboot") <= 2 * MAX_TRIES
-        await bench.assert_runs(hub, "old")
-
-    asyncio.run(work())
+    hub = bench.hub()
+    async with conducting(bench, tmp_path) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        result = await at.result(PLACE, wrap=refusing)
+        assert (result.outcome, result.stage, result.unsettled) == (Outcome.FAILED, Stage.VERIFY, None)
+        assert result.disposition is Disposition.RETRY_OTHER_SLOT
+        assert drivers[-1].calls.count("reboot") <= 2 * MAX_TRIES
+    await bench.assert_runs(hub, "old")
 
 
-def test_a_hub_that_is_not_on_the_order_is_not_booted_though_it_does_not_say_what_it_holds(
+async def test_a_hub_that_is_not_on_the_order_is_not_booted_though_it_does_not_say_what_it_holds(
     bench: Bench, tmp_path: Path
 ) -> None:
     async def refuse(call: str, _: int) -> None:
         if call == "state":
             raise refused("say what it holds")
 
-    async def work() -> None:
-        hub, listed = bench.hub(), bench.hub()
-        async with conducting(bench, tmp_path) as at:
-            await import_order(at.journal, order_csv(listed), "jig1")
-            await bench.seat(hub, PLACE)
-            result = await at.result(PLACE, wrap=lambda driver: Interfered(driver, refuse))
-            assert (result.outcome, result.code) == (Outcome.REJECTED, Code.NOT_ON_ORDER)
-        await bench.assert_untouched(hub)
-
-    asyncio.run(work())
+    hub, listed = bench.hub(), bench.hub()
+    async with conducting(bench, tmp_path) as at:
+        await import_order(at.journal, order_csv(listed), "jig1")
+        await bench.seat(hub, PLACE)
+        result = await at.result(PLACE, wrap=lambda driver: Interfered(driver, refuse))
+        assert (result.outcome, result.code) == (Outcome.REJECTED, Code.NOT_ON_ORDER)
+    await bench.assert_untouched(hub)

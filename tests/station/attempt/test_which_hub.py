@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -25,7 +24,7 @@ CALLS = {"old": 16, "new": 5}
 
 
 @pytest.mark.parametrize("firmware", CALLS)
-def test_the_calls_of_an_attempt_are_as_many_as_the_next_test_strikes_at(
+async def test_the_calls_of_an_attempt_are_as_many_as_the_next_test_strikes_at(
     bench: Bench, tmp_path: Path, firmware: str
 ) -> None:
     drivers: list[Interfered] = []
@@ -37,80 +36,69 @@ def test_the_calls_of_an_attempt_are_as_many_as_the_next_test_strikes_at(
         drivers.append(Interfered(driver, nothing))
         return drivers[-1]
 
-    async def work() -> None:
-        hub = bench.hub(firmware)
-        async with conducting(bench, tmp_path) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            assert isinstance(await at.visit(PLACE, wrap=count), Concluded)
-        assert len(drivers[0].calls) <= CALLS[firmware], drivers[0].calls
-
-    asyncio.run(work())
+    hub = bench.hub(firmware)
+    async with conducting(bench, tmp_path) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        assert isinstance(await at.visit(PLACE, wrap=count), Concluded)
+    assert len(drivers[0].calls) <= CALLS[firmware], drivers[0].calls
 
 
 @pytest.mark.parametrize(
     ("firmware", "call"), [(firmware, call) for firmware, calls in CALLS.items() for call in range(calls)]
 )
-def test_a_hub_exchanged_before_any_call_is_never_said_to_have_passed_for_the_other(
+async def test_a_hub_exchanged_before_any_call_is_never_said_to_have_passed_for_the_other(
     bench: Bench, tmp_path: Path, firmware: str, call: int
 ) -> None:
     """The hub that comes in its stead runs the release, confirmed and locked: it would pass every other question."""
+    hub, other = bench.hub(firmware), bench.hub("new")
+    exchanged = False
 
-    async def work() -> None:
-        hub, other = bench.hub(firmware), bench.hub("new")
-        exchanged = False
+    async def exchange(_: str, number: int) -> None:
+        nonlocal exchanged
+        if number == call:
+            exchanged = True
+            await bench.unseat(PLACE)
+            await bench.seat(other, PLACE)
 
-        async def exchange(_: str, number: int) -> None:
-            nonlocal exchanged
-            if number == call:
-                exchanged = True
-                await bench.unseat(PLACE)
-                await bench.seat(other, PLACE)
-
-        async with conducting(bench, tmp_path) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            ending = await at.visit(PLACE, wrap=lambda driver: Interfered(driver, exchange))
-            if not exchanged:  # it had its result before
-                assert isinstance(ending, Concluded)
-                assert ending.result.outcome in {Outcome.PASSED, Outcome.ALREADY_CURRENT}
-                return
-            assert isinstance(ending, LeftOpen), ending
-            assert not at.of(AttemptClosed)
-            assert [one.hub.chf for one in await at.journal.open_attempts()] == [hub.chf]
-            assert (await at.journal.hub_history(other.chf)).wrong_unlock_answers == 0
-        await bench.assert_untouched(other)
-
-    asyncio.run(work())
+    async with conducting(bench, tmp_path) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        ending = await at.visit(PLACE, wrap=lambda driver: Interfered(driver, exchange))
+        if not exchanged:  # it had its result before
+            assert isinstance(ending, Concluded)
+            assert ending.result.outcome in {Outcome.PASSED, Outcome.ALREADY_CURRENT}
+            return
+        assert isinstance(ending, LeftOpen), ending
+        assert not at.of(AttemptClosed)
+        assert [one.hub.chf for one in await at.journal.open_attempts()] == [hub.chf]
+        assert (await at.journal.hub_history(other.chf)).wrong_unlock_answers == 0
+    await bench.assert_untouched(other)
 
 
-def test_a_hub_exchanged_while_its_answer_is_signed_is_not_given_the_others(
+async def test_a_hub_exchanged_while_its_answer_is_signed_is_not_given_the_others(
     bench: Bench, tmp_path: Path
 ) -> None:
     """Neither hub is charged with an answer that none was given."""
+    hub, other = bench.hub(), bench.hub()
 
-    async def work() -> None:
-        hub, other = bench.hub(), bench.hub()
+    class ExchangedMeanwhile:
+        name = "slow"
 
-        class ExchangedMeanwhile:
-            name = "slow"
+        async def sign(self, challenge: UnlockChallenge) -> bytes:
+            await bench.unseat(PLACE)
+            await bench.seat(other, PLACE)
+            return await KeyFileAuthority.load(bench.unlock_key).sign(challenge)
 
-            async def sign(self, challenge: UnlockChallenge) -> bytes:
-                await bench.unseat(PLACE)
-                await bench.seat(other, PLACE)
-                return await KeyFileAuthority.load(bench.unlock_key).sign(challenge)
-
-        async with conducting(bench, tmp_path, authority=ExchangedMeanwhile()) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            assert isinstance(await at.visit(PLACE), LeftOpen)
-            assert [event.chf for event in at.of(UnlockAnswerDue)] == [hub.chf]
-            assert [event.chf for event in at.of(UnlockAnswerVoid)] == [hub.chf]
-            for one in (hub, other):
-                assert await at.journal.wrong_unlock_answers(one.chf) == 0
-        await bench.assert_untouched(other)
-
-    asyncio.run(work())
+    async with conducting(bench, tmp_path, authority=ExchangedMeanwhile()) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        assert isinstance(await at.visit(PLACE), LeftOpen)
+        assert [event.chf for event in at.of(UnlockAnswerDue)] == [hub.chf]
+        assert [event.chf for event in at.of(UnlockAnswerVoid)] == [hub.chf]
+        for one in (hub, other):
+            assert await at.journal.wrong_unlock_answers(one.chf) == 0
+    await bench.assert_untouched(other)
 
 
 OTHERS = {
@@ -120,77 +108,66 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("how", OTHERS)
-def test_an_open_attempt_is_not_taken_up_on_a_hub_with_half_of_its_identity(
+async def test_an_open_attempt_is_not_taken_up_on_a_hub_with_half_of_its_identity(
     bench: Bench, tmp_path: Path, how: str
 ) -> None:
     says, code = OTHERS[how]
 
-    async def work() -> None:
-        hub, other = bench.hub(), bench.hub()
-        claimed = (
-            {"chf": hub.chf, **says} if how == "another GPF" else {"chf": hub.chf, "gpf": hub.gpf, **says}
-        )
-        async with conducting(bench, tmp_path) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            assert isinstance(await at.visit(PLACE, PULLED), LeftOpen)
-            (waiting,) = await at.journal.open_attempts()
+    hub, other = bench.hub(), bench.hub()
+    claimed = {"chf": hub.chf, **says} if how == "another GPF" else {"chf": hub.chf, "gpf": hub.gpf, **says}
+    async with conducting(bench, tmp_path) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        assert isinstance(await at.visit(PLACE, PULLED), LeftOpen)
+        (waiting,) = await at.journal.open_attempts()
 
-            await bench.seat(other, PLACE)
-            result = await at.result(PLACE, wrap=lambda driver: Renamed(driver, **claimed))
-            assert (result.outcome, result.code) == (Outcome.REJECTED, code)
-            assert result.attempt != waiting.attempt
-            assert [one.attempt for one in await at.journal.open_attempts()] == [waiting.attempt]
-            await bench.assert_untouched(other)
-
-            await bench.unseat(PLACE)
-            await bench.seat(hub, PLACE)
-            passed = await at.result(PLACE)
-            assert (passed.outcome, passed.attempt) == (Outcome.PASSED, waiting.attempt)
-        await bench.assert_runs(hub, "new")
-
-    asyncio.run(work())
-
-
-def test_a_result_is_not_shown_again_over_a_hub_with_half_of_the_identity(
-    bench: Bench, tmp_path: Path
-) -> None:
-    async def work() -> None:
-        hub, other = bench.hub(), bench.hub()
-        async with conducting(bench, tmp_path) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            passed = await at.result(PLACE)
-            assert passed.outcome is Outcome.PASSED
-            await bench.unseat(PLACE)
-            await bench.seat(other, PLACE)
-            claimed = {"chf": hub.chf, "boots": passed.boots}
-            result = await at.result(PLACE, wrap=lambda driver: Renamed(driver, **claimed))
-            assert (result.outcome, result.code) == (Outcome.REJECTED, Code.IDS_DISAGREE)
+        await bench.seat(other, PLACE)
+        result = await at.result(PLACE, wrap=lambda driver: Renamed(driver, **claimed))
+        assert (result.outcome, result.code) == (Outcome.REJECTED, code)
+        assert result.attempt != waiting.attempt
+        assert [one.attempt for one in await at.journal.open_attempts()] == [waiting.attempt]
         await bench.assert_untouched(other)
 
-    asyncio.run(work())
+        await bench.unseat(PLACE)
+        await bench.seat(hub, PLACE)
+        passed = await at.result(PLACE)
+        assert (passed.outcome, passed.attempt) == (Outcome.PASSED, waiting.attempt)
+    await bench.assert_runs(hub, "new")
 
 
-def test_a_hub_that_comes_back_from_a_power_cycle_as_another_is_left_alone(
+async def test_a_result_is_not_shown_again_over_a_hub_with_half_of_the_identity(
     bench: Bench, tmp_path: Path
 ) -> None:
-    async def work() -> None:
-        hub, other = bench.hub(), bench.hub("new")
+    hub, other = bench.hub(), bench.hub()
+    async with conducting(bench, tmp_path) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        passed = await at.result(PLACE)
+        assert passed.outcome is Outcome.PASSED
+        await bench.unseat(PLACE)
+        await bench.seat(other, PLACE)
+        claimed = {"chf": hub.chf, "boots": passed.boots}
+        result = await at.result(PLACE, wrap=lambda driver: Renamed(driver, **claimed))
+        assert (result.outcome, result.code) == (Outcome.REJECTED, Code.IDS_DISAGREE)
+    await bench.assert_untouched(other)
 
-        async def power_cycle() -> bool:
-            await bench.unseat(PLACE)
-            await bench.do("disarm")
-            await bench.seat(other, PLACE)
-            return True
 
-        async with conducting(bench, tmp_path) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            silent = {"name": "no_answer", "on": "boot", "times": 9}
-            ending = await at.visit(PLACE, silent, present=lambda: True, power_cycle=power_cycle)
-            assert isinstance(ending, LeftOpen), ending
-            assert [one.hub.chf for one in await at.journal.open_attempts()] == [hub.chf]
-        await bench.assert_untouched(other)
+async def test_a_hub_that_comes_back_from_a_power_cycle_as_another_is_left_alone(
+    bench: Bench, tmp_path: Path
+) -> None:
+    hub, other = bench.hub(), bench.hub("new")
 
-    asyncio.run(work())
+    async def power_cycle() -> bool:
+        await bench.unseat(PLACE)
+        await bench.do("disarm")
+        await bench.seat(other, PLACE)
+        return True
+
+    async with conducting(bench, tmp_path) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        silent = {"name": "no_answer", "on": "boot", "times": 9}
+        ending = await at.visit(PLACE, silent, present=lambda: True, power_cycle=power_cycle)
+        assert isinstance(ending, LeftOpen), ending
+        assert [one.hub.chf for one in await at.journal.open_attempts()] == [hub.chf]
+    await bench.assert_untouched(other)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,59 +28,53 @@ def hands(boarded_bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path
     boarded_bench.tidy()
 
 
-def test_a_restart_of_the_daemon_boots_no_hub_and_one_of_the_board_is_waited_out(hands: Hands) -> None:
+async def test_a_restart_of_the_daemon_boots_no_hub_and_one_of_the_board_is_waited_out(hands: Hands) -> None:
     hub = hands.bench.hub()
 
     async def boots() -> int:
         return int((await hands.bench.look(hub))["boots"])
 
-    async def work() -> None:
-        await hands.order(hub)
-        async with running_daemon(hands.settings) as station:
-            await hands.bench.seat(hub, FIRST)
-            await station.until(FIRST, SlotPhase.PASSED)
-        assert not any((await hands.bench.do("board", jig=1))["lamps"]), "dark after a stop in good order"
-        before = await boots()
-        async with running_daemon(hands.settings) as station:
-            await station.until(FIRST, SlotPhase.PASSED)
-            await hands.power(on=True)
-            assert await boots() == before
-            for act in ("unplug", "restart", "plug"):
-                await hands.bench.do("board", jig=1, act=act)
-            await station.until(FIRST, SlotPhase.PASSED_BEFORE)
-            shown = {view.phase for view in station.seen if view.place == FIRST}
-            assert not shown & {SlotPhase.RESEAT, SlotPhase.FAILED}, "it had no power, and then booted"
-
-    asyncio.run(work())
+    await hands.order(hub)
+    async with running_daemon(hands.settings) as station:
+        await hands.bench.seat(hub, FIRST)
+        await station.until(FIRST, SlotPhase.PASSED)
+    assert not any((await hands.bench.do("board", jig=1))["lamps"]), "dark after a stop in good order"
+    before = await boots()
+    async with running_daemon(hands.settings) as station:
+        await station.until(FIRST, SlotPhase.PASSED)
+        await hands.power(on=True)
+        assert await boots() == before
+        for act in ("unplug", "restart", "plug"):
+            await hands.bench.do("board", jig=1, act=act)
+        await station.until(FIRST, SlotPhase.PASSED_BEFORE)
+        shown = {view.phase for view in station.seen if view.place == FIRST}
+        assert not shown & {SlotPhase.RESEAT, SlotPhase.FAILED}, "it had no power, and then booted"
 
 
-def test_a_jig_stopped_before_a_restart_works_only_after_a_reset_on_record(hands: Hands) -> None:
+async def test_a_jig_stopped_before_a_restart_works_only_after_a_reset_on_record(hands: Hands) -> None:
     hub = hands.bench.hub()
 
-    async def work() -> None:
-        await hands.order(hub)
-        async with starting_daemon(hands.settings) as station:
-            await hands.bench.seat(hub, FIRST)
-            await station.until_that(lambda: (station.view(FIRST).percent or 0) > 10)
-            await hands.bench.do("board", jig=1, act="press_stop")
-            await station.until(FIRST, SlotPhase.EMERGENCY_STOP)
-            await hands.power(on=False)
-            await hands.bench.do("board", jig=1, act="release_stop")
-            await station.until_that(lambda: "press start" in (station.view(FIRST).alarm or ""))
-        booted = (await hands.bench.look(hub))["boots"]
-        async with running_daemon(hands.settings) as station:
-            await station.until_that(lambda: "press start" in (station.view(FIRST).alarm or ""))
-            await hands.power(on=False)
-            assert (await hands.bench.look(hub))["boots"] == booted
-            await station.ask("reset_jig", jig="jig1")
-            await station.until(FIRST, SlotPhase.PASSED)
-        assert len(events_of(hands.settings, JigStopped)) == 1
-        assert len(events_of(hands.settings, JigReset)) == 1
-
-    asyncio.run(work())
+    await hands.order(hub)
+    async with starting_daemon(hands.settings) as station:
+        await hands.bench.seat(hub, FIRST)
+        await station.until_that(lambda: (station.view(FIRST).percent or 0) > 10)
+        await hands.bench.do("board", jig=1, act="press_stop")
+        await station.until(FIRST, SlotPhase.EMERGENCY_STOP)
+        await hands.power(on=False)
+        await hands.bench.do("board", jig=1, act="release_stop")
+        await station.until_that(lambda: "press start" in (station.view(FIRST).alarm or ""))
+    booted = (await hands.bench.look(hub))["boots"]
+    async with running_daemon(hands.settings) as station:
+        await station.until_that(lambda: "press start" in (station.view(FIRST).alarm or ""))
+        await hands.power(on=False)
+        assert (await hands.bench.look(hub))["boots"] == booted
+        await station.ask("reset_jig", jig="jig1")
+        await station.until(FIRST, SlotPhase.PASSED)
+    assert len(events_of(hands.settings, JigStopped)) == 1
+    assert len(events_of(hands.settings, JigReset)) == 1
 
 
-def test_a_hub_that_answers_is_not_cut_off_by_a_switch_that_says_it_is_gone(hands: Hands) -> None:
+async def test_a_hub_that_answers_is_not_cut_off_by_a_switch_that_says_it_is_gone(hands: Hands) -> None:
     """Where the board measures no current to speak of, too."""
     hub = hands.bench.hub()
     settings = hands.settings.model_dump()
@@ -90,39 +83,33 @@ def test_a_hub_that_answers_is_not_cut_off_by_a_switch_that_says_it_is_gone(hand
     settings["jigs"][0]["board"]["watchdog_seconds"] = 60.0
     hands.settings = StationSettings.model_validate(settings)
 
-    async def work() -> None:
-        await hands.order(hub)
-        async with running_daemon(hands.settings) as station:
-            await hands.bench.seat(hub, FIRST)
-            await station.until(FIRST, SlotPhase.PASSED)
-            await hands.bench.do("board", jig=1, act="lie", slots=[1])
-            await station.until_that(
-                lambda: "slot 1: its switch says that it is empty" in (station.view(FIRST).alarm or "")
-            )
-            await station.until(FIRST, SlotPhase.PASSED)
-            await hands.power(on=True)
-            await hands.bench.unseat(FIRST)
-            await hands.bench.do("board", jig=1, act="lie", slots=[])
-            await station.until(FIRST, SlotPhase.EMPTY)
-            await hands.power(on=False)
-
-    asyncio.run(work())
+    await hands.order(hub)
+    async with running_daemon(hands.settings) as station:
+        await hands.bench.seat(hub, FIRST)
+        await station.until(FIRST, SlotPhase.PASSED)
+        await hands.bench.do("board", jig=1, act="lie", slots=[1])
+        await station.until_that(
+            lambda: "slot 1: its switch says that it is empty" in (station.view(FIRST).alarm or "")
+        )
+        await station.until(FIRST, SlotPhase.PASSED)
+        await hands.power(on=True)
+        await hands.bench.unseat(FIRST)
+        await hands.bench.do("board", jig=1, act="lie", slots=[])
+        await station.until(FIRST, SlotPhase.EMPTY)
+        await hands.power(on=False)
 
 
-def test_an_adapter_unplugged_at_an_empty_slot_is_told_at_once(hands: Hands) -> None:
+async def test_an_adapter_unplugged_at_an_empty_slot_is_told_at_once(hands: Hands) -> None:
     hub = hands.bench.hub()
 
-    async def work() -> None:
-        await hands.order(hub)
-        async with running_daemon(hands.settings) as station:
-            await station.until(FIRST, SlotPhase.EMPTY)
-            await hands.bench.do("port", jig=1, slot=1, plugged=False)
-            view = await station.until(FIRST, SlotPhase.NO_PORT)
-            assert "; plug the adapter in" in view.line or "; check the adapter's cable" in view.line
-            assert len(view.line) <= 120
-            await hands.bench.do("port", jig=1, slot=1, plugged=True)
-            await station.until(FIRST, SlotPhase.EMPTY)
-            await hands.bench.seat(hub, FIRST)
-            await station.until(FIRST, SlotPhase.PASSED)
-
-    asyncio.run(work())
+    await hands.order(hub)
+    async with running_daemon(hands.settings) as station:
+        await station.until(FIRST, SlotPhase.EMPTY)
+        await hands.bench.do("port", jig=1, slot=1, plugged=False)
+        view = await station.until(FIRST, SlotPhase.NO_PORT)
+        assert "; plug the adapter in" in view.line or "; check the adapter's cable" in view.line
+        assert len(view.line) <= 120
+        await hands.bench.do("port", jig=1, slot=1, plugged=True)
+        await station.until(FIRST, SlotPhase.EMPTY)
+        await hands.bench.seat(hub, FIRST)
+        await station.until(FIRST, SlotPhase.PASSED)

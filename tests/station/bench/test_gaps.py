@@ -67,207 +67,177 @@ async def passed(at: Hands, station: RunningDaemon, hub: StockHub) -> int:
     return len(station.seen)
 
 
-def test_a_hub_that_still_sits_there_is_shown_again_and_is_no_new_visit(at: Hands) -> None:
+async def test_a_hub_that_still_sits_there_is_shown_again_and_is_no_new_visit(at: Hands) -> None:
     hub = at.bench.hub()
 
-    async def work() -> None:
-        await at.order(hub)
-        async with running_daemon(at.settings) as station:
-            seen = await passed(at, station, hub)
-            hold_up()
-            await until_quiet(station, seen)
-            await station.until(FIRST, SlotPhase.PASSED)
-            assert phases(station, seen) == [SlotPhase.LOOKING, SlotPhase.PASSED]
-        assert len(events_of(at.settings, AttemptOpened)) == 1
-
-    asyncio.run(work())
+    await at.order(hub)
+    async with running_daemon(at.settings) as station:
+        seen = await passed(at, station, hub)
+        hold_up()
+        await until_quiet(station, seen)
+        await station.until(FIRST, SlotPhase.PASSED)
+        assert phases(station, seen) == [SlotPhase.LOOKING, SlotPhase.PASSED]
+    assert len(events_of(at.settings, AttemptOpened)) == 1
 
 
-def test_a_hub_exchanged_while_the_station_stood_still_does_not_get_the_others_result(at: Hands) -> None:
+async def test_a_hub_exchanged_while_the_station_stood_still_does_not_get_the_others_result(
+    at: Hands,
+) -> None:
     hub, other = at.bench.hub(), at.bench.hub()
 
-    async def work() -> None:
-        await at.order(hub, other)
-        async with running_daemon(at.settings) as station:
-            seen = await passed(at, station, hub)
-            exchange(at, FIRST, other)
-            await station.until_that(
-                lambda: station.view(FIRST).phase is SlotPhase.PASSED and station.view(FIRST).chf == other.chf
-            )
-            assert not green_over(station, hub, seen)
-        assert [result.chf for result in at.results()] == [hub.chf, other.chf]
-        await at.bench.assert_runs(other, "new")
-
-    asyncio.run(work())
+    await at.order(hub, other)
+    async with running_daemon(at.settings) as station:
+        seen = await passed(at, station, hub)
+        exchange(at, FIRST, other)
+        await station.until_that(
+            lambda: station.view(FIRST).phase is SlotPhase.PASSED and station.view(FIRST).chf == other.chf
+        )
+        assert not green_over(station, hub, seen)
+    assert [result.chf for result in at.results()] == [hub.chf, other.chf]
+    await at.bench.assert_runs(other, "new")
 
 
-def test_a_hub_reseated_while_the_station_stood_still_is_a_new_visit(at: Hands) -> None:
+async def test_a_hub_reseated_while_the_station_stood_still_is_a_new_visit(at: Hands) -> None:
     hub = at.bench.hub()
 
-    async def work() -> None:
-        await at.order(hub)
-        async with running_daemon(at.settings) as station:
-            seen = await passed(at, station, hub)
-            exchange(at, FIRST, hub)
-            await station.until_that(lambda: len(events_of(at.settings, AttemptOpened)) == 2)
-            await station.until(FIRST, SlotPhase.PASSED_BEFORE, SlotPhase.PASSED)
-            assert SlotPhase.LOOKING in phases(station, seen)
-        assert [result.code for result in at.results()] in ([None, Code.ALREADY_PASSED], [None, None])
-
-    asyncio.run(work())
+    await at.order(hub)
+    async with running_daemon(at.settings) as station:
+        seen = await passed(at, station, hub)
+        exchange(at, FIRST, hub)
+        await station.until_that(lambda: len(events_of(at.settings, AttemptOpened)) == 2)
+        await station.until(FIRST, SlotPhase.PASSED_BEFORE, SlotPhase.PASSED)
+        assert SlotPhase.LOOKING in phases(station, seen)
+    assert [result.code for result in at.results()] in ([None, Code.ALREADY_PASSED], [None, None])
 
 
-def test_a_hub_that_says_nothing_after_a_gap_is_not_green(at: Hands) -> None:
+async def test_a_hub_that_says_nothing_after_a_gap_is_not_green(at: Hands) -> None:
     hub = at.bench.hub()
 
-    async def work() -> None:
-        await at.order(hub)
-        async with running_daemon(at.settings) as station:
-            seen = await passed(at, station, hub)
-            await at.bench.fault(FIRST, "lose_request", probability=1.0, times=10_000)
-            hold_up()
-            await until_quiet(station, seen)
-            await station.until(FIRST, SlotPhase.RESEAT, SlotPhase.EMPTY)
-            assert not green_over(station, hub, seen)
-            await at.bench.do("disarm")
-            await station.until(FIRST, SlotPhase.PASSED)
-        assert len(at.results()) == 1
-
-    asyncio.run(work())
+    await at.order(hub)
+    async with running_daemon(at.settings) as station:
+        seen = await passed(at, station, hub)
+        await at.bench.fault(FIRST, "lose_request", probability=1.0, times=10_000)
+        hold_up()
+        await until_quiet(station, seen)
+        await station.until(FIRST, SlotPhase.RESEAT, SlotPhase.EMPTY)
+        assert not green_over(station, hub, seen)
+        await at.bench.do("disarm")
+        await station.until(FIRST, SlotPhase.PASSED)
+    assert len(at.results()) == 1
 
 
-def test_a_hub_that_takes_the_place_of_one_that_never_answered_is_not_shown_as_that(at: Hands) -> None:
+async def test_a_hub_that_takes_the_place_of_one_that_never_answered_is_not_shown_as_that(at: Hands) -> None:
     silent, hub = at.bench.hub(), at.bench.hub()
 
-    async def work() -> None:
-        await at.order(hub)
-        async with running_daemon(at.settings) as station:
-            await at.bench.fault(FIRST, "lose_request", probability=1.0, times=10_000)
-            await at.bench.seat(silent, FIRST)
-            if at.settings.jigs[0].board is not None:
-                await station.until(FIRST, SlotPhase.FAILED)
-            await at.bench.do("disarm")
-            # It boots for longer than the switch needs to be believed again.
-            await at.bench.fault(FIRST, "lose_request", probability=1.0, times=15)
-            exchange(at, FIRST, hub)
-            await station.until(FIRST, SlotPhase.PASSED)
-            assert station.view(FIRST).chf == hub.chf
-
-    asyncio.run(work())
+    await at.order(hub)
+    async with running_daemon(at.settings) as station:
+        await at.bench.fault(FIRST, "lose_request", probability=1.0, times=10_000)
+        await at.bench.seat(silent, FIRST)
+        if at.settings.jigs[0].board is not None:
+            await station.until(FIRST, SlotPhase.FAILED)
+        await at.bench.do("disarm")
+        # It boots for longer than the switch needs to be believed again.
+        await at.bench.fault(FIRST, "lose_request", probability=1.0, times=15)
+        exchange(at, FIRST, hub)
+        await station.until(FIRST, SlotPhase.PASSED)
+        assert station.view(FIRST).chf == hub.chf
 
 
-def test_a_hub_taken_out_while_the_station_stood_still_leaves_an_empty_slot(at: Hands) -> None:
+async def test_a_hub_taken_out_while_the_station_stood_still_leaves_an_empty_slot(at: Hands) -> None:
     hub = at.bench.hub()
 
-    async def work() -> None:
-        await at.order(hub)
-        async with running_daemon(at.settings) as station:
-            seen = await passed(at, station, hub)
-            exchange(at, FIRST, None)
-            await station.until(FIRST, SlotPhase.EMPTY)
-            assert not green_over(station, hub, seen)
-
-    asyncio.run(work())
+    await at.order(hub)
+    async with running_daemon(at.settings) as station:
+        seen = await passed(at, station, hub)
+        exchange(at, FIRST, None)
+        await station.until(FIRST, SlotPhase.EMPTY)
+        assert not green_over(station, hub, seen)
 
 
 @pytest.mark.parametrize("way", ["stopped", "killed"])
-def test_a_hub_exchanged_while_no_station_ran_does_not_get_the_others_result(at: Hands, way: str) -> None:
+async def test_a_hub_exchanged_while_no_station_ran_does_not_get_the_others_result(
+    at: Hands, way: str
+) -> None:
     hub, other = at.bench.hub(), at.bench.hub()
 
-    async def work() -> None:
-        await at.order(hub, other)
-        async with starting_daemon(at.settings) as station:
-            await passed(at, station, hub)
-            if way == "stopped":
-                await station.stopped()
-                last = station.view(FIRST)
-                assert last.phase is SlotPhase.STOPPED
-                assert last.line == f"jig1 slot 1: stopped; hub {hub.chf} passed and still sits here"
-        exchange(at, FIRST, other)
-        async with running_daemon(at.settings) as station:
-            await station.until(FIRST, SlotPhase.PASSED)
-            assert station.view(FIRST).chf == other.chf
-            assert not green_over(station, hub, 0)
-        assert [result.outcome for result in at.results()] == [Outcome.PASSED] * 2
-
-    asyncio.run(work())
+    await at.order(hub, other)
+    async with starting_daemon(at.settings) as station:
+        await passed(at, station, hub)
+        if way == "stopped":
+            await station.stopped()
+            last = station.view(FIRST)
+            assert last.phase is SlotPhase.STOPPED
+            assert last.line == f"jig1 slot 1: stopped; hub {hub.chf} passed and still sits here"
+    exchange(at, FIRST, other)
+    async with running_daemon(at.settings) as station:
+        await station.until(FIRST, SlotPhase.PASSED)
+        assert station.view(FIRST).chf == other.chf
+        assert not green_over(station, hub, 0)
+    assert [result.outcome for result in at.results()] == [Outcome.PASSED] * 2
 
 
-def test_a_hub_exchanged_while_its_port_was_lost_does_not_get_the_others_result(linked: Hands) -> None:
+async def test_a_hub_exchanged_while_its_port_was_lost_does_not_get_the_others_result(linked: Hands) -> None:
     hub, other = linked.bench.hub(), linked.bench.hub()
 
-    async def work() -> None:
-        await linked.order(hub, other)
-        async with running_daemon(linked.settings) as station:
-            seen = await passed(linked, station, hub)
-            await linked.bench.do("port", jig=1, slot=1, plugged=False)
-            await station.until(FIRST, SlotPhase.NO_PORT)
-            await linked.bench.unseat(FIRST)
-            await linked.bench.seat(other, FIRST)
-            await linked.bench.do("port", jig=1, slot=1, plugged=True)
-            await station.until(FIRST, SlotPhase.PASSED)
-            assert station.view(FIRST).chf == other.chf
-            assert not green_over(station, hub, seen)
-
-    asyncio.run(work())
+    await linked.order(hub, other)
+    async with running_daemon(linked.settings) as station:
+        seen = await passed(linked, station, hub)
+        await linked.bench.do("port", jig=1, slot=1, plugged=False)
+        await station.until(FIRST, SlotPhase.NO_PORT)
+        await linked.bench.unseat(FIRST)
+        await linked.bench.seat(other, FIRST)
+        await linked.bench.do("port", jig=1, slot=1, plugged=True)
+        await station.until(FIRST, SlotPhase.PASSED)
+        assert station.view(FIRST).chf == other.chf
+        assert not green_over(station, hub, seen)
 
 
-def test_a_hub_that_was_unlocked_while_no_station_ran_is_not_green(linked: Hands) -> None:
+async def test_a_hub_that_was_unlocked_while_no_station_ran_is_not_green(linked: Hands) -> None:
     """It has neither left nor booted, and is not what it was."""
     hub = linked.bench.hub()
 
-    async def work() -> None:
-        await linked.order(hub)
-        async with running_daemon(linked.settings) as station:
-            await passed(linked, station, hub)
-        driver = await PLUGIN.open(linked.bench.port(FIRST), SmpSettings(**DRIVER_SETTINGS))
-        try:
-            device = (await driver.identify()).device
-            await driver.unlock(device, KeyFileAuthority.load(linked.bench.unlock_key))
-        finally:
-            await driver.close()
-        async with running_daemon(linked.settings) as station:
-            aside = await station.until(FIRST, SlotPhase.PUT_ASIDE)
-            assert aside.line.endswith(
-                "it passed and has been unlocked since; put it aside for the supervisor"
-            )
-            assert not green_over(station, hub, 0)
-        assert len(linked.results()) == 1
-
-    asyncio.run(work())
+    await linked.order(hub)
+    async with running_daemon(linked.settings) as station:
+        await passed(linked, station, hub)
+    driver = await PLUGIN.open(linked.bench.port(FIRST), SmpSettings(**DRIVER_SETTINGS))
+    try:
+        device = (await driver.identify()).device
+        await driver.unlock(device, KeyFileAuthority.load(linked.bench.unlock_key))
+    finally:
+        await driver.close()
+    async with running_daemon(linked.settings) as station:
+        aside = await station.until(FIRST, SlotPhase.PUT_ASIDE)
+        assert aside.line.endswith("it passed and has been unlocked since; put it aside for the supervisor")
+        assert not green_over(station, hub, 0)
+    assert len(linked.results()) == 1
 
 
 @pytest.mark.parametrize("exchanged", [True, False])
-def test_while_its_board_was_away_a_slot_shows_nothing_that_only_the_board_knew(
+async def test_while_its_board_was_away_a_slot_shows_nothing_that_only_the_board_knew(
     boarded: Hands, exchanged: bool
 ) -> None:
     hub, other = boarded.bench.hub(), boarded.bench.hub()
 
-    async def work() -> None:
-        await boarded.order(hub, other)
-        async with running_daemon(boarded.settings) as station:
-            seen = await passed(boarded, station, hub)
-            await boarded.bench.do("board", jig=1, act="unplug")
-            await station.until_that(lambda: SlotPhase.LOOKING in phases(station, seen))
-            if exchanged:
-                await boarded.bench.unseat(FIRST)
-                await boarded.bench.seat(other, FIRST)
-                away = len(station.seen)
-            await boarded.bench.do("board", jig=1, act="plug")
-            await station.until_that(lambda: station.view(FIRST).alarm is None)
-            await station.until(FIRST, SlotPhase.PASSED)
-            expected = other if exchanged else hub
-            await station.until_that(
-                lambda: (
-                    (station.view(FIRST).phase, station.view(FIRST).chf) == (SlotPhase.PASSED, expected.chf)
-                )
-            )
-            if exchanged:  # the link needs a moment to miss a hub; what it has missed does not come back
-                missed = next(n for n in range(away, len(station.seen)) if not is_green(station.seen[n], hub))
-                assert not green_over(station, hub, missed)
-        assert len(boarded.results()) == (2 if exchanged else 1)
-
-    asyncio.run(work())
+    await boarded.order(hub, other)
+    async with running_daemon(boarded.settings) as station:
+        seen = await passed(boarded, station, hub)
+        await boarded.bench.do("board", jig=1, act="unplug")
+        await station.until_that(lambda: SlotPhase.LOOKING in phases(station, seen))
+        if exchanged:
+            await boarded.bench.unseat(FIRST)
+            await boarded.bench.seat(other, FIRST)
+            away = len(station.seen)
+        await boarded.bench.do("board", jig=1, act="plug")
+        await station.until_that(lambda: station.view(FIRST).alarm is None)
+        await station.until(FIRST, SlotPhase.PASSED)
+        expected = other if exchanged else hub
+        await station.until_that(
+            lambda: (station.view(FIRST).phase, station.view(FIRST).chf) == (SlotPhase.PASSED, expected.chf)
+        )
+        if exchanged:  # the link needs a moment to miss a hub; what it has missed does not come back
+            missed = next(n for n in range(away, len(station.seen)) if not is_green(station.seen[n], hub))
+            assert not green_over(station, hub, missed)
+    assert len(boarded.results()) == (2 if exchanged else 1)
 
 
 @contextlib.asynccontextmanager
@@ -323,7 +293,7 @@ def test_a_hub_exchanged_while_the_daemons_process_was_frozen_does_not_get_the_o
 
 
 @pytest.mark.parametrize("moment", ["passed", "written"])
-def test_a_hub_exchanged_before_the_station_acts_on_the_switch_gets_a_visit_of_its_own(
+async def test_a_hub_exchanged_before_the_station_acts_on_the_switch_gets_a_visit_of_its_own(
     boarded: Hands, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     """All that the switch says of the exchange is heard within one turn of the loop."""
@@ -350,29 +320,25 @@ def test_a_hub_exchanged_before_the_station_acts_on_the_switch_gets_a_visit_of_i
     async def until_held() -> bool:
         return any(isinstance(event, SlotEmptied) for event in held)
 
-    async def work() -> None:
-        nonlocal late
-        await boarded.order(hub, other)
-        monkeypatch.setattr(Jig, "_hear", hear_late)
-        async with running_daemon(boarded.settings) as station:
-            if moment == "passed":
-                await passed(boarded, station, hub)
-            else:
-                await boarded.bench.seat(hub, FIRST)
-                await station.until_that(lambda: (station.view(FIRST).percent or 0) > 10)
-            late = True
-            await boarded.bench.unseat(FIRST)
-            await boarded.until(until_held)
-            await boarded.bench.seat(other, FIRST)
-            await station.until_that(lambda: not is_green(station.view(FIRST), hub))
-            seen = len(station.seen)
-            await station.until_that(
-                lambda: (station.view(FIRST).phase, station.view(FIRST).chf) == (SlotPhase.PASSED, other.chf)
-            )
-            assert not green_over(station, hub, seen)
-        assert [each.chf for each in boarded.results()][-1:] == [other.chf]
-        await boarded.bench.assert_runs(other, "new")
-        if moment == "written":
-            assert hub.chf not in [each.chf for each in boarded.results()]
-
-    asyncio.run(work())
+    await boarded.order(hub, other)
+    monkeypatch.setattr(Jig, "_hear", hear_late)
+    async with running_daemon(boarded.settings) as station:
+        if moment == "passed":
+            await passed(boarded, station, hub)
+        else:
+            await boarded.bench.seat(hub, FIRST)
+            await station.until_that(lambda: (station.view(FIRST).percent or 0) > 10)
+        late = True
+        await boarded.bench.unseat(FIRST)
+        await boarded.until(until_held)
+        await boarded.bench.seat(other, FIRST)
+        await station.until_that(lambda: not is_green(station.view(FIRST), hub))
+        seen = len(station.seen)
+        await station.until_that(
+            lambda: (station.view(FIRST).phase, station.view(FIRST).chf) == (SlotPhase.PASSED, other.chf)
+        )
+        assert not green_over(station, hub, seen)
+    assert [each.chf for each in boarded.results()][-1:] == [other.chf]
+    await boarded.bench.assert_runs(other, "new")
+    if moment == "written":
+        assert hub.chf not in [each.chf for each in boarded.results()]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -144,34 +142,28 @@ def session_of(jig: str | None):
     return ScanSession(jig, ["jig1", "jig2"], Taker()), taken
 
 
-def test_a_jig_that_is_not_there_is_refused_with_those_that_are():
+async def test_a_jig_that_is_not_there_is_refused_with_those_that_are():
     session, taken = session_of(None)
 
-    async def work():
-        with pytest.raises(ScanRefused, match=r"^there is no jig jig7; this bench has jig1, jig2$"):
-            await session.read("jig7/1")
-        with pytest.raises(ScanRefused, match="for which slot"):
-            await session.read(str(CHF))
-
-    asyncio.run(work())
+    with pytest.raises(ScanRefused, match=r"^there is no jig jig7; this bench has jig1, jig2$"):
+        await session.read("jig7/1")
+    with pytest.raises(ScanRefused, match="for which slot"):
+        await session.read(str(CHF))
     assert taken == []
 
 
-def test_undo_takes_the_last_label_back_once_and_with_a_slot_the_one_that_waits_there():
+async def test_undo_takes_the_last_label_back_once_and_with_a_slot_the_one_that_waits_there():
     session, taken = session_of("jig1")
 
-    async def work():
-        with pytest.raises(ScanRefused, match="nothing to undo"):
-            await session.read("undo")
-        await session.read(str(CHF))
-        assert await session.read("undo") == "taken back"
-        with pytest.raises(ScanRefused, match="nothing to undo"):
-            await session.read("undo")
-        await session.read("jig2/3")
-        await session.read("UNDO")
-        await session.read(str(GPF))
-
-    asyncio.run(work())
+    with pytest.raises(ScanRefused, match="nothing to undo"):
+        await session.read("undo")
+    await session.read(str(CHF))
+    assert await session.read("undo") == "taken back"
+    with pytest.raises(ScanRefused, match="nothing to undo"):
+        await session.read("undo")
+    await session.read("jig2/3")
+    await session.read("UNDO")
+    await session.read(str(GPF))
     assert taken == [
         ("jig1", None, ScannedLabel(CHF)),
         ("back", "jig1", None, ScannedLabel(CHF)),
@@ -180,20 +172,17 @@ def test_undo_takes_the_last_label_back_once_and_with_a_slot_the_one_that_waits_
     ]
 
 
-def test_a_slots_code_is_for_the_next_label_alone():
+async def test_a_slots_code_is_for_the_next_label_alone():
     session, taken = session_of("jig1")
 
-    async def work():
-        assert await session.read("  ") is None
-        assert await session.read("3") == "jig1 slot 3: scan its hub's label"
-        assert await session.read(str(CHF)) == "taken"
-        await session.read(str(GPF))
-        await session.read("jig2/4")
-        with pytest.raises(ScanUnreadable):
-            await session.read("noise")
-        await session.read(str(GPF))
-
-    asyncio.run(work())
+    assert await session.read("  ") is None
+    assert await session.read("3") == "jig1 slot 3: scan its hub's label"
+    assert await session.read(str(CHF)) == "taken"
+    await session.read(str(GPF))
+    await session.read("jig2/4")
+    with pytest.raises(ScanUnreadable):
+        await session.read("noise")
+    await session.read(str(GPF))
     expected = [
         ("jig1", 3, ScannedLabel(CHF)),
         ("jig1", None, ScannedLabel(GPF)),
@@ -202,16 +191,13 @@ def test_a_slots_code_is_for_the_next_label_alone():
     assert taken == expected
 
 
-def test_a_scanner_of_several_jigs_needs_to_be_told_which():
+async def test_a_scanner_of_several_jigs_needs_to_be_told_which():
     session, taken = session_of(None)
 
-    async def work():
-        with pytest.raises(ScanRefused, match=r"slot 3 of which jig\? Scan a code such as jig1/3"):
-            await session.read("3")
-        with pytest.raises(ScanRefused, match="for which slot"):
-            await session.read(str(CHF))
-        await session.read("jig2/3")
+    with pytest.raises(ScanRefused, match=r"slot 3 of which jig\? Scan a code such as jig1/3"):
+        await session.read("3")
+    with pytest.raises(ScanRefused, match="for which slot"):
         await session.read(str(CHF))
-
-    asyncio.run(work())
+    await session.read("jig2/3")
+    await session.read(str(CHF))
     assert taken == [("jig2", 3, ScannedLabel(CHF))]

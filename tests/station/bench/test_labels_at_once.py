@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 import pytest
@@ -20,60 +19,54 @@ from station.records.journal import Journal
 
 
 @pytest.mark.parametrize("whose", ["its own", "another's"])
-def test_a_label_scanned_while_its_hub_is_recognised_is_held_against_it(
+async def test_a_label_scanned_while_its_hub_is_recognised_is_held_against_it(
     linked: Hands, monkeypatch: pytest.MonkeyPatch, whose: str
 ) -> None:
     hub, other = linked.bench.hub(), linked.bench.hub()
     label = hub.chf if whose == "its own" else other.chf
     claim = LiveHubs.claim
 
-    async def work() -> None:
-        await linked.order(hub, other)
-        async with running_daemon(linked.settings) as station:
+    await linked.order(hub, other)
+    async with running_daemon(linked.settings) as station:
 
-            async def claim_meanwhile(self: LiveHubs, holder: Holder, *ids: object) -> SlotName | None:
-                monkeypatch.undo()
-                await scan(station, label, FIRST.slot)
-                return await claim(self, holder, *ids)
+        async def claim_meanwhile(self: LiveHubs, holder: Holder, *ids: object) -> SlotName | None:
+            monkeypatch.undo()
+            await scan(station, label, FIRST.slot)
+            return await claim(self, holder, *ids)
 
-            await station.until(FIRST, SlotPhase.EMPTY)
-            monkeypatch.setattr(LiveHubs, "claim", claim_meanwhile)
-            await linked.bench.seat(hub, FIRST)
-            await station.until(FIRST, SlotPhase.PASSED, SlotPhase.REJECTED)
-            (result,) = linked.results()
-            assert result.scanned_id == label
-            assert result.code is (None if whose == "its own" else Code.LABEL_DISAGREES)
-            await linked.bench.unseat(FIRST)
-            assert (await station.until(FIRST, SlotPhase.EMPTY)).line.endswith("empty; seat a hub")
-
-    asyncio.run(work())
+        await station.until(FIRST, SlotPhase.EMPTY)
+        monkeypatch.setattr(LiveHubs, "claim", claim_meanwhile)
+        await linked.bench.seat(hub, FIRST)
+        await station.until(FIRST, SlotPhase.PASSED, SlotPhase.REJECTED)
+        (result,) = linked.results()
+        assert result.scanned_id == label
+        assert result.code is (None if whose == "its own" else Code.LABEL_DISAGREES)
+        await linked.bench.unseat(FIRST)
+        assert (await station.until(FIRST, SlotPhase.EMPTY)).line.endswith("empty; seat a hub")
 
 
-def test_a_label_of_a_hub_that_leaves_meanwhile_is_asked_for_again(
+async def test_a_label_of_a_hub_that_leaves_meanwhile_is_asked_for_again(
     linked: Hands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub, other = linked.bench.hub(), linked.bench.hub()
     append = Journal.append
 
-    async def work() -> None:
-        await linked.order(hub, other)
-        async with running_daemon(linked.settings) as station:
+    await linked.order(hub, other)
+    async with running_daemon(linked.settings) as station:
 
-            async def append_slowly(self: Journal, *events: Event) -> object:
-                if any(isinstance(event, LabelScanned) for event in events):
-                    await linked.bench.unseat(FIRST)
-                    await station.until(FIRST, SlotPhase.EMPTY)
-                return await append(self, *events)
+        async def append_slowly(self: Journal, *events: Event) -> object:
+            if any(isinstance(event, LabelScanned) for event in events):
+                await linked.bench.unseat(FIRST)
+                await station.until(FIRST, SlotPhase.EMPTY)
+            return await append(self, *events)
 
-            await linked.bench.seat(hub, FIRST)
-            await station.until(FIRST, SlotPhase.PASSED)
-            monkeypatch.setattr(Journal, "append", append_slowly)
-            with pytest.raises(Refused, match="has left meanwhile; scan the label again"):
-                await scan(station, hub.chf, FIRST.slot)
-            monkeypatch.undo()
-            assert station.view(FIRST).line.endswith("empty; seat a hub")
-
-    asyncio.run(work())
+        await linked.bench.seat(hub, FIRST)
+        await station.until(FIRST, SlotPhase.PASSED)
+        monkeypatch.setattr(Journal, "append", append_slowly)
+        with pytest.raises(Refused, match="has left meanwhile; scan the label again"):
+            await scan(station, hub.chf, FIRST.slot)
+        monkeypatch.undo()
+        assert station.view(FIRST).line.endswith("empty; seat a hub")
 
 
 def hold_up() -> None:
@@ -81,21 +74,18 @@ def hold_up() -> None:
     time.sleep(1.5)
 
 
-def test_no_label_is_held_against_a_hub_that_is_not_known_to_sit_there_any_more(boarded: Hands) -> None:
+async def test_no_label_is_held_against_a_hub_that_is_not_known_to_sit_there_any_more(boarded: Hands) -> None:
     hub, other = boarded.bench.hub(), boarded.bench.hub()
 
-    async def work() -> None:
-        await boarded.order(hub, other)
-        async with running_daemon(boarded.settings) as station:
-            await boarded.bench.seat(hub, FIRST)
-            await station.until(FIRST, SlotPhase.PASSED)
-            await boarded.bench.fault(FIRST, "lose_request", probability=1.0, times=10_000)
-            hold_up()
-            await station.until(FIRST, SlotPhase.RESEAT)
-            with pytest.raises(Refused, match="it is not known who sits here; take the hub out"):
-                await scan(station, other.chf, FIRST.slot)
-            assert station.view(FIRST).phase is SlotPhase.RESEAT
-            await boarded.bench.do("disarm")
-            await station.until(FIRST, SlotPhase.PASSED)
-
-    asyncio.run(work())
+    await boarded.order(hub, other)
+    async with running_daemon(boarded.settings) as station:
+        await boarded.bench.seat(hub, FIRST)
+        await station.until(FIRST, SlotPhase.PASSED)
+        await boarded.bench.fault(FIRST, "lose_request", probability=1.0, times=10_000)
+        hold_up()
+        await station.until(FIRST, SlotPhase.RESEAT)
+        with pytest.raises(Refused, match="it is not known who sits here; take the hub out"):
+            await scan(station, other.chf, FIRST.slot)
+        assert station.view(FIRST).phase is SlotPhase.RESEAT
+        await boarded.bench.do("disarm")
+        await station.until(FIRST, SlotPhase.PASSED)

@@ -28,44 +28,35 @@ def guest(slot: int) -> Guest:
     return Guest(SlotName(jig="jig1", slot=slot))
 
 
-def test_a_hub_that_was_moved_is_let_go_by_the_slot_it_left() -> None:
+async def test_a_hub_that_was_moved_is_let_go_by_the_slot_it_left() -> None:
     hubs, first, second = LiveHubs(), guest(1), guest(2)
 
-    async def work() -> None:
-        assert await hubs.claim(first, CHF, GPF) is None
-        first.here = False
-        assert await hubs.claim(second, CHF, GPF) is None
-        hubs.release(first)  # as the first slot does once it has found out
-        assert hubs.holds(CHF)
-        hubs.release(second)
-        assert not hubs.holds(CHF)
-
-    asyncio.run(work())
+    assert await hubs.claim(first, CHF, GPF) is None
+    first.here = False
+    assert await hubs.claim(second, CHF, GPF) is None
+    hubs.release(first)  # as the first slot does once it has found out
+    assert hubs.holds(CHF)
+    hubs.release(second)
+    assert not hubs.holds(CHF)
     assert (first.asked, second.asked) == (1, 0)
 
 
-def test_a_hub_that_answers_twice_stays_with_its_first_slot_and_the_second_holds_nothing() -> None:
+async def test_a_hub_that_answers_twice_stays_with_its_first_slot_and_the_second_holds_nothing() -> None:
     hubs, first, twin, third = LiveHubs(), guest(1), guest(2), guest(3)
 
-    async def work() -> None:
-        assert await hubs.claim(first, CHF, GPF) is None
-        assert await hubs.claim(twin, OTHER_CHF, GPF) == first.place
-        assert not hubs.holds(OTHER_CHF), "what was refused has no claim to its other id either"
-        hubs.release(twin)
-        assert hubs.holds(GPF), "nor does its leaving take the first one's away"
-        hubs.release(first)
-        assert await hubs.claim(third, OTHER_CHF, GPF) is None
-
-    asyncio.run(work())
+    assert await hubs.claim(first, CHF, GPF) is None
+    assert await hubs.claim(twin, OTHER_CHF, GPF) == first.place
+    assert not hubs.holds(OTHER_CHF), "what was refused has no claim to its other id either"
+    hubs.release(twin)
+    assert hubs.holds(GPF), "nor does its leaving take the first one's away"
+    hubs.release(first)
+    assert await hubs.claim(third, OTHER_CHF, GPF) is None
 
 
-def test_of_two_that_claim_an_id_at_the_same_time_one_gets_it() -> None:
+async def test_of_two_that_claim_an_id_at_the_same_time_one_gets_it() -> None:
     hubs, gone, guests = LiveHubs(), guest(1), [guest(2), guest(3)]
 
-    async def work() -> None:
-        await hubs.claim(gone, CHF, GPF)
-        gone.here = False
-        answers = await asyncio.gather(*(hubs.claim(each, CHF, GPF) for each in guests))
-        assert sorted(answer is None for answer in answers) == [False, True]
-
-    asyncio.run(work())
+    await hubs.claim(gone, CHF, GPF)
+    gone.here = False
+    answers = await asyncio.gather(*(hubs.claim(each, CHF, GPF) for each in guests))
+    assert sorted(answer is None for answer in answers) == [False, True]

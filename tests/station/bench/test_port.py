@@ -45,7 +45,7 @@ def behind_a_link_of_ones_own(place: Path, port: str) -> None:
         ("slot-1", "by-path/serial/first", behind_a_link_of_ones_own),
     ],
 )
-def test_a_port_is_had_as_soon_as_it_is_there(
+async def test_a_port_is_had_as_soon_as_it_is_there(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     place: str,
@@ -57,53 +57,44 @@ def test_a_port_is_had_as_soon_as_it_is_there(
     if leads_to is not None:
         path.symlink_to(leads_to)
 
-    async def work() -> None:
-        seat = LinkSeat(LoopWatch())
-        slot = SlotPort(str(path), PLUGIN, SmpSettings(), seat, 1.0)
-        looks, looked_twice = [], asyncio.Event()
-
-        def absent(error: PlaceUnavailable) -> None:
-            looks.append(error)
-            if len(looks) > 1:
-                looked_twice.set()
-
-        async with asyncio.timeout(30):
-            opening = asyncio.create_task(slot.open(absent))
-            await looked_twice.wait()
-            plug(path, port)
-            driver = await opening
-            assert len(looks) < 10, "it is not looked for again and again"
-            await driver.close()
-
     master, slave = os.openpty()
     tty.setraw(slave)
     port = os.ttyname(slave)
-    asyncio.run(work())
+    seat = LinkSeat(LoopWatch())
+    slot = SlotPort(str(path), PLUGIN, SmpSettings(), seat, 1.0)
+    looks, looked_twice = [], asyncio.Event()
+
+    def absent(error: PlaceUnavailable) -> None:
+        looks.append(error)
+        if len(looks) > 1:
+            looked_twice.set()
+
+    async with asyncio.timeout(30):
+        opening = asyncio.create_task(slot.open(absent))
+        await looked_twice.wait()
+        plug(path, port)
+        driver = await opening
+        assert len(looks) < 10, "it is not looked for again and again"
+        await driver.close()
     os.close(master)
     os.close(slave)
 
 
-def test_a_device_is_heard_of_when_it_appears_and_when_it_is_permitted(tmp_path: Path) -> None:
-    async def work() -> None:
-        watch = PortWatch("usb:1-2", tmp_path)
-        await watch.changed(3600)  # what was there before was not heard
-        async with asyncio.timeout(30):
-            (tmp_path / "ttyUSB0").touch(0o600)
-            await watch.changed(3600)
-            (tmp_path / "ttyUSB0").chmod(0o660)
-            await watch.changed(3600)
-        watch.close()
-        watch.close()
-
-    asyncio.run(work())
+async def test_a_device_is_heard_of_when_it_appears_and_when_it_is_permitted(tmp_path: Path) -> None:
+    watch = PortWatch("usb:1-2", tmp_path)
+    await watch.changed(3600)  # what was there before was not heard
+    async with asyncio.timeout(30):
+        (tmp_path / "ttyUSB0").touch(0o600)
+        await watch.changed(3600)
+        (tmp_path / "ttyUSB0").chmod(0o660)
+        await watch.changed(3600)
+    watch.close()
+    watch.close()
 
 
-def test_of_a_place_of_another_kind_nothing_is_heard(tmp_path: Path) -> None:
-    async def work() -> None:
-        watch = PortWatch("1-2.3", tmp_path)
-        begun = asyncio.get_running_loop().time()
-        await watch.changed(0.05)
-        assert asyncio.get_running_loop().time() - begun >= 0.05
-        watch.close()
-
-    asyncio.run(work())
+async def test_of_a_place_of_another_kind_nothing_is_heard(tmp_path: Path) -> None:
+    watch = PortWatch("1-2.3", tmp_path)
+    begun = asyncio.get_running_loop().time()
+    await watch.changed(0.05)
+    assert asyncio.get_running_loop().time() - begun >= 0.05
+    watch.close()

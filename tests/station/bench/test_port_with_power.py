@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,47 +22,41 @@ def own_ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
         yield bench
 
 
-def test_hub_after_hub_gets_power_first_and_loses_it_when_it_is_taken_out(
+async def test_hub_after_hub_gets_power_first_and_loses_it_when_it_is_taken_out(
     own_ports: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path
 ) -> None:
     hands = Hands(own_ports, shared_broker, tmp_path, boards=True)
     hubs = own_ports.hub(), own_ports.hub()
 
-    async def work() -> None:
-        await hands.order(*hubs)
-        async with running_daemon(hands.settings) as station:
-            absent = await station.until(FIRST, SlotPhase.NO_PORT)
-            told = "its port is not there; plug the adapter in, or correct the port in the configuration"
-            assert absent.line == f"{FIRST}: {told}"
-            assert len(absent.line) <= 120
-            for hub in hubs:
-                await own_ports.seat(hub, FIRST)
-                await station.until_that(
-                    lambda hub=hub: (
-                        station.view(FIRST).phase is SlotPhase.PASSED and station.view(FIRST).chf == hub.chf
-                    )
+    await hands.order(*hubs)
+    async with running_daemon(hands.settings) as station:
+        absent = await station.until(FIRST, SlotPhase.NO_PORT)
+        told = "its port is not there; plug the adapter in, or correct the port in the configuration"
+        assert absent.line == f"{FIRST}: {told}"
+        assert len(absent.line) <= 120
+        for hub in hubs:
+            await own_ports.seat(hub, FIRST)
+            await station.until_that(
+                lambda hub=hub: (
+                    station.view(FIRST).phase is SlotPhase.PASSED and station.view(FIRST).chf == hub.chf
                 )
-                await own_ports.unseat(FIRST)
-                await station.until(FIRST, SlotPhase.EMPTY)
-                await hands.power(on=False)
-            assert station.view(SECOND).phase is SlotPhase.NO_PORT, "nothing is known of its port yet"
-        assert [result.outcome for result in hands.results()] == [Outcome.PASSED] * 2
+            )
+            await own_ports.unseat(FIRST)
+            await station.until(FIRST, SlotPhase.EMPTY)
+            await hands.power(on=False)
+        assert station.view(SECOND).phase is SlotPhase.NO_PORT, "nothing is known of its port yet"
+    assert [result.outcome for result in hands.results()] == [Outcome.PASSED] * 2
 
-    asyncio.run(work())
 
-
-def test_a_powered_hub_without_a_port_is_told_and_loses_its_power_when_it_is_taken_out(
+async def test_a_powered_hub_without_a_port_is_told_and_loses_its_power_when_it_is_taken_out(
     own_ports: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path
 ) -> None:
     hands = Hands(own_ports, shared_broker, tmp_path, boards=True)
 
-    async def work() -> None:
-        async with running_daemon(hands.settings) as station:
-            await station.until(FIRST, SlotPhase.NO_PORT)
-            await own_ports.do("board", jig=1, act="lie", slots=[1])
-            await hands.power(on=True)
-            await own_ports.do("board", jig=1, act="lie", slots=[])
-            await hands.power(on=False)
-            assert station.view(FIRST).phase is SlotPhase.NO_PORT
-
-    asyncio.run(work())
+    async with running_daemon(hands.settings) as station:
+        await station.until(FIRST, SlotPhase.NO_PORT)
+        await own_ports.do("board", jig=1, act="lie", slots=[1])
+        await hands.power(on=True)
+        await own_ports.do("board", jig=1, act="lie", slots=[])
+        await hands.power(on=False)
+        assert station.view(FIRST).phase is SlotPhase.NO_PORT

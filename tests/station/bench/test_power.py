@@ -40,83 +40,70 @@ def on(board: SimulatedJigBoard) -> list[int]:
 
 @pytest.mark.parametrize("question", [Question.IDENTITY, Question.INPUTS, Question.COILS, Question.SWITCH])
 @pytest.mark.parametrize("fault", [BoardFault.SILENT, BoardFault.DAMAGED])
-def test_one_lost_answer_ends_nothing(tmp_path: Path, question: Question, fault: BoardFault) -> None:
-    async def scenario() -> None:
-        async with idle_jig(tmp_path) as (jig, board):
+async def test_one_lost_answer_ends_nothing(tmp_path: Path, question: Question, fault: BoardFault) -> None:
+    async with idle_jig(tmp_path) as (jig, board):
+        board.arm(fault, question, 1)
+        async with powered(jig, tmp_path / "journal"):
+            assert on(board) == [1, 2]
             board.arm(fault, question, 1)
-            async with powered(jig, tmp_path / "journal"):
-                assert on(board) == [1, 2]
-                board.arm(fault, question, 1)
-            assert on(board) == []
-
-    asyncio.run(scenario())
+        assert on(board) == []
 
 
 @pytest.mark.parametrize("fault", [BoardFault.NONE, BoardFault.SILENT, BoardFault.LOST, BoardFault.FROZEN])
-def test_seated_hubs_have_power_for_as_long_as_the_block_lasts(tmp_path: Path, fault: BoardFault) -> None:
-    async def scenario() -> None:
-        async with idle_jig(tmp_path) as (jig, board):
-            async with powered(jig, tmp_path / "journal") as seated:
-                assert seated == {1, 2}
-                assert on(board) == [1, 2]
-                if fault is not BoardFault.NONE:
-                    board.arm(fault, Question.SWITCH, 3)
-            assert on(board) == []
+async def test_seated_hubs_have_power_for_as_long_as_the_block_lasts(
+    tmp_path: Path, fault: BoardFault
+) -> None:
+    async with idle_jig(tmp_path) as (jig, board):
+        async with powered(jig, tmp_path / "journal") as seated:
+            assert seated == {1, 2}
+            assert on(board) == [1, 2]
+            if fault is not BoardFault.NONE:
+                board.arm(fault, Question.SWITCH, 3)
+        assert on(board) == []
 
-    asyncio.run(scenario())
 
-
-def test_what_cannot_be_switched_off_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_cannot_be_switched_off_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("station.places.power._OFF_AGAIN_SECONDS", 0.0)
 
-    async def scenario() -> None:
-        async with idle_jig(tmp_path) as (jig, board):
-            with pytest.raises(CheckRefused, match="power of slots 1, 2 could not be switched off"):
-                async with powered(jig, tmp_path / "journal"):
-                    board.arm(BoardFault.FROZEN, Question.SWITCH, 1000)
-
-    asyncio.run(scenario())
+    async with idle_jig(tmp_path) as (jig, board):
+        with pytest.raises(CheckRefused, match="power of slots 1, 2 could not be switched off"):
+            async with powered(jig, tmp_path / "journal"):
+                board.arm(BoardFault.FROZEN, Question.SWITCH, 1000)
 
 
-def test_a_stop_takes_the_power_and_its_release_gives_none(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with idle_jig(tmp_path) as (jig, board):
+async def test_a_stop_takes_the_power_and_its_release_gives_none(tmp_path: Path) -> None:
+    async with idle_jig(tmp_path) as (jig, board):
 
-            async def press_and_release() -> None:
-                async with powered(jig, tmp_path / "journal"), asyncio.timeout(60):
-                    board.press_emergency_stop()
-                    while on(board):  # noqa: ASYNC110 - the board cannot tell
-                        await asyncio.sleep(0.02)
-                    board.release_emergency_stop()
+        async def press_and_release() -> None:
+            async with powered(jig, tmp_path / "journal"), asyncio.timeout(60):
+                board.press_emergency_stop()
+                while on(board):  # noqa: ASYNC110 - the board cannot tell
+                    await asyncio.sleep(0.02)
+                board.release_emergency_stop()
 
-            with pytest.raises(CheckRefused, match="the emergency stop is pressed"):
-                await press_and_release()
-            assert not any(board.powered)
-            board.press_emergency_stop()
-            with pytest.raises(CheckRefused, match="the emergency stop is pressed"):
-                async with powered(jig, tmp_path / "journal"):
-                    pytest.fail("nothing powers through a stop")
-            assert on(board) == []
-
-    asyncio.run(scenario())
+        with pytest.raises(CheckRefused, match="the emergency stop is pressed"):
+            await press_and_release()
+        assert not any(board.powered)
+        board.press_emergency_stop()
+        with pytest.raises(CheckRefused, match="the emergency stop is pressed"):
+            async with powered(jig, tmp_path / "journal"):
+                pytest.fail("nothing powers through a stop")
+        assert on(board) == []
 
 
-def test_a_stop_that_nobody_has_reset_lets_nothing_be_powered(tmp_path: Path) -> None:
+async def test_a_stop_that_nobody_has_reset_lets_nothing_be_powered(tmp_path: Path) -> None:
     async def recorded(event: JigStopped | JigReset) -> None:
         async with boarded_jig(tmp_path) as jig:
             await BoardedJig.append(jig, event)
 
-    async def scenario() -> None:
-        await recorded(JigStopped(jig="jig1"))
-        async with idle_jig(tmp_path) as (jig, board):
-            with pytest.raises(
-                CheckRefused, match="its emergency stop was not reset; start the station, then press"
-            ):
-                async with powered(jig, tmp_path / "journal"):
-                    pytest.fail("nothing powers before a reset")
-            assert on(board) == []
-        await recorded(JigReset(jig="jig1", actor=None))
-        async with idle_jig(tmp_path) as (jig, board), powered(jig, tmp_path / "journal") as seated:
-            assert seated == {1, 2}
-
-    asyncio.run(scenario())
+    await recorded(JigStopped(jig="jig1"))
+    async with idle_jig(tmp_path) as (jig, board):
+        with pytest.raises(
+            CheckRefused, match="its emergency stop was not reset; start the station, then press"
+        ):
+            async with powered(jig, tmp_path / "journal"):
+                pytest.fail("nothing powers before a reset")
+        assert on(board) == []
+    await recorded(JigReset(jig="jig1", actor=None))
+    async with idle_jig(tmp_path) as (jig, board), powered(jig, tmp_path / "journal") as seated:
+        assert seated == {1, 2}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from benches.station_bench import StockHub
@@ -17,36 +15,30 @@ async def boots_of(linked: Hands, hub: StockHub) -> int:
     return (await linked.bench.look(hub))["boots"]
 
 
-def test_a_seated_hub_that_leaves_its_boot_loader_passes(linked: Hands) -> None:
+async def test_a_seated_hub_that_leaves_its_boot_loader_passes(linked: Hands) -> None:
     hub = linked.bench.hub()
 
-    async def work() -> None:
-        await linked.order(hub)
-        await linked.bench.fault(FIRST, "serial_recovery", on="boot")
-        async with running_daemon(linked.settings) as station:
-            await linked.bench.seat(hub, FIRST)
-            await station.until(FIRST, SlotPhase.PASSED)
-
-    asyncio.run(work())
+    await linked.order(hub)
+    await linked.bench.fault(FIRST, "serial_recovery", on="boot")
+    async with running_daemon(linked.settings) as station:
+        await linked.bench.seat(hub, FIRST)
+        await station.until(FIRST, SlotPhase.PASSED)
 
 
 @pytest.mark.parametrize("its_order", [True, False])
-def test_a_seated_hub_that_stays_in_its_boot_loader_is_booted_once_if_its_label_may(
+async def test_a_seated_hub_that_stays_in_its_boot_loader_is_booted_once_if_its_label_may(
     linked: Hands, its_order: bool
 ) -> None:
     hub, other = linked.bench.hub(), linked.bench.hub()
 
-    async def work() -> None:
-        await linked.order(hub)
-        await linked.bench.fault(FIRST, "serial_recovery", on="boot", times=99)
-        before = await boots_of(linked, hub)
-        async with running_daemon(linked.settings) as station:
-            await station.until(FIRST, SlotPhase.EMPTY)
-            await scan(station, (hub if its_order else other).gpf, 1)
-            await linked.bench.seat(hub, FIRST)
-            await station.until(FIRST, SlotPhase.FAILED)
-        (result,) = linked.results()
-        assert (result.code, result.disposition) == (Code.SERIAL_RECOVERY, Disposition.REWORK)
-        assert await boots_of(linked, hub) - before == (2 if its_order else 1)
-
-    asyncio.run(work())
+    await linked.order(hub)
+    await linked.bench.fault(FIRST, "serial_recovery", on="boot", times=99)
+    before = await boots_of(linked, hub)
+    async with running_daemon(linked.settings) as station:
+        await station.until(FIRST, SlotPhase.EMPTY)
+        await scan(station, (hub if its_order else other).gpf, 1)
+        await linked.bench.seat(hub, FIRST)
+        await station.until(FIRST, SlotPhase.FAILED)
+    (result,) = linked.results()
+    assert (result.code, result.disposition) == (Code.SERIAL_RECOVERY, Disposition.REWORK)
+    assert await boots_of(linked, hub) - before == (2 if its_order else 1)

@@ -86,7 +86,7 @@ METHODS = [
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_an_exception_in_any_stage_latches_its_slot_and_leaves_the_others_alone(
+async def test_an_exception_in_any_stage_latches_its_slot_and_leaves_the_others_alone(
     bench: Bench, configure: Any, third_party: None, method: str
 ) -> None:
     settings = configure({"jig1": [1], "jig2": [1]})
@@ -96,69 +96,63 @@ def test_an_exception_in_any_stage_latches_its_slot_and_leaves_the_others_alone(
     settings = settings.model_copy(update={"jigs": (faulty, settings.jigs[1])})
     hub, other = bench.hub(), bench.hub()
 
-    async def work() -> None:
-        await give_order(settings, hub, other)
-        async with running_daemon(settings) as station:
-            await bench.seat(hub, FIRST)
-            latched = await station.until(FIRST, SlotPhase.OUT_OF_USE)
-            assert latched.line == (
-                "jig1 slot 1: out of use, a fault of the station's own (RuntimeError); "
-                "call the supervisor (reflash jigs enable jig1 1)"
-            )
-            await bench.seat(other, OTHER_JIG)
-            await station.until(OTHER_JIG, SlotPhase.PASSED)
-            assert station.view(FIRST) == latched
+    await give_order(settings, hub, other)
+    async with running_daemon(settings) as station:
+        await bench.seat(hub, FIRST)
+        latched = await station.until(FIRST, SlotPhase.OUT_OF_USE)
+        assert latched.line == (
+            "jig1 slot 1: out of use, a fault of the station's own (RuntimeError); "
+            "call the supervisor (reflash jigs enable jig1 1)"
+        )
+        await bench.seat(other, OTHER_JIG)
+        await station.until(OTHER_JIG, SlotPhase.PASSED)
+        assert station.view(FIRST) == latched
 
-            await station.ask("enable_slot", jig="jig1", slot=1)
-            view = await station.until(FIRST, *DONE)
-            # A fault after the result takes nothing back: the hub, still seated, is shown as one that passed.
-            assert view.phase is SlotPhase.PASSED, view.line
-        assert outcomes(settings) == {str(hub.chf): Outcome.PASSED, str(other.chf): Outcome.PASSED}
-        passed = [event for event in events_of(settings, AttemptClosed) if event.outcome is Outcome.PASSED]
-        assert len(passed) == 2
-        for each in (hub, other):
-            await bench.assert_runs(each, "new")
-
-    asyncio.run(work())
+        await station.ask("enable_slot", jig="jig1", slot=1)
+        view = await station.until(FIRST, *DONE)
+        # A fault after the result takes nothing back: the hub, still seated, is shown as one that passed.
+        assert view.phase is SlotPhase.PASSED, view.line
+    assert outcomes(settings) == {str(hub.chf): Outcome.PASSED, str(other.chf): Outcome.PASSED}
+    passed = [event for event in events_of(settings, AttemptClosed) if event.outcome is Outcome.PASSED]
+    assert len(passed) == 2
+    for each in (hub, other):
+        await bench.assert_runs(each, "new")
 
 
 @pytest.mark.slow
-def test_a_hub_that_boots_by_itself_again_and_again_gets_no_result_for_each_boot(
+async def test_a_hub_that_boots_by_itself_again_and_again_gets_no_result_for_each_boot(
     bench: Bench, configure: Any
 ) -> None:
     settings = configure({"jig1": [1, 2]})
     stranger, hub = bench.hub(), bench.hub()
     ends = {FIRST: SlotPhase.REJECTED, SECOND: SlotPhase.PASSED_BEFORE}
 
-    async def work() -> None:
-        await give_order(settings, hub)
-        async with running_daemon(settings) as station:
-            for number, (place, seated) in enumerate(((FIRST, stranger), (SECOND, hub))):
-                await bench.seat(seated, place)
-                await station.until(place, SlotPhase.REJECTED, SlotPhase.PASSED)
-                for _ in range(MAX_UNASKED + 2):
-                    seen = len(station.seen)
-                    await bench.fault(place, "reboot")
-                    await station.until_that(
-                        lambda place=place, seen=seen: (
-                            [view.phase for view in station.seen[seen:] if view.place == place][-2:]
-                            == [SlotPhase.WORKING, ends[place]]
-                        )
+    await give_order(settings, hub)
+    async with running_daemon(settings) as station:
+        for number, (place, seated) in enumerate(((FIRST, stranger), (SECOND, hub))):
+            await bench.seat(seated, place)
+            await station.until(place, SlotPhase.REJECTED, SlotPhase.PASSED)
+            for _ in range(MAX_UNASKED + 2):
+                seen = len(station.seen)
+                await bench.fault(place, "reboot")
+                await station.until_that(
+                    lambda place=place, seen=seen: (
+                        [view.phase for view in station.seen[seen:] if view.place == place][-2:]
+                        == [SlotPhase.WORKING, ends[place]]
                     )
-                assert len(events_of(settings, AttemptClosed)) == (number + 1) * MAX_UNASKED
-            view = station.view(FIRST)
-            assert view.line.endswith(f"{MAX_UNASKED} times in a row; put it aside for the supervisor")
-            await bench.unseat(SECOND)
-            await station.until(SECOND, SlotPhase.EMPTY)
-            await station.ask("scan_label", jig="jig1", slot=2, id=str(hub.chf))
-            await bench.seat(hub, SECOND)
-            await station.until_that(lambda: len(events_of(settings, AttemptClosed)) == 2 * MAX_UNASKED + 1)
-        await bench.assert_runs(hub, "new")
+                )
+            assert len(events_of(settings, AttemptClosed)) == (number + 1) * MAX_UNASKED
+        view = station.view(FIRST)
+        assert view.line.endswith(f"{MAX_UNASKED} times in a row; put it aside for the supervisor")
+        await bench.unseat(SECOND)
+        await station.until(SECOND, SlotPhase.EMPTY)
+        await station.ask("scan_label", jig="jig1", slot=2, id=str(hub.chf))
+        await bench.seat(hub, SECOND)
+        await station.until_that(lambda: len(events_of(settings, AttemptClosed)) == 2 * MAX_UNASKED + 1)
+    await bench.assert_runs(hub, "new")
 
-    asyncio.run(work())
 
-
-def test_a_fault_in_the_middle_of_a_visit_is_said_of_its_attempt_and_the_order_can_be_closed(
+async def test_a_fault_in_the_middle_of_a_visit_is_said_of_its_attempt_and_the_order_can_be_closed(
     bench: Bench, configure: Any, third_party: None
 ) -> None:
     settings = configure({"jig1": [1]})
@@ -168,22 +162,19 @@ def test_a_fault_in_the_middle_of_a_visit_is_said_of_its_attempt_and_the_order_c
     settings = settings.model_copy(update={"jigs": (faulty,)})
     hub = bench.hub()
 
-    async def work() -> None:
-        await give_order(settings, hub)
-        async with running_daemon(settings) as station:
-            await bench.seat(hub, FIRST)
-            await station.until(FIRST, SlotPhase.OUT_OF_USE)
-            (interrupted,) = events_of(settings, AttemptInterrupted)
-            assert (interrupted.stage, interrupted.code) == (Stage.ACTIVATE, Code.SLOT_FAULT)
-            await station.ask("close_order", order=ORDER, reason="done", incomplete_accepted=True)
-            (closed,) = events_of(settings, AttemptClosed)
-            assert (closed.code, closed.stage) == (Code.HUB_GONE, Stage.ACTIVATE)
-            assert closed.unsettled == f"may be unlocked, or run {version('new')} unconfirmed"
-
-    asyncio.run(work())
+    await give_order(settings, hub)
+    async with running_daemon(settings) as station:
+        await bench.seat(hub, FIRST)
+        await station.until(FIRST, SlotPhase.OUT_OF_USE)
+        (interrupted,) = events_of(settings, AttemptInterrupted)
+        assert (interrupted.stage, interrupted.code) == (Stage.ACTIVATE, Code.SLOT_FAULT)
+        await station.ask("close_order", order=ORDER, reason="done", incomplete_accepted=True)
+        (closed,) = events_of(settings, AttemptClosed)
+        assert (closed.code, closed.stage) == (Code.HUB_GONE, Stage.ACTIVATE)
+        assert closed.unsettled == f"may be unlocked, or run {version('new')} unconfirmed"
 
 
-def test_a_slot_that_a_fault_latched_stays_so_over_a_restart_and_says_why(
+async def test_a_slot_that_a_fault_latched_stays_so_over_a_restart_and_says_why(
     bench: Bench, configure: Any, third_party: None
 ) -> None:
     settings = configure({"jig1": [1]})
@@ -191,136 +182,118 @@ def test_a_slot_that_a_fault_latched_stays_so_over_a_restart_and_says_why(
     settings = settings.model_copy(update={"jigs": (settings.jigs[0].model_copy(update=faulty),)})
     hub = bench.hub()
 
-    async def work() -> None:
-        await give_order(settings, hub)
-        async with running_daemon(settings) as station:
-            latched = await station.until(FIRST, SlotPhase.OUT_OF_USE)
-        await bench.seat(hub, FIRST)
-        async with running_daemon(settings) as station:
-            assert (await station.until(FIRST, SlotPhase.OUT_OF_USE)).line == latched.line
-            await station.ask("enable_slot", jig="jig1", slot=1)
-            await station.until(FIRST, SlotPhase.PASSED)
-        assert len(events_of(settings, SlotTakenOutOfUse)) == 1
-
-    asyncio.run(work())
+    await give_order(settings, hub)
+    async with running_daemon(settings) as station:
+        latched = await station.until(FIRST, SlotPhase.OUT_OF_USE)
+    await bench.seat(hub, FIRST)
+    async with running_daemon(settings) as station:
+        assert (await station.until(FIRST, SlotPhase.OUT_OF_USE)).line == latched.line
+        await station.ask("enable_slot", jig="jig1", slot=1)
+        await station.until(FIRST, SlotPhase.PASSED)
+    assert len(events_of(settings, SlotTakenOutOfUse)) == 1
 
 
-def test_a_journal_that_fails_stops_every_slot(bench: Bench, configure: Any) -> None:
+async def test_a_journal_that_fails_stops_every_slot(bench: Bench, configure: Any) -> None:
     settings = configure({"jig1": [1], "jig2": [1]})
     hub = bench.hub()
 
-    async def work() -> None:
-        await give_order(settings, hub)
-        async with starting_daemon(settings) as station:
-            await station.until(FIRST, SlotPhase.EMPTY)
-            await station.until(OTHER_JIG, SlotPhase.EMPTY)
-            with closing(sqlite3.connect(segment_paths(settings.journal_folder)[-1])) as meddler:
-                meddler.execute("DROP TABLE events")
-            await bench.seat(hub, FIRST)
-            async with asyncio.timeout(60):
-                (ending,) = await asyncio.gather(station.task, return_exceptions=True)
-        assert isinstance(ending, ExceptionGroup)
-        assert ending.subgroup(JournalError)
-        await bench.assert_untouched(hub)
-
-    asyncio.run(work())
+    await give_order(settings, hub)
+    async with starting_daemon(settings) as station:
+        await station.until(FIRST, SlotPhase.EMPTY)
+        await station.until(OTHER_JIG, SlotPhase.EMPTY)
+        with closing(sqlite3.connect(segment_paths(settings.journal_folder)[-1])) as meddler:
+            meddler.execute("DROP TABLE events")
+        await bench.seat(hub, FIRST)
+        async with asyncio.timeout(60):
+            (ending,) = await asyncio.gather(station.task, return_exceptions=True)
+    assert isinstance(ending, ExceptionGroup)
+    assert ending.subgroup(JournalError)
+    await bench.assert_untouched(hub)
 
 
-def test_slots_that_fail_hub_after_hub_are_taken_out_of_use_until_enabled(
+async def test_slots_that_fail_hub_after_hub_are_taken_out_of_use_until_enabled(
     bench: Bench, configure: Any
 ) -> None:
     settings = configure({"jig1": [1]}, thresholds={"hubs_failing_in_a_row": 2})
     hubs = [bench.hub() for _ in range(3)]
     stays_open = {"name": "never_relocks", "on": "boot", "times": 1}
 
-    async def work() -> None:
-        await give_order(settings, *hubs)
-        async with running_daemon(settings) as station:
-            # The same hub twice says nothing of the slot; a second one does.
-            for hub in (hubs[0], hubs[0], hubs[1]):
-                await station.until(FIRST, SlotPhase.EMPTY)
-                await bench.seat(hub, FIRST)
-                await station.until(FIRST, SlotPhase.WORKING)
-                await bench.fault(FIRST, **stays_open)
-                view = await station.until(FIRST, SlotPhase.FAILED)
-                assert view.code is Code.NOT_LOCKED
-                await bench.unseat(FIRST)
-            out = await station.until(FIRST, SlotPhase.OUT_OF_USE)
-            assert "2 hubs failed in a row, suspect the contacts" in out.line
-            assert out.line.endswith("(reflash jigs enable jig1 1)")
-            await bench.do("disarm")
-            await bench.seat(hubs[2], FIRST)
-            await station.ask("enable_slot", jig="jig1", slot=1)
-            await station.until(FIRST, SlotPhase.PASSED)
-
-    asyncio.run(work())
+    await give_order(settings, *hubs)
+    async with running_daemon(settings) as station:
+        # The same hub twice says nothing of the slot; a second one does.
+        for hub in (hubs[0], hubs[0], hubs[1]):
+            await station.until(FIRST, SlotPhase.EMPTY)
+            await bench.seat(hub, FIRST)
+            await station.until(FIRST, SlotPhase.WORKING)
+            await bench.fault(FIRST, **stays_open)
+            view = await station.until(FIRST, SlotPhase.FAILED)
+            assert view.code is Code.NOT_LOCKED
+            await bench.unseat(FIRST)
+        out = await station.until(FIRST, SlotPhase.OUT_OF_USE)
+        assert "2 hubs failed in a row, suspect the contacts" in out.line
+        assert out.line.endswith("(reflash jigs enable jig1 1)")
+        await bench.do("disarm")
+        await bench.seat(hubs[2], FIRST)
+        await station.ask("enable_slot", jig="jig1", slot=1)
+        await station.until(FIRST, SlotPhase.PASSED)
 
 
-def test_a_port_that_is_missing_costs_its_own_slot_alone_until_it_is_there(
+async def test_a_port_that_is_missing_costs_its_own_slot_alone_until_it_is_there(
     bench: Bench, configure: Any
 ) -> None:
     settings = configure({"jig1": [1, 2]})
     hub, other = bench.hub(), bench.hub()
 
-    async def work() -> None:
-        await give_order(settings, hub, other)
-        await bench.do("port", jig=1, slot=1, plugged=False)
-        async with running_daemon(settings) as station:
-            missing = await station.until(FIRST, SlotPhase.NO_PORT)
-            assert missing.line.startswith("jig1 slot 1: its port is not there; plug the adapter in")
-            assert "\n" not in missing.line
-            await bench.seat(other, SECOND)
-            await station.until(SECOND, SlotPhase.PASSED)
-            await bench.seat(hub, FIRST)
-            await bench.do("port", jig=1, slot=1, plugged=True)
-            await station.until(FIRST, SlotPhase.PASSED)
-
-    asyncio.run(work())
+    await give_order(settings, hub, other)
+    await bench.do("port", jig=1, slot=1, plugged=False)
+    async with running_daemon(settings) as station:
+        missing = await station.until(FIRST, SlotPhase.NO_PORT)
+        assert missing.line.startswith("jig1 slot 1: its port is not there; plug the adapter in")
+        assert "\n" not in missing.line
+        await bench.seat(other, SECOND)
+        await station.until(SECOND, SlotPhase.PASSED)
+        await bench.seat(hub, FIRST)
+        await bench.do("port", jig=1, slot=1, plugged=True)
+        await station.until(FIRST, SlotPhase.PASSED)
 
 
-def test_a_port_lost_in_the_middle_keeps_the_attempt_and_goes_on_with_it(
+async def test_a_port_lost_in_the_middle_keeps_the_attempt_and_goes_on_with_it(
     bench: Bench, configure: Any
 ) -> None:
     settings = configure({"jig1": [1]})
     hub = bench.hub()
 
-    async def work() -> None:
-        await give_order(settings, hub)
-        await bench.fault(FIRST, "unplug_port", on="upload", at_byte=12_000, seconds=0.2)
-        async with running_daemon(settings) as station:
-            await bench.seat(hub, FIRST)
-            await station.until(FIRST, SlotPhase.FIND_HUB)
-            assert "find hub" in station.view(FIRST).line
-            await station.until(FIRST, SlotPhase.PASSED)
-            assert SlotPhase.NO_PORT in {view.phase for view in station.seen}
-        assert len(events_of(settings, AttemptOpened)) == len(events_of(settings, AttemptClosed)) == 1
-        assert len(events_of(settings, AttemptResumed)) == 1
-
-    asyncio.run(work())
+    await give_order(settings, hub)
+    await bench.fault(FIRST, "unplug_port", on="upload", at_byte=12_000, seconds=0.2)
+    async with running_daemon(settings) as station:
+        await bench.seat(hub, FIRST)
+        await station.until(FIRST, SlotPhase.FIND_HUB)
+        assert "find hub" in station.view(FIRST).line
+        await station.until(FIRST, SlotPhase.PASSED)
+        assert SlotPhase.NO_PORT in {view.phase for view in station.seen}
+    assert len(events_of(settings, AttemptOpened)) == len(events_of(settings, AttemptClosed)) == 1
+    assert len(events_of(settings, AttemptResumed)) == 1
 
 
-def test_a_port_that_comes_and_goes_is_left_alone_for_a_while_and_says_so(
+async def test_a_port_that_comes_and_goes_is_left_alone_for_a_while_and_says_so(
     bench: Bench, configure: Any
 ) -> None:
     settings = configure({"jig1": [1]})
     hub = bench.hub()
 
-    async def work() -> None:
-        await give_order(settings, hub)
-        for _ in range(3):
-            await bench.fault(FIRST, "unplug_port", on="upload", at_byte=2_000, seconds=0.02, times=1)
-        async with running_daemon(settings) as station:
-            await bench.seat(hub, FIRST)
-            await station.until(FIRST, SlotPhase.PASSED)
-            lines = {view.line for view in station.seen if view.phase is SlotPhase.NO_PORT}
-            assert [line for line in lines if "port lost 3 times in a row" in line]
-        assert len(events_of(settings, AttemptResumed)) == 3
-
-    asyncio.run(work())
+    await give_order(settings, hub)
+    for _ in range(3):
+        await bench.fault(FIRST, "unplug_port", on="upload", at_byte=2_000, seconds=0.02, times=1)
+    async with running_daemon(settings) as station:
+        await bench.seat(hub, FIRST)
+        await station.until(FIRST, SlotPhase.PASSED)
+        lines = {view.line for view in station.seen if view.phase is SlotPhase.NO_PORT}
+        assert [line for line in lines if "port lost 3 times in a row" in line]
+    assert len(events_of(settings, AttemptResumed)) == 3
 
 
 @pytest.mark.parametrize("phase", ["empty", "no port", "out of use", "working", "passed", "hub to find"])
-def test_a_stop_lets_the_running_attempt_end_and_waits_for_nothing_else(
+async def test_a_stop_lets_the_running_attempt_end_and_waits_for_nothing_else(
     bench: Bench, configure: Any, third_party: None, phase: str
 ) -> None:
     settings = configure({"jig1": [1]})
@@ -342,67 +315,60 @@ def test_a_stop_lets_the_running_attempt_end_and_waits_for_nothing_else(
                 wanted = {"working": SlotPhase.WORKING, "passed": SlotPhase.PASSED}
                 await station.until(FIRST, wanted.get(phase, SlotPhase.FIND_HUB))
 
-    async def work() -> None:
-        await give_order(settings, hub)
-        if phase == "no port":
-            await bench.do("port", jig=1, slot=1, plugged=False)
-        if phase == "hub to find":
-            await bench.fault(FIRST, "unplug_hub", on="upload", at_byte=12_000)
-        async with running_daemon(settings) as station:
-            await reach(station)
-            async with asyncio.timeout(60):
-                await station.stopped()
-            assert station.view(FIRST).phase is SlotPhase.STOPPED
-        assert len(events_of(settings, StationStopped)) == 1
-        done = phase in {"working", "passed"}
-        assert outcomes(settings)[str(hub.chf)] is (Outcome.PASSED if done else None)
-
-    asyncio.run(work())
+    await give_order(settings, hub)
+    if phase == "no port":
+        await bench.do("port", jig=1, slot=1, plugged=False)
+    if phase == "hub to find":
+        await bench.fault(FIRST, "unplug_hub", on="upload", at_byte=12_000)
+    async with running_daemon(settings) as station:
+        await reach(station)
+        async with asyncio.timeout(60):
+            await station.stopped()
+        assert station.view(FIRST).phase is SlotPhase.STOPPED
+    assert len(events_of(settings, StationStopped)) == 1
+    done = phase in {"working", "passed"}
+    assert outcomes(settings)[str(hub.chf)] is (Outcome.PASSED if done else None)
 
 
-def test_what_the_drain_time_cuts_short_goes_on_after_the_next_start(bench: Bench, configure: Any) -> None:
+async def test_what_the_drain_time_cuts_short_goes_on_after_the_next_start(
+    bench: Bench, configure: Any
+) -> None:
     settings = configure({"jig1": [1]}, drain_seconds=0)
     hub = bench.hub()
 
-    async def work() -> None:
-        await give_order(settings, hub)
-        async with running_daemon(settings) as station:
-            await bench.seat(hub, FIRST)
-            await station.until_that(lambda: any(view.percent for view in station.seen))
-        assert not events_of(settings, AttemptClosed)
-        async with running_daemon(settings) as station:
-            await station.until(FIRST, SlotPhase.PASSED)
-        assert len(events_of(settings, AttemptOpened)) == len(events_of(settings, AttemptClosed)) == 1
-
-    asyncio.run(work())
+    await give_order(settings, hub)
+    async with running_daemon(settings) as station:
+        await bench.seat(hub, FIRST)
+        await station.until_that(lambda: any(view.percent for view in station.seen))
+    assert not events_of(settings, AttemptClosed)
+    async with running_daemon(settings) as station:
+        await station.until(FIRST, SlotPhase.PASSED)
+    assert len(events_of(settings, AttemptOpened)) == len(events_of(settings, AttemptClosed)) == 1
 
 
 @pytest.mark.parametrize("first", ["at work", "done"])
-def test_one_hub_id_in_two_slots_is_refused_where_it_came_second(
+async def test_one_hub_id_in_two_slots_is_refused_where_it_came_second(
     bench: Bench, configure: Any, first: str
 ) -> None:
     settings = configure({"jig1": [1], "jig2": [1]})
     hub, twin = next(bench.twins)
 
-    async def work() -> None:
-        await give_order(settings, hub)
-        async with running_daemon(settings) as station:
-            await bench.seat(hub, FIRST)
-            await station.until(FIRST, SlotPhase.WORKING if first == "at work" else SlotPhase.PASSED)
-            await bench.seat(twin, OTHER_JIG)
-            refused = await station.until(OTHER_JIG, SlotPhase.REJECTED)
-            assert refused.code is Code.IN_TWO_SLOTS
-            assert f"{twin.chf} also answers in jig1 slot 1" in refused.line
-            assert refused.line.endswith("take this one out for the supervisor, and leave the other in")
-            await station.until(FIRST, SlotPhase.PASSED)
-            assert len(events_of(settings, AttemptOpened)) == 2
-        assert [(event.place, event.outcome) for event in events_of(settings, AttemptClosed)].count(
-            (FIRST, Outcome.PASSED)
-        ) == 1
-        await bench.assert_runs(hub, "new")
-        await bench.assert_untouched(twin)
-
-    asyncio.run(work())
+    await give_order(settings, hub)
+    async with running_daemon(settings) as station:
+        await bench.seat(hub, FIRST)
+        await station.until(FIRST, SlotPhase.WORKING if first == "at work" else SlotPhase.PASSED)
+        await bench.seat(twin, OTHER_JIG)
+        refused = await station.until(OTHER_JIG, SlotPhase.REJECTED)
+        assert refused.code is Code.IN_TWO_SLOTS
+        assert f"{twin.chf} also answers in jig1 slot 1" in refused.line
+        assert refused.line.endswith("take this one out for the supervisor, and leave the other in")
+        await station.until(FIRST, SlotPhase.PASSED)
+        assert len(events_of(settings, AttemptOpened)) == 2
+    assert [(event.place, event.outcome) for event in events_of(settings, AttemptClosed)].count(
+        (FIRST, Outcome.PASSED)
+    ) == 1
+    await bench.assert_runs(hub, "new")
+    await bench.assert_untouched(twin)
 
 
 @pytest.mark.parametrize("first", ["at work", "done"])
@@ -444,31 +410,28 @@ def test_of_two_hubs_that_say_the_same_the_second_is_to_be_taken_out_and_the_fir
         asyncio.run(work())
 
 
-def test_a_hub_that_was_refused_as_a_double_is_looked_at_anew_once_the_other_is_out(
+async def test_a_hub_that_was_refused_as_a_double_is_looked_at_anew_once_the_other_is_out(
     bench: Bench, configure: Any
 ) -> None:
     settings = configure({"jig1": [1], "jig2": [1]})
     hub, twin = next(bench.twins)
 
-    async def work() -> None:
-        await give_order(settings, hub)
-        async with running_daemon(settings) as station:
-            await bench.seat(hub, FIRST)
-            await station.until(FIRST, SlotPhase.PASSED)
-            await bench.seat(twin, OTHER_JIG)
-            await station.until(OTHER_JIG, SlotPhase.REJECTED)
-            for place in (OTHER_JIG, FIRST):
-                await bench.unseat(place)
-                await station.until(place, SlotPhase.EMPTY)
-            await bench.seat(twin, FIRST)
-            refused = await station.until(FIRST, SlotPhase.REJECTED)
-            assert refused.code is Code.IDS_DISAGREE, "its GPF is the other's, which is gone"
-
-    asyncio.run(work())
+    await give_order(settings, hub)
+    async with running_daemon(settings) as station:
+        await bench.seat(hub, FIRST)
+        await station.until(FIRST, SlotPhase.PASSED)
+        await bench.seat(twin, OTHER_JIG)
+        await station.until(OTHER_JIG, SlotPhase.REJECTED)
+        for place in (OTHER_JIG, FIRST):
+            await bench.unseat(place)
+            await station.until(place, SlotPhase.EMPTY)
+        await bench.seat(twin, FIRST)
+        refused = await station.until(FIRST, SlotPhase.REJECTED)
+        assert refused.code is Code.IDS_DISAGREE, "its GPF is the other's, which is gone"
 
 
 @pytest.mark.parametrize("asked", ["hub_history", "open_attempt_of"])
-def test_an_order_closed_while_a_hub_is_begun_with_is_said_and_the_slot_goes_on(
+async def test_an_order_closed_while_a_hub_is_begun_with_is_said_and_the_slot_goes_on(
     bench: Bench, configure: Any, monkeypatch: pytest.MonkeyPatch, asked: str
 ) -> None:
     """Closed after each of the questions that a visit asks of the journal, before it acts on the answer."""
@@ -486,42 +449,36 @@ def test_an_order_closed_while_a_hub_is_begun_with_is_said_and_the_slot_goes_on(
 
     monkeypatch.setattr(Journal, asked, closing)
 
-    async def work() -> None:
-        await give_order(settings, hub, other)
-        async with running_daemon(settings) as station:
-            for each in (hub, other):
-                await station.until(FIRST, SlotPhase.EMPTY)
-                await bench.seat(each, FIRST)
-                view = await station.until(FIRST, SlotPhase.REJECTED, SlotPhase.PUT_ASIDE)
-                assert "order" in view.line
-                await bench.unseat(FIRST)
-            await station.until(FIRST, SlotPhase.EMPTY)
-            assert SlotPhase.OUT_OF_USE not in {view.phase for view in station.seen}
+    await give_order(settings, hub, other)
+    async with running_daemon(settings) as station:
         for each in (hub, other):
-            await bench.assert_untouched(each)
+            await station.until(FIRST, SlotPhase.EMPTY)
+            await bench.seat(each, FIRST)
+            view = await station.until(FIRST, SlotPhase.REJECTED, SlotPhase.PUT_ASIDE)
+            assert "order" in view.line
+            await bench.unseat(FIRST)
+        await station.until(FIRST, SlotPhase.EMPTY)
+        assert SlotPhase.OUT_OF_USE not in {view.phase for view in station.seen}
+    for each in (hub, other):
+        await bench.assert_untouched(each)
 
-    asyncio.run(work())
 
-
-def test_a_scanned_label_counts_for_the_next_hub_in_its_slot(bench: Bench, configure: Any) -> None:
+async def test_a_scanned_label_counts_for_the_next_hub_in_its_slot(bench: Bench, configure: Any) -> None:
     settings = configure({"jig1": [1]})
     hub, stranger = bench.hub(), bench.hub()
 
-    async def work() -> None:
-        await give_order(settings, hub)
-        async with running_daemon(settings) as station:
-            await station.until(FIRST, SlotPhase.EMPTY)
-            await station.ask("scan_label", jig="jig1", slot=1, id=str(stranger.chf))
-            await bench.seat(hub, FIRST)
-            refused = await station.until(FIRST, SlotPhase.REJECTED)
-            assert refused.code is Code.LABEL_DISAGREES
-            await bench.assert_untouched(hub)
-            await bench.unseat(FIRST)
-            await station.until(FIRST, SlotPhase.EMPTY)
-            await station.ask("scan_label", jig="jig1", slot=1, id=str(hub.gpf), role="GPF")
-            await bench.seat(hub, FIRST)
-            await station.until(FIRST, SlotPhase.PASSED)
-        (_, passed) = events_of(settings, AttemptClosed)
-        assert (passed.scanned_id, passed.scanned_role, passed.order) == (hub.gpf, "GPF", ORDER)
-
-    asyncio.run(work())
+    await give_order(settings, hub)
+    async with running_daemon(settings) as station:
+        await station.until(FIRST, SlotPhase.EMPTY)
+        await station.ask("scan_label", jig="jig1", slot=1, id=str(stranger.chf))
+        await bench.seat(hub, FIRST)
+        refused = await station.until(FIRST, SlotPhase.REJECTED)
+        assert refused.code is Code.LABEL_DISAGREES
+        await bench.assert_untouched(hub)
+        await bench.unseat(FIRST)
+        await station.until(FIRST, SlotPhase.EMPTY)
+        await station.ask("scan_label", jig="jig1", slot=1, id=str(hub.gpf), role="GPF")
+        await bench.seat(hub, FIRST)
+        await station.until(FIRST, SlotPhase.PASSED)
+    (_, passed) = events_of(settings, AttemptClosed)
+    assert (passed.scanned_id, passed.scanned_role, passed.order) == (hub.gpf, "GPF", ORDER)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,69 +50,63 @@ def shown(station: RunningDaemon) -> list[SlotPhase]:
     return [phase for before, phase in zip([None, *phases], phases, strict=False) if phase is not before]
 
 
-def test_a_jig_with_a_lid_says_close_the_lid_once_and_then_booting(hands: Hands) -> None:
+async def test_a_jig_with_a_lid_says_close_the_lid_once_and_then_booting(hands: Hands) -> None:
     hub, other = hands.bench.hub(), hands.bench.hub()
     start_by(hands, "lid")
 
-    async def work() -> None:
-        await hands.order(hub, other)
+    await hands.order(hub, other)
+    await board(hands, "open_lid")
+    async with running_daemon(hands.settings) as station:
+        await station.until(FIRST, SlotPhase.EMPTY)
+        await hands.bench.seat(hub, FIRST)
+        await hands.bench.seat(other, SECOND)
+        for place in (FIRST, SECOND):
+            view = await station.until(place, SlotPhase.SEATED)
+            assert view.line == f"{place}: a hub is seated; close the lid"
+        console = Console(width=130, file=io.StringIO())
+        with console.capture() as picture:
+            console.print(BenchPicture(station.daemon.view.slots))
+        assert picture.get().count("close the lid") == 1, "once a jig"
+        assert "is for the hub that sits here" in await scan(station, hub.chf, 1)
+        await hands.bench.unseat(SECOND)
+        await station.until(SECOND, SlotPhase.EMPTY)
+        del station.seen[:]
+        await hands.bench.fault(FIRST, "lose_request", probability=1.0, times=10_000)
+        await board(hands, "close_lid")
+        await station.until(FIRST, SlotPhase.BOOTING)
         await board(hands, "open_lid")
-        async with running_daemon(hands.settings) as station:
-            await station.until(FIRST, SlotPhase.EMPTY)
-            await hands.bench.seat(hub, FIRST)
-            await hands.bench.seat(other, SECOND)
-            for place in (FIRST, SECOND):
-                view = await station.until(place, SlotPhase.SEATED)
-                assert view.line == f"{place}: a hub is seated; close the lid"
-            console = Console(width=130, file=io.StringIO())
-            with console.capture() as picture:
-                console.print(BenchPicture(station.daemon.view.slots))
-            assert picture.get().count("close the lid") == 1, "once a jig"
-            assert "is for the hub that sits here" in await scan(station, hub.chf, 1)
-            await hands.bench.unseat(SECOND)
-            await station.until(SECOND, SlotPhase.EMPTY)
-            del station.seen[:]
-            await hands.bench.fault(FIRST, "lose_request", probability=1.0, times=10_000)
-            await board(hands, "close_lid")
-            await station.until(FIRST, SlotPhase.BOOTING)
-            await board(hands, "open_lid")
-            view = await station.until(FIRST, SlotPhase.SEATED)
-            assert view.line == f"{FIRST}: a hub is seated; close the lid"
-            await hands.bench.do("disarm")
-            await station.until_that(
-                lambda: SlotPhase.LOOKING in shown(station) and station.view(FIRST).phase is SlotPhase.SEATED
-            )
-            assert not events_of(hands.settings, AttemptOpened), "no hub is begun with under an open lid"
-            assert SlotPhase.EMPTY not in shown(station)
-            del station.seen[:]
-            await board(hands, "close_lid")
-            await station.until(FIRST, SlotPhase.PASSED)
-            assert shown(station)[:2] == [SlotPhase.BOOTING, SlotPhase.WORKING]
-            assert SlotPhase.EMPTY not in shown(station)
-
-    asyncio.run(work())
+        view = await station.until(FIRST, SlotPhase.SEATED)
+        assert view.line == f"{FIRST}: a hub is seated; close the lid"
+        await hands.bench.do("disarm")
+        await station.until_that(
+            lambda: SlotPhase.LOOKING in shown(station) and station.view(FIRST).phase is SlotPhase.SEATED
+        )
+        assert not events_of(hands.settings, AttemptOpened), "no hub is begun with under an open lid"
+        assert SlotPhase.EMPTY not in shown(station)
+        del station.seen[:]
+        await board(hands, "close_lid")
+        await station.until(FIRST, SlotPhase.PASSED)
+        assert shown(station)[:2] == [SlotPhase.BOOTING, SlotPhase.WORKING]
+        assert SlotPhase.EMPTY not in shown(station)
 
 
-def test_a_jig_with_a_button_says_press_start_also_after_a_reset(hands: Hands) -> None:
+async def test_a_jig_with_a_button_says_press_start_also_after_a_reset(hands: Hands) -> None:
     hub = hands.bench.hub()
     start_by(hands, "button")
 
-    async def work() -> None:
-        await hands.order(hub)
-        async with running_daemon(hands.settings) as station:
-            await station.until(FIRST, SlotPhase.EMPTY)
-            await hands.bench.seat(hub, FIRST)
-            view = await station.until(FIRST, SlotPhase.SEATED)
-            assert view.line == f"{FIRST}: a hub is seated; press start"
-            await board(hands, "press_stop")
-            await station.until(FIRST, SlotPhase.EMERGENCY_STOP)
-            await board(hands, "release_stop")
-            await station.until_that(lambda: "press start" in (station.view(FIRST).alarm or ""))
-            await station.ask("reset_jig", jig="jig1")
-            view = await station.until(FIRST, SlotPhase.SEATED)
-            assert view.line == f"{FIRST}: a hub is seated; press start"
-            await board(hands, "press_start")
-            await station.until(FIRST, SlotPhase.PASSED)
-            assert SlotPhase.BOOTING in shown(station)
-
-    asyncio.run(work())
+    await hands.order(hub)
+    async with running_daemon(hands.settings) as station:
+        await station.until(FIRST, SlotPhase.EMPTY)
+        await hands.bench.seat(hub, FIRST)
+        view = await station.until(FIRST, SlotPhase.SEATED)
+        assert view.line == f"{FIRST}: a hub is seated; press start"
+        await board(hands, "press_stop")
+        await station.until(FIRST, SlotPhase.EMERGENCY_STOP)
+        await board(hands, "release_stop")
+        await station.until_that(lambda: "press start" in (station.view(FIRST).alarm or ""))
+        await station.ask("reset_jig", jig="jig1")
+        view = await station.until(FIRST, SlotPhase.SEATED)
+        assert view.line == f"{FIRST}: a hub is seated; press start"
+        await board(hands, "press_start")
+        await station.until(FIRST, SlotPhase.PASSED)
+        assert SlotPhase.BOOTING in shown(station)

@@ -191,28 +191,22 @@ WRONG = {
 
 
 @pytest.mark.parametrize("how", WRONG)
-def test_a_hub_out_of_sight_since_it_passed_goes_home_only_as_it_was_left(how: str) -> None:
+async def test_a_hub_out_of_sight_since_it_passed_goes_home_only_as_it_was_left(how: str) -> None:
     says, holds, why = WRONG[how]
 
-    async def scenario() -> None:
-        slot = Slot(says, holds)
-        slot.seated.hub, slot.seated.shown = says, PASSED
-        await slot.seated.check_departure(LEFT)
-        assert slot.seated.shown.phase is SlotPhase.PUT_ASIDE
-        assert why in slot.seated.shown.line
-
-    asyncio.run(scenario())
+    slot = Slot(says, holds)
+    slot.seated.hub, slot.seated.shown = says, PASSED
+    await slot.seated.check_departure(LEFT)
+    assert slot.seated.shown.phase is SlotPhase.PUT_ASIDE
+    assert why in slot.seated.shown.line
 
 
 @pytest.mark.parametrize("left", [LEFT, Left(NEW, None), Left(None, None)])
-def test_a_hub_that_is_as_it_was_left_goes_home(left: Left) -> None:
-    async def scenario() -> None:
-        slot = Slot(ME)
-        slot.seated.shown = PASSED
-        await slot.seated.check_departure(left)
-        assert slot.seated.shown == PASSED
-
-    asyncio.run(scenario())
+async def test_a_hub_that_is_as_it_was_left_goes_home(left: Left) -> None:
+    slot = Slot(ME)
+    slot.seated.shown = PASSED
+    await slot.seated.check_departure(left)
+    assert slot.seated.shown == PASSED
 
 
 @pytest.mark.parametrize(
@@ -226,86 +220,75 @@ def test_a_hub_that_is_as_it_was_left_goes_home(left: Left) -> None:
     ],
     ids=["GPF", "boots", "firmware", "lock", "model"],
 )
-def test_who_says_something_else_after_a_gap_is_another_visit(other: HubIdentity) -> None:
-    async def scenario() -> None:
-        slot = Slot(ME)
-        slot.seated.shown = PASSED
-        async with slot.watched():
-            showing = asyncio.create_task(slot.seated.until_gone())
-            await slot.until(SlotPhase.PASSED)
-            slot.driver.says = other
+async def test_who_says_something_else_after_a_gap_is_another_visit(other: HubIdentity) -> None:
+    slot = Slot(ME)
+    slot.seated.shown = PASSED
+    async with slot.watched():
+        showing = asyncio.create_task(slot.seated.until_gone())
+        await slot.until(SlotPhase.PASSED)
+        slot.driver.says = other
+        slot.stand_still()
+        await showing
+    assert slot.phases == [SlotPhase.PASSED, SlotPhase.LOOKING]
+
+
+async def test_a_gap_while_a_hub_is_asked_has_it_asked_again_before_it_is_green() -> None:
+    slot = Slot(ME)
+    slot.seated.shown = PASSED
+    asked = 0
+
+    def gap_again() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
             slot.stand_still()
+
+    slot.driver.when_asked = gap_again
+    async with slot.watched():
+        showing = asyncio.create_task(slot.seated.until_gone())
+        await slot.until(SlotPhase.PASSED)
+        slot.stand_still()
+        await slot.view.changes.until(lambda: asked == 2 and slot.view.of(PLACE).phase is SlotPhase.PASSED)
+        showing.cancel()
+        with suppress(asyncio.CancelledError):
             await showing
-        assert slot.phases == [SlotPhase.PASSED, SlotPhase.LOOKING]
-
-    asyncio.run(scenario())
-
-
-def test_a_gap_while_a_hub_is_asked_has_it_asked_again_before_it_is_green() -> None:
-    async def scenario() -> None:
-        slot = Slot(ME)
-        slot.seated.shown = PASSED
-        asked = 0
-
-        def gap_again() -> None:
-            nonlocal asked
-            asked += 1
-            if asked == 1:
-                slot.stand_still()
-
-        slot.driver.when_asked = gap_again
-        async with slot.watched():
-            showing = asyncio.create_task(slot.seated.until_gone())
-            await slot.until(SlotPhase.PASSED)
-            slot.stand_still()
-            await slot.view.changes.until(
-                lambda: asked == 2 and slot.view.of(PLACE).phase is SlotPhase.PASSED
-            )
-            showing.cancel()
-            with suppress(asyncio.CancelledError):
-                await showing
-        assert asked == 2
-        assert slot.phases == [SlotPhase.PASSED, SlotPhase.LOOKING, SlotPhase.LOOKING, SlotPhase.PASSED]
-
-    asyncio.run(scenario())
+    assert asked == 2
+    assert slot.phases == [SlotPhase.PASSED, SlotPhase.LOOKING, SlotPhase.LOOKING, SlotPhase.PASSED]
 
 
-def test_a_hub_that_lost_its_power_gets_it_back_before_it_is_asked_or_called_silent() -> None:
-    async def scenario() -> None:
-        slot = Slot(ME, seat=PoweredSeat)
-        slot.seated.shown = PASSED
-        seat: Any = slot.seat
-        asked, answers = asyncio.Event(), asyncio.Event()
+async def test_a_hub_that_lost_its_power_gets_it_back_before_it_is_asked_or_called_silent() -> None:
+    slot = Slot(ME, seat=PoweredSeat)
+    slot.seated.shown = PASSED
+    seat: Any = slot.seat
+    asked, answers = asyncio.Event(), asyncio.Event()
 
-        async def without_power() -> HubIdentity:
-            asked.set()
-            if answers.is_set():
-                return ME
-            raise NoAnswer("nothing", action=HubAction.IDENTIFY, state_known=True)
-
-        async def boots() -> HubIdentity:
-            assert seat.power.is_set()
-            await answers.wait()
+    async def without_power() -> HubIdentity:
+        asked.set()
+        if answers.is_set():
             return ME
+        raise NoAnswer("nothing", action=HubAction.IDENTIFY, state_known=True)
 
-        slot.driver.identify, slot.driver.wait_for_hub = without_power, boots  # type: ignore[method-assign]
-        async with slot.watched():
-            showing = asyncio.create_task(slot.seated.until_gone())
-            await slot.until(SlotPhase.PASSED)
-            slot.stand_still()
-            await asked.wait()
-            for _ in range(10):
-                await asyncio.sleep(0)
-            assert slot.phases == [SlotPhase.PASSED, SlotPhase.LOOKING]
-            seat.power.set()
-            await slot.until(SlotPhase.RESEAT)  # it has no time at all to boot here
-            answers.set()
-            await slot.until(SlotPhase.PASSED)
-            showing.cancel()
-            with suppress(asyncio.CancelledError):
-                await showing
+    async def boots() -> HubIdentity:
+        assert seat.power.is_set()
+        await answers.wait()
+        return ME
 
-    asyncio.run(scenario())
+    slot.driver.identify, slot.driver.wait_for_hub = without_power, boots  # type: ignore[method-assign]
+    async with slot.watched():
+        showing = asyncio.create_task(slot.seated.until_gone())
+        await slot.until(SlotPhase.PASSED)
+        slot.stand_still()
+        await asked.wait()
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert slot.phases == [SlotPhase.PASSED, SlotPhase.LOOKING]
+        seat.power.set()
+        await slot.until(SlotPhase.RESEAT)  # it has no time at all to boot here
+        answers.set()
+        await slot.until(SlotPhase.PASSED)
+        showing.cancel()
+        with suppress(asyncio.CancelledError):
+            await showing
 
 
 @pytest.mark.parametrize(
@@ -313,89 +296,76 @@ def test_a_hub_that_lost_its_power_gets_it_back_before_it_is_asked_or_called_sil
     [ANOTHER_GPF, replace(ME, model=DeviceModel("0B6B", "00000002"))],
     ids=["GPF", "model"],
 )
-def test_a_hub_with_half_of_the_identity_does_not_answer_for_the_one_at_work(
+async def test_a_hub_with_half_of_the_identity_does_not_answer_for_the_one_at_work(
     other: HubIdentity, tmp_path: Path
 ) -> None:
-    async def scenario() -> None:
-        async with Journal.open(tmp_path, site="site", station="bench") as journal:
-            slot = Slot(other, journal=journal)
-            async with slot.watched():
-                working = asyncio.create_task(slot.seated.conduct(None))
-                still_here = asyncio.create_task(slot.seated.still_here())
-                ending = await working
-                assert isinstance(ending, LeftOpen)
-                slot.seated.gone()
-                assert not await still_here
-
-    asyncio.run(scenario())
+    async with Journal.open(tmp_path, site="site", station="bench") as journal:
+        slot = Slot(other, journal=journal)
+        async with slot.watched():
+            working = asyncio.create_task(slot.seated.conduct(None))
+            still_here = asyncio.create_task(slot.seated.still_here())
+            ending = await working
+            assert isinstance(ending, LeftOpen)
+            slot.seated.gone()
+            assert not await still_here
 
 
-def test_a_hub_that_falls_silent_as_it_is_written_is_told_of_until_it_answers(
+async def test_a_hub_that_falls_silent_as_it_is_written_is_told_of_until_it_answers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("station.bench.visit._SILENT_SECONDS", 0.05)
 
-    async def scenario() -> None:
-        writing = Writing()
-        slot = Slot(ME, conductor=writing)
-        told: list[SlotView] = []
-        slot.view.listen(told.append)
+    writing = Writing()
+    slot = Slot(ME, conductor=writing)
+    told: list[SlotView] = []
+    slot.view.listen(told.append)
+    async with slot.watched():
+        working = asyncio.create_task(slot.seated.conduct(None))
+        await slot.view.changes.until(lambda: slot.view.of(PLACE).silent_seconds is not None)
+        writing.goes_on.set()
+        await slot.view.changes.until(lambda: slot.view.of(PLACE).percent == 2)
+        working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
+    assert told[0].line == f"{PLACE}: flash 1%; leave it in"
+    assert told[1].line == f"{PLACE}: flash 1%; no answer for {told[1].silent_seconds} s; leave it in"
+    after = next(view for view in told if view.percent == 2)
+    assert (after.line, after.silent_seconds) == (f"{PLACE}: flash 2%; leave it in", None)
+
+
+async def test_a_link_that_missed_a_hub_while_nobody_watched_does_not_end_its_visit() -> None:
+    slot = Slot(ME)
+    slot.seated.shown = PASSED
+
+    async def missed(_: object) -> None:
+        slot.driver.wait_for_removal = Spoken(ME).wait_for_removal
+        slot.stand_still()
+
+    slot.driver.wait_for_removal = missed
+    async with slot.watched():
+        showing = asyncio.create_task(slot.seated.until_gone())
+        await slot.view.changes.until(lambda: slot.phases[1:] == [SlotPhase.LOOKING, SlotPhase.PASSED])
+        showing.cancel()
+        with suppress(asyncio.CancelledError):
+            await showing
+
+
+async def test_a_hub_whose_port_is_lost_as_it_is_asked_has_to_be_found(tmp_path: Path) -> None:
+    """Nobody works on it any more, so that its order may be closed and any slot may take it up."""
+    async with Journal.open(tmp_path, site="site", station="bench") as journal:
+        await journal.append(AttemptOpened(place=PLACE, order=None, hub=facts_of(ME), number=1))
+        slot = Slot(ME, journal=journal)
+
+        def lose_the_port() -> None:
+            raise LinkLost("the port is gone", action=HubAction.IDENTIFY, state_known=True)
+
+        slot.driver.when_asked = lose_the_port
         async with slot.watched():
             working = asyncio.create_task(slot.seated.conduct(None))
-            await slot.view.changes.until(lambda: slot.view.of(PLACE).silent_seconds is not None)
-            writing.goes_on.set()
-            await slot.view.changes.until(lambda: slot.view.of(PLACE).percent == 2)
-            working.cancel()
-            with suppress(asyncio.CancelledError):
+            still_here = asyncio.create_task(slot.seated.still_here())
+            with pytest.raises(LinkLost):
                 await working
-        assert told[0].line == f"{PLACE}: flash 1%; leave it in"
-        assert told[1].line == f"{PLACE}: flash 1%; no answer for {told[1].silent_seconds} s; leave it in"
-        after = next(view for view in told if view.percent == 2)
-        assert (after.line, after.silent_seconds) == (f"{PLACE}: flash 2%; leave it in", None)
-
-    asyncio.run(scenario())
-
-
-def test_a_link_that_missed_a_hub_while_nobody_watched_does_not_end_its_visit() -> None:
-    async def scenario() -> None:
-        slot = Slot(ME)
-        slot.seated.shown = PASSED
-
-        async def missed(_: object) -> None:
-            slot.driver.wait_for_removal = Spoken(ME).wait_for_removal
-            slot.stand_still()
-
-        slot.driver.wait_for_removal = missed
-        async with slot.watched():
-            showing = asyncio.create_task(slot.seated.until_gone())
-            await slot.view.changes.until(lambda: slot.phases[1:] == [SlotPhase.LOOKING, SlotPhase.PASSED])
-            showing.cancel()
-            with suppress(asyncio.CancelledError):
-                await showing
-
-    asyncio.run(scenario())
-
-
-def test_a_hub_whose_port_is_lost_as_it_is_asked_has_to_be_found(tmp_path: Path) -> None:
-    """Nobody works on it any more, so that its order may be closed and any slot may take it up."""
-
-    async def scenario() -> None:
-        async with Journal.open(tmp_path, site="site", station="bench") as journal:
-            await journal.append(AttemptOpened(place=PLACE, order=None, hub=facts_of(ME), number=1))
-            slot = Slot(ME, journal=journal)
-
-            def lose_the_port() -> None:
-                raise LinkLost("the port is gone", action=HubAction.IDENTIFY, state_known=True)
-
-            slot.driver.when_asked = lose_the_port
-            async with slot.watched():
-                working = asyncio.create_task(slot.seated.conduct(None))
-                still_here = asyncio.create_task(slot.seated.still_here())
-                with pytest.raises(LinkLost):
-                    await working
-                slot.seated.gone()
-                await still_here
-            (attempt,) = await journal.open_attempts()
-            assert attempt.lost
-
-    asyncio.run(scenario())
+            slot.seated.gone()
+            await still_here
+        (attempt,) = await journal.open_attempts()
+        assert attempt.lost

@@ -88,22 +88,21 @@ def test_the_products_list_has_its_say(bench: Bench, tmp_path: Path, status: Pro
     assert release.may_stay(b"another" * 4)
 
 
-def test_a_release_that_the_station_stopped_is_stopped_for_hands_too(bench: Bench, tmp_path: Path) -> None:
+async def test_a_release_that_the_station_stopped_is_stopped_for_hands_too(
+    bench: Bench, tmp_path: Path
+) -> None:
     stop = ReleaseStopped(
         manufacturer=MODEL.manufacturer, model=MODEL.model, version=version("new"), why="5 of 20 failed"
     )
 
-    async def work() -> None:
-        release = released(bench, tmp_path)
-        assert await release.refusal(hub(), untouched=False) is None
-        # The daemon, which goes on writing, is another process: nothing is held but what is read.
-        async with Journal.open(tmp_path / "journal", site="site", station="bench") as journal:
-            await journal.append(stop)
-            rejected = await release.refusal(hub(), untouched=False)
-            assert rejected is not None
-            assert rejected.code is Code.RELEASE_STOPPED
-
-    asyncio.run(work())
+    release = released(bench, tmp_path)
+    assert await release.refusal(hub(), untouched=False) is None
+    # The daemon, which goes on writing, is another process: nothing is held but what is read.
+    async with Journal.open(tmp_path / "journal", site="site", station="bench") as journal:
+        await journal.append(stop)
+        rejected = await release.refusal(hub(), untouched=False)
+        assert rejected is not None
+        assert rejected.code is Code.RELEASE_STOPPED
 
 
 def test_a_journal_that_cannot_be_read_is_no_journal_without_stops(bench: Bench, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -16,26 +15,23 @@ from station.catalogue.settings import CatalogueSettings
 
 
 @pytest.mark.parametrize("left", [0, 1])
-def test_what_was_accepted_serves_on_and_is_renewed_when_there_are_descriptors_again(
+async def test_what_was_accepted_serves_on_and_is_renewed_when_there_are_descriptors_again(
     signed: Signed, tmp_path: Path, left: int
 ) -> None:
-    async def work() -> None:
-        catalogue = StationCatalogue(tmp_path / "state", production=True)
-        await catalogue.choose(CatalogueSettings.model_validate(signed.settings))
-        async with catalogue.opened():
-            before = catalogue.current().releases(MODEL)
-            assert await catalogue.fetch_images() == ()
-            signed.publish()
-            with structlog.testing.capture_logs() as said, descriptors_left(left):
-                await catalogue._renew(60.0)
-                await catalogue.fetch_images()
-            assert [line["event"] for line in said] == ["catalogue not renewed"]
-            assert said[0]["hubs_begun_with"]
-            assert said[0]["reason"].startswith("no more file descriptors (")
-            assert catalogue.current().releases(MODEL) == before
-            with structlog.testing.capture_logs() as said:
-                await catalogue._renew(60.0)
-            assert [line["event"] for line in said] == ["catalogue renewed again"]
-            assert await catalogue.fetch_images() == ()
-
-    asyncio.run(work())
+    catalogue = StationCatalogue(tmp_path / "state", production=True)
+    await catalogue.choose(CatalogueSettings.model_validate(signed.settings))
+    async with catalogue.opened():
+        before = catalogue.current().releases(MODEL)
+        assert await catalogue.fetch_images() == ()
+        signed.publish()
+        with structlog.testing.capture_logs() as said, descriptors_left(left):
+            await catalogue._renew(60.0)
+            await catalogue.fetch_images()
+        assert [line["event"] for line in said] == ["catalogue not renewed"]
+        assert said[0]["hubs_begun_with"]
+        assert said[0]["reason"].startswith("no more file descriptors (")
+        assert catalogue.current().releases(MODEL) == before
+        with structlog.testing.capture_logs() as said:
+            await catalogue._renew(60.0)
+        assert [line["event"] for line in said] == ["catalogue renewed again"]
+        assert await catalogue.fetch_images() == ()

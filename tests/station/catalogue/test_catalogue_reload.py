@@ -61,40 +61,37 @@ WRONG: dict[str, Callable[[Signed, Signed, Path], CatalogueSettings]] = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_a_refused_reload_changes_nothing_on_disk_or_in_memory(
+async def test_a_refused_reload_changes_nothing_on_disk_or_in_memory(
     signed: Signed, stranger: Signed, tmp_path: Path, what: str
 ) -> None:
     (tmp_path / "junk").write_text("{}")
     store = tmp_path / "store"
 
-    async def work() -> None:
-        catalogue = StationCatalogue(store, production=True)
-        await catalogue.choose(settings(signed))
-        async with catalogue.opened():
-            before, serves = content(store), catalogue.current()
-            wrong = WRONG[what](signed, stranger, tmp_path / "junk")
-            if what == "our root, another's place":
-                # What had been accepted under our root serves on, wherever the next would come from.
+    catalogue = StationCatalogue(store, production=True)
+    await catalogue.choose(settings(signed))
+    async with catalogue.opened():
+        before, serves = content(store), catalogue.current()
+        wrong = WRONG[what](signed, stranger, tmp_path / "junk")
+        if what == "our root, another's place":
+            # What had been accepted under our root serves on, wherever the next would come from.
+            await catalogue.replace(wrong)
+            assert catalogue.current().releases(MODEL) == serves.releases(MODEL)
+        else:
+            with pytest.raises((ConfigError, CatalogError)) as refusal:
                 await catalogue.replace(wrong)
-                assert catalogue.current().releases(MODEL) == serves.releases(MODEL)
-            else:
-                with pytest.raises((ConfigError, CatalogError)) as refusal:
-                    await catalogue.replace(wrong)
-                assert "\n" not in str(refusal.value)
-                assert catalogue.current() is serves
-            assert content(store) == before
-            assert catalogue.hindrance() is None
-        # A restart with the old configuration, without the source.
-        signed.folder.rename(tmp_path / "away")
-        again = StationCatalogue(store, production=True)
-        await again.choose(settings(signed))
-        async with again.opened():
-            assert again.hindrance() is None
-
-    asyncio.run(work())
+            assert "\n" not in str(refusal.value)
+            assert catalogue.current() is serves
+        assert content(store) == before
+        assert catalogue.hindrance() is None
+    # A restart with the old configuration, without the source.
+    signed.folder.rename(tmp_path / "away")
+    again = StationCatalogue(store, production=True)
+    await again.choose(settings(signed))
+    async with again.opened():
+        assert again.hindrance() is None
 
 
-def test_a_reload_that_is_waited_for_no_longer_accepts_nothing_afterwards(
+async def test_a_reload_that_is_waited_for_no_longer_accepts_nothing_afterwards(
     signed: Signed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = tmp_path / "store"
@@ -107,107 +104,97 @@ def test_a_reload_that_is_waited_for_no_longer_accepts_nothing_afterwards(
         checked.set()
         return found
 
-    async def work() -> None:
-        catalogue = StationCatalogue(store, production=True)
-        await catalogue.choose(settings(signed))
-        async with catalogue.opened():
-            signed.publish()
-            before = content(store)
-            monkeypatch.setattr(CatalogKeeper, "examine", slow)
-            monkeypatch.setattr(CatalogKeeper, "reopen", lambda _: None)
-            monkeypatch.setattr(Worker, "run", in_no_time)
-            with pytest.raises(CatalogError, match="was not through"):
-                await catalogue.replace(settings(signed))
-            go_on.set()
-            assert await asyncio.to_thread(checked.wait, 20)
-        assert content(store) == before
-
     run = Worker.run
 
     async def in_no_time(worker: Worker, what: Callable[[], Any], seconds: float) -> Any:
         return await run(worker, what, min(seconds, 0.2))
 
-    asyncio.run(work())
+    catalogue = StationCatalogue(store, production=True)
+    await catalogue.choose(settings(signed))
+    async with catalogue.opened():
+        signed.publish()
+        before = content(store)
+        monkeypatch.setattr(CatalogKeeper, "examine", slow)
+        monkeypatch.setattr(CatalogKeeper, "reopen", lambda _: None)
+        monkeypatch.setattr(Worker, "run", in_no_time)
+        with pytest.raises(CatalogError, match="was not through"):
+            await catalogue.replace(settings(signed))
+        go_on.set()
+        assert await asyncio.to_thread(checked.wait, 20)
+    assert content(store) == before
 
 
-def test_the_products_list_is_looked_at_with_the_catalogue_and_vetoes(signed: Signed, tmp_path: Path) -> None:
+async def test_the_products_list_is_looked_at_with_the_catalogue_and_vetoes(
+    signed: Signed, tmp_path: Path
+) -> None:
     products = tmp_path / "products.json"
 
-    async def work() -> None:
+    listing(signed.bench).save(products)
+    catalogue = StationCatalogue(tmp_path / "store", production=True)
+    await catalogue.choose(settings(signed, products=str(products)))
+    async with catalogue.opened():
+        before = catalogue.current()
+        image = before.load(before.latest(MODEL))
+        assert is_released(before, MODEL, image)
+        await catalogue.renew()
+        for status in (ProductStatus.CANCELLED, ProductStatus.EXPIRED, ProductStatus.WITHDRAWN):
+            listing(signed.bench, status).save(products)
+            await catalogue.renew()
+            assert not is_released(catalogue.current(), MODEL, image)
+            with pytest.raises(CatalogError, match=f"as {status}"):
+                catalogue.current().load(before.latest(MODEL))
         listing(signed.bench).save(products)
-        catalogue = StationCatalogue(tmp_path / "store", production=True)
-        await catalogue.choose(settings(signed, products=str(products)))
-        async with catalogue.opened():
-            before = catalogue.current()
-            image = before.load(before.latest(MODEL))
-            assert is_released(before, MODEL, image)
-            await catalogue.renew()
-            for status in (ProductStatus.CANCELLED, ProductStatus.EXPIRED, ProductStatus.WITHDRAWN):
-                listing(signed.bench, status).save(products)
-                await catalogue.renew()
-                assert not is_released(catalogue.current(), MODEL, image)
-                with pytest.raises(CatalogError, match=f"as {status}"):
-                    catalogue.current().load(before.latest(MODEL))
-            listing(signed.bench).save(products)
-            # Also where the catalogue's own source is away.
-            signed.folder.rename(tmp_path / "away")
-            await catalogue.renew()
-            assert is_released(catalogue.current(), MODEL, image)
-
-    asyncio.run(work())
+        # Also where the catalogue's own source is away.
+        signed.folder.rename(tmp_path / "away")
+        await catalogue.renew()
+        assert is_released(catalogue.current(), MODEL, image)
 
 
 @pytest.mark.parametrize("how", ["gone", "damaged", "unreadable"])
-def test_a_list_that_cannot_be_read_goes_on_vetoing_and_no_hub_is_begun_with(
+async def test_a_list_that_cannot_be_read_goes_on_vetoing_and_no_hub_is_begun_with(
     signed: Signed, tmp_path: Path, how: str
 ) -> None:
     products = tmp_path / "products.json"
 
-    async def work() -> None:
-        listing(signed.bench).save(products)
-        catalogue = StationCatalogue(tmp_path / "store", production=True)
-        await catalogue.choose(settings(signed, products=str(products)))
-        async with catalogue.opened():
-            current = catalogue.current()
-            image = current.load(current.latest(MODEL))
-            assert catalogue.hindrance() is None
-            products.unlink()
-            if how == "damaged":
-                products.write_text("{")
-            elif how == "unreadable":
-                products.mkdir()
-            await catalogue.renew()
-            why = catalogue.hindrance()
-            assert why is not None
-            assert why.startswith(str(products))
-            assert "\n" not in why
-            assert is_released(catalogue.current(), MODEL, image), "hubs that have it already may finish"
-            products.rmdir() if how == "unreadable" else products.unlink(missing_ok=True)
-            listing(signed.bench, ProductStatus.WITHDRAWN).save(products)
-            await catalogue.renew()
-            assert catalogue.hindrance() is None
-            assert not is_released(catalogue.current(), MODEL, image)
-
-    asyncio.run(work())
+    listing(signed.bench).save(products)
+    catalogue = StationCatalogue(tmp_path / "store", production=True)
+    await catalogue.choose(settings(signed, products=str(products)))
+    async with catalogue.opened():
+        current = catalogue.current()
+        image = current.load(current.latest(MODEL))
+        assert catalogue.hindrance() is None
+        products.unlink()
+        if how == "damaged":
+            products.write_text("{")
+        elif how == "unreadable":
+            products.mkdir()
+        await catalogue.renew()
+        why = catalogue.hindrance()
+        assert why is not None
+        assert why.startswith(str(products))
+        assert "\n" not in why
+        assert is_released(catalogue.current(), MODEL, image), "hubs that have it already may finish"
+        products.rmdir() if how == "unreadable" else products.unlink(missing_ok=True)
+        listing(signed.bench, ProductStatus.WITHDRAWN).save(products)
+        await catalogue.renew()
+        assert catalogue.hindrance() is None
+        assert not is_released(catalogue.current(), MODEL, image)
 
 
-def test_a_plain_folder_is_held_against_the_list_as_well(bench: Bench, tmp_path: Path) -> None:
+async def test_a_plain_folder_is_held_against_the_list_as_well(bench: Bench, tmp_path: Path) -> None:
     products = tmp_path / "products.json"
 
-    async def work() -> None:
-        listing(bench).save(products)
-        catalogue = StationCatalogue(tmp_path / "store", production=False)
-        await catalogue.choose(CatalogueSettings(folder=bench.catalogue, products=products))
-        async with catalogue.opened():
-            image = catalogue.current().load(catalogue.current().latest(MODEL))
-            listing(bench, ProductStatus.WITHDRAWN).save(products)
-            await catalogue.renew()
-            assert not is_released(catalogue.current(), MODEL, image)
-
-    asyncio.run(work())
+    listing(bench).save(products)
+    catalogue = StationCatalogue(tmp_path / "store", production=False)
+    await catalogue.choose(CatalogueSettings(folder=bench.catalogue, products=products))
+    async with catalogue.opened():
+        image = catalogue.current().load(catalogue.current().latest(MODEL))
+        listing(bench, ProductStatus.WITHDRAWN).save(products)
+        await catalogue.renew()
+        assert not is_released(catalogue.current(), MODEL, image)
 
 
-def test_the_time_for_a_source_is_not_the_lists(
+async def test_the_time_for_a_source_is_not_the_lists(
     signed: Signed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the source hangs the list is looked at all the same."""
@@ -215,45 +202,39 @@ def test_the_time_for_a_source_is_not_the_lists(
     monkeypatch.setattr(station.catalogue.keeping, "_RENEWAL_SECONDS", 0.05)
     hang = threading.Event()
 
-    async def work() -> None:
-        listing(signed.bench).save(products)
-        catalogue = StationCatalogue(tmp_path / "store", production=True)
-        await catalogue.choose(settings(signed, products=str(products)))
-        async with catalogue.opened():
-            image = catalogue.current().load(catalogue.current().latest(MODEL))
-            monkeypatch.setattr(CatalogKeeper, "refresh", lambda _: hang.wait(20))
-            await catalogue.renew()
-            listing(signed.bench, ProductStatus.WITHDRAWN).save(products)
-            await catalogue.renew()
-            assert not is_released(catalogue.current(), MODEL, image)
-            hang.set()
-
-    asyncio.run(work())
+    listing(signed.bench).save(products)
+    catalogue = StationCatalogue(tmp_path / "store", production=True)
+    await catalogue.choose(settings(signed, products=str(products)))
+    async with catalogue.opened():
+        image = catalogue.current().load(catalogue.current().latest(MODEL))
+        monkeypatch.setattr(CatalogKeeper, "refresh", lambda _: hang.wait(20))
+        await catalogue.renew()
+        listing(signed.bench, ProductStatus.WITHDRAWN).save(products)
+        await catalogue.renew()
+        assert not is_released(catalogue.current(), MODEL, image)
+        hang.set()
 
 
 @pytest.mark.parametrize(
     ("left", "says"), [(timedelta(days=2), "in 1 day"), (timedelta(hours=5), "in 4 hours")]
 )
-def test_that_the_catalogues_term_ends_is_said_days_ahead_and_not_after_it_was_renewed(
+async def test_that_the_catalogues_term_ends_is_said_days_ahead_and_not_after_it_was_renewed(
     signed: Signed, tmp_path: Path, left: timedelta, says: str
 ) -> None:
     told: list[str | None] = []
 
-    async def work() -> None:
-        signed.publish(lifetimes=Lifetimes.model_validate({"timestamp": left}))
-        catalogue = StationCatalogue(tmp_path / "store", production=True, warn=told.append)
-        await catalogue.choose(settings(signed))
-        async with catalogue.opened():
-            await catalogue.renew()
-            assert catalogue.hindrance() is None
-            assert len(told) == 1
-            assert "the catalogue's timestamp ends at " in str(told[0])
-            assert f"{says}; have its owner run 'reflash catalog refresh' before that" in str(told[0])
-            signed.publish(lifetimes=Lifetimes.model_validate({"timestamp": timedelta(days=3)}))
-            await catalogue.renew()
-            assert told[1:] == [None]
-
-    asyncio.run(work())
+    signed.publish(lifetimes=Lifetimes.model_validate({"timestamp": left}))
+    catalogue = StationCatalogue(tmp_path / "store", production=True, warn=told.append)
+    await catalogue.choose(settings(signed))
+    async with catalogue.opened():
+        await catalogue.renew()
+        assert catalogue.hindrance() is None
+        assert len(told) == 1
+        assert "the catalogue's timestamp ends at " in str(told[0])
+        assert f"{says}; have its owner run 'reflash catalog refresh' before that" in str(told[0])
+        signed.publish(lifetimes=Lifetimes.model_validate({"timestamp": timedelta(days=3)}))
+        await catalogue.renew()
+        assert told[1:] == [None]
 
 
 def test_what_several_persons_have_to_sign_is_said_weeks_ahead(signed: Signed) -> None:

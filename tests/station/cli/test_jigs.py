@@ -131,22 +131,19 @@ def test_a_jig_without_slots_gets_them_and_a_place_that_cannot_be_asked_loses_no
     assert jigs[0]["slots"] == {"1": str(bench.folder / "jig1/slot4"), "2": str(bench.folder / "jig1/slot1")}
 
 
-def test_a_hub_that_answers_is_not_held_up_by_the_places_where_nobody_does(bench: Bench) -> None:
-    async def work() -> None:
-        settings = SmpSettings.model_validate(DRIVER_SETTINGS)
-        surroundings = Surroundings(SerialPlaces(bench.folder / "jig1"), PLUGIN, settings, seconds=1e6)
-        hub = bench.hub()
-        await bench.seat(hub, slot(2))
-        async with asyncio.timeout(60):
-            now = await surroundings.look(Look((), {}, {}))
-        assert [found.chf for found in now.hubs.values()] == [hub.chf]
-        async with asyncio.timeout(60):
-            other = bench.hub()
-            await bench.seat(other, slot(4))
-            then = await surroundings.look(now)
-        assert newly_answering(now, then)[1].chf == other.chf
-
-    asyncio.run(work())
+async def test_a_hub_that_answers_is_not_held_up_by_the_places_where_nobody_does(bench: Bench) -> None:
+    settings = SmpSettings.model_validate(DRIVER_SETTINGS)
+    surroundings = Surroundings(SerialPlaces(bench.folder / "jig1"), PLUGIN, settings, seconds=1e6)
+    hub = bench.hub()
+    await bench.seat(hub, slot(2))
+    async with asyncio.timeout(60):
+        now = await surroundings.look(Look((), {}, {}))
+    assert [found.chf for found in now.hubs.values()] == [hub.chf]
+    async with asyncio.timeout(60):
+        other = bench.hub()
+        await bench.seat(other, slot(4))
+        then = await surroundings.look(now)
+    assert newly_answering(now, then)[1].chf == other.chf
 
 
 def test_two_hubs_at_once_bind_nothing(bind: Any, bench: Bench, config: Path) -> None:
@@ -208,7 +205,7 @@ def test_without_a_daemon_nothing_can_be_enabled_or_reset(reflash: Any, config: 
         assert said.complaint.startswith("no daemon runs in ")
 
 
-def test_a_running_daemon_answers_for_its_slots_and_keeps_its_ports(
+async def test_a_running_daemon_answers_for_its_slots_and_keeps_its_ports(
     reflash: Any, bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path
 ) -> None:
     raw = bench.settings(
@@ -219,26 +216,23 @@ def test_a_running_daemon_answers_for_its_slots_and_keeps_its_ports(
         tmp_path, {"jig1": [1]}, station=raw["station"], mqtt={"port": shared_broker.port}
     )
 
-    async def work() -> None:
-        async with running_daemon(settings) as station:
-            await station.until(slot(1), SlotPhase.EMPTY)
-            view = station.daemon.view
-            await view.changes.until(lambda: view.broker.state == "connected")  # it has no more to log
+    async with running_daemon(settings) as station:
+        await station.until(slot(1), SlotPhase.EMPTY)
+        view = station.daemon.view
+        await view.changes.until(lambda: view.broker.state == "connected")  # it has no more to log
 
-            async def run(*arguments: object) -> Any:
-                return await asyncio.to_thread(reflash, "jigs", *arguments, "--config", config)
+        async def run(*arguments: object) -> Any:
+            return await asyncio.to_thread(reflash, "jigs", *arguments, "--config", config)
 
-            assert "empty; seat a hub" in (await run("list")).out
-            assert (await run("enable", "jig1", 1)).out == "jig1 slot 1 is in use again\n"
-            assert (await run("enable", "jig1", 1, "--by", "op-7f3a2c")).code == 0
-            assert [event.actor and event.actor.pseudonym for event in events_of(settings, SlotEnabled)] == [
-                None,
-                "op-7f3a2c",
-            ]
-            assert "--by: give a pseudonym" in (await run("enable", "jig1", 1, "--by", "Jane Doe")).complaint
-            assert "there is no jig1 slot 2 on this bench" in (await run("enable", "jig1", 2)).complaint
-            assert "jig1 has no board on this bench" in (await run("reset", "jig1")).complaint
-            refused = await run("bind", "jig1")
-            assert (refused.code, "stop it first" in refused.complaint) == (2, True)
-
-    asyncio.run(work())
+        assert "empty; seat a hub" in (await run("list")).out
+        assert (await run("enable", "jig1", 1)).out == "jig1 slot 1 is in use again\n"
+        assert (await run("enable", "jig1", 1, "--by", "op-7f3a2c")).code == 0
+        assert [event.actor and event.actor.pseudonym for event in events_of(settings, SlotEnabled)] == [
+            None,
+            "op-7f3a2c",
+        ]
+        assert "--by: give a pseudonym" in (await run("enable", "jig1", 1, "--by", "Jane Doe")).complaint
+        assert "there is no jig1 slot 2 on this bench" in (await run("enable", "jig1", 2)).complaint
+        assert "jig1 has no board on this bench" in (await run("reset", "jig1")).complaint
+        refused = await run("bind", "jig1")
+        assert (refused.code, "stop it first" in refused.complaint) == (2, True)

@@ -66,37 +66,34 @@ async def order(settings: StationSettings, *hubs: Any) -> None:
         await import_order(journal, order_csv(*hubs), "jig1")
 
 
-def test_a_script_hears_each_slot_and_each_change_and_of_the_next_daemon_too(
+async def test_a_script_hears_each_slot_and_each_change_and_of_the_next_daemon_too(
     bench: Bench, config: Path
 ) -> None:
     settings, hub = load_settings(config), bench.hub()
     pipe = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
 
-    async def work() -> None:
-        await order(settings, hub)
-        async with contextlib.AsyncExitStack() as stack:
-            async with running_daemon(settings) as station:
-                await station.until(FIRST, SlotPhase.EMPTY)
-                arguments = ("watch", "--config", config, "--json", "--jig", "jig1")
-                watching = await stack.enter_async_context(program(*arguments, **pipe))
-                heard = [json.loads(await watching.stdout.readline()) for _ in range(2)]
-                assert [view["place"] for view in heard] == [{"jig": "jig1", "slot": n} for n in (1, 2)]
-                await bench.seat(hub, FIRST)
-                while heard[-1]["phase"] != "passed":
-                    heard.append(json.loads(await watching.stdout.readline()))
-                assert heard[-1]["chf"] == str(hub.chf)
-                assert "working" in {view["phase"] for view in heard}
-                assert {view["place"]["jig"] for view in heard} == {"jig1"}
-            told = b"reflash: the daemon has stopped; it is waited for (Ctrl+C to end)\n"
-            assert await watching.stderr.readline() == told
-            async with running_daemon(settings) as station:
-                while heard[-1]["phase"] != "passed" or heard[-1]["line"].count("stopped"):
-                    heard.append(json.loads(await watching.stdout.readline()))
-                await station.until(FIRST, SlotPhase.PASSED)
-                watching.send_signal(signal.SIGINT)
-                assert await watching.wait() == 0
-
-    asyncio.run(work())
+    await order(settings, hub)
+    async with contextlib.AsyncExitStack() as stack:
+        async with running_daemon(settings) as station:
+            await station.until(FIRST, SlotPhase.EMPTY)
+            arguments = ("watch", "--config", config, "--json", "--jig", "jig1")
+            watching = await stack.enter_async_context(program(*arguments, **pipe))
+            heard = [json.loads(await watching.stdout.readline()) for _ in range(2)]
+            assert [view["place"] for view in heard] == [{"jig": "jig1", "slot": n} for n in (1, 2)]
+            await bench.seat(hub, FIRST)
+            while heard[-1]["phase"] != "passed":
+                heard.append(json.loads(await watching.stdout.readline()))
+            assert heard[-1]["chf"] == str(hub.chf)
+            assert "working" in {view["phase"] for view in heard}
+            assert {view["place"]["jig"] for view in heard} == {"jig1"}
+        told = b"reflash: the daemon has stopped; it is waited for (Ctrl+C to end)\n"
+        assert await watching.stderr.readline() == told
+        async with running_daemon(settings) as station:
+            while heard[-1]["phase"] != "passed" or heard[-1]["line"].count("stopped"):
+                heard.append(json.loads(await watching.stdout.readline()))
+            await station.until(FIRST, SlotPhase.PASSED)
+            watching.send_signal(signal.SIGINT)
+            assert await watching.wait() == 0
 
 
 class Screen:
@@ -133,122 +130,107 @@ class Screen:
         os.close(self.slave)
 
 
-def test_a_terminal_shows_the_picture_and_takes_what_a_scanner_types(bench: Bench, config: Path) -> None:
+async def test_a_terminal_shows_the_picture_and_takes_what_a_scanner_types(
+    bench: Bench, config: Path
+) -> None:
     settings, hub = load_settings(config), bench.hub()
 
-    async def work() -> None:
-        await order(settings, hub)
-        screen = Screen()
-        environment = {**os.environ, "TERM": "xterm", "COLUMNS": "160", "LINES": "40"}
-        ends = dict.fromkeys(("stdin", "stdout", "stderr"), screen.slave)
-        try:
-            async with running_daemon(settings) as station:
-                await station.until(FIRST, SlotPhase.EMPTY)
-                watching = program("watch", "--config", config, env=environment, **ends)
-                async with watching as process:
-                    await screen.until("what to do")
-                    await screen.until(f"MQTT broker {settings.mqtt.host}:{settings.mqtt.port}: connected")
-                    screen.type("noise\n")
-                    await screen.until("'noise' is neither a hub's id nor a slot's code; scan it again")
-                    screen.type(f"{hub.gpf}\n")
-                    await screen.until(
-                        "this label is for which slot? Scan the slot's code first, such as jig1/3"
-                    )
-                    screen.type("jig1/1\n")
-                    await screen.until("jig1 slot 1: scan its hub's label")
-                    screen.type(f"GPF {hub.gpf}\n")
-                    await screen.until(f"jig1 slot 1: seat hub {hub.gpf} here")
-                    await bench.seat(hub, FIRST)
-                    shown = await screen.until("PASSED")
-                    assert str(hub.chf) in shown
-                    assert "noise\r\n" not in shown, "what is typed would tear the picture"
-                    process.send_signal(signal.SIGINT)
-                assert process.returncode == 0
-        finally:
-            screen.close()
-
-    asyncio.run(work())
-
-
-def test_a_watch_that_is_terminated_leaves_the_terminal_as_it_was(bench: Bench, config: Path) -> None:
-    async def work() -> None:
-        screen = Screen()
-        before = termios.tcgetattr(screen.slave)
-        environment = {**os.environ, "TERM": "xterm", "COLUMNS": "160", "LINES": "40"}
-        ends = dict.fromkeys(("stdin", "stdout", "stderr"), screen.slave)
-        try:
-            async with running_daemon(load_settings(config)):
-                async with program("watch", "--config", config, env=environment, **ends) as process:
-                    screen.type("noise\n")
-                    await screen.until("scan it again")
-                    assert termios.tcgetattr(screen.slave) != before
-                    process.terminate()
-                assert process.returncode == 128 + signal.SIGTERM
-            assert termios.tcgetattr(screen.slave) == before
-        finally:
-            screen.close()
-
-    asyncio.run(work())
-
-
-def test_a_daemon_on_a_terminal_shows_its_slots_when_its_log_goes_elsewhere(config: Path) -> None:
-    async def work() -> None:
-        screen = Screen()
-        ends = {"stdin": screen.slave, "stdout": screen.slave, "stderr": asyncio.subprocess.DEVNULL}
-        environment = {**os.environ, "TERM": "xterm", "COLUMNS": "160", "LINES": "40"}
-        try:
-            async with program("run", "--config", config, env=environment, **ends) as process:
-                await screen.until("jig2 slot 1")
-                await screen.until("seat a hub")
-                process.send_signal(signal.SIGTERM)
+    await order(settings, hub)
+    screen = Screen()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "160", "LINES": "40"}
+    ends = dict.fromkeys(("stdin", "stdout", "stderr"), screen.slave)
+    try:
+        async with running_daemon(settings) as station:
+            await station.until(FIRST, SlotPhase.EMPTY)
+            watching = program("watch", "--config", config, env=environment, **ends)
+            async with watching as process:
+                await screen.until("what to do")
+                await screen.until(f"MQTT broker {settings.mqtt.host}:{settings.mqtt.port}: connected")
+                screen.type("noise\n")
+                await screen.until("'noise' is neither a hub's id nor a slot's code; scan it again")
+                screen.type(f"{hub.gpf}\n")
+                await screen.until("this label is for which slot? Scan the slot's code first, such as jig1/3")
+                screen.type("jig1/1\n")
+                await screen.until("jig1 slot 1: scan its hub's label")
+                screen.type(f"GPF {hub.gpf}\n")
+                await screen.until(f"jig1 slot 1: seat hub {hub.gpf} here")
+                await bench.seat(hub, FIRST)
+                shown = await screen.until("PASSED")
+                assert str(hub.chf) in shown
+                assert "noise\r\n" not in shown, "what is typed would tear the picture"
+                process.send_signal(signal.SIGINT)
             assert process.returncode == 0
-        finally:
-            screen.close()
-
-    asyncio.run(work())
+    finally:
+        screen.close()
 
 
-def test_a_watch_without_a_daemon_says_so_and_waits_for_it(config: Path) -> None:
+async def test_a_watch_that_is_terminated_leaves_the_terminal_as_it_was(bench: Bench, config: Path) -> None:
+    screen = Screen()
+    before = termios.tcgetattr(screen.slave)
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "160", "LINES": "40"}
+    ends = dict.fromkeys(("stdin", "stdout", "stderr"), screen.slave)
+    try:
+        async with running_daemon(load_settings(config)):
+            async with program("watch", "--config", config, env=environment, **ends) as process:
+                screen.type("noise\n")
+                await screen.until("scan it again")
+                assert termios.tcgetattr(screen.slave) != before
+                process.terminate()
+            assert process.returncode == 128 + signal.SIGTERM
+        assert termios.tcgetattr(screen.slave) == before
+    finally:
+        screen.close()
+
+
+async def test_a_daemon_on_a_terminal_shows_its_slots_when_its_log_goes_elsewhere(config: Path) -> None:
+    screen = Screen()
+    ends = {"stdin": screen.slave, "stdout": screen.slave, "stderr": asyncio.subprocess.DEVNULL}
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "160", "LINES": "40"}
+    try:
+        async with program("run", "--config", config, env=environment, **ends) as process:
+            await screen.until("jig2 slot 1")
+            await screen.until("seat a hub")
+            process.send_signal(signal.SIGTERM)
+        assert process.returncode == 0
+    finally:
+        screen.close()
+
+
+async def test_a_watch_without_a_daemon_says_so_and_waits_for_it(config: Path) -> None:
     pipe = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
 
-    async def work() -> None:
-        async with program("watch", "--config", config, **pipe) as watching:
-            told = f"reflash: no daemon runs in {config.parent}; start it: reflash run; it is waited for"
-            assert (await watching.stderr.readline()).decode().startswith(told)
-            async with running_daemon(load_settings(config)):
-                assert b"jig1 slot 1: " in await watching.stdout.readline()
-                watching.send_signal(signal.SIGINT)
-                assert await watching.wait() == 0
-
-    asyncio.run(work())
+    async with program("watch", "--config", config, **pipe) as watching:
+        told = f"reflash: no daemon runs in {config.parent}; start it: reflash run; it is waited for"
+        assert (await watching.stderr.readline()).decode().startswith(told)
+        async with running_daemon(load_settings(config)):
+            assert b"jig1 slot 1: " in await watching.stdout.readline()
+            watching.send_signal(signal.SIGINT)
+            assert await watching.wait() == 0
 
 
-def test_what_a_killed_daemon_showed_is_shown_no_more(bench: Bench, config: Path) -> None:
+async def test_what_a_killed_daemon_showed_is_shown_no_more(bench: Bench, config: Path) -> None:
     """Green stands over what is known now alone."""
     hub = bench.hub()
 
-    async def work() -> None:
-        await order(load_settings(config), hub)
-        screen = Screen()
-        environment = {**os.environ, "TERM": "xterm", "COLUMNS": "160", "LINES": "40"}
-        ends = dict.fromkeys(("stdin", "stdout", "stderr"), screen.slave)
-        quiet = dict.fromkeys(("stdout", "stderr"), asyncio.subprocess.DEVNULL)
-        try:
-            async with program("run", "--config", config, **quiet) as daemon:  # noqa: SIM117 - it ends last
-                async with program("watch", "--config", config, env=environment, **ends) as watching:
-                    await screen.until("seat a hub")
-                    await bench.seat(hub, FIRST)
-                    await screen.until("PASSED")
-                    daemon.kill()
-                    await screen.until("it is waited for (Ctrl+C to end)")
-                    screen.forget()
-                    await screen.until("it is waited for (Ctrl+C to end)")
-                    assert "PASSED" not in await screen.until("what to do")
-                    watching.send_signal(signal.SIGINT)
-        finally:
-            screen.close()
-
-    asyncio.run(work())
+    await order(load_settings(config), hub)
+    screen = Screen()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "160", "LINES": "40"}
+    ends = dict.fromkeys(("stdin", "stdout", "stderr"), screen.slave)
+    quiet = dict.fromkeys(("stdout", "stderr"), asyncio.subprocess.DEVNULL)
+    try:
+        async with program("run", "--config", config, **quiet) as daemon:  # noqa: SIM117 - it ends last
+            async with program("watch", "--config", config, env=environment, **ends) as watching:
+                await screen.until("seat a hub")
+                await bench.seat(hub, FIRST)
+                await screen.until("PASSED")
+                daemon.kill()
+                await screen.until("it is waited for (Ctrl+C to end)")
+                screen.forget()
+                await screen.until("it is waited for (Ctrl+C to end)")
+                assert "PASSED" not in await screen.until("what to do")
+                watching.send_signal(signal.SIGINT)
+    finally:
+        screen.close()
 
 
 def test_a_jigs_own_scanner_is_answered_on_every_screen(config: Path, bench: Bench, tmp_path: Path) -> None:
@@ -298,7 +280,7 @@ NOT_FOR_TECHNICIANS = [
 ]
 
 
-def test_at_the_desk_socket_people_look_and_scan_and_nothing_else(
+async def test_at_the_desk_socket_people_look_and_scan_and_nothing_else(
     config: Path, bench: Bench, tmp_path: Path, reflash: Any
 ) -> None:
     desk = tmp_path / "desk" / "desk.sock"
@@ -306,33 +288,30 @@ def test_at_the_desk_socket_people_look_and_scan_and_nothing_else(
     settings = load_settings(config).model_copy(update={"desk_socket": desk})
     hub = bench.hub()
 
-    async def work() -> None:
-        async with running_daemon(settings) as station:
-            await station.until(FIRST, SlotPhase.EMPTY)
-            view = station.daemon.view
-            await view.changes.until(lambda: view.broker.state == "connected")  # it has no more to log
-            async with asyncio.timeout(60):
-                while not desk.exists():  # noqa: ASYNC110 - nothing tells of a file
-                    await asyncio.sleep(0.01)
-            assert stat.S_IMODE(desk.stat().st_mode) == 0o660
-            at = ("--config", tmp_path / "not there", "--desk", desk)
-            said = await asyncio.to_thread(reflash, "scan", *at, "--jig", "jig1", "--slot", 2, hub.gpf)
-            assert said.out == f"jig1 slot 2: seat hub {hub.gpf} here\n"
-            said = await asyncio.to_thread(reflash, "scan", *at, "--jig", "jig1", "--slot", 2, "undo")
-            assert said.out == f"jig1 slot 2: label {hub.gpf} waits no more\n"
-            assert (
-                "there is no jig jig9"
-                in (await asyncio.to_thread(reflash, "scan", *at, "--jig", "jig9", hub.gpf)).complaint
-            )
-            for request in NOT_FOR_TECHNICIANS:
-                theirs = "is not for a technician, who may ask: scan_label, status, take_back_label, watch;"
-                with pytest.raises(NotAllowed, match=f"^{request.name} {theirs}"):
-                    await ask_daemon(desk, request)
-            with pytest.raises(NotAllowed, match="who does something at the desk is not said by who asks"):
-                await ask_daemon(desk, Status(), by="op-1")
-        assert not desk.exists()
-
-    asyncio.run(work())
+    async with running_daemon(settings) as station:
+        await station.until(FIRST, SlotPhase.EMPTY)
+        view = station.daemon.view
+        await view.changes.until(lambda: view.broker.state == "connected")  # it has no more to log
+        async with asyncio.timeout(60):
+            while not desk.exists():  # noqa: ASYNC110 - nothing tells of a file
+                await asyncio.sleep(0.01)
+        assert stat.S_IMODE(desk.stat().st_mode) == 0o660
+        at = ("--config", tmp_path / "not there", "--desk", desk)
+        said = await asyncio.to_thread(reflash, "scan", *at, "--jig", "jig1", "--slot", 2, hub.gpf)
+        assert said.out == f"jig1 slot 2: seat hub {hub.gpf} here\n"
+        said = await asyncio.to_thread(reflash, "scan", *at, "--jig", "jig1", "--slot", 2, "undo")
+        assert said.out == f"jig1 slot 2: label {hub.gpf} waits no more\n"
+        assert (
+            "there is no jig jig9"
+            in (await asyncio.to_thread(reflash, "scan", *at, "--jig", "jig9", hub.gpf)).complaint
+        )
+        for request in NOT_FOR_TECHNICIANS:
+            theirs = "is not for a technician, who may ask: scan_label, status, take_back_label, watch;"
+            with pytest.raises(NotAllowed, match=f"^{request.name} {theirs}"):
+                await ask_daemon(desk, request)
+        with pytest.raises(NotAllowed, match="who does something at the desk is not said by who asks"):
+            await ask_daemon(desk, Status(), by="op-1")
+    assert not desk.exists()
 
 
 async def scanning(station: RunningDaemon, reflash: Any, *arguments: object) -> Any:
@@ -342,37 +321,34 @@ async def scanning(station: RunningDaemon, reflash: Any, *arguments: object) -> 
     return await asyncio.to_thread(reflash, "scan", *arguments)
 
 
-def test_labels_are_scanned_one_by_one_or_as_lines(
+async def test_labels_are_scanned_one_by_one_or_as_lines(
     reflash: Any, bench: Bench, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings, hub, other = load_settings(config), bench.hub(), bench.hub()
     lines = [f"{hub.gpf}\r\n", "\n", "\x00\xff??\n", "2\n", f"{other.gpf}\n", "jig2/9\n"]
     monkeypatch.setattr("sys.stdin", lines)
 
-    async def work() -> None:
-        async with running_daemon(settings) as station:
-            for place in (FIRST, slot(2)):
-                await station.until(place, SlotPhase.EMPTY)
-            of = ("--config", config, "--jig", "jig1")
-            one = await scanning(station, reflash, *of, "--slot", 2, hub.chf)
-            assert (one.code, one.out) == (0, f"jig1 slot 2: seat hub {hub.chf} here\n")
-            expected = await scanning(station, reflash, *of, hub.gpf)
-            assert expected.out == f"jig1 slot 1: seat hub {hub.gpf} here\n"
-            absent = await scanning(station, reflash, *of, "--slot", 7, hub.gpf)
-            assert (absent.code, absent.complaint) == (1, "jig1: there is no jig1 slot 7")
-            garbled = await scanning(station, reflash, *of, "88-73")
-            assert garbled.code == 2
-            assert "'88-73' is neither a hub's id nor a slot's code" in garbled.complaint
-            many = await scanning(station, reflash, *of)
-            assert many.code == 1
-            assert many.out.splitlines() == [
-                f"jig1 slot 1: seat hub {hub.gpf} here",
-                "jig1 slot 2: scan its hub's label",
-                f"jig1 slot 2: seat hub {other.gpf} here",
-            ]
-            assert many.err.splitlines()[-1] == "reflash: 2 of the scans were refused"
-
-    asyncio.run(work())
+    async with running_daemon(settings) as station:
+        for place in (FIRST, slot(2)):
+            await station.until(place, SlotPhase.EMPTY)
+        of = ("--config", config, "--jig", "jig1")
+        one = await scanning(station, reflash, *of, "--slot", 2, hub.chf)
+        assert (one.code, one.out) == (0, f"jig1 slot 2: seat hub {hub.chf} here\n")
+        expected = await scanning(station, reflash, *of, hub.gpf)
+        assert expected.out == f"jig1 slot 1: seat hub {hub.gpf} here\n"
+        absent = await scanning(station, reflash, *of, "--slot", 7, hub.gpf)
+        assert (absent.code, absent.complaint) == (1, "jig1: there is no jig1 slot 7")
+        garbled = await scanning(station, reflash, *of, "88-73")
+        assert garbled.code == 2
+        assert "'88-73' is neither a hub's id nor a slot's code" in garbled.complaint
+        many = await scanning(station, reflash, *of)
+        assert many.code == 1
+        assert many.out.splitlines() == [
+            f"jig1 slot 1: seat hub {hub.gpf} here",
+            "jig1 slot 2: scan its hub's label",
+            f"jig1 slot 2: seat hub {other.gpf} here",
+        ]
+        assert many.err.splitlines()[-1] == "reflash: 2 of the scans were refused"
 
 
 def test_a_scan_without_a_daemon_or_a_jig_says_so(reflash: Any, bench: Bench, config: Path) -> None:

@@ -120,32 +120,29 @@ WRONG_REQUESTS = {
 }
 
 
-def test_a_wrong_request_is_refused_in_one_line_and_harms_nothing(settings: StationSettings) -> None:
-    async def work() -> None:
-        async with running_daemon(settings) as station:
-            await station.until(PLACE, SlotPhase.EMPTY)
-            lines = [frame(do, **fields) for do, fields, _, _ in WRONG_REQUESTS.values()]
-            answers = await say(settings.state_directory, *lines)
-            for (_, _, code, says), answer in zip(WRONG_REQUESTS.values(), answers, strict=True):
-                assert answer["refused"]["code"] == code, answer
-                assert says in answer["refused"]["line"]
-                assert "\n" not in answer["refused"]["line"]
-            slots = (await station.ask("status"))["slots"]
-            assert [(view["place"], view["phase"]) for view in slots] == [
-                ({"jig": "jig1", "slot": number}, "empty") for number in (1, 2)
-            ]
-            await station.ask("stop")
-            async with asyncio.timeout(60):
-                await station.task
-        (started,) = events_of(settings, StationStarted)
-        assert started.station_version == station_version()
-        assert len(started.boot_id) == 36
-        assert len(events_of(settings, StationStopped)) == 1
-
-    asyncio.run(work())
+async def test_a_wrong_request_is_refused_in_one_line_and_harms_nothing(settings: StationSettings) -> None:
+    async with running_daemon(settings) as station:
+        await station.until(PLACE, SlotPhase.EMPTY)
+        lines = [frame(do, **fields) for do, fields, _, _ in WRONG_REQUESTS.values()]
+        answers = await say(settings.state_directory, *lines)
+        for (_, _, code, says), answer in zip(WRONG_REQUESTS.values(), answers, strict=True):
+            assert answer["refused"]["code"] == code, answer
+            assert says in answer["refused"]["line"]
+            assert "\n" not in answer["refused"]["line"]
+        slots = (await station.ask("status"))["slots"]
+        assert [(view["place"], view["phase"]) for view in slots] == [
+            ({"jig": "jig1", "slot": number}, "empty") for number in (1, 2)
+        ]
+        await station.ask("stop")
+        async with asyncio.timeout(60):
+            await station.task
+    (started,) = events_of(settings, StationStarted)
+    assert started.station_version == station_version()
+    assert len(started.boot_id) == 36
+    assert len(events_of(settings, StationStopped)) == 1
 
 
-def test_the_broker_is_told_the_result_once_and_keeps_the_states(
+async def test_the_broker_is_told_the_result_once_and_keeps_the_states(
     bench: Bench, shared_broker: brokers.Mosquitto, settings: StationSettings
 ) -> None:
     hub = bench.hub()
@@ -157,49 +154,43 @@ def test_the_broker_is_told_the_result_once_and_keeps_the_states(
             if str(message.topic).endswith("/result"):
                 done.set()
 
-    async def work() -> None:
-        async with Journal.open(
-            settings.journal_folder, site=settings.site, station=settings.station
-        ) as journal:
-            await import_order(journal, order_csv(hub), "jig1")
-        root = f"reflash/v1/{settings.site}/{settings.station}"
-        async with aiomqtt.Client("127.0.0.1", shared_broker.port) as client, asyncio.TaskGroup() as group:
-            await client.subscribe(f"{root}/#", qos=1)
-            published = asyncio.Event()
-            listening = group.create_task(listen(client, published))
-            async with running_daemon(settings) as station:
-                await bench.seat(hub, PLACE)
-                await station.until(PLACE, SlotPhase.PASSED)
-                async with asyncio.timeout(60):
-                    await published.wait()
-            listening.cancel()
-        (result,) = [event for topic, _, event in heard if topic == f"{root}/jig/jig1/slot/1/result"]
-        assert result["subject"] == str(hub.chf)
-        assert result["source"] == f"/reflash/{settings.site}/{settings.station}"
-        data = result["data"]
-        assert (data["outcome"], data["firmware_read_back"]) == ("passed", str(version("new")))
-        (closed,) = events_of(settings, AttemptClosed)
-        assert data["image_sha256"] == closed.image_sha256
-        assert (await bench.look(hub))["image_file_sha256"] == closed.image_sha256
-
-        async with aiomqtt.Client("127.0.0.1", shared_broker.port) as late:
-            await late.subscribe(f"{root}/#", qos=1)
-            kept = {}
+    async with Journal.open(settings.journal_folder, site=settings.site, station=settings.station) as journal:
+        await import_order(journal, order_csv(hub), "jig1")
+    root = f"reflash/v1/{settings.site}/{settings.station}"
+    async with aiomqtt.Client("127.0.0.1", shared_broker.port) as client, asyncio.TaskGroup() as group:
+        await client.subscribe(f"{root}/#", qos=1)
+        published = asyncio.Event()
+        listening = group.create_task(listen(client, published))
+        async with running_daemon(settings) as station:
+            await bench.seat(hub, PLACE)
+            await station.until(PLACE, SlotPhase.PASSED)
             async with asyncio.timeout(60):
-                async for message in late.messages:
-                    assert message.retain
-                    kept[str(message.topic).removeprefix(root)] = json.loads(bytes(message.payload))
-                    if len(kept) == 3:
-                        break
-        assert kept["/status"] == {"status": "offline"}
-        assert kept["/jig/jig1/slot/1/state"]["phase"] == "stopped"
-        assert kept["/jig/jig1/slot/2/state"]["phase"] == "stopped"
+                await published.wait()
+        listening.cancel()
+    (result,) = [event for topic, _, event in heard if topic == f"{root}/jig/jig1/slot/1/result"]
+    assert result["subject"] == str(hub.chf)
+    assert result["source"] == f"/reflash/{settings.site}/{settings.station}"
+    data = result["data"]
+    assert (data["outcome"], data["firmware_read_back"]) == ("passed", str(version("new")))
+    (closed,) = events_of(settings, AttemptClosed)
+    assert data["image_sha256"] == closed.image_sha256
+    assert (await bench.look(hub))["image_file_sha256"] == closed.image_sha256
 
-    asyncio.run(work())
+    async with aiomqtt.Client("127.0.0.1", shared_broker.port) as late:
+        await late.subscribe(f"{root}/#", qos=1)
+        kept = {}
+        async with asyncio.timeout(60):
+            async for message in late.messages:
+                assert message.retain
+                kept[str(message.topic).removeprefix(root)] = json.loads(bytes(message.payload))
+                if len(kept) == 3:
+                    break
+    assert kept["/status"] == {"status": "offline"}
+    assert kept["/jig/jig1/slot/1/state"]["phase"] == "stopped"
+    assert kept["/jig/jig1/slot/2/state"]["phase"] == "stopped"
 
 
 def test_a_journal_that_fails_in_a_request_stops_the_station(bench: Bench, settings: StationSettings) -> None:
-
     async def work(taking: ImportOrder, file: int) -> None:
         async with starting_daemon(settings) as station:
             await station.until(PLACE, SlotPhase.EMPTY)
@@ -262,7 +253,7 @@ def test_a_start_that_brings_the_journal_up_to_date_says_so_and_can_be_stopped(
     events_of_orders()
 
 
-def test_who_watches_sees_last_what_sits_where_when_the_station_has_stopped(
+async def test_who_watches_sees_last_what_sits_where_when_the_station_has_stopped(
     bench: Bench, settings: StationSettings
 ) -> None:
     hub = bench.hub()
@@ -275,33 +266,26 @@ def test_who_watches_sees_last_what_sits_where_when_the_station_has_stopped(
                 shown.extend(answer["slots"])
                 lines.update((slot["place"]["slot"], slot["line"]) for slot in answer["slots"])
 
-    async def work() -> None:
-        async with Journal.open(
-            settings.journal_folder, site=settings.site, station=settings.station
-        ) as journal:
-            await import_order(journal, order_csv(hub), "jig1")
-            for number in range(3):  # earlier visits tell how long this one takes
-                (attempt,) = await journal.append(opened(number, order=None))
-                await journal.append(
-                    closed(attempt.sequence, number, order=None).model_copy(update=WENT_BEFORE)
-                )
-        async with running_daemon(settings) as station:
-            await station.until(PLACE, SlotPhase.EMPTY)
-            watcher = asyncio.create_task(watch())
-            async with asyncio.timeout(60):
-                while not lines:  # noqa: ASYNC110 - filled by the watcher
-                    await asyncio.sleep(0.01)
-            await bench.seat(hub, PLACE)
-            await station.until(PLACE, SlotPhase.PASSED)
-            await station.stopped()
-            async with asyncio.timeout(60):
-                await watcher
-        assert lines == {
-            1: f"jig1 slot 1: stopped; hub {hub.chf} passed and still sits here",
-            2: "jig1 slot 2: stopped",
-        }
-        assert {slot["order"] for slot in shown if slot["phase"] not in {"starting", "stopped"}} == {"WO-1"}
-        assert any(slot["due"] for slot in shown), "while it was worked on"
-        assert all(slot["recorded"] for slot in shown if slot["outcome"])
-
-    asyncio.run(work())
+    async with Journal.open(settings.journal_folder, site=settings.site, station=settings.station) as journal:
+        await import_order(journal, order_csv(hub), "jig1")
+        for number in range(3):  # earlier visits tell how long this one takes
+            (attempt,) = await journal.append(opened(number, order=None))
+            await journal.append(closed(attempt.sequence, number, order=None).model_copy(update=WENT_BEFORE))
+    async with running_daemon(settings) as station:
+        await station.until(PLACE, SlotPhase.EMPTY)
+        watcher = asyncio.create_task(watch())
+        async with asyncio.timeout(60):
+            while not lines:  # noqa: ASYNC110 - filled by the watcher
+                await asyncio.sleep(0.01)
+        await bench.seat(hub, PLACE)
+        await station.until(PLACE, SlotPhase.PASSED)
+        await station.stopped()
+        async with asyncio.timeout(60):
+            await watcher
+    assert lines == {
+        1: f"jig1 slot 1: stopped; hub {hub.chf} passed and still sits here",
+        2: "jig1 slot 2: stopped",
+    }
+    assert {slot["order"] for slot in shown if slot["phase"] not in {"starting", "stopped"}} == {"WO-1"}
+    assert any(slot["due"] for slot in shown), "while it was worked on"
+    assert all(slot["recorded"] for slot in shown if slot["outcome"])

@@ -37,18 +37,15 @@ def test_ready_stopping_status_and_reload_reach_the_manager(manager_socket):
     assert heard[4] == "EXTEND_TIMEOUT_USEC=60000000\nSTATUS=12 of 24 events"
 
 
-def test_the_watchdog_is_told_twice_in_each_period(manager_socket):
+async def test_the_watchdog_is_told_twice_in_each_period(manager_socket):
     path, channel = manager_socket
     environment = {"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "40000", "WATCHDOG_PID": str(os.getpid())}
 
-    async def keep() -> None:
-        with closing(ServiceManager.from_environment(environment)) as service:
-            keeping = asyncio.create_task(service.keep_watchdog())
-            await asyncio.to_thread(lambda: [channel.recv(200) for _ in range(3)])
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
-
-    asyncio.run(keep())
+    with closing(ServiceManager.from_environment(environment)) as service:
+        keeping = asyncio.create_task(service.keep_watchdog())
+        await asyncio.to_thread(lambda: [channel.recv(200) for _ in range(3)])
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
 
 
 def test_the_manager_hears_a_station_that_has_no_more_descriptors(manager_socket):
@@ -59,16 +56,13 @@ def test_the_manager_hears_a_station_that_has_no_more_descriptors(manager_socket
         assert channel.recv(100) == b"READY=1"
 
 
-def test_a_watchdog_meant_for_another_process_is_ignored(manager_socket):
+async def test_a_watchdog_meant_for_another_process_is_ignored(manager_socket):
     path, channel = manager_socket
     environment = {"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "1000", "WATCHDOG_PID": "1"}
 
-    async def keep() -> None:
-        with closing(ServiceManager.from_environment(environment)) as service, pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05):
-                await service.keep_watchdog()
-
-    asyncio.run(keep())
+    with closing(ServiceManager.from_environment(environment)) as service, pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await service.keep_watchdog()
     channel.setblocking(False)
     with pytest.raises(BlockingIOError):
         channel.recv(200)

@@ -62,85 +62,67 @@ async def supervised(part: Part, board: Board, **changes: float) -> list[float]:
     return pauses
 
 
-def test_a_part_that_fails_is_begun_again_and_shown_in_one_line() -> None:
-    async def work() -> None:
-        part, board = Part(KeyError("x\ny")), Board()
-        assert await supervised(part, board) == [1.0]
-        assert board.lines == [
-            "publisher: a fault of the station's own (KeyError); it is begun again in 1 s, tell the supervisor"
-        ]
-        assert part.begun == 2
-
-    asyncio.run(work())
+async def test_a_part_that_fails_is_begun_again_and_shown_in_one_line() -> None:
+    part, board = Part(KeyError("x\ny")), Board()
+    assert await supervised(part, board) == [1.0]
+    assert board.lines == [
+        "publisher: a fault of the station's own (KeyError); it is begun again in 1 s, tell the supervisor"
+    ]
+    assert part.begun == 2
 
 
-def test_a_part_that_returns_is_begun_again_too() -> None:
-    async def work() -> None:
-        part = Part(None)
-        assert await supervised(part, Board()) == [1.0]
-
-    asyncio.run(work())
+async def test_a_part_that_returns_is_begun_again_too() -> None:
+    part = Part(None)
+    assert await supervised(part, Board()) == [1.0]
 
 
-def test_pauses_double_up_to_a_minute_however_long_it_goes_on() -> None:
-    async def work() -> None:
-        part = Part(*(OSError(number) for number in range(2_000)))
-        pauses = await supervised(part, Board())
-        assert pauses[:8] == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, LONGEST_SECONDS, LONGEST_SECONDS]
-        assert set(pauses[8:]) == {LONGEST_SECONDS}
-        assert part.begun == 2_001
-
-    asyncio.run(work())
+async def test_pauses_double_up_to_a_minute_however_long_it_goes_on() -> None:
+    part = Part(*(OSError(number) for number in range(2_000)))
+    pauses = await supervised(part, Board())
+    assert pauses[:8] == [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, LONGEST_SECONDS, LONGEST_SECONDS]
+    assert set(pauses[8:]) == {LONGEST_SECONDS}
+    assert part.begun == 2_001
     assert pause_after(10**9) == LONGEST_SECONDS
 
 
-def test_a_part_that_has_worked_for_a_while_is_sound_again_and_its_next_failure_is_a_first_one() -> None:
-    async def work() -> None:
-        fail, failures = asyncio.Event(), 0
-        board, pauses = Board(), []
+async def test_a_part_that_has_worked_for_a_while_is_sound_again_and_its_next_failure_is_a_first_one() -> (
+    None
+):
+    fail, failures = asyncio.Event(), 0
+    board, pauses = Board(), []
 
-        async def part() -> None:
-            nonlocal failures
-            failures += 1
-            if failures > 2:
-                fail.clear()
-                await fail.wait()
-            raise OSError
+    async def part() -> None:
+        nonlocal failures
+        failures += 1
+        if failures > 2:
+            fail.clear()
+            await fail.wait()
+        raise OSError
 
-        async def pause(seconds: float) -> None:
-            pauses.append(seconds)
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
 
-        supervising = asyncio.create_task(
-            supervise("publisher", part, board, steady_seconds=0.01, pause=pause)
-        )
-        async with asyncio.timeout(60):
-            while None not in board.lines:  # noqa: ASYNC110 - the board is a list
-                await asyncio.sleep(0.005)
-            fail.set()
-            while len(pauses) < 3:  # noqa: ASYNC110 - so are the pauses
-                await asyncio.sleep(0.005)
-        supervising.cancel()
-        await asyncio.gather(supervising, return_exceptions=True)
-        assert pauses == [1.0, 2.0, 1.0]
-
-    asyncio.run(work())
+    supervising = asyncio.create_task(supervise("publisher", part, board, steady_seconds=0.01, pause=pause))
+    async with asyncio.timeout(60):
+        while None not in board.lines:  # noqa: ASYNC110 - the board is a list
+            await asyncio.sleep(0.005)
+        fail.set()
+        while len(pauses) < 3:  # noqa: ASYNC110 - so are the pauses
+            await asyncio.sleep(0.005)
+    supervising.cancel()
+    await asyncio.gather(supervising, return_exceptions=True)
+    assert pauses == [1.0, 2.0, 1.0]
 
 
-def test_a_journal_that_fails_is_not_lived_with_and_one_that_is_full_is() -> None:
-    async def work() -> None:
-        board = Board()
-        assert await supervised(Part(JournalHeldUp("no room; make some")), board) == [1.0]
-        assert "no room; make some" in (board.lines[0] or "")
-        with pytest.raises(JournalFailed):
-            await supervised(Part(JournalFailed("broken")), board)
-
-    asyncio.run(work())
+async def test_a_journal_that_fails_is_not_lived_with_and_one_that_is_full_is() -> None:
+    board = Board()
+    assert await supervised(Part(JournalHeldUp("no room; make some")), board) == [1.0]
+    assert "no room; make some" in (board.lines[0] or "")
+    with pytest.raises(JournalFailed):
+        await supervised(Part(JournalFailed("broken")), board)
 
 
-def test_an_end_of_the_station_is_no_failure() -> None:
-    async def work() -> None:
-        board = Board()
-        await supervised(Part(), board)
-        assert board.lines == []
-
-    asyncio.run(work())
+async def test_an_end_of_the_station_is_no_failure() -> None:
+    board = Board()
+    await supervised(Part(), board)
+    assert board.lines == []

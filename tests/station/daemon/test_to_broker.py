@@ -29,18 +29,15 @@ def test_a_view_knows_when_its_phase_began_and_each_is_a_new_one() -> None:
     assert shown[0].revision < shown[1].revision < shown[2].revision
 
 
-def test_progress_within_a_stage_is_for_the_screen_alone(tmp_path: Path) -> None:
-    async def main() -> None:
-        async with Journal.open(tmp_path / "journal", site="leeds", station="bench-1") as journal:
-            view = BenchView(iter([SLOT]))
-            to_broker = ToBroker(journal, view, MqttSettings, asyncio.Event(), lambda _: None)
-            view.show(flashing(1))
-            await to_broker._retained.changes()
-            view.show(flashing(2))
-            more = asyncio.ensure_future(to_broker._retained.changes())
-            await asyncio.sleep(0)
-            assert not more.done()
-            view.show(SlotView(place=SLOT, phase=SlotPhase.PASSED))
-            assert set(await more) == {journal.topics.slot_state(SLOT)}
-
-    asyncio.run(main())
+async def test_progress_within_a_stage_is_for_the_screen_alone(tmp_path: Path) -> None:
+    async with Journal.open(tmp_path / "journal", site="leeds", station="bench-1") as journal:
+        view = BenchView(iter([SLOT]))
+        to_broker = ToBroker(journal, view, MqttSettings, asyncio.Event(), lambda _: None)
+        view.show(flashing(1))
+        await to_broker._retained.changes()
+        view.show(flashing(2))
+        more = asyncio.ensure_future(to_broker._retained.changes())
+        await asyncio.sleep(0)
+        assert not more.done()
+        view.show(SlotView(place=SLOT, phase=SlotPhase.PASSED))
+        assert set(await more) == {journal.topics.slot_state(SLOT)}

@@ -113,19 +113,16 @@ def test_whatever_goes_wrong_is_one_of_six_refusals_in_one_line(
     assert len(traced) == (2 if kind is Failed else 0)
 
 
-def test_a_journal_that_fails_for_good_is_told_to_whoever_waits_for_it() -> None:
+async def test_a_journal_that_fails_for_good_is_told_to_whoever_waits_for_it() -> None:
     async def trip(_: Status, __: Act) -> Any:
         raise JournalFailed("gone")
 
-    async def work() -> None:
-        desk = Desk(None, no_check, {Status: trip}, {})  # type: ignore[arg-type]
-        with pytest.raises(Unavailable, match="gone"):
-            await desk.answer(Status(), THE_ACCOUNT)
-        with pytest.raises(JournalFailed):
-            async with asyncio.timeout(DEADLINE):
-                await desk.until_journal_fails()
-
-    asyncio.run(work())
+    desk = Desk(None, no_check, {Status: trip}, {})  # type: ignore[arg-type]
+    with pytest.raises(Unavailable, match="gone"):
+        await desk.answer(Status(), THE_ACCOUNT)
+    with pytest.raises(JournalFailed):
+        async with asyncio.timeout(DEADLINE):
+            await desk.until_journal_fails()
 
 
 def test_what_the_code_of_a_refusal_is_survives_the_way_to_a_client() -> None:
@@ -135,39 +132,31 @@ def test_what_the_code_of_a_refusal_is_survives_the_way_to_a_client() -> None:
     assert {kind.code for kind in Refused.__subclasses__()} >= set(RefusalCode)
 
 
-def test_who_may_is_asked_before_anything_else_and_who_it_was_is_recorded(tmp_path: Path) -> None:
-    async def work() -> None:
-        async with opened(tmp_path) as journal:
-            heard, desk = facts(journal, SlotEnabled), desk_with(journal, enable)
-            with pytest.raises(
-                NotAllowed, match="enable_slot is not for a technician, who may ask: "
-            ) as refused:
-                await desk.answer(EnableSlot(**SLOT), AT_THE_BENCH, key=uuid4())
-            assert refused.value.facts == {"request": "enable_slot", "role": "technician"}
-            assert heard == []
-            await desk.answer(EnableSlot(**SLOT), THE_ACCOUNT)
-            await desk.answer(EnableSlot(**SLOT), THE_ACCOUNT, by="op-9")
-            assert [event.actor for event in heard] == [
-                Actor(pseudonym=pseudonym, role=None, where="terminal") for pseudonym in ("op-7", "op-9")
-            ]
-            assert AT_THE_BENCH.actor() == Actor(pseudonym=None, role="technician", where="desk")
-
-    asyncio.run(work())
+async def test_who_may_is_asked_before_anything_else_and_who_it_was_is_recorded(tmp_path: Path) -> None:
+    async with opened(tmp_path) as journal:
+        heard, desk = facts(journal, SlotEnabled), desk_with(journal, enable)
+        with pytest.raises(NotAllowed, match="enable_slot is not for a technician, who may ask: ") as refused:
+            await desk.answer(EnableSlot(**SLOT), AT_THE_BENCH, key=uuid4())
+        assert refused.value.facts == {"request": "enable_slot", "role": "technician"}
+        assert heard == []
+        await desk.answer(EnableSlot(**SLOT), THE_ACCOUNT)
+        await desk.answer(EnableSlot(**SLOT), THE_ACCOUNT, by="op-9")
+        assert [event.actor for event in heard] == [
+            Actor(pseudonym=pseudonym, role=None, where="terminal") for pseudonym in ("op-7", "op-9")
+        ]
+        assert AT_THE_BENCH.actor() == Actor(pseudonym=None, role="technician", where="desk")
 
 
-def test_whoever_is_named_has_to_be_known() -> None:
+async def test_whoever_is_named_has_to_be_known() -> None:
     async def unknown(pseudonym: str) -> None:
         raise NotFound(f"{pseudonym} stands for nobody")
 
-    async def work() -> None:
-        desk = Desk(None, unknown, {}, {})  # type: ignore[arg-type]
-        with pytest.raises(NotFound, match="op-9 stands for nobody"):
-            await desk.answer(EnableSlot(**SLOT), THE_ACCOUNT, by="op-9")
-
-    asyncio.run(work())
+    desk = Desk(None, unknown, {}, {})  # type: ignore[arg-type]
+    with pytest.raises(NotFound, match="op-9 stands for nobody"):
+        await desk.answer(EnableSlot(**SLOT), THE_ACCOUNT, by="op-9")
 
 
-def test_a_key_has_a_command_done_once_also_while_it_is_being_done_and_after_a_restart(
+async def test_a_key_has_a_command_done_once_also_while_it_is_being_done_and_after_a_restart(
     tmp_path: Path,
 ) -> None:
     key, reached, go_on = UUID(int=7), asyncio.Event(), asyncio.Event()
@@ -177,115 +166,101 @@ def test_a_key_has_a_command_done_once_also_while_it_is_being_done_and_after_a_r
         await go_on.wait()
         return await enable(asked, act)
 
-    async def work() -> None:
-        async with opened(tmp_path) as journal:
-            heard, desk = facts(journal, SlotEnabled, CommandAnswered), desk_with(journal, slowly)
-            sent = [
-                asyncio.create_task(desk.answer(EnableSlot(**SLOT), THE_ACCOUNT, key=key)) for _ in range(5)
-            ]
-            async with asyncio.timeout(DEADLINE):
-                await reached.wait()
-            with pytest.raises(Invalid, match="this key was another command's"):
-                await desk.answer(EnableSlot(jig="jig1", slot=2), THE_ACCOUNT, key=key)
-            go_on.set()
-            async with asyncio.timeout(DEADLINE):
-                assert await asyncio.gather(*sent) == [Done()] * 5
-            assert await desk.answer(EnableSlot(**SLOT), THE_ACCOUNT, key=key) == Done()
-            assert [type(event) for event in heard] == [SlotEnabled, CommandAnswered]
-        async with opened(tmp_path) as journal:
-            heard, desk = facts(journal, SlotEnabled, CommandAnswered), desk_with(journal, enable)
-            assert await desk.answer(EnableSlot(**SLOT), THE_ACCOUNT, key=key) == Done()
-            with pytest.raises(Invalid, match="this key was another command's"):
-                await desk.answer(EnableSlot(jig="jig1", slot=2), THE_ACCOUNT, key=key)
-            assert heard == []
-            await desk.answer(EnableSlot(**SLOT), THE_ACCOUNT, key=uuid4())
-            await desk.answer(EnableSlot(**SLOT), THE_ACCOUNT)
-            assert [type(event) for event in heard] == [SlotEnabled, CommandAnswered, SlotEnabled]
-
-    asyncio.run(work())
+    async with opened(tmp_path) as journal:
+        heard, desk = facts(journal, SlotEnabled, CommandAnswered), desk_with(journal, slowly)
+        sent = [asyncio.create_task(desk.answer(EnableSlot(**SLOT), THE_ACCOUNT, key=key)) for _ in range(5)]
+        async with asyncio.timeout(DEADLINE):
+            await reached.wait()
+        with pytest.raises(Invalid, match="this key was another command's"):
+            await desk.answer(EnableSlot(jig="jig1", slot=2), THE_ACCOUNT, key=key)
+        go_on.set()
+        async with asyncio.timeout(DEADLINE):
+            assert await asyncio.gather(*sent) == [Done()] * 5
+        assert await desk.answer(EnableSlot(**SLOT), THE_ACCOUNT, key=key) == Done()
+        assert [type(event) for event in heard] == [SlotEnabled, CommandAnswered]
+    async with opened(tmp_path) as journal:
+        heard, desk = facts(journal, SlotEnabled, CommandAnswered), desk_with(journal, enable)
+        assert await desk.answer(EnableSlot(**SLOT), THE_ACCOUNT, key=key) == Done()
+        with pytest.raises(Invalid, match="this key was another command's"):
+            await desk.answer(EnableSlot(jig="jig1", slot=2), THE_ACCOUNT, key=key)
+        assert heard == []
+        await desk.answer(EnableSlot(**SLOT), THE_ACCOUNT, key=uuid4())
+        await desk.answer(EnableSlot(**SLOT), THE_ACCOUNT)
+        assert [type(event) for event in heard] == [SlotEnabled, CommandAnswered, SlotEnabled]
 
 
-def test_what_was_refused_is_judged_anew_and_what_changed_nothing_changes_nothing_later(
+async def test_what_was_refused_is_judged_anew_and_what_changed_nothing_changes_nothing_later(
     bench: Bench, tmp_path: Path
 ) -> None:
     key, other = uuid4(), uuid4()
     assign = AssignOrder(order="WO-1", jig="jig1")
 
-    async def work() -> None:
-        async with opened(tmp_path) as journal:
-            desk = desk_of_orders(journal, "jig1")
-            with pytest.raises(NotFound):
-                await desk.answer(assign, THE_ACCOUNT, key=key)
-            await import_order(journal, order_csv(bench.hub()), "jig1")
-            await import_order(journal, order_csv(bench.hub(), order="WO-2"))
-            assert await desk.answer(assign, THE_ACCOUNT, key=key) == WorksOn(order="WO-1", jig="jig1")
-            await desk.answer(AssignOrder(order="WO-2", jig="jig1"), THE_ACCOUNT, key=other)
-            assert await desk.answer(assign, THE_ACCOUNT, key=key) == WorksOn(order="WO-1", jig="jig1")
-            assert await journal.jig_order("jig1") == "WO-2", "sent again, it takes no effect"
-
-    asyncio.run(work())
+    async with opened(tmp_path) as journal:
+        desk = desk_of_orders(journal, "jig1")
+        with pytest.raises(NotFound):
+            await desk.answer(assign, THE_ACCOUNT, key=key)
+        await import_order(journal, order_csv(bench.hub()), "jig1")
+        await import_order(journal, order_csv(bench.hub(), order="WO-2"))
+        assert await desk.answer(assign, THE_ACCOUNT, key=key) == WorksOn(order="WO-1", jig="jig1")
+        await desk.answer(AssignOrder(order="WO-2", jig="jig1"), THE_ACCOUNT, key=other)
+        assert await desk.answer(assign, THE_ACCOUNT, key=key) == WorksOn(order="WO-1", jig="jig1")
+        assert await journal.jig_order("jig1") == "WO-2", "sent again, it takes no effect"
 
 
-def test_a_command_that_has_nothing_to_record_is_remembered_all_the_same(tmp_path: Path) -> None:
+async def test_a_command_that_has_nothing_to_record_is_remembered_all_the_same(tmp_path: Path) -> None:
     asked: list[ResetJig] = []
 
     async def nothing_to_do(request: ResetJig, _: Act) -> Done:
         asked.append(request)
         return Done()
 
-    async def work() -> None:
-        async with opened(tmp_path) as journal:
-            desk, key = desk_with(journal, nothing_to_do, ResetJig), uuid4()
-            for _ in range(2):
-                assert await desk.answer(ResetJig(jig="jig1"), THE_ACCOUNT, key=key) == Done()
-            assert len(asked) == 1, (
-                "its emergency stop may have been pressed since, and nobody has seen that yet"
+    async with opened(tmp_path) as journal:
+        desk, key = desk_with(journal, nothing_to_do, ResetJig), uuid4()
+        for _ in range(2):
+            assert await desk.answer(ResetJig(jig="jig1"), THE_ACCOUNT, key=key) == Done()
+        assert len(asked) == 1, "its emergency stop may have been pressed since, and nobody has seen that yet"
+        for _ in range(2):
+            await desk.answer(ResetJig(jig="jig1"), THE_ACCOUNT)
+        assert len(asked) == 3
+
+
+async def test_of_two_who_decide_on_the_same_state_the_second_is_told_what_is(
+    bench: Bench, tmp_path: Path
+) -> None:
+    async with opened(tmp_path) as journal:
+        for order in ("WO-1", "WO-2"):
+            await import_order(journal, order_csv(bench.hub(), order=order))
+        heard, desk = (
+            facts(journal, OrderAssigned, OrderClosed, CommandAnswered),
+            desk_of_orders(journal, "jig1"),
+        )
+        both = [
+            desk.answer(
+                request("assign_order", order=order, jig="jig1", expected={"order": None}),
+                THE_ACCOUNT,
+                key=uuid4(),
             )
-            for _ in range(2):
-                await desk.answer(ResetJig(jig="jig1"), THE_ACCOUNT)
-            assert len(asked) == 3
-
-    asyncio.run(work())
-
-
-def test_of_two_who_decide_on_the_same_state_the_second_is_told_what_is(bench: Bench, tmp_path: Path) -> None:
-    async def work() -> None:
-        async with opened(tmp_path) as journal:
-            for order in ("WO-1", "WO-2"):
-                await import_order(journal, order_csv(bench.hub(), order=order))
-            heard, desk = (
-                facts(journal, OrderAssigned, OrderClosed, CommandAnswered),
-                desk_of_orders(journal, "jig1"),
-            )
-            both = [
-                desk.answer(
-                    request("assign_order", order=order, jig="jig1", expected={"order": None}),
-                    THE_ACCOUNT,
-                    key=uuid4(),
-                )
-                for order in ("WO-1", "WO-2")
-            ]
-            first, second = await asyncio.gather(*both, return_exceptions=True)
-            assert first == WorksOn(order="WO-1", jig="jig1")
-            assert isinstance(second, Conflict)
-            assert str(second).startswith("jig1 works on order WO-1 now, not on no order as was expected")
-            assert second.facts == {"jig": "jig1", "order": "WO-1"}
-            close = {"order": "WO-1", "reason": "done", "incomplete_accepted": True}
-            with pytest.raises(Conflict, match="has 1 hubs without a result now, not 0 as was expected"):
-                await desk.answer(CloseOrder(**close, expected_waiting=0), THE_ACCOUNT, key=uuid4())
-            assert [type(event) for event in heard] == [OrderAssigned, CommandAnswered]
-            key = uuid4()
-            ended = [
-                await desk.answer(CloseOrder(**close, expected_waiting=1), THE_ACCOUNT, key=key) for _ in "ab"
-            ]
-            assert ended[0] == ended[1]
-            with pytest.raises(Invalid, match=r"order WO-1 is closed \(done\)"):
-                await desk.answer(CloseOrder(**close), THE_ACCOUNT, key=uuid4())
-            assert [event.actor for event in heard if isinstance(event, OrderClosed)] == [
-                Actor(pseudonym="op-7", where="terminal")
-            ]
-
-    asyncio.run(work())
+            for order in ("WO-1", "WO-2")
+        ]
+        first, second = await asyncio.gather(*both, return_exceptions=True)
+        assert first == WorksOn(order="WO-1", jig="jig1")
+        assert isinstance(second, Conflict)
+        assert str(second).startswith("jig1 works on order WO-1 now, not on no order as was expected")
+        assert second.facts == {"jig": "jig1", "order": "WO-1"}
+        close = {"order": "WO-1", "reason": "done", "incomplete_accepted": True}
+        with pytest.raises(Conflict, match="has 1 hubs without a result now, not 0 as was expected"):
+            await desk.answer(CloseOrder(**close, expected_waiting=0), THE_ACCOUNT, key=uuid4())
+        assert [type(event) for event in heard] == [OrderAssigned, CommandAnswered]
+        key = uuid4()
+        ended = [
+            await desk.answer(CloseOrder(**close, expected_waiting=1), THE_ACCOUNT, key=key) for _ in "ab"
+        ]
+        assert ended[0] == ended[1]
+        with pytest.raises(Invalid, match=r"order WO-1 is closed \(done\)"):
+            await desk.answer(CloseOrder(**close), THE_ACCOUNT, key=uuid4())
+        assert [event.actor for event in heard if isinstance(event, OrderClosed)] == [
+            Actor(pseudonym="op-7", where="terminal")
+        ]
 
 
 def test_every_request_has_its_place_in_the_table_its_name_and_its_answer() -> None:

@@ -36,7 +36,7 @@ from station.records.facts.orders import OrderAssigned, OrderClosed, OrderImport
 DEADLINE = 60
 
 
-def test_a_shift_at_the_desk_is_done_once_and_signed(
+async def test_a_shift_at_the_desk_is_done_once_and_signed(
     bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path
 ) -> None:
     hub, other = bench.hub(), bench.hub()
@@ -76,30 +76,27 @@ def test_a_shift_at_the_desk_is_done_once_and_signed(
             while not there():  # noqa: ASYNC110 - nothing tells of a file
                 await asyncio.sleep(0.01)
 
-    async def work() -> None:
-        with order_file(order_csv(hub)) as (taking, file):
-            async with running_daemon(settings) as station:
-                await station.until(slot(1), SlotPhase.EMPTY)
-                await until(looking.exists)
-                import_key = uuid4()
-                taken = await ask_daemon(settings.state_directory, taking, file=file, key=import_key)
-                assert taken.new
-                answers = await ask_all()
-                assert await ask_all() == answers
-                await ask_daemon(looking, ScanLabel(jig="jig1", slot=1, id=other.gpf))
-                with pytest.raises(Conflict, match="jig1 slot 1: another label waits here now, not"):
-                    await ask_daemon(looking, TakeBackLabel(jig="jig1", slot=1, id=hub.gpf))
-            async with running_daemon(settings) as station:
-                await station.until(slot(1), SlotPhase.EMPTY)
-                await until(looking.exists)
-                assert await ask_all() == answers
-                again = await ask_daemon(settings.state_directory, taking, file=file, key=import_key)
-                assert again == taken, "new, as it was said at first"
-                await ask_daemon(settings.state_directory, Stop(), by="sup-1")
-                async with asyncio.timeout(DEADLINE):
-                    await station.task
-
-    asyncio.run(work())
+    with order_file(order_csv(hub)) as (taking, file):
+        async with running_daemon(settings) as station:
+            await station.until(slot(1), SlotPhase.EMPTY)
+            await until(looking.exists)
+            import_key = uuid4()
+            taken = await ask_daemon(settings.state_directory, taking, file=file, key=import_key)
+            assert taken.new
+            answers = await ask_all()
+            assert await ask_all() == answers
+            await ask_daemon(looking, ScanLabel(jig="jig1", slot=1, id=other.gpf))
+            with pytest.raises(Conflict, match="jig1 slot 1: another label waits here now, not"):
+                await ask_daemon(looking, TakeBackLabel(jig="jig1", slot=1, id=hub.gpf))
+        async with running_daemon(settings) as station:
+            await station.until(slot(1), SlotPhase.EMPTY)
+            await until(looking.exists)
+            assert await ask_all() == answers
+            again = await ask_daemon(settings.state_directory, taking, file=file, key=import_key)
+            assert again == taken, "new, as it was said at first"
+            await ask_daemon(settings.state_directory, Stop(), by="sup-1")
+            async with asyncio.timeout(DEADLINE):
+                await station.task
     done = {
         kind: [event.actor for event in events_of(settings, kind)]
         for kind in (OrderImported, OrderAssigned, SlotEnabled, LabelScanned, LabelTakenBack, OrderClosed)
@@ -118,7 +115,7 @@ def test_a_shift_at_the_desk_is_done_once_and_signed(
     assert [stopped.actor for stopped in events_of(settings, StationStopped)] == [None, supervisor]
 
 
-def test_a_command_whose_daemon_dies_over_it_is_asked_again_with_its_key(
+async def test_a_command_whose_daemon_dies_over_it_is_asked_again_with_its_key(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings, keys = SimpleNamespace(state_directory=tmp_path), []
@@ -138,18 +135,15 @@ def test_a_command_whose_daemon_dies_over_it_is_asked_again_with_its_key(
         async def append(self, *_: object) -> tuple[()]:
             return ()
 
-    async def work() -> None:
-        async with asyncio.timeout(DEADLINE):
-            dying = await asyncio.start_unix_server(die, tmp_path / "control.sock")
-            asking = asyncio.create_task(_ask(settings, ResetJig(jig="jig1"), None, None))
-            while not keys:  # noqa: ASYNC110 - a client elsewhere
-                await asyncio.sleep(0.01)
-            dying.close()
-            desk = Desk(Remembers(), no_check, {ResetJig: reset}, {})
-            async with serve_control(tmp_path, desk, THE_ACCOUNT):
-                assert await asking == Done()
-
-    asyncio.run(work())
+    async with asyncio.timeout(DEADLINE):
+        dying = await asyncio.start_unix_server(die, tmp_path / "control.sock")
+        asking = asyncio.create_task(_ask(settings, ResetJig(jig="jig1"), None, None))
+        while not keys:  # noqa: ASYNC110 - a client elsewhere
+            await asyncio.sleep(0.01)
+        dying.close()
+        desk = Desk(Remembers(), no_check, {ResetJig: reset}, {})
+        async with serve_control(tmp_path, desk, THE_ACCOUNT):
+            assert await asking == Done()
     assert len(set(keys)) == 1
     assert (
         "the daemon ended before it answered; look at its log; it is asked again when it is back"

@@ -53,46 +53,39 @@ async def take(journal: Any, content: bytes) -> dict[str, Any]:
         return (await desk_of_orders(journal, "jig1").answer(taking, THE_ACCOUNT, file=file)).model_dump()
 
 
-def test_another_fact_is_recorded_before_a_large_import_ends(tmp_path: Path) -> None:
-    async def work() -> None:
-        async with opened(tmp_path) as journal:
-            written: list[Event] = []
-            others: list[asyncio.Future[Any]] = []
+async def test_another_fact_is_recorded_before_a_large_import_ends(tmp_path: Path) -> None:
+    async with opened(tmp_path) as journal:
+        written: list[Event] = []
+        others: list[asyncio.Future[Any]] = []
 
-            def hear(recorded: RecordedEvent) -> None:
-                written.append(recorded.event)
-                if isinstance(recorded.event, OrderLinesAdded) and not others:
-                    others.append(asyncio.ensure_future(journal.append(STARTED)))
+        def hear(recorded: RecordedEvent) -> None:
+            written.append(recorded.event)
+            if isinstance(recorded.event, OrderLinesAdded) and not others:
+                others.append(asyncio.ensure_future(journal.append(STARTED)))
 
-            journal.subscribe(hear)
-            assert (await take(journal, csv_of(0, 5000)))["new"]
-            await others[0]
-            last_of_import = max(n for n, each in enumerate(written) if isinstance(each, OrderLinesAdded))
-            assert written.index(STARTED) < last_of_import
-
-    asyncio.run(work())
+        journal.subscribe(hear)
+        assert (await take(journal, csv_of(0, 5000)))["new"]
+        await others[0]
+        last_of_import = max(n for n, each in enumerate(written) if isinstance(each, OrderLinesAdded))
+        assert written.index(STARTED) < last_of_import
 
 
-def test_lines_are_let_go_as_they_are_recorded(tmp_path: Path) -> None:
+async def test_lines_are_let_go_as_they_are_recorded(tmp_path: Path) -> None:
     """Else all of them are at the end, at once, and the loop stands still for it."""
+    async with opened(tmp_path) as journal:
+        first: list[weakref.ref[Any]] = []
+        still_there: list[bool] = []
 
-    async def work() -> None:
-        async with opened(tmp_path) as journal:
-            first: list[weakref.ref[Any]] = []
-            still_there: list[bool] = []
+        def hear(recorded: RecordedEvent) -> None:
+            if isinstance(recorded.event, OrderLinesAdded):
+                if not first:
+                    first.append(weakref.ref(recorded.event.lines[0]))
+                still_there.append(first[0]() is not None)
 
-            def hear(recorded: RecordedEvent) -> None:
-                if isinstance(recorded.event, OrderLinesAdded):
-                    if not first:
-                        first.append(weakref.ref(recorded.event.lines[0]))
-                    still_there.append(first[0]() is not None)
-
-            journal.subscribe(hear)
-            await take(journal, csv_of(0, 5000))
-            assert still_there[0]
-            assert not still_there[-1]
-
-    asyncio.run(work())
+        journal.subscribe(hear)
+        await take(journal, csv_of(0, 5000))
+        assert still_there[0]
+        assert not still_there[-1]
 
 
 async def assert_there_is_no_order(journal: Journal) -> None:

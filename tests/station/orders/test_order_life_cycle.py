@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -268,32 +267,27 @@ def closed(attempt_id: int, hub: OrderLine) -> AttemptClosed:
     )
 
 
-def test_an_order_through_a_real_journal_from_import_to_close(tmp_path: Path) -> None:
-    async def live() -> None:
-        async with Journal.open(tmp_path, site="site", station="station") as journal:
-            order_file = file(1001)
-            await journal.append(*events_for_import(order_file, await journal.orders()))
-            assert events_for_import(order_file, await journal.orders()) == ()
-            assert {state.line for state in await journal.order_lines("WO-1")} == set(order_file.lines)
+async def test_an_order_through_a_real_journal_from_import_to_close(tmp_path: Path) -> None:
+    async with Journal.open(tmp_path, site="site", station="station") as journal:
+        order_file = file(1001)
+        await journal.append(*events_for_import(order_file, await journal.orders()))
+        assert events_for_import(order_file, await journal.orders()) == ()
+        assert {state.line for state in await journal.order_lines("WO-1")} == set(order_file.lines)
 
-            order = find_order(await journal.orders(), "WO-1")
-            await journal.append(*events_for_assignment(order, "jig1"))
-            assert events_for_assignment(find_order(await journal.orders(), "WO-1"), "jig1") == ()
+        order = find_order(await journal.orders(), "WO-1")
+        await journal.append(*events_for_assignment(order, "jig1"))
+        assert events_for_assignment(find_order(await journal.orders(), "WO-1"), "jig1") == ()
 
-            hub = facts(line(0))
-            (opened,) = await journal.append(AttemptOpened(place=PLACE, order="WO-1", hub=hub, number=1))
-            await journal.append(HubLost(attempt=opened.sequence, stage=Stage.FLASH))
-            found = reconcile("WO-1", await journal.order_lines("WO-1"), await journal.open_attempts())
-            assert str(found) == "1 open, 1000 never seen"
-            assert str(found.open[0]).startswith(f"find hub {hub.chf}: it left jig1 slot 3")
+        hub = facts(line(0))
+        (opened,) = await journal.append(AttemptOpened(place=PLACE, order="WO-1", hub=hub, number=1))
+        await journal.append(HubLost(attempt=opened.sequence, stage=Stage.FLASH))
+        found = reconcile("WO-1", await journal.order_lines("WO-1"), await journal.open_attempts())
+        assert str(found) == "1 open, 1000 never seen"
+        assert str(found.open[0]).startswith(f"find hub {hub.chf}: it left jig1 slot 3")
 
-            await journal.append(closed(opened.sequence, line(0)))
-            found = reconcile("WO-1", await journal.order_lines("WO-1"), await journal.open_attempts())
-            assert str(found) == "1 passed, 0 open, 1000 never seen"
-            await journal.append(
-                *events_for_closing(order, found.standing, "stopped", incomplete_accepted=True)
-            )
-            with pytest.raises(OrderRefused, match=r"closed \(stopped\)"):
-                events_for_assignment(find_order(await journal.orders(), "WO-1"), "jig2")
-
-    asyncio.run(live())
+        await journal.append(closed(opened.sequence, line(0)))
+        found = reconcile("WO-1", await journal.order_lines("WO-1"), await journal.open_attempts())
+        assert str(found) == "1 passed, 0 open, 1000 never seen"
+        await journal.append(*events_for_closing(order, found.standing, "stopped", incomplete_accepted=True))
+        with pytest.raises(OrderRefused, match=r"closed \(stopped\)"):
+            events_for_assignment(find_order(await journal.orders(), "WO-1"), "jig2")

@@ -44,23 +44,20 @@ def settings(facts: dict[str, Any], **changes: Any) -> StationSettings:
     return StationSettings.model_validate({**facts, **changes})
 
 
-def test_in_production_the_operator_is_somebody(facts: dict[str, Any], tmp_path: Path) -> None:
-    async def work() -> None:
-        async with starting_daemon(settings(facts, operator="op-1")) as running:
-            with pytest.raises(ConfigError) as refused:
-                async with asyncio.timeout(60):
-                    await running.task
-            assert str(refused.value) == f"operator: {UNKNOWN}"
-        assert not (tmp_path / "state").exists()
-        (tmp_path / "state").mkdir()
-        known = Operators(tmp_path / "state" / "operators.json").pseudonym_of("Example Person")
-        async with running_daemon(settings(facts, operator=known)) as running:
-            with pytest.raises(ConfigError, match="stands for nobody here"):
-                await running.daemon.reload(settings(facts, operator="op-1"))
-            assert running.daemon._settings.operator == known
-            await running.daemon.reload(settings(facts, operator=None))
-
-    asyncio.run(work())
+async def test_in_production_the_operator_is_somebody(facts: dict[str, Any], tmp_path: Path) -> None:
+    async with starting_daemon(settings(facts, operator="op-1")) as running:
+        with pytest.raises(ConfigError) as refused:
+            async with asyncio.timeout(60):
+                await running.task
+        assert str(refused.value) == f"operator: {UNKNOWN}"
+    assert not (tmp_path / "state").exists()
+    (tmp_path / "state").mkdir()
+    known = Operators(tmp_path / "state" / "operators.json").pseudonym_of("Example Person")
+    async with running_daemon(settings(facts, operator=known)) as running:
+        with pytest.raises(ConfigError, match="stands for nobody here"):
+            await running.daemon.reload(settings(facts, operator="op-1"))
+        assert running.daemon._settings.operator == known
+        await running.daemon.reload(settings(facts, operator=None))
 
 
 def test_away_from_production_one_word_is_believed(bench: Bench, tmp_path: Path) -> None:

@@ -50,24 +50,18 @@ SAID = {
 
 
 @pytest.mark.parametrize("answer", SAID)
-def test_what_answers_is_named_and_a_person_has_to_act(answer: bytes) -> None:
-    async def main() -> None:
-        async with answering(answer) as port:
-            with pytest.raises(BrokerRefuses) as refused:
-                await come(port)
-            assert SAID[answer] in str(refused.value)
-            assert "\n" not in str(refused.value)
-
-    asyncio.run(main())
+async def test_what_answers_is_named_and_a_person_has_to_act(answer: bytes) -> None:
+    async with answering(answer) as port:
+        with pytest.raises(BrokerRefuses) as refused:
+            await come(port)
+        assert SAID[answer] in str(refused.value)
+        assert "\n" not in str(refused.value)
 
 
-def test_a_broker_that_cannot_serve_just_now_is_waited_for() -> None:
-    async def main() -> None:
-        async with answering(b"\x20\x02\x00\x03") as port:
-            with pytest.raises(aiomqtt.MqttError, match="cannot serve just now"):
-                await come(port)
-
-    asyncio.run(main())
+async def test_a_broker_that_cannot_serve_just_now_is_waited_for() -> None:
+    async with answering(b"\x20\x02\x00\x03") as port:
+        with pytest.raises(aiomqtt.MqttError, match="cannot serve just now"):
+            await come(port)
 
 
 def test_nobody_there_is_no_answer_and_a_good_broker_none_to_complain_of(

@@ -95,56 +95,53 @@ async def said(station: Bench, words: str) -> str:
     return station.said[-1].line
 
 
-def test_results_arrive_and_after_the_brokers_death_the_rest(folder: Path, broker: ForeignBroker) -> None:
-    async def main() -> None:
-        heard: list[bytes] = []
-        ready = asyncio.Event()
-        consuming = asyncio.create_task(consume(broker.port, heard, ready))
-        await ready.wait()
-        async with bench(folder, broker.port, seconds=200) as station:
-            station.retained.set(STATE, b"busy")
-            station.start()
-            await station.results(*range(40))
-            await station.until_empty()
-            await consuming
-            assert len(set(heard)) == 40
-            await until_retained(broker.port, STATE, b"busy")
-            await until_retained(broker.port, STATUS, b'{"status":"online"}')
-            everything = await retained(broker.port, "reflash/#")
-            # RabbitMQ tells of what is retained on a topic that is named in full, and to no wildcard.
-            assert everything.keys() == ({STATE, STATUS} if isinstance(broker, Nats) else set())
-            broker.kill()
-            await station.until_said(Connection.WAITING)
-            await station.results(*range(40, 60))
-            assert await station.journal.outbox_size() == 20
-            await asyncio.to_thread(broker.start)
-            await station.until_empty()
-            await station.until_said(Connection.CONNECTED)
-            await until_retained(broker.port, STATE, b"busy")
-            await station.stop()
-            await until_retained(broker.port, STATUS, b'{"status":"offline"}')
+async def test_results_arrive_and_after_the_brokers_death_the_rest(
+    folder: Path, broker: ForeignBroker
+) -> None:
+    heard: list[bytes] = []
+    ready = asyncio.Event()
+    consuming = asyncio.create_task(consume(broker.port, heard, ready))
+    await ready.wait()
+    async with bench(folder, broker.port, seconds=200) as station:
+        station.retained.set(STATE, b"busy")
+        station.start()
+        await station.results(*range(40))
+        await station.until_empty()
+        await consuming
+        assert len(set(heard)) == 40
+        await until_retained(broker.port, STATE, b"busy")
+        await until_retained(broker.port, STATUS, b'{"status":"online"}')
+        everything = await retained(broker.port, "reflash/#")
+        # RabbitMQ tells of what is retained on a topic that is named in full, and to no wildcard.
+        assert everything.keys() == ({STATE, STATUS} if isinstance(broker, Nats) else set())
+        broker.kill()
+        await station.until_said(Connection.WAITING)
+        await station.results(*range(40, 60))
+        assert await station.journal.outbox_size() == 20
+        await asyncio.to_thread(broker.start)
+        await station.until_empty()
+        await station.until_said(Connection.CONNECTED)
+        await until_retained(broker.port, STATE, b"busy")
+        await station.stop()
+        await until_retained(broker.port, STATUS, b'{"status":"offline"}')
 
-    asyncio.run(main())
 
-
-def test_two_stations_of_one_name_are_told_so(folder: Path, tmp_path: Path, broker: ForeignBroker) -> None:
+async def test_two_stations_of_one_name_are_told_so(
+    folder: Path, tmp_path: Path, broker: ForeignBroker
+) -> None:
     """NATS lets the second of a name wait unanswered, and only when it has come again and again takes it instead."""
-
-    async def main() -> None:
-        names = {"client_id": "twin", "timeout_seconds": 1.0, "seconds": 200}
-        async with (
-            bench(folder, broker.port, **names) as one,
-            bench(tmp_path / "b", broker.port, **names) as two,
-        ):
-            for station in (one, two):
-                station.start()
-            for station in (one, two):
-                await said(station, "another station may use the client id twin")
-
-    asyncio.run(main())
+    names = {"client_id": "twin", "timeout_seconds": 1.0, "seconds": 200}
+    async with (
+        bench(folder, broker.port, **names) as one,
+        bench(tmp_path / "b", broker.port, **names) as two,
+    ):
+        for station in (one, two):
+            station.start()
+        for station in (one, two):
+            await said(station, "another station may use the client id twin")
 
 
-def test_nats_takes_what_it_denies_and_drops_it(tmp_path: Path, folder: Path) -> None:
+async def test_nats_takes_what_it_denies_and_drops_it(tmp_path: Path, folder: Path) -> None:
     users = (
         'authorization { users = [ { user: bench, password: "correct horse", permissions: {'
         ' publish: ["reflash.v1.*.*.status", "reflash.v1.*.*.jig.*.slot.2.result"],'
@@ -154,22 +151,19 @@ def test_nats_takes_what_it_denies_and_drops_it(tmp_path: Path, folder: Path) ->
     secret.touch(mode=0o600)
     secret.write_text("wrong\n")
 
-    async def main() -> None:
-        denying = Nats(tmp_path, users)
-        try:
-            denying.start()
-            async with bench(folder, denying.port, username="bench", password_file=secret) as station:
-                station.start()
-                await said(station, "check mqtt.username, mqtt.password_file and its access list")
-                secret.write_text("correct horse\n")
-                await station.results(0, 1)
-                line = await said(station, "let this station write and read")
-                assert "jig/jig-1/slot/1/result" in line
-                assert await station.journal.outbox_size() == 1
-        finally:
-            denying.close()
-
-    asyncio.run(main())
+    denying = Nats(tmp_path, users)
+    try:
+        denying.start()
+        async with bench(folder, denying.port, username="bench", password_file=secret) as station:
+            station.start()
+            await said(station, "check mqtt.username, mqtt.password_file and its access list")
+            secret.write_text("correct horse\n")
+            await station.results(0, 1)
+            line = await said(station, "let this station write and read")
+            assert "jig/jig-1/slot/1/result" in line
+            assert await station.journal.outbox_size() == 1
+    finally:
+        denying.close()
 
 
 @contextmanager
@@ -183,42 +177,37 @@ def topics(rabbit: RabbitMq, write: str, read: str) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(("write", "read"), [("status", ".*"), (".*", "status")])
-def test_rabbitmq_hangs_up_at_what_it_denies(folder: Path, rabbit: RabbitMq, write: str, read: str) -> None:
-    async def main() -> None:
-        with topics(rabbit, write, read):
-            async with bench(folder, rabbit.port) as station:
-                await station.results(0)
-                station.start()
-                line = await said(station, "jig/jig-1/slot/1/result")
-                assert "let this station write and read it" in line
+async def test_rabbitmq_hangs_up_at_what_it_denies(
+    folder: Path, rabbit: RabbitMq, write: str, read: str
+) -> None:
+    with topics(rabbit, write, read):
+        async with bench(folder, rabbit.port) as station:
+            await station.results(0)
+            station.start()
+            line = await said(station, "jig/jig-1/slot/1/result")
+            assert "let this station write and read it" in line
 
-    asyncio.run(main())
 
-
-def test_rabbitmq_that_denies_the_status_is_told_from_one_that_is_away(
+async def test_rabbitmq_that_denies_the_status_is_told_from_one_that_is_away(
     folder: Path, rabbit: RabbitMq
 ) -> None:
-    async def main() -> None:
-        with topics(rabbit, ".*", "^none$"):
-            async with bench(folder, rabbit.port) as station:
-                station.start()
-                line = await said(station, "access list")
-                assert f"let this station write and read {STATUS}" in line
-
-    asyncio.run(main())
-
-
-def test_rabbitmq_short_of_disk_takes_connections_and_says_nothing(folder: Path, rabbit: RabbitMq) -> None:
-    async def main() -> None:
-        async with bench(folder, rabbit.port, seconds=200) as station:
+    with topics(rabbit, ".*", "^none$"):
+        async with bench(folder, rabbit.port) as station:
             station.start()
-            await station.until_said(Connection.CONNECTED)
-            await asyncio.to_thread(rabbit.control, "set_disk_free_limit", "900000000000000")
-            try:
-                await station.results(0)
-                await said(station, "takes the connection and then says nothing")
-            finally:
-                await asyncio.to_thread(rabbit.control, "set_disk_free_limit", "50MB")
-            await station.until_empty()
+            line = await said(station, "access list")
+            assert f"let this station write and read {STATUS}" in line
 
-    asyncio.run(main())
+
+async def test_rabbitmq_short_of_disk_takes_connections_and_says_nothing(
+    folder: Path, rabbit: RabbitMq
+) -> None:
+    async with bench(folder, rabbit.port, seconds=200) as station:
+        station.start()
+        await station.until_said(Connection.CONNECTED)
+        await asyncio.to_thread(rabbit.control, "set_disk_free_limit", "900000000000000")
+        try:
+            await station.results(0)
+            await said(station, "takes the connection and then says nothing")
+        finally:
+            await asyncio.to_thread(rabbit.control, "set_disk_free_limit", "50MB")
+        await station.until_empty()

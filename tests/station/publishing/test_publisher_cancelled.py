@@ -59,35 +59,32 @@ def passed_on(port: int, answer: int, hold: Callable[[], None], passed: socket.s
 
 
 @pytest.mark.parametrize("answer", [CONNACK, SUBACK, PUBACK], ids=["connack", "suback", "puback"])
-def test_an_answer_and_the_cancellation_in_one_turn_of_the_loop(
+async def test_an_answer_and_the_cancellation_in_one_turn_of_the_loop(
     mosquitto_broker: brokers.Mosquitto, folder: Path, answer: int
 ) -> None:
-    async def work() -> None:
-        loop = asyncio.get_running_loop()
-        passed, seen = socket.socketpair()
-        still = threading.Event()
+    loop = asyncio.get_running_loop()
+    passed, seen = socket.socketpair()
+    still = threading.Event()
 
-        def hold() -> None:
-            loop.call_soon_threadsafe(stand_still)
-            still.wait(10)
+    def hold() -> None:
+        loop.call_soon_threadsafe(stand_still)
+        still.wait(10)
 
-        def stand_still() -> None:
-            # The loop waits until both the answer and our own byte are there, so that it finds them at once.
-            still.set()
-            select.select([seen], [], [], 10)
+    def stand_still() -> None:
+        # The loop waits until both the answer and our own byte are there, so that it finds them at once.
+        still.set()
+        select.select([seen], [], [], 10)
 
-        def cancel() -> None:
-            loop.remove_reader(seen)
+    def cancel() -> None:
+        loop.remove_reader(seen)
+        publishing.cancel()
+
+    with passed, seen, passed_on(mosquitto_broker.port, answer, hold, passed) as port:
+        async with Journal.open(folder, site="site", station="bench") as journal:
+            publisher = Publisher(journal, MqttSettings(port=port), RetainedStates(), lambda _: None)
+            publishing = asyncio.create_task(publisher.run())
+            loop.add_reader(seen, cancel)
+            done, _ = await asyncio.wait((publishing,), timeout=60)
             publishing.cancel()
-
-        with passed, seen, passed_on(mosquitto_broker.port, answer, hold, passed) as port:
-            async with Journal.open(folder, site="site", station="bench") as journal:
-                publisher = Publisher(journal, MqttSettings(port=port), RetainedStates(), lambda _: None)
-                publishing = asyncio.create_task(publisher.run())
-                loop.add_reader(seen, cancel)
-                done, _ = await asyncio.wait((publishing,), timeout=60)
-                publishing.cancel()
-                await asyncio.wait((publishing,))
-                assert done, "not ended 60 s after it was cancelled"
-
-    asyncio.run(work())
+            await asyncio.wait((publishing,))
+            assert done, "not ended 60 s after it was cancelled"

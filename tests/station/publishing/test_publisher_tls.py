@@ -49,39 +49,33 @@ def broker(tmp_path: Path, secured: Secured) -> Iterator[brokers.Mosquitto]:
         yield running
 
 
-def test_with_the_right_certificates_results_leave(
+async def test_with_the_right_certificates_results_leave(
     folder: Path, secured: Secured, broker: brokers.Mosquitto
 ) -> None:
     own = secured.authority.issue("bench-1")
 
-    async def main() -> None:
-        async with bench(
-            folder,
-            broker.port,
-            ca_file=secured.authority.file,
-            certificate_file=own.certificate,
-            key_file=own.key,
-        ) as station:
-            await station.results(1)
-            station.start()
-            await station.until_empty()
-
-    asyncio.run(main())
+    async with bench(
+        folder,
+        broker.port,
+        ca_file=secured.authority.file,
+        certificate_file=own.certificate,
+        key_file=own.key,
+    ) as station:
+        await station.results(1)
+        station.start()
+        await station.until_empty()
 
 
-def test_a_broker_of_another_authority_is_not_trusted(
+async def test_a_broker_of_another_authority_is_not_trusted(
     folder: Path, secured: Secured, broker: brokers.Mosquitto
 ) -> None:
-    async def main() -> None:
-        async with bench(folder, broker.port, **secured.trusting(secured.other)) as station:
-            await station.results(1)
-            station.start()
-            refused = await station.until_said(Connection.REFUSED)
-            assert "certificate verify failed" in refused.line
-            assert "mqtt.ca_file" in refused.line
-            assert await station.journal.outbox_size() == 1
-
-    asyncio.run(main())
+    async with bench(folder, broker.port, **secured.trusting(secured.other)) as station:
+        await station.results(1)
+        station.start()
+        refused = await station.until_said(Connection.REFUSED)
+        assert "certificate verify failed" in refused.line
+        assert "mqtt.ca_file" in refused.line
+        assert await station.journal.outbox_size() == 1
 
 
 def refusal(folder: Path, secured: Secured, tmp_path: Path) -> str:
@@ -123,7 +117,7 @@ def test_a_broker_whose_certificate_has_expired_is_not_trusted(
         ("of another authority", "unknown ca"),
     ],
 )
-def test_a_station_whose_certificate_is_refused_says_why_and_loses_nothing(
+async def test_a_station_whose_certificate_is_refused_says_why_and_loses_nothing(
     folder: Path, secured: Secured, broker: brokers.Mosquitto, own: str, what: str
 ) -> None:
     files = {}
@@ -132,47 +126,38 @@ def test_a_station_whose_certificate_is_refused_says_why_and_loses_nothing(
         issued = authority.issue("bench-1", valid_for=timedelta(days=-1 if own == "expired" else 1))
         files = {"certificate_file": issued.certificate, "key_file": issued.key}
 
-    async def main() -> None:
-        async with bench(folder, broker.port, ca_file=secured.authority.file, **files) as station:
-            await station.results(1)
-            station.start()
-            refused = await station.until_said(Connection.REFUSED)
-            assert what in refused.line
-            assert "\n" not in refused.line
-            assert await station.journal.outbox_size() == 1
-
-    asyncio.run(main())
+    async with bench(folder, broker.port, ca_file=secured.authority.file, **files) as station:
+        await station.results(1)
+        station.start()
+        refused = await station.until_said(Connection.REFUSED)
+        assert what in refused.line
+        assert "\n" not in refused.line
+        assert await station.journal.outbox_size() == 1
 
 
-def test_a_private_key_that_others_can_read_is_not_used(
+async def test_a_private_key_that_others_can_read_is_not_used(
     folder: Path, secured: Secured, broker: brokers.Mosquitto
 ) -> None:
     own = secured.authority.issue("bench-1")
     own.key.chmod(0o640)
     files = {"ca_file": secured.authority.file, "certificate_file": own.certificate, "key_file": own.key}
 
-    async def main() -> None:
-        async with bench(folder, broker.port, **files) as station:
-            await station.results(1)
-            station.start()
-            refused = await station.until_said(Connection.REFUSED)
-            assert f"{own.key} can be read by other users; run: chmod 600 {own.key}" in refused.line
-            own.key.chmod(0o600)
-            await station.until_empty()
-
-    asyncio.run(main())
+    async with bench(folder, broker.port, **files) as station:
+        await station.results(1)
+        station.start()
+        refused = await station.until_said(Connection.REFUSED)
+        assert f"{own.key} can be read by other users; run: chmod 600 {own.key}" in refused.line
+        own.key.chmod(0o600)
+        await station.until_empty()
 
 
 @pytest.mark.parametrize("missing", ["ca_file", "certificate_file"])
-def test_a_missing_certificate_file_is_named(folder: Path, secured: Secured, missing: str) -> None:
+async def test_a_missing_certificate_file_is_named(folder: Path, secured: Secured, missing: str) -> None:
     own = secured.authority.issue("bench-1")
     files = {"ca_file": secured.authority.file, "certificate_file": own.certificate, "key_file": own.key}
     files[missing].unlink()
 
-    async def main() -> None:
-        async with bench(folder, brokers.free_port(), **files) as station:
-            station.start()
-            refused = await station.until_said(Connection.REFUSED)
-            assert "correct the mqtt settings" in refused.line
-
-    asyncio.run(main())
+    async with bench(folder, brokers.free_port(), **files) as station:
+        station.start()
+        refused = await station.until_said(Connection.REFUSED)
+        assert "correct the mqtt settings" in refused.line

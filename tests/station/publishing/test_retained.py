@@ -8,53 +8,44 @@ from hypothesis import strategies as st
 from station.publishing.retained import RetainedStates
 
 
-def test_values_replace_each_other_until_they_are_taken() -> None:
-    async def main() -> None:
-        states = RetainedStates()
-        states.set("a", b"1")
-        states.set("b", b"1")
-        states.set("a", b"2")
-        assert await states.changes() == {"a": b"2", "b": b"1"}
-        states.set("b", b"1")
-        waiting = asyncio.create_task(states.changes())
-        await asyncio.sleep(0)
-        assert not waiting.done(), "the same value again is no change"
-        states.set("b", b"3")
-        assert await waiting == {"b": b"3"}
-
-    asyncio.run(main())
+async def test_values_replace_each_other_until_they_are_taken() -> None:
+    states = RetainedStates()
+    states.set("a", b"1")
+    states.set("b", b"1")
+    states.set("a", b"2")
+    assert await states.changes() == {"a": b"2", "b": b"1"}
+    states.set("b", b"1")
+    waiting = asyncio.create_task(states.changes())
+    await asyncio.sleep(0)
+    assert not waiting.done(), "the same value again is no change"
+    states.set("b", b"3")
+    assert await waiting == {"b": b"3"}
 
 
-def test_everything_is_sent_again_to_a_broker_that_came_back() -> None:
-    async def main() -> None:
-        states = RetainedStates()
-        states.send_all_again()
-        states.set("a", b"1")
-        await states.changes()
-        states.send_all_again()
-        assert await states.changes() == {"a": b"1"}
-
-    asyncio.run(main())
+async def test_everything_is_sent_again_to_a_broker_that_came_back() -> None:
+    states = RetainedStates()
+    states.send_all_again()
+    states.set("a", b"1")
+    await states.changes()
+    states.send_all_again()
+    assert await states.changes() == {"a": b"1"}
 
 
-def test_all_is_sent_once_the_taker_asks_for_more() -> None:
-    async def main() -> None:
-        states = RetainedStates()
-        states.set("a", b"1")
-        await states.changes()
-        sent = asyncio.create_task(states.all_sent())
-        await asyncio.sleep(0)
-        assert not sent.done()
-        taking = asyncio.create_task(states.changes())
-        await sent
-        states.set("a", b"2")
-        again = asyncio.create_task(states.all_sent())
-        assert await taking == {"a": b"2"}
-        await asyncio.sleep(0)
-        assert not again.done()
-        again.cancel()
-
-    asyncio.run(main())
+async def test_all_is_sent_once_the_taker_asks_for_more() -> None:
+    states = RetainedStates()
+    states.set("a", b"1")
+    await states.changes()
+    sent = asyncio.create_task(states.all_sent())
+    await asyncio.sleep(0)
+    assert not sent.done()
+    taking = asyncio.create_task(states.changes())
+    await sent
+    states.set("a", b"2")
+    again = asyncio.create_task(states.all_sent())
+    assert await taking == {"a": b"2"}
+    await asyncio.sleep(0)
+    assert not again.done()
+    again.cancel()
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.binary(max_size=2)) | st.none()))

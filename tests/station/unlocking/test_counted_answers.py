@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -56,130 +55,112 @@ async def seen_by(bench: Bench, hub: StockHub) -> int:
     return int((await bench.look(hub))["wrong_unlock_answers"])
 
 
-def test_a_right_answer_whose_reply_is_lost_is_not_given_twice(bench: Bench, tmp_path: Path) -> None:
-    async def work() -> None:
-        hub = bench.hub()
-        async with conducting(bench, tmp_path) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            assert (await at.result(PLACE, LOST)).outcome is Outcome.PASSED
-            assert len(at.of(UnlockAnswerDue)) == 1
-            assert [event.stage for event in at.of(StageStarted)].count(Stage.UNLOCK) == 2
-            assert await at.journal.wrong_unlock_answers(hub.chf) == 0
-
-    asyncio.run(work())
+async def test_a_right_answer_whose_reply_is_lost_is_not_given_twice(bench: Bench, tmp_path: Path) -> None:
+    hub = bench.hub()
+    async with conducting(bench, tmp_path) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        assert (await at.result(PLACE, LOST)).outcome is Outcome.PASSED
+        assert len(at.of(UnlockAnswerDue)) == 1
+        assert [event.stage for event in at.of(StageStarted)].count(Stage.UNLOCK) == 2
+        assert await at.journal.wrong_unlock_answers(hub.chf) == 0
 
 
 @pytest.mark.parametrize("lost", [1, 2, 3])
-def test_answers_whose_replies_are_lost_count_as_wrong_over_attempts_and_restarts(
+async def test_answers_whose_replies_are_lost_count_as_wrong_over_attempts_and_restarts(
     bench: Bench, tmp_path: Path, wrong_key: Path, lost: int
 ) -> None:
-    async def work() -> None:
-        hub = bench.hub()
-        for seated in (1, 2, 3):
-            await bench.seat(hub, PLACE)
-            async with conducting(bench, tmp_path, key=wrong_key) as at:
-                if seated == 1:
-                    await import_order(at.journal, order_csv(hub), "jig1")
-                result = await at.result(PLACE, {**LOST, "times": lost})
-                assert (result.code, result.disposition) == (Code.UNLOCK_REFUSED, Disposition.REWORK)
-                assert await at.journal.wrong_unlock_answers(hub.chf) == await seen_by(bench, hub)
-            await bench.unseat(PLACE)
-        assert await seen_by(bench, hub) == 2
-
-    asyncio.run(work())
+    hub = bench.hub()
+    for seated in (1, 2, 3):
+        await bench.seat(hub, PLACE)
+        async with conducting(bench, tmp_path, key=wrong_key) as at:
+            if seated == 1:
+                await import_order(at.journal, order_csv(hub), "jig1")
+            result = await at.result(PLACE, {**LOST, "times": lost})
+            assert (result.code, result.disposition) == (Code.UNLOCK_REFUSED, Disposition.REWORK)
+            assert await at.journal.wrong_unlock_answers(hub.chf) == await seen_by(bench, hub)
+        await bench.unseat(PLACE)
+    assert await seen_by(bench, hub) == 2
 
 
-def test_answers_are_added_up_over_the_daemon_and_what_is_flashed_by_hand(
+async def test_answers_are_added_up_over_the_daemon_and_what_is_flashed_by_hand(
     bench: Bench, tmp_path: Path, wrong_key: Path
 ) -> None:
     station, hand = tmp_path / "journal", tmp_path / "by-hand"
 
-    async def work() -> None:
-        hub = bench.hub()
-        await bench.seat(hub, PLACE)
-        async with conducting(bench, station, key=wrong_key, beside=(hand,)) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            assert (await at.result(PLACE)).code is Code.UNLOCK_REFUSED
-        assert (await by_hand(bench, hand, wrong_key, station)).code is Code.UNLOCK_REFUSED
-        assert await seen_by(bench, hub) == 2
-        # Neither gives the third, though each has counted but one itself; the right key is no reason either.
-        refused = await by_hand(bench, hand, bench.unlock_key, station)
-        assert refused.code is Code.UNLOCK_REFUSED
-        assert "a third wrong one would lock it out" in refused.message
-        await bench.unseat(PLACE)
-        await bench.seat(hub, PLACE)
-        async with conducting(bench, station, beside=(hand,)) as at:
-            assert (await at.result(PLACE)).code is Code.UNLOCK_REFUSED
-            assert not at.of(UnlockUsed)
-        assert await seen_by(bench, hub) == 2
-
-    asyncio.run(work())
+    hub = bench.hub()
+    await bench.seat(hub, PLACE)
+    async with conducting(bench, station, key=wrong_key, beside=(hand,)) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        assert (await at.result(PLACE)).code is Code.UNLOCK_REFUSED
+    assert (await by_hand(bench, hand, wrong_key, station)).code is Code.UNLOCK_REFUSED
+    assert await seen_by(bench, hub) == 2
+    # Neither gives the third, though each has counted but one itself; the right key is no reason either.
+    refused = await by_hand(bench, hand, bench.unlock_key, station)
+    assert refused.code is Code.UNLOCK_REFUSED
+    assert "a third wrong one would lock it out" in refused.message
+    await bench.unseat(PLACE)
+    await bench.seat(hub, PLACE)
+    async with conducting(bench, station, beside=(hand,)) as at:
+        assert (await at.result(PLACE)).code is Code.UNLOCK_REFUSED
+        assert not at.of(UnlockUsed)
+    assert await seen_by(bench, hub) == 2
 
 
-def test_a_hub_has_one_answer_less_where_earlier_ones_may_have_been_forgotten(
+async def test_a_hub_has_one_answer_less_where_earlier_ones_may_have_been_forgotten(
     bench: Bench, tmp_path: Path, wrong_key: Path
 ) -> None:
     (tmp_path / "journal.set-aside-20261129").mkdir()
 
-    async def work() -> None:
-        hub, other = bench.hub(), bench.hub()
-        for seated, key, answers in (
-            (hub, wrong_key, 1),
-            (hub, bench.unlock_key, 1),
-            (other, bench.unlock_key, 0),
-        ):
-            await bench.seat(seated, PLACE)
-            async with conducting(bench, tmp_path / "journal", key=key) as at:
-                if key is wrong_key:
-                    await import_order(at.journal, order_csv(hub, other), "jig1")
-                result = await at.result(PLACE)
-                assert result.code is (Code.UNLOCK_REFUSED if answers else None)
-                assert await seen_by(bench, seated) == answers
-            await bench.unseat(PLACE)
-
-    asyncio.run(work())
+    hub, other = bench.hub(), bench.hub()
+    for seated, key, answers in (
+        (hub, wrong_key, 1),
+        (hub, bench.unlock_key, 1),
+        (other, bench.unlock_key, 0),
+    ):
+        await bench.seat(seated, PLACE)
+        async with conducting(bench, tmp_path / "journal", key=key) as at:
+            if key is wrong_key:
+                await import_order(at.journal, order_csv(hub, other), "jig1")
+            result = await at.result(PLACE)
+            assert result.code is (Code.UNLOCK_REFUSED if answers else None)
+            assert await seen_by(bench, seated) == answers
+        await bench.unseat(PLACE)
 
 
-def test_a_right_answer_ends_the_count_of_its_own_journal_only(
+async def test_a_right_answer_ends_the_count_of_its_own_journal_only(
     bench: Bench, tmp_path: Path, wrong_key: Path
 ) -> None:
     station, hand = tmp_path / "journal", tmp_path / "by-hand"
 
-    async def work() -> None:
-        hub = bench.hub()
-        await bench.seat(hub, PLACE)
-        assert (await by_hand(bench, hand, wrong_key, station)).code is Code.UNLOCK_REFUSED
-        async with conducting(bench, station, beside=(hand,)) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            assert (await at.result(PLACE)).outcome is Outcome.PASSED
-            assert await at.journal.wrong_unlock_answers(hub.chf) == 0
-        with JournalReader(hand) as reader:
-            assert reader.ask(wrong_unlock_answers, hub.chf) == 1
-
-    asyncio.run(work())
+    hub = bench.hub()
+    await bench.seat(hub, PLACE)
+    assert (await by_hand(bench, hand, wrong_key, station)).code is Code.UNLOCK_REFUSED
+    async with conducting(bench, station, beside=(hand,)) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        assert (await at.result(PLACE)).outcome is Outcome.PASSED
+        assert await at.journal.wrong_unlock_answers(hub.chf) == 0
+    with JournalReader(hand) as reader:
+        assert reader.ask(wrong_unlock_answers, hub.chf) == 1
 
 
-def test_where_the_other_journal_cannot_be_read_no_answer_is_given_and_it_is_said(
+async def test_where_the_other_journal_cannot_be_read_no_answer_is_given_and_it_is_said(
     bench: Bench, tmp_path: Path
 ) -> None:
     hand = tmp_path / "by-hand"
     hand.mkdir()
     (hand / "journal-000001.sqlite").write_bytes(b"no journal" * 100)
 
-    async def work() -> None:
-        hub = bench.hub()
-        async with conducting(bench, tmp_path / "journal", beside=(hand,)) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            result = await at.result(PLACE)
-            assert (result.outcome, result.code) == (Outcome.FAILED, Code.UNLOCK_UNAVAILABLE)
-            assert (result.disposition, result.unsettled) == (Disposition.RETRY_HERE, None)
-            assert f"may be counted in {hand}, which cannot be read" in result.message
-            assert not at.of(UnlockUsed)
-        await bench.assert_untouched(hub)
-
-    asyncio.run(work())
+    hub = bench.hub()
+    async with conducting(bench, tmp_path / "journal", beside=(hand,)) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        result = await at.result(PLACE)
+        assert (result.outcome, result.code) == (Outcome.FAILED, Code.UNLOCK_UNAVAILABLE)
+        assert (result.disposition, result.unsettled) == (Disposition.RETRY_HERE, None)
+        assert f"may be counted in {hand}, which cannot be read" in result.message
+        assert not at.of(UnlockUsed)
+    await bench.assert_untouched(hub)
 
 
 class Witnessed:
@@ -207,61 +188,54 @@ class Witnessed:
         await self.driver.unlock(hub, Between())
 
 
-def test_signature_and_answer_stand_in_the_journal_before_the_hub_is_asked_and_answered(
+async def test_signature_and_answer_stand_in_the_journal_before_the_hub_is_asked_and_answered(
     bench: Bench, tmp_path: Path
 ) -> None:
-    async def work() -> None:
-        hub = bench.hub()
-        async with conducting(bench, tmp_path) as at:
-            seen: dict[str, tuple[int, int]] = {}
+    hub = bench.hub()
+    async with conducting(bench, tmp_path) as at:
+        seen: dict[str, tuple[int, int]] = {}
 
-            def look(when: str) -> None:
-                seen[when] = (len(at.of(UnlockUsed)), len(at.of(UnlockAnswerDue)))
+        def look(when: str) -> None:
+            seen[when] = (len(at.of(UnlockUsed)), len(at.of(UnlockAnswerDue)))
 
-            async def nothing() -> None:
-                pass
+        async def nothing() -> None:
+            pass
 
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            result = await at.result(PLACE, wrap=lambda driver: Witnessed(driver, look, nothing))
-            assert result.outcome is Outcome.PASSED
-            assert seen == {"asked": (1, 0), "given": (1, 1)}
-
-    asyncio.run(work())
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        result = await at.result(PLACE, wrap=lambda driver: Witnessed(driver, look, nothing))
+        assert result.outcome is Outcome.PASSED
+        assert seen == {"asked": (1, 0), "given": (1, 1)}
 
 
-def test_an_answer_to_a_void_challenge_counts_no_more(bench: Bench, tmp_path: Path) -> None:
+async def test_an_answer_to_a_void_challenge_counts_no_more(bench: Bench, tmp_path: Path) -> None:
     """The hub boots while its challenge is signed: it has forgotten it."""
+    hub = bench.hub()
+    boots = 0
 
-    async def work() -> None:
-        hub = bench.hub()
-        boots = 0
-
-        async def boot_once() -> None:
-            nonlocal boots
-            boots += 1
-            if boots == 1:
-                await bench.unseat(PLACE)
-                await bench.seat(hub, PLACE)
-
-        async with conducting(bench, tmp_path) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
+    async def boot_once() -> None:
+        nonlocal boots
+        boots += 1
+        if boots == 1:
+            await bench.unseat(PLACE)
             await bench.seat(hub, PLACE)
-            result = await at.result(PLACE, wrap=lambda driver: Witnessed(driver, lambda _: None, boot_once))
-            assert result.outcome is Outcome.PASSED, result.message
-            assert [
-                type(event) for event in at.events if isinstance(event, UnlockAnswerDue | UnlockAnswerVoid)
-            ] == [
-                UnlockAnswerDue,
-                UnlockAnswerVoid,
-                UnlockAnswerDue,
-            ]
-        assert await seen_by(bench, hub) == 0
 
-    asyncio.run(work())
+    async with conducting(bench, tmp_path) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        result = await at.result(PLACE, wrap=lambda driver: Witnessed(driver, lambda _: None, boot_once))
+        assert result.outcome is Outcome.PASSED, result.message
+        assert [
+            type(event) for event in at.events if isinstance(event, UnlockAnswerDue | UnlockAnswerVoid)
+        ] == [
+            UnlockAnswerDue,
+            UnlockAnswerVoid,
+            UnlockAnswerDue,
+        ]
+    assert await seen_by(bench, hub) == 0
 
 
-def test_an_authority_is_asked_once_and_a_driver_that_asks_again_gets_no_third_answer(
+async def test_an_authority_is_asked_once_and_a_driver_that_asks_again_gets_no_third_answer(
     bench: Bench, tmp_path: Path, wrong_key: Path
 ) -> None:
     """The limit holds for whatever a maker's driver does."""
@@ -281,13 +255,10 @@ def test_an_authority_is_asked_once_and_a_driver_that_asks_again_gets_no_third_a
                     failed = error
             raise failed
 
-    async def work() -> None:
-        hub = bench.hub()
-        async with conducting(bench, tmp_path, key=wrong_key) as at:
-            await import_order(at.journal, order_csv(hub), "jig1")
-            await bench.seat(hub, PLACE)
-            result = await at.result(PLACE, wrap=Insistent)
-            assert result.code is Code.UNLOCK_REFUSED
-        assert await seen_by(bench, hub) == 2
-
-    asyncio.run(work())
+    hub = bench.hub()
+    async with conducting(bench, tmp_path, key=wrong_key) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, PLACE)
+        result = await at.result(PLACE, wrap=Insistent)
+        assert result.code is Code.UNLOCK_REFUSED
+    assert await seen_by(bench, hub) == 2

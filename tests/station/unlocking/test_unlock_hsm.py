@@ -93,37 +93,31 @@ def test_the_pin_may_come_from_the_environment(
     sign_once(settings, soft_hsm.folder, challenge)
 
 
-def test_a_lost_session_is_opened_anew(soft_hsm: SoftHsm, challenge: UnlockChallenge) -> None:
+async def test_a_lost_session_is_opened_anew(soft_hsm: SoftHsm, challenge: UnlockChallenge) -> None:
     key = soft_hsm.make_key()
 
-    async def run() -> None:
-        async with authority(soft_hsm.settings(), soft_hsm.folder) as opened:
-            await opened.sign(challenge)
-            # Whoever finalizes the module takes every session with it, as unplugging does.
-            pkcs11.lib(str(MODULE)).finalize()
-            verify(key, await opened.sign(challenge), challenge.to_be_signed())
-
-    asyncio.run(run())
+    async with authority(soft_hsm.settings(), soft_hsm.folder) as opened:
+        await opened.sign(challenge)
+        # Whoever finalizes the module takes every session with it, as unplugging does.
+        pkcs11.lib(str(MODULE)).finalize()
+        verify(key, await opened.sign(challenge), challenge.to_be_signed())
 
 
-def test_an_hsm_that_comes_back_is_used_again(soft_hsm: SoftHsm, challenge: UnlockChallenge) -> None:
+async def test_an_hsm_that_comes_back_is_used_again(soft_hsm: SoftHsm, challenge: UnlockChallenge) -> None:
     key = soft_hsm.make_key()
     tokens, away = soft_hsm.folder / "tokens", soft_hsm.folder / "away"
 
-    async def run() -> None:
-        async with authority(soft_hsm.settings(), soft_hsm.folder) as opened:
-            await opened.check()
-            tokens.rename(away)
-            tokens.mkdir()
-            pkcs11.lib(str(MODULE)).finalize()
-            for _ in range(2):
-                with pytest.raises(UnlockAuthorityFailed, match=f"no token {TOKEN}; plug the HSM in"):
-                    await opened.sign(challenge)
-            tokens.rmdir()
-            away.rename(tokens)
-            verify(key, await opened.sign(challenge), challenge.to_be_signed())
-
-    asyncio.run(run())
+    async with authority(soft_hsm.settings(), soft_hsm.folder) as opened:
+        await opened.check()
+        tokens.rename(away)
+        tokens.mkdir()
+        pkcs11.lib(str(MODULE)).finalize()
+        for _ in range(2):
+            with pytest.raises(UnlockAuthorityFailed, match=f"no token {TOKEN}; plug the HSM in"):
+                await opened.sign(challenge)
+        tokens.rmdir()
+        away.rename(tokens)
+        verify(key, await opened.sign(challenge), challenge.to_be_signed())
 
 
 def test_a_wrong_pin_is_tried_once_however_often_the_station_starts(
@@ -187,21 +181,18 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
         ({"pin": PinSettings(file=Path("/nowhere/pin"))}, "cannot be read: No such file"),
     ],
 )
-def test_a_fault_is_one_clear_line(
+async def test_a_fault_is_one_clear_line(
     soft_hsm: SoftHsm, challenge: UnlockChallenge, change: dict, says: str
 ) -> None:
     soft_hsm.make_key()
 
-    async def run() -> None:
-        async with authority(soft_hsm.settings(**change), soft_hsm.folder) as opened:
-            for act in (opened.check(), opened.sign(challenge)):
-                with pytest.raises(UnlockAuthorityFailed, match=says) as caught:
-                    await act
-                assert "\n" not in str(caught.value)
-                assert caught.value.state_known
-                assert caught.value.action == "unlock"
-
-    asyncio.run(run())
+    async with authority(soft_hsm.settings(**change), soft_hsm.folder) as opened:
+        for act in (opened.check(), opened.sign(challenge)):
+            with pytest.raises(UnlockAuthorityFailed, match=says) as caught:
+                await act
+            assert "\n" not in str(caught.value)
+            assert caught.value.state_known
+            assert caught.value.action == "unlock"
 
 
 def test_keys_that_do_not_fit_are_told(soft_hsm: SoftHsm, challenge: UnlockChallenge) -> None:
@@ -224,34 +215,31 @@ def test_pin_files_are_for_their_owner_only(soft_hsm: SoftHsm, challenge: Unlock
         sign_once(soft_hsm.settings(), soft_hsm.folder, challenge)
 
 
-def test_a_slow_hsm_is_not_waited_for_and_signs_for_nobody_who_left(
+async def test_a_slow_hsm_is_not_waited_for_and_signs_for_nobody_who_left(
     soft_hsm: SoftHsm, challenge: UnlockChallenge
 ) -> None:
     soft_hsm.make_key()
     go, signed = threading.Event(), []
 
-    async def run() -> None:
-        opened = HsmAuthority(soft_hsm.settings(seconds=10), soft_hsm.folder / "note")
-        await opened.check()
-        opened._seconds = 0.2
-        sign = opened._session.sign
+    opened = HsmAuthority(soft_hsm.settings(seconds=10), soft_hsm.folder / "note")
+    await opened.check()
+    opened._seconds = 0.2
+    sign = opened._session.sign
 
-        def slowly(message: bytes) -> bytes:
-            go.wait(60)
-            signed.append(message)
-            return sign(message)
+    def slowly(message: bytes) -> bytes:
+        go.wait(60)
+        signed.append(message)
+        return sign(message)
 
-        opened._session.sign = slowly
-        others = [replace(challenge, nonce=bytes([each]) * 24) for each in range(3)]
-        waiting = [asyncio.create_task(opened.sign(each)) for each in others]
-        for task in waiting:
-            with pytest.raises(UnlockAuthorityFailed, match=r"did not answer within 0\.2 s"):
-                await task
-        go.set()
-        await opened.close()
-        assert signed == [others[0].to_be_signed()]
-
-    asyncio.run(run())
+    opened._session.sign = slowly
+    others = [replace(challenge, nonce=bytes([each]) * 24) for each in range(3)]
+    waiting = [asyncio.create_task(opened.sign(each)) for each in others]
+    for task in waiting:
+        with pytest.raises(UnlockAuthorityFailed, match=r"did not answer within 0\.2 s"):
+            await task
+    go.set()
+    await opened.close()
+    assert signed == [others[0].to_be_signed()]
 
 
 def test_signing_for_many_hubs_costs_little_more_than_the_signatures(
@@ -283,29 +271,23 @@ def test_signing_for_many_hubs_costs_little_more_than_the_signatures(
     assert seconds < 5 * control
 
 
-def test_the_loop_turns_while_the_hsm_signs(soft_hsm: SoftHsm, challenge: UnlockChallenge) -> None:
+async def test_the_loop_turns_while_the_hsm_signs(soft_hsm: SoftHsm, challenge: UnlockChallenge) -> None:
     soft_hsm.make_key()
 
-    async def run() -> None:
-        async with authority(soft_hsm.settings(), soft_hsm.folder) as opened:
-            await opened.check()
-            loop, sign = asyncio.get_running_loop(), opened._session.sign
+    async with authority(soft_hsm.settings(), soft_hsm.folder) as opened:
+        await opened.check()
+        loop, sign = asyncio.get_running_loop(), opened._session.sign
 
-            def once_the_loop_has_turned(message: bytes) -> bytes:
-                turned = threading.Event()
-                loop.call_soon_threadsafe(turned.set)
-                assert turned.wait(60), "the loop was held"
-                return sign(message)
+        def once_the_loop_has_turned(message: bytes) -> bytes:
+            turned = threading.Event()
+            loop.call_soon_threadsafe(turned.set)
+            assert turned.wait(60), "the loop was held"
+            return sign(message)
 
-            opened._session.sign = once_the_loop_has_turned
-            await asyncio.gather(*(opened.sign(challenge) for _ in range(3)))
-
-    asyncio.run(run())
+        opened._session.sign = once_the_loop_has_turned
+        await asyncio.gather(*(opened.sign(challenge) for _ in range(3)))
 
 
-def test_closing_is_for_any_state(soft_hsm: SoftHsm) -> None:
-    async def run() -> None:
-        never_used = HsmAuthority(soft_hsm.settings(), soft_hsm.folder / "note")
-        await never_used.close()
-
-    asyncio.run(run())
+async def test_closing_is_for_any_state(soft_hsm: SoftHsm) -> None:
+    never_used = HsmAuthority(soft_hsm.settings(), soft_hsm.folder / "note")
+    await never_used.close()

@@ -56,16 +56,15 @@ def test_a_token_for_one_challenge_is_not_spent_on_another(
     assert take(token_file, challenge) == FIRST
 
 
-def test_a_token_that_is_issued_again_is_still_used(token_file: Path, challenge: UnlockChallenge) -> None:
+async def test_a_token_that_is_issued_again_is_still_used(
+    token_file: Path, challenge: UnlockChallenge
+) -> None:
     issue(token_file, f"{challenge.chf},,{FIRST}")
     authority = TokenFileAuthority(token_file, token_file.parent / "used")
 
-    async def run() -> None:
-        await authority.sign(challenge)
-        issue(token_file, f"{challenge.chf},,{FIRST}", f"{challenge.chf},,{SECOND}")
-        assert (await authority.sign(challenge)).hex() == SECOND
-
-    asyncio.run(run())
+    await authority.sign(challenge)
+    issue(token_file, f"{challenge.chf},,{FIRST}", f"{challenge.chf},,{SECOND}")
+    assert (await authority.sign(challenge)).hex() == SECOND
 
 
 def test_twenty_four_slots_never_get_the_same_token(token_file: Path, challenge: UnlockChallenge) -> None:

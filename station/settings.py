@@ -145,6 +145,16 @@ class StationSettings(BaseSettings):
         return self.state_directory / "journal"
 
     @property
+    def reports_folder(self) -> Path:
+        """Where the reports lie, which are made again from the journal if they are deleted."""
+        return self.state_directory / "reports"
+
+    @property
+    def bytes_left_by_reports(self) -> int:
+        """Room on the disk that the reports do not touch: twice that below which no hub is begun with."""
+        return 2 * self.thresholds.least_free_mebibytes << 20
+
+    @property
     def operators_file(self) -> Path:
         """Who stands behind which pseudonym."""
         return self.state_directory / "operators.json"

@@ -13,7 +13,20 @@ from drivers.descriptors import shortage_in
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import IdentityError
 from firmware_catalog.release import PlanError
-from station.cli import catalogue, demo, doctor, flash, jigs, journal, operators, orders, run, scan, watch
+from station.cli import (
+    catalogue,
+    demo,
+    doctor,
+    flash,
+    jigs,
+    journal,
+    operators,
+    orders,
+    report,
+    run,
+    scan,
+    watch,
+)
 from station.cli.common import UsageError, WorkFailed, first_of
 from station.control.client import ControlError
 from station.desk.refusals import RefusalCode, Refused, unfit
@@ -84,6 +97,7 @@ app.add_typer(orders.app, name="orders")
 app.add_typer(jigs.app, name="jigs")
 app.add_typer(journal.app, name="journal")
 app.add_typer(operators.app, name="operators")
+app.add_typer(report.app, name="report")
 
 
 def main() -> None:

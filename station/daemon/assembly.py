@@ -63,6 +63,7 @@ from station.records.errors import UpgradeInterrupted
 from station.records.facts.journal import StationStarted, StationStopped
 from station.records.journal import Journal
 from station.records.replay import Replayed
+from station.reports.keeping import ReportKeeper
 from station.settings import StationSettings
 from station.unlocking.authority import unlock_authority
 from station.unlocking.counted_answers import BY_HAND_FOLDER, CountedAnswers
@@ -220,6 +221,7 @@ class Daemon:
                 self._supervised(watching, "loop watch", self._loop_watch.run),
                 self._supervised(watching, "catalogue", self._catalogue.keep_fresh),
                 self._supervised(watching, "release gate", stops.keep_recording),
+                self._supervised(watching, "reports", partial(self._keep_reports, journal)),
                 *self._looking_socket(watching, desk),
                 *self._order_folder(watching, desk),
                 *(
@@ -279,6 +281,11 @@ class Daemon:
 
     def _entrance(self, role: Role, where: str) -> Entrance:
         return Entrance(role, where, operator=lambda: self._settings.operator)
+
+    async def _keep_reports(self, journal: Journal) -> None:
+        settings = self._settings
+        room = settings.bytes_left_by_reports
+        await ReportKeeper(journal, settings.reports_folder, settings.journal_folder, room=room).run()
 
     def _looking_socket(self, group: asyncio.TaskGroup, desk: Desk) -> Iterator[asyncio.Task[None]]:
         """Serve those who may look and scan: on a socket of their own, whose folder says who they are."""

@@ -12,6 +12,7 @@ from typing import Final, NoReturn, Protocol
 import structlog
 
 from station.records.errors import JournalError, JournalHeldUp
+from station.reports.errors import ReportError
 
 _FIRST_PAUSE_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 60.0
@@ -80,6 +81,6 @@ async def supervise(
 def _what_happened(error: Exception | None) -> str:
     if error is None:
         return "it ended"
-    if isinstance(error, JournalHeldUp):
+    if isinstance(error, JournalHeldUp | ReportError):
         return str(error)
     return f"a fault of the station's own ({type(error).__name__})"

@@ -71,6 +71,9 @@ def test_a_day_at_the_bench(bench: Bench, config: Path, tmp_path: Path, reflash:
         1,
         "start the station, or correct state_directory if one should be there",
     )
+    reports = tmp_path / "state" / "reports"
+    reports.parent.mkdir(exist_ok=True)
+    reports.write_text("in the way")
     with daemon(config) as station:
         station.until("broker", state="connected")
         # What needs the journal goes through the daemon that holds it.
@@ -88,6 +91,13 @@ def test_a_day_at_the_bench(bench: Bench, config: Path, tmp_path: Path, reflash:
         result = station.until("result")
         assert (result["jig"], result["slot"], result["chf"]) == ("jig1", 1, str(hub.chf))
         assert result["outcome"] == "passed"
+        blocked = [line["reason"] for line in station.lines if line.get("part") == "reports"]
+        assert blocked[0].startswith(f"{reports / 'reports.sqlite'}: File exists; "), (
+            "and that is all that comes of it"
+        )
+        reports.unlink()
+        fared = reflash("report", "hubs", *at, "--json").json
+        assert (fared["passed"], fared["first_pass_yield"], fared["behind"]) == (1, 1.0, 0)
         (listed,) = reflash("orders", "list", *at, "--json").json
         assert (listed["hubs"], listed["passed"], listed["waiting"]) == (2, 1, 1)
         shown = reflash("orders", "show", "WO-1", *at, "--json").json

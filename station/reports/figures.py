@@ -1,0 +1,211 @@
+"""How hubs, slots and stages fared in a span of time: figures from rows. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Final, NamedTuple
+
+from station.domain.outcome import Outcome, Stage
+from station.reports.rows import Use
+
+BETWEEN: Final = "between"
+"""Stands among the stages for what of an attempt's work went into none of them: authorising, journal, looking again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From one moment to just before another, UTC in microseconds since 1970."""
+
+    first: int
+    until: int
+
+    def seconds_of(self, time: Timed) -> float:
+        """Return how much of a time lies within."""
+        ended = time.began + time.seconds * 1e6
+        return max(0.0, min(ended, self.until) - max(time.began, self.first)) / 1e6
+
+
+class Timed(NamedTuple):
+    """A time, and which slot spent it how; a station's own has no slot."""
+
+    began: int
+    seconds: float
+    jig: str
+    slot: int
+    use: str
+
+
+class Ended(NamedTuple):
+    """What the figures need of a result."""
+
+    jig: str
+    slot: int
+    number: int
+    outcome: str
+    hands_seconds: float | None
+    between_seconds: float
+    """Of the work on it, what went into no stage."""
+
+
+class Tried(NamedTuple):
+    """What they need of one try of a stage."""
+
+    stage: str
+    seconds: float
+    code: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What became of attempts, and how fast they followed each other."""
+
+    results: int
+    passed: int
+    already_current: int
+    rejected: int
+    failed: int
+    hubs_an_hour: float | None
+    """Hubs that passed, or were current, an hour in which the station ran."""
+    first_pass_yield: float | None
+    """Of the hubs whose first attempt passed or failed, the share that passed."""
+    utilisation: float | None
+    """Of the slots' time while the station ran, the share in which a hub was worked on."""
+    hands_p50: float | None
+    """Seconds from a result to the next hub's opening in that slot, its boot included, where only hands came between."""
+    hands_p95: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SlotFigures:
+    """How one slot fared."""
+
+    jig: str
+    slot: int
+    tally: Tally
+
+
+@dataclass(frozen=True, slots=True)
+class StageFigures:
+    """How long a stage takes, seconds. Tries that failed are counted only."""
+
+    stage: str
+    done: int
+    failed: int
+    p50: float | None
+    p95: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class UseFigures:
+    """What the slots' time went into."""
+
+    use: str
+    seconds: float
+    share: float | None
+    """Of the time in which the station ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubFigures:
+    """Everything about a span."""
+
+    hours: float
+    """In which the station ran."""
+    all: Tally
+    slots: tuple[SlotFigures, ...]
+    stages: tuple[StageFigures, ...]
+    uses: tuple[UseFigures, ...]
+    """Empty where what was asked for, a model, is nothing that a waiting slot has."""
+
+
+def hub_figures(
+    span: Span,
+    *,
+    ended: Iterable[Ended],
+    tried: Iterable[Tried],
+    times: Iterable[Timed],
+    runs: Iterable[Timed],
+) -> HubFigures:
+    """Reckon. Results and tries are those of the span; of times and runs counts what lies within."""
+    hours = sum(span.seconds_of(run) for run in runs) / 3600
+    by_slot: defaultdict[tuple[str, int], list[Ended]] = defaultdict(list)
+    for result in ended:
+        by_slot[result.jig, result.slot].append(result)
+    uses: defaultdict[tuple[str, int], defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for time in times:
+        if (seconds := span.seconds_of(time)) > 0:
+            uses[time.jig, time.slot][time.use] += seconds
+    together: defaultdict[str, float] = defaultdict(float)
+    for slot in uses.values():
+        for use, seconds in slot.items():
+            together[use] += seconds
+    everything = [result for results in by_slot.values() for result in results]
+    return HubFigures(
+        hours,
+        _tally(everything, hours, together),
+        tuple(
+            SlotFigures(*place, _tally(by_slot[place], hours, uses[place]))
+            for place in sorted(by_slot.keys() | uses.keys())
+        ),
+        tuple(_stages(tried, everything)),
+        tuple(
+            UseFigures(use, together[use], None if use is Use.DOWN else _share(together[use], _up(together)))
+            for use in Use
+            if use in together
+        ),
+    )
+
+
+def percentile(ordered: Sequence[float], share: float) -> float | None:
+    """Return the least of some values, in order, that `share` of them do not exceed (nearest rank); None of none."""
+    return ordered[max(0, ceil(share * len(ordered)) - 1)] if ordered else None
+
+
+def _tally(results: Sequence[Ended], hours: float, uses: dict[str, float]) -> Tally:
+    counts = {outcome: sum(result.outcome == outcome for result in results) for outcome in Outcome}
+    first = [
+        result.outcome
+        for result in results
+        if result.number == 1 and result.outcome in {Outcome.PASSED, Outcome.FAILED}
+    ]
+    hands = sorted(result.hands_seconds for result in results if result.hands_seconds is not None)
+    return Tally(
+        results=len(results),
+        passed=counts[Outcome.PASSED],
+        already_current=counts[Outcome.ALREADY_CURRENT],
+        rejected=counts[Outcome.REJECTED],
+        failed=counts[Outcome.FAILED],
+        hubs_an_hour=_share(counts[Outcome.PASSED] + counts[Outcome.ALREADY_CURRENT], hours),
+        first_pass_yield=_share(first.count(Outcome.PASSED), len(first)),
+        utilisation=_share(uses.get(Use.WORK, 0.0), _up(uses)),
+        hands_p50=percentile(hands, 0.50),
+        hands_p95=percentile(hands, 0.95),
+    )
+
+
+def _stages(tried: Iterable[Tried], results: Sequence[Ended]) -> Iterable[StageFigures]:
+    seconds: defaultdict[str, list[float]] = defaultdict(list)
+    failed: defaultdict[str, int] = defaultdict(int)
+    for stage, taken, code in tried:
+        if code is None:
+            seconds[stage].append(taken)
+        else:
+            failed[stage] += 1
+    seconds[BETWEEN] = [result.between_seconds for result in results]
+    for stage in (*Stage, BETWEEN):
+        if seconds[stage] or failed[stage]:
+            ordered = sorted(seconds[stage])
+            yield StageFigures(
+                stage, len(ordered), failed[stage], percentile(ordered, 0.50), percentile(ordered, 0.95)
+            )
+
+
+def _up(uses: dict[str, float]) -> float:
+    return sum(seconds for use, seconds in uses.items() if use != Use.DOWN)
+
+
+def _share(part: float, whole: float) -> float | None:
+    return part / whole if whole > 0 else None

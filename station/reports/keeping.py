@@ -1,0 +1,83 @@
+"""The reports kept up to date while a station works, in a thread of their own that the journal's news wake."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from drivers.threads import apart
+from station.records.journal import Journal
+from station.reports.projection import BeingProjected, Projection
+
+SLICE_ROWS: Final = 2_000
+"""In one transaction, when there is much to be caught up with: a second's work with all its pauses."""
+_PAUSE_SECONDS: Final = 0.001
+"""At each breath: what the event loop has to do comes first, whatever is to be caught up with."""
+_GATHER_SECONDS: Final = 1.0
+"""For so long facts gather before they are taken in together; a report is that much behind."""
+_STOP_SECONDS: Final = 2.0
+"""How long a stop waits for the slice that is being taken in. One left behind is committed or not, both of them whole."""
+
+_log = structlog.stdlib.get_logger()
+
+
+class ReportKeeper:
+    """Keeps one station's reports for as long as `run` goes on."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        folder: Path,
+        journal_folder: Path,
+        *,
+        room: int,
+        gather_seconds: float = _GATHER_SECONDS,
+    ) -> None:
+        """`room` bytes of the disk are left to the journal; facts that come within `gather_seconds` are taken in together."""
+        self._journal = journal
+        self._projection = partial(Projection, folder, journal_folder, room=room, made_anew=_say)
+        self._gather_seconds = gather_seconds
+
+    async def run(self) -> None:
+        """Keep up until cancelled. Raises ReportError."""
+        wake, stop = threading.Event(), threading.Event()
+        wake.set()
+        unsubscribe = self._journal.subscribe(lambda _: wake.set())
+        working = apart("reports", partial(self._keep_up, wake, stop))
+        try:
+            await asyncio.wait((working,))
+            working.result()
+        finally:
+            unsubscribe()
+            stop.set()
+            wake.set()
+            await asyncio.wait((working,), timeout=_STOP_SECONDS)
+
+    def _keep_up(self, wake: threading.Event, stop: threading.Event) -> None:
+        def breathe() -> None:
+            if stop.wait(_PAUSE_SECONDS):
+                raise _Stopped
+
+        with self._projection() as projection, suppress(_Stopped):
+            while True:
+                wake.wait()
+                stop.wait(self._gather_seconds)
+                wake.clear()
+                breathe()
+                with suppress(BeingProjected):  # and it goes on there
+                    while projection.step(SLICE_ROWS, breathe):
+                        breathe()
+
+
+def _say(why: str) -> None:
+    _log.info("reports made anew", reason=why)
+
+
+class _Stopped(Exception):
+    """Nothing more is to be taken in."""

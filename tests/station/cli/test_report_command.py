@@ -1,0 +1,151 @@
+"""`reflash report`: with and without a daemon, by the bench's own clock, and when there is nothing to tell."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import shutil
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benches.journal_samples import STARTED, order_events, write
+from benches.report_journal import SPRING, work, writing
+from benches.station_bench import Bench
+from benches.station_config import write_config
+
+AUTUMN = 1_792_886_400_000_000
+"""2026-10-25T00:00Z: an hour later British clocks go back."""
+DAY = 86_400_000_000
+
+
+@pytest.fixture
+def british(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("TZ", "GMT0BST,M3.5.0/1,M10.5.0")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.fixture
+def at(bench: Bench, tmp_path: Path, british: None) -> tuple[str, Path]:
+    settings = bench.settings(tmp_path / "state", {"jig1": [1]})
+    return "--config", write_config(tmp_path / "station.toml", settings)
+
+
+def fill(tmp_path: Path, *moments: int) -> None:
+    """Have five hubs come at each of these moments: four pass, one fails."""
+    journal = tmp_path / "state" / "journal"
+    for number, utc in enumerate(moments):
+        with writing(journal, utc=utc) as ledger:
+            write(ledger, STARTED)
+            if not number:
+                write(ledger, *order_events(hubs=5 * len(moments)))
+            work(ledger, *range(5 * number, 5 * number + 5))
+
+
+def test_figures_for_people_programs_and_spreadsheets(
+    at: tuple[str, Path], tmp_path: Path, reflash: Any
+) -> None:
+    fill(tmp_path, SPRING)
+    said = reflash("report", "hubs", *at)
+    head, rate, _, *tables = said.out.splitlines()
+    assert head.startswith(
+        "2026-03-29 00:00 GMT to 2026-03-29 00:00 GMT: 5 results in 0.0 h, 4 passed, 0 already"
+    )
+    assert "80.0% pass at the first attempt" in rate
+    assert tables[1].split()[:7] == ["jig-1", "slot", "1", "3", "2", "1", tables[1].split()[6]]
+    assert not said.err
+    figures = reflash("report", "hubs", *at, "--json").json
+    assert (figures["results"], figures["first_pass_yield"], figures["behind"]) == (5, 0.8, 0)
+    assert [slot["slot"] for slot in figures["slots"]] == [1, 2]
+    flash = next(stage for stage in figures["stages"] if stage["stage"] == "flash")
+    assert (flash["done"], flash["p50"], flash["p95"]) == (5, 2.5, 4.5)
+    for table in ("slots", "stages", "uses"):
+        rows = list(csv.DictReader(io.StringIO(reflash("report", "hubs", *at, "--csv", table).out)))
+        assert rows == [
+            {key: "" if value is None else str(value) for key, value in row.items()} for row in figures[table]
+        ]
+    of_order = reflash("report", "hubs", *at, "--order", "WO-1", "--jig", "jig-1", "--json").json
+    assert of_order["results"] == 5
+    of_model = reflash("report", "hubs", *at, "--model", "11A2/0A0B0C0D", "--json").json
+    assert (of_model["passed"], of_model["uses"], of_model["utilisation"]) == (4, [], None)
+    for option, value, see in (
+        ("--jig", "jig-9", "jigs"),
+        ("--order", "WO-9", "orders"),
+        ("--model", "11A2/1", "catalog"),
+    ):
+        absent = reflash("report", "hubs", *at, option, value)
+        assert (absent.code, absent.complaint) == (
+            2,
+            f"no hub of {option[2:]} {value} has come to the bench yet; see: reflash {see} list",
+        )
+
+
+@pytest.mark.parametrize(("change", "hours"), [(SPRING, 23), (AUTUMN, 25)])
+def test_a_day_is_the_benchs_own_also_when_the_clocks_change(
+    at: tuple[str, Path], tmp_path: Path, reflash: Any, change: int, hours: int
+) -> None:
+    fill(tmp_path, change - DAY, change + DAY // 2, change + hours * DAY // 24)
+    day = time.strftime("%Y-%m-%d", time.localtime(change / 1e6 + 43_200))
+    figures = reflash("report", "hubs", *at, "--from", day, "--to", day, "--json").json
+    first, until = (datetime.fromisoformat(figures[end]) for end in ("from", "to"))
+    assert until - first == timedelta(hours=hours)
+    assert figures["results"] == 5
+
+
+def test_times_that_say_nothing_are_wrong_use(at: tuple[str, Path], tmp_path: Path, reflash: Any) -> None:
+    fill(tmp_path, SPRING)
+    for words, complaint in (
+        (("--from", "yesterday"), "yesterday is no day and no time; write 2026-11-30, or 2026-11-30T06:00"),
+        (("--to", "9999-12-31"), "9999-12-31 is no day and no time; write 2026-11-30, or 2026-11-30T06:00"),
+        (
+            ("--from", "2026-10-25T01:30"),
+            "the clocks change at 2026-10-25T01:30; write 2026-10-25T00:30Z or 2026-10-25T01:30Z",
+        ),
+        (
+            ("--to", "2026-03-29T01:30"),
+            "the clocks change at 2026-03-29T01:30; write 2026-03-29T00:30Z or 2026-03-29T01:30Z",
+        ),
+        (
+            ("--from", "2026-03-30", "--to", "2026-03-29"),
+            "--from 2026-03-30 is not before --to 2026-03-29",
+        ),
+    ):
+        said = reflash("report", "hubs", *at, *words)
+        assert (said.code, said.complaint) == (2, complaint)
+    nothing = reflash("report", "hubs", *at, "--from", "2026-03-30T06:00+01:00")
+    assert (nothing.code, nothing.err) == (0, "")
+    assert nothing.out == "no hub had a result from 2026-03-30 06:00 BST to 2026-03-30 06:00 BST\n"
+
+
+def test_whoever_may_only_look_is_told_how_old_it_is(
+    at: tuple[str, Path], tmp_path: Path, reflash: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unmade = reflash("report", "hubs", *at)
+    assert unmade.code == 1
+    assert unmade.complaint.endswith("start the station, or correct state_directory if one should be there")
+    fill(tmp_path, SPRING)
+    with pytest.MonkeyPatch.context() as elsewhere:
+        elsewhere.setattr(os, "geteuid", lambda: 12345)
+        absent = reflash("report", "hubs", *at)
+        assert (absent.code, "belongs to another user; run this as that user" in absent.complaint) == (
+            1,
+            True,
+        )
+    assert reflash("report", "hubs", *at).code == 0
+    with writing(tmp_path / "state" / "journal") as ledger:
+        work(ledger, 0)
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    looked = reflash("report", "hubs", *at, "--json")
+    assert looked.json["results"] == 5
+    assert looked.err.startswith("reflash: 4 rows behind the journal: ")
+    shutil.rmtree(tmp_path / "state" / "journal")
+    gone = reflash("report", "hubs", *at, "--json")
+    assert (gone.json["results"], gone.json["behind"]) == (5, None)
+    assert gone.err.startswith("reflash: some rows behind the journal: ")

@@ -26,7 +26,8 @@ class HubAction(StrEnum):
 class DriverError(Exception):
     """A driver could not do what it was asked.
 
-    `what` is one line for the operator: what happened, where, what to do. `state_known` says whether the hub is
+    `what` is one line for a person: what happened, where (` at ` the place), and behind a colon what to do. A slot's line
+    tells of it what happened, and has advice of its own. `state_known` says whether the hub is
     certainly as it was before the call. Where it is False the hub has to be probed. `device_code` is the hub's own code in the driver's notation (`group 1 rc 23`, `errADDRESS`).
     """
 
@@ -40,7 +41,10 @@ class DriverError(Exception):
         self.device_code = device_code
 
     def __str__(self) -> str:
-        return f"{self.what} ({self.device_code})" if self.device_code else self.what
+        if self.device_code is None:
+            return self.what
+        happened, colon, advice = self.what.partition(": ")
+        return f"{happened} ({self.device_code}){colon}{advice}"
 
 
 class PlaceUnavailable(DriverError):

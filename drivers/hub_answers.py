@@ -122,7 +122,7 @@ class DeviceCode(NamedTuple):
 
     def explain(self, what: str) -> str:
         """Return what was refused, and why if that is known."""
-        return what if self.words is None else f"{what}: {self.words}"
+        return what if self.words is None else f"{what}, {self.words}"
 
     @property
     def says_unsupported(self) -> bool:

@@ -125,7 +125,7 @@ class HubCommands:
                 return validate(answer, fields)
         except MalformedPayload as error:
             raise MalformedAnswer(
-                f"the hub at {work.place} answered what its commands do not allow: {error}",
+                f"the hub at {work.place} answered what its commands do not allow, {error}",
                 action=work.action,
                 state_known=not work.writes,
             ) from error
@@ -143,7 +143,7 @@ class HubCommands:
 
 def _no_commands(work: Work) -> NoHubCommands:
     return NoHubCommands(
-        f"the device at {work.place} is no Communications Hub: it lacks the hub commands (vendor request {COMMAND})",
+        f"the device at {work.place} is no Communications Hub, it lacks the hub commands (vendor request {COMMAND})",
         action=work.action,
         state_known=True,
     )

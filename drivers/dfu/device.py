@@ -188,12 +188,12 @@ class DfuDevice:
         """Return the typed error for a status that is not OK."""
         code, advice = reply.status.spelling, STATUS_ADVICE.get(reply.status, "it fails without saying why")
         if reply.text and (text := self.pipe.text(reply.text)):
-            code = f"{code}: {text}"
+            code = f"{code}, {text}"
         kind = STATUS_ERRORS.get(reply.status, HubRefused)
         asked = work.action in {HubAction.WAIT, HubAction.IDENTIFY}
         what = "does not say who it is" if asked else f"could not {work.action}"
         return kind(
-            f"the hub at {work.place} {what}: {advice}",
+            f"the hub at {work.place} {what}, {advice}",
             action=work.action,
             state_known=not work.writes,
             device_code=code,
@@ -231,7 +231,7 @@ class DfuDevice:
 
     def _malformed(self, what: str, work: Work) -> MalformedAnswer:
         return MalformedAnswer(
-            f"the hub at {work.place} breaks the rules of DFU: {what}",
+            f"the hub at {work.place} breaks the rules of DFU, {what}",
             action=work.action,
             state_known=not work.writes,
         )
@@ -284,4 +284,4 @@ def _find_interface(device: Any, alternate: int) -> tuple[Any, bytes, bool] | No
 
 
 def _not_a_hub(sighting: Sighting, why: str, work: Work) -> NotAHub:
-    return NotAHub(f"{sighting} is no hub: {why}; take it out", action=work.action, state_known=True)
+    return NotAHub(f"{sighting} is no hub, {why}: take it out", action=work.action, state_known=True)

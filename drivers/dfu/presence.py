@@ -57,7 +57,7 @@ class UsbPresence:
                     raise LinkLost(error.what, action=HubAction.WAIT, state_known=True) from error
             except NoHubCommands as error:
                 raise NotAHub(
-                    f"{error.what}; take it out", action=HubAction.WAIT, state_known=True
+                    f"{error.what}: take it out", action=HubAction.WAIT, state_known=True
                 ) from error
             except (LinkLost, NoAnswer) as error:
                 if loop.time() - since > self._settings.return_seconds:

@@ -232,14 +232,14 @@ class SmpClient:
         what = f"the hub at {self.link.path} refused to {action}"
         if code.says_denied:
             return HubLocked(
-                f"{what}: its lock is closed", action=action, state_known=state_known, device_code=str(code)
+                f"{what}, its lock is closed", action=action, state_known=state_known, device_code=str(code)
             )
         return SmpRefused(code.explain(what), action=action, code=code, state_known=state_known)
 
     def malformed(self, error: Exception, action: HubAction, *, writes: bool) -> MalformedAnswer:
         """Return the error for an answer that is none."""
         return MalformedAnswer(
-            f"the hub at {self.link.path} answered what SMP does not allow: {error}",
+            f"the hub at {self.link.path} answered what SMP does not allow, {error}",
             action=action,
             state_known=not writes,
         )

@@ -247,7 +247,7 @@ class SmpHubDriver:
                 break
         await self.device.require_application(action)
         raise NoApplicationGroup(
-            f"the device at {self.place} is no Communications Hub: it lacks the hub commands (SMP group 64)",
+            f"the device at {self.place} is no Communications Hub, it lacks the hub commands (SMP group 64)",
             action=action,
             state_known=True,
         )

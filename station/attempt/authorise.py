@@ -21,6 +21,7 @@ from firmware_catalog.release import (
     PlanError,
 )
 from station.attempt.plan import AttemptPlan, PlannedStep
+from station.attempt.wording import told_apart
 from station.domain.device_status import DeviceStatus
 from station.domain.label import ScannedLabel
 from station.domain.order_line import OrderLine
@@ -87,28 +88,42 @@ def _disagreement(label: ScannedLabel | None, hub: HubIdentity) -> Rejected | No
     """Reject a hub whose scanned label is another's."""
     if label is None or label.names(hub):
         return None
-    return Rejected(Code.LABEL_DISAGREES, f"label {label.device_id}, hub {hub.chf} / {hub.gpf}")
+    role = label.role or "GPF"  # which is what a label carries
+    scanned, own = told_apart(label.device_id, hub.chf if role == "CHF" else hub.gpf)
+    return Rejected(Code.LABEL_DISAGREES, f"label {scanned} is not this hub's, {role} {own}")
+
+
+def _other_pair(line: OrderLine, hub: HubIdentity) -> Rejected:
+    """Reject a hub of whose two ids the order lists one, with another than the hub's."""
+    if line.chf == hub.chf:
+        listed, own = told_apart(line.gpf, hub.gpf)
+        told = f"its GPF is {own}, with its CHF the order lists {listed}"
+    elif line.gpf == hub.gpf:
+        listed, own = told_apart(line.chf, hub.chf)
+        told = f"its CHF is {own}, with its GPF the order lists {listed}"
+    else:
+        told = "the order lists the hub's CHF as GPF, or its GPF as CHF"
+    return Rejected(Code.IDS_DISAGREE, told)
 
 
 def against_order(question: Question) -> Rejected | None:
     """Reject a hub that its work order does not say yes to."""
     hub, line = question.hub, question.line
     if question.seen_elsewhere is not None:
-        return Rejected(Code.IN_TWO_SLOTS, f"{hub.chf} also answers in {question.seen_elsewhere}")
+        return Rejected(Code.IN_TWO_SLOTS, f"hub {hub.chf} also answers in {question.seen_elsewhere}")
     if (rejected := _disagreement(question.label, hub)) is not None:
         return rejected
     if question.order is None:
         return Rejected(Code.NO_OPEN_ORDER)
     if line is None:
-        return Rejected(Code.NOT_ON_ORDER, f"{hub.chf}, order {question.order}")
+        return Rejected(Code.NOT_ON_ORDER, f"hub {hub.chf} is not on order {question.order}")
     if (line.chf, line.gpf) != (hub.chf, hub.gpf):
-        return Rejected(
-            Code.IDS_DISAGREE, f"order: {line.chf} with {line.gpf}; hub: {hub.chf} with {hub.gpf}"
-        )
-    if DeviceModel(line.manufacturer, line.model) != hub.model:
-        return Rejected(Code.MODEL_DISAGREES, f"order: {line.manufacturer}/{line.model}; hub: {hub.model}")
+        return _other_pair(line, hub)
+    listed = DeviceModel(line.manufacturer, line.model)
+    if listed != hub.model:
+        return Rejected(Code.MODEL_DISAGREES, f"the hub is of model {hub.model}, the order says {listed}")
     if line.inventory_status != DeviceStatus.PENDING:  # MP155, assumption A-008
-        return Rejected(Code.NOT_PENDING, f"status {line.inventory_status}")
+        return Rejected(Code.NOT_PENDING, f"the inventory holds the hub as {line.inventory_status}")
     if (before := question.passed_in_order) is not None:
         return Rejected(
             Code.ALREADY_PASSED, f"{before.closed or before.opened:%Y-%m-%d %H:%M} UTC, {before.place}"

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Final
 
+from firmware_catalog.identity import Eui64
 from station.domain.outcome import Code, Disposition, Outcome
+
+LONGEST_LINE: Final = 120
+"""Characters that are read at a glance, and that a slot's part of the screen has room for."""
 
 GOES_HOME: Final = frozenset({Outcome.PASSED, Outcome.ALREADY_CURRENT})
 """Hubs that end so leave the bench as ones that are done."""
@@ -55,23 +61,41 @@ _WHAT: Final[dict[Code, str]] = {
 _NEXT: Final[dict[Code, str]] = {
     Code.IMAGE_REFUSED: "put it aside for the supervisor, who asks the firmware's maker",
     Code.NOT_A_HUB: "put it aside for the supervisor",
-    Code.NO_OPEN_ORDER: "assign an order to the jig, then seat the hub again",
+    Code.NO_OPEN_ORDER: "assign an order to the jig, then seat it again",
     Code.ALREADY_PASSED: "put it with the passed hubs",
-    Code.LABEL_DISAGREES: "check which hub sits here, scan its own label and seat it again",
-    Code.IN_TWO_SLOTS: "take this one out for the supervisor, and leave the other in",
+    Code.LABEL_DISAGREES: "scan its own label and seat it again",
+    Code.IN_TWO_SLOTS: "take only this one out, for the supervisor",
     Code.NOT_PENDING: "put it aside for return to its supplier",
     Code.NOT_ON_ORDER: "put it aside for the supervisor",
-    Code.CATALOGUE_UNAVAILABLE: "call the supervisor, then seat the hub again",
-    Code.UNLOCK_UNAVAILABLE: "call the supervisor, then seat the hub again",
+    Code.CATALOGUE_UNAVAILABLE: "call the supervisor, then seat it again",
+    Code.UNLOCK_UNAVAILABLE: "call the supervisor, then seat it again",
     Code.RELEASE_STOPPED: "call the supervisor (then: reflash catalog resume)",
-    Code.RELEASE_WITHDRAWN: "seat the hub again for the release that replaces it",
+    Code.RELEASE_WITHDRAWN: "seat it again for the release that replaces it",
     Code.NO_RELEASE: "put it aside for the supervisor",
     Code.NO_PERMITTED_PATH: "put it aside for the supervisor",
     Code.NEWER_THAN_RELEASE: "put it aside for the supervisor",
     Code.IDS_DISAGREE: "put it aside for the supervisor",
     Code.MODEL_DISAGREES: "put it aside for the supervisor",
-    Code.SLOT_FAULT: "call the supervisor, then seat the hub again",
+    Code.SLOT_FAULT: "call the supervisor, then seat it again",
 }
+
+_TOLD_BY_PARTICULARS: Final = frozenset(
+    {
+        Code.NOT_ON_ORDER,
+        Code.NO_OPEN_ORDER,
+        Code.NOT_PENDING,
+        Code.LABEL_DISAGREES,
+        Code.IDS_DISAGREE,
+        Code.IN_TWO_SLOTS,
+        Code.MODEL_DISAGREES,
+        Code.NOT_A_HUB,
+        Code.HUB_UNIDENTIFIED,
+    }
+)
+"""Codes whose particulars say all that the code does, and more."""
+
+_PLACE: Final = re.compile(r" at (?:/[^\s,]+|(?:usb:)?\d+-[\d.:]+)")
+"""Where a driver says that the hub is: a path, or bus and ports. People know a slot by its name, which leads the line."""
 
 _NEXT_BY_DISPOSITION: Final[dict[Disposition, str]] = {
     Disposition.RETRY_HERE: "seat it again in this slot",
@@ -113,8 +137,8 @@ def line_by_hand(
     if outcome is Outcome.PASSED:
         return f"{place}: passed; take it out, it is done"
     what = str(outcome) if code is None else _WHAT_BY_HAND.get(code) or _WHAT[code]
-    if detail:
-        what += f" ({detail})"
+    if detail and (particulars := _particulars(detail)) != what:
+        what += f" ({particulars})"
     if unsettled is not None and code is not Code.SERIAL_RECOVERY:
         return f"{place}: {what}; it {unsettled}, so keep it apart"
     if code in _NEXT_BY_HAND:
@@ -143,8 +167,29 @@ def next_action(outcome: Outcome, code: Code | None, disposition: Disposition | 
 
 def without_seating_again(action: str) -> str:
     """Return what to do with a hub that was tried often enough where it sits, and would be shown the same once more."""
-    again = "again" in action
-    return "seat it in another slot, or scan its label before it is seated here" if again else action
+    return "seat it in another slot, or scan its label first" if "again" in action else action
+
+
+def told_apart(one: Eui64, other: Eui64) -> tuple[str, str]:
+    """Return what of two ids people compare: their last six digits, or as much of their beginnings as tells them apart."""
+    first, second = str(one), str(other)
+    if first[-8:] != second[-8:]:
+        return f"…{first[-8:]}", f"…{second[-8:]}"
+    length = next((count for count in (8, 11) if first[:count] != second[:count]), 14)
+    return f"{first[:length]}…", f"{second[:length]}…"
+
+
+def fitting(where: str, said: Iterable[tuple[str, str]]) -> str:
+    """Return the first line that people can take in at a glance, of what happened and what to do, best first.
+
+    Of the last one, should none be short enough, what happened is cut.
+    """
+    for what, action in said:
+        line = f"{where}: {what}; {action}"
+        if len(line) <= LONGEST_LINE:
+            return line
+    room = max(LONGEST_LINE - len(f"{where}: …; {action}"), 0)
+    return f"{where}: {what[:room].rstrip()}…; {action}"
 
 
 def operator_line(
@@ -159,25 +204,40 @@ def operator_line(
 ) -> str:
     """Compose the one line of a result: where, what happened, what to do next.
 
-    `mislabelled` is a hub whose scanned label is another's: if that came up too late to reject it, it may be done,
-    and yet must not go home as it is. `unsettled` is what could not be put right about the hub.
+    Particulars are told as far as there is room. `mislabelled` is a hub whose scanned label is another's: if that came
+    up too late to reject it, it may be done, and yet must not go home as it is. `unsettled` is what could not be put
+    right about the hub.
     """
-    if outcome is Outcome.PASSED:
-        what = "passed"
-    elif outcome is Outcome.ALREADY_CURRENT:
-        what = "already runs the latest firmware"
-    elif code is None:
-        what = str(outcome)
-    else:
-        what = what_happened(code) + (f" ({detail})" if detail else "")
+    facts = _facts(outcome, code, detail)
+    aside = "put it aside for the supervisor"
     if mislabelled and outcome in GOES_HOME:
-        return (
-            f"{where}: {what}, but the label scanned here is another hub's; put it aside for the supervisor"
-        )
+        return fitting(where, [(f"{what}, but the scanned label is another hub's", aside) for what in facts])
     if unsettled is not None and outcome is Outcome.REJECTED:
-        return f"{where}: {what}, but {unsettled}; put it aside for the supervisor"
+        return fitting(where, [(f"{what}, but {unsettled}", aside) for what in (*facts, "passed")])
     if unsettled is not None and code is not Code.SERIAL_RECOVERY:  # that says it all
-        return (
-            f"{where}: {what}; it {unsettled}, so keep it apart: {_NEXT_BY_DISPOSITION[Disposition.REWORK]}"
-        )
-    return f"{where}: {what}; {next_action(outcome, code, disposition)}"
+        rework = _NEXT_BY_DISPOSITION[Disposition.REWORK]
+        apart = [(what, f"it {unsettled}: {rework}") for what in facts]
+        return fitting(where, [*apart, (f"the hub {unsettled}", rework)])
+    action = next_action(outcome, code, disposition)
+    return fitting(where, [(what, action) for what in facts])
+
+
+def _facts(outcome: Outcome, code: Code | None, detail: str | None) -> list[str]:
+    """Say what happened, in most words first."""
+    if outcome is Outcome.PASSED:
+        return ["passed"]
+    if outcome is Outcome.ALREADY_CURRENT:
+        return ["already runs the latest firmware"]
+    if code is None:
+        return [str(outcome)]
+    what = what_happened(code)
+    if not detail or (particulars := _particulars(detail)) == what:
+        return [what]
+    ways = (particulars, particulars.partition(" (")[0])
+    both = [] if code in _TOLD_BY_PARTICULARS else [f"{what} ({told})" for told in ways]
+    return [*both, *ways, what]
+
+
+def _particulars(detail: str) -> str:
+    """Return what a driver, or the catalogue, says that happened: here, and without advice of its own."""
+    return _PLACE.sub(" here", re.split("[:;] ", detail, maxsplit=1)[0])

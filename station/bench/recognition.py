@@ -51,7 +51,7 @@ async def _ask(driver: HubDriver, seat: Seat, seconds: float) -> Recognised:
             # One whose board was away may have lost its power with it, and has its time anew.
             if seat.present() and seat.gaps == gaps:
                 raise NoAnswer(
-                    "something sits in the slot and does not answer: upside down, or a bad contact",
+                    "what sits here does not answer, upside down, or a bad contact",
                     action=HubAction.WAIT,
                     state_known=True,
                 ) from None

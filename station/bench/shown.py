@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from drivers.hub import HubIdentity
-from station.attempt.wording import operator_line, without_seating_again
+from station.attempt.wording import fitting, operator_line, told_apart, without_seating_again
 from station.bench.phase import SlotPhase
 from station.bench.view import SlotView
 from station.domain.label import ScannedLabel
@@ -22,6 +22,8 @@ _PHASES: Final = {
 }
 RESULT_PHASES: Final = frozenset({*_PHASES.values(), SlotPhase.PASSED_BEFORE})
 """What a slot shows of a hub whose result is written."""
+
+_PUT_ASIDE: Final = "put it aside for the supervisor"
 
 GOES_HOME: Final = frozenset(
     {SlotPhase.PASSED, SlotPhase.ALREADY_CURRENT, SlotPhase.PASSED_BEFORE, SlotPhase.PUT_ASIDE}
@@ -129,7 +131,14 @@ def put_aside(shown: SlotView, label: ScannedLabel | None, hub: HubIdentity) -> 
     """Show that a hub that was to go home must not: its label is another's. Any other result stays as it is."""
     if label is None or not goes_home(shown):
         return shown
-    line = f"{shown.place}: label {label.device_id} is not hub {hub.chf}'s; put it aside for the supervisor"
+    scanned, own = told_apart(label.device_id, hub.chf if label.role == "CHF" else hub.gpf)
+    line = fitting(
+        str(shown.place),
+        [
+            (f"label {label.device_id} is not hub {hub.chf}'s", _PUT_ASIDE),
+            (f"label {scanned} is not this hub's, {own}", _PUT_ASIDE),
+        ],
+    )
     return shown.model_copy(update={"phase": SlotPhase.PUT_ASIDE, "line": line})
 
 
@@ -137,7 +146,7 @@ def unsettled(shown: SlotView, what: str) -> SlotView:
     """Show that a hub that was to go home must not: it was not left as it has to be."""
     if not goes_home(shown):
         return shown
-    line = f"{shown.place}: {what}; put it aside for the supervisor"
+    line = fitting(str(shown.place), [(what, _PUT_ASIDE)])
     return shown.model_copy(update={"phase": SlotPhase.PUT_ASIDE, "line": line})
 
 
@@ -145,10 +154,9 @@ def tried_enough(shown: SlotView, times: int) -> SlotView:
     """Show that a hub gets no further result here for booting again: somebody has to do something with it."""
     if goes_home(shown):
         return shown
-    what, _, action = shown.line.rpartition("; ")
-    return shown.model_copy(
-        update={"line": f"{what}, {times} times in a row; {without_seating_again(action)}"}
-    )
+    what, _, action = shown.line.removeprefix(f"{shown.place}: ").rpartition("; ")
+    said = [(f"{told}{times} times in a row", without_seating_again(action)) for told in (f"{what}, ", "")]
+    return shown.model_copy(update={"line": fitting(str(shown.place), said)})
 
 
 def last_label(history: HubHistory) -> ScannedLabel | None:

@@ -258,11 +258,11 @@ def later(answer):
 
 
 REFUSALS = {
-    "code": ({"err": {"group": 1, "rc": 30}}, ImageUnsuitable, ": invalid image too large (group 1 rc 30)"),
-    "reason": ({"rc": 1, "rsn": "img too large"}, ImageUnsuitable, ': "img too large" (rc 1)'),
-    "other reason": ({"rc": 1, "rsn": "fa write\nfail"}, UploadRejected, ': "fa writefail" (rc 1)'),
-    "not supported": ({"rc": 8}, ImageUnsuitable, ": not supported (rc 8)"),
-    "flash": ({"err": {"group": 1, "rc": 12}}, UploadRejected, ": flash write failed (group 1 rc 12)"),
+    "code": ({"err": {"group": 1, "rc": 30}}, ImageUnsuitable, ", invalid image too large (group 1 rc 30)"),
+    "reason": ({"rc": 1, "rsn": "img too large"}, ImageUnsuitable, ', "img too large" (rc 1)'),
+    "other reason": ({"rc": 1, "rsn": "fa write\nfail"}, UploadRejected, ', "fa writefail" (rc 1)'),
+    "not supported": ({"rc": 8}, ImageUnsuitable, ", not supported (rc 8)"),
+    "flash": ({"err": {"group": 1, "rc": 12}}, UploadRejected, ", flash write failed (group 1 rc 12)"),
     "unheard of": ({"err": {"group": 1, "rc": 999}}, UploadRejected, "at offset 0 (group 1 rc 999)"),
 }
 

@@ -116,7 +116,7 @@ async def test_a_label_of_another_that_comes_late_keeps_a_current_hub_from_going
         result = await at.result(PLACE, label=late)
         assert (result.outcome, result.scanned_id) == (Outcome.ALREADY_CURRENT, STRANGER)
         assert result.message == (
-            f"{PLACE}: already runs the latest firmware, but the label scanned here is another hub's; "
+            f"{PLACE}: already runs the latest firmware, but the scanned label is another hub's; "
             "put it aside for the supervisor"
         )
 

@@ -44,10 +44,9 @@ def test_every_code_gives_one_line_with_the_place_and_what_to_do(outcome: Outcom
         where, _, rest = line.partition(": ")
         what, _, todo = rest.rpartition("; ")
         assert where == "jig1 slot 1"
-        assert what.endswith("(detail)"), code
+        assert "detail" in what, code
         assert todo, code
         assert "\n" not in line, code
-        assert len(operator_line("jig1 slot 1", outcome, code, said)) <= 120, "cause and action at a glance"
 
 
 def test_a_stopped_release_says_who_does_what() -> None:

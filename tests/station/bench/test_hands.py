@@ -144,7 +144,7 @@ async def test_a_wrong_label_scanned_after_the_unlock_puts_the_hub_aside(linked:
         assert aside.outcome is Outcome.PASSED
     (result,) = linked.results()
     assert (result.outcome, result.scanned_id) == (Outcome.PASSED, other.gpf)
-    assert "label scanned here is another hub's" in result.message
+    assert "scanned label is another hub's" in result.message
     await linked.bench.assert_runs(hub, "new")
 
 

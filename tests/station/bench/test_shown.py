@@ -109,7 +109,7 @@ def test_a_stopped_slot_is_dark_and_says_what_was_last_known_to_sit_there(phase:
 @pytest.mark.parametrize(
     ("disposition", "action"),
     [
-        (Disposition.RETRY_HERE, "seat it in another slot, or scan its label before it is seated here"),
+        (Disposition.RETRY_HERE, "seat it in another slot, or scan its label first"),
         (Disposition.REWORK, "put it in the rework crate"),
     ],
 )

@@ -361,7 +361,7 @@ async def test_one_hub_id_in_two_slots_is_refused_where_it_came_second(
         refused = await station.until(OTHER_JIG, SlotPhase.REJECTED)
         assert refused.code is Code.IN_TWO_SLOTS
         assert f"{twin.chf} also answers in jig1 slot 1" in refused.line
-        assert refused.line.endswith("take this one out for the supervisor, and leave the other in")
+        assert refused.line.endswith("take only this one out, for the supervisor")
         await station.until(FIRST, SlotPhase.PASSED)
         assert len(events_of(settings, AttemptOpened)) == 2
     assert [(event.place, event.outcome) for event in events_of(settings, AttemptClosed)].count(
@@ -396,7 +396,7 @@ def test_of_two_hubs_that_say_the_same_the_second_is_to_be_taken_out_and_the_fir
                 await other.seat(hub, FIRST)
                 refused = await station.until(OTHER_JIG, SlotPhase.REJECTED)
                 assert refused.code is Code.IN_TWO_SLOTS
-                assert refused.line.endswith("take this one out for the supervisor, and leave the other in")
+                assert refused.line.endswith("take only this one out, for the supervisor")
                 await station.until(FIRST, SlotPhase.PASSED)
                 await other.unseat(FIRST)
                 await station.until(OTHER_JIG, SlotPhase.EMPTY)

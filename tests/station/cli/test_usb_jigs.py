@@ -168,8 +168,8 @@ def test_what_binds_nothing_is_said_and_the_same_slot_is_asked_for_again(at_desk
                 "take it out and seat a hub); check how it sits and its power, and try again"
             ),
             (
-                "no hub newly answers anywhere (the device at 1-4 is no Communications Hub: it lacks the hub commands "
-                "(vendor request 64); take it out); check how it sits and its power, and try again"
+                "no hub newly answers anywhere (the device at 1-4 is no Communications Hub, it lacks the hub commands "
+                "(vendor request 64): take it out); check how it sits and its power, and try again"
             ),
             "hubs newly answer at usb:1-1 and usb:1-3; seat one hub at a time",
         ]

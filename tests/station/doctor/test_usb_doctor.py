@@ -101,7 +101,7 @@ def test_each_place_is_told_with_what_sits_there_and_what_to_do(examined: Any) -
     assert told[5] == [
         (
             WARNING,
-            "the device at 1-5 is no Communications Hub: it lacks the hub commands (vendor request 64); take it out",
+            "the device at 1-5 is no Communications Hub, it lacks the hub commands (vendor request 64): take it out",
         )
     ]
     ((verdict, silent),) = told[6]
@@ -109,13 +109,13 @@ def test_each_place_is_told_with_what_sits_there_and_what_to_do(examined: Any) -
     assert silent.startswith("something sits here and does not answer (the device at 1-6 did not answer")
     assert silent.endswith("check the slot's contacts, its cable and the jig's driver_settings")
     assert told[7] == [
-        (WARNING, "a device 1209:00aa at 1-7 is no hub: it states a transfer size of 0 bytes; take it out")
+        (WARNING, "a device 1209:00aa at 1-7 is no hub, it states a transfer size of 0 bytes: take it out")
     ]
     ((verdict, firmwareless),) = told[8]
     assert verdict is WARNING
     assert firmwareless == (
-        "the hub at 1-8 does not say who it is: it has no bootable firmware: "
-        "take it out and send it to rework (errFIRMWARE)"
+        "the hub at 1-8 does not say who it is, it has no bootable firmware (errFIRMWARE): "
+        "take it out and send it to rework"
     )
 
 

@@ -1,0 +1,106 @@
+"""The operator's lines: short enough to be read at a glance, with the particulars that help, and one thing to do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+from test_authorise import FRESH, LINE
+
+from benches.attempt_samples import CHF, GPF, hub
+from drivers.errors import DriverError, HubAction
+from firmware_catalog.identity import Eui64
+from station.attempt.authorise import Question, against_order
+from station.attempt.settling import may_lack
+from station.attempt.wording import LONGEST_LINE, next_action, operator_line, told_apart
+from station.domain.label import ScannedLabel
+from station.domain.outcome import Code, Disposition, Outcome, Stage
+
+PLACES = st.builds(
+    "{} slot {}".format, st.from_regex(r"[A-Za-z0-9_-]{1,20}", fullmatch=True), st.integers(1, 8)
+)
+IDS = st.integers(0, (1 << 64) - 1).map(Eui64)
+PORTS = st.sampled_from(
+    ["/dev/serial/by-path/pci-0000:00:14.0-usb-0:1.2.4:1.0-port0", "1-2.3", "usb:1-2.3:1.0"]
+)
+WORDS = st.text(st.characters(codec="ascii", categories=["L", "N", "P", "Zs"]), max_size=200)
+LACKING = [may_lack(stage, LINE.recorded_firmware) for stage in Stage]
+
+
+@st.composite
+def details(draw: st.DrawFn) -> str:
+    """What a driver may say: what happened, where, and advice of its own."""
+    what = f"the hub at {draw(PORTS)} {draw(WORDS)}: seat it anew, or {draw(WORDS)}"
+    return str(
+        DriverError(what, action=HubAction.FLASH, state_known=False, device_code=draw(st.none() | WORDS))
+    )
+
+
+@given(
+    PLACES,
+    st.sampled_from(Outcome),
+    st.sampled_from(Code),
+    st.none() | st.sampled_from(Disposition),
+    st.none() | details(),
+    st.booleans(),
+    st.sampled_from(LACKING) | WORDS,
+)
+def test_no_line_is_too_long_to_be_read_at_a_glance(
+    where, outcome, code, disposition, detail, mislabelled, lacking
+):
+    line = operator_line(
+        where, outcome, code, disposition, detail, mislabelled=mislabelled, unsettled=lacking
+    )
+    assert len(line) <= LONGEST_LINE
+    assert line.startswith(f"{where}: ")
+    assert "/dev/" not in line
+    assert "usb:" not in line
+    assert "seat it anew" not in line
+    if lacking is None and not mislabelled:
+        assert line.endswith(f"; {next_action(outcome, code, disposition)}")
+
+
+@st.composite
+def disagreements(draw: st.DrawFn) -> tuple[Question, tuple[str, ...]]:
+    """A hub that its order or its label speaks against, and what the line must tell of it."""
+    one, other = draw(IDS), draw(IDS.map(lambda each: each if each not in (CHF, GPF) else Eui64(1)))
+    return draw(
+        st.sampled_from(
+            [
+                (replace(FRESH, seen_elsewhere="jig12 slot 8"), (f"{CHF} also answers in jig12 slot 8",)),
+                (replace(FRESH, line=None), (str(CHF), "WO-1")),
+                (replace(FRESH, label=ScannedLabel(other, "CHF")), told_apart(other, CHF)),
+                (replace(FRESH, label=ScannedLabel(other)), told_apart(other, GPF)),
+                (replace(FRESH, line=LINE.model_copy(update={"gpf": other})), told_apart(GPF, other)),
+                (replace(FRESH, line=LINE.model_copy(update={"chf": other})), told_apart(CHF, other)),
+                (replace(FRESH, line=LINE.model_copy(update={"chf": GPF, "gpf": one})), ("CHF as GPF",)),
+                (
+                    replace(FRESH, line=LINE.model_copy(update={"model": "8" * 8})),
+                    ("8" * 8, hub().model.model),
+                ),
+            ]
+        )
+    )
+
+
+@given(disagreements())
+@example((replace(FRESH, label=ScannedLabel(Eui64(GPF.value ^ 1 << 63))), ("08-73-84…", "88-73-84…")))
+def test_what_disagrees_is_told_of_both_sides(case):
+    question, told = case
+    rejected = against_order(question)
+    assert rejected is not None
+    line = operator_line("jig12 slot 8", Outcome.REJECTED, rejected.code, None, rejected.detail)
+    assert len(line) <= LONGEST_LINE
+    for particular in told:
+        assert particular in line
+
+
+@given(IDS, IDS | st.integers(0, 63).map(lambda bit: Eui64(GPF.value ^ 1 << bit)))
+@example(GPF, Eui64(GPF.value ^ 1 << 24))
+def test_two_ids_are_told_by_as_much_of_them_as_tells_them_apart(one, other):
+    first, second = told_apart(one, other)
+    assert (first == second) == (one == other)
+    assert 9 <= len(first) == len(second) <= 15
+    for seen, told in ((str(one), first), (str(other), second)):
+        assert seen.endswith(told.removeprefix("…")) or seen.startswith(told.removesuffix("…"))

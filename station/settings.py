@@ -19,6 +19,7 @@ from station.domain.slot_name import SlotName
 from station.dropped_orders.settings import OrderFolderSettings
 from station.log import LogSettings
 from station.messages.topics import TopicLevel
+from station.packing.settings import PackingSettings
 from station.places.settings import JigSettings
 from station.publishing.settings import MqttSettings
 from station.unlocking.settings import UnlockSettings
@@ -78,6 +79,7 @@ class StationSettings(BaseSettings):
     order_folder: OrderFolderSettings | None = Field(
         None, description="a folder into which orders may be dropped; none unless given"
     )
+    packing: PackingSettings = Field(default_factory=PackingSettings)
     jigs: tuple[JigSettings, ...] = Field(description="the multi-jigs on the bench")
 
     @field_validator("operator")

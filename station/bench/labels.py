@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from firmware_catalog.identity import Eui64, IdentityError
+from station.domain.destination import Destination
 from station.domain.label import ScannedLabel
+from station.packing.codes import CodeError, PackageCode
 from station.records.facts.bench import LabelScanned
 
 _SYMBOLOGY: Final = re.compile(r"\][A-Za-z][0-9A-Za-z]", re.ASCII)
@@ -22,6 +24,9 @@ _PAIRS: Final = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _ID_DIGITS: Final = 16
+_BARE_IDS: Final = re.compile(r"(?:[0-9A-F]{16}\s*){2,}", re.ASCII | re.IGNORECASE)
+_PLACES: Final = frozenset(place.value for place in Destination if place is not Destination.CARTON)
+"""A carton has a code of its own."""
 _BADGE: Final = re.compile(r"[0-9A-Z]{8,64}", re.ASCII | re.IGNORECASE)
 _UNDO: Final = re.compile(r"undo|cancel", re.IGNORECASE)
 _SHOWN: Final = 40
@@ -91,15 +96,24 @@ def read_badge(text: str, prefix: str) -> Badge | None:
     return Badge(code.upper())
 
 
-def read_scan(text: str, jigs: Collection[str] = ()) -> SlotCode | ScannedLabel | Undo:
+Scan = SlotCode | ScannedLabel | Undo | PackageCode | Destination
+"""What a line of a scanner can mean."""
+
+
+def read_scan(text: str, jigs: Collection[str] = ()) -> Scan:
     """Read one line of a scanner at a bench with these jigs.
 
     A label is an EUI-64, after `CHF ` or `GPF ` where the label says whose. What else the makers print on their
     labels is unpublished. A scanner that types as a keyboard of another layout writes the hyphens, and the stroke of
     a slot's code, as something else: they are understood where nothing else can be meant.
-    Raises ScanUnreadable for everything that is neither a label nor a slot's code.
+    The code of a place where hubs are put is its name (`rework`). Raises ScanUnreadable for everything that is none of this.
     """
     line = _cleaned(text)
+    if PackageCode.looks_like(line):
+        try:
+            return PackageCode.parse(line)
+        except CodeError as error:
+            raise ScanUnreadable(str(error)) from error
     if label := _LABEL.fullmatch(_with_hyphens(line)):
         role: Literal["CHF", "GPF"] | None = None
         if label["role"] is not None:
@@ -108,8 +122,12 @@ def read_scan(text: str, jigs: Collection[str] = ()) -> SlotCode | ScannedLabel 
             return ScannedLabel(Eui64.parse(label["id"]), role)
         except IdentityError as error:
             raise ScanUnreadable(f"{error}; scan it again") from error
+    if len(_PAIRS.findall(line)) > 1 or _BARE_IDS.fullmatch(line):
+        raise ScanUnreadable("two labels in one scan; scan them one by one")
     if _UNDO.fullmatch(line):
         return Undo()
+    if line.lower() in _PLACES:
+        return Destination(line.lower())
     for jig in jigs:
         # Whatever the keyboard's layout makes of the stroke, and of its shift key.
         if re.fullmatch(rf"{re.escape(jig)}(?:[^0-9A-Za-z]|ß)[1-8]", line, re.IGNORECASE):

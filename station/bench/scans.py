@@ -21,8 +21,10 @@ from station.bench.outlook import Outlook
 from station.bench.slot import Slot
 from station.bench.view import BenchView
 from station.domain.actor import Actor
+from station.domain.destination import Destination
 from station.domain.label import ScannedLabel
 from station.domain.slot_name import SlotName
+from station.packing.codes import PackageCode
 from station.records.errors import EventRefused, JournalFailed
 from station.records.facts.bench import LabelTakenBack
 from station.records.facts.events import Event
@@ -62,8 +64,13 @@ class ScanSession:
                 return self._choose(scan)
             case Undo():
                 return await self._undo(chosen)
-            case _:
+            case ScannedLabel():
                 return await self._take(chosen, scan)
+            case PackageCode() | Destination():
+                raise ScanRefused(
+                    f"{scan} is where hubs are put that are done; here their labels are scanned for slots "
+                    "(reflash cartons pack, reflash hubs put)"
+                )
 
     def _choose(self, code: SlotCode) -> str:
         jig = code.jig or self._own_jig

@@ -52,13 +52,20 @@ class StationCatalogue:
     """
 
     def __init__(
-        self, store: Path, *, production: bool, warn: Callable[[str | None], None] = lambda _: None
+        self,
+        store: Path,
+        *,
+        production: bool,
+        warn: Callable[[str | None], None] = lambda _: None,
+        renewed: Callable[[], None] = lambda: None,
     ) -> None:
         """`store` is the folder in which the accepted catalogue is kept: one memory for daemon and hand.
 
-        `warn` is told when the catalogue's time is nearly over, and, with None, when it is not any more.
+        `warn` is told when the catalogue's time is nearly over, and, with None, when it is not any more; `renewed` after
+        each look at what the source and the products list have.
         """
         self._warn = warn
+        self._tell_renewed = renewed
         self._warned: str | None = None
         self._store = store
         self._production = production
@@ -205,6 +212,7 @@ class StationCatalogue:
                     _log.info("catalogue renewed again")
                 self._fault = None
             self._look_at_term(chosen)
+            self._tell_renewed()
 
     def _look_at_term(self, chosen: _Chosen) -> None:
         line = chosen.source.current().ends_soon()

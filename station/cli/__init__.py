@@ -14,10 +14,12 @@ from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import IdentityError
 from firmware_catalog.release import PlanError
 from station.cli import (
+    cartons,
     catalogue,
     demo,
     doctor,
     flash,
+    hubs,
     jigs,
     journal,
     operators,
@@ -94,6 +96,8 @@ app.command("scan")(scan.scan)
 app.command("flash")(flash.flash)
 app.add_typer(catalogue.app, name="catalog")
 app.add_typer(orders.app, name="orders")
+app.add_typer(cartons.app, name="cartons")
+app.add_typer(hubs.app, name="hubs")
 app.add_typer(jigs.app, name="jigs")
 app.add_typer(journal.app, name="journal")
 app.add_typer(operators.app, name="operators")

@@ -14,6 +14,7 @@ from station.control.sockets import socket_at
 from station.desk.act import Entrance
 from station.desk.desk import Desk
 from station.desk.order_desk import OrderDesk
+from station.desk.packing_desk import PackingDesk
 from station.desk.record_desk import RecordDesk
 from station.desk.refusals import NotFound
 from station.desk.request import Answer, Command, Request
@@ -85,6 +86,8 @@ async def _do_here(settings: StationSettings, request: Request[A], by: str | Non
 
     async with Journal.open(settings.journal_folder, site=settings.site, station=settings.station) as journal:
         orders = OrderDesk(journal, [jig.name for jig in settings.jigs], is_seated=lambda _: False)
-        desk = Desk(journal, check_person, {**orders.handlers(), **RecordDesk().handlers()}, {})
+        packing = PackingDesk(journal, lambda: settings.packing)
+        handlers = {**orders.handlers(), **packing.handlers(), **RecordDesk().handlers()}
+        desk = Desk(journal, check_person, handlers, {})
         entrance = Entrance(Role.ACCOUNT, "terminal", operator=lambda: settings.operator)
         return await desk.answer(request, entrance, by=by, file=file)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +13,8 @@ from typing import Annotated, Any
 import typer
 
 from firmware_catalog.files import read_named_file
+from firmware_catalog.identity import Eui64
+from station.attempt.wording import what_happened
 from station.cli.asking import ask_station
 from station.cli.common import (
     DEFAULT_CONFIG,
@@ -26,11 +28,13 @@ from station.cli.common import (
 from station.control.client import ControlError
 from station.desk.order_requests import AssignOrder, CloseOrder, ExpectedOrder, ImportOrder
 from station.desk.refusals import Invalid, NotFound, Refused
-from station.domain.outcome import Outcome
+from station.domain.destination import Destination
+from station.domain.outcome import Code, Outcome
 from station.orders.csv_import import MAX_FILE_SIZE
-from station.orders.reconcile import reconcile
-from station.records.facts.history import open_attempts
+from station.orders.reconcile import Reconciliation, reconcile
+from station.records.facts.history import ResultOfOrder, open_attempts, results_of_order
 from station.records.facts.orders import orders
+from station.records.facts.packed import cartons_of, placed_for
 from station.records.reader import JournalReader
 from station.settings import StationSettings
 from station.settings_file import load_settings
@@ -146,7 +150,7 @@ def list_orders(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = Fal
 
 @app.command()
 def show(order: OrderArgument, config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
-    """Hold an order against its manifest: which hubs have a result, which to find, which never came.
+    """Hold an order against its manifest: results, where each hub was put, which to find, which never came.
 
     Example: reflash orders show WO-2031
     """
@@ -154,26 +158,71 @@ def show(order: OrderArgument, config: ConfigOption = DEFAULT_CONFIG, as_json: J
     with JournalReader(settings.journal_folder) as journal:
         if all(each.order != order for each in journal.ask(orders)):
             raise UsageError(f"there is no order {order}: see 'reflash orders list'")
-        standing = reconcile(order, journal.order_lines(order), journal.ask(open_attempts))
-    if as_json:
-        print_json(
-            {
-                "order": order,
-                "complete": standing.complete,
-                "results": {
-                    name: [str(line.chf) for line in lines] for name, lines in standing.results.items()
-                },
-                "open": [str(hub.line.chf) for hub in standing.open],
-                "never_seen": [str(line.chf) for line in standing.never_seen],
-                "unattributed": [attempt.attempt for attempt in standing.unattributed],
-            }
+        found = reconcile(
+            order,
+            journal.order_lines(order),
+            journal.ask(open_attempts),
+            journal.of_order(order, placed_for, order),
+            journal.of_order(order, cartons_of, order),
         )
+        results = journal.of_order(order, results_of_order, order)
+    codes = {result.hub: result.code for result in results if result.code is not None}
+    seen = [result for result in results if not result.listed]
+    if as_json:
+        print_json(_as_json(order, found, codes, seen))
         return
-    typer.echo(f"order {order}: {standing}")
-    for hub in standing.open:
+    typer.echo(f"order {order}: {found}")
+    for carton in found.cartons:
+        typer.echo(str(carton))
+    for place in Destination:
+        if place is not Destination.CARTON:
+            for placing in (*found.placed.values(), *found.strangers):
+                if placing.stand.place is place:
+                    typer.echo(f"{place}: {placing.hub}{_why(codes, placing.hub)}")
+    for hub in found.open:
         typer.echo(str(hub))
-    for line in standing.never_seen:
-        typer.echo(f"never seen: {line.chf}")
+    states = {line.chf: outcome for outcome, lines in found.results.items() for line in lines}
+    still_open = {hub.line.chf for hub in found.open}
+    for line in found.missing:
+        if line.chf in states:
+            what = states[line.chf].replace("_", " ")
+            typer.echo(f"missing: {line.chf}, {what}{_why(codes, line.chf)}, is in no place")
+        elif line.chf not in still_open:
+            typer.echo(f"never seen: {line.chf}")
+    for result in seen:
+        typer.echo(f"stranger seen: {result.hub or 'a hub without a name'}{_why(codes, result.hub)}")
+
+
+def _why(codes: Mapping[Eui64 | None, Code], hub: Eui64 | None) -> str:
+    return f" ({what_happened(codes[hub])})" if hub in codes else ""
+
+
+def _as_json(
+    order: str,
+    found: Reconciliation,
+    codes: Mapping[Eui64 | None, Code],
+    seen: Sequence[ResultOfOrder],
+) -> dict[str, Any]:
+    return {
+        "order": order,
+        "complete": found.complete,
+        "results": {name: [str(line.chf) for line in lines] for name, lines in found.results.items()},
+        "why": {str(hub): code for hub, code in codes.items()},
+        "open": [str(hub.line.chf) for hub in found.open],
+        "never_seen": [str(line.chf) for line in found.never_seen],
+        "unattributed": [attempt.attempt for attempt in found.unattributed],
+        "places": {
+            place: [str(hub) for hub, placing in found.placed.items() if placing.stand.place is place]
+            for place in Destination
+        },
+        "missing": [str(line.chf) for line in found.missing],
+        "strangers": sorted(
+            {str(result.hub) for result in seen} | {str(placing.hub) for placing in found.strangers}
+        ),
+        "cartons": [
+            {"carton": carton.code, "hubs": carton.hubs, "state": carton.state} for carton in found.cartons
+        ],
+    }
 
 
 @app.command()
@@ -182,7 +231,8 @@ def close(
     reason: Annotated[str, typer.Option(help="Why it is closed; kept for good, so without names.")],
     config: ConfigOption = DEFAULT_CONFIG,
     incomplete: Annotated[
-        bool, typer.Option("--incomplete", help="Close it although hubs have no result.")
+        bool,
+        typer.Option("--incomplete", help="Sign the difference: hubs without a result, or in no place."),
     ] = False,
     waiting: Annotated[
         int | None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
@@ -30,9 +30,11 @@ from station.bench.slot import Slot
 from station.bench.slot_parts import SlotParts
 from station.bench.view import BenchView, SlotView
 from station.catalogue.keeping import StationCatalogue
+from station.catalogue.withdrawn import withdrawn
 from station.control.server import serve_control
 from station.control.sockets import LONGEST_SOCKET_PATH, SOCKET_NAME
 from station.daemon.hindrances import Hindrances
+from station.daemon.packing_watch import PackingWatch
 from station.daemon.recall import open_attempts, recall_latches, recall_orders
 from station.daemon.release_stops import ReleaseStops
 from station.daemon.reload import check_reload
@@ -46,6 +48,7 @@ from station.desk.desk import Desk
 from station.desk.dropped_orders import OrdersAtDesk
 from station.desk.label_desk import LabelDesk, ScansAtDesk
 from station.desk.order_desk import OrderDesk
+from station.desk.packing_desk import PackingDesk
 from station.desk.record_desk import RecordDesk
 from station.desk.refusals import NotFound
 from station.desk.rights import Role
@@ -61,6 +64,7 @@ from station.places.settings import JigSettings
 from station.publishing.status import PublisherStatus
 from station.records.errors import UpgradeInterrupted
 from station.records.facts.journal import StationStarted, StationStopped
+from station.records.facts.packed import Carton
 from station.records.journal import Journal
 from station.records.replay import Replayed
 from station.reports.keeping import ReportKeeper
@@ -100,10 +104,12 @@ class Daemon:
         self._outlook = Outlook()
         self._pace = Pace({jig.name: jig.driver for jig in settings.jigs})
         self._loop_watch = LoopWatch()
+        self._look_at_packed = asyncio.Event()
         self._catalogue = StationCatalogue(
             settings.state_directory / "catalogue",
             production=settings.mode == "production",
             warn=lambda line: self.view.set_fault("catalogue's term", line),
+            renewed=self._look_at_packed.set,
         )
         self._hindrances = Hindrances(self._catalogue.hindrance, lambda: self._settings)
         self.view = BenchView(place for place, _ in settings.places())
@@ -212,6 +218,7 @@ class Daemon:
         }
         controller = Controller(make(journal, conductor, live_hubs, jigs) for make in slots)
         await recall_latches(journal, controller)
+        packing = PackingWatch(journal, self.view, self._catalogue.current, self._look_at_packed)
         desk = self._desk(journal, controller, jigs, live_hubs)
         control = serve_control(settings.state_directory, desk, self._entrance(Role.ACCOUNT, "terminal"))
         async with control, asyncio.TaskGroup() as watching:
@@ -222,6 +229,7 @@ class Daemon:
                 self._supervised(watching, "catalogue", self._catalogue.keep_fresh),
                 self._supervised(watching, "release gate", stops.keep_recording),
                 self._supervised(watching, "reports", partial(self._keep_reports, journal)),
+                self._supervised(watching, "packing", packing.run),
                 *self._looking_socket(watching, desk),
                 *self._order_folder(watching, desk),
                 *(
@@ -269,9 +277,13 @@ class Daemon:
             **bench.handlers(),
             **labels.handlers(),
             **orders.handlers(),
+            **PackingDesk(journal, lambda: self._settings.packing, self._recalled).handlers(),
             **RecordDesk().handlers(),
         }
         return Desk(journal, self._check_person, handlers, bench.followers())
+
+    def _recalled(self, cartons: Iterable[Carton]) -> tuple[Carton, ...]:
+        return withdrawn(self._catalogue.current(), cartons)
 
     async def _check_person(self, pseudonym: str) -> None:
         try:

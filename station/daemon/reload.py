@@ -7,7 +7,9 @@ from typing import Final
 from station.domain.config_error import ConfigError
 from station.settings import StationSettings
 
-RELOADABLE: Final = frozenset({"catalogue", "drain_seconds", "log", "mqtt", "operator", "thresholds"})
+RELOADABLE: Final = frozenset(
+    {"catalogue", "drain_seconds", "log", "mqtt", "operator", "packing", "thresholds"}
+)
 """The keys that may change while hubs are worked on. All else needs a restart."""
 
 

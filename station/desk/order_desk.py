@@ -43,9 +43,10 @@ from station.orders.life_cycle import (
 )
 from station.orders.reconcile import ids_of, standing_of
 from station.records.errors import AttemptHasResult, HubsInWork, OrderHasOpenAttempts
-from station.records.expectations import HubsWithoutResult, JigWorksOn
+from station.records.expectations import EveryHubInItsPlace, Expectation, HubsWithoutResult, JigWorksOn
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.history import OpenAttempt
+from station.records.facts.packed import cartons_of, places_of_order
 from station.records.journal import Journal
 from station.version import station_version
 
@@ -143,6 +144,8 @@ class OrderDesk:
         standing = standing_of(
             order,
             [(attempt, await journal.order_line_state(number, *ids_of(attempt))) for attempt in made_for_it],
+            await journal.ask(places_of_order, number),
+            await journal.ask(cartons_of, number),
         )
         events = events_for_closing(
             order, standing, request.reason, act.actor, incomplete_accepted=request.incomplete_accepted
@@ -153,7 +156,9 @@ class OrderDesk:
             raise HubsInWork(f"order {number} cannot be closed now", seated)
         never_back = [_never_back(attempt, lines.get(attempt.attempt)) for attempt in unfinished]
         waiting = request.expected_waiting
-        expected = () if waiting is None else (HubsWithoutResult(number, waiting),)
+        expected: tuple[Expectation, ...] = () if waiting is None else (HubsWithoutResult(number, waiting),)
+        if not request.incomplete_accepted:
+            expected = (*expected, EveryHubInItsPlace(number))
         answer = OrderEnded(order=number, standing=str(standing))
         await act.recording(answer).append(*expected, *never_back, *events)
         return answer

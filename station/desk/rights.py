@@ -10,6 +10,20 @@ from typing import Any, Final
 from station.desk.bench_requests import EnableSlot, ResetJig, Status, Stop, Watch
 from station.desk.label_requests import ScanLabel, TakeBackLabel
 from station.desk.order_requests import AssignOrder, CloseOrder, ImportOrder
+from station.desk.packing_requests import (
+    CloseCarton,
+    ClosePallet,
+    DecideHub,
+    HoldCarton,
+    OpenCarton,
+    OpenPallet,
+    PackHub,
+    PutHub,
+    PutOnPallet,
+    Recall,
+    ReleaseCarton,
+    TakeOffPallet,
+)
 from station.desk.record_requests import Republish, ResumeRelease
 from station.desk.refusals import NotAllowed, NotFound
 from station.desk.request import Request
@@ -42,6 +56,18 @@ MAY: Final[Mapping[type[Request[Any]], frozenset[Role]]] = MappingProxyType(
         CloseOrder: _THE_ACCOUNT,
         Republish: _THE_ACCOUNT,
         ResumeRelease: _THE_ACCOUNT,
+        Recall: _EVERYBODY,
+        OpenCarton: _EVERYBODY,
+        PackHub: _EVERYBODY,
+        PutHub: _EVERYBODY,
+        CloseCarton: _EVERYBODY,
+        HoldCarton: _EVERYBODY,
+        OpenPallet: _EVERYBODY,
+        PutOnPallet: _EVERYBODY,
+        ClosePallet: _EVERYBODY,
+        DecideHub: _THE_ACCOUNT,
+        ReleaseCarton: _THE_ACCOUNT,
+        TakeOffPallet: _THE_ACCOUNT,
         Stop: _THE_ACCOUNT,
     }
 )

@@ -78,7 +78,7 @@ def events_for_closing(
     """Close the order for good; its jigs are free again.
 
     Raises OrderRefused for an order that is closed and for an empty reason, and OrderIncomplete for one with hubs that
-    have no result, unless a person accepted that.
+    have no result or are in no place, or with unfinished cartons, unless a person accepted that.
     """
     _require_open(order)
     if not reason.strip():

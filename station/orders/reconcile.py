@@ -1,18 +1,21 @@
-"""An order held against its own manifest: which hubs have a result, which must be found, which never came.
+"""An order held against its own manifest: which hubs have a result, where each was put, which are missing, which never came.
 
 Nothing of an order goes upstream before this: a broker's acknowledgement is not the consumer's.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from firmware_catalog.identity import Eui64
+from station.domain.destination import Destination
 from station.domain.order_line import OrderLine
 from station.domain.outcome import Outcome
 from station.records.facts.history import OpenAttempt
 from station.records.facts.orders import OrderLineState, OrderSummary
+from station.records.facts.packed import Carton, Placing
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +43,47 @@ class Standing:
     never_seen: int
     unattributed: tuple[OpenAttempt, ...]
     """Open attempts made for the order on hubs that it does not list, or that could not be told."""
+    places: Mapping[Destination, int] = field(default_factory=dict)
+    """Hubs of the order by the place that they were scanned into."""
+    missing: int = 0
+    """Hubs of the order that stand in no place."""
+    unfinished: tuple[str, ...] = ()
+    """Cartons of the order that are open with hubs in them, or held."""
 
     @property
     def complete(self) -> bool:
-        """Whether every hub of the order has a result and nothing made for it stands open."""
-        return not (self.open or self.never_seen or self.unattributed)
+        """Whether every hub of the order is in its place, nothing made for it stands open, and its cartons are finished."""
+        return not (self.open or self.unattributed or self.missing or self.unfinished)
 
     def __str__(self) -> str:
         counts = [f"{hubs} {outcome.replace('_', ' ')}" for outcome, hubs in self.results.items()]
         counts += [f"{len(self.open)} open", f"{self.never_seen} never seen"]
         if self.unattributed:
             counts.append(f"{len(self.unattributed)} open on hubs that the order does not list")
-        return ", ".join(counts)
+        where = [f"{hubs} {_WHERE[place]}" for place, hubs in self.places.items()]
+        where.append(f"{self.missing} in no place")
+        if self.unfinished:
+            where.append(f"not finished: {', '.join(self.unfinished)}")
+        return f"{', '.join(counts)}; {', '.join(where)}"
+
+
+_WHERE = {
+    Destination.CARTON: "in cartons",
+    Destination.REWORK: "in rework",
+    Destination.SCRAP: "scrapped",
+    Destination.QUARANTINE: "in quarantine",
+    Destination.PARTY: "back to their party",
+    Destination.MAKER: "back to their maker",
+}
+
+
+def unfinished_of(cartons: Iterable[Carton]) -> tuple[str, ...]:
+    """Name the cartons that stand in the way of the end of their order."""
+    return tuple(
+        carton.code
+        for carton in cartons
+        if carton.state == "held" or (carton.state == "open" and carton.hubs)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +94,31 @@ class Reconciliation:
     open: tuple[OpenHub, ...]
     never_seen: tuple[OrderLine, ...]
     unattributed: tuple[OpenAttempt, ...]
+    placed: Mapping[Eui64, Placing] = field(default_factory=dict)
+    """Where the order's own hubs were put, by CHF id."""
+    missing: tuple[OrderLine, ...] = ()
+    """Hubs of the order that stand in no place."""
+    strangers: tuple[Placing, ...] = ()
+    """Hubs put somewhere for the order that it does not list."""
+    cartons: tuple[Carton, ...] = ()
 
     @property
     def standing(self) -> Standing:
         """How many hubs stand where."""
-        results = {outcome: len(lines) for outcome, lines in self.results.items()}
-        return Standing(results, self.open, len(self.never_seen), self.unattributed)
+        places = Counter(placing.stand.place for placing in self.placed.values())
+        return Standing(
+            results={outcome: len(lines) for outcome, lines in self.results.items()},
+            open=self.open,
+            never_seen=len(self.never_seen),
+            unattributed=self.unattributed,
+            places={place: places[place] for place in Destination if place in places},
+            missing=len(self.missing),
+            unfinished=unfinished_of(self.cartons),
+        )
 
     @property
     def complete(self) -> bool:
-        """Whether every hub of the order has a result and nothing made for it stands open."""
+        """Whether every hub of the order is in its place, nothing made for it stands open, and its cartons are finished."""
         return self.standing.complete
 
     def __str__(self) -> str:
@@ -79,11 +126,15 @@ class Reconciliation:
 
 
 def standing_of(
-    order: OrderSummary, open_attempts: Iterable[tuple[OpenAttempt, OrderLineState | None]]
+    order: OrderSummary,
+    open_attempts: Iterable[tuple[OpenAttempt, OrderLineState | None]],
+    places: Mapping[Destination, int],
+    cartons: Iterable[Carton],
 ) -> Standing:
     """Say how many hubs of the order stand where, without a look at each.
 
-    `open_attempts` are those made for the order, oldest first, with the line that each is about.
+    `open_attempts` are those made for the order, oldest first, with the line that each is about; `places` count its own
+    hubs that were put somewhere.
     """
     results = dict(order.outcomes)
     still_open: dict[Eui64, OpenHub] = {}
@@ -105,13 +156,22 @@ def standing_of(
         open=tuple(still_open[chf] for chf in sorted(still_open)),
         never_seen=order.hubs - sum(results.values()) - len(still_open),
         unattributed=tuple(sorted(unattributed, key=lambda attempt: attempt.attempt)),
+        places=places,
+        missing=order.hubs - sum(places.values()),
+        unfinished=unfinished_of(cartons),
     )
 
 
 def reconcile(
-    order: str, lines: Iterable[OrderLineState], open_attempts: Iterable[OpenAttempt]
+    order: str,
+    lines: Iterable[OrderLineState],
+    open_attempts: Iterable[OpenAttempt],
+    placed: Iterable[Placing] = (),
+    cartons: Iterable[Carton] = (),
 ) -> Reconciliation:
-    """Hold the order's lines against the open attempts. Attempts made for other orders are left out.
+    """Hold the order's lines against the open attempts, and against where hubs were put for it.
+
+    Attempts made for other orders are left out.
 
     A hub that never said who it is stands where its label puts it, by either id.
 
@@ -126,8 +186,15 @@ def reconcile(
     results: dict[Outcome, list[OrderLine]] = {}
     still_open: list[OpenHub] = []
     never_seen: list[OrderLine] = []
+    missing: list[OrderLine] = []
+    strangers = {placing.hub: placing for placing in placed}
+    own: dict[Eui64, Placing] = {}
     for state in lines:
         line = state.line
+        if (placing := strangers.pop(line.chf, None)) is not None:
+            own[line.chf] = placing
+        else:
+            missing.append(line)
         made_on_it = [by_device[device] for device in (line.chf, line.gpf) if device in by_device]
         attempt_on_it = max(made_on_it, key=lambda made: made.attempt, default=None)
         if attempt_on_it is not None:
@@ -142,6 +209,10 @@ def reconcile(
         open=tuple(still_open),
         never_seen=tuple(never_seen),
         unattributed=tuple(unmatched.values()),
+        placed=own,
+        missing=tuple(missing),
+        strangers=tuple(strangers.values()),
+        cartons=tuple(cartons),
     )
 
 

@@ -22,6 +22,9 @@ _RESULTS_OF_3: Final = (
 )
 """What the table `results` of an older segment holds, from the tables of today."""
 
+_KEPT_IN_3: Final = ("order_lines", "attempts", "hubs", "results")
+"""Of which tables older segments keep what is over."""
+
 
 def differing(tables: sqlite3.Connection, path: Path) -> tuple[str, ...]:
     """Name the tables of a finished segment that are not what `tables`, derived up to its end, hold. Raises JournalError."""
@@ -53,9 +56,9 @@ def make_again_in(tables: sqlite3.Connection, archive: sqlite3.Connection) -> No
     archive.execute("BEGIN IMMEDIATE")
     for table in wrong:
         archive.execute(f"DELETE FROM {table}")  # noqa: S608 - our own name
-        columns = len(archive.execute("SELECT * FROM pragma_table_info(?)", (table,)).fetchall())
-        places = ", ".join("?" * columns)
-        archive.executemany(f"INSERT INTO {table} VALUES ({places})", _derived(tables, table))  # noqa: S608 - the same
+        columns = _columns(archive, table)
+        places = ", ".join("?" * len(columns))
+        archive.executemany(f"INSERT INTO {table} VALUES ({places})", _derived(tables, table, columns))  # noqa: S608 - the same
     archive.execute("COMMIT")
 
 
@@ -63,19 +66,26 @@ def _differing(tables: sqlite3.Connection, archive: sqlite3.Connection) -> tuple
     version = tables_version(archive)
     if version < ARCHIVES_SINCE:
         return ()
-    kept = KEPT if version >= OUTBOX_SINCE else [*(KEPT.keys() - {"outbox"}), "results"]
+    kept = KEPT if version >= OUTBOX_SINCE else _KEPT_IN_3
     return tuple(table for table in kept if _differs(tables, archive, table))
 
 
 def _differs(tables: sqlite3.Connection, archive: sqlite3.Connection, table: str) -> bool:
-    return any(one != other for one, other in zip_longest(_derived(tables, table), _rows(archive, table)))
+    columns = _columns(archive, table)
+    kept = _rows(archive, table, columns)
+    return any(one != other for one, other in zip_longest(_derived(tables, table, columns), kept))
 
 
-def _derived(tables: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
+def _derived(tables: sqlite3.Connection, table: str, columns: list[str]) -> Iterator[tuple[Any, ...]]:
     """Read from the tables of today what this table of an archive holds."""
-    return tables.execute(_RESULTS_OF_3) if table == "results" else _rows(tables, table)
+    return tables.execute(_RESULTS_OF_3) if table == "results" else _rows(tables, table, columns)
 
 
-def _rows(tables: sqlite3.Connection, table: str) -> Iterator[tuple[Any, ...]]:
+def _rows(tables: sqlite3.Connection, table: str, columns: list[str]) -> Iterator[tuple[Any, ...]]:
     """Read the table in the order of its key, which are the first two columns at most."""
-    return tables.execute(f"SELECT * FROM main.{table} ORDER BY 1, 2")  # noqa: S608 - our own name
+    return tables.execute(f"SELECT {', '.join(columns)} FROM main.{table} ORDER BY 1, 2")  # noqa: S608 - our own names
+
+
+def _columns(archive: sqlite3.Connection, table: str) -> list[str]:
+    """Name the columns that the archive knows: newer tables may have more."""
+    return [name for (name,) in archive.execute("SELECT name FROM pragma_table_info(?)", (table,))]

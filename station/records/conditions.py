@@ -15,6 +15,7 @@ import sqlite3
 from collections.abc import Collection, Iterable
 
 from station.domain.slot_name import SlotName
+from station.records import packing_conditions
 from station.records.errors import EventRefused, HubsInWork, OrderHasOpenAttempts, OrderIsClosed, OrderNotHere
 from station.records.expectations import Expectation
 from station.records.facts.attempts import (
@@ -47,6 +48,7 @@ def check(
                 _nothing_is_open(tables, live, ended, event.order)
             case _:
                 pass
+    packing_conditions.check(tables, live, events)
 
 
 def live_after(live: frozenset[AttemptId], sequence: int, event: Event) -> frozenset[AttemptId]:

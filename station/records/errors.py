@@ -171,6 +171,22 @@ class OrderHasOpenAttempts(EventRefused):
         )
 
 
+class PlaceRefused(EventRefused):
+    """A hub was brought to a place that does not take it. `belongs` is where it must go, None for a slot or the place it is in."""
+
+    def __init__(self, line: str, belongs: str | None = None) -> None:
+        super().__init__(line)
+        self.belongs = belongs
+
+
+class PackageRefused(EventRefused):
+    """A carton or pallet does not take what was brought to it, or is not what whoever decided took it for."""
+
+
+class NumberTaken(EventRefused):
+    """Somebody else was given this number of a carton or pallet. To be met by taking the next."""
+
+
 class JournalFailed(JournalError):
     """The journal could not be read or written. What was not acknowledged counts as not written."""
 

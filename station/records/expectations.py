@@ -64,5 +64,28 @@ class HubsWithoutResult(Expectation):
             )
 
 
+@dataclass(frozen=True, slots=True)
+class EveryHubInItsPlace(Expectation):
+    """Every hub of an order stands in a place, and its cartons are finished."""
+
+    order: str
+
+    def hold(self, tables: sqlite3.Connection) -> None:
+        """Raise NotAsExpected where one does not, or a carton is held or open with hubs in it."""
+        missing, unfinished = tables.execute(
+            "SELECT (SELECT count(*) FROM order_lines WHERE work_order = ?1 AND NOT EXISTS (SELECT 1 FROM hub_places"
+            " WHERE hub = chf AND hub_places.work_order = ?1 AND left_at IS NULL)),"
+            " (SELECT count(*) FROM cartons WHERE work_order = ?1 AND (held IS NOT NULL OR (closed IS NULL AND hubs)))",
+            (self.order,),
+        ).fetchone()
+        if missing or unfinished:
+            raise NotAsExpected(
+                f"order {self.order} has {missing} hubs in no place and {unfinished} unfinished cartons now",
+                order=self.order,
+                missing=missing,
+                unfinished=unfinished,
+            )
+
+
 def _order(number: str | None) -> str:
     return "no order" if number is None else f"order {number}"

@@ -127,14 +127,14 @@ class Journal:
 
     async def open_attempts(self) -> tuple[OpenAttempt, ...]:
         """Return every attempt without a result, oldest first."""
-        return await self._ask(open_attempts)
+        return await self.ask(open_attempts)
 
     async def open_attempt_of(self, chf: Eui64 | None, gpf: Eui64 | None = None) -> OpenAttempt | None:
         """Return the oldest attempt without a result on a hub that said this CHF or this GPF id.
 
         Where only one of two ids agrees it is not the same hub, and whoever asks has to say so.
         """
-        return await self._ask(open_attempt_of, chf, gpf)
+        return await self.ask(open_attempt_of, chf, gpf)
 
     async def hub_history(self, chf: Eui64, gpf: Eui64 | None = None) -> HubHistory:
         """Return what has become of the hub with these ids so far, attempts at which it was silent and labelled included."""
@@ -146,11 +146,11 @@ class Journal:
 
     async def wrong_unlock_answers(self, chf: Eui64) -> int:
         """Return how many answers were sent to the hub, and not known to be void, since the last that it took."""
-        return await self._ask(wrong_unlock_answers, chf)
+        return await self.ask(wrong_unlock_answers, chf)
 
     async def waiting_labels(self) -> tuple[WaitingLabel, ...]:
         """Return every label that was scanned for a slot and waits for its hub."""
-        return await self._ask(waiting_labels)
+        return await self.ask(waiting_labels)
 
     async def attempt_count(self, order: str | None, chf: Eui64) -> int:
         """Return how many attempts on this hub were opened for this order."""
@@ -158,11 +158,11 @@ class Journal:
 
     async def order_line(self, order: str, device: Eui64) -> OrderLine | None:
         """Return the order's line for the hub with this CHF or, failing that, this GPF id."""
-        return await self._ask(order_line, order, device)
+        return await self.ask(order_line, order, device)
 
     async def order_line_state(self, order: str, *devices: Eui64) -> OrderLineState | None:
         """Return the order's line for the first of these devices that it lists, and the outcome that counts."""
-        return await self._ask(order_line_state, order, *devices)
+        return await self.ask(order_line_state, order, *devices)
 
     async def order_lines(self, order: str) -> tuple[OrderLineState, ...]:
         """Return every hub of an order, by CHF id."""
@@ -170,43 +170,43 @@ class Journal:
 
     async def orders(self) -> tuple[OrderSummary, ...]:
         """Return every work order, in the order of import."""
-        return await self._ask(orders)
+        return await self.ask(orders)
 
     async def jig_order(self, jig: str) -> str | None:
         """Return the open order that the jig works on."""
-        return await self._ask(jig_order, jig)
+        return await self.ask(jig_order, jig)
 
     async def order_is_open(self, order: str) -> bool:
         """Whether the order was imported and not closed since."""
-        return await self._ask(order_is_open, order)
+        return await self.ask(order_is_open, order)
 
     async def last_passes(self, limit: int) -> tuple[AttemptClosed, ...]:
         """Return the last results of hubs that passed in one step, oldest first."""
-        return await self._ask(last_passes, limit)
+        return await self.ask(last_passes, limit)
 
     async def stopped_releases(self) -> tuple[StoppedRelease, ...]:
         """Return every release that no hub is given until a person resumes it."""
-        return await self._ask(stopped_releases)
+        return await self.ask(stopped_releases)
 
     async def release_results(self) -> tuple[ReleaseResult, ...]:
         """Return how hubs fared with each release that is not stopped, since it was last resumed: oldest first."""
-        return await self._ask(release_results)
+        return await self.ask(release_results)
 
     async def stopped_jigs(self) -> tuple[StoppedJig, ...]:
         """Return every jig whose emergency stop was seen pressed and that no person has reset since."""
-        return await self._ask(stopped_jigs)
+        return await self.ask(stopped_jigs)
 
     async def slots_out_of_use(self) -> tuple[SlotOutOfUse, ...]:
         """Return every slot that was taken out of use and not enabled since."""
-        return await self._ask(slots_out_of_use)
+        return await self.ask(slots_out_of_use)
 
     async def slot_failures(self, place: SlotName) -> tuple[SlotFailure, ...]:
         """Return the failures in this slot since its last pass or enabling, oldest first, each named hub once."""
-        return await self._ask(slot_failures, place)
+        return await self.ask(slot_failures, place)
 
     async def command_answer(self, key: UUID) -> KeptAnswer | None:
         """Return what a command with this key was answered, if it is among the newest."""
-        return await self._ask(command_answer, key)
+        return await self.ask(command_answer, key)
 
     async def life_of(self, device: Eui64) -> HubLife:
         """Return everything about the hub with this CHF, GPF or scanned id."""
@@ -222,16 +222,17 @@ class Journal:
 
     async def outbox_size(self) -> int:
         """Return how many messages are not known to be delivered."""
-        return await self._ask(outbox.waiting_messages)
+        return await self.ask(outbox.waiting_messages)
 
     async def tell_results_in(self, version: ResultVersion) -> None:
         """Have results of this version told from now on; those that were closed before keep theirs."""
-        if await self._ask(outbox.result_version) != version:
+        if await self.ask(outbox.result_version) != version:
             await self.append(ResultVersionChosen(version=version))
 
-    async def _ask(
+    async def ask(
         self, query: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
+        """Answer a question of one of the `facts` from one state of the newest tables."""
         return await self._read(partial(self._reader.ask, query, *args, **kwargs))
 
     async def _read(self, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -13,7 +13,17 @@ from typing import assert_never
 
 from station.messages.order_fact import ORDER_FACT
 from station.records.chain import RecordedEvent
-from station.records.facts import attempts, bench, commands, journal, orders, outbox, releases, unlocks
+from station.records.facts import (
+    attempts,
+    bench,
+    commands,
+    journal,
+    orders,
+    outbox,
+    packing,
+    releases,
+    unlocks,
+)
 from station.records.facts.attempts import (
     AttemptClosed,
     AttemptInterrupted,
@@ -50,6 +60,17 @@ from station.records.facts.outbox import (
     ResultsAcknowledged,
     ResultsRepublished,
     ResultVersionChosen,
+)
+from station.records.facts.packing import (
+    CartonClosed,
+    CartonHeld,
+    CartonOpened,
+    CartonPutOnPallet,
+    CartonReleased,
+    CartonTakenOffPallet,
+    HubPlaced,
+    PalletClosed,
+    PalletOpened,
 )
 from station.records.facts.releases import ReleaseResumed, ReleaseStopped
 from station.records.facts.unlocks import (
@@ -88,6 +109,7 @@ def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
         case AttemptOpened() | AttemptResumed() as event:
             attempts.apply(tables, written, event)
             bench.use_up_label(tables, event.place, event.scanned_id)
+            packing.leave_for_slot(tables, written, event)
         case StageEnded() as event:
             attempts.apply(tables, written, event)
             unlocks.forget_if_right(tables, event)
@@ -105,8 +127,22 @@ def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
             attempts.apply(tables, written, event)
             outbox.tell_result(tables, written, event)
             _count(tables, written, event)
+            if journal.vocabulary(tables) >= 3:
+                attempts.keep_version(tables, event)
         case ReleaseStopped() | ReleaseResumed() as event:
             releases.apply(tables, event)
+        case (
+            CartonOpened()
+            | HubPlaced()
+            | CartonClosed()
+            | CartonHeld()
+            | CartonReleased()
+            | PalletOpened()
+            | CartonPutOnPallet()
+            | CartonTakenOffPallet()
+            | PalletClosed() as event
+        ):
+            packing.apply(tables, written, event)
         case (
             ResultVersionChosen()
             | MessagesAcknowledged()

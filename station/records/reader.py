@@ -25,6 +25,7 @@ from station.records.facts.history import HubHistory, hub_history, label_history
 from station.records.facts.journal import identities_of
 from station.records.facts.orders import OrderLinesAdded, OrderLineState, lines_of, order_lines
 from station.records.facts.outbox import BEFORE_ALL, Number, OutboxRow
+from station.records.facts.packed import Carton, Pallet, Placing, hubs_ending_in, placings_of
 from station.records.outgoing import ImportedFile, NotToBeTold, OutgoingMessage, outgoing_message
 from station.records.segments import (
     is_there,
@@ -35,10 +36,11 @@ from station.records.segments import (
     segment_paths,
     snapshot,
 )
-from station.records.tables import ARCHIVES_SINCE, tables_version
+from station.records.tables import ARCHIVES_SINCE, PACKING_SINCE, tables_version
 
 P = ParamSpec("P")
 T = TypeVar("T")
+B = TypeVar("B", Carton, Pallet)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class HubLife:
     """Where work orders list it."""
     events: tuple[RecordedEvent, ...]
     """Of all its attempts, in order."""
+    places: tuple[Placing, ...] = ()
+    """Where it was put, oldest first."""
 
 
 class JournalReader:
@@ -104,13 +108,46 @@ class JournalReader:
                     return lines
             return ()
 
+    def of_order(
+        self,
+        order: str,
+        query: Callable[Concatenate[sqlite3.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Answer a question about an order where its rows are: in the newest tables while it is open, else where it ended."""
+        with self._snapshot() as newest:
+            for tables in chain((newest,), self._archives(newest, PACKING_SINCE)):
+                if tables.execute("SELECT 1 FROM order_lines WHERE work_order = ?", (order,)).fetchone():
+                    return query(tables, *args, **kwargs)
+            return query(newest, *args, **kwargs)
+
+    def package(self, query: Callable[[sqlite3.Connection, int], B | None], number: int) -> B | None:
+        """Return the carton or pallet of this number, of an order that is over too."""
+        with self._snapshot() as newest:
+            tables = chain((newest,), self._archives(newest, PACKING_SINCE))
+            found = next((found for each in tables if (found := query(each, number)) is not None), None)
+        return None if found is None else self.of_order(found.order, query, number)
+
+    def hubs_ending_in(self, digits: str) -> tuple[tuple[Eui64, Eui64], ...]:
+        """Return the CHF and GPF of hubs one of whose ids ends in these six digits: of open orders, or else of earlier ones."""
+        with self._snapshot() as newest:
+            for tables in chain((newest,), self._archives(newest)):
+                if found := hubs_ending_in(tables, digits):
+                    return found
+            return ()
+
     def life_of(self, device: Eui64) -> HubLife:
         """Return everything about the hub with this CHF, GPF or scanned id."""
         select = "SELECT attempt FROM attempts WHERE chf = ?1 OR gpf = ?1 OR scanned_id = ?1"
         with self._snapshot() as newest:
             attempts: set[int] = set()
             lines: dict[tuple[str, Eui64], OrderLineState] = {}
+            places: dict[int, Placing] = {}
             for tables in chain((newest,), self._archives(newest)):
+                if tables_version(tables) >= PACKING_SINCE:
+                    for placing in placings_of(tables, device):
+                        places.setdefault(placing.sequence, placing)  # what a newer segment says of it counts
                 attempts.update(attempt for (attempt,) in tables.execute(select, (str(device),)))
                 for state in lines_of(tables, device):
                     lines.setdefault((state.order, state.line.chf), state)
@@ -119,6 +156,7 @@ class JournalReader:
             return HubLife(
                 tuple(sorted(lines.values(), key=lambda state: state.order)),
                 tuple(sorted(events, key=_sequence)),
+                tuple(places[sequence] for sequence in sorted(places)),
             )
 
     def waiting_messages(self, limit: int, after: Number = BEFORE_ALL) -> tuple[OutgoingMessage, ...]:
@@ -170,12 +208,14 @@ class JournalReader:
                 attempts.setdefault(attempt.attempt, attempt)  # what a newer segment says of it counts
         return replace(history, attempts=tuple(attempts[number] for number in sorted(attempts)))
 
-    def _archives(self, newest: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    def _archives(
+        self, newest: sqlite3.Connection, since: int = ARCHIVES_SINCE
+    ) -> Iterator[sqlite3.Connection]:
         """Open the finished segments that may hold what later ones do not, newest first, one at a time."""
         names = newest.execute("SELECT name FROM segments ORDER BY last_sequence DESC").fetchall()
         for (name,) in names:
             with closing(open_for_reading(self._folder / name, finished=True)) as archive:
-                if tables_version(archive) >= ARCHIVES_SINCE:
+                if tables_version(archive) >= since:
                     yield archive
 
     def _rows(self, newest: sqlite3.Connection, where: str, keys: list[int]) -> Iterator[RecordedEvent]:

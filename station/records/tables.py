@@ -31,6 +31,10 @@ KEPT: Final = {
     # A hub that was opened after rows were lost, for as long as it is likely to come again.
     "hubs": f"wrong_answers > 0 OR chf IN (SELECT chf FROM {{of}}.order_lines WHERE {_OF_OPEN_ORDERS})",  # noqa: S608 - our own words
     "outbox": "acknowledged = 0 OR (kind, number) IN (SELECT kind, max(number) FROM {of}.outbox GROUP BY kind)",
+    # The last number is not to be given again.
+    "cartons": f"{_OF_OPEN_ORDERS} OR number = (SELECT max(number) FROM {{of}}.cartons)",  # noqa: S608 - the same
+    "pallets": f"{_OF_OPEN_ORDERS} OR number = (SELECT max(number) FROM {{of}}.pallets)",  # noqa: S608 - the same
+    "hub_places": f"iif(work_order IS NULL, left_at IS NULL, {_OF_OPEN_ORDERS})",
 }
 """Which rows of a table a new segment takes over from the finished one; of other tables, all.
 
@@ -44,6 +48,10 @@ ARCHIVES_SINCE: Final = 3
 OUTBOX_SINCE: Final = 4
 """The version of the tables since which messages stand in `outbox`. Finished segments of the version before have results
 alone, in a table of that name."""
+
+
+PACKING_SINCE: Final = 4
+"""The version of the tables since which there are places, cartons and pallets."""
 
 VOCABULARY_IS_KEPT: Final = 3
 """The version of the tables since which `station.vocabulary` says which facts the journal may hold."""
@@ -124,6 +132,50 @@ CREATE TABLE command_answers (          -- the newest, for commands that are sen
     sha256   TEXT    NOT NULL,          -- of the command
     answer   TEXT    NOT NULL           -- as JSON
 );
+CREATE TABLE cartons (
+    number     INTEGER PRIMARY KEY,
+    work_order TEXT    NOT NULL,
+    sequence   INTEGER NOT NULL,        -- of the row that opened it
+    opened     INTEGER NOT NULL,
+    capacity   INTEGER NOT NULL,
+    hubs       INTEGER NOT NULL DEFAULT 0,
+    contents   TEXT,                    -- Contents as JSON, while there are any
+    closed     INTEGER,
+    reason     TEXT,                    -- why it was closed short
+    held       TEXT,                    -- why nobody may use it
+    pallet     INTEGER
+);
+CREATE INDEX cartons_by_order ON cartons (work_order);
+CREATE INDEX cartons_by_pallet ON cartons (pallet) WHERE pallet IS NOT NULL;
+CREATE TABLE pallets (
+    number     INTEGER PRIMARY KEY,
+    work_order TEXT    NOT NULL,
+    sequence   INTEGER NOT NULL,
+    opened     INTEGER NOT NULL,
+    capacity   INTEGER NOT NULL,
+    cartons    INTEGER NOT NULL DEFAULT 0,
+    closed     INTEGER,
+    reason     TEXT
+);
+CREATE INDEX pallets_by_order ON pallets (work_order);
+CREATE TABLE hub_places (               -- where hubs were put, and until when
+    sequence   INTEGER PRIMARY KEY,     -- of the row that says so
+    placed     INTEGER NOT NULL,
+    hub        TEXT    NOT NULL,        -- CHF id, or what its label says where nobody knows that
+    gpf        TEXT,
+    work_order TEXT,
+    place      TEXT    NOT NULL,
+    carton     INTEGER,
+    reason     TEXT,
+    actor      TEXT,
+    left_at    INTEGER,                 -- none while it is there
+    left_for   TEXT
+);
+CREATE UNIQUE INDEX hub_places_now ON hub_places (hub, coalesce(work_order, '')) WHERE left_at IS NULL;
+CREATE INDEX hub_places_by_hub ON hub_places (hub);
+CREATE INDEX hub_places_by_gpf ON hub_places (gpf);
+CREATE INDEX hub_places_by_order ON hub_places (work_order, place) WHERE left_at IS NULL;
+CREATE INDEX hub_places_by_carton ON hub_places (carton) WHERE left_at IS NULL AND carton IS NOT NULL;
 """
 
 DERIVED: Final = """
@@ -188,7 +240,8 @@ CREATE TABLE attempts (
     disposition  TEXT,
     boots        INTEGER,               -- the hub's boot counter at the end
     interrupted  TEXT,                  -- why the bench ended work on it, while open
-    unsettled    TEXT                   -- what could not be put right about the hub
+    unsettled    TEXT,                  -- what could not be put right about the hub
+    read_back    TEXT                   -- the version that it said last; none of attempts before vocabulary 3
 );
 CREATE INDEX attempts_open ON attempts (attempt) WHERE closed IS NULL;
 CREATE INDEX attempts_by_chf ON attempts (chf, work_order);
@@ -245,6 +298,9 @@ DERIVED_TABLES: Final = (
     "sent_again",
     "result_versions",
     "command_answers",
+    "cartons",
+    "pallets",
+    "hub_places",
 )
 """In an order that satisfies their references."""
 
@@ -270,6 +326,7 @@ INSERT INTO order_counts SELECT work_order, outcome, count(*) FROM order_lines
 _ALTERED_BY_4: Final = """
 ALTER TABLE results RENAME TO results_of_3;
 ALTER TABLE sent_again RENAME TO sent_again_of_3;
+ALTER TABLE attempts ADD COLUMN read_back TEXT;
 """
 
 _FILLED_BY_4: Final = """

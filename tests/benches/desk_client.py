@@ -20,10 +20,12 @@ from station.desk.act import Entrance
 from station.desk.desk import Desk
 from station.desk.order_desk import OrderDesk
 from station.desk.order_requests import ImportOrder
+from station.desk.packing_desk import PackingDesk
 from station.desk.record_desk import RecordDesk
 from station.desk.refusals import Refusal, Refused
 from station.desk.request import Request
 from station.desk.rights import Role, request_named
+from station.packing.settings import PackingSettings
 from station.records.journal import Journal
 
 REFUSED = (ControlError, Refused)
@@ -93,6 +95,11 @@ def desk_of_orders(journal: Journal, *jigs: str, seated: bool = False) -> Desk:
     """The desk as a command has it that holds the journal itself."""
     orders = OrderDesk(journal, jigs, is_seated=lambda _: seated)
     return Desk(journal, no_check, {**orders.handlers(), **RecordDesk().handlers()}, {})
+
+
+def desk_of_packing(journal: Journal, sizes: PackingSettings) -> Desk:
+    """The desk that hubs leave the bench by."""
+    return Desk(journal, no_check, PackingDesk(journal, lambda: sizes).handlers(), {})
 
 
 THE_ACCOUNT = Entrance(Role.ACCOUNT, "terminal", operator=lambda: "op-7")

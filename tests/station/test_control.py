@@ -49,10 +49,25 @@ from station.desk.order_requests import (
     OrderTaken,
     WorksOn,
 )
+from station.desk.packing_requests import (
+    CloseCarton,
+    ClosePallet,
+    DecideHub,
+    HoldCarton,
+    OpenCarton,
+    OpenPallet,
+    PackHub,
+    PutHub,
+    PutOnPallet,
+    Recall,
+    ReleaseCarton,
+    TakeOffPallet,
+)
 from station.desk.record_requests import Republish, ResumeRelease
 from station.desk.refusals import Conflict, Invalid, NotFound, Refused, Unavailable
 from station.desk.request import Done
 from station.desk.rights import MAY
+from station.domain.destination import Destination
 from station.domain.slot_name import SlotName
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
@@ -60,6 +75,9 @@ WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)
 IDS = st.builds(Eui64, st.integers(0, (1 << 64) - 1))
 SLOTS = st.integers(1, 8)
 ROLES = st.sampled_from(["CHF", "GPF", None])
+CODES = st.sampled_from(["CTN00001236", "PLT00000013", "?"])
+PLACES = st.sampled_from([place for place in Destination if place is not Destination.CARTON])
+WHY = st.sampled_from(["dropped", "ü"])
 REQUESTS = {
     Status: st.builds(Status),
     Watch: st.builds(Watch),
@@ -94,6 +112,25 @@ REQUESTS = {
         version=st.builds(FirmwareVersion, st.integers(0, (1 << 32) - 1)),
         reason=WORDS,
     ),
+    OpenCarton: st.builds(OpenCarton, order=NAMES),
+    PackHub: st.builds(PackHub, id=IDS, role=ROLES, carton=CODES),
+    PutHub: st.builds(PutHub, id=IDS, role=ROLES, place=PLACES),
+    DecideHub: st.builds(
+        DecideHub,
+        id=st.none() | IDS,
+        role=ROLES,
+        digits=st.none() | st.just("00012F"),
+        place=PLACES,
+        reason=WHY,
+    ),
+    CloseCarton: st.builds(CloseCarton, carton=CODES, reason=WORDS, expected_hubs=st.none() | SLOTS),
+    HoldCarton: st.builds(HoldCarton, carton=CODES, reason=WHY, found=st.none() | IDS),
+    ReleaseCarton: st.builds(ReleaseCarton, carton=CODES, reason=WHY),
+    OpenPallet: st.builds(OpenPallet, order=NAMES),
+    PutOnPallet: st.builds(PutOnPallet, pallet=CODES, carton=CODES),
+    TakeOffPallet: st.builds(TakeOffPallet, carton=CODES, reason=WHY),
+    ClosePallet: st.builds(ClosePallet, pallet=CODES, reason=WORDS, expected_cartons=st.none() | SLOTS),
+    Recall: st.builds(Recall),
 }
 
 
@@ -179,7 +216,7 @@ BROKEN = [
     (
         frame("dance"),
         "not_found",
-        "there is no request 'dance'; the station knows: assign_order, close_order",
+        "there is no request 'dance'; the station knows: assign_order, close_carton",
     ),
     (frame("reset_jig"), "invalid", "the request is not as reset_jig needs it: jig: Field required"),
     (frame("reset_jig", jig="j", more=1), "invalid", "as reset_jig needs it: more: Extra inputs"),

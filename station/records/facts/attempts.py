@@ -268,6 +268,15 @@ def _close(tables: sqlite3.Connection, written: Written, event: AttemptClosed) -
     tables.execute("DELETE FROM stages WHERE attempt = ?", (event.attempt,))
 
 
+def keep_version(tables: sqlite3.Connection, event: AttemptClosed) -> None:
+    """Keep which version the hub said last: hubs are packed by it."""
+    if event.firmware_read_back is not None:
+        tables.execute(
+            "UPDATE attempts SET read_back = ? WHERE attempt = ?",
+            (str(event.firmware_read_back), event.attempt),
+        )
+
+
 def require_open(tables: sqlite3.Connection, attempt: AttemptId) -> None:
     """Refuse what happens to an attempt that is not open. Raises EventRefused."""
     found = tables.execute("SELECT closed FROM attempts WHERE attempt = ?", (attempt,)).fetchone()

@@ -42,6 +42,17 @@ from station.records.facts.outbox import (
     ResultsRepublished,
     ResultVersionChosen,
 )
+from station.records.facts.packing import (
+    CartonClosed,
+    CartonHeld,
+    CartonOpened,
+    CartonPutOnPallet,
+    CartonReleased,
+    CartonTakenOffPallet,
+    HubPlaced,
+    PalletClosed,
+    PalletOpened,
+)
 from station.records.facts.releases import ReleaseResumed, ReleaseStopped
 from station.records.facts.unlocks import (
     UnlockAnswerDue,
@@ -93,7 +104,16 @@ Event = Annotated[
     | MessagesRepublished
     | ResultsAcknowledged
     | ResultsRepublished
-    | CommandAnswered,
+    | CommandAnswered
+    | CartonOpened
+    | HubPlaced
+    | CartonClosed
+    | CartonHeld
+    | CartonReleased
+    | PalletOpened
+    | CartonPutOnPallet
+    | CartonTakenOffPallet
+    | PalletClosed,
     Field(discriminator="kind"),
 ]
 

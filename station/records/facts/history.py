@@ -225,6 +225,38 @@ def label_history(tables: sqlite3.Connection, label: Eui64) -> HubHistory:
     return HubHistory(None, 0, _past_attempts(rows))
 
 
+@dataclass(frozen=True, slots=True)
+class ResultOfOrder:
+    """The newest result of a hub in an order."""
+
+    hub: Eui64 | None
+    """CHF id; None of a hub that did not say who it is and had no label."""
+    listed: bool
+    """Whether the order lists it."""
+    outcome: Outcome
+    code: Code | None
+
+
+def results_of_order(tables: sqlite3.Connection, order: str) -> tuple[ResultOfOrder, ...]:
+    """Return the newest result of each hub that was seen for an order, those that it does not list included."""
+    rows = tables.execute(
+        "SELECT coalesce(lines.chf, attempts.chf, scanned_id) AS hub, lines.chf IS NOT NULL, outcome, code, max(attempt)"
+        " FROM attempts LEFT JOIN order_lines AS lines ON lines.work_order = attempts.work_order AND ("
+        "lines.chf = coalesce(attempts.chf, scanned_id) OR (attempts.chf IS NULL AND lines.gpf = scanned_id))"
+        " WHERE attempts.work_order = ? AND closed IS NOT NULL GROUP BY hub ORDER BY hub",
+        (order,),
+    )
+    return tuple(
+        ResultOfOrder(
+            None if hub is None else Eui64.parse(hub),
+            bool(listed),
+            Outcome(outcome),
+            None if code is None else Code(code),
+        )
+        for hub, listed, outcome, code, _ in rows
+    )
+
+
 def _past_attempts(rows: Iterable[tuple[Any, ...]]) -> tuple[PastAttempt, ...]:
     return tuple(
         PastAttempt(

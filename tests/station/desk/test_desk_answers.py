@@ -266,9 +266,20 @@ async def test_of_two_who_decide_on_the_same_state_the_second_is_told_what_is(
 def test_every_request_has_its_place_in_the_table_its_name_and_its_answer() -> None:
     assert sorted(kind.name for kind in MAY) == [
         "assign_order",
+        "close_carton",
         "close_order",
+        "close_pallet",
+        "decide_hub",
         "enable_slot",
+        "hold_carton",
         "import_order",
+        "open_carton",
+        "open_pallet",
+        "pack_hub",
+        "put_hub",
+        "put_on_pallet",
+        "recall",
+        "release_carton",
         "republish",
         "reset_jig",
         "resume_release",
@@ -276,6 +287,7 @@ def test_every_request_has_its_place_in_the_table_its_name_and_its_answer() -> N
         "status",
         "stop",
         "take_back_label",
+        "take_off_pallet",
         "watch",
     ]
     assert (Stop.answer, AssignOrder.answer, Status.answer.__name__) == (Done, WorksOn, "BenchStatus")

@@ -81,7 +81,7 @@ async def test_an_order_is_taken_once_assigned_and_closed(bench: Bench, tmp_path
             await desk.ask("assign_order", order="WO-2", jig="jig1")
         with pytest.raises(Refused, match="not complete"):
             await desk.close(incomplete=False)
-        assert (await desk.close(incomplete=True))["standing"].endswith("2 never seen")
+        assert (await desk.close(incomplete=True))["standing"].endswith("2 never seen; 2 in no place")
         assert await journal.jig_order("jig1") is None
         with pytest.raises(Refused, match=r"closed \(done\)"):
             await desk.close(incomplete=True)

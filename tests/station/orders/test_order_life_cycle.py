@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from firmware_catalog.identity import Eui64, FirmwareVersion
+from station.domain.destination import Destination
 from station.domain.hub_facts import HubFacts
 from station.domain.order_line import OrderLine
 from station.domain.outcome import Outcome, Stage
@@ -23,10 +24,12 @@ from station.orders.life_cycle import (
     find_order,
 )
 from station.orders.reconcile import Reconciliation, reconcile, standing_of
+from station.packing.belonging import Stand
 from station.records.facts.attempts import AttemptClosed, AttemptOpened, HubLost
 from station.records.facts.events import EVENT
 from station.records.facts.history import OpenAttempt
 from station.records.facts.orders import OrderImported, OrderLinesAdded, OrderLineState, OrderSummary
+from station.records.facts.packed import Placing
 from station.records.journal import Journal
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -110,6 +113,21 @@ def attempt(
     )
 
 
+def placing(hub: OrderLine, place: Destination) -> Placing:
+    return Placing(
+        sequence=1,
+        hub=hub.chf,
+        gpf=hub.gpf,
+        order="WO-1",
+        stand=Stand(place, 1 if place is Destination.CARTON else None),
+        placed=datetime(2026, 1, 1, tzinfo=UTC),
+        actor=None,
+        reason=None,
+        left=None,
+        left_for=None,
+    )
+
+
 def states(*outcomes: Outcome | None) -> list[OrderLineState]:
     return [OrderLineState("WO-1", line(index), outcome) for index, outcome in enumerate(outcomes)]
 
@@ -150,12 +168,13 @@ def test_an_order_is_found_by_its_number() -> None:
 
 
 def test_an_order_is_closed_when_complete_or_when_a_person_says_so() -> None:
-    complete = reconcile("WO-1", states(Outcome.PASSED, Outcome.FAILED), []).standing
+    both = [placing(line(0), Destination.CARTON), placing(line(1), Destination.REWORK)]
+    complete = reconcile("WO-1", states(Outcome.PASSED, Outcome.FAILED), [], both).standing
     (closed,) = events_for_closing(known(), complete, " delivered ", incomplete_accepted=False)
     assert (closed.order, closed.reason) == ("WO-1", "delivered")
     incomplete = reconcile("WO-1", states(Outcome.PASSED, None), []).standing
     with pytest.raises(
-        OrderRefused, match=r"not complete \(1 passed, 0 open, 1 never seen\): find those hubs"
+        OrderRefused, match=r"not complete \(1 passed, 0 open, 1 never seen; 2 in no place\): find those hubs"
     ):
         events_for_closing(known(), incomplete, "delivered", incomplete_accepted=False)
     assert events_for_closing(known(), incomplete, "delivered", incomplete_accepted=True) == (closed,)
@@ -182,7 +201,7 @@ def test_where_an_order_stands_is_known_without_a_look_at_each_hub(
         for made, (hub, _) in zip(attempts, hubs, strict=True)
     ]
     order = replace(known(), hubs=len(lines), outcomes=Counter(outcome for outcome in outcomes if outcome))
-    assert standing_of(order, about) == reconcile("WO-1", lines, attempts).standing
+    assert standing_of(order, about, {}, ()) == reconcile("WO-1", lines, attempts).standing
 
 
 def test_where_every_hub_stands() -> None:
@@ -212,7 +231,7 @@ def test_where_every_hub_stands() -> None:
     assert [each.attempt for each in found.unattributed] == [13, 14]
     assert not found.complete
     assert str(found) == (
-        "1 passed, 1 already current, 1 failed, 2 open, 1 never seen, 2 open on hubs that the order does not list"
+        "1 passed, 1 already current, 1 failed, 2 open, 1 never seen, 2 open on hubs that the order does not list; 6 in no place"
     )
 
 
@@ -228,14 +247,17 @@ def test_a_hub_that_told_nothing_is_known_by_its_label() -> None:
     st.sets(st.integers(0, 14), max_size=8),
 )
 def test_every_line_stands_in_exactly_one_place(outcomes: list[Outcome | None], opened: set[int]) -> None:
+    put = [placing(line(index), Destination.QUARANTINE) for index in range(15)]
     found: Reconciliation = reconcile(
-        "WO-1", states(*outcomes), [attempt(100 + index, line(index)) for index in opened]
+        "WO-1", states(*outcomes), [attempt(100 + index, line(index)) for index in opened], put
     )
     places = [each.line for each in found.open] + list(found.never_seen)
     places += [each for lines in found.results.values() for each in lines]
     assert sorted(each.chf for each in places) == [line(index).chf for index in range(len(outcomes))]
     assert len(found.open) + len(found.unattributed) == len(opened)
-    assert found.complete == (not opened and None not in outcomes)
+    assert found.complete == (not opened)
+    assert len(found.placed) == len(outcomes)
+    assert found.strangers == tuple(put[len(outcomes) :])
 
 
 def closed(attempt_id: int, hub: OrderLine) -> AttemptClosed:
@@ -282,12 +304,12 @@ async def test_an_order_through_a_real_journal_from_import_to_close(tmp_path: Pa
         (opened,) = await journal.append(AttemptOpened(place=PLACE, order="WO-1", hub=hub, number=1))
         await journal.append(HubLost(attempt=opened.sequence, stage=Stage.FLASH))
         found = reconcile("WO-1", await journal.order_lines("WO-1"), await journal.open_attempts())
-        assert str(found) == "1 open, 1000 never seen"
+        assert str(found) == "1 open, 1000 never seen; 1001 in no place"
         assert str(found.open[0]).startswith(f"find hub {hub.chf}: it left jig1 slot 3")
 
         await journal.append(closed(opened.sequence, line(0)))
         found = reconcile("WO-1", await journal.order_lines("WO-1"), await journal.open_attempts())
-        assert str(found) == "1 passed, 0 open, 1000 never seen"
+        assert str(found) == "1 passed, 0 open, 1000 never seen; 1001 in no place"
         await journal.append(*events_for_closing(order, found.standing, "stopped", incomplete_accepted=True))
         with pytest.raises(OrderRefused, match=r"closed \(stopped\)"):
             events_for_assignment(find_order(await journal.orders(), "WO-1"), "jig2")

@@ -1,0 +1,351 @@
+"""`reflash cartons`: hubs packed by a scan, cartons closed, put on pallets, taken apart again."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import typer
+
+from station.cli.asking import ask_running, ask_station
+from station.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, UsageError, print_json
+from station.cli.packing import asker, bring, scanned, tell
+from station.cli.scanning import DeskOption
+from station.desk.packing_requests import (
+    CloseCarton,
+    ClosePallet,
+    DecideHub,
+    HoldCarton,
+    OpenCarton,
+    OpenPallet,
+    PutOnPallet,
+    Recall,
+    ReleaseCarton,
+    TakeOffPallet,
+)
+from station.domain.destination import Destination
+from station.domain.label import ScannedLabel
+from station.packing.codes import CodeError, Package, PackageCode
+from station.records.facts.orders import orders
+from station.records.facts.packed import (
+    Carton,
+    Pallet,
+    carton,
+    cartons_of,
+    cartons_on,
+    hubs_in,
+    pallet,
+    pallets_of,
+)
+from station.records.reader import JournalReader
+from station.settings_file import load_settings
+
+app = typer.Typer(help="Pack hubs into cartons, and cartons on pallets.", no_args_is_help=True)
+pallets = typer.Typer(help="Cartons on pallets.", no_args_is_help=True)
+app.add_typer(pallets, name="pallet")
+
+CartonArgument = Annotated[str, typer.Argument(help="The carton's code, as printed on it.")]
+PalletArgument = Annotated[str, typer.Argument(help="The pallet's code, as printed on it.")]
+OrderArgument = Annotated[str, typer.Argument(help="The order's number.")]
+HubArgument = Annotated[str, typer.Argument(help="The hub's label, CHF or GPF id, or its last six digits.")]
+ReasonOption = Annotated[str, typer.Option(help="Why; kept for good, so without names.")]
+ByOption = Annotated[str | None, typer.Option(help="Pseudonym of who answers for it.")]
+
+SIX: Final = 6
+
+
+@app.command("open")
+def open_carton(
+    order: OrderArgument,
+    config: ConfigOption = DEFAULT_CONFIG,
+    desk: DeskOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Begin a carton. The first hub that is packed says what kind of hubs it holds.
+
+    Example: reflash cartons open WO-2031
+    """
+    tell(asker(config, desk)(OpenCarton(order=order)), as_json=as_json)
+
+
+@app.command()
+def pack(
+    code: CartonArgument,
+    hub: Annotated[
+        str | None, typer.Argument(help="The hub's label; lines of standard input unless given.")
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    desk: DeskOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put hubs that passed into a carton, a scan each; the one that fills it closes it.
+
+    On standard input the code of another carton, or the name of a place, says where the labels after it go.
+
+    Example: reflash cartons pack CTN00001236 88-73-84-00-00-00-00-01
+    """
+    bring(asker(config, desk), _read(code, Package.CARTON), hub, as_json=as_json)
+
+
+@app.command()
+def close(
+    code: CartonArgument,
+    reason: ReasonOption,
+    config: ConfigOption = DEFAULT_CONFIG,
+    desk: DeskOption = None,
+    hubs: Annotated[
+        int | None, typer.Option(min=0, help="Only while it holds so many, as somebody counted them.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Close a carton that stays short.
+
+    Example: reflash cartons close CTN00001236 --hubs 5 --reason "last hubs of the order"
+    """
+    tell(asker(config, desk)(CloseCarton(carton=code, reason=reason, expected_hubs=hubs)), as_json=as_json)
+
+
+@app.command()
+def hold(
+    code: CartonArgument,
+    reason: ReasonOption,
+    config: ConfigOption = DEFAULT_CONFIG,
+    desk: DeskOption = None,
+    found: Annotated[str | None, typer.Option(help="The label of a hub in it that is not of it.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say that what is in a carton is not what its books say: nobody uses it until a supervisor has looked.
+
+    Example: reflash cartons hold CTN00001236 --found 88-73-84-00-00-00-00-01 --reason "recount"
+    """
+    label = None if found is None else _label(found).device_id
+    tell(asker(config, desk)(HoldCarton(carton=code, reason=reason, found=label)), as_json=as_json)
+
+
+@app.command()
+def release(
+    code: CartonArgument,
+    reason: ReasonOption,
+    config: ConfigOption = DEFAULT_CONFIG,
+    by: ByOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say that a carton that was held was looked into, and that its books are right. For a supervisor.
+
+    Example: reflash cartons release CTN00001236 --reason "recounted, the books are right"
+    """
+    release_it = ReleaseCarton(carton=code, reason=reason)
+    tell(ask_station(load_settings(config), release_it, by=by), as_json=as_json)
+
+
+@app.command("take-out")
+def take_out(
+    hub: HubArgument,
+    reason: ReasonOption,
+    to: Annotated[str, typer.Option(help="Where it goes: rework, quarantine, …, or the code of a carton.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    by: ByOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a hub out of its carton, which is open again then. For a supervisor.
+
+    Example: reflash cartons take-out 88-73-84-00-00-00-00-01 --to quarantine --reason dropped
+    """
+    decide = decision(hub, to, reason).model_copy(update={"expected": "carton"})
+    tell(ask_station(load_settings(config), decide, by=by), as_json=as_json)
+
+
+@app.command("list")
+def list_cartons(
+    order: OrderArgument, config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False
+) -> None:
+    """List the cartons and pallets of an order.
+
+    Example: reflash cartons list WO-2031
+    """
+    with JournalReader(load_settings(config).journal_folder) as journal:
+        if all(each.order != order for each in journal.ask(orders)):
+            raise UsageError(f"there is no order {order}: see 'reflash orders list'")
+        boxes = journal.of_order(order, cartons_of, order)
+        on = journal.of_order(order, pallets_of, order)
+    if as_json:
+        print_json({"cartons": [_carton(each) for each in boxes], "pallets": [_pallet(each) for each in on]})
+        return
+    for each in (*boxes, *on):
+        typer.echo(str(each))
+    if not boxes:
+        typer.echo(f"no carton of order {order} was opened yet")
+
+
+@app.command()
+def show(
+    code: Annotated[str, typer.Argument(help="The code of a carton or pallet.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what is in a carton, or on a pallet.
+
+    Example: reflash cartons show CTN00001236
+    """
+    read = _read(code)
+    with JournalReader(load_settings(config).journal_folder) as journal:
+        if read.package is Package.PALLET:
+            on = journal.package(pallet, read.number)
+            inside = () if on is None else journal.of_order(on.order, cartons_on, on.number)
+            if on is not None:
+                _show(
+                    str(on),
+                    [str(each) for each in inside],
+                    as_json and _pallet(on) | {"on": [each.code for each in inside]},
+                )
+                return
+        else:
+            box = journal.package(carton, read.number)
+            hubs = () if box is None else journal.of_order(box.order, hubs_in, box.number)
+            if box is not None:
+                lines = [
+                    f"hub {each.hub}, label {each.gpf}, packed {each.placed:%Y-%m-%d %H:%M} UTC"
+                    for each in hubs
+                ]
+                _show(
+                    str(box), lines, as_json and _carton(box) | {"inside": [str(each.hub) for each in hubs]}
+                )
+                return
+    raise UsageError(f"there is no {read.package} {read}: see 'reflash cartons list'")
+
+
+@app.command()
+def recall(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
+    """Name the cartons and pallets that hold a release which was withdrawn since. Asks the daemon, which has the catalogue.
+
+    Example: reflash cartons recall
+    """
+    recalled = ask_running(load_settings(config), Recall())
+    if as_json:
+        print_json(recalled.model_dump(mode="json"))
+        return
+    for line in recalled.lines or ("no carton holds a release that was withdrawn",):
+        typer.echo(line)
+
+
+@pallets.command("open")
+def open_pallet(
+    order: OrderArgument,
+    config: ConfigOption = DEFAULT_CONFIG,
+    desk: DeskOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Begin a pallet for cartons of an order.
+
+    Example: reflash cartons pallet open WO-2031
+    """
+    tell(asker(config, desk)(OpenPallet(order=order)), as_json=as_json)
+
+
+@pallets.command("put")
+def put_on_pallet(
+    code: PalletArgument,
+    carton: CartonArgument,
+    config: ConfigOption = DEFAULT_CONFIG,
+    desk: DeskOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Put a closed carton on a pallet; the one that fills it closes it.
+
+    Example: reflash cartons pallet put PLT00000013 CTN00001236
+    """
+    tell(asker(config, desk)(PutOnPallet(pallet=code, carton=carton)), as_json=as_json)
+
+
+@pallets.command("close")
+def close_pallet(
+    code: PalletArgument,
+    reason: ReasonOption,
+    config: ConfigOption = DEFAULT_CONFIG,
+    desk: DeskOption = None,
+    cartons: Annotated[int | None, typer.Option(min=0, help="Only while so many are on it.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Close a pallet that stays short.
+
+    Example: reflash cartons pallet close PLT00000013 --reason "goes today"
+    """
+    close_it = ClosePallet(pallet=code, reason=reason, expected_cartons=cartons)
+    tell(asker(config, desk)(close_it), as_json=as_json)
+
+
+@pallets.command("take-off")
+def take_off_pallet(
+    carton: CartonArgument,
+    reason: ReasonOption,
+    config: ConfigOption = DEFAULT_CONFIG,
+    by: ByOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a carton off its pallet, which is open again then. For a supervisor.
+
+    Example: reflash cartons pallet take-off CTN00001236 --reason "crushed"
+    """
+    take_off = TakeOffPallet(carton=carton, reason=reason)
+    tell(ask_station(load_settings(config), take_off, by=by), as_json=as_json)
+
+
+def decision(hub: str, to: str, reason: str) -> DecideHub:
+    """Read what a supervisor decides: a hub by its label or last digits, to a place or into a carton. Raises UsageError."""
+    where = scanned(to)
+    code = str(where) if isinstance(where, PackageCode) else None
+    if not isinstance(where, PackageCode | Destination):
+        raise UsageError(f"{to[:40]!r} is no place ({', '.join(Destination)}) and no code of a carton")
+    place = where if isinstance(where, Destination) else Destination.CARTON
+    if len(hub.strip()) == SIX:
+        return DecideHub(digits=hub.strip(), place=place, carton=code, reason=reason)
+    label = _label(hub)
+    return DecideHub(id=label.device_id, role=label.role, place=place, carton=code, reason=reason)
+
+
+def _label(text: str) -> ScannedLabel:
+    label = scanned(text)
+    if not isinstance(label, ScannedLabel):
+        raise UsageError(f"{text[:40]!r} is no hub's label")
+    return label
+
+
+def _read(code: str, package: Package | None = None) -> PackageCode:
+    try:
+        read = PackageCode.parse(code)
+    except CodeError as error:
+        raise UsageError(str(error)) from error
+    if package not in {None, read.package}:
+        raise UsageError(f"{read} is the code of a {read.package}, not of a {package}")
+    return read
+
+
+def _show(title: str, lines: list[str], as_json: dict[str, Any] | bool) -> None:
+    if as_json:
+        print_json(as_json)
+        return
+    for line in (title, *lines):
+        typer.echo(line)
+
+
+def _carton(each: Carton) -> dict[str, Any]:
+    return {
+        "carton": each.code,
+        "order": each.order,
+        "hubs": each.hubs,
+        "capacity": each.capacity,
+        "state": each.state,
+        "reason": each.held or each.reason,
+        "contents": None if each.contents is None else each.contents.model_dump(mode="json"),
+        "pallet": None if each.pallet is None else str(PackageCode(Package.PALLET, each.pallet)),
+    }
+
+
+def _pallet(each: Pallet) -> dict[str, Any]:
+    return {
+        "pallet": each.code,
+        "order": each.order,
+        "cartons": each.cartons,
+        "capacity": each.capacity,
+        "state": each.state,
+        "reason": each.reason,
+    }

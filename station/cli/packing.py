@@ -1,0 +1,95 @@
+"""How hubs are brought to places and cartons from a terminal or a scanner that types: by whoever may scan."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import typer
+
+from station.bench.labels import ScanUnreadable, read_scan
+from station.cli.asking import ask_station
+from station.cli.common import UsageError, WorkFailed, print_json
+from station.cli.scanning import find_desk
+from station.control.client import ControlError, ask_daemon
+from station.desk.packing_requests import PackHub, PutHub
+from station.desk.refusals import Refused
+from station.desk.request import Answer, Command
+from station.domain.destination import Destination
+from station.domain.label import ScannedLabel
+from station.packing.codes import Package, PackageCode
+from station.settings_file import load_settings
+
+Where = PackageCode | Destination
+Ask = Callable[[Command[Any]], Answer]
+
+
+def asker(config: Path, desk: Path | None) -> Ask:
+    """Return how to ask: by the configuration or, for who may not read that, at the socket for looking and scanning."""
+    try:
+        if desk is None:
+            settings = load_settings(config)
+            return lambda request: ask_station(settings, request)
+    except PermissionError:
+        pass
+    place = find_desk(config, desk).place
+    return lambda request: asyncio.run(ask_daemon(place, request, key=uuid4()))
+
+
+def bring(ask: Ask, where: Where, hub: str | None, *, as_json: bool) -> None:
+    """Put one hub there, or those whose labels are lines of standard input; there, another carton or place may be named."""
+    if hub is not None:
+        label = scanned(hub)
+        if not isinstance(label, ScannedLabel):
+            raise UsageError(f"{hub[:40]!r} is no hub's label: scan the hub itself")
+        tell(ask(_put(where, label)), as_json=as_json)
+        return
+    refused = 0
+    for line in filter(str.strip, sys.stdin):
+        try:
+            where = _take(ask, where, line, as_json=as_json)
+        except (UsageError, Refused, ControlError) as refusal:
+            refused += 1
+            typer.echo(f"reflash: {refusal}", err=True)
+    if refused:
+        raise WorkFailed(f"{refused} of the scans were refused")
+
+
+def _take(ask: Ask, where: Where, line: str, *, as_json: bool) -> Where:
+    """Take one line of a scanner, and return where the next hub goes."""
+    scan = scanned(line)
+    match scan:
+        case ScannedLabel():
+            tell(ask(_put(where, scan)), as_json=as_json)
+            return where
+        case PackageCode(package=Package.CARTON) | Destination():
+            typer.echo(f"{scan}: scan its hubs", err=as_json)
+            return scan
+        case _:
+            raise UsageError(f"{line.strip()[:40]!r} is no hub's label, and no carton's or place's code")
+
+
+def tell(answer: Answer, *, as_json: bool) -> None:
+    """Print what was done."""
+    if as_json:
+        print_json(answer.model_dump(mode="json"))
+    else:
+        typer.echo(getattr(answer, "line", "done"))
+
+
+def scanned(text: str) -> object:
+    """Read a scan. Raises UsageError."""
+    try:
+        return read_scan(text)
+    except ScanUnreadable as error:
+        raise UsageError(str(error)) from error
+
+
+def _put(where: Where, label: ScannedLabel) -> Command[Any]:
+    if isinstance(where, PackageCode):
+        return PackHub(id=label.device_id, role=label.role, carton=str(where))
+    return PutHub(id=label.device_id, role=label.role, place=where)

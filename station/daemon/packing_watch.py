@@ -1,0 +1,83 @@
+"""What is wrong with packed hubs, said on every screen: cartons that are held, and releases withdrawn after packing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import NoReturn
+
+import structlog
+
+from drivers.threads import apart
+from firmware_catalog.catalog import Catalog
+from firmware_catalog.errors import CatalogError
+from station.bench.view import BenchView
+from station.catalogue.withdrawn import withdrawn
+from station.desk.packing_desk import recall_lines
+from station.records.chain import RecordedEvent
+from station.records.facts.attempts import AttemptOpened, AttemptResumed
+from station.records.facts.packed import cartons_in_use, held_cartons
+from station.records.facts.packing import CartonHeld, CartonPutOnPallet, CartonReleased, HubPlaced
+from station.records.journal import Journal
+
+_SHOWN = 3
+"""So many held cartons are told with their reason."""
+
+_log = structlog.stdlib.get_logger()
+
+
+class PackingWatch:
+    """Looks again whenever hubs were packed or seen in slots, and when the catalogue was renewed."""
+
+    def __init__(
+        self, journal: Journal, view: BenchView, catalogue: Callable[[], Catalog], look: asyncio.Event
+    ) -> None:
+        """`look` is set by whoever knows that the catalogue may say something else now."""
+        self._journal = journal
+        self._view = view
+        self._catalogue = catalogue
+        self._look = look
+        self._told: dict[str, str | None] = {}
+
+    async def run(self) -> NoReturn:
+        """Say what is, until cancelled."""
+        unsubscribe = self._journal.subscribe(self._hear)
+        try:
+            while True:
+                self._look.clear()
+                self._say("held cartons", await self._held())
+                await self._say_what_is_recalled()
+                await self._look.wait()
+        finally:
+            unsubscribe()
+
+    def _hear(self, recorded: RecordedEvent) -> None:
+        if isinstance(
+            recorded.event,
+            AttemptOpened | AttemptResumed | HubPlaced | CartonHeld | CartonReleased | CartonPutOnPallet,
+        ):
+            self._look.set()
+
+    async def _held(self) -> str | None:
+        held = await self._journal.ask(held_cartons)
+        if not held:
+            return None
+        why = "; ".join(f"carton {carton.code} is held ({carton.held})" for carton in held[:_SHOWN])
+        more = f"; and {len(held) - _SHOWN} more" if len(held) > _SHOWN else ""
+        return f"{why}{more}: a supervisor counts it, then releases it (reflash cartons release)"
+
+    async def _say_what_is_recalled(self) -> None:
+        packed = await self._journal.ask(cartons_in_use)
+        try:
+            recalled = await apart("recall", partial(withdrawn, self._catalogue(), packed))
+        except CatalogError:
+            return  # says so itself; what was said of cartons stands
+        self._say("recall", "; ".join(recall_lines(recalled)) or None)
+
+    def _say(self, source: str, line: str | None) -> None:
+        if line != self._told.get(source):
+            self._told[source] = line
+            if line is not None:
+                _log.error(source, line=line)
+        self._view.set_fault(source, line)

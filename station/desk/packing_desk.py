@@ -1,0 +1,508 @@
+"""Where hubs go from the bench, at the desk: a hub is looked up, and the journal has the last word."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, TypeVar
+
+from drivers.threads import apart
+from firmware_catalog.errors import CatalogError
+from station.desk.act import Act
+from station.desk.desk import Handlers
+from station.desk.packing_requests import (
+    CartonNow,
+    CloseCarton,
+    ClosePallet,
+    DecideHub,
+    HoldCarton,
+    HubPut,
+    OpenCarton,
+    OpenPallet,
+    PackHub,
+    PalletNow,
+    PutHub,
+    PutOnPallet,
+    Recall,
+    Recalled,
+    ReleaseCarton,
+    TakeOffPallet,
+)
+from station.desk.refusals import Conflict, Invalid, NotFound, Unavailable
+from station.domain.contents import Contents
+from station.domain.destination import Destination
+from station.domain.label import ScannedLabel
+from station.packing.codes import CodeError, Package, PackageCode, carton_code, pallet_code
+from station.packing.settings import PackingSettings
+from station.records.errors import NumberTaken, PlaceRefused
+from station.records.facts.events import Event
+from station.records.facts.packed import (
+    Carton,
+    NamedHub,
+    Pallet,
+    Placing,
+    carton,
+    cartons_in_use,
+    contents_of,
+    hubs_ending_in,
+    hubs_named,
+    known_hub,
+    next_numbers,
+    pallet,
+    standing_of,
+)
+from station.records.facts.packing import (
+    CartonClosed,
+    CartonHeld,
+    CartonOpened,
+    CartonPutOnPallet,
+    CartonReleased,
+    CartonTakenOffPallet,
+    HubPlaced,
+    PalletClosed,
+    PalletOpened,
+)
+from station.records.journal import Journal
+
+_TRIES: Final = 3
+"""How often a number is taken that somebody else was given meanwhile."""
+
+P = TypeVar("P", Carton, Pallet)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one state of the tables says of a hub that was scanned."""
+
+    named: tuple[NamedHub, ...]
+    stands: Placing | None
+    order: str | None
+    contents: Contents | None
+
+
+class PackingDesk:
+    """Puts hubs into places and cartons, and cartons on pallets, in one journal."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        settings: Callable[[], PackingSettings],
+        recalled: Callable[[Iterable[Carton]], Iterable[Carton]] | None = None,
+        closing: Callable[[Package, int, str], tuple[Event, ...]] = lambda *_: (),
+    ) -> None:
+        """`recalled` picks the cartons whose release was withdrawn; None where no catalogue is at hand.
+
+        `closing` says what else is recorded when a carton or pallet is closed, by its number and order.
+        """
+        self._journal = journal
+        self._settings = settings
+        self._recalled = recalled
+        self._closing = closing
+        self._one_by_one = asyncio.Lock()
+        """Of two people who pack into one carton the second sees what the first has done."""
+
+    def handlers(self) -> Handlers:
+        """Return what it answers."""
+        recall: Handlers = {} if self._recalled is None else {Recall: self._recall}
+        return {
+            **recall,
+            OpenCarton: self._open_carton,
+            PackHub: self._pack,
+            PutHub: self._put,
+            DecideHub: self._decide,
+            CloseCarton: self._close_carton,
+            HoldCarton: self._hold,
+            ReleaseCarton: self._release,
+            OpenPallet: self._open_pallet,
+            PutOnPallet: self._put_on_pallet,
+            TakeOffPallet: self._take_off_pallet,
+            ClosePallet: self._close_pallet,
+        }
+
+    # Hubs ----------------------------------------------------------------------------------------------------
+
+    async def _pack(self, request: PackHub, act: Act) -> HubPut:
+        async with self._one_by_one:
+            into = await self._carton(request.carton)
+            look = await self._journal.ask(_look, request.label, into.order)
+            return await self._place(act, look, Destination.CARTON, into, label=request.label)
+
+    async def _put(self, request: PutHub, act: Act) -> HubPut:
+        async with self._one_by_one:
+            look = await self._journal.ask(_look, request.label, None)
+            return await self._place(act, look, request.place, None, label=request.label)
+
+    async def _decide(self, request: DecideHub, act: Act) -> HubPut:
+        if (request.place is Destination.CARTON) != (request.carton is not None):
+            raise Invalid("a carton is named for a hub that goes into one, and for no other")
+        async with self._one_by_one:
+            into = None if request.carton is None else await self._carton(request.carton)
+            label = await self._label(request)
+            look = await self._journal.ask(_look, label, into.order if into is not None else None)
+            stands = look.stands
+            now = "nowhere" if stands is None else str(stands.stand.place)
+            if request.expected not in {None, now}:
+                where = "in no place" if stands is None else str(stands.stand)
+                raise Conflict(
+                    f"hub {label.device_id} is {where} now: look again, then decide anew", place=now
+                )
+            scanned = None if request.digits is not None else label
+            return await self._place(
+                act, look, request.place, into, label=scanned, reason=request.reason, taken_from=stands
+            )
+
+    async def _place(
+        self,
+        act: Act,
+        look: _Look,
+        place: Destination,
+        into: Carton | None,
+        *,
+        label: ScannedLabel | None,
+        reason: str | None = None,
+        taken_from: Placing | None = None,
+    ) -> HubPut:
+        hub = _the_one(look, into)
+        placed = HubPlaced(
+            hub=hub.hub,
+            gpf=hub.gpf,
+            scanned_id=None if label is None else label.device_id,
+            order=look.order,
+            place=place,
+            carton=None if into is None else into.number,
+            contents=look.contents if into is not None else None,
+            taken_from=None if taken_from is None else taken_from.stand.place,
+            taken_from_carton=None if taken_from is None else taken_from.stand.carton,
+            reason=reason,
+            actor=act.actor,
+        )
+        events: list[Event] = [placed]
+        where, closed = f"put {place}", False
+        if into is not None:
+            hubs = into.hubs + 1
+            closed = hubs >= into.capacity
+            where = f"packed into carton {into.code}, {hubs} of {into.capacity}"
+            if closed:
+                where += ": it is full and closed"
+                events += self._closed(into, hubs, None, act)
+        else:
+            where = _PUT[place]
+        out_of = "" if taken_from is None else f" It was {taken_from.stand}."
+        answer = HubPut(
+            hub=hub.hub,
+            place=place,
+            carton=None if into is None else into.code,
+            closed=closed,
+            line=f"hub {hub.hub} {where}{'.' if out_of else ''}{out_of}",
+        )
+        try:
+            await act.recording(answer).append(*events)
+        except PlaceRefused as error:
+            raise Conflict(str(error), hub=str(hub.hub), belongs=error.belongs) from error
+        return answer
+
+    async def _label(self, request: DecideHub) -> ScannedLabel:
+        """Find the hub that a supervisor means. Raises a refusal where that is none, or more than one."""
+        if (request.id is None) == (request.digits is None):
+            raise Invalid(
+                "a hub is named by its id or, where its label cannot be read, by its last six digits"
+            )
+        if request.digits is None:
+            assert request.id is not None  # noqa: S101 - one of the two is there
+            return ScannedLabel(request.id, request.role)
+        found = await self._journal.ask(hubs_ending_in, request.digits.upper())
+        if not found:
+            raise NotFound(f"no hub of an order ends in {request.digits}, nor was one seen here that does")
+        if len(found) > 1:
+            ids = ", ".join(str(chf) for chf, _ in found[:4])
+            raise Conflict(f"{len(found)} hubs end in {request.digits} ({ids}): give the whole id")
+        return ScannedLabel(found[0][0], "CHF")
+
+    # Cartons -------------------------------------------------------------------------------------------------
+
+    async def _open_carton(self, request: OpenCarton, act: Act) -> CartonNow:
+        for left in reversed(range(_TRIES)):
+            settings = self._settings()
+            number, _ = await self._journal.ask(next_numbers, settings.numbers_from)
+            opened = CartonOpened(
+                carton=number, order=request.order, capacity=settings.hubs_per_carton, actor=act.actor
+            )
+            answer = CartonNow(
+                carton=carton_code(number),
+                order=request.order,
+                hubs=0,
+                capacity=opened.capacity,
+                state="open",
+                line=f"carton {carton_code(number)} of order {request.order} is open for {opened.capacity} hubs",
+            )
+            try:
+                await act.recording(answer).append(opened)
+            except NumberTaken:
+                if not left:
+                    raise
+            else:
+                return answer
+        raise AssertionError  # the last try returns or raises
+
+    async def _close_carton(self, request: CloseCarton, act: Act) -> CartonNow:
+        async with self._one_by_one:
+            closing = await self._carton(request.carton)
+            _expect(f"carton {closing.code}", request.expected_hubs, closing.hubs, "hubs")
+            reason = request.reason.strip()
+            answer = _carton_now(
+                closing,
+                "closed",
+                f"carton {closing.code} is closed with {closing.hubs} of {closing.capacity} hubs",
+            )
+            await act.recording(answer).append(*self._closed(closing, closing.hubs, reason or None, act))
+            return answer
+
+    def _closed(self, closing: Carton, hubs: int, reason: str | None, act: Act) -> tuple[Event, ...]:
+        closed = CartonClosed(carton=closing.number, hubs=hubs, reason=reason, actor=act.actor)
+        return (closed, *self._closing(Package.CARTON, closing.number, closing.order))
+
+    async def _hold(self, request: HoldCarton, act: Act) -> CartonNow:
+        async with self._one_by_one:
+            held = await self._carton(request.carton)
+            found = None
+            line = f"carton {held.code} is held: a supervisor looks into it"
+            if request.found is not None:
+                look = await self._journal.ask(_look, ScannedLabel(request.found), None)
+                found = _the_one(look, None).hub
+                if look.stands is not None and look.stands.stand.carton == held.number:
+                    raise Conflict(f"hub {found} is in carton {held.code} by the books too: it belongs there")
+                line += f"; hub {found} goes where it belongs, by a scan"
+                if look.stands is not None:
+                    line += f" (by the books it was {look.stands.stand}"
+                    line += ", which is held too)" if look.stands.stand.carton is not None else ")"
+            answer = _carton_now(held, "held", line)
+            await act.recording(answer).append(
+                CartonHeld(carton=held.number, found=found, reason=request.reason, actor=act.actor)
+            )
+            return answer
+
+    async def _release(self, request: ReleaseCarton, act: Act) -> CartonNow:
+        async with self._one_by_one:
+            held = await self._carton(request.carton)
+            state = "open" if held.closed is None else "closed"
+            line = f"carton {held.code} is {state} again, with {held.hubs} of {held.capacity} hubs"
+            answer = CartonNow(**{**_carton_now(held, "open", line).model_dump(), "state": state})
+            await act.recording(answer).append(
+                CartonReleased(carton=held.number, reason=request.reason, actor=act.actor)
+            )
+            return answer
+
+    # Pallets -------------------------------------------------------------------------------------------------
+
+    async def _open_pallet(self, request: OpenPallet, act: Act) -> PalletNow:
+        for left in reversed(range(_TRIES)):
+            settings = self._settings()
+            _, number = await self._journal.ask(next_numbers, settings.numbers_from)
+            opened = PalletOpened(
+                pallet=number, order=request.order, capacity=settings.cartons_per_pallet, actor=act.actor
+            )
+            answer = PalletNow(
+                pallet=pallet_code(number),
+                order=request.order,
+                cartons=0,
+                capacity=opened.capacity,
+                state="open",
+                line=f"pallet {pallet_code(number)} of order {request.order} is open for {opened.capacity} cartons",
+            )
+            try:
+                await act.recording(answer).append(opened)
+            except NumberTaken:
+                if not left:
+                    raise
+            else:
+                return answer
+        raise AssertionError  # the last try returns or raises
+
+    async def _put_on_pallet(self, request: PutOnPallet, act: Act) -> PalletNow:
+        async with self._one_by_one:
+            onto, put = await self._pallet(request.pallet), await self._carton(request.carton)
+            cartons = onto.cartons + 1
+            events: list[Event] = [CartonPutOnPallet(carton=put.number, pallet=onto.number, actor=act.actor)]
+            line, full = f"carton {put.code} is on pallet {onto.code}, {cartons} of {onto.capacity}", False
+            if cartons >= onto.capacity:
+                full, line = True, f"{line}: it is full and closed"
+                events += self._pallet_closed(onto, cartons, None, act)
+            answer = _pallet_now(onto, cartons, line, closed=full)
+            await act.recording(answer).append(*events)
+            return answer
+
+    async def _take_off_pallet(self, request: TakeOffPallet, act: Act) -> PalletNow:
+        async with self._one_by_one:
+            taken = await self._carton(request.carton)
+            if taken.pallet is None:
+                raise Conflict(f"carton {taken.code} is on no pallet")
+            off = await self._pallet(pallet_code(taken.pallet))
+            line = (
+                f"carton {taken.code} is off pallet {off.code}, which is open with {off.cartons - 1} cartons"
+            )
+            answer = _pallet_now(off, off.cartons - 1, line, closed=False)
+            await act.recording(answer).append(
+                CartonTakenOffPallet(
+                    carton=taken.number, pallet=off.number, reason=request.reason, actor=act.actor
+                )
+            )
+            return answer
+
+    async def _close_pallet(self, request: ClosePallet, act: Act) -> PalletNow:
+        async with self._one_by_one:
+            closing = await self._pallet(request.pallet)
+            _expect(f"pallet {closing.code}", request.expected_cartons, closing.cartons, "cartons")
+            line = f"pallet {closing.code} is closed with {closing.cartons} of {closing.capacity} cartons"
+            answer = _pallet_now(closing, closing.cartons, line, closed=True)
+            reason = request.reason.strip() or None
+            await act.recording(answer).append(*self._pallet_closed(closing, closing.cartons, reason, act))
+            return answer
+
+    def _pallet_closed(
+        self, closing: Pallet, cartons: int, reason: str | None, act: Act
+    ) -> tuple[Event, ...]:
+        closed = PalletClosed(pallet=closing.number, cartons=cartons, reason=reason, actor=act.actor)
+        return (closed, *self._closing(Package.PALLET, closing.number, closing.order))
+
+    async def _recall(self, _: Recall, __: Act) -> Recalled:
+        assert self._recalled is not None  # noqa: S101 - asked only then
+        packed = await self._journal.ask(cartons_in_use)
+        try:
+            found = tuple(await apart("recall", partial(self._recalled, packed)))
+        except CatalogError as error:
+            raise Unavailable(f"{error}; until then nobody knows which releases stand") from error
+        return Recalled(
+            lines=recall_lines(found),
+            cartons=tuple(each.code for each in found),
+            pallets=tuple(
+                dict.fromkeys(pallet_code(each.pallet) for each in found if each.pallet is not None)
+            ),
+        )
+
+    # By code -------------------------------------------------------------------------------------------------
+
+    async def _carton(self, code: str) -> Carton:
+        number = _number(code, Package.CARTON)
+        return _there(await self._journal.ask(carton, number), "carton", carton_code(number))
+
+    async def _pallet(self, code: str) -> Pallet:
+        number = _number(code, Package.PALLET)
+        return _there(await self._journal.ask(pallet, number), "pallet", pallet_code(number))
+
+
+_PUT: Final = {
+    Destination.CARTON: "packed",
+    Destination.REWORK: "put to rework",
+    Destination.SCRAP: "put to scrap",
+    Destination.QUARANTINE: "put into quarantine",
+    Destination.PARTY: "put with the hubs that go back to their party",
+    Destination.MAKER: "put with the hubs that go back to their maker",
+}
+
+
+def recall_lines(cartons: Iterable[Carton]) -> tuple[str, ...]:
+    """Say in one line for each release which cartons hold it, and where they are."""
+    by_release: dict[str, list[Carton]] = {}
+    for each in cartons:
+        if each.contents is not None:
+            release = f"{each.contents.firmware} of {each.contents.manufacturer}/{each.contents.model}"
+            by_release.setdefault(release, []).append(each)
+    return tuple(
+        f"release {release} was withdrawn after hubs with it were packed: recall "
+        + ", ".join(
+            f"carton {each.code}" + ("" if each.pallet is None else f" on pallet {pallet_code(each.pallet)}")
+            for each in boxes
+        )
+        for release, boxes in by_release.items()
+    )
+
+
+def _look(tables: sqlite3.Connection, label: ScannedLabel, order: str | None) -> _Look:
+    """Look a hub up: for this order, else for the one that it stands somewhere for, else for an open one about it."""
+    named = hubs_named(tables, label)
+    if order is not None and len(named) > 1:
+        named = tuple(each for each in named if order in each.orders) or named
+    first = named[0]
+    stands = standing_of(tables, first.hub, first.gpf)
+    if order is None:
+        order = stands.order if stands is not None else next(iter(first.orders), None)
+    last = known_hub(tables, first.hub, first.gpf, order, None).last
+    contents = None
+    if last is not None and last.firmware is not None and order is not None:
+        contents = contents_of(tables, order, first.hub, last.firmware)
+    return _Look(named, stands, order, contents)
+
+
+def _the_one(look: _Look, into: Carton | None) -> NamedHub:
+    """Return the hub that was scanned. Raises Conflict where it could be two, or is of another order than its carton."""
+    if len(look.named) > 1:
+        hubs = " and ".join(str(each.hub) for each in look.named[:2])
+        raise Conflict(
+            f"this label names two hubs, {hubs}: put it aside, and name its CHF", belongs="quarantine"
+        )
+    (hub,) = look.named
+    if into is not None and into.order not in hub.orders:
+        if hub.orders:
+            raise Conflict(
+                f"hub {hub.hub} is of order {hub.orders[0]}, carton {into.code} of order {into.order}: it goes into a carton "
+                f"of {hub.orders[0]}",
+                hub=str(hub.hub),
+                order=hub.orders[0],
+            )
+        if hub.closed_order is not None:
+            raise Conflict(
+                f"hub {hub.hub} is of order {hub.closed_order}, which is closed: it goes to quarantine",
+                hub=str(hub.hub),
+                belongs="quarantine",
+            )
+    return hub
+
+
+def _number(code: str, package: Package) -> int:
+    try:
+        read = PackageCode.parse(code)
+    except CodeError as error:
+        raise Invalid(str(error)) from error
+    if read.package is not package:
+        raise Invalid(f"{read} is the code of a {read.package}, not of a {package}; scan the {package}'s")
+    return read.number
+
+
+def _there(found: P | None, what: str, code: str) -> P:
+    if found is None:
+        raise NotFound(f"there is no {what} {code} of an open order: see 'reflash cartons list'")
+    return found
+
+
+def _expect(what: str, expected: int | None, now: int, things: str) -> None:
+    if expected not in {None, now}:
+        raise Conflict(
+            f"{what} has {now} {things} now, not {expected} as was expected: look again, then decide anew"
+        )
+
+
+def _carton_now(carton: Carton, state: str, line: str) -> CartonNow:
+    return CartonNow.model_validate(
+        {
+            "carton": carton.code,
+            "order": carton.order,
+            "hubs": carton.hubs,
+            "capacity": carton.capacity,
+            "state": state,
+            "line": line,
+        }
+    )
+
+
+def _pallet_now(pallet: Pallet, cartons: int, line: str, *, closed: bool) -> PalletNow:
+    return PalletNow(
+        pallet=pallet.code,
+        order=pallet.order,
+        cartons=cartons,
+        capacity=pallet.capacity,
+        state="closed" if closed else "open",
+        line=line,
+    )

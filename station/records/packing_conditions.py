@@ -1,0 +1,238 @@
+"""Conditions of an append about hubs that leave the bench: see `conditions`.
+
+This is where a hub is kept out of a carton that has no durable pass behind it, whoever scans what at the same time.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection
+
+from station.domain.destination import Destination
+from station.packing.belonging import Stand, belongs, elsewhere, refusal
+from station.packing.codes import HIGHEST_NUMBER, Package, PackageCode
+from station.records.errors import EventRefused, NumberTaken, OrderIsClosed, PackageRefused, PlaceRefused
+from station.records.expectations import Expectation
+from station.records.facts.attempts import AttemptId
+from station.records.facts.events import Event
+from station.records.facts.packed import Carton, Pallet, carton, cartons_on, contents_of, known_hub, pallet
+from station.records.facts.packing import (
+    CartonClosed,
+    CartonHeld,
+    CartonOpened,
+    CartonPutOnPallet,
+    CartonReleased,
+    CartonTakenOffPallet,
+    HubPlaced,
+    PalletClosed,
+    PalletOpened,
+)
+from station.records.tables import UNFINISHED_IMPORT
+
+
+def check(
+    tables: sqlite3.Connection, live: Collection[AttemptId], events: Collection[Event | Expectation]
+) -> None:
+    """Refuse what a place, a carton or a pallet does not take now. Raises a kind of EventRefused."""
+    if sum(isinstance(event, HubPlaced | CartonPutOnPallet) for event in events) > 1:
+        raise EventRefused("hubs and cartons are put somewhere one by one")
+    for event in events:
+        match event:
+            case CartonOpened(carton=number):
+                require_open_order(tables, event.order)
+                _require_free(tables, PackageCode(Package.CARTON, number))
+            case HubPlaced():
+                _place_takes(tables, live, event)
+                if event.carton is not None:
+                    _carton_takes(tables, event, event.carton, closed=_closed_cartons(events))
+            case CartonClosed():
+                _carton_closes(tables, event, coming=_count(events, HubPlaced, event.carton))
+            case CartonHeld():
+                require_carton(tables, event.carton)
+            case CartonReleased():
+                if require_carton(tables, event.carton).held is None:
+                    raise PackageRefused(f"carton {_carton(event.carton)} is not held")
+            case PalletOpened(pallet=number):
+                require_open_order(tables, event.order)
+                _require_free(tables, PackageCode(Package.PALLET, number))
+            case CartonPutOnPallet():
+                _pallet_takes(tables, event, closed=_closed_pallets(events))
+            case CartonTakenOffPallet():
+                if require_carton(tables, event.carton).pallet != event.pallet:
+                    raise PackageRefused(
+                        f"carton {_carton(event.carton)} is not on pallet {_pallet(event.pallet)}"
+                    )
+            case PalletClosed():
+                coming = sum(isinstance(each, CartonPutOnPallet) for each in events)
+                _pallet_closes(tables, event, coming)
+            case _:
+                pass
+
+
+def require_open_order(tables: sqlite3.Connection, order: str) -> None:
+    """Raise EventRefused where there is no such order, OrderIsClosed where it is closed."""
+    found = tables.execute("SELECT closed FROM orders WHERE work_order = ?", (order,)).fetchone()
+    if found in {None, (UNFINISHED_IMPORT,)}:
+        raise EventRefused(f"there is no order {order}: import it first")
+    if found[0] is not None:
+        raise OrderIsClosed(order, found[0])
+
+
+def require_carton(tables: sqlite3.Connection, number: int) -> Carton:
+    """Return the carton of this number. Raises PackageRefused."""
+    found = carton(tables, number)
+    if found is None:
+        raise PackageRefused(f"there is no carton {_carton(number)} of an open order (reflash cartons list)")
+    return found
+
+
+def require_pallet(tables: sqlite3.Connection, number: int) -> Pallet:
+    """Return the pallet of this number. Raises PackageRefused."""
+    found = pallet(tables, number)
+    if found is None:
+        raise PackageRefused(f"there is no pallet {_pallet(number)} of an open order (reflash cartons list)")
+    return found
+
+
+def _require_free(tables: sqlite3.Connection, code: PackageCode) -> None:
+    table = {Package.CARTON: "cartons", Package.PALLET: "pallets"}[code.package]
+    (last,) = tables.execute(f"SELECT coalesce(max(number), 0) FROM {table}").fetchone()  # noqa: S608 - one of two names
+    if code.number <= last:
+        raise NumberTaken(f"{code.package} {code} was opened before")
+    if code.number > HIGHEST_NUMBER:
+        raise EventRefused(f"there are no more numbers for a {code.package}: correct packing.numbers_from")
+
+
+def _place_takes(tables: sqlite3.Connection, live: Collection[AttemptId], event: HubPlaced) -> None:
+    known = known_hub(tables, event.hub, event.gpf, event.order, live)
+    taken_from = None if event.taken_from is None else Stand(event.taken_from, event.taken_from_carton)
+    if known.stands != taken_from:
+        where = (
+            elsewhere(known, event.place, event.carton) or f"{known} is not {taken_from} any more; look again"
+        )
+        raise PlaceRefused(where)
+    if taken_from is None and event.order is not None:
+        require_open_order(tables, event.order)
+    if taken_from == Stand(event.place, event.carton):
+        raise PlaceRefused(f"{known} is {taken_from} already; nothing was changed")
+    line = refusal(known, event.place, decided=event.reason is not None)
+    if (
+        line is None
+        and event.place is Destination.CARTON
+        and taken_from is not None
+        and taken_from.place is not Destination.CARTON
+    ):
+        line = f"{known} is {taken_from}: seat it again, so that it is read once more, before it goes into a carton"
+    if line is not None:
+        raise PlaceRefused(line, belongs(known).to)
+    if event.place is Destination.CARTON and (
+        event.carton is None or known.last is None or event.order is None
+    ):
+        raise EventRefused(f"{known} goes into no carton that is named")
+    if event.carton is not None:
+        firmware = None if known.last is None else known.last.firmware
+        kind = None if firmware is None else contents_of(tables, event.order or "", event.hub, firmware)
+        if event.place is not Destination.CARTON or kind is None or event.contents != kind:
+            raise EventRefused(
+                f"{known} is not what is said of it ({event.contents}, the record has {kind}); look again"
+            )
+
+
+def _carton_takes(
+    tables: sqlite3.Connection, event: HubPlaced, number: int, *, closed: Collection[int]
+) -> None:
+    into = require_carton(tables, number)
+    if into.order != event.order:
+        raise PackageRefused(
+            f"carton {into.code} is of order {into.order}, hub {event.hub} of order {event.order}"
+        )
+    if into.held is not None:
+        raise PackageRefused(f"carton {into.code} is held ({into.held}): a supervisor looks into it first")
+    if into.closed is not None:
+        raise PackageRefused(
+            f"carton {into.code} is closed: take hub {event.hub} out, open another carton for it"
+        )
+    if into.contents is not None and into.contents != event.contents:
+        raise PackageRefused(
+            f"carton {into.code} holds {into.contents}; hub {event.hub} is {event.contents}: open a carton of its own for it"
+        )
+    if into.hubs + 1 >= into.capacity and number not in closed:
+        raise PackageRefused(
+            f"carton {into.code} is filled by this hub, and would have to be closed; scan it again"
+        )
+
+
+def _carton_closes(tables: sqlite3.Connection, event: CartonClosed, *, coming: int) -> None:
+    closing = require_carton(tables, event.carton)
+    if closing.held is not None:
+        raise PackageRefused(
+            f"carton {closing.code} is held ({closing.held}): a supervisor looks into it first"
+        )
+    if closing.closed is not None:
+        raise PackageRefused(f"carton {closing.code} is closed already")
+    hubs = closing.hubs + coming
+    if event.hubs != hubs:
+        raise PackageRefused(f"carton {closing.code} has {hubs} hubs now, not {event.hubs}: look again")
+    _require_reason(f"carton {closing.code}", hubs, closing.capacity, event.reason)
+
+
+def _pallet_takes(tables: sqlite3.Connection, event: CartonPutOnPallet, *, closed: Collection[int]) -> None:
+    onto, put = require_pallet(tables, event.pallet), require_carton(tables, event.carton)
+    if put.state != "closed":
+        raise PackageRefused(f"carton {put.code} is {put.state}: only a closed carton goes on a pallet")
+    if put.pallet is not None:
+        raise PackageRefused(f"carton {put.code} is on pallet {_pallet(put.pallet)} already")
+    if put.contents is None:
+        raise PackageRefused(f"carton {put.code} is empty")
+    if put.order != onto.order:
+        raise PackageRefused(
+            f"pallet {onto.code} is of order {onto.order}, carton {put.code} of order {put.order}"
+        )
+    if onto.closed is not None:
+        raise PackageRefused(f"pallet {onto.code} is closed: open another for carton {put.code}")
+    others = {each.contents.owner for each in cartons_on(tables, onto.number) if each.contents is not None}
+    if others - {put.contents.owner}:
+        raise PackageRefused(
+            f"pallet {onto.code} goes to {', '.join(others)}, carton {put.code} to {put.contents.owner}"
+        )
+    if onto.cartons + 1 >= onto.capacity and onto.number not in closed:
+        raise PackageRefused(
+            f"pallet {onto.code} is filled by this carton, and would have to be closed; scan it again"
+        )
+
+
+def _pallet_closes(tables: sqlite3.Connection, event: PalletClosed, coming: int) -> None:
+    closing = require_pallet(tables, event.pallet)
+    if closing.closed is not None:
+        raise PackageRefused(f"pallet {closing.code} is closed already")
+    cartons = closing.cartons + coming
+    if event.cartons != cartons:
+        raise PackageRefused(
+            f"pallet {closing.code} has {cartons} cartons now, not {event.cartons}: look again"
+        )
+    _require_reason(f"pallet {closing.code}", cartons, closing.capacity, event.reason)
+
+
+def _require_reason(what: str, count: int, capacity: int, reason: str | None) -> None:
+    if count < capacity and not (reason or "").strip():
+        raise PackageRefused(f"{what} has {count} of {capacity}: it is closed short with a reason only")
+
+
+def _closed_cartons(events: Collection[Event | Expectation]) -> set[int]:
+    return {event.carton for event in events if isinstance(event, CartonClosed)}
+
+
+def _closed_pallets(events: Collection[Event | Expectation]) -> set[int]:
+    return {event.pallet for event in events if isinstance(event, PalletClosed)}
+
+
+def _count(events: Collection[Event | Expectation], kind: type[HubPlaced], number: int) -> int:
+    return sum(isinstance(event, kind) and event.carton == number for event in events)
+
+
+def _carton(number: int) -> str:
+    return str(PackageCode(Package.CARTON, number))
+
+
+def _pallet(number: int) -> str:
+    return str(PackageCode(Package.PALLET, number))

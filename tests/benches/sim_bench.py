@@ -176,3 +176,13 @@ async def client_of(slot: Slot) -> AsyncIterator[Client]:
         client = Client(SMPSerialTransport(), slot.port.address)
         async with client:
             yield client
+
+
+@asynccontextmanager
+async def hub_at_work(folder: Path, hub: Hub | None = None, **rig: Any) -> AsyncIterator[tuple[Slot, Client]]:
+    """A hub that has booted in a rig of one slot, and a client of it."""
+    async with rig_of(folder, hub or make_hub(), **rig) as opened:
+        slot = opened.slot(1, 1)
+        await until_mode(slot, Mode.APPLICATION)
+        async with client_of(slot) as client:
+            yield slot, client

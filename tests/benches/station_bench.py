@@ -364,6 +364,18 @@ async def conducting(
         unsubscribe()
 
 
+@contextlib.asynccontextmanager
+async def ordered_hub(
+    bench: Bench, folder: Path, firmware: str = "old", **changes: Any
+) -> AsyncIterator[tuple[Conducting, StockHub]]:
+    """Seat a hub in the first slot, on an order that its jig has, where visits are conducted."""
+    hub = bench.hub(firmware)
+    async with conducting(bench, folder, **changes) as at:
+        await import_order(at.journal, order_csv(hub), "jig1")
+        await bench.seat(hub, slot(1))
+        yield at, hub
+
+
 @contextlib.contextmanager
 def running_bench(
     folder: Path,

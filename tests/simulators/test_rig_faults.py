@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import cbor2
@@ -20,6 +18,7 @@ from benches.sim_bench import (
     Client,
     build,
     client_of,
+    hub_at_work,
     image,
     make_hub,
     rig_of,
@@ -35,15 +34,6 @@ from simulators.slot import Slot, SlotError
 ECHO = EchoWrite(d="there?")
 QUICK = 0.25
 """Seconds in which an answer would have come."""
-
-
-@asynccontextmanager
-async def bench(folder: Path) -> AsyncIterator[tuple[Slot, Client]]:
-    async with rig_of(folder, make_hub()) as rig:
-        slot = rig.slot(1, 1)
-        await until_mode(slot, Mode.APPLICATION)
-        async with client_of(slot) as client:
-            yield slot, client
 
 
 def arm(slot: Slot, name: FaultName, **fields: object) -> None:
@@ -73,7 +63,7 @@ async def boot(slot: Slot, client: Client, mode: Mode = Mode.APPLICATION) -> Non
 
 @pytest.mark.parametrize("name", [FaultName.UNPLUG_HUB, FaultName.POWER_LOSS, FaultName.REBOOT])
 async def test_power_goes_at_a_byte_of_the_upload_and_comes_back(tmp_path: Path, name: FaultName) -> None:
-    async with bench(tmp_path) as (slot, client):
+    async with hub_at_work(tmp_path) as (slot, client):
         arm(slot, name, on=Occasion.UPLOAD, at_byte=1000, seconds=0.05)
         await client.unlock()
         assert (await client.request(piece(0))).off == 500
@@ -85,7 +75,7 @@ async def test_power_goes_at_a_byte_of_the_upload_and_comes_back(tmp_path: Path,
 
 
 async def test_a_hub_unplugged_for_good_stays_away_until_it_is_seated(tmp_path: Path) -> None:
-    async with bench(tmp_path) as (slot, client):
+    async with hub_at_work(tmp_path) as (slot, client):
         hub = slot.hub
         assert hub is not None
         arm(slot, FaultName.UNPLUG_HUB, on=Occasion.OTHER)
@@ -115,9 +105,7 @@ async def test_a_loose_hub_comes_back_by_itself_unless_it_is_picked_up(tmp_path:
 
 
 async def test_an_unplugged_port_comes_back_under_its_name(tmp_path: Path) -> None:
-    async with rig_of(tmp_path, make_hub()) as rig:
-        slot = rig.slot(1, 1)
-        await until_mode(slot, Mode.APPLICATION)
+    async with hub_at_work(tmp_path) as (slot, _):
         slot.perform(Fault(name=FaultName.UNPLUG_PORT, seconds=0.02))
         assert not slot.port.link.is_symlink()
         await until(lambda: slot.port.is_plugged)
@@ -129,7 +117,7 @@ async def test_an_unplugged_port_comes_back_under_its_name(tmp_path: Path) -> No
     "name", [FaultName.POWER_LOSS_IN_ERASE, FaultName.POWER_LOSS_IN_WRITE, FaultName.POWER_LOSS_IN_SWAP]
 )
 async def test_power_goes_in_the_middle_of_flash_work(tmp_path: Path, name: FaultName) -> None:
-    async with bench(tmp_path) as (slot, client):
+    async with hub_at_work(tmp_path) as (slot, client):
         await client.unlock()
         arm(slot, name, at=2, seconds=0.01)
         async with asyncio.timeout(60):
@@ -145,7 +133,7 @@ async def test_power_goes_in_the_middle_of_flash_work(tmp_path: Path, name: Faul
 
 
 async def test_a_stalled_line_moves_again(tmp_path: Path) -> None:
-    async with bench(tmp_path) as (slot, client):
+    async with hub_at_work(tmp_path) as (slot, client):
         slot.perform(Fault(name=FaultName.STALL, seconds=0.4))
         assert await silent(client)
         answer = await client._transport.receive()
@@ -153,7 +141,7 @@ async def test_a_stalled_line_moves_again(tmp_path: Path) -> None:
 
 
 async def test_requests_and_answers_are_dropped(tmp_path: Path) -> None:
-    async with bench(tmp_path) as (slot, client):
+    async with hub_at_work(tmp_path) as (slot, client):
         for name in (FaultName.LOSE_REQUEST, FaultName.DROP_REPLY):
             arm(slot, name)
             assert await silent(client)
@@ -164,7 +152,7 @@ async def test_requests_and_answers_are_dropped(tmp_path: Path) -> None:
 
 
 async def test_answers_come_late_twice_or_from_elsewhere(tmp_path: Path) -> None:
-    async with bench(tmp_path) as (slot, client):
+    async with hub_at_work(tmp_path) as (slot, client):
 
         async def sequences(count: int) -> list[int]:
             requests = [EchoWrite(d=str(number), sequence=number) for number in (1, 2)]
@@ -181,7 +169,7 @@ async def test_answers_come_late_twice_or_from_elsewhere(tmp_path: Path) -> None
 
 
 async def test_an_upload_answer_lies_about_offset_and_match(tmp_path: Path) -> None:
-    async with bench(tmp_path) as (slot, client):
+    async with hub_at_work(tmp_path) as (slot, client):
         await client.unlock()
         arm(slot, FaultName.WRONG_OFFSET, at=2)
         assert (await client.request(piece(0))).off == 500
@@ -194,14 +182,14 @@ async def test_an_upload_answer_lies_about_offset_and_match(tmp_path: Path) -> N
 
 
 async def test_a_good_answer_to_the_challenge_is_refused_once(tmp_path: Path) -> None:
-    async with bench(tmp_path) as (slot, client):
+    async with hub_at_work(tmp_path) as (slot, client):
         arm(slot, FaultName.REFUSE_UNLOCK)
         assert await client.unlock() == {"err": {"group": 64, "rc": 2}}
         assert await client.unlock() == {"rc": 0}
 
 
 async def test_a_lock_stays_open_over_a_boot_and_closes_at_the_next(tmp_path: Path) -> None:
-    async with bench(tmp_path) as (slot, client):
+    async with hub_at_work(tmp_path) as (slot, client):
         arm(slot, FaultName.NEVER_RELOCKS)
         await client.unlock()
         for locked in (False, True):
@@ -210,7 +198,7 @@ async def test_a_lock_stays_open_over_a_boot_and_closes_at_the_next(tmp_path: Pa
 
 
 async def test_a_hub_lies_from_one_boot_to_the_next(tmp_path: Path) -> None:
-    async with bench(tmp_path) as (slot, client):
+    async with hub_at_work(tmp_path) as (slot, client):
 
         async def told() -> tuple[int, str, bytes]:
             answer = await client.request(ImageStatesRead())
@@ -233,14 +221,14 @@ async def test_a_hub_lies_from_one_boot_to_the_next(tmp_path: Path) -> None:
 
 
 async def test_another_hub_comes_out_of_the_boot(tmp_path: Path) -> None:
-    async with bench(tmp_path) as (slot, client):
+    async with hub_at_work(tmp_path) as (slot, client):
         arm(slot, FaultName.ANOTHER_HUB)
         await boot(slot, client)
         assert (await client.identity())["chf"] != CHF
 
 
 async def test_a_boot_ends_in_serial_recovery(tmp_path: Path) -> None:
-    async with bench(tmp_path) as (slot, client):
+    async with hub_at_work(tmp_path) as (slot, client):
         arm(slot, FaultName.SERIAL_RECOVERY)
         await boot(slot, client, Mode.RECOVERY)
         assert await client.ask(64, 0) == {"rc": 8}
@@ -249,7 +237,7 @@ async def test_a_boot_ends_in_serial_recovery(tmp_path: Path) -> None:
 
 
 async def test_a_frame_in_the_boot_loaders_window_traps_the_hub(tmp_path: Path) -> None:
-    async with bench(tmp_path) as (slot, client):
+    async with hub_at_work(tmp_path) as (slot, client):
         arm(slot, FaultName.TRAP_IN_RECOVERY, seconds=0.1, times=2)
         await boot(slot, client)  # in silence
         assert slot.hub is not None
@@ -260,7 +248,7 @@ async def test_a_frame_in_the_boot_loaders_window_traps_the_hub(tmp_path: Path) 
 
 
 async def test_an_application_that_is_mute_crashes_or_boots_in_a_loop(tmp_path: Path) -> None:
-    async with bench(tmp_path) as (slot, client):
+    async with hub_at_work(tmp_path) as (slot, client):
         arm(slot, FaultName.NO_ANSWER)
         await boot(slot, client)
         assert await silent(client)
@@ -275,7 +263,7 @@ async def test_an_application_that_is_mute_crashes_or_boots_in_a_loop(tmp_path: 
 
 
 async def test_flash_that_fails_says_so(tmp_path: Path) -> None:
-    async with bench(tmp_path) as (slot, client):
+    async with hub_at_work(tmp_path) as (slot, client):
         await client.unlock()
         arm(slot, FaultName.FLASH_FAULT)
         assert (await client.ask(1, 1, {"off": 0, "data": image(NEW)[:200], "len": 9000})) == {
@@ -284,7 +272,7 @@ async def test_flash_that_fails_says_so(tmp_path: Path) -> None:
 
 
 async def test_bits_flip_on_the_wire(tmp_path: Path) -> None:
-    async with bench(tmp_path) as (slot, client):
+    async with hub_at_work(tmp_path) as (slot, client):
         arm(slot, FaultName.BIT_FLIPS, probability=0.05)
         assert await silent(client, EchoWrite(d="a long word " * 20))
         slot.faults.disarm()

@@ -19,6 +19,7 @@ from benches.station_bench import (
     conducting,
     import_order,
     order_csv,
+    ordered_hub,
     slot,
     version,
 )
@@ -55,10 +56,7 @@ STRANGER = Eui64.parse("88-73-84-FF-FF-FF-FF-FF")
 
 
 async def test_a_hub_that_runs_the_release_is_left_as_it_is(bench: Bench, tmp_path: Path) -> None:
-    hub = bench.hub("new")
-    async with conducting(bench, tmp_path) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path, "new") as (at, hub):
         result = await at.result(PLACE)
         assert (result.outcome, result.stage) == (Outcome.ALREADY_CURRENT, Stage.AUTHORISE)
         assert result.firmware_read_back == version("new")
@@ -83,10 +81,7 @@ async def _unlock(bench: Bench, place: SlotName) -> None:
 async def test_a_current_hub_that_is_open_is_booted_and_goes_home_only_if_that_locks_it(
     bench: Bench, tmp_path: Path, locks: bool
 ) -> None:
-    hub = bench.hub("new")
-    async with conducting(bench, tmp_path) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path, "new") as (at, hub):
         await _unlock(bench, PLACE)
         faults = [] if locks else [{"name": "never_relocks", "on": "boot", "times": 9}]
         result = await at.result(PLACE, *faults)
@@ -105,10 +100,7 @@ async def test_a_current_hub_that_is_open_is_booted_and_goes_home_only_if_that_l
 async def test_a_label_of_another_that_comes_late_keeps_a_current_hub_from_going_home(
     bench: Bench, tmp_path: Path
 ) -> None:
-    hub = bench.hub("new")
-    async with conducting(bench, tmp_path) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path, "new") as (at, _):
 
         def late() -> ScannedLabel | None:
             return ScannedLabel(STRANGER) if at.of(StageStarted) else None
@@ -124,10 +116,7 @@ async def test_a_label_of_another_that_comes_late_keeps_a_current_hub_from_going
 async def test_of_two_labels_scanned_for_a_hub_at_work_the_last_is_in_its_result(
     bench: Bench, tmp_path: Path
 ) -> None:
-    hub = bench.hub("new")
-    async with conducting(bench, tmp_path) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path, "new") as (at, hub):
 
         def scanned() -> ScannedLabel:
             return ScannedLabel(STRANGER if at.of(StageStarted) else hub.gpf)
@@ -270,10 +259,7 @@ def test_a_release_stopped_before_or_after_the_flash_is_not_activated(bench: Ben
 
 
 async def test_a_hub_that_passed_is_not_flashed_again_for_its_order(bench: Bench, tmp_path: Path) -> None:
-    hub = bench.hub()
-    async with conducting(bench, tmp_path) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path) as (at, hub):
         assert (await at.result(PLACE)).outcome is Outcome.PASSED
         await bench.unseat(PLACE)
         await bench.seat(hub, PLACE)
@@ -330,10 +316,7 @@ PULLED = {"name": "unplug_hub", "on": "upload", "at_byte": 12_000}
 async def test_a_hub_pulled_while_it_is_written_goes_on_wherever_it_is_seated_again(
     bench: Bench, tmp_path: Path, place: Any
 ) -> None:
-    hub = bench.hub()
-    async with conducting(bench, tmp_path) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path) as (at, hub):
         ending = await at.visit(PLACE, PULLED)
         assert isinstance(ending, LeftOpen)
         assert [event.stage for event in at.of(HubLost)] == [Stage.FLASH]
@@ -353,10 +336,7 @@ async def test_a_hub_pulled_while_it_is_written_goes_on_wherever_it_is_seated_ag
 async def test_a_hub_pulled_before_it_could_be_authorised_has_not_failed(
     bench: Bench, tmp_path: Path
 ) -> None:
-    hub = bench.hub()
-    async with conducting(bench, tmp_path) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path) as (at, hub):
         ending = await at.visit(PLACE, {"name": "unplug_hub", "on": "state"})
         assert isinstance(ending, LeftOpen)
         assert [event.stage for event in at.of(HubLost)] == [Stage.AUTHORISE]
@@ -381,10 +361,7 @@ async def test_another_hub_in_the_slot_gets_its_own_attempt(bench: Bench, tmp_pa
 
 
 async def test_a_hub_exchanged_during_its_boot_leaves_its_attempt_open(bench: Bench, tmp_path: Path) -> None:
-    hub = bench.hub()
-    async with conducting(bench, tmp_path) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path) as (at, _):
         ending = await at.visit(PLACE, {"name": "another_hub", "on": "boot"})
         assert isinstance(ending, LeftOpen)
         assert ending.why == "another hub answers there"
@@ -395,10 +372,7 @@ async def test_a_hub_exchanged_during_its_boot_leaves_its_attempt_open(bench: Be
 async def test_a_wrong_label_on_a_hub_that_waits_is_rejected_and_the_hub_still_waits(
     bench: Bench, tmp_path: Path
 ) -> None:
-    hub = bench.hub()
-    async with conducting(bench, tmp_path) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path) as (at, hub):
         assert isinstance(await at.visit(PLACE, PULLED), LeftOpen)
         await bench.seat(hub, PLACE)
         rejected = await at.result(PLACE, label=lambda: ScannedLabel(STRANGER))
@@ -416,10 +390,7 @@ async def test_an_image_that_vanished_between_crash_and_restart_ends_the_attempt
     folder = tmp_path / "catalogue"
     shutil.copytree(bench.catalogue, folder)
 
-    hub = bench.hub()
-    async with conducting(bench, tmp_path / "journal") as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path / "journal") as (at, hub):
         assert isinstance(await at.visit(PLACE, PULLED), LeftOpen)
     image = next(folder.glob(f"{version('new')}*"))
     image.unlink()

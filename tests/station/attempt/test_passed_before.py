@@ -12,9 +12,7 @@ from benches.station_bench import (
     DRIVER_SETTINGS,
     UNLISTED,
     Bench,
-    conducting,
-    import_order,
-    order_csv,
+    ordered_hub,
     slot,
 )
 from drivers.hub import HubDriver, HubIdentity
@@ -32,10 +30,7 @@ PLACE = slot(1)
 async def test_a_hub_that_was_changed_since_it_passed_is_not_put_with_those_that_passed(
     bench: Bench, tmp_path: Path, change: str
 ) -> None:
-    hub = bench.hub()
-    async with conducting(bench, tmp_path) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path) as (at, hub):
         assert (await at.result(PLACE)).outcome is Outcome.PASSED
         await bench.unseat(PLACE)
         await bench.seat(hub, PLACE)
@@ -68,10 +63,7 @@ async def change_elsewhere(bench: Bench, change: str) -> None:
 async def test_a_clone_is_not_shown_as_the_hub_that_passed(
     bench: Bench, tmp_path: Path, said: dict[str, Any]
 ) -> None:
-    hub = bench.hub()
-    async with conducting(bench, tmp_path) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path) as (at, _):
         assert (await at.result(PLACE)).outcome is Outcome.PASSED
         clone = await at.result(PLACE, wrap=lambda driver: Disguised(driver, said))
         assert clone.outcome is Outcome.REJECTED

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benches.station_bench import Bench, conducting, import_order, order_csv, slot, version
+from benches.station_bench import Bench, conducting, import_order, order_csv, ordered_hub, slot, version
 from simulators.keys import generate_key, save_private_key
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.records.facts.attempts import AttemptClosed, AttemptPlanned, StageEnded, StageStarted
@@ -19,10 +19,7 @@ ALL_STAGES = [Stage.UNLOCK, Stage.FLASH, Stage.ACTIVATE, Stage.VERIFY, Stage.CON
 async def test_a_hub_goes_all_the_way_each_stage_journalled_before_and_after(
     bench: Bench, tmp_path: Path
 ) -> None:
-    hub = bench.hub()
-    async with conducting(bench, tmp_path) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path) as (at, hub):
         result = await at.result(PLACE)
         assert (result.outcome, result.code, result.disposition) == (Outcome.PASSED, None, None)
         assert (result.firmware_before, result.firmware_target) == (version("old"), version("new"))
@@ -44,10 +41,7 @@ async def test_a_hub_goes_all_the_way_each_stage_journalled_before_and_after(
 
 
 async def test_an_upgrade_chain_is_one_attempt_of_two_steps(bench: Bench, tmp_path: Path) -> None:
-    hub = bench.hub("chained-old")
-    async with conducting(bench, tmp_path) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path, "chained-old") as (at, hub):
         result = await at.result(PLACE)
         (planned,) = at.of(AttemptPlanned)
         assert [step.version for step in planned.steps] == [
@@ -104,10 +98,7 @@ async def test_a_hub_that_fails_keeps_its_old_firmware_confirmed_and_locked(
 ) -> None:
     fault, code = FAULTS[how]
 
-    hub = bench.hub()
-    async with conducting(bench, tmp_path) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path) as (at, hub):
         result = await at.result(PLACE, fault)
         assert (result.outcome, result.code) == (Outcome.FAILED, code), result.message
         rework = code is Code.NOT_LOCKED
@@ -120,10 +111,7 @@ async def test_a_hub_that_fails_keeps_its_old_firmware_confirmed_and_locked(
 async def test_firmware_that_crashes_at_its_start_is_tried_three_times_and_the_old_one_runs_again(
     bench: Bench, tmp_path: Path
 ) -> None:
-    hub = bench.hub()
-    async with conducting(bench, tmp_path) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path) as (at, hub):
         # Each crash is followed by the watchdog's boot, in which the boot loader goes back. A fault counts
         # only the boots that none before it struck.
         crashes = [{"name": "crash", "on": "boot", "at": boot} for boot in (1, 2, 3)]
@@ -143,10 +131,7 @@ async def test_firmware_that_crashes_at_its_start_is_tried_three_times_and_the_o
 async def test_a_hub_that_ends_in_its_boot_loader_is_left_alone_for_rework(
     bench: Bench, tmp_path: Path
 ) -> None:
-    hub = bench.hub()
-    async with conducting(bench, tmp_path) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path) as (at, hub):
         result = await at.result(PLACE, {"name": "serial_recovery", "on": "boot", "times": 99})
         assert (result.outcome, result.code, result.disposition) == (
             Outcome.FAILED,
@@ -160,20 +145,14 @@ async def test_a_hub_that_ends_in_its_boot_loader_is_left_alone_for_rework(
 async def test_a_hub_that_leaves_its_boot_loader_when_told_to_boot_passes(
     bench: Bench, tmp_path: Path
 ) -> None:
-    hub = bench.hub()
-    async with conducting(bench, tmp_path) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path) as (at, hub):
         result = await at.result(PLACE, {"name": "serial_recovery", "on": "boot"})
         assert result.outcome is Outcome.PASSED, result.message
     await bench.assert_runs(hub, "new")
 
 
 async def test_a_hub_that_boots_again_and_again_is_called_so(bench: Bench, tmp_path: Path) -> None:
-    hub = bench.hub()
-    async with conducting(bench, tmp_path) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path) as (at, hub):
         loop = {"name": "reboot_loop", "times": 99, "seconds": 0.12}
         result = await at.result(PLACE, loop, {"name": "reboot", "on": "upload"})
         assert (result.outcome, result.code, result.disposition) == (
@@ -203,10 +182,7 @@ TRANSIENT = {
 async def test_what_passes_by_itself_costs_time_and_not_the_hub(
     bench: Bench, tmp_path: Path, how: str
 ) -> None:
-    hub = bench.hub()
-    async with conducting(bench, tmp_path) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path) as (at, hub):
         result = await at.result(PLACE, *TRANSIENT[how])
         assert result.outcome is Outcome.PASSED, result.message
         assert result.firmware_read_back == version("new")
@@ -216,10 +192,7 @@ async def test_what_passes_by_itself_costs_time_and_not_the_hub(
 async def test_the_journal_says_how_often_a_stage_was_tried_and_why_it_failed(
     bench: Bench, tmp_path: Path
 ) -> None:
-    hub = bench.hub()
-    async with conducting(bench, tmp_path) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path) as (at, _):
         await at.result(PLACE, {"name": "lying_hash", "on": "boot"})
         verified = [event for event in at.events if getattr(event, "stage", None) is Stage.VERIFY]
         kinds = [(type(event), getattr(event, "code", None)) for event in verified]

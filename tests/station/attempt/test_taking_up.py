@@ -18,6 +18,7 @@ from benches.station_bench import (
     conducting,
     import_order,
     order_csv,
+    ordered_hub,
     slot,
     version,
 )
@@ -91,10 +92,7 @@ async def test_a_release_withdrawn_between_test_boot_and_confirmation_is_not_con
         if call == "verify":
             withdrawn.append(Code.RELEASE_WITHDRAWN)
 
-    hub = bench.hub()
-    async with conducting(bench, tmp_path, veto=lambda *_: withdrawn[0] if withdrawn else None) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path, veto=lambda *_: withdrawn[0] if withdrawn else None) as (at, hub):
         result = await at.result(PLACE, wrap=lambda driver: Interfered(driver, withdraw))
         assert (result.outcome, result.code) == (Outcome.FAILED, Code.RELEASE_WITHDRAWN)
     await bench.assert_runs(hub, "old")
@@ -161,10 +159,7 @@ async def test_a_step_that_is_behind_and_active_no_more_ends_the_attempt_as_with
             model=release.model, version=release.version, image_hash=release.payload_sha256, status=status
         )
 
-    hub = bench.hub("chained-old")
-    async with conducting(bench, tmp_path) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path, "chained-old") as (at, hub):
         ending = await at.visit(PLACE, wrap=lambda driver: Interfered(driver, lose_at_the_second_confirm))
         assert isinstance(ending, LeftOpen)
     last, between = FolderCatalog.open(bench.catalogue).releases(CHAINED)
@@ -252,10 +247,7 @@ async def flash_elsewhere(bench: Bench, folder: Path, hub: StockHub, firmware: s
 async def test_a_hub_that_was_brought_further_elsewhere_is_not_taken_back(
     bench: Bench, tmp_path: Path
 ) -> None:
-    hub = bench.hub()
-    async with conducting(bench, tmp_path / "journal") as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path / "journal") as (at, hub):
         assert isinstance(await at.visit(PLACE, PULLED), LeftOpen)
         await flash_elsewhere(bench, tmp_path / "by-hand", hub, "newer")
         await bench.seat(hub, PLACE)
@@ -269,10 +261,7 @@ async def test_a_hub_that_was_brought_further_elsewhere_is_not_taken_back(
 async def test_an_attempt_whose_order_is_closed_while_its_hub_is_seated_again_is_not_gone_on_with(
     bench: Bench, tmp_path: Path
 ) -> None:
-    hub = bench.hub()
-    async with conducting(bench, tmp_path) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path) as (at, hub):
         assert isinstance(await at.visit(PLACE, PULLED), LeftOpen)
         await bench.seat(hub, PLACE)
         look_up = at.journal.hub_history
@@ -374,10 +363,7 @@ async def test_a_hub_that_never_says_what_it_holds_is_booted_once_and_judged(
         drivers.append(Interfered(driver, refuse))
         return drivers[-1]
 
-    hub = bench.hub()
-    async with conducting(bench, tmp_path) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path) as (at, hub):
         ending = await at.visit(PLACE, wrap=refusing)
         assert isinstance(ending, Concluded)
         result = ending.result
@@ -408,10 +394,7 @@ async def test_a_hub_that_does_not_say_what_it_holds_once_it_runs_the_release_go
         drivers.append(Interfered(driver, refuse))
         return drivers[-1]
 
-    hub = bench.hub()
-    async with conducting(bench, tmp_path) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path) as (at, hub):
         result = await at.result(PLACE, wrap=refusing)
         assert (result.outcome, result.stage, result.unsettled) == (Outcome.FAILED, Stage.VERIFY, None)
         assert result.disposition is Disposition.RETRY_OTHER_SLOT

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benches.interference import Interfered, Renamed
-from benches.station_bench import Bench, conducting, import_order, order_csv, slot
+from benches.station_bench import Bench, conducting, import_order, order_csv, ordered_hub, slot
 from drivers.hub import UnlockChallenge
 from firmware_catalog.identity import DeviceModel
 from station.attempt.conduct import Concluded
@@ -36,10 +36,7 @@ async def test_the_calls_of_an_attempt_are_as_many_as_the_next_test_strikes_at(
         drivers.append(Interfered(driver, nothing))
         return drivers[-1]
 
-    hub = bench.hub(firmware)
-    async with conducting(bench, tmp_path) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path, firmware) as (at, _):
         assert isinstance(await at.visit(PLACE, wrap=count), Concluded)
     assert len(drivers[0].calls) <= CALLS[firmware], drivers[0].calls
 

@@ -8,7 +8,8 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,23 +73,21 @@ class Desk:
 
 @pytest.fixture
 def at_desk(reflash: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    def play(scene: Callable[[Desk], Awaitable[None]], slots: dict[int, str], **driver: Any) -> None:
-        async def run() -> None:
-            async with asyncio.timeout(50), open_bench(*PLACES) as bench:
-                raw = usb_settings(tmp_path, bench, slots, 1, **driver)
-                (jig,) = raw.pop("jigs")
-                config = write_config(tmp_path / "station.toml", raw)
-                described = write_config(tmp_path / "jig.toml", jig).read_text()
-                config.write_text(f"{config.read_text()}\n[[jigs]]  {COMMENT}\n{described}")
-                await scene(Desk(bench, config, reflash, monkeypatch))
+    @asynccontextmanager
+    async def sit_down(slots: dict[int, str], **driver: Any) -> AsyncIterator[Desk]:
+        async with asyncio.timeout(50), open_bench(*PLACES) as bench:
+            raw = usb_settings(tmp_path, bench, slots, 1, **driver)
+            (jig,) = raw.pop("jigs")
+            config = write_config(tmp_path / "station.toml", raw)
+            described = write_config(tmp_path / "jig.toml", jig).read_text()
+            config.write_text(f"{config.read_text()}\n[[jigs]]  {COMMENT}\n{described}")
+            yield Desk(bench, config, reflash, monkeypatch)
 
-        asyncio.run(run())
-
-    return play
+    return sit_down
 
 
-def test_the_list_shows_what_sits_at_each_place_and_imports_nothing(at_desk: Any) -> None:
-    async def scene(desk: Desk) -> None:
+async def test_the_list_shows_what_sits_at_each_place_and_imports_nothing(at_desk: Any) -> None:
+    async with at_desk({1: "usb:1-1", 2: "1-2", 3: "usb:1-2.1", 4: "usb:1-2.2", 5: "1-3"}) as desk:
         ports = desk.bench.server.ports
         desk.bench.seat("1-1", serial=1)
         desk.bench.seat("1-3", DfuProfile(dfu_product=0x0009), serial=3, image=None)
@@ -113,11 +112,9 @@ def test_the_list_shows_what_sits_at_each_place_and_imports_nothing(at_desk: Any
             assert ports[place]._importer is None
         assert [seated.hub.boots for seated in desk.bench.seated.values()] == [1, 1, 1]
 
-    at_desk(scene, {1: "usb:1-1", 2: "1-2", 3: "usb:1-2.1", 4: "usb:1-2.2", 5: "1-3"})
 
-
-def test_each_slot_is_bound_to_where_a_hub_appears_and_the_comments_stay(at_desk: Any) -> None:
-    async def scene(desk: Desk) -> None:
+async def test_each_slot_is_bound_to_where_a_hub_appears_and_the_comments_stay(at_desk: Any) -> None:
+    async with at_desk({1: "usb:7-1", 2: "usb:7-2"}) as desk:
         bench = desk.bench
         bench.seat("1-1", serial=1)  # sat there all along, so it is nobody's sign
         await bench.until_on_the_bus("1-1")
@@ -130,11 +127,9 @@ def test_each_slot_is_bound_to_where_a_hub_appears_and_the_comments_stay(at_desk
         assert desk.slots == {"1": "usb:1-2.2", "2": "usb:1-4"}
         assert COMMENT in desk.config.read_text()
 
-    at_desk(scene, {1: "usb:7-1", 2: "usb:7-2"})
 
-
-def test_what_binds_nothing_is_said_and_the_same_slot_is_asked_for_again(at_desk: Any) -> None:
-    async def scene(desk: Desk) -> None:
+async def test_what_binds_nothing_is_said_and_the_same_slot_is_asked_for_again(at_desk: Any) -> None:
+    async with at_desk({1: "usb:7-1"}) as desk:
         bench, ports = desk.bench, desk.bench.server.ports
         before = desk.config.read_text()
 
@@ -176,22 +171,20 @@ def test_what_binds_nothing_is_said_and_the_same_slot_is_asked_for_again(at_desk
         assert "no slot was bound; the configuration is as it was" in said.err
         assert desk.config.read_text() == before
 
-    at_desk(scene, {1: "usb:7-1"})
 
-
-def test_a_place_that_is_another_slots_is_refused_however_it_is_written(at_desk: Any) -> None:
-    async def scene(desk: Desk) -> None:
+async def test_a_place_that_is_another_slots_is_refused_however_it_is_written(at_desk: Any) -> None:
+    async with at_desk({1: "1-1", 2: "usb:7-2"}) as desk:
         before = desk.config.read_text()
         said = await desk.bind(lambda: desk.bench.seat("1-1", serial=1), options=("--slot", 2))
         assert said.code == 2
         assert "jig1 slot 1 and jig1 slot 2 are both bound to usb:1-1" in said.err
         assert desk.config.read_text() == before
 
-    at_desk(scene, {1: "1-1", 2: "usb:7-2"})
 
-
-def test_what_cannot_be_looked_at_is_said_before_anybody_seats_a_hub(at_desk: Any, tmp_path: Path) -> None:
-    async def scene(desk: Desk) -> None:
+async def test_what_cannot_be_looked_at_is_said_before_anybody_seats_a_hub(
+    at_desk: Any, tmp_path: Path
+) -> None:
+    async with at_desk({1: "1-1"}) as desk:
         desk.config.write_text(re.sub(r'"usbip_port" = \d+', '"usbip_port" = 1', desk.config.read_text()))
         nobody = "no USB/IP server answers at 127.0.0.1:1: start it, or correct usbip_host and usbip_port"
         assert (await desk.bind()).complaint == nobody
@@ -199,13 +192,11 @@ def test_what_cannot_be_looked_at_is_said_before_anybody_seats_a_hub(at_desk: An
         refused = await desk.bind(options=("--among", tmp_path))
         assert refused.complaint == f"{tmp_path}: the driver dfu has no serial ports; leave --among out"
 
-    at_desk(scene, {1: "1-1"})
 
-
-def test_libusb_is_looked_through_without_a_fault_where_nothing_is_plugged_in(
+async def test_libusb_is_looked_through_without_a_fault_where_nothing_is_plugged_in(
     at_desk: Any,
 ) -> None:
-    async def scene(desk: Desk) -> None:
+    async with at_desk({1: "usb:99-1"}, backend="libusb") as desk:
         # Its context lasts as long as the process, so it gets one of its own.
         command = [
             Path(sys.executable).with_name("reflash"),
@@ -220,5 +211,3 @@ def test_libusb_is_looked_through_without_a_fault_where_nothing_is_plugged_in(
         )
         assert listed.returncode == 0, listed
         assert json.loads(listed.stdout)[0]["port"] is None
-
-    at_desk(scene, {1: "usb:99-1"}, backend="libusb")

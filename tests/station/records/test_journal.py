@@ -5,8 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Awaitable, Callable
-from contextlib import closing
+from contextlib import AbstractAsyncContextManager, closing
 from pathlib import Path
 
 import pytest
@@ -30,15 +29,8 @@ from station.records.segments import segment_path
 from station.records.verify import verify
 
 
-def with_journal(folder: Path, use: Callable[[Journal], Awaitable[None]], **options: int) -> None:
-    async def main() -> None:
-        async with (
-            asyncio.timeout(60),
-            Journal.open(folder, site="leeds", station="bench-1", **options) as journal,
-        ):
-            await use(journal)
-
-    asyncio.run(main())
+def journal_in(folder: Path, **options: int) -> AbstractAsyncContextManager[Journal]:
+    return Journal.open(folder, site="leeds", station="bench-1", **options)
 
 
 def writer_held_up(journal: Journal) -> threading.Event:
@@ -54,8 +46,8 @@ def writer_held_up(journal: Journal) -> threading.Event:
     return go
 
 
-def test_what_is_appended_is_durable_and_answered(folder: Path) -> None:
-    async def use(journal: Journal) -> None:
+async def test_what_is_appended_is_durable_and_answered(folder: Path) -> None:
+    async with journal_in(folder) as journal:
         assert await journal.append() == ()
         await journal.append(*order_events())
         assert await journal.jig_order("jig-1") == "WO-1"
@@ -82,15 +74,13 @@ def test_what_is_appended_is_durable_and_answered(folder: Path) -> None:
         assert await journal.outbox_size() == 1
         with pytest.raises(EventRefused):
             await journal.append(MessagesRepublished(message="result", first=7, last=9))
-
-    with_journal(folder, use)
     assert verify(folder).events == 9
 
 
-def test_appends_that_arrive_together_share_a_commit(folder: Path) -> None:
+async def test_appends_that_arrive_together_share_a_commit(folder: Path) -> None:
     groups: list[int] = []
 
-    async def use(journal: Journal) -> None:
+    async with journal_in(folder) as journal:
         go = writer_held_up(journal)
         held = journal._writer._commit
         journal._writer._commit = lambda ledger, group: (groups.append(len(group)), held(ledger, group))
@@ -101,16 +91,14 @@ def test_appends_that_arrive_together_share_a_commit(folder: Path) -> None:
         go.set()
         recorded = await asyncio.gather(first, *others)
         assert [row.sequence for (row,) in recorded] == list(range(2, 103))
-
-    with_journal(folder, use)
     assert sum(groups) == 101
     assert len(groups) <= 3
 
 
-def test_a_cancelled_append_ends_when_its_fate_is_known(folder: Path) -> None:
+async def test_a_cancelled_append_ends_when_its_fate_is_known(folder: Path) -> None:
     heard: list[RecordedEvent] = []
 
-    async def use(journal: Journal) -> None:
+    async with journal_in(folder) as journal:
         journal.subscribe(heard.append)
         go = writer_held_up(journal)
         append = asyncio.create_task(journal.append(STARTED))
@@ -123,28 +111,25 @@ def test_a_cancelled_append_ends_when_its_fate_is_known(folder: Path) -> None:
         with pytest.raises(asyncio.CancelledError):
             await append
         assert [recorded.sequence for recorded in heard] == [2]
-
-    with_journal(folder, use)
     assert verify(folder).events == 2
 
 
-def test_a_deadline_on_an_append_still_waits_for_its_fate(folder: Path) -> None:
-    async def use(journal: Journal) -> None:
+async def test_a_deadline_on_an_append_still_waits_for_its_fate(folder: Path) -> None:
+    async with journal_in(folder) as journal:
         go = writer_held_up(journal)
         asyncio.get_running_loop().call_later(0.05, go.set)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
                 await journal.append(STARTED)
-
-    with_journal(folder, use)
     assert verify(folder).events == 2
 
 
-def test_subscribers_hear_facts_in_order_after_their_commit(folder: Path) -> None:
+async def test_subscribers_hear_facts_in_order_after_their_commit(folder: Path) -> None:
     heard: list[RecordedEvent] = []
     complaints: list[str] = []
 
-    async def use(journal: Journal) -> None:
+    async with journal_in(folder) as journal:
+
         def check(recorded: RecordedEvent) -> None:
             with closing(sqlite3.connect(segment_path(folder, 1))) as segment:
                 assert segment.execute(
@@ -168,24 +153,20 @@ def test_subscribers_hear_facts_in_order_after_their_commit(folder: Path) -> Non
         forget()
         await journal.append(STARTED)
         assert heard == recorded
-
-    with_journal(folder, use)
     assert complaints[0] == "journal subscriber failed on row 2"
 
 
-def test_a_refused_event_is_told_to_its_caller_alone(folder: Path) -> None:
-    async def use(journal: Journal) -> None:
+async def test_a_refused_event_is_told_to_its_caller_alone(folder: Path) -> None:
+    async with journal_in(folder) as journal:
         good, bad = await asyncio.gather(
             journal.append(STARTED), journal.append(closed(99)), return_exceptions=True
         )
         assert isinstance(good, tuple)
         assert isinstance(bad, EventRefused)
 
-    with_journal(folder, use)
 
-
-def test_a_full_disk_is_told_and_the_journal_goes_on(folder: Path) -> None:
-    async def use(journal: Journal) -> None:
+async def test_a_full_disk_is_told_and_the_journal_goes_on(folder: Path) -> None:
+    async with journal_in(folder) as journal:
         ledgers: list[sqlite3.Connection] = []
         commit = journal._writer._commit
 
@@ -204,15 +185,14 @@ def test_a_full_disk_is_told_and_the_journal_goes_on(folder: Path) -> None:
         with pytest.raises(JournalFull):
             await journal.append(*order_events(hubs=500))
         await journal.append(*order_events(hubs=500))
-
-    with_journal(folder, use)
     verify(folder)
 
 
-def test_a_fault_in_the_writer_reaches_everyone_and_hangs_nobody(
+async def test_a_fault_in_the_writer_reaches_everyone_and_hangs_nobody(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def use(journal: Journal) -> None:
+    async with journal_in(folder) as journal:
+
         def break_down(*_: object) -> None:
             raise LookupError("a bug")
 
@@ -223,65 +203,42 @@ def test_a_fault_in_the_writer_reaches_everyone_and_hangs_nobody(
         with pytest.raises(JournalFailed, match="a bug"):
             await journal.append(STARTED)
 
-    with_journal(folder, use)
 
-
-def test_after_closing_nothing_is_taken(folder: Path) -> None:
-    kept: list[Journal] = []
-
-    async def use(journal: Journal) -> None:
-        kept.append(journal)
-
-    with_journal(folder, use)
-
-    async def late() -> None:
-        await kept[0].append(STARTED)
-
+async def test_after_closing_nothing_is_taken(folder: Path) -> None:
+    async with journal_in(folder) as journal:
+        pass
     with pytest.raises(JournalFailed, match="is closed"):
-        asyncio.run(late())
+        await journal.append(STARTED)
 
 
-def test_appends_under_way_at_the_end_are_still_written(folder: Path) -> None:
-    tasks: list[asyncio.Task[object]] = []
-
-    async def use(journal: Journal) -> None:
-        tasks.extend(asyncio.create_task(journal.append(STARTED)) for _ in range(20))
+async def test_appends_under_way_at_the_end_are_still_written(folder: Path) -> None:
+    async with journal_in(folder) as journal:
+        tasks = [asyncio.create_task(journal.append(STARTED)) for _ in range(20)]
         await asyncio.sleep(0)
-
-    with_journal(folder, use)
+    await asyncio.gather(*tasks)
     assert verify(folder).events == 21
 
 
-def test_a_new_segment_does_not_disturb_the_answers(folder: Path) -> None:
-    async def use(journal: Journal) -> None:
+async def test_a_new_segment_does_not_disturb_the_answers(folder: Path) -> None:
+    async with journal_in(folder, segment_rows=5) as journal:
         for number in range(12):
             (first,) = await journal.append(opened(number, order=None))
             assert len(await journal.open_attempts()) == 1
             await journal.append(closed(first.sequence, number, order=None))
             assert await journal.outbox_size() == number + 1
-
-    with_journal(folder, use, segment_rows=5)
     assert len(verify(folder).segments) >= 4
 
 
-def test_an_unusable_journal_is_refused_and_nothing_is_left_running(folder: Path) -> None:
+async def test_an_unusable_journal_is_refused_and_nothing_is_left_running(folder: Path) -> None:
     folder.mkdir()
     segment_path(folder, 1).write_bytes(b"not a journal" * 99)
-
-    async def use(journal: Journal) -> None:
-        raise AssertionError("it was opened")
-
     with pytest.raises(JournalCorrupt):
-        with_journal(folder, use)
+        await journal_in(folder).__aenter__()
 
 
-def test_a_station_whose_name_no_topic_can_hold_is_refused(folder: Path) -> None:
-    async def main() -> None:
-        async with Journal.open(folder, site="leeds", station="bench/1"):
-            raise AssertionError("it was opened")
-
+async def test_a_station_whose_name_no_topic_can_hold_is_refused(folder: Path) -> None:
     with pytest.raises(TopicError, match="bench/1"):
-        asyncio.run(main())
+        await Journal.open(folder, site="leeds", station="bench/1").__aenter__()
     assert not folder.exists()
 
 
@@ -299,16 +256,13 @@ asyncio.run(main())
 """
 
 
-def test_a_second_daemon_is_told_the_first_ones_process(folder: Path) -> None:
-    async def use(journal: Journal) -> None:
-        raise AssertionError("two held it")
-
+async def test_a_second_daemon_is_told_the_first_ones_process(folder: Path) -> None:
     with running(
         [sys.executable, "-c", HOLDER, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(JournalInUse) as refused:
-            with_journal(folder, use)
+            await journal_in(folder).__aenter__()
         assert refused.value.pid == holder.pid
         assert verify(folder).events == 1  # reading needs no lock
         holder.stdin.write("\n")

@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from benches.station_bench import DRIVER_SETTINGS, Bench, StockHub, conducting, import_order, order_csv, slot
+from benches.station_bench import (
+    DRIVER_SETTINGS,
+    Bench,
+    StockHub,
+    conducting,
+    import_order,
+    order_csv,
+    ordered_hub,
+    slot,
+)
 from drivers.hub import ExpectedDevice, HubDriver, UnlockAuthority, UnlockChallenge
 from drivers.smp.device import open_device
 from drivers.smp.settings import SmpSettings
@@ -56,10 +65,7 @@ async def seen_by(bench: Bench, hub: StockHub) -> int:
 
 
 async def test_a_right_answer_whose_reply_is_lost_is_not_given_twice(bench: Bench, tmp_path: Path) -> None:
-    hub = bench.hub()
-    async with conducting(bench, tmp_path) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path) as (at, hub):
         assert (await at.result(PLACE, LOST)).outcome is Outcome.PASSED
         assert len(at.of(UnlockAnswerDue)) == 1
         assert [event.stage for event in at.of(StageStarted)].count(Stage.UNLOCK) == 2
@@ -151,10 +157,7 @@ async def test_where_the_other_journal_cannot_be_read_no_answer_is_given_and_it_
     hand.mkdir()
     (hand / "journal-000001.sqlite").write_bytes(b"no journal" * 100)
 
-    hub = bench.hub()
-    async with conducting(bench, tmp_path / "journal", beside=(hand,)) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path / "journal", beside=(hand,)) as (at, hub):
         result = await at.result(PLACE)
         assert (result.outcome, result.code) == (Outcome.FAILED, Code.UNLOCK_UNAVAILABLE)
         assert (result.disposition, result.unsettled) == (Disposition.RETRY_HERE, None)
@@ -255,10 +258,7 @@ async def test_an_authority_is_asked_once_and_a_driver_that_asks_again_gets_no_t
                     failed = error
             raise failed
 
-    hub = bench.hub()
-    async with conducting(bench, tmp_path, key=wrong_key) as at:
-        await import_order(at.journal, order_csv(hub), "jig1")
-        await bench.seat(hub, PLACE)
+    async with ordered_hub(bench, tmp_path, key=wrong_key) as (at, hub):
         result = await at.result(PLACE, wrap=Insistent)
         assert result.code is Code.UNLOCK_REFUSED
     assert await seen_by(bench, hub) == 2

@@ -7,7 +7,7 @@ import gc
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -15,6 +15,7 @@ from pydantic import JsonValue
 
 from drivers.threads import apart
 from firmware_catalog.files import read_open_file
+from firmware_catalog.identity import Eui64
 from station.attempt.closing import OpenedAttempt, close
 from station.attempt.parts import Failed
 from station.attempt.settling import may_lack
@@ -42,10 +43,12 @@ from station.orders.life_cycle import (
     find_order,
 )
 from station.orders.reconcile import ids_of, standing_of
-from station.records.errors import AttemptHasResult, HubsInWork, OrderHasOpenAttempts
+from station.records.errors import AttemptHasResult, HubsInWork, HubsOnOpenOrders, OrderHasOpenAttempts
 from station.records.expectations import EveryHubInItsPlace, Expectation, HubsWithoutResult, JigWorksOn
 from station.records.facts.attempts import AttemptClosed
+from station.records.facts.events import Event
 from station.records.facts.history import OpenAttempt
+from station.records.facts.orders import OrderLinesAdded, listed_by_others
 from station.records.facts.packed import cartons_of, places_of_order
 from station.records.journal import Journal
 from station.version import station_version
@@ -87,6 +90,7 @@ class OrderDesk:
             try:
                 file = await apart("order file", read)
                 events = deque(events_for_import(file, await self._journal.orders(), act.actor))
+                await self._require_hubs_of_no_other(file.number, events)
                 answer = OrderTaken(order=file.number, hubs=len(file.lines), new=bool(events))
                 del file  # lines are let go as they are recorded: all at once would still the loop
                 # Small commits: whoever else has a fact to record waits for one of them at most.
@@ -105,6 +109,16 @@ class OrderDesk:
             finally:
                 gc.unfreeze()
         return answer
+
+    async def _require_hubs_of_no_other(self, order: str, events: Iterable[Event]) -> None:
+        """Refuse an import that could not end. Each append asks again, and knows of its own lines only."""
+        listed: dict[str, list[Eui64]] = {}
+        for event in events:
+            if isinstance(event, OrderLinesAdded):
+                for other, hubs in (await self._journal.ask(listed_by_others, order, event.lines)).items():
+                    listed.setdefault(other, []).extend(hubs)
+        if listed:
+            raise HubsOnOpenOrders(order, listed)
 
     async def _assign(self, request: AssignOrder, act: Act) -> WorksOn:
         jig = request.jig

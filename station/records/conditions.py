@@ -16,7 +16,14 @@ from collections.abc import Collection, Iterable
 
 from station.domain.slot_name import SlotName
 from station.records import packing_conditions
-from station.records.errors import EventRefused, HubsInWork, OrderHasOpenAttempts, OrderIsClosed, OrderNotHere
+from station.records.errors import (
+    EventRefused,
+    HubsInWork,
+    HubsOnOpenOrders,
+    OrderHasOpenAttempts,
+    OrderIsClosed,
+    OrderNotHere,
+)
 from station.records.expectations import Expectation
 from station.records.facts.attempts import (
     AttemptClosed,
@@ -27,7 +34,7 @@ from station.records.facts.attempts import (
     HubLost,
 )
 from station.records.facts.events import Event
-from station.records.facts.orders import OrderAssigned, OrderClosed
+from station.records.facts.orders import OrderAssigned, OrderClosed, OrderLinesAdded, listed_by_others
 from station.records.tables import UNFINISHED_IMPORT
 
 
@@ -42,6 +49,9 @@ def check(
                 event.hold(tables)
             case AttemptOpened(order=str(order)):
                 _order_is_worked_on(tables, order, event.place.jig)
+            case OrderLinesAdded():
+                if listed := listed_by_others(tables, event.order, event.lines):
+                    raise HubsOnOpenOrders(event.order, listed)
             case OrderAssigned():
                 _jig_is_free(tables, live, event)
             case OrderClosed():

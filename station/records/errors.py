@@ -6,7 +6,7 @@ import errno
 import os
 import shutil
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,9 @@ _NO_ROOM: Final = 1 << 20
 
 _FILES: Final = 4
 """What SQLite holds for one connection: database, log and its index; and for a large change a temporary file."""
+
+_HUBS_NAMED: Final = 3
+"""So many of an order's hubs are named in one line; of the others it says how many there are."""
 
 _HOW_TO_GO_ON: Final = (
     "Nothing was changed: set the folder aside as it is (reflash journal set-aside), then restore the last "
@@ -135,6 +138,22 @@ class OrderNotHere(EventRefused):
     def __init__(self, order: str, jig: str) -> None:
         super().__init__(f"{jig} does not work on order {order} any more")
         self.order = order
+
+
+class HubsOnOpenOrders(EventRefused):
+    """An order may not list a hub that another open order lists: one re-flash of it would count for both."""
+
+    def __init__(self, order: str, listed: Mapping[str, Sequence[object]]) -> None:
+        """`listed` are the hubs that each open order lists too."""
+        where = "; ".join(f"{other} lists {_some(hubs)}" for other, hubs in listed.items())
+        what = f"order {order} was not imported: open order {where}"
+        super().__init__(f"{what}; close that one first, or leave those hubs out")
+
+
+def _some(hubs: Sequence[object]) -> str:
+    named = ", ".join(str(hub) for hub in hubs[:_HUBS_NAMED])
+    more = len(hubs) - _HUBS_NAMED
+    return f"{named} and {more} more of its hubs" if more > 0 else named
 
 
 class AttemptHasResult(EventRefused):

@@ -94,10 +94,14 @@ def order_line(number: int) -> OrderLine:
     )
 
 
-def order_events(order: str = "WO-1", hubs: int = 3, jig: str = "jig-1") -> tuple[Event, ...]:
+def order_events(
+    order: str = "WO-1", hubs: int = 3, jig: str = "jig-1", *, first: int = 0
+) -> tuple[Event, ...]:
     return (
         OrderImported(order=order, source=f"{order}.csv", sha256="00" * 32, hubs=hubs),
-        OrderLinesAdded(order=order, lines=tuple(order_line(number) for number in range(hubs))),
+        OrderLinesAdded(
+            order=order, lines=tuple(order_line(number) for number in range(first, first + hubs))
+        ),
         OrderAssigned(order=order, jig=jig),
     )
 

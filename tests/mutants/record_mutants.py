@@ -35,6 +35,13 @@ RECORD_MUTANTS = (
         (f"{_RECORDS}/test_ledger.py",),
     ),
     Mutant(
+        "two open orders list one hub, so that a pass counts twice",
+        "station/records/conditions.py",
+        "                    raise HubsOnOpenOrders(event.order, listed)\n",
+        "                    pass\n",
+        (f"{_DESK}::test_a_hub_is_on_one_open_order_at_a_time",),
+    ),
+    Mutant(
         "a lost hub is not lost any more once it is interrupted",
         "station/records/facts/attempts.py",
         '"UPDATE attempts SET lost = 1 WHERE attempt = ?"',

@@ -37,7 +37,7 @@ def test_each_mutant_fits_the_code_and_names_tests_that_there_are() -> None:
             functions = {
                 node.name
                 for node in ast.walk(ast.parse((ROOT / file).read_text()))
-                if isinstance(node, ast.FunctionDef)
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
             }
             assert not name or name in functions, f"{mutant}: {file} has no {name}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -278,6 +278,22 @@ def orders(tables: sqlite3.Connection) -> tuple[OrderSummary, ...]:
         )
         for order, imported, source, sha256, hubs, closed in rows
     )
+
+
+def listed_by_others(
+    tables: sqlite3.Connection, order: str, lines: Iterable[OrderLine]
+) -> dict[str, list[Eui64]]:
+    """Return which hubs of an order (by CHF id) other open orders list too, by either of their ids, by those orders."""
+    found: dict[str, list[Eui64]] = {}
+    for line in lines:
+        rows = tables.execute(
+            "SELECT DISTINCT work_order FROM order_lines JOIN orders USING (work_order)"
+            " WHERE (chf IN (?1, ?2) OR gpf IN (?1, ?2)) AND work_order <> ?3 AND closed IS NULL",
+            (str(line.chf), str(line.gpf), order),
+        )
+        for (other,) in rows:
+            found.setdefault(other, []).append(line.chf)
+    return found
 
 
 def jig_order(tables: sqlite3.Connection, jig: str) -> str | None:

@@ -20,10 +20,12 @@ from station.domain.hub_facts import HubFacts
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.domain.slot_name import SlotName
+from station.orders.csv_import import parse_order
 from station.orders.reconcile import reconcile
-from station.records.errors import AttemptHasResult, OrderIsClosed, OrderNotHere
+from station.records.errors import AttemptHasResult, HubsOnOpenOrders, OrderIsClosed, OrderNotHere
 from station.records.facts.attempts import AttemptClosed, AttemptOpened, AttemptResumed, HubLost
 from station.records.facts.history import HubHistory
+from station.records.facts.orders import OrderImported, OrderLinesAdded
 from station.records.journal import Journal
 
 
@@ -89,6 +91,29 @@ async def test_an_order_is_taken_once_assigned_and_closed(bench: Bench, tmp_path
             await desk.ask("assign_order", order="WO-1", jig="jig1")
 
 
+@pytest.mark.parametrize(("column", "of_first"), [("chf_id", "chf"), ("gpf_id", "gpf"), ("chf_id", "gpf")])
+async def test_a_hub_is_on_one_open_order_at_a_time(
+    bench: Bench, tmp_path: Path, column: str, of_first: str
+) -> None:
+    first, second = bench.hub(), bench.hub()
+    again = order_csv(second, order="WO-2", **{column: str(getattr(first, of_first))})
+    lines = parse_order(again, "WO-2.csv").lines
+    refusal = f"^order WO-2 was not imported: open order WO-1 lists {lines[0].chf}; close that one first"
+
+    async with Journal.open(tmp_path, site="site", station="bench") as journal:
+        desk = Desk(journal)
+        await desk.take(order_csv(first, bench.hub()))
+        with pytest.raises(Conflict, match=refusal):
+            await desk.take(again)
+        # The append asks again: another order may have come since the desk looked.
+        began = OrderImported(order="WO-2", source="WO-2.csv", sha256="", hubs=1)
+        with pytest.raises(HubsOnOpenOrders, match=refusal):
+            await journal.append(began, OrderLinesAdded(order="WO-2", lines=lines))
+        assert [order.order for order in await journal.orders()] == ["WO-1"]
+        await desk.close(incomplete=True)
+        assert (await desk.take(again))["new"], "a hub that is delivered again later"
+
+
 async def test_what_is_open_when_an_order_is_closed_ends_as_never_come_back(
     bench: Bench, tmp_path: Path
 ) -> None:
@@ -139,7 +164,7 @@ async def test_no_order_closes_over_a_hub_in_work_whatever_the_slots_say(
         (opened,) = await journal.append(AttemptOpened(place=at, order="WO-1", hub=facts(hub), number=1))
         with pytest.raises(Refused, match="being worked on in jig1 slot 3; wait for its result first"):
             await desk.close(incomplete=True)
-        await import_order(journal, order_csv(other, order="WO-2"))
+        await import_order(journal, order_csv(bench.hub(), order="WO-2"))
         with pytest.raises(Refused, match="order WO-2 cannot come to jig1 now: a hub is being worked"):
             await desk.ask("assign_order", order="WO-2", jig="jig1")
         resumed = AttemptResumed(attempt=opened.sequence, place=at, stage=Stage.FLASH, step=0, why="seen")

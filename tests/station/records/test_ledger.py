@@ -140,6 +140,7 @@ def test_a_hub_keeps_its_history_across_orders(folder: Path) -> None:
         one_result(ledger, 0, Outcome.PASSED, slot=4)
         one_result(ledger, 0, Outcome.REJECTED, slot=4)
         one_result(ledger, 1, Outcome.FAILED, slot=8)
+        write(ledger, OrderClosed(order="WO-1", reason="done"))
         write(ledger, *order_events("WO-2"))
         write(ledger, opened(0, order="WO-2"))
         history = reader.ask(hub_history, chf(0))
@@ -194,7 +195,7 @@ def test_an_order_shows_how_far_it_is(folder: Path) -> None:
 def test_a_jig_changes_to_another_order(folder: Path) -> None:
     with ledger_in(folder) as ledger, JournalReader(folder) as reader:
         write(ledger, *order_events("WO-1"))
-        write(ledger, *order_events("WO-2"))
+        write(ledger, *order_events("WO-2", first=3))
         assert reader.ask(jig_order, "jig-1") == "WO-2"
         assert reader.ask(jig_order, "jig-9") is None
 

@@ -62,7 +62,8 @@ def test_what_is_over_stays_behind_and_is_found(folder: Path) -> None:
     with ledger_in(folder, segment_rows=30) as ledger, JournalReader(folder) as reader:
         write(ledger, *order_events("WO-1", hubs=3))
         told = [one_result(ledger, number, Outcome.FAILED, slot=4) for number in range(3)]
-        write(ledger, OrderClosed(order="WO-1", reason="done"), *order_events("WO-2", hubs=3))
+        write(ledger, OrderClosed(order="WO-1", reason="done"))
+        write(ledger, *order_events("WO-2", hubs=3))
         write(
             ledger,
             MessagesAcknowledged(message="result", numbers=(1, 2, 3)),
@@ -224,10 +225,10 @@ def test_without_descriptors_commits_and_answers_go_on_and_what_needs_a_file_wai
                 NoDescriptors, match=r"no more file descriptors \(\d+ allowed\): raise LimitNOFILE"
             ):
                 # SQLite keeps so much in a temporary file, in case it has to be taken back.
-                ledger.commit([order_events("WO-2", hubs=2000)])
+                ledger.commit([order_events("WO-2", hubs=2000, first=2000)])
             assert reader.waiting_messages(9) == ()
         assert len(segment_paths(folder)) == 1
-        write(ledger, *order_events("WO-2", hubs=2000))
+        write(ledger, *order_events("WO-2", hubs=2000, first=2000))
         for _ in range(5):
             write(ledger, STARTED)
         assert len(segment_paths(folder)) == 2

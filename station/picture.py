@@ -18,6 +18,7 @@ _STYLES: Final = {
     SlotPhase.STARTING: "dim",
     SlotPhase.NO_PORT: "bold red",
     SlotPhase.EMPTY: "dim",
+    SlotPhase.UNATTENDED: "bold",
     SlotPhase.SEATED: "bold",
     SlotPhase.BOOTING: "cyan",
     SlotPhase.WORKING: "cyan",

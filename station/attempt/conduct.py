@@ -38,12 +38,13 @@ from station.attempt.permission import OrderPermission, Veto
 from station.attempt.plan import AttemptPlan, PlannedStep
 from station.attempt.sequence import Sequence
 from station.attempt.settling import settle
+from station.attempt.workers import Workers
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Stage
 from station.domain.position import Position
 from station.domain.slot_name import SlotName
 from station.kernel_clock import read_clock
-from station.records.errors import AttemptHasResult
+from station.records.errors import AttemptHasResult, NotAsExpected
 from station.records.facts.attempts import AttemptClosed, AttemptPlanned, AttemptResumed, HubLost, StepTarget
 from station.records.facts.history import HubHistory, OpenAttempt, PastAttempt
 from station.records.journal import Journal
@@ -80,7 +81,7 @@ class Conductor:
         wrong_answers: WrongAnswers,
         veto: Veto,
         hindrance: Callable[[], str | None],
-        operator: Callable[[], str | None],
+        workers: Workers,
         station_version: str,
     ) -> None:
         self._journal = journal
@@ -89,7 +90,7 @@ class Conductor:
         self._wrong_answers = wrong_answers
         self._veto = veto
         self._hindrance = hindrance
-        self._operator = operator
+        self._workers = workers
         self._station_version = station_version
 
     async def conduct(self, visit: Visit) -> Concluded | LeftOpen | StillSeated:
@@ -116,7 +117,7 @@ class Conductor:
         history = HubHistory(None, 0, ())
         if label is not None:
             history = await self._journal.label_history(label.device_id)
-        opened = await open_at_jig(self._journal, place, None, label, history, self._operator())
+        opened = await open_at_jig(self._journal, place, None, label, history, self._workers)
         code = failure.code_of(error, Stage.IDENTIFY)
         code = Code.HUB_UNIDENTIFIED if code in {Code.NO_ANSWER, Code.PROTOCOL_ERROR} else code
         ending = Failed(Stage.IDENTIFY, code, str(error), None)
@@ -137,9 +138,7 @@ class Conductor:
             left = await left_with(journal, hub, (passed or last).attempt)
             if left is not None:
                 return StillSeated(last, left, booted=last.boots != hub.boots)
-        opened = await open_at_jig(
-            journal, visit.place, facts_of(hub), visit.label(), history, self._operator()
-        )
+        opened = await open_at_jig(journal, visit.place, facts_of(hub), visit.label(), history, self._workers)
         return await self._authorise_and_run(visit, opened, history, taken_up=False)
 
     async def _authorise_and_run(
@@ -221,7 +220,7 @@ class Conductor:
             label=visit.label() or label_of(interrupted),
             line=await line_of(journal, interrupted.order, facts, None),
             opened=interrupted.opened,
-            operator=self._operator(),
+            operator=self._workers.at(visit.place.jig).pseudonym,
         )
         if not interrupted.steps:
             return await self._authorise_and_run(visit, opened, history, taken_up=True)
@@ -359,18 +358,24 @@ class Conductor:
         history: HubHistory,
         last_seen: HubIdentity | None,
     ) -> AttemptClosed:
-        event = close(
-            opened,
-            ending,
-            target=target,
-            boots=last_seen.boots if last_seen else None,
-            failed_before=failed_by_itself(history),
-            seconds=seconds,
-            finished=read_clock(),
-            station_version=self._station_version,
-        )
-        await self._journal.append(event)
-        return event
+        finished, failed = read_clock(), failed_by_itself(history)
+        while True:
+            worker = self._workers.at(opened.place.jig)
+            event = close(
+                replace(opened, operator=worker.pseudonym),
+                ending,
+                target=target,
+                boots=last_seen.boots if last_seen else None,
+                failed_before=failed,
+                seconds=seconds,
+                finished=finished,
+                station_version=self._station_version,
+            )
+            try:
+                await self._journal.append(worker.expectation, event)
+            except NotAsExpected:
+                continue  # somebody signed on or off in that very moment: the result is theirs who are there now
+            return event
 
 
 def _with_label(opened: OpenedAttempt, visit: Visit) -> OpenedAttempt:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from station.attempt.closing import OpenedAttempt
+from station.attempt.workers import Workers
 from station.domain.hub_facts import HubFacts
 from station.domain.label import ScannedLabel
 from station.domain.order_line import OrderLine
 from station.domain.slot_name import SlotName
-from station.records.errors import OrderIsClosed, OrderNotHere
+from station.records.errors import NotAsExpected, OrderIsClosed, OrderNotHere
+from station.records.expectations import Expectation
 from station.records.facts.attempts import AttemptOpened
 from station.records.facts.history import HubHistory
 from station.records.journal import Journal
@@ -26,8 +28,12 @@ async def open_attempt(
     operator: str | None,
     order: str | None = None,
     label: ScannedLabel | None = None,
+    expected: tuple[Expectation, ...] = (),
 ) -> OpenedAttempt:
-    """Record that an attempt begins, and return it once that is durable, with its hub's line of the order."""
+    """Record that an attempt begins, and return it once that is durable, with its hub's line of the order.
+
+    Raises NotAsExpected where what is `expected` is no more.
+    """
     event = AttemptOpened(
         place=place,
         order=order,
@@ -37,7 +43,7 @@ async def open_attempt(
         number=number,
         operator=operator,
     )
-    (recorded,) = await journal.append(event)
+    (recorded,) = await journal.append(*expected, event)
     line = await line_of(journal, order, hub, label)
     return OpenedAttempt(
         attempt=recorded.sequence,
@@ -58,17 +64,30 @@ async def open_at_jig(
     hub: HubFacts | None,
     label: ScannedLabel | None,
     history: HubHistory,
-    operator: str | None,
+    workers: Workers,
 ) -> OpenedAttempt:
-    """Begin an attempt for the order that the jig works on: asked again where that changes in that very moment."""
+    """Begin an attempt for the order that the jig works on, and under whoever works there.
+
+    Both are asked again where they change in that very moment. Raises NobodyWorksHere where somebody has to.
+    """
     tries = 0
     while True:
         order = await journal.jig_order(place.jig)
-        number = history.attempts_in(order) + 1
+        workers.require(place.jig)
+        worker = workers.at(place.jig)
         try:
             return await open_attempt(
-                journal, place, hub, number=number, operator=operator, order=order, label=label
+                journal,
+                place,
+                hub,
+                number=history.attempts_in(order) + 1,
+                operator=worker.pseudonym,
+                order=order,
+                label=label,
+                expected=(worker.expectation,),
             )
+        except NotAsExpected:
+            continue  # and the workers know who it is now
         except (OrderIsClosed, OrderNotHere):
             tries += 1
             if tries == _ORDERS_TRIED:

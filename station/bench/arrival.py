@@ -40,7 +40,7 @@ class Arrivals:
         """Wait for a hub to say who it is, at a time when it may be begun with; None if it was taken out, or stopped."""
         parts = self._parts
         while True:
-            if parts.hindrance() is not None:
+            if parts.hindrance() is not None or self._is_unattended():
                 await self._until_unhindered()
                 # It may have been a long time: the hub was taken out, or an emergency stop took its power.
                 await self.until_ready(driver)
@@ -53,30 +53,58 @@ class Arrivals:
                 if not self._may_begin() or await self._left_recovery(driver):
                     continue
                 raise
-            if recognised is None or self._may_begin():
+            if recognised is not None and not self._may_begin():
+                self._display.looking(recognised.hub)
+            elif recognised is not None or not self._is_unattended():
                 return recognised
-            self._display.looking(recognised.hub)
 
     def _may_begin(self) -> bool:
         """Whether a hub that sits here may be begun with now: it may have been waited for all night."""
-        return self._parts.hindrance() is None and self._parts.seat.is_safe()
+        return self._parts.hindrance() is None and not self._is_unattended() and self._parts.seat.is_safe()
+
+    def _is_unattended(self) -> bool:
+        """Whether somebody has to sign on here first."""
+        return self._parts.duty.nobody_at(self._parts.place.jig) is not None
 
     async def until_ready(self, driver: HubDriver) -> None:
-        """Wait for a hub that may be looked at."""
-        await self._idling.wait(self._waits.told_during(partial(self._until_ready, driver)))
+        """Wait for a hub that may be looked at, and first for somebody who works here, where that is asked for."""
+        while True:
+            await self._until_attended()
+            await self._idling.wait(self._waits.told_during(partial(self._until_ready, driver)))
+            if not self._is_unattended():
+                return
 
     async def _until_ready(self, driver: HubDriver) -> None:
         """Wait for a hub that may be looked at. Raises what says that the port is gone, which nobody has asked meanwhile."""
         seat = self._parts.seat
-        if isinstance(driver, WatchesPlace):
-            await first_of(seat.until_ready(), driver.until_lost())
-        else:
-            await seat.until_ready()
+        lost = [driver.until_lost()] if isinstance(driver, WatchesPlace) else []
+        await first_of(seat.until_ready(), self._until_unattended(), *lost)
+
+    async def _until_attended(self) -> None:
+        """Wait for somebody who signs on, and say so; an emergency stop is told first."""
+        parts, before = self._parts, self._display.now
+        while not parts.seat.stopped and (nobody := parts.duty.nobody_at(parts.place.jig)) is not None:
+            self._display.show(SlotPhase.UNATTENDED, nobody)
+            signing_on = parts.duty.until_somebody_at(parts.place.jig)
+            await self._idling.wait(first_of(signing_on, parts.seat.until_stopped()))
+        if self._display.now is not before and not parts.seat.stopped:
+            self._display.seat(parts.seat.awaits())
+
+    async def _until_unattended(self) -> None:
+        """Return once everybody has left, but not while the emergency stop has to be told."""
+        parts = self._parts
+        while True:
+            await parts.duty.until_nobody_at(parts.place.jig)
+            if not parts.seat.stopped:
+                return
+            await parts.seat.until_reset()
 
     async def _recognised(self, driver: HubDriver) -> Recognised | None:
         seat, seconds = self._parts.seat, self._parts.recognition_seconds
         recognised: Recognised | None = await first_of(
-            seat.until_stopped(), recognise(driver, seat, seconds, self._show_doubt)
+            seat.until_stopped(),
+            self._until_unattended(),
+            recognise(driver, seat, seconds, self._show_doubt),
         )
         return recognised
 

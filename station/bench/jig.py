@@ -33,6 +33,7 @@ LAMPS: Final = {
     SlotPhase.STARTING: Lamp.DARK,
     SlotPhase.NO_PORT: Lamp.RED,
     SlotPhase.EMPTY: Lamp.DARK,
+    SlotPhase.UNATTENDED: Lamp.DARK,
     SlotPhase.SEATED: Lamp.DARK,
     SlotPhase.BOOTING: Lamp.DARK,
     SlotPhase.WORKING: Lamp.BLUE,

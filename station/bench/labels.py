@@ -29,6 +29,7 @@ _PLACES: Final = frozenset(place.value for place in Destination if place is not 
 """A carton has a code of its own."""
 _BADGE: Final = re.compile(r"[0-9A-Z]{8,64}", re.ASCII | re.IGNORECASE)
 _UNDO: Final = re.compile(r"undo|cancel", re.IGNORECASE)
+_SIGN_OFF: Final = re.compile(r"sign[ -]?off", re.IGNORECASE)
 _SHOWN: Final = 40
 """So much of what could not be read is shown."""
 _UNSHIFTED: Final = frozenset("&é\"'(§-è_!çà)ěščřžýáíąćęłńóśźżº")
@@ -96,18 +97,26 @@ def read_badge(text: str, prefix: str) -> Badge | None:
     return Badge(code.upper())
 
 
-Scan = SlotCode | ScannedLabel | Undo | PackageCode | Destination
+@dataclass(frozen=True, slots=True)
+class SignOffCode:
+    """The code by which whoever works at the scanner's jig leaves it."""
+
+
+Scan = SlotCode | ScannedLabel | Undo | PackageCode | Destination | Badge | SignOffCode
 """What a line of a scanner can mean."""
 
 
-def read_scan(text: str, jigs: Collection[str] = ()) -> Scan:
-    """Read one line of a scanner at a bench with these jigs.
+def read_scan(text: str, jigs: Collection[str] = (), badge_prefix: str | None = None) -> Scan:
+    """Read one line of a scanner at a bench with these jigs, whose badges begin with this.
 
     A label is an EUI-64, after `CHF ` or `GPF ` where the label says whose. What else the makers print on their
     labels is unpublished. A scanner that types as a keyboard of another layout writes the hyphens, and the stroke of
     a slot's code, as something else: they are understood where nothing else can be meant.
-    The code of a place where hubs are put is its name (`rework`). Raises ScanUnreadable for everything that is none of this.
+    The code of a place where hubs are put is its name (`rework`). Raises ScanUnreadable for everything that is none of this;
+    where there are badges, without showing what it was: it may be one that another keyboard layout garbled.
     """
+    if badge_prefix is not None and (badge := read_badge(text, badge_prefix)) is not None:
+        return badge
     line = _cleaned(text)
     if PackageCode.looks_like(line):
         try:
@@ -128,17 +137,21 @@ def read_scan(text: str, jigs: Collection[str] = ()) -> Scan:
         return Undo()
     if line.lower() in _PLACES:
         return Destination(line.lower())
+    if _SIGN_OFF.fullmatch(line):
+        return SignOffCode()
     for jig in jigs:
         # Whatever the keyboard's layout makes of the stroke, and of its shift key.
         if re.fullmatch(rf"{re.escape(jig)}(?:[^0-9A-Za-z]|ß)[1-8]", line, re.IGNORECASE):
             return SlotCode(jig, int(line[-1]))
     if code := _SLOT.fullmatch(line):
         return SlotCode(code["jig"], int(code["slot"]))
+    shown = repr(line[:_SHOWN]) if badge_prefix is None else f"a scan of {len(line)} characters"
     if len(line) >= _ID_DIGITS and not any(each.isdigit() for each in line) and _UNSHIFTED & set(line):
         raise ScanUnreadable(
-            f"{line[:_SHOWN]!r} is typed for another keyboard layout: set the scanner to this computer's, or to US"
+            f"{shown} is typed for another keyboard layout: set the scanner to this computer's, or to US"
         )
-    raise ScanUnreadable(f"{line[:_SHOWN]!r} is neither a hub's id nor a slot's code; scan it again")
+    also = "" if badge_prefix is None else f", nor a badge (they begin with {badge_prefix})"
+    raise ScanUnreadable(f"{shown} is neither a hub's id nor a slot's code{also}; scan it again")
 
 
 def _cleaned(text: str) -> str:

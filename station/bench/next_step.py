@@ -12,6 +12,7 @@ _BY_PHASE: Final = {
     SlotPhase.STARTING: ToDo.WAIT,
     SlotPhase.NO_PORT: ToDo.CALL,
     SlotPhase.EMPTY: ToDo.SEAT,
+    SlotPhase.UNATTENDED: ToDo.WAIT,
     SlotPhase.SEATED: ToDo.WAIT,
     SlotPhase.BOOTING: ToDo.WAIT,
     SlotPhase.WORKING: ToDo.WAIT,

@@ -11,6 +11,8 @@ class SlotPhase(StrEnum):
     STARTING = "starting"
     NO_PORT = "no_port"
     EMPTY = "empty"
+    UNATTENDED = "unattended"
+    """Nobody is signed on at the jig, and somebody has to be before a hub is begun with."""
     SEATED = "seated"
     """A hub sits there, and somebody has to start its jig: close the lid, press start."""
     BOOTING = "booting"

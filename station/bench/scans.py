@@ -8,11 +8,13 @@ from typing import Protocol
 from station.bench.controller import Controller
 from station.bench.display import EXPECTING, UNKNOWN_HUB
 from station.bench.labels import (
+    Badge,
     LabelMeaning,
     LabelRecord,
     NoSuchSlot,
     ScanNotKept,
     ScanRefused,
+    SignOffCode,
     SlotCode,
     Undo,
     read_scan,
@@ -41,15 +43,29 @@ class LabelTaker(Protocol):
         """Let a label wait no more: this one, or whichever waits at the slot."""
         ...
 
+    async def sign_on(self, jig: str | None, badge: Badge) -> str:
+        """Have whoever has this badge work at a jig, or at the bench."""
+        ...
+
+    async def sign_off(self, jig: str | None) -> str:
+        """Have nobody work there any more."""
+        ...
+
 
 class ScanSession:
-    """Follows one scanner: the code of a slot chooses the slot of the next label; undo takes the last label back."""
+    """Follows one scanner: the code of a slot chooses the slot of the next label; undo takes the last label back.
 
-    def __init__(self, jig: str | None, jigs: Collection[str], taker: LabelTaker) -> None:
+    A badge signs its holder on, at the scanner's jig, at that of the slot scanned just before, or for the bench.
+    """
+
+    def __init__(
+        self, jig: str | None, jigs: Collection[str], taker: LabelTaker, badge_prefix: str | None = None
+    ) -> None:
         """Prepare; `jig` is where the scanner belongs, or None for one that serves several of the `jigs`."""
         self._own_jig = jig
         self._jigs = jigs
         self._taker = taker
+        self._badge_prefix = badge_prefix
         self._chosen: SlotCode | None = None
         self._last: tuple[str, ScannedLabel] | None = None
 
@@ -57,13 +73,17 @@ class ScanSession:
         """Take one line; return what to say about it, None for an empty one. Raises ScanRefused."""
         if not text.strip():
             return None
-        scan = read_scan(text, self._jigs)
+        scan = read_scan(text, self._jigs, self._badge_prefix)
         chosen, self._chosen = self._chosen, None
         match scan:
             case SlotCode():
                 return self._choose(scan)
             case Undo():
                 return await self._undo(chosen)
+            case Badge():
+                return await self._taker.sign_on(self._jig_of(chosen), scan)
+            case SignOffCode():
+                return await self._taker.sign_off(self._jig_of(chosen))
             case ScannedLabel():
                 return await self._take(chosen, scan)
             case PackageCode() | Destination():
@@ -83,8 +103,11 @@ class ScanSession:
         self._chosen = SlotCode(jig, code.slot)
         return f"{SlotName(jig=jig, slot=code.slot)}: scan its hub's label"
 
+    def _jig_of(self, chosen: SlotCode | None) -> str | None:
+        return chosen.jig if chosen is not None else self._own_jig
+
     async def _take(self, chosen: SlotCode | None, label: ScannedLabel) -> str:
-        jig = chosen.jig if chosen else self._own_jig
+        jig = self._jig_of(chosen)
         if jig is None:
             raise ScanRefused(
                 f"this label is for which slot? Scan the slot's code first, such as {self._example(3)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -16,9 +16,16 @@ class PeopleSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    sign_on: Literal["off", "required"] = Field(
+        "off", description="whether no hub is begun with at a jig where nobody is signed on"
+    )
     badge_prefix: str | None = Field(
         None,
         description="what the code of each badge begins with, and no label does; without it nobody has a badge",
+    )
+    sign_on_hours: Annotated[float, Field(gt=0, le=24)] = Field(
+        10.0,
+        description="a sign-on ends by itself after so long: longer than any shift, shorter than until the next day's",
     )
 
     @field_validator("badge_prefix")

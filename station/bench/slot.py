@@ -24,6 +24,7 @@ from drivers.hub import HubDriver
 from station.attempt.conduct import Concluded, StillSeated
 from station.attempt.parts import LeftOpen
 from station.attempt.recovery_boot import RecoveryBoot
+from station.attempt.workers import NobodyWorksHere
 from station.bench import slot_parts
 from station.bench.arrival import Arrivals
 from station.bench.display import SlotDisplay
@@ -224,6 +225,8 @@ class Slot:
             label = parts.outlook.label_at(self.place)
             try:
                 result = await parts.conductor.unidentified(self.place, label, error)
+            except NobodyWorksHere:
+                return  # everybody left in that very moment: it is looked at again once somebody is there
             except _CLOSED_MEANWHILE as closed:
                 self._display.put(self._closed_meanwhile(closed, None))
             else:
@@ -244,7 +247,7 @@ class Slot:
                 async with self.labels.deciding:
                     seated.label = parts.outlook.label_for(self.place, hub)
                     self.labels.seated = seated
-                if parts.seat.is_safe():
+                if parts.seat.is_safe() and parts.duty.nobody_at(self.place.jig) is None:
                     await self._visit(seated, elsewhere)
                 else:  # the lid was opened meanwhile, say: it waits for its start again, and is asked again
                     self._display.looking(hub)
@@ -261,6 +264,9 @@ class Slot:
         may_be_anew = not (unasked and self._unasked.is_enough(hub.device))
         try:
             ending = await seated.conduct(elsewhere, may_be_anew=may_be_anew)
+        except NobodyWorksHere:
+            self._display.looking(hub)  # as above
+            return
         except _CLOSED_MEANWHILE as closed:
             seated.shown = self._closed_meanwhile(closed, seated)
             await self._idling.wait(seated.until_gone())

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from drivers.hub import DriverPlugin
 from station.attempt.conduct import Conductor
+from station.bench.duty import Duty
 from station.bench.live_hubs import LiveHubs
 from station.bench.outlook import Outlook
 from station.bench.pace import Pace
@@ -37,6 +38,7 @@ class SlotParts:
     view: BenchView
     outlook: Outlook
     pace: Pace
+    duty: Duty
     hindrance: Callable[[], str | None]
     """Why no hub may be begun with just now, in one line; None if one may."""
     hubs_failing_in_a_row: Callable[[], int]

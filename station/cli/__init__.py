@@ -27,6 +27,7 @@ from station.cli import (
     report,
     run,
     scan,
+    signing,
     watch,
 )
 from station.cli.common import UsageError, WorkFailed, first_of
@@ -93,6 +94,8 @@ app.command("run")(run.run)
 app.command("doctor")(doctor.doctor)
 app.command("watch")(watch.watch)
 app.command("scan")(scan.scan)
+app.command("sign-on")(signing.sign_on)
+app.command("sign-off")(signing.sign_off)
 app.command("flash")(flash.flash)
 app.add_typer(catalogue.app, name="catalog")
 app.add_typer(orders.app, name="orders")

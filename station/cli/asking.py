@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
 
 import typer
 
-from station.cli.common import require_stations_user
+from station.cli.common import ask_unseen, require_stations_user
+from station.cli.scanning import Desk as FoundDesk
+from station.cli.scanning import find_desk
 from station.control.client import ConnectionLost, NoDaemon, ask_daemon
 from station.control.sockets import socket_at
-from station.desk.act import Entrance
+from station.desk.act import Entrance, Pin, Proof
 from station.desk.desk import Desk
 from station.desk.order_desk import OrderDesk
 from station.desk.packing_desk import PackingDesk
@@ -32,14 +36,31 @@ _LOOK_SECONDS = 0.2
 """Between two looks whether it is back: nothing tells of it."""
 
 
-def ask_running(settings: StationSettings, request: Request[A], *, by: str | None = None) -> A:
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks, and where."""
+
+    at: FoundDesk
+    by: str | None
+    proof: Proof | None
+
+
+def asker(config: Path, desk: Path | None = None, by: str | None = None) -> Asker:
+    """Find the station as its own user, or at the socket of those who may look and scan; there `by` takes a PIN.
+
+    Raises ConfigError, UsageError where no PIN is given, and ControlError where nobody answers at the socket.
+    """
+    at = find_desk(config, desk)
+    proof = Pin(ask_unseen(f"the PIN of {by}")) if at.settings is None and by is not None else None
+    return Asker(at, by, proof)
+
+
+def ask_running(asker: Asker, request: Request[A]) -> A:
     """Ask the daemon. Raises NoDaemon where none runs, Refused, ControlError."""
-    return asyncio.run(_ask(settings, request, by, None))
+    return asyncio.run(_ask(asker, request, None))
 
 
-def ask_station(
-    settings: StationSettings, request: Request[A], *, by: str | None = None, file: int | None = None
-) -> A:
+def ask_station(asker: Asker, request: Request[A], *, file: int | None = None) -> A:
     """Ask the daemon, or do it here while no daemon holds the journal. Raises Refused, ControlError, JournalError.
 
     `file` is the descriptor of a file that the request is about.
@@ -47,31 +68,34 @@ def ask_station(
 
     async def ask() -> A:
         try:
-            return await _ask(settings, request, by, file)
+            return await _ask(asker, request, file)
         except NoDaemon:
+            if (settings := asker.at.settings) is None:
+                raise
             require_stations_user(settings)
-            return await _do_here(settings, request, by, file)
+            return await _do_here(settings, request, asker.by, file)
 
     return asyncio.run(ask())
 
 
-async def _ask(settings: StationSettings, request: Request[A], by: str | None, file: int | None) -> A:
+async def _ask(asker: Asker, request: Request[A], file: int | None) -> A:
     """Ask once; a command whose answer was lost is asked again when the daemon is back, and is done once all the same."""
-    place = settings.state_directory
-    if not isinstance(request, Command):
-        return await ask_daemon(place, request, by=by)
-    key = uuid4()
+    place, key = asker.at.place, uuid4() if isinstance(request, Command) else None
+
+    async def ask() -> A:
+        return await ask_daemon(place, request, by=asker.by, proof=asker.proof, key=key, file=file)
+
     try:
-        return await ask_daemon(place, request, by=by, key=key, file=file)
+        return await ask()
     except ConnectionLost as lost:
-        if not socket_at(place).exists():
+        if key is None or not socket_at(place).exists():
             raise  # it ended in good order, and nobody is about to start it
         typer.echo(f"reflash: {lost}; it is asked again when it is back", err=True)
         until = asyncio.get_running_loop().time() + _BACK_SECONDS
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             try:
-                return await ask_daemon(place, request, by=by, key=key, file=file)
+                return await ask()
             except (NoDaemon, ConnectionLost):
                 if asyncio.get_running_loop().time() >= until:
                     raise lost from None

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from station.cli.asking import ask_running, ask_station
-from station.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, UsageError, print_json
-from station.cli.packing import asker, bring, scanned, tell
+from station.cli.asking import ask_running, asker
+from station.cli.common import DEFAULT_CONFIG, ByOption, ConfigOption, JsonOption, UsageError, print_json
+from station.cli.packing import asking, bring, scanned, tell
 from station.cli.scanning import DeskOption
 from station.desk.packing_requests import (
     CloseCarton,
@@ -48,7 +48,6 @@ PalletArgument = Annotated[str, typer.Argument(help="The pallet's code, as print
 OrderArgument = Annotated[str, typer.Argument(help="The order's number.")]
 HubArgument = Annotated[str, typer.Argument(help="The hub's label, CHF or GPF id, or its last six digits.")]
 ReasonOption = Annotated[str, typer.Option(help="Why; kept for good, so without names.")]
-ByOption = Annotated[str | None, typer.Option(help="Pseudonym of who answers for it.")]
 
 SIX: Final = 6
 
@@ -64,7 +63,7 @@ def open_carton(
 
     Example: reflash cartons open WO-2031
     """
-    tell(asker(config, desk)(OpenCarton(order=order)), as_json=as_json)
+    tell(asking(config, desk)(OpenCarton(order=order)), as_json=as_json)
 
 
 @app.command()
@@ -83,7 +82,7 @@ def pack(
 
     Example: reflash cartons pack CTN00001236 88-73-84-00-00-00-00-01
     """
-    bring(asker(config, desk), _read(code, Package.CARTON), hub, as_json=as_json)
+    bring(asking(config, desk), _read(code, Package.CARTON), hub, as_json=as_json)
 
 
 @app.command()
@@ -101,7 +100,7 @@ def close(
 
     Example: reflash cartons close CTN00001236 --hubs 5 --reason "last hubs of the order"
     """
-    tell(asker(config, desk)(CloseCarton(carton=code, reason=reason, expected_hubs=hubs)), as_json=as_json)
+    tell(asking(config, desk)(CloseCarton(carton=code, reason=reason, expected_hubs=hubs)), as_json=as_json)
 
 
 @app.command()
@@ -118,7 +117,7 @@ def hold(
     Example: reflash cartons hold CTN00001236 --found 88-73-84-00-00-00-00-01 --reason "recount"
     """
     label = None if found is None else _label(found).device_id
-    tell(asker(config, desk)(HoldCarton(carton=code, reason=reason, found=label)), as_json=as_json)
+    tell(asking(config, desk)(HoldCarton(carton=code, reason=reason, found=label)), as_json=as_json)
 
 
 @app.command()
@@ -127,6 +126,7 @@ def release(
     reason: ReasonOption,
     config: ConfigOption = DEFAULT_CONFIG,
     by: ByOption = None,
+    desk: DeskOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say that a carton that was held was looked into, and that its books are right. For a supervisor.
@@ -134,7 +134,7 @@ def release(
     Example: reflash cartons release CTN00001236 --reason "recounted, the books are right"
     """
     release_it = ReleaseCarton(carton=code, reason=reason)
-    tell(ask_station(load_settings(config), release_it, by=by), as_json=as_json)
+    tell(asking(config, desk, by)(release_it), as_json=as_json)
 
 
 @app.command("take-out")
@@ -144,6 +144,7 @@ def take_out(
     to: Annotated[str, typer.Option(help="Where it goes: rework, quarantine, …, or the code of a carton.")],
     config: ConfigOption = DEFAULT_CONFIG,
     by: ByOption = None,
+    desk: DeskOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take a hub out of its carton, which is open again then. For a supervisor.
@@ -151,7 +152,7 @@ def take_out(
     Example: reflash cartons take-out 88-73-84-00-00-00-00-01 --to quarantine --reason dropped
     """
     decide = decision(hub, to, reason).model_copy(update={"expected": "carton"})
-    tell(ask_station(load_settings(config), decide, by=by), as_json=as_json)
+    tell(asking(config, desk, by)(decide), as_json=as_json)
 
 
 @app.command("list")
@@ -219,7 +220,7 @@ def recall(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
 
     Example: reflash cartons recall
     """
-    recalled = ask_running(load_settings(config), Recall())
+    recalled = ask_running(asker(config), Recall())
     if as_json:
         print_json(recalled.model_dump(mode="json"))
         return
@@ -238,7 +239,7 @@ def open_pallet(
 
     Example: reflash cartons pallet open WO-2031
     """
-    tell(asker(config, desk)(OpenPallet(order=order)), as_json=as_json)
+    tell(asking(config, desk)(OpenPallet(order=order)), as_json=as_json)
 
 
 @pallets.command("put")
@@ -253,7 +254,7 @@ def put_on_pallet(
 
     Example: reflash cartons pallet put PLT00000013 CTN00001236
     """
-    tell(asker(config, desk)(PutOnPallet(pallet=code, carton=carton)), as_json=as_json)
+    tell(asking(config, desk)(PutOnPallet(pallet=code, carton=carton)), as_json=as_json)
 
 
 @pallets.command("close")
@@ -270,7 +271,7 @@ def close_pallet(
     Example: reflash cartons pallet close PLT00000013 --reason "goes today"
     """
     close_it = ClosePallet(pallet=code, reason=reason, expected_cartons=cartons)
-    tell(asker(config, desk)(close_it), as_json=as_json)
+    tell(asking(config, desk)(close_it), as_json=as_json)
 
 
 @pallets.command("take-off")
@@ -279,6 +280,7 @@ def take_off_pallet(
     reason: ReasonOption,
     config: ConfigOption = DEFAULT_CONFIG,
     by: ByOption = None,
+    desk: DeskOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take a carton off its pallet, which is open again then. For a supervisor.
@@ -286,7 +288,7 @@ def take_off_pallet(
     Example: reflash cartons pallet take-off CTN00001236 --reason "crushed"
     """
     take_off = TakeOffPallet(carton=carton, reason=reason)
-    tell(ask_station(load_settings(config), take_off, by=by), as_json=as_json)
+    tell(asking(config, desk, by)(take_off), as_json=as_json)
 
 
 def decision(hub: str, to: str, reason: str) -> DecideHub:

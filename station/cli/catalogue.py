@@ -21,11 +21,12 @@ from firmware_catalog.new_release import Statement
 from firmware_catalog.release import ANY_LOWER, Release, VersionRange
 from firmware_catalog.trust.names import is_signed_catalogue
 from station.cli import catalogue_owner
-from station.cli.asking import ask_running
+from station.cli.asking import ask_running, asker
 from station.cli.catalogue_keys import DaysOption, KeyRing, PinFileOption, SigningKeysOption, lifetimes
 from station.cli.catalogue_owner import DirOption
 from station.cli.common import (
     DEFAULT_CONFIG,
+    ByOption,
     ConfigOption,
     JsonOption,
     UsageError,
@@ -33,8 +34,8 @@ from station.cli.common import (
     print_json,
     print_table,
 )
+from station.cli.scanning import DeskOption
 from station.desk.record_requests import ResumeRelease
-from station.settings_file import load_settings
 
 app = typer.Typer(help="Manage the firmware that may be flashed.", no_args_is_help=True)
 app.command()(catalogue_owner.init)
@@ -142,6 +143,8 @@ def resume(
     version: VersionOption,
     reason: Annotated[str, typer.Option(help="Why it may go on; kept for good, so without names.")],
     config: ConfigOption = DEFAULT_CONFIG,
+    by: ByOption = None,
+    desk: DeskOption = None,
 ) -> None:
     """Let a release go on that the station stopped because too many hubs failed with it.
 
@@ -149,7 +152,7 @@ def resume(
     """
     parsed = FirmwareVersion.parse(version)
     resume_it = ResumeRelease(manufacturer=manufacturer, model=model, version=parsed, reason=reason)
-    ask_running(load_settings(config), resume_it)
+    ask_running(asker(config, desk, by), resume_it)
     typer.echo(f"release {version} of {manufacturer}/{model} goes on")
 
 

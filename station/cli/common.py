@@ -25,6 +25,14 @@ DEFAULT_CONFIG = Path("/etc/reflash/station.toml")
 
 _T = TypeVar("_T")
 
+ByOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Who answers for it, by pseudonym (reflash operators add); without it whoever works there. At the desk socket "
+        "a supervisor's name or pseudonym, whose PIN is asked for."
+    ),
+]
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a script instead of text.")]
 
 

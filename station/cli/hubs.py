@@ -8,10 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from firmware_catalog.identity import Eui64
-from station.cli.asking import ask_station
-from station.cli.cartons import SIX, ByOption, decision
-from station.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, UsageError, print_json
-from station.cli.packing import asker, bring, scanned, tell
+from station.cli.cartons import SIX, decision
+from station.cli.common import DEFAULT_CONFIG, ByOption, ConfigOption, JsonOption, UsageError, print_json
+from station.cli.packing import asking, bring, scanned, tell
 from station.cli.scanning import DeskOption
 from station.domain.destination import Destination
 from station.domain.label import ScannedLabel
@@ -36,11 +35,11 @@ def put(
         str | None, typer.Argument(help="The hub's label; lines of standard input unless given.")
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
-    desk: DeskOption = None,
     reason: Annotated[
         str | None, typer.Option(help="A supervisor decides so, whatever the hub's last result: why.")
     ] = None,
     by: ByOption = None,
+    desk: DeskOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Put hubs where they belong by their last result; with a reason, where a supervisor decides. Scrap takes a reason.
@@ -53,11 +52,11 @@ def put(
     if reason is not None:
         if hub is None:
             raise UsageError("a supervisor decides about one hub: name it")
-        tell(ask_station(load_settings(config), decision(hub, place, reason), by=by), as_json=as_json)
+        tell(asking(config, desk, by)(decision(hub, place, reason)), as_json=as_json)
         return
     if not isinstance(where, Destination):
         raise UsageError(f"{place[:40]!r} is no place: rework, scrap, quarantine, party or maker")
-    bring(asker(config, desk), where, hub, as_json=as_json)
+    bring(asking(config, desk), where, hub, as_json=as_json)
 
 
 @app.command()

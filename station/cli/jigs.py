@@ -16,9 +16,10 @@ from drivers.jig_board.errors import JigBoardError
 from drivers.places import PlaceFinder, PlaceSight
 from drivers.topology import same_place
 from station.bench.view import SlotView
-from station.cli.asking import ask_running
+from station.cli.asking import ask_running, asker
 from station.cli.common import (
     DEFAULT_CONFIG,
+    ByOption,
     ConfigOption,
     JsonOption,
     UsageError,
@@ -27,7 +28,7 @@ from station.cli.common import (
     print_table,
     run_to_its_end,
 )
-from station.cli.scanning import known_jig
+from station.cli.scanning import DeskOption, known_jig
 from station.control.client import NoDaemon, ask_daemon
 from station.desk.bench_requests import EnableSlot, ResetJig, Status
 from station.domain.slot_name import SlotName
@@ -42,12 +43,6 @@ from station.settings_file import load_settings
 app = typer.Typer(help="List, bind and enable slots, and reset jigs.", no_args_is_help=True)
 
 JigArgument = Annotated[str, typer.Argument(help="The jig's name.")]
-ByOption = Annotated[
-    str | None,
-    typer.Option(
-        help="Who answers for it, by pseudonym (reflash operators add); without it the configured operator."
-    ),
-]
 
 
 @app.command("list")
@@ -116,22 +111,25 @@ def enable(
     slot: Annotated[int, typer.Argument(min=1, max=MAX_SLOTS, help="The slot's number.")],
     config: ConfigOption = DEFAULT_CONFIG,
     by: ByOption = None,
+    desk: DeskOption = None,
 ) -> None:
     """Put a slot back into use that was taken out of it, after its cause was mended.
 
     Example: reflash jigs enable jig1 3 --by op-1a2b3c4d
     """
-    ask_running(load_settings(config), EnableSlot(jig=jig, slot=slot), by=by)
+    ask_running(asker(config, desk, by), EnableSlot(jig=jig, slot=slot))
     typer.echo(f"{SlotName(jig=jig, slot=slot)} is in use again")
 
 
 @app.command()
-def reset(jig: JigArgument, config: ConfigOption = DEFAULT_CONFIG, by: ByOption = None) -> None:
+def reset(
+    jig: JigArgument, config: ConfigOption = DEFAULT_CONFIG, by: ByOption = None, desk: DeskOption = None
+) -> None:
     """Let a jig work again after its emergency stop was released: its hubs are looked at and go on.
 
     Example: reflash jigs reset jig1 --by op-1a2b3c4d
     """
-    ask_running(load_settings(config), ResetJig(jig=jig), by=by)
+    ask_running(asker(config, desk, by), ResetJig(jig=jig))
     typer.echo(f"{jig} works again")
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from firmware_catalog.identity import Eui64
-from station.cli.asking import ask_station
+from station.cli.asking import ask_station, asker
 from station.cli.common import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -151,7 +151,7 @@ def republish(
 
     Example: reflash journal republish 120 180
     """
-    ask_station(load_settings(config), Republish(message=message, first=first, last=last))
+    ask_station(asker(config), Republish(message=message, first=first, last=last))
     typer.echo(f"{message}s {first} to {last} go out again")
 
 

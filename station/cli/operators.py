@@ -14,8 +14,10 @@ from typing import Annotated
 import typer
 
 from station.bench.labels import ScanUnreadable, read_badge, read_scan
+from station.cli.asking import ask_running, asker
 from station.cli.common import (
     DEFAULT_CONFIG,
+    ByOption,
     ConfigOption,
     JsonOption,
     UsageError,
@@ -25,9 +27,14 @@ from station.cli.common import (
     print_table,
     require_stations_user,
 )
+from station.cli.scanning import DeskOption
+from station.control.client import ControlError, NoDaemon
+from station.desk.bench_requests import Status
+from station.desk.people_requests import ExpectedPerson, LiftPinLock, SignOff
+from station.desk.refusals import Refused
 from station.domain.actor import PersonRole
 from station.people.operators import BadgeTaken, Operators, OperatorsUnreadable, UnknownPseudonym
-from station.people.proofs import ProofUnfit, require_pin
+from station.people.proofs import ProofUnfit, require_badge, require_pin
 from station.settings_file import load_settings
 
 Pseudonym = Annotated[str, typer.Argument(help="Whose, as `reflash operators add` printed it.")]
@@ -113,6 +120,21 @@ def pin(
     typer.echo(f"{pseudonym} has {'no PIN any more' if remove else 'a new PIN'}")
 
 
+@app.command()
+def unlock(
+    pseudonym: Pseudonym,
+    config: ConfigOption = DEFAULT_CONFIG,
+    by: ByOption = None,
+    desk: DeskOption = None,
+) -> None:
+    """Let somebody's PIN be tried again at once that was wrong too often. It stands in the journal with who did it.
+
+    Example: reflash operators unlock op-1a2b3c4d --by op-5e6f7a8b
+    """
+    ask_running(asker(config, desk, by), LiftPinLock(pseudonym=pseudonym))
+    typer.echo(f"the PIN of {pseudonym} may be tried again")
+
+
 @app.command("list")
 def list_operators(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """List pseudonyms, people, their roles, and whether they have badge and PIN.
@@ -143,7 +165,7 @@ def erase(
     pseudonym: Annotated[str, typer.Argument(help="Whom to forget.")],
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Forget who stands behind a pseudonym, with badge and PIN. Journal and results keep the pseudonym alone.
+    """Forget who stands behind a pseudonym, with badge and PIN, and sign them off. Journal and results keep the pseudonym alone.
 
     Example: reflash operators erase op-1a2b3c4d
     """
@@ -155,7 +177,23 @@ def erase(
         erased = operators.erase(pseudonym)
     if not erased:
         raise UsageError(f"nobody stands behind {pseudonym}; see: reflash operators list")
+    try:
+        _sign_off(config, pseudonym)
+    except NoDaemon:
+        pass  # the next one does it when it starts
+    except (ControlError, Refused) as error:
+        raise WorkFailed(
+            f"{pseudonym} stands for nobody any more, and may be signed on still: {error}"
+        ) from error
     typer.echo(f"{pseudonym} stands for nobody any more")
+
+
+def _sign_off(config: Path, pseudonym: str) -> None:
+    """Have nobody work anywhere under a pseudonym."""
+    asking = asker(config)
+    for each in ask_running(asking, Status()).people:
+        if each.pseudonym == pseudonym:
+            ask_running(asking, SignOff(jig=each.jig, expected=ExpectedPerson(pseudonym=pseudonym)))
 
 
 @contextmanager
@@ -181,8 +219,9 @@ def _scanned_badge(prefix: str) -> str:
     scanned = ask_unseen("scan the badge")
     try:
         if (badge := read_badge(scanned, prefix)) is not None:
+            require_badge(badge.code)
             return badge.code
-    except ScanUnreadable as error:
+    except (ScanUnreadable, ProofUnfit) as error:
         raise UsageError(str(error)) from error
     try:
         read_scan(scanned)

@@ -15,9 +15,10 @@ import typer
 from firmware_catalog.files import read_named_file
 from firmware_catalog.identity import Eui64
 from station.attempt.wording import what_happened
-from station.cli.asking import ask_station
+from station.cli.asking import ask_station, asker
 from station.cli.common import (
     DEFAULT_CONFIG,
+    ByOption,
     ConfigOption,
     JsonOption,
     UsageError,
@@ -25,6 +26,7 @@ from station.cli.common import (
     print_json,
     print_table,
 )
+from station.cli.scanning import DeskOption, known_jig
 from station.control.client import ControlError
 from station.desk.order_requests import AssignOrder, CloseOrder, ExpectedOrder, ImportOrder
 from station.desk.refusals import Invalid, NotFound, Refused
@@ -36,7 +38,6 @@ from station.records.facts.history import ResultOfOrder, open_attempts, results_
 from station.records.facts.orders import orders
 from station.records.facts.packed import cartons_of, placed_for
 from station.records.reader import JournalReader
-from station.settings import StationSettings
 from station.settings_file import load_settings
 
 app = typer.Typer(help="Import, assign, reconcile and close work orders.", no_args_is_help=True)
@@ -55,13 +56,15 @@ def import_order(
         list[str] | None, typer.Option(help="Assign the order to this jig at once; repeat for more.")
     ] = None,
     as_json: JsonOption = False,
+    by: ByOption = None,
+    desk: DeskOption = None,
 ) -> None:
     """Read a work order whole, or not at all.
 
     Example: reflash orders import WO-2031.csv --jig jig1 --jig jig2
     """
-    settings = load_settings(config)
-    jigs = [_known_jig(settings, name) for name in jig or ()]
+    asking = asker(config, desk, by)
+    jigs = [known_jig(asking.at.jigs, name) for name in jig or ()]
     try:
         content = read_named_file(file, MAX_FILE_SIZE)
     except OSError as error:
@@ -75,7 +78,7 @@ def import_order(
     )
     try:
         with _in_memory(content) as came:
-            taken = ask_station(settings, take, file=came)
+            taken = ask_station(asking, take, file=came)
     except Invalid as refused:
         problems = refused.facts.get("problems")
         if not isinstance(problems, list) or len(problems) < 2:
@@ -85,7 +88,7 @@ def import_order(
     what = "imported" if taken.new else "was imported before, nothing changed"
     try:
         for name in jigs:
-            ask_station(settings, AssignOrder(order=taken.order, jig=name))
+            ask_station(asking, AssignOrder(order=taken.order, jig=name))
     except (NotFound, Invalid) as refused:
         raise UsageError(f"order {taken.order} {what}; {refused}") from refused
     except (Refused, ControlError) as error:
@@ -105,17 +108,19 @@ def assign(
     instead_of: Annotated[
         str | None, typer.Option(help="Only if it works on this order now; `none` for no order.")
     ] = None,
+    by: ByOption = None,
+    desk: DeskOption = None,
 ) -> None:
     """Let jigs work on an order from now on.
 
     Example: reflash orders assign WO-2031 --jig jig1 --instead-of WO-2030
     """
-    settings = load_settings(config)
+    asking = asker(config, desk, by)
     expected = None
     if instead_of is not None:
         expected = ExpectedOrder(order=None if instead_of == "none" else instead_of)
-    for name in [_known_jig(settings, name) for name in jig]:
-        ask_station(settings, AssignOrder(order=order, jig=name, expected=expected))
+    for name in [known_jig(asking.at.jigs, name) for name in jig]:
+        ask_station(asking, AssignOrder(order=order, jig=name, expected=expected))
         typer.echo(f"{name} works on order {order}")
 
 
@@ -238,6 +243,8 @@ def close(
         int | None,
         typer.Option(min=0, help="Only while so many hubs have no result, as `orders list` counted them."),
     ] = None,
+    by: ByOption = None,
+    desk: DeskOption = None,
 ) -> None:
     """Close an order for good.
 
@@ -246,15 +253,8 @@ def close(
     close_it = CloseOrder(
         order=order, reason=reason, incomplete_accepted=incomplete, expected_waiting=waiting
     )
-    ended = ask_station(load_settings(config), close_it)
+    ended = ask_station(asker(config, desk, by), close_it)
     typer.echo(f"closed order {ended.order}: {ended.standing}")
-
-
-def _known_jig(settings: StationSettings, name: str) -> str:
-    known = [jig.name for jig in settings.jigs]
-    if name not in known:
-        raise UsageError(f"there is no jig {name}; the configuration knows {', '.join(known)}")
-    return name
 
 
 @contextmanager

@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import typer
 
 from station.bench.labels import ScanUnreadable, read_scan
-from station.cli.asking import ask_station
+from station.cli.asking import ask_station, asker
 from station.cli.common import UsageError, WorkFailed, print_json
-from station.cli.scanning import find_desk
-from station.control.client import ControlError, ask_daemon
+from station.control.client import ControlError
 from station.desk.packing_requests import PackHub, PutHub
 from station.desk.refusals import Refused
 from station.desk.request import Answer, Command
 from station.domain.destination import Destination
 from station.domain.label import ScannedLabel
 from station.packing.codes import Package, PackageCode
-from station.settings_file import load_settings
 
 Where = PackageCode | Destination
 Ask = Callable[[Command[Any]], Answer]
 
 
-def asker(config: Path, desk: Path | None) -> Ask:
+def asking(config: Path, desk: Path | None, by: str | None = None) -> Ask:
     """Return how to ask: by the configuration or, for who may not read that, at the socket for looking and scanning."""
-    try:
-        if desk is None:
-            settings = load_settings(config)
-            return lambda request: ask_station(settings, request)
-    except PermissionError:
-        pass
-    place = find_desk(config, desk).place
-    return lambda request: asyncio.run(ask_daemon(place, request, key=uuid4()))
+    found = asker(config, desk, by)
+    return lambda request: ask_station(found, request)
 
 
 def bring(ask: Ask, where: Where, hub: str | None, *, as_json: bool) -> None:

@@ -33,11 +33,12 @@ def scan(
 
     A label without a slot goes to the first empty slot, where its hub is to be seated. Lines of standard input may
     name the slot of the next label: `jig1/3`, or `3` with --jig. `undo` takes the last label back, or with a slot the
-    one that waits there.
+    one that waits there. A badge signs its holder on; `sign off` ends that.
 
     Example: reflash scan --jig jig1 --slot 3 88-73-84-00-00-00-00-01
     """
-    session = scan_session(find_desk(config, desk), jig)
+    at = find_desk(config, desk)
+    session = scan_session(at, jig)
 
     async def take(lines: Iterator[str]) -> None:
         refused = 0
@@ -64,6 +65,10 @@ def scan(
             raise WorkFailed(str(refusal)) from refusal
 
     if label is not None:
+        if at.badge_prefix is not None and label.upper().startswith(at.badge_prefix):
+            raise UsageError(
+                "a badge on the command line is there for every user of this PC to read: scan it into `reflash scan`"
+            )
         asyncio.run(take_one(label))
     elif slot is not None:
         raise UsageError("--slot is for one label on the command line; lines name their slots themselves")

@@ -14,9 +14,11 @@ from station.bench.labels import ScanRefused
 from station.bench.scans import ScanSession
 from station.cli.common import UsageError
 from station.control.client import ControlError, NoDaemon, ask_daemon
+from station.desk.act import Proof
 from station.desk.bench_requests import Status
 from station.desk.label_desk import ScansAtDesk
 from station.desk.request import Answer, Request
+from station.settings import StationSettings
 from station.settings_file import load_settings
 
 A = TypeVar("A", bound=Answer)
@@ -41,6 +43,10 @@ class Desk:
     place: Path
     """Its state directory, or the socket itself."""
     jigs: tuple[str, ...]
+    badge_prefix: str | None
+    """What the code of each badge begins with."""
+    settings: StationSettings | None = None
+    """The station's, for its own user; None at the socket of those who may look and scan."""
 
 
 def find_desk(config: Path, socket: Path | None) -> Desk:
@@ -62,23 +68,25 @@ def find_desk(config: Path, socket: Path | None) -> Desk:
             pass  # told below, in the configuration's own words
     if socket is None:
         settings = load_settings(config)
-        return Desk(settings.state_directory, tuple(jig.name for jig in settings.jigs))
-    slots = asyncio.run(ask_daemon(socket, Status())).slots
-    return Desk(socket, tuple(dict.fromkeys(slot.place.jig for slot in slots)))
+        jigs = tuple(jig.name for jig in settings.jigs)
+        return Desk(settings.state_directory, jigs, settings.people.badge_prefix, settings)
+    status = asyncio.run(ask_daemon(socket, Status()))
+    jigs = tuple(dict.fromkeys(slot.place.jig for slot in status.slots))
+    return Desk(socket, jigs, status.badge_prefix)
 
 
 def scan_session(desk: Desk, jig: str | None) -> ScanSession:
     """Follow a scanner that serves one jig, or several. Raises UsageError for an unknown jig."""
 
-    async def ask(request: Request[A]) -> A:
+    async def ask(request: Request[A], *, proof: Proof | None = None) -> A:
         try:
-            return await ask_daemon(desk.place, request)
+            return await ask_daemon(desk.place, request, proof=proof)
         except NoDaemon:
             raise
         except ControlError as error:
             raise ScanRefused(str(error)) from error
 
-    return ScanSession(jig_of_scanner(desk, jig), desk.jigs, ScansAtDesk(ask))
+    return ScanSession(jig_of_scanner(desk, jig), desk.jigs, ScansAtDesk(ask), desk.badge_prefix)
 
 
 def jig_of_scanner(desk: Desk, name: str | None) -> str | None:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from station.control.frames import LONGEST_ANSWER, Asked, NoAnswer, read_answer, request_frame
 from station.control.sockets import socket_at
+from station.desk.act import Proof
 from station.desk.request import Answer, Request
 
 A = TypeVar("A", bound=Answer)
@@ -34,17 +35,19 @@ async def ask_daemon(
     request: Request[A],
     *,
     by: str | None = None,
+    proof: Proof | None = None,
     key: UUID | None = None,
     file: int | None = None,
 ) -> A:
     """Send one request to the daemon of this state directory, or at this socket, and return its answer.
 
-    `file` is the descriptor of a file that the request is about; it stays the caller's.
+    A `proof` shows who asks: with a PIN, `by` says who that is. `file` is the descriptor of a file that the request is
+    about; it stays the caller's.
 
     Raises Refused when the daemon refuses, NoDaemon when none listens, ConnectionLost when it ends in the middle: a
     command with a key may then be sent again. ControlError when it does not answer.
     """
-    async with _connected(place, Asked(request, by, key), file) as reader:
+    async with _connected(place, Asked(request, by, key, proof), file) as reader:
         try:
             async with asyncio.timeout(request.answer_seconds):
                 return await _answer(reader, request)

@@ -1,20 +1,23 @@
 """One JSON object a line each way.
 
-A request is `{"protocol": 2, "do": NAME, "with": {...}}`, where due with `"by"` (who answers for it, a pseudonym) and
-`"key"` (a UUID: the same for each sending of one command). An answer is `{"answer": {...}}` or
-`{"refused": {"code": ..., "line": ..., "facts": {...}}}`. Pure: bytes and models, no socket.
+A request is `{"protocol": 2, "do": NAME, "with": {...}}`, where due with `"by"` (who answers for it, a pseudonym), `"pin"` or
+`"badge"` (what proves who it is; with a PIN `by` may be a name) and `"key"` (a UUID: the same for each sending of one command).
+An answer is `{"answer": {...}}` or `{"refused": {"code": ..., "line": ..., "facts": {...}}}`. Pure: bytes and models, no
+socket.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
 from pydantic_core import from_json
 
+from station.bench.labels import Badge
+from station.desk.act import Pin, Proof
 from station.desk.refusals import Invalid, Refusal, Refused, Unavailable, unfit
 from station.desk.request import Answer, Request
 from station.desk.rights import request_named
@@ -41,6 +44,7 @@ class Asked:
     request: Request[Any]
     by: str | None = None
     key: UUID | None = None
+    proof: Proof | None = None
 
 
 class OtherProtocol(Unavailable):
@@ -55,6 +59,17 @@ class _RequestFrame(BaseModel):
     fields: dict[str, JsonValue] = Field(default={}, alias="with")
     by: str | None = Field(None, max_length=200)
     key: UUID | None = None
+    pin: Annotated[str, StringConstraints(max_length=64)] | None = Field(None, repr=False)
+    badge: Annotated[str, StringConstraints(pattern="^[0-9A-Z]{8,64}$")] | None = Field(None, repr=False)
+
+    @property
+    def proof(self) -> Proof | None:
+        """What proves who asks. Raises Invalid for two proofs."""
+        if self.pin is not None and self.badge is not None:
+            raise Invalid("a PIN and a badge are two proofs: give one")
+        if self.badge is not None:
+            return Badge(self.badge)
+        return None if self.pin is None else Pin(self.pin)
 
 
 class _AnswerFrame(BaseModel):
@@ -70,6 +85,11 @@ def request_frame(asked: Asked) -> bytes:
     fields = json.loads(asked.request.model_dump_json(exclude_unset=True))
     frame |= {"with": fields} if fields else {}
     frame |= {} if asked.by is None else {"by": asked.by}
+    match asked.proof:
+        case Pin(digits):
+            frame |= {"pin": digits}
+        case Badge(code):
+            frame |= {"badge": code}
     frame |= {} if asked.key is None else {"key": str(asked.key)}
     return _line(frame)
 
@@ -92,7 +112,7 @@ def read_request(line: bytes) -> Asked:
         request = kind.model_validate_json(json.dumps(frame.fields))
     except ValidationError as error:
         raise unfit(error, f"the request is not as {kind.name} needs it") from error
-    return Asked(request, frame.by, frame.key)
+    return Asked(request, frame.by, frame.key, frame.proof)
 
 
 def answer_frame(answer: Answer) -> bytes:

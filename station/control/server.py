@@ -187,7 +187,7 @@ class _Clients:
         file = connection.take_file()
         try:
             answer = await self._desk.answer(
-                asked.request, self._entrance, by=asked.by, key=asked.key, file=file
+                asked.request, self._entrance, by=asked.by, proof=asked.proof, key=asked.key, file=file
             )
         except Refused as refused:
             return refusal_frame(refused)
@@ -200,7 +200,8 @@ class _Clients:
         """Send answers until there are no more or the client leaves."""
 
         async def pour() -> None:
-            async with aclosing(self._desk.follow(asked.request, self._entrance, by=asked.by)) as answers:
+            following = self._desk.follow(asked.request, self._entrance, by=asked.by, proof=asked.proof)
+            async with aclosing(following) as answers:
                 async for answer in answers:
                     await connection.send(answer_frame(answer))
 

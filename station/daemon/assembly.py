@@ -16,7 +16,9 @@ from pydantic import BaseModel
 from drivers.hub import DriverPlugin
 from drivers.threads import apart
 from station.attempt.conduct import Conductor
+from station.attempt.workers import Workers
 from station.bench.controller import Controller
+from station.bench.duty import Duty
 from station.bench.jig import Jig
 from station.bench.jig_orders import JigOrders
 from station.bench.live_hubs import LiveHubs
@@ -39,6 +41,7 @@ from station.daemon.recall import open_attempts, recall_latches, recall_orders
 from station.daemon.release_stops import ReleaseStops
 from station.daemon.reload import check_reload
 from station.daemon.service import ServiceManager
+from station.daemon.shifts import keep_ends, recall_duty
 from station.daemon.stopping import see_off, work_until_stopped
 from station.daemon.supervision import supervise
 from station.daemon.to_broker import ToBroker
@@ -49,6 +52,7 @@ from station.desk.dropped_orders import OrdersAtDesk
 from station.desk.label_desk import LabelDesk, ScansAtDesk
 from station.desk.order_desk import OrderDesk
 from station.desk.packing_desk import PackingDesk
+from station.desk.people_desk import PeopleDesk
 from station.desk.record_desk import RecordDesk
 from station.desk.refusals import NotFound
 from station.desk.rights import Role
@@ -58,6 +62,8 @@ from station.domain.slot_name import SlotName
 from station.dropped_orders.watching import OrderFolder
 from station.log import configure_logging
 from station.orders.csv_import import MAX_FILE_SIZE
+from station.people.identification import Identification
+from station.people.operators import Operators
 from station.people.pseudonyms import check_pseudonym
 from station.places.finding import checked_driver
 from station.places.settings import JigSettings
@@ -102,6 +108,8 @@ class Daemon:
         self._stopped_by: Actor | None = None
         self._broker_settings_changed = asyncio.Event()
         self._outlook = Outlook()
+        required = settings.people.sign_on == "required"
+        self._duty = Duty([jig.name for jig in settings.jigs] if required else ())
         self._pace = Pace({jig.name: jig.driver for jig in settings.jigs})
         self._loop_watch = LoopWatch()
         self._look_at_packed = asyncio.Event()
@@ -114,6 +122,7 @@ class Daemon:
         self._hindrances = Hindrances(self._catalogue.hindrance, lambda: self._settings)
         self.view = BenchView(place for place, _ in settings.places())
         self.view.listen(on_view)
+        self._duty.listen(self.view.changes.tell)
 
     def stop(self, actor: Actor | None = None) -> None:
         """Begin no more hubs; `run` returns when the running ones have ended or the drain time is over."""
@@ -182,6 +191,8 @@ class Daemon:
     ) -> None:
         settings = self._settings
         await journal.append(StationStarted(station_version=station_version(), boot_id=_boot_id()))
+        journal.subscribe(self._duty.hear)
+        self._duty.recall(await recall_duty(journal, settings))
         journal.subscribe(self._outlook.hear)
         orders = JigOrders(self.view)
         journal.subscribe(orders.hear)
@@ -198,7 +209,7 @@ class Daemon:
             wrong_answers=wrong_answers,
             veto=stops.gate.veto,
             hindrance=self._hindrances.now,
-            operator=lambda: self._settings.operator,
+            workers=Workers(lambda: self._settings.operator, self._duty.at, self._duty.nobody_at),
             station_version=station_version(),
         )
         live_hubs = LiveHubs()
@@ -210,7 +221,7 @@ class Daemon:
                 jig.start,
                 self.view,
                 append=journal.append,
-                operator=lambda: self._settings.operator,
+                operator=partial(self._who_works, jig.name),
                 stopped=jig.name in stopped_jigs,
             )
             for jig in settings.jigs
@@ -230,6 +241,9 @@ class Daemon:
                 self._supervised(watching, "release gate", stops.keep_recording),
                 self._supervised(watching, "reports", partial(self._keep_reports, journal)),
                 self._supervised(watching, "packing", packing.run),
+                self._supervised(
+                    watching, "ends of shifts", partial(keep_ends, journal, self._duty, settings.people)
+                ),
                 *self._looking_socket(watching, desk),
                 *self._order_folder(watching, desk),
                 *(
@@ -266,21 +280,25 @@ class Daemon:
         self, journal: Journal, controller: Controller, jigs: Mapping[str, Jig], live_hubs: LiveHubs
     ) -> Desk:
         """Make the desk to which every request comes."""
-        bench = BenchDesk(controller, jigs, self.view, self.stop)
-        labels = LabelDesk(BenchScans(controller, self.view, self._outlook))
+        settings, operators = self._settings, Operators(self._settings.operators_file)
+        bench = BenchDesk(controller, jigs, self.view, self._duty, settings.people.badge_prefix, self.stop)
+        labels = LabelDesk(BenchScans(controller, self.view, self._outlook), self._duty)
         orders = OrderDesk(
             journal,
-            [jig.name for jig in self._settings.jigs],
+            [jig.name for jig in settings.jigs],
             is_seated=lambda attempt: attempt.hub is not None and live_hubs.holds(attempt.hub.chf),
         )
+        people = PeopleDesk(journal, self._duty, self.view, [jig.name for jig in settings.jigs])
         handlers = {
             **bench.handlers(),
             **labels.handlers(),
             **orders.handlers(),
             **PackingDesk(journal, lambda: self._settings.packing, self._recalled).handlers(),
+            **people.handlers(),
             **RecordDesk().handlers(),
         }
-        return Desk(journal, self._check_person, handlers, bench.followers())
+        identification = Identification(operators, journal)
+        return Desk(journal, self._check_person, handlers, bench.followers(), identification)
 
     def _recalled(self, cartons: Iterable[Carton]) -> tuple[Carton, ...]:
         return withdrawn(self._catalogue.current(), cartons)
@@ -292,7 +310,10 @@ class Daemon:
             raise NotFound(str(error)) from error
 
     def _entrance(self, role: Role, where: str) -> Entrance:
-        return Entrance(role, where, operator=lambda: self._settings.operator)
+        return Entrance(role, where, lambda: self._settings.operator, self._duty.at)
+
+    def _who_works(self, jig: str) -> str | None:
+        return self._duty.at(jig) or self._settings.operator
 
     async def _keep_reports(self, journal: Journal) -> None:
         settings = self._settings
@@ -364,6 +385,7 @@ class Daemon:
                 view=self.view,
                 outlook=self._outlook,
                 pace=self._pace,
+                duty=self._duty,
                 hindrance=self._hindrances.now,
                 hubs_failing_in_a_row=lambda: self._settings.thresholds.hubs_failing_in_a_row,
             )
@@ -374,7 +396,8 @@ class Daemon:
             if jig.scanner is not None:
                 entrance = self._entrance(Role.TECHNICIAN, f"scanner of {jig.name}"[:64])
                 scans = ScansAtDesk(partial(desk.answer, entrance=entrance))
-                session = ScanSession(jig.name, [each.name for each in self._settings.jigs], scans)
+                names = [each.name for each in self._settings.jigs]
+                session = ScanSession(jig.name, names, scans, self._settings.people.badge_prefix)
                 yield LabelScanner(jig.name, jig.scanner, session.read, self.view.show_scan)
 
 

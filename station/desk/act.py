@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 from uuid import UUID
 
+from station.bench.labels import Badge
 from station.desk.request import Answer, Command
 from station.desk.rights import Role
 from station.domain.actor import Actor
 from station.records.chain import RecordedEvent
-from station.records.expectations import Expectation
+from station.records.expectations import Expectation, WorksAt
 from station.records.facts.commands import CommandAnswered, KeptAnswer
 from station.records.facts.events import Event
 
@@ -30,22 +31,26 @@ class DeskJournal(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Pin:
+    """What proves that somebody is who they say. Shown, logged and kept nowhere."""
+
+    digits: str = field(repr=False)
+
+
+Proof = Pin | Badge
+
+
+@dataclass(frozen=True, slots=True)
 class Entrance:
-    """A way in: whoever comes by it asks in this capacity."""
+    """A way in: whoever comes by it asks in this capacity, unless they prove who they are."""
 
     role: Role
     where: str
     """For the journal: the terminal, desk or scanner at which something is done."""
     operator: Callable[[], str | None]
-    """Who works at the bench where nobody says who it is."""
-
-    def actor(self, by: str | None = None) -> Actor:
-        """Return who does something that came in here, `by` somebody who was named."""
-        return Actor(
-            pseudonym=by or self.operator(),
-            role="technician" if self.role is Role.TECHNICIAN else None,
-            where=self.where,
-        )
+    """Who works at the bench where nobody is signed on or says who it is."""
+    signed_on: Callable[[str | None], str | None] | None = None
+    """Who is signed on at a jig, or for the bench; None where nobody can be."""
 
 
 class Recording:
@@ -61,7 +66,7 @@ class Recording:
         answered = act.answered(self._answer)
         if not events and not answered:
             return ()
-        recorded = await act.journal.append(*events, *answered)
+        recorded = await act.journal.append(*(act.as_of_now if events else ()), *events, *answered)
         act.recorded = act.recorded or bool(answered)
         return recorded
 
@@ -76,6 +81,10 @@ class Act:
     key: UUID | None = None
     file: int | None = None
     """The descriptor of a file that came with the request; open until it is answered."""
+    proof: Literal["badge", "pin"] | None = None
+    """What proved who the actor is."""
+    as_of_now: tuple[WorksAt, ...] = ()
+    """That the actor is still the one who is signed on, where that is why it is they."""
     recorded: bool = False
     """Whether the answer is in the journal."""
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from station.bench.controller import Controller
+from station.bench.duty import Duty
 from station.bench.jig import Jig, ResetRefused
 from station.bench.view import BenchView, BrokerView, ScanView, SlotView
 from station.descriptors import allowed
 from station.desk.act import Act
 from station.desk.bench_requests import BenchNews, BenchStatus, EnableSlot, ResetJig, Status, Stop, Watch
 from station.desk.desk import Followers, Handlers
+from station.desk.people_requests import SomebodyOnDuty
 from station.desk.refusals import Conflict, NotFound, Unavailable
 from station.desk.request import Done
 from station.domain.actor import Actor
@@ -23,6 +25,9 @@ from station.version import station_version
 _WATCH_SECONDS: Final = 0.1
 """Between two answers to one who watches: as often as an eye follows."""
 
+_Besides = tuple[BrokerView, tuple[str, ...], tuple[ScanView, ...], tuple[SomebodyOnDuty, ...]]
+"""What is told besides the slots."""
+
 
 @dataclass(frozen=True, slots=True)
 class BenchDesk:
@@ -31,6 +36,8 @@ class BenchDesk:
     controller: Controller
     jigs: Mapping[str, Jig]
     view: BenchView
+    duty: Duty
+    badge_prefix: str | None
     stop: Callable[[Actor], None]
 
     def handlers(self) -> Handlers:
@@ -52,6 +59,8 @@ class BenchDesk:
             broker=self.view.broker,
             faults=self.view.faults(),
             scans=self.view.scans(),
+            people=self._people(),
+            badge_prefix=self.badge_prefix,
             descriptors_allowed=allowed(),
             version=station_version(),
         )
@@ -62,10 +71,10 @@ class BenchDesk:
         Who is slow misses what was in between, never what is.
         """
         view, told = self.view, dict[SlotName, SlotView]()
-        told_besides: object = None
+        told_besides: _Besides | None = None
 
-        def besides() -> tuple[BrokerView, tuple[str, ...], tuple[ScanView, ...]]:
-            return view.broker, view.faults(), view.scans()
+        def besides() -> _Besides:
+            return view.broker, view.faults(), view.scans(), self._people()
 
         def news() -> dict[SlotName, SlotView]:
             return {slot.place: slot for slot in view.slots() if told.get(slot.place) is not slot}
@@ -77,9 +86,17 @@ class BenchDesk:
             await view.changes.until(lambda: is_news() or view.ended)
             told_besides, changed = besides(), news()
             told.update(changed)
-            broker, faults, scans = besides()
-            yield BenchNews(slots=tuple(changed.values()), broker=broker, faults=faults, scans=scans)
+            broker, faults, scans, people = told_besides
+            yield BenchNews(
+                slots=tuple(changed.values()), broker=broker, faults=faults, scans=scans, people=people
+            )
             await asyncio.sleep(_WATCH_SECONDS)
+
+    def _people(self) -> tuple[SomebodyOnDuty, ...]:
+        return tuple(
+            SomebodyOnDuty(jig=each.jig, pseudonym=each.pseudonym, since=each.since)
+            for each in self.duty.everybody()
+        )
 
     async def _stop(self, _: Stop, act: Act) -> Done:
         await act.recording(Done()).append()  # before the journal is closed

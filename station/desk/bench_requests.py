@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from station.bench.view import BrokerView, ScanView, SlotView
+from station.desk.people_requests import SomebodyOnDuty
 from station.desk.request import Answer, Command, Done, Following, Name, Question, Words
 
 
@@ -17,11 +18,15 @@ class BenchNews(Answer):
     """A line for each part of the station that is not as it should be."""
     scans: tuple[ScanView, ...]
     """What was answered to the last scan of each jig's own scanner."""
+    people: tuple[SomebodyOnDuty, ...] = ()
+    """Who is signed on where."""
 
 
 class BenchStatus(BenchNews):
     """Every slot, and the station itself."""
 
+    badge_prefix: str | None
+    """What the code of each badge begins with."""
     descriptors_allowed: int
     version: str
 

@@ -12,11 +12,16 @@ import structlog
 from pydantic import ValidationError
 
 from drivers.descriptors import shortage_in
-from station.desk.act import Act, DeskJournal, Entrance
+from station.bench.labels import Badge
+from station.desk.act import Act, DeskJournal, Entrance, Pin, Proof
 from station.desk.refusals import Conflict, Failed, Invalid, NotAllowed, Refused, Unavailable
 from station.desk.request import Answer, Command, Request
 from station.desk.rights import Role, require_right
+from station.domain.actor import Actor
+from station.people.identification import Identification, Known, NotProven
+from station.people.operators import OperatorsUnreadable
 from station.records.errors import EventRefused, JournalError, JournalHeldUp, NotAsExpected
+from station.records.expectations import WorksAt
 
 A = TypeVar("A", bound=Answer)
 Handler = Callable[[Any, Act], Awaitable[Answer]]
@@ -33,11 +38,20 @@ class Desk:
     """Answers requests by their handlers: asks who may, does each command once, and words what goes wrong."""
 
     def __init__(
-        self, journal: DeskJournal, check_person: PersonCheck, handlers: Handlers, followers: Followers
+        self,
+        journal: DeskJournal,
+        check_person: PersonCheck,
+        handlers: Handlers,
+        followers: Followers,
+        identification: Identification | None = None,
     ) -> None:
-        """Prepare, on the event loop that serves it. `check_person` is asked about whoever is named as the actor."""
+        """Prepare, on the event loop that serves it.
+
+        `check_person` is asked about whoever is named as the actor, `identification` about whoever proves it.
+        """
         self._journal = journal
         self._check_person = check_person
+        self._identification = identification
         self._handlers = handlers
         self._followers = followers
         self._running: dict[UUID, tuple[str, asyncio.Future[Answer]]] = {}
@@ -55,17 +69,19 @@ class Desk:
         entrance: Entrance,
         *,
         by: str | None = None,
+        proof: Proof | None = None,
         key: UUID | None = None,
         file: int | None = None,
     ) -> A:
         """Answer a request, or raise Refused.
 
-        `by` names who answers for it, where that is another than who works at the bench. A command with a key is done
+        `by` names who answers for it, where that is another than who works at the bench; a `proof` that it is they gives
+        them their own rights, for this request. A command with a key is done
         once: sent again it is answered as it was, also after a restart. `file` is a descriptor that came along; it stays
         the caller's.
         """
         try:
-            act = await self._act(request, entrance, by, key)
+            act = await self._act(request, entrance, by, proof, key)
             act.file = file
             if act.key is None:
                 answer = await self._handler(request)(request, act)
@@ -78,11 +94,11 @@ class Desk:
         return answer  # type: ignore[return-value]  # its handler's type is that of the request
 
     async def follow(
-        self, request: Request[A], entrance: Entrance, *, by: str | None = None
+        self, request: Request[A], entrance: Entrance, *, by: str | None = None, proof: Proof | None = None
     ) -> AsyncGenerator[A, None]:
         """Answer again and again, or raise Refused."""
         try:
-            act = await self._act(request, entrance, by, None)
+            act = await self._act(request, entrance, by, proof, None)
             async with aclosing(self._follower(request)(request, act)) as answers:
                 async for answer in answers:
                     yield answer  # type: ignore[misc]  # as above
@@ -91,15 +107,59 @@ class Desk:
         except Exception as error:
             raise self._refusal(request.name, error) from error
 
-    async def _act(self, request: Request[Any], entrance: Entrance, by: str | None, key: UUID | None) -> Act:
-        """Ask whether they may, and who they are."""
-        require_right(type(request), entrance.role)
-        if by is not None:
-            if entrance.role is not Role.ACCOUNT:
-                raise NotAllowed(f"who does something at the {entrance.where} is not said by who asks")
+    async def _act(
+        self, request: Request[Any], entrance: Entrance, by: str | None, proof: Proof | None, key: UUID | None
+    ) -> Act:
+        """Ask who they are, and whether they may."""
+        role = entrance.role
+        as_of_now: tuple[WorksAt, ...] = ()
+        if proof is not None:
+            known = await self._identify(by, proof, entrance.where)
+            by = known.pseudonym
+            role = Role(known.role.value) if role is Role.TECHNICIAN else role
+        elif by is not None and role is not Role.ACCOUNT:
+            raise NotAllowed(
+                f"who does something at the {entrance.where} is not said by who asks: it takes their PIN"
+            )
+        require_right(type(request), role)
+        if by is None:
+            jig = getattr(request, "jig", None)
+            if entrance.signed_on is not None:
+                by = entrance.signed_on(jig)
+                as_of_now = () if jig is None else (WorksAt(jig, by),)
+            by = by or entrance.operator()
+        elif proof is None:
             await self._check_person(by)
+        of_a_person = role.value if role is Role.SUPERVISOR or role is Role.TECHNICIAN else None
+        actor = Actor(pseudonym=by, role=of_a_person, where=entrance.where)
         command = request if isinstance(request, Command) else None
-        return Act(entrance.actor(by), self._journal, command, None if command is None else key)
+        return Act(
+            actor,
+            self._journal,
+            command,
+            None if command is None else key,
+            proof=None if proof is None else "badge" if isinstance(proof, Badge) else "pin",
+            as_of_now=as_of_now,
+        )
+
+    async def _identify(self, by: str | None, proof: Proof, where: str) -> Known:
+        """Return who has proven who they are. Raises NotAllowed, Unavailable."""
+        if self._identification is None:
+            raise Unavailable("badges and PINs need the station's daemon: start it (reflash run)")
+        try:
+            match proof:
+                case Badge(code):
+                    return await self._identification.by_badge(code)
+                case Pin(digits):
+                    if by is None:
+                        raise Invalid("a PIN is somebody's: say whose")
+                    return await self._identification.by_pin(by, digits, where)
+        except NotProven as error:
+            raise NotAllowed(str(error)) from error
+        except OperatorsUnreadable as error:
+            raise Unavailable(str(error)) from error
+        except OSError as error:
+            raise Unavailable(f"the list of operators: {error.strerror}; see: reflash doctor") from error
 
     async def _once(self, act: Act, key: UUID) -> Answer:
         """Do a command, unless it was done, or is being done."""

@@ -6,11 +6,13 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from station.bench.labels import LabelMeaning, NoSuchSlot, ScanNotKept, ScanRefused
+from station.bench.duty import Duty
+from station.bench.labels import Badge, LabelMeaning, NoSuchSlot, ScanNotKept, ScanRefused
 from station.bench.scans import BenchScans
-from station.desk.act import Act
+from station.desk.act import Act, Proof
 from station.desk.desk import Handlers
 from station.desk.label_requests import ScanAnswer, ScanLabel, TakeBackLabel
+from station.desk.people_requests import SignOff, SignOn
 from station.desk.refusals import Conflict, NotFound, Refused, Unavailable
 from station.desk.request import Answer, Request
 from station.domain.label import ScannedLabel
@@ -24,6 +26,7 @@ class LabelDesk:
     """Answers what is asked about labels."""
 
     scans: BenchScans
+    duty: Duty
 
     def handlers(self) -> Handlers:
         """Return what it answers."""
@@ -36,6 +39,8 @@ class LabelDesk:
         async def record(event: Event, meaning: LabelMeaning) -> None:
             await act.recording(answer(meaning)).append(event)
 
+        if (nobody := self.duty.nobody_at(request.jig)) is not None:
+            raise Conflict(nobody, jig=request.jig)
         take = self.scans.take(request.jig, request.slot, request.label, act.actor, record)
         return answer(await _refused_as(take))
 
@@ -64,7 +69,7 @@ async def _refused_as(scanning: Awaitable[T]) -> T:
 class Ask(Protocol):
     """Brings a request to the desk, from next to it or through a socket."""
 
-    async def __call__(self, request: Request[A], /) -> A:
+    async def __call__(self, request: Request[A], /, *, proof: Proof | None = None) -> A:
         """Return the answer. Raises Refused."""
         ...
 
@@ -84,11 +89,22 @@ class ScansAtDesk:
         device, role = (None, None) if label is None else (label.device_id, label.role)
         return await self._line(TakeBackLabel(jig=jig, slot=slot, id=device, role=role))
 
+    async def sign_on(self, jig: str | None, badge: Badge) -> str:
+        """Have whoever has this badge work at a jig, or at the bench."""
+        return (await self._answer(SignOn(jig=jig), badge)).line
+
+    async def sign_off(self, jig: str | None) -> str:
+        """Have nobody work there any more."""
+        return (await self._answer(SignOff(jig=jig))).line
+
     async def _line(self, request: Request[ScanAnswer]) -> str:
-        try:
-            answer = await self._ask(request)
-        except Refused as refused:
-            raise ScanRefused(str(refused)) from refused
+        answer = await self._answer(request)
         if answer.disagrees:
             raise ScanRefused(answer.line)
         return answer.line
+
+    async def _answer(self, request: Request[A], proof: Proof | None = None) -> A:
+        try:
+            return await self._ask(request, proof=proof)
+        except Refused as refused:
+            raise ScanRefused(str(refused)) from refused

@@ -24,16 +24,19 @@ from station.desk.packing_requests import (
     ReleaseCarton,
     TakeOffPallet,
 )
+from station.desk.people_requests import LiftPinLock, SignOff, SignOn
 from station.desk.record_requests import Republish, ResumeRelease
 from station.desk.refusals import NotAllowed, NotFound
 from station.desk.request import Request
 
 
 class Role(StrEnum):
-    """In what capacity somebody asks. How they came in decides it, and nothing that they say."""
+    """In what capacity somebody asks. How they came in and what they proved decide it, and nothing that they only say."""
 
     ACCOUNT = "account"
     """The station's own account, at the control socket: whoever has that has the station."""
+    SUPERVISOR = "supervisor"
+    """A supervisor who gave name and PIN with the request."""
     TECHNICIAN = "technician"
     """People at the bench: those of the looking and scanning socket, and whoever holds a jig's own scanner."""
     FOLDER = "folder"
@@ -41,7 +44,8 @@ class Role(StrEnum):
 
 
 _THE_ACCOUNT: Final = frozenset({Role.ACCOUNT})
-_EVERYBODY: Final = frozenset({Role.ACCOUNT, Role.TECHNICIAN})
+_SUPERVISORS: Final = frozenset({Role.ACCOUNT, Role.SUPERVISOR})
+_EVERYBODY: Final = frozenset({Role.ACCOUNT, Role.SUPERVISOR, Role.TECHNICIAN})
 
 MAY: Final[Mapping[type[Request[Any]], frozenset[Role]]] = MappingProxyType(
     {
@@ -49,13 +53,16 @@ MAY: Final[Mapping[type[Request[Any]], frozenset[Role]]] = MappingProxyType(
         Watch: _EVERYBODY,
         ScanLabel: _EVERYBODY,
         TakeBackLabel: _EVERYBODY,
-        EnableSlot: _THE_ACCOUNT,
-        ResetJig: _THE_ACCOUNT,
-        ImportOrder: frozenset({Role.ACCOUNT, Role.FOLDER}),
-        AssignOrder: _THE_ACCOUNT,
-        CloseOrder: _THE_ACCOUNT,
+        SignOn: _EVERYBODY,
+        SignOff: _EVERYBODY,
+        LiftPinLock: _SUPERVISORS,
+        EnableSlot: _SUPERVISORS,
+        ResetJig: _SUPERVISORS,
+        ImportOrder: _SUPERVISORS | {Role.FOLDER},
+        AssignOrder: _SUPERVISORS,
+        CloseOrder: _SUPERVISORS,
         Republish: _THE_ACCOUNT,
-        ResumeRelease: _THE_ACCOUNT,
+        ResumeRelease: _SUPERVISORS,
         Recall: _EVERYBODY,
         OpenCarton: _EVERYBODY,
         PackHub: _EVERYBODY,
@@ -65,9 +72,9 @@ MAY: Final[Mapping[type[Request[Any]], frozenset[Role]]] = MappingProxyType(
         OpenPallet: _EVERYBODY,
         PutOnPallet: _EVERYBODY,
         ClosePallet: _EVERYBODY,
-        DecideHub: _THE_ACCOUNT,
-        ReleaseCarton: _THE_ACCOUNT,
-        TakeOffPallet: _THE_ACCOUNT,
+        DecideHub: _SUPERVISORS,
+        ReleaseCarton: _SUPERVISORS,
+        TakeOffPallet: _SUPERVISORS,
         Stop: _THE_ACCOUNT,
     }
 )
@@ -89,8 +96,11 @@ def require_right(request: type[Request[Any]], role: Role) -> None:
     """Raise NotAllowed where somebody in this capacity may not ask this."""
     if role not in MAY[request]:
         theirs = ", ".join(sorted(kind.name for kind, roles in MAY.items() if role in roles))
+        supervised = (
+            "have a supervisor give name and PIN with it, or " if Role.SUPERVISOR in MAY[request] else ""
+        )
         raise NotAllowed(
-            f"{request.name} is not for a {role}, who may ask: {theirs}; run it as the station's user "
+            f"{request.name} is not for a {role}, who may ask: {theirs}; {supervised}run it as the station's user "
             "(sudo -u reflash reflash …)",
             request=request.name,
             role=role.value,

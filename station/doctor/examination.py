@@ -30,6 +30,7 @@ from station.doctor.descriptors import judge_descriptors
 from station.doctor.disk import check_disk
 from station.doctor.hubs import ASK_SECONDS, RETURN_SECONDS, check_hub
 from station.doctor.installation import check_installation
+from station.doctor.people import check_people
 from station.doctor.ports import PlaceLook, check_scanner, look_at_place
 from station.doctor.report import Finding, fault, told_together
 from station.doctor.secrets import check_secrets
@@ -89,6 +90,7 @@ async def examine(settings: StationSettings) -> Findings:
         _off_loop("clock", lambda: [judge_clock(read_clock())]),
         _off_loop("state directory", lambda: check_disk(settings.state_directory, least)),
         _off_loop("secrets", lambda: check_secrets(settings)),
+        _off_loop("people", lambda: check_people(settings)),
         _within("catalogue", _SECONDS, lambda: check_catalogue(settings)),
         _within("unlock key", _SECONDS, unlock_key),
     ]

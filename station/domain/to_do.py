@@ -11,7 +11,7 @@ class ToDo(StrEnum):
     SEAT = "seat"
     """Put a hub in: this one, if one is expected."""
     WAIT = "wait"
-    """Leave it in: the slot is at work, or waits for its lid or its start."""
+    """Leave it in: the slot is at work, or waits for its lid, its start, or somebody who signs on."""
     PASS = "pass"  # noqa: S105 - no password
     """Take it out: to the carton."""
     FAIL = "fail"

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from firmware_catalog.files import replace_file
 from firmware_catalog.secret_files import SecretExposed, read_secret
 from station.domain.actor import PersonRole, Pseudonym
-from station.people.proofs import SALT_BYTES, hash_of_badge, hash_of_pin, is_pin
+from station.people.proofs import SALT_BYTES, hash_of_badge, hash_of_pin
 from station.records.chain import canonical_json
 
 _MAX_FILE_SIZE: Final = 16 * 1024 * 1024
@@ -132,11 +132,6 @@ class Operators:
             return name, people[name]
         named = [each for each in people.items() if _plain(each[1].name) == _plain(name)]
         return named[0] if len(named) == 1 else None
-
-    def has_pin(self, pseudonym: str, pin: str) -> bool:
-        """Whether it is the PIN of whoever has the pseudonym. Slow on purpose. Raises OperatorsUnreadable or OSError."""
-        person = self.people().get(pseudonym)
-        return person is not None and person.pin is not None and is_pin(pin, person.pin)
 
     def erase(self, pseudonym: str) -> bool:
         """Forget who stands behind the pseudonym, badge and PIN included; return whether anybody did.

@@ -19,6 +19,7 @@ _LANES: Final = 1
 """What OWASP's cheat sheet on password storage asks of argon2id at least; one lane, so that hubs keep the other cores."""
 
 _PIN: Final = re.compile(r"[0-9]{4,12}", re.ASCII)
+_LIKE_AN_ID: Final = re.compile(r"[0-9A-F]{16}$", re.ASCII)
 _STRAIGHT: Final = "01234567890123456789"
 
 
@@ -46,6 +47,14 @@ def is_pin(pin: str, kept: str) -> bool:
         return verify_secret(kept.encode(), pin.encode(), Type.ID)
     except (VerificationError, InvalidHashError):
         return False
+
+
+def require_badge(code: str) -> None:
+    """Raise ProofUnfit for a badge of which a scanner that misses its beginning could make the id of a hub."""
+    if _LIKE_AN_ID.search(code):
+        raise ProofUnfit(
+            "the end of this badge's code could be read as a hub's id; make the code shorter, or end it with Z"
+        )
 
 
 def hash_of_badge(code: str, salt: bytes) -> str:

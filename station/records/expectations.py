@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from station.records.errors import NotAsExpected
+from station.records.facts.people import BENCH, at
 
 
 class Expectation(ABC):
@@ -84,6 +85,29 @@ class EveryHubInItsPlace(Expectation):
                 order=self.order,
                 missing=missing,
                 unfinished=unfinished,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class WorksAt(Expectation):
+    """This person, or nobody, is signed on at a jig; or for the bench, where nobody is at the jig."""
+
+    jig: str | None
+    pseudonym: str | None
+
+    def hold(self, tables: sqlite3.Connection) -> None:
+        """Raise NotAsExpected where it is another."""
+        found = tables.execute(
+            "SELECT pseudonym FROM signed_on WHERE jig IN (?, ?) ORDER BY jig DESC LIMIT 1",
+            (self.jig or BENCH, BENCH),
+        ).fetchone()
+        pseudonym = None if found is None else str(found[0])
+        if pseudonym != self.pseudonym:
+            raise NotAsExpected(
+                f"{pseudonym or 'nobody'} is signed on {at(self.jig)} now, not {self.pseudonym or 'nobody'}"
+                " as was expected",
+                jig=self.jig,
+                pseudonym=pseudonym,
             )
 
 

@@ -49,6 +49,7 @@ from station.records.facts.orders import (
     orders,
 )
 from station.records.facts.outbox import BEFORE_ALL, Number, ResultVersionChosen
+from station.records.facts.people import OnDuty, WrongPins, signed_on, wrong_pins
 from station.records.facts.releases import ReleaseResult, StoppedRelease, release_results, stopped_releases
 from station.records.facts.unlocks import wrong_unlock_answers
 from station.records.ledger import LedgerSettings
@@ -207,6 +208,14 @@ class Journal:
     async def command_answer(self, key: UUID) -> KeptAnswer | None:
         """Return what a command with this key was answered, if it is among the newest."""
         return await self.ask(command_answer, key)
+
+    async def signed_on(self) -> tuple[OnDuty, ...]:
+        """Return everybody who is signed on, once for each place."""
+        return await self.ask(signed_on)
+
+    async def wrong_pins(self, pseudonym: str) -> WrongPins | None:
+        """Return what counts against a person's PIN; None for nothing."""
+        return await self.ask(wrong_pins, pseudonym)
 
     async def life_of(self, device: Eui64) -> HubLife:
         """Return everything about the hub with this CHF, GPF or scanned id."""

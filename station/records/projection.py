@@ -21,6 +21,7 @@ from station.records.facts import (
     orders,
     outbox,
     packing,
+    people,
     releases,
     unlocks,
 )
@@ -72,6 +73,7 @@ from station.records.facts.packing import (
     PalletClosed,
     PalletOpened,
 )
+from station.records.facts.people import PinAccepted, PinLockLifted, PinRefused, SignedOff, SignedOn
 from station.records.facts.releases import ReleaseResumed, ReleaseStopped
 from station.records.facts.unlocks import (
     UnlockAnswerDue,
@@ -129,6 +131,8 @@ def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
             _count(tables, written, event)
             if journal.vocabulary(tables) >= 3:
                 attempts.keep_version(tables, event)
+        case SignedOn() | SignedOff() | PinRefused() | PinAccepted() | PinLockLifted() as event:
+            people.apply(tables, written, event)
         case ReleaseStopped() | ReleaseResumed() as event:
             releases.apply(tables, event)
         case (

@@ -176,6 +176,16 @@ CREATE INDEX hub_places_by_hub ON hub_places (hub);
 CREATE INDEX hub_places_by_gpf ON hub_places (gpf);
 CREATE INDEX hub_places_by_order ON hub_places (work_order, place) WHERE left_at IS NULL;
 CREATE INDEX hub_places_by_carton ON hub_places (carton) WHERE left_at IS NULL AND carton IS NOT NULL;
+CREATE TABLE signed_on (
+    jig       TEXT    PRIMARY KEY,      -- empty for the bench
+    pseudonym TEXT    NOT NULL,
+    since     INTEGER NOT NULL
+);
+CREATE TABLE wrong_pins (               -- since the last that was right
+    pseudonym TEXT    PRIMARY KEY,
+    wrong     INTEGER NOT NULL,
+    latest    INTEGER NOT NULL
+);
 """
 
 DERIVED: Final = """
@@ -301,6 +311,8 @@ DERIVED_TABLES: Final = (
     "cartons",
     "pallets",
     "hub_places",
+    "signed_on",
+    "wrong_pins",
 )
 """In an order that satisfies their references."""
 

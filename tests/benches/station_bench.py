@@ -33,6 +33,7 @@ from station.attempt.conduct import Concluded, Conductor, StillSeated
 from station.attempt.first_look import Visit
 from station.attempt.parts import LeftOpen
 from station.attempt.recovery_boot import RecoveryBoot
+from station.attempt.workers import Workers
 from station.domain.slot_name import SlotName
 from station.orders.csv_import import HEADINGS, parse_order
 from station.orders.life_cycle import events_for_import
@@ -353,7 +354,7 @@ async def conducting(
             "wrong_answers": wrong_answers,
             "veto": lambda *_: None,
             "hindrance": lambda: None,
-            "operator": lambda: "op-1",
+            "workers": Workers(lambda: "op-1"),
             "station_version": "0",
         }
         facts |= changes

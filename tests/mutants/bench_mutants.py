@@ -18,6 +18,15 @@ _SLOT = f"{_BENCH}/test_slot.py"
 
 BENCH_MUTANTS = (
     Mutant(
+        "a hub is begun with where nobody is signed on",
+        "station/attempt/opening.py",
+        "        workers.require(place.jig)\n",
+        "",
+        (
+            "tests/station/bench/test_signing_on.py::test_a_hub_in_work_goes_on_when_everybody_leaves_and_the_next_is_not_begun_with",
+        ),
+    ),
+    Mutant(
         "a hub of the same CHF alone is shown again after a gap",
         "station/bench/visit.py",
         "            if seen != self.hub:\n                return\n",

@@ -390,6 +390,40 @@ PROMISE_MUTANTS = (
         ("tests/station/people/test_operators.py::test_a_person_has_one_pseudonym_until_erased",),
     ),
     Mutant(
+        "a supervisor's badge gives a supervisor's rights",
+        "station/people/identification.py",
+        "return Known(pseudonym, PersonRole.TECHNICIAN)",
+        "return Known(pseudonym, self._operators.people()[pseudonym].role)",
+        ("tests/station/desk/test_people_at_the_desk.py::test_nobody_is_a_supervisor_by_saying_so",),
+    ),
+    Mutant(
+        "PINs that are tried side by side count as one",
+        "station/people/identification.py",
+        "        self._proving = asyncio.Lock()",
+        "        self._proving = asyncio.Semaphore(100)",
+        (
+            "tests/station/people/test_identification.py::test_wrong_pins_lock_for_a_time_that_grows_and_outlives_a_restart",
+        ),
+    ),
+    Mutant(
+        "a result names who has gone meanwhile",
+        "station/attempt/conduct.py",
+        "                replace(opened, operator=worker.pseudonym),\n",
+        "                opened,\n",
+        (
+            "tests/station/attempt/test_workers.py::test_a_hub_taken_over_is_the_result_of_whoever_took_it_over",
+        ),
+    ),
+    Mutant(
+        "whoever names themselves is not asked whether they are still there",
+        "station/attempt/conduct.py",
+        "await self._journal.append(worker.expectation, event)",
+        "await self._journal.append(event)",
+        (
+            "tests/station/attempt/test_workers.py::test_whoever_signs_on_or_off_in_that_very_moment_is_named_in_opening_and_result",
+        ),
+    ),
+    Mutant(
         "a PIN is kept as it was typed",
         "station/people/operators.py",
         "kept = None if pin is None else hash_of_pin(pin, secrets.token_bytes(SALT_BYTES))",

@@ -107,9 +107,12 @@ RECORD_MUTANTS = (
     Mutant(
         "somebody at the bench says who it was",
         "station/desk/desk.py",
-        "            if entrance.role is not Role.ACCOUNT:\n",
-        "            if entrance.role is Role.ACCOUNT and not by:\n",
-        ("tests/station/cli/test_watch.py",),
+        "        elif by is not None and role is not Role.ACCOUNT:\n            raise",
+        "        elif by is not None and role is Role.ACCOUNT and not by:\n            raise",
+        (
+            "tests/station/cli/test_watch.py",
+            "tests/station/desk/test_people_at_the_desk.py::test_nobody_is_a_supervisor_by_saying_so",
+        ),
     ),
     Mutant(
         "a command that is sent again over a restart is done again",

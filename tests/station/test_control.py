@@ -22,6 +22,7 @@ from structlog.testing import capture_logs
 from benches.desk_client import THE_ACCOUNT, frame, no_check, order_file, say
 from firmware_catalog.files import read_open_file
 from firmware_catalog.identity import Eui64, FirmwareVersion
+from station.bench.labels import Badge
 from station.bench.view import BrokerView, SlotView
 from station.control import server
 from station.control.client import ConnectionLost, ControlError, NoDaemon, ask_daemon, follow_daemon
@@ -37,7 +38,7 @@ from station.control.frames import (
 )
 from station.control.server import serve_control
 from station.desk import request
-from station.desk.act import Act
+from station.desk.act import Act, Pin
 from station.desk.bench_requests import BenchNews, EnableSlot, ResetJig, Status, Stop, Watch
 from station.desk.desk import Desk
 from station.desk.label_requests import ScanAnswer, ScanLabel, TakeBackLabel
@@ -63,6 +64,7 @@ from station.desk.packing_requests import (
     ReleaseCarton,
     TakeOffPallet,
 )
+from station.desk.people_requests import ExpectedPerson, LiftPinLock, SignOff, SignOn
 from station.desk.record_requests import Republish, ResumeRelease
 from station.desk.refusals import Conflict, Invalid, NotFound, Refused, Unavailable
 from station.desk.request import Done
@@ -78,7 +80,16 @@ ROLES = st.sampled_from(["CHF", "GPF", None])
 CODES = st.sampled_from(["CTN00001236", "PLT00000013", "?"])
 PLACES = st.sampled_from([place for place in Destination if place is not Destination.CARTON])
 WHY = st.sampled_from(["dropped", "ü"])
+EXPECTED_PEOPLE = st.none() | st.builds(ExpectedPerson, pseudonym=st.none() | NAMES)
+PROOFS = (
+    st.none()
+    | st.builds(Pin, st.text(max_size=64).filter(str.isprintable))
+    | st.builds(Badge, st.from_regex("[0-9A-Z]{8,64}", fullmatch=True))
+)
 REQUESTS = {
+    SignOn: st.builds(SignOn, jig=st.none() | NAMES, expected=EXPECTED_PEOPLE),
+    SignOff: st.builds(SignOff, jig=st.none() | NAMES, expected=EXPECTED_PEOPLE),
+    LiftPinLock: st.builds(LiftPinLock, pseudonym=NAMES),
     Status: st.builds(Status),
     Watch: st.builds(Watch),
     Stop: st.builds(Stop),
@@ -134,11 +145,13 @@ REQUESTS = {
 }
 
 
-@given(st.one_of(*REQUESTS.values()), st.none() | NAMES, st.none() | st.uuids())
-def test_every_request_comes_out_as_it_went_in(request: Any, by: str | None, key: UUID | None) -> None:
-    line = request_frame(Asked(request, by, key))
+@given(st.one_of(*REQUESTS.values()), st.none() | NAMES, st.none() | st.uuids(), PROOFS)
+def test_every_request_comes_out_as_it_went_in(
+    request: Any, by: str | None, key: UUID | None, proof: Any
+) -> None:
+    line = request_frame(Asked(request, by, key, proof))
     assert line.count(b"\n") == 1
-    assert read_request(line) == Asked(request, by, key)
+    assert read_request(line) == Asked(request, by, key, proof)
 
 
 def test_no_request_is_left_out_above() -> None:

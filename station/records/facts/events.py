@@ -53,6 +53,7 @@ from station.records.facts.packing import (
     PalletClosed,
     PalletOpened,
 )
+from station.records.facts.people import PinAccepted, PinLockLifted, PinRefused, SignedOff, SignedOn
 from station.records.facts.releases import ReleaseResumed, ReleaseStopped
 from station.records.facts.unlocks import (
     UnlockAnswerDue,
@@ -113,7 +114,12 @@ Event = Annotated[
     | PalletOpened
     | CartonPutOnPallet
     | CartonTakenOffPallet
-    | PalletClosed,
+    | PalletClosed
+    | SignedOn
+    | SignedOff
+    | PinRefused
+    | PinAccepted
+    | PinLockLifted,
     Field(discriminator="kind"),
 ]
 

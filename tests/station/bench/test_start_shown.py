@@ -110,3 +110,21 @@ async def test_a_jig_with_a_button_says_press_start_also_after_a_reset(hands: Ha
         await board(hands, "press_start")
         await station.until(FIRST, SlotPhase.PASSED)
         assert SlotPhase.BOOTING in shown(station)
+
+
+async def test_a_jig_where_nobody_is_signed_on_tells_an_emergency_stop_all_the_same(hands: Hands) -> None:
+    hub = hands.bench.hub()
+    facts = {**hands.settings.model_dump(), "people": {"sign_on": "required"}}
+    hands.settings = StationSettings.model_validate(facts)
+    await hands.order(hub)
+    async with running_daemon(hands.settings) as station:
+        await station.until(FIRST, SlotPhase.UNATTENDED)
+        await hands.bench.seat(hub, FIRST)
+        await board(hands, "press_stop")
+        await station.until(FIRST, SlotPhase.EMERGENCY_STOP)
+        await board(hands, "release_stop")
+        await station.until_that(lambda: "press start" in (station.view(FIRST).alarm or ""))
+        await station.ask("reset_jig", jig="jig1")
+        await station.until(FIRST, SlotPhase.UNATTENDED)
+        await hands.power(on=False)
+        assert not events_of(hands.settings, AttemptOpened)

@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -17,7 +16,8 @@ from benches.desk_client import THE_ACCOUNT, no_check, order_file
 from benches.station_bench import Bench, order_csv, slot
 from benches.station_daemon import STATION_NAMES, events_of, running_daemon
 from station.bench.phase import SlotPhase
-from station.cli.asking import _ask
+from station.cli.asking import Asker, _ask
+from station.cli.scanning import Desk as FoundDesk
 from station.control.client import ask_daemon
 from station.control.server import serve_control
 from station.desk.act import Act
@@ -118,7 +118,8 @@ async def test_a_shift_at_the_desk_is_done_once_and_signed(
 async def test_a_command_whose_daemon_dies_over_it_is_asked_again_with_its_key(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings, keys = SimpleNamespace(state_directory=tmp_path), []
+    asker = Asker(FoundDesk(tmp_path, ("jig1",), None), None, None)
+    keys: list[str] = []
 
     async def die(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         keys.append(json.loads(await reader.readline())["key"])
@@ -137,7 +138,7 @@ async def test_a_command_whose_daemon_dies_over_it_is_asked_again_with_its_key(
 
     async with asyncio.timeout(DEADLINE):
         dying = await asyncio.start_unix_server(die, tmp_path / "control.sock")
-        asking = asyncio.create_task(_ask(settings, ResetJig(jig="jig1"), None, None))
+        asking = asyncio.create_task(_ask(asker, ResetJig(jig="jig1"), None))
         while not keys:  # noqa: ASYNC110 - a client elsewhere
             await asyncio.sleep(0.01)
         dying.close()

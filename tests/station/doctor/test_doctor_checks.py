@@ -23,12 +23,14 @@ from station.doctor.clock import judge_clock
 from station.doctor.descriptors import judge_descriptors
 from station.doctor.disk import check_disk, filesystem_of
 from station.doctor.installation import check_installation, shadows
+from station.doctor.people import check_people
 from station.doctor.report import Finding, Verdict
 from station.doctor.secrets import check_secrets
 from station.doctor.unlock import check_unlock
 from station.doctor.usb_load import FULL_SPEED_PAYLOAD, UsedPort, judge_loads
 from station.kernel_clock import KernelClock, read_clock
 from station.messages.topics import Topics
+from station.people.operators import Operators
 from station.publishing.settings import MqttSettings
 
 OK, WARNING, FAULT = Verdict.OK, Verdict.WARNING, Verdict.FAULT
@@ -175,6 +177,25 @@ def test_the_unlock_key_is_loaded_as_the_daemon_does(bench: Bench, tmp_path):
     open_to_all.chmod(0o644)
     assert "chmod 600" in str(check(open_to_all))
     assert check(tmp_path / "none.pem").verdict is FAULT
+
+
+def test_where_somebody_has_to_sign_on_somebody_can(bench: Bench, tmp_path):
+    settings = bench.station_settings(tmp_path, {"jig1": [1]}, people={"sign_on": "required"})
+    operators = Operators(settings.operators_file)
+    who = operators.pseudonym_of("Example Person")
+    operators.set_badge(who, "4711AB42")
+    assert verdicts(check_people(settings)) == [FAULT], "a badge of which no scanner knows the form"
+    with_badges = bench.station_settings(
+        tmp_path, {"jig1": [1]}, people={"sign_on": "required", "badge_prefix": "BADGE-"}
+    )
+    assert verdicts(check_people(with_badges)) == [OK]
+    operators.set_pin(who, "135797")
+    assert verdicts(check_people(settings)) == [OK]
+    settings.operators_file.write_bytes(b"{")
+    off = bench.station_settings(tmp_path, {"jig1": [1]})
+    assert verdicts(check_people(off)) == [FAULT], "a damaged list is told in any case"
+    settings.operators_file.unlink()
+    assert check_people(off) == []
 
 
 def test_every_secrets_file_is_held_against_the_rule(bench: Bench, tmp_path):

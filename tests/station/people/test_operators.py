@@ -9,7 +9,7 @@ import pytest
 
 from station.domain.actor import PersonRole
 from station.people.operators import BadgeTaken, Operators, OperatorsUnreadable, Person, UnknownPseudonym
-from station.people.proofs import ProofUnfit, require_pin
+from station.people.proofs import ProofUnfit, is_pin, require_badge, require_pin
 
 BADGE = "4711AB42"
 PIN = "135797531"
@@ -61,24 +61,23 @@ def test_badge_and_pin_are_kept_as_hashes_found_again_and_erased_with_the_person
         assert secret.encode() not in written
         assert secret not in repr(people)
     assert (operators.whose_badge(BADGE), operators.whose_badge("4711AB43")) == (one, None)
-    assert [operators.has_pin(one, pin) for pin in (PIN, "135797532", "")] == [True, False, False]
+    kept = people[one].pin
+    assert kept is not None
+    assert [is_pin(pin, kept) for pin in (PIN, "135797532", "")] == [True, False, False]
+    assert not is_pin(PIN, "$argon2id$damaged")
     assert operators.find(" example  PERSON") == (one, people[one])
     assert operators.find(one) == (one, people[one])
     operators.set_role(one, PersonRole.SUPERVISOR)
     assert operators.erase(one)
     assert path.read_bytes().count(b"argon2id") == 1
     assert b'"badge":' not in path.read_bytes()
-    assert (operators.whose_badge(BADGE), operators.has_pin(one, PIN), operators.find(one)) == (
-        None,
-        False,
-        None,
-    )
+    assert (operators.whose_badge(BADGE), operators.find(one)) == (None, None)
     for change in (operators.set_pin, operators.set_badge):
         with pytest.raises(UnknownPseudonym):
             change(one, None)
     operators.set_badge(other, BADGE)
     operators.set_pin(other, None)
-    assert not operators.has_pin(other, PIN)
+    assert operators.people()[other].pin is None
     operators.pseudonym_of("EXAMPLE person")
     operators.pseudonym_of("Example Person")
     assert operators.find("example person") is None, "nobody can say which of the two is meant"
@@ -109,6 +108,13 @@ def test_what_anybody_would_try_first_is_no_pin(pin: str) -> None:
     with pytest.raises(ProofUnfit) as refused:
         require_pin(pin)
     assert pin not in str(refused.value) or not pin
+
+
+def test_a_badge_whose_end_could_be_read_as_a_hub_is_none() -> None:
+    for code in ("88738400000000AB", "ZZ0123456789ABCDEF"):
+        with pytest.raises(ProofUnfit, match="could be read as a hub's id"):
+            require_badge(code)
+    require_badge("0123456789ABCDEFZ")
 
 
 @pytest.mark.parametrize(

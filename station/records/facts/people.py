@@ -1,0 +1,147 @@
+"""The people at the bench: who is signed on where, and whose PIN was wrong how often."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, Literal, assert_never
+
+from station.domain.actor import Actor, Pseudonym
+from station.records.facts.base import Fact, Written, require
+from station.records.moments import utc_from_microseconds
+
+BENCH: Final = ""
+"""Stands in the table for the whole bench."""
+
+
+class SignedOn(Fact):
+    """Somebody works at a jig from now on, in the place of whoever did before."""
+
+    kind: Literal["signed_on"] = "signed_on"
+    jig: str | None
+    """None for the bench: every jig at which nobody else is signed on."""
+    actor: Actor
+    proof: Literal["badge", "pin"]
+
+
+class WhySignedOff(StrEnum):
+    """Why somebody is signed on no more."""
+
+    ASKED = "asked"
+    """They, or somebody else, said so."""
+    TIME_OVER = "time_over"
+    """So long no shift lasts: they left without a word."""
+    ERASED = "erased"
+    """Nobody stands behind the pseudonym any more."""
+
+
+class SignedOff(Fact):
+    """Somebody works at a jig no more."""
+
+    kind: Literal["signed_off"] = "signed_off"
+    jig: str | None
+    pseudonym: Pseudonym
+    why: WhySignedOff
+    actor: Actor | None = None
+    """None for the station itself."""
+
+
+class PinRefused(Fact):
+    """Somebody gave a wrong PIN for this person."""
+
+    kind: Literal["pin_refused"] = "pin_refused"
+    pseudonym: Pseudonym
+    where: str
+
+
+class PinAccepted(Fact):
+    """The right PIN was given after wrong ones, which count no more."""
+
+    kind: Literal["pin_accepted"] = "pin_accepted"
+    pseudonym: Pseudonym
+
+
+class PinLockLifted(Fact):
+    """A supervisor lets somebody's PIN be tried again at once."""
+
+    kind: Literal["pin_lock_lifted"] = "pin_lock_lifted"
+    pseudonym: Pseudonym
+    actor: Actor
+
+
+def apply(
+    tables: sqlite3.Connection,
+    written: Written,
+    event: SignedOn | SignedOff | PinRefused | PinAccepted | PinLockLifted,
+) -> None:
+    """Bring the tables up to this fact. Raises EventRefused."""
+    match event:
+        case SignedOn():
+            tables.execute(
+                "INSERT OR REPLACE INTO signed_on VALUES (?, ?, ?)",
+                (event.jig or BENCH, event.actor.pseudonym, written.utc),
+            )
+        case SignedOff():
+            require(
+                tables.execute(
+                    "DELETE FROM signed_on WHERE jig = ? AND pseudonym = ?",
+                    (event.jig or BENCH, event.pseudonym),
+                ),
+                f"{event.pseudonym} is not signed on {at(event.jig)}",
+            )
+        case PinRefused():
+            tables.execute(
+                "INSERT INTO wrong_pins VALUES (?, 1, ?) ON CONFLICT (pseudonym)"
+                " DO UPDATE SET wrong = wrong + 1, latest = excluded.latest",
+                (event.pseudonym, written.utc),
+            )
+        case PinAccepted():
+            tables.execute("DELETE FROM wrong_pins WHERE pseudonym = ?", (event.pseudonym,))
+        case PinLockLifted():
+            require(
+                tables.execute("DELETE FROM wrong_pins WHERE pseudonym = ?", (event.pseudonym,)),
+                f"no wrong PIN counts against {event.pseudonym}",
+            )
+        case _:
+            assert_never(event)
+
+
+def at(jig: str | None) -> str:
+    """Say where."""
+    return "for the bench" if jig is None else f"at {jig}"
+
+
+@dataclass(frozen=True, slots=True)
+class OnDuty:
+    """Somebody who is signed on."""
+
+    jig: str | None
+    """None for the bench."""
+    pseudonym: str
+    since: datetime
+
+
+def signed_on(tables: sqlite3.Connection) -> tuple[OnDuty, ...]:
+    """Return everybody who is signed on, once for each place."""
+    rows = tables.execute("SELECT jig, pseudonym, since FROM signed_on ORDER BY jig")
+    return tuple(
+        OnDuty(jig or None, pseudonym, utc_from_microseconds(since)) for jig, pseudonym, since in rows
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WrongPins:
+    """How often a person's PIN was wrong since it was right."""
+
+    wrong: int
+    latest: datetime
+
+
+def wrong_pins(tables: sqlite3.Connection, pseudonym: str) -> WrongPins | None:
+    """Return what counts against a person's PIN; None for nothing."""
+    found = tables.execute(
+        "SELECT wrong, latest FROM wrong_pins WHERE pseudonym = ?", (pseudonym,)
+    ).fetchone()
+    return None if found is None else WrongPins(found[0], utc_from_microseconds(found[1]))

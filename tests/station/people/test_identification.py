@@ -1,0 +1,113 @@
+"""Who somebody is, by PIN or badge: each wrong PIN counts, over restarts and side by side, and whoever is erased is nobody."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from station.domain.actor import PersonRole
+from station.people import identification
+from station.people.identification import Identification, Known, NotProven, PinLocked
+from station.people.operators import Operators
+from station.records.facts.people import PinAccepted, PinRefused
+from station.records.journal import Journal
+
+PIN, WRONG = "135797", "246808"
+BADGE = "4711AB42"
+
+
+@pytest.fixture
+def operators(tmp_path: Path) -> Operators:
+    operators = Operators(tmp_path / "operators.json")
+    operators.set_pin(operators.pseudonym_of("Example Person", PersonRole.SUPERVISOR), PIN)
+    return operators
+
+
+def opened(tmp_path: Path) -> Any:
+    return Journal.open(tmp_path / "journal", site="site", station="bench")
+
+
+async def test_wrong_pins_lock_for_a_time_that_grows_and_outlives_a_restart(
+    operators: Operators, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ((who, _),) = operators.people().items()
+    late = timedelta()
+    tried: list[str] = []
+    is_pin = identification.is_pin
+
+    def noted(pin: str, kept: str) -> bool:
+        tried.append(pin)
+        return is_pin(pin, kept)
+
+    monkeypatch.setattr(identification, "is_pin", noted)
+
+    def now() -> datetime:
+        return datetime.now(UTC) + late
+
+    async def said(asked: Identification, pin: str) -> str:
+        with pytest.raises(NotProven) as refused:
+            await asked.by_pin("example person", pin, "desk")
+        assert pin not in str(refused.value)
+        kind = "locked" if isinstance(refused.value, PinLocked) else "wrong"
+        return f"{kind}: {refused.value}"
+
+    async with opened(tmp_path) as journal:
+        heard: list[object] = []
+        journal.subscribe(lambda recorded: heard.append(recorded.event))
+        asked = Identification(operators, journal, now)
+        first = await asyncio.gather(*(said(asked, WRONG) for _ in range(8)))
+        assert [each[:6] for each in first] == ["wrong:"] * 4 + ["locked"] * 4
+        assert first[0] == f"wrong: this is not the PIN of {who} (1 of 5 tries); try it again"
+        assert len(tried) == 5, "what is locked is not tried"
+        assert heard == [PinRefused(pseudonym=who, where="desk")] * 5
+    async with opened(tmp_path) as journal:
+        asked = Identification(operators, journal, now)
+        locked = await said(asked, PIN)
+        assert "is not tried for 1 min; wait, or have a supervisor lift it" in locked
+        late = timedelta(days=-1)
+        assert "is not tried for 1 min" in await said(asked, PIN), "no clock makes it longer"
+        late = timedelta()
+        for minutes in (2, 4, 8, 16, 32, 60, 60):
+            late += timedelta(minutes=60)
+            assert f"is not tried for {minutes} min" in await said(asked, WRONG)
+        assert len(tried) == 12
+        late += timedelta(minutes=60)
+        heard = []
+        journal.subscribe(lambda recorded: heard.append(recorded.event))
+        assert await asked.by_pin(who, PIN, "desk") == Known(who, PersonRole.SUPERVISOR)
+        assert await asked.by_pin(who, PIN, "desk") == Known(who, PersonRole.SUPERVISOR)
+        assert heard == [PinAccepted(pseudonym=who)]
+        assert (await said(asked, WRONG)).startswith("wrong: ")
+
+
+async def test_a_badge_gives_no_supervisors_rights_and_whoever_is_erased_is_nobody_at_once(
+    operators: Operators, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ((who, _),) = operators.people().items()
+    other = operators.pseudonym_of("Another")
+    operators.set_badge(who, BADGE)
+    is_pin = identification.is_pin
+
+    def erased_meanwhile(pin: str, kept: str) -> bool:
+        operators.erase(who)
+        return is_pin(pin, kept)
+
+    async with opened(tmp_path) as journal:
+        asked = Identification(operators, journal)
+        assert await asked.by_badge(BADGE) == Known(who, PersonRole.TECHNICIAN)
+        for name, says in (
+            ("Nobody", "nobody is known by this name, or two are"),
+            (other, f"{other} has no PIN: give one on the station's PC"),
+        ):
+            with pytest.raises(NotProven, match=says):
+                await asked.by_pin(name, PIN, "desk")
+        monkeypatch.setattr(identification, "is_pin", erased_meanwhile)
+        with pytest.raises(NotProven, match=f"{who} stands for nobody here any more"):
+            await asked.by_pin(who, PIN, "desk")
+        with pytest.raises(NotProven, match="this badge is nobody's here") as refused:
+            await asked.by_badge(BADGE)
+        assert BADGE not in str(refused.value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import encodings.idna  # noqa: F401 - `socket` loads it with the first name it looks up, which takes descriptors
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Final
@@ -28,6 +28,14 @@ _MAX_SECRET_SIZE: Final = 64 * 1024
 _SERVER_UNAVAILABLE: Final = "[code:136]"
 _WRONG_CLIENT_ID: Final = "[code:133]"
 """How the client library words the return codes 3 and 2 of a CONNACK (MQTT 3.1.1, 3.2.2.3): by those of MQTT 5."""
+
+_CONNECTING_SECONDS: Final = (5.0, 30.0)
+"""How long TCP and TLS may take each, at least and at most: in the library's thread, they cannot be cut short."""
+
+_LOOKING_SECONDS: Final = 10.0
+"""How long it is looked what answers there, at most."""
+
+_LEAVING_SECONDS: Final = 5.0
 
 _NEVER_WARN: Final = 1 << 20
 """The client library warns of many pending calls, which are on purpose here."""
@@ -75,8 +83,8 @@ class _Context(ssl.SSLContext):
 async def connected(settings: MqttSettings, client_id: str, will: aiomqtt.Will) -> AsyncIterator[MqttClient]:
     """Connect for the length of the block. Raises BrokerRefuses, or MqttError for what may pass by itself.
 
-    Connecting ends within twice the settings' timeout and cannot be cut short, only abandoned after that: a
-    cancelled one would leave its thread and its socket behind.
+    TCP and TLS cannot be cut short, only abandoned after that: a cancelled one would leave its thread and its socket
+    behind. The broker's answer is not waited for by who is cancelled.
     """
     password, tls = await apart("mqtt credentials", partial(_credentials, settings))
     client = MqttClient(
@@ -92,11 +100,13 @@ async def connected(settings: MqttSettings, client_id: str, will: aiomqtt.Will) 
         will=will,
     )
     client.pending_calls_threshold = _NEVER_WARN
+    least, most = _CONNECTING_SECONDS
+    client._client.connect_timeout = max(least, min(most, settings.timeout_seconds))  # noqa: SLF001 - there is no public way
     # An end that comes while it still enters, the library forgets: it would take the client for connected.
     end = client._disconnected  # noqa: SLF001 - there is no public way
     entering = asyncio.ensure_future(client.__aenter__())
     try:
-        await _entered(entering, tls, client_id)
+        await _entered(entering, client.abandon, tls, client_id)
         _still_there(end)
     except aiomqtt.MqttError as error:
         why = None if tls is not None else await _other_reason(settings)
@@ -106,6 +116,7 @@ async def connected(settings: MqttSettings, client_id: str, will: aiomqtt.Will) 
     else:
         yield client
     finally:
+        client.timeout = min(client.timeout, _LEAVING_SECONDS)
         if entering.exception() is None:
             # The library hands on, as it is, whatever the broker's bytes made it stumble over.
             with suppress(Exception):
@@ -113,7 +124,7 @@ async def connected(settings: MqttSettings, client_id: str, will: aiomqtt.Will) 
         # The library keeps the socket of a broker that never answered, and its housekeeping task, for good.
         client._client.disconnect()  # noqa: SLF001 - there is no public way
         if client._misc_task is not None:  # noqa: SLF001 - the same
-            await asyncio.wait({client._misc_task}, timeout=settings.timeout_seconds)  # noqa: SLF001 - the same
+            await asyncio.wait({client._misc_task}, timeout=_LEAVING_SECONDS)  # noqa: SLF001 - the same
         for ended in (end, client._disconnected):  # noqa: SLF001 - the same
             if ended.done() and not ended.cancelled():
                 ended.exception()  # seen, so that it is not reported as forgotten
@@ -126,16 +137,20 @@ def _still_there(end: asyncio.Future[None]) -> None:
 
 async def _other_reason(settings: MqttSettings) -> str | None:
     try:
-        return await what_answers(settings.host, settings.port, settings.timeout_seconds)
+        return await what_answers(
+            settings.host, settings.port, min(_LOOKING_SECONDS, settings.timeout_seconds)
+        )
     except SaysNothing as silence:
         raise aiomqtt.MqttError(
             "it takes the connection and then says nothing (timed out); look in its log, a disk that is full stops some"
         ) from silence
 
 
-async def _entered(entering: asyncio.Future[MqttClient], tls: _Context | None, client_id: str) -> None:
+async def _entered(
+    entering: asyncio.Future[MqttClient], abandon: Callable[[], None], tls: _Context | None, client_id: str
+) -> None:
     try:
-        await uninterrupted(entering)
+        await _until_entered(entering, abandon)
     except MqttConnectError as error:
         if _SERVER_UNAVAILABLE in str(error):
             raise aiomqtt.MqttError("the broker says that it cannot serve just now") from error
@@ -154,6 +169,16 @@ async def _entered(entering: asyncio.Future[MqttClient], tls: _Context | None, c
                 f"and this station do not trust each other ({why}); "
                 "check mqtt.ca_file, both certificates and their dates, and this computer's clock"
             ) from error
+        raise
+
+
+async def _until_entered(entering: asyncio.Future[MqttClient], abandon: Callable[[], None]) -> None:
+    try:
+        await asyncio.shield(entering)
+    except asyncio.CancelledError:
+        abandon()
+        with suppress(Exception):
+            await uninterrupted(entering)
         raise
 
 

@@ -33,6 +33,11 @@ class MqttClient(aiomqtt.Client):
         """Whether the broker has ended this connection."""
         return self._disconnected.done()
 
+    def abandon(self) -> None:
+        """Wait for the broker's answer to the connection no longer: who waits for it gets MqttError."""
+        if not self._connected.done():
+            self._connected.set_exception(aiomqtt.MqttError("abandoned"))
+
     def _on_message(self, client: PahoClient, userdata: Any, message: MQTTMessage) -> None:
         try:
             super()._on_message(client, userdata, message)

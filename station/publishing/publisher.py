@@ -10,11 +10,12 @@ The client library does not come back by itself after a loss, so that the loop a
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Final
+from typing import Final, TypeVar
 
 import aiomqtt
 from paho.mqtt.reasoncodes import ReasonCode
@@ -22,8 +23,10 @@ from paho.mqtt.reasoncodes import ReasonCode
 from drivers.descriptors import shortage
 from station.publishing import status as words
 from station.publishing.broker import BrokerRefuses, connected
+from station.publishing.endings import Endings
 from station.publishing.hang_ups import NO_ACCIDENT, HangUps, Sent
 from station.publishing.mqtt_client import MqttClient
+from station.publishing.patience import Patience
 from station.publishing.retained import RetainedStates
 from station.publishing.returns import Held, Returns, acknowledged, first_of_each_key
 from station.publishing.settings import MqttSettings
@@ -33,6 +36,8 @@ from station.records.errors import JournalHeldUp
 from station.records.facts.outbox import BEFORE_ALL, MessagesRepublished
 from station.records.journal import Journal
 from station.records.outgoing import TOLD, OutgoingMessage
+
+T = TypeVar("T")
 
 IN_FLIGHT: Final = 32
 """Messages handed to the broker before the first of them is acknowledged."""
@@ -45,14 +50,11 @@ _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
 _DOUBLINGS: Final = 6
 """After so many failures in a row the pause has its full length."""
+_LONGEST_KEEPALIVE_S: Final = 65535.0
+"""MQTT 3.1.1, 3.1.2.10."""
 _GOODBYE_S: Final = 1.0
 _STEADY_S: Final = 10.0
 """A connection that was good for so long is not taken away by another of our name."""
-_SHORT_LIVED: Final = 3
-"""So many in a row that were not are no accident; then there are pauses between them, too."""
-_SLOW: Final = 3
-"""The broker's time is doubled so often at most."""
-_LONGEST_ANSWER_S: Final = 60.0
 _SUBACK_FAILURE: Final = 0x80
 _DEARER: Final = 10
 """What makes the broker hang up is tried again so much later than what it drops: it takes the connection with it."""
@@ -76,15 +78,16 @@ class Publisher:
         self._on_status = on_status
         self._status: PublisherStatus | None = None
         self._failures = 0
+        self._patience = Patience(settings.timeout_seconds)
         self._timeout = settings.timeout_seconds
+        """How long an answer may take on the newest connection."""
         self._more = asyncio.Event()
         self._delivered = asyncio.Event()
         self._returns = Returns()
-        self._slow = 0
-        """How often the broker was slower than it may be: each doubles the time that it has."""
         self._connected_at: float | None = None
-        self._short_lived = 0
-        """Connections in a row that broke soon after they had been good."""
+        self._endings = Endings()
+        self._taken = 0
+        """Messages that have come back on the newest connection."""
         self._ended_at_status = 0
         """Connections in a row that the broker ended before it had delivered our status."""
         self._client: MqttClient | None = None
@@ -103,7 +106,7 @@ class Publisher:
             await self._journal.tell_results_in(self._settings.result_version)
             while True:
                 status = await self._publish_once()
-                pause = pause_after(max(self._failures, min(self._short_lived, _SHORT_LIVED)))
+                pause = pause_after(max(self._failures, self._endings.doublings))
                 self._failures += 1
                 self._tell(status)
                 # Spread out, lest every station of a site come back at the same moment.
@@ -116,17 +119,22 @@ class Publisher:
         topics, settings = self._journal.topics, self._patient_settings()
         self._timeout = settings.timeout_seconds
         self._connected_at = self._client = None
+        self._taken = 0
         client_id = settings.client_id or f"reflash-{topics.site}-{topics.station}"
         will = aiomqtt.Will(topics.station_status, OFFLINE, qos=1, retain=True)
         broker = self._broker
         status = PublisherStatus(Connection.WAITING, f"{broker}: the connection ended; trying again")
         try:
+            begun = time.monotonic()
             async with connected(settings, client_id, will) as client:
+                self._patience.answered(time.monotonic() - begun)
                 await self._publish(client)
         except* aiomqtt.MqttError as loss:
-            line = f"{broker}: {shortage() or _first(loss)}; results wait on disk and leave once it answers"
-            waited = "timed out" in line
-            self._slow += self._delivered.is_set() and waited
+            why = shortage() or str(_first(loss))
+            if waited := "timed out" in why:
+                self._patience.too_late(self._timeout)
+                why = f"{why}; {words.too_late(self._timeout, self._settings.timeout_seconds, self._patience.answer)}"
+            line = f"{broker}: {why}; results wait on disk and leave once it answers"
             status = self._hung_up(client_id, waited=waited) or PublisherStatus(Connection.WAITING, line)
         except* BrokerRefuses as refusal:
             # The reason, where losses are what follows from it.
@@ -136,10 +144,10 @@ class Publisher:
         return status
 
     def _patient_settings(self) -> MqttSettings:
-        """Let the broker have twice the time for each time that it needed more, up to what may be configured."""
-        seconds = min(_LONGEST_ANSWER_S, self._settings.timeout_seconds * 2 ** min(self._slow, _SLOW))
+        """Let the broker have the time that it needs, also for a sign of life."""
+        keepalive = max(self._settings.keepalive_seconds, min(_LONGEST_KEEPALIVE_S, self._patience.needed))
         return self._settings.model_copy(
-            update={"timeout_seconds": max(self._settings.timeout_seconds, seconds)}
+            update={"timeout_seconds": self._patience.answer, "keepalive_seconds": math.ceil(keepalive)}
         )
 
     def _name_is_taken(self, client_id: str, *, waited: bool) -> PublisherStatus | None:
@@ -149,12 +157,8 @@ class Publisher:
         """
         if self._connected_at is None and (waited or self._client is not None):
             return None
-        steady = max(_STEADY_S, 2 * self._timeout)
-        if self._connected_at is None or time.monotonic() - self._connected_at > steady:
-            self._short_lived = 0
-            return None
-        self._short_lived += 1
-        if self._short_lived < _SHORT_LIVED:
+        good_for = None if self._connected_at is None else time.monotonic() - self._connected_at
+        if not self._endings.lived(good_for, max(_STEADY_S, 2 * self._timeout)):
             return None
         return self._refused(words.name_is_taken(client_id))
 
@@ -199,7 +203,9 @@ class Publisher:
         # cancellation that comes together with the answer (CPython issue 86296). A task group does not.
         async with asyncio.TaskGroup() as asking:
             asked = {
-                topic: asking.create_task(client.subscribe(topic, qos=1), name="mqtt subscribe")
+                topic: asking.create_task(
+                    self._answered(client.subscribe(topic, qos=1)), name="mqtt subscribe"
+                )
                 for topic in sorted(topics)
             }
         return {topic for topic, answer in asked.items() if any(map(_refuses, answer.result()))}
@@ -211,19 +217,20 @@ class Publisher:
             changed = await self._retained.changes()
             if (payload := changed.pop(status, None)) is not None:
                 async with asyncio.TaskGroup() as sending:  # see `_subscribe`
-                    sending.create_task(client.publish(status, payload, qos=1, retain=True))
+                    sending.create_task(self._answered(client.publish(status, payload, qos=1, retain=True)))
                 await self._until_delivered()
             states = [Sent.of(topic, payload) for topic, payload in changed.items()]
             while states := [state for state in states if not self._hang_ups.refuses(state)]:
                 batch = states[: self._hang_ups.together(states)]
                 async with self._sending(batch), asyncio.TaskGroup() as sending:
                     for topic, _ in batch:
-                        sending.create_task(client.publish(topic, changed[topic], qos=1, retain=True))
+                        publishing = client.publish(topic, changed[topic], qos=1, retain=True)
+                        sending.create_task(self._answered(publishing))
                 states = states[len(batch) :]
 
     async def _look_for_states(self, client: aiomqtt.Client) -> None:
         """Have the broker tell what is retained of slots. One that refuses is asked for nothing more."""
-        await self._until_delivered()
+        await self._delivered.wait()
         asked = Sent(self._journal.topics.every_slot_state, 0)
         if not self._hang_ups.refuses(asked):
             async with self._sending([asked]):
@@ -253,10 +260,12 @@ class Publisher:
             raise
 
     async def _until_delivered(self) -> None:
+        seconds = self._patience.delivery
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(seconds):
                 await self._delivered.wait()
         except TimeoutError:
+            self._patience.not_delivered(seconds)
             raise self._undelivered(self._journal.topics.station_status) from None
 
     def _undelivered(self, topic: str) -> BrokerRefuses:
@@ -270,7 +279,7 @@ class Publisher:
     def _hung_up(self, client_id: str, *, waited: bool) -> PublisherStatus | None:
         """Say why the connection broke, where that is known."""
         was_sending = self._hang_ups.under_way
-        if self._hang_ups.broke():
+        if not waited and self._hang_ups.broke():  # else it was this side that ended it
             # What it was is left out from now on, so that there is no need to be slow.
             self._failures = 0
             if self._hang_ups_again is None:
@@ -278,6 +287,8 @@ class Publisher:
             return self._refusal()
         if (unsound := self._unsound()) is not None:
             return self._refused(unsound)
+        if not waited and self._endings.took(self._taken, all_left=self._connected_at is not None):
+            return self._refused(words.ends_early(self._taken))
         return None if was_sending else self._name_is_taken(client_id, waited=waited)
 
     def _refusal(self, undelivered: str | None = None) -> PublisherStatus | None:
@@ -298,7 +309,7 @@ class Publisher:
 
     async def _send_messages(self, client: aiomqtt.Client) -> None:
         """Send what waits, page by page. What the broker does not take is tried again after a pause."""
-        await self._until_delivered()
+        await self._delivered.wait()
         subscribed: set[str] = set()
         held, tries, after, again = Held(self._hang_ups.refused), 0, BEFORE_ALL, None
         while True:
@@ -352,21 +363,34 @@ class Publisher:
             refused = await self._subscribe(client, {message.topic for message in messages} - subscribed)
             subscribed |= {message.topic for message in messages} - refused
             kept_back = tuple(message for message in messages if message.topic in refused)
+            seconds = self._patience.delivery
             returns = self._returns = Returns(message for message in messages if message.topic not in refused)
             try:
                 async with asyncio.TaskGroup() as sending:
                     for message in returns.missing:
-                        sending.create_task(client.publish(message.topic, message.payload, qos=1))
+                        publishing = client.publish(message.topic, message.payload, qos=1)
+                        sending.create_task(self._answered(publishing))
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(self._timeout):
+                    async with asyncio.timeout(seconds):
                         await returns.all_back()
             finally:
                 # Also when others of the batch were lost: these need not be sent twice.
                 if returns.back:
                     await self._journal.append(*acknowledged(returns.back))
+                    self._taken += len(returns.back)
+                    self._failures = 0  # whatever comes then
         if returns.missing:
-            self._slow += 1  # or so it may be
+            self._patience.not_delivered(seconds)
+        elif messages:
+            self._patience.delivered()
         return (*kept_back, *returns.missing)
+
+    async def _answered(self, asking: Coroutine[object, object, T]) -> T:
+        """Ask the broker for something, and note how long its answer takes."""
+        begun = time.monotonic()
+        answer = await asking
+        self._patience.answered(time.monotonic() - begun)
+        return answer
 
     def _hear(self, recorded: RecordedEvent) -> None:
         if isinstance(recorded.event, (*TOLD, MessagesRepublished)):

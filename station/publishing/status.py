@@ -56,3 +56,16 @@ def name_is_taken(client_id: str) -> str:
         f"ends each connection soon after it was made; another station may use the client id {client_id}: give each its "
         "own name, or set mqtt.client_id; results wait on disk between"
     )
+
+
+def too_late(seconds: float, configured: float, from_now: float) -> str:
+    """Word how long an answer was waited for, and how long the next is."""
+    return f"it had {seconds:g} s (mqtt.timeout_seconds is {configured:g}) and gets {from_now:g} s now"
+
+
+def ends_early(taken: int) -> str:
+    """Word that the broker takes some messages on each connection and then ends it."""
+    return (
+        f"ends each connection after it has taken some messages (last {taken}), so results leave slowly; look in its log "
+        "for a limit of messages, rate or memory, and whether another station uses this one's name"
+    )

@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
@@ -124,24 +124,64 @@ def iotcore_broker() -> Iterator[int]:
 async def hanging_up(port: int, minded: Sequence[str]) -> AsyncIterator[int]:
     """Stand before a broker and end each connection on which one of these topics is published to; yield our own port."""
 
+    def is_minded(heard: bytes) -> bool:
+        # A topic, a packet's number and JSON, or a word: a SUBSCRIBE to it has a QoS and an end there.
+        return any(re.search(re.escape(topic.encode()) + rb"..[{a-z]", heard, re.DOTALL) for topic in minded)
+
+    async with _before(port, is_the_end=is_minded) as ours:
+        yield ours
+
+
+@asynccontextmanager
+async def ending(port: int, topic: str) -> AsyncIterator[int]:
+    """The same, but each connection ends once the broker has delivered something on a topic that ends so."""
+    delivered = re.compile(re.escape(topic.encode()) + rb'..\{"', re.DOTALL)
+    async with _before(port, is_the_end_after=lambda told: delivered.search(told) is not None) as ours:
+        yield ours
+
+
+@asynccontextmanager
+async def slow(port: int, seconds: float) -> AsyncIterator[int]:
+    """The same, but the broker is heard so much later."""
+    async with _before(port, late=seconds) as ours:
+        yield ours
+
+
+def _never(_: bytes) -> bool:
+    return False
+
+
+@asynccontextmanager
+async def _before(
+    port: int,
+    *,
+    is_the_end: Callable[[bytes], bool] = _never,
+    is_the_end_after: Callable[[bytes], bool] = _never,
+    late: float = 0.0,
+) -> AsyncIterator[int]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         from_broker, to_broker = await asyncio.open_connection("127.0.0.1", port)
-        heard = b""
+        loop = asyncio.get_running_loop()
+
+        def tell(data: bytes) -> None:
+            if not writer.is_closing():
+                writer.write(data)
 
         async def there() -> None:
-            nonlocal heard
+            heard = b""
             while data := await reader.read(4096):
                 heard = heard[-256:] + data
-                # A topic, a packet's number and JSON, or a word: a SUBSCRIBE to it has a QoS and an end there.
-                if any(
-                    re.search(re.escape(topic.encode()) + rb"..[{a-z]", heard, re.DOTALL) for topic in minded
-                ):
+                if is_the_end(heard):
                     return
                 to_broker.write(data)
 
         async def back() -> None:
+            told = b""
             while data := await from_broker.read(4096):
-                writer.write(data)
+                told = told[-256:] + data
+                loop.call_later(late, tell, data) if late else tell(data)
+                if is_the_end_after(told):
+                    return
 
         ways = [asyncio.ensure_future(there()), asyncio.ensure_future(back())]
         try:

@@ -17,6 +17,7 @@ from benches import brokers
 from benches.journal_samples import chf, order_events, place
 from benches.processes import run
 from benches.publisher_bench import Bench, bench
+from station.publishing import publisher
 from station.publishing.publisher import IN_FLIGHT, pause_after
 from station.publishing.returns import first_of_each_key
 from station.publishing.settings import MqttSettings
@@ -451,6 +452,44 @@ async def test_two_stations_of_one_name_are_told_so_and_slow_down(
         for station in (one, two):
             refused = await station.until_ever_said(Connection.REFUSED)
             assert "another station may use the client id twin" in refused.line
+
+
+async def test_a_slow_broker_gets_the_time_that_it_needs_and_its_limit_is_named(
+    folder: Path, mosquitto_broker: brokers.Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher, "_FIRST_PAUSE_S", 0.02)
+
+    async with (
+        brokers.slow(mosquitto_broker.port, 1.0) as port,
+        bench(folder, port, timeout_seconds=0.05) as station,
+    ):
+        await station.results(1, 2, 1)
+        station.start()
+        waiting = await station.until_ever_said(Connection.WAITING)
+        assert "it had 0.05 s (mqtt.timeout_seconds is 0.05) and gets 0.1 s now" in waiting.line
+        await station.until_empty()
+        await station.until_said(Connection.CONNECTED)
+        assert all(said.connection is not Connection.REFUSED for said in station.said)
+
+
+async def test_a_broker_that_ends_each_connection_after_a_result_gets_one_after_the_other(
+    folder: Path, mosquitto_broker: brokers.Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paused: list[int] = []
+
+    def pause(failures: int) -> float:
+        paused.append(failures)
+        return pause_after(failures) / 50
+
+    monkeypatch.setattr(publisher, "pause_after", pause)
+
+    async with brokers.ending(mosquitto_broker.port, "/result") as port, bench(folder, port) as station:
+        await station.results(*range(12))
+        station.start()
+        refused = await station.until_ever_said(Connection.REFUSED)
+        assert "ends each connection after it has taken some messages" in refused.line
+        await station.until_empty()
+        assert max(paused) <= 1, "that it took something is no failure"
 
 
 @given(st.integers(0, 10**9))

@@ -62,5 +62,5 @@ def _judge(answer: bytes) -> str | None:
 def _connect_packet() -> bytes:
     """Return a CONNECT of a clean session under a name that nobody has (MQTT 3.1.1, 3.1)."""
     name = f"reflash-{secrets.token_hex(6)}".encode()
-    variable = b"\x00\x04MQTT\x04\x02\x00\x05" + len(name).to_bytes(2, "big") + name
+    variable = b"\x00\x04MQTT\x04\x02\x00\x3c" + len(name).to_bytes(2, "big") + name
     return b"\x10" + bytes([len(variable)]) + variable

@@ -7,7 +7,7 @@ age, and older ones add `rc: 0` to every answer. docs/hub-protocol.md describes 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from types import MappingProxyType
 from typing import Annotated, Any, Final, NamedTuple, TypeVar
@@ -283,6 +283,26 @@ class StateAnswer(HubAnswer):
 
     images: list[_ImageEntry] = Field(max_length=16)
 
+    @property
+    def size(self) -> int:
+        """How many bytes this answer takes at least."""
+        return _list_size(self._listed(self.images))
+
+    def size_with(self, version: str) -> int:
+        """Return how many it takes at least once the slot that is not running holds an image of this version to be tried.
+
+        A device may be built to leave out what is false (Zephyr's CONFIG_MCUMGR_GRP_IMG_FRUGAL_LIST).
+        """
+        listed = self._listed(entry for entry in self.images if entry.active or entry.image)
+        held = {"slot": 1, "version": version, "hash": bytes(32), "bootable": True, "pending": True}
+        if any(value is False for entry in listed for value in entry.values()):
+            held |= {"confirmed": False, "active": False, "permanent": False}
+        return _list_size([*listed, held])
+
+    @staticmethod
+    def _listed(entries: Iterable[_ImageEntry]) -> list[dict[str, object]]:
+        return [entry.model_dump(exclude_unset=True) for entry in entries]
+
     def state(self) -> HubState:
         """Return the slots of image 0, which is the hub's firmware, in the drivers' common form."""
         return HubState(
@@ -301,3 +321,7 @@ class StateAnswer(HubAnswer):
                 if entry.image == 0
             )
         )
+
+
+def _list_size(entries: list[dict[str, object]]) -> int:
+    return len(cbor2.dumps({"images": entries}))

@@ -26,6 +26,7 @@ from drivers.errors import (
     HubInSerialRecovery,
     HubRefused,
     ImageMismatch,
+    ImageUnsuitable,
     LinkStalled,
     MalformedAnswer,
     NoAnswer,
@@ -37,13 +38,16 @@ from drivers.hub_answers import Done, StateAnswer
 from drivers.serial_link import open_serial_link
 from drivers.smp.client import SmpClient
 from drivers.smp.errors import ApplicationUnknown, SmpRefused
-from drivers.smp.messages import ParametersAnswer
+from drivers.smp.messages import HEADER, ParametersAnswer
 from drivers.smp.settings import SmpSettings
 from drivers.smp.upload import Presence, Upload
 from firmware_catalog.image import FirmwareImage
 
 _UNTOLD_PARAMETERS: Final = ParametersAnswer(buf_size=384, buf_count=1)
 """Assumed of a device that does not tell its buffers: Zephyr's default size, and no room for a second packet."""
+
+_ROOM_FOR_ANY_LIST: Final = 384
+"""A buffer of so many bytes holds a list of two images, whatever else it says of each."""
 
 _OF_APPLICATIONS: Final[tuple[type[Request], ...]] = (
     BootloaderInformationReadRequest,
@@ -140,6 +144,8 @@ class McubootDevice:
         except SmpRefused:
             parameters = _UNTOLD_PARAMETERS
         await require()
+        if parameters.buf_size < _ROOM_FOR_ANY_LIST:
+            await self._require_room_for_the_list(image, parameters.buf_size)
 
         async def holds() -> bool:
             return (await self.state(HubAction.FLASH)).holding(image.image_hash) is not None
@@ -153,6 +159,22 @@ class McubootDevice:
                 f"the hub at {self.place} took {len(image)} bytes but shows no image {image.image_hash.hex()[:16]}",
                 action=HubAction.FLASH,
                 state_known=False,
+            )
+
+    async def _require_room_for_the_list(self, image: FirmwareImage, buffer: int) -> None:
+        """Raise ImageUnsuitable for a device that could not tell any more what it holds once it held the image.
+
+        One that says more already than it has room for says nothing of its answers by that.
+        """
+        ask = self.client.ask
+        listed = await ask(ImageStatesReadRequest, StateAnswer, action=HubAction.FLASH, learns_version=True)
+        needed = HEADER.size + listed.size_with(image.version_text)
+        if needed > buffer >= HEADER.size + listed.size:
+            raise ImageUnsuitable(
+                f"the hub at {self.place} has packet buffers of {buffer} bytes and needs {needed} to list a second image,"
+                " so nothing was sent: have it built with larger ones",
+                action=HubAction.FLASH,
+                state_known=True,
             )
 
     async def mark_for_test(self, image: FirmwareImage, state: HubState, require: Requirement) -> None:

@@ -17,6 +17,7 @@ from drivers.errors import (
     HubLockedOut,
     HubRefused,
     ImageMismatch,
+    ImageUnsuitable,
     LinkLost,
     LinkStalled,
     NoAnswer,
@@ -100,16 +101,19 @@ async def test_the_whole_life_of_a_hub(tmp_path, profile):
         assert hub["wrong_unlock_answers"] == 0
 
 
-async def test_a_hub_whose_buffers_are_too_small_for_its_list_is_told_so_and_stays_as_it_was(tmp_path):
+async def test_a_hub_whose_buffers_are_too_small_for_its_list_is_told_so_before_anything_is_sent_to_it(tmp_path):
     with rig_slots(tmp_path, "--profile", "tight") as slots:
         slot = next(slots)
 
         async with on(slot) as (driver, meant):
             await driver.unlock(meant, slot.authority)
+            sent = []
             with pytest.raises(
-                HubRefused, match="too large for its packet buffers, have it built with larger"
-            ):
-                await driver.flash(meant, slot.image(size=4_000), ignore)
+                ImageUnsuitable, match=r"of 124 bytes and needs 1\d\d to list a second image"
+            ) as caught:
+                await driver.flash(meant, slot.image(size=4_000), sent.append)
+            assert caught.value.state_known
+            assert sent == []
             assert str((await driver.reboot(meant)).firmware) == "00010120"
 
 

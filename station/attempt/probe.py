@@ -24,6 +24,8 @@ class Finding(StrEnum):
     """Answers, but names no running image."""
     SERIAL_RECOVERY = "serial_recovery"
     ANOTHER_HUB = "another_hub"
+    OUT_OF_REACH = "out_of_reach"
+    """The port is gone, so that nobody could be asked."""
     SILENT = "silent"
     UNREADABLE = "unreadable"
     """Says who it is, and not what it holds."""

@@ -72,6 +72,8 @@ def decide(reached: Position, probe: Probe, *, present: bool | None) -> Decision
             return GiveUp(Code.SERIAL_RECOVERY, "the hub waits in its boot loader")
         case Finding.ANOTHER_HUB:
             return KeepOpen("another hub sits in the slot")
+        case Finding.OUT_OF_REACH:
+            return KeepOpen("its port was lost")
         case Finding.SILENT:
             if present:
                 return GiveUp(Code.NO_ANSWER, "the hub is seated and does not answer")

@@ -17,6 +17,8 @@ from drivers.errors import (
     ChallengeVoid,
     DriverError,
     HubInSerialRecovery,
+    LinkLost,
+    PlaceUnavailable,
 )
 from station.attempt import failure
 from station.attempt.authorise import Rejected
@@ -260,6 +262,8 @@ class Sequence:
             try:
                 await self._reboot()
             except DriverError as error:
+                if failure.is_out_of_reach(error):
+                    return LeftOpen(reached.stage, failure.why_left_open(error))
                 last_boot = str(error)
         return await self._give_up(reached.stage, Code.DID_NOT_REVERT, last_boot)
 
@@ -308,6 +312,9 @@ class Sequence:
             return Probe(Finding.ANOTHER_HUB, 0)
         except HubInSerialRecovery:
             return Probe(Finding.SERIAL_RECOVERY, 0)
+        except (LinkLost, PlaceUnavailable):
+            # A port that takes no bytes is still there: on a line with RTS/CTS so silent is a hub that hangs.
+            return Probe(Finding.OUT_OF_REACH, 0)
         except DriverError:
             return Probe(Finding.SILENT, 0)
 

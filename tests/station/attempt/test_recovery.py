@@ -127,7 +127,7 @@ def expected(finding: Finding, stage: Stage, present: bool | None) -> object:
             return Code.PROTOCOL_ERROR
         case Finding.SERIAL_RECOVERY:
             return Code.SERIAL_RECOVERY
-        case Finding.ANOTHER_HUB:
+        case Finding.ANOTHER_HUB | Finding.OUT_OF_REACH:
             return KeepOpen
         case Finding.SILENT:
             return Code.NO_ANSWER if present else KeepOpen

@@ -332,6 +332,24 @@ def test_a_seated_hub_that_stays_silent_is_power_cycled_once() -> None:
     assert (ending.code, ending.unsettled, cycles) == (Code.NO_ANSWER, "no longer answers", 1)
 
 
+def test_a_port_that_is_lost_during_a_look_is_no_fault_of_the_hub_that_sits_there() -> None:
+    """On USB it is back a moment later, and the hub with it."""
+
+    class Flickering(Spoken):
+        looks = 0
+
+        async def identify(self) -> HubIdentity:
+            self.looks += 1
+            if self.looks == 1:
+                raise fails(LinkLost)
+            return await super().identify()
+
+    for driver in (Flickering((ME, BEFORE)), Spoken((ME, ON_OTHER_TEST), reboots=fails(LinkLost))):
+        ending = asyncio.run(sequence(driver, Book()).recover(Position(0, Stage.FLASH)))
+        assert ending == LeftOpen(Stage.FLASH, "its port was lost")
+        assert driver.boots <= 1
+
+
 def test_a_hub_that_does_not_say_what_it_holds_is_booted_once_to_go_on_and_once_to_be_left() -> None:
     driver = Spoken((ME, fails(HubRefused)))
     ending = asyncio.run(sequence(driver, Book()).recover(Position(0, Stage.FLASH)))

@@ -38,6 +38,12 @@ class MqttClient(aiomqtt.Client):
         if not self._connected.done():
             self._connected.set_exception(aiomqtt.MqttError("abandoned"))
 
+    def _on_subscribe(self, client: PahoClient, userdata: Any, mid: int, *answer: Any) -> None:
+        if (
+            mid in self._pending_subscribes
+        ):  # else nobody waits for it any more, which the library would log with a traceback
+            super()._on_subscribe(client, userdata, mid, *answer)
+
     def _on_message(self, client: PahoClient, userdata: Any, message: MQTTMessage) -> None:
         try:
             super()._on_message(client, userdata, message)

@@ -1,4 +1,4 @@
-"""A real broker that dies at the moment in which something is sent to it."""
+"""A real broker that dies at the moment in which something is sent to it, and what comes too late."""
 
 from __future__ import annotations
 
@@ -42,3 +42,17 @@ def test_a_broker_that_dies_while_it_is_sent_to_is_lost_and_nothing_else(tmp_pat
     with brokers.mosquitto(tmp_path) as broker:
         asyncio.run(main(broker))
     assert unexpected == []
+
+
+async def test_an_answer_for_which_nobody_waits_any_more_is_no_news(
+    mosquitto_broker: brokers.Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with brokers.slow(mosquitto_broker.port, 0.1) as port:
+        settings = MqttSettings(port=port, timeout_seconds=5, keepalive_seconds=5)
+        async with connected(settings, "station", aiomqtt.Will("gone")) as client:
+            asking = asyncio.create_task(client.subscribe("here"))
+            await asyncio.sleep(0)
+            asking.cancel()
+            await client.publish("there", b"", qos=1)  # which is answered after it
+    await asyncio.sleep(0.01)  # the client's housekeeping task ends after its context does
+    assert caplog.records == []

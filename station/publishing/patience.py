@@ -41,12 +41,18 @@ class Patience:
         """What answers need by those that came lately; 0 while none has."""
         return min(_LONGEST_ANSWER_S, _MARGIN * self._slowest)
 
+    @property
+    def sign_of_life(self) -> float:
+        """For how long a broker that lives may be silent: by its answers, and as long as none is known by what it gets."""
+        return self.needed or self._answer
+
     def answered(self, after: float) -> None:
         """Take in how long an answer took."""
         self._slowest = max(after, _FORGETTING * self._slowest)
 
     def too_late(self, waited: float) -> None:
-        """Take in that an answer did not come in so many seconds."""
+        """Take in that an answer did not come in so many seconds: what is known of earlier ones holds no more."""
+        self._slowest = 0.0
         self._answer = max(self._answer, min(_LONGEST_ANSWER_S, 2 * waited))
 
     def not_delivered(self, waited: float) -> None:

@@ -52,6 +52,7 @@ _DOUBLINGS: Final = 6
 """After so many failures in a row the pause has its full length."""
 _LONGEST_KEEPALIVE_S: Final = 65535.0
 """MQTT 3.1.1, 3.1.2.10."""
+_MUCH: Final = 2
 _GOODBYE_S: Final = 1.0
 _STEADY_S: Final = 10.0
 """A connection that was good for so long is not taken away by another of our name."""
@@ -128,6 +129,10 @@ class Publisher:
             begun = time.monotonic()
             async with connected(settings, client_id, will) as client:
                 self._patience.answered(time.monotonic() - begun)
+                if settings.keepalive_seconds > _MUCH * self._keepalive():
+                    # So long it would not be missed if it died: it answers again, and faster than was feared.
+                    self._failures = 0
+                    return PublisherStatus(Connection.WAITING, f"{broker}: it answers again; connecting anew")
                 await self._publish(client)
         except* aiomqtt.MqttError as loss:
             why = shortage() or str(_first(loss))
@@ -145,10 +150,13 @@ class Publisher:
 
     def _patient_settings(self) -> MqttSettings:
         """Let the broker have the time that it needs, also for a sign of life."""
-        keepalive = max(self._settings.keepalive_seconds, min(_LONGEST_KEEPALIVE_S, self._patience.needed))
         return self._settings.model_copy(
-            update={"timeout_seconds": self._patience.answer, "keepalive_seconds": math.ceil(keepalive)}
+            update={"timeout_seconds": self._patience.answer, "keepalive_seconds": self._keepalive()}
         )
+
+    def _keepalive(self) -> int:
+        seconds = min(_LONGEST_KEEPALIVE_S, self._patience.sign_of_life)
+        return max(self._settings.keepalive_seconds, math.ceil(seconds))
 
     def _name_is_taken(self, client_id: str, *, waited: bool) -> PublisherStatus | None:
         """Say so when the broker ends one good connection after the other: each name may be there once.

@@ -30,7 +30,7 @@ def test_what_is_never_answered_is_waited_for_twice_as_long_and_what_is_dropped_
         patience.too_late(patience.answer)
         patience.not_delivered(patience.delivery)
     assert waited[:5] == [5, 10, 20, 40, 80]
-    assert waited[-1] == 3600
+    assert waited[-1] == patience.sign_of_life == 3600
     assert patience.delivery == 60
 
 
@@ -41,3 +41,5 @@ def test_answers_that_came_late_say_what_is_needed_until_they_are_fast_again():
     for _ in range(100):
         patience.answered(0.01)
     assert patience.answer == 5
+    patience.too_late(5)
+    assert (patience.answer, patience.sign_of_life) == (10, 10), "how fast it was is of no use any more"

@@ -101,7 +101,9 @@ async def test_the_whole_life_of_a_hub(tmp_path, profile):
         assert hub["wrong_unlock_answers"] == 0
 
 
-async def test_a_hub_whose_buffers_are_too_small_for_its_list_is_told_so_before_anything_is_sent_to_it(tmp_path):
+async def test_a_hub_whose_buffers_are_too_small_for_its_list_is_told_so_before_anything_is_sent_to_it(
+    tmp_path,
+):
     with rig_slots(tmp_path, "--profile", "tight") as slots:
         slot = next(slots)
 

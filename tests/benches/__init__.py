@@ -7,8 +7,8 @@ Programs beside the test
     `processes` (run and end them), `descriptor_limits`, `brokers` (mosquitto), `certificates`, `soft_hsm`.
 Hubs
     `sim_bench` (inside the test, serial), `usb_bench` (on USB/IP), `usb_strangers` (what is no hub), `rig_process`
-    (a simulated rig for a driver), `smp_peer` on `pty_port` (a scripted one), `simulated_device` and
-    `serial_conformance` (for the conformance suite).
+    (a simulated rig for a driver), `smp_peer` on `pty_port` (a scripted one), `hub_samples` (what one says), `key_authority`,
+    `simulated_device` and `serial_conformance` (for the conformance suite).
 Boards
     `jig_bench` (for the driver), `boarded_jig` (a jig of the station with one), `board_slots`.
 The station

@@ -13,12 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-
+from benches.key_authority import KeyAuthority
 from benches.processes import running, wait_for
-from drivers.hub import HubDriver, UnlockChallenge
+from drivers.hub import HubDriver
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
 from firmware_catalog.image import FirmwareImage
@@ -42,19 +39,6 @@ RIG_SETTINGS = SmpSettings(
     stall_seconds=0.3,
 )
 """Times that fit the rig's hubs, which boot and erase ten times as fast as real ones."""
-
-
-class KeyAuthority:
-    """Signs with a key; counts how often."""
-
-    def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
-        self._key = key
-        self.signed = 0
-
-    async def sign(self, challenge: UnlockChallenge) -> bytes:
-        self.signed += 1
-        r, s = decode_dss_signature(self._key.sign(challenge.to_be_signed(), ec.ECDSA(hashes.SHA256())))
-        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
 
 @dataclass

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from benches.rig_process import KeyAuthority
+from benches.key_authority import KeyAuthority
 from benches.simulated_device import SimulatedDevice, WatchedHub
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings

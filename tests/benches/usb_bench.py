@@ -9,14 +9,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+from benches.key_authority import KeyAuthority
 from drivers.dfu.driver import DfuHubDriver
 from drivers.dfu.plugin import open_port
 from drivers.dfu.settings import DfuSettings
-from drivers.hub import ExpectedDevice, UnlockChallenge
+from drivers.hub import ExpectedDevice
 from firmware_catalog.identity import DeviceModel, Eui64
 from firmware_catalog.image import FirmwareImage
 from firmware_catalog.mcuboot import load_image
@@ -45,19 +44,11 @@ TARGET = firmware("0.2.303")
 TARGET_IMAGE: FirmwareImage = load_image(TARGET)
 
 
-class Authority:
-    """Signs with a key; `key` can be exchanged for a wrong one."""
-
-    name = "test"
+class Authority(KeyAuthority):
+    """Signs with the key of the hubs here."""
 
     def __init__(self, key: ec.EllipticCurvePrivateKey = UNLOCK_KEY) -> None:
-        self.key = key
-        self.asked = 0
-
-    async def sign(self, challenge: UnlockChallenge) -> bytes:
-        self.asked += 1
-        r, s = decode_dss_signature(self.key.sign(challenge.to_be_signed(), ec.ECDSA(hashes.SHA256())))
-        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+        super().__init__(key)
 
 
 @dataclass

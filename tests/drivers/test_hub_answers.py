@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from benches.hub_samples import HUB
 from drivers.hub_answers import (
     ChallengeAnswer,
     DeviceCode,
@@ -20,21 +21,9 @@ from drivers.hub_answers import (
 from drivers.smp.messages import BootloaderAnswer, ParametersAnswer
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 
-IDENTITY = {
-    "chf": bytes.fromhex("8873840000000001"),
-    "gpf": bytes.fromhex("8873840000000002"),
-    "manufacturer": "10C4",
-    "model": "0000A001",
-    "hw": "1.2",
-    "variant": "DBCH",
-    "fw": 0x0002012F,
-    "locked": True,
-    "boots": 7,
-}
-
 
 def test_an_identity_in_the_drivers_form():
-    hub = validate(IdentityAnswer, {**IDENTITY, "rc": 0, "serial": "keys to come are ignored"}).identity()
+    hub = validate(IdentityAnswer, {**HUB, "rc": 0, "serial": "keys to come are ignored"}).identity()
     assert hub.chf == Eui64.parse("88-73-84-00-00-00-00-01")
     assert hub.gpf == Eui64.parse("88-73-84-00-00-00-00-02")
     assert hub.model == DeviceModel("10C4", "0000A001")
@@ -63,11 +52,11 @@ def test_an_identity_in_the_drivers_form():
 )
 def test_an_identity_with_one_wrong_field_names_it(field, value):
     with pytest.raises(MalformedPayload, match=f"`{field}`"):
-        validate(IdentityAnswer, {**IDENTITY, field: value})
+        validate(IdentityAnswer, {**HUB, field: value})
 
 
 def test_a_missing_field_is_named():
-    fields = dict(IDENTITY)
+    fields = dict(HUB)
     del fields["gpf"]
     with pytest.raises(MalformedPayload, match="`gpf`"):
         validate(IdentityAnswer, fields)
@@ -173,7 +162,7 @@ plain = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=10,
 )
-keys = st.sampled_from(["rc", "err", "images", "off", "nonce", "buf_size", "bootloader", *IDENTITY])
+keys = st.sampled_from(["rc", "err", "images", "off", "nonce", "buf_size", "bootloader", *HUB])
 
 
 @given(fields=st.dictionaries(keys, plain, max_size=12))

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from benches.hub_samples import HUB, MEANT, NEW, OLD, Signer, image_of
 from benches.smp_peer import (
     BOOT_LOADER,
     ERASE,
@@ -30,39 +31,11 @@ from drivers.errors import (
     NoAnswer,
     UnlockRefused,
 )
-from drivers.hub_answers import IdentityAnswer
 from drivers.smp.device import McubootDevice
 from drivers.smp.driver import SmpHubDriver
 from drivers.smp.errors import ApplicationUnknown, NoApplicationGroup, SmpRefused
-from firmware_catalog.identity import FirmwareVersion
-from firmware_catalog.image import FirmwareImage, ImageKind
 
-OLD, NEW = bytes(32), bytes(range(32))
-
-IMAGE = FirmwareImage(
-    data=b"not looked at here",
-    kind=ImageKind.MCUBOOT,
-    version=FirmwareVersion.from_image_version(0, 2, 303),
-    version_text="0.2.303",
-    image_hash=NEW,
-    file_sha256=bytes(32),
-    model=None,
-)
-
-HUB = {
-    "chf": bytes.fromhex("8873840000000001"),
-    "gpf": bytes.fromhex("8873840000000002"),
-    "manufacturer": "10C4",
-    "model": "0000A001",
-    "hw": "1.2",
-    "variant": "DBCH",
-    "fw": 0x0002012F,
-    "locked": True,
-    "boots": 7,
-}
-
-
-MEANT = IdentityAnswer(**HUB).identity().device
+IMAGE = image_of(b"not looked at here")
 
 
 class Device:
@@ -381,11 +354,6 @@ async def test_something_that_answers_nonsense_has_not_left():
         peer.scripts[STATE] = lambda _: None
         async with asyncio.timeout(60):
             await leaving
-
-
-class Signer:
-    async def sign(self, _challenge) -> bytes:
-        return bytes(64)
 
 
 @pytest.mark.parametrize(

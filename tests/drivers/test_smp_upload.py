@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benches.hub_samples import NEW, image_of
 from benches.smp_peer import BOOT_LOADER, PARAMETERS, QUICK, STATE, UPLOAD, Peer, Request, met, run_with_peer
 from drivers.errors import (
     DriverError,
@@ -32,23 +33,11 @@ from drivers.smp.device import McubootDevice
 from drivers.smp.messages import ParametersAnswer
 from drivers.smp.settings import SmpSettings
 from drivers.smp.upload import Upload
-from firmware_catalog.identity import FirmwareVersion
-from firmware_catalog.image import FirmwareImage, ImageKind
-
-HASH = bytes(range(32))
+from firmware_catalog.image import FirmwareImage
 
 
 def make_image(size: int) -> FirmwareImage:
-    data = random.Random(size).randbytes(size)
-    return FirmwareImage(
-        data=data,
-        kind=ImageKind.MCUBOOT,
-        version=FirmwareVersion.from_image_version(0, 2, 303),
-        version_text="0.2.303",
-        image_hash=HASH,
-        file_sha256=hashlib.sha256(data).digest(),
-        model=None,
-    )
+    return image_of(random.Random(size).randbytes(size))
 
 
 IMAGE = make_image(20_000)
@@ -76,7 +65,7 @@ class Slot:
     def state(self, _: Request) -> dict:
         running = {"slot": 0, "version": "0.2.1", "hash": bytes(32), "active": True, "confirmed": True}
         whole = len(self.held) == self.size and self.sha in {b"", hashlib.sha256(self.held).digest()}
-        return {"images": [running, *([{"slot": 1, "version": "0.2.303", "hash": HASH}] if whole else [])]}
+        return {"images": [running, *([{"slot": 1, "version": "0.2.303", "hash": NEW}] if whole else [])]}
 
     def forget(self) -> None:
         self.held.clear()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from benches.hub_samples import HUB, MEANT, NEW, OLD, Signer, image_of
 from benches.smp_peer import (
     BOOT_LOADER,
     ERASE,
@@ -25,55 +26,19 @@ from benches.smp_peer import (
     peer_and_client,
 )
 from drivers.errors import AnotherHub, ChallengeVoid, NoAnswer
-from drivers.hub import HubIdentity, UnlockChallenge
+from drivers.hub import HubIdentity
 from drivers.hub_answers import IdentityAnswer
 from drivers.smp.device import McubootDevice
 from drivers.smp.driver import SmpHubDriver
 from drivers.smp.settings import SmpSettings
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
-from firmware_catalog.image import FirmwareImage, ImageKind
 
-OLD, NEW = bytes(32), b"\x11" * 32
-DATA = bytes(8_000)
-IMAGE = FirmwareImage(
-    data=DATA,
-    kind=ImageKind.MCUBOOT,
-    version=FirmwareVersion.from_image_version(0, 2, 303),
-    version_text="0.2.303",
-    image_hash=NEW,
-    file_sha256=bytes(32),
-    model=None,
-)
-HUB = {
-    "chf": bytes.fromhex("8873840000000001"),
-    "gpf": bytes.fromhex("000b6b0000000001"),
-    "manufacturer": "10A8",
-    "model": "00000011",
-    "hw": "1.0",
-    "variant": "SBCH",
-    "fw": 0x01020100,
-    "locked": True,
-    "boots": 1,
-}
-MEANT = IdentityAnswer(**HUB).identity().device
+IMAGE = image_of(bytes(8_000))
 OTHERS = {
     "ids": HUB | {"chf": b"another!", "gpf": b"otherGPF"},
     "gpf": HUB | {"gpf": b"otherGPF"},
     "model": HUB | {"model": "00000012"},
 }
-
-
-class Signer:
-    """Signs, and has something done meanwhile."""
-
-    def __init__(self, meanwhile=lambda: None) -> None:
-        self.signed: list[UnlockChallenge] = []
-        self._meanwhile = meanwhile
-
-    async def sign(self, challenge: UnlockChallenge) -> bytes:
-        self.signed.append(challenge)
-        self._meanwhile()
-        return bytes(64)
 
 
 class Seat:
@@ -138,6 +103,28 @@ async def test_the_challenge_of_another_hub_is_not_signed():
         assert seat.writes == []
 
 
+async def test_a_late_challenge_that_a_later_one_made_void_is_not_signed():
+    async with peer_and_client() as (peer, client):
+        challenges: list[Request] = []
+        peer.scripts[IDENTITY] = lambda _: HUB
+
+        def unlock(request: Request):
+            if request.writes:
+                return {}
+            challenges.append(request)
+            if len(challenges) == 1:
+                return None  # under way for longer than the driver waits
+            return [
+                challenges[0].answer({"chf": HUB["chf"], "nonce": b"void" * 4}),
+                challenges[1].answer({"chf": HUB["chf"], "nonce": b"good" * 4}),
+            ]
+
+        peer.scripts[UNLOCK] = unlock
+        signer = Signer()
+        await SmpHubDriver(McubootDevice(client)).unlock(MEANT, signer)
+        assert [challenge.nonce for challenge in signer.signed] == [b"good" * 4]
+
+
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
 async def test_a_hub_that_comes_while_one_is_signed_for_gets_no_answer(other):
     async with peer_and_client() as (peer, client):
@@ -153,7 +140,7 @@ async def test_a_hub_that_booted_while_its_challenge_was_signed_gets_no_answer_e
     async with peer_and_client() as (peer, client):
         seat = Seat(peer)
         with pytest.raises(ChallengeVoid) as caught:
-            await driver_of(client).unlock(MEANT, Signer(lambda: setattr(seat, "hub", HUB | {"boots": 2})))
+            await driver_of(client).unlock(MEANT, Signer(lambda: setattr(seat, "hub", HUB | {"boots": 8})))
         assert caught.value.state_known
         assert seat.writes == []
 
@@ -244,8 +231,8 @@ async def test_a_state_is_asked_for_again_when_the_hub_boots_beside_it():
         seat, driver = Seat(peer), driver_of(client)
 
         def boots_once(request):
-            if seat.hub["boots"] == 1:
-                seat.hub = HUB | {"boots": 2}
+            if seat.hub["boots"] == HUB["boots"]:
+                seat.hub = HUB | {"boots": 8}
                 return {"images": [seat.running | {"version": "0.2.303", "hash": NEW}]}
             return seat.state(request)
 

@@ -13,6 +13,7 @@ from pymodbus.pdu.bit_message import ReadDiscreteInputsRequest, WriteSingleCoilR
 from pymodbus.pdu.register_message import ReadInputRegistersRequest
 from target import Opener, stateless
 
+from benches.hub_samples import HUB
 from drivers.dfu.place import PlaceError, UsbPlace
 from drivers.dfu.protocol import FunctionalDescriptor, MalformedReply, StatusReply, find_functional
 from drivers.dfu.usb_descriptors import MalformedDescriptor, parse_configuration, parse_device, total_length
@@ -78,17 +79,6 @@ def _smp_maps(data: bytes) -> None:
                     assert len(answer.state().slots) <= 16
 
 
-_IDENTITY = {
-    "chf": bytes.fromhex("8873840000000001"),
-    "gpf": bytes.fromhex("8873840000000002"),
-    "manufacturer": "10A8",
-    "model": "00000011",
-    "hw": "1.2",
-    "variant": "DBCH",
-    "fw": 0x0002012F,
-    "locked": True,
-    "boots": 3,
-}
 _STATE = {
     "images": [
         {"slot": 0, "version": "0.2.303", "hash": bytes(32), "bootable": True, "active": True},
@@ -97,9 +87,9 @@ _STATE = {
     "splitStatus": 0,
 }
 _SMP_MAPS = (
-    *map(cbor2.dumps, (_IDENTITY, _STATE, {"nonce": bytes(24)}, {"rc": 8}, {"err": {"group": 64, "rc": 2}})),
+    *map(cbor2.dumps, (HUB, _STATE, {"nonce": bytes(24)}, {"rc": 8}, {"err": {"group": 64, "rc": 2}})),
     cbor2.dumps({"buf_size": 1024, "buf_count": 5}),
-    cbor2.dumps({**_IDENTITY, "boots": 1 << 70}),
+    cbor2.dumps({**HUB, "boots": 1 << 70}),
     b"\x81" * 600,
     b"\xa1\x61a\x9b" + b"\xff" * 8,
 )

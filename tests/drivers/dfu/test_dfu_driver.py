@@ -181,7 +181,7 @@ async def test_a_wrong_unlock_answer_is_given_once_and_the_hub_backs_off_after_t
         for wrong in range(1, 4):
             with pytest.raises(UnlockRefused, match="check the unlock key"):
                 await driver.unlock(HUB, stranger)
-            assert stranger.asked == wrong
+            assert stranger.signed == wrong
         with pytest.raises(HubLockedOut):
             await driver.unlock(HUB, Authority())
 

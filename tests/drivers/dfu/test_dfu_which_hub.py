@@ -54,7 +54,7 @@ async def test_a_refused_challenge_is_no_wrong_answer() -> None:
             with pytest.raises(HubRefused) as caught:
                 await driver.unlock(HUB, authority)
             assert type(caught.value) is CommandRefused
-            assert authority.asked == 0
+            assert authority.signed == 0
         assert hub.lock.wrong_answers == 0
 
 

@@ -25,11 +25,11 @@ class Ear:
         self._events: asyncio.Queue[BoardEvent] = asyncio.Queue()
         self.hear = self._events.put_nowait
 
-    async def next(self, kind: type[Kind]) -> Kind:
-        """Return the next event of this kind; those before it are forgotten."""
+    async def next(self, kind: type[Kind], *, never: type[BoardEvent] | None = None) -> Kind:
+        """Return the next event of this kind; those before it are forgotten, but one that must not be among them."""
         async with asyncio.timeout(60):
             while not isinstance(event := await self._events.get(), kind):
-                pass
+                assert never is None or not isinstance(event, never), event
         return event
 
     def rest(self) -> list[BoardEvent]:
@@ -38,14 +38,14 @@ class Ear:
 
 
 class Bench:
-    """A simulated board, the driver on it, and what the driver told."""
+    """A simulated board, the driver on it, and what the driver told. It is patient, unless told otherwise."""
 
     def __init__(self, path: Path, slots: Slots, simulated: SimulatedJigBoard, **settings: object) -> None:
         self.path = path
         self.slots = slots
         self.simulated = simulated
         self.ear = Ear()
-        self.settings = JigBoardSettings(port=str(path), **QUICK | settings)
+        self.settings = JigBoardSettings(port=str(path), **QUICK | PATIENT | settings)
         self.slept = 0.0
         """For how long the machine was asleep, seconds."""
         self.board = JigBoard("jig1", self.settings, self.ear.hear, clock=lambda: since_boot() + self.slept)
@@ -55,6 +55,14 @@ class Bench:
         """Wait until the board is there, and return what it tells of its slots, its lid and its stop."""
         await self.ear.next(BoardBack)
         return await self.picture()
+
+    async def beats(self, count: int) -> None:
+        """Wait until the driver has written so many heartbeats more, each with all that it looks after."""
+        seen: set[int] = set()
+        async with asyncio.timeout(60):
+            while len(seen) <= count:
+                seen.add(self.simulated.holding_registers()[-1])
+                await self.board.power()
 
     async def picture(self) -> list[BoardEvent]:
         """Return what a board that is there tells at first."""
@@ -75,6 +83,9 @@ QUICK = {
     "watchdog_seconds": 0.8,
     "reconnect_seconds": 0.5,
 }
+PATIENT = {"answer_seconds": 1.0, "failures_to_lose": 20}
+"""Nothing is lost because this machine is slow."""
+EASILY_LOST = {name: QUICK[name] for name in PATIENT}
 
 
 @asynccontextmanager

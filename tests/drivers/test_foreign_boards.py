@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, WriteSingleRegisterRequest
 
-from benches.jig_bench import QUICK, Ear, running
+from benches.jig_bench import EASILY_LOST, PATIENT, QUICK, Ear, running
 from benches.processes import running as running_process
 from drivers.jig_board.board import JigBoard
 from drivers.jig_board.errors import BoardAnswerInvalid, BoardLate, BoardRefused, BoardSilent
@@ -37,7 +37,8 @@ from drivers.jig_board.registers import Lamp
 from drivers.jig_board.settings import JigBoardSettings
 
 BOARD = Path(__file__).with_name("foreign_board.py")
-LATE = 2.5 * QUICK["answer_seconds"]
+ANSWER_SECONDS = 0.4
+"""How long they are waited for where some come late."""
 LIBRARIES = {
     "libmodbus": (lambda: ctypes.util.find_library("modbus"), "apt-get install libmodbus5"),
     "modbus-tk": (lambda: importlib.util.find_spec("modbus_tk"), "pip install modbus-tk"),
@@ -113,7 +114,7 @@ def board(request: pytest.FixtureRequest) -> Iterator[ForeignBoard]:
 
 
 def settings(board: ForeignBoard, **changes: Any) -> JigBoardSettings:
-    return JigBoardSettings(port=board.path, **QUICK | changes)
+    return JigBoardSettings(port=board.path, **QUICK | PATIENT | changes)
 
 
 async def powered(jig: JigBoard, board: ForeignBoard, *seated: int) -> None:
@@ -157,12 +158,12 @@ async def test_a_board_by_other_hands_is_watched_and_switched(board: ForeignBoar
 
 async def test_an_answer_that_comes_late_is_never_the_next_questions(board: ForeignBoard) -> None:
     with board.wired():
-        line = await ModbusLine.open(settings(board), "jig1 board")
+        line = await ModbusLine.open(settings(board, answer_seconds=ANSWER_SECONDS), "jig1 board")
         try:
             for address in range(6):
                 await line.ask(WriteSingleRegisterRequest(address=address, registers=[100 + address]))
             for address in range(5):
-                board.late = LATE if address == 1 else 0.0
+                board.late = 2.5 * ANSWER_SECONDS if address == 1 else 0.0
                 try:
                     answer = await line.ask(ReadHoldingRegistersRequest(address=address, count=2))
                 except BoardSilent:
@@ -180,7 +181,7 @@ async def test_a_board_that_is_always_late_is_told_which_setting_to_change(board
 
     with board.wired():
         board.late = 1.5 * QUICK["answer_seconds"]
-        async with running(JigBoard("jig1", settings(board), ear.hear)):
+        async with running(JigBoard("jig1", settings(board, **EASILY_LOST), ear.hear)):
             lost = await ear.next(BoardLost)
             assert isinstance(lost.reason, BoardLate)
             assert "set answer_seconds under [jigs.board] well above that" in lost.reason.what

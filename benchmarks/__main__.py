@@ -22,6 +22,7 @@ from benchmarks.everything import (
 )
 from benchmarks.journal import journal_row
 from benchmarks.report import Figures, write_report
+from benchmarks.reports import reports_row
 from benchmarks.simulator import BenchmarkFailed
 from benchmarks.stalled import stalled_row
 from benchmarks.station import station_row
@@ -94,6 +95,10 @@ def _parser() -> argparse.ArgumentParser:
     journal.add_argument(
         "--hubs", type=int, help="compare a journal of so many hubs with one of 3,000 instead"
     )
+    reports = commands.add_parser(
+        "reports", help="years of a journal taken in, and what slots notice of it meanwhile"
+    )
+    reports.add_argument("--hubs", type=int, default=20_000, help="of the journal")
     station = commands.add_parser(
         "station", help="whole attempts by the daemon, 24 hubs beside one, and its memory"
     )
@@ -141,6 +146,8 @@ def _one_row(options: argparse.Namespace) -> Coroutine[Any, Any, list[Figures] |
             return board_row(options.jigs, options.seconds)
         case "journal":
             return journal_years_row(options.hubs) if options.hubs else journal_row(options.events)
+        case "reports":
+            return reports_row(options.hubs)
         case _:
             return station_row(options.repeats)
 
@@ -156,10 +163,10 @@ def main(arguments: list[str] | None = None) -> int:
     counts = [
         value
         for name, value in vars(options).items()
-        if name in {"slots", "window", "devices", "repeats", "jigs", "events"}
+        if name in {"slots", "window", "devices", "repeats", "jigs", "events", "hubs"} and value is not None
     ]
     if any(count < 1 for count in counts):
-        parser.error("slots, window, devices, repeats, jigs and events are at least 1")
+        parser.error("slots, window, devices, repeats, jigs, events and hubs are at least 1")
     tell = (lambda row: print(json.dumps(row), flush=True)) if options.json else _print_row
     try:
         if options.command == "all":

@@ -48,7 +48,7 @@ _WORKING_STAGES: Final = (
     Stage.CONFIRM,
     Stage.CHECK,
 )
-_EVENTS_AN_ATTEMPT: Final = 3 + 2 * len(_WORKING_STAGES)
+EVENTS_AN_ATTEMPT: Final = 3 + 2 * len(_WORKING_STAGES)
 _ATTEMPTS_AN_APPEND: Final = 50
 _TARGET: Final = StepTarget(version=FirmwareVersion(0x0102012F), image_sha256="ab" * 32, image_hash="cd" * 32)
 
@@ -58,7 +58,7 @@ async def journal_row(events: int) -> Figures:
     with tempfile.TemporaryDirectory(prefix="reflash-bench-") as name:
         folder = Path(name)
         durable, bare = await appends_beside_bare(folder / "journal", folder / "bare")
-        written, fill_seconds = await _fill(folder / "long", events)
+        written, fill_seconds = await fill(folder / "long", events)
         begun = time.monotonic()
         found = await asyncio.to_thread(verify, folder / "long")
         verify_seconds = time.monotonic() - begun
@@ -171,7 +171,7 @@ def _waiting(
         return
 
 
-async def _fill(folder: Path, events: int) -> tuple[int, float]:
+async def fill(folder: Path, events: int) -> tuple[int, float]:
     """Write whole attempts until there are so many events; return how many, and the seconds it took."""
     written = 0
     begun = time.monotonic()

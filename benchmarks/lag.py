@@ -12,12 +12,13 @@ class LoopLag:
 
     def __init__(self, tick_seconds: float) -> None:
         self._tick_seconds = tick_seconds
-        self._late: list[float] = []
+        self.late: list[float] = []
+        """Seconds, of each tick so far."""
 
     @property
     def p99_ms(self) -> float:
         """The lateness that one tick in a hundred exceeds."""
-        return percentile(self._late, 0.99) * 1e3
+        return percentile(self.late, 0.99) * 1e3
 
     @contextmanager
     def watch(self) -> Iterator[None]:
@@ -27,7 +28,7 @@ class LoopLag:
 
         def tick() -> None:
             nonlocal due
-            self._late.append(loop.time() - due)
+            self.late.append(loop.time() - due)
             due += self._tick_seconds
             self._timer = loop.call_at(due, tick)
 

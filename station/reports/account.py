@@ -88,7 +88,8 @@ class _State:
     running_sequence: int = 0
     orders: dict[str, str] = field(default_factory=dict)
     """By the jig that works on them."""
-    stopped: set[str] = field(default_factory=set)
+    stopped: list[str] = field(default_factory=list)
+    """Jigs that nobody has reset since. In the order of the events, that the same ones always make the same state."""
     slots: dict[str, _Slot] = field(default_factory=dict)
     attempts: dict[int, _Attempt] = field(default_factory=dict)
     """Those without a result."""
@@ -199,10 +200,10 @@ class Account:
                     del state.orders[jig]
                 yield from self._turn(self._of_jigs(jigs), now, sequence)
             case JigStopped():
-                state.stopped.add(event.jig)
+                state.stopped = [*(jig for jig in state.stopped if jig != event.jig), event.jig]
                 yield from self._turn(self._of_jigs((event.jig,)), now, sequence)
             case JigReset():
-                state.stopped.discard(event.jig)
+                state.stopped = [jig for jig in state.stopped if jig != event.jig]
                 yield from self._turn(self._of_jigs((event.jig,)), now, sequence)
             case SlotTakenOutOfUse() | SlotEnabled():
                 self._slot(event.place, now, sequence).out_of_use = isinstance(event, SlotTakenOutOfUse)

@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from chaos_consumer import Consumer
 from chaos_hands import Told
 from witness import Entry, OpenOrder, judge
 
+from benches.report_journal import project, report_content
 from benches.station_bench import StockHub, version
 from firmware_catalog.identity import DeviceModel
 from station.domain.outcome import Outcome
@@ -22,6 +24,7 @@ from station.records.facts.orders import OrderClosed, OrderImported, OrderLinesA
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
 from station.records.verify import verify
+from station.reports.errors import ReportError
 
 KINDS = (
     *("lost", "contradictory", "unbootable", "doubled"),
@@ -72,6 +75,7 @@ class Books:
         self._orders: dict[str, OpenOrder] = {}
         self._passes: list[tuple[str, float]] = []
         self._check_journal(journal)
+        self._check_reports(journal.with_name("reports"), journal)
         with JournalReader(journal) as reader:
             for recorded in reader.events():
                 self._enter(recorded.id, recorded.sequence, recorded.event)
@@ -111,6 +115,21 @@ class Books:
         else:
             if differing:
                 self.findings.contradictory.append(f"tables differ from the events: {', '.join(differing)}")
+
+    def _check_reports(self, kept: Path, journal: Path) -> None:
+        """What was kept beside all that violence is what all events together make."""
+        if not kept.exists():
+            return
+        with TemporaryDirectory() as name:
+            made_anew = Path(name)
+            try:
+                project(kept, journal)
+                project(made_anew, journal)
+            except ReportError as error:
+                self.findings.contradictory.append(f"reports: {error}")
+            else:
+                if report_content(kept) != report_content(made_anew):
+                    self.findings.contradictory.append("reports differ from the events")
 
     def _enter(self, event_id: str, sequence: int, event: object) -> None:
         if isinstance(event, AttemptOpened):

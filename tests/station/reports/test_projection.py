@@ -9,7 +9,6 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 
 from benches.descriptor_limits import descriptors_left
 from benches.journal_samples import STARTED, order_events, write
-from benches.report_journal import work, writing
+from benches.report_journal import project, report_content, work, writing
 from station.domain.actor import Actor
 from station.records.copies import backup, restore, set_aside
 from station.records.errors import JournalError
@@ -26,8 +25,6 @@ from station.reports.errors import ReportError
 from station.reports.projection import BeingProjected, Projection
 from station.reports.reader import Wanted, open_reports
 from station.reports.tables import FILE_NAME
-
-TABLES = ("results", "stage_runs", "slot_times", "station_runs", "progress")
 
 
 @pytest.fixture(scope="module")
@@ -44,17 +41,6 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def reports(tmp_path: Path) -> Path:
     return tmp_path / "reports"
-
-
-def project(reports: Path, journal: Path, *, room: int = 0) -> None:
-    with Projection(reports, journal, room=room) as projection:
-        while projection.step(7):
-            pass
-
-
-def content(reports: Path) -> dict[str, list[Any]]:
-    with closing(sqlite3.connect(reports / FILE_NAME)) as file:
-        return {table: file.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3").fetchall() for table in TABLES}
 
 
 def passed(reports: Path) -> int:
@@ -96,7 +82,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_file(
         except Killed:
             pass
     project(by_slices, journal)
-    assert content(by_slices) == content(at_once)
+    assert report_content(by_slices) == report_content(at_once)
     for folder in (at_once, by_slices):
         assert passed(folder) == 32
 
@@ -121,7 +107,7 @@ def test_what_the_journal_goes_on_with_is_taken_in_over_segments_and_by_turns(
         assert other.step(7) == 0
         assert one.sequence == other.sequence
     project(tmp_path / "again", journal)
-    assert content(reports) == content(tmp_path / "again")
+    assert report_content(reports) == report_content(tmp_path / "again")
 
 
 def test_a_reader_has_one_state_and_holds_nobody_up(tmp_path: Path, reports: Path) -> None:
@@ -173,12 +159,12 @@ def test_what_cannot_be_gone_on_with_is_made_anew(
     journal: Path, reports: Path, spoil: Callable[[Path], object]
 ) -> None:
     project(reports, journal)
-    before = content(reports)
+    before = report_content(reports)
     spoil(reports / FILE_NAME)
     with pytest.raises(ReportError), open_reports(reports) as state:
         state.hubs(Wanted(), state.span(Wanted()))
     project(reports, journal)
-    assert content(reports) == before
+    assert report_content(reports) == before
 
 
 def test_a_file_or_folder_that_is_deleted_under_the_one_who_writes_it_is_made_anew(

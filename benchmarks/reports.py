@@ -1,0 +1,119 @@
+"""The row `reports`: how long years of a journal take to be taken in, and what the slots notice of it meanwhile.
+
+24 slots append at the pace of a busy bench, by turns without and with the reports being made anew beside them. The
+control of each figure is the same without, in the same run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from benchmarks.journal import EVENTS_AN_ATTEMPT, SITE, STATION, ended, fill, opened_attempt
+from benchmarks.lag import LoopLag, percentile
+from benchmarks.report import Figures
+from station.domain.outcome import Stage
+from station.records.facts.attempts import StageStarted
+from station.records.journal import Journal
+from station.reports.keeping import SLICE_ROWS, ReportKeeper
+from station.reports.projection import Projection
+from station.reports.tables import FILE_NAME
+
+_SLOTS: Final = 24
+_ROUNDS: Final = 6
+_ROUND_SECONDS: Final = 5.0
+_BETWEEN_APPENDS: Final = 0.1
+"""Seconds, of one slot: more than any hub has to tell."""
+_TICK_SECONDS: Final = 0.005
+
+
+@dataclass
+class _Noticed:
+    appends: list[float] = field(default_factory=list)
+    late: list[float] = field(default_factory=list)
+
+
+async def reports_row(hubs: int) -> Figures:
+    """Measure with a journal of so many hubs, each with all its stages."""
+    with tempfile.TemporaryDirectory(prefix="reflash-bench-") as name:
+        folder, reports = Path(name) / "journal", Path(name) / "reports"
+        written, _ = await fill(folder, hubs * EVENTS_AN_ATTEMPT)
+        begun = time.monotonic()
+        rows = await asyncio.to_thread(_take_in, reports, folder)
+        alone = time.monotonic() - begun
+        size = (reports / FILE_NAME).stat().st_size
+        without, beside = _Noticed(), _Noticed()
+        taken = 0
+        async with Journal.open(folder, site=SITE, station=STATION, segment_rows=1 << 62) as journal:
+            attempts = [(await journal.append(opened_attempt(slot)))[0].sequence for slot in range(_SLOTS)]
+
+            def append(slot: int, turn: int) -> Awaitable[object]:
+                kind = StageStarted if turn % 2 == 0 else ended
+                return journal.append(kind(attempt=attempts[slot], stage=Stage.FLASH))
+
+            for _ in range(_ROUNDS):
+                await _round(append, without)
+                shutil.rmtree(reports)
+                keeping = asyncio.create_task(
+                    ReportKeeper(journal, reports, folder, room=0, gather_seconds=0.0).run()
+                )
+                await _round(append, beside)
+                keeping.cancel()
+                with suppress(asyncio.CancelledError):
+                    await keeping
+                with Projection(reports, folder, room=0) as projection:
+                    projection.step(1)
+                    taken += projection.sequence - 1
+    appends = percentile(beside.appends, 0.99) / percentile(without.appends, 0.99)
+    lag = percentile(beside.late, 0.99) / percentile(without.late, 0.99)
+    faults = [] if rows >= written else [f"{rows} rows were taken in, {written} were written"]
+    return {
+        "row": "reports",
+        "hubs": hubs,
+        "rows": rows,
+        "seconds": round(alone, 1),
+        "rows_a_second": round(rows / alone),
+        "bytes_a_hub": round(size / hubs),
+        "rows_a_second_beside_work": round(taken / (_ROUNDS * _ROUND_SECONDS)),
+        "append_p99_ms_without": round(1e3 * percentile(without.appends, 0.99), 2),
+        "append_p99_ms": round(1e3 * percentile(beside.appends, 0.99), 2),
+        "append_ratio": round(appends, 2),
+        "lag_p99_ms_without": round(1e3 * percentile(without.late, 0.99), 2),
+        "lag_p99_ms": round(1e3 * percentile(beside.late, 0.99), 2),
+        "lag_ratio": round(lag, 2),
+        "valid": not faults,
+        "void_because": faults,
+    }
+
+
+def _take_in(reports: Path, folder: Path) -> int:
+    with Projection(reports, folder, room=0) as projection:
+        while projection.step(SLICE_ROWS):
+            pass
+        return projection.sequence
+
+
+async def _round(append: Callable[[int, int], Awaitable[object]], noticed: _Noticed) -> None:
+    lag = LoopLag(_TICK_SECONDS)
+    until = time.monotonic() + _ROUND_SECONDS
+
+    async def work(slot: int) -> None:
+        turn = 0
+        while (begun := time.monotonic()) < until:
+            await append(slot, turn)
+            noticed.appends.append(time.monotonic() - begun)
+            turn += 1
+            await asyncio.sleep(_BETWEEN_APPENDS)
+
+    with lag.watch():
+        async with asyncio.TaskGroup() as group:
+            for slot in range(_SLOTS):
+                group.create_task(work(slot))
+    noticed.late += lag.late

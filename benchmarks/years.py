@@ -86,6 +86,10 @@ async def _measured(folder: Path, hubs: int) -> dict[str, float]:
     return figures
 
 
+_TABLES_SINCE_3: Final = (
+    *("outbox", "sent_again", "result_versions", "command_answers"),
+    *("hub_places", "cartons", "pallets"),
+)
 _OLDER: Final = {
     "in_place": (
         (
@@ -93,7 +97,8 @@ _OLDER: Final = {
             " acknowledged INTEGER NOT NULL DEFAULT 0)"
         ),
         "INSERT INTO results SELECT number, sequence, ordering_key, acknowledged FROM outbox WHERE kind = 'result'",
-        *(f"DROP TABLE {table}" for table in ("outbox", "sent_again", "result_versions", "command_answers")),
+        *(f"DROP TABLE {table}" for table in _TABLES_SINCE_3),
+        "ALTER TABLE attempts DROP COLUMN read_back",
         "CREATE TABLE sent_again (station_sequence INTEGER PRIMARY KEY)",
         "PRAGMA user_version = 3",
     ),

@@ -7,6 +7,7 @@ upgrade in place and one by replay, and bytes a hub.
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -26,6 +27,7 @@ from station.records.facts.orders import OrderAssigned, OrderClosed, OrderImport
 from station.records.facts.outbox import MessagesAcknowledged
 from station.records.journal import Journal
 from station.records.segments import segment_paths
+from station.records.tables import ADDITIONS
 
 _WEEK: Final = 3_000
 _HUBS_AN_ORDER: Final = 5_000
@@ -86,10 +88,6 @@ async def _measured(folder: Path, hubs: int) -> dict[str, float]:
     return figures
 
 
-_TABLES_SINCE_3: Final = (
-    *("outbox", "sent_again", "result_versions", "command_answers"),
-    *("hub_places", "cartons", "pallets"),
-)
 _OLDER: Final = {
     "in_place": (
         (
@@ -97,8 +95,11 @@ _OLDER: Final = {
             " acknowledged INTEGER NOT NULL DEFAULT 0)"
         ),
         "INSERT INTO results SELECT number, sequence, ordering_key, acknowledged FROM outbox WHERE kind = 'result'",
-        *(f"DROP TABLE {table}" for table in _TABLES_SINCE_3),
-        "ALTER TABLE attempts DROP COLUMN read_back",
+        *(f"DROP TABLE {table}" for table in re.findall(r"CREATE TABLE (\w+)", ADDITIONS[4])),
+        *(
+            f"ALTER TABLE {table} DROP COLUMN {column}"
+            for table, column in re.findall(r"ALTER TABLE (\w+) ADD COLUMN (\w+)", ADDITIONS[4])
+        ),
         "CREATE TABLE sent_again (station_sequence INTEGER PRIMARY KEY)",
         "PRAGMA user_version = 3",
     ),

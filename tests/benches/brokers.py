@@ -14,7 +14,9 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from types import TracebackType
 
+import aiomqtt
 import iotcore
 import pytest
 
@@ -40,6 +42,19 @@ def installed(program: str, package: str) -> str:
     if found is None:
         pytest.skip(f"{program} is not installed: apt-get install {package}")
     return found
+
+
+class Client(aiomqtt.Client):
+    """One whose housekeeping has ended when it has been left, and not some time after."""
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        try:
+            await super().__aexit__(kind, error, at)
+        finally:
+            if self._misc_task is not None:
+                await asyncio.wait([self._misc_task])
 
 
 class Mosquitto:

@@ -76,7 +76,7 @@ class Broker:
         issued = self._site.people[person] if person else None
         context = self._site.context(issued)
         async with asyncio.timeout(60):
-            async with aiomqtt.Client(
+            async with brokers.Client(
                 "127.0.0.1",
                 self.port,
                 tls_context=context,
@@ -85,7 +85,6 @@ class Broker:
                 timeout=2,
             ) as client:
                 yield client
-            await asyncio.sleep(0.01)  # the client's housekeeping task ends after its context does
 
 
 @pytest.fixture(scope="module")

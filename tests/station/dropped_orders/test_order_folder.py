@@ -105,7 +105,7 @@ def orders(bench: Bench) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("from_another_host", [False, True])
-def test_a_file_that_is_still_written_waits_and_others_do_not(
+async def test_a_file_that_is_still_written_waits_and_others_do_not(
     folder: Folder, orders: Iterator[bytes], tmp_path: Path, from_another_host: bool
 ) -> None:
     slow, whole = next(orders), next(orders)
@@ -115,29 +115,26 @@ def test_a_file_that_is_still_written_waits_and_others_do_not(
     cut = len(slow) - 5 if from_another_host else slow.rindex(b"\n", 0, -1) + 1
     imported = Imported()
 
-    async def work() -> None:
-        async with folder.kept(imported.take, unended_times=1e6 if from_another_host else 2):
-            folder.drop("sooner.csv", whole)
-            await folder.until_in("taken", "sooner.csv")
-            with written.open("wb", buffering=0) as file:
-                if from_another_host:
-                    os.link(written, folder.path / "slow.csv")
-                file.write(slow[:cut])
-                for name in ("later.csv", "last.csv"):  # long enough for whoever would take what lies still
-                    folder.drop(name, whole)
-                    await folder.until_in("taken", name)
-                assert (folder.path / "slow.csv").exists()
-                file.write(slow[cut:])
-            await folder.until_in("taken", "slow.csv")
-
-    asyncio.run(work())
+    async with folder.kept(imported.take, unended_times=1e6 if from_another_host else 2):
+        folder.drop("sooner.csv", whole)
+        await folder.until_in("taken", "sooner.csv")
+        with written.open("wb", buffering=0) as file:
+            if from_another_host:
+                os.link(written, folder.path / "slow.csv")
+            file.write(slow[:cut])
+            for name in ("later.csv", "last.csv"):  # long enough for whoever would take what lies still
+                folder.drop(name, whole)
+                await folder.until_in("taken", name)
+            assert (folder.path / "slow.csv").exists()
+            file.write(slow[cut:])
+        await folder.until_in("taken", "slow.csv")
     assert imported.files[-1] == ("slow.csv", 2)
     assert not folder.names("refused")
     assert (folder.path / "taken" / "slow.csv").read_bytes() == slow
     assert folder.said[-1] is None
 
 
-def test_whatever_is_dropped_is_taken_or_refused_with_its_reasons(
+async def test_whatever_is_dropped_is_taken_or_refused_with_its_reasons(
     folder: Folder, orders: Iterator[bytes], tmp_path: Path
 ) -> None:
     path, imported = folder.path, Imported()
@@ -163,12 +160,9 @@ def test_whatever_is_dropped_is_taken_or_refused_with_its_reasons(
     # What lies in `refused` already is neither followed nor overwritten.
     (path / "refused" / "words.txt.reasons.txt").symlink_to(tmp_path / "victim")
 
-    async def work() -> None:
-        async with folder.kept(imported.take):
-            await folder.until(lambda: folder.names(".") == folders | set(map(os.fsencode, left_alone)))
-            await folder.until(lambda: not folder.names(".taking"))
-
-    asyncio.run(work())
+    async with folder.kept(imported.take):
+        await folder.until(lambda: folder.names(".") == folders | set(map(os.fsencode, left_alone)))
+        await folder.until(lambda: not folder.names(".taking"))
     assert folder.names("taken") == {*odd[:3], b"x" * 200}
     assert [source for source, _ in imported.files] == [
         "a\ufffdb.csv",
@@ -193,38 +187,35 @@ def test_whatever_is_dropped_is_taken_or_refused_with_its_reasons(
     assert len(folder.names("refused")) == 2 * len(reasons) + 1
 
 
-def test_an_order_is_imported_once_whatever_comes_again_and_whenever_the_station_dies(
+async def test_an_order_is_imported_once_whatever_comes_again_and_whenever_the_station_dies(
     folder: Folder, orders: Iterator[bytes], tmp_path: Path
 ) -> None:
     first, second, other = next(orders), next(orders), next(orders).replace(b"WO-3", b"WO-1")
     heard: list[Any] = []
 
-    async def work() -> None:
-        async with Journal.open(tmp_path / "journal", site="s", station="b") as journal:
-            journal.subscribe(lambda recorded: heard.append(recorded.event))
-            entrance = Entrance(Role.FOLDER, "order folder", operator=lambda: None)
-            desk = OrdersAtDesk(partial(desk_of_orders(journal, "jig1").answer, entrance=entrance))
-            dead = asyncio.Event()
+    async with Journal.open(tmp_path / "journal", site="s", station="b") as journal:
+        journal.subscribe(lambda recorded: heard.append(recorded.event))
+        entrance = Entrance(Role.FOLDER, "order folder", operator=lambda: None)
+        desk = OrdersAtDesk(partial(desk_of_orders(journal, "jig1").answer, entrance=entrance))
+        dead = asyncio.Event()
 
-            async def die_after(dropped: DroppedFile) -> Verdict:
-                await desk.take(dropped)
-                dead.set()
-                return await asyncio.get_running_loop().create_future()
+        async def die_after(dropped: DroppedFile) -> Verdict:
+            await desk.take(dropped)
+            dead.set()
+            return await asyncio.get_running_loop().create_future()
 
+        folder.drop("WO-1.csv", first)
+        async with folder.kept(die_after):
+            await dead.wait()
+        assert folder.names(".taking") == {b"WO-1.csv"}
+        folder.drop("WO-1.csv", other)
+        async with folder.kept(desk.take):
+            await folder.until_in("taken", "WO-1.csv")
+            await folder.until_in("refused", "WO-1.csv")
+            folder.drop("again.csv", first)
             folder.drop("WO-1.csv", first)
-            async with folder.kept(die_after):
-                await dead.wait()
-            assert folder.names(".taking") == {b"WO-1.csv"}
-            folder.drop("WO-1.csv", other)
-            async with folder.kept(desk.take):
-                await folder.until_in("taken", "WO-1.csv")
-                await folder.until_in("refused", "WO-1.csv")
-                folder.drop("again.csv", first)
-                folder.drop("WO-1.csv", first)
-                folder.drop("WO-2.csv", second)
-                await folder.until_in("taken", "again.csv", "WO-1-2.csv", "WO-2.csv")
-
-    asyncio.run(work())
+            folder.drop("WO-2.csv", second)
+            await folder.until_in("taken", "again.csv", "WO-1-2.csv", "WO-2.csv")
     (imported, *others) = [event for event in heard if isinstance(event, OrderImported)]
     assert (imported.order, [event.order for event in others]) == ("WO-1", ["WO-2"])
     assert imported.actor == Actor(pseudonym=None, where="order folder")
@@ -232,7 +223,7 @@ def test_an_order_is_imported_once_whatever_comes_again_and_whenever_the_station
     assert (folder.path / "taken" / "WO-1.csv").read_bytes() == first
 
 
-def test_the_folder_gone_and_back_and_a_station_that_cannot_now(
+async def test_the_folder_gone_and_back_and_a_station_that_cannot_now(
     folder: Folder, orders: Iterator[bytes], tmp_path: Path
 ) -> None:
     imported, away = Imported(), tmp_path / "away"
@@ -241,30 +232,24 @@ def test_the_folder_gone_and_back_and_a_station_that_cannot_now(
     async def take(dropped: DroppedFile) -> Verdict:
         return await imported.take(dropped) if able else NotNow("the disk is full; make room")
 
-    async def work() -> None:
-        nonlocal able
-        async with folder.kept(take):
-            folder.drop("WO-1.csv", next(orders))
-            await folder.until_in(".taking", "WO-1.csv")
-            await folder.until(lambda: folder.said[-1:] != [None])
-            assert folder.said[-1] == (
-                f"order folder {folder.path}: WO-1.csv waits: the disk is full; make room"
-            )
-            able = True
-            await folder.until_in("taken", "WO-1.csv")
-            # Another takes its place; then a share is mounted over an empty folder.
-            for name, mount in (("WO-2.csv", folder.make), ("WO-3.csv", partial(away.rename, folder.path))):
-                folder.path.rename(tmp_path / "gone" if mount == folder.make else away)
-                folder.path.mkdir()
-                await folder.until(lambda: "make or mount it" in (folder.said[-1] or ""))
-                assert not folder.names("."), "nothing is made in what is no share"
-                folder.path.rmdir()
-                mount()
-                await folder.until(lambda: folder.said[-1] is None)
-                folder.drop(name, next(orders))
-                await folder.until_in("taken", name)
-
-    asyncio.run(work())
+    async with folder.kept(take):
+        folder.drop("WO-1.csv", next(orders))
+        await folder.until_in(".taking", "WO-1.csv")
+        await folder.until(lambda: folder.said[-1:] != [None])
+        assert folder.said[-1] == (f"order folder {folder.path}: WO-1.csv waits: the disk is full; make room")
+        able = True
+        await folder.until_in("taken", "WO-1.csv")
+        # Another takes its place; then a share is mounted over an empty folder.
+        for name, mount in (("WO-2.csv", folder.make), ("WO-3.csv", partial(away.rename, folder.path))):
+            folder.path.rename(tmp_path / "gone" if mount == folder.make else away)
+            folder.path.mkdir()
+            await folder.until(lambda: "make or mount it" in (folder.said[-1] or ""))
+            assert not folder.names("."), "nothing is made in what is no share"
+            folder.path.rmdir()
+            mount()
+            await folder.until(lambda: folder.said[-1] is None)
+            folder.drop(name, next(orders))
+            await folder.until_in("taken", name)
     assert [source for source, _ in imported.files] == ["WO-1.csv", "WO-2.csv", "WO-3.csv"]
 
 
@@ -322,7 +307,7 @@ def test_a_disk_that_takes_nothing_keeps_the_file_where_it_is(tmp_path: Path) ->
     assert done.stdout.splitlines() == ["Read-only file system", "done", "No space left on device", "done"]
 
 
-def test_a_daemon_takes_what_is_dropped(
+async def test_a_daemon_takes_what_is_dropped(
     bench: Bench, shared_broker: brokers.Mosquitto, folder: Folder, tmp_path: Path
 ) -> None:
     settings = bench.station_settings(
@@ -334,20 +319,17 @@ def test_a_daemon_takes_what_is_dropped(
         order_folder={"path": str(folder.path), "still_seconds": STILL},
     )
 
-    async def work() -> None:
-        async with running_daemon(settings) as daemon:
-            folder.drop("WO-1.csv", order_csv(bench.hub()))
-            await folder.until_in("taken", "WO-1.csv")
-            folder.path.rename(tmp_path / "away")
-            view = daemon.daemon.view
-            await folder.until(view.faults)
-            (told,) = view.faults()
-            assert told == (
-                f"order folder {folder.path}: No such file or directory; make or mount it, with folders `taken` and "
-                "`refused` in it, all of them the station's user's to write"
-            )
-            (tmp_path / "away").rename(folder.path)
-
-    asyncio.run(work())
+    async with running_daemon(settings) as daemon:
+        folder.drop("WO-1.csv", order_csv(bench.hub()))
+        await folder.until_in("taken", "WO-1.csv")
+        folder.path.rename(tmp_path / "away")
+        view = daemon.daemon.view
+        await folder.until(view.faults)
+        (told,) = view.faults()
+        assert told == (
+            f"order folder {folder.path}: No such file or directory; make or mount it, with folders `taken` and "
+            "`refused` in it, all of them the station's user's to write"
+        )
+        (tmp_path / "away").rename(folder.path)
     (imported,) = events_of(settings, OrderImported)
     assert imported.actor == Actor(pseudonym=None, where="order folder")

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-import aiomqtt
 import pytest
 from foreign_brokers import ForeignBroker, Nats, RabbitMq
 
+from benches import brokers
 from benches.publisher_bench import Bench, bench
 from station.publishing.status import Connection
 
@@ -58,7 +58,7 @@ def folder(tmp_path: Path) -> Path:
 async def retained(port: int, topic: str) -> dict[str, bytes]:
     """Subscribe and return what is told of before, up to a message of our own that comes after it."""
     told = {}
-    async with aiomqtt.Client("127.0.0.1", port, identifier="asks") as client:
+    async with brokers.Client("127.0.0.1", port, identifier="asks") as client:
         await client.subscribe(topic, qos=1)
         await client.subscribe("asks/end", qos=1)
         await client.publish("asks/end", b"", qos=1)
@@ -67,7 +67,6 @@ async def retained(port: int, topic: str) -> dict[str, bytes]:
                 break
             if message.retain:
                 told[str(message.topic)] = bytes(message.payload)
-    await asyncio.sleep(0.01)  # the client's housekeeping task ends after its context does
     return told
 
 
@@ -78,7 +77,7 @@ async def until_retained(port: int, topic: str, payload: bytes) -> None:
 
 
 async def consume(port: int, heard: list[bytes], ready: asyncio.Event) -> None:
-    async with aiomqtt.Client("127.0.0.1", port, identifier="consumer") as client:
+    async with brokers.Client("127.0.0.1", port, identifier="consumer") as client:
         await client.subscribe(RESULTS, qos=1)
         ready.set()
         async for message in client.messages:

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import aiomqtt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,14 +32,13 @@ STATUS_TOPIC = "reflash/v1/leeds/bench-1/status"
 
 async def listen(port: int, topics: str, count: int, ready: asyncio.Event) -> list[tuple[str, bytes, bool]]:
     heard = []
-    async with aiomqtt.Client("127.0.0.1", port) as client:
+    async with brokers.Client("127.0.0.1", port) as client:
         await client.subscribe(topics, qos=1)
         ready.set()
         async for message in client.messages:
             heard.append((str(message.topic), bytes(message.payload), message.retain))
             if len(heard) == count:
                 break
-    await asyncio.sleep(0.01)  # the client's housekeeping task ends after its context does
     return heard
 
 
@@ -192,7 +190,7 @@ async def test_what_was_not_acknowledged_leaves_again_after_a_restart_as_the_sam
     async with bench(folder, port) as station:
         await station.results(1)
         (result,) = await station.journal.outbox_batch(1)
-        async with aiomqtt.Client("127.0.0.1", port) as client:
+        async with brokers.Client("127.0.0.1", port) as client:
             # A station that dies between the broker's acknowledgement and its own note of it.
             await client.publish(result.topic, result.payload, qos=1)
         await asyncio.sleep(0.01)
@@ -268,7 +266,7 @@ async def test_what_others_left_retained_under_our_name_does_not_stand(
         for where in ("bench-1/jig/jig-1/slot/1", "bench-1/jig/sold/slot/9", "bench-2/jig/sold/slot/9")
     )
 
-    async with aiomqtt.Client("127.0.0.1", port) as somebody:
+    async with brokers.Client("127.0.0.1", port) as somebody:
         for topic in (ours, gone, others):
             await somebody.publish(topic, b"passed", qos=1, retain=True)
         async with bench(folder, port) as station:
@@ -289,7 +287,6 @@ async def test_what_others_left_retained_under_our_name_does_not_stand(
                 (STATUS_TOPIC, b'{"status":"online"}', True),
                 (others, b"passed", True),
             ]
-    await asyncio.sleep(0.01)  # the client's housekeeping task ends after its context does
 
 
 DYING_STATION = """

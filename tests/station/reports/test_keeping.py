@@ -55,49 +55,46 @@ class Board:
         self.lines.append(line)
 
 
-def test_each_fact_wakes_it_and_trouble_is_shown_and_passes(folder: Path, tmp_path: Path) -> None:
+async def test_each_fact_wakes_it_and_trouble_is_shown_and_passes(folder: Path, tmp_path: Path) -> None:
     reports = tmp_path / "reports"
 
-    async def live() -> None:
-        async with Journal.open(folder, site=TOPICS.site, station=TOPICS.station) as journal:
-            board = Board()
-            reports.write_text("in the way")
-            keeping = asyncio.create_task(
-                supervise(
-                    "reports",
-                    keeper(journal, reports, folder).run,
-                    board,
-                    pause=lambda _: until(lambda: not reports.is_file()),
-                )
+    async with Journal.open(folder, site=TOPICS.site, station=TOPICS.station) as journal:
+        board = Board()
+        reports.write_text("in the way")
+        keeping = asyncio.create_task(
+            supervise(
+                "reports",
+                keeper(journal, reports, folder).run,
+                board,
+                pause=lambda _: until(lambda: not reports.is_file()),
             )
-            await journal.append(STARTED, *order_events(hubs=9))
-            await hub_passes(journal, 1)
-            await until(lambda: bool(board.lines))
-            (line,) = board.lines
-            assert line == (
-                f"reports: {reports / FILE_NAME}: File exists; give the folder back to the station's user, writable, or "
-                "delete it: it is made again; it is begun again in 1 s, tell the supervisor"
-            )
-            await hub_passes(journal, 2)
-            reports.unlink()
-            await until(lambda: passed(reports) == 2)
-            (reports / FILE_NAME).unlink()
-            await hub_passes(journal, 3)
-            await until(lambda: passed(reports) == 3)
-            with closing(sqlite3.connect(reports / FILE_NAME, isolation_level=None)) as meddler:
-                meddler.execute("BEGIN IMMEDIATE")
-                await hub_passes(journal, 4)
-                await until(lambda: len(board.lines) == 2)
-                assert "is locked by another program: close it (fuser" in str(board.lines[1])
-            await until(lambda: passed(reports) == 4)
-            keeping.cancel()
-            await asyncio.wait((keeping,))
-
-    asyncio.run(live())
+        )
+        await journal.append(STARTED, *order_events(hubs=9))
+        await hub_passes(journal, 1)
+        await until(lambda: bool(board.lines))
+        (line,) = board.lines
+        assert line == (
+            f"reports: {reports / FILE_NAME}: File exists; give the folder back to the station's user, writable, or "
+            "delete it: it is made again; it is begun again in 1 s, tell the supervisor"
+        )
+        await hub_passes(journal, 2)
+        reports.unlink()
+        await until(lambda: passed(reports) == 2)
+        (reports / FILE_NAME).unlink()
+        await hub_passes(journal, 3)
+        await until(lambda: passed(reports) == 3)
+        with closing(sqlite3.connect(reports / FILE_NAME, isolation_level=None)) as meddler:
+            meddler.execute("BEGIN IMMEDIATE")
+            await hub_passes(journal, 4)
+            await until(lambda: len(board.lines) == 2)
+            assert "is locked by another program: close it (fuser" in str(board.lines[1])
+        await until(lambda: passed(reports) == 4)
+        keeping.cancel()
+        await asyncio.wait((keeping,))
 
 
 @pytest.mark.parametrize("begun", [False, True])
-def test_a_stop_in_the_middle_waits_for_nothing_and_the_next_start_goes_on(
+async def test_a_stop_in_the_middle_waits_for_nothing_and_the_next_start_goes_on(
     folder: Path, tmp_path: Path, begun: bool
 ) -> None:
     reports = tmp_path / "reports"
@@ -105,16 +102,13 @@ def test_a_stop_in_the_middle_waits_for_nothing_and_the_next_start_goes_on(
         write(ledger, STARTED, *order_events(hubs=40))
         work(ledger, *range(40))
 
-    async def live() -> None:
-        async with Journal.open(folder, site=TOPICS.site, station=TOPICS.station) as journal:
-            keeping = asyncio.create_task(keeper(journal, reports, folder).run())
-            await until(lambda: not begun or (reports / FILE_NAME).exists())
-            keeping.cancel()
-            await asyncio.wait((keeping,))
-            assert keeping.cancelled()
-            again = asyncio.create_task(keeper(journal, reports, folder).run())
-            await until(lambda: passed(reports) == 32)
-            again.cancel()
-            await asyncio.wait((again,))
-
-    asyncio.run(live())
+    async with Journal.open(folder, site=TOPICS.site, station=TOPICS.station) as journal:
+        keeping = asyncio.create_task(keeper(journal, reports, folder).run())
+        await until(lambda: not begun or (reports / FILE_NAME).exists())
+        keeping.cancel()
+        await asyncio.wait((keeping,))
+        assert keeping.cancelled()
+        again = asyncio.create_task(keeper(journal, reports, folder).run())
+        await until(lambda: passed(reports) == 32)
+        again.cancel()
+        await asyncio.wait((again,))

@@ -35,6 +35,7 @@ from station.control.client import ControlError
 from station.desk.refusals import RefusalCode, Refused, unfit
 from station.desk.rights import MAY
 from station.domain.config_error import ConfigError
+from station.log import configure_logging
 from station.orders.errors import OrderError
 from station.records.errors import EventRefused, JournalError
 from station.unlocking.key_file import UnlockKeyError
@@ -86,7 +87,8 @@ def _program(
         typer.Option("--version", callback=_tell_version, is_eager=True, help="Say the version and end."),
     ] = False,
 ) -> None:
-    pass
+    # What the parts log goes beside a command's answer, never into it; `run` chooses for itself.
+    configure_logging("console", "error")
 
 
 app.command("demo")(demo.demo)

@@ -11,7 +11,6 @@ from rich.console import Console
 
 from station.cli.common import JsonOption, UsageError, WorkFailed, first_of, print_json, run_to_its_end
 from station.demo.transport import Transport
-from station.log import configure_logging
 from station.places.settings import MAX_SLOTS
 
 _MAX_JIGS = 16
@@ -53,7 +52,6 @@ def demo(
         raise UsageError(str(error)) from error
     if folder is not None:
         _make_empty(folder)
-    configure_logging("console", "error")
     console = _UnheardConsole(stderr=as_json)
     with tempfile.TemporaryDirectory(prefix="reflash-") as temporary:
         request = DemoRequest(

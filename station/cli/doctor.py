@@ -8,7 +8,6 @@ import typer
 
 from station.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, print_json, run_to_its_end
 from station.descriptors import raise_limit
-from station.log import configure_logging
 from station.settings_file import load_settings
 
 
@@ -23,7 +22,6 @@ def doctor(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
     from station.doctor.report import Verdict  # noqa: PLC0415
 
     settings = load_settings(config)
-    configure_logging("console", "error")
     raise_limit()  # as the daemon does
     findings = run_to_its_end(examine(settings))
     counts = Counter(finding.verdict for finding in findings)

@@ -33,7 +33,6 @@ from station.cli.common import (
     run_to_its_end,
 )
 from station.domain.outcome import Outcome
-from station.log import configure_logging
 from station.people.pseudonyms import check_pseudonym
 from station.records.errors import JournalInUse
 from station.records.facts.attempts import AttemptClosed
@@ -99,7 +98,6 @@ def flash(
         raise UsageError("--usbip and --version go with --usb")
     settings = load_settings(config) if config != DEFAULT_CONFIG or config.exists() else None
     check_pseudonym(settings, "--supervisor", supervisor)
-    configure_logging("console", "error")  # a catalogue's source that is away, say
     open_device: Callable[[], Awaitable[HandDevice]]
     if usb is not None:
         place = usb_target.parse_usb_place(usb)

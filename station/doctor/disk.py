@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from station.doctor.report import Finding, fault, ok, warning
+from station.records.copies import left_behind
 
 _NETWORK: Final = frozenset(
     {
@@ -65,6 +66,12 @@ def check_disk(state_directory: Path, least_free_mebibytes: int) -> list[Finding
         *findings,
         _room(where, state_directory, least_free_mebibytes),
         _durability(where, state_directory),
+        *(
+            warning(
+                where, f"{copy} was left by a backup or restore that was killed", f"remove it: rm -r {copy}"
+            )
+            for copy in left_behind(state_directory)
+        ),
     ]
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
+from glob import escape
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Final
 from uuid import uuid4
 
 from station.domain.actor import Actor
 from station.records import lock
 from station.records.chain import RecordedEvent, canonical_json
-from station.records.errors import JournalFailed, SegmentMissing, journal_error
+from station.records.errors import JournalFailed, JournalInUse, SegmentMissing, journal_error
 from station.records.facts.events import EVENT, VOCABULARY
 from station.records.facts.journal import JournalRestored, JournalUpgraded
 from station.records.facts.unlocks import UnlockAnswersUnknown
@@ -25,6 +27,9 @@ from station.records.reader import JournalReader
 from station.records.replay import replay
 from station.records.segments import SET_ASIDE, is_there, open_for_reading, segment_path, segment_paths
 from station.records.verify import Verification, verify
+
+_PARTIAL: Final = ".partial-"
+"""Follows the name of a copy that is being made. Whoever makes it holds it as a journal is held, until it is whole."""
 
 
 def backup(folder: Path, destination: Path) -> Verification:
@@ -100,13 +105,40 @@ def exported(recorded: RecordedEvent) -> str:
     )
 
 
+def left_behind(folder: Path) -> list[Path]:
+    """Return what backups and restores that were killed have left in `folder`: copies that no process works on."""
+    found = []
+    for partial in sorted(folder.glob(f"*{_PARTIAL}*")):
+        with suppress(OSError):  # not for everybody's eyes, or gone by now
+            if partial.is_dir() and not lock.is_held(partial):
+                found.append(partial)
+    return found
+
+
+def _clear_away(destination: Path) -> None:
+    """Remove what was left behind where this copy is to be made."""
+    for partial in destination.parent.glob(f"{escape(destination.name)}{_PARTIAL}*"):
+        if not (partial / lock.LOCK_NAME).exists():
+            with suppress(OSError):
+                partial.rmdir()  # if empty: somebody may be about to hold it, and makes it again then
+            continue
+        with suppress(JournalInUse, JournalFailed), lock.hold(partial):
+            shutil.rmtree(partial, ignore_errors=True)
+
+
 def _copy(source: Path, destination: Path, change: Callable[[Path], None] = lambda _: None) -> Verification:
     try:
         destination.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        _clear_away(destination)
         # Under a name that nothing else has: whatever lies beside is somebody's.
-        partial = Path(mkdtemp(prefix=f"{destination.name}.partial-", dir=destination.parent))
+        partial = Path(mkdtemp(prefix=f"{destination.name}{_PARTIAL}", dir=destination.parent))
     except OSError as error:
         raise journal_error(error, destination) from error
+    with lock.hold(partial):
+        return _copied(source, partial, destination, change)
+
+
+def _copied(source: Path, partial: Path, destination: Path, change: Callable[[Path], None]) -> Verification:
     try:
         partial.chmod(0o750)
         # The published head first: it may be behind the copied rows, never ahead of them.
@@ -121,6 +153,7 @@ def _copy(source: Path, destination: Path, change: Callable[[Path], None] = lamb
         for path in partial.iterdir():
             path.chmod(0o640)
             sync_file(path)
+        (partial / lock.LOCK_NAME).unlink()  # whoever uses the copy makes one of its own
         sync_folder(partial)
         partial.rename(destination)
         sync_folder(destination.parent)

@@ -14,6 +14,21 @@ from station.records.errors import JournalInUse, journal_error
 LOCK_NAME: Final = "lock"
 
 
+def is_held(folder: Path) -> bool:
+    """Whether a process holds the folder. Makes and changes nothing there. Raises OSError where that cannot be seen."""
+    try:
+        descriptor = os.open(folder / LOCK_NAME, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
     """Hold the journal folder, making it if need be, until the block ends or the process dies.

@@ -173,7 +173,7 @@ def test_how_far_an_order_is(at: tuple[str, Path], hubs: list[StockHub], reflash
     ]
     assert row.split() == ["WO-1", "2", "1", "0", "1", "0", "0", "jig1"]
     shown = reflash("orders", "show", "WO-1", *at)
-    assert shown.out.splitlines()[-1] == f"never seen: {hubs[1].chf}"
+    assert f"never seen: {hubs[1].chf}" in shown.out.splitlines()
     absent = reflash("orders", "show", "WO-9", *at)
     assert (absent.code, absent.complaint) == (2, "there is no order WO-9: see 'reflash orders list'")
     assigned = reflash("orders", "assign", "WO-1", "--jig", "jig2", *at)

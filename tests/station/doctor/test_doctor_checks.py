@@ -32,6 +32,7 @@ from station.kernel_clock import KernelClock, read_clock
 from station.messages.topics import Topics
 from station.people.operators import Operators
 from station.publishing.settings import MqttSettings
+from station.records import lock
 
 OK, WARNING, FAULT = Verdict.OK, Verdict.WARNING, Verdict.FAULT
 TOPICS = Topics("site", "doctor-bench")
@@ -125,6 +126,14 @@ def test_a_disk_is_measured_and_left_as_it_was(tmp_path):
     room = shutil.disk_usage(tmp_path).free >> 20
     assert "are wanted; make room" in str(check_disk(tmp_path, room * 2)[0])
     assert verdicts(check_disk(tmp_path, room // 2))[0] is WARNING
+
+
+def test_what_a_killed_restore_left_is_named(tmp_path):
+    (tmp_path / "journal.partial-abc").mkdir()
+    (tmp_path / "journal.partial-at-work").mkdir()
+    with lock.hold(tmp_path / "journal.partial-at-work"):
+        *_, left = check_disk(tmp_path, 16)
+    assert (left.verdict, "journal.partial-abc was left by" in left.what) == (WARNING, True)
 
 
 def test_a_state_directory_that_is_not_there_yet_is_no_fault(tmp_path):

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import sqlite3
+import subprocess
 import sys
 from contextlib import closing
 from functools import partial
@@ -13,10 +14,10 @@ from uuid import UUID
 import pytest
 
 from benches.journal_samples import STARTED, chf, closed, ledger_in, one_result, opened, order_events, write
-from benches.processes import run
+from benches.processes import run, running
 from station.domain.outcome import Stage
 from station.records.chain import RecordedEvent
-from station.records.copies import backup, export, restore, set_aside
+from station.records.copies import backup, export, left_behind, restore, set_aside
 from station.records.errors import JournalCorrupt, JournalFailed, JournalInUse, SegmentMissing
 from station.records.facts.attempts import StageEnded
 from station.records.facts.events import EVENT
@@ -125,6 +126,48 @@ def test_a_damaged_backup_is_not_restored(folder: Path, tmp_path: Path) -> None:
         restore(tmp_path / "backup", tmp_path / "restored")
     assert not (tmp_path / "restored").exists()
     assert not list(tmp_path.glob("*.partial*"))
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from station.records import copies
+
+def stand_still(_: Path) -> None:
+    print("copied", flush=True)
+    sys.stdin.read()
+
+copies.verify = stand_still
+copies.backup(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+def test_what_a_killed_copy_left_is_removed_by_the_next_one_into_its_place(
+    folder: Path, tmp_path: Path
+) -> None:
+    with ledger_in(folder):
+        pass
+    copy, elsewhere = tmp_path / "copy", tmp_path / "copy2"
+    (tmp_path / "copy.partial-empty").mkdir()
+    command = [sys.executable, "-c", KILLED, folder]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with running([*command, copy], **pipes) as at_work, running([*command, elsewhere], **pipes) as other:
+        assert at_work.stdout.readline() == other.stdout.readline() == "copied\n"
+        (partial,) = tmp_path.glob("copy.partial-*")
+        (others,) = tmp_path.glob("copy2.partial-*")
+        backup(folder, copy)
+        assert partial.exists(), "a process works on it"
+        assert left_behind(tmp_path) == []
+        at_work.kill()
+        other.kill()
+        at_work.wait()
+        other.wait()
+        shutil.rmtree(copy)
+        assert left_behind(tmp_path) == [partial, others]
+        restore(others, copy)
+        assert not partial.exists()
+        assert left_behind(tmp_path) == [others]
+    assert not list(copy.glob("*partial*"))
 
 
 def test_a_copy_that_finds_no_room_leaves_nothing(

@@ -24,6 +24,8 @@ from station.settings import StationSettings
 
 _LOOK_SECONDS: Final = 60.0
 """Between two looks at the clock: nothing tells when somebody sets it."""
+_SLACK: Final = timedelta(minutes=5)
+"""A clock that is kept is set back by no more."""
 
 Now = Callable[[], datetime]
 
@@ -65,6 +67,9 @@ async def keep_ends(journal: Journal, duty: Duty, settings: PeopleSettings, now:
 
 
 def _left(each: OnDuty, settings: PeopleSettings, now: datetime) -> timedelta:
+    """For how long somebody is still signed on. Not at all if it was in the future: nobody can say how long it has been."""
+    if each.since > now + _SLACK:
+        return timedelta()
     return each.since + timedelta(hours=settings.sign_on_hours) - now
 
 

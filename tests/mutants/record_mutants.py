@@ -110,7 +110,7 @@ RECORD_MUTANTS = (
         "        elif by is not None and role is not Role.ACCOUNT:\n            raise",
         "        elif by is not None and role is Role.ACCOUNT and not by:\n            raise",
         (
-            "tests/station/cli/test_watch.py",
+            "tests/station/cli/test_watch.py::test_at_the_desk_socket_people_look_and_scan_and_nothing_else",
             "tests/station/desk/test_people_at_the_desk.py::test_nobody_is_a_supervisor_by_saying_so",
         ),
     ),

@@ -127,6 +127,22 @@ def test_noise_is_never_more_than_unreadable(text):
     assert len(said) < 200
 
 
+@given(
+    st.sampled_from(["BADGE-", "BADGE?", "badge-", "ADGE-", ""]),
+    st.from_regex("[0-9A-Z]{6,70}", fullmatch=True),
+)
+def test_a_badge_is_read_or_refused_and_never_shown_however_it_is_garbled(prefix, code):
+    try:
+        scan = read_scan(prefix + code, ["jig1"], "BADGE-")
+    except ScanUnreadable as error:
+        scan, said = None, str(error)
+    else:
+        said = repr(scan)
+        assert isinstance(scan, Badge) == (prefix.upper() == "BADGE-")
+    assert scan in {None, Badge(code)} or not prefix
+    assert code not in said
+
+
 def session_of(jig: str | None):
     taken = []
 

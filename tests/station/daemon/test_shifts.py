@@ -57,3 +57,9 @@ async def test_who_left_without_a_word_is_signed_off_when_no_shift_lasts_any_lon
         await journal.append(on(ann, "jig1"))
         late = timedelta(hours=15)  # the next morning, after a night without power
         assert await recall_duty(journal, settings, now) == ()
+        late = timedelta()
+        await journal.append(on(ann, "jig1"))
+        late = timedelta(minutes=-4)
+        assert len(await recall_duty(journal, settings, now)) == 1
+        late = timedelta(days=-1)  # the clock was a day ahead, and was put right
+        assert await recall_duty(journal, settings, now) == ()

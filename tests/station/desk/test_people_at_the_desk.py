@@ -25,7 +25,7 @@ from station.desk.bench_requests import EnableSlot, Status, Stop
 from station.desk.label_requests import ScanLabel
 from station.desk.order_requests import AssignOrder
 from station.desk.people_requests import ExpectedPerson, LiftPinLock, SignOn
-from station.desk.refusals import Conflict, NotAllowed, NotFound
+from station.desk.refusals import Conflict, NotAllowed, NotFound, Unavailable
 from station.domain.actor import Actor, PersonRole
 from station.people.operators import Operators
 from station.records.facts.attempts import AttemptClosed
@@ -111,6 +111,12 @@ async def test_nobody_is_a_supervisor_by_saying_so(people: People) -> None:
         with pytest.raises(NotFound, match="no wrong PIN counts against"):
             await people.ask(lift, by=people.sue, proof=Pin(OTHER_PIN))
         await people.ask(Status(), by=people.ann, proof=Pin(PIN))
+        sound = people.settings.operators_file.read_bytes()
+        people.settings.operators_file.write_bytes(sound[:-20])
+        for proof in (Pin(PIN), Badge(BADGE)):
+            with pytest.raises(Unavailable, match="is no list of operators: restore it from a backup"):
+                await people.ask(SignOn(jig="jig1"), by=people.ann, proof=proof)
+        people.settings.operators_file.write_bytes(sound)
         (told,) = await say(people.desk, both)
         assert told["refused"]["code"] == "invalid"
     supervisor = Actor(pseudonym=people.sue, role="supervisor", where="desk")

@@ -21,6 +21,7 @@ from station.log import LogSettings
 from station.messages.topics import TopicLevel
 from station.packing.settings import PackingSettings
 from station.places.settings import JigSettings
+from station.printing.settings import LabelSettings
 from station.publishing.settings import MqttSettings
 from station.unlocking.settings import UnlockSettings
 
@@ -80,6 +81,7 @@ class StationSettings(BaseSettings):
         None, description="a folder into which orders may be dropped; none unless given"
     )
     packing: PackingSettings = Field(default_factory=PackingSettings)
+    labels: LabelSettings = Field(default_factory=LabelSettings)
     jigs: tuple[JigSettings, ...] = Field(description="the multi-jigs on the bench")
 
     @field_validator("operator")

@@ -17,6 +17,7 @@ from station.control.client import ConnectionLost, NoDaemon, ask_daemon
 from station.control.sockets import socket_at
 from station.desk.act import Entrance, Pin, Proof
 from station.desk.desk import Desk
+from station.desk.label_printing_desk import LabelPrintingDesk
 from station.desk.order_desk import OrderDesk
 from station.desk.packing_desk import PackingDesk
 from station.desk.record_desk import RecordDesk
@@ -25,6 +26,7 @@ from station.desk.request import Answer, Command, Request
 from station.desk.rights import Role
 from station.domain.config_error import ConfigError
 from station.people.pseudonyms import check_pseudonym
+from station.printing.due import LabelsDue
 from station.records.journal import Journal
 from station.settings import StationSettings
 
@@ -110,8 +112,15 @@ async def _do_here(settings: StationSettings, request: Request[A], by: str | Non
 
     async with Journal.open(settings.journal_folder, site=settings.site, station=settings.station) as journal:
         orders = OrderDesk(journal, [jig.name for jig in settings.jigs], is_seated=lambda _: False)
-        packing = PackingDesk(journal, lambda: settings.packing)
-        handlers = {**orders.handlers(), **packing.handlers(), **RecordDesk().handlers()}
+        due = LabelsDue(settings.labels)
+        packing = PackingDesk(journal, lambda: settings.packing, closing=due.when_closed)
+        printing = LabelPrintingDesk(journal, due)
+        handlers = {
+            **orders.handlers(),
+            **packing.handlers(),
+            **printing.handlers(),
+            **RecordDesk().handlers(),
+        }
         desk = Desk(journal, check_person, handlers, {})
         entrance = Entrance(Role.ACCOUNT, "terminal", operator=lambda: settings.operator)
         return await desk.answer(request, entrance, by=by, file=file)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
+from station.cli import papers
 from station.cli.asking import ask_running, asker
 from station.cli.common import DEFAULT_CONFIG, ByOption, ConfigOption, JsonOption, UsageError, print_json
 from station.cli.packing import asking, bring, scanned, tell
 from station.cli.scanning import DeskOption
+from station.desk.label_printing_requests import PrintLabel
 from station.desk.packing_requests import (
     CloseCarton,
     ClosePallet,
@@ -212,6 +215,46 @@ def show(
                 )
                 return
     raise UsageError(f"there is no {read.package} {read}: see 'reflash cartons list'")
+
+
+@app.command()
+def label(
+    code: Annotated[str, typer.Argument(help="The code of a carton or pallet.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    desk: DeskOption = None,
+    pdf: Annotated[Path | None, typer.Option(help="Make a page of it instead, in this file.")] = None,
+    zpl: Annotated[Path | None, typer.Option(help="Or what a label printer is sent.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the label of a closed carton or pallet once more; it says that it is a copy.
+
+    Example: reflash cartons label CTN00001236 --pdf label.pdf
+    """
+    read = _read(code)
+    if pdf is None and zpl is None:
+        tell(asking(config, desk)(PrintLabel(code=str(read))), as_json=as_json)
+        return
+    settings = load_settings(config).labels
+    with JournalReader(load_settings(config).journal_folder) as journal:
+        drawn = papers.draw_label(journal, read, settings)
+    papers.write_label(drawn, settings.media, pdf, zpl)
+
+
+@app.command("packing-list")
+def packing_list(
+    code: Annotated[str, typer.Argument(help="The code of a carton or pallet.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    pdf: Annotated[Path | None, typer.Option(help="Make pages of it, in this file.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Make a spreadsheet of it, in this file.")] = None,
+) -> None:
+    """List what is in a carton, or on a pallet, hub by hub.
+
+    Example: reflash cartons packing-list PLT00000013 --csv pallet.csv --pdf pallet.pdf
+    """
+    read = _read(code)
+    with JournalReader(load_settings(config).journal_folder) as journal:
+        listed = papers.list_hubs(journal, read)
+    papers.write_list(listed, pdf, csv)
 
 
 @app.command()

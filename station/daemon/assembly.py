@@ -36,6 +36,7 @@ from station.catalogue.withdrawn import withdrawn
 from station.control.server import serve_control
 from station.control.sockets import LONGEST_SOCKET_PATH, SOCKET_NAME
 from station.daemon.hindrances import Hindrances
+from station.daemon.in_and_out import in_and_out
 from station.daemon.packing_watch import PackingWatch
 from station.daemon.recall import open_attempts, recall_latches, recall_orders
 from station.daemon.release_stops import ReleaseStops
@@ -48,8 +49,8 @@ from station.daemon.to_broker import ToBroker
 from station.desk.act import Entrance
 from station.desk.bench_desk import BenchDesk
 from station.desk.desk import Desk
-from station.desk.dropped_orders import OrdersAtDesk
 from station.desk.label_desk import LabelDesk, ScansAtDesk
+from station.desk.label_printing_desk import LabelPrintingDesk
 from station.desk.order_desk import OrderDesk
 from station.desk.packing_desk import PackingDesk
 from station.desk.people_desk import PeopleDesk
@@ -59,14 +60,13 @@ from station.desk.rights import Role
 from station.domain.actor import Actor
 from station.domain.config_error import ConfigError
 from station.domain.slot_name import SlotName
-from station.dropped_orders.watching import OrderFolder
 from station.log import configure_logging
-from station.orders.csv_import import MAX_FILE_SIZE
 from station.people.identification import Identification
 from station.people.operators import Operators
 from station.people.pseudonyms import check_pseudonym
 from station.places.finding import checked_driver
 from station.places.settings import JigSettings
+from station.printing.due import LabelsDue
 from station.publishing.status import PublisherStatus
 from station.records.errors import UpgradeInterrupted
 from station.records.facts.journal import StationStarted, StationStopped
@@ -245,7 +245,10 @@ class Daemon:
                     watching, "ends of shifts", partial(keep_ends, journal, self._duty, settings.people)
                 ),
                 *self._looking_socket(watching, desk),
-                *self._order_folder(watching, desk),
+                *(
+                    self._supervised(watching, name, work)
+                    for name, work in in_and_out(settings, desk, journal, self.view)
+                ),
                 *(
                     self._supervised(watching, f"scanner of {scanner.jig}", scanner.run)
                     for scanner in self._scanners(desk)
@@ -289,11 +292,14 @@ class Daemon:
             is_seated=lambda attempt: attempt.hub is not None and live_hubs.holds(attempt.hub.chf),
         )
         people = PeopleDesk(journal, self._duty, self.view, [jig.name for jig in settings.jigs])
+        due = LabelsDue(self._settings.labels)
+        packing = PackingDesk(journal, lambda: self._settings.packing, self._recalled, due.when_closed)
         handlers = {
             **bench.handlers(),
             **labels.handlers(),
             **orders.handlers(),
-            **PackingDesk(journal, lambda: self._settings.packing, self._recalled).handlers(),
+            **packing.handlers(),
+            **LabelPrintingDesk(journal, due).handlers(),
             **people.handlers(),
             **RecordDesk().handlers(),
         }
@@ -330,20 +336,6 @@ class Daemon:
                 await asyncio.get_running_loop().create_future()
 
         yield self._supervised(group, "desk socket", serve)
-
-    def _order_folder(self, group: asyncio.TaskGroup, desk: Desk) -> Iterator[asyncio.Task[None]]:
-        """Import the orders that are dropped into the folder for them, if there is one."""
-        if (settings := self._settings.order_folder) is None:
-            return
-        entrance = Entrance(Role.FOLDER, "order folder", operator=lambda: None)
-        orders = OrdersAtDesk(partial(desk.answer, entrance=entrance))
-        folder = OrderFolder(
-            settings,
-            MAX_FILE_SIZE,
-            orders.take,
-            partial(self.view.set_fault, "orders dropped into the folder"),
-        )
-        yield self._supervised(group, "order folder", folder.run)
 
     def _supervised(
         self, group: asyncio.TaskGroup, name: str, work: Callable[[], Awaitable[object]]

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from station.desk.bench_requests import EnableSlot, ResetJig, Status, Stop, Watch
+from station.desk.label_printing_requests import PrintLabel
 from station.desk.label_requests import ScanLabel, TakeBackLabel
 from station.desk.order_requests import AssignOrder, CloseOrder, ImportOrder
 from station.desk.packing_requests import (
@@ -72,6 +73,7 @@ MAY: Final[Mapping[type[Request[Any]], frozenset[Role]]] = MappingProxyType(
         OpenPallet: _EVERYBODY,
         PutOnPallet: _EVERYBODY,
         ClosePallet: _EVERYBODY,
+        PrintLabel: _EVERYBODY,
         DecideHub: _SUPERVISORS,
         ReleaseCarton: _SUPERVISORS,
         TakeOffPallet: _SUPERVISORS,

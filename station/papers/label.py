@@ -11,13 +11,15 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from station.papers.sscc import Package, Sscc, printed
+from station.packing.codes import PackageCode
+from station.papers.sscc import Sscc, printed
 
 _MARGIN: Final = 4.0
 _MODULE: Final = 0.495
 """The narrowest bar, at least (GS1 symbol specification table 5: logistic units in general distribution)."""
 _BAR_HEIGHT: Final = 32.0
 """The same table asks for 31.75."""
+_THIN_HEIGHT: Final = 8.0
 _GS1_MODULES: Final = 156
 """Of an SSCC: start, FNC1, ten pairs of digits and the check character of 11 modules each, and a stop of 13."""
 QUIET_MODULES: Final = 10
@@ -40,41 +42,37 @@ class Media(BaseModel):
     width_mm: Annotated[float, Field(ge=95, le=210)] = Field(
         100.0, description="of a label; an SSCC with its quiet zones needs 90"
     )
-    height_mm: Annotated[float, Field(ge=145, le=300)] = Field(150.0, description="of a label")
+    height_mm: Annotated[float, Field(ge=150, le=300)] = Field(150.0, description="of a label")
 
     def dots(self, millimetres: float) -> int:
         """Return a length in dots."""
         return round(millimetres * self.dots_per_inch / 25.4)
 
-    @property
-    def module_dots(self) -> int:
+    def module_dots(self, *, is_thin: bool = False) -> int:
         """Of the narrowest bar."""
-        return -int(-_MODULE * self.dots_per_inch // 25.4)
+        return -int(-_MODULE * self.dots_per_inch // 25.4) - is_thin
 
     @property
     def module_mm(self) -> float:
         """Of the narrowest bar, as this printer draws it."""
-        return self.module_dots * 25.4 / self.dots_per_inch
+        return self.module_dots() * 25.4 / self.dots_per_inch
 
 
-class PackageLabel(BaseModel):
-    """What is known of a carton or pallet when it is closed: what a label says, then and whenever it is printed again."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PackageLabel:
+    """What stands on the label of a carton or pallet."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    package: Package
-    number: int
-    code: str
+    code: PackageCode
     """The plain internal number, as it is scanned at this bench."""
-    sscc: Sscc | None = None
+    sscc: Sscc | None
     order: str
     owner: str
     """The party that it goes back to."""
     hubs: int
     cartons: int | None = None
     """On a pallet."""
-    manufacturer: str
     model: str
+    """With its manufacturer."""
     variant: str
     firmware: str
 
@@ -97,7 +95,9 @@ class Bars:
     y: float
     height: float
     data: str
-    is_gs1: bool
+    is_gs1: bool = False
+    is_thin: bool = False
+    """For a scanner in the hand: a dot less to each module."""
 
 
 Element = Text | Bars
@@ -106,7 +106,7 @@ Element = Text | Bars
 def drawing(label: PackageLabel, media: Media, copy: int = 0) -> tuple[Element, ...]:
     """Return what a label looks like. `copy` counts the labels of this carton or pallet that may be there already."""
     width = media.width_mm - 2 * _MARGIN
-    elements: list[Element] = [Text(_MARGIN, 4, 8, label.package.upper())]
+    elements: list[Element] = [Text(_MARGIN, 4, 8, label.code.package.upper())]
     if copy:
         elements.append(Text(_MARGIN + width / 2, 4, 8, f"COPY {copy}"))
     y = 14.0
@@ -115,7 +115,7 @@ def drawing(label: PackageLabel, media: Media, copy: int = 0) -> tuple[Element, 
         ("Order", label.order),
         ("Party", label.owner),
         ("Hubs", count),
-        ("Model", f"{label.manufacturer} / {label.model}"),
+        ("Model", label.model),
         ("Variant", label.variant),
         ("Firmware version", label.firmware),
     ):
@@ -127,18 +127,19 @@ def drawing(label: PackageLabel, media: Media, copy: int = 0) -> tuple[Element, 
             y += height + _GAP
         y += 1.0
     below = media.height_mm - _MARGIN - _BAR_HEIGHT - _LARGE - 2
+    code = str(label.code)
     if label.sscc is None:
         elements += (
             Text(_MARGIN, below - _CAPTION - 1, _CAPTION, "Internal number of this bench, no SSCC"),
-            Bars(_MARGIN + QUIET_MODULES * media.module_mm, below, _BAR_HEIGHT, label.code, is_gs1=False),
-            Text(_MARGIN, below + _BAR_HEIGHT + 1, _LARGE, label.code),
+            Bars(_MARGIN + QUIET_MODULES * media.module_mm, below, _BAR_HEIGHT, code),
+            Text(_MARGIN, below + _BAR_HEIGHT + 1, _LARGE, code),
         )
     else:
         blank = (media.width_mm - _GS1_MODULES * media.module_mm) / 2
+        thin = below - _CAPTION - 3 - _THIN_HEIGHT
         elements += (
-            Text(
-                _MARGIN, below - _CAPTION - 1, _CAPTION, f"SSCC; internal number of this bench: {label.code}"
-            ),
+            Bars(_MARGIN + QUIET_MODULES * media.module_mm, thin, _THIN_HEIGHT, code, is_thin=True),
+            Text(_MARGIN, below - _CAPTION - 1, _CAPTION, f"Above: {code}, for this bench. Below: SSCC"),
             Bars(blank, below, _BAR_HEIGHT, "00" + label.sscc, is_gs1=True),
             Text(_MARGIN, below + _BAR_HEIGHT + 1, _LARGE, printed(label.sscc)),
         )

@@ -13,7 +13,7 @@ from reportlab.graphics.barcode.code128 import Code128
 from reportlab.lib import colors
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import getSampleStyleSheet
-from reportlab.lib.units import mm
+from reportlab.lib.units import inch, mm
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import LongTable, Paragraph, SimpleDocTemplate, Spacer, TableStyle
 
@@ -37,7 +37,7 @@ def label_pdf(elements: Iterable[Element], media: Media) -> bytes:
             case Bars():
                 bars = Code128(
                     (_FNC1 if element.is_gs1 else "") + element.data,
-                    barWidth=media.module_mm * mm,
+                    barWidth=media.module_dots(is_thin=element.is_thin) / media.dots_per_inch * inch,
                     barHeight=element.height * mm,
                     quiet=False,
                 )

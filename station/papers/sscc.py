@@ -8,15 +8,14 @@ once, makes its serial reference.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-Package = Literal["carton", "pallet"]
-"""What a number is stuck on."""
+from station.packing.codes import Package, PackageCode
 
 _DIGITS: Final = 18
-_KINDS: Final[tuple[Package, ...]] = ("carton", "pallet")
+_KINDS: Final = (Package.CARTON, Package.PALLET)
 
 _SCANNED: Final = re.compile(r"(?:\]C1)?\(?00\)?([0-9]{18})", re.ASCII)
 """As scanners give it: with or without the symbology identifier (ISO/IEC 15424) and the brackets of the printed line."""
@@ -65,26 +64,26 @@ class SsccRange(BaseModel):
         0, description="added to each serial reference: what is below belongs to others who use the prefix"
     )
 
-    def sscc(self, package: Package, number: int) -> Sscc:
-        """Return the SSCC of the carton or pallet of this number. Raises SsccError where the range is used up."""
+    def sscc(self, code: PackageCode) -> Sscc:
+        """Return the SSCC of a carton or pallet. Raises SsccError where the range is used up."""
         width = _DIGITS - 2 - len(self.company_prefix)
-        serial = str(self.serials_from + len(_KINDS) * number + _KINDS.index(package))
+        serial = str(self.serials_from + len(_KINDS) * code.number + _KINDS.index(code.package))
         if len(serial) > width:
             raise SsccError(
-                f"no SSCC is left for {package} {number}: behind the prefix {self.company_prefix} are {width} digits; "
+                f"no SSCC is left for {code.package} {code}: behind the prefix {self.company_prefix} are {width} digits; "
                 "configure another extension_digit or prefix"
             )
         digits = f"{self.extension_digit}{self.company_prefix}{serial:0>{width}}"
         return digits + check_digit(digits)
 
-    def package_of(self, sscc: Sscc) -> tuple[Package, int] | None:
-        """Return what carries the SSCC, and its number; None where it is none of this range."""
+    def package_of(self, sscc: Sscc) -> PackageCode | None:
+        """Return what bears the SSCC; None where it is none of this range."""
         start = f"{self.extension_digit}{self.company_prefix}"
         serial = int(sscc[len(start) : -1]) - self.serials_from
         if not sscc.startswith(start) or serial < 0:
             return None
         number, kind = divmod(serial, len(_KINDS))
-        return _KINDS[kind], number
+        return PackageCode(_KINDS[kind], number)
 
 
 def printed(sscc: Sscc) -> str:

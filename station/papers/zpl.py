@@ -41,7 +41,7 @@ def _field(element: Element, media: Media) -> str:
             return f"{at}^A0N,{height},{height}^FH_^FD{escaped(element.text)}^FS"
         case Bars():
             start = _START_C_FNC1 if element.is_gs1 else _START_B
-            bars = f"^BY{media.module_dots},3,{height}^BCN,{height},N,N,N,N"
+            bars = f"^BY{media.module_dots(is_thin=element.is_thin)},3,{height}^BCN,{height},N,N,N,N"
             return f"{at}{bars}^FD{start}{element.data}^FS"
         case _:
             assert_never(element)

@@ -49,6 +49,7 @@ from station.records.facts.orders import (
     orders,
 )
 from station.records.facts.outbox import BEFORE_ALL, Number, ResultVersionChosen
+from station.records.facts.packed import Carton, Pallet
 from station.records.facts.people import OnDuty, WrongPins, signed_on, wrong_pins
 from station.records.facts.releases import ReleaseResult, StoppedRelease, release_results, stopped_releases
 from station.records.facts.unlocks import wrong_unlock_answers
@@ -61,6 +62,7 @@ from station.records.writer import Writer, uninterrupted
 
 P = ParamSpec("P")
 T = TypeVar("T")
+B = TypeVar("B", Carton, Pallet)
 
 Subscriber = Callable[[RecordedEvent], None]
 
@@ -243,6 +245,20 @@ class Journal:
     ) -> T:
         """Answer a question of one of the `facts` from one state of the newest tables."""
         return await self._read(partial(self._reader.ask, query, *args, **kwargs))
+
+    async def package(self, query: Callable[[sqlite3.Connection, int], B | None], number: int) -> B | None:
+        """Return the carton or pallet of this number, of an order that is over too."""
+        return await self._read(self._reader.package, query, number)
+
+    async def of_order(
+        self,
+        order: str,
+        query: Callable[Concatenate[sqlite3.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Answer a question about an order where its rows are: in the newest tables while it is open, else where it ended."""
+        return await self._read(partial(self._reader.of_order, order, query, *args, **kwargs))
 
     async def _read(self, read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()

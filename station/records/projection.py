@@ -20,6 +20,7 @@ from station.records.facts import (
     journal,
     orders,
     outbox,
+    package_labels,
     packing,
     people,
     releases,
@@ -62,6 +63,7 @@ from station.records.facts.outbox import (
     ResultsRepublished,
     ResultVersionChosen,
 )
+from station.records.facts.package_labels import PackageLabelAsked, PackageLabelBegun, PackageLabelPrinted
 from station.records.facts.packing import (
     CartonClosed,
     CartonHeld,
@@ -133,6 +135,8 @@ def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
                 attempts.keep_version(tables, event)
         case SignedOn() | SignedOff() | PinRefused() | PinAccepted() | PinLockLifted() as event:
             people.apply(tables, written, event)
+        case PackageLabelAsked() | PackageLabelBegun() | PackageLabelPrinted() as event:
+            package_labels.apply(tables, written, event)
         case ReleaseStopped() | ReleaseResumed() as event:
             releases.apply(tables, event)
         case (

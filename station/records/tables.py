@@ -30,6 +30,7 @@ KEPT: Final = {
     "attempts": f"closed IS NULL OR (work_order IS NOT NULL AND {_OF_OPEN_ORDERS})",
     # A hub that was opened after rows were lost, for as long as it is likely to come again.
     "hubs": f"wrong_answers > 0 OR chf IN (SELECT chf FROM {{of}}.order_lines WHERE {_OF_OPEN_ORDERS})",  # noqa: S608 - our own words
+    "package_labels": f"printed IS NULL OR {_OF_OPEN_ORDERS}",
     "outbox": "acknowledged = 0 OR (kind, number) IN (SELECT kind, max(number) FROM {of}.outbox GROUP BY kind)",
     # The last number is not to be given again.
     "cartons": f"{_OF_OPEN_ORDERS} OR number = (SELECT max(number) FROM {{of}}.cartons)",  # noqa: S608 - the same
@@ -186,6 +187,19 @@ CREATE TABLE wrong_pins (               -- since the last that was right
     wrong     INTEGER NOT NULL,
     latest    INTEGER NOT NULL
 );
+CREATE TABLE package_labels (           -- of cartons and pallets
+    asked      INTEGER PRIMARY KEY,     -- sequence of its PackageLabelAsked
+    package    TEXT    NOT NULL,
+    number     INTEGER NOT NULL,
+    work_order TEXT    NOT NULL,
+    sscc       TEXT,
+    again      INTEGER NOT NULL,        -- there was one before
+    begun      INTEGER NOT NULL,        -- how often it was sent
+    printed    INTEGER
+);
+CREATE INDEX package_labels_of ON package_labels (package, number);
+CREATE INDEX package_labels_by_sscc ON package_labels (sscc);
+CREATE INDEX package_labels_waiting ON package_labels (asked) WHERE printed IS NULL;
 """
 
 DERIVED: Final = """
@@ -313,6 +327,7 @@ DERIVED_TABLES: Final = (
     "hub_places",
     "signed_on",
     "wrong_pins",
+    "package_labels",
 )
 """In an order that satisfies their references."""
 

@@ -41,6 +41,7 @@ from station.desk import request
 from station.desk.act import Act, Pin
 from station.desk.bench_requests import BenchNews, EnableSlot, ResetJig, Status, Stop, Watch
 from station.desk.desk import Desk
+from station.desk.label_printing_requests import PrintLabel
 from station.desk.label_requests import ScanAnswer, ScanLabel, TakeBackLabel
 from station.desk.order_requests import (
     AssignOrder,
@@ -141,6 +142,7 @@ REQUESTS = {
     PutOnPallet: st.builds(PutOnPallet, pallet=CODES, carton=CODES),
     TakeOffPallet: st.builds(TakeOffPallet, carton=CODES, reason=WHY),
     ClosePallet: st.builds(ClosePallet, pallet=CODES, reason=WORDS, expected_cartons=st.none() | SLOTS),
+    PrintLabel: st.builds(PrintLabel, code=CODES),
     Recall: st.builds(Recall),
 }
 

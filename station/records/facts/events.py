@@ -42,6 +42,7 @@ from station.records.facts.outbox import (
     ResultsRepublished,
     ResultVersionChosen,
 )
+from station.records.facts.package_labels import PackageLabelAsked, PackageLabelBegun, PackageLabelPrinted
 from station.records.facts.packing import (
     CartonClosed,
     CartonHeld,
@@ -119,7 +120,10 @@ Event = Annotated[
     | SignedOff
     | PinRefused
     | PinAccepted
-    | PinLockLifted,
+    | PinLockLifted
+    | PackageLabelAsked
+    | PackageLabelBegun
+    | PackageLabelPrinted,
     Field(discriminator="kind"),
 ]
 

@@ -276,6 +276,7 @@ def test_every_request_has_its_place_in_the_table_its_name_and_its_answer() -> N
         "open_carton",
         "open_pallet",
         "pack_hub",
+        "print_label",
         "put_hub",
         "put_on_pallet",
         "recall",

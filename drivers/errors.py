@@ -32,10 +32,21 @@ class DriverError(Exception):
     """
 
     def __init__(
-        self, what: str, *, action: HubAction, state_known: bool, device_code: str | None = None
+        self,
+        happened: str,
+        *,
+        action: HubAction,
+        state_known: bool,
+        device_code: str | None = None,
+        advice: str | None = None,
+        besides: str | None = None,
     ) -> None:
-        super().__init__(what)
-        self.what = what
+        self.what = f"{happened}: {advice}" if advice else happened
+        if besides:
+            self.what += f"; {besides}"
+        super().__init__(self.what)
+        self.happened = happened
+        self.advice = advice
         self.action = action
         self.state_known = state_known
         self.device_code = device_code

@@ -224,7 +224,7 @@ def _open(path: str, settings: SerialSettings) -> tuple[serial.Serial, bool]:
     except PlaceUnavailable as error:
         # Who can open nothing sees no ports either.
         if (short := shortage()) is not None:
-            raise PlaceUnavailable(short, action=HubAction.OPEN, state_known=True) from error
+            raise PlaceUnavailable(short, action=HubAction.OPEN, state_known=True, advice="") from error
         raise
     port = serial.Serial()
     port.port = str(device)
@@ -262,14 +262,17 @@ def _unavailable(path: str, device: Path, error: Exception) -> PlaceUnavailable:
         return denied(device)
     short = shortage_in(error)
     if short is not None:
-        what = short
+        happened, advice = short, ""
     elif code in _ABSENT:
-        what = f"{path} is not there: plug the adapter in, or correct the port in the configuration"
+        happened = f"{path} is not there"
+        advice = "plug the adapter in, or correct the port in the configuration"
     elif code in _BUSY:
-        what = f"{path} is held by another program: stop it (`fuser {device}` names it)"
+        happened = f"{path} is held by another program"
+        advice = f"stop it (`fuser {device}` names it)"
     else:
-        what = f"{path} cannot be used as a serial port ({error}): correct the port or the line rate"
-    return PlaceUnavailable(what, action=HubAction.OPEN, state_known=True)
+        happened = f"{path} cannot be used as a serial port ({error})"
+        advice = "correct the port or the line rate"
+    return PlaceUnavailable(happened, action=HubAction.OPEN, state_known=True, advice=advice)
 
 
 def _closing(port: serial.Serial) -> asyncio.Future[None]:

@@ -73,7 +73,7 @@ class SerialPlaces:
             _sight(f"{USB_PREFIX}{port.usb.interface}", port, ports) for port in ports.all() if port.usb
         )
         if not found:
-            raise unavailable("no USB serial adapter was found: plug the adapters in")
+            raise unavailable("no USB serial adapter was found", "plug the adapters in")
         return found
 
 
@@ -88,7 +88,7 @@ def _links_in(folder: Path) -> tuple[str, ...]:
         if link.is_char_device():
             by_device.setdefault(same_place(str(link)), str(link))
     if not by_device:
-        raise unavailable(f"{folder} has no link to a serial port: plug the adapters in")
+        raise unavailable(f"{folder} has no link to a serial port", "plug the adapters in")
     return tuple(by_device.values())
 
 

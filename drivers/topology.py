@@ -25,6 +25,7 @@ USB_PREFIX: Final = "usb:"
 UDEV_RULES: Final = "deploy/udev/70-reflash.rules"
 """What gives serial adapters and hubs on USB to a group, and sets the adapters' latency timer."""
 
+_PLUG_IN: Final = "plug the adapter in there"
 _LOCATION: Final = re.compile(r"\d+-\d+(?:\.\d+)*(?::\d+\.\d+)?", re.ASCII)
 _INTERFACE: Final = re.compile(r"\d+-\d+(?:\.\d+)*:\d+\.\d+", re.ASCII)
 _SHOWN: Final = 4
@@ -84,15 +85,16 @@ class SerialPorts:
     def resolve(self, place: str) -> SerialPort:
         """Return the port at a place, now. Raises PlaceUnavailable, saying what was found instead."""
         if (fault := fault_in_place(place)) is not None:
-            raise unavailable(fault)
+            raise unavailable(fault, "")
         if place.startswith(USB_PREFIX):
             return self._at_location(place)
         try:
             device = Path(place).resolve(strict=True)
         except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle
             raise _nothing_there(
-                f"{place} is not there: plug the adapter in, or correct the port in the configuration;"
-                f" {self._found_instead()}"
+                f"{place} is not there",
+                "plug the adapter in, or correct the port in the configuration",
+                self._found_instead(),
             ) from error
         return SerialPort(device, self._usb_of(device.name))
 
@@ -120,23 +122,21 @@ class SerialPorts:
             port for port in self.all() if port.usb and location in {port.usb.location, port.usb.interface}
         ]
         if not there:
-            what = (
-                self._without_a_port(location) or f"no serial port is at {place}: plug the adapter in there"
-            )
-            raise _nothing_there(f"{what}; {self._found_instead()}")
+            nothing = f"no serial port is at {place}", _PLUG_IN
+            raise _nothing_there(*(self._without_a_port(location) or nothing), self._found_instead())
         if len(there) > 1:
-            raise unavailable(f"{place} is ambiguous, name one of: {_listed(there)}")
+            raise unavailable(f"{place} is ambiguous", f"name one of: {_listed(there)}")
         return there[0]
 
-    def _without_a_port(self, location: str) -> str | None:
-        """Say what else is plugged in at a location, if something is."""
+    def _without_a_port(self, location: str) -> tuple[str, str] | None:
+        """Say what else is plugged in at a location, if something is, and what to do about it."""
         device = self._sys / "bus" / "usb" / "devices" / location.partition(":")[0]
         if not device.exists():
             return None
         what = f"what sits at {USB_PREFIX}{device.name} ({_product(device)}) is no serial adapter"
         if any(_does_dfu(interface) for interface in device.glob(f"{device.name}:*")):
-            return f'{what}, it does DFU: set driver = "dfu" for its jig, or plug the adapter in there'
-        return f"{what}: plug the adapter in there"
+            return f"{what}, it does DFU", f'set driver = "dfu" for its jig, or {_PLUG_IN}'
+        return what, _PLUG_IN
 
     def _found_instead(self) -> str:
         ports = [port for port in self.all() if port.usb]
@@ -164,7 +164,7 @@ class SerialPorts:
 
 def denied(device: Path) -> PlaceUnavailable:
     """Return the error of a device that this user may not open."""
-    return unavailable(f"{device} may not be opened by this user: {remedy(device)}")
+    return unavailable(f"{device} may not be opened by this user", remedy(device))
 
 
 def fault_in_place(place: str) -> str | None:
@@ -256,10 +256,10 @@ def _listed(ports: list[SerialPort]) -> str:
     return named if len(ports) <= _SHOWN else f"{named} and {len(ports) - _SHOWN} more"
 
 
-def unavailable(what: str) -> PlaceUnavailable:
+def unavailable(happened: str, advice: str | None = None) -> PlaceUnavailable:
     """Return the error of a place that cannot be taken or looked at, nothing having been done to a hub."""
-    return PlaceUnavailable(what, action=HubAction.OPEN, state_known=True)
+    return PlaceUnavailable(happened, action=HubAction.OPEN, state_known=True, advice=advice)
 
 
-def _nothing_there(what: str) -> NothingThere:
-    return NothingThere(what, action=HubAction.OPEN, state_known=True)
+def _nothing_there(happened: str, advice: str, besides: str) -> NothingThere:
+    return NothingThere(happened, action=HubAction.OPEN, state_known=True, advice=advice, besides=besides)

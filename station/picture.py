@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -11,8 +12,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from station.bench.phase import SlotPhase
 from station.bench.view import SlotView
+from station.domain.interlock import Interlock, Notice
+from station.domain.phase import SlotPhase
+from station.domain.reason import Reason
+from station.sentences import Sentences
+from station.texts.results import Said
+from station.texts.texts import Texts
 
 _STYLES: Final = {
     SlotPhase.STARTING: "dim",
@@ -44,6 +50,8 @@ _SAYS_IT_ALL: Final = {
     SlotPhase.ALREADY_CURRENT,
 }
 """Phases after whose name only the next action is news."""
+_SHARED: Final = frozenset({SlotPhase.SEATED, SlotPhase.UNATTENDED})
+"""Phases of slots of a jig that all wait for the same: they share a row."""
 _BAR_CELLS: Final = 12
 _COLUMNS_FOR_HUBS: Final = 100
 _COLUMNS_FOR_BARS: Final = 120
@@ -60,21 +68,29 @@ class BenchPicture:
     def __init__(
         self,
         slots: Callable[[], Iterable[SlotView]],
-        faults: Callable[[], Iterable[str]] = tuple,
+        sentences: Sentences,
+        faults: Callable[[], Iterable[Notice]] = tuple,
         scans: Callable[[], Iterable[object]] = tuple,
     ) -> None:
         """`scans` are the answers to the jigs' own scanners."""
         self._slots = slots
+        self.sentences = sentences
+        """In the language of who looks at it."""
         self._faults = faults
         self._scans = scans
         self.footer = ""
         """One line below the slots: what was answered to whoever types here."""
         self.note = ""
         """Another one below it, of less importance."""
+        self.waiting = ""
+        """Why nothing is known of the bench just now."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        slots = tuple(self._slots())
-        alarms = {slot.place.jig: slot.alarm for slot in slots if slot.alarm}
+        slots, sentences = tuple(self._slots()), self.sentences
+        heading = partial(sentences.texts.say, "picture")
+        alarms = list(_alarms(slots, self._faults(), sentences))
+        if self.waiting:
+            alarms.insert(0, (heading("station"), self.waiting))
         notes = [
             Text(line, style=style)
             for line, style in (
@@ -84,28 +100,32 @@ class BenchPicture:
             )
             if line
         ]
-        faults = tuple(self._faults())
-        rows_besides = 1 + len(faults) + len(alarms) + len(notes)
+        rows_besides = 1 + len(alarms) + len(notes)
         low = options.size.height < len(slots) + rows_besides
+        said = {slot.place: _said(slot, sentences) for slot in slots}
         groups = _alike(
-            slots, lambda slot: (low and slot.silent_seconds is None) or slot.phase is SlotPhase.SEATED
+            slots,
+            lambda slot: said[slot.place].do,
+            lambda slot: (low and slot.silent_seconds is None) or slot.phase in _SHARED,
         )
         with_hubs = options.max_width >= _COLUMNS_FOR_HUBS and not low
         with_bars = options.max_width >= _COLUMNS_FOR_BARS and not low
         table = Table(box=None, pad_edge=False, expand=True)
-        table.add_column("slot", no_wrap=True)
+        table.add_column(heading("slot"), no_wrap=True)
         if with_hubs:
-            table.add_column("hub (CHF)", no_wrap=True)
-        table.add_column("state", no_wrap=True)
+            table.add_column(heading("hub"), no_wrap=True)
+        table.add_column(heading("state"), no_wrap=True)
         if with_bars:
-            table.add_column("written", no_wrap=True)
-        table.add_column("do", no_wrap=True)
-        table.add_column("what to do", ratio=1, no_wrap=True, overflow="ellipsis")
+            table.add_column(heading("written"), no_wrap=True)
+        table.add_column(heading("word"), no_wrap=True)
+        table.add_column(heading("do"), ratio=1, no_wrap=True, overflow="ellipsis")
         rows = [
-            (where, "", Text("ALARM", style="bold red"), "", Text(), Text(line, style="bold red"))
-            for where, line in (*(("station", fault) for fault in faults), *alarms.items())
+            (where, "", Text(heading("alarm"), style="bold red"), "", Text(), Text(line, style="bold red"))
+            for where, line in alarms
         ]
-        rows += [_row(group, with_percent=not with_bars) for group in groups]
+        rows += [
+            _row(group, said[group[0].place], sentences.texts, with_percent=not with_bars) for group in groups
+        ]
         rows += [("", "", Text(), "", Text(), note) for note in notes]
         for where, hub, state, bar, word, what in rows:
             table.add_row(
@@ -114,7 +134,32 @@ class BenchPicture:
         yield table
 
 
-def _alike(slots: Iterable[SlotView], shared: Callable[[SlotView], bool]) -> list[tuple[SlotView, ...]]:
+def _alarms(
+    slots: Iterable[SlotView], faults: Iterable[Notice], sentences: Sentences
+) -> Iterator[tuple[str, str]]:
+    """Say where something is wrong, and what, each thing once: not what a slot itself says."""
+    station = sentences.texts.say("picture", "station")
+    yield from ((station, sentences.notice(fault)) for fault in faults)
+    own = {(slot.place.jig, slot.place.slot, slot.reason) for slot in slots}
+    unattended = {(slot.place.jig, None, Reason.UNATTENDED) for slot in slots}  # says it once a jig itself
+    told: dict[Interlock, None] = dict.fromkeys(each for slot in slots for each in slot.interlocks)
+    for interlock in sorted(told, key=lambda each: each.jig or ""):
+        if (interlock.jig, interlock.slot, interlock.reason) not in own | unattended:
+            yield interlock.jig or station, sentences.interlock(interlock)
+
+
+def _said(slot: SlotView, sentences: Sentences) -> Said:
+    """Say what a slot shows; what the whole jig or station waits for stands above and is not said again."""
+    shared = {each.reason for each in slot.interlocks if each.scope != "slot"}
+    if slot.reason in shared and slot.phase not in _SHARED:
+        return Said("", sentences.texts.say("do", slot.to_do))
+    said = sentences.of_slot(slot)
+    return said if said.do else Said("", said.what)
+
+
+def _alike(
+    slots: Iterable[SlotView], do: Callable[[SlotView], str], shared: Callable[[SlotView], bool]
+) -> list[tuple[SlotView, ...]]:
     """Gather the slots of a jig that are in one phase and ask for the same, in the order of the first of each.
 
     Only those that may share a row; what a whole jig waits for is said once, however high the terminal is.
@@ -122,43 +167,31 @@ def _alike(slots: Iterable[SlotView], shared: Callable[[SlotView], bool]) -> lis
     groups: dict[tuple[str, SlotPhase, str, int], list[SlotView]] = {}
     for slot in slots:
         own = 0 if shared(slot) else slot.place.slot
-        groups.setdefault((slot.place.jig, slot.phase, _action_and_reason(slot)[0], own), []).append(slot)
+        groups.setdefault((slot.place.jig, slot.phase, do(slot), own), []).append(slot)
     return [tuple(group) for group in groups.values()]
 
 
-def _row(group: tuple[SlotView, ...], *, with_percent: bool) -> tuple[str, str, Text, str, Text, Text]:
+def _row(
+    group: tuple[SlotView, ...], said: Said, texts: Texts, *, with_percent: bool
+) -> tuple[str, str, Text, str, Text, Text]:
     """Return where, hub, state, bar and what to do, as a word and in words, of one slot or of several that ask for the same."""
     slot = group[0]
     style = _STYLES[slot.phase]
-    word = Text(slot.to_do.upper(), style=style)
-    action, reason = _action_and_reason(slot)
+    word = Text(texts.say("word", slot.to_do), style=style)
     stages = {each.stage for each in group}
-    state = (
-        str(slot.stage)
-        if slot.phase is SlotPhase.WORKING and len(stages) == 1 and slot.stage
-        else _phase(slot)
-    )
+    at_work = slot.phase is SlotPhase.WORKING and len(stages) == 1 and slot.stage
+    state = texts.say("stage", slot.stage) if at_work and slot.stage else texts.say("phase", slot.phase)
     percents = [each.percent for each in group if each.percent is not None]
     if with_percent and percents:
-        state += f" {min(percents)}%"
+        state = texts.say("line", "percent", what=state, percent=min(percents))
     if len(group) > 1:
         numbers = ", ".join(str(each.place.slot) for each in group)
-        what = Text(f"slots {numbers}: {action}", style=style)
+        what = Text(texts.say("line", "of_slots", slots=numbers, do=said.do), style=style)
         return slot.place.jig, "", Text(state, style=style), "", word, what
-    what = Text(action, style=style)
-    if reason and (slot.phase not in _SAYS_IT_ALL or slot.silent_seconds is not None):
-        what.append(f" \N{EN DASH} {reason}", style="not bold")
+    what = Text(said.do, style=style)
+    if said.what and (slot.phase not in _SAYS_IT_ALL or slot.silent_seconds is not None):
+        what.append(f" \N{EN DASH} {said.what}", style="not bold")
     return str(slot.place), str(slot.chf or ""), Text(state, style=style), _bar(slot), word, what
-
-
-def _action_and_reason(slot: SlotView) -> tuple[str, str]:
-    """Take the operator's line apart: what to do next is its last part."""
-    reason, _, action = slot.line.removeprefix(f"{slot.place}: ").rpartition("; ")
-    return action, reason
-
-
-def _phase(slot: SlotView) -> str:
-    return slot.phase.replace("_", " ").upper()
 
 
 def _bar(slot: SlotView) -> str:
@@ -169,14 +202,8 @@ def _bar(slot: SlotView) -> str:
 
 
 @contextmanager
-def live_picture(
-    slots: Callable[[], Iterable[SlotView]],
-    console: Console,
-    faults: Callable[[], Iterable[str]] = tuple,
-    scans: Callable[[], Iterable[object]] = tuple,
-) -> Iterator[BenchPicture]:
+def live_picture(picture: BenchPicture, console: Console) -> Iterator[BenchPicture]:
     """Keep the picture on the terminal while the block lasts; draw nothing where there is no terminal."""
-    picture = BenchPicture(slots, faults, scans)
     if not console.is_terminal:
         yield picture
         return

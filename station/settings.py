@@ -65,6 +65,10 @@ class StationSettings(BaseSettings):
         None,
         description="socket (….sock) for people who may look and scan and nothing else; its folder's group says who",
     )
+    language: str = Field(
+        "en",
+        description="of what people at the bench read: `en`, or the whole path of a file of texts (docs/operating.md)",
+    )
     operator: str | None = Field(
         None, description="pseudonym of who works here, as `reflash operators add` gave it; in each result"
     )

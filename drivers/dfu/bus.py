@@ -72,7 +72,7 @@ class UsbBus(Protocol):
         """Return the device file through which it is opened; None where there is none."""
         ...
 
-    def denial(self, sighting: Sighting) -> str | None:
+    def denial(self, sighting: Sighting, action: HubAction) -> PlaceUnavailable | None:
         """Say what to do if this user may not open the device; None if nothing is known against it."""
         ...
 
@@ -89,10 +89,12 @@ class LibusbBus:
     def __init__(self) -> None:
         self._backend = libusb1.get_backend()
         if self._backend is None:
+            short = shortage()
             raise PlaceUnavailable(
-                shortage() or "libusb is not installed: apt-get install libusb-1.0-0",
+                short or "libusb is not installed",
                 action=HubAction.OPEN,
                 state_known=True,
+                advice="" if short else "apt-get install libusb-1.0-0",
             )
 
     def sightings(self) -> list[Sighting]:
@@ -114,13 +116,18 @@ class LibusbBus:
         """Return usbfs's file of the device."""
         return Path(f"/dev/bus/usb/{sighting.place.bus:03d}/{sighting.address:03d}")
 
-    def denial(self, sighting: Sighting) -> str | None:
+    def denial(self, sighting: Sighting, action: HubAction) -> PlaceUnavailable | None:
         """Say which udev rule is missing if this user may not open the device."""
         node = self.node(sighting)
         if not node.exists() or os.access(node, os.R_OK | os.W_OK, effective_ids=True):
             return None
         rule = UDEV_RULE.format(sighting.vendor, sighting.product)
-        return f"{node} ({sighting}) may not be opened by this user: {remedy(node, rule)}"
+        return PlaceUnavailable(
+            f"{node} ({sighting}) may not be opened by this user",
+            action=action,
+            state_known=True,
+            advice=remedy(node, rule),
+        )
 
     def close(self) -> None:
         """Nothing: libusb's context is the process's."""
@@ -130,9 +137,10 @@ class LibusbBus:
             found = list(usb.core.find(find_all=True, backend=self._backend))
         except usb.core.USBError as error:
             raise LinkLost(
-                f"USB cannot be looked at ({error.strerror}): check that the kernel has USB",
+                f"USB cannot be looked at ({error.strerror})",
                 action=HubAction.WAIT,
                 state_known=True,
+                advice="check that the kernel has USB",
             ) from error
         return [device for device in found if device.port_numbers]
 
@@ -156,10 +164,12 @@ class UsbIpBus:
         try:
             listed = self._backend.listed()
         except usb.core.USBError as error:
+            short = shortage()
             raise LinkLost(
-                shortage() or f"{error.strerror}: start it, or correct usbip_host and usbip_port",
+                short or str(error.strerror),
                 action=HubAction.WAIT,
                 state_known=True,
+                advice="" if short else "start it, or correct usbip_host and usbip_port",
             ) from error
         found = []
         for device in listed:
@@ -182,7 +192,7 @@ class UsbIpBus:
     def node(self, sighting: Sighting) -> None:
         """Nothing here has a file."""
 
-    def denial(self, sighting: Sighting) -> str | None:  # noqa: ARG002 -- a server has no permissions to ask for
+    def denial(self, sighting: Sighting, action: HubAction) -> PlaceUnavailable | None:  # noqa: ARG002 -- a server has no permissions to ask for
         """Nothing is ever known."""
         return None
 

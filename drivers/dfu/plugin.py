@@ -35,13 +35,15 @@ async def open_port(place: str, settings: DfuSettings) -> UsbPort:
     try:
         usb_place = parse_place(place)
     except PlaceError as error:
-        raise PlaceUnavailable(str(error), action=HubAction.OPEN, state_known=True) from error
+        raise PlaceUnavailable(str(error), action=HubAction.OPEN, state_known=True, advice="") from error
     port = UsbPort(usb_place, open_bus(settings, usb_place), settings)
     try:
         await port.require_usable()
     except LinkLost as error:
         await port.close()
-        raise PlaceUnavailable(error.what, action=HubAction.OPEN, state_known=True) from error
+        raise PlaceUnavailable(
+            error.happened, action=HubAction.OPEN, state_known=True, advice=error.advice
+        ) from error
     except BaseException:
         await port.close()
         raise

@@ -195,9 +195,10 @@ class UsbPort:
             self._forget()
         if sighting is None:
             raise LinkLost(
-                f"nothing is plugged in at {self.place}: check the hub's seat and cable",
+                f"nothing is plugged in at {self.place}",
                 action=work.action,
                 state_known=not work.writes,
+                advice="check the hub's seat and cable",
             )
         self._require_permitted(sighting, work.action)
         try:
@@ -212,9 +213,9 @@ class UsbPort:
         return self._device
 
     def _require_permitted(self, sighting: Sighting, action: HubAction) -> None:
-        denial = self._bus.denial(sighting)
+        denial = self._bus.denial(sighting, action)
         if denial is not None:
-            raise PlaceUnavailable(denial, action=action, state_known=True)
+            raise denial
 
     def _forget(self) -> None:
         if self._device is not None:

@@ -54,7 +54,9 @@ class UsbPresence:
                 return await self.identify(HubAction.WAIT)
             except PlaceUnavailable as error:
                 if loop.time() - since > _PERMISSION_SECONDS:
-                    raise LinkLost(error.what, action=HubAction.WAIT, state_known=True) from error
+                    raise LinkLost(
+                        error.happened, action=HubAction.WAIT, state_known=True, advice=error.advice
+                    ) from error
             except NoHubCommands as error:
                 raise NotAHub(
                     f"{error.what}: take it out", action=HubAction.WAIT, state_known=True

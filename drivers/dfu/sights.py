@@ -74,7 +74,7 @@ class UsbPlaces:
                     return sights
                 await hotplug.wait(left)
         except LinkLost as error:
-            raise unavailable(error.what) from error
+            raise unavailable(error.happened, error.advice) from error
         finally:
             hotplug.close()
             worker.close()
@@ -120,7 +120,8 @@ def _sight(
         hindrance: str | None = usb_hub_line(place, behind)
     elif does_dfu:
         is_what = "in DFU mode" if DfuMode.DFU in modes else "DFU"
-        hindrance = bus.denial(sighting)
+        denial = bus.denial(sighting, HubAction.OPEN)
+        hindrance = None if denial is None else denial.what
     else:
         classes = sorted({_CLASSES.get(kind[0], f"class {kind[0]:02x}") for kind in kinds})
         is_what = " and ".join(classes) or "no interfaces"

@@ -100,11 +100,15 @@ def translate(error: usb.core.USBError, work: Work) -> DriverError:
     if error.errno == errno.ETIMEDOUT:
         return NoAnswer(f"{where} did not answer: seat it anew", **facts)
     if error.errno == errno.EACCES:
-        return PlaceUnavailable(f"{where} may not be opened by this user: a udev rule is missing", **facts)
+        return PlaceUnavailable(
+            f"{where} may not be opened by this user", **facts, advice="install the udev rules"
+        )
     if error.errno == errno.EBUSY:
-        return PlaceUnavailable(f"{where} is held by another program: stop it", **facts)
+        return PlaceUnavailable(f"{where} is held by another program", **facts, advice="stop it")
     if (short := shortage()) is not None:  # libusb speaks of an input/output error then
-        return PlaceUnavailable(short, **facts)
+        return PlaceUnavailable(short, **facts, advice="")
     if is_gone(error):
-        return LinkLost(f"{where} left the bus ({error.strerror}): check its seat and cable", **facts)
+        return LinkLost(
+            f"{where} left the bus ({error.strerror})", **facts, advice="check its seat and cable"
+        )
     return MalformedAnswer(f"{where} broke USB's rules ({error.strerror}): seat it anew", **facts)

@@ -271,9 +271,10 @@ class SmpClient:
         if self._exchange is not None:
             self._exchange.fail(
                 LinkStalled(
-                    f"{why}: check the hub's seat and the flow control setting",
+                    why,
                     action=self._exchange.action,
                     state_known=not self._exchange.writes,
+                    advice="check the hub's seat and the flow control setting",
                 )
             )
 
@@ -285,8 +286,8 @@ class SmpClient:
             self._exchange.fail(self._lost(self._exchange.action, why, state_known=known))
 
     def _lost(self, action: HubAction, why: str, *, state_known: bool) -> LinkLost:
-        what = f"{self.link.path} is gone ({why}): check the adapter's cable"
-        return LinkLost(what, action=action, state_known=state_known)
+        happened, advice = f"{self.link.path} is gone ({why})", "check the adapter's cable"
+        return LinkLost(happened, action=action, state_known=state_known, advice=advice)
 
     def _read(
         self, payload: bytes, answer: type[AnswerModel], *, action: HubAction, writes: bool

@@ -21,9 +21,8 @@ from firmware_catalog.release import (
     PlanError,
 )
 from station.attempt.plan import AttemptPlan, PlannedStep
-from station.attempt.wording import told_apart
 from station.domain.device_status import DeviceStatus
-from station.domain.label import ScannedLabel
+from station.domain.label import ScannedLabel, told_apart
 from station.domain.order_line import OrderLine
 from station.domain.outcome import Code
 from station.records.facts.attempts import StepTarget

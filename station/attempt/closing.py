@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from drivers.hub import HubIdentity
 from firmware_catalog.identity import FirmwareVersion
-from station.attempt import failure, wording
+from station.attempt import failure
 from station.attempt.authorise import AlreadyCurrent, Rejected
 from station.attempt.parts import Failed, Passed
 from station.domain.hub_facts import HubFacts
@@ -18,6 +20,12 @@ from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.domain.slot_name import SlotName
 from station.kernel_clock import KernelClock
 from station.records.facts.attempts import AttemptClosed, StepTarget
+from station.texts.by_hand import line_by_hand
+from station.texts.results import fitting, line, ways_to_say
+from station.texts.texts import ENGLISH
+
+_PLACE: Final = re.compile(r" at (?:/[^\s,]+|(?:usb:)?\d+-[\d.:]+)")
+"""Where a driver says that the hub is: a path, or bus and ports. People know a slot by its name, which leads the line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +71,7 @@ def close(
     `by_hand_at` is where a device is that a person flashed outside every slot. `target` is the plan's last step, where there was a plan; `boots` the hub's counter when it was seen last.
     """
     verdict = _judge(opened, ending, failed_before)
-    hub, label, line = opened.hub, opened.label, opened.line
+    hub, label, listed = opened.hub, opened.label, opened.line
     return AttemptClosed(
         attempt=opened.attempt,
         place=opened.place,
@@ -76,7 +84,7 @@ def close(
         manufacturer=hub.manufacturer if hub else None,
         model=hub.model if hub else None,
         hardware_version=hub.hardware_version if hub else None,
-        firmware_recorded=line.recorded_firmware if line else None,
+        firmware_recorded=listed.recorded_firmware if listed else None,
         firmware_before=hub.firmware if hub else None,
         firmware_target=target.version if target else None,
         firmware_read_back=verdict.read_back,
@@ -94,21 +102,30 @@ def close(
         operator=opened.operator,
         station_version=station_version,
         unsettled=verdict.unsettled,
-        line=line,
+        line=listed,
+        detail=verdict.detail,
     )
+
+
+def particulars(detail: str | None) -> str | None:
+    """Return what a driver, or the catalogue, says that happened: here, and without advice of its own."""
+    return None if detail is None else _PLACE.sub(" here", re.split("[:;] ", detail, maxsplit=1)[0])
 
 
 def _message(opened: OpenedAttempt, verdict: _Verdict, by_hand_at: str | None) -> str:
-    said = (verdict.outcome, verdict.code, verdict.disposition, verdict.detail)
+    """Say it in English: this is for records and programs, whatever the bench speaks."""
+    said = (verdict.outcome, verdict.code, verdict.disposition)
     if by_hand_at is not None:
-        return wording.line_by_hand(by_hand_at, *said, verdict.unsettled)
+        return line_by_hand(ENGLISH, by_hand_at, *said, detail=verdict.detail, unsettled=verdict.unsettled)
     hub, label = opened.hub, opened.label
-    return wording.operator_line(
-        str(opened.place),
+    ways = ways_to_say(
+        ENGLISH,
         *said,
-        mislabelled=label is not None and hub is not None and not label.names(hub),
+        detail=verdict.detail,
         unsettled=verdict.unsettled,
+        mislabelled=label is not None and hub is not None and not label.names(hub),
     )
+    return line(ENGLISH, opened.place, fitting(ENGLISH, opened.place, ways))
 
 
 def _judge(
@@ -123,12 +140,14 @@ def _judge(
         case AlreadyCurrent():
             return _Verdict(Outcome.ALREADY_CURRENT, Stage.AUTHORISE, None, None, None, before)
         case Rejected(code=code, detail=detail, unsettled=unsettled):
-            return _Verdict(Outcome.REJECTED, Stage.AUTHORISE, code, detail, None, before, unsettled)
+            told = particulars(detail)
+            return _Verdict(Outcome.REJECTED, Stage.AUTHORISE, code, told, None, before, unsettled)
         case Failed(stage=stage, code=code, detail=detail, read_back=version, unsettled=unsettled):
             disposition = failure.disposition(
                 code, opened.place, failed_before, unsettled=unsettled is not None
             )
-            return _Verdict(Outcome.FAILED, stage, code, detail, disposition, version, unsettled)
+            told = particulars(detail)
+            return _Verdict(Outcome.FAILED, stage, code, told, disposition, version, unsettled)
 
 
 def facts_of(hub: HubIdentity) -> HubFacts:

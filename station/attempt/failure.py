@@ -11,6 +11,7 @@ from typing import Final
 
 from drivers import errors
 from station.domain.outcome import Code, Disposition, Stage
+from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
 
 MAX_TRIES: Final = 3
@@ -158,14 +159,11 @@ def leaves_open(error: Exception, *, present: bool | None) -> bool:
     return is_out_of_reach(error) or isinstance(error, errors.AnotherHub)
 
 
-def why_left_open(error: Exception) -> str:
-    """Say why an attempt waits for its hub, to follow the slot's name: the slot's line says which hub to find.
-
-    What the driver says of it, with places and advice of its own, stands in the journal.
-    """
+def why_left_open(error: Exception) -> Reason:
+    """Say why an attempt waits for its hub. What the driver says of it stands in the journal."""
     if isinstance(error, errors.AnotherHub):
-        return "another hub answers there"
-    return "its port was lost" if is_out_of_reach(error) else "the hub no longer answers"
+        return Reason.ANOTHER_ANSWERS
+    return Reason.PORT_TOOK_IT if is_out_of_reach(error) else Reason.SILENT
 
 
 def pause_before(try_number: int) -> float:

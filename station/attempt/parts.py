@@ -12,6 +12,7 @@ from station.attempt.authorise import Rejected
 from station.attempt.plan import AttemptPlan
 from station.domain.outcome import Code, Stage
 from station.domain.position import Position
+from station.domain.reason import Reason
 from station.records.facts.events import Event
 from station.unlocking.parts import NamedAuthority, WrongAnswers
 
@@ -61,7 +62,7 @@ class LeftOpen:
     """The hub cannot be reached: nobody knows its state, so the attempt waits for it."""
 
     stage: Stage
-    why: str
+    why: Reason
 
 
 Ending = Passed | Failed | Rejected | LeftOpen

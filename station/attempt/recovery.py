@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from station.attempt.probe import Finding, Probe
 from station.domain.outcome import Code, Stage
 from station.domain.position import Position
+from station.domain.reason import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class GiveUp:
 class KeepOpen:
     """The hub is not here. The attempt waits for it, in any slot."""
 
-    why: str
+    why: Reason
 
 
 Decision = Resume | Settle | GiveUp | KeepOpen
@@ -71,12 +72,12 @@ def decide(reached: Position, probe: Probe, *, present: bool | None) -> Decision
         case Finding.SERIAL_RECOVERY:
             return GiveUp(Code.SERIAL_RECOVERY, "the hub waits in its boot loader")
         case Finding.ANOTHER_HUB:
-            return KeepOpen("another hub sits in the slot")
+            return KeepOpen(Reason.ANOTHER_ANSWERS)
         case Finding.OUT_OF_REACH:
-            return KeepOpen("its port was lost")
+            return KeepOpen(Reason.PORT_TOOK_IT)
         case Finding.SILENT:
             if present:
                 return GiveUp(Code.NO_ANSWER, "the hub is seated and does not answer")
-            return KeepOpen("no hub answers in the slot")
+            return KeepOpen(Reason.SILENT)
         case Finding.UNREADABLE:
             return GiveUp(Code.PROTOCOL_ERROR, "the hub does not say what it holds")

@@ -13,10 +13,11 @@ from station.bench import slot_parts
 from station.bench.changes import first_of
 from station.bench.display import SlotDisplay
 from station.bench.idling import Idling
-from station.bench.phase import SlotPhase
 from station.bench.recognition import Recognised, recognise
 from station.bench.slot_parts import SlotParts
 from station.bench.stops import WaitTeller
+from station.domain.phase import SlotPhase
+from station.domain.reason import Reason
 
 
 class Arrivals:
@@ -83,8 +84,8 @@ class Arrivals:
     async def _until_attended(self) -> None:
         """Wait for somebody who signs on, and say so; an emergency stop is told first."""
         parts, before = self._parts, self._display.now
-        while not parts.seat.stopped and (nobody := parts.duty.nobody_at(parts.place.jig)) is not None:
-            self._display.show(SlotPhase.UNATTENDED, nobody)
+        while not parts.seat.stopped and self._is_unattended():
+            self._display.show(SlotPhase.UNATTENDED, Reason.UNATTENDED)
             signing_on = parts.duty.until_somebody_at(parts.place.jig)
             await self._idling.wait(first_of(signing_on, parts.seat.until_stopped()))
         if self._display.now is not before and not parts.seat.stopped:
@@ -125,7 +126,7 @@ class Arrivals:
         """Wait for as long as no hub may be begun with, and say why."""
         parts, before = self._parts, self._display.now
         while (hindrance := parts.hindrance()) is not None:
-            self._display.show(SlotPhase.OUT_OF_USE, hindrance)
+            self._display.show(SlotPhase.OUT_OF_USE, Reason(hindrance.reason), details=hindrance.details)
             await self._idling.wait(asyncio.sleep(slot_parts.ROOM_RETRY_SECONDS))
         if self._display.now is not before:
             self._display.seat(parts.seat.awaits())
@@ -144,7 +145,7 @@ class Arrivals:
         if seat.present() is False:
             await seat.until_removed(driver, None)
 
-    def _show_doubt(self, doubt: str | None) -> None:
+    def _show_doubt(self, doubt: Reason | None) -> None:
         if doubt is None:
             self._display.seat(self._parts.seat.awaits())
         else:

@@ -10,6 +10,7 @@ from drivers.jig_board.board import JigBoard
 from station.bench.changes import Changes
 from station.bench.coils import Coils
 from station.bench.jig_inputs import Awaits, JigInputs
+from station.domain.reason import Reason
 
 _DARK_SECONDS: Final = 1.0
 """How long a power cycle keeps a hub without power: its capacitors need a moment."""
@@ -136,7 +137,7 @@ class BoardSeat:
         """Wait for the switch to open."""
         await self._changes.until(lambda: self.present() is False)
 
-    def doubt(self) -> str | None:
+    def doubt(self) -> Reason | None:
         """Say when switch and current, or switch and hub, do not agree."""
         return self._inputs.doubt(self._slot)
 

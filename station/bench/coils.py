@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, NoReturn
 
 import structlog
@@ -13,6 +13,8 @@ from drivers.jig_board.board import JigBoard
 from drivers.jig_board.errors import JigBoardError
 from station.bench.changes import Changes
 from station.bench.jig_inputs import JigInputs
+from station.domain.interlock import Interlock, interlock
+from station.domain.reason import Reason
 
 _AGAIN_SECONDS: Final = 0.25
 """Between two tries to switch what would not be switched."""
@@ -99,23 +101,15 @@ class Coils:
         """Whether every coil has been read to be off since the last stop, or since the board came back."""
         return not self._may_be_on
 
-    @property
-    def trouble(self) -> str | None:
-        """Say which slots the board does not switch, or could not switch off at an emergency stop; None if it does."""
-        if not self._inputs.stopped:
-            return self._unkept_trouble()
-        if not self._may_be_on:
-            return None
-        if not self._off_failed and self._inputs.lost_because is None:
-            return None
-        slots = ", ".join(map(str, self._may_be_on))
-        return f"power of slots {slots} could not be switched off: switch the jig's supply off before the release"
-
-    def _unkept_trouble(self) -> str | None:
-        slots = sorted(slot for slot, times in self._unkept.items() if times > _RESTORE_TRIES)
-        if not slots:
-            return None
-        return f"slot {slots[0]}: its power does not switch, though the board says so; use another slot, mend the board"
+    def interlocks(self) -> Iterator[Interlock]:
+        """Say which slots the board does not switch, or could not switch off at an emergency stop."""
+        if self._inputs.stopped:
+            if self._may_be_on and (self._off_failed or self._inputs.lost_because is not None):
+                yield interlock(Reason.POWER_STAYS_ON, jig=self._jig, slots=tuple(self._may_be_on))
+            return
+        for slot, times in sorted(self._unkept.items()):
+            if times > _RESTORE_TRIES:
+                yield interlock(Reason.POWER_NOT_SWITCHED, jig=self._jig, slot=slot)
 
     async def keep_off(self) -> NoReturn:
         """Switch every slot off at an emergency stop, until each coil reads off: its release alone powers nothing."""

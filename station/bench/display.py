@@ -10,16 +10,24 @@ from firmware_catalog.identity import Eui64
 from station.attempt.parts import Progress
 from station.bench.jig_inputs import Awaits
 from station.bench.outlook import Outlook
-from station.bench.phase import SlotPhase
 from station.bench.view import BenchView, SlotView
 from station.domain.hub_facts import HubFacts
+from station.domain.phase import SlotPhase
+from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
+from station.domain.statement import Details
 
 EXPECTING: Final = frozenset({SlotPhase.EMPTY, SlotPhase.FIND_HUB})
 """Phases of a slot in which nothing sits: they follow the outlook."""
 
 UNKNOWN_HUB: Final = frozenset({SlotPhase.SEATED, SlotPhase.BOOTING})
 """Phases of a slot in which a hub sits that has not said who it is."""
+
+_AWAITING: Final = {
+    Awaits.LID: (SlotPhase.SEATED, Reason.LID_AWAITED),
+    Awaits.START: (SlotPhase.SEATED, Reason.START_AWAITED),
+    Awaits.BOOT: (SlotPhase.BOOTING, Reason.BOOTING),
+}
 
 
 class SlotDisplay:
@@ -29,7 +37,7 @@ class SlotDisplay:
         self.place: Final = place
         self._view = view
         self._outlook = outlook
-        self._lost: tuple[Eui64, str] | None = None
+        self._lost: tuple[Eui64, Reason] | None = None
         outlook.listen(self._outlook_changed)
 
     @property
@@ -45,7 +53,7 @@ class SlotDisplay:
     def put(self, view: SlotView) -> None:
         """Show a view that others composed, unless it is shown already."""
         ours = {
-            "alarm": view.alarm,
+            "interlocks": view.interlocks,
             "order": view.order,
             "since": view.since,
             "revision": view.revision,
@@ -53,26 +61,35 @@ class SlotDisplay:
         if self.now.model_copy(update=ours) != view:
             self._view.show(view)
 
-    def show(self, phase: SlotPhase, line: str, hub: HubIdentity | HubFacts | None = None) -> None:
-        """Show a phase with its line, which is told after the slot's name."""
+    def show(
+        self,
+        phase: SlotPhase,
+        reason: Reason,
+        hub: HubIdentity | HubFacts | None = None,
+        details: Details = Details(),  # noqa: B008 - frozen
+    ) -> None:
+        """Show a phase, and why it is so."""
         self._view.show(
             SlotView(
                 place=self.place,
                 phase=phase,
-                line=f"{self.place}: {line}",
+                reason=reason,
+                details=details,
                 chf=hub.chf if hub else None,
                 gpf=hub.gpf if hub else None,
             )
         )
 
-    def lost(self, hub: HubIdentity, why: str) -> None:
+    def lost(self, hub: HubIdentity, why: Reason) -> None:
         """Learn how an attempt came to be left open: for as long as its hub is looked for here, that is told too."""
         self._lost = hub.chf, why
 
     def empty(self) -> None:
         """Show that nothing sits here, and what is expected."""
         sought = self._outlook.sought(self.place)
-        why = self._lost[1] if sought is not None and self._lost and self._lost[0] == sought.chf else None
+        why = Reason.NO_RESULT_YET
+        if sought is not None and self._lost and self._lost[0] == sought.chf:
+            why = self._lost[1]
         self._view.show(self._outlook.empty(self.place, why))
 
     def seat(self, awaits: Awaits | None) -> None:
@@ -80,13 +97,11 @@ class SlotDisplay:
         if awaits is None:
             self.empty()
             return
-        phase, line = SlotPhase.SEATED, f"a hub is seated; {awaits}"
-        if awaits is Awaits.BOOT:
-            phase, line = SlotPhase.BOOTING, "a hub is booting; leave it in"
-        if (self.phase, self.now.line) != (phase, f"{self.place}: {line}"):
-            self.show(phase, line)
+        phase, reason = _AWAITING[awaits]
+        if (self.phase, self.now.reason) != (phase, reason):
+            self.show(phase, reason)
 
-    def looking(self, hub: HubIdentity, why: str = "looking again who sits here; leave it in") -> None:
+    def looking(self, hub: HubIdentity, why: Reason = Reason.LOOKING) -> None:
         """Show nothing that is not known now, while the hub is asked again."""
         self.show(SlotPhase.LOOKING, why, hub)
 
@@ -101,21 +116,15 @@ class SlotDisplay:
         """Show how far a hub at work is, and for how long it has not answered where that is worth telling."""
         stage, flash = progress.position.stage, progress.flash
         percent = 100 * flash.sent // flash.size if flash is not None else None
-        now = self.now
-        shown = (now.phase, now.stage, now.percent, now.silent_seconds)
-        if shown == (SlotPhase.WORKING, stage, percent, silent_seconds):
+        now, reason = self.now, Reason.MISLABELLED if mislabelled else Reason.WORKING
+        shown = (now.phase, now.reason, now.stage, now.percent, now.silent_seconds)
+        if shown == (SlotPhase.WORKING, reason, stage, percent, silent_seconds):
             return
-        line = f"{self.place}: {stage}"
-        if percent is not None:
-            line += f" {percent}%"
-        if silent_seconds is not None:
-            line += f"; no answer for {silent_seconds} s"
-        line += "; its label is another hub's: put it aside afterwards" if mislabelled else "; leave it in"
         self._view.show(
             SlotView(
                 place=self.place,
                 phase=SlotPhase.WORKING,
-                line=line,
+                reason=reason,
                 chf=now.chf,
                 gpf=now.gpf,
                 order=self._outlook.order_at(self.place),

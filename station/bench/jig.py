@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Final, NoReturn
 
 import structlog
@@ -21,9 +22,10 @@ from station.bench.changes import Changes
 from station.bench.coils import Coils
 from station.bench.jig_inputs import JigInputs
 from station.bench.lamps import Lamps
-from station.bench.phase import SlotPhase
 from station.bench.view import BenchView, SlotView
 from station.domain.actor import Actor
+from station.domain.interlock import Interlock
+from station.domain.phase import SlotPhase
 from station.places.settings import StartPolicy
 from station.records.errors import JournalHeldUp
 from station.records.facts.bench import JigReset, JigStopped
@@ -72,15 +74,15 @@ class Jig:
         *,
         append: Callable[[Event], Awaitable[object]],
         operator: Callable[[], str | None],
-        stopped: bool,
+        stopped: datetime | None,
     ) -> None:
-        """`append` makes an event durable. `stopped` is what the journal knew last of the jig's emergency stop."""
+        """`append` makes an event durable. `stopped` is since when the jig is stopped by what the journal knew last."""
         self._name = name
         self._view = view
         self._append = append
         self._operator = operator
-        self._inputs = JigInputs(policy, stopped=stopped)
-        self._stop_recorded = stopped
+        self._inputs = JigInputs(policy, stopped=stopped is not None, stopped_since=stopped)
+        self._stop_recorded = stopped is not None
         self._stops = 0
         """How often the stop was heard: one heard while a reset is recorded is not lifted by it."""
         self._recording = asyncio.Lock()
@@ -90,8 +92,6 @@ class Jig:
         self._coils = Coils(
             name, settings.slots, self._board, self._inputs, self._changes, self._lamps.forget
         )
-        self._shown: str | None = None
-        """The alarm that the view has."""
         view.listen(self._see)
 
     def seat(self, slot: int) -> BoardSeat:
@@ -164,16 +164,22 @@ class Jig:
     async def _keep_alarm(self) -> NoReturn:
         """Show what is wrong with the jig whenever that changes."""
         while True:
-            await self._changes.until(lambda: self._alarm() != self._shown)
-            self._shown = self._alarm()
-            self._view.set_alarm(self._name, self._shown)
+            found = self._interlocks()
+            self._view.set_interlocks(f"board of {self._name}", found)
+            told = [(each.reason, each.slot, each.details) for each in found]
+            await self._changes.until(
+                lambda told=told: (
+                    told  # type: ignore[misc]
+                    != [(each.reason, each.slot, each.details) for each in self._interlocks()]
+                )
+            )
 
-    def _alarm(self) -> str | None:
+    def _interlocks(self) -> list[Interlock]:
         working = any(
             view.phase is SlotPhase.WORKING for view in self._view.slots() if view.place.jig == self._name
         )
-        lines = (self._inputs.alarm(working=working, off=self._coils.off), self._coils.trouble)
-        return "; ".join(line for line in lines if line is not None) or None
+        of_inputs = self._inputs.interlocks(self._name, working=working, off=self._coils.off)
+        return [*of_inputs, *self._coils.interlocks()]
 
     async def _keep_record(self) -> NoReturn:
         """Make each stop a fact of the journal, and the start button's press after one a reset."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import assert_never
 
@@ -29,15 +31,17 @@ from drivers.jig_board.events import (
     StartPressed,
 )
 from drivers.jig_board.settings import MAX_SLOTS
+from station.domain.interlock import Interlock, interlock
+from station.domain.reason import Reason
 from station.places.settings import StartPolicy
 
 
 class Awaits(StrEnum):
     """What a hub that sits in a slot waits for."""
 
-    LID = "close the lid"
-    START = "press start"
-    BOOT = "booting"
+    LID = "lid"
+    START = "start"
+    BOOT = "boot"
 
 
 @dataclass(slots=True)
@@ -47,6 +51,7 @@ class JigInputs:
     policy: StartPolicy
     stopped: bool = False
     """From an emergency stop until a person's reset after its release."""
+    stopped_since: datetime | None = None
     online: bool = False
     """The board answers: what stands here is what is."""
     lid_closed: bool | None = None
@@ -102,6 +107,8 @@ class JigInputs:
                     self.reset_asked = self.stopped
                     self.started = {slot for slot, sits in self.seated.items() if sits}
             case EmergencyStop():
+                if not self.stopped:
+                    self.stopped_since = datetime.now(UTC)
                 self.emergency = self.stopped = True
                 self.lost_because = None
                 self.reset_asked = False
@@ -160,14 +167,12 @@ class JigInputs:
         """Whether something sits in the slot; None where that is unknown, or the board contradicts itself."""
         return None if self._is_doubted(slot) else self.seated.get(slot)
 
-    def doubt(self, slot: int) -> str | None:
+    def doubt(self, slot: int) -> Reason | None:
         """Say what speaks against what the switch says of the slot; None if nothing does."""
         seated = self.seated.get(slot)
         if seated is None or not self._is_doubted(slot):
             return None
-        if seated:
-            return "something sits here but draws no current; take it out and seat it the right way up"
-        return "its switch says that it is empty, but a hub is powered or answers here; leave it in, mend the switch"
+        return Reason.NO_CURRENT if seated else Reason.SWITCH_DOUBTED
 
     def _is_doubted(self, slot: int) -> bool:
         return slot in self.contradicted or slot in self.answering
@@ -194,23 +199,21 @@ class JigInputs:
             return Awaits.BOOT
         return Awaits.LID if self.policy == "lid" else Awaits.START
 
-    def alarm(self, *, working: bool, off: bool) -> str | None:
-        """Say in one line what is wrong with the jig as a whole, if anything is.
+    def interlocks(self, jig: str, *, working: bool, off: bool) -> Iterator[Interlock]:
+        """Say what is wrong with the jig, as far as its board knows: what reaches furthest first.
 
         A stop is to be released once all slots are known to be `off`: its release powers those whose coil is on.
         """
         if self.lost_because is not None:
-            return self.lost_because
-        if self.stopped and self.emergency is not False:
-            then = "then release the stop" if off else "and leave the stop pressed until its slots are off"
-            return f"emergency stop: make the jig safe, {then}"
+            yield interlock(Reason.BOARD_LOST, jig=jig, detail=self.lost_because)
         if self.stopped:
-            return "emergency stop released: press start, or reset the jig, to go on"
-        doubted = sorted(
-            slot for slot, seated in self.seated.items() if not seated and self._is_doubted(slot)
-        )
-        if doubted:
-            return f"slot {doubted[0]}: {self.doubt(doubted[0])}"
+            pressed = Reason.STOP_PRESSED if off else Reason.STOP_STILL_ON
+            told = pressed if self.emergency is not False else Reason.STOP_RELEASED
+            yield interlock(told, jig=jig, since=self.stopped_since)
         if working and self.policy == "lid" and self.lid_closed is False:
-            return "the lid is open while hubs are written: close it, pull nothing out"
-        return self.rare_because
+            yield interlock(Reason.LID_OPEN, jig=jig)
+        if self.rare_because is not None:
+            yield interlock(Reason.BOARD_LOOKS_RARE, jig=jig, detail=self.rare_because)
+        for slot, seated in sorted(self.seated.items()):
+            if not seated and self._is_doubted(slot):
+                yield interlock(Reason.SWITCH_DOUBTED, jig=jig, slot=slot)

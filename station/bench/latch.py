@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime
 
 import structlog
 
 from station.attempt.failure import may_be_the_slot
 from station.attempt.parts import EventSink
 from station.domain.actor import Actor
+from station.domain.interlock import Interlock
 from station.domain.outcome import Outcome
 from station.domain.slot_name import SlotName
+from station.domain.statement import Statement
 from station.records.errors import JournalHeldUp
 from station.records.facts.attempts import AttemptClosed
-from station.records.facts.bench import SlotEnabled, SlotFailure, SlotTakenOutOfUse
+from station.records.facts.bench import SlotEnabled, SlotFailure, SlotOutOfUse, SlotTakenOutOfUse
 from station.records.facts.events import Event
 
 _log = structlog.stdlib.get_logger()
@@ -23,24 +26,30 @@ _log = structlog.stdlib.get_logger()
 class Latch:
     """One slot's. What is told here is in the journal, or will be before anything else happens in the slot."""
 
-    def __init__(self, place: SlotName, journal: EventSink) -> None:
+    def __init__(
+        self,
+        place: SlotName,
+        journal: EventSink,
+        show: Callable[[Iterable[Interlock]], None] = lambda _: None,
+    ) -> None:
+        """`show` shows what keeps hubs from being begun with here."""
         self._place = place
         self._journal = journal
+        self._show = show
         self._enabled = asyncio.Event()
         self._enabled.set()
         self._recorded = True
         self._failed: set[object] = set()
-        self.why: str | None = None
+        self.why: Statement | None = None
         """Why the slot is out of use; None while it is in use."""
 
-    def recall(self, out_of_use: str | None, failures: Iterable[SlotFailure]) -> None:
+    def recall(self, out_of_use: SlotOutOfUse | None, failures: Iterable[SlotFailure]) -> None:
         """Begin with what the journal holds of the slot."""
         for failure in failures:
             if failure.code is not None and may_be_the_slot(failure.code):
                 self._failed.add(failure.hub or object())
         if out_of_use is not None:
-            self.why = out_of_use
-            self._enabled.clear()
+            self._latch(out_of_use.why, out_of_use.since)
 
     @property
     def in_use(self) -> bool:
@@ -59,11 +68,17 @@ class Latch:
         elif result.outcome is Outcome.FAILED and result.code is not None and may_be_the_slot(result.code):
             self._failed.add(result.chf or result.scanned_id or object())
 
-    def take_out_of_use(self, why: str) -> None:
+    def take_out_of_use(self, why: Statement) -> None:
         """Take the slot out of use from now on, whether that can be recorded or not."""
-        self.why, self._recorded = why, False
+        self._recorded = False
+        self._latch(why, datetime.now(UTC))
+        _log.error("slot out of use", why=str(why.reason), **why.details.given())
+
+    def _latch(self, why: Statement, since: datetime) -> None:
+        self.why = why
         self._enabled.clear()
-        _log.error("slot out of use", why=why)
+        where = {"jig": self._place.jig, "slot": self._place.slot}
+        self._show([Interlock(reason=why.reason, details=why.details, since=since, **where)])
 
     async def record(self) -> None:
         """Record what was not yet recorded, if the journal has room; it is tried again with each call."""
@@ -97,4 +112,5 @@ class Latch:
             return  # taken out of use anew meanwhile, for a reason that nobody has seen yet
         self._failed.clear()
         self.why, self._recorded = None, True
+        self._show([])
         self._enabled.set()

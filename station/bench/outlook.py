@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from drivers.hub import HubIdentity
-from station.bench.phase import SlotPhase
 from station.bench.view import SlotView
 from station.domain.hub_facts import HubFacts
 from station.domain.label import ScannedLabel
+from station.domain.phase import SlotPhase
+from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
+from station.domain.statement import Details
 from station.records.chain import RecordedEvent
 from station.records.facts.attempts import AttemptClosed, AttemptOpened, AttemptResumed
 from station.records.facts.bench import LabelScanned, LabelTakenBack, WaitingLabel
@@ -107,19 +109,18 @@ class Outlook:
         open_here = self._open_at(place)
         return None if open_here is None else open_here.order
 
-    def empty(self, place: SlotName, why: str | None = None) -> SlotView:
-        """Return what a slot shows in which nothing sits; `why` its hub is looked for, where that is known."""
+    def empty(self, place: SlotName, why: Reason = Reason.NO_RESULT_YET) -> SlotView:
+        """Return what a slot shows in which nothing sits; `why` its hub is looked for."""
         if (label := self._labels.get(place)) is not None:
-            return SlotView(
-                place=place, phase=SlotPhase.EMPTY, line=f"{place}: seat hub {label.device_id} here"
-            )
+            details = Details(label=label.device_id)
+            return SlotView(place=place, phase=SlotPhase.EMPTY, reason=Reason.EXPECTED, details=details)
         if (sought := self._open_at(place)) is None:
-            return SlotView(place=place, phase=SlotPhase.EMPTY, line=f"{place}: empty; seat a hub")
+            return SlotView(place=place, phase=SlotPhase.EMPTY, reason=Reason.EMPTY)
         hub = sought.hub
         return SlotView(
             place=place,
             phase=SlotPhase.FIND_HUB,
-            line=f"{place}: {why or 'it has no result yet'}; find hub {hub.chf} and seat it here or in any slot",
+            reason=why,
             chf=hub.chf,
             gpf=hub.gpf,
             order=sought.order,

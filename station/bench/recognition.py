@@ -10,6 +10,7 @@ from typing import NoReturn
 from drivers.errors import HubAction, NoAnswer
 from drivers.hub import HubDriver, HubIdentity
 from station.bench.seat import Seat
+from station.domain.reason import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Recognised:
 
 
 async def recognise(
-    driver: HubDriver, seat: Seat, seconds: float, on_doubt: Callable[[str | None], None]
+    driver: HubDriver, seat: Seat, seconds: float, on_doubt: Callable[[Reason | None], None]
 ) -> Recognised | None:
     """Return who sits in the slot, or None when it was taken out before it said so.
 
@@ -57,7 +58,7 @@ async def _ask(driver: HubDriver, seat: Seat, seconds: float) -> Recognised:
                 ) from None
 
 
-async def _tell_doubts(seat: Seat, tell: Callable[[str | None], None]) -> NoReturn:
+async def _tell_doubts(seat: Seat, tell: Callable[[Reason | None], None]) -> NoReturn:
     while True:
         await seat.until_doubt_changes()
         tell(seat.doubt())

@@ -8,6 +8,7 @@ from typing import Protocol
 from drivers.hub import HubDriver, HubIdentity
 from station.bench.jig_inputs import Awaits
 from station.bench.loop_watch import LoopWatch
+from station.domain.reason import Reason
 
 
 class Seat(Protocol):
@@ -82,7 +83,7 @@ class Seat(Protocol):
         """Return when the jig sees that nothing sits in the slot any more; never where nothing can tell."""
         ...
 
-    def doubt(self) -> str | None:
+    def doubt(self) -> Reason | None:
         """Say what speaks against a hub that seems to sit in the slot; None if nothing does."""
         ...
 
@@ -185,7 +186,7 @@ class LinkSeat:
         """Wait without end."""
         await asyncio.Event().wait()
 
-    def doubt(self) -> str | None:
+    def doubt(self) -> Reason | None:
         """Say None: there is nothing that two things could say differently."""
         return None
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from drivers.errors import DriverError
 from drivers.hub import HubIdentity
-from station.attempt.wording import fitting, operator_line, told_apart, without_seating_again
-from station.bench.phase import SlotPhase
 from station.bench.view import SlotView
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Outcome
+from station.domain.phase import SlotPhase
+from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
+from station.domain.statement import Details
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.history import HubHistory, PastAttempt
 
@@ -23,26 +25,19 @@ _PHASES: Final = {
 RESULT_PHASES: Final = frozenset({*_PHASES.values(), SlotPhase.PASSED_BEFORE})
 """What a slot shows of a hub whose result is written."""
 
-_PUT_ASIDE: Final = "put it aside for the supervisor"
-
 GOES_HOME: Final = frozenset(
     {SlotPhase.PASSED, SlotPhase.ALREADY_CURRENT, SlotPhase.PASSED_BEFORE, SlotPhase.PUT_ASIDE}
 )
 """Where the hub would leave the bench as one that is done, and so must not if its label is another's."""
 
-_STOPPED_WITH: Final = {
-    SlotPhase.PASSED: "passed and still sits here",
-    SlotPhase.ALREADY_CURRENT: "already ran the latest firmware and still sits here",
-    SlotPhase.PASSED_BEFORE: "passed before and still sits here",
-    SlotPhase.REJECTED: "was rejected and still sits here",
-    SlotPhase.FAILED: "failed and still sits here",
-    SlotPhase.PUT_ASIDE: "is to be put aside and still sits here",
-}
-
 
 def _phase(outcome: Outcome, code: Code | None) -> SlotPhase:
     """A hub that passed before is rejected, and is all the same to go with those that passed."""
     return SlotPhase.PASSED_BEFORE if code is Code.ALREADY_PASSED else _PHASES[outcome]
+
+
+def _reason(outcome: Outcome, code: Code | None) -> Reason | Code:
+    return code or (Reason.ALREADY_CURRENT if outcome is Outcome.ALREADY_CURRENT else Reason.PASSED)
 
 
 def view_of_result(
@@ -52,7 +47,8 @@ def view_of_result(
     shown = SlotView(
         place=result.place,
         phase=_phase(result.outcome, result.code),
-        line=result.message,
+        reason=_reason(result.outcome, result.code),
+        details=Details(detail=result.detail, unsettled=result.unsettled),
         chf=result.chf,
         gpf=result.gpf,
         stage=result.stage,
@@ -67,7 +63,7 @@ def view_of_result(
     if hub is None:
         return shown
     if result.unsettled is not None:
-        return unsettled(shown, f"the hub {result.unsettled}")
+        return unsettled(shown, Reason.UNSETTLED, shown.details)
     return put_aside(shown, label, hub) if is_anothers(label, hub) else shown
 
 
@@ -80,7 +76,8 @@ def view_of_past(
     shown = SlotView(
         place=place,
         phase=_phase(last.outcome, last.code),
-        line=operator_line(str(place), last.outcome, last.code, last.disposition),
+        reason=_reason(last.outcome, last.code),
+        details=Details(unsettled=last.unsettled),
         chf=hub.chf,
         gpf=hub.gpf,
         stage=last.stage,
@@ -93,33 +90,30 @@ def view_of_past(
     if label is None and last.scanned_id is not None:
         label = ScannedLabel(last.scanned_id, last.scanned_role)
     if last.unsettled is not None:
-        return unsettled(shown, f"the hub {last.unsettled}")
+        return unsettled(shown, Reason.UNSETTLED, shown.details)
     return put_aside(shown, label, hub) if is_anothers(label, hub) else shown
 
 
 def view_when_stopped(last: SlotView) -> SlotView:
     """Show that the station looks no more, and what it last knew of a hub that it was done with here."""
-    sits = _STOPPED_WITH.get(last.phase)
-    if sits is None:
-        return SlotView(place=last.place, phase=SlotPhase.STOPPED, line=f"{last.place}: stopped")
-    who = "a hub" if last.chf is None else f"hub {last.chf}"
+    if last.phase not in RESULT_PHASES | {SlotPhase.PUT_ASIDE}:
+        return SlotView(place=last.place, phase=SlotPhase.STOPPED, reason=Reason.STOPPED)
     return SlotView(
         place=last.place,
         phase=SlotPhase.STOPPED,
-        line=f"{last.place}: stopped; {who} {sits}",
+        reason=Reason(f"stopped_over_{last.phase}"),
         chf=last.chf,
         gpf=last.gpf,
     )
 
 
-def without_port(port: str, error: object) -> str:
-    """Word what is wrong with a slot's port for the slot's own line, which ends with what to do.
+def of_port(port: str, error: DriverError) -> Details:
+    """State what is wrong with a slot's port.
 
     The place's long name, and what else is in sight, stand in the log and in `reflash jigs list`; here they would
     push the advice off the screen.
     """
-    what, _, action = str(error).replace(port, "its port").partition(": ")
-    return f"{what}; {action.partition('; ')[0]}" if action else what
+    return Details(detail=error.happened.replace(port, "its port"), advice=error.advice)
 
 
 def goes_home(shown: SlotView) -> bool:
@@ -131,32 +125,26 @@ def put_aside(shown: SlotView, label: ScannedLabel | None, hub: HubIdentity) -> 
     """Show that a hub that was to go home must not: its label is another's. Any other result stays as it is."""
     if label is None or not goes_home(shown):
         return shown
-    scanned, own = told_apart(label.device_id, hub.chf if label.role == "CHF" else hub.gpf)
-    line = fitting(
-        str(shown.place),
-        [
-            (f"label {label.device_id} is not hub {hub.chf}'s", _PUT_ASIDE),
-            (f"label {scanned} is not this hub's, {own}", _PUT_ASIDE),
-        ],
-    )
-    return shown.model_copy(update={"phase": SlotPhase.PUT_ASIDE, "line": line})
+    own = hub.chf if label.role == "CHF" else hub.gpf
+    return _aside(shown, Reason.LABEL_OF_ANOTHER, Details(label=label.device_id, hub=hub.chf, own=own))
 
 
-def unsettled(shown: SlotView, what: str) -> SlotView:
+def unsettled(shown: SlotView, reason: Reason, details: Details) -> SlotView:
     """Show that a hub that was to go home must not: it was not left as it has to be."""
     if not goes_home(shown):
         return shown
-    line = fitting(str(shown.place), [(what, _PUT_ASIDE)])
-    return shown.model_copy(update={"phase": SlotPhase.PUT_ASIDE, "line": line})
+    return _aside(shown, reason, details)
+
+
+def _aside(shown: SlotView, reason: Reason, details: Details) -> SlotView:
+    return shown.model_copy(update={"phase": SlotPhase.PUT_ASIDE, "reason": reason, "details": details})
 
 
 def tried_enough(shown: SlotView, times: int) -> SlotView:
     """Show that a hub gets no further result here for booting again: somebody has to do something with it."""
     if goes_home(shown):
         return shown
-    what, _, action = shown.line.removeprefix(f"{shown.place}: ").rpartition("; ")
-    said = [(f"{told}{times} times in a row", without_seating_again(action)) for told in (f"{what}, ", "")]
-    return shown.model_copy(update={"line": fitting(str(shown.place), said)})
+    return shown.model_copy(update={"details": shown.details.model_copy(update={"times": times})})
 
 
 def last_label(history: HubHistory) -> ScannedLabel | None:

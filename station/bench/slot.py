@@ -31,26 +31,28 @@ from station.bench.display import SlotDisplay
 from station.bench.flapping import Flapping
 from station.bench.idling import FinishingError, Idling
 from station.bench.latch import Latch
-from station.bench.phase import SlotPhase
 from station.bench.port import SlotPort
 from station.bench.recognition import Recognised
 from station.bench.shown import (
     last_label,
+    of_port,
     tried_enough,
     view_of_past,
     view_of_result,
     view_when_stopped,
-    without_port,
 )
 from station.bench.slot_labels import SlotLabels
 from station.bench.slot_parts import SlotParts
 from station.bench.stops import WaitTeller
 from station.bench.unasked import MAX_UNASKED, Unasked
 from station.bench.view import SlotView
-from station.bench.visit import EMERGENCY_STOP, SeatedHub, VisitParts
+from station.bench.visit import SeatedHub, VisitParts
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code
+from station.domain.phase import SlotPhase
+from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
+from station.domain.statement import Details, Statement
 from station.records.errors import (
     AttemptHasResult,
     EventRefused,
@@ -72,7 +74,9 @@ class Slot:
 
     def __init__(self, parts: SlotParts) -> None:
         self._parts = parts
-        self.latch = Latch(parts.place, parts.journal)
+        self.latch = Latch(
+            parts.place, parts.journal, partial(parts.view.set_interlocks, f"latch of {parts.place}")
+        )
         """Whether it is in use."""
         self._display = SlotDisplay(parts.place, parts.view, parts.outlook)
         self._recovery_boot = RecoveryBoot()
@@ -123,7 +127,7 @@ class Slot:
                     pause = self._hold_up(str(error))
                 except EventRefused as error:
                     _log.exception("slot latched by an event that the journal refused")
-                    self.latch.take_out_of_use(f"a fault of the station's own ({error})")
+                    self.latch.take_out_of_use(Statement.of(Reason.STATION_FAULT, detail=str(error)))
                 except JournalError:
                     raise  # no result is safe any more: the whole station has to stop
                 except Exception as error:
@@ -131,7 +135,9 @@ class Slot:
                         pause = self._hold_up(short)
                         continue
                     _log.exception("slot latched by an unexpected fault")
-                    self.latch.take_out_of_use(f"a fault of the station's own ({type(error).__name__})")
+                    self.latch.take_out_of_use(
+                        Statement.of(Reason.STATION_FAULT, detail=type(error).__name__)
+                    )
             await self.latch.record()
             self._display.put(view_when_stopped(self._display.now))
 
@@ -139,10 +145,7 @@ class Slot:
         """Wait for as long as the slot is out of use, and say so."""
         if self._is_fit() or (why := self.latch.why) is None:
             return
-        self._display.show(
-            SlotPhase.OUT_OF_USE,
-            f"out of use, {why}; call the supervisor (reflash jigs enable {self.place.jig} {self.place.slot})",
-        )
+        self._display.show(SlotPhase.OUT_OF_USE, Reason(why.reason), details=why.details)
         await self.latch.record()
         await self._idling.wait(self.latch.until_in_use(slot_parts.ROOM_RETRY_SECONDS))
 
@@ -150,7 +153,7 @@ class Slot:
         """Whether the slot is in use, after a look at how its last hubs fared."""
         count = self.latch.failures
         if self.latch.in_use and count >= self._parts.hubs_failing_in_a_row():
-            self.latch.take_out_of_use(f"{count} hubs failed in a row, suspect the contacts")
+            self.latch.take_out_of_use(Statement.of(Reason.HUBS_FAILED, times=count))
         return self.latch.in_use
 
     async def _serve(self) -> float:
@@ -172,10 +175,11 @@ class Slot:
                 "port lost", port=self._parts.port, reason=str(error), in_a_row=self._flapping.losses
             )
             if not self._parts.seat.stopped:
-                how_often = f" {self._flapping.losses} times in a row" if pause else ""
-                what, _, action = without_port(self._parts.port, error).partition("; ")
-                advice = action or "check the adapter and its cable"
-                self._display.show(SlotPhase.NO_PORT, f"port lost{how_often} ({what}); {advice}")
+                reason, details = Reason.PORT_WENT, of_port(self._parts.port, error)
+                if pause:
+                    reason = Reason.PORT_COMES_AND_GOES
+                    details = details.model_copy(update={"times": self._flapping.losses})
+                self._display.show(SlotPhase.NO_PORT, reason, details=details)
             return pause
         finally:
             await driver.close()
@@ -188,9 +192,9 @@ class Slot:
             if self._port.comes_with_power:
                 if self._parts.seat.awaits() is None:
                     self._display.empty()  # the port went with the hub, as it always does
-            elif self._display.now.line != f"{self.place}: {(line := without_port(self._port.port, error))}":
+            elif self._display.now.details != (details := of_port(self._port.port, error)):
                 _log.warning("port unavailable", port=self._port.port, reason=str(error))
-                self._display.show(SlotPhase.NO_PORT, line)
+                self._display.show(SlotPhase.NO_PORT, Reason.PORT_UNAVAILABLE, details=details)
 
         opening = partial(self._port.open, show_absent)
         return await self._idling.wait(self._waits.told_during(opening, lambda: self._port.comes_with_power))
@@ -240,9 +244,7 @@ class Slot:
         with structlog.contextvars.bound_contextvars(chf=str(hub.chf)):
             try:
                 if parts.live_hubs.holds(hub.chf) or parts.live_hubs.holds(hub.gpf):
-                    self._display.looking(
-                        hub, "its id is held to be in another slot, which is looked at; leave it in"
-                    )
+                    self._display.looking(hub, Reason.HELD_ELSEWHERE)
                 elsewhere = await self._idling.wait(parts.live_hubs.claim(seated, hub.chf, hub.gpf))
                 async with self.labels.deciding:
                     seated.label = parts.outlook.label_for(self.place, hub)
@@ -258,7 +260,7 @@ class Slot:
 
     async def _visit(self, seated: SeatedHub, elsewhere: SlotName | None) -> None:
         hub = seated.hub
-        self._display.show(SlotPhase.WORKING, f"hub {hub.chf} recognised; leave it in", hub)
+        self._display.show(SlotPhase.WORKING, Reason.RECOGNISED, hub)
         _log.info("hub recognised", firmware=str(hub.firmware), model=str(hub.model))
         unasked = seated.label is None and self._parts.seat.present() is None
         may_be_anew = not (unasked and self._unasked.is_enough(hub.device))
@@ -280,7 +282,7 @@ class Slot:
             case LeftOpen(stage=stage, why=why):
                 _log.warning("attempt left open", stage=stage, why=why)
                 self._display.lost(seated.hub, why)
-                if why is EMERGENCY_STOP:
+                if why is Reason.STOP_ENDED_IT:
                     await seated.record_interruption(Code.EMERGENCY_STOP)
                 return
             case StillSeated(last=last, left=left, booted=booted):
@@ -304,7 +306,8 @@ class Slot:
         return SlotView(
             place=self.place,
             phase=SlotPhase.PUT_ASIDE,
-            line=f"{self.place}: {refusal}; take the hub out and put it aside",
+            reason=Reason.ORDER_WENT,
+            details=Details(detail=str(refusal)),
             chf=seated.hub.chf if seated else None,
             gpf=seated.hub.gpf if seated else None,
         )
@@ -326,7 +329,7 @@ class Slot:
         Nothing was acted on that is not recorded; open attempts are taken up when it is there.
         """
         _log.error("slot held up", reason=why)
-        self._display.show(SlotPhase.OUT_OF_USE, why)
+        self._display.show(SlotPhase.OUT_OF_USE, Reason.HELD_UP, details=Details(detail=why))
         return slot_parts.ROOM_RETRY_SECONDS
 
 

@@ -9,11 +9,11 @@ import structlog
 from drivers.hub import HubIdentity
 from station.bench.display import UNKNOWN_HUB, SlotDisplay
 from station.bench.labels import LabelMeaning, LabelRecord, ScanRefused
-from station.bench.phase import SlotPhase
 from station.bench.shown import RESULT_PHASES
 from station.bench.visit import SeatedHub
 from station.domain.actor import Actor
 from station.domain.label import ScannedLabel
+from station.domain.phase import SlotPhase
 from station.domain.slot_name import SlotName
 from station.records.facts.bench import LabelScanned
 

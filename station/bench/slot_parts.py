@@ -17,6 +17,7 @@ from station.bench.pace import Pace
 from station.bench.seat import Seat
 from station.bench.view import BenchView
 from station.domain.slot_name import SlotName
+from station.domain.statement import Statement
 from station.records.journal import Journal
 
 ROOM_RETRY_SECONDS: Final = 5.0
@@ -39,8 +40,8 @@ class SlotParts:
     outlook: Outlook
     pace: Pace
     duty: Duty
-    hindrance: Callable[[], str | None]
-    """Why no hub may be begun with just now, in one line; None if one may."""
+    hindrance: Callable[[], Statement | None]
+    """Why no hub may be begun with just now; None if one may."""
     hubs_failing_in_a_row: Callable[[], int]
     """So many different hubs failing in a row take the slot out of use."""
     recognition_seconds: float

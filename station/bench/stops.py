@@ -9,8 +9,9 @@ from typing import NoReturn, TypeVar
 from station.bench.changes import first_of
 from station.bench.display import UNKNOWN_HUB, SlotDisplay
 from station.bench.outlook import Outlook
-from station.bench.phase import SlotPhase
 from station.bench.seat import Seat
+from station.domain.phase import SlotPhase
+from station.domain.reason import Reason
 
 T = TypeVar("T")
 
@@ -58,13 +59,10 @@ class WaitTeller:
         while seat.stopped:
             hub = self._outlook.sought(self._display.place)
             if seat.present() is not False:
-                which = "the hub" if hub is None else f"hub {hub.chf}"
-                line = f"emergency stop; leave {which} in, it is looked at after the reset"
-                self._display.show(SlotPhase.EMERGENCY_STOP, line, hub)
+                self._display.show(SlotPhase.EMERGENCY_STOP, Reason.STOP_WITH_HUB, hub)
                 await first_of(seat.until_reset(), seat.until_emptied())
             else:
-                what = "nothing begins here" if hub is None else f"find hub {hub.chf}; nothing begins here"
-                line = f"emergency stop; {what} before the reset"
-                self._display.show(SlotPhase.EMERGENCY_STOP, line, hub)
+                reason = Reason.STOP_EMPTY if hub is None else Reason.STOP_WITHOUT_HUB
+                self._display.show(SlotPhase.EMERGENCY_STOP, reason, hub)
                 await seat.until_reset()
         self._display.empty()

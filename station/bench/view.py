@@ -5,18 +5,22 @@ Lossy by design. The journal holds what happened; this holds only what is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, computed_field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, computed_field, model_validator
 
 from firmware_catalog.identity import Eui64
 from station.bench.changes import Changes
-from station.bench.next_step import to_do
-from station.bench.phase import SlotPhase
+from station.domain.interlock import Interlock, Notice
+from station.domain.next_step import to_do
 from station.domain.outcome import Code, Disposition, Outcome, Stage
+from station.domain.phase import SlotPhase
+from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
+from station.domain.statement import Details, Statement, require_details
 from station.domain.to_do import ToDo
 
 
@@ -28,7 +32,8 @@ class SlotView(BaseModel):
 
     place: SlotName
     phase: SlotPhase = SlotPhase.STARTING
-    line: str = Field("starting", description="the operator's line: what is, and what to do next")
+    reason: Reason | Code = Field(Reason.STARTING, description="why, as a code")
+    details: Details = Field(Details(), description="what belongs to the reason")
     chf: Eui64 | None = None
     gpf: Eui64 | None = None
     stage: Stage | None = None
@@ -39,7 +44,9 @@ class SlotView(BaseModel):
     outcome: Outcome | None = None
     code: Code | None = None
     disposition: Disposition | None = None
-    alarm: str | None = Field(None, description="what is wrong with the jig as a whole")
+    interlocks: tuple[Interlock, ...] = Field(
+        (), description="what keeps hubs from being begun with here: of the station, of the jig, of the slot"
+    )
     order: str | None = Field(
         None, description="the work order of the hub's attempt, or else the one that the jig works on"
     )
@@ -57,7 +64,13 @@ class SlotView(BaseModel):
     @property
     def to_do(self) -> ToDo:
         """What a person does here next, as one word."""
-        return to_do(self.phase, self.code, self.disposition)
+        tried_enough = self.details.times is not None
+        return to_do(self.phase, self.reason, self.code, self.disposition, tried_enough=tried_enough)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        require_details(self.reason, {"hub": self.chf} if self.chf else {}, self.details.given())
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +108,9 @@ class BenchView:
         """What each slot told of itself."""
         self._slots = dict(self._told)
         self._revision = 0
-        self._alarms: dict[str, str] = {}
+        self._interlocks: dict[str, tuple[Interlock, ...]] = {}
         self._orders: dict[str, str | None] = {}
-        self._faults: dict[str, str] = {}
+        self._faults: dict[str, Notice] = {}
         self._scans: dict[str, ScanView] = {}
         self._listeners: list[ViewListener] = []
         self.ended = False
@@ -122,7 +135,7 @@ class BenchView:
         self._revision += 1
         shown = view.model_copy(
             update={
-                "alarm": self._alarms.get(jig),
+                "interlocks": tuple(each for each in self.interlocks() if each.reaches(view.place)),
                 "order": view.order or self._orders.get(jig),
                 "since": former.since if goes_on else view.since,
                 "revision": self._revision,
@@ -138,15 +151,29 @@ class BenchView:
         self.broker = broker
         self.changes.tell()
 
-    def set_alarm(self, jig: str, alarm: str | None) -> None:
-        """Show an alarm on every slot of a jig, or take it away."""
-        if self._alarms.get(jig) == alarm:
+    def set_interlocks(self, source: str, found: Iterable[Interlock]) -> None:
+        """Show what one part of the bench knows to keep hubs from being begun with, or that it knows of nothing more.
+
+        What is said anew of a cause is no new cause: it is so since it was said first.
+        """
+        former = self._interlocks.get(source, ())
+        now = tuple(
+            each.model_copy(update={"since": same.since})
+            if (same := next((old for old in former if old.is_same(each)), None))
+            else each
+            for each in found
+        )
+        if now == former:
             return
-        if alarm is None:
-            del self._alarms[jig]
-        else:
-            self._alarms[jig] = alarm
-        self._renew_all_of(jig)
+        self._interlocks[source] = now
+        for place, view in self._told.items():
+            if any(each.reaches(place) for each in former + now):
+                self._renew(view)
+
+    def interlocks(self) -> tuple[Interlock, ...]:
+        """Return each that there is, once, those of the station first."""
+        found = [each for source in self._interlocks.values() for each in source]
+        return tuple(sorted(found, key=lambda each: ("station", "jig", "slot").index(each.scope)))
 
     def set_order(self, jig: str, order: str | None) -> None:
         """Show on a jig's slots which order it works on, or that it works on none."""
@@ -158,14 +185,16 @@ class BenchView:
             if place.jig == jig:
                 self._renew(view)
 
-    def set_fault(self, source: str, line: str | None) -> None:
+    def set_fault(self, source: str, fault: Statement | None) -> None:
         """Show what is wrong with a part of the station itself, or that it is so no more."""
-        if self._faults.get(source) == line:
-            return
-        if line is None:
-            del self._faults[source]
+        former = self._faults.get(source)
+        if fault is None:
+            if self._faults.pop(source, None) is None:
+                return
+        elif former is None or (former.reason, former.details) != (fault.reason, fault.details):
+            self._faults[source] = Notice(reason=fault.reason, details=fault.details)
         else:
-            self._faults[source] = line
+            return
         self.changes.tell()
 
     def show_scan(self, scan: ScanView) -> None:
@@ -177,8 +206,8 @@ class BenchView:
         """Return what was answered to the last scan of each scanner."""
         return tuple(self._scans.values())
 
-    def faults(self) -> tuple[str, ...]:
-        """Return a line for each part of the station that is not as it should be."""
+    def faults(self) -> tuple[Notice, ...]:
+        """Return what is wrong with each part of the station that is not as it should be."""
         return tuple(self._faults.values())
 
     def end(self) -> None:

@@ -24,20 +24,19 @@ from station.attempt.recovery_boot import RecoveryBoot
 from station.bench.changes import Changes, first_of
 from station.bench.display import SlotDisplay
 from station.bench.pace import Pace
-from station.bench.phase import SlotPhase
 from station.bench.recognition import Recognised
 from station.bench.seat import Seat
 from station.bench.shown import goes_home, put_aside, unsettled
 from station.bench.view import SlotView
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Stage
+from station.domain.phase import SlotPhase
 from station.domain.position import Position
+from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
+from station.domain.statement import Details
 from station.records.facts.attempts import AttemptInterrupted, HubLost
 from station.records.journal import Journal
-
-EMERGENCY_STOP: Final = "emergency stop"
-"""Why a visit ended that the emergency stop ended."""
 
 _PERIOD_SECONDS: Final = 0.25
 """A hub that is written moves on within this time. It takes two in a row: answers that came before a hub was taken out
@@ -184,24 +183,24 @@ class SeatedHub:
         if self.shown is not None and goes_home(self.shown):
             wrong = await self._wrong_for_departure(left)
             if wrong is not None:
-                self.shown = unsettled(self.shown, wrong)
+                self.shown = unsettled(self.shown, *wrong)
 
-    async def _wrong_for_departure(self, left: Left) -> str | None:
+    async def _wrong_for_departure(self, left: Left) -> tuple[Reason, Details] | None:
         if not self.hub.locked:
-            return "it passed and has been unlocked since"
+            return Reason.UNLOCKED_SINCE, Details()
         try:
             state = await self._driver.state()
         except DriverError as error:
             if is_out_of_reach(error):
                 raise
-            return f"it passed and does not say what it runs ({error})"
+            return Reason.STATE_UNTOLD, Details(detail=str(error))
         if state.running is None or not state.running.confirmed or state.pending is not None:
-            return "it passed, and its next boot would change what it runs"
+            return Reason.WOULD_CHANGE, Details()
         if left.firmware is not None and self.hub.firmware != left.firmware:
-            return f"it passed with {left.firmware} and runs {self.hub.firmware}"
+            return Reason.OTHER_VERSION, Details(left=left.firmware, runs=self.hub.firmware)
         running = state.running.image_hash
         if left.image_hash is not None and (running is None or running.hex() != left.image_hash):
-            return f"it passed, and runs another image ({describe_image(state.running)})"
+            return Reason.OTHER_IMAGE, Details(detail=describe_image(state.running))
         return None
 
     async def _conduct(self, elsewhere: SlotName | None, may_be_anew: bool) -> Ending:
@@ -231,7 +230,7 @@ class SeatedHub:
 
     async def _until_stopped(self) -> LeftOpen:
         await self._parts.seat.until_stopped()
-        return LeftOpen(self._stage(), EMERGENCY_STOP)
+        return LeftOpen(self._stage(), Reason.STOP_ENDED_IT)
 
     async def _tell_stalls(self) -> NoReturn:
         """Say of a hub that is written for how long it has not answered."""
@@ -349,8 +348,7 @@ class SeatedHub:
     async def _tell_silence(self) -> None:
         """Say that the hub is silent, once it has had the time to boot."""
         await asyncio.sleep(self._parts.recognition_seconds)
-        line = f"hub {self.hub.chf} does not answer any more; take it out"
-        self._parts.display.show(SlotPhase.RESEAT, line, self.hub)
+        self._parts.display.show(SlotPhase.RESEAT, Reason.ANSWERS_NO_MORE, self.hub)
         await asyncio.Event().wait()
 
     async def _removal(self) -> bool:
@@ -381,7 +379,7 @@ class SeatedHub:
         attempt = await own_open_attempt(self._parts.journal, self.hub)
         if attempt is not None and not attempt.lost:
             await self._parts.journal.append(HubLost(attempt=attempt.attempt, stage=stage))
-        return LeftOpen(stage, "the hub was taken out")
+        return LeftOpen(stage, Reason.TAKEN_OUT)
 
     async def record_interruption(self, code: Code) -> None:
         """Record what of the bench ended work on the hub; its attempt is open, and nobody works on it."""

@@ -22,7 +22,6 @@ from station.attempt.parts import Failed, LeftOpen, Passed, Permission, Progress
 from station.attempt.plan import AttemptPlan, PlannedStep
 from station.attempt.recovery_boot import RecoveryBoot
 from station.attempt.sequence import Sequence
-from station.attempt.wording import what_happened
 from station.bench.loop_watch import LoopWatch
 from station.bench.seat import LinkSeat
 from station.by_hand.devices import HandDevice, Refused
@@ -39,6 +38,8 @@ from station.records.facts.attempts import (
     StageStarted,
 )
 from station.records.journal import Journal
+from station.texts.results import what_happened
+from station.texts.texts import ENGLISH
 from station.unlocking.parts import NamedAuthority, WrongAnswers
 
 BY_HAND = SlotName(jig="by-hand", slot=1)
@@ -164,7 +165,13 @@ async def flash_by_hand(
         outcome = await sequence.recover(Position(0, Stage.UNLOCK))
         seconds = dict(sequence.seconds)
         if isinstance(outcome, LeftOpen):
-            ending = Failed(outcome.stage, Code.HUB_GONE, outcome.why, None, "was left as nobody knows")
+            ending = Failed(
+                outcome.stage,
+                Code.HUB_GONE,
+                ENGLISH.say("what", outcome.why),
+                None,
+                "was left as nobody knows",
+            )
         else:
             ending = outcome
     event = close(
@@ -184,7 +191,7 @@ async def flash_by_hand(
 
 def _refusal(hub: HubIdentity, rejected: Rejected) -> str:
     detail = f" ({rejected.detail})" if rejected.detail else ""
-    return f"hub {hub.chf} / {hub.model}: {what_happened(rejected.code)}{detail}; nothing was done"
+    return f"hub {hub.chf} / {hub.model}: {what_happened(ENGLISH, rejected.code)}{detail}; nothing was done"
 
 
 def _may_be_given(image: FirmwareImage, hub: HubIdentity) -> None:

@@ -37,8 +37,10 @@ from station.places.finding import place_finder
 from station.places.plugins import driver_settings, load_plugin
 from station.places.power import powered
 from station.places.settings import MAX_SLOTS, JigSettings
+from station.sentences import Sentences
 from station.settings import StationSettings
 from station.settings_file import load_settings
+from station.texts.texts import load
 
 app = typer.Typer(help="List, bind and enable slots, and reset jigs.", no_args_is_help=True)
 
@@ -208,7 +210,7 @@ def _shown(row: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _rows(settings: StationSettings) -> list[dict[str, Any]]:
-    views = await _status(settings)
+    views, sentences = await _status(settings), Sentences(load(settings.language))
     rows: list[dict[str, Any]] = []
     unbound: dict[str, PlaceSight] = {}
     bound = {same_place(place) for _, place in settings.places()}
@@ -224,7 +226,7 @@ async def _rows(settings: StationSettings) -> list[dict[str, Any]]:
                 "slot": number,
                 "place": place,
                 **found,
-                **_state(views.get(SlotName(jig=jig.name, slot=number))),
+                **_state(views.get(SlotName(jig=jig.name, slot=number)), sentences),
             }
             for (number, place), found in zip(slots, seen, strict=True)
         ]
@@ -247,11 +249,11 @@ async def _rows(settings: StationSettings) -> list[dict[str, Any]]:
     ]
 
 
-def _state(view: SlotView | None) -> dict[str, str | None]:
+def _state(view: SlotView | None, sentences: Sentences) -> dict[str, str | None]:
     """Say how a slot is; null while no daemon runs."""
     return {
         "state": None if view is None else view.phase.value,
-        "line": None if view is None else view.line,
+        "line": None if view is None else sentences.line(view),
     }
 
 

@@ -14,7 +14,6 @@ import typer
 
 from firmware_catalog.files import read_named_file
 from firmware_catalog.identity import Eui64
-from station.attempt.wording import what_happened
 from station.cli.asking import ask_station, asker
 from station.cli.common import (
     DEFAULT_CONFIG,
@@ -39,6 +38,8 @@ from station.records.facts.orders import orders
 from station.records.facts.packed import cartons_of, placed_for
 from station.records.reader import JournalReader
 from station.settings_file import load_settings
+from station.texts.results import what_happened
+from station.texts.texts import ENGLISH
 
 app = typer.Typer(help="Import, assign, reconcile and close work orders.", no_args_is_help=True)
 
@@ -199,7 +200,7 @@ def show(order: OrderArgument, config: ConfigOption = DEFAULT_CONFIG, as_json: J
 
 
 def _why(codes: Mapping[Eui64 | None, Code], hub: Eui64 | None) -> str:
-    return f" ({what_happened(codes[hub])})" if hub in codes else ""
+    return f" ({what_happened(ENGLISH, codes[hub])})" if hub in codes else ""
 
 
 def _as_json(

@@ -21,6 +21,7 @@ from station.domain.config_error import ConfigError
 from station.log import configure_logging
 from station.settings import StationSettings
 from station.settings_file import load_settings
+from station.texts.texts import load
 
 _log = structlog.stdlib.get_logger()
 
@@ -66,7 +67,7 @@ async def _run(config: Path, settings: StationSettings) -> None:
     loop.add_signal_handler(signal.SIGHUP, hangup.set)
     reloading = asyncio.create_task(reload())
     try:
-        with _picture(daemon.view):
+        with _picture(daemon.view, settings.language):
             await daemon.run()
     finally:
         reloading.cancel()
@@ -75,14 +76,16 @@ async def _run(config: Path, settings: StationSettings) -> None:
 
 
 @contextmanager
-def _picture(view: BenchView) -> Iterator[None]:
+def _picture(view: BenchView, language: str) -> Iterator[None]:
     """Show the bench on the terminal that the daemon was started on, unless its log goes there."""
     if not sys.stdout.isatty() or sys.stderr.isatty():
         yield
         return
     from rich.console import Console  # noqa: PLC0415 - a daemon without a terminal need not wait for it
 
-    from station.picture import live_picture  # noqa: PLC0415 - the same
+    from station.picture import BenchPicture, live_picture  # noqa: PLC0415 - the same
+    from station.sentences import Sentences  # noqa: PLC0415 - the same
 
-    with live_picture(view.slots, Console(), view.faults, view.scans):
+    picture = BenchPicture(view.slots, Sentences(load(language)), view.faults, view.scans)
+    with live_picture(picture, Console()):
         yield

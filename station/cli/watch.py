@@ -27,8 +27,11 @@ from station.cli.common import (
 from station.cli.scanning import Desk, DeskOption, find_desk, jig_of_scanner, scan_session
 from station.control.client import ConnectionLost, NoDaemon, follow_daemon
 from station.desk.bench_requests import Watch
+from station.domain.interlock import Notice
 from station.domain.slot_name import SlotName
 from station.picture import BenchPicture, live_picture
+from station.sentences import Sentences
+from station.texts.texts import ENGLISH, load
 
 _AGAIN_SECONDS: Final = 1.0
 """Between two looks whether the daemon is back: nothing tells of it."""
@@ -62,32 +65,32 @@ def watch(
 async def _tell(desk: Desk, jig: str | None, *, as_json: bool) -> None:
     told: set[str] = set()
     async for news in _news(desk, jig):
-        for slot in news.slots:
-            if as_json:
-                print_json(slot.model_dump(mode="json"))
-            else:
-                typer.echo(slot.line)
         if news.waiting is not None:
             typer.echo(f"reflash: {news.waiting}", err=True)
+        for slot in news.slots:
+            typer.echo(news.sentences.line(slot)) if not as_json else print_json(slot.model_dump(mode="json"))
         if not as_json:
-            for line in (*news.faults, *news.scans):
+            lines = [*map(news.sentences.notice, news.faults), *news.scans]
+            for line in lines:
                 if line not in told:
                     typer.echo(line)
-            told = {*news.faults, *news.scans}
+            told = {*lines}
 
 
 async def _show(desk: Desk, jig: str | None, session: ScanSession, console: Console) -> None:
     seen: dict[SlotName, SlotView] = {}
-    faults: list[str] = []
+    faults: list[Notice] = []
     scans: list[str] = []
-    with live_picture(seen.values, console, lambda: faults, lambda: scans) as picture:
+    picture = BenchPicture(seen.values, Sentences(ENGLISH), lambda: faults, lambda: scans)
+    with live_picture(picture, console):
         async with _scans_typed(session, picture):
             async for news in _news(desk, jig):
                 if news.waiting is not None:
                     seen.clear()  # nothing is known of them now
                 seen.update((slot.place, slot) for slot in news.slots)
-                faults[:] = news.faults if news.waiting is None else [news.waiting]
-                picture.note = news.broker
+                picture.sentences, picture.note = news.sentences, news.broker
+                picture.waiting = news.waiting or ""
+                faults[:] = news.faults
                 scans[:] = news.scans
 
 
@@ -95,9 +98,10 @@ async def _show(desk: Desk, jig: str | None, session: ScanSession, console: Cons
 class _News:
     """What has changed at the bench."""
 
+    sentences: Sentences
     slots: list[SlotView] = field(default_factory=list)
     broker: str = ""
-    faults: list[str] = field(default_factory=list)
+    faults: list[Notice] = field(default_factory=list)
     scans: list[str] = field(default_factory=list)
     waiting: str | None = None
     """Why there is no daemon to tell anything."""
@@ -106,12 +110,17 @@ class _News:
 async def _news(desk: Desk, jig: str | None) -> AsyncIterator[_News]:
     """Tell what changes, for ever: a daemon that ends is waited for. Raises ControlError where none may be asked."""
     told: str | None = None
+    sentences = Sentences(ENGLISH)
+    language = ""
     while True:
         try:
             async with follow_daemon(desk.place, Watch()) as answers:
                 told = None
                 async for answer in answers:
+                    if answer.language != language:
+                        sentences, language = Sentences(load(answer.language)), answer.language
                     yield _News(
+                        sentences,
                         [slot for slot in answer.slots if jig in {None, slot.place.jig}],
                         answer.broker.line,
                         list(answer.faults),
@@ -124,7 +133,7 @@ async def _news(desk: Desk, jig: str | None) -> AsyncIterator[_News]:
             waiting = "the daemon has ended; it is waited for (Ctrl+C to end)"
         if told is None:
             told = waiting
-            yield _News(waiting=waiting)
+            yield _News(sentences, waiting=waiting)
         await asyncio.sleep(_AGAIN_SECONDS)
 
 

@@ -59,7 +59,10 @@ from station.desk.refusals import NotFound
 from station.desk.rights import Role
 from station.domain.actor import Actor
 from station.domain.config_error import ConfigError
+from station.domain.interlock import interlock
+from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
+from station.domain.statement import Statement
 from station.log import configure_logging
 from station.people.identification import Identification
 from station.people.operators import Operators
@@ -75,6 +78,7 @@ from station.records.journal import Journal
 from station.records.replay import Replayed
 from station.reports.keeping import ReportKeeper
 from station.settings import StationSettings
+from station.texts.texts import load
 from station.unlocking.authority import unlock_authority
 from station.unlocking.counted_answers import BY_HAND_FOLDER, CountedAnswers
 from station.unlocking.parts import NamedAuthority
@@ -116,13 +120,28 @@ class Daemon:
         self._catalogue = StationCatalogue(
             settings.state_directory / "catalogue",
             production=settings.mode == "production",
-            warn=lambda line: self.view.set_fault("catalogue's term", line),
+            warn=self._warn_of_term,
             renewed=self._look_at_packed.set,
         )
-        self._hindrances = Hindrances(self._catalogue.hindrance, lambda: self._settings)
         self.view = BenchView(place for place, _ in settings.places())
+        self._hindrances = Hindrances(
+            self._catalogue.hindrance,
+            lambda: self._settings,
+            partial(self.view.set_interlocks, "station"),
+        )
         self.view.listen(on_view)
         self._duty.listen(self.view.changes.tell)
+        self._duty.listen(self._show_unattended)
+
+    def _show_unattended(self) -> None:
+        for jig in self._settings.jigs:
+            nobody = self._duty.nobody_at(jig.name) is not None
+            found = [interlock(Reason.UNATTENDED, jig=jig.name)] if nobody else []
+            self.view.set_interlocks(f"duty at {jig.name}", found)
+
+    def _warn_of_term(self, line: str | None) -> None:
+        ends = None if line is None else Statement.of(Reason.CATALOGUE_ENDS, detail=line)
+        self.view.set_fault("catalogue's term", ends)
 
     def stop(self, actor: Actor | None = None) -> None:
         """Begin no more hubs; `run` returns when the running ones have ended or the drain time is over."""
@@ -148,6 +167,7 @@ class Daemon:
         journal cannot be had or fails.
         """
         settings = self._settings
+        await apart("texts", partial(load, settings.language))
         slots = self._slot_makers()
         await apart("operators", partial(check_pseudonym, settings, "operator", settings.operator))
         signing = unlock_authority(
@@ -208,12 +228,12 @@ class Daemon:
             authority=SharedOut(authority, settings.unlock.rate, places).at,
             wrong_answers=wrong_answers,
             veto=stops.gate.veto,
-            hindrance=self._hindrances.now,
+            hindrance=self._hindrances.line,
             workers=Workers(lambda: self._settings.operator, self._duty.at, self._duty.nobody_at),
             station_version=station_version(),
         )
         live_hubs = LiveHubs()
-        stopped_jigs = {stopped.jig for stopped in await journal.stopped_jigs()}
+        stopped = {stopped.jig: stopped.stopped for stopped in await journal.stopped_jigs()}
         jigs = {
             jig.name: Jig(
                 jig.name,
@@ -222,7 +242,7 @@ class Daemon:
                 self.view,
                 append=journal.append,
                 operator=partial(self._who_works, jig.name),
-                stopped=jig.name in stopped_jigs,
+                stopped=stopped.get(jig.name),
             )
             for jig in settings.jigs
             if jig.board
@@ -244,6 +264,7 @@ class Daemon:
                 self._supervised(
                     watching, "ends of shifts", partial(keep_ends, journal, self._duty, settings.people)
                 ),
+                self._supervised(watching, "hindrances", self._hindrances.keep_telling),
                 *self._looking_socket(watching, desk),
                 *(
                     self._supervised(watching, name, work)
@@ -284,7 +305,15 @@ class Daemon:
     ) -> Desk:
         """Make the desk to which every request comes."""
         settings, operators = self._settings, Operators(self._settings.operators_file)
-        bench = BenchDesk(controller, jigs, self.view, self._duty, settings.people.badge_prefix, self.stop)
+        bench = BenchDesk(
+            controller,
+            jigs,
+            self.view,
+            self._duty,
+            settings.people.badge_prefix,
+            settings.language,
+            self.stop,
+        )
         labels = LabelDesk(BenchScans(controller, self.view, self._outlook), self._duty)
         orders = OrderDesk(
             journal,

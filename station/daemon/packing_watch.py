@@ -15,6 +15,8 @@ from firmware_catalog.errors import CatalogError
 from station.bench.view import BenchView
 from station.catalogue.withdrawn import withdrawn
 from station.desk.packing_desk import recall_lines
+from station.domain.reason import Reason
+from station.domain.statement import Statement
 from station.records.chain import RecordedEvent
 from station.records.facts.attempts import AttemptOpened, AttemptResumed
 from station.records.facts.packed import cartons_in_use, held_cartons
@@ -80,4 +82,4 @@ class PackingWatch:
             self._told[source] = line
             if line is not None:
                 _log.error(source, line=line)
-        self._view.set_fault(source, line)
+        self._view.set_fault(source, None if line is None else Statement.of(Reason.PACKED_AMISS, detail=line))

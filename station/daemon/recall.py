@@ -31,6 +31,6 @@ async def recall_orders(journal: Journal, orders: JigOrders, jigs: Iterable[str]
 
 async def recall_latches(journal: Journal, controller: Controller) -> None:
     """Leave out of use what was taken out of it, and go on counting the hubs that failed in each slot."""
-    out_of_use = {slot.place: slot.why for slot in await journal.slots_out_of_use()}
+    out_of_use = {slot.place: slot for slot in await journal.slots_out_of_use()}
     for slot in controller.slots():
         slot.latch.recall(out_of_use.get(slot.place), await journal.slot_failures(slot.place))

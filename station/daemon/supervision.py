@@ -11,6 +11,8 @@ from typing import Final, NoReturn, Protocol
 
 import structlog
 
+from station.domain.reason import Reason
+from station.domain.statement import Statement
 from station.records.errors import JournalError, JournalHeldUp
 from station.reports.errors import ReportError
 
@@ -27,8 +29,8 @@ Pause = Callable[[float], Awaitable[object]]
 class FaultBoard(Protocol):
     """Where people see what is wrong with a part of the station (`station.bench.view.BenchView`)."""
 
-    def set_fault(self, source: str, line: str | None) -> None:
-        """Show a part's fault in one line, or that it works again."""
+    def set_fault(self, source: str, fault: Statement | None) -> None:
+        """Show a part's fault, or that it works again."""
         ...
 
 
@@ -74,7 +76,7 @@ async def supervise(
         else:
             _log.error("part of the station failed again", part=name, reason=what, times=failures)
         told = what
-        board.set_fault(name, f"{name}: {what}; it is begun again in {seconds:g} s, tell the supervisor")
+        board.set_fault(name, Statement.of(Reason.PART_FAILED, part=name, detail=what, seconds=seconds))
         await pause(seconds)
 
 

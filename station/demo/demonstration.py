@@ -31,7 +31,9 @@ from station.orders.life_cycle import events_for_import
 from station.picture import BenchPicture, live_picture
 from station.records.facts.orders import OrderAssigned
 from station.records.journal import Journal
+from station.sentences import Sentences
 from station.settings import StationSettings
+from station.texts.texts import ENGLISH
 
 SITE, STATION = "demo", "bench"
 
@@ -128,12 +130,12 @@ async def _import_order(settings: StationSettings, scene: Scene) -> None:
 
 async def _work(settings: StationSettings, scene: Scene, rigs: Rigs, tally: Tally, console: Console) -> None:
     """Run the station until every hub has its result at the broker, a technician serving the slots."""
-    hands = Hands(rigs)
+    hands, sentences = Hands(rigs), Sentences(ENGLISH)
 
     def watch(view: SlotView) -> None:
         hands.see(view)
         if view.outcome is not None and not console.is_terminal:
-            console.print(view.line, highlight=False, soft_wrap=True)
+            console.print(sentences.line(view), highlight=False, soft_wrap=True)
         tally.changed.set()
 
     daemon = Daemon(settings, on_view=watch)
@@ -158,7 +160,7 @@ async def _work(settings: StationSettings, scene: Scene, rigs: Rigs, tally: Tall
 
     async with asyncio.TaskGroup() as group:
         # The picture ends before the station does: what is left on the terminal are results, not stopped slots.
-        with live_picture(daemon.view.slots, console) as picture:
+        with live_picture(BenchPicture(daemon.view.slots, sentences), console) as picture:
             station = group.create_task(daemon.run())
             serving = group.create_task(hands.work())
             finished = group.create_task(until_all_have_results(picture))

@@ -7,9 +7,9 @@ from collections import Counter
 from typing import Final
 
 from firmware_catalog.identity import Eui64
-from station.bench.phase import SlotPhase
 from station.bench.view import SlotView
 from station.demo.rigs import Rigs
+from station.domain.phase import SlotPhase
 from station.domain.slot_name import SlotName
 
 _SEARCHES: Final = 3

@@ -19,13 +19,14 @@ from station.desk.people_requests import SomebodyOnDuty
 from station.desk.refusals import Conflict, NotFound, Unavailable
 from station.desk.request import Done
 from station.domain.actor import Actor
+from station.domain.interlock import Notice
 from station.domain.slot_name import SlotName
 from station.version import station_version
 
 _WATCH_SECONDS: Final = 0.1
 """Between two answers to one who watches: as often as an eye follows."""
 
-_Besides = tuple[BrokerView, tuple[str, ...], tuple[ScanView, ...], tuple[SomebodyOnDuty, ...]]
+_Besides = tuple[BrokerView, tuple[Notice, ...], tuple[ScanView, ...], tuple[SomebodyOnDuty, ...]]
 """What is told besides the slots."""
 
 
@@ -38,6 +39,8 @@ class BenchDesk:
     view: BenchView
     duty: Duty
     badge_prefix: str | None
+    language: str
+    """Of what people at the bench read: a client shows it so."""
     stop: Callable[[Actor], None]
 
     def handlers(self) -> Handlers:
@@ -61,6 +64,7 @@ class BenchDesk:
             scans=self.view.scans(),
             people=self._people(),
             badge_prefix=self.badge_prefix,
+            language=self.language,
             descriptors_allowed=allowed(),
             version=station_version(),
         )
@@ -88,7 +92,12 @@ class BenchDesk:
             told.update(changed)
             broker, faults, scans, people = told_besides
             yield BenchNews(
-                slots=tuple(changed.values()), broker=broker, faults=faults, scans=scans, people=people
+                slots=tuple(changed.values()),
+                broker=broker,
+                faults=faults,
+                scans=scans,
+                people=people,
+                language=self.language,
             )
             await asyncio.sleep(_WATCH_SECONDS)
 
@@ -109,9 +118,10 @@ class BenchDesk:
         if slot is None:
             raise NotFound(f"there is no {place} on this bench")
         latch = slot.latch
-        if request.expected_why not in {None, latch.why}:
-            now = "in use" if latch.why is None else f"out of use for another reason ({latch.why})"
-            raise Conflict(f"{place} is {now}: look again, then decide anew", place=str(place), why=latch.why)
+        why = None if latch.why is None else latch.why.reason
+        if request.expected_why not in {None, why}:
+            now = "in use" if why is None else f"out of use for another reason ({why})"
+            raise Conflict(f"{place} is {now}: look again, then decide anew", place=str(place), why=why)
         await latch.enable(act.actor, act.recording(Done()).append)
         return Done()
 

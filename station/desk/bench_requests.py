@@ -6,7 +6,9 @@ from pydantic import Field
 
 from station.bench.view import BrokerView, ScanView, SlotView
 from station.desk.people_requests import SomebodyOnDuty
-from station.desk.request import Answer, Command, Done, Following, Name, Question, Words
+from station.desk.request import Answer, Command, Done, Following, Name, Question
+from station.domain.interlock import Notice
+from station.domain.reason import Reason
 
 
 class BenchNews(Answer):
@@ -14,8 +16,10 @@ class BenchNews(Answer):
 
     slots: tuple[SlotView, ...]
     broker: BrokerView
-    faults: tuple[str, ...]
-    """A line for each part of the station that is not as it should be."""
+    faults: tuple[Notice, ...]
+    """What is wrong with each part of the station that is not as it should be."""
+    language: str = "en"
+    """Of what people at the bench read (`StationSettings.language`)."""
     scans: tuple[ScanView, ...]
     """What was answered to the last scan of each jig's own scanner."""
     people: tuple[SomebodyOnDuty, ...] = ()
@@ -48,7 +52,7 @@ class EnableSlot(Command[Done]):
 
     jig: Name
     slot: int = Field(ge=1)
-    expected_why: Words | None = None
+    expected_why: Reason | None = None
     """Why it is out of use, as whoever decided saw it: another reason is another decision."""
 
 

@@ -8,7 +8,6 @@ from typing import Final
 
 from station.bench.display import EXPECTING
 from station.bench.duty import Duty
-from station.bench.phase import SlotPhase
 from station.bench.view import BenchView
 from station.desk.act import Act
 from station.desk.desk import Handlers
@@ -23,10 +22,13 @@ from station.desk.people_requests import (
 )
 from station.desk.refusals import Conflict, NotAllowed, NotFound
 from station.desk.request import Done
+from station.domain.phase import SlotPhase
 from station.records.expectations import WorksAt
 from station.records.facts.history import OpenAttempt
 from station.records.facts.people import PinLockLifted, SignedOff, SignedOn, WhySignedOff, at
 from station.records.journal import Journal
+from station.sentences import Sentences
+from station.texts.texts import ENGLISH
 
 _NOTHING_SITS: Final = EXPECTING | {SlotPhase.STARTING, SlotPhase.UNATTENDED}
 """Phases of a slot in which nothing is known to sit."""
@@ -96,11 +98,11 @@ class PeopleDesk:
 
     def _still_open(self, jig: str | None, unfinished: Iterable[OpenAttempt]) -> Iterator[StillOpen]:
         """Yield each slot of a jig, or of all, that is not empty, and each hub that left one before its result."""
-        shown = set()
+        shown, in_english = set(), Sentences(ENGLISH)
         for slot in self.view.slots():
             if jig in {None, slot.place.jig} and slot.phase not in _NOTHING_SITS:
                 shown.add(slot.chf)
-                yield StillOpen(place=slot.place, line=slot.line)
+                yield StillOpen(place=slot.place, line=in_english.line(slot))
         for attempt in unfinished:
             hub = attempt.hub
             if jig in {None, attempt.place.jig} and hub is not None and hub.chf not in shown:

@@ -31,3 +31,12 @@ class ScannedLabel:
         """Whether the label belongs to this hub."""
         ids = {"CHF": (hub.chf,), "GPF": (hub.gpf,), None: (hub.chf, hub.gpf)}[self.role]
         return self.device_id in ids
+
+
+def told_apart(one: Eui64, other: Eui64) -> tuple[str, str]:
+    """Return what of two ids people compare: their last six digits, or as much of their beginnings as tells them apart."""
+    first, second = str(one), str(other)
+    if first[-8:] != second[-8:]:
+        return f"…{first[-8:]}", f"…{second[-8:]}"
+    length = next((count for count in (8, 11) if first[:count] != second[:count]), 14)
+    return f"{first[:length]}…", f"{second[:length]}…"

@@ -1,7 +1,7 @@
 """Where a hub belongs, by what is durably known of it, and why a place does not take it.
 
 The one rule: a hub belongs into a carton only by its last result in the order. Everything else is refused with where the
-hub must go. The words agree with the slot's own (`bench.next_step`).
+hub must go. The words agree with the slot's own (`domain.next_step`).
 """
 
 from __future__ import annotations

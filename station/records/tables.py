@@ -81,9 +81,10 @@ CREATE TABLE stopped_jigs (
     stopped INTEGER NOT NULL
 );
 CREATE TABLE slots_out_of_use (
-    jig  TEXT    NOT NULL,
-    slot INTEGER NOT NULL,
-    why  TEXT    NOT NULL,
+    jig   TEXT    NOT NULL,
+    slot  INTEGER NOT NULL,
+    why   TEXT    NOT NULL,             -- Statement as JSON
+    since INTEGER NOT NULL,
     PRIMARY KEY (jig, slot)
 ) WITHOUT ROWID;
 CREATE TABLE slot_failures (            -- since the slot's last pass or enabling

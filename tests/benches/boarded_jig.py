@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from benches.board_slots import Slots
+from benches.sentences import SENTENCES
 from drivers.jig_board.registers import Lamp
 from drivers.jig_board.settings import JigBoardSettings
 from simulators.jig_board import SimulatedJigBoard
 from station.bench.jig import Jig
-from station.bench.phase import SlotPhase
 from station.bench.view import BenchView, SlotView
+from station.domain.phase import SlotPhase
 from station.domain.slot_name import SlotName
 from station.records.errors import JournalHeldUp
 from station.records.facts.bench import JigReset, JigStopped
@@ -72,7 +74,7 @@ class BoardedJig:
             self.view,
             append=self.append,
             operator=lambda: operator,
-            stopped=stopped,
+            stopped=datetime.now(UTC) if stopped else None,
         )
         running = asyncio.create_task(self.jig.run())
         try:
@@ -90,7 +92,7 @@ class BoardedJig:
         return Lamp(self.board.lamps[slot - 1])
 
     def alarm(self) -> str:
-        return self.view.of(self.place(1)).alarm or ""
+        return "; ".join(map(SENTENCES.interlock, self.view.interlocks()))
 
     def powered(self) -> set[int]:
         return {slot for slot, on in enumerate(self.board.powered, start=1) if on}

@@ -19,6 +19,8 @@ from benches.station_bench import Bench, StockHub, import_order, order_csv
 from simulators.diary import boot_seconds
 from station.bench.view import SlotView
 from station.daemon.assembly import Daemon
+from station.domain.outcome import Code
+from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
 from station.records.journal import Journal
 from station.settings import StationSettings
@@ -55,6 +57,8 @@ CELL_SECONDS = 180.0
 SPOILT_SECONDS = 4.0
 """How long a fault lasts that does not end by itself, before a person mends the board."""
 _HAND_SECONDS = 0.4
+_STOP_UNSEEN = {Reason.BOARD_LOST, Reason.POWER_STAYS_ON}
+"""What the screen says where the station cannot see the coils off: the supply is to be switched off first."""
 _LOOK_SECONDS = 0.05
 
 
@@ -209,10 +213,10 @@ class _Cell:
         await asyncio.sleep(4 * _HAND_SECONDS)
         with suppress(AssertionError):  # nobody releases it before the screen has said to
             await self._until(self._is_told_what_becomes_of_the_stop, "an alarm")
-        alarm = self._view.alarm if self._view is not None else None
+        told = self._told()
         await self._board(act="release_stop")
-        if alarm is None or "make the jig safe" not in alarm or "could not be switched off" in alarm:
-            if alarm is None and (self._cell.fault, self._cell.question) != ("frozen", "inputs"):
+        if not told & {Reason.STOP_PRESSED, Reason.STOP_STILL_ON} or told & _STOP_UNSEEN:
+            if not told and (self._cell.fault, self._cell.question) != ("frozen", "inputs"):
                 self._wrong.append("nothing was said of the emergency stop or of its board")
             return
         until = boot_seconds() + 2 * _HAND_SECONDS
@@ -261,11 +265,15 @@ class _Cell:
 
     async def _is_empty(self) -> bool:
         heard = (await self._board())["heartbeat"] > 0
-        return heard and self._view is not None and self._view.phase == "empty" and self._view.alarm is None
+        return heard and self._view is not None and self._view.phase == "empty" and not self._told()
 
     async def _is_told_what_becomes_of_the_stop(self) -> bool:
-        alarm = self._view.alarm if self._view is not None else None
-        return alarm is not None and "leave the stop pressed" not in alarm
+        told = self._told()
+        return bool(told) and (Reason.STOP_STILL_ON not in told or bool(told & _STOP_UNSEEN))
+
+    def _told(self) -> set[Reason | Code]:
+        """Return what is said to keep hubs from being begun with."""
+        return {each.reason for each in self._view.interlocks} if self._view is not None else set()
 
     async def _shows(self, hub: StockHub) -> bool:
         view = self._view
@@ -282,7 +290,7 @@ class _Cell:
         """Do what the line asks for: a reset after a stop, a slot put back into use."""
         view = self._view
         request: dict[str, Any] | None = None
-        if self._cell.moment == "stop" and view is not None and view.alarm:
+        if self._cell.moment == "stop" and self._told():
             request = {"do": "reset_jig", "jig": self._place.jig}
         elif view is not None and view.phase == "out_of_use":
             request = {"do": "enable_slot", "jig": self._place.jig, "slot": self._place.slot}

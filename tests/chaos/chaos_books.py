@@ -240,10 +240,13 @@ class Books:
 
     def against_screen(self, told: Iterable[Told]) -> None:
         """What the technician was shown is in the journal: a pass was durable before it was shown."""
-        lines = {(str(closed.chf), closed.outcome, closed.message) for closed in self._closed.values()}
+        known = {(str(closed.chf), closed.outcome, closed.finished) for closed in self._closed.values()}
         for one in told:
-            if (one.chf, one.outcome, one.line) not in lines and one.outcome in {"passed", "already_current"}:
-                self.findings.lost.append(f"the screen said {one.line!r} of {one.chf}, the journal does not")
+            if (one.chf, one.outcome, one.recorded) not in known and one.outcome in {
+                "passed",
+                "already_current",
+            }:
+                self.findings.lost.append(f"the screen said {one.outcome} of {one.chf}, the journal does not")
 
 
 def is_settled(held: Mapping[str, Any]) -> bool:

@@ -9,10 +9,12 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from benches import desk_client
+from benches.sentences import line_of
 from benches.station_bench import Bench, StockHub
 from station.domain.slot_name import SlotName
 
@@ -28,11 +30,11 @@ MOST_VISITS = 8
 
 @dataclass(frozen=True)
 class Told:
-    """What a slot's line said of a hub."""
+    """What a slot said of a hub."""
 
     chf: str
     outcome: str
-    line: str
+    recorded: datetime
 
 
 class Technician:
@@ -78,7 +80,7 @@ class Technician:
                 status = {"slots": []}  # it is dead, or dying
             for view in status["slots"]:
                 await self._serve(SlotName(**view["place"]), view, clumsiness)
-            for jig in {view["place"]["jig"] for view in status["slots"] if view["alarm"]}:
+            for jig in {view["place"]["jig"] for view in status["slots"] if view["interlocks"]}:
                 await self._ask("reset_jig", jig=jig)
             await asyncio.sleep(GLANCE_SECONDS)
 
@@ -102,11 +104,13 @@ class Technician:
             await self._knock(place, hub)
         elif view["outcome"] is not None and about_this_hub and self._is_news(place, view):
             if view["phase"] != "put_aside":  # whose line is about a label, not about the result
-                self.told.append(Told(str(hub.chf), view["outcome"], view["line"]))
+                self.told.append(
+                    Told(str(hub.chf), view["outcome"], datetime.fromisoformat(view["recorded"]))
+                )
             await self._take_out(place, hub)
             self._put(hub, view)
         elif self._is_missed(place, view, hub):
-            await self._seat_again(place, hub, view["line"])
+            await self._seat_again(place, hub, line_of(view))
 
     def _is_missed(self, place: SlotName, view: dict[str, Any], hub: StockHub) -> bool:
         """Whether the station asks for this hub, or takes no notice of it."""
@@ -137,7 +141,7 @@ class Technician:
         if again and self._visits[str(hub.chf)] < most:
             self._in_hand.append(hub)
         else:
-            self.crate[str(hub.chf)] = view["line"]
+            self.crate[str(hub.chf)] = line_of(view)
 
     async def _seat_again(self, place: SlotName, hub: StockHub, line: str) -> None:
         await self._take_out(place, hub)

@@ -26,6 +26,7 @@ from crash_points import Point, act_at, die
 from witness import GRACE_SECONDS, GREEN_LAMP, GREEN_PHASES, RESULT_PHASES, Shown, Trace
 
 from benches import desk_client
+from benches.sentences import line_of
 from station.bench.view import SlotView
 from station.daemon.assembly import Daemon
 from station.desk.rights import request_named
@@ -140,7 +141,7 @@ class Play:
     async def _what_is(self) -> str:
         """Say what the slots show, and what the rig knows of them."""
         rig = await asyncio.to_thread(self._rig, {"do": "slots"})
-        shown = "; ".join(f"{view.phase} {view.chf}: {view.line}" for view in self._views.values())
+        shown = "; ".join(f"{view.phase} {view.chf}: {line_of(view)}" for view in self._views.values())
         sits = ", ".join(f"{slot['chf']} (powered: {slot['powered']})" for slot in rig["slots"])
         board = await asyncio.to_thread(self._rig, {"do": "board"}) if self._board else {"lamps": None}
         return (
@@ -172,7 +173,7 @@ class Play:
 
     async def _help(self) -> None:
         """Do what the slots' lines ask a person for: a reset, a slot put back into use, a hub seated again."""
-        if self._board and any(view.alarm for view in self._views.values()):
+        if self._board and any(view.interlocks for view in self._views.values()):
             await self._ask({"do": "reset_jig"})
         for number, view in tuple(self._views.items()):
             if str(view.phase) == "out_of_use":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +69,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             "inside": await bench.look(hub),
             "journal": folder / "journal",
             "sent": sent.payload,
-            "told": Told(str(hub.chf), "passed", result.message),
+            "told": Told(str(hub.chf), "passed", result.finished),
         }
 
     with running_bench(folder, stock={"old": 1}) as bench:
@@ -133,7 +135,7 @@ def _does_not_boot(parts: dict[str, Any]) -> None:
 
 
 def _shown_and_not_written(parts: dict[str, Any]) -> None:
-    parts["told"] = Told(parts["told"].chf, "passed", "jig9 slot 9: passed; take it out, it is done")
+    parts["told"] = replace(parts["told"], recorded=parts["told"].recorded + timedelta(seconds=1))
 
 
 def _was_written_before_its_order_came(parts: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from chaos_station import REFLASH, StationProcess
 from run_chaos import broker_lines
 
 from benches import brokers, desk_client, processes
+from benches.sentences import line_of
 from benches.station_bench import Bench, StockHub, import_order, order_csv, running_bench, slot
 from station.descriptors import SPARE, needed, of_clients
 from station.domain.outcome import Stage
@@ -72,13 +73,12 @@ class Screen:
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
-            lines = [view["line"] for view in self.slots.values()]
+            lines = [line_of(view) for view in self.slots.values()]
             raise AssertionError(f"not within {PATIENCE:g} s: {lines}, {self.broker}") from None
 
     async def until_shown(self, place: SlotName, phase: str) -> str:
         await self.until(lambda: self.slots[place]["phase"] == phase)
-        line: str = self.slots[place]["line"]
-        return line
+        return line_of(self.slots[place])
 
 
 @asynccontextmanager
@@ -202,7 +202,7 @@ async def run_out(
     try:
         # Broker and port are there again: it is for want of descriptors that they are not used.
         await screen.until(lambda: bool(TOLD.search(screen.broker["line"])))
-        await screen.until(lambda: bool(TOLD.search(screen.slots[REPLUGGED]["line"])))
+        await screen.until(lambda: bool(TOLD.search(line_of(screen.slots[REPLUGGED]))))
         assert TOLD.search(await screen.until_shown(EMPTY, "out_of_use"))
         await screen.until_shown(WORKING, "passed")
         under_the_limit = journalled(station)[before:]

@@ -88,7 +88,7 @@ class Shown:
         if self._before.get(place) != facts:
             self._before[place] = facts
             self._trace.write(
-                "view", jig=place[0], slot=place[1], phase=facts[0], chf=facts[1], line=view.line
+                "view", jig=place[0], slot=place[1], phase=facts[0], chf=facts[1], reason=str(view.reason)
             )
 
 

@@ -157,7 +157,7 @@ BENCH_MUTANTS = (
     Mutant(
         "a slot out of use comes back with the station",
         "station/bench/latch.py",
-        "            self.why = out_of_use\n",
+        "            self._latch(out_of_use.why, out_of_use.since)\n",
         "            pass\n",
         (f"{_SLOT}::test_a_slot_that_a_fault_latched_stays_so_over_a_restart_and_says_why",),
     ),

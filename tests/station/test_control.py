@@ -71,6 +71,8 @@ from station.desk.refusals import Conflict, Invalid, NotFound, Refused, Unavaila
 from station.desk.request import Done
 from station.desk.rights import MAY
 from station.domain.destination import Destination
+from station.domain.interlock import Notice, interlock
+from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
@@ -94,7 +96,9 @@ REQUESTS = {
     Status: st.builds(Status),
     Watch: st.builds(Watch),
     Stop: st.builds(Stop),
-    EnableSlot: st.builds(EnableSlot, jig=NAMES, slot=SLOTS, expected_why=st.none() | WORDS),
+    EnableSlot: st.builds(
+        EnableSlot, jig=NAMES, slot=SLOTS, expected_why=st.none() | st.sampled_from(Reason)
+    ),
     ResetJig: st.builds(ResetJig, jig=NAMES),
     ScanLabel: st.builds(ScanLabel, jig=NAMES, slot=st.none() | SLOTS, id=IDS, role=ROLES),
     TakeBackLabel: st.builds(
@@ -173,12 +177,13 @@ def test_whatever_is_no_request_is_refused_in_one_line(line: bytes) -> None:
 @given(WORDS, st.dictionaries(WORDS, st.none() | st.integers(-9, 9) | WORDS))
 def test_answers_and_refusals_come_out_as_they_went_in(line: str, facts: dict[str, Any]) -> None:
     place = SlotName(jig="jig1", slot=3)
+    full = interlock(Reason.HELD_UP, jig="jig1", detail=line)
     for answer in (
         ScanAnswer(line=line, disagrees=True),
         BenchNews(
-            slots=(SlotView(place=place, line=line),),
+            slots=(SlotView(place=place, details={"detail": line}, interlocks=(full,)),),
             broker=BrokerView("waiting", line),
-            faults=(line,),
+            faults=(Notice(reason=full.reason, details=full.details),),
             scans=(),
         ),
     ):

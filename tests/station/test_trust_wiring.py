@@ -15,6 +15,7 @@ import station.bench.slot_parts
 import station.catalogue.keeping
 from benches import brokers
 from benches.cpl_samples import listing
+from benches.sentences import line_of
 from benches.signed_bench import Signed
 from benches.soft_hsm import PIN, SoftHsm
 from benches.station_bench import MODEL, Bench, conducting, import_order, order_csv, slot, version
@@ -30,10 +31,10 @@ from firmware_catalog.trust.checking import check
 from firmware_catalog.trust.draft import Lifetimes
 from firmware_catalog.trust.fetchers import FolderFetcher
 from firmware_catalog.trust.store import TrustStore
-from station.bench.phase import SlotPhase
 from station.catalogue.keeping import StationCatalogue
 from station.domain.config_error import ConfigError
 from station.domain.outcome import Code, Outcome
+from station.domain.phase import SlotPhase
 from station.records.facts.attempts import AttemptClosed, StageEnded, StageStarted
 from station.records.facts.unlocks import UnlockUsed
 from station.records.journal import Journal
@@ -119,7 +120,7 @@ async def test_a_release_withdrawn_while_a_hub_has_it_stops_that_hub_and_the_nex
         await running.daemon.reload(settings)
         flashed.set()
         failed = await running.until(FIRST, SlotPhase.FAILED)
-        assert "withdrawn" in failed.line
+        assert "withdrawn" in line_of(failed)
         await bench.seat(later, SECOND)
         await running.until(SECOND, SlotPhase.REJECTED)
     stopped, rejected = events_of(settings, AttemptClosed)
@@ -149,7 +150,7 @@ async def test_without_a_catalogue_no_hub_is_begun_with_until_there_is_one(
     await bench.seat(hub, FIRST)
     async with running_daemon(settings) as running:
         view = await running.until(FIRST, SlotPhase.OUT_OF_USE)
-        assert "check the place and the way to it" in view.line
+        assert "check the place and the way to it" in line_of(view)
         with pytest.raises(CatalogError, match="check the place"):
             await running.daemon.reload(settings)
         away.rename(signed.folder)
@@ -169,7 +170,7 @@ async def test_a_source_that_hangs_does_not_keep_the_station_from_starting(
     settings = bench.station_settings(tmp_path / "state", {"jig1": [1]}, **facts)
     async with server, running_daemon(settings) as running:
         view = await running.until(FIRST, SlotPhase.OUT_OF_USE)
-        assert view.line == "jig1 slot 1: no catalogue has been accepted yet; see 'reflash doctor'"
+        assert line_of(view) == "jig1 slot 1: no catalogue has been accepted yet; see 'reflash doctor'"
         server.close()
         (await connected.get()).transport.abort()
 
@@ -219,7 +220,7 @@ async def test_an_expired_catalogue_lets_no_hub_begin_until_its_owner_refreshes_
     await bench.seat(hub, FIRST)
     async with running_daemon(settings) as running:
         view = await running.until(FIRST, SlotPhase.OUT_OF_USE)
-        assert "have its owner run 'reflash catalog refresh'" in view.line
+        assert "have its owner run 'reflash catalog refresh'" in line_of(view)
         await bench.assert_untouched(hub)
         signed.publish()
         await running.daemon.reload(settings)
@@ -238,7 +239,7 @@ async def test_a_version_that_the_products_list_does_not_have_as_active_is_given
     await bench.seat(hub, FIRST)
     async with running_daemon(settings) as running:
         view = await running.until(FIRST, SlotPhase.REJECTED)
-        assert "as Cancelled; " in view.line
+        assert "as Cancelled; " in line_of(view)
     await bench.assert_untouched(hub)
 
 

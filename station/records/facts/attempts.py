@@ -159,6 +159,8 @@ class AttemptClosed(Fact):
     quarantined. None for a hub that was left locked and on a confirmed image, or was never touched."""
     line: OrderLine | None = FROM_LATER
     """What the order says of the hub, where it lists it."""
+    detail: str | None = FROM_LATER
+    """What belongs to the code, as a hub, a driver or the catalogue says it."""
 
 
 def apply(

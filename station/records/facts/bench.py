@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, assert_never
 
+from pydantic import field_validator
+
 from firmware_catalog.identity import Eui64
 from station.domain.actor import Actor
 from station.domain.outcome import Code, Outcome
+from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
+from station.domain.statement import Statement
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.base import FROM_LATER, Fact, Written, require
 from station.records.moments import utc_from_microseconds
@@ -43,7 +47,13 @@ class SlotTakenOutOfUse(Fact):
 
     kind: Literal["slot_taken_out_of_use"] = "slot_taken_out_of_use"
     place: SlotName
-    why: str
+    why: Statement
+
+    @field_validator("why", mode="before")
+    @classmethod
+    def _in_words(cls, why: object) -> object:
+        """Take the words in which it stood in rows of a program that knew no codes for it."""
+        return Statement.of(Reason.TAKEN_OUT_OF_USE, detail=why) if isinstance(why, str) else why
 
 
 class SlotEnabled(Fact):
@@ -93,7 +103,8 @@ def apply(
             )
         case SlotTakenOutOfUse(place=place):
             tables.execute(
-                "INSERT OR REPLACE INTO slots_out_of_use VALUES (?, ?, ?)", (place.jig, place.slot, event.why)
+                "INSERT OR REPLACE INTO slots_out_of_use VALUES (?, ?, ?, ?)",
+                (place.jig, place.slot, event.why.model_dump_json(), written.utc),
             )
         case SlotEnabled(place=place):
             # A slot that a fault latched is enabled too, and stands in no table.
@@ -197,13 +208,19 @@ class SlotOutOfUse:
     """A slot in which no hub is begun with until a person enables it."""
 
     place: SlotName
-    why: str
+    why: Statement
+    since: datetime
 
 
 def slots_out_of_use(tables: sqlite3.Connection) -> tuple[SlotOutOfUse, ...]:
     """Return every slot that was taken out of use and not enabled since."""
-    rows = tables.execute("SELECT jig, slot, why FROM slots_out_of_use ORDER BY jig, slot")
-    return tuple(SlotOutOfUse(SlotName(jig=jig, slot=slot), why) for jig, slot, why in rows)
+    rows = tables.execute("SELECT jig, slot, why, since FROM slots_out_of_use ORDER BY jig, slot")
+    return tuple(
+        SlotOutOfUse(
+            SlotName(jig=jig, slot=slot), Statement.model_validate_json(why), utc_from_microseconds(since)
+        )
+        for jig, slot, why, since in rows
+    )
 
 
 @dataclass(frozen=True, slots=True)

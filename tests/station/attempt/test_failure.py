@@ -6,6 +6,7 @@ import inspect
 
 import pytest
 
+from benches.sentences import operator_line
 from drivers import errors
 from drivers.errors import DriverError, HubAction
 from station.attempt.failure import (
@@ -17,9 +18,11 @@ from station.attempt.failure import (
     may_try_again,
     why_left_open,
 )
-from station.attempt.wording import line_by_hand, operator_line
 from station.domain.outcome import Code, Disposition, Outcome, Stage
+from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
+from station.texts.by_hand import line_by_hand
+from station.texts.texts import ENGLISH
 
 HERE, THERE = SlotName(jig="jig1", slot=1), SlotName(jig="jig2", slot=1)
 
@@ -63,7 +66,9 @@ def test_what_a_person_flashed_by_hand_is_told_without_slots(outcome: Outcome) -
     for code in Code:
         for said in (None, *Disposition):
             for unsettled in (None, "no longer answers"):
-                line = line_by_hand("/dev/ttyUSB0", outcome, code, said, "detail", unsettled)
+                line = line_by_hand(
+                    ENGLISH, "/dev/ttyUSB0", outcome, code, said, detail="detail", unsettled=unsettled
+                )
                 assert code in not_by_hand or "slot" not in line, code
                 assert line.startswith("/dev/ttyUSB0: "), line
                 assert line.rpartition("; ")[2], line
@@ -113,10 +118,10 @@ def test_a_refusal_means_what_its_stage_is_there_for(stage: Stage, code: Code) -
     assert code_of(locked_out, stage) is Code.UNLOCK_LOCKED_OUT
 
 
-def test_an_attempt_is_left_open_in_words_that_follow_its_slots_name() -> None:
+def test_an_attempt_is_left_open_for_what_its_hub_or_port_did() -> None:
     other = errors.AnotherHub("hub 1 answers at /dev/x, not 2", action=HubAction.FLASH, state_known=True)
-    assert why_left_open(other) == "another hub answers there"
+    assert why_left_open(other) is Reason.ANOTHER_ANSWERS
     lost = errors.LinkLost("/dev/x is gone: plug it in", action=HubAction.FLASH, state_known=False)
-    assert why_left_open(lost) == "its port was lost"
+    assert why_left_open(lost) is Reason.PORT_TOOK_IT
     silent = errors.NoAnswer("the hub at /dev/x is silent", action=HubAction.FLASH, state_known=False)
-    assert why_left_open(silent) == "the hub no longer answers"
+    assert why_left_open(silent) is Reason.SILENT

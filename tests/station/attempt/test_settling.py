@@ -32,6 +32,7 @@ from station.attempt.sequence import Sequence as AttemptSequence
 from station.attempt.settling import settle
 from station.domain.outcome import Code, Stage
 from station.domain.position import Position
+from station.domain.reason import Reason
 from station.records.facts.attempts import StageStarted
 
 DONE = state(slot(0, FIRST, active=True, confirmed=True), slot(1, OTHER))
@@ -416,5 +417,5 @@ def test_an_attempt_in_which_another_hub_has_answered_waits_although_its_own_is_
 
     driver = Returning((ME, DONE))
     ending = asyncio.run(sequence(driver, Book()).run(Position(0, Stage.CHECK)))
-    assert ending == LeftOpen(Stage.CHECK, "another hub answers there")
+    assert ending == LeftOpen(Stage.CHECK, Reason.ANOTHER_ANSWERS)
     assert driver.boots == 0

@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 from test_authorise import FRESH, LINE
 
 from benches.attempt_samples import CHF, GPF, hub
+from benches.sentences import operator_line
 from drivers.errors import DriverError, HubAction
 from firmware_catalog.identity import Eui64
 from station.attempt.authorise import Question, against_order
 from station.attempt.settling import may_lack
-from station.attempt.wording import LONGEST_LINE, next_action, operator_line, told_apart
-from station.domain.label import ScannedLabel
+from station.domain.label import ScannedLabel, told_apart
 from station.domain.outcome import Code, Disposition, Outcome, Stage
+from station.texts.results import LONGEST_LINE, ways_to_say
+from station.texts.texts import ENGLISH
 
 PLACES = st.builds(
     "{} slot {}".format, st.from_regex(r"[A-Za-z0-9_-]{1,20}", fullmatch=True), st.integers(1, 8)
@@ -58,7 +60,7 @@ def test_no_line_is_too_long_to_be_read_at_a_glance(
     assert "usb:" not in line
     assert "seat it anew" not in line
     if lacking is None and not mislabelled:
-        assert line.endswith(f"; {next_action(outcome, code, disposition)}")
+        assert line.endswith(f"; {next(ways_to_say(ENGLISH, outcome, code, disposition)).do}")
 
 
 @st.composite

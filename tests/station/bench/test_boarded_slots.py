@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from benches import brokers
+from benches.sentences import alarm_of, line_of
 from benches.station_bench import Bench, running_bench
 from benches.station_daemon import events_of, running_daemon, starting_daemon
 from benches.two_slots import FIRST, Hands
-from station.bench.phase import SlotPhase
+from station.domain.phase import SlotPhase
 from station.records.facts.bench import JigReset, JigStopped
 from station.settings import StationSettings
 
@@ -62,10 +63,10 @@ async def test_a_jig_stopped_before_a_restart_works_only_after_a_reset_on_record
         await station.until(FIRST, SlotPhase.EMERGENCY_STOP)
         await hands.power(on=False)
         await hands.bench.do("board", jig=1, act="release_stop")
-        await station.until_that(lambda: "press start" in (station.view(FIRST).alarm or ""))
+        await station.until_that(lambda: "press start" in alarm_of(station.view(FIRST)))
     booted = (await hands.bench.look(hub))["boots"]
     async with running_daemon(hands.settings) as station:
-        await station.until_that(lambda: "press start" in (station.view(FIRST).alarm or ""))
+        await station.until_that(lambda: "press start" in alarm_of(station.view(FIRST)))
         await hands.power(on=False)
         assert (await hands.bench.look(hub))["boots"] == booted
         await station.ask("reset_jig", jig="jig1")
@@ -89,7 +90,7 @@ async def test_a_hub_that_answers_is_not_cut_off_by_a_switch_that_says_it_is_gon
         await station.until(FIRST, SlotPhase.PASSED)
         await hands.bench.do("board", jig=1, act="lie", slots=[1])
         await station.until_that(
-            lambda: "slot 1: its switch says that it is empty" in (station.view(FIRST).alarm or "")
+            lambda: "slot 1: its switch says that it is empty" in alarm_of(station.view(FIRST))
         )
         await station.until(FIRST, SlotPhase.PASSED)
         await hands.power(on=True)
@@ -107,8 +108,8 @@ async def test_an_adapter_unplugged_at_an_empty_slot_is_told_at_once(hands: Hand
         await station.until(FIRST, SlotPhase.EMPTY)
         await hands.bench.do("port", jig=1, slot=1, plugged=False)
         view = await station.until(FIRST, SlotPhase.NO_PORT)
-        assert "; plug the adapter in" in view.line or "; check the adapter's cable" in view.line
-        assert len(view.line) <= 120
+        assert "; plug the adapter in" in line_of(view) or "; check the adapter's cable" in line_of(view)
+        assert len(line_of(view)) <= 120
         await hands.bench.do("port", jig=1, slot=1, plugged=True)
         await station.until(FIRST, SlotPhase.EMPTY)
         await hands.bench.seat(hub, FIRST)

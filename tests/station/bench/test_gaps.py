@@ -13,6 +13,7 @@ from functools import partial
 import pytest
 
 from benches import desk_client
+from benches.sentences import alarm_of, line_of
 from benches.station_bench import DRIVER_SETTINGS, StockHub
 from benches.station_config import write_config
 from benches.station_daemon import RunningDaemon, events_of, running_daemon, starting_daemon
@@ -21,9 +22,9 @@ from drivers.jig_board.events import BoardEvent, SlotContradicted, SlotEmptied, 
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
 from station.bench.jig import Jig
-from station.bench.phase import SlotPhase
 from station.bench.view import SlotView
 from station.domain.outcome import Code, Outcome
+from station.domain.phase import SlotPhase
 from station.domain.slot_name import SlotName
 from station.records.facts.attempts import AttemptOpened
 from station.unlocking.key_file import KeyFileAuthority
@@ -167,7 +168,7 @@ async def test_a_hub_exchanged_while_no_station_ran_does_not_get_the_others_resu
             await station.stopped()
             last = station.view(FIRST)
             assert last.phase is SlotPhase.STOPPED
-            assert last.line == f"jig1 slot 1: stopped; hub {hub.chf} passed and still sits here"
+            assert line_of(last) == f"jig1 slot 1: stopped; hub {hub.chf} passed and still sits here"
     exchange(at, FIRST, other)
     async with running_daemon(at.settings) as station:
         await station.until(FIRST, SlotPhase.PASSED)
@@ -207,7 +208,9 @@ async def test_a_hub_that_was_unlocked_while_no_station_ran_is_not_green(linked:
         await driver.close()
     async with running_daemon(linked.settings) as station:
         aside = await station.until(FIRST, SlotPhase.PUT_ASIDE)
-        assert aside.line.endswith("it passed and has been unlocked since; put it aside for the supervisor")
+        assert line_of(aside).endswith(
+            "it passed and has been unlocked since; put it aside for the supervisor"
+        )
         assert not green_over(station, hub, 0)
     assert len(linked.results()) == 1
 
@@ -228,7 +231,7 @@ async def test_while_its_board_was_away_a_slot_shows_nothing_that_only_the_board
             await boarded.bench.seat(other, FIRST)
             away = len(station.seen)
         await boarded.bench.do("board", jig=1, act="plug")
-        await station.until_that(lambda: station.view(FIRST).alarm is None)
+        await station.until_that(lambda: not alarm_of(station.view(FIRST)))
         await station.until(FIRST, SlotPhase.PASSED)
         expected = other if exchanged else hub
         await station.until_that(

@@ -6,11 +6,12 @@ import asyncio
 
 import pytest
 
+from benches.sentences import line_of
 from benches.station_daemon import events_of, running_daemon
 from benches.two_slots import FIRST, SECOND, Hands, disagreement, scan
-from station.bench.phase import SlotPhase
 from station.desk.refusals import Refused
 from station.domain.outcome import Code, Outcome, Stage
+from station.domain.phase import SlotPhase
 from station.records.facts.attempts import AttemptOpened, HubLost
 from station.records.facts.unlocks import UnlockUsed
 
@@ -25,7 +26,7 @@ async def test_a_hub_pulled_while_it_is_written_is_looked_for_and_goes_on_in_any
     async with running_daemon(at.settings) as station:
         await at.bench.seat(hub, FIRST)
         lost = await station.until(FIRST, SlotPhase.FIND_HUB)
-        assert f"find hub {hub.chf} and seat it here or in any slot" in lost.line
+        assert f"find hub {hub.chf} and seat it here or in any slot" in line_of(lost)
         await at.bench.seat(hub, SECOND)
         await station.until(SECOND, SlotPhase.PASSED)
     assert [result.outcome for result in at.results()] == [Outcome.PASSED]
@@ -69,7 +70,7 @@ async def test_two_hubs_exchanged_between_slots_meet_each_others_labels_and_are_
             await station.until(place, SlotPhase.EMPTY)
         assert await scan(station, hubs[0].gpf) == f"jig1 slot 1: seat hub {hubs[0].gpf} here"
         assert await scan(station, hubs[1].gpf) == f"jig1 slot 2: seat hub {hubs[1].gpf} here"
-        assert station.view(FIRST).line == f"jig1 slot 1: seat hub {hubs[0].gpf} here"
+        assert line_of(station.view(FIRST)) == f"jig1 slot 1: seat hub {hubs[0].gpf} here"
         await at.bench.seat(hubs[1], FIRST)
         await at.bench.seat(hubs[0], SECOND)
         for place in (FIRST, SECOND):
@@ -140,7 +141,7 @@ async def test_a_wrong_label_scanned_after_the_unlock_puts_the_hub_aside(linked:
         await station.until_that(lambda: station.view(FIRST).percent is not None)
         assert f"label {other.gpf} is not hub {hub.chf}'s" in await disagreement(station, other.gpf, 1)
         aside = await station.until(FIRST, SlotPhase.PUT_ASIDE)
-        assert "put it aside for the supervisor" in aside.line
+        assert "put it aside for the supervisor" in line_of(aside)
         assert aside.outcome is Outcome.PASSED
     (result,) = linked.results()
     assert (result.outcome, result.scanned_id) == (Outcome.PASSED, other.gpf)
@@ -200,7 +201,7 @@ async def test_a_hub_upside_down_that_draws_no_current_is_told_at_once_and_not_r
         await station.until(FIRST, SlotPhase.EMPTY)
         await boarded.bench.do("board", jig=1, act="lie", slots=[1])
         told = await station.until(FIRST, SlotPhase.RESEAT)
-        assert told.line == (
+        assert line_of(told) == (
             "jig1 slot 1: something sits here but draws no current; take it out and seat it the right way up"
         )
         await boarded.until(lamp_is_amber)
@@ -222,7 +223,7 @@ async def test_a_hub_that_draws_current_but_has_no_link_is_recorded_by_its_label
         await scan(station, hub.gpf, 1)
         await boarded.bench.seat(hub, FIRST)
         failed = await station.until(FIRST, SlotPhase.FAILED)
-        assert "upside down, or a bad contact" in failed.line
+        assert "upside down, or a bad contact" in line_of(failed)
         with pytest.raises(Refused, match="its result is written"):
             await scan(station, hub.gpf, 1)
     (result,) = boarded.results()
@@ -258,13 +259,13 @@ async def test_a_hub_pulled_while_it_is_written_is_looked_for_at_once_where_the_
         pulled = asyncio.get_running_loop().time()
         lost = await station.until(FIRST, SlotPhase.FIND_HUB)
         taken = asyncio.get_running_loop().time() - pulled
-        assert f"find hub {hub.chf} and seat it here or in any slot" in lost.line
+        assert f"find hub {hub.chf} and seat it here or in any slot" in line_of(lost)
         await boarded.power(on=False)
         (event,) = events_of(boarded.settings, HubLost)
         assert event.stage is Stage.FLASH
         await boarded.bench.seat(hub, SECOND)
         await station.until(SECOND, SlotPhase.PASSED)
-        assert (await station.until(FIRST, SlotPhase.EMPTY)).line == "jig1 slot 1: empty; seat a hub"
+        assert line_of(await station.until(FIRST, SlotPhase.EMPTY)) == "jig1 slot 1: empty; seat a hub"
     assert taken < 4, "the transfer would have waited longer"
     assert [result.outcome for result in boarded.results()] == [Outcome.PASSED]
 
@@ -302,7 +303,7 @@ async def test_a_hub_moved_to_another_slot_while_it_is_written_goes_on_there(at:
         await at.bench.seat(hub, SECOND)
         await station.until(SECOND, SlotPhase.PASSED)
         left = await station.until(FIRST, SlotPhase.EMPTY)
-        assert left.line == "jig1 slot 1: empty; seat a hub"
+        assert line_of(left) == "jig1 slot 1: empty; seat a hub"
     (result,) = at.results()
     assert (result.outcome, result.place) == (Outcome.PASSED, SECOND)
     assert len(events_of(at.settings, AttemptOpened)) == 1

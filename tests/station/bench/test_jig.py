@@ -11,6 +11,7 @@ from typing import cast
 import pytest
 
 from benches.boarded_jig import boarded_jig
+from benches.sentences import alarm_of
 from drivers.hub import HubDriver
 from drivers.jig_board import board
 from drivers.jig_board.board import JigBoard
@@ -27,8 +28,8 @@ from drivers.jig_board.events import (
 from drivers.jig_board.registers import Lamp
 from simulators.board_faults import BoardFault, Question
 from station.bench.jig import ResetRefused
-from station.bench.phase import SlotPhase
 from station.domain.actor import Actor
+from station.domain.phase import SlotPhase
 from station.records.facts.bench import JigReset, JigStopped
 
 
@@ -159,7 +160,7 @@ async def test_nobody_is_told_to_release_the_stop_before_every_slot_is_off(
         for slot in (1, 2):
             await jig.jig.seat(slot).until_ready()
         on_at: list[tuple[str, set[int]]] = []
-        jig.view.listen(lambda view: on_at.append((view.alarm or "", jig.coils())))
+        jig.view.listen(lambda view: on_at.append((alarm_of(view), jig.coils())))
         if acknowledged_only:
             jig.board.arm(BoardFault.FROZEN, Question.SWITCH, acknowledged_only)
         jig.board.press_emergency_stop()
@@ -534,7 +535,7 @@ async def test_the_alarm_of_a_board_that_tells_nothing_stays_until_it_does(tmp_p
         jig.board.arm(BoardFault.LOST, Question.INPUTS, 100_000)
         await jig.until(lambda: "no answer" in jig.alarm())
         shown: list[str | None] = []
-        jig.view.listen(lambda view: shown.append(view.alarm))
+        jig.view.listen(lambda view: shown.append(alarm_of(view)))
         found = 0
 
         def count(event: BoardEvent) -> None:

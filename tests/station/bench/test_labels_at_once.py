@@ -6,12 +6,13 @@ import time
 
 import pytest
 
+from benches.sentences import line_of
 from benches.station_daemon import running_daemon
 from benches.two_slots import FIRST, Hands, scan
 from station.bench.live_hubs import Holder, LiveHubs
-from station.bench.phase import SlotPhase
 from station.desk.refusals import Refused
 from station.domain.outcome import Code
+from station.domain.phase import SlotPhase
 from station.domain.slot_name import SlotName
 from station.records.facts.bench import LabelScanned
 from station.records.facts.events import Event
@@ -42,7 +43,7 @@ async def test_a_label_scanned_while_its_hub_is_recognised_is_held_against_it(
         assert result.scanned_id == label
         assert result.code is (None if whose == "its own" else Code.LABEL_DISAGREES)
         await linked.bench.unseat(FIRST)
-        assert (await station.until(FIRST, SlotPhase.EMPTY)).line.endswith("empty; seat a hub")
+        assert line_of(await station.until(FIRST, SlotPhase.EMPTY)).endswith("empty; seat a hub")
 
 
 async def test_a_label_of_a_hub_that_leaves_meanwhile_is_asked_for_again(
@@ -66,7 +67,7 @@ async def test_a_label_of_a_hub_that_leaves_meanwhile_is_asked_for_again(
         with pytest.raises(Refused, match="has left meanwhile; scan the label again"):
             await scan(station, hub.chf, FIRST.slot)
         monkeypatch.undo()
-        assert station.view(FIRST).line.endswith("empty; seat a hub")
+        assert line_of(station.view(FIRST)).endswith("empty; seat a hub")
 
 
 def hold_up() -> None:

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
+from benches.sentences import line_of
 from benches.station_bench import StockHub
 from benches.station_daemon import RunningDaemon, events_of, running_daemon, starting_daemon
 from benches.two_slots import FIRST, SECOND, Hands, disagreement, scan
-from station.bench.phase import SlotPhase
 from station.desk.refusals import Refused
 from station.domain.outcome import Code, Outcome
+from station.domain.phase import SlotPhase
 from station.records.facts.attempts import AttemptResumed
 from station.records.facts.bench import LabelScanned
 from station.records.ledger import Ledger
@@ -29,14 +30,14 @@ async def test_a_label_that_waits_for_its_hub_waits_on_after_a_restart(linked: H
         await scan(station, hub.gpf, 1)  # the last one counts
     async with running_daemon(linked.settings) as station:
         expecting = await station.until(FIRST, SlotPhase.EMPTY)
-        assert expecting.line == f"jig1 slot 1: seat hub {hub.gpf} here"
+        assert line_of(expecting) == f"jig1 slot 1: seat hub {hub.gpf} here"
         await linked.bench.seat(other, FIRST)
         rejected = await station.until(FIRST, SlotPhase.REJECTED)
         assert rejected.code is Code.LABEL_DISAGREES
     await linked.bench.unseat(FIRST)
     async with running_daemon(linked.settings) as station:
         used_up = await station.until(FIRST, SlotPhase.EMPTY)
-        assert used_up.line == "jig1 slot 1: empty; seat a hub", "a label is for one hub"
+        assert line_of(used_up) == "jig1 slot 1: empty; seat a hub", "a label is for one hub"
     await linked.bench.assert_untouched(other)
 
 
@@ -51,7 +52,7 @@ async def test_a_hub_seated_elsewhere_after_a_restart_takes_its_label_along(link
         await linked.bench.seat(hub, SECOND)
         await station.until(SECOND, SlotPhase.PASSED)
     async with running_daemon(linked.settings) as station:
-        assert (await station.until(FIRST, SlotPhase.EMPTY)).line == "jig1 slot 1: empty; seat a hub"
+        assert line_of(await station.until(FIRST, SlotPhase.EMPTY)) == "jig1 slot 1: empty; seat a hub"
     (result,) = linked.results()
     assert (result.scanned_id, result.scanned_role) == (hub.gpf, "GPF")
 
@@ -70,11 +71,11 @@ async def test_a_wrong_label_that_came_late_puts_the_hub_aside_although_the_stat
     assert linked.results() == []
     async with running_daemon(linked.settings) as station:
         aside = await station.until(FIRST, SlotPhase.PUT_ASIDE)
-        assert "put it aside for the supervisor" in aside.line
+        assert "put it aside for the supervisor" in line_of(aside)
     # Nor is it forgotten afterwards, while the hub still sits there.
     async with running_daemon(linked.settings) as station:
         again = await station.until(FIRST, SlotPhase.PUT_ASIDE)
-        assert again.line == (
+        assert line_of(again) == (
             f"jig1 slot 1: label {other.gpf} is not hub {hub.chf}'s; put it aside for the supervisor"
         )
     (result,) = linked.results()
@@ -153,9 +154,9 @@ async def test_a_label_for_which_the_disk_has_no_room_is_refused_until_there_is(
         pages = 1  # which SQLite takes for as many as there are
         with pytest.raises(Refused, match=r"^jig1 slot 1: no room .*; scan the label again then$"):
             await scan_on(station)
-        assert station.view(FIRST).line == taken, "what was refused is not expected"
+        assert line_of(station.view(FIRST)) == taken, "what was refused is not expected"
         pages = 1_000_000
-        assert await scan(station, "88-73-84-00-00-02-00-00", 1) == station.view(FIRST).line != taken
+        assert await scan(station, "88-73-84-00-00-02-00-00", 1) == line_of(station.view(FIRST)) != taken
 
 
 async def lose(linked: Hands, station: RunningDaemon, hub: StockHub) -> None:
@@ -174,11 +175,11 @@ async def test_a_hub_that_was_lost_is_looked_for_after_a_restart_and_until_it_is
         await lose(linked, station, hub)
     async with running_daemon(linked.settings) as station:
         sought = await station.until(FIRST, SlotPhase.FIND_HUB)
-        assert sought.line.endswith(f"find hub {hub.chf} and seat it here or in any slot")
+        assert line_of(sought).endswith(f"find hub {hub.chf} and seat it here or in any slot")
         assert sought.chf == hub.chf
         await linked.bench.seat(hub, SECOND)
         await station.until(SECOND, SlotPhase.WORKING, SlotPhase.PASSED)
-        assert (await station.until(FIRST, SlotPhase.EMPTY)).line == "jig1 slot 1: empty; seat a hub"
+        assert line_of(await station.until(FIRST, SlotPhase.EMPTY)) == "jig1 slot 1: empty; seat a hub"
         await station.until(SECOND, SlotPhase.PASSED)
 
 
@@ -195,11 +196,13 @@ async def test_a_hub_that_was_lost_is_looked_for_after_its_ports_loss_and_not_wh
         await linked.bench.do("port", jig=1, slot=1, plugged=True)
         await station.until(FIRST, SlotPhase.FIND_HUB)
         await scan(station, hub.gpf, 2)
-        assert station.view(SECOND).line == f"jig1 slot 2: seat hub {hub.gpf} here"
-        assert station.view(FIRST).line == "jig1 slot 1: empty; seat a hub"
+        assert line_of(station.view(SECOND)) == f"jig1 slot 2: seat hub {hub.gpf} here"
+        assert line_of(station.view(FIRST)) == "jig1 slot 1: empty; seat a hub"
     async with running_daemon(linked.settings) as station:
-        assert (await station.until(SECOND, SlotPhase.EMPTY)).line == f"jig1 slot 2: seat hub {hub.gpf} here"
-        assert (await station.until(FIRST, SlotPhase.EMPTY)).line == "jig1 slot 1: empty; seat a hub"
+        assert (
+            line_of(await station.until(SECOND, SlotPhase.EMPTY)) == f"jig1 slot 2: seat hub {hub.gpf} here"
+        )
+        assert line_of(await station.until(FIRST, SlotPhase.EMPTY)) == "jig1 slot 1: empty; seat a hub"
 
 
 async def test_a_hub_that_was_put_aside_for_anothers_label_is_aside_wherever_it_is_seated_until_its_own_is_scanned(
@@ -216,7 +219,7 @@ async def test_a_hub_that_was_put_aside_for_anothers_label_is_aside_wherever_it_
         await station.until(FIRST, SlotPhase.EMPTY)
         await linked.bench.seat(hub, SECOND)
         aside = await station.until(SECOND, SlotPhase.PUT_ASIDE)
-        assert aside.line.endswith(
+        assert line_of(aside).endswith(
             f"label {other.gpf} is not hub {hub.chf}'s; put it aside for the supervisor"
         )
         await linked.bench.unseat(SECOND)
@@ -236,7 +239,7 @@ async def test_a_label_that_was_scanned_by_mistake_waits_no_more_also_after_a_re
         assert "seat hub" in await scan(station, other.gpf, 1)
         answer = await station.ask("take_back_label", jig="jig1", slot=1)
         assert answer["line"] == f"{FIRST}: label {other.gpf} waits no more"
-        assert station.view(FIRST).line == f"{FIRST}: empty; seat a hub"
+        assert line_of(station.view(FIRST)) == f"{FIRST}: empty; seat a hub"
         with pytest.raises(Refused, match="no label waits here"):
             await station.ask("take_back_label", jig="jig1", slot=1)
         await scan(station, other.gpf, 1)
@@ -245,7 +248,7 @@ async def test_a_label_that_was_scanned_by_mistake_waits_no_more_also_after_a_re
             await station.ask("take_back_label", jig="jig1", id=str(other.gpf))
     async with running_daemon(linked.settings) as station:
         await station.until(FIRST, SlotPhase.EMPTY)
-        assert station.view(FIRST).line == f"{FIRST}: empty; seat a hub"
+        assert line_of(station.view(FIRST)) == f"{FIRST}: empty; seat a hub"
         await linked.bench.seat(hub, FIRST)
         await station.until(FIRST, SlotPhase.PASSED)
         with pytest.raises(Refused, match="where a hub sits, scan its own label instead"):

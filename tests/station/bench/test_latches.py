@@ -6,12 +6,15 @@ import asyncio
 
 import pytest
 
+from benches.sentences import alarm_of, line_of
 from benches.station_bench import StockHub
 from benches.station_daemon import RunningDaemon, events_of, running_daemon, starting_daemon
 from benches.two_slots import FIRST, SECOND, Hands, scan
 from station.bench.latch import Latch
-from station.bench.phase import SlotPhase
 from station.domain.outcome import Code, Outcome
+from station.domain.phase import SlotPhase
+from station.domain.reason import Reason
+from station.domain.statement import Statement
 from station.records.errors import JournalFull
 from station.records.facts.attempts import AttemptInterrupted
 from station.records.facts.bench import JigReset, SlotEnabled, SlotTakenOutOfUse
@@ -66,14 +69,15 @@ async def test_a_slot_that_is_taken_out_of_use_anew_while_it_is_enabled_stays_ou
             recorded.extend(events)
 
     latch = Latch(FIRST, Facts())
-    latch.take_out_of_use("3 hubs failed")
+    latch.take_out_of_use(Statement.of(Reason.HUBS_FAILED, times=3))
+    fault = Statement.of(Reason.STATION_FAULT, detail="ZeroDivisionError")
 
     async def and_another_fails(event: Event) -> None:
-        latch.take_out_of_use("a fault of the station's own")
+        latch.take_out_of_use(fault)
         recorded.append(event)
 
     await latch.enable(None, and_another_fails)
-    assert (latch.in_use, latch.why) == (False, "a fault of the station's own")
+    assert (latch.in_use, latch.why) == (False, fault)
     await latch.record()
     await latch.enable(None, Facts().append)
     assert latch.in_use
@@ -95,7 +99,7 @@ async def test_a_slot_stays_out_of_use_over_a_restart_until_a_person_on_record_e
         out = await station.until(FIRST, SlotPhase.OUT_OF_USE)
         await until_recorded(linked, SlotTakenOutOfUse)
     async with running_daemon(linked.settings) as station:
-        assert (await station.until(FIRST, SlotPhase.OUT_OF_USE)).line == out.line
+        assert line_of(await station.until(FIRST, SlotPhase.OUT_OF_USE)) == line_of(out)
         await station.until(SECOND, SlotPhase.EMPTY)
         await station.ask("enable_slot", by="sup-1", jig="jig1", slot=1)
         await passes(linked, station, other)
@@ -115,7 +119,7 @@ async def test_hubs_that_failed_in_a_row_are_counted_over_a_restart(linked: Hand
         await station.until(FIRST, SlotPhase.EMPTY)
     async with running_daemon(linked.settings) as station:
         await fail(linked, station, hubs[1])
-        assert "2 hubs failed in a row" in (await station.until(FIRST, SlotPhase.OUT_OF_USE)).line
+        assert "2 hubs failed in a row" in line_of(await station.until(FIRST, SlotPhase.OUT_OF_USE))
 
 
 @pytest.mark.parametrize("restart", [False, True])
@@ -220,12 +224,12 @@ async def test_after_a_stop_hubs_go_on_by_themselves_and_those_taken_out_are_loo
         await press(boarded, "press_stop")
         for place, hub in ((FIRST, stays), (SECOND, leaves)):
             stopped = await station.until(place, SlotPhase.EMERGENCY_STOP)
-            assert stopped.line.endswith(f"leave hub {hub.chf} in, it is looked at after the reset")
+            assert line_of(stopped).endswith(f"leave hub {hub.chf} in, it is looked at after the reset")
         await boarded.bench.unseat(SECOND)
-        await station.until_that(lambda: f"find hub {leaves.chf}" in station.view(SECOND).line)
-        assert "leave" not in station.view(SECOND).line
+        await station.until_that(lambda: f"find hub {leaves.chf}" in line_of(station.view(SECOND)))
+        assert "leave" not in line_of(station.view(SECOND))
         await press(boarded, "release_stop")
-        await station.until_that(lambda: "released" in (station.view(FIRST).alarm or ""))
+        await station.until_that(lambda: "released" in alarm_of(station.view(FIRST)))
         await press(boarded, "press_start")
         await station.until(FIRST, SlotPhase.PASSED)
         await press(boarded, "release_start")
@@ -249,11 +253,12 @@ async def test_a_hub_that_was_booting_at_the_stop_is_no_failure(boarded: Hands) 
         await press(boarded, "press_stop")
         stopped = await station.until(FIRST, SlotPhase.EMERGENCY_STOP)
         assert (
-            stopped.line == "jig1 slot 1: emergency stop; leave the hub in, it is looked at after the reset"
+            line_of(stopped)
+            == "jig1 slot 1: emergency stop; leave the hub in, it is looked at after the reset"
         )
         await boarded.bench.do("disarm")
         await press(boarded, "release_stop")
-        await station.until_that(lambda: "released" in (station.view(FIRST).alarm or ""))
+        await station.until_that(lambda: "released" in alarm_of(station.view(FIRST)))
         await station.ask("reset_jig", jig="jig1")
         await station.until(FIRST, SlotPhase.PASSED)
     assert [result.outcome for result in boarded.results()] == [Outcome.PASSED]
@@ -272,11 +277,11 @@ async def test_a_stop_outlives_the_station_and_nothing_begins_before_a_person_re
         await station.until(FIRST, SlotPhase.EMERGENCY_STOP)
         await boarded.power(on=False)
         await press(boarded, "release_stop")
-        await station.until_that(lambda: "released" in (station.view(FIRST).alarm or ""))
+        await station.until_that(lambda: "released" in alarm_of(station.view(FIRST)))
     async with running_daemon(boarded.settings) as station:
         stopped = await station.until(FIRST, SlotPhase.EMERGENCY_STOP)
-        assert f"leave hub {hub.chf} in" in stopped.line
-        await station.until_that(lambda: "released" in (station.view(FIRST).alarm or ""))
+        assert f"leave hub {hub.chf} in" in line_of(stopped)
+        await station.until_that(lambda: "released" in alarm_of(station.view(FIRST)))
         assert not (await boarded.bench.do("board", jig=1))["powered"][0]
         await station.ask("reset_jig", jig="jig1")
         await station.until(FIRST, SlotPhase.PASSED)

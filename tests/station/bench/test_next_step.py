@@ -2,14 +2,15 @@ from __future__ import annotations
 
 import pytest
 
+from benches.sentences import SENTENCES
 from drivers.jig_board.registers import Lamp
 from station.attempt.failure import disposition
-from station.attempt.wording import next_action
 from station.bench.jig import LAMPS
-from station.bench.next_step import to_do
-from station.bench.phase import SlotPhase
 from station.bench.view import SlotView
+from station.domain.next_step import to_do
 from station.domain.outcome import Code, Disposition, Outcome
+from station.domain.phase import SlotPhase
+from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
 from station.domain.to_do import ToDo
 
@@ -27,7 +28,11 @@ SAYS = {
 
 @pytest.mark.parametrize("phase", SlotPhase)
 def test_every_phase_has_a_word_and_green_is_pass(phase: SlotPhase) -> None:
-    words = {to_do(phase, code, disposition) for code in (None, *Code) for disposition in DISPOSITIONS}
+    words = {
+        to_do(phase, code or Reason.EMPTY, code, disposition)
+        for code in (None, *Code)
+        for disposition in DISPOSITIONS
+    }
     if phase not in {SlotPhase.REJECTED, SlotPhase.FAILED}:
         assert len(words) == 1
     assert (words == {ToDo.PASS}) is (LAMPS[phase] is Lamp.GREEN)
@@ -46,7 +51,8 @@ def test_the_word_and_the_sentence_say_the_same(
         disposition(code, HERE, failed_before, unsettled=False) if outcome is Outcome.FAILED else None
     )
     phase = {Outcome.REJECTED: SlotPhase.REJECTED, Outcome.FAILED: SlotPhase.FAILED}[outcome]
-    word, sentence = to_do(phase, code, of_failure), next_action(outcome, code, of_failure)
+    view = SlotView(place=HERE, phase=phase, reason=code, outcome=outcome, code=code, disposition=of_failure)
+    word, sentence = view.to_do, SENTENCES.of_slot(view).do
     assert any(part in sentence for part in SAYS[word]), (word, sentence)
 
 

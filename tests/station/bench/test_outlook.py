@@ -10,13 +10,14 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benches.sentences import line_of
 from drivers.hub import HubIdentity
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from station.attempt.closing import facts_of
 from station.bench.outlook import Outlook
-from station.bench.phase import SlotPhase
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Outcome, Stage
+from station.domain.phase import SlotPhase
 from station.domain.slot_name import SlotName
 from station.records.chain import RecordedEvent
 from station.records.facts.attempts import AttemptClosed, AttemptOpened, AttemptResumed, HubLost
@@ -94,7 +95,7 @@ class Told:
         return self.recorded(event).sequence
 
     def line(self, slot: int) -> str:
-        return self.outlook.empty(place(slot)).line.partition(": ")[2]
+        return line_of(self.outlook.empty(place(slot))).partition(": ")[2]
 
 
 def test_a_label_is_for_one_hub_and_waits_at_one_slot() -> None:
@@ -132,7 +133,9 @@ def test_a_lost_hub_is_looked_for_where_it_was_until_it_is_seen_or_has_its_resul
     told.hear(HubLost(attempt=second, stage=Stage.FLASH))
     view = told.outlook.empty(place(1))
     assert (view.phase, view.chf) == (SlotPhase.FIND_HUB, hub(2).chf)
-    assert view.line.endswith(f"it has no result yet; find hub {hub(2).chf} and seat it here or in any slot")
+    assert line_of(view).endswith(
+        f"it has no result yet; find hub {hub(2).chf} and seat it here or in any slot"
+    )
     told.hear(resumed(second, place(3)))
     assert f"find hub {hub(1).chf} " in told.line(1), "the one lost before it is still to be found"
     told.hear(closed(first, hub(1), place(1)))
@@ -197,5 +200,5 @@ def test_a_restart_at_any_point_changes_nothing_of_what_slots_expect(history: li
             for jig in ("jig1", "jig2"):
                 for slot in (1, 2):
                     views = [one.empty(place(slot, jig)) for one in (told.outlook, restarted)]
-                    assert views[0].line == views[1].line
+                    assert line_of(views[0]) == line_of(views[1])
                     assert told.outlook.label_at(place(slot, jig)) == restarted.label_at(place(slot, jig))

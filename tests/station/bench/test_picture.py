@@ -6,32 +6,40 @@ import io
 
 from rich.console import Console
 
+from benches.sentences import SENTENCES
 from firmware_catalog.identity import Eui64
-from station.attempt.wording import operator_line
-from station.bench.phase import SlotPhase
 from station.bench.view import SlotView
+from station.domain.interlock import Notice, interlock
 from station.domain.outcome import Code, Disposition, Outcome, Stage
+from station.domain.phase import SlotPhase
+from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
+from station.domain.statement import Statement
 from station.picture import BenchPicture
 
 HUB = Eui64.parse("88-73-84-00-00-00-00-01")
 
 
-def view(jig: int, number: int, phase: SlotPhase, line: str, **more: object) -> SlotView:
+def view(jig: int, number: int, phase: SlotPhase, reason: Reason | Code, **more: object) -> SlotView:
     place = SlotName(jig=f"jig{jig}", slot=number)
-    return SlotView.model_validate({"place": place, "phase": phase, "line": f"{place}: {line}", **more})
+    return SlotView.model_validate({"place": place, "phase": phase, "reason": reason, **more})
 
 
-def working(jig: int, number: int, percent: int) -> SlotView:
-    line = f"flash {percent}%; leave it in"
-    return view(jig, number, SlotPhase.WORKING, line, chf=HUB, stage=Stage.FLASH, percent=percent)
+def working(jig: int, number: int, percent: int, **more: object) -> SlotView:
+    more = {"chf": HUB, "stage": Stage.FLASH, "percent": percent, **more}
+    return view(jig, number, SlotPhase.WORKING, Reason.WORKING, **more)
+
+
+def rejected(jig: int, number: int, code: Code, **more: object) -> SlotView:
+    more = {"outcome": Outcome.REJECTED, "code": code, "chf": HUB, **more}
+    return view(jig, number, SlotPhase.REJECTED, code, **more)
 
 
 def drawn(
-    slots: list[SlotView], width: int, height: int, footer: str = "", faults: tuple[str, ...] = ()
+    slots: list[SlotView], width: int, height: int, footer: str = "", faults: tuple[Notice, ...] = ()
 ) -> list[str]:
     """Return the rows that a terminal of this size shows."""
-    picture = BenchPicture(lambda: slots, lambda: faults)
+    picture = BenchPicture(lambda: slots, SENTENCES, lambda: faults)
     picture.footer = footer
     console = Console(file=io.StringIO(), width=width, height=height, force_terminal=True, color_system=None)
     with console.capture() as capture:
@@ -40,28 +48,24 @@ def drawn(
 
 
 def test_in_80_columns_what_to_do_comes_whole_and_before_its_reason() -> None:
-    place = SlotName(jig="jig1", slot=4)
     for code in Code:
-        line = operator_line(str(place), Outcome.REJECTED, code, None, "order WO-2031")
-        slot = SlotView(place=place, phase=SlotPhase.REJECTED, line=line, chf=HUB)
+        slot = rejected(1, 4, code, details={"detail": "order WO-2031"})
         heading, row = drawn([slot], 80, 24)
         word, _, shown = row.partition("REJECTED")[2].strip().rstrip("…").partition(" ")
         shown = shown.strip()
-        action = line.rpartition("; ")[2]
+        action = SENTENCES.of_slot(slot).do
         assert len(row) <= 80
         assert "what to do" in heading
         assert word == slot.to_do.upper()
         assert shown.startswith(action) or (action.startswith(shown) and len(shown) > 42)
-    failed = operator_line(
-        str(place), Outcome.FAILED, Code.FILE_TRANSFER_FAILURE, Disposition.RETRY_OTHER_SLOT
-    )
-    _, row = drawn([SlotView(place=place, phase=SlotPhase.FAILED, line=failed, chf=HUB)], 80, 24)
+    code, more = Code.FILE_TRANSFER_FAILURE, {"disposition": Disposition.RETRY_OTHER_SLOT}
+    failed = view(1, 4, SlotPhase.FAILED, code, chf=HUB, outcome=Outcome.FAILED, code=code, **more)
+    _, row = drawn([failed], 80, 24)
     assert "seat it in another slot \N{EN DASH} the firmware could" in row
 
 
 def test_a_hub_that_does_not_answer_is_told_of_in_every_terminal() -> None:
-    line = "flash 42%; no answer for 35 s; leave it in"
-    silent = view(1, 2, SlotPhase.WORKING, line, chf=HUB, stage=Stage.FLASH, percent=42, silent_seconds=35)
+    silent = working(1, 2, 42, silent_seconds=35)
     for height in (24, 4):
         rows = drawn([working(1, 1, 42), silent, working(1, 3, 42)], 100, height)
         assert sum("no answer for 35 s" in row for row in rows) == 1
@@ -79,12 +83,13 @@ def test_a_narrow_terminal_loses_ids_and_bars_and_keeps_the_percentage() -> None
 
 def test_24_slots_fit_a_terminal_of_24_rows_with_alarm_and_footer() -> None:
     slots = [working(jig, number, number) for jig in (1, 2, 3) for number in range(1, 9)]
-    slots[10] = view(2, 3, SlotPhase.FIND_HUB, f"taken out; find hub {HUB} and seat it here or in any slot")
-    slots[15] = view(2, 8, SlotPhase.REJECTED, "it is not; put it aside for the supervisor")
-    slots[:8] = [slot.model_copy(update={"alarm": "the lid is open; close it"}) for slot in slots[:8]]
+    slots[10] = view(2, 3, SlotPhase.FIND_HUB, Reason.TAKEN_OUT, chf=HUB)
+    slots[15] = rejected(2, 8, Code.NOT_ON_ORDER)
+    lid = {"interlocks": (interlock(Reason.LID_OPEN, jig="jig1"),)}
+    slots[:8] = [slot.model_copy(update=lid) for slot in slots[:8]]
     rows = drawn(slots, 80, 24, footer="scan again")
     assert rows[1].startswith("jig1")
-    assert "the lid is open; close it" in rows[1]
+    assert "the lid is open while hubs are written: close it, " in rows[1]
     assert rows[-1].endswith("scan again")
     assert [row.split("  ")[0] for row in rows[2:-1]] == [
         "jig1",
@@ -103,10 +108,24 @@ def test_24_slots_have_a_row_each_where_there_is_room() -> None:
     assert len(drawn(slots, 80, 40)) == 25
 
 
-def test_a_part_of_the_station_that_failed_is_the_first_row() -> None:
-    rows = drawn([working(1, 1, 42)], 120, 24, faults=("publisher: it ended; tell the supervisor",))
-    assert rows[1].split() == [
-        "station",
-        "ALARM",
-        *["publisher:", "it", "ended;", "tell", "the", "supervisor"],
+def test_what_is_wrong_with_the_station_or_a_jig_is_said_once_and_first() -> None:
+    failed = Statement.of(Reason.PART_FAILED, part="publisher", detail="it ended", seconds=4.0)
+    full = interlock(Reason.DISK_LOW, free=3, least=256, folder="/var/lib/reflash")
+    switch = interlock(Reason.SWITCH_DOUBTED, jig="jig1", slot=2)
+    worn = interlock(Reason.HUBS_FAILED, jig="jig1", slot=3, times=3)
+    disk = {"reason": Reason.DISK_LOW, "details": full.details}
+    slots = [
+        view(1, 1, SlotPhase.OUT_OF_USE, interlocks=(full,), **disk),
+        working(1, 2, 42, interlocks=(full, switch)),
+        view(1, 3, SlotPhase.OUT_OF_USE, worn.reason, details=worn.details, interlocks=(full, worn)),
+    ]
+    notice = Notice(reason=failed.reason, details=failed.details)
+    rows = [" ".join(row.split()) for row in drawn(slots, 200, 24, faults=(notice,))]
+    assert rows[1:] == [
+        "station ALARM publisher: it ended; it is begun again in 4 s, tell the supervisor",
+        "station ALARM only 3 MiB free for the journal in /var/lib/reflash: make room for 256",
+        "jig1 ALARM slot 2: its switch says that it is empty, but a hub is powered or answers here: leave it in, mend the switch",
+        "jig1 slot 1 OUT OF USE CALL call the supervisor",
+        f"jig1 slot 2 {HUB} flash ━━━━━ 42% WAIT leave it in",
+        "jig1 slot 3 OUT OF USE CALL call the supervisor (reflash jigs enable jig1 3) \N{EN DASH} out of use, 3 hubs failed in a row, suspect the contacts",
     ]

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from benches import brokers
+from benches.sentences import line_of
 from benches.station_bench import Bench, running_bench
 from benches.station_daemon import running_daemon
 from benches.two_slots import FIRST, SECOND, Hands
-from station.bench.phase import SlotPhase
 from station.domain.outcome import Outcome
+from station.domain.phase import SlotPhase
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +33,8 @@ async def test_hub_after_hub_gets_power_first_and_loses_it_when_it_is_taken_out(
     async with running_daemon(hands.settings) as station:
         absent = await station.until(FIRST, SlotPhase.NO_PORT)
         told = "its port is not there; plug the adapter in, or correct the port in the configuration"
-        assert absent.line == f"{FIRST}: {told}"
-        assert len(absent.line) <= 120
+        assert line_of(absent) == f"{FIRST}: {told}"
+        assert len(line_of(absent)) <= 120
         for hub in hubs:
             await own_ports.seat(hub, FIRST)
             await station.until_that(

@@ -7,8 +7,8 @@ import pytest
 from benches.station_bench import StockHub
 from benches.station_daemon import running_daemon
 from benches.two_slots import FIRST, Hands, scan
-from station.bench.phase import SlotPhase
 from station.domain.outcome import Code, Disposition
+from station.domain.phase import SlotPhase
 
 
 async def boots_of(linked: Hands, hub: StockHub) -> int:

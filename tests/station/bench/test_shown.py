@@ -6,15 +6,18 @@ from datetime import UTC, datetime
 
 import pytest
 
+from benches.sentences import line_of
 from drivers.hub import HubIdentity
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
-from station.attempt.wording import operator_line
-from station.bench.phase import SlotPhase
 from station.bench.shown import tried_enough, view_of_past, view_of_result, view_when_stopped
 from station.bench.view import SlotView
+from station.domain.interlock import interlock
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Disposition, Outcome, Stage
+from station.domain.phase import SlotPhase
+from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
+from station.domain.to_do import ToDo
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.history import PastAttempt
 
@@ -41,7 +44,7 @@ def result(outcome: Outcome, code: Code | None = None, **changes: object) -> Att
         "outcome": outcome,
         "stage": Stage.CHECK,
         "code": code,
-        "message": operator_line(str(PLACE), outcome, code, None),
+        "message": "",
         "started": datetime.now(UTC),
         "finished": datetime.now(UTC),
         "seconds": {},
@@ -76,15 +79,15 @@ def test_what_a_label_or_the_attempt_itself_speaks_against_is_not_green(outcome:
     ]
     for view in against:
         assert view.phase is SlotPhase.PUT_ASIDE
-        assert view.line.endswith("; put it aside for the supervisor")
-        assert "\n" not in view.line
+        assert line_of(view).endswith("; put it aside for the supervisor")
+        assert "\n" not in line_of(view)
 
 
 def test_a_hub_said_to_have_passed_before_is_no_more_to_go_with_the_passed_ones() -> None:
     again = result(Outcome.REJECTED, Code.ALREADY_PASSED)
     shown = view_of_result(again, HUB, OWN)
     assert (shown.phase, shown.outcome) == (SlotPhase.PASSED_BEFORE, Outcome.REJECTED)
-    assert shown.line.endswith("put it with the passed hubs")
+    assert line_of(shown).endswith("put it with the passed hubs")
     assert view_of_result(again, HUB, OTHERS).phase is SlotPhase.PUT_ASIDE
     open_now = result(Outcome.REJECTED, Code.ALREADY_PASSED, unsettled="is not locked")
     assert view_of_result(open_now, HUB, OWN).phase is SlotPhase.PUT_ASIDE
@@ -92,18 +95,16 @@ def test_a_hub_said_to_have_passed_before_is_no_more_to_go_with_the_passed_ones(
 
 def test_a_hub_that_is_not_to_go_home_keeps_its_line_whatever_its_label_says() -> None:
     failed = result(Outcome.FAILED, Code.NO_ANSWER)
-    assert view_of_result(failed, HUB, OTHERS).line == failed.message
+    assert line_of(view_of_result(failed, HUB, OTHERS)) == line_of(view_of_result(failed, HUB))
 
 
 @pytest.mark.parametrize("phase", list(SlotPhase))
 def test_a_stopped_slot_is_dark_and_says_what_was_last_known_to_sit_there(phase: SlotPhase) -> None:
-    last = SlotView(
-        place=PLACE, phase=phase, line="jig1 slot 1: whatever", chf=HUB.chf, alarm="a board is away"
-    )
+    last = SlotView(place=PLACE, phase=phase, chf=HUB.chf, interlocks=(interlock(Reason.STOP_PRESSED),))
     stopped = view_when_stopped(last)
     assert stopped.phase is SlotPhase.STOPPED
-    assert (str(HUB.chf) in stopped.line) == ("still sits here" in stopped.line)
-    assert ("passed" in stopped.line) == (phase in {SlotPhase.PASSED, SlotPhase.PASSED_BEFORE})
+    assert (str(HUB.chf) in line_of(stopped)) == ("still sits here" in line_of(stopped))
+    assert ("passed" in line_of(stopped)) == (phase in {SlotPhase.PASSED, SlotPhase.PASSED_BEFORE})
 
 
 @pytest.mark.parametrize(
@@ -116,8 +117,9 @@ def test_a_stopped_slot_is_dark_and_says_what_was_last_known_to_sit_there(phase:
 def test_a_hub_that_was_tried_enough_is_not_to_be_seated_again_where_it_sits(
     disposition: Disposition, action: str
 ) -> None:
-    line = operator_line(str(PLACE), Outcome.FAILED, Code.FILE_TRANSFER_FAILURE, disposition)
-    shown = SlotView(place=PLACE, phase=SlotPhase.FAILED, line=line)
-    assert tried_enough(shown, 5).line.endswith(f", 5 times in a row; {action}")
-    home = SlotView(place=PLACE, phase=SlotPhase.PASSED, line="jig1 slot 1: passed; take it out, it is done")
+    failed = result(Outcome.FAILED, Code.FILE_TRANSFER_FAILURE, disposition=disposition)
+    shown = tried_enough(view_of_result(failed, HUB, OWN), 5)
+    assert line_of(shown).endswith(f", 5 times in a row; {action}")
+    assert (shown.to_do is ToDo.MOVE) is (disposition is Disposition.RETRY_HERE)
+    home = view_of_result(result(Outcome.PASSED), HUB, OWN)
     assert tried_enough(home, 5) == home

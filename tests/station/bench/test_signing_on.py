@@ -7,18 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from benches.sentences import line_of
 from benches.station_bench import Bench, conducting, import_order, order_csv, slot
 from benches.station_daemon import events_of, running_daemon
 from benches.two_slots import FIRST, SECOND, Hands, scan
 from station.attempt.workers import NobodyWorksHere, Workers
 from station.bench.duty import Duty
 from station.bench.labels import Badge
-from station.bench.phase import SlotPhase
 from station.control.client import ask_daemon
 from station.desk.people_requests import SignOff, SignOn
 from station.desk.refusals import Conflict
 from station.domain.actor import Actor
 from station.domain.outcome import Outcome, Stage
+from station.domain.phase import SlotPhase
 from station.domain.to_do import ToDo
 from station.people.operators import Operators
 from station.records.chain import RecordedEvent
@@ -43,7 +44,7 @@ async def test_no_hub_is_begun_with_before_somebody_signs_on_nor_after_everybody
     async with running_daemon(hands.settings) as station:
         view = await station.until(FIRST, SlotPhase.UNATTENDED)
         assert view.to_do is ToDo.WAIT
-        assert view.line == (
+        assert line_of(view) == (
             f"{FIRST}: nobody is signed on at jig1; scan your badge, or: reflash sign-on NAME --jig jig1"
         )
         with pytest.raises(Conflict, match="nobody is signed on at jig1; scan your badge"):

@@ -14,6 +14,7 @@ import faulty_driver
 import pytest
 
 from benches import brokers
+from benches.sentences import line_of
 from benches.station_bench import (
     DRIVER_SETTINGS,
     ORDER,
@@ -26,9 +27,9 @@ from benches.station_bench import (
     version,
 )
 from benches.station_daemon import STATION_NAMES, events_of, outcomes, running_daemon, starting_daemon
-from station.bench.phase import SlotPhase
 from station.bench.unasked import MAX_UNASKED
 from station.domain.outcome import Code, Outcome, Stage
+from station.domain.phase import SlotPhase
 from station.records.errors import JournalError
 from station.records.facts.attempts import AttemptClosed, AttemptInterrupted, AttemptOpened, AttemptResumed
 from station.records.facts.bench import SlotTakenOutOfUse
@@ -100,7 +101,7 @@ async def test_an_exception_in_any_stage_latches_its_slot_and_leaves_the_others_
     async with running_daemon(settings) as station:
         await bench.seat(hub, FIRST)
         latched = await station.until(FIRST, SlotPhase.OUT_OF_USE)
-        assert latched.line == (
+        assert line_of(latched) == (
             "jig1 slot 1: out of use, a fault of the station's own (RuntimeError); "
             "call the supervisor (reflash jigs enable jig1 1)"
         )
@@ -111,7 +112,7 @@ async def test_an_exception_in_any_stage_latches_its_slot_and_leaves_the_others_
         await station.ask("enable_slot", jig="jig1", slot=1)
         view = await station.until(FIRST, *DONE)
         # A fault after the result takes nothing back: the hub, still seated, is shown as one that passed.
-        assert view.phase is SlotPhase.PASSED, view.line
+        assert view.phase is SlotPhase.PASSED, line_of(view)
     assert outcomes(settings) == {str(hub.chf): Outcome.PASSED, str(other.chf): Outcome.PASSED}
     passed = [event for event in events_of(settings, AttemptClosed) if event.outcome is Outcome.PASSED]
     assert len(passed) == 2
@@ -143,7 +144,7 @@ async def test_a_hub_that_boots_by_itself_again_and_again_gets_no_result_for_eac
                 )
             assert len(events_of(settings, AttemptClosed)) == (number + 1) * MAX_UNASKED
         view = station.view(FIRST)
-        assert view.line.endswith(f"{MAX_UNASKED} times in a row; put it aside for the supervisor")
+        assert line_of(view).endswith(f"{MAX_UNASKED} times in a row; put it aside for the supervisor")
         await bench.unseat(SECOND)
         await station.until(SECOND, SlotPhase.EMPTY)
         await station.ask("scan_label", jig="jig1", slot=2, id=str(hub.chf))
@@ -187,7 +188,7 @@ async def test_a_slot_that_a_fault_latched_stays_so_over_a_restart_and_says_why(
         latched = await station.until(FIRST, SlotPhase.OUT_OF_USE)
     await bench.seat(hub, FIRST)
     async with running_daemon(settings) as station:
-        assert (await station.until(FIRST, SlotPhase.OUT_OF_USE)).line == latched.line
+        assert line_of(await station.until(FIRST, SlotPhase.OUT_OF_USE)) == line_of(latched)
         await station.ask("enable_slot", jig="jig1", slot=1)
         await station.until(FIRST, SlotPhase.PASSED)
     assert len(events_of(settings, SlotTakenOutOfUse)) == 1
@@ -230,8 +231,8 @@ async def test_slots_that_fail_hub_after_hub_are_taken_out_of_use_until_enabled(
             assert view.code is Code.NOT_LOCKED
             await bench.unseat(FIRST)
         out = await station.until(FIRST, SlotPhase.OUT_OF_USE)
-        assert "2 hubs failed in a row, suspect the contacts" in out.line
-        assert out.line.endswith("(reflash jigs enable jig1 1)")
+        assert "2 hubs failed in a row, suspect the contacts" in line_of(out)
+        assert line_of(out).endswith("(reflash jigs enable jig1 1)")
         await bench.do("disarm")
         await bench.seat(hubs[2], FIRST)
         await station.ask("enable_slot", jig="jig1", slot=1)
@@ -248,8 +249,8 @@ async def test_a_port_that_is_missing_costs_its_own_slot_alone_until_it_is_there
     await bench.do("port", jig=1, slot=1, plugged=False)
     async with running_daemon(settings) as station:
         missing = await station.until(FIRST, SlotPhase.NO_PORT)
-        assert missing.line.startswith("jig1 slot 1: its port is not there; plug the adapter in")
-        assert "\n" not in missing.line
+        assert line_of(missing).startswith("jig1 slot 1: its port is not there; plug the adapter in")
+        assert "\n" not in line_of(missing)
         await bench.seat(other, SECOND)
         await station.until(SECOND, SlotPhase.PASSED)
         await bench.seat(hub, FIRST)
@@ -268,7 +269,7 @@ async def test_a_port_lost_in_the_middle_keeps_the_attempt_and_goes_on_with_it(
     async with running_daemon(settings) as station:
         await bench.seat(hub, FIRST)
         await station.until(FIRST, SlotPhase.FIND_HUB)
-        assert "find hub" in station.view(FIRST).line
+        assert "find hub" in line_of(station.view(FIRST))
         await station.until(FIRST, SlotPhase.PASSED)
         assert SlotPhase.NO_PORT in {view.phase for view in station.seen}
     assert len(events_of(settings, AttemptOpened)) == len(events_of(settings, AttemptClosed)) == 1
@@ -287,7 +288,7 @@ async def test_a_port_that_comes_and_goes_is_left_alone_for_a_while_and_says_so(
     async with running_daemon(settings) as station:
         await bench.seat(hub, FIRST)
         await station.until(FIRST, SlotPhase.PASSED)
-        lines = {view.line for view in station.seen if view.phase is SlotPhase.NO_PORT}
+        lines = {line_of(view) for view in station.seen if view.phase is SlotPhase.NO_PORT}
         assert [line for line in lines if "port lost 3 times in a row" in line]
     assert len(events_of(settings, AttemptResumed)) == 3
 
@@ -360,8 +361,8 @@ async def test_one_hub_id_in_two_slots_is_refused_where_it_came_second(
         await bench.seat(twin, OTHER_JIG)
         refused = await station.until(OTHER_JIG, SlotPhase.REJECTED)
         assert refused.code is Code.IN_TWO_SLOTS
-        assert f"{twin.chf} also answers in jig1 slot 1" in refused.line
-        assert refused.line.endswith("take only this one out, for the supervisor")
+        assert f"{twin.chf} also answers in jig1 slot 1" in line_of(refused)
+        assert line_of(refused).endswith("take only this one out, for the supervisor")
         await station.until(FIRST, SlotPhase.PASSED)
         assert len(events_of(settings, AttemptOpened)) == 2
     assert [(event.place, event.outcome) for event in events_of(settings, AttemptClosed)].count(
@@ -396,7 +397,7 @@ def test_of_two_hubs_that_say_the_same_the_second_is_to_be_taken_out_and_the_fir
                 await other.seat(hub, FIRST)
                 refused = await station.until(OTHER_JIG, SlotPhase.REJECTED)
                 assert refused.code is Code.IN_TWO_SLOTS
-                assert refused.line.endswith("take only this one out, for the supervisor")
+                assert line_of(refused).endswith("take only this one out, for the supervisor")
                 await station.until(FIRST, SlotPhase.PASSED)
                 await other.unseat(FIRST)
                 await station.until(OTHER_JIG, SlotPhase.EMPTY)
@@ -455,7 +456,7 @@ async def test_an_order_closed_while_a_hub_is_begun_with_is_said_and_the_slot_go
             await station.until(FIRST, SlotPhase.EMPTY)
             await bench.seat(each, FIRST)
             view = await station.until(FIRST, SlotPhase.REJECTED, SlotPhase.PUT_ASIDE)
-            assert "order" in view.line
+            assert "order" in line_of(view)
             await bench.unseat(FIRST)
         await station.until(FIRST, SlotPhase.EMPTY)
         assert SlotPhase.OUT_OF_USE not in {view.phase for view in station.seen}

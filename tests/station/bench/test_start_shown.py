@@ -10,10 +10,11 @@ import pytest
 from rich.console import Console
 
 from benches import brokers
+from benches.sentences import SENTENCES, alarm_of, line_of
 from benches.station_bench import Bench, running_bench
 from benches.station_daemon import RunningDaemon, events_of, running_daemon
 from benches.two_slots import FIRST, SECOND, Hands, scan
-from station.bench.phase import SlotPhase
+from station.domain.phase import SlotPhase
 from station.picture import BenchPicture
 from station.records.facts.attempts import AttemptOpened
 from station.settings import StationSettings
@@ -62,10 +63,10 @@ async def test_a_jig_with_a_lid_says_close_the_lid_once_and_then_booting(hands: 
         await hands.bench.seat(other, SECOND)
         for place in (FIRST, SECOND):
             view = await station.until(place, SlotPhase.SEATED)
-            assert view.line == f"{place}: a hub is seated; close the lid"
+            assert line_of(view) == f"{place}: a hub is seated; close the lid"
         console = Console(width=130, file=io.StringIO())
         with console.capture() as picture:
-            console.print(BenchPicture(station.daemon.view.slots))
+            console.print(BenchPicture(station.daemon.view.slots, SENTENCES))
         assert picture.get().count("close the lid") == 1, "once a jig"
         assert "is for the hub that sits here" in await scan(station, hub.chf, 1)
         await hands.bench.unseat(SECOND)
@@ -76,7 +77,7 @@ async def test_a_jig_with_a_lid_says_close_the_lid_once_and_then_booting(hands: 
         await station.until(FIRST, SlotPhase.BOOTING)
         await board(hands, "open_lid")
         view = await station.until(FIRST, SlotPhase.SEATED)
-        assert view.line == f"{FIRST}: a hub is seated; close the lid"
+        assert line_of(view) == f"{FIRST}: a hub is seated; close the lid"
         await hands.bench.do("disarm")
         await station.until_that(
             lambda: SlotPhase.LOOKING in shown(station) and station.view(FIRST).phase is SlotPhase.SEATED
@@ -99,14 +100,14 @@ async def test_a_jig_with_a_button_says_press_start_also_after_a_reset(hands: Ha
         await station.until(FIRST, SlotPhase.EMPTY)
         await hands.bench.seat(hub, FIRST)
         view = await station.until(FIRST, SlotPhase.SEATED)
-        assert view.line == f"{FIRST}: a hub is seated; press start"
+        assert line_of(view) == f"{FIRST}: a hub is seated; press start"
         await board(hands, "press_stop")
         await station.until(FIRST, SlotPhase.EMERGENCY_STOP)
         await board(hands, "release_stop")
-        await station.until_that(lambda: "press start" in (station.view(FIRST).alarm or ""))
+        await station.until_that(lambda: "press start" in alarm_of(station.view(FIRST)))
         await station.ask("reset_jig", jig="jig1")
         view = await station.until(FIRST, SlotPhase.SEATED)
-        assert view.line == f"{FIRST}: a hub is seated; press start"
+        assert line_of(view) == f"{FIRST}: a hub is seated; press start"
         await board(hands, "press_start")
         await station.until(FIRST, SlotPhase.PASSED)
         assert SlotPhase.BOOTING in shown(station)
@@ -123,7 +124,7 @@ async def test_a_jig_where_nobody_is_signed_on_tells_an_emergency_stop_all_the_s
         await board(hands, "press_stop")
         await station.until(FIRST, SlotPhase.EMERGENCY_STOP)
         await board(hands, "release_stop")
-        await station.until_that(lambda: "press start" in (station.view(FIRST).alarm or ""))
+        await station.until_that(lambda: "press start" in alarm_of(station.view(FIRST)))
         await station.ask("reset_jig", jig="jig1")
         await station.until(FIRST, SlotPhase.UNATTENDED)
         await hands.power(on=False)

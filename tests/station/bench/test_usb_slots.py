@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from benches import brokers
+from benches.sentences import line_of
 from benches.station_bench import slot
 from benches.station_daemon import RunningDaemon, events_of, outcomes, running_daemon
 from benches.usb_bench import TIMING, Bench, open_bench
@@ -26,8 +27,8 @@ from benches.usb_strangers import (
 from simulators.faults import Fault, FaultName, Occasion
 from simulators.hub import HubTiming, Mode
 from simulators.usbip.server import serve
-from station.bench.phase import SlotPhase
 from station.domain.outcome import Code, Disposition, Outcome, Stage
+from station.domain.phase import SlotPhase
 from station.records.facts.attempts import AttemptClosed
 from station.settings import StationSettings
 
@@ -64,7 +65,7 @@ def at_work(shared_broker: brokers.Mosquitto, tmp_path: Path) -> Callable[..., S
 
 def shown(station: RunningDaemon, number: int, phase: SlotPhase) -> str | None:
     """Return the last line that a slot showed in a phase."""
-    lines = [view.line for view in station.seen if view.place == slot(number) and view.phase is phase]
+    lines = [line_of(view) for view in station.seen if view.place == slot(number) and view.phase is phase]
     return lines[-1].removeprefix(f"jig1 slot {number}: ") if lines else None
 
 
@@ -197,14 +198,14 @@ def test_a_server_that_is_not_there_costs_its_own_jig_and_is_found_once_it_is(at
 
     async def scene(station: RunningDaemon, bench: Bench) -> None:
         absent = await station.until(slot(1, jig=2), SlotPhase.NO_PORT)
-        assert absent.line == (
+        assert line_of(absent) == (
             f"jig2 slot 1: no USB/IP server answers at 127.0.0.1:{later}; start it, or correct usbip_host and usbip_port"
         )
         await station.until(slot(1), SlotPhase.PASSED)
         async with serve(["2-1"], later):
             await station.until(slot(1, jig=2), SlotPhase.EMPTY)
         gone = await station.until(slot(1, jig=2), SlotPhase.NO_PORT)
-        assert "no USB/IP server answers" in gone.line
+        assert "no USB/IP server answers" in line_of(gone)
 
     settings = at_work(lambda bench: bench.seat("1-1", serial=1), scene, change)
     assert results(settings) == {1: PASSED}

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from benches.sentences import line_of
 from drivers.errors import HubAction, HubRefused, LinkLost, NoAnswer
 from drivers.hub import FlashProgress, HubIdentity, HubState, ImageSlot
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
@@ -22,12 +23,12 @@ from station.bench.display import SlotDisplay
 from station.bench.loop_watch import LoopWatch
 from station.bench.outlook import Outlook
 from station.bench.pace import Pace
-from station.bench.phase import SlotPhase
 from station.bench.recognition import Recognised
 from station.bench.seat import LinkSeat
 from station.bench.view import BenchView, SlotView
 from station.bench.visit import SeatedHub, VisitParts
 from station.domain.outcome import Outcome, Stage
+from station.domain.phase import SlotPhase
 from station.domain.position import Position
 from station.domain.slot_name import SlotName
 from station.records.facts.attempts import AttemptOpened
@@ -198,7 +199,7 @@ async def test_a_hub_out_of_sight_since_it_passed_goes_home_only_as_it_was_left(
     slot.seated.hub, slot.seated.shown = says, PASSED
     await slot.seated.check_departure(LEFT)
     assert slot.seated.shown.phase is SlotPhase.PUT_ASIDE
-    assert why in slot.seated.shown.line
+    assert why in line_of(slot.seated.shown)
 
 
 @pytest.mark.parametrize("left", [LEFT, Left(NEW, None), Left(None, None)])
@@ -327,10 +328,10 @@ async def test_a_hub_that_falls_silent_as_it_is_written_is_told_of_until_it_answ
         working.cancel()
         with suppress(asyncio.CancelledError):
             await working
-    assert told[0].line == f"{PLACE}: flash 1%; leave it in"
-    assert told[1].line == f"{PLACE}: flash 1%; no answer for {told[1].silent_seconds} s; leave it in"
+    assert line_of(told[0]) == f"{PLACE}: flash 1%; leave it in"
+    assert line_of(told[1]) == f"{PLACE}: flash 1%; no answer for {told[1].silent_seconds} s; leave it in"
     after = next(view for view in told if view.percent == 2)
-    assert (after.line, after.silent_seconds) == (f"{PLACE}: flash 2%; leave it in", None)
+    assert (line_of(after), after.silent_seconds) == (f"{PLACE}: flash 2%; leave it in", None)
 
 
 async def test_a_link_that_missed_a_hub_while_nobody_watched_does_not_end_its_visit() -> None:

@@ -14,7 +14,7 @@ from benches.processes import run
 from benches.station_bench import Bench, order_csv, slot
 from benches.station_config import write_config
 from benches.station_daemon import STATION_NAMES, running_daemon
-from station.bench.phase import SlotPhase
+from station.domain.phase import SlotPhase
 
 CASES = {
     "an order that is not there": (

@@ -18,7 +18,7 @@ from drivers.jig_board.errors import BoardSilent
 from drivers.serial_places import SerialPlaces
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
-from station.bench.phase import SlotPhase
+from station.domain.phase import SlotPhase
 from station.places.binding import Look, Surroundings, newly_answering
 from station.records.facts.bench import SlotEnabled
 

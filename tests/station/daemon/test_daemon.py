@@ -17,15 +17,16 @@ import pytest
 from benches import brokers
 from benches.desk_client import frame, order_file, say, watching
 from benches.journal_samples import closed, opened
+from benches.sentences import line_of
 from benches.station_bench import MODEL, Bench, import_order, order_csv, slot, version
 from benches.station_daemon import STATION_NAMES, events_of, running_daemon, starting_daemon
-from station.bench.phase import SlotPhase
 from station.control.client import ask_daemon
 from station.daemon.assembly import Daemon
 from station.daemon.service import ServiceManager
 from station.desk.order_requests import ImportOrder
 from station.desk.refusals import Unavailable
 from station.domain.outcome import Stage
+from station.domain.phase import SlotPhase
 from station.records.errors import JournalFailed, JournalOutdated
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.journal import StationStarted, StationStopped
@@ -89,7 +90,7 @@ WRONG_REQUESTS = {
     ),
     "a slot in use, out of it for a reason that was seen": (
         "enable_slot",
-        {"jig": "jig1", "slot": 1, "expected_why": "3 hubs failed"},
+        {"jig": "jig1", "slot": 1, "expected_why": "hubs_failed"},
         "conflict",
         "jig1 slot 1 is in use: look again, then decide anew",
     ),
@@ -264,7 +265,7 @@ async def test_who_watches_sees_last_what_sits_where_when_the_station_has_stoppe
         async with watching(settings.state_directory) as answers:
             async for answer in answers:
                 shown.extend(answer["slots"])
-                lines.update((slot["place"]["slot"], slot["line"]) for slot in answer["slots"])
+                lines.update((slot["place"]["slot"], line_of(slot)) for slot in answer["slots"])
 
     async with Journal.open(settings.journal_folder, site=settings.site, station=settings.station) as journal:
         await import_order(journal, order_csv(hub), "jig1")

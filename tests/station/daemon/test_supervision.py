@@ -6,7 +6,9 @@ import asyncio
 
 import pytest
 
+from benches.sentences import SENTENCES
 from station.daemon.supervision import pause_after, supervise
+from station.domain.statement import Statement
 from station.records.errors import JournalFailed, JournalHeldUp
 
 LONGEST_SECONDS = 60.0
@@ -18,9 +20,9 @@ class Board:
     def __init__(self) -> None:
         self.lines: list[str | None] = []
 
-    def set_fault(self, source: str, line: str | None) -> None:
+    def set_fault(self, source: str, fault: Statement | None) -> None:
         assert source == "publisher"
-        self.lines.append(line)
+        self.lines.append(None if fault is None else SENTENCES.notice(fault))
 
 
 class Part:

@@ -3,10 +3,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from station.bench.phase import SlotPhase
 from station.bench.view import BenchView, SlotView
 from station.daemon.to_broker import ToBroker
 from station.domain.outcome import Stage
+from station.domain.phase import SlotPhase
 from station.domain.slot_name import SlotName
 from station.publishing.settings import MqttSettings
 from station.records.journal import Journal

@@ -15,7 +15,6 @@ from benches import brokers
 from benches.desk_client import THE_ACCOUNT, no_check, order_file
 from benches.station_bench import Bench, order_csv, slot
 from benches.station_daemon import STATION_NAMES, events_of, running_daemon
-from station.bench.phase import SlotPhase
 from station.cli.asking import Asker, _ask
 from station.cli.scanning import Desk as FoundDesk
 from station.control.client import ask_daemon
@@ -28,6 +27,7 @@ from station.desk.order_requests import AssignOrder, CloseOrder, ExpectedOrder
 from station.desk.refusals import Conflict
 from station.desk.request import Command, Done
 from station.domain.actor import Actor
+from station.domain.phase import SlotPhase
 from station.records.facts.bench import LabelScanned, LabelTakenBack, SlotEnabled
 from station.records.facts.commands import CommandAnswered
 from station.records.facts.journal import StationStopped

@@ -13,10 +13,10 @@ import structlog
 
 from benches import brokers
 from benches.desk_client import frame, say, take_order
+from benches.sentences import line_of
 from benches.station_bench import Bench, order_csv, slot
 from benches.station_daemon import STATION_NAMES, events_of, running_daemon
 from station.bench.labels import Badge, ScanRefused, ScanUnreadable
-from station.bench.phase import SlotPhase
 from station.bench.scans import ScanSession
 from station.cli.scanning import find_desk, scan_session
 from station.control.client import ask_daemon
@@ -27,6 +27,7 @@ from station.desk.order_requests import AssignOrder
 from station.desk.people_requests import ExpectedPerson, LiftPinLock, SignOn
 from station.desk.refusals import Conflict, NotAllowed, NotFound, Unavailable
 from station.domain.actor import Actor, PersonRole
+from station.domain.phase import SlotPhase
 from station.people.operators import Operators
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.bench import LabelScanned, SlotEnabled
@@ -169,7 +170,7 @@ async def test_a_shift_is_handed_over_and_outlives_a_restart_but_not_the_person(
             proof=Pin(OTHER_PIN),
         )
         assert (over.before, over.pseudonym, over.also_at) == (people.ann, people.sue, ())
-        assert [(each.place, each.line) for each in over.open] == [(slot(1), station.view(slot(1)).line)]
+        assert [(each.place, each.line) for each in over.open] == [(slot(1), line_of(station.view(slot(1))))]
         assert over.line == (
             f"{people.sue} is signed on at jig1, taking over from {people.ann}; open here: 1, see what the slots say"
         )

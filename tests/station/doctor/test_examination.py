@@ -15,10 +15,10 @@ from benches import brokers
 from benches.processes import last_words, running
 from benches.station_bench import DRIVER_SETTINGS, Bench, running_bench, slot
 from benches.station_daemon import STATION_NAMES, running_daemon
-from station.bench.phase import SlotPhase
 from station.descriptors import allowed, needed
 from station.doctor.examination import examine
 from station.doctor.report import Finding, Verdict
+from station.domain.phase import SlotPhase
 from station.settings import StationSettings
 
 OK, WARNING, FAULT = Verdict.OK, Verdict.WARNING, Verdict.FAULT

@@ -10,6 +10,8 @@ from benches.journal_samples import chf, closed, gpf, hub_facts, ledger_in, one_
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
 from station.domain.actor import Actor
 from station.domain.outcome import Code, Outcome, Stage
+from station.domain.reason import Reason
+from station.domain.statement import Statement
 from station.records.facts import bench, releases
 from station.records.facts.attempts import AttemptInterrupted, AttemptResumed, HubLost, StageEnded
 from station.records.facts.bench import (
@@ -54,14 +56,17 @@ def test_an_answer_counts_from_before_it_is_sent_until_the_hub_takes_one(folder:
 
 
 def test_a_stopped_jig_and_a_slot_out_of_use_stay_so_until_a_person_lifts_it(folder: Path) -> None:
+    failed = Statement.of(Reason.HUBS_FAILED, times=3)
+    in_words = {"kind": "slot_taken_out_of_use", "place": place(4), "why": "a fault"}
     with ledger_in(folder) as ledger:
         write(ledger, JigStopped(jig="jig-1"), JigStopped(jig="jig-2"), JigStopped(jig="jig-2"))
-        write(ledger, SlotTakenOutOfUse(place=place(3), why="contacts"))
-        write(ledger, SlotTakenOutOfUse(place=place(4), why="a fault"))
+        write(ledger, SlotTakenOutOfUse(place=place(3), why=failed))
+        write(ledger, SlotTakenOutOfUse.model_validate(in_words))  # as rows said it that knew no codes
     with ledger_in(folder) as ledger, JournalReader(folder) as reader:
         assert [stopped.jig for stopped in reader.ask(stopped_jigs)] == ["jig-1", "jig-2"]
         out = reader.ask(slots_out_of_use)
-        assert [(slot.place, slot.why) for slot in out] == [(place(3), "contacts"), (place(4), "a fault")]
+        other = Statement.of(Reason.TAKEN_OUT_OF_USE, detail="a fault")
+        assert [(slot.place, slot.why) for slot in out] == [(place(3), failed), (place(4), other)]
         write(ledger, JigReset(jig="jig-2", actor=SUPERVISOR), SlotEnabled(place=place(3), actor=SUPERVISOR))
         write(ledger, JigReset(jig="jig-2"), SlotEnabled(place=place(8)))  # neither was latched: no matter
         assert [stopped.jig for stopped in reader.ask(stopped_jigs)] == ["jig-1"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from station.bench.phase import SlotPhase
 from station.domain.outcome import Code, Disposition
+from station.domain.phase import SlotPhase
+from station.domain.reason import Reason
 from station.domain.to_do import ToDo
 
 _BY_PHASE: Final = {
@@ -58,10 +59,38 @@ _BY_DISPOSITION: Final = {
 }
 
 
-def to_do(phase: SlotPhase, code: Code | None, disposition: Disposition | None) -> ToDo:
-    """Return what to do at a slot that shows this."""
+_SEATED_AGAIN: Final = frozenset(
+    {
+        Code.NO_OPEN_ORDER,
+        Code.LABEL_DISAGREES,
+        Code.CATALOGUE_UNAVAILABLE,
+        Code.UNLOCK_UNAVAILABLE,
+        Code.RELEASE_WITHDRAWN,
+        Code.SLOT_FAULT,
+    }
+)
+
+
+def is_to_be_seated_again(code: Code | None, disposition: Disposition | None) -> bool:
+    """Whether somebody is to seat a hub with this result here once more."""
+    return code in _SEATED_AGAIN or (disposition is Disposition.RETRY_HERE and code not in _BY_CODE)
+
+
+def to_do(
+    phase: SlotPhase,
+    reason: Reason | Code,
+    code: Code | None,
+    disposition: Disposition | None,
+    *,
+    tried_enough: bool = False,
+) -> ToDo:
+    """Return what to do at a slot that shows this. `tried_enough` is a hub that would only be shown the same again."""
+    if reason is Reason.SWITCH_DOUBTED:
+        return ToDo.WAIT  # a hub that answers is pulled out by nobody
     if phase not in {SlotPhase.REJECTED, SlotPhase.FAILED}:
         return _BY_PHASE[phase]
+    if tried_enough and is_to_be_seated_again(code, disposition):
+        return ToDo.MOVE
     if code in _BY_CODE:
         return _BY_CODE[code]
     return _BY_DISPOSITION[disposition] if disposition is not None else ToDo.HOLD

@@ -1,0 +1,78 @@
+"""What there is to say, without words: a code, and the details that belong to it. Words are found at the edge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from firmware_catalog.identity import Eui64, FirmwareVersion
+from station.domain.outcome import Code
+from station.domain.reason import NEEDS, Reason
+
+
+def _if_any() -> Any:
+    return Field(default=None, exclude_if=lambda value: value is None)
+
+
+class Details(BaseModel):
+    """What belongs to a code. What does not is absent."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    label: Eui64 | None = _if_any()
+    """The id that was scanned."""
+    hub: Eui64 | None = _if_any()
+    """CHF id of a hub, where it is not the one that the slot's view names."""
+    own: Eui64 | None = _if_any()
+    """The id of the hub that is to be held against the label's."""
+    times: int | None = _if_any()
+    seconds: float | None = _if_any()
+    slots: tuple[int, ...] | None = _if_any()
+    part: str | None = _if_any()
+    """Of the station's own program."""
+    left: FirmwareVersion | None = _if_any()
+    """What the hub was left with."""
+    runs: FirmwareVersion | None = _if_any()
+    """What it says that it runs."""
+    free: int | None = _if_any()
+    """MiB."""
+    least: int | None = _if_any()
+    """MiB."""
+    folder: str | None = _if_any()
+    unsettled: str | None = _if_any()
+    """What could not be put right about the hub, in English, to follow "the hub"."""
+    detail: str | None = _if_any()
+    """What a hub, a driver, a disk or a catalogue says of itself, as it says it."""
+    advice: str | None = _if_any()
+    """What to do, where only whoever met it knows: the words of a driver."""
+
+    def given(self) -> dict[str, Any]:
+        """Return those that are there."""
+        return {name: value for name, value in self if value is not None}
+
+
+class Statement(BaseModel):
+    """One thing to say."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    reason: Reason | Code
+    details: Details = Details()
+
+    @classmethod
+    def of(cls, reason: Reason, **details: object) -> Statement:
+        """State a reason with its details."""
+        return Statement(reason=reason, details=Details.model_validate(details))
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        require_details(self.reason, self.details.given())
+        return self
+
+
+def require_details(reason: Reason | Code, *given: Mapping[str, object]) -> None:
+    """Raise ValueError where something is not there without which nothing can be said of a reason."""
+    if missing := NEEDS.get(reason, frozenset()).difference(*given):
+        raise ValueError(f"{reason} is stated without {', '.join(sorted(missing))}")

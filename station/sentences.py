@@ -1,0 +1,106 @@
+"""From what is to what people read: the sentences of a bench, in one language. Nothing reads them again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Final
+
+from station.bench.view import SlotView
+from station.domain.interlock import Interlock
+from station.domain.label import told_apart
+from station.domain.phase import SlotPhase
+from station.domain.reason import Reason
+from station.domain.statement import Statement
+from station.domain.to_do import ToDo
+from station.texts.results import Said, fitting, line, ways_to_say
+from station.texts.texts import Texts
+
+_OF_A_RESULT: Final = frozenset(
+    {
+        SlotPhase.PASSED,
+        SlotPhase.ALREADY_CURRENT,
+        SlotPhase.PASSED_BEFORE,
+        SlotPhase.REJECTED,
+        SlotPhase.FAILED,
+    }
+)
+
+
+class Sentences:
+    """Says what slots show, what keeps hubs from being begun with, and what is wrong with the station."""
+
+    def __init__(self, texts: Texts) -> None:
+        self.texts: Final = texts
+
+    def line(self, view: SlotView) -> str:
+        """Say what a slot shows, in one line that the slot's name leads."""
+        return line(self.texts, view.place, self.of_slot(view))
+
+    def of_slot(self, view: SlotView) -> Said:
+        """Say what a slot shows, and what to do there."""
+        if view.phase in _OF_A_RESULT and view.outcome is not None:
+            details = view.details
+            ways = ways_to_say(
+                self.texts,
+                view.outcome,
+                view.code,
+                view.disposition,
+                detail=details.detail,
+                unsettled=details.unsettled,
+                times=details.times,
+            )
+        else:
+            ways = iter([Said(what, self._do(view)) for what in self._ways(view)])
+        return fitting(self.texts, view.place, ways)
+
+    def _ways(self, view: SlotView) -> Iterator[str]:
+        yield self._what(view)
+        details = view.details
+        if view.reason is Reason.LABEL_OF_ANOTHER and details.label and details.own:
+            label, own = told_apart(details.label, details.own)
+            yield self.texts.say("line", "label_apart", label=label, own=own)
+
+    def _what(self, view: SlotView) -> str:
+        say = self.texts.say
+        values = {"hub": view.chf, "jig": view.place.jig, **view.details.given()}
+        if view.stage is not None:
+            values["stage"] = say("stage", view.stage)
+        what = say("what", view.reason, **values)
+        if view.percent is not None:
+            what = say("line", "percent", what=what, percent=view.percent)
+        if view.silent_seconds is not None:
+            what = say("line", "silent", what=what, seconds=view.silent_seconds)
+        return what
+
+    def _do(self, view: SlotView) -> str:
+        if view.details.advice is not None:
+            return view.details.advice
+        say = self.texts.say
+        who = say("line", "hub", hub=view.chf) if view.chf else say("line", "the_hub")
+        place = {"jig": view.place.jig, "slot": view.place.slot}
+        key = view.reason if self.texts.has("do", view.reason) else view.to_do
+        do = say("do", key, who=who, **{"hub": view.chf, **place, **view.details.given()})
+        left = None if view.due is None else (view.due - datetime.now(UTC)).total_seconds()
+        if key is not ToDo.WAIT or left is None or left < 1:
+            return do
+        return say("line", "left", do=do, left=f"{int(left) // 60}:{int(left) % 60:02}")
+
+    def interlock(self, interlock: Interlock) -> str:
+        """Say what keeps hubs from being begun with, and what to do about it; where, stands beside it."""
+        said = self.notice(interlock)
+        return (
+            said
+            if interlock.slot is None
+            else self.texts.say("line", "of_slot", slot=interlock.slot, what=said)
+        )
+
+    def notice(self, notice: Statement) -> str:
+        """Say what is the matter, and what to do about it."""
+        say, values = self.texts.say, notice.details.given()
+        if isinstance(notice, Interlock):
+            values = {"jig": notice.jig, "slot": notice.slot, **values}
+        what = say("what", notice.reason, **values)
+        do = say("do", notice.reason, **values) if self.texts.has("do", notice.reason) else ""
+        key = "interlock" if isinstance(notice, Interlock) else "notice"
+        return say("line", key, what=what, do=do) if do else what

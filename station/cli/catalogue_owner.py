@@ -18,6 +18,7 @@ from station.cli.catalogue_keys import (
     lifetimes,
 )
 from station.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, UsageError, print_json
+from station.domain.counted import counted
 from station.settings_file import load_settings
 
 DirOption = Annotated[Path, typer.Option("--dir", help="The catalogue's folder.")]
@@ -194,4 +195,4 @@ def import_cpl(
     if as_json:
         print_json({"products": len(listed.products), "file": str(place)})
     else:
-        typer.echo(f"{len(listed.products)} products imported into {place}")
+        typer.echo(f"{counted(len(listed.products), 'product')} imported into {place}")

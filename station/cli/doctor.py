@@ -8,6 +8,7 @@ import typer
 
 from station.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, print_json, run_to_its_end
 from station.descriptors import raise_limit
+from station.domain.counted import counted
 from station.settings_file import load_settings
 
 
@@ -37,7 +38,8 @@ def doctor(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
         for finding in findings:
             typer.echo(f"{finding.verdict:<8} {finding}")
         typer.echo(
-            f"{len(findings)} findings: {counts[Verdict.FAULT]} faults, {counts[Verdict.WARNING]} warnings"
+            f"{counted(len(findings), 'finding')}: {counted(counts[Verdict.FAULT], 'fault')},"
+            f" {counted(counts[Verdict.WARNING], 'warning')}"
         )
     if counts[Verdict.FAULT]:
         raise typer.Exit(1)

@@ -19,6 +19,7 @@ from station.cli.common import (
 )
 from station.desk.record_requests import MessageKind, Republish
 from station.domain.actor import Actor
+from station.domain.counted import counted
 from station.records import copies
 from station.records.facts.events import Event
 from station.records.facts.outbox import waiting_messages
@@ -74,7 +75,10 @@ def verify(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
     if as_json:
         print_json({**answer, "segments": found.segments, "differing": differing})
     else:
-        typer.echo(f"whole: {found.events} events in {len(found.segments)} segments, head {found.head.hex()}")
+        typer.echo(
+            f"whole: {counted(found.events, 'event')} in {counted(len(found.segments), 'segment')},"
+            f" head {found.head.hex()}"
+        )
     _require_agreement(differing)
 
 
@@ -134,7 +138,9 @@ def outbox(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
         print_json({"waiting": waiting})
     else:
         typer.echo(
-            f"{waiting} messages wait for the broker" if waiting else "the broker has taken every message"
+            f"{counted(waiting, 'message')} {'waits' if waiting == 1 else 'wait'} for the broker"
+            if waiting
+            else "the broker has taken every message"
         )
 
 
@@ -165,7 +171,7 @@ def backup(
     Example: reflash journal backup /mnt/usb/journal-2026-11-22
     """
     found = copies.backup(load_settings(config).journal_folder, destination)
-    typer.echo(f"{destination} holds {found.events} events, checked")
+    typer.echo(f"{destination} holds {counted(found.events, 'event')}, checked")
 
 
 @app.command()
@@ -183,7 +189,9 @@ def restore(
     require_stations_user(settings)
     actor = Actor(pseudonym=settings.operator, where="terminal")
     found = copies.restore(source, settings.journal_folder, actor=actor)
-    typer.echo(f"the journal has {found.events} events, checked, and goes on as journal {found.journal}")
+    typer.echo(
+        f"the journal has {counted(found.events, 'event')}, checked, and goes on as journal {found.journal}"
+    )
     typer.echo("unlock answers since the backup are not known: each hub has one left, until it is opened")
 
 

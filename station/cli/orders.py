@@ -29,6 +29,7 @@ from station.cli.scanning import DeskOption, known_jig
 from station.control.client import ControlError
 from station.desk.order_requests import AssignOrder, CloseOrder, ExpectedOrder, ImportOrder
 from station.desk.refusals import Invalid, NotFound, Refused
+from station.domain.counted import counted
 from station.domain.destination import Destination
 from station.domain.outcome import Code, Outcome
 from station.orders.csv_import import MAX_FILE_SIZE
@@ -98,7 +99,7 @@ def import_order(
         print_json({**taken.model_dump(), "jigs": jigs})
         return
     on = f", on {', '.join(jigs)}" if jigs else ""
-    typer.echo(f"order {taken.order} {what}: {taken.hubs} hubs{on}")
+    typer.echo(f"order {taken.order} {what}: {counted(taken.hubs, 'hub')}{on}")
 
 
 @app.command()

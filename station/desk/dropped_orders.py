@@ -7,6 +7,7 @@ from typing import Protocol
 from station.desk.order_requests import ImportOrder, OrderTaken
 from station.desk.refusals import Invalid
 from station.desk.refusals import Refused as RefusedAtDesk
+from station.domain.counted import counted
 from station.dropped_orders.verdicts import DroppedFile, NotNow, Refused, Taken, Verdict
 
 
@@ -35,4 +36,6 @@ class OrdersAtDesk:
             return Refused((str(refused), *map(str, listed)))
         except RefusedAtDesk as refused:
             return NotNow(str(refused))
-        return Taken(f"{taken.order}: {taken.hubs} hubs" + ("" if taken.new else ", imported before"))
+        return Taken(
+            f"{taken.order}: {counted(taken.hubs, 'hub')}" + ("" if taken.new else ", imported before")
+        )

@@ -10,7 +10,7 @@ import aiomqtt
 
 from station.doctor.report import Finding, fault, ok, warning
 from station.messages.topics import Topics
-from station.publishing.broker import BrokerRefuses, connected
+from station.publishing.broker import BrokerRefuses, connected, in_words
 from station.publishing.publisher import OFFLINE
 from station.publishing.settings import MqttSettings
 
@@ -38,7 +38,7 @@ async def check_broker(settings: MqttSettings, topics: Topics) -> Finding:
         return fault(where, str(refusal))
     except aiomqtt.MqttError as error:
         advice = "start it, or correct mqtt.host and mqtt.port; results wait on disk meanwhile"
-        return fault(where, str(error), advice)
+        return fault(where, in_words(error), advice)
     except TimeoutError:
         return fault(
             where,

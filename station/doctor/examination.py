@@ -82,9 +82,6 @@ async def examine(settings: StationSettings) -> Findings:
     topics = Topics(settings.site, settings.station)
     least = settings.thresholds.least_free_mebibytes
 
-    async def unlock_key() -> Findings:
-        return [await check_unlock(settings)]
-
     checks = [
         _off_loop("installation", lambda: check_installation(settings.state_directory)),
         _off_loop("clock", lambda: [judge_clock(read_clock())]),
@@ -92,7 +89,7 @@ async def examine(settings: StationSettings) -> Findings:
         _off_loop("secrets", lambda: check_secrets(settings)),
         _off_loop("people", lambda: check_people(settings)),
         _within("catalogue", _SECONDS, lambda: check_catalogue(settings)),
-        _within("unlock key", _SECONDS, unlock_key),
+        _within("unlock key", _SECONDS, lambda: check_unlock(settings)),
     ]
     try:
         status = await ask_status(settings.state_directory)

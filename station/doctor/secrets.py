@@ -8,6 +8,7 @@ from pathlib import Path
 
 from firmware_catalog.secret_files import SecretExposed, require_secrecy
 from station.doctor.report import Finding, fault, ok
+from station.domain.counted import counted
 from station.settings import StationSettings
 
 
@@ -44,4 +45,4 @@ def check_secrets(settings: StationSettings) -> list[Finding]:
             findings.append(
                 fault(key, f"{path}: {error.strerror}", "put it there, or correct the configuration")
             )
-    return findings or [ok("secrets", f"{count} files, for the station alone")]
+    return findings or [ok("secrets", f"{counted(count, 'file')}, for the station alone")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import encodings.idna  # noqa: F401 - `socket` loads it with the first name it looks up, which takes descriptors
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -128,6 +129,11 @@ async def connected(settings: MqttSettings, client_id: str, will: aiomqtt.Will) 
         for ended in (end, client._disconnected):  # noqa: SLF001 - the same
             if ended.done() and not ended.cancelled():
                 ended.exception()  # seen, so that it is not reported as forgotten
+
+
+def in_words(loss: BaseException) -> str:
+    """Return what the library says of a loss, without the number of the operating system's error."""
+    return re.sub(r"\[Errno -?\d+\] ", "", str(loss))
 
 
 def _still_there(end: asyncio.Future[None]) -> None:

@@ -22,7 +22,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from drivers.descriptors import shortage
 from station.publishing import status as words
-from station.publishing.broker import BrokerRefuses, connected
+from station.publishing.broker import BrokerRefuses, connected, in_words
 from station.publishing.endings import Endings
 from station.publishing.hang_ups import NO_ACCIDENT, HangUps, Sent
 from station.publishing.mqtt_client import MqttClient
@@ -135,7 +135,7 @@ class Publisher:
                     return PublisherStatus(Connection.WAITING, f"{broker}: it answers again; connecting anew")
                 await self._publish(client)
         except* aiomqtt.MqttError as loss:
-            why = shortage() or str(_first(loss))
+            why = shortage() or in_words(_first(loss))
             if waited := "timed out" in why:
                 self._patience.too_late(self._timeout)
                 why = f"{why}; {words.too_late(self._timeout, self._settings.timeout_seconds, self._patience.answer)}"

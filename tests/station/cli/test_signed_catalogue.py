@@ -323,7 +323,7 @@ def test_the_central_products_list_holds_images_against_it(
     assert [owner.init().code, owner.delegate().code, owner.add().code] == [0, 0, 0]
     file.write_text(CPL.format(hash=image_hash, status="Withdrawn"))
     said = reflash("catalog", "import-cpl", file, "--config", config)
-    assert said.out == f"1 products imported into {products}\n"
+    assert said.out == f"1 product imported into {products}\n"
     refused = owner.refresh("--products", products)
     assert refused.code == 2
     assert refused.complaint == (

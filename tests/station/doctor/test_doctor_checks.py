@@ -178,14 +178,15 @@ def test_a_catalogue_is_read_image_by_image(bench: Bench, tmp_path):
 def test_the_unlock_key_is_loaded_as_the_daemon_does(bench: Bench, tmp_path):
     def check(key: Path, mode: str = "bench") -> Finding:
         settings = bench.station_settings(tmp_path, {"jig1": [1]}, unlock={"key_file": str(key)}, mode=mode)
-        return asyncio.run(check_unlock(settings))
+        (finding,) = asyncio.run(check_unlock(settings))
+        return finding
 
     assert check(bench.unlock_key).verdict is OK
     assert "not for production" in str(check(bench.unlock_key, "production"))
-    open_to_all = Path(shutil.copy(bench.unlock_key, tmp_path / "key.pem"))
-    open_to_all.chmod(0o644)
-    assert "chmod 600" in str(check(open_to_all))
-    assert check(tmp_path / "none.pem").verdict is FAULT
+    no_key = tmp_path / "key.pem"
+    no_key.write_text("no key")
+    no_key.chmod(0o600)
+    assert "is no unencrypted PEM private key" in str(check(no_key))
 
 
 def test_where_somebody_has_to_sign_on_somebody_can(bench: Bench, tmp_path):
@@ -235,8 +236,10 @@ def test_every_secrets_file_is_held_against_the_rule(bench: Bench, tmp_path):
         settings = bench.station_settings(tmp_path, {"jig1": [1]}, unlock={unlock: secret(unlock, 0o644)})
         (finding,) = check_secrets(settings)
         assert finding.where == f"unlock.{unlock}"
+        assert asyncio.run(check_unlock(settings)) == [], "it is said already"
     (tmp_path / "key_file").unlink()
     assert verdicts(check_secrets(settings)) == [FAULT]
+    assert asyncio.run(check_unlock(settings)) == []
 
 
 # Broker
@@ -255,7 +258,9 @@ def test_a_broker_that_takes_and_keeps_is_fine(shared_broker: brokers.Mosquitto)
 def test_a_broker_that_is_absent_says_that_results_wait():
     finding = asked(port=brokers.free_port())
     assert finding.verdict is FAULT
-    assert "start it, or correct mqtt.host and mqtt.port; results wait on disk" in str(finding)
+    assert ": Connection refused; start it, or correct mqtt.host and mqtt.port; results wait on disk" in str(
+        finding
+    )
 
 
 def test_a_broker_that_refuses_names_the_settings(tmp_path):

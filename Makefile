@@ -13,11 +13,12 @@ KILLS ?= 50
 TRANSPORT ?= mixed
 BOARDS ?= mixed
 SCENARIOS ?= 200
+SCANS ?= 10000
 ONLY ?=
 # The proofs share the tests' benches.
 PROOF := PYTHONPATH=tests $(BIN)/python tests/chaos
 
-.PHONY: help demo test test-usb test-judges check bench chaos hands crashes matrix soak prove bundle format mutants fuzz audit sbom lock system-packages clean
+.PHONY: help demo test test-usb test-judges check bench chaos hands crashes matrix soak packing prove bundle format mutants fuzz audit sbom lock system-packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -88,6 +89,9 @@ matrix: $(VENV)/.ready ## every fault at every stage, against docs/reliability.m
 
 soak: $(VENV)/.ready ## 2,000 hubs with realistic faults, and a daemon that stays small: SEED=7 TRANSPORT=mixed
 	$(PROOF)/run_soak.py --seed $(SEED) --transport $(TRANSPORT) --boards $(BOARDS)
+
+packing: $(VENV)/.ready ## pack 10,000 scans with mix-ups while the station is killed: SEED=7 SCANS=10000
+	$(PROOF)/run_packing.py --seed $(SEED) --scans $(SCANS)
 
 prove: $(VENV)/.ready ## all proofs in their long forms, an hour; goes on where it was broken off; writes docs/reliability.md: SEED=7
 	$(PROOF)/run_proof.py --seed $(SEED)

@@ -20,6 +20,7 @@ from station.desk.desk import Desk
 from station.desk.label_printing_desk import LabelPrintingDesk
 from station.desk.order_desk import OrderDesk
 from station.desk.packing_desk import PackingDesk
+from station.desk.pallet_desk import PalletDesk
 from station.desk.record_desk import RecordDesk
 from station.desk.refusals import NotFound
 from station.desk.request import Answer, Command, Request
@@ -113,12 +114,11 @@ async def _do_here(settings: StationSettings, request: Request[A], by: str | Non
     async with Journal.open(settings.journal_folder, site=settings.site, station=settings.station) as journal:
         orders = OrderDesk(journal, [jig.name for jig in settings.jigs], is_seated=lambda _: False)
         due = LabelsDue(settings.labels)
-        packing = PackingDesk(journal, lambda: settings.packing, closing=due.when_closed)
-        printing = LabelPrintingDesk(journal, due)
         handlers = {
             **orders.handlers(),
-            **packing.handlers(),
-            **printing.handlers(),
+            **PackingDesk(journal, lambda: settings.packing, due.when_closed).handlers(),
+            **PalletDesk(journal, lambda: settings.packing, closing=due.when_closed).handlers(),
+            **LabelPrintingDesk(journal, due).handlers(),
             **RecordDesk().handlers(),
         }
         desk = Desk(journal, check_person, handlers, {})

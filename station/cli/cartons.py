@@ -83,7 +83,7 @@ def pack(
 
     On standard input the code of another carton, or the name of a place, says where the labels after it go.
 
-    Example: reflash cartons pack CTN00001236 88-73-84-00-00-00-00-01
+    Example: reflash cartons pack CTN00001234 88-73-84-00-00-00-00-01
     """
     bring(asking(config, desk), _read(code, Package.CARTON), hub, as_json=as_json)
 
@@ -101,7 +101,7 @@ def close(
 ) -> None:
     """Close a carton that stays short.
 
-    Example: reflash cartons close CTN00001236 --hubs 5 --reason "last hubs of the order"
+    Example: reflash cartons close CTN00001234 --hubs 5 --reason "last hubs of the order"
     """
     tell(asking(config, desk)(CloseCarton(carton=code, reason=reason, expected_hubs=hubs)), as_json=as_json)
 
@@ -117,7 +117,7 @@ def hold(
 ) -> None:
     """Say that what is in a carton is not what its books say: nobody uses it until a supervisor has looked.
 
-    Example: reflash cartons hold CTN00001236 --found 88-73-84-00-00-00-00-01 --reason "recount"
+    Example: reflash cartons hold CTN00001234 --found 88-73-84-00-00-00-00-01 --reason "recount"
     """
     label = None if found is None else _label(found).device_id
     tell(asking(config, desk)(HoldCarton(carton=code, reason=reason, found=label)), as_json=as_json)
@@ -134,7 +134,7 @@ def release(
 ) -> None:
     """Say that a carton that was held was looked into, and that its books are right. For a supervisor.
 
-    Example: reflash cartons release CTN00001236 --reason "recounted, the books are right"
+    Example: reflash cartons release CTN00001234 --reason "recounted, the books are right"
     """
     release_it = ReleaseCarton(carton=code, reason=reason)
     tell(asking(config, desk, by)(release_it), as_json=as_json)
@@ -188,7 +188,7 @@ def show(
 ) -> None:
     """Show what is in a carton, or on a pallet.
 
-    Example: reflash cartons show CTN00001236
+    Example: reflash cartons show CTN00001234
     """
     read = _read(code)
     with JournalReader(load_settings(config).journal_folder) as journal:
@@ -295,7 +295,7 @@ def put_on_pallet(
 ) -> None:
     """Put a closed carton on a pallet; the one that fills it closes it.
 
-    Example: reflash cartons pallet put PLT00000013 CTN00001236
+    Example: reflash cartons pallet put PLT00000013 CTN00001234
     """
     tell(asking(config, desk)(PutOnPallet(pallet=code, carton=carton)), as_json=as_json)
 
@@ -328,7 +328,7 @@ def take_off_pallet(
 ) -> None:
     """Take a carton off its pallet, which is open again then. For a supervisor.
 
-    Example: reflash cartons pallet take-off CTN00001236 --reason "crushed"
+    Example: reflash cartons pallet take-off CTN00001234 --reason "crushed"
     """
     take_off = TakeOffPallet(carton=carton, reason=reason)
     tell(asking(config, desk, by)(take_off), as_json=as_json)

@@ -53,6 +53,7 @@ from station.desk.label_desk import LabelDesk, ScansAtDesk
 from station.desk.label_printing_desk import LabelPrintingDesk
 from station.desk.order_desk import OrderDesk
 from station.desk.packing_desk import PackingDesk
+from station.desk.pallet_desk import PalletDesk
 from station.desk.people_desk import PeopleDesk
 from station.desk.record_desk import RecordDesk
 from station.desk.refusals import NotFound
@@ -322,12 +323,14 @@ class Daemon:
         )
         people = PeopleDesk(journal, self._duty, self.view, [jig.name for jig in settings.jigs])
         due = LabelsDue(self._settings.labels)
-        packing = PackingDesk(journal, lambda: self._settings.packing, self._recalled, due.when_closed)
+        packing = PackingDesk(journal, lambda: self._settings.packing, due.when_closed)
+        pallets = PalletDesk(journal, lambda: self._settings.packing, self._recalled, due.when_closed)
         handlers = {
             **bench.handlers(),
             **labels.handlers(),
             **orders.handlers(),
             **packing.handlers(),
+            **pallets.handlers(),
             **LabelPrintingDesk(journal, due).handlers(),
             **people.handlers(),
             **RecordDesk().handlers(),

@@ -14,7 +14,7 @@ from firmware_catalog.catalog import Catalog
 from firmware_catalog.errors import CatalogError
 from station.bench.view import BenchView
 from station.catalogue.withdrawn import withdrawn
-from station.desk.packing_desk import recall_lines
+from station.desk.pallet_desk import recall_lines
 from station.domain.reason import Reason
 from station.domain.statement import Statement
 from station.records.chain import RecordedEvent

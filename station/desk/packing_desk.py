@@ -4,73 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
-from drivers.threads import apart
-from firmware_catalog.errors import CatalogError
 from station.desk.act import Act
+from station.desk.boxes import TRIES, Closing, expect, find_carton, nothing_more
 from station.desk.desk import Handlers
 from station.desk.packing_requests import (
     CartonNow,
     CloseCarton,
-    ClosePallet,
     DecideHub,
     HoldCarton,
     HubPut,
     OpenCarton,
-    OpenPallet,
     PackHub,
-    PalletNow,
     PutHub,
-    PutOnPallet,
-    Recall,
-    Recalled,
     ReleaseCarton,
-    TakeOffPallet,
 )
-from station.desk.refusals import Conflict, Invalid, NotFound, Unavailable
+from station.desk.refusals import Conflict, Invalid, NotFound
 from station.domain.contents import Contents
 from station.domain.destination import Destination
 from station.domain.label import ScannedLabel
-from station.packing.codes import CodeError, Package, PackageCode, carton_code, pallet_code
+from station.packing.codes import Package, carton_code
 from station.packing.settings import PackingSettings
 from station.records.errors import NumberTaken, PlaceRefused
 from station.records.facts.events import Event
-from station.records.facts.packed import (
-    Carton,
-    NamedHub,
-    Pallet,
-    Placing,
-    carton,
-    cartons_in_use,
-    contents_of,
-    hubs_ending_in,
-    hubs_named,
-    known_hub,
-    next_numbers,
-    pallet,
-    standing_of,
-)
+from station.records.facts.known_hubs import NamedHub, contents_of, hubs_ending_in, hubs_named, known_hub
+from station.records.facts.packed import Carton, Placing, next_numbers, standing_of
 from station.records.facts.packing import (
     CartonClosed,
     CartonHeld,
     CartonOpened,
-    CartonPutOnPallet,
     CartonReleased,
-    CartonTakenOffPallet,
     HubPlaced,
-    PalletClosed,
-    PalletOpened,
 )
 from station.records.journal import Journal
-
-_TRIES: Final = 3
-"""How often a number is taken that somebody else was given meanwhile."""
-
-P = TypeVar("P", Carton, Pallet)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,31 +53,24 @@ class _Look:
 
 
 class PackingDesk:
-    """Puts hubs into places and cartons, and cartons on pallets, in one journal."""
+    """Puts hubs into places and cartons, in one journal."""
 
     def __init__(
         self,
         journal: Journal,
         settings: Callable[[], PackingSettings],
-        recalled: Callable[[Iterable[Carton]], Iterable[Carton]] | None = None,
-        closing: Callable[[Package, int, str], tuple[Event, ...]] = lambda *_: (),
+        closing: Closing = nothing_more,
     ) -> None:
-        """`recalled` picks the cartons whose release was withdrawn; None where no catalogue is at hand.
-
-        `closing` says what else is recorded when a carton or pallet is closed, by its number and order.
-        """
+        """`closing` says what else is recorded when a carton is closed."""
         self._journal = journal
         self._settings = settings
-        self._recalled = recalled
         self._closing = closing
         self._one_by_one = asyncio.Lock()
         """Of two people who pack into one carton the second sees what the first has done."""
 
     def handlers(self) -> Handlers:
         """Return what it answers."""
-        recall: Handlers = {} if self._recalled is None else {Recall: self._recall}
         return {
-            **recall,
             OpenCarton: self._open_carton,
             PackHub: self._pack,
             PutHub: self._put,
@@ -116,17 +78,13 @@ class PackingDesk:
             CloseCarton: self._close_carton,
             HoldCarton: self._hold,
             ReleaseCarton: self._release,
-            OpenPallet: self._open_pallet,
-            PutOnPallet: self._put_on_pallet,
-            TakeOffPallet: self._take_off_pallet,
-            ClosePallet: self._close_pallet,
         }
 
     # Hubs ----------------------------------------------------------------------------------------------------
 
     async def _pack(self, request: PackHub, act: Act) -> HubPut:
         async with self._one_by_one:
-            into = await self._carton(request.carton)
+            into = await find_carton(self._journal, request.carton)
             look = await self._journal.ask(_look, request.label, into.order)
             return await self._place(act, look, Destination.CARTON, into, label=request.label)
 
@@ -139,7 +97,7 @@ class PackingDesk:
         if (request.place is Destination.CARTON) != (request.carton is not None):
             raise Invalid("a carton is named for a hub that goes into one, and for no other")
         async with self._one_by_one:
-            into = None if request.carton is None else await self._carton(request.carton)
+            into = None if request.carton is None else await find_carton(self._journal, request.carton)
             label = await self._label(request)
             look = await self._journal.ask(_look, label, into.order if into is not None else None)
             stands = look.stands
@@ -224,7 +182,7 @@ class PackingDesk:
     # Cartons -------------------------------------------------------------------------------------------------
 
     async def _open_carton(self, request: OpenCarton, act: Act) -> CartonNow:
-        for left in reversed(range(_TRIES)):
+        for left in reversed(range(TRIES)):
             settings = self._settings()
             number, _ = await self._journal.ask(next_numbers, settings.numbers_from)
             opened = CartonOpened(
@@ -249,8 +207,8 @@ class PackingDesk:
 
     async def _close_carton(self, request: CloseCarton, act: Act) -> CartonNow:
         async with self._one_by_one:
-            closing = await self._carton(request.carton)
-            _expect(f"carton {closing.code}", request.expected_hubs, closing.hubs, "hubs")
+            closing = await find_carton(self._journal, request.carton)
+            expect(f"carton {closing.code}", request.expected_hubs, closing.hubs, "hubs")
             reason = request.reason.strip()
             answer = _carton_now(
                 closing,
@@ -266,7 +224,7 @@ class PackingDesk:
 
     async def _hold(self, request: HoldCarton, act: Act) -> CartonNow:
         async with self._one_by_one:
-            held = await self._carton(request.carton)
+            held = await find_carton(self._journal, request.carton)
             found = None
             line = f"carton {held.code} is held: a supervisor looks into it"
             if request.found is not None:
@@ -286,7 +244,7 @@ class PackingDesk:
 
     async def _release(self, request: ReleaseCarton, act: Act) -> CartonNow:
         async with self._one_by_one:
-            held = await self._carton(request.carton)
+            held = await find_carton(self._journal, request.carton)
             state = "open" if held.closed is None else "closed"
             line = f"carton {held.code} is {state} again, with {held.hubs} of {held.capacity} hubs"
             answer = CartonNow(**{**_carton_now(held, "open", line).model_dump(), "state": state})
@@ -294,103 +252,6 @@ class PackingDesk:
                 CartonReleased(carton=held.number, reason=request.reason, actor=act.actor)
             )
             return answer
-
-    # Pallets -------------------------------------------------------------------------------------------------
-
-    async def _open_pallet(self, request: OpenPallet, act: Act) -> PalletNow:
-        for left in reversed(range(_TRIES)):
-            settings = self._settings()
-            _, number = await self._journal.ask(next_numbers, settings.numbers_from)
-            opened = PalletOpened(
-                pallet=number, order=request.order, capacity=settings.cartons_per_pallet, actor=act.actor
-            )
-            answer = PalletNow(
-                pallet=pallet_code(number),
-                order=request.order,
-                cartons=0,
-                capacity=opened.capacity,
-                state="open",
-                line=f"pallet {pallet_code(number)} of order {request.order} is open for {opened.capacity} cartons",
-            )
-            try:
-                await act.recording(answer).append(opened)
-            except NumberTaken:
-                if not left:
-                    raise
-            else:
-                return answer
-        raise AssertionError  # the last try returns or raises
-
-    async def _put_on_pallet(self, request: PutOnPallet, act: Act) -> PalletNow:
-        async with self._one_by_one:
-            onto, put = await self._pallet(request.pallet), await self._carton(request.carton)
-            cartons = onto.cartons + 1
-            events: list[Event] = [CartonPutOnPallet(carton=put.number, pallet=onto.number, actor=act.actor)]
-            line, full = f"carton {put.code} is on pallet {onto.code}, {cartons} of {onto.capacity}", False
-            if cartons >= onto.capacity:
-                full, line = True, f"{line}: it is full and closed"
-                events += self._pallet_closed(onto, cartons, None, act)
-            answer = _pallet_now(onto, cartons, line, closed=full)
-            await act.recording(answer).append(*events)
-            return answer
-
-    async def _take_off_pallet(self, request: TakeOffPallet, act: Act) -> PalletNow:
-        async with self._one_by_one:
-            taken = await self._carton(request.carton)
-            if taken.pallet is None:
-                raise Conflict(f"carton {taken.code} is on no pallet")
-            off = await self._pallet(pallet_code(taken.pallet))
-            line = (
-                f"carton {taken.code} is off pallet {off.code}, which is open with {off.cartons - 1} cartons"
-            )
-            answer = _pallet_now(off, off.cartons - 1, line, closed=False)
-            await act.recording(answer).append(
-                CartonTakenOffPallet(
-                    carton=taken.number, pallet=off.number, reason=request.reason, actor=act.actor
-                )
-            )
-            return answer
-
-    async def _close_pallet(self, request: ClosePallet, act: Act) -> PalletNow:
-        async with self._one_by_one:
-            closing = await self._pallet(request.pallet)
-            _expect(f"pallet {closing.code}", request.expected_cartons, closing.cartons, "cartons")
-            line = f"pallet {closing.code} is closed with {closing.cartons} of {closing.capacity} cartons"
-            answer = _pallet_now(closing, closing.cartons, line, closed=True)
-            reason = request.reason.strip() or None
-            await act.recording(answer).append(*self._pallet_closed(closing, closing.cartons, reason, act))
-            return answer
-
-    def _pallet_closed(
-        self, closing: Pallet, cartons: int, reason: str | None, act: Act
-    ) -> tuple[Event, ...]:
-        closed = PalletClosed(pallet=closing.number, cartons=cartons, reason=reason, actor=act.actor)
-        return (closed, *self._closing(Package.PALLET, closing.number, closing.order))
-
-    async def _recall(self, _: Recall, __: Act) -> Recalled:
-        assert self._recalled is not None  # noqa: S101 - asked only then
-        packed = await self._journal.ask(cartons_in_use)
-        try:
-            found = tuple(await apart("recall", partial(self._recalled, packed)))
-        except CatalogError as error:
-            raise Unavailable(f"{error}; until then nobody knows which releases stand") from error
-        return Recalled(
-            lines=recall_lines(found),
-            cartons=tuple(each.code for each in found),
-            pallets=tuple(
-                dict.fromkeys(pallet_code(each.pallet) for each in found if each.pallet is not None)
-            ),
-        )
-
-    # By code -------------------------------------------------------------------------------------------------
-
-    async def _carton(self, code: str) -> Carton:
-        number = _number(code, Package.CARTON)
-        return _there(await self._journal.ask(carton, number), "carton", carton_code(number))
-
-    async def _pallet(self, code: str) -> Pallet:
-        number = _number(code, Package.PALLET)
-        return _there(await self._journal.ask(pallet, number), "pallet", pallet_code(number))
 
 
 _PUT: Final = {
@@ -401,23 +262,6 @@ _PUT: Final = {
     Destination.PARTY: "put with the hubs that go back to their party",
     Destination.MAKER: "put with the hubs that go back to their maker",
 }
-
-
-def recall_lines(cartons: Iterable[Carton]) -> tuple[str, ...]:
-    """Say in one line for each release which cartons hold it, and where they are."""
-    by_release: dict[str, list[Carton]] = {}
-    for each in cartons:
-        if each.contents is not None:
-            release = f"{each.contents.firmware} of {each.contents.manufacturer}/{each.contents.model}"
-            by_release.setdefault(release, []).append(each)
-    return tuple(
-        f"release {release} was withdrawn after hubs with it were packed: recall "
-        + ", ".join(
-            f"carton {each.code}" + ("" if each.pallet is None else f" on pallet {pallet_code(each.pallet)}")
-            for each in boxes
-        )
-        for release, boxes in by_release.items()
-    )
 
 
 def _look(tables: sqlite3.Connection, label: ScannedLabel, order: str | None) -> _Look:
@@ -461,29 +305,6 @@ def _the_one(look: _Look, into: Carton | None) -> NamedHub:
     return hub
 
 
-def _number(code: str, package: Package) -> int:
-    try:
-        read = PackageCode.parse(code)
-    except CodeError as error:
-        raise Invalid(str(error)) from error
-    if read.package is not package:
-        raise Invalid(f"{read} is the code of a {read.package}, not of a {package}; scan the {package}'s")
-    return read.number
-
-
-def _there(found: P | None, what: str, code: str) -> P:
-    if found is None:
-        raise NotFound(f"there is no {what} {code} of an open order: see 'reflash cartons list'")
-    return found
-
-
-def _expect(what: str, expected: int | None, now: int, things: str) -> None:
-    if expected not in {None, now}:
-        raise Conflict(
-            f"{what} has {now} {things} now, not {expected} as was expected: look again, then decide anew"
-        )
-
-
 def _carton_now(carton: Carton, state: str, line: str) -> CartonNow:
     return CartonNow.model_validate(
         {
@@ -494,15 +315,4 @@ def _carton_now(carton: Carton, state: str, line: str) -> CartonNow:
             "state": state,
             "line": line,
         }
-    )
-
-
-def _pallet_now(pallet: Pallet, cartons: int, line: str, *, closed: bool) -> PalletNow:
-    return PalletNow(
-        pallet=pallet.code,
-        order=pallet.order,
-        cartons=cartons,
-        capacity=pallet.capacity,
-        state="closed" if closed else "open",
-        line=line,
     )

@@ -1,7 +1,7 @@
 """Where a hub belongs, by what is durably known of it, and why a place does not take it.
 
 The one rule: a hub belongs into a carton only by its last result in the order. Everything else is refused with where the
-hub must go. The words agree with the slot's own (`domain.next_step`).
+hub must go. Which hubs a person has to look at is the word of their slot (`domain.next_step`).
 """
 
 from __future__ import annotations
@@ -11,44 +11,13 @@ from typing import Final
 
 from firmware_catalog.identity import FirmwareVersion
 from station.domain.destination import Destination
+from station.domain.next_step import to_do
 from station.domain.outcome import Code, Disposition, Outcome
+from station.domain.phase import SlotPhase
+from station.domain.to_do import ToDo
 from station.packing.codes import carton_code
 
-_ANOTHER_TRY: Final = frozenset(
-    {
-        Code.NO_OPEN_ORDER,
-        Code.CATALOGUE_UNAVAILABLE,
-        Code.UNLOCK_UNAVAILABLE,
-        Code.RELEASE_STOPPED,
-        Code.RELEASE_WITHDRAWN,
-        Code.SLOT_FAULT,
-    }
-)
-"""Nothing speaks against the hub: it is seated again once the station can go on."""
-
-_A_PERSON_LOOKS: Final = frozenset(
-    {
-        Code.LABEL_DISAGREES,
-        Code.IN_TWO_SLOTS,
-        Code.IDS_DISAGREE,
-        Code.MODEL_DISAGREES,
-        Code.NOT_PENDING,
-        Code.NOT_ON_ORDER,
-        Code.NO_RELEASE,
-        Code.NO_PERMITTED_PATH,
-        Code.NEWER_THAN_RELEASE,
-        Code.IMAGE_REFUSED,
-        Code.NOT_A_HUB,
-    }
-)
-"""However it ended: no slot can help."""
-
-_BY_DISPOSITION: Final = {
-    Disposition.RETRY_HERE: None,
-    Disposition.RETRY_OTHER_SLOT: None,
-    Disposition.REWORK: Destination.REWORK,
-    Disposition.SCRAP: Destination.SCRAP,
-}
+_CRATES: Final = {Disposition.REWORK: Destination.REWORK, Disposition.SCRAP: Destination.SCRAP}
 
 _GOES_TO: Final = {
     Destination.CARTON: "it goes into a carton",
@@ -169,17 +138,13 @@ def _by_result(last: Result) -> Belongs:
     what = f"its last result is {last.outcome.value}" + (
         f" ({last.code.replace('_', ' ')})" if last.code else ""
     )
-    if last.disposition in {Disposition.REWORK, Disposition.SCRAP}:
-        return Belongs(_BY_DISPOSITION[last.disposition], what)
-    if last.code is Code.NOT_PENDING:
-        return Belongs(
-            Destination.PARTY if last.outcome is Outcome.REJECTED else Destination.QUARANTINE, what
-        )
-    if last.code in _A_PERSON_LOOKS:
-        return Belongs(Destination.QUARANTINE, what)
-    if last.outcome is Outcome.REJECTED:
-        return Belongs(None if last.code in _ANOTHER_TRY else Destination.QUARANTINE, what)
-    return Belongs(None if last.disposition is None else _BY_DISPOSITION[last.disposition], what)
+    if last.disposition in _CRATES:
+        return Belongs(_CRATES[last.disposition], what)
+    phase = SlotPhase.REJECTED if last.outcome is Outcome.REJECTED else SlotPhase.FAILED
+    if last.code is None or to_do(phase, last.code, last.code, last.disposition) is not ToDo.HOLD:
+        return Belongs(None, what)
+    untouched = last.code is Code.NOT_PENDING and last.outcome is Outcome.REJECTED
+    return Belongs(Destination.PARTY if untouched else Destination.QUARANTINE, what)
 
 
 def refusal(known: KnownHub, to: Destination, *, decided: bool) -> str | None:

@@ -15,7 +15,8 @@ from station.records.errors import EventRefused, NumberTaken, OrderIsClosed, Pac
 from station.records.expectations import Expectation
 from station.records.facts.attempts import AttemptId
 from station.records.facts.events import Event
-from station.records.facts.packed import Carton, Pallet, carton, cartons_on, contents_of, known_hub, pallet
+from station.records.facts.known_hubs import contents_of, known_hub
+from station.records.facts.packed import Carton, Pallet, carton, cartons_on, pallet
 from station.records.facts.packing import (
     CartonClosed,
     CartonHeld,

@@ -23,9 +23,10 @@ from station.records.facts import outbox
 from station.records.facts.events import Event
 from station.records.facts.history import HubHistory, hub_history, label_history
 from station.records.facts.journal import identities_of
+from station.records.facts.known_hubs import hubs_ending_in
 from station.records.facts.orders import OrderLinesAdded, OrderLineState, lines_of, order_lines
 from station.records.facts.outbox import BEFORE_ALL, Number, OutboxRow
-from station.records.facts.packed import Carton, Pallet, Placing, hubs_ending_in, placings_of
+from station.records.facts.packed import Carton, Pallet, Placing, placings_of
 from station.records.outgoing import ImportedFile, NotToBeTold, OutgoingMessage, outgoing_message
 from station.records.segments import (
     is_there,

@@ -14,7 +14,7 @@ Boards
 The station
     `station_bench` (a rig in a process of its own, its catalogue, keys, orders and a conductor), `station_config`,
     `station_daemon`, `desk_client` (asks it), `two_slots`, `usb_station`, `interference` (hands in the way),
-    `attempt_samples`, `journal_samples`, `publisher_bench`.
+    `attempt_samples`, `journal_samples`, `packing_model` (where hubs may go, by the facts alone), `publisher_bench`.
 Catalogues
     `signed_catalogues`, `signed_bench` (of the station's rig), `standing_releases`, `ota_files`, `cpl_samples`.
 """

@@ -21,6 +21,7 @@ from station.desk.desk import Desk
 from station.desk.order_desk import OrderDesk
 from station.desk.order_requests import ImportOrder
 from station.desk.packing_desk import PackingDesk
+from station.desk.pallet_desk import PalletDesk
 from station.desk.record_desk import RecordDesk
 from station.desk.refusals import Refusal, Refused
 from station.desk.request import Request
@@ -99,7 +100,8 @@ def desk_of_orders(journal: Journal, *jigs: str, seated: bool = False) -> Desk:
 
 def desk_of_packing(journal: Journal, sizes: PackingSettings) -> Desk:
     """The desk that hubs leave the bench by."""
-    return Desk(journal, no_check, PackingDesk(journal, lambda: sizes).handlers(), {})
+    cartons, pallets = PackingDesk(journal, lambda: sizes), PalletDesk(journal, lambda: sizes)
+    return Desk(journal, no_check, {**cartons.handlers(), **pallets.handlers()}, {})
 
 
 THE_ACCOUNT = Entrance(Role.ACCOUNT, "terminal", operator=lambda: "op-7")

@@ -240,11 +240,11 @@ class ResultOfOrder:
 def results_of_order(tables: sqlite3.Connection, order: str) -> tuple[ResultOfOrder, ...]:
     """Return the newest result of each hub that was seen for an order, those that it does not list included."""
     rows = tables.execute(
-        "SELECT coalesce(lines.chf, attempts.chf, scanned_id) AS hub, lines.chf IS NOT NULL, attempts.outcome, code,"
+        "SELECT coalesce(lines.chf, attempts.chf, scanned_id) AS device, lines.chf IS NOT NULL, attempts.outcome, code,"
         " max(attempt)"
         " FROM attempts LEFT JOIN order_lines AS lines ON lines.work_order = attempts.work_order AND ("
         "lines.chf = coalesce(attempts.chf, scanned_id) OR (attempts.chf IS NULL AND lines.gpf = scanned_id))"
-        " WHERE attempts.work_order = ? AND closed IS NOT NULL GROUP BY hub ORDER BY hub",
+        " WHERE attempts.work_order = ? AND closed IS NOT NULL GROUP BY device ORDER BY device",
         (order,),
     )
     return tuple(

@@ -273,6 +273,6 @@ def firmware_version(number: int) -> object:
 
 
 PackingMachine.TestCase.settings = hypothesis_settings(
-    max_examples=25, stateful_step_count=40, deadline=None, print_blob=True
+    max_examples=8, stateful_step_count=30, deadline=None, print_blob=True
 )
 TestPackingMachine = PackingMachine.TestCase

@@ -1,0 +1,179 @@
+"""Cartons on pallets, at the desk; and which of them are to be recalled."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from drivers.threads import apart
+from firmware_catalog.errors import CatalogError
+from station.desk.act import Act
+from station.desk.boxes import TRIES, Closing, expect, find_carton, find_pallet, nothing_more
+from station.desk.desk import Handlers
+from station.desk.packing_requests import (
+    ClosePallet,
+    OpenPallet,
+    PalletNow,
+    PutOnPallet,
+    Recall,
+    Recalled,
+    TakeOffPallet,
+)
+from station.desk.refusals import Conflict, Unavailable
+from station.packing.codes import Package, pallet_code
+from station.packing.settings import PackingSettings
+from station.records.errors import NumberTaken
+from station.records.facts.events import Event
+from station.records.facts.packed import Carton, Pallet, cartons_in_use, next_numbers
+from station.records.facts.packing import CartonPutOnPallet, CartonTakenOffPallet, PalletClosed, PalletOpened
+from station.records.journal import Journal
+
+
+class PalletDesk:
+    """Puts cartons on pallets, in one journal."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        settings: Callable[[], PackingSettings],
+        recalled: Callable[[Iterable[Carton]], Iterable[Carton]] | None = None,
+        closing: Closing = nothing_more,
+    ) -> None:
+        """`recalled` picks the cartons whose release was withdrawn; None where no catalogue is at hand.
+
+        `closing` says what else is recorded when a pallet is closed.
+        """
+        self._journal = journal
+        self._settings = settings
+        self._recalled = recalled
+        self._closing = closing
+        self._one_by_one = asyncio.Lock()
+        """Of two people at one pallet the second sees what the first has done."""
+
+    def handlers(self) -> Handlers:
+        """Return what it answers."""
+        recall: Handlers = {} if self._recalled is None else {Recall: self._recall}
+        return {
+            **recall,
+            OpenPallet: self._open_pallet,
+            PutOnPallet: self._put_on_pallet,
+            TakeOffPallet: self._take_off_pallet,
+            ClosePallet: self._close_pallet,
+        }
+
+    async def _open_pallet(self, request: OpenPallet, act: Act) -> PalletNow:
+        for left in reversed(range(TRIES)):
+            settings = self._settings()
+            _, number = await self._journal.ask(next_numbers, settings.numbers_from)
+            opened = PalletOpened(
+                pallet=number, order=request.order, capacity=settings.cartons_per_pallet, actor=act.actor
+            )
+            answer = PalletNow(
+                pallet=pallet_code(number),
+                order=request.order,
+                cartons=0,
+                capacity=opened.capacity,
+                state="open",
+                line=f"pallet {pallet_code(number)} of order {request.order} is open for {opened.capacity} cartons",
+            )
+            try:
+                await act.recording(answer).append(opened)
+            except NumberTaken:
+                if not left:
+                    raise
+            else:
+                return answer
+        raise AssertionError  # the last try returns or raises
+
+    async def _put_on_pallet(self, request: PutOnPallet, act: Act) -> PalletNow:
+        async with self._one_by_one:
+            onto, put = (
+                await find_pallet(self._journal, request.pallet),
+                await find_carton(self._journal, request.carton),
+            )
+            cartons = onto.cartons + 1
+            events: list[Event] = [CartonPutOnPallet(carton=put.number, pallet=onto.number, actor=act.actor)]
+            line, full = f"carton {put.code} is on pallet {onto.code}, {cartons} of {onto.capacity}", False
+            if cartons >= onto.capacity:
+                full, line = True, f"{line}: it is full and closed"
+                events += self._pallet_closed(onto, cartons, None, act)
+            answer = _pallet_now(onto, cartons, line, closed=full)
+            await act.recording(answer).append(*events)
+            return answer
+
+    async def _take_off_pallet(self, request: TakeOffPallet, act: Act) -> PalletNow:
+        async with self._one_by_one:
+            taken = await find_carton(self._journal, request.carton)
+            if taken.pallet is None:
+                raise Conflict(f"carton {taken.code} is on no pallet")
+            off = await find_pallet(self._journal, pallet_code(taken.pallet))
+            line = (
+                f"carton {taken.code} is off pallet {off.code}, which is open with {off.cartons - 1} cartons"
+            )
+            answer = _pallet_now(off, off.cartons - 1, line, closed=False)
+            await act.recording(answer).append(
+                CartonTakenOffPallet(
+                    carton=taken.number, pallet=off.number, reason=request.reason, actor=act.actor
+                )
+            )
+            return answer
+
+    async def _close_pallet(self, request: ClosePallet, act: Act) -> PalletNow:
+        async with self._one_by_one:
+            closing = await find_pallet(self._journal, request.pallet)
+            expect(f"pallet {closing.code}", request.expected_cartons, closing.cartons, "cartons")
+            line = f"pallet {closing.code} is closed with {closing.cartons} of {closing.capacity} cartons"
+            answer = _pallet_now(closing, closing.cartons, line, closed=True)
+            reason = request.reason.strip() or None
+            await act.recording(answer).append(*self._pallet_closed(closing, closing.cartons, reason, act))
+            return answer
+
+    def _pallet_closed(
+        self, closing: Pallet, cartons: int, reason: str | None, act: Act
+    ) -> tuple[Event, ...]:
+        closed = PalletClosed(pallet=closing.number, cartons=cartons, reason=reason, actor=act.actor)
+        return (closed, *self._closing(Package.PALLET, closing.number, closing.order))
+
+    async def _recall(self, _: Recall, __: Act) -> Recalled:
+        assert self._recalled is not None  # noqa: S101 - asked only then
+        packed = await self._journal.ask(cartons_in_use)
+        try:
+            found = tuple(await apart("recall", partial(self._recalled, packed)))
+        except CatalogError as error:
+            raise Unavailable(f"{error}; until then nobody knows which releases stand") from error
+        return Recalled(
+            lines=recall_lines(found),
+            cartons=tuple(each.code for each in found),
+            pallets=tuple(
+                dict.fromkeys(pallet_code(each.pallet) for each in found if each.pallet is not None)
+            ),
+        )
+
+
+def recall_lines(cartons: Iterable[Carton]) -> tuple[str, ...]:
+    """Say in one line for each release which cartons hold it, and where they are."""
+    by_release: dict[str, list[Carton]] = {}
+    for each in cartons:
+        if each.contents is not None:
+            release = f"{each.contents.firmware} of {each.contents.manufacturer}/{each.contents.model}"
+            by_release.setdefault(release, []).append(each)
+    return tuple(
+        f"release {release} was withdrawn after hubs with it were packed: recall "
+        + ", ".join(
+            f"carton {each.code}" + ("" if each.pallet is None else f" on pallet {pallet_code(each.pallet)}")
+            for each in boxes
+        )
+        for release, boxes in by_release.items()
+    )
+
+
+def _pallet_now(pallet: Pallet, cartons: int, line: str, *, closed: bool) -> PalletNow:
+    return PalletNow(
+        pallet=pallet.code,
+        order=pallet.order,
+        cartons=cartons,
+        capacity=pallet.capacity,
+        state="closed" if closed else "open",
+        line=line,
+    )

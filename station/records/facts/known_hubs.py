@@ -1,0 +1,169 @@
+"""Which hub a label names, and what is known of it when it is to be put somewhere."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, Final
+
+from firmware_catalog.identity import Eui64, FirmwareVersion
+from station.domain.contents import Contents
+from station.domain.label import ScannedLabel
+from station.domain.order_line import OrderLine
+from station.domain.outcome import Code, Disposition, Outcome
+from station.domain.slot_name import SlotName
+from station.packing.belonging import KnownHub, Result
+from station.records.facts.attempts import AttemptId
+from station.records.facts.orders import order_line_state
+from station.records.facts.packed import OPEN_ORDERS, standing_of
+
+
+@dataclass(frozen=True, slots=True)
+class NamedHub:
+    """A hub that a label names: by both ids where an order or an attempt tells them."""
+
+    hub: Eui64
+    gpf: Eui64 | None
+    orders: tuple[str, ...]
+    """Open orders that it may be put somewhere for: the one it was worked on for last comes first."""
+    closed_order: str | None
+    """The newest order that lists it and is closed."""
+
+
+def hubs_named(tables: sqlite3.Connection, label: ScannedLabel) -> tuple[NamedHub, ...]:
+    """Return every hub that a label may name: one, but for ids that two orders give to different hubs."""
+    device = str(label.device_id)
+    pairs: dict[tuple[Eui64, Eui64 | None], None] = {}
+    where = {"CHF": "chf = ?1", "GPF": "gpf = ?1", None: "chf = ?1 OR gpf = ?1"}[label.role]
+    for source in (
+        f"SELECT DISTINCT chf, gpf FROM order_lines WHERE ({where}) AND {OPEN_ORDERS} ORDER BY 1",  # noqa: S608 - our own words
+        f"SELECT DISTINCT chf, gpf FROM order_lines WHERE ({where}) ORDER BY 1",  # noqa: S608 - the same
+        f"SELECT DISTINCT chf, gpf FROM attempts WHERE ({where}) AND chf IS NOT NULL ORDER BY 1",  # noqa: S608 - the same
+    ):
+        rows = tables.execute(source, (device,)).fetchall()
+        pairs.update(((Eui64.parse(chf), Eui64.parse(gpf)), None) for chf, gpf in rows)
+        if pairs:
+            break
+    return tuple(_named(tables, hub, gpf) for hub, gpf in pairs or {(label.device_id, None): None})
+
+
+def hubs_ending_in(tables: sqlite3.Connection, digits: str) -> tuple[tuple[Eui64, Eui64], ...]:
+    """Return the hubs of orders, and seen in slots, whose CHF or GPF ends in these six digits."""
+    end = f"%{digits[:2]}-{digits[2:4]}-{digits[4:]}"
+    rows = tables.execute(
+        "SELECT chf, gpf FROM order_lines WHERE chf LIKE ?1 OR gpf LIKE ?1"
+        " UNION SELECT chf, gpf FROM attempts WHERE chf IS NOT NULL AND (chf LIKE ?1 OR gpf LIKE ?1) ORDER BY 1",
+        (end,),
+    )
+    return tuple((Eui64.parse(chf), Eui64.parse(gpf)) for chf, gpf in rows)
+
+
+def _named(tables: sqlite3.Connection, hub: Eui64, gpf: Eui64 | None) -> NamedHub:
+    listed = tables.execute(
+        "SELECT orders.work_order, closed IS NULL FROM order_lines JOIN orders USING (work_order)"
+        " WHERE chf = ? AND closed IS NOT ' import unfinished' ORDER BY imported DESC, orders.work_order",
+        (str(hub),),
+    ).fetchall()
+    worked_for = tables.execute(
+        "SELECT DISTINCT work_order FROM attempts JOIN orders USING (work_order)"  # noqa: S608 - our own words
+        f" WHERE ({_OF_HUB}) AND orders.closed IS NULL ORDER BY attempt DESC",
+        (str(hub), None if gpf is None else str(gpf)),
+    ).fetchall()
+    open_orders = [order for (order,) in worked_for] + [order for order, is_open in listed if is_open]
+    over = next((order for order, is_open in listed if not is_open), None)
+    return NamedHub(hub, gpf, tuple(dict.fromkeys(open_orders)), over)
+
+
+_OF_HUB: Final = (
+    "attempts.chf = ?1 OR attempts.gpf = ?2 OR (attempts.chf IS NULL AND attempts.scanned_id IN (?1, ?2))"
+)
+
+
+def known_hub(
+    tables: sqlite3.Connection,
+    hub: Eui64,
+    gpf: Eui64 | None,
+    order: str | None,
+    live: Collection[AttemptId] | None,
+) -> KnownHub:
+    """Return what is known of a hub, seen from one order.
+
+    `live` are the attempts that are being worked on now; None where that is not known: then every open one is.
+    """
+    ids = (str(hub), None if gpf is None else str(gpf))
+    unfinished = tables.execute(
+        f"SELECT attempt, jig, slot, lost FROM attempts WHERE ({_OF_HUB}) AND closed IS NULL ORDER BY attempt DESC",  # noqa: S608 - our own words
+        ids,
+    ).fetchall()
+    at_work = [
+        SlotName(jig=jig, slot=slot)
+        for attempt, jig, slot, _ in unfinished
+        if live is None or attempt in live
+    ]
+    left = [
+        SlotName(jig=jig, slot=slot)
+        for attempt, jig, slot, _ in unfinished
+        if live is not None and attempt not in live
+    ]
+    last = tables.execute(
+        "SELECT work_order, outcome, code, disposition, unsettled, scanned_id, scanned_role, read_back FROM attempts"  # noqa: S608 - our own words
+        f" WHERE ({_OF_HUB}) AND closed IS NOT NULL AND (work_order IS ?3 OR outcome IN (?4, ?5))"
+        " ORDER BY attempt DESC LIMIT 1",
+        (*ids, order, Outcome.PASSED, Outcome.FAILED),
+    ).fetchone()
+    touched = tables.execute(
+        f"SELECT 1 FROM attempts WHERE ({_OF_HUB}) AND work_order IS ?3 AND outcome IN (?4, ?5) LIMIT 1",  # noqa: S608 - our own words
+        (*ids, order, Outcome.PASSED, Outcome.FAILED),
+    ).fetchone()
+    placing = standing_of(tables, hub, gpf)
+    listed = order is not None and order_line_state(tables, order, hub) is not None
+    return KnownHub(
+        hub=ids[0],
+        order=order,
+        listed=listed,
+        at_work=str(at_work[0]) if at_work else None,
+        unfinished=str(left[0]) if left else None,
+        last=None if last is None else _result(last, hub, gpf),
+        touched=touched is not None,
+        stands=None if placing is None else placing.stand,
+    )
+
+
+def contents_of(
+    tables: sqlite3.Connection, order: str, hub: Eui64, firmware: FirmwareVersion
+) -> Contents | None:
+    """Return of which kind an order's hub is; None where the order does not list it."""
+    state = order_line_state(tables, order, hub)
+    return None if state is None else contents_by(state.line, firmware)
+
+
+def contents_by(line: OrderLine, firmware: FirmwareVersion) -> Contents:
+    """Return of which kind a hub is, by what its order says of it and what it said itself."""
+    return Contents(
+        owner=line.owner,
+        manufacturer=line.manufacturer,
+        model=line.model,
+        variant=line.variant,
+        firmware=firmware,
+    )
+
+
+def _result(row: tuple[Any, ...], hub: Eui64, gpf: Eui64 | None) -> Result:
+    order, outcome, code, disposition, unsettled, scanned_id, role, read_back = row
+    label = None if scanned_id is None else ScannedLabel(Eui64.parse(scanned_id), role)
+    return Result(
+        order=order,
+        outcome=Outcome(outcome),
+        code=None if code is None else Code(code),
+        disposition=None if disposition is None else Disposition(disposition),
+        unsettled=unsettled,
+        mislabelled=label is not None and not label.names(_BothIds(hub, gpf or hub)),
+        firmware=None if read_back is None else FirmwareVersion.parse(read_back),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _BothIds:
+    chf: Eui64
+    gpf: Eui64

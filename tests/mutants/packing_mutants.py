@@ -1,0 +1,118 @@
+"""Mutants of what keeps a hub out of a carton, and a carton out of use: by the last durable result, and by what a slot sees."""
+
+from __future__ import annotations
+
+from mutant import Mutant
+
+_DESK = "tests/station/packing/test_packing_desk.py"
+_RULE = "tests/station/packing/test_belonging.py"
+_CONDITIONS = "station/records/packing_conditions.py"
+_BELONGING = "station/packing/belonging.py"
+
+PACKING_MUTANTS = (
+    Mutant(
+        "a place takes what does not belong there",
+        _CONDITIONS,
+        "    if line is not None:\n        raise PlaceRefused(line",
+        "    if line is None and known.last is None:\n        raise PlaceRefused(str(known)",
+        (f"{_DESK}::test_hands_at_the_crates_are_told_what_is_wrong",),
+    ),
+    Mutant(
+        "a hub that is somewhere already is put somewhere else",
+        _CONDITIONS,
+        "    if known.stands != taken_from:\n",
+        "    if known.stands is None and taken_from is not None:\n",
+        (f"{_DESK}::test_hands_at_the_crates_are_told_what_is_wrong",),
+    ),
+    Mutant(
+        "a hub that was put aside goes into a carton unread",
+        _CONDITIONS,
+        "        and taken_from.place is not Destination.CARTON\n",
+        "        and taken_from.place is Destination.MAKER\n",
+        (f"{_DESK}::test_a_hub_is_taken_out_and_goes_back_only_once_it_was_read_again",),
+    ),
+    Mutant(
+        "a carton holds two kinds",
+        _CONDITIONS,
+        "    if into.contents is not None and into.contents != event.contents:\n",
+        "    if into.contents is not None and into.contents.model != event.contents.model:\n",
+        (f"{_DESK}::test_hands_at_the_crates_are_told_what_is_wrong",),
+    ),
+    Mutant(
+        "a held carton is packed into",
+        _CONDITIONS,
+        "    if into.held is not None:\n",
+        "    if into.held is not None and into.closed is not None:\n",
+        (f"{_DESK}::test_a_packed_hub_that_is_seated_again_leaves_its_carton_which_is_held",),
+    ),
+    Mutant(
+        "a full carton stays open",
+        _CONDITIONS,
+        "    if into.hubs + 1 >= into.capacity and number not in closed:\n",
+        "    if into.hubs + 1 > into.capacity and number not in closed:\n",
+        (f"{_DESK}::test_the_journal_itself_keeps_cartons_right",),
+    ),
+    Mutant(
+        "a pallet goes to two parties",
+        _CONDITIONS,
+        "    if others - {put.contents.owner}:\n",
+        "    if len(others) > 1:\n",
+        (f"{_DESK}::test_a_pallet_takes_closed_cartons_of_one_order_and_party",),
+    ),
+    Mutant(
+        "a hub that a slot sees stays in its carton by the books",
+        "station/records/projection.py",
+        "            packing.leave_for_slot(tables, written, event)\n",
+        "",
+        (f"{_DESK}::test_a_packed_hub_that_is_seated_again_leaves_its_carton_which_is_held",),
+    ),
+    Mutant(
+        "a carton that lacks a hub is not held",
+        "station/records/facts/packing.py",
+        "        if held is not None:\n",
+        "        if held is None:\n",
+        (f"{_DESK}::test_a_foreign_hub_in_a_sealed_carton_holds_both_cartons",),
+    ),
+    Mutant(
+        "a hub that passed and is unlocked goes home",
+        _BELONGING,
+        "        if last.unsettled is not None:\n",
+        "        if last.unsettled is not None and last.mislabelled:\n",
+        (_RULE,),
+    ),
+    Mutant(
+        "a hub with another's label goes home",
+        _BELONGING,
+        "        if last.mislabelled:\n",
+        "        if last.mislabelled and last.firmware is None:\n",
+        (_RULE,),
+    ),
+    Mutant(
+        "a pass stands although another order has worked on the hub since",
+        _BELONGING,
+        "    if last.order != known.order:\n",
+        "    if last.order is None:\n",
+        (_RULE,),
+    ),
+    Mutant(
+        "scrap needs nobody",
+        _BELONGING,
+        "    if rule.to is to and (to is not Destination.SCRAP or decided):\n",
+        "    if rule.to is to:\n",
+        (_RULE, _DESK),
+    ),
+    Mutant(
+        "numbers are given again after a restore",
+        "station/records/facts/packed.py",
+        "        passed_over = PASSED_OVER if restored > max(sequence, 1) else 0\n",
+        "        passed_over = 0\n",
+        (f"{_DESK}::test_what_is_over_stays_findable_and_numbers_are_not_given_twice",),
+    ),
+    Mutant(
+        "an order is closed over hubs that are nowhere",
+        "station/orders/reconcile.py",
+        "        return not (self.open or self.unattributed or self.missing or self.unfinished)\n",
+        "        return not (self.open or self.unattributed or self.never_seen)\n",
+        ("tests/station/cli/test_packing_commands.py", "tests/station/orders/test_order_life_cycle.py"),
+    ),
+)

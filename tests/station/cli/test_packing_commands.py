@@ -1,0 +1,161 @@
+"""`reflash cartons` and `hubs`: a shift at the crates without a daemon, to the reconciled end of its order."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benches.journal_samples import chf, closed, gpf, opened, order_events
+from station.domain.outcome import Code, Disposition, Outcome
+from station.records.journal import Journal
+from station.settings_file import load_settings
+
+FIRST, PALLET = "CTN00000013", "PLT00000013"
+ENDS = (
+    {"outcome": Outcome.PASSED},
+    {"outcome": Outcome.PASSED},
+    {"outcome": Outcome.FAILED, "disposition": Disposition.REWORK, "code": Code.NOT_LOCKED},
+    {"outcome": Outcome.REJECTED, "code": Code.NOT_PENDING},
+)
+
+
+@pytest.fixture
+def shift(config: Path) -> Path:
+    """An order of five hubs, of which four have results."""
+    settings = load_settings(config)
+
+    async def work() -> None:
+        opening = Journal.open(settings.journal_folder, site=settings.site, station=settings.station)
+        async with opening as journal:
+            await journal.append(*order_events(hubs=5))
+            for hub, end in enumerate(ENDS):
+                (attempt,) = await journal.append(opened(hub))
+                await journal.append(closed(attempt.sequence, hub).model_copy(update=end))
+
+    asyncio.run(work())
+    return config
+
+
+def test_hubs_are_packed_and_their_order_is_reconciled(
+    reflash: Any, shift: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = ("--config", shift)
+    assert reflash("cartons", "list", "WO-1", *at).out == "no carton of order WO-1 was opened yet\n"
+    assert reflash("cartons", "open", "WO-1", "--json", *at).json["carton"] == FIRST
+    lines = (
+        "",
+        str(gpf(0)),
+        "CTN00000012",
+        f"CHF {chf(2)}",
+        "REWORK",
+        str(chf(2)),
+        "party",
+        str(gpf(3)),
+        "jig1/3",
+    )
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(lines)))
+    packed = reflash("cartons", "pack", FIRST, *at)
+    assert packed.code == 1
+    assert packed.out.splitlines() == [
+        f"hub {chf(0)} packed into carton {FIRST}, 1 of 16",
+        "rework: scan its hubs",
+        f"hub {chf(2)} put to rework",
+        "party: scan its hubs",
+        f"hub {chf(3)} put with the hubs that go back to their party",
+    ]
+    wrong, refused, slot, how_many = packed.err.splitlines()
+    assert wrong == "reflash: 'CTN00000012': a digit of this code is wrong; scan it again"
+    assert refused.endswith(
+        "does not go into a carton: its last result is failed (not locked): it goes to rework"
+    )
+    assert slot == "reflash: 'jig1/3' is no hub's label, and no carton's or place's code"
+    assert how_many == "reflash: 3 of the scans were refused"
+    torn = ("hubs", "put", FIRST, str(gpf(1)).replace("-", "")[-6:])
+    assert reflash(*torn, "--reason", "label torn", "--json", *at).json["hub"] == str(chf(1))
+    shown = reflash("cartons", "show", FIRST, "--json", *at).json
+    assert (shown["inside"], shown["state"]) == ([str(chf(0)), str(chf(1))], "open")
+
+    early = reflash("orders", "close", "WO-1", "--reason", "done", *at)
+    standing = "2 passed, 1 rejected, 1 failed, 0 open, 1 never seen; 2 in cartons, 1 in rework, 1 back to their party"
+    assert early.code == 1
+    assert f"({standing}, 1 in no place, not finished: {FIRST})" in early.complaint
+    assert reflash("cartons", "close", FIRST, "--reason", "last ones", "--hubs", "2", *at).code == 0
+    assert reflash("cartons", "pallet", "open", "WO-1", *at).code == 0
+    assert reflash("cartons", "pallet", "put", PALLET, FIRST, *at).code == 0
+    assert reflash("cartons", "show", PALLET, *at).out.splitlines()[1].endswith(f", on pallet {PALLET}")
+    out = reflash("cartons", "take-out", chf(1), "--to", "quarantine", "--reason", "dropped", *at)
+    assert out.out == f"hub {chf(1)} put into quarantine. It was in carton {FIRST}.\n"
+    again = reflash("cartons", "take-out", chf(1), "--to", "scrap", "--reason", "dropped", *at)
+    assert again.code == 1
+    assert again.complaint.endswith("is in quarantine now: look again, then decide anew")
+    assert reflash("cartons", "close", FIRST, "--reason", "last one", *at).code == 0
+    assert reflash("cartons", "pallet", "put", PALLET, FIRST, *at).code == 0
+    assert reflash("cartons", "pallet", "take-off", FIRST, "--reason", "crushed", *at).code == 0
+    assert reflash("cartons", "pallet", "close", PALLET, "--reason", "not needed", *at).code == 0
+    boxes = reflash("cartons", "list", "WO-1", "--json", *at).json
+    assert [(box["carton"], box["hubs"]) for box in boxes["cartons"]] == [(FIRST, 1)]
+    assert [(box["pallet"], box["state"]) for box in boxes["pallets"]] == [(PALLET, "closed")]
+    assert reflash("cartons", "hold", FIRST, "--found", gpf(3), "--reason", "recount", *at).code == 0
+    assert "held (recount)" in reflash("cartons", "list", "WO-1", *at).out
+    assert reflash("cartons", "release", FIRST, "--reason", "counted", *at).code == 0
+
+    standing = reflash("orders", "show", "WO-1", "--json", *at).json
+    assert standing["missing"] == [str(chf(3)), str(chf(4))], "the one that was found is in a hand now"
+    assert (standing["places"]["carton"], standing["places"]["quarantine"]) == ([str(chf(0))], [str(chf(1))])
+    assert standing["why"] == {str(chf(2)): "not_locked", str(chf(3)): "not_pending"}
+    told = reflash("orders", "show", "WO-1", *at).out.splitlines()
+    assert (
+        f"missing: {chf(3)}, rejected (the inventory does not hold the hub as Pending), is in no place"
+        in told
+    )
+    assert f"rework: {chf(2)} (the hub did not lock itself again)" in told
+    assert told[-1] == f"never seen: {chf(4)}"
+    signed = reflash("orders", "close", "WO-1", "--reason", "signed", "--incomplete", *at)
+    assert signed.code == 0
+
+
+def test_a_hubs_whole_story_by_any_name(reflash: Any, shift: Path) -> None:
+    at = ("--config", shift)
+    reflash("cartons", "open", "WO-1", *at)
+    reflash("cartons", "pack", FIRST, gpf(1), *at)
+    story = reflash("hubs", "find", gpf(1), "--json", *at).json
+    for name in (chf(1), str(gpf(1)).lower(), f"GPF {gpf(1)}", str(chf(1))[-8:]):
+        found = reflash("hubs", "find", name, "--json", *at).json
+        assert (found[0]["places"], found[0]["results"]) == (story[0]["places"], story[0]["results"])
+    assert (story[0]["line"], story[0]["places"][0]["carton"]) == (f"in carton {FIRST}", FIRST)
+    first, order, seen, result, put = reflash("hubs", "find", chf(1), *at).out.splitlines()
+    assert first == f"hub {chf(1)}: in carton {FIRST}"
+    assert order.startswith(f"order WO-1: CHF {chf(1)}, GPF {gpf(1)}, of Example Energy")
+    assert seen.endswith("UTC seen in jig-1 slot 1, order WO-1")
+    assert put.endswith(f"UTC put in carton {FIRST}")
+    assert "passed" in result
+    for wrong, why in (
+        ("FFFFFF", "no order lists"),
+        ("xyzxyz", "no last digits"),
+        ("hello", "neither a hub"),
+    ):
+        assert why in reflash("hubs", "find", wrong, *at).complaint
+
+
+def test_what_is_named_wrongly_is_told_in_one_line(reflash: Any, shift: Path) -> None:
+    for arguments, complaint in (
+        (("cartons", "open", "WO-9"), "there is no order WO-9"),
+        (("cartons", "list", "WO-9"), "there is no order WO-9"),
+        (("cartons", "pack", "rework", "x"), "is no code of a carton or pallet"),
+        (("cartons", "pack", PALLET, "x"), "is the code of a pallet, not of a carton"),
+        (("cartons", "pack", FIRST, FIRST), "is no hub's label: scan the hub itself"),
+        (("cartons", "show", FIRST), f"there is no carton {FIRST}"),
+        (("cartons", "take-out", "00012F", "--to", "x", "--reason", "r"), "neither a hub's id nor"),
+        (("cartons", "take-out", "00012F", "--to", "jig1/3", "--reason", "r"), "is no place"),
+        (("cartons", "recall"), "no daemon"),
+        (("hubs", "put", "carton", "x"), "neither a hub's id nor"),
+        (("hubs", "put", FIRST, "x"), "is no place: rework, scrap"),
+        (("hubs", "put", "rework", "--reason", "r"), "decides about one hub: name it"),
+    ):
+        said = reflash(*arguments, "--config", shift)
+        assert said.code in {1, 2}
+        assert complaint in said.complaint

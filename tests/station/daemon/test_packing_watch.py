@@ -1,0 +1,99 @@
+"""Held cartons and recalled releases stand among the station's faults until somebody has seen to them."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from benches.desk_client import THE_ACCOUNT, no_check
+from benches.journal_samples import closed, gpf, opened, order_events
+from firmware_catalog.catalog import FolderCatalog
+from firmware_catalog.errors import CatalogError
+from firmware_catalog.identity import DeviceModel, FirmwareVersion
+from firmware_catalog.release import ImageReference, Release, ReleaseStatus
+from station.bench.view import BenchView
+from station.catalogue.withdrawn import withdrawn
+from station.daemon.packing_watch import PackingWatch
+from station.desk.desk import Desk
+from station.desk.packing_desk import PackingDesk
+from station.desk.packing_requests import (
+    CloseCarton,
+    HoldCarton,
+    OpenCarton,
+    OpenPallet,
+    PackHub,
+    PutOnPallet,
+    Recall,
+    ReleaseCarton,
+)
+from station.desk.pallet_desk import PalletDesk
+from station.packing.settings import PackingSettings
+from station.records.journal import Journal
+
+CARTON, PALLET = "CTN00000013", "PLT00000013"
+RELEASE = Release(
+    model=DeviceModel("11A2", "0A0B0C0D"),
+    version=FirmwareVersion(0x0002012F),
+    status=ReleaseStatus.PRODUCTION,
+    permitted_from="any_lower",
+    image=ImageReference(file="hub.bin", sha256="ab" * 32, size=1),
+)
+NEWER = RELEASE.model_copy(update={"version": FirmwareVersion(0x00020130)})
+WITHDRAWN = RELEASE.model_copy(update={"status": ReleaseStatus.WITHDRAWN})
+
+
+class Unusable(FolderCatalog):
+    def releases(self, _: DeviceModel) -> tuple[Release, ...]:
+        raise CatalogError("its time is over")
+
+
+async def test_held_cartons_and_withdrawn_releases_are_faults_of_the_station(tmp_path: Path) -> None:
+    catalogue = FolderCatalog(tmp_path, (RELEASE, NEWER))
+    view, look = BenchView(iter(())), asyncio.Event()
+    sizes = PackingSettings()
+
+    async def until(*words: str) -> None:
+        """Wait until as many faults are told, each with its words."""
+
+        def is_so() -> bool:
+            faults = [str(fault.details.detail) for fault in view.faults()]
+            return len(faults) == len(words) and all(map(str.__contains__, sorted(faults), words))
+
+        async with asyncio.timeout(30):
+            await view.changes.until(is_so)
+
+    async with Journal.open(tmp_path / "journal", site="leeds", station="bench-1") as journal:
+        await journal.append(*order_events())
+        cartons = PackingDesk(journal, lambda: sizes)
+        pallets = PalletDesk(journal, lambda: sizes, lambda boxes: withdrawn(catalogue, boxes))
+        desk = Desk(journal, no_check, {**cartons.handlers(), **pallets.handlers()}, {})
+        watching = asyncio.create_task(PackingWatch(journal, view, lambda: catalogue, look).run())
+        (attempt,) = await journal.append(opened(0))
+        await journal.append(closed(attempt.sequence, 0))
+        for command in (
+            OpenCarton(order="WO-1"),
+            PackHub(id=gpf(0), carton=CARTON),
+            CloseCarton(carton=CARTON, reason="short"),
+            OpenPallet(order="WO-1"),
+            PutOnPallet(pallet=PALLET, carton=CARTON),
+            HoldCarton(carton=CARTON, reason="recount"),
+        ):
+            await desk.answer(command, THE_ACCOUNT)
+        await until(f"carton {CARTON} is held (recount): a supervisor counts it")
+        assert (await desk.answer(Recall(), THE_ACCOUNT)).lines == (), "a newer release recalls no older one"
+
+        catalogue = FolderCatalog(tmp_path, (WITHDRAWN, NEWER))
+        look.set()
+        recall = f"release 0002012F of 11A2/0A0B0C0D was withdrawn after hubs with it were packed: recall carton {CARTON} on"
+        await until(f"carton {CARTON} is held", f"{recall} pallet {PALLET}")
+        recalled = await desk.answer(Recall(), THE_ACCOUNT)
+        assert (recalled.cartons, recalled.pallets) == ((CARTON,), (PALLET,))
+
+        catalogue = Unusable(tmp_path, ())
+        await desk.answer(ReleaseCarton(carton=CARTON, reason="counted"), THE_ACCOUNT)
+        await until(recall)
+        catalogue = FolderCatalog(tmp_path, (RELEASE,))
+        look.set()
+        await until()
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)

@@ -70,7 +70,7 @@ class Arrivals:
     async def until_ready(self, driver: HubDriver) -> None:
         """Wait for a hub that may be looked at, and first for somebody who works here, where that is asked for."""
         while True:
-            await self._until_attended()
+            await self.until_attended()
             await self._idling.wait(self._waits.told_during(partial(self._until_ready, driver)))
             if not self._is_unattended():
                 return
@@ -79,9 +79,9 @@ class Arrivals:
         """Wait for a hub that may be looked at. Raises what says that the port is gone, which nobody has asked meanwhile."""
         seat = self._parts.seat
         lost = [driver.until_lost()] if isinstance(driver, WatchesPlace) else []
-        await first_of(seat.until_ready(), self._until_unattended(), *lost)
+        await first_of(seat.until_ready(), self.until_unattended(), *lost)
 
-    async def _until_attended(self) -> None:
+    async def until_attended(self) -> None:
         """Wait for somebody who signs on, and say so; an emergency stop is told first."""
         parts, before = self._parts, self._display.now
         while not parts.seat.stopped and self._is_unattended():
@@ -91,7 +91,7 @@ class Arrivals:
         if self._display.now is not before and not parts.seat.stopped:
             self._display.seat(parts.seat.awaits())
 
-    async def _until_unattended(self) -> None:
+    async def until_unattended(self) -> None:
         """Return once everybody has left, but not while the emergency stop has to be told."""
         parts = self._parts
         while True:
@@ -104,7 +104,7 @@ class Arrivals:
         seat, seconds = self._parts.seat, self._parts.recognition_seconds
         recognised: Recognised | None = await first_of(
             seat.until_stopped(),
-            self._until_unattended(),
+            self.until_unattended(),
             recognise(driver, seat, seconds, self._show_doubt),
         )
         return recognised

@@ -27,6 +27,7 @@ from station.attempt.recovery_boot import RecoveryBoot
 from station.attempt.workers import NobodyWorksHere
 from station.bench import slot_parts
 from station.bench.arrival import Arrivals
+from station.bench.changes import first_of
 from station.bench.display import SlotDisplay
 from station.bench.flapping import Flapping
 from station.bench.idling import FinishingError, Idling
@@ -196,8 +197,19 @@ class Slot:
                 _log.warning("port unavailable", port=self._port.port, reason=str(error))
                 self._display.show(SlotPhase.NO_PORT, Reason.PORT_UNAVAILABLE, details=details)
 
-        opening = partial(self._port.open, show_absent)
-        return await self._idling.wait(self._waits.told_during(opening, lambda: self._port.comes_with_power))
+        async def opened() -> HubDriver | None:
+            if not self._port.comes_with_power:
+                return await self._port.open(show_absent)
+            return await first_of(self._port.open(show_absent), self._arrivals.until_unattended())
+
+        while True:
+            if self._port.comes_with_power:  # nothing else says here whether somebody has to sign on first
+                await self._arrivals.until_attended()
+            driver = await self._idling.wait(
+                self._waits.told_during(opened, lambda: self._port.comes_with_power)
+            )
+            if driver is not None:
+                return driver
 
     async def _attend(self, driver: HubDriver) -> None:
         """Wait for one hub, conduct its visit, and wait until it is taken out."""

@@ -12,8 +12,13 @@ from benches.sentences import line_of
 from benches.station_bench import Bench, running_bench
 from benches.station_daemon import running_daemon
 from benches.two_slots import FIRST, SECOND, Hands
+from station.bench.labels import Badge
+from station.control.client import ask_daemon
+from station.desk.people_requests import SignOff, SignOn
 from station.domain.outcome import Outcome
 from station.domain.phase import SlotPhase
+from station.people.operators import Operators
+from station.settings import StationSettings
 
 
 @pytest.fixture(scope="module")
@@ -28,13 +33,19 @@ async def test_hub_after_hub_gets_power_first_and_loses_it_when_it_is_taken_out(
 ) -> None:
     hands = Hands(own_ports, shared_broker, tmp_path, boards=True)
     hubs = own_ports.hub(), own_ports.hub()
+    hands.settings = StationSettings.model_validate(
+        {**hands.settings.model_dump(), "people": {"sign_on": "required", "badge_prefix": "BADGE-"}}
+    )
+    operators, badge = Operators(hands.settings.operators_file), Badge("4711AB42")
 
     await hands.order(*hubs)
+    operators.set_badge(operators.pseudonym_of("Example Person"), badge.code)
     async with running_daemon(hands.settings) as station:
         absent = await station.until(FIRST, SlotPhase.NO_PORT)
         told = "its port is not there; plug the adapter in, or correct the port in the configuration"
         assert line_of(absent) == f"{FIRST}: {told}"
         assert len(line_of(absent)) <= 120
+        await ask_daemon(hands.settings.state_directory, SignOn(jig="jig1"), proof=badge)
         for hub in hubs:
             await own_ports.seat(hub, FIRST)
             await station.until_that(
@@ -46,6 +57,10 @@ async def test_hub_after_hub_gets_power_first_and_loses_it_when_it_is_taken_out(
             await station.until(FIRST, SlotPhase.EMPTY)
             await hands.power(on=False)
         assert station.view(SECOND).phase is SlotPhase.NO_PORT, "nothing is known of its port yet"
+        await ask_daemon(hands.settings.state_directory, SignOff(jig="jig1"))
+        await station.until(FIRST, SlotPhase.UNATTENDED)
+        await ask_daemon(hands.settings.state_directory, SignOn(jig="jig1"), proof=badge)
+        await station.until(FIRST, SlotPhase.EMPTY)
     assert [result.outcome for result in hands.results()] == [Outcome.PASSED] * 2
 
 

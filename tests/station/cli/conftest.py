@@ -34,6 +34,18 @@ class Said:
         return json.loads(self.out)
 
     @property
+    def refused(self) -> str:
+        """The one line that says why this cannot be asked for so."""
+        assert self.code == 2, self
+        return self.complaint
+
+    @property
+    def failed(self) -> str:
+        """The one line that says why it could not be done."""
+        assert self.code == 1, self
+        return self.complaint
+
+    @property
     def complaint(self) -> str:
         """The one line of a refusal, without the program's name."""
         (line,) = self.err.splitlines()

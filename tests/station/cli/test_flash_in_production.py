@@ -156,6 +156,5 @@ def test_a_folder_of_another_users_is_left_alone(at: Production, monkeypatch: py
     before = sorted(at.state.rglob("*"))
     supervised = sorted([*before, at.state / "operators.json"])
     said = at.by_hand()
-    assert said.code == 2
-    assert "belongs to another user; run this as that user: sudo -u '#" in said.complaint
+    assert "belongs to another user; run this as that user: sudo -u '#" in said.refused
     assert sorted(at.state.rglob("*")) == supervised

@@ -128,8 +128,7 @@ def test_whoever_may_only_look_is_told_how_old_it_is(
     at: tuple[str, Path], tmp_path: Path, reflash: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unmade = reflash("report", "hubs", *at)
-    assert unmade.code == 1
-    assert unmade.complaint.endswith("start the station, or correct state_directory if one should be there")
+    assert unmade.failed.endswith("start the station, or correct state_directory if one should be there")
     fill(tmp_path, SPRING)
     with pytest.MonkeyPatch.context() as elsewhere:
         elsewhere.setattr(os, "geteuid", lambda: 12345)

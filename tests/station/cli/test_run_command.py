@@ -102,9 +102,7 @@ def test_a_day_at_the_bench(bench: Bench, config: Path, tmp_path: Path, reflash:
         assert (listed["hubs"], listed["passed"], listed["waiting"]) == (2, 1, 1)
         shown = reflash("orders", "show", "WO-1", *at, "--json").json
         assert (shown["complete"], shown["never_seen"]) == (False, [str(missing.chf)])
-        too_early = reflash("orders", "close", "WO-1", "--reason", "done", *at)
-        assert too_early.code == 1
-        assert "not complete" in too_early.complaint
+        assert "not complete" in reflash("orders", "close", "WO-1", "--reason", "done", *at).failed
         assert station.end(signal.SIGTERM) == 0
 
     assert reflash("journal", "verify", *at).out.startswith("whole: ")

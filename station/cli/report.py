@@ -76,6 +76,8 @@ def hubs(
     wanted = Wanted(_moment(first), _moment(until, end=True), jig, order, model)
     if wanted.first is not None and wanted.until is not None and wanted.first >= wanted.until:
         raise UsageError(f"--from {first} is not before --to {until}")
+    if as_json and as_csv is not None:
+        raise UsageError("either --json or --csv: the one has all tables, the other one of them")
     settings = load_settings(config)
     why_behind = _bring_up_to_date(settings)
     try:

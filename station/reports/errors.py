@@ -10,7 +10,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from drivers.descriptors import shortage_in
+from drivers.descriptors import shortage, shortage_in
 from station.records.errors import JournalError
 
 
@@ -24,6 +24,10 @@ class ReportsUnusable(ReportError):
 
 _DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 """Our statements are constant: where one makes no sense to SQLite, the tables are not those we made."""
+
+_MAY_BE_SHORT: Final = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR}
+_FILES: Final = 3
+"""What SQLite holds for one connection: database, log and its index."""
 
 _NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT}
 
@@ -39,8 +43,15 @@ def report_error(error: sqlite3.Error | UnicodeDecodeError | OSError, path: Path
         return ReportError(
             f"{path} is locked by another program: close it (fuser {path}), it goes on by itself"
         )
-    if (short := shortage_in(error) if isinstance(error, OSError) else None) is not None:
+    short = shortage_in(error) if isinstance(error, OSError) else None
+    if code in _MAY_BE_SHORT:
+        short = shortage(_FILES)  # SQLite does not say why it cannot open a file
+    if short is not None:
         return ReportError(f"{path}: {short}")
+    if code == sqlite3.SQLITE_IOERR:
+        return ReportError(
+            f"{path}: {error}; check that its disk is mounted, writable and sound (reflash doctor)"
+        )
     what = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
     return ReportError(
         f"{path}: {what}; give the folder back to the station's user, writable, or delete it: it is made again"
@@ -49,4 +60,4 @@ def report_error(error: sqlite3.Error | UnicodeDecodeError | OSError, path: Path
 
 def journal_unreadable(error: JournalError) -> ReportError:
     """Say that the reports have nothing to go by. Theirs must not be taken for the journal's own trouble, which ends a station."""
-    return ReportError(f"the journal cannot be read for them: {error}")
+    return ReportError(f"the journal cannot be read for the reports: {error}")

@@ -113,6 +113,10 @@ def test_times_that_say_nothing_are_wrong_use(at: tuple[str, Path], tmp_path: Pa
             "the clocks change at 2026-03-29T01:30; write 2026-03-29T00:30Z or 2026-03-29T01:30Z",
         ),
         (
+            ("--json", "--csv", "slots"),
+            "either --json or --csv: the one has all tables, the other one of them",
+        ),
+        (
             ("--from", "2026-03-30", "--to", "2026-03-29"),
             "--from 2026-03-30 is not before --to 2026-03-29",
         ),

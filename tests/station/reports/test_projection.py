@@ -244,7 +244,7 @@ def test_a_disk_that_is_full_or_may_not_be_written_is_said_and_gone_on_from(
         before = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (1, before[1]))
         try:
-            with pytest.raises(ReportError, match="disk"):
+            with pytest.raises(ReportError, match="check that its disk is mounted"):
                 projection.step(30)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
@@ -271,7 +271,8 @@ def test_short_of_descriptors_it_says_so_and_goes_on_later(journal: Path, report
         with descriptors_left(left):
             try:
                 project(reports, journal)
-            except ReportError:
+            except ReportError as error:
+                assert "file descriptors" in str(error), error  # noqa: PT017
                 continue
             break
     project(reports, journal)

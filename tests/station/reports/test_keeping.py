@@ -13,6 +13,7 @@ import pytest
 from benches.journal_samples import STARTED, TOPICS, closed, opened, order_events, write
 from benches.report_journal import work, writing
 from station.daemon.supervision import supervise
+from station.domain.statement import Statement
 from station.records.journal import Journal
 from station.reports.errors import ReportError
 from station.reports.keeping import ReportKeeper
@@ -48,11 +49,11 @@ class Board:
     """What people were shown."""
 
     def __init__(self) -> None:
-        self.lines: list[str | None] = []
+        self.details: list[str | None] = []
 
-    def set_fault(self, source: str, line: str | None) -> None:
+    def set_fault(self, source: str, fault: Statement | None) -> None:
         assert source == "reports"
-        self.lines.append(line)
+        self.details.append(None if fault is None else fault.details.detail)
 
 
 async def test_each_fact_wakes_it_and_trouble_is_shown_and_passes(folder: Path, tmp_path: Path) -> None:
@@ -71,11 +72,11 @@ async def test_each_fact_wakes_it_and_trouble_is_shown_and_passes(folder: Path, 
         )
         await journal.append(STARTED, *order_events(hubs=9))
         await hub_passes(journal, 1)
-        await until(lambda: bool(board.lines))
-        (line,) = board.lines
-        assert line == (
-            f"reports: {reports / FILE_NAME}: File exists; give the folder back to the station's user, writable, or "
-            "delete it: it is made again; it is begun again in 1 s, tell the supervisor"
+        await until(lambda: bool(board.details))
+        (detail,) = board.details
+        assert detail == (
+            f"{reports / FILE_NAME}: File exists; give the folder back to the station's user, writable, or "
+            "delete it: it is made again"
         )
         await hub_passes(journal, 2)
         reports.unlink()
@@ -86,8 +87,8 @@ async def test_each_fact_wakes_it_and_trouble_is_shown_and_passes(folder: Path, 
         with closing(sqlite3.connect(reports / FILE_NAME, isolation_level=None)) as meddler:
             meddler.execute("BEGIN IMMEDIATE")
             await hub_passes(journal, 4)
-            await until(lambda: len(board.lines) == 2)
-            assert "is locked by another program: close it (fuser" in str(board.lines[1])
+            await until(lambda: len(board.details) == 2)
+            assert "is locked by another program: close it (fuser" in str(board.details[1])
         await until(lambda: passed(reports) == 4)
         keeping.cancel()
         await asyncio.wait((keeping,))

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from station.bench.view import SlotView
+from station.bench.view import ScanView, SlotView
 from station.domain.interlock import Interlock, Notice
 from station.domain.phase import SlotPhase
 from station.domain.reason import Reason
@@ -70,9 +70,9 @@ class BenchPicture:
         slots: Callable[[], Iterable[SlotView]],
         sentences: Sentences,
         faults: Callable[[], Iterable[Notice]] = tuple,
-        scans: Callable[[], Iterable[object]] = tuple,
+        scans: Callable[[], Iterable[ScanView]] = tuple,
     ) -> None:
-        """`scans` are the answers to the jigs' own scanners."""
+        """`scans` are the answers to scans made elsewhere than here."""
         self._slots = slots
         self.sentences = sentences
         """In the language of who looks at it."""
@@ -95,7 +95,7 @@ class BenchPicture:
             Text(line, style=style)
             for line, style in (
                 (self.footer, "bold"),
-                *((str(scan), "bold") for scan in self._scans()),
+                *((sentences.scan(scan), "bold") for scan in self._scans()),
                 (self.note, "dim"),
             )
             if line

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-from station.bench.view import SlotView
+from station.bench.view import ScanView, SlotView
 from station.domain.interlock import Interlock
 from station.domain.label import told_apart
 from station.domain.phase import SlotPhase
@@ -14,6 +14,7 @@ from station.domain.reason import Reason
 from station.domain.statement import Statement
 from station.domain.to_do import ToDo
 from station.texts.results import Said, fitting, line, ways_to_say
+from station.texts.scans import scan_line
 from station.texts.texts import Texts
 
 _OF_A_RESULT: Final = frozenset(
@@ -94,6 +95,11 @@ class Sentences:
             if interlock.slot is None
             else self.texts.say("line", "of_slot", slot=interlock.slot, what=said)
         )
+
+    def scan(self, scan: ScanView) -> str:
+        """Say what became of a scan: when, by this computer's clock, and where it was scanned."""
+        at, what = scan.at.astimezone().strftime("%H:%M:%S"), scan_line(self.texts, scan.said)
+        return self.texts.say("line", "scan", at=at, scanner=scan.scanner, what=what)
 
     def notice(self, notice: Statement) -> str:
         """Say what is the matter, and what to do about it."""

@@ -10,8 +10,11 @@ from typing import Final, Literal
 from firmware_catalog.identity import Eui64, IdentityError
 from station.domain.destination import Destination
 from station.domain.label import ScannedLabel
+from station.domain.scan_said import ScanCode, ScanSaid
 from station.packing.codes import CodeError, PackageCode
 from station.records.facts.bench import LabelScanned
+from station.texts.scans import scan_line
+from station.texts.texts import ENGLISH
 
 _SYMBOLOGY: Final = re.compile(r"\][A-Za-z][0-9A-Za-z]", re.ASCII)
 """What many scanners send first: which kind of code it was (ISO/IEC 15424): `]C1`, `]d2`, `]Q3`."""
@@ -37,7 +40,11 @@ _UNSHIFTED: Final = frozenset("&é\"'(§-è_!çà)ěščřžýáíąćęłńóś
 
 
 class ScanRefused(Exception):
-    """A scan cannot be used, or says that the hub it was meant for is another. One line."""
+    """A scan cannot be used, or says that the hub it was meant for is another. As a string, one line in English."""
+
+    def __init__(self, said: ScanSaid) -> None:
+        super().__init__(scan_line(ENGLISH, said))
+        self.said = said
 
 
 class ScanUnreadable(ScanRefused):
@@ -56,9 +63,12 @@ class ScanNotKept(ScanRefused):
 class LabelMeaning:
     """What a label means at the slot that took it."""
 
-    line: str
-    disagrees: bool = False
-    """It is not the label of the hub that sits there."""
+    said: ScanSaid
+
+    @property
+    def disagrees(self) -> bool:
+        """Whether it is not the label of the hub that sits there."""
+        return self.said.code is ScanCode.DISAGREES
 
 
 LabelRecord = Callable[[LabelScanned, LabelMeaning], Awaitable[object]]
@@ -93,7 +103,7 @@ def read_badge(text: str, prefix: str) -> Badge | None:
         return None
     code = line[len(prefix) :]
     if _BADGE.fullmatch(code) is None:
-        raise ScanUnreadable("a badge, and not the whole of it: 8 to 64 letters and digits; scan it again")
+        raise ScanUnreadable(ScanSaid(code=ScanCode.HALF_A_BADGE))
     return Badge(code.upper())
 
 
@@ -122,7 +132,7 @@ def read_scan(text: str, jigs: Collection[str] = (), badge_prefix: str | None = 
         try:
             return PackageCode.parse(line)
         except CodeError as error:
-            raise ScanUnreadable(str(error)) from error
+            raise ScanUnreadable(ScanSaid.words(str(error))) from error
     if label := _LABEL.fullmatch(_with_hyphens(line)):
         role: Literal["CHF", "GPF"] | None = None
         if label["role"] is not None:
@@ -130,9 +140,9 @@ def read_scan(text: str, jigs: Collection[str] = (), badge_prefix: str | None = 
         try:
             return ScannedLabel(Eui64.parse(label["id"]), role)
         except IdentityError as error:
-            raise ScanUnreadable(f"{error}; scan it again") from error
+            raise ScanUnreadable(ScanSaid(code=ScanCode.NO_ID, detail=str(error))) from error
     if len(_PAIRS.findall(line)) > 1 or _BARE_IDS.fullmatch(line):
-        raise ScanUnreadable("two labels in one scan; scan them one by one")
+        raise ScanUnreadable(ScanSaid(code=ScanCode.TWO_LABELS))
     if _UNDO.fullmatch(line):
         return Undo()
     if line.lower() in _PLACES:
@@ -145,13 +155,12 @@ def read_scan(text: str, jigs: Collection[str] = (), badge_prefix: str | None = 
             return SlotCode(jig, int(line[-1]))
     if code := _SLOT.fullmatch(line):
         return SlotCode(code["jig"], int(code["slot"]))
-    shown = repr(line[:_SHOWN]) if badge_prefix is None else f"a scan of {len(line)} characters"
-    if len(line) >= _ID_DIGITS and not any(each.isdigit() for each in line) and _UNSHIFTED & set(line):
-        raise ScanUnreadable(
-            f"{shown} is typed for another keyboard layout: set the scanner to this computer's, or to US"
-        )
-    also = "" if badge_prefix is None else f", nor a badge (they begin with {badge_prefix})"
-    raise ScanUnreadable(f"{shown} is neither a hub's id nor a slot's code{also}; scan it again")
+    garbled = len(line) >= _ID_DIGITS and not any(each.isdigit() for each in line) and _UNSHIFTED & set(line)
+    if badge_prefix is None:
+        why = ScanCode.OTHER_KEYBOARD if garbled else ScanCode.UNREADABLE
+        raise ScanUnreadable(ScanSaid(code=why, detail=repr(line[:_SHOWN])))
+    why = ScanCode.OTHER_KEYBOARD_HIDDEN if garbled else ScanCode.UNREADABLE_HIDDEN
+    raise ScanUnreadable(ScanSaid(code=why, number=len(line), prefix=badge_prefix))
 
 
 def _cleaned(text: str) -> str:

@@ -16,7 +16,10 @@ from drivers.serial_link import SerialLink, open_serial_link
 from station.bench.labels import ScanRefused, ScanUnreadable
 from station.bench.port import RETRY_SECONDS
 from station.bench.view import ScanView
+from station.domain.scan_said import ScanSaid
 from station.places.settings import ScannerSettings
+from station.texts.scans import scan_line
+from station.texts.texts import ENGLISH
 
 _LONGEST_LINE: Final = 128
 """Bytes. No label or slot code is that long, so what has no end by then is noise."""
@@ -60,7 +63,7 @@ class LabelScanner:
         self,
         jig: str,
         settings: ScannerSettings,
-        read: Callable[[str], Awaitable[str | None]],
+        read: Callable[[str], Awaitable[ScanSaid | None]],
         show: Callable[[ScanView], None],
     ) -> None:
         """`read` takes a line and returns what to say about it, or raises ScanRefused; `show` shows that to people."""
@@ -113,15 +116,18 @@ class LabelScanner:
             answer = await self._read(line)
         except ScanUnreadable as noise:
             if not self._noisy:
-                self._show(ScanView(self.jig, str(noise), refused=True))
+                self._answer(noise.said, refused=True)
                 _log.warning("scan not understood", jig=self.jig, reason=str(noise))
             self._noisy = True
             return
         except ScanRefused as refusal:
-            self._show(ScanView(self.jig, str(refusal), refused=True))
+            self._answer(refusal.said, refused=True)
             _log.warning("scan refused", jig=self.jig, reason=str(refusal))
         else:
             if answer is not None:
-                self._show(ScanView(self.jig, answer, refused=False))
-                _log.info("scan", jig=self.jig, line=answer)
+                self._answer(answer, refused=False)
+                _log.info("scan", jig=self.jig, line=scan_line(ENGLISH, answer))
         self._noisy = False
+
+    def _answer(self, said: ScanSaid, *, refused: bool) -> None:
+        self._show(ScanView(scanner=f"scanner of {self.jig}", jig=self.jig, said=said, refused=refused))

@@ -25,6 +25,7 @@ from station.bench.view import BenchView
 from station.domain.actor import Actor
 from station.domain.destination import Destination
 from station.domain.label import ScannedLabel
+from station.domain.scan_said import ScanCode, ScanSaid
 from station.domain.slot_name import SlotName
 from station.packing.codes import PackageCode
 from station.records.errors import EventRefused, JournalFailed
@@ -33,21 +34,21 @@ from station.records.facts.events import Event
 
 
 class LabelTaker(Protocol):
-    """Where scans go. Each answers with a line, or raises ScanRefused."""
+    """Where scans go. Each answers what became of it, or raises ScanRefused."""
 
-    async def take(self, jig: str, slot: int | None, label: ScannedLabel) -> str:
+    async def take(self, jig: str, slot: int | None, label: ScannedLabel) -> ScanSaid:
         """Take a label scanned at a jig, for a slot or for whichever is meant."""
         ...
 
-    async def take_back(self, jig: str, slot: int | None, label: ScannedLabel | None) -> str:
+    async def take_back(self, jig: str, slot: int | None, label: ScannedLabel | None) -> ScanSaid:
         """Let a label wait no more: this one, or whichever waits at the slot."""
         ...
 
-    async def sign_on(self, jig: str | None, badge: Badge) -> str:
+    async def sign_on(self, jig: str | None, badge: Badge) -> ScanSaid:
         """Have whoever has this badge work at a jig, or at the bench."""
         ...
 
-    async def sign_off(self, jig: str | None) -> str:
+    async def sign_off(self, jig: str | None) -> ScanSaid:
         """Have nobody work there any more."""
         ...
 
@@ -69,8 +70,8 @@ class ScanSession:
         self._chosen: SlotCode | None = None
         self._last: tuple[str, ScannedLabel] | None = None
 
-    async def read(self, text: str) -> str | None:
-        """Take one line; return what to say about it, None for an empty one. Raises ScanRefused."""
+    async def read(self, text: str) -> ScanSaid | None:
+        """Take one line; return what became of it, None for an empty one. Raises ScanRefused."""
         if not text.strip():
             return None
         scan = read_scan(text, self._jigs, self._badge_prefix)
@@ -87,43 +88,35 @@ class ScanSession:
             case ScannedLabel():
                 return await self._take(chosen, scan)
             case PackageCode() | Destination():
-                raise ScanRefused(
-                    f"{scan} is where hubs are put that are done; here their labels are scanned for slots "
-                    "(reflash cartons pack, reflash hubs put)"
-                )
+                raise ScanRefused(ScanSaid(code=ScanCode.FOR_PACKING, detail=str(scan)))
 
-    def _choose(self, code: SlotCode) -> str:
+    def _choose(self, code: SlotCode) -> ScanSaid:
         jig = code.jig or self._own_jig
         if jig is None:
-            raise ScanRefused(
-                f"slot {code.slot} of which jig? Scan a code such as {self._example(code.slot)}"
-            )
+            example = self._example(code.slot)
+            raise ScanRefused(ScanSaid(code=ScanCode.WHICH_JIG, number=code.slot, example=example))
         if jig not in self._jigs:
-            raise ScanRefused(f"there is no jig {jig}; this bench has {', '.join(self._jigs)}")
+            raise ScanRefused(ScanSaid(code=ScanCode.NO_SUCH_JIG, named=jig, jigs=tuple(self._jigs)))
         self._chosen = SlotCode(jig, code.slot)
-        return f"{SlotName(jig=jig, slot=code.slot)}: scan its hub's label"
+        return ScanSaid.at(SlotName(jig=jig, slot=code.slot), ScanCode.CHOSEN)
 
     def _jig_of(self, chosen: SlotCode | None) -> str | None:
         return chosen.jig if chosen is not None else self._own_jig
 
-    async def _take(self, chosen: SlotCode | None, label: ScannedLabel) -> str:
+    async def _take(self, chosen: SlotCode | None, label: ScannedLabel) -> ScanSaid:
         jig = self._jig_of(chosen)
         if jig is None:
-            raise ScanRefused(
-                f"this label is for which slot? Scan the slot's code first, such as {self._example(3)}"
-            )
+            raise ScanRefused(ScanSaid(code=ScanCode.WHICH_SLOT, example=self._example(3)))
         self._last = None
         answer = await self._taker.take(jig, chosen.slot if chosen else None, label)
         self._last = jig, label
         return answer
 
-    async def _undo(self, chosen: SlotCode | None) -> str:
+    async def _undo(self, chosen: SlotCode | None) -> ScanSaid:
         if chosen is not None and chosen.jig is not None:
             return await self._taker.take_back(chosen.jig, chosen.slot, None)
         if self._last is None:
-            raise ScanRefused(
-                "nothing to undo; scan the code of the slot whose label is to wait no more first"
-            )
+            raise ScanRefused(ScanSaid(code=ScanCode.NOTHING_TO_UNDO))
         (jig, label), self._last = self._last, None
         return await self._taker.take_back(jig, None, label)
 
@@ -151,7 +144,7 @@ class BenchScans:
         try:
             return await chosen.labels.take(label, actor, record)
         except JournalFailed as error:
-            raise ScanNotKept(f"{chosen.place}: {error}; scan the label again then") from error
+            raise ScanNotKept(ScanSaid.at(chosen.place, ScanCode.NOT_KEPT, detail=str(error))) from error
 
     async def take_back(
         self,
@@ -159,8 +152,8 @@ class BenchScans:
         slot: int | None,
         label: ScannedLabel | None,
         actor: Actor,
-        record: Callable[[Event, str], Awaitable[object]],
-    ) -> str:
+        record: Callable[[Event, ScanSaid], Awaitable[object]],
+    ) -> ScanSaid:
         """Let a label wait no more: the one that waits at a slot, or this one, or this one if it waits at that slot.
 
         `record` makes that durable, with what is said of it. Raises ScanRefused.
@@ -172,28 +165,28 @@ class BenchScans:
             place = None if label is None else self._outlook.waits_at(label)
         waiting = None if place is None else self._outlook.label_at(place)
         if slot is not None and label and waiting and waiting.device_id != label.device_id:
-            raise ScanRefused(f"{place}: another label waits here now, not {label.device_id}; look again")
+            raise ScanRefused(ScanSaid(code=ScanCode.OTHER_WAITS, jig=jig, slot=slot, label=label.device_id))
         if place is None or waiting is None:
-            what = f"label {label.device_id} waits" if label is not None else "no label waits"
-            end = " for no hub any more" if label is not None else " here"
-            raise ScanRefused(f"{place or jig}: {what}{end}; where a hub sits, scan its own label instead")
+            code = ScanCode.NONE_WAITS if label is None else ScanCode.WAITS_FOR_NONE
+            device = None if label is None else label.device_id
+            raise ScanRefused(ScanSaid(code=code, jig=jig, slot=place and place.slot, label=device))
         taken_back = LabelTakenBack(
             place=place, scanned_id=waiting.device_id, scanned_role=waiting.role, actor=actor
         )
-        line = f"{place}: label {waiting.device_id} waits no more"
+        said = ScanSaid.at(place, ScanCode.WAITS_NO_MORE, label=waiting.device_id)
         try:
-            await record(taken_back, line)
+            await record(taken_back, said)
         except EventRefused as error:
-            raise ScanRefused(f"{place}: {error}") from error
+            raise ScanRefused(ScanSaid.at(place, ScanCode.WORDS, detail=str(error))) from error
         except JournalFailed as error:
-            raise ScanNotKept(f"{place}: {error}") from error
-        return line
+            raise ScanNotKept(ScanSaid.at(place, ScanCode.WORDS, detail=str(error))) from error
+        return said
 
     def _slot(self, jig: str, number: int | None, label: ScannedLabel) -> Slot:
         views = [view for view in self._view.slots() if view.place.jig == jig]
         if not views:
             jigs = dict.fromkeys(view.place.jig for view in self._view.slots())
-            raise NoSuchSlot(f"there is no jig {jig}; this bench has {', '.join(jigs)}")
+            raise NoSuchSlot(ScanSaid(code=ScanCode.NO_SUCH_JIG, named=jig, jigs=tuple(jigs)))
         if number is not None:
             place: SlotName | None = SlotName(jig=jig, slot=number)
         else:
@@ -208,6 +201,6 @@ class BenchScans:
         slot = self._controller.slot(place) if place is not None else None
         if slot is None:
             if place is not None:
-                raise NoSuchSlot(f"{jig}: there is no {place}")
-            raise ScanRefused(f"{jig}: no slot is empty: scan a slot's code first")
+                raise NoSuchSlot(ScanSaid(code=ScanCode.NO_SUCH_SLOT, jig=jig, number=place.slot))
+            raise ScanRefused(ScanSaid(code=ScanCode.NONE_EMPTY, jig=jig))
         return slot

@@ -14,6 +14,7 @@ from station.bench.visit import SeatedHub
 from station.domain.actor import Actor
 from station.domain.label import ScannedLabel
 from station.domain.phase import SlotPhase
+from station.domain.scan_said import ScanCode, ScanSaid
 from station.domain.slot_name import SlotName
 from station.records.facts.bench import LabelScanned
 
@@ -42,13 +43,9 @@ class SlotLabels:
         async with self.deciding:
             seated = self.seated
             if seated is None and self._display.phase in RESULT_PHASES:
-                raise ScanRefused(
-                    f"{place}: its result is written; take the hub out, scan it, and seat it again"
-                )
+                raise ScanRefused(ScanSaid.at(place, ScanCode.RESULT_WRITTEN))
             if seated is not None and self._display.phase is SlotPhase.RESEAT:
-                raise ScanRefused(
-                    f"{place}: it is not known who sits here; take the hub out, scan it, and seat it again"
-                )
+                raise ScanRefused(ScanSaid.at(place, ScanCode.WHO_UNKNOWN))
             meaning = self._meaning(label, None if seated is None else seated.hub)
             await record(
                 LabelScanned(
@@ -62,22 +59,17 @@ class SlotLabels:
             )
             if seated is not None:
                 if seated is not self.seated:
-                    raise ScanRefused(
-                        f"{place}: hub {seated.hub.chf} has left meanwhile; scan the label again"
-                    )
+                    raise ScanRefused(ScanSaid.at(place, ScanCode.HUB_LEFT, hub=seated.hub.chf))
                 seated.scan(label)
         if meaning.disagrees:
             _log.warning("label disagrees", jig=place.jig, slot=place.slot, label=str(label.device_id))
         return meaning
 
     def _meaning(self, label: ScannedLabel, seated: HubIdentity | None) -> LabelMeaning:
-        place, device = self._place, label.device_id
-        if seated is None:
-            if self._display.phase in UNKNOWN_HUB:
-                return LabelMeaning(f"{place}: label {device} is for the hub that sits here")
-            return LabelMeaning(f"{place}: seat hub {device} here")
-        if label.names(seated):
-            return LabelMeaning(f"{place}: the label is hub {seated.chf}'s")
-        return LabelMeaning(
-            f"{place}: label {device} is not hub {seated.chf}'s; check which hub sits here", disagrees=True
-        )
+        facts: dict[str, object] = {"label": label.device_id}
+        if seated is not None:
+            facts["hub"] = seated.chf
+            code = ScanCode.ITS_OWN if label.names(seated) else ScanCode.DISAGREES
+        else:
+            code = ScanCode.FOR_WHO_SITS if self._display.phase in UNKNOWN_HUB else ScanCode.SEAT_HERE
+        return LabelMeaning(ScanSaid.at(self._place, code, **facts))

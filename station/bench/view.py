@@ -6,7 +6,7 @@ Lossy by design. The journal holds what happened; this holds only what is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
@@ -19,6 +19,7 @@ from station.domain.next_step import to_do
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.domain.phase import SlotPhase
 from station.domain.reason import Reason
+from station.domain.scan_said import ScanSaid
 from station.domain.slot_name import SlotName
 from station.domain.statement import Details, Statement, require_details
 from station.domain.to_do import ToDo
@@ -83,18 +84,18 @@ class BrokerView:
     """What is, and what to do where somebody has to do something."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScanView:
-    """What was answered to the last scan of a jig's own scanner."""
+class ScanView(BaseModel):
+    """What was answered to the last scan of a scanner, wherever it is plugged in."""
 
-    jig: str
-    line: str
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    scanner: str
+    """Where it was scanned: `scanner of jig1`, `terminal`, `desk`."""
+    jig: str | None
+    """Whose people it concerns; None where nobody knows."""
+    said: ScanSaid
     refused: bool
-    at: str = field(default_factory=lambda: datetime.now().astimezone().strftime("%H:%M:%S"))
-    """The bench's own clock, for people."""
-
-    def __str__(self) -> str:
-        return f"{self.at} scanner of {self.jig}: {self.line}"
+    at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
 
 
 ViewListener = Callable[[SlotView], None]
@@ -199,7 +200,7 @@ class BenchView:
 
     def show_scan(self, scan: ScanView) -> None:
         """Show what became of a scan, until the next one of that scanner."""
-        self._scans[scan.jig] = scan
+        self._scans[scan.scanner] = scan
         self.changes.tell()
 
     def scans(self) -> tuple[ScanView, ...]:

@@ -13,6 +13,8 @@ from station.bench.labels import ScanRefused, ScanUnreadable
 from station.cli.common import DEFAULT_CONFIG, ConfigOption, UsageError, WorkFailed
 from station.cli.scanning import DeskOption, find_desk, scan_session
 from station.places.settings import MAX_SLOTS
+from station.texts.scans import scan_line
+from station.texts.texts import load
 
 
 def scan(
@@ -38,7 +40,7 @@ def scan(
     Example: reflash scan --jig jig1 --slot 3 88-73-84-00-00-00-00-01
     """
     at = find_desk(config, desk)
-    session = scan_session(at, jig)
+    session, texts = scan_session(at, jig), load(at.language)
 
     async def take(lines: Iterator[str]) -> None:
         refused = 0
@@ -47,10 +49,10 @@ def scan(
                 answer = await session.read(line)
             except ScanRefused as refusal:
                 refused += 1
-                typer.echo(f"reflash: {refusal}", err=True)
+                typer.echo(f"reflash: {scan_line(texts, refusal.said)}", err=True)
             else:
                 if answer is not None:
-                    typer.echo(answer)
+                    typer.echo(scan_line(texts, answer))
         if refused:
             raise WorkFailed(f"{refused} of the scans were refused")
 
@@ -58,11 +60,12 @@ def scan(
         try:
             if slot is not None:
                 await session.read(str(slot) if jig is None else f"{jig}/{slot}")
-            typer.echo(await session.read(text))
+            answer = await session.read(text)
         except ScanUnreadable as error:
-            raise UsageError(str(error)) from error
+            raise UsageError(scan_line(texts, error.said)) from error
         except ScanRefused as refusal:
-            raise WorkFailed(str(refusal)) from refusal
+            raise WorkFailed(scan_line(texts, refusal.said)) from refusal
+        typer.echo("" if answer is None else scan_line(texts, answer))
 
     if label is not None:
         if at.badge_prefix is not None and label.upper().startswith(at.badge_prefix):

@@ -18,6 +18,7 @@ from station.desk.act import Proof
 from station.desk.bench_requests import Status
 from station.desk.label_desk import ScansAtDesk
 from station.desk.request import Answer, Request
+from station.domain.scan_said import ScanSaid
 from station.settings import StationSettings
 from station.settings_file import load_settings
 
@@ -45,6 +46,8 @@ class Desk:
     jigs: tuple[str, ...]
     badge_prefix: str | None
     """What the code of each badge begins with."""
+    language: str
+    """Of what people at the bench read."""
     settings: StationSettings | None = None
     """The station's, for its own user; None at the socket of those who may look and scan."""
 
@@ -69,10 +72,11 @@ def find_desk(config: Path, socket: Path | None) -> Desk:
     if socket is None:
         settings = load_settings(config)
         jigs = tuple(jig.name for jig in settings.jigs)
-        return Desk(settings.state_directory, jigs, settings.people.badge_prefix, settings)
+        prefix = settings.people.badge_prefix
+        return Desk(settings.state_directory, jigs, prefix, settings.language, settings)
     status = asyncio.run(ask_daemon(socket, Status()))
     jigs = tuple(dict.fromkeys(slot.place.jig for slot in status.slots))
-    return Desk(socket, jigs, status.badge_prefix)
+    return Desk(socket, jigs, status.badge_prefix, status.language)
 
 
 def scan_session(desk: Desk, jig: str | None) -> ScanSession:
@@ -84,7 +88,7 @@ def scan_session(desk: Desk, jig: str | None) -> ScanSession:
         except NoDaemon:
             raise
         except ControlError as error:
-            raise ScanRefused(str(error)) from error
+            raise ScanRefused(ScanSaid.words(str(error))) from error
 
     return ScanSession(jig_of_scanner(desk, jig), desk.jigs, ScansAtDesk(ask), desk.badge_prefix)
 

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from station.bench.labels import ScanRefused
 from station.bench.scans import ScanSession
-from station.bench.view import SlotView
+from station.bench.view import ScanView, SlotView
 from station.cli.common import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -28,9 +28,11 @@ from station.cli.scanning import Desk, DeskOption, find_desk, jig_of_scanner, sc
 from station.control.client import ConnectionLost, NoDaemon, follow_daemon
 from station.desk.bench_requests import Watch
 from station.domain.interlock import Notice
+from station.domain.scan_said import ScanSaid
 from station.domain.slot_name import SlotName
 from station.picture import BenchPicture, live_picture
 from station.sentences import Sentences
+from station.texts.scans import scan_line
 from station.texts.texts import ENGLISH, load
 
 _AGAIN_SECONDS: Final = 1.0
@@ -70,7 +72,8 @@ async def _tell(desk: Desk, jig: str | None, *, as_json: bool) -> None:
         for slot in news.slots:
             typer.echo(news.sentences.line(slot)) if not as_json else print_json(slot.model_dump(mode="json"))
         if not as_json:
-            lines = [*map(news.sentences.notice, news.faults), *news.scans]
+            sentences = news.sentences
+            lines = [*map(sentences.notice, news.faults), *map(sentences.scan, news.scans)]
             for line in lines:
                 if line not in told:
                     typer.echo(line)
@@ -80,10 +83,21 @@ async def _tell(desk: Desk, jig: str | None, *, as_json: bool) -> None:
 async def _show(desk: Desk, jig: str | None, session: ScanSession, console: Console) -> None:
     seen: dict[SlotName, SlotView] = {}
     faults: list[Notice] = []
-    scans: list[str] = []
-    picture = BenchPicture(seen.values, Sentences(ENGLISH), lambda: faults, lambda: scans)
+    scans: list[ScanView] = []
+    typed: list[ScanSaid] = []
+    picture = BenchPicture(
+        seen.values,
+        Sentences(ENGLISH),
+        lambda: faults,
+        lambda: [scan for scan in scans if scan.said not in typed],
+    )
+
+    def show_answer(said: ScanSaid) -> None:
+        typed[:] = [said]
+        picture.footer = scan_line(picture.sentences.texts, said)
+
     with live_picture(picture, console):
-        async with _scans_typed(session, picture):
+        async with _scans_typed(session, show_answer):
             async for news in _news(desk, jig):
                 if news.waiting is not None:
                     seen.clear()  # nothing is known of them now
@@ -102,7 +116,7 @@ class _News:
     slots: list[SlotView] = field(default_factory=list)
     broker: str = ""
     faults: list[Notice] = field(default_factory=list)
-    scans: list[str] = field(default_factory=list)
+    scans: list[ScanView] = field(default_factory=list)
     waiting: str | None = None
     """Why there is no daemon to tell anything."""
 
@@ -124,7 +138,7 @@ async def _news(desk: Desk, jig: str | None) -> AsyncIterator[_News]:
                         [slot for slot in answer.slots if jig in {None, slot.place.jig}],
                         answer.broker.line,
                         list(answer.faults),
-                        [str(scan) for scan in answer.scans if jig in {None, scan.jig}],
+                        [scan for scan in answer.scans if jig in {None, scan.jig}],
                     )
             waiting = "the daemon has stopped; it is waited for (Ctrl+C to end)"
         except NoDaemon as absent:
@@ -138,14 +152,14 @@ async def _news(desk: Desk, jig: str | None) -> AsyncIterator[_News]:
 
 
 @asynccontextmanager
-async def _scans_typed(session: ScanSession, picture: BenchPicture) -> AsyncIterator[None]:
+async def _scans_typed(session: ScanSession, show: Callable[[ScanSaid], None]) -> AsyncIterator[None]:
     """Take the lines that are typed while the block lasts, and show what becomes of them."""
     if not sys.stdin.isatty():
         yield
         return
     lines: asyncio.Queue[str] = asyncio.Queue()
     with _typed_lines(lines.put_nowait):
-        taking = asyncio.create_task(_take(lines, session.read, picture))
+        taking = asyncio.create_task(_take(lines, session.read, show))
         try:
             yield
         finally:
@@ -154,15 +168,17 @@ async def _scans_typed(session: ScanSession, picture: BenchPicture) -> AsyncIter
 
 
 async def _take(
-    lines: asyncio.Queue[str], read: Callable[[str], Awaitable[str | None]], picture: BenchPicture
+    lines: asyncio.Queue[str],
+    read: Callable[[str], Awaitable[ScanSaid | None]],
+    show: Callable[[ScanSaid], None],
 ) -> None:
     while True:
         try:
             answer = await read(await lines.get())
         except ScanRefused as refusal:
-            answer = str(refusal)
+            answer = refusal.said
         if answer is not None:
-            picture.footer = answer
+            show(answer)
 
 
 @contextmanager

@@ -315,7 +315,7 @@ class Daemon:
             settings.language,
             self.stop,
         )
-        labels = LabelDesk(BenchScans(controller, self.view, self._outlook), self._duty)
+        labels = LabelDesk(BenchScans(controller, self.view, self._outlook), self._duty, self.view.show_scan)
         orders = OrderDesk(
             journal,
             [jig.name for jig in settings.jigs],

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from station.bench.duty import Duty
 from station.bench.labels import Badge, LabelMeaning, NoSuchSlot, ScanNotKept, ScanRefused
 from station.bench.scans import BenchScans
+from station.bench.view import ScanView
 from station.desk.act import Act, Proof
 from station.desk.desk import Handlers
 from station.desk.label_requests import ScanAnswer, ScanLabel, TakeBackLabel
@@ -16,8 +17,10 @@ from station.desk.people_requests import SignOff, SignOn
 from station.desk.refusals import Conflict, NotFound, Refused, Unavailable
 from station.desk.request import Answer, Request
 from station.domain.label import ScannedLabel
+from station.domain.scan_said import ScanCode, ScanSaid
 from station.records.facts.events import Event
 
+_KINDS: Final[Mapping[type[ScanRefused], type[Refused]]] = {NoSuchSlot: NotFound, ScanNotKept: Unavailable}
 A = TypeVar("A", bound=Answer)
 
 
@@ -27,43 +30,43 @@ class LabelDesk:
 
     scans: BenchScans
     duty: Duty
+    show: Callable[[ScanView], None]
+    """Shows what was answered, to everybody."""
 
     def handlers(self) -> Handlers:
         """Return what it answers."""
         return {ScanLabel: self._scan, TakeBackLabel: self._take_back}
 
     async def _scan(self, request: ScanLabel, act: Act) -> ScanAnswer:
-        def answer(meaning: LabelMeaning) -> ScanAnswer:
-            return ScanAnswer(line=meaning.line, disagrees=meaning.disagrees)
-
         async def record(event: Event, meaning: LabelMeaning) -> None:
-            await act.recording(answer(meaning)).append(event)
+            await act.recording(ScanAnswer(said=meaning.said)).append(event)
 
-        if (nobody := self.duty.nobody_at(request.jig)) is not None:
-            raise Conflict(nobody, jig=request.jig)
-        take = self.scans.take(request.jig, request.slot, request.label, act.actor, record)
-        return answer(await _refused_as(take))
+        async def take() -> ScanSaid:
+            if (nobody := self.duty.nobody_at(request.jig)) is not None:
+                raise ScanRefused(ScanSaid.words(nobody))
+            return (await self.scans.take(request.jig, request.slot, request.label, act.actor, record)).said
+
+        return await self._told(take(), request.jig, act)
 
     async def _take_back(self, request: TakeBackLabel, act: Act) -> ScanAnswer:
-        async def record(event: Event, line: str) -> None:
-            await act.recording(ScanAnswer(line=line)).append(event)
+        async def record(event: Event, said: ScanSaid) -> None:
+            await act.recording(ScanAnswer(said=said)).append(event)
 
         take_back = self.scans.take_back(request.jig, request.slot, request.label, act.actor, record)
-        return ScanAnswer(line=await _refused_as(take_back))
+        return await self._told(take_back, request.jig, act)
 
-
-T = TypeVar("T")
-
-
-async def _refused_as(scanning: Awaitable[T]) -> T:
-    try:
-        return await scanning
-    except NoSuchSlot as error:
-        raise NotFound(str(error)) from error
-    except ScanNotKept as error:
-        raise Unavailable(str(error)) from error
-    except ScanRefused as error:
-        raise Conflict(str(error)) from error
+    async def _told(self, scanning: Awaitable[ScanSaid], jig: str, act: Act) -> ScanAnswer:
+        """Answer whoever scanned, and show everybody what."""
+        scanner = act.actor.where or "desk"
+        try:
+            said = await scanning
+        except ScanRefused as error:
+            self.show(ScanView(scanner=scanner, jig=jig, said=error.said, refused=True))
+            raise _KINDS.get(type(error), Conflict)(
+                str(error), scan=error.said.model_dump(mode="json")
+            ) from error
+        self.show(ScanView(scanner=scanner, jig=jig, said=said, refused=said.code is ScanCode.DISAGREES))
+        return ScanAnswer(said=said)
 
 
 class Ask(Protocol):
@@ -80,31 +83,34 @@ class ScansAtDesk:
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
 
-    async def take(self, jig: str, slot: int | None, label: ScannedLabel) -> str:
+    async def take(self, jig: str, slot: int | None, label: ScannedLabel) -> ScanSaid:
         """Give a label to its slot, or to the one that expects it."""
-        return await self._line(ScanLabel(jig=jig, slot=slot, id=label.device_id, role=label.role))
+        return await self._said(ScanLabel(jig=jig, slot=slot, id=label.device_id, role=label.role))
 
-    async def take_back(self, jig: str, slot: int | None, label: ScannedLabel | None) -> str:
+    async def take_back(self, jig: str, slot: int | None, label: ScannedLabel | None) -> ScanSaid:
         """Let a label wait no more."""
         device, role = (None, None) if label is None else (label.device_id, label.role)
-        return await self._line(TakeBackLabel(jig=jig, slot=slot, id=device, role=role))
+        return await self._said(TakeBackLabel(jig=jig, slot=slot, id=device, role=role))
 
-    async def sign_on(self, jig: str | None, badge: Badge) -> str:
+    async def sign_on(self, jig: str | None, badge: Badge) -> ScanSaid:
         """Have whoever has this badge work at a jig, or at the bench."""
-        return (await self._answer(SignOn(jig=jig), badge)).line
+        return ScanSaid.words((await self._answer(SignOn(jig=jig), badge)).line)
 
-    async def sign_off(self, jig: str | None) -> str:
+    async def sign_off(self, jig: str | None) -> ScanSaid:
         """Have nobody work there any more."""
-        return (await self._answer(SignOff(jig=jig))).line
+        return ScanSaid.words((await self._answer(SignOff(jig=jig))).line)
 
-    async def _line(self, request: Request[ScanAnswer]) -> str:
+    async def _said(self, request: Request[ScanAnswer]) -> ScanSaid:
         answer = await self._answer(request)
-        if answer.disagrees:
-            raise ScanRefused(answer.line)
-        return answer.line
+        if answer.said.code is ScanCode.DISAGREES:
+            raise ScanRefused(answer.said)
+        return answer.said
 
     async def _answer(self, request: Request[A], proof: Proof | None = None) -> A:
         try:
             return await self._ask(request, proof=proof)
         except Refused as refused:
-            raise ScanRefused(str(refused)) from refused
+            said = refused.facts.get("scan")
+            raise ScanRefused(
+                ScanSaid.words(str(refused)) if said is None else ScanSaid.model_validate(said)
+            ) from refused

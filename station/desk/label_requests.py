@@ -9,14 +9,13 @@ from pydantic import Field
 from firmware_catalog.identity import Eui64
 from station.desk.request import Answer, Command, Name
 from station.domain.label import ScannedLabel
+from station.domain.scan_said import ScanSaid
 
 
 class ScanAnswer(Answer):
     """What a scan meant."""
 
-    line: str
-    disagrees: bool = False
-    """The label is not that of the hub that sits there: it was taken, and speaks against the hub."""
+    said: ScanSaid
 
 
 class ScanLabel(Command[ScanAnswer]):

@@ -9,6 +9,7 @@ from typing import Final
 from station.domain.outcome import Code, Disposition, Stage
 from station.domain.phase import SlotPhase
 from station.domain.reason import NEEDS, Reason
+from station.domain.scan_said import SCAN_NEEDS, ScanCode
 from station.domain.to_do import ToDo
 
 _LINE: Final = {
@@ -29,6 +30,7 @@ _LINE: Final = {
     "notice": "what do",
     "label_apart": "label own",
     "of_slot": "slot what",
+    "scan": "at scanner what",
     "of_slots": "slots do",
 }
 _PICTURE: Final = ("slot", "hub", "state", "written", "word", "do", "alarm", "station")
@@ -103,6 +105,7 @@ NEEDED: Final[Mapping[str, Mapping[str, frozenset[str]]]] = MappingProxyType(
         "phase": _nothing_in(SlotPhase),
         "stage": _nothing_in(Stage),
         "picture": _nothing_in(_PICTURE),
+        "scan": {**_nothing_in(ScanCode), **{str(code): names for code, names in SCAN_NEEDS.items()}},
         "what": {
             **_nothing_in(Code),
             **_nothing_in(Reason),

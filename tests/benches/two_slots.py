@@ -10,9 +10,12 @@ from typing import Any
 from benches import brokers
 from benches.station_bench import Bench, StockHub, import_order, order_csv, slot
 from benches.station_daemon import STATION_NAMES, RunningDaemon, events_of
+from station.domain.scan_said import ScanCode, ScanSaid
 from station.records.facts.attempts import AttemptClosed
 from station.records.journal import Journal
 from station.settings import StationSettings
+from station.texts.scans import scan_line
+from station.texts.texts import ENGLISH
 
 FIRST, SECOND = slot(1), slot(2)
 BOARD = {
@@ -64,12 +67,14 @@ class Hands:
 
 async def scan(station: RunningDaemon, label: object, number: int | None = None, **fields: Any) -> str:
     answer = await station.ask("scan_label", jig="jig1", slot=number, id=str(label), **fields)
-    assert not answer["disagrees"], answer
-    return str(answer["line"])
+    said = ScanSaid.model_validate(answer["said"])
+    assert said.code is not ScanCode.DISAGREES, said
+    return scan_line(ENGLISH, said)
 
 
 async def disagreement(station: RunningDaemon, label: object, number: int) -> str:
     """Scan a label that is another hub's, and return what is said of it."""
     answer = await station.ask("scan_label", jig="jig1", slot=number, id=str(label))
-    assert answer["disagrees"], answer
-    return str(answer["line"])
+    said = ScanSaid.model_validate(answer["said"])
+    assert said.code is ScanCode.DISAGREES, said
+    return scan_line(ENGLISH, said)

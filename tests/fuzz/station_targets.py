@@ -16,6 +16,7 @@ from target import Opener, Target, stateless
 from benches.desk_client import THE_ACCOUNT, ask, frame, no_check
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.bench.controller import Controller
+from station.bench.duty import Duty
 from station.bench.outlook import Outlook
 from station.bench.scans import BenchScans
 from station.bench.view import BenchView
@@ -319,7 +320,7 @@ async def _serving(folder: Path):
         view = BenchView([_PLACE])
         controller = Controller([])
         bench = BenchDesk(controller, {}, view, lambda _: None)
-        labels = LabelDesk(BenchScans(controller, view, Outlook()))
+        labels = LabelDesk(BenchScans(controller, view, Outlook()), Duty(), view.show_scan)
         orders = OrderDesk(journal, ["jig1", "jig2"], is_seated=lambda _: False)
         handlers = {
             **bench.handlers(),

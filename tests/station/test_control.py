@@ -23,7 +23,7 @@ from benches.desk_client import THE_ACCOUNT, frame, no_check, order_file, say
 from firmware_catalog.files import read_open_file
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.bench.labels import Badge
-from station.bench.view import BrokerView, SlotView
+from station.bench.view import BrokerView, ScanView, SlotView
 from station.control import server
 from station.control.client import ConnectionLost, ControlError, NoDaemon, ask_daemon, follow_daemon
 from station.control.frames import (
@@ -73,6 +73,7 @@ from station.desk.rights import MAY
 from station.domain.destination import Destination
 from station.domain.interlock import Notice, interlock
 from station.domain.reason import Reason
+from station.domain.scan_said import ScanSaid
 from station.domain.slot_name import SlotName
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
@@ -179,12 +180,12 @@ def test_answers_and_refusals_come_out_as_they_went_in(line: str, facts: dict[st
     place = SlotName(jig="jig1", slot=3)
     full = interlock(Reason.HELD_UP, jig="jig1", detail=line)
     for answer in (
-        ScanAnswer(line=line, disagrees=True),
+        ScanAnswer(said=ScanSaid.words(line)),
         BenchNews(
             slots=(SlotView(place=place, details={"detail": line}, interlocks=(full,)),),
             broker=BrokerView("waiting", line),
             faults=(Notice(reason=full.reason, details=full.details),),
-            scans=(),
+            scans=(ScanView(scanner="desk", jig=None, said=ScanSaid.words(line), refused=True),),
         ),
     ):
         assert read_answer(answer_frame(answer), type(answer)) == answer

@@ -22,10 +22,12 @@ from station.domain.interlock import interlock
 from station.domain.outcome import Stage
 from station.domain.phase import SlotPhase
 from station.domain.reason import LIFTED_BY, NEEDS, Reason
+from station.domain.scan_said import SCAN_NEEDS, ScanCode, ScanSaid
 from station.domain.slot_name import SlotName
 from station.domain.statement import Details, Statement
 from station.sentences import Sentences
 from station.texts import needed, texts
+from station.texts.scans import scan_line
 
 SHIPPED = Path(texts.__file__).with_name("en.toml")
 LINES = [(table, key) for table, lines in needed.NEEDED.items() for key in lines]
@@ -172,6 +174,22 @@ def test_every_reason_is_said_in_one_line_that_fits(reason: Reason) -> None:
 def test_what_is_wrong_with_more_than_a_slot_is_said_in_one_line(reason: Reason) -> None:
     for jig, slot in ((None, None), ("jig1", None), ("jig1", 4)):
         assert SENTENCES.interlock(interlock(reason, jig=jig, slot=slot, **details_of(reason)))
+
+
+@pytest.mark.parametrize("code", ScanCode)
+def test_every_answer_to_a_scan_is_said_in_one_line(code: ScanCode) -> None:
+    scan: dict[str, Any] = {
+        "named": "jig7",
+        "jigs": ("jig1",),
+        "number": 3,
+        "example": "jig1/3",
+        "prefix": "B-",
+    }
+    facts = {name: {**GIVEN, **scan}[name] for name in SCAN_NEEDS.get(code, ())}
+    assert "{" not in scan_line(texts.ENGLISH, ScanSaid.at(PLACE, code, **facts))
+    if facts:
+        with pytest.raises(ValueError, match=f"{code} is said without"):
+            ScanSaid(code=code)
 
 
 @given(st.sampled_from(list(NEEDS)))

@@ -175,7 +175,7 @@ async def test_scans_that_mean_nothing_here_are_refused_in_one_line(linked: Hand
             await station.until(place, SlotPhase.EMPTY)
         for label, number, complaint in (
             ("no label", 1, "is no EUI-64"),
-            (hub.chf, 7, "there is no jig1 slot 7"),
+            (hub.chf, 7, "there is no slot 7"),
         ):
             with pytest.raises(Refused, match=complaint):
                 await scan(station, label, number)

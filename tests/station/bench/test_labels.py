@@ -12,6 +12,10 @@ from station.bench.labels import Badge, ScanRefused, ScanUnreadable, SlotCode, U
 from station.bench.scans import ScanSession
 from station.bench.settings import PeopleSettings
 from station.domain.label import ScannedLabel
+from station.domain.scan_said import ScanCode, ScanSaid
+from station.domain.slot_name import SlotName
+from station.texts.scans import scan_line
+from station.texts.texts import ENGLISH
 
 CHF, GPF = Eui64.parse("88-73-84-00-00-00-00-01"), Eui64.parse("88-73-84-00-00-00-00-02")
 
@@ -192,7 +196,9 @@ async def test_a_slots_code_is_for_the_next_label_alone():
     session, taken = session_of("jig1")
 
     assert await session.read("  ") is None
-    assert await session.read("3") == "jig1 slot 3: scan its hub's label"
+    chosen = await session.read("3")
+    assert chosen == ScanSaid.at(SlotName(jig="jig1", slot=3), ScanCode.CHOSEN)
+    assert scan_line(ENGLISH, chosen) == "jig1 slot 3: scan its hub's label"
     assert await session.read(str(CHF)) == "taken"
     await session.read(str(GPF))
     await session.read("jig2/4")

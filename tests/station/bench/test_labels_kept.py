@@ -238,7 +238,7 @@ async def test_a_label_that_was_scanned_by_mistake_waits_no_more_also_after_a_re
         await station.until(FIRST, SlotPhase.EMPTY)
         assert "seat hub" in await scan(station, other.gpf, 1)
         answer = await station.ask("take_back_label", jig="jig1", slot=1)
-        assert answer["line"] == f"{FIRST}: label {other.gpf} waits no more"
+        assert answer["said"]["code"] == "waits_no_more"
         assert line_of(station.view(FIRST)) == f"{FIRST}: empty; seat a hub"
         with pytest.raises(Refused, match="no label waits here"):
             await station.ask("take_back_label", jig="jig1", slot=1)

@@ -17,6 +17,7 @@ from structlog.testing import capture_logs
 from station.bench.labels import read_scan
 from station.bench.scanner import LabelScanner, LineReader
 from station.bench.view import ScanView
+from station.domain.scan_said import ScanSaid
 from station.places.settings import ScannerSettings
 
 SHOWN: list[ScanView] = []
@@ -67,10 +68,10 @@ def scanner_at(link: Path) -> Iterator[int]:
 async def listening(link: Path):
     heard: asyncio.Queue[str] = asyncio.Queue()
 
-    async def read(text: str) -> str:
+    async def read(text: str) -> ScanSaid:
         read_scan(text)
         heard.put_nowait(text)
-        return "taken"
+        return ScanSaid.words("taken")
 
     scanner = LabelScanner("jig1", ScannerSettings(port=str(link)), read, SHOWN.append)
     task = asyncio.create_task(scanner.run())
@@ -103,7 +104,7 @@ def test_a_scanner_is_heard_through_noise_and_after_its_cable_was_pulled(tmp_pat
     with capture_logs() as logs:
         asyncio.run(work())
     assert [scan.refused for scan in SHOWN].count(True) == 1, "noise is shown once, too"
-    assert {scan.line for scan in SHOWN if not scan.refused} == {"taken"}
+    assert {scan.said for scan in SHOWN if not scan.refused} == {ScanSaid.words("taken")}
     noise = [entry for entry in logs if entry["event"] == "scan not understood"]
     assert len(noise) == 1, "noise is told once, until something is understood"
     lost = [entry["reason"] for entry in logs if entry["event"] == "scanner unavailable"]

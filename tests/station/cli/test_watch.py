@@ -24,11 +24,13 @@ from benches.station_config import write_config
 from benches.station_daemon import STATION_NAMES, RunningDaemon, events_of, running_daemon
 from station.control.client import ask_daemon
 from station.desk.bench_requests import EnableSlot, ResetJig, Status, Stop
+from station.desk.label_requests import TakeBackLabel
 from station.desk.order_requests import AssignOrder, CloseOrder, ImportOrder
 from station.desk.record_requests import Republish, ResumeRelease
-from station.desk.refusals import NotAllowed
+from station.desk.refusals import Conflict, NotAllowed
 from station.domain.actor import Actor
 from station.domain.phase import SlotPhase
+from station.domain.scan_said import ScanCode
 from station.records.facts.bench import LabelScanned
 from station.records.journal import Journal
 from station.settings import StationSettings
@@ -255,7 +257,7 @@ def test_a_jigs_own_scanner_is_answered_on_every_screen(config: Path, bench: Ben
                 assert said.endswith(b" scanner of jig1: there is no jig jig7; this bench has jig1, jig2\n")
                 watching.send_signal(signal.SIGINT)
             os.write(master, f"{hub.gpf}\r".encode())
-            await view.changes.until(lambda: "seat hub" in view.scans()[0].line)
+            await view.changes.until(lambda: view.scans()[0].said.code is ScanCode.SEAT_HERE)
         (scanned,) = events_of(with_scanner, LabelScanned)
         assert scanned.actor == Actor(
             pseudonym=with_scanner.operator, role="technician", where="scanner of jig1"
@@ -301,6 +303,10 @@ async def test_at_the_desk_socket_people_look_and_scan_and_nothing_else(
         assert said.out == f"jig1 slot 2: seat hub {hub.gpf} here\n"
         said = await asyncio.to_thread(reflash, "scan", *at, "--jig", "jig1", "--slot", 2, "undo")
         assert said.out == f"jig1 slot 2: label {hub.gpf} waits no more\n"
+        with pytest.raises(Conflict):
+            await ask_daemon(desk, TakeBackLabel(jig="jig1", slot=2))
+        told = [(scan.scanner, scan.said.code, scan.said.place, scan.refused) for scan in view.scans()]
+        assert told == [("desk", ScanCode.NONE_WAITS, slot(2), True)], "everybody sees it, refused or not"
         assert (
             "there is no jig jig9"
             in (await asyncio.to_thread(reflash, "scan", *at, "--jig", "jig9", hub.gpf)).complaint
@@ -336,7 +342,7 @@ async def test_labels_are_scanned_one_by_one_or_as_lines(
         expected = await scanning(station, reflash, *of, hub.gpf)
         assert expected.out == f"jig1 slot 1: seat hub {hub.gpf} here\n"
         absent = await scanning(station, reflash, *of, "--slot", 7, hub.gpf)
-        assert (absent.code, absent.complaint) == (1, "jig1: there is no jig1 slot 7")
+        assert (absent.code, absent.complaint) == (1, "jig1: there is no slot 7")
         garbled = await scanning(station, reflash, *of, "88-73")
         assert garbled.code == 2
         assert "'88-73' is neither a hub's id nor a slot's code" in garbled.complaint

@@ -118,7 +118,7 @@ async def test_a_shift_at_the_desk_is_done_once_and_signed(
 async def test_a_command_whose_daemon_dies_over_it_is_asked_again_with_its_key(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asker = Asker(FoundDesk(tmp_path, ("jig1",), None), None, None)
+    asker = Asker(FoundDesk(tmp_path, ("jig1",), None, "en"), None, None)
     keys: list[str] = []
 
     async def die(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -33,6 +33,8 @@ from station.records.facts.attempts import AttemptClosed
 from station.records.facts.bench import LabelScanned, SlotEnabled
 from station.records.facts.people import PinLockLifted, PinRefused, SignedOff, SignedOn, WhySignedOff
 from station.settings import StationSettings
+from station.texts.scans import scan_line
+from station.texts.texts import ENGLISH
 
 DEADLINE = 60
 PIN, OTHER_PIN, WRONG = "135797", "246808", "975310"
@@ -134,7 +136,9 @@ async def test_a_shift_is_handed_over_and_outlives_a_restart_but_not_the_person(
     said: list[str] = []
 
     async def read(session: ScanSession, line: str) -> None:
-        said.append(str(await session.read(line)))
+        answer = await session.read(line)
+        assert answer is not None
+        said.append(scan_line(ENGLISH, answer))
 
     async with running_daemon(settings) as station:
         await people.until_served()

@@ -164,7 +164,9 @@ def flash(
         print_json(result.model_dump(mode="json"))
     else:
         runs = result.firmware_read_back
-        typer.echo(f"{result.message}; " + (f"it runs {runs}" if runs else "it does not say what it runs"))
+        # Of one that failed, and was not read back, nobody asked.
+        untold = "; it does not say what it runs" if result.outcome is Outcome.PASSED else ""
+        typer.echo(result.message + (f"; it runs {runs}" if runs else untold))
     if result.outcome is not Outcome.PASSED:
         raise typer.Exit(1)
 

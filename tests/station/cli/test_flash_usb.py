@@ -175,6 +175,7 @@ def test_a_plain_device_says_why_it_takes_no_such_file(plain: Bench, by_hand: An
     said = by_hand(raw, "--usbip", server(plain), "--version", "0002012F")
     assert said.code == 1
     assert "errFILE" in said.out
+    assert "say what it runs" not in said.out, "nobody asked it"
     other = by_hand(
         with_suffix(tmp_path / "other.dfu", raw, 0x0BAD), "--usbip", server(plain), "--version", "1"
     )

@@ -315,7 +315,7 @@ class Publisher:
             with self._hang_ups.sending(messages):
                 yield
 
-    async def _send_messages(self, client: aiomqtt.Client) -> None:
+    async def _send_messages(self, client: MqttClient) -> None:
         """Send what waits, page by page. What the broker does not take is tried again after a pause."""
         await self._delivered.wait()
         subscribed: set[str] = set()
@@ -340,7 +340,7 @@ class Publisher:
                 again = again or time.monotonic() + pause_after(tries)
             self._tell(
                 self._refusal(held.undelivered)
-                or PublisherStatus(Connection.CONNECTED, f"{self._broker}: connected")
+                or PublisherStatus(Connection.CONNECTED, f"{self._broker}: {words.connected(client.unsound)}")
             )
             after = page[-1].number if page and held.topic is not None else after
             if not page and not await self._more_until(again, self._hang_ups_again):

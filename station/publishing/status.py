@@ -29,6 +29,11 @@ class PublisherStatus:
     """One line: what is, and what to do where somebody has to do something."""
 
 
+def connected(unsound: str | None) -> str:
+    """Word that all that waited has left, or leaves; and what else the broker sends that is no MQTT."""
+    return "connected" if unsound is None else f"connected; it also sends {unsound}; that is dropped"
+
+
 def undelivered(topic: str) -> str:
     """Word what becomes of a topic that the broker does not deliver. Some drop what they deny, some also hang up."""
     return (

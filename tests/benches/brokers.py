@@ -162,6 +162,13 @@ async def slow(port: int, seconds: float) -> AsyncIterator[int]:
         yield ours
 
 
+@asynccontextmanager
+async def babbling(port: int, words: bytes) -> AsyncIterator[int]:
+    """The same, but the broker says this, too, after its first answer on each connection."""
+    async with _before(port, besides=words) as ours:
+        yield ours
+
+
 def _never(_: bytes) -> bool:
     return False
 
@@ -173,6 +180,7 @@ async def _before(
     is_the_end: Callable[[bytes], bool] = _never,
     is_the_end_after: Callable[[bytes], bool] = _never,
     late: float = 0.0,
+    besides: bytes = b"",
 ) -> AsyncIterator[int]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         from_broker, to_broker = await asyncio.open_connection("127.0.0.1", port)
@@ -192,8 +200,10 @@ async def _before(
 
         async def back() -> None:
             told = b""
+            more = besides
             while data := await from_broker.read(4096):
                 told = told[-256:] + data
+                data, more = data + more, b""
                 loop.call_later(late, tell, data) if late else tell(data)
                 if is_the_end_after(told):
                     return

@@ -295,4 +295,13 @@ ATTEMPT_MUTANTS = (
         "return replace(opened, label=opened.label or visit.label())",
         (f"{_CONDUCT}::test_of_two_labels_scanned_for_a_hub_at_work_the_last_is_in_its_result",),
     ),
+    Mutant(
+        "a lost port is taken for a silent hub",
+        "station/attempt/sequence.py",
+        "        except (LinkLost, PlaceUnavailable):\n",
+        "        except ():\n",
+        (
+            "tests/station/attempt/test_settling.py::test_a_port_that_is_lost_during_a_look_is_no_fault_of_the_hub_that_sits_there",
+        ),
+    ),
 )

@@ -222,3 +222,18 @@ async def test_a_broker_that_sends_what_has_no_topic_is_told_so_and_fills_no_log
         assert f"sends {named}" in refused.line
         assert "access list" not in refused.line
     assert caplog.records == []
+
+
+async def test_a_broker_that_also_sends_what_has_no_topic_gets_its_results_and_is_told_of(
+    folder: Path, mosquitto_broker: brokers.Mosquitto, caplog: pytest.LogCaptureFixture
+) -> None:
+    unsound = b"\x30\x07\x00\x03a/#hi" * 100
+    async with brokers.babbling(mosquitto_broker.port, unsound) as port, bench(folder, port) as station:
+        await station.results(1, 2)
+        station.start()
+        await station.until_empty()
+        connected = await station.until_said(Connection.CONNECTED)
+        assert connected.line.endswith(
+            "connected; it also sends a message to b'a/#', which is no topic; that is dropped"
+        )
+    assert caplog.records == []

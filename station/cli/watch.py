@@ -26,7 +26,9 @@ from station.cli.common import (
 )
 from station.cli.scanning import Desk, DeskOption, find_desk, jig_of_scanner, scan_session
 from station.control.client import ConnectionLost, NoDaemon, follow_daemon
+from station.control.frames import CROWD
 from station.desk.bench_requests import Watch
+from station.desk.refusals import Unavailable
 from station.domain.interlock import Notice
 from station.domain.scan_said import ScanSaid
 from station.domain.slot_name import SlotName
@@ -122,7 +124,7 @@ class _News:
 
 
 async def _news(desk: Desk, jig: str | None) -> AsyncIterator[_News]:
-    """Tell what changes, for ever: a daemon that ends is waited for. Raises ControlError where none may be asked."""
+    """Tell what changes, for ever: a daemon that ends, or has no room, is waited for. Raises ControlError where none may be asked."""
     told: str | None = None
     sentences = Sentences(ENGLISH)
     language = ""
@@ -145,6 +147,10 @@ async def _news(desk: Desk, jig: str | None) -> AsyncIterator[_News]:
             waiting = f"{absent}; it is waited for (Ctrl+C to end)"
         except ConnectionLost:
             waiting = "the daemon has ended; it is waited for (Ctrl+C to end)"
+        except Unavailable as refused:
+            if CROWD not in refused.facts:
+                raise
+            waiting = f"{refused}; room is waited for (Ctrl+C to end)"
         if told is None:
             told = waiting
             yield _News(sentences, waiting=waiting)

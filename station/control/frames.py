@@ -30,6 +30,9 @@ LONGEST_REQUEST: Final = 64 * 1024
 LONGEST_ANSWER: Final = 16 * 1024 * 1024
 """In bytes."""
 
+CROWD: Final = "connected"
+"""The fact of a refusal for want of room: how many commands and screens the socket serves."""
+
 A = TypeVar("A", bound=Answer)
 
 

@@ -19,6 +19,7 @@ import structlog
 from drivers.descriptors import shortage_in
 from station.control.connection import Connection, DoesNotRead, LineNotEnded, LineTooLong
 from station.control.frames import (
+    CROWD,
     LONGEST_REQUEST,
     Asked,
     OtherProtocol,
@@ -104,18 +105,18 @@ async def _accept(listener: socket.socket, clients: _Clients) -> NoReturn:
         if (crowd := clients.crowd) is None:
             clients.welcome(client)
         else:
-            clients.complain("a command or screen was turned away", crowd)
+            clients.complain("a command or screen was turned away", str(crowd))
             await _turn_away(client, crowd)
 
 
-async def _turn_away(client: socket.socket, crowd: str) -> None:
+async def _turn_away(client: socket.socket, crowd: Refused) -> None:
     """Tell one too many so, once he has asked: nobody hears an answer before that."""
     connection = _connection(client)
     try:
         with suppress(TimeoutError, LineTooLong):
             async with asyncio.timeout(_TURNING_AWAY_SECONDS):
                 await connection.read_line()
-        await connection.send(refusal_frame(Unavailable(crowd)))
+        await connection.send(refusal_frame(crowd))
     except ConnectionError:
         pass  # the client left
     finally:
@@ -145,11 +146,14 @@ class _Clients:
             _log.error(what, where=self._entrance.where, reason=reason)
 
     @property
-    def crowd(self) -> str | None:
-        """Why there is no room for another, in one line; None while there is."""
+    def crowd(self) -> Refused | None:
+        """Why there is no room for another; None while there is."""
         if len(self._tasks) < self._most:
             return None
-        return f"{self._most} commands and screens are connected to the station already: end some, then ask again"
+        return Unavailable(
+            f"{self._most} commands and screens are connected to the station already: end some, then ask again",
+            **{CROWD: self._most},
+        )
 
     def welcome(self, client: socket.socket) -> None:
         """Serve somebody from now on."""

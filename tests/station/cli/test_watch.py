@@ -19,10 +19,12 @@ from typing import Any
 import pytest
 
 from benches import brokers
+from benches.desk_client import THE_ACCOUNT
 from benches.station_bench import Bench, import_order, order_csv, slot
 from benches.station_config import write_config
 from benches.station_daemon import STATION_NAMES, RunningDaemon, events_of, running_daemon
 from station.control.client import ask_daemon
+from station.control.server import serve_control
 from station.desk.bench_requests import EnableSlot, ResetJig, Status, Stop
 from station.desk.label_requests import TakeBackLabel
 from station.desk.order_requests import AssignOrder, CloseOrder, ImportOrder
@@ -198,12 +200,26 @@ async def test_a_daemon_on_a_terminal_shows_its_slots_when_its_log_goes_elsewher
         screen.close()
 
 
-async def test_a_watch_without_a_daemon_says_so_and_waits_for_it(config: Path) -> None:
+@pytest.mark.parametrize(
+    ("there", "told"),
+    [
+        (contextlib.nullcontext, "no daemon runs in {folder}; start it: reflash run; it is waited for"),
+        (
+            lambda folder: serve_control(folder, None, THE_ACCOUNT, most=0),
+            "0 commands and screens are connected to the station already: end some, then ask again; room is waited for",
+        ),
+    ],
+    ids=["no daemon", "no room"],
+)
+async def test_a_watch_without_a_daemon_or_room_says_so_and_waits_for_it(
+    config: Path, there: Any, told: str
+) -> None:
     pipe = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
 
     async with program("watch", "--config", config, **pipe) as watching:
-        told = f"reflash: no daemon runs in {config.parent}; start it: reflash run; it is waited for"
-        assert (await watching.stderr.readline()).decode().startswith(told)
+        async with there(config.parent):
+            said = (await watching.stderr.readline()).decode()
+            assert said.startswith(f"reflash: {told.format(folder=config.parent)}")
         async with running_daemon(load_settings(config)):
             assert b"jig1 slot 1: " in await watching.stdout.readline()
             watching.send_signal(signal.SIGINT)

@@ -74,7 +74,8 @@ def decide(reached: Position, probe: Probe, *, present: bool | None) -> Decision
         case Finding.ANOTHER_HUB:
             return KeepOpen(Reason.ANOTHER_ANSWERS)
         case Finding.OUT_OF_REACH:
-            return KeepOpen(Reason.PORT_TOOK_IT)
+            # A hub on USB brings its port along, so that without a board either may be gone.
+            return KeepOpen(Reason.PORT_TOOK_IT if present else Reason.SILENT)
         case Finding.SILENT:
             if present:
                 return GiveUp(Code.NO_ANSWER, "the hub is seated and does not answer")

@@ -115,7 +115,7 @@ BENCH_MUTANTS = (
     Mutant(
         "a hub that is not settled is green",
         "station/bench/shown.py",
-        '    if result.unsettled is not None:\n        return unsettled(shown, f"the hub {result.unsettled}")\n',
+        "    if result.unsettled is not None:\n        return unsettled(shown, Reason.UNSETTLED, shown.details)\n",
         "",
         (_SHOWN,),
     ),

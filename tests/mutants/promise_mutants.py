@@ -101,8 +101,8 @@ PROMISE_MUTANTS = (
     Mutant(
         "an emergency stop is forgotten over a restart",
         "station/daemon/assembly.py",
-        "                stopped=jig.name in stopped_jigs,",
-        "                stopped=False and jig.name in stopped_jigs,",
+        "                stopped=stopped.get(jig.name),",
+        "                stopped=None and stopped.get(jig.name),",
         (
             "tests/station/bench/test_latches.py::test_a_stop_outlives_the_station_and_nothing_begins_before_a_person_resets_the_jig",
         ),

@@ -167,7 +167,7 @@ def test_what_does_not_come_back_as_it_left_is_judged_and_the_hubs_beside_it_pas
         assert another.endswith(f"find hub {chf_of(3)} and seat it here or in any slot")
         for number in (4, 5, 7):
             assert shown(station, number, SlotPhase.FIND_HUB) == (
-                f"no hub answers in the slot; find hub {chf_of(number)} and seat it here or in any slot"
+                f"the hub no longer answers; find hub {chf_of(number)} and seat it here or in any slot"
             )
         assert str(shown(station, 5, SlotPhase.FAILED)).startswith("the device here is no Communications Hub")
         assert str(shown(station, 7, SlotPhase.FAILED)).endswith("; seat it in another slot")

@@ -12,6 +12,7 @@ from station.domain.destination import Destination
 from station.domain.label import ScannedLabel
 from station.domain.scan_said import ScanCode, ScanSaid
 from station.packing.codes import CodeError, PackageCode
+from station.papers.sscc import SsccError, read_sscc
 from station.records.facts.bench import LabelScanned
 from station.texts.scans import scan_line
 from station.texts.texts import ENGLISH
@@ -133,6 +134,8 @@ def read_scan(text: str, jigs: Collection[str] = (), badge_prefix: str | None = 
             return PackageCode.parse(line)
         except CodeError as error:
             raise ScanUnreadable(ScanSaid.words(str(error))) from error
+    if _is_sscc(line):
+        raise ScanUnreadable(ScanSaid.words("an SSCC, which is for the carrier; scan the bar code above it"))
     if label := _LABEL.fullmatch(_with_hyphens(line)):
         role: Literal["CHF", "GPF"] | None = None
         if label["role"] is not None:
@@ -161,6 +164,13 @@ def read_scan(text: str, jigs: Collection[str] = (), badge_prefix: str | None = 
         raise ScanUnreadable(ScanSaid(code=why, detail=repr(line[:_SHOWN])))
     why = ScanCode.OTHER_KEYBOARD_HIDDEN if garbled else ScanCode.UNREADABLE_HIDDEN
     raise ScanUnreadable(ScanSaid(code=why, number=len(line), prefix=badge_prefix))
+
+
+def _is_sscc(line: str) -> bool:
+    try:
+        return read_sscc(line) is not None
+    except SsccError:
+        return False
 
 
 def _cleaned(text: str) -> str:

@@ -30,6 +30,7 @@ from station.doctor.descriptors import judge_descriptors
 from station.doctor.disk import check_disk
 from station.doctor.hubs import ASK_SECONDS, RETURN_SECONDS, check_hub
 from station.doctor.installation import check_installation
+from station.doctor.papers import check_folders, check_printer
 from station.doctor.people import check_people
 from station.doctor.ports import PlaceLook, check_scanner, look_at_place
 from station.doctor.report import Finding, fault, told_together
@@ -88,6 +89,7 @@ async def examine(settings: StationSettings) -> Findings:
         _off_loop("state directory", lambda: check_disk(settings.state_directory, least)),
         _off_loop("secrets", lambda: check_secrets(settings)),
         _off_loop("people", lambda: check_people(settings)),
+        _off_loop("folders", lambda: check_folders(settings.order_folder, settings.labels.folder)),
         _within("catalogue", _SECONDS, lambda: check_catalogue(settings)),
         _within("unlock key", _SECONDS, lambda: check_unlock(settings)),
     ]
@@ -104,6 +106,9 @@ async def examine(settings: StationSettings) -> Findings:
         return [await check_broker(settings.mqtt, topics)]
 
     checks.append(_within("MQTT broker", broker_seconds, broker))
+    if (printer := settings.labels.printer) is not None:
+        seconds = 4 * printer.answer_seconds
+        checks.append(_within("label printer", seconds, lambda: check_printer(printer)))
     for jig in jigs:
         jig.looks = await _look_at_places(jig)
     used = await apart("doctor", lambda: [use for jig in jigs for use in _used(jig)])

@@ -48,6 +48,21 @@ class NetworkPrinter:
         say: Callable[[str], None],
     ) -> None:
         """Print one label. See `LabelPlace`."""
+        async with self._ready() as line:
+            await begin()
+            try:
+                await line.send(label)
+                await self._until_done(line, say)
+            except (OSError, EOFError, AnswerUnreadable) as error:
+                raise PrintedOrNot(_why(error)) from error
+
+    async def require_ready(self) -> None:
+        """Raise NotBegun where nothing can be printed."""
+        async with self._ready():
+            pass
+
+    @asynccontextmanager
+    async def _ready(self) -> AsyncIterator[_Line]:
         async with self._reached() as line:
             try:
                 fault, status = await line.look()
@@ -57,12 +72,7 @@ class NetworkPrinter:
                 raise NotBegun(fault)
             if status is None or not status.idle:
                 raise NotBegun("it is busy with labels of somebody else's")
-            await begin()
-            try:
-                await line.send(label)
-                await self._until_done(line, say)
-            except (OSError, EOFError, AnswerUnreadable) as error:
-                raise PrintedOrNot(_why(error)) from error
+            yield line
 
     async def _until_done(self, line: _Line, say: Callable[[str], None]) -> None:
         idle = 0

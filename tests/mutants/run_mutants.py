@@ -16,11 +16,12 @@ from attempt_mutants import ATTEMPT_MUTANTS
 from bench_mutants import BENCH_MUTANTS
 from mutant import Killed, Mutant, MutantUnfit, Survived, copy_project, require_passing, try_out
 from packing_mutants import PACKING_MUTANTS
+from paper_mutants import PAPER_MUTANTS
 from promise_mutants import PROMISE_MUTANTS
 from record_mutants import RECORD_MUTANTS
 
 ROOT = Path(__file__).parents[2]
-MUTANTS = ATTEMPT_MUTANTS + BENCH_MUTANTS + PACKING_MUTANTS + PROMISE_MUTANTS + RECORD_MUTANTS
+MUTANTS = ATTEMPT_MUTANTS + BENCH_MUTANTS + PACKING_MUTANTS + PAPER_MUTANTS + PROMISE_MUTANTS + RECORD_MUTANTS
 
 
 def run(mutants: Sequence[Mutant], *, root: Path = ROOT) -> int:

@@ -76,6 +76,14 @@ def test_what_is_neither_is_unreadable_in_one_line(line):
 
 
 @pytest.mark.parametrize(
+    "line", ["]C100106141412345678908", "00106141412345678908", "(00)106141412345678908"]
+)
+def test_the_carriers_code_of_a_carton_is_no_hubs_label(line):
+    with pytest.raises(ScanUnreadable, match="an SSCC, which is for the carrier; scan the bar code above it"):
+        read_scan(line)
+
+
+@pytest.mark.parametrize(
     ("line", "code"),
     [
         ("BADGE-4711ab42", "4711AB42"),

@@ -16,6 +16,7 @@ from benches.station_bench import Bench
 from drivers.jig_board.settings import JigBoardSettings
 from drivers.topology import SerialPort, UsbAdapter
 from simulators.jig_board import SimulatedJigBoard
+from simulators.label_printer import LabelPrinter, Trouble
 from station.doctor.boards import check_board
 from station.doctor.broker import check_broker
 from station.doctor.catalogue import check_catalogue
@@ -23,14 +24,17 @@ from station.doctor.clock import judge_clock
 from station.doctor.descriptors import judge_descriptors
 from station.doctor.disk import check_disk, filesystem_of
 from station.doctor.installation import check_installation, shadows
+from station.doctor.papers import check_folders, check_printer
 from station.doctor.people import check_people
 from station.doctor.report import Finding, Verdict
 from station.doctor.secrets import check_secrets
 from station.doctor.unlock import check_unlock
 from station.doctor.usb_load import FULL_SPEED_PAYLOAD, UsedPort, judge_loads
+from station.dropped_orders.settings import OrderFolderSettings
 from station.kernel_clock import KernelClock, read_clock
 from station.messages.topics import Topics
 from station.people.operators import Operators
+from station.printing.settings import PrinterSettings
 from station.publishing.settings import MqttSettings
 from station.records import lock
 
@@ -353,3 +357,30 @@ def test_a_board_that_is_not_there_is_a_fault(tmp_path):
     )
     assert finding.verdict is FAULT
     assert "is not there: plug the adapter in" in finding.what
+
+
+# Orders' folder and labels' printer
+
+
+def test_folders_that_are_not_there_are_told_and_nothing_is_made_in_them(tmp_path):
+    orders, labels = OrderFolderSettings(path=tmp_path / "orders"), tmp_path / "labels"
+    assert check_folders(None, None) == []
+    assert verdicts(check_folders(orders, labels)) == [FAULT, FAULT]
+    for folder in (orders.path / "taken", orders.path / "refused", labels):
+        folder.mkdir(parents=True)
+    assert verdicts(check_folders(orders, labels)) == [OK, OK]
+    assert len(list(orders.path.iterdir())) == 2
+
+
+async def test_a_printer_says_whether_it_can_print():
+    printer = LabelPrinter()
+    async with printer.serving() as port:
+        settings = PrinterSettings(host="127.0.0.1", port=port, answer_seconds=2)
+        assert verdicts(await check_printer(settings)) == [OK]
+        printer.trouble = Trouble.NO_LABELS
+        (finding,) = await check_printer(settings)
+    assert str(finding) == (
+        "label printer 127.0.0.1: no labels are left; labels wait until it can print; nothing else does"
+    )
+    assert verdicts(await check_printer(settings)) == [WARNING]
+    assert not printer.buffered

@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -305,6 +306,50 @@ def test_a_disk_that_takes_nothing_keeps_the_file_where_it_is(tmp_path: Path) ->
         pytest.skip(f"unshare (apt-get install util-linux) may not mount here: {done.stderr.strip()}")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["Read-only file system", "done", "No space left on device", "done"]
+
+
+NOBODY = """
+import os
+import sys
+from pathlib import Path
+from station.dropped_orders.folder import DropFolder
+
+folder = DropFolder(Path(sys.argv[1]), 100)
+os.setgroups([])
+os.setresgid(65534, 65534, 65534)
+os.setresuid(65534, 65534, 65534)
+for name, seen in sorted(folder.look().items()):
+    try:
+        folder.claim(name, seen)
+        print(folder.open_claimed(name).reasons[0])
+    except OSError as error:
+        print(name, error.strerror)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="run it as root: who may do all shows what somebody may not")
+def test_what_the_stations_user_may_not_read_is_refused_and_what_it_may_not_move_stays() -> None:
+    # Whoever is nobody has to come through the folders above, which are this user's alone.
+    with tempfile.TemporaryDirectory(dir="/tmp") as top:
+        Path(top).chmod(0o755)
+        theirs = Folder(Path(top) / "orders")
+        theirs.drop("a.csv", b"order\n")
+        (theirs.path / "a.csv").chmod(0o600)
+        (theirs.path / "folder.csv").mkdir()
+        for each in (theirs.path, *theirs.path.iterdir()):
+            if each.name not in {"a.csv", "folder.csv"}:
+                each.chmod(0o777)
+        done = run(
+            [sys.executable, "-c", NOBODY, theirs.path],
+            check=True,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        )
+    assert done.stdout.splitlines() == [
+        "it cannot be read: Permission denied; let the station's user read it",
+        "folder.csv Permission denied",
+    ]
 
 
 async def test_a_daemon_takes_what_is_dropped(

@@ -10,6 +10,8 @@ from station.desk.act import Entrance
 from station.desk.desk import Desk
 from station.desk.dropped_orders import OrdersAtDesk
 from station.desk.rights import Role
+from station.domain.reason import Reason
+from station.domain.statement import Statement
 from station.dropped_orders.watching import OrderFolder
 from station.orders.csv_import import MAX_FILE_SIZE
 from station.printing.content import label_of
@@ -30,13 +32,16 @@ def in_and_out(settings: StationSettings, desk: Desk, journal: Journal, view: Be
     if settings.order_folder is not None:
         entrance = Entrance(Role.FOLDER, "order folder", operator=lambda: None)
         orders = OrdersAtDesk(partial(desk.answer, entrance=entrance))
-        show = partial(view.set_fault, "orders dropped into the folder")
-        yield "order folder", OrderFolder(settings.order_folder, MAX_FILE_SIZE, orders.take, show).run
+        show_folder = partial(_show, view, Reason.ORDERS_NOT_TAKEN)
+        yield "order folder", OrderFolder(settings.order_folder, MAX_FILE_SIZE, orders.take, show_folder).run
     if (found := _label_place(settings.labels)) is not None:
         place, name = found
-        show = partial(view.set_fault, "labels that are not printed")
-        content = partial(label_of, journal)
+        show, content = partial(_show, view, Reason.LABELS_NOT_PRINTED), partial(label_of, journal)
         yield "label printer", LabelQueue(journal, content, place, settings.labels.media, show, name=name).run
+
+
+def _show(view: BenchView, reason: Reason, line: str | None) -> None:
+    view.set_fault(reason.value, None if line is None else Statement.of(reason, detail=line))
 
 
 def _label_place(settings: LabelSettings) -> tuple[LabelPlace, str] | None:

@@ -90,6 +90,9 @@ class Reason(StrEnum):
     CATALOGUE_ENDS = "catalogue_ends"
     PACKED_AMISS = "packed_amiss"
     """Cartons are held, or hold what must not leave."""
+    ORDERS_NOT_TAKEN = "orders_not_taken"
+    """The folder that takes orders cannot be used, or something in it not taken."""
+    LABELS_NOT_PRINTED = "labels_not_printed"
 
 
 NEEDS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
@@ -122,6 +125,8 @@ NEEDS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
             Reason.PART_FAILED: "part detail seconds",
             Reason.CATALOGUE_ENDS: "detail",
             Reason.PACKED_AMISS: "detail",
+            Reason.ORDERS_NOT_TAKEN: "detail",
+            Reason.LABELS_NOT_PRINTED: "detail",
         }.items()
     }
 )

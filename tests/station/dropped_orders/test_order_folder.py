@@ -24,6 +24,7 @@ from station.desk.act import Entrance
 from station.desk.dropped_orders import OrdersAtDesk
 from station.desk.rights import Role
 from station.domain.actor import Actor
+from station.domain.reason import Reason
 from station.dropped_orders.settings import OrderFolderSettings
 from station.dropped_orders.verdicts import DroppedFile, NotNow, Refused, Taken, TakeOrder, Verdict
 from station.dropped_orders.watching import OrderFolder
@@ -371,7 +372,8 @@ async def test_a_daemon_takes_what_is_dropped(
         view = daemon.daemon.view
         await folder.until(view.faults)
         (told,) = view.faults()
-        assert told == (
+        assert told.reason is Reason.ORDERS_NOT_TAKEN
+        assert told.details.detail == (
             f"order folder {folder.path}: No such file or directory; make or mount it, with folders `taken` and "
             "`refused` in it, all of them the station's user's to write"
         )

@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 import termios
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Annotated, Final
@@ -28,6 +28,7 @@ from station.cli.scanning import Desk, DeskOption, find_desk, jig_of_scanner, sc
 from station.control.client import ConnectionLost, NoDaemon, follow_daemon
 from station.control.frames import CROWD
 from station.desk.bench_requests import Watch
+from station.desk.people_requests import SomebodyOnDuty
 from station.desk.refusals import Unavailable
 from station.domain.interlock import Notice
 from station.domain.scan_said import ScanSaid
@@ -138,7 +139,7 @@ async def _news(desk: Desk, jig: str | None) -> AsyncIterator[_News]:
                     yield _News(
                         sentences,
                         [slot for slot in answer.slots if jig in {None, slot.place.jig}],
-                        answer.broker.line,
+                        "; ".join((answer.broker.line, *_signed_on(answer.people, jig, sentences))),
                         list(answer.faults),
                         [scan for scan in answer.scans if jig in {None, scan.jig}],
                     )
@@ -155,6 +156,17 @@ async def _news(desk: Desk, jig: str | None) -> AsyncIterator[_News]:
             told = waiting
             yield _News(sentences, waiting=waiting)
         await asyncio.sleep(_AGAIN_SECONDS)
+
+
+def _signed_on(people: Iterable[SomebodyOnDuty], jig: str | None, sentences: Sentences) -> Iterator[str]:
+    """Say who works at the jig that is shown, or at each, if anybody does."""
+    shown = [
+        each.pseudonym if each.jig is None else f"{each.pseudonym} ({each.jig})"
+        for each in people
+        if jig is None or each.jig in {None, jig}
+    ]
+    if shown:
+        yield f"{sentences.texts.say('picture', 'signed_on')}: {', '.join(shown)}"
 
 
 @asynccontextmanager

@@ -33,7 +33,7 @@ _LINE: Final = {
     "scan": "at scanner what",
     "of_slots": "slots do",
 }
-_PICTURE: Final = ("slot", "hub", "state", "written", "word", "do", "alarm", "station")
+_PICTURE: Final = ("slot", "hub", "state", "written", "word", "do", "alarm", "station", "signed_on")
 _WHAT: Final = {
     **{reason: " ".join(details) for reason, details in NEEDS.items()},
     Reason.WORKING: "stage",

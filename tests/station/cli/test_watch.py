@@ -33,6 +33,7 @@ from station.desk.refusals import Conflict, NotAllowed
 from station.domain.actor import Actor
 from station.domain.phase import SlotPhase
 from station.domain.scan_said import ScanCode
+from station.people.operators import Operators
 from station.records.facts.bench import LabelScanned
 from station.records.journal import Journal
 from station.settings import StationSettings
@@ -135,11 +136,15 @@ class Screen:
 
 
 async def test_a_terminal_shows_the_picture_and_takes_what_a_scanner_types(
-    bench: Bench, config: Path
+    bench: Bench, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("REFLASH_PEOPLE__BADGE_PREFIX", "BADGE-")
     settings, hub = load_settings(config), bench.hub()
 
     await order(settings, hub)
+    operators = Operators(settings.operators_file)
+    who = operators.pseudonym_of("Example Person")
+    operators.set_badge(who, "4711AB42")
     screen = Screen()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "160", "LINES": "40"}
     ends = dict.fromkeys(("stdin", "stdout", "stderr"), screen.slave)
@@ -151,7 +156,12 @@ async def test_a_terminal_shows_the_picture_and_takes_what_a_scanner_types(
                 await screen.until("what to do")
                 await screen.until(f"MQTT broker {settings.mqtt.host}:{settings.mqtt.port}: connected")
                 screen.type("noise\n")
-                await screen.until("'noise' is neither a hub's id nor a slot's code; scan it again")
+                await screen.until(
+                    "a scan of 5 characters is neither a hub's id nor a slot's code, nor a badge"
+                )
+                screen.type("BADGE-4711AB42\n")
+                await screen.until(f"{who} is signed on for the bench")
+                await screen.until(f"; signed on: {who}")
                 screen.type(f"{hub.gpf}\n")
                 await screen.until("this label is for which slot? Scan the slot's code first, such as jig1/3")
                 screen.type("jig1/1\n")
@@ -162,6 +172,7 @@ async def test_a_terminal_shows_the_picture_and_takes_what_a_scanner_types(
                 shown = await screen.until("PASSED")
                 assert str(hub.chf) in shown
                 assert "noise\r\n" not in shown, "what is typed would tear the picture"
+                assert "4711" not in shown
                 process.send_signal(signal.SIGINT)
             assert process.returncode == 0
     finally:

@@ -14,7 +14,8 @@ import aiomqtt
 from target import Opener, Target, stateless
 
 from benches.desk_client import THE_ACCOUNT, ask, frame, no_check
-from firmware_catalog.identity import Eui64, FirmwareVersion
+from benches.journal_samples import hub_facts, order_line
+from firmware_catalog.identity import Eui64
 from station.bench.controller import Controller
 from station.bench.duty import Duty
 from station.bench.outlook import Outlook
@@ -27,8 +28,6 @@ from station.desk.label_desk import LabelDesk
 from station.desk.order_desk import OrderDesk
 from station.desk.record_desk import RecordDesk
 from station.domain.config_error import ConfigError
-from station.domain.hub_facts import HubFacts
-from station.domain.order_line import OrderLine
 from station.domain.outcome import Stage
 from station.domain.slot_name import SlotName
 from station.orders.csv_import import HEADINGS, parse_order
@@ -73,34 +72,12 @@ _HEADER = ",".join(("order_number", *HEADINGS)).encode()
 _ROW = f"WO-1,{_CHF},{_GPF},10A8,00000011,Central,DBCH,0002012E,Pending,PARTY".encode()
 _ORDER = _HEADER + b"\r\n" + _ROW + b"\r\n"
 
-_LINE = OrderLine(
-    chf=_CHF,
-    gpf=_GPF,
-    manufacturer="10A8",
-    model="00000011",
-    region="Central",
-    variant="DBCH",
-    recorded_firmware=FirmwareVersion(1),
-    inventory_status="Pending",
-    owner="PARTY",
-)
-_HUB = HubFacts(
-    chf=_CHF,
-    gpf=_GPF,
-    manufacturer="10A8",
-    model="00000011",
-    hardware_version="1.2",
-    variant="DBCH",
-    firmware=FirmwareVersion(1),
-    locked=True,
-    boots=3,
-)
 _EVENTS = (
     StationStarted(station_version="1.0", boot_id="b"),
     OrderImported(order="WO-1", source="order.csv", sha256="00" * 32, hubs=1),
-    OrderLinesAdded(order="WO-1", lines=(_LINE,)),
+    OrderLinesAdded(order="WO-1", lines=(order_line(1),)),
     OrderAssigned(order="WO-1", jig=_PLACE.jig),
-    AttemptOpened(place=_PLACE, order="WO-1", hub=_HUB, number=1),
+    AttemptOpened(place=_PLACE, order="WO-1", hub=hub_facts(1), number=1),
     StageStarted(attempt=6, stage=Stage.FLASH),
 )
 _FURTHER_BODIES = (
@@ -319,8 +296,9 @@ async def _serving(folder: Path):
     async with Journal.open(folder / "journal", site="leeds", station="bench-1") as journal:
         view = BenchView([_PLACE])
         controller = Controller([])
-        bench = BenchDesk(controller, {}, view, lambda _: None)
-        labels = LabelDesk(BenchScans(controller, view, Outlook()), Duty(), view.show_scan)
+        duty = Duty()
+        bench = BenchDesk(controller, {}, view, duty, None, "en", lambda _: None)
+        labels = LabelDesk(BenchScans(controller, view, Outlook()), duty, view.show_scan)
         orders = OrderDesk(journal, ["jig1", "jig2"], is_seated=lambda _: False)
         handlers = {
             **bench.handlers(),

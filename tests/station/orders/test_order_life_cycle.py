@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benches.journal_samples import hub_facts, order_line
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.domain.destination import Destination
 from station.domain.hub_facts import HubFacts
@@ -36,22 +37,8 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 PLACE = SlotName(jig="jig1", slot=3)
 
 
-def line(index: int) -> OrderLine:
-    return OrderLine(
-        chf=Eui64(0x8873_8400_0000_0000 + index),
-        gpf=Eui64(0x8873_8401_0000_0000 + index),
-        manufacturer="10A3",
-        model="0BADCAFE",
-        region="Central",
-        variant="DBCH",
-        recorded_firmware=FirmwareVersion(0x10000),
-        inventory_status="Pending",
-        owner="Supplier One",
-    )
-
-
 def file(hubs: int, *, number: str = "WO-1", sha256: str = "aa") -> OrderFile:
-    lines = tuple(line(index) for index in range(hubs))
+    lines = tuple(order_line(index) for index in range(hubs))
     return OrderFile(number=number, source="order.csv", sha256=sha256, lines=lines, ignored_columns=())
 
 
@@ -71,17 +58,7 @@ def known(
 
 
 def facts(of: OrderLine) -> HubFacts:
-    return HubFacts(
-        chf=of.chf,
-        gpf=of.gpf,
-        manufacturer="10A3",
-        model="0BADCAFE",
-        hardware_version="1",
-        variant="DBCH",
-        firmware=FirmwareVersion(1),
-        locked=True,
-        boots=1,
-    )
+    return hub_facts(0).model_copy(update={"chf": of.chf, "gpf": of.gpf})
 
 
 def attempt(
@@ -129,7 +106,7 @@ def placing(hub: OrderLine, place: Destination) -> Placing:
 
 
 def states(*outcomes: Outcome | None) -> list[OrderLineState]:
-    return [OrderLineState("WO-1", line(index), outcome) for index, outcome in enumerate(outcomes)]
+    return [OrderLineState("WO-1", order_line(index), outcome) for index, outcome in enumerate(outcomes)]
 
 
 @given(st.integers(1, 4000))
@@ -168,7 +145,7 @@ def test_an_order_is_found_by_its_number() -> None:
 
 
 def test_an_order_is_closed_when_complete_or_when_a_person_says_so() -> None:
-    both = [placing(line(0), Destination.CARTON), placing(line(1), Destination.REWORK)]
+    both = [placing(order_line(0), Destination.CARTON), placing(order_line(1), Destination.REWORK)]
     complete = reconcile("WO-1", states(Outcome.PASSED, Outcome.FAILED), [], both).standing
     (closed,) = events_for_closing(known(), complete, " delivered ", incomplete_accepted=False)
     assert (closed.order, closed.reason) == ("WO-1", "delivered")
@@ -193,7 +170,9 @@ def test_where_an_order_stands_is_known_without_a_look_at_each_hub(
 ) -> None:
     lines = states(*outcomes)
     attempts = [
-        attempt(number, None if by_label else line(hub), scanned=line(hub).gpf if by_label else None)
+        attempt(
+            number, None if by_label else order_line(hub), scanned=order_line(hub).gpf if by_label else None
+        )
         for number, (hub, by_label) in enumerate(hubs)
     ]
     about = [
@@ -209,25 +188,25 @@ def test_where_every_hub_stands() -> None:
         "WO-1",
         states(Outcome.PASSED, None, None, Outcome.FAILED, Outcome.FAILED, Outcome.ALREADY_CURRENT),
         [
-            attempt(10, line(1), lost=True),
-            attempt(11, line(3)),
-            attempt(12, line(2), order="WO-2"),
-            attempt(13, line(99)),
+            attempt(10, order_line(1), lost=True),
+            attempt(11, order_line(3)),
+            attempt(12, order_line(2), order="WO-2"),
+            attempt(13, order_line(99)),
             attempt(14, None),
         ],
     )
     assert {
-        outcome: [each.chf.value & 0xFF for each in lines] for outcome, lines in found.results.items()
+        outcome: [each.chf.value >> 1 & 0x7F for each in lines] for outcome, lines in found.results.items()
     } == {
         Outcome.PASSED: [0],
         Outcome.ALREADY_CURRENT: [5],
         Outcome.FAILED: [4],
     }
     assert [str(each) for each in found.open] == [
-        "find hub 88-73-84-00-00-00-00-01: it left jig1 slot 3 before it was done",
-        "hub 88-73-84-00-00-00-00-03 is being worked on in jig1 slot 3",
+        f"find hub {order_line(1).chf}: it left jig1 slot 3 before it was done",
+        f"hub {order_line(3).chf} is being worked on in jig1 slot 3",
     ]
-    assert found.never_seen == (line(2),)
+    assert found.never_seen == (order_line(2),)
     assert [each.attempt for each in found.unattributed] == [13, 14]
     assert not found.complete
     assert str(found) == (
@@ -236,9 +215,9 @@ def test_where_every_hub_stands() -> None:
 
 
 def test_a_hub_that_told_nothing_is_known_by_its_label() -> None:
-    by_gpf = attempt(7, None, scanned=line(1).gpf, lost=True)
+    by_gpf = attempt(7, None, scanned=order_line(1).gpf, lost=True)
     found = reconcile("WO-1", states(None, None), [by_gpf])
-    assert [(each.line, each.attempt) for each in found.open] == [(line(1), by_gpf)]
+    assert [(each.line, each.attempt) for each in found.open] == [(order_line(1), by_gpf)]
     assert found.unattributed == ()
 
 
@@ -247,13 +226,13 @@ def test_a_hub_that_told_nothing_is_known_by_its_label() -> None:
     st.sets(st.integers(0, 14), max_size=8),
 )
 def test_every_line_stands_in_exactly_one_place(outcomes: list[Outcome | None], opened: set[int]) -> None:
-    put = [placing(line(index), Destination.QUARANTINE) for index in range(15)]
+    put = [placing(order_line(index), Destination.QUARANTINE) for index in range(15)]
     found: Reconciliation = reconcile(
-        "WO-1", states(*outcomes), [attempt(100 + index, line(index)) for index in opened], put
+        "WO-1", states(*outcomes), [attempt(100 + index, order_line(index)) for index in opened], put
     )
     places = [each.line for each in found.open] + list(found.never_seen)
     places += [each for lines in found.results.values() for each in lines]
-    assert sorted(each.chf for each in places) == [line(index).chf for index in range(len(outcomes))]
+    assert sorted(each.chf for each in places) == [order_line(index).chf for index in range(len(outcomes))]
     assert len(found.open) + len(found.unattributed) == len(opened)
     assert found.complete == (not opened)
     assert len(found.placed) == len(outcomes)
@@ -300,14 +279,14 @@ async def test_an_order_through_a_real_journal_from_import_to_close(tmp_path: Pa
         await journal.append(*events_for_assignment(order, "jig1"))
         assert events_for_assignment(find_order(await journal.orders(), "WO-1"), "jig1") == ()
 
-        hub = facts(line(0))
+        hub = facts(order_line(0))
         (opened,) = await journal.append(AttemptOpened(place=PLACE, order="WO-1", hub=hub, number=1))
         await journal.append(HubLost(attempt=opened.sequence, stage=Stage.FLASH))
         found = reconcile("WO-1", await journal.order_lines("WO-1"), await journal.open_attempts())
         assert str(found) == "1 open, 1000 never seen; 1001 in no place"
         assert str(found.open[0]).startswith(f"find hub {hub.chf}: it left jig1 slot 3")
 
-        await journal.append(closed(opened.sequence, line(0)))
+        await journal.append(closed(opened.sequence, order_line(0)))
         found = reconcile("WO-1", await journal.order_lines("WO-1"), await journal.open_attempts())
         assert str(found) == "1 passed, 0 open, 1000 never seen; 1001 in no place"
         await journal.append(*events_for_closing(order, found.standing, "stopped", incomplete_accepted=True))

@@ -217,6 +217,21 @@ def test_an_export_holds_all_that_a_hash_covers(folder: Path) -> None:
         assert read["journal"] == str(recorded.journal)
 
 
+def where_it_may_mount(script: str, program: str) -> list[str]:
+    """Run a script, whose $0 is a Python program, in a space of its own; return the lines that it prints."""
+    done = run(
+        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, program],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    if "unshare" in done.stderr or "mount:" in done.stderr:
+        pytest.skip(f"unshare (apt-get install util-linux) may not mount here: {done.stderr.strip()}")
+    assert done.returncode == 0, done.stderr
+    lines: list[str] = done.stdout.splitlines()
+    return lines
+
+
 READ_ONLY = """
 import sys
 from functools import partial
@@ -249,16 +264,7 @@ def test_a_read_only_journal_is_read_to_its_end_and_says_that_it_cannot_be_writt
     if died:
         folder = as_it_was_left
     script = f'mount --bind {folder} {folder} && mount -o remount,ro,bind {folder} && exec {sys.executable} -c "$0" {folder}'
-    done = run(
-        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, READ_ONLY],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-    )
-    if "unshare" in done.stderr or "mount:" in done.stderr:
-        pytest.skip(f"unshare (apt-get install util-linux) may not mount here: {done.stderr.strip()}")
-    verified, read, refusal = done.stdout.splitlines()
+    verified, read, refusal = where_it_may_mount(script, READ_ONLY)
     assert (verified, read) == ("3", "3")
     assert "is read-only" in refusal
     assert str(folder) in refusal
@@ -296,17 +302,7 @@ print("whole")
 
 def test_a_disk_that_is_really_full_loses_nothing(tmp_path: Path) -> None:
     script = f'mount -t tmpfs -o size=2m tmpfs {tmp_path} && exec {sys.executable} -c "$0" {tmp_path}'
-    done = run(
-        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, FULL],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-    )
-    if "unshare" in done.stderr or "mount:" in done.stderr:
-        pytest.skip(f"unshare (apt-get install util-linux) may not mount here: {done.stderr.strip()}")
-    assert done.returncode == 0, done.stderr
-    full, whole = done.stdout.splitlines()
+    full, whole = where_it_may_mount(script, FULL)
     assert "no room for the journal" in full
     assert whole == "whole"
 

@@ -10,7 +10,7 @@ from station.records.facts.packed import Carton
 
 
 def withdrawn(catalogue: Catalog, cartons: Iterable[Carton]) -> tuple[Carton, ...]:
-    """Return the cartons whose release does not stand any more: withdrawn, or no longer active in the products list.
+    """Return the cartons whose release does not stand: withdrawn, not listed, or not active in the products list.
 
     A hub that runs an older release, which another one has replaced, is none of them. Raises CatalogError.
     """

@@ -19,12 +19,12 @@ from station.domain.reason import Reason
 from station.domain.statement import Statement
 from station.records.chain import RecordedEvent
 from station.records.facts.attempts import AttemptOpened, AttemptResumed
-from station.records.facts.packed import cartons_in_use, held_cartons
+from station.records.facts.packed import Carton, cartons_here, held_cartons
 from station.records.facts.packing import CartonHeld, CartonPutOnPallet, CartonReleased, HubPlaced
 from station.records.journal import Journal
 
 _SHOWN = 3
-"""So many held cartons are told with their reason."""
+"""So many held cartons are told with their reason, and so many that are recalled by their codes."""
 
 _log = structlog.stdlib.get_logger()
 
@@ -41,6 +41,10 @@ class PackingWatch:
         self._catalogue = catalogue
         self._look = look
         self._told: dict[str, str | None] = {}
+        self._packed: dict[int, Carton] = {}
+        """Every carton there ever was, by number."""
+        self._heard = False
+        """It was the journal that had something to tell, not the catalogue."""
 
     async def run(self) -> NoReturn:
         """Say what is, until cancelled."""
@@ -48,6 +52,10 @@ class PackingWatch:
         try:
             while True:
                 self._look.clear()
+                heard, self._heard = self._heard, False
+                # Of orders that are over nothing changes any more; which releases stand may.
+                cartons = await (self._journal.ask(cartons_here) if heard else self._journal.cartons())
+                self._packed.update((carton.number, carton) for carton in cartons)
                 self._say("held cartons", await self._held())
                 await self._say_what_is_recalled()
                 await self._look.wait()
@@ -59,6 +67,7 @@ class PackingWatch:
             recorded.event,
             AttemptOpened | AttemptResumed | HubPlaced | CartonHeld | CartonReleased | CartonPutOnPallet,
         ):
+            self._heard = True
             self._look.set()
 
     async def _held(self) -> str | None:
@@ -70,12 +79,12 @@ class PackingWatch:
         return f"{why}{more}: a supervisor counts it, then releases it (reflash cartons release)"
 
     async def _say_what_is_recalled(self) -> None:
-        packed = await self._journal.ask(cartons_in_use)
+        packed = tuple(carton for carton in self._packed.values() if carton.contents is not None)
         try:
-            recalled = await apart("recall", partial(withdrawn, self._catalogue(), packed))
+            recalled = packed and await apart("recall", partial(withdrawn, self._catalogue(), packed))
         except CatalogError:
             return  # says so itself; what was said of cartons stands
-        self._say("recall", "; ".join(recall_lines(recalled)) or None)
+        self._say("recall", "; ".join(recall_lines(recalled, _SHOWN)) or None)
 
     def _say(self, source: str, line: str | None) -> None:
         if line != self._told.get(source):

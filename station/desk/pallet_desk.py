@@ -25,7 +25,7 @@ from station.packing.codes import Package, pallet_code
 from station.packing.settings import PackingSettings
 from station.records.errors import NumberTaken
 from station.records.facts.events import Event
-from station.records.facts.packed import Carton, Pallet, cartons_in_use, next_numbers
+from station.records.facts.packed import Carton, Pallet, next_numbers
 from station.records.facts.packing import CartonPutOnPallet, CartonTakenOffPallet, PalletClosed, PalletOpened
 from station.records.journal import Journal
 
@@ -137,7 +137,7 @@ class PalletDesk:
 
     async def _recall(self, _: Recall, __: Act) -> Recalled:
         assert self._recalled is not None  # noqa: S101 - asked only then
-        packed = await self._journal.ask(cartons_in_use)
+        packed = await self._journal.cartons()
         try:
             found = tuple(await apart("recall", partial(self._recalled, packed)))
         except CatalogError as error:
@@ -151,21 +151,27 @@ class PalletDesk:
         )
 
 
-def recall_lines(cartons: Iterable[Carton]) -> tuple[str, ...]:
-    """Say in one line for each release which cartons hold it, and where they are."""
+def recall_lines(cartons: Iterable[Carton], most: int | None = None) -> tuple[str, ...]:
+    """Say in one line for each release which cartons hold it and where they are; by name so many at `most`."""
     by_release: dict[str, list[Carton]] = {}
     for each in cartons:
         if each.contents is not None:
             release = f"{each.contents.firmware} of {each.contents.manufacturer}/{each.contents.model}"
             by_release.setdefault(release, []).append(each)
-    return tuple(
-        f"release {release} was withdrawn after hubs with it were packed: recall "
-        + ", ".join(
+    lines = []
+    for release, boxes in by_release.items():
+        named = [
             f"carton {each.code}" + ("" if each.pallet is None else f" on pallet {pallet_code(each.pallet)}")
-            for each in boxes
+            for each in boxes[:most]
+        ]
+        more = (
+            f" and {len(boxes) - len(named)} more (reflash cartons recall)" if len(boxes) > len(named) else ""
         )
-        for release, boxes in by_release.items()
-    )
+        lines.append(
+            f"release {release}, which hubs were packed with, stands in the catalogue no more: "
+            f"recall {', '.join(named)}{more}"
+        )
+    return tuple(lines)
 
 
 def _pallet_now(pallet: Pallet, cartons: int, line: str, *, closed: bool) -> PalletNow:

@@ -223,6 +223,10 @@ class Journal:
         """Return everything about the hub with this CHF, GPF or scanned id."""
         return await self._read(self._reader.life_of, device)
 
+    async def cartons(self) -> tuple[Carton, ...]:
+        """Return every carton there ever was, by number, as it is or was at the end of its order."""
+        return await self._read(self._reader.cartons)
+
     async def messages(self, kind: str, first: int, last: int) -> tuple[OutgoingMessage, ...]:
         """Return the messages of a kind from one number to another, both included, as they are sent."""
         return await self._read(self._reader.messages, kind, first, last)

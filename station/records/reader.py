@@ -26,7 +26,7 @@ from station.records.facts.journal import identities_of
 from station.records.facts.known_hubs import hubs_ending_in
 from station.records.facts.orders import OrderLinesAdded, OrderLineState, lines_of, order_lines
 from station.records.facts.outbox import BEFORE_ALL, Number, OutboxRow
-from station.records.facts.packed import Carton, Pallet, Placing, placings_of
+from station.records.facts.packed import Carton, Pallet, Placing, cartons_here, placings_of
 from station.records.outgoing import ImportedFile, NotToBeTold, OutgoingMessage, outgoing_message
 from station.records.segments import (
     is_there,
@@ -129,6 +129,15 @@ class JournalReader:
             tables = chain((newest,), self._archives(newest, PACKING_SINCE))
             found = next((found for each in tables if (found := query(each, number)) is not None), None)
         return None if found is None else self.of_order(found.order, query, number)
+
+    def cartons(self) -> tuple[Carton, ...]:
+        """Return every carton there ever was, by number, as it is or was at the end of its order."""
+        found: dict[int, Carton] = {}
+        with self._snapshot() as newest:
+            for tables in chain((newest,), self._archives(newest, PACKING_SINCE)):
+                for each in cartons_here(tables):
+                    found.setdefault(each.number, each)  # what a newer segment says of it counts
+        return tuple(found[number] for number in sorted(found))
 
     def hubs_ending_in(self, digits: str) -> tuple[tuple[Eui64, Eui64], ...]:
         """Return the CHF and GPF of hubs one of whose ids ends in these six digits: of open orders, or else of earlier ones."""

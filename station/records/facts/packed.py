@@ -123,9 +123,10 @@ def held_cartons(tables: sqlite3.Connection) -> tuple[Carton, ...]:
     return tuple(_cartons(tables.execute(f"{_CARTON} held IS NOT NULL ORDER BY number")))
 
 
-def cartons_in_use(tables: sqlite3.Connection) -> tuple[Carton, ...]:
-    """Return every carton that holds hubs, of orders that are over too, as far as they are here."""
-    return tuple(_cartons(tables.execute(f"{_CARTON} contents IS NOT NULL ORDER BY number")))
+def cartons_here(tables: sqlite3.Connection) -> tuple[Carton, ...]:
+    """Return every carton of an order whose lines these tables have: its books are complete here."""
+    here = "EXISTS (SELECT 1 FROM order_lines WHERE order_lines.work_order = cartons.work_order)"
+    return tuple(_cartons(tables.execute(f"{_CARTON} {here} ORDER BY number")))
 
 
 def pallet(tables: sqlite3.Connection, number: int) -> Pallet | None:

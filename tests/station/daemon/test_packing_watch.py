@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 from benches.desk_client import THE_ACCOUNT, no_check
-from benches.journal_samples import closed, gpf, opened, order_events
+from benches.journal_samples import STARTED, closed, gpf, opened, order_events
 from firmware_catalog.catalog import FolderCatalog
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
@@ -28,6 +28,8 @@ from station.desk.packing_requests import (
 )
 from station.desk.pallet_desk import PalletDesk
 from station.packing.settings import PackingSettings
+from station.records.facts.orders import OrderClosed
+from station.records.facts.packed import cartons_here
 from station.records.journal import Journal
 
 CARTON, PALLET = "CTN00000013", "PLT00000013"
@@ -62,7 +64,8 @@ async def test_held_cartons_and_withdrawn_releases_are_faults_of_the_station(tmp
         async with asyncio.timeout(30):
             await view.changes.until(is_so)
 
-    async with Journal.open(tmp_path / "journal", site="leeds", station="bench-1") as journal:
+    opening = Journal.open(tmp_path / "journal", site="leeds", station="bench-1", segment_rows=30)
+    async with opening as journal:
         await journal.append(*order_events())
         cartons = PackingDesk(journal, lambda: sizes)
         pallets = PalletDesk(journal, lambda: sizes, lambda boxes: withdrawn(catalogue, boxes))
@@ -84,13 +87,19 @@ async def test_held_cartons_and_withdrawn_releases_are_faults_of_the_station(tmp
 
         catalogue = FolderCatalog(tmp_path, (WITHDRAWN, NEWER))
         look.set()
-        recall = f"release 0002012F of 11A2/0A0B0C0D was withdrawn after hubs with it were packed: recall carton {CARTON} on"
-        await until(f"carton {CARTON} is held", f"{recall} pallet {PALLET}")
+        recall = "release 0002012F of 11A2/0A0B0C0D, which hubs were packed with, stands in the catalogue no more: recall"
+        await until(f"carton {CARTON} is held", f"{recall} carton {CARTON} on pallet {PALLET}")
         recalled = await desk.answer(Recall(), THE_ACCOUNT)
         assert (recalled.cartons, recalled.pallets) == ((CARTON,), (PALLET,))
 
-        catalogue = Unusable(tmp_path, ())
+        # Its order is over, and has stayed behind in a finished segment.
         await desk.answer(ReleaseCarton(carton=CARTON, reason="counted"), THE_ACCOUNT)
+        await journal.append(OrderClosed(order="WO-1", reason="done"), *[STARTED] * 40)
+        await journal.append(STARTED)
+        assert not await journal.ask(cartons_here)
+        assert (await desk.answer(Recall(), THE_ACCOUNT)).cartons == (CARTON,)
+        catalogue = Unusable(tmp_path, ())
+        look.set()
         await until(recall)
         catalogue = FolderCatalog(tmp_path, (RELEASE,))
         look.set()

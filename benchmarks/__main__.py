@@ -22,7 +22,7 @@ from benchmarks.everything import (
 )
 from benchmarks.journal import journal_row
 from benchmarks.report import Figures, write_report
-from benchmarks.reports import reports_row
+from benchmarks.reports import REPORTS_REPEATS, ROUND_SECONDS, reports_row
 from benchmarks.simulator import BenchmarkFailed
 from benchmarks.stalled import stalled_row
 from benchmarks.station import station_row
@@ -99,6 +99,8 @@ def _parser() -> argparse.ArgumentParser:
         "reports", help="years of a journal taken in, and what slots notice of it meanwhile"
     )
     reports.add_argument("--hubs", type=int, default=20_000, help="of the journal")
+    reports.add_argument("--repeats", type=int, default=REPORTS_REPEATS)
+    reports.add_argument("--seconds", type=float, default=ROUND_SECONDS, help="of each round")
     station = commands.add_parser(
         "station", help="whole attempts by the daemon, 24 hubs beside one, and its memory"
     )
@@ -147,7 +149,7 @@ def _one_row(options: argparse.Namespace) -> Coroutine[Any, Any, list[Figures] |
         case "journal":
             return journal_years_row(options.hubs) if options.hubs else journal_row(options.events)
         case "reports":
-            return reports_row(options.hubs)
+            return reports_row(options.hubs, options.repeats, options.seconds)
         case _:
             return station_row(options.repeats)
 

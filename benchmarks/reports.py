@@ -1,7 +1,7 @@
 """The row `reports`: how long years of a journal take to be taken in, and what the slots notice of it meanwhile.
 
-24 slots append at the pace of a busy bench, by turns without and with the reports being made anew beside them. The
-control of each figure is the same without, in the same run.
+24 slots append at the pace of a busy bench, by turns without reports, with reports that are kept up to date, and with
+reports that are made anew beside them. The control of each figure is the same without, in the same run.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import asyncio
 import shutil
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -27,8 +27,8 @@ from station.reports.projection import Projection
 from station.reports.tables import FILE_NAME
 
 _SLOTS: Final = 24
-_ROUNDS: Final = 6
-_ROUND_SECONDS: Final = 5.0
+REPORTS_REPEATS: Final = 6
+ROUND_SECONDS: Final = 5.0
 _BETWEEN_APPENDS: Final = 0.1
 """Seconds, of one slot: more than any hub has to tell."""
 _TICK_SECONDS: Final = 0.005
@@ -40,8 +40,8 @@ class _Noticed:
     late: list[float] = field(default_factory=list)
 
 
-async def reports_row(hubs: int) -> Figures:
-    """Measure with a journal of so many hubs, each with all its stages."""
+async def reports_row(hubs: int, repeats: int, seconds: float) -> Figures:
+    """Measure with a journal of so many hubs, each with all its stages, in rounds of so many seconds."""
     with tempfile.TemporaryDirectory(prefix="reflash-bench-") as name:
         folder, reports = Path(name) / "journal", Path(name) / "reports"
         written, _ = await fill(folder, hubs * EVENTS_AN_ATTEMPT)
@@ -49,7 +49,8 @@ async def reports_row(hubs: int) -> Figures:
         rows = await asyncio.to_thread(_take_in, reports, folder)
         alone = time.monotonic() - begun
         size = (reports / FILE_NAME).stat().st_size
-        without, beside = _Noticed(), _Noticed()
+        without, keeping_up, beside = _Noticed(), _Noticed(), _Noticed()
+        anew = Path(name) / "anew"
         taken = 0
         async with Journal.open(folder, site=SITE, station=STATION, segment_rows=1 << 62) as journal:
             attempts = [(await journal.append(opened_attempt(slot)))[0].sequence for slot in range(_SLOTS)]
@@ -58,21 +59,16 @@ async def reports_row(hubs: int) -> Figures:
                 kind = StageStarted if turn % 2 == 0 else ended
                 return journal.append(kind(attempt=attempts[slot], stage=Stage.FLASH))
 
-            for _ in range(_ROUNDS):
-                await _round(append, without)
-                shutil.rmtree(reports)
-                keeping = asyncio.create_task(
-                    ReportKeeper(journal, reports, folder, room=0, gather_seconds=0.0).run()
-                )
-                await _round(append, beside)
-                keeping.cancel()
-                with suppress(asyncio.CancelledError):
-                    await keeping
-                with Projection(reports, folder, room=0) as projection:
+            for _ in range(repeats):
+                await _round(append, seconds, without)
+                async with _kept(journal, reports, folder):
+                    await _round(append, seconds, keeping_up)
+                shutil.rmtree(anew, ignore_errors=True)
+                async with _kept(journal, anew, folder):
+                    await _round(append, seconds, beside)
+                with Projection(anew, folder, room=0) as projection:
                     projection.step(1)
                     taken += projection.sequence - 1
-    appends = percentile(beside.appends, 0.99) / percentile(without.appends, 0.99)
-    lag = percentile(beside.late, 0.99) / percentile(without.late, 0.99)
     faults = [] if rows >= written else [f"{rows} rows were taken in, {written} were written"]
     return {
         "row": "reports",
@@ -81,16 +77,26 @@ async def reports_row(hubs: int) -> Figures:
         "seconds": round(alone, 1),
         "rows_a_second": round(rows / alone),
         "bytes_a_hub": round(size / hubs),
-        "rows_a_second_beside_work": round(taken / (_ROUNDS * _ROUND_SECONDS)),
-        "append_p99_ms_without": round(1e3 * percentile(without.appends, 0.99), 2),
-        "append_p99_ms": round(1e3 * percentile(beside.appends, 0.99), 2),
-        "append_ratio": round(appends, 2),
-        "lag_p99_ms_without": round(1e3 * percentile(without.late, 0.99), 2),
-        "lag_p99_ms": round(1e3 * percentile(beside.late, 0.99), 2),
-        "lag_ratio": round(lag, 2),
+        "rows_a_second_beside_work": round(taken / (repeats * seconds)),
+        **{
+            f"{figure}_p99_ms_{when}": round(1e3 * percentile(values, 0.99), 2)
+            for when, noticed in (("without", without), ("keeping_up", keeping_up), ("made_anew", beside))
+            for figure, values in (("append", noticed.appends), ("lag", noticed.late))
+        },
         "valid": not faults,
         "void_because": faults,
     }
+
+
+@asynccontextmanager
+async def _kept(journal: Journal, reports: Path, folder: Path) -> AsyncIterator[None]:
+    keeping = asyncio.create_task(ReportKeeper(journal, reports, folder, room=0).run())
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeping
 
 
 def _take_in(reports: Path, folder: Path) -> int:
@@ -100,9 +106,9 @@ def _take_in(reports: Path, folder: Path) -> int:
         return projection.sequence
 
 
-async def _round(append: Callable[[int, int], Awaitable[object]], noticed: _Noticed) -> None:
+async def _round(append: Callable[[int, int], Awaitable[object]], seconds: float, noticed: _Noticed) -> None:
     lag = LoopLag(_TICK_SECONDS)
-    until = time.monotonic() + _ROUND_SECONDS
+    until = time.monotonic() + seconds
 
     async def work(slot: int) -> None:
         turn = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -16,9 +17,11 @@ from station.records.journal import Journal
 from station.reports.projection import BeingProjected, Projection
 
 SLICE_ROWS: Final = 2_000
-"""In one transaction, when there is much to be caught up with: a second's work with all its pauses."""
-_PAUSE_SECONDS: Final = 0.001
-"""At each breath: what the event loop has to do comes first, whatever is to be caught up with."""
+"""In one transaction, when there is much to be caught up with."""
+_REST: Final = 4
+"""So many times as long as it worked it rests at each breath: the event loop and the journal come first, whatever is to be
+caught up with, and the more so the busier the machine is."""
+_LONGEST_REST_SECONDS: Final = 0.25
 _GATHER_SECONDS: Final = 1.0
 """For so long facts gather before they are taken in together; a report is that much behind."""
 _STOP_SECONDS: Final = 2.0
@@ -60,15 +63,20 @@ class ReportKeeper:
             await asyncio.wait((working,), timeout=_STOP_SECONDS)
 
     def _keep_up(self, wake: threading.Event, stop: threading.Event) -> None:
+        rested = 0.0
+
         def breathe() -> None:
-            if stop.wait(_PAUSE_SECONDS):
+            nonlocal rested
+            if stop.wait(min(_REST * (time.monotonic() - rested), _LONGEST_REST_SECONDS)):
                 raise _Stopped
+            rested = time.monotonic()
 
         with self._projection() as projection, suppress(_Stopped):
             while True:
                 wake.wait()
                 stop.wait(self._gather_seconds)
                 wake.clear()
+                rested = time.monotonic()
                 breathe()
                 with suppress(BeingProjected):  # and it goes on there
                     while projection.step(SLICE_ROWS, breathe):

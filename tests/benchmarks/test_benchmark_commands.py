@@ -50,6 +50,16 @@ def test_a_journal_is_measured_beside_bare_fsync() -> None:
     assert row["verified_events_a_second"] > row["written_events_a_second"] > 0
 
 
+def test_what_slots_notice_of_reports_is_measured() -> None:
+    row = last_object(
+        run_benchmark("reports", "--hubs", "100", "--repeats", "1", "--seconds", "1.5", "--json")
+    )
+    assert row["valid"]
+    assert row["rows"] == 1501
+    assert row["bytes_a_hub"] > 0
+    assert min(row[f"append_p99_ms_{when}"] for when in ("without", "keeping_up", "made_anew")) > 0
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_a_journal_of_years_is_measured_beside_one_of_a_week() -> None:

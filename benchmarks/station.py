@@ -16,12 +16,14 @@ from statistics import mean
 from typing import Any, Final
 
 import aiomqtt
+import tomlkit
 
 from benchmarks.processes import machine_cpu_seconds, peak_memory_mib
 from benchmarks.report import Figures
 from simulators.flash import FlashTiming
 from station.demo.broker import BrokerAddress, start_broker
-from station.demo.rigs import start_rigs
+from station.demo.demonstration import SITE, STATION, configuration
+from station.demo.rigs import Rigs, start_rigs
 from station.demo.scene import BAUD, IMAGE_BYTES, ORDER, Scene, make_scene
 from station.messages.topics import Topics
 from station.orders.csv_import import parse_order
@@ -29,7 +31,6 @@ from station.orders.life_cycle import events_for_import
 from station.records.facts.orders import OrderAssigned
 from station.records.journal import Journal
 
-_SITE, _STATION = "bench", "station"
 _SEED: Final = 7
 _RESULT_SECONDS: Final = 120.0
 _FLASH: Final = FlashTiming()
@@ -93,11 +94,11 @@ async def _work(hubs: int) -> _Shift:
     with tempfile.TemporaryDirectory(prefix="reflash-bench-") as name:
         folder = Path(name)
         scene = await asyncio.to_thread(make_scene, folder, jigs=_JIGS, slots=_SLOTS, hubs=hubs, seed=_SEED)
-        async with start_broker(folder) as broker, start_rigs(scene, seed=_SEED, faults="none"):
+        async with start_broker(folder) as broker, start_rigs(scene, seed=_SEED, faults="none") as rigs:
             await _import_order(scene)
             async with aiomqtt.Client(broker.host, broker.port) as subscriber:
-                await subscriber.subscribe(Topics(_SITE, _STATION).every_result, qos=1)
-                async with _daemon(scene, broker) as process:
+                await subscriber.subscribe(Topics(SITE, STATION).every_result, qos=1)
+                async with _daemon(scene, rigs, broker) as process:
                     results = []
                     async with asyncio.timeout(_RESULT_SECONDS):
                         async for message in subscriber.messages:
@@ -120,16 +121,19 @@ def _seconds(result: dict[str, Any]) -> float:
 
 async def _import_order(scene: Scene) -> None:
     file = parse_order(scene.order_file.read_bytes(), scene.order_file.name)
-    async with Journal.open(_state(scene) / "journal", site=_SITE, station=_STATION) as journal:
+    async with Journal.open(_state(scene) / "journal", site=SITE, station=STATION) as journal:
         await journal.append(*events_for_import(file, await journal.orders()))
         await journal.append(*(OrderAssigned(order=ORDER, jig=f"jig{jig}") for jig in range(1, _JIGS + 1)))
 
 
 @asynccontextmanager
-async def _daemon(scene: Scene, broker: BrokerAddress) -> AsyncIterator[asyncio.subprocess.Process]:
+async def _daemon(
+    scene: Scene, rigs: Rigs, broker: BrokerAddress
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run `reflash run` while the block lasts."""
     config = scene.folder / "station.toml"
-    config.write_text(_config(scene, broker), encoding="utf-8")
+    told = {**configuration(scene, rigs, broker), "log": {"level": "error"}}
+    config.write_text(tomlkit.dumps(told), encoding="utf-8")
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", "from station.cli import main; main()", "run", "--config", str(config)),
         stdin=asyncio.subprocess.DEVNULL,
@@ -143,17 +147,3 @@ async def _daemon(scene: Scene, broker: BrokerAddress) -> AsyncIterator[asyncio.
 
 def _state(scene: Scene) -> Path:
     return scene.folder / "state"
-
-
-def _config(scene: Scene, broker: BrokerAddress) -> str:
-    jigs = "".join(
-        f'[[jigs]]\nname = "jig{jig}"\ndriver_settings = {{ baud = {BAUD} }}\n[jigs.slots]\n'
-        + "".join(f'{slot} = "{scene.ports}/rig{jig}/jig{jig}/slot{slot}"\n' for slot in range(1, _SLOTS + 1))
-        for jig in range(1, _JIGS + 1)
-    )
-    return (
-        f'site = "{_SITE}"\nstation = "{_STATION}"\nmode = "bench"\nstate_directory = "{_state(scene)}"\n'
-        f'[log]\nlevel = "error"\n[catalogue]\nfolder = "{scene.catalogue}"\n'
-        f'[unlock]\nkey_file = "{scene.unlock_key}"\n'
-        f'[mqtt]\nhost = "{broker.host}"\nport = {broker.port}\n{jigs}'
-    )

@@ -77,7 +77,7 @@ async def run_demonstration(request: DemoRequest, console: Console) -> dict[str,
         rigs = await stack.enter_async_context(
             start_rigs(scene, seed=request.seed, faults=request.faults, transport=request.transport)
         )
-        settings = _settings(scene, rigs, broker)
+        settings = StationSettings.model_validate(configuration(scene, rigs, broker))
         await _import_order(settings, scene)
         topics = Topics(SITE, STATION)
 
@@ -105,19 +105,18 @@ async def run_demonstration(request: DemoRequest, console: Console) -> dict[str,
     }
 
 
-def _settings(scene: Scene, rigs: Rigs, broker: BrokerAddress) -> StationSettings:
-    return StationSettings.model_validate(
-        {
-            "site": SITE,
-            "station": STATION,
-            "mode": "bench",
-            "state_directory": scene.folder / "state",
-            "catalogue": {"place": str(scene.catalogue), "root": scene.catalogue_root},
-            "unlock": {"key_file": scene.unlock_key},
-            "mqtt": {"host": broker.host, "port": broker.port},
-            "jigs": rigs.jigs,
-        }
-    )
+def configuration(scene: Scene, rigs: Rigs, broker: BrokerAddress) -> dict[str, Any]:
+    """Return the configuration of a station that works on these, as its file would have it."""
+    return {
+        "site": SITE,
+        "station": STATION,
+        "mode": "bench",
+        "state_directory": str(scene.folder / "state"),
+        "catalogue": {"place": str(scene.catalogue), "root": str(scene.catalogue_root)},
+        "unlock": {"key_file": str(scene.unlock_key)},
+        "mqtt": {"host": broker.host, "port": broker.port},
+        "jigs": [*rigs.jigs],
+    }
 
 
 async def _import_order(settings: StationSettings, scene: Scene) -> None:

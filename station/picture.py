@@ -12,10 +12,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from station.bench.view import ScanView, SlotView
+from station.bench.view import ScanView
 from station.domain.interlock import Interlock, Notice
 from station.domain.phase import SlotPhase
 from station.domain.reason import Reason
+from station.domain.slot_view import SlotView
 from station.sentences import Sentences
 from station.texts.results import Said
 from station.texts.texts import Texts

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-from station.bench.view import ScanView, SlotView
+from station.bench.view import ScanView
 from station.domain.interlock import Interlock
 from station.domain.label import told_apart
 from station.domain.phase import SlotPhase
 from station.domain.reason import Reason
+from station.domain.slot_view import SlotView
 from station.domain.statement import Statement
 from station.domain.to_do import ToDo
 from station.texts.results import Said, fitting, line, ways_to_say

@@ -10,11 +10,12 @@ from firmware_catalog.identity import Eui64
 from station.attempt.parts import Progress
 from station.bench.jig_inputs import Awaits
 from station.bench.outlook import Outlook
-from station.bench.view import BenchView, SlotView
+from station.bench.view import BenchView
 from station.domain.hub_facts import HubFacts
 from station.domain.phase import SlotPhase
 from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
+from station.domain.slot_view import SlotView
 from station.domain.statement import Details
 
 EXPECTING: Final = frozenset({SlotPhase.EMPTY, SlotPhase.FIND_HUB})

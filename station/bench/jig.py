@@ -22,10 +22,11 @@ from station.bench.changes import Changes
 from station.bench.coils import Coils
 from station.bench.jig_inputs import JigInputs
 from station.bench.lamps import Lamps
-from station.bench.view import BenchView, SlotView
+from station.bench.view import BenchView
 from station.domain.actor import Actor
 from station.domain.interlock import Interlock
 from station.domain.phase import SlotPhase
+from station.domain.slot_view import SlotView
 from station.places.settings import StartPolicy
 from station.records.errors import JournalHeldUp
 from station.records.facts.bench import JigReset, JigStopped

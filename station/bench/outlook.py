@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from drivers.hub import HubIdentity
-from station.bench.view import SlotView
 from station.domain.hub_facts import HubFacts
 from station.domain.label import ScannedLabel
 from station.domain.phase import SlotPhase
 from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
+from station.domain.slot_view import SlotView
 from station.domain.statement import Details
 from station.records.chain import RecordedEvent
 from station.records.facts.attempts import AttemptClosed, AttemptOpened, AttemptResumed

@@ -6,12 +6,12 @@ from typing import Final
 
 from drivers.errors import DriverError
 from drivers.hub import HubIdentity
-from station.bench.view import SlotView
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Outcome
 from station.domain.phase import SlotPhase
 from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
+from station.domain.slot_view import SlotView
 from station.domain.statement import Details
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.history import HubHistory, PastAttempt

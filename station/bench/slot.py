@@ -46,13 +46,13 @@ from station.bench.slot_labels import SlotLabels
 from station.bench.slot_parts import SlotParts
 from station.bench.stops import WaitTeller
 from station.bench.unasked import MAX_UNASKED, Unasked
-from station.bench.view import SlotView
 from station.bench.visit import SeatedHub, VisitParts
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code
 from station.domain.phase import SlotPhase
 from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
+from station.domain.slot_view import SlotView
 from station.domain.statement import Details, Statement
 from station.records.errors import (
     AttemptHasResult,

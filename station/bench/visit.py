@@ -27,13 +27,13 @@ from station.bench.pace import Pace
 from station.bench.recognition import Recognised
 from station.bench.seat import Seat
 from station.bench.shown import goes_home, put_aside, unsettled
-from station.bench.view import SlotView
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Stage
 from station.domain.phase import SlotPhase
 from station.domain.position import Position
 from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
+from station.domain.slot_view import SlotView
 from station.domain.statement import Details
 from station.records.facts.attempts import AttemptInterrupted, HubLost
 from station.records.journal import Journal

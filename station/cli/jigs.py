@@ -15,7 +15,6 @@ from drivers.errors import PlaceUnavailable
 from drivers.jig_board.errors import JigBoardError
 from drivers.places import PlaceFinder, PlaceSight
 from drivers.topology import same_place
-from station.bench.view import SlotView
 from station.cli.asking import ask_running, asker
 from station.cli.common import (
     DEFAULT_CONFIG,
@@ -32,6 +31,7 @@ from station.cli.scanning import DeskOption, known_jig
 from station.control.client import NoDaemon, ask_daemon
 from station.desk.bench_requests import EnableSlot, ResetJig, Status
 from station.domain.slot_name import SlotName
+from station.domain.slot_view import SlotView
 from station.places.binding import Look, NotBound, Surroundings, newly_answering
 from station.places.finding import place_finder
 from station.places.plugins import driver_settings, load_plugin

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from station.bench.labels import ScanRefused
 from station.bench.scans import ScanSession
-from station.bench.view import ScanView, SlotView
+from station.bench.view import ScanView
 from station.cli.common import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -33,6 +33,7 @@ from station.desk.refusals import Unavailable
 from station.domain.interlock import Notice
 from station.domain.scan_said import ScanSaid
 from station.domain.slot_name import SlotName
+from station.domain.slot_view import SlotView
 from station.picture import BenchPicture, live_picture
 from station.sentences import Sentences
 from station.texts.scans import scan_line

@@ -30,7 +30,7 @@ from station.bench.scans import BenchScans, ScanSession
 from station.bench.seat import LinkSeat
 from station.bench.slot import Slot
 from station.bench.slot_parts import SlotParts
-from station.bench.view import BenchView, SlotView
+from station.bench.view import BenchView
 from station.catalogue.keeping import StationCatalogue
 from station.catalogue.withdrawn import withdrawn
 from station.control.server import serve_control
@@ -63,6 +63,7 @@ from station.domain.config_error import ConfigError
 from station.domain.interlock import interlock
 from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
+from station.domain.slot_view import SlotView
 from station.domain.statement import Statement
 from station.log import configure_logging
 from station.people.identification import Identification

@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 import structlog
 
-from station.bench.view import BenchView, BrokerView, SlotView
+from station.bench.view import BenchView, BrokerView
+from station.domain.slot_view import SlotView
+from station.messages.slot_state import slot_state
 from station.publishing.publisher import Publisher
 from station.publishing.retained import RetainedStates
 from station.publishing.settings import MqttSettings
@@ -70,11 +72,7 @@ class ToBroker:
         retained = RetainedStates()
 
         def retain(view: SlotView) -> None:
-            changing = view.percent is not None or view.silent_seconds is not None
-            # The revision grows with each view, progress and all: with it every percent would be another message.
-            left_out = {"revision"} | ({"percent", "silent_seconds", "line"} if changing else set())
-            payload = view.model_dump_json(exclude=left_out)
-            retained.set(self._journal.topics.slot_state(view.place), payload.encode())
+            retained.set(self._journal.topics.slot_state(view.place), slot_state(view))
 
         for view in self._view.slots():
             retain(view)

@@ -13,7 +13,6 @@ from typing import Any, Final
 from rich.console import Console
 
 from drivers.threads import apart
-from station.bench.view import SlotView
 from station.control.client import ControlError, ask_daemon
 from station.daemon.assembly import Daemon
 from station.demo.broker import BrokerAddress, start_broker
@@ -25,6 +24,7 @@ from station.demo.transport import Transport
 from station.desk.order_requests import CloseOrder
 from station.desk.record_requests import Republish
 from station.desk.refusals import Refused
+from station.domain.slot_view import SlotView
 from station.messages.topics import Topics
 from station.orders.csv_import import parse_order
 from station.orders.life_cycle import events_for_import

@@ -7,10 +7,10 @@ from collections import Counter
 from typing import Final
 
 from firmware_catalog.identity import Eui64
-from station.bench.view import SlotView
 from station.demo.rigs import Rigs
 from station.domain.phase import SlotPhase
 from station.domain.slot_name import SlotName
+from station.domain.slot_view import SlotView
 
 _SEARCHES: Final = 3
 """How often a hub that went silent is found and seated again before it is put aside."""

@@ -10,7 +10,7 @@ from typing import Final
 from station.bench.controller import Controller
 from station.bench.duty import Duty
 from station.bench.jig import Jig, ResetRefused
-from station.bench.view import BenchView, BrokerView, ScanView, SlotView
+from station.bench.view import BenchView, BrokerView, ScanView
 from station.descriptors import allowed
 from station.desk.act import Act
 from station.desk.bench_requests import BenchNews, BenchStatus, EnableSlot, ResetJig, Status, Stop, Watch
@@ -21,6 +21,7 @@ from station.desk.request import Done
 from station.domain.actor import Actor
 from station.domain.interlock import Notice
 from station.domain.slot_name import SlotName
+from station.domain.slot_view import SlotView
 from station.version import station_version
 
 _WATCH_SECONDS: Final = 0.1

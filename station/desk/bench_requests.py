@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from station.bench.view import BrokerView, ScanView, SlotView
+from station.bench.view import BrokerView, ScanView
 from station.desk.people_requests import SomebodyOnDuty
 from station.desk.request import Answer, Command, Done, Following, Name, Question
 from station.domain.interlock import Notice
 from station.domain.reason import Reason
+from station.domain.slot_view import SlotView
 
 
 class BenchNews(Answer):

@@ -15,9 +15,10 @@ from drivers.jig_board.registers import Lamp
 from drivers.jig_board.settings import JigBoardSettings
 from simulators.jig_board import SimulatedJigBoard
 from station.bench.jig import Jig
-from station.bench.view import BenchView, SlotView
+from station.bench.view import BenchView
 from station.domain.phase import SlotPhase
 from station.domain.slot_name import SlotName
+from station.domain.slot_view import SlotView
 from station.records.errors import JournalHeldUp
 from station.records.facts.bench import JigReset, JigStopped
 from station.records.facts.events import Event

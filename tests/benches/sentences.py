@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from station.attempt.closing import particulars
-from station.bench.view import SlotView
 from station.domain.outcome import Code, Disposition, Outcome
+from station.domain.slot_view import SlotView
 from station.sentences import Sentences
 from station.texts.results import fitting, line, ways_to_say
 from station.texts.texts import ENGLISH

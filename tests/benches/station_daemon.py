@@ -9,11 +9,11 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from benches import desk_client
-from station.bench.view import SlotView
 from station.daemon.assembly import Daemon
 from station.domain.outcome import Outcome
 from station.domain.phase import SlotPhase
 from station.domain.slot_name import SlotName
+from station.domain.slot_view import SlotView
 from station.records.chain import RecordedEvent
 from station.records.facts.events import Event
 from station.records.facts.orders import order_lines

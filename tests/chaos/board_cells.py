@@ -17,11 +17,11 @@ from witness import GREEN_LAMP, GREEN_PHASES, RESULT_PHASES, Shown, Trace
 from benches import desk_client
 from benches.station_bench import Bench, StockHub, import_order, order_csv
 from simulators.diary import boot_seconds
-from station.bench.view import SlotView
 from station.daemon.assembly import Daemon
 from station.domain.outcome import Code
 from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
+from station.domain.slot_view import SlotView
 from station.records.journal import Journal
 from station.settings import StationSettings
 

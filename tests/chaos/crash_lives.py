@@ -26,9 +26,9 @@ from play import Play
 from witness import Shown, Trace
 
 from benches.processes import last_words
-from station.bench.view import SlotView
 from station.daemon.assembly import Daemon
 from station.domain.phase import SlotPhase
+from station.domain.slot_view import SlotView
 from station.log import configure_logging
 from station.settings_file import load_settings
 

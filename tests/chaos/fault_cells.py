@@ -15,11 +15,11 @@ from chaos_books import Books, is_settled
 from benches.station_bench import Bench, StockHub, import_order, order_csv
 from simulators.connection import exists_on_usb
 from simulators.faults import parse_fault
-from station.bench.view import SlotView
 from station.daemon.assembly import Daemon
 from station.domain.outcome import Code, Outcome
 from station.domain.phase import SlotPhase
 from station.domain.slot_name import SlotName
+from station.domain.slot_view import SlotView
 from station.records.journal import Journal
 from station.settings import StationSettings
 

@@ -27,9 +27,9 @@ from witness import GRACE_SECONDS, GREEN_LAMP, GREEN_PHASES, RESULT_PHASES, Show
 
 from benches import desk_client
 from benches.sentences import line_of
-from station.bench.view import SlotView
 from station.daemon.assembly import Daemon
 from station.desk.rights import request_named
+from station.domain.slot_view import SlotView
 from station.settings import StationSettings
 
 QUIET_SECONDS = 6.0

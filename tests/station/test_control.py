@@ -23,7 +23,7 @@ from benches.desk_client import THE_ACCOUNT, frame, no_check, order_file, say
 from firmware_catalog.files import read_open_file
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.bench.labels import Badge
-from station.bench.view import BrokerView, ScanView, SlotView
+from station.bench.view import BrokerView, ScanView
 from station.control import server
 from station.control.client import ConnectionLost, ControlError, NoDaemon, ask_daemon, follow_daemon
 from station.control.frames import (
@@ -75,6 +75,7 @@ from station.domain.interlock import Notice, interlock
 from station.domain.reason import Reason
 from station.domain.scan_said import ScanSaid
 from station.domain.slot_name import SlotName
+from station.domain.slot_view import SlotView
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=50)

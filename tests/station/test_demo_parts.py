@@ -14,12 +14,12 @@ import station.demo.broker
 from benches.station_bench import DRIVER_SETTINGS, Bench, StockHub, slot
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
-from station.bench.view import SlotView
 from station.demo.broker import BrokerAddress, NoBroker, parse_address, start_broker
 from station.demo.hands import Hands
 from station.demo.rigs import RigControl, RigError, Rigs
 from station.demo.tally import Tally
 from station.domain.phase import SlotPhase
+from station.domain.slot_view import SlotView
 from station.unlocking.key_file import KeyFileAuthority
 
 PLACE = slot(1)

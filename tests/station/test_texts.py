@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from benches.sentences import SENTENCES, line_of
 from benches.station_bench import Bench
 from firmware_catalog.identity import Eui64, FirmwareVersion
-from station.bench.view import SlotView
 from station.daemon.assembly import Daemon
 from station.domain.config_error import ConfigError
 from station.domain.interlock import interlock
@@ -24,6 +23,7 @@ from station.domain.phase import SlotPhase
 from station.domain.reason import LIFTED_BY, NEEDS, Reason
 from station.domain.scan_said import SCAN_NEEDS, ScanCode, ScanSaid
 from station.domain.slot_name import SlotName
+from station.domain.slot_view import SlotView
 from station.domain.statement import Details, Statement
 from station.sentences import Sentences
 from station.texts import needed, texts

@@ -22,10 +22,10 @@ from drivers.jig_board.events import BoardEvent, SlotContradicted, SlotEmptied, 
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
 from station.bench.jig import Jig
-from station.bench.view import SlotView
 from station.domain.outcome import Code, Outcome
 from station.domain.phase import SlotPhase
 from station.domain.slot_name import SlotName
+from station.domain.slot_view import SlotView
 from station.records.facts.attempts import AttemptOpened
 from station.unlocking.key_file import KeyFileAuthority
 

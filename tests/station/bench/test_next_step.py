@@ -6,12 +6,12 @@ from benches.sentences import SENTENCES
 from drivers.jig_board.registers import Lamp
 from station.attempt.failure import disposition
 from station.bench.jig import LAMPS
-from station.bench.view import SlotView
 from station.domain.next_step import to_do
 from station.domain.outcome import Code, Disposition, Outcome
 from station.domain.phase import SlotPhase
 from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
+from station.domain.slot_view import SlotView
 from station.domain.to_do import ToDo
 
 HERE, ELSEWHERE = (SlotName(jig="jig1", slot=number) for number in (1, 2))

@@ -8,12 +8,12 @@ from rich.console import Console
 
 from benches.sentences import SENTENCES
 from firmware_catalog.identity import Eui64
-from station.bench.view import SlotView
 from station.domain.interlock import Notice, interlock
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.domain.phase import SlotPhase
 from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
+from station.domain.slot_view import SlotView
 from station.domain.statement import Statement
 from station.picture import BenchPicture
 

@@ -10,13 +10,13 @@ from benches.sentences import line_of
 from drivers.hub import HubIdentity
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from station.bench.shown import tried_enough, view_of_past, view_of_result, view_when_stopped
-from station.bench.view import SlotView
 from station.domain.interlock import interlock
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.domain.phase import SlotPhase
 from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
+from station.domain.slot_view import SlotView
 from station.domain.to_do import ToDo
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.history import PastAttempt

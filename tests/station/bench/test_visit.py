@@ -25,12 +25,13 @@ from station.bench.outlook import Outlook
 from station.bench.pace import Pace
 from station.bench.recognition import Recognised
 from station.bench.seat import LinkSeat
-from station.bench.view import BenchView, SlotView
+from station.bench.view import BenchView
 from station.bench.visit import SeatedHub, VisitParts
 from station.domain.outcome import Outcome, Stage
 from station.domain.phase import SlotPhase
 from station.domain.position import Position
 from station.domain.slot_name import SlotName
+from station.domain.slot_view import SlotView
 from station.records.facts.attempts import AttemptOpened
 from station.records.journal import Journal
 

@@ -1,13 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
-from station.bench.view import BenchView, SlotView
+import jsonschema
+
+from station.bench.view import BenchView
 from station.daemon.to_broker import ToBroker
+from station.domain.interlock import interlock
 from station.domain.outcome import Stage
 from station.domain.phase import SlotPhase
+from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
+from station.domain.slot_view import SlotView
+from station.messages.slot_state import SLOT_STATE
 from station.publishing.settings import MqttSettings
 from station.records.journal import Journal
 
@@ -15,8 +22,8 @@ SLOT = SlotName(jig="jig1", slot=1)
 
 
 def flashing(percent: int) -> SlotView:
-    line = f"{SLOT}: flash {percent}%; leave it in"
-    return SlotView(place=SLOT, phase=SlotPhase.WORKING, line=line, stage=Stage.FLASH, percent=percent)
+    facts = {"phase": SlotPhase.WORKING, "reason": Reason.WORKING, "stage": Stage.FLASH, "percent": percent}
+    return SlotView.model_validate({"place": SLOT, **facts})
 
 
 def test_a_view_knows_when_its_phase_began_and_each_is_a_new_one() -> None:
@@ -39,5 +46,10 @@ async def test_progress_within_a_stage_is_for_the_screen_alone(tmp_path: Path) -
         more = asyncio.ensure_future(to_broker._retained.changes())
         await asyncio.sleep(0)
         assert not more.done()
-        view.show(SlotView(place=SLOT, phase=SlotPhase.PASSED))
-        assert set(await more) == {journal.topics.slot_state(SLOT)}
+        view.set_interlocks("station", [interlock(Reason.DISK_LOW, free=3, least=256, folder="/var")])
+        ((topic, payload),) = (await more).items()
+        assert topic == journal.topics.slot_state(SLOT)
+        told = json.loads(payload)
+        jsonschema.Draft202012Validator(SLOT_STATE.shipped_schema()).validate(told)
+        assert (told["reason"], told["to_do"]) == ("working", "wait")
+        assert told["interlocks"][0]["details"] == {"free": 3, "least": 256, "folder": "/var"}

@@ -25,6 +25,7 @@ from station.desk.dropped_orders import OrdersAtDesk
 from station.desk.rights import Role
 from station.domain.actor import Actor
 from station.domain.reason import Reason
+from station.dropped_orders.folder import DropFolder
 from station.dropped_orders.settings import OrderFolderSettings
 from station.dropped_orders.verdicts import DroppedFile, NotNow, Refused, Taken, TakeOrder, Verdict
 from station.dropped_orders.watching import OrderFolder
@@ -253,6 +254,24 @@ async def test_the_folder_gone_and_back_and_a_station_that_cannot_now(
             folder.drop(name, next(orders))
             await folder.until_in("taken", name)
     assert [source for source, _ in imported.files] == ["WO-1.csv", "WO-2.csv", "WO-3.csv"]
+
+
+def test_what_changed_since_it_was_seen_is_not_moved_aside(folder: Folder) -> None:
+    dropping = DropFolder(folder.path, 100)
+    folder.drop("WO-1.csv", b"half\n")
+    seen = dropping.look()["WO-1.csv"]
+    with (folder.path / "WO-1.csv").open("ab") as file:
+        file.write(b"the rest\n")
+    dropping.claim("WO-1.csv", seen)
+    assert dropping.claimed() == ()
+    dropping.claim("WO-1.csv", dropping.look()["WO-1.csv"])
+    folder.drop("WO-1.csv", b"another\n")
+    dropping.claim("WO-1.csv", dropping.look()["WO-1.csv"])
+    assert (folder.path / "WO-1.csv").read_bytes() == b"another\n", "it waits for the first of its name"
+    dropped = dropping.open_claimed("WO-1.csv")
+    assert isinstance(dropped, DroppedFile)
+    with dropped.file:
+        assert dropped.file.read() == b"half\nthe rest\n"
 
 
 FULL = """

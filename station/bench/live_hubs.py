@@ -31,6 +31,11 @@ class LiveHubs:
         """Whether a hub of this id sits in any slot."""
         return hub in self._holders
 
+    async def seat_of(self, *ids: Eui64) -> SlotName | None:
+        """Return the slot in which a hub of one of these ids sits, once that has looked again; None if it sits in none."""
+        holder = next((self._holders[one] for one in ids if one in self._holders), None)
+        return holder.place if holder is not None and await holder.still_here() else None
+
     async def claim(self, holder: Holder, *ids: Eui64) -> SlotName | None:
         """Hold the ids until `release`; return the other slot in which a hub of one of them sits, too, or None.
 

@@ -324,7 +324,7 @@ class Daemon:
         )
         people = PeopleDesk(journal, self._duty, self.view, [jig.name for jig in settings.jigs])
         due = LabelsDue(self._settings.labels)
-        packing = PackingDesk(journal, lambda: self._settings.packing, due.when_closed)
+        packing = PackingDesk(journal, lambda: self._settings.packing, due.when_closed, live_hubs.seat_of)
         pallets = PalletDesk(journal, lambda: self._settings.packing, self._recalled, due.when_closed)
         handlers = {
             **bench.handlers(),

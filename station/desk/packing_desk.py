@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+from firmware_catalog.identity import Eui64
 from station.desk.act import Act
 from station.desk.boxes import TRIES, Closing, expect, find_carton, nothing_more
 from station.desk.desk import Handlers
@@ -26,6 +27,7 @@ from station.desk.refusals import Conflict, Invalid, NotFound
 from station.domain.contents import Contents
 from station.domain.destination import Destination
 from station.domain.label import ScannedLabel
+from station.domain.slot_name import SlotName
 from station.packing.codes import Package, carton_code
 from station.packing.settings import PackingSettings
 from station.records.errors import NumberTaken, PlaceRefused
@@ -41,6 +43,9 @@ from station.records.facts.packing import (
 )
 from station.records.journal import Journal
 
+_LOOK_SECONDS: Final = 5.0
+"""How long a slot may take to look whether a hub still sits in it."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Look:
@@ -52,6 +57,11 @@ class _Look:
     contents: Contents | None
 
 
+async def _in_no_slot(*_: Eui64) -> SlotName | None:
+    """Know of no slots: no daemon runs."""
+    return None
+
+
 class PackingDesk:
     """Puts hubs into places and cartons, in one journal."""
 
@@ -60,11 +70,13 @@ class PackingDesk:
         journal: Journal,
         settings: Callable[[], PackingSettings],
         closing: Closing = nothing_more,
+        seat_of: Callable[..., Awaitable[SlotName | None]] = _in_no_slot,
     ) -> None:
-        """`closing` says what else is recorded when a carton is closed."""
+        """`closing` says what else is recorded when a carton is closed, `seat_of` in which slot a hub of these ids sits."""
         self._journal = journal
         self._settings = settings
         self._closing = closing
+        self._seat_of = seat_of
         self._one_by_one = asyncio.Lock()
         """Of two people who pack into one carton the second sees what the first has done."""
 
@@ -83,12 +95,14 @@ class PackingDesk:
     # Hubs ----------------------------------------------------------------------------------------------------
 
     async def _pack(self, request: PackHub, act: Act) -> HubPut:
+        await self._require_in_hand(request.label)
         async with self._one_by_one:
             into = await find_carton(self._journal, request.carton)
             look = await self._journal.ask(_look, request.label, into.order)
             return await self._place(act, look, Destination.CARTON, into, label=request.label)
 
     async def _put(self, request: PutHub, act: Act) -> HubPut:
+        await self._require_in_hand(request.label)
         async with self._one_by_one:
             look = await self._journal.ask(_look, request.label, None)
             return await self._place(act, look, request.place, None, label=request.label)
@@ -96,9 +110,10 @@ class PackingDesk:
     async def _decide(self, request: DecideHub, act: Act) -> HubPut:
         if (request.place is Destination.CARTON) != (request.carton is not None):
             raise Invalid("a carton is named for a hub that goes into one, and for no other")
+        label = await self._label(request)
+        await self._require_in_hand(label)
         async with self._one_by_one:
             into = None if request.carton is None else await find_carton(self._journal, request.carton)
-            label = await self._label(request)
             look = await self._journal.ask(_look, label, into.order if into is not None else None)
             stands = look.stands
             now = "nowhere" if stands is None else str(stands.stand.place)
@@ -161,6 +176,24 @@ class PackingDesk:
         except PlaceRefused as error:
             raise Conflict(str(error), hub=str(hub.hub), belongs=error.belongs) from error
         return answer
+
+    async def _require_in_hand(self, label: ScannedLabel) -> None:
+        """Refuse a hub that sits in a slot: whoever scanned its label there has another in hand, or will have."""
+        (hub, *_) = await self._journal.ask(hubs_named, label)
+        ids = (hub.hub,) if hub.gpf is None else (hub.hub, hub.gpf)
+        try:
+            async with asyncio.timeout(_LOOK_SECONDS):
+                place = await self._seat_of(*ids)
+        except TimeoutError:
+            raise Conflict(
+                f"hub {hub.hub} is not known to have left its slot; take it out, then scan it again"
+            ) from None
+        if place is not None:
+            raise Conflict(
+                f"hub {hub.hub} still sits in {place}: take it out first, then scan it here",
+                hub=str(hub.hub),
+                place=str(place),
+            )
 
     async def _label(self, request: DecideHub) -> ScannedLabel:
         """Find the hub that a supervisor means. Raises a refusal where that is none, or more than one."""

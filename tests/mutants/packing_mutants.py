@@ -25,6 +25,13 @@ PACKING_MUTANTS = (
         (f"{_DESK}::test_hands_at_the_crates_are_told_what_is_wrong",),
     ),
     Mutant(
+        "a label is enough that is scanned while its hub sits in a slot",
+        "station/desk/packing_desk.py",
+        '        if place is not None:\n            raise Conflict(\n                f"hub {hub.hub} still',
+        '        if place is not None and hub.gpf is None:\n            raise Conflict(\n                f"hub {hub.hub} still',
+        ("tests/station/daemon/test_packing_walk.py",),
+    ),
+    Mutant(
         "a hub that was put aside goes into a carton unread",
         _CONDITIONS,
         "        and taken_from.place is not Destination.CARTON\n",

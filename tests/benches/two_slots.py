@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from benches import brokers
 from benches.station_bench import Bench, StockHub, import_order, order_csv, slot
-from benches.station_daemon import STATION_NAMES, RunningDaemon, events_of
+from benches.station_daemon import STATION_NAMES, RunningDaemon, events_of, running_daemon
 from station.domain.scan_said import ScanCode, ScanSaid
 from station.records.facts.attempts import AttemptClosed
 from station.records.journal import Journal
@@ -46,6 +47,14 @@ class Hands:
             self.settings.journal_folder, site=self.settings.site, station=self.settings.station
         ) as journal:
             await import_order(journal, order_csv(*hubs), "jig1")
+
+    @asynccontextmanager
+    async def working(self, hubs: int = 1) -> AsyncIterator[tuple[Any, ...]]:
+        """Order so many hubs and have the station work on them; yield it, and then them."""
+        ordered = [self.bench.hub() for _ in range(hubs)]
+        await self.order(*ordered)
+        async with running_daemon(self.settings) as station:
+            yield station, *ordered
 
     def results(self) -> list[AttemptClosed]:
         return events_of(self.settings, AttemptClosed)

@@ -13,97 +13,37 @@ from station.domain.position import Position
 ONE = plan(FIRST)
 TWO = plan(FIRST, SECOND)
 
-CLASSIFIED = [
-    ("fresh hub", ONE, OLD, [slot(0, OTHER, active=True, confirmed=True)], Finding.RUNS_CONFIRMED, 0),
-    (
-        "image uploaded",
-        ONE,
-        OLD,
-        [slot(0, OTHER, active=True, confirmed=True), slot(1, FIRST)],
-        Finding.TARGET_HELD,
-        0,
-    ),
-    (
-        "image uploaded, not bootable",
-        ONE,
-        OLD,
-        [slot(0, OTHER, active=True, confirmed=True), slot(1, FIRST, bootable=False)],
-        Finding.RUNS_CONFIRMED,
-        0,
-    ),
-    (
-        "image marked",
-        ONE,
-        OLD,
-        [slot(0, OTHER, active=True, confirmed=True), slot(1, FIRST, pending=True)],
-        Finding.TARGET_PENDING,
-        0,
-    ),
-    (
-        "test boot",
+RUNS_OTHER, RUNS_FIRST, RUNS_SECOND = (
+    slot(0, image, active=True, confirmed=True) for image in (OTHER, FIRST, SECOND)
+)
+ON_TEST = [slot(0, FIRST, active=True), slot(1, OTHER, confirmed=True)]
+NOT_BOOTABLE = slot(1, FIRST, bootable=False)
+
+CLASSIFIED = {
+    "fresh hub": (ONE, OLD, [RUNS_OTHER], Finding.RUNS_CONFIRMED, 0),
+    "image uploaded": (ONE, OLD, [RUNS_OTHER, slot(1, FIRST)], Finding.TARGET_HELD, 0),
+    "image uploaded, not bootable": (ONE, OLD, [RUNS_OTHER, NOT_BOOTABLE], Finding.RUNS_CONFIRMED, 0),
+    "image marked": (ONE, OLD, [RUNS_OTHER, slot(1, FIRST, pending=True)], Finding.TARGET_PENDING, 0),
+    "test boot": (ONE, FIRST.version, ON_TEST, Finding.RUNS_TARGET_UNCONFIRMED, 0),
+    "done": (ONE, FIRST.version, [RUNS_FIRST], Finding.RUNS_TARGET_CONFIRMED, 0),
+    "done, and marked": (
         ONE,
         FIRST.version,
-        [slot(0, FIRST, active=True), slot(1, OTHER, confirmed=True)],
-        Finding.RUNS_TARGET_UNCONFIRMED,
-        0,
-    ),
-    (
-        "done",
-        ONE,
-        FIRST.version,
-        [slot(0, FIRST, active=True, confirmed=True)],
-        Finding.RUNS_TARGET_CONFIRMED,
-        0,
-    ),
-    (
-        "done, yet something is pending",
-        ONE,
-        FIRST.version,
-        [slot(0, FIRST, active=True, confirmed=True), slot(1, OTHER, pending=True)],
+        [RUNS_FIRST, slot(1, OTHER, pending=True)],
         Finding.UNSETTLED,
         0,
     ),
-    (
-        "another image pending",
-        ONE,
-        OLD,
-        [slot(0, OTHER, active=True, confirmed=True), slot(1, SECOND, pending=True)],
-        Finding.UNSETTLED,
-        0,
-    ),
-    ("another image on test", ONE, OLD, [slot(0, OTHER, active=True)], Finding.UNSETTLED, 0),
-    ("nothing runs", ONE, OLD, [slot(0, OTHER)], Finding.RUNS_NOTHING, 0),
-    (
-        "first of two steps done",
-        TWO,
-        FIRST.version,
-        [slot(0, FIRST, active=True, confirmed=True), slot(1, OTHER)],
-        Finding.RUNS_CONFIRMED,
-        1,
-    ),
-    (
-        "second step uploaded",
-        TWO,
-        FIRST.version,
-        [slot(0, FIRST, active=True, confirmed=True), slot(1, SECOND)],
-        Finding.TARGET_HELD,
-        1,
-    ),
-    (
-        "both steps done",
-        TWO,
-        SECOND.version,
-        [slot(0, SECOND, active=True, confirmed=True)],
-        Finding.RUNS_TARGET_CONFIRMED,
-        1,
-    ),
-]
+    "another image marked": (ONE, OLD, [RUNS_OTHER, slot(1, SECOND, pending=True)], Finding.UNSETTLED, 0),
+    "another image on test": (ONE, OLD, [slot(0, OTHER, active=True)], Finding.UNSETTLED, 0),
+    "nothing runs": (ONE, OLD, [slot(0, OTHER)], Finding.RUNS_NOTHING, 0),
+    "first of two steps done": (TWO, FIRST.version, [RUNS_FIRST, slot(1, OTHER)], Finding.RUNS_CONFIRMED, 1),
+    "second step uploaded": (TWO, FIRST.version, [RUNS_FIRST, slot(1, SECOND)], Finding.TARGET_HELD, 1),
+    "both steps done": (TWO, SECOND.version, [RUNS_SECOND], Finding.RUNS_TARGET_CONFIRMED, 1),
+}
 
 
 @pytest.mark.parametrize(
-    ("steps", "firmware", "slots", "finding", "step"),
-    [case[1:] for case in CLASSIFIED],
-    ids=[c[0] for c in CLASSIFIED],
+    ("steps", "firmware", "slots", "finding", "step"), CLASSIFIED.values(), ids=CLASSIFIED
 )
 def test_a_probe_says_how_the_hub_stands_to_the_plan(steps, firmware, slots, finding, step):
     probe = classify(steps, hub(firmware), state(*slots))

@@ -77,15 +77,12 @@ async def test_a_jig_stopped_before_a_restart_works_only_after_a_reset_on_record
 
 async def test_a_hub_that_answers_is_not_cut_off_by_a_switch_that_says_it_is_gone(hands: Hands) -> None:
     """Where the board measures no current to speak of, too."""
-    hub = hands.bench.hub()
     settings = hands.settings.model_dump()
     settings["jigs"][0]["board"]["hub_milliamperes"] = 60_000
     settings["jigs"][0]["board"]["heartbeat_seconds"] = 10.0
     settings["jigs"][0]["board"]["watchdog_seconds"] = 60.0
     hands.settings = StationSettings.model_validate(settings)
-
-    await hands.order(hub)
-    async with running_daemon(hands.settings) as station:
+    async with hands.working() as (station, hub):
         await hands.bench.seat(hub, FIRST)
         await station.until(FIRST, SlotPhase.PASSED)
         await hands.bench.do("board", jig=1, act="lie", slots=[1])
@@ -101,10 +98,7 @@ async def test_a_hub_that_answers_is_not_cut_off_by_a_switch_that_says_it_is_gon
 
 
 async def test_an_adapter_unplugged_at_an_empty_slot_is_told_at_once(hands: Hands) -> None:
-    hub = hands.bench.hub()
-
-    await hands.order(hub)
-    async with running_daemon(hands.settings) as station:
+    async with hands.working() as (station, hub):
         await station.until(FIRST, SlotPhase.EMPTY)
         await hands.bench.do("port", jig=1, slot=1, plugged=False)
         view = await station.until(FIRST, SlotPhase.NO_PORT)

@@ -69,10 +69,7 @@ async def passed(at: Hands, station: RunningDaemon, hub: StockHub) -> int:
 
 
 async def test_a_hub_that_still_sits_there_is_shown_again_and_is_no_new_visit(at: Hands) -> None:
-    hub = at.bench.hub()
-
-    await at.order(hub)
-    async with running_daemon(at.settings) as station:
+    async with at.working() as (station, hub):
         seen = await passed(at, station, hub)
         hold_up()
         await until_quiet(station, seen)
@@ -84,10 +81,7 @@ async def test_a_hub_that_still_sits_there_is_shown_again_and_is_no_new_visit(at
 async def test_a_hub_exchanged_while_the_station_stood_still_does_not_get_the_others_result(
     at: Hands,
 ) -> None:
-    hub, other = at.bench.hub(), at.bench.hub()
-
-    await at.order(hub, other)
-    async with running_daemon(at.settings) as station:
+    async with at.working(2) as (station, hub, other):
         seen = await passed(at, station, hub)
         exchange(at, FIRST, other)
         await station.until_that(
@@ -99,10 +93,7 @@ async def test_a_hub_exchanged_while_the_station_stood_still_does_not_get_the_ot
 
 
 async def test_a_hub_reseated_while_the_station_stood_still_is_a_new_visit(at: Hands) -> None:
-    hub = at.bench.hub()
-
-    await at.order(hub)
-    async with running_daemon(at.settings) as station:
+    async with at.working() as (station, hub):
         seen = await passed(at, station, hub)
         exchange(at, FIRST, hub)
         await station.until_that(lambda: len(events_of(at.settings, AttemptOpened)) == 2)
@@ -112,10 +103,7 @@ async def test_a_hub_reseated_while_the_station_stood_still_is_a_new_visit(at: H
 
 
 async def test_a_hub_that_says_nothing_after_a_gap_is_not_green(at: Hands) -> None:
-    hub = at.bench.hub()
-
-    await at.order(hub)
-    async with running_daemon(at.settings) as station:
+    async with at.working() as (station, hub):
         seen = await passed(at, station, hub)
         await at.bench.fault(FIRST, "lose_request", probability=1.0, times=10_000)
         hold_up()
@@ -145,10 +133,7 @@ async def test_a_hub_that_takes_the_place_of_one_that_never_answered_is_not_show
 
 
 async def test_a_hub_taken_out_while_the_station_stood_still_leaves_an_empty_slot(at: Hands) -> None:
-    hub = at.bench.hub()
-
-    await at.order(hub)
-    async with running_daemon(at.settings) as station:
+    async with at.working() as (station, hub):
         seen = await passed(at, station, hub)
         exchange(at, FIRST, None)
         await station.until(FIRST, SlotPhase.EMPTY)
@@ -178,10 +163,7 @@ async def test_a_hub_exchanged_while_no_station_ran_does_not_get_the_others_resu
 
 
 async def test_a_hub_exchanged_while_its_port_was_lost_does_not_get_the_others_result(linked: Hands) -> None:
-    hub, other = linked.bench.hub(), linked.bench.hub()
-
-    await linked.order(hub, other)
-    async with running_daemon(linked.settings) as station:
+    async with linked.working(2) as (station, hub, other):
         seen = await passed(linked, station, hub)
         await linked.bench.do("port", jig=1, slot=1, plugged=False)
         await station.until(FIRST, SlotPhase.NO_PORT)
@@ -195,10 +177,7 @@ async def test_a_hub_exchanged_while_its_port_was_lost_does_not_get_the_others_r
 
 async def test_a_hub_that_was_unlocked_while_no_station_ran_is_not_green(linked: Hands) -> None:
     """It has neither left nor booted, and is not what it was."""
-    hub = linked.bench.hub()
-
-    await linked.order(hub)
-    async with running_daemon(linked.settings) as station:
+    async with linked.working() as (station, hub):
         await passed(linked, station, hub)
     driver = await PLUGIN.open(linked.bench.port(FIRST), SmpSettings(**DRIVER_SETTINGS))
     try:

@@ -19,11 +19,8 @@ AMBER = 4
 
 
 async def test_a_hub_pulled_while_it_is_written_is_looked_for_and_goes_on_in_any_slot(at: Hands) -> None:
-    hub = at.bench.hub()
-
-    await at.order(hub)
     await at.bench.fault(FIRST, "unplug_hub", on="upload", at_byte=12_000)
-    async with running_daemon(at.settings) as station:
+    async with at.working() as (station, hub):
         await at.bench.seat(hub, FIRST)
         lost = await station.until(FIRST, SlotPhase.FIND_HUB)
         assert f"find hub {hub.chf} and seat it here or in any slot" in line_of(lost)
@@ -62,10 +59,7 @@ async def test_a_hub_swapped_for_another_while_it_is_written_leaves_each_with_it
 
 
 async def test_two_hubs_exchanged_between_slots_meet_each_others_labels_and_are_left_alone(at: Hands) -> None:
-    hubs = at.bench.hub(), at.bench.hub()
-
-    await at.order(*hubs)
-    async with running_daemon(at.settings) as station:
+    async with at.working(2) as (station, *hubs):
         for place in (FIRST, SECOND):
             await station.until(place, SlotPhase.EMPTY)
         assert await scan(station, hubs[0].gpf) == f"jig1 slot 1: seat hub {hubs[0].gpf} here"
@@ -104,10 +98,7 @@ async def test_two_hubs_exchanged_while_they_are_written_go_on_where_they_are_no
 
 
 async def test_a_hub_seated_elsewhere_than_expected_takes_its_label_along(linked: Hands) -> None:
-    hub, other = linked.bench.hub(), linked.bench.hub()
-
-    await linked.order(hub, other)
-    async with running_daemon(linked.settings) as station:
+    async with linked.working(2) as (station, hub, other):
         await station.until(FIRST, SlotPhase.EMPTY)
         await scan(station, hub.gpf, 1, role="GPF")
         await linked.bench.seat(hub, SECOND)
@@ -119,10 +110,7 @@ async def test_a_hub_seated_elsewhere_than_expected_takes_its_label_along(linked
 
 
 async def test_a_label_scanned_while_its_hub_is_written_is_in_the_result(linked: Hands) -> None:
-    hub = linked.bench.hub()
-
-    await linked.order(hub)
-    async with running_daemon(linked.settings) as station:
+    async with linked.working() as (station, hub):
         await linked.bench.seat(hub, FIRST)
         await station.until_that(lambda: station.view(FIRST).percent is not None)
         answer = await scan(station, hub.gpf)
@@ -133,10 +121,7 @@ async def test_a_label_scanned_while_its_hub_is_written_is_in_the_result(linked:
 
 
 async def test_a_wrong_label_scanned_after_the_unlock_puts_the_hub_aside(linked: Hands) -> None:
-    hub, other = linked.bench.hub(), linked.bench.hub()
-
-    await linked.order(hub, other)
-    async with running_daemon(linked.settings) as station:
+    async with linked.working(2) as (station, hub, other):
         await linked.bench.seat(hub, FIRST)
         await station.until_that(lambda: station.view(FIRST).percent is not None)
         assert f"label {other.gpf} is not hub {hub.chf}'s" in await disagreement(station, other.gpf, 1)
@@ -152,10 +137,7 @@ async def test_a_wrong_label_scanned_after_the_unlock_puts_the_hub_aside(linked:
 async def test_a_wrong_label_scanned_after_the_result_puts_the_hub_aside_and_waits_for_no_other(
     linked: Hands,
 ) -> None:
-    hub, other = linked.bench.hub(), linked.bench.hub()
-
-    await linked.order(hub, other)
-    async with running_daemon(linked.settings) as station:
+    async with linked.working(2) as (station, hub, other):
         await linked.bench.seat(hub, FIRST)
         await station.until(FIRST, SlotPhase.PASSED)
         assert "check which hub sits here" in await disagreement(station, "88-73-84-FF-FF-FF-FF-FF", 1)
@@ -293,10 +275,7 @@ async def test_a_switch_that_opens_while_its_hub_answers_is_doubted_and_cuts_not
 
 async def test_a_hub_moved_to_another_slot_while_it_is_written_goes_on_there(at: Hands) -> None:
     """Long before the slot that it left has given it up by itself."""
-    hub = at.bench.hub()
-
-    await at.order(hub)
-    async with running_daemon(at.settings) as station:
+    async with at.working() as (station, hub):
         await at.bench.seat(hub, FIRST)
         await station.until_that(lambda: (station.view(FIRST).percent or 0) > 10)
         await at.bench.unseat(FIRST)
@@ -311,10 +290,7 @@ async def test_a_hub_moved_to_another_slot_while_it_is_written_goes_on_there(at:
 
 
 async def test_a_hub_moved_to_another_slot_after_its_result_is_not_called_two(at: Hands) -> None:
-    hub = at.bench.hub()
-
-    await at.order(hub)
-    async with running_daemon(at.settings) as station:
+    async with at.working() as (station, hub):
         await at.bench.seat(hub, FIRST)
         await station.until(FIRST, SlotPhase.PASSED)
         await at.bench.unseat(FIRST)

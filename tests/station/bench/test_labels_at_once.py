@@ -49,11 +49,8 @@ async def test_a_label_scanned_while_its_hub_is_recognised_is_held_against_it(
 async def test_a_label_of_a_hub_that_leaves_meanwhile_is_asked_for_again(
     linked: Hands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hub, other = linked.bench.hub(), linked.bench.hub()
     append = Journal.append
-
-    await linked.order(hub, other)
-    async with running_daemon(linked.settings) as station:
+    async with linked.working(2) as (station, hub, other):
 
         async def append_slowly(self: Journal, *events: Event) -> object:
             if any(isinstance(event, LabelScanned) for event in events):

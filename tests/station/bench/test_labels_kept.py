@@ -21,10 +21,7 @@ from station.records.writer import Writer
 
 
 async def test_a_label_that_waits_for_its_hub_waits_on_after_a_restart(linked: Hands) -> None:
-    hub, other = linked.bench.hub(), linked.bench.hub()
-
-    await linked.order(hub, other)
-    async with running_daemon(linked.settings) as station:
+    async with linked.working(2) as (station, hub, other):
         await station.until(FIRST, SlotPhase.EMPTY)
         await scan(station, other.gpf, 1)
         await scan(station, hub.gpf, 1)  # the last one counts
@@ -42,10 +39,7 @@ async def test_a_label_that_waits_for_its_hub_waits_on_after_a_restart(linked: H
 
 
 async def test_a_hub_seated_elsewhere_after_a_restart_takes_its_label_along(linked: Hands) -> None:
-    hub = linked.bench.hub()
-
-    await linked.order(hub)
-    async with running_daemon(linked.settings) as station:
+    async with linked.working() as (station, hub):
         await station.until(FIRST, SlotPhase.EMPTY)
         await scan(station, hub.gpf, 1, role="GPF")
     async with running_daemon(linked.settings) as station:
@@ -85,10 +79,7 @@ async def test_a_wrong_label_that_came_late_puts_the_hub_aside_although_the_stat
 async def test_a_wrong_label_scanned_after_the_result_is_remembered_while_the_hub_sits_there(
     linked: Hands,
 ) -> None:
-    hub = linked.bench.hub()
-
-    await linked.order(hub)
-    async with running_daemon(linked.settings) as station:
+    async with linked.working() as (station, hub):
         await linked.bench.seat(hub, FIRST)
         await station.until(FIRST, SlotPhase.PASSED)
         assert "is not hub" in await disagreement(station, "88-73-84-FF-FF-FF-FF-FF", 1)
@@ -101,11 +92,8 @@ async def test_a_wrong_label_scanned_after_the_result_is_remembered_while_the_hu
 
 
 async def test_a_label_scanned_for_a_hub_that_was_lost_is_in_its_result(linked: Hands) -> None:
-    hub = linked.bench.hub()
-
-    await linked.order(hub)
     await linked.bench.fault(FIRST, "unplug_hub", on="upload", at_byte=12_000)
-    async with running_daemon(linked.settings) as station:
+    async with linked.working() as (station, hub):
         await linked.bench.seat(hub, FIRST)
         await station.until(FIRST, SlotPhase.FIND_HUB)
         await scan(station, hub.gpf, 2)
@@ -168,10 +156,7 @@ async def lose(linked: Hands, station: RunningDaemon, hub: StockHub) -> None:
 
 
 async def test_a_hub_that_was_lost_is_looked_for_after_a_restart_and_until_it_is_seen(linked: Hands) -> None:
-    hub = linked.bench.hub()
-
-    await linked.order(hub)
-    async with running_daemon(linked.settings) as station:
+    async with linked.working() as (station, hub):
         await lose(linked, station, hub)
     async with running_daemon(linked.settings) as station:
         sought = await station.until(FIRST, SlotPhase.FIND_HUB)
@@ -186,10 +171,7 @@ async def test_a_hub_that_was_lost_is_looked_for_after_a_restart_and_until_it_is
 async def test_a_hub_that_was_lost_is_looked_for_after_its_ports_loss_and_not_where_it_is_not_expected(
     linked: Hands,
 ) -> None:
-    hub = linked.bench.hub()
-
-    await linked.order(hub)
-    async with running_daemon(linked.settings) as station:
+    async with linked.working() as (station, hub):
         await lose(linked, station, hub)
         await linked.bench.do("port", jig=1, slot=1, plugged=False)
         await station.until(FIRST, SlotPhase.NO_PORT)
@@ -231,10 +213,7 @@ async def test_a_hub_that_was_put_aside_for_anothers_label_is_aside_wherever_it_
 
 
 async def test_a_label_that_was_scanned_by_mistake_waits_no_more_also_after_a_restart(linked: Hands) -> None:
-    hub, other = linked.bench.hub(), linked.bench.hub()
-
-    await linked.order(hub, other)
-    async with running_daemon(linked.settings) as station:
+    async with linked.working(2) as (station, hub, other):
         await station.until(FIRST, SlotPhase.EMPTY)
         assert "seat hub" in await scan(station, other.gpf, 1)
         answer = await station.ask("take_back_label", jig="jig1", slot=1)

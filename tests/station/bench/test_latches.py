@@ -111,10 +111,7 @@ async def test_a_slot_stays_out_of_use_over_a_restart_until_a_person_on_record_e
 
 async def test_hubs_that_failed_in_a_row_are_counted_over_a_restart(linked: Hands) -> None:
     with_thresholds(linked, hubs_failing_in_a_row=2)
-    hubs = linked.bench.hub(), linked.bench.hub()
-
-    await linked.order(*hubs)
-    async with running_daemon(linked.settings) as station:
+    async with linked.working(2) as (station, *hubs):
         await fail(linked, station, hubs[0])
         await station.until(FIRST, SlotPhase.EMPTY)
     async with running_daemon(linked.settings) as station:

@@ -16,11 +16,8 @@ async def boots_of(linked: Hands, hub: StockHub) -> int:
 
 
 async def test_a_seated_hub_that_leaves_its_boot_loader_passes(linked: Hands) -> None:
-    hub = linked.bench.hub()
-
-    await linked.order(hub)
     await linked.bench.fault(FIRST, "serial_recovery", on="boot")
-    async with running_daemon(linked.settings) as station:
+    async with linked.working() as (station, hub):
         await linked.bench.seat(hub, FIRST)
         await station.until(FIRST, SlotPhase.PASSED)
 

@@ -32,16 +32,13 @@ BADGE = Badge("4711AB42")
 
 async def test_no_hub_is_begun_with_before_somebody_signs_on_nor_after_everybody_left(at: Hands) -> None:
     hands = at
-    hub, later = hands.bench.hub(), hands.bench.hub()
     facts = {**hands.settings.model_dump(), "people": {"sign_on": "required", "badge_prefix": "BADGE-"}}
     hands.settings = StationSettings.model_validate(facts)
     state = hands.settings.state_directory
     operators = Operators(hands.settings.operators_file)
-
-    await hands.order(hub, later)
     who = operators.pseudonym_of("Ann Example")
     operators.set_badge(who, BADGE.code)
-    async with running_daemon(hands.settings) as station:
+    async with hands.working(2) as (station, hub, later):
         view = await station.until(FIRST, SlotPhase.UNATTENDED)
         assert view.to_do is ToDo.WAIT
         assert line_of(view) == (

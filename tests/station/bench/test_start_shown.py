@@ -12,7 +12,7 @@ from rich.console import Console
 from benches import brokers
 from benches.sentences import SENTENCES, alarm_of, line_of
 from benches.station_bench import Bench, running_bench
-from benches.station_daemon import RunningDaemon, events_of, running_daemon
+from benches.station_daemon import RunningDaemon, events_of
 from benches.two_slots import FIRST, SECOND, Hands, scan
 from station.domain.phase import SlotPhase
 from station.picture import BenchPicture
@@ -52,12 +52,9 @@ def shown(station: RunningDaemon) -> list[SlotPhase]:
 
 
 async def test_a_jig_with_a_lid_says_close_the_lid_once_and_then_booting(hands: Hands) -> None:
-    hub, other = hands.bench.hub(), hands.bench.hub()
     start_by(hands, "lid")
-
-    await hands.order(hub, other)
     await board(hands, "open_lid")
-    async with running_daemon(hands.settings) as station:
+    async with hands.working(2) as (station, hub, other):
         await station.until(FIRST, SlotPhase.EMPTY)
         await hands.bench.seat(hub, FIRST)
         await hands.bench.seat(other, SECOND)
@@ -92,11 +89,8 @@ async def test_a_jig_with_a_lid_says_close_the_lid_once_and_then_booting(hands: 
 
 
 async def test_a_jig_with_a_button_says_press_start_also_after_a_reset(hands: Hands) -> None:
-    hub = hands.bench.hub()
     start_by(hands, "button")
-
-    await hands.order(hub)
-    async with running_daemon(hands.settings) as station:
+    async with hands.working() as (station, hub):
         await station.until(FIRST, SlotPhase.EMPTY)
         await hands.bench.seat(hub, FIRST)
         view = await station.until(FIRST, SlotPhase.SEATED)
@@ -114,11 +108,9 @@ async def test_a_jig_with_a_button_says_press_start_also_after_a_reset(hands: Ha
 
 
 async def test_a_jig_where_nobody_is_signed_on_tells_an_emergency_stop_all_the_same(hands: Hands) -> None:
-    hub = hands.bench.hub()
     facts = {**hands.settings.model_dump(), "people": {"sign_on": "required"}}
     hands.settings = StationSettings.model_validate(facts)
-    await hands.order(hub)
-    async with running_daemon(hands.settings) as station:
+    async with hands.working() as (station, hub):
         await station.until(FIRST, SlotPhase.UNATTENDED)
         await hands.bench.seat(hub, FIRST)
         await board(hands, "press_stop")

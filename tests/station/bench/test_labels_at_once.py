@@ -50,7 +50,7 @@ async def test_a_label_of_a_hub_that_leaves_meanwhile_is_asked_for_again(
     linked: Hands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append = Journal.append
-    async with linked.working(2) as (station, hub, other):
+    async with linked.working(2) as (station, hub, _):
 
         async def append_slowly(self: Journal, *events: Event) -> object:
             if any(isinstance(event, LabelScanned) for event in events):

@@ -76,7 +76,7 @@ def ask_station(asker: Asker, request: Request[A], *, file: int | None = None) -
             if (settings := asker.at.settings) is None:
                 raise
             require_stations_user(settings)
-            return await _do_here(settings, request, asker.by, file)
+            return await _do_here(settings, request, asker, file)
 
     return asyncio.run(ask())
 
@@ -104,7 +104,7 @@ async def _ask(asker: Asker, request: Request[A], file: int | None) -> A:
                     raise lost from None
 
 
-async def _do_here(settings: StationSettings, request: Request[A], by: str | None, file: int | None) -> A:
+async def _do_here(settings: StationSettings, request: Request[A], asker: Asker, file: int | None) -> A:
     async def check_person(pseudonym: str) -> None:
         try:
             check_pseudonym(settings, "--by", pseudonym)
@@ -123,4 +123,4 @@ async def _do_here(settings: StationSettings, request: Request[A], by: str | Non
         }
         desk = Desk(journal, check_person, handlers, {})
         entrance = Entrance(Role.ACCOUNT, "terminal", operator=lambda: settings.operator)
-        return await desk.answer(request, entrance, by=by, file=file)
+        return await desk.answer(request, entrance, by=asker.by, proof=asker.proof, file=file)

@@ -85,7 +85,7 @@ def pack(
 
     Example: reflash cartons pack CTN00001234 88-73-84-00-00-00-00-01
     """
-    bring(asking(config, desk), _read(code, Package.CARTON), hub, as_json=as_json)
+    bring(asker(config, desk), _read(code, Package.CARTON), hub, as_json=as_json)
 
 
 @app.command()

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from firmware_catalog.identity import Eui64
+from station.cli.asking import asker
 from station.cli.cartons import SIX, decision
 from station.cli.common import DEFAULT_CONFIG, ByOption, ConfigOption, JsonOption, UsageError, print_json
 from station.cli.packing import asking, bring, scanned, tell
@@ -56,7 +57,7 @@ def put(
         return
     if not isinstance(where, Destination):
         raise UsageError(f"{place[:40]!r} is no place: rework, scrap, quarantine, party or maker")
-    bring(asking(config, desk), where, hub, as_json=as_json)
+    bring(asker(config, desk), where, hub, as_json=as_json)
 
 
 @app.command()

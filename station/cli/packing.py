@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from station.bench.labels import ScanUnreadable, read_scan
-from station.cli.asking import ask_station, asker
+from station.bench.labels import Badge, ScanUnreadable, SignOffCode, read_scan
+from station.cli.asking import Asker, ask_running, ask_station, asker
 from station.cli.common import UsageError, WorkFailed, print_json
 from station.control.client import ControlError
+from station.desk.bench_requests import Status
 from station.desk.packing_requests import PackHub, PutHub
 from station.desk.refusals import Refused
 from station.desk.request import Answer, Command
@@ -30,18 +32,21 @@ def asking(config: Path, desk: Path | None, by: str | None = None) -> Ask:
     return lambda request: ask_station(found, request)
 
 
-def bring(ask: Ask, where: Where, hub: str | None, *, as_json: bool) -> None:
-    """Put one hub there, or those whose labels are lines of standard input; there, another carton or place may be named."""
+def bring(asker: Asker, where: Where, hub: str | None, *, as_json: bool) -> None:
+    """Put one hub there, or those whose labels are lines of standard input.
+
+    There, another carton or place may be named, and a badge says whose the scans after it are, until `sign off`.
+    """
     if hub is not None:
         label = scanned(hub)
         if not isinstance(label, ScannedLabel):
             raise UsageError(f"{hub[:40]!r} is no hub's label: scan the hub itself")
-        tell(ask(_put(where, label)), as_json=as_json)
+        tell(ask_station(asker, _put(where, label)), as_json=as_json)
         return
     refused = 0
     for line in filter(str.strip, sys.stdin):
         try:
-            where = _take(ask, where, line, as_json=as_json)
+            asker, where = _take(asker, where, line, as_json=as_json)
         except (UsageError, Refused, ControlError) as refusal:
             refused += 1
             typer.echo(f"reflash: {refusal}", err=True)
@@ -49,16 +54,24 @@ def bring(ask: Ask, where: Where, hub: str | None, *, as_json: bool) -> None:
         raise WorkFailed(f"{refused} of the scans were refused")
 
 
-def _take(ask: Ask, where: Where, line: str, *, as_json: bool) -> Where:
-    """Take one line of a scanner, and return where the next hub goes."""
-    scan = scanned(line)
+def _take(asker: Asker, where: Where, line: str, *, as_json: bool) -> tuple[Asker, Where]:
+    """Take one line of a scanner, and return who scans the next hub, and where it goes."""
+    scan = scanned(line, asker.at.badge_prefix)
     match scan:
         case ScannedLabel():
-            tell(ask(_put(where, scan)), as_json=as_json)
-            return where
+            tell(ask_station(asker, _put(where, scan)), as_json=as_json)
+            return asker, where
+        case Badge():
+            theirs = replace(asker, proof=scan)
+            ask_running(theirs, Status())  # refused now and not at the next hub, where it is nobody's
+            typer.echo("scans are theirs from here on", err=as_json)
+            return theirs, where
+        case SignOffCode():
+            typer.echo("scans are nobody's own from here on", err=as_json)
+            return replace(asker, proof=None), where
         case PackageCode(package=Package.CARTON) | Destination():
             typer.echo(f"{scan}: scan its hubs", err=as_json)
-            return scan
+            return asker, scan
         case _:
             raise UsageError(f"{line.strip()[:40]!r} is no hub's label, and no carton's or place's code")
 
@@ -71,10 +84,10 @@ def tell(answer: Answer, *, as_json: bool) -> None:
         typer.echo(getattr(answer, "line", "done"))
 
 
-def scanned(text: str) -> object:
+def scanned(text: str, badge_prefix: str | None = None) -> object:
     """Read a scan. Raises UsageError."""
     try:
-        return read_scan(text)
+        return read_scan(text, badge_prefix=badge_prefix)
     except ScanUnreadable as error:
         raise UsageError(str(error)) from error
 

@@ -10,7 +10,12 @@ from typing import Any
 import pytest
 
 from benches.journal_samples import chf, closed, gpf, opened, order_events
+from benches.station_bench import slot
+from benches.station_daemon import events_of, running_daemon
 from station.domain.outcome import Code, Disposition, Outcome
+from station.domain.phase import SlotPhase
+from station.people.operators import Operators
+from station.records.facts.packing import HubPlaced
 from station.records.journal import Journal
 from station.settings_file import load_settings
 
@@ -116,6 +121,28 @@ def test_hubs_are_packed_and_their_order_is_reconciled(
     assert told[-1] == f"never seen: {chf(4)}"
     signed = reflash("orders", "close", "WO-1", "--reason", "signed", "--incomplete", *at)
     assert signed.code == 0
+
+
+async def test_a_badge_says_whose_the_scans_after_it_are(
+    reflash: Any, shift: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REFLASH_PEOPLE__BADGE_PREFIX", "BADGE-")
+    settings = load_settings(shift).model_copy(update={"operator": "op-7"})
+    operators = Operators(settings.operators_file)
+    ann, bob = (operators.pseudonym_of(name) for name in ("Ann", "Bob"))
+    operators.set_badge(ann, "4711AB42")
+    operators.set_badge(bob, "0815CD77")
+    badges = ("BADGE-4711AB42", "BADGE-0815CD77", "BADGE-9999ZZZZ", "BADGE?4711AB42")
+    lines = (badges[0], str(gpf(0)), badges[1], *badges[2:], str(gpf(1)), "sign off", "REWORK", str(gpf(2)))
+    async with running_daemon(settings) as station:
+        await station.until(slot(1), SlotPhase.EMPTY)
+        await asyncio.to_thread(reflash, "cartons", "open", "WO-1", "--config", shift)
+        monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(lines)))
+        packed = await asyncio.to_thread(reflash, "cartons", "pack", FIRST, "--config", shift)
+    placed = {placed.hub: placed.actor.pseudonym for placed in events_of(settings, HubPlaced)}
+    assert placed == {chf(0): ann, chf(1): bob, chf(2): "op-7"}
+    assert "reflash: this badge is nobody's here" in packed.err
+    assert not any(badge[6:] in packed.out + packed.err for badge in badges)
 
 
 def test_a_hubs_whole_story_by_any_name(reflash: Any, shift: Path) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import signal
 import sys
+
+_INTERRUPTED = 130
+"""Exit code of what Ctrl+C (SIGINT, 2) ended, as shells have it. The module `signal` would take a moment of its own."""
 
 
 def main() -> None:
-    """Run the program; see `station.cli.main` for its exit codes. Ctrl+C: 130, as shells have it."""
+    """Run the program; see `station.cli.main` for its exit codes. Ctrl+C: 130."""
     try:
         from station.cli import main as run  # noqa: PLC0415 - this takes its time
 
         run()
     except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
+        sys.exit(_INTERRUPTED)

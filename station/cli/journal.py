@@ -13,6 +13,7 @@ from station.cli.common import (
     DEFAULT_CONFIG,
     ConfigOption,
     JsonOption,
+    UsageError,
     WorkFailed,
     print_json,
     require_stations_user,
@@ -57,7 +58,7 @@ def show(
     for recorded in life.events:
         typer.echo(f"{recorded.utc:%Y-%m-%d %H:%M:%S}Z  {_describe(recorded.event)}")
     if not life.lines and not life.events:
-        raise WorkFailed(f"the journal knows no hub {device}")
+        raise UsageError(f"the journal knows no hub {device}")
 
 
 @app.command()

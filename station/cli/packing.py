@@ -18,6 +18,7 @@ from station.desk.bench_requests import Status
 from station.desk.packing_requests import PackHub, PutHub
 from station.desk.refusals import Refused
 from station.desk.request import Answer, Command
+from station.domain.counted import counted
 from station.domain.destination import Destination
 from station.domain.label import ScannedLabel
 from station.packing.codes import Package, PackageCode
@@ -51,7 +52,7 @@ def bring(asker: Asker, where: Where, hub: str | None, *, as_json: bool) -> None
             refused += 1
             typer.echo(f"reflash: {refusal}", err=True)
     if refused:
-        raise WorkFailed(f"{refused} of the scans were refused")
+        raise WorkFailed(f"{counted(refused, 'scan')} refused")
 
 
 def _take(asker: Asker, where: Where, line: str, *, as_json: bool) -> tuple[Asker, Where]:

@@ -12,6 +12,7 @@ import typer
 from station.bench.labels import ScanRefused, ScanUnreadable
 from station.cli.common import DEFAULT_CONFIG, ConfigOption, UsageError, WorkFailed
 from station.cli.scanning import DeskOption, find_desk, scan_session
+from station.domain.counted import counted
 from station.places.settings import MAX_SLOTS
 from station.texts.scans import scan_line
 from station.texts.texts import load
@@ -54,7 +55,7 @@ def scan(
                 if answer is not None:
                     typer.echo(scan_line(texts, answer))
         if refused:
-            raise WorkFailed(f"{refused} of the scans were refused")
+            raise WorkFailed(f"{counted(refused, 'scan')} refused")
 
     async def take_one(text: str) -> None:
         try:

@@ -24,6 +24,7 @@ from station.demo.transport import Transport
 from station.desk.order_requests import CloseOrder
 from station.desk.record_requests import Republish
 from station.desk.refusals import Refused
+from station.domain.counted import counted
 from station.domain.slot_view import SlotView
 from station.messages.topics import Topics
 from station.orders.csv_import import parse_order
@@ -87,7 +88,7 @@ async def run_demonstration(request: DemoRequest, console: Console) -> dict[str,
 
         tally = await stack.enter_async_context(counting_results(broker, topics, send_again))
         console.print(
-            f"demonstration: {request.hubs} simulated hubs, {request.jigs} jigs, {_CONNECTED[request.transport]}, "
+            f"demonstration: {counted(request.hubs, 'simulated hub')}, {counted(request.jigs, 'jig')}, {_CONNECTED[request.transport]}, "
             f"broker {broker.name}, everything in {scene.folder}\n"
             "its catalogue is signed, its unlock key lies in a file, all made for the occasion: for no real hub",
             soft_wrap=True,

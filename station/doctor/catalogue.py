@@ -13,6 +13,7 @@ from firmware_catalog.release import ReleaseStatus
 from station.catalogue.sources import open_source
 from station.doctor.report import Finding, fault, ok, warning
 from station.domain.config_error import ConfigError
+from station.domain.counted import counted
 from station.settings import StationSettings
 
 
@@ -44,4 +45,4 @@ async def check_catalogue(settings: StationSettings) -> list[Finding]:
         return [warning(where, soon)]
     if not released:
         return [warning(where, "has no production release", "add one: reflash catalog add")]
-    return [ok(where, f"{len(released)} production releases, every image as it was released")]
+    return [ok(where, f"{counted(len(released), 'production release')}, every image as it was released")]

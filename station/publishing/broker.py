@@ -132,8 +132,9 @@ async def connected(settings: MqttSettings, client_id: str, will: aiomqtt.Will) 
 
 
 def in_words(loss: BaseException) -> str:
-    """Return what the library says of a loss, without the number of the operating system's error."""
-    return re.sub(r"\[Errno -?\d+\] ", "", str(loss))
+    """Return what the library says of a loss, without numbers, and without what it was doing itself."""
+    said = re.sub(r"\[(Errno|code)[ :]-?\d+\] ", "", str(loss))
+    return said.replace("Disconnected during message iteration", "the broker hung up")
 
 
 def _still_there(end: asyncio.Future[None]) -> None:
@@ -165,7 +166,7 @@ async def _entered(
                 f"does not take the client id {client_id}; set mqtt.client_id to one that it does"
             ) from error
         raise BrokerRefuses(
-            f"refuses this station ({error}); check mqtt.username, mqtt.password_file and its access list"
+            f"refuses this station ({in_words(error)}); check mqtt.username, mqtt.password_file and its access list"
         ) from error
     except aiomqtt.MqttError as error:
         # The library keeps only the words of what went wrong below it, and hides the rest.

@@ -86,7 +86,7 @@ def test_24_hubs_on_three_jigs_one_of_them_on_usb_pass_and_the_broker_hears_of_e
 def test_hubs_on_usb_alone_pass(tmp_path: Path) -> None:
     done = demo("--jigs", 1, "--slots", 3, "--transport", "usb", "--dir", tmp_path / "demo")
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("demonstration: 3 simulated hubs, 1 jigs, USB, broker ")
+    assert lines[0].startswith("demonstration: 3 simulated hubs, 1 jig, USB, broker ")
     assert lines[-1].endswith(
         ": 3 passed, 0 already current, 0 rejected, 0 failed, 3 published, 0 contradicted"
     )
@@ -114,7 +114,7 @@ def test_where_no_mosquitto_is_installed_a_broker_is_made_and_a_technician_bring
     stopped = r"jig1 slot 1: stopped; hub [0-9A-F-]{23} passed and still sits here"
     lines = [line for line in said.getvalue().splitlines() if not re.fullmatch(stopped, line)]
     assert lines == [
-        f"demonstration: 2 simulated hubs, 1 jigs, 921600 baud, broker made for the occasion, everything in {tmp_path}",
+        f"demonstration: 2 simulated hubs, 1 jig, 921600 baud, broker made for the occasion, everything in {tmp_path}",
         "its catalogue is signed, its unlock key lies in a file, all made for the occasion: for no real hub",
         "jig1 slot 1: passed; take it out, it is done",
         "jig1 slot 1: passed; take it out, it is done",

@@ -52,7 +52,7 @@ def test_a_hubs_life_by_either_id(hubs: list[StockHub], at: tuple[str, Path], re
     waiting = reflash("journal", "show", hubs[1].chf, *at)
     assert waiting.out == "on order WO-1 for PARTY as Pending: no result yet\n"
     unknown = reflash("journal", "show", "88-73-84-FF-FF-FF-FF-FF", *at)
-    assert (unknown.code, unknown.complaint) == (1, "the journal knows no hub 88-73-84-FF-FF-FF-FF-FF")
+    assert (unknown.code, unknown.complaint) == (2, "the journal knows no hub 88-73-84-FF-FF-FF-FF-FF")
     assert reflash("journal", "show", "88-73", *at).refused.startswith("'88-73' is no EUI-64")
 
 

@@ -380,7 +380,7 @@ async def test_labels_are_scanned_one_by_one_or_as_lines(
             "jig1 slot 2: scan its hub's label",
             f"jig1 slot 2: seat hub {other.gpf} here",
         ]
-        assert many.err.splitlines()[-1] == "reflash: 2 of the scans were refused"
+        assert many.err.splitlines()[-1] == "reflash: 2 scans refused"
 
 
 def test_a_scan_without_a_daemon_or_a_jig_says_so(reflash: Any, bench: Bench, config: Path) -> None:

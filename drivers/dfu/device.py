@@ -15,7 +15,7 @@ import usb.core
 import usb.util
 
 from drivers.dfu.bus import Sighting
-from drivers.dfu.errors import STATUS_ADVICE, STATUS_ERRORS, RequestStalled
+from drivers.dfu.errors import STATUS_FAULTS, RequestStalled
 from drivers.dfu.protocol import (
     DFU_CLASS,
     FUNCTIONAL_KIND,
@@ -130,7 +130,7 @@ class DfuDevice:
     def download(self, firmware: bytes | memoryview, on_sent: Callable[[int], None], work: Work) -> None:
         """Send the firmware to an idle device, block by block. It is not manifested yet.
 
-        Raises what the device's status says, of `errors.STATUS_ERRORS`, and as `ControlPipe.dfu_out`.
+        Raises what the device's status says, of `errors.STATUS_FAULTS`, and as `ControlPipe.dfu_out`.
         """
         if not self.functional.can_download:
             raise HubRefused(
@@ -186,14 +186,14 @@ class DfuDevice:
 
     def failure(self, reply: StatusReply, work: Work) -> DriverError:
         """Return the typed error for a status that is not OK."""
-        code, advice = reply.status.spelling, STATUS_ADVICE.get(reply.status, "it fails without saying why")
+        kind, meaning = STATUS_FAULTS.get(reply.status, (HubRefused, "it fails without saying why"))
+        code = reply.status.spelling
         if reply.text and (text := self.pipe.text(reply.text)):
             code = f"{code}, {text}"
-        kind = STATUS_ERRORS.get(reply.status, HubRefused)
         asked = work.action in {HubAction.WAIT, HubAction.IDENTIFY}
         what = "does not say who it is" if asked else f"could not {work.action}"
         return kind(
-            f"the hub at {work.place} {what}, {advice}",
+            f"the hub at {work.place} {what}, {meaning}",
             action=work.action,
             state_known=not work.writes,
             device_code=code,

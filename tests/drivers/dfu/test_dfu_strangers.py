@@ -24,7 +24,7 @@ from benches.usb_bench import HUB, TARGET, TARGET_IMAGE, Authority, make_hub, op
 from benches.usb_strangers import SOUND, Stranger, answer_noise, describe, keep_silent, stall
 from drivers.dfu.device import DfuDevice
 from drivers.dfu.driver import DfuHubDriver
-from drivers.dfu.errors import FileNotForThisDevice, VerificationFailed
+from drivers.dfu.errors import FileNotForThisDevice
 from drivers.dfu.plain import PlainDfuDevice
 from drivers.dfu.plugin import open_port
 from drivers.dfu.settings import DfuSettings
@@ -91,7 +91,7 @@ async def test_a_device_that_others_wrote_is_flashed_and_read_back() -> None:
 async def test_a_device_that_others_wrote_says_why_it_fails() -> None:
     async with others_device() as (reach, _):
         device = PlainDfuDevice(await open_port("1-1", reach))
-        with pytest.raises(VerificationFailed) as caught:
+        with pytest.raises(UploadRejected, match="errVERIFY") as caught:
             await device.flash(TARGET, ignore)
         await device.close()
         assert caught.value.device_code == "errVERIFY"

@@ -7,12 +7,14 @@ import contextlib
 import csv
 import hashlib
 import io
+import itertools
 import json
 import random
 import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -277,6 +279,26 @@ def order_csv(*hubs: StockHub, order: str = ORDER, **changes: str) -> bytes:
         }
         writer.writerow({**facts, **changes})
     return text.getvalue().encode()
+
+
+STATION_NAMES = (f"bench{number}" for number in itertools.count(1))
+"""Stations that share one broker need names of their own."""
+
+
+def at_broker(port: int) -> dict[str, Any]:
+    """Return what names a station and its broker in its settings."""
+    return {"station": next(STATION_NAMES), "mqtt": {"port": port}}
+
+
+def journal_of(settings: StationSettings) -> AbstractAsyncContextManager[Journal]:
+    """Open a station's journal, which does not run."""
+    return Journal.open(settings.journal_folder, site=settings.site, station=settings.station)
+
+
+async def give_order(settings: StationSettings, *hubs: StockHub, **changes: str) -> None:
+    """Give a station's jigs an order for these hubs before it starts."""
+    async with journal_of(settings) as journal:
+        await import_order(journal, order_csv(*hubs, **changes), *(jig.name for jig in settings.jigs))
 
 
 async def import_order(journal: Journal, content: bytes, *jigs: str) -> None:

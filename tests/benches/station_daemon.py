@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -19,9 +18,6 @@ from station.records.facts.events import Event
 from station.records.facts.orders import order_lines
 from station.records.reader import JournalReader
 from station.settings import StationSettings
-
-STATION_NAMES = (f"bench{number}" for number in itertools.count(1))
-"""Stations that share one broker need names of their own."""
 
 
 class RunningDaemon:

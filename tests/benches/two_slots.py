@@ -9,11 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from benches import brokers
-from benches.station_bench import Bench, StockHub, import_order, order_csv, slot
-from benches.station_daemon import STATION_NAMES, RunningDaemon, events_of, running_daemon
+from benches.station_bench import (
+    Bench,
+    StockHub,
+    at_broker,
+    give_order,
+    slot,
+)
+from benches.station_daemon import RunningDaemon, events_of, running_daemon
 from station.domain.scan_said import ScanCode, ScanSaid
 from station.records.facts.attempts import AttemptClosed
-from station.records.journal import Journal
 from station.settings import StationSettings
 from station.texts.scans import scan_line
 from station.texts.texts import ENGLISH
@@ -34,19 +39,14 @@ class Hands:
 
     def __init__(self, bench: Bench, broker: brokers.Mosquitto, folder: Path, *, boards: bool) -> None:
         self.bench = bench
-        settings = bench.settings(
-            folder, {"jig1": [1, 2]}, station=next(STATION_NAMES), mqtt={"port": broker.port}
-        )
+        settings = bench.settings(folder, {"jig1": [1, 2]}, **at_broker(broker.port))
         if boards:
             settings["jigs"][0]["board"] = {"port": str(bench.folder / "jig1" / "board"), **BOARD}
             settings["jigs"][0]["recognition_seconds"] = 2.0
         self.settings = StationSettings.model_validate(settings)
 
     async def order(self, *hubs: StockHub) -> None:
-        async with Journal.open(
-            self.settings.journal_folder, site=self.settings.site, station=self.settings.station
-        ) as journal:
-            await import_order(journal, order_csv(*hubs), "jig1")
+        await give_order(self.settings, *hubs)
 
     @asynccontextmanager
     async def working(self, hubs: int = 1) -> AsyncIterator[tuple[Any, ...]]:

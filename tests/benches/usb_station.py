@@ -8,13 +8,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from benches.station_bench import ORDER, import_order
-from benches.station_daemon import STATION_NAMES
+from benches.station_bench import ORDER, at_broker, import_order, journal_of
 from benches.usb_bench import MANUFACTURER, MODEL, TARGET, UNLOCK_KEY, Bench
 from firmware_catalog.editing import add_release
 from simulators.keys import save_private_key
 from station.orders.csv_import import HEADINGS
-from station.records.journal import Journal
 from station.settings import StationSettings
 
 JIG = "jig1"
@@ -42,12 +40,11 @@ def usb_settings(
     settings = bench.settings(**driver).model_dump(exclude_defaults=True)
     return {
         "site": "site",
-        "station": next(STATION_NAMES),
         "mode": "bench",
         "state_directory": str(folder / "state"),
         "catalogue": {"folder": str(catalogue)},
         "unlock": {"key_file": str(key)},
-        "mqtt": {"port": broker_port},
+        **at_broker(broker_port),
         "jigs": [
             {
                 "name": JIG,
@@ -79,7 +76,7 @@ async def order_hubs(settings: StationSettings, serials: Iterable[int]) -> None:
                 "owner_party": "PARTY",
             }
         )
-    async with Journal.open(settings.journal_folder, site=settings.site, station=settings.station) as journal:
+    async with journal_of(settings) as journal:
         await import_order(journal, text.getvalue().encode(), JIG)
 
 

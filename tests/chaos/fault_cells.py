@@ -12,7 +12,7 @@ from typing import Any
 
 from chaos_books import Books, is_settled
 
-from benches.station_bench import Bench, StockHub, import_order, order_csv
+from benches.station_bench import Bench, StockHub, import_order, journal_of, order_csv
 from simulators.connection import exists_on_usb
 from simulators.faults import parse_fault
 from station.daemon.assembly import Daemon
@@ -20,7 +20,6 @@ from station.domain.outcome import Code, Outcome
 from station.domain.phase import SlotPhase
 from station.domain.slot_name import SlotName
 from station.domain.slot_view import SlotView
-from station.records.journal import Journal
 from station.settings import StationSettings
 
 STAGES = ("identify", "authorise", "unlock", "flash", "activate", "verify", "confirm", "check")
@@ -204,7 +203,7 @@ async def run_cell(bench: Bench, folder: Path, place: SlotName, broker_port: int
         mqtt={"port": broker_port},
         drain_seconds=0,
     )
-    async with Journal.open(settings.journal_folder, site=settings.site, station=settings.station) as journal:
+    async with journal_of(settings) as journal:
         await import_order(journal, order_csv(hub), place.jig)
     if cell.stage == "identify" and fault["name"] not in AT_ONCE:
         watch.arm()

@@ -22,9 +22,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from benches import brokers, desk_client
 from benches.certificates import Authority, Issued
 from benches.processes import PATIENCE_SECONDS, run, wait_for
-from benches.station_bench import Bench, StockHub, order_csv, slot, version
+from benches.station_bench import STATION_NAMES, Bench, StockHub, order_csv, slot, version
 from benches.station_config import write_config
-from benches.station_daemon import STATION_NAMES
 from station.records.journal import Journal
 
 REFLASH = Path(sys.executable).with_name("reflash")

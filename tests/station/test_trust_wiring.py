@@ -18,9 +18,19 @@ from benches.cpl_samples import listing
 from benches.sentences import line_of
 from benches.signed_bench import Signed
 from benches.soft_hsm import PIN, SoftHsm
-from benches.station_bench import MODEL, Bench, conducting, import_order, order_csv, slot, version
+from benches.station_bench import (
+    MODEL,
+    Bench,
+    at_broker,
+    conducting,
+    give_order,
+    import_order,
+    order_csv,
+    slot,
+    version,
+)
 from benches.station_config import write_config
-from benches.station_daemon import STATION_NAMES, events_of, running_daemon, starting_daemon
+from benches.station_daemon import events_of, running_daemon, starting_daemon
 from drivers.hub import UnlockChallenge
 from drivers.smp.driver import SmpHubDriver
 from firmware_catalog.cpl import ProductStatus
@@ -37,7 +47,6 @@ from station.domain.outcome import Code, Outcome
 from station.domain.phase import SlotPhase
 from station.records.facts.attempts import AttemptClosed, StageEnded, StageStarted
 from station.records.facts.unlocks import UnlockUsed
-from station.records.journal import Journal
 from station.settings import StationSettings
 from station.settings_file import load_settings
 from station.unlocking.authority import unlock_authority
@@ -54,8 +63,7 @@ def facts(
     soft_hsm.import_key(bench.unlock_key)
     return {
         "mode": "production",
-        "station": next(STATION_NAMES),
-        "mqtt": {"port": shared_broker.port},
+        **at_broker(shared_broker.port),
         "catalogue": signed.settings,
         "unlock": {"hsm": soft_hsm.settings().model_dump(mode="json", exclude_none=True)},
     }
@@ -69,8 +77,7 @@ def settings(bench: Bench, tmp_path: Path, facts: dict[str, Any]) -> StationSett
 async def make_order(settings: StationSettings, *hubs: Any) -> None:
     """Give the station an order for these hubs before it starts."""
     settings.state_directory.mkdir()
-    async with Journal.open(settings.journal_folder, site=settings.site, station=settings.station) as journal:
-        await import_order(journal, order_csv(*hubs), "jig1")
+    await give_order(settings, *hubs)
 
 
 async def test_a_hub_passes_by_signed_catalogue_and_hsm_and_no_secret_is_written(

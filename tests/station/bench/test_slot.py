@@ -19,14 +19,13 @@ from benches.station_bench import (
     DRIVER_SETTINGS,
     ORDER,
     Bench,
-    StockHub,
-    import_order,
-    order_csv,
+    at_broker,
+    give_order,
     running_bench,
     slot,
     version,
 )
-from benches.station_daemon import STATION_NAMES, events_of, outcomes, running_daemon, starting_daemon
+from benches.station_daemon import events_of, outcomes, running_daemon, starting_daemon
 from station.bench.unasked import MAX_UNASKED
 from station.domain.outcome import Code, Outcome, Stage
 from station.domain.phase import SlotPhase
@@ -49,15 +48,9 @@ def configure(bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path):
     """Return settings for a station of the given slots, at the shared broker."""
 
     def make(places: dict[str, list[int]], **changes: Any) -> StationSettings:
-        facts = {"station": next(STATION_NAMES), "mqtt": {"port": shared_broker.port}, **changes}
-        return bench.station_settings(tmp_path, places, **facts)
+        return bench.station_settings(tmp_path, places, **at_broker(shared_broker.port), **changes)
 
     return make
-
-
-async def give_order(settings: StationSettings, *hubs: StockHub, **changes: str) -> None:
-    async with Journal.open(settings.journal_folder, site=settings.site, station=settings.station) as journal:
-        await import_order(journal, order_csv(*hubs, **changes), *(jig.name for jig in settings.jigs))
 
 
 @pytest.fixture

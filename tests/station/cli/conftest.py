@@ -15,9 +15,8 @@ import structlog
 
 import station.cli
 from benches import brokers
-from benches.station_bench import Bench
+from benches.station_bench import Bench, at_broker
 from benches.station_config import write_config
-from benches.station_daemon import STATION_NAMES
 
 
 @dataclass(frozen=True)
@@ -90,8 +89,7 @@ def config(bench: Bench, tmp_path: Path, shared_broker: brokers.Mosquitto) -> Pa
     settings = bench.settings(
         tmp_path / "state",
         {"jig1": [1]},
-        station=next(STATION_NAMES),
-        mqtt={"port": shared_broker.port},
+        **at_broker(shared_broker.port),
         log={"format": "json", "level": "info"},
     )
     return write_config(tmp_path / "station.toml", settings)

@@ -11,9 +11,9 @@ from typing import Any
 
 from benches import brokers
 from benches.processes import run
-from benches.station_bench import Bench, order_csv, slot
+from benches.station_bench import Bench, at_broker, order_csv, slot
 from benches.station_config import write_config
-from benches.station_daemon import STATION_NAMES, running_daemon
+from benches.station_daemon import running_daemon
 from station.domain.phase import SlotPhase
 
 CASES = {
@@ -53,7 +53,7 @@ def test_the_same_with_and_without_a_daemon(
     reflash: Any, bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path
 ) -> None:
     at = (tmp_path, {"jig1": [1]})
-    named = {"station": next(STATION_NAMES), "mqtt": {"port": shared_broker.port}}
+    named = {**at_broker(shared_broker.port)}
     config = write_config(tmp_path / "station.toml", bench.settings(*at, **named))
     settings = bench.station_settings(*at, **named)
     order, second, other = (tmp_path / name for name in ("WO-1.csv", "WO-2.csv", "other.csv"))
@@ -89,9 +89,7 @@ def test_the_same_with_and_without_a_daemon(
 def test_through_the_socket_a_jig_has_to_be_there_too(
     bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path
 ) -> None:
-    settings = bench.station_settings(
-        tmp_path, {"jig1": [1]}, station=next(STATION_NAMES), mqtt={"port": shared_broker.port}
-    )
+    settings = bench.station_settings(tmp_path, {"jig1": [1]}, **at_broker(shared_broker.port))
 
     async def work() -> str:
         async with running_daemon(settings) as station:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from benches import brokers
-from benches.station_bench import DRIVER_SETTINGS, Bench, slot
+from benches.station_bench import DRIVER_SETTINGS, Bench, at_broker, slot
 from benches.station_config import write_config
-from benches.station_daemon import STATION_NAMES, events_of, running_daemon
+from benches.station_daemon import events_of, running_daemon
 from drivers.jig_board.errors import BoardSilent
 from drivers.serial_places import SerialPlaces
 from drivers.smp.plugin import PLUGIN
@@ -208,9 +208,7 @@ def test_without_a_daemon_nothing_can_be_enabled_or_reset(reflash: Any, config: 
 async def test_a_running_daemon_answers_for_its_slots_and_keeps_its_ports(
     reflash: Any, bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path
 ) -> None:
-    raw = bench.settings(
-        tmp_path, {"jig1": [1]}, station=next(STATION_NAMES), mqtt={"port": shared_broker.port}
-    )
+    raw = bench.settings(tmp_path, {"jig1": [1]}, **at_broker(shared_broker.port))
     config = write_config(tmp_path / "station.toml", raw)
     settings = bench.station_settings(
         tmp_path, {"jig1": [1]}, station=raw["station"], mqtt={"port": shared_broker.port}

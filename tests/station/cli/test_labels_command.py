@@ -15,14 +15,13 @@ import zxingcpp
 
 from benches import brokers
 from benches.journal_samples import chf, closed, gpf, opened, order_events
-from benches.station_bench import Bench
+from benches.station_bench import Bench, at_broker, journal_of
 from benches.station_config import write_config
-from benches.station_daemon import STATION_NAMES, events_of, running_daemon
+from benches.station_daemon import events_of, running_daemon
 from simulators.label_printer import LabelPrinter
 from station.packing.codes import Package, PackageCode
 from station.papers.sscc import read_sscc
 from station.records.facts.package_labels import PackageLabelAsked, waiting_package_labels
-from station.records.journal import Journal
 from station.records.reader import JournalReader
 from station.settings import StationSettings
 
@@ -35,8 +34,7 @@ def facts(bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path) -> dic
     return bench.settings(
         tmp_path / "state",
         {"jig1": [1]},
-        station=next(STATION_NAMES),
-        mqtt={"port": shared_broker.port},
+        **at_broker(shared_broker.port),
         packing={"hubs_per_carton": 1, "cartons_per_pallet": 2},
         labels={"printer": {"host": "127.0.0.1", "port": 1}, "gs1": {"company_prefix": "5012345"}},
     )
@@ -44,7 +42,7 @@ def facts(bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path) -> dic
 
 async def pass_hubs(settings: StationSettings) -> None:
     """Have hubs passed for an order, as slots would."""
-    async with Journal.open(settings.journal_folder, site=settings.site, station=settings.station) as journal:
+    async with journal_of(settings) as journal:
         await journal.append(*order_events(hubs=HUBS))
         for number in range(HUBS):
             (attempt,) = await journal.append(opened(number))

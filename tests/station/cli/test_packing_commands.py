@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 
 from benches.journal_samples import chf, closed, gpf, opened, order_events
-from benches.station_bench import slot
+from benches.station_bench import journal_of, slot
 from benches.station_daemon import events_of, running_daemon
 from station.domain.outcome import Code, Disposition, Outcome
 from station.domain.phase import SlotPhase
 from station.people.operators import Operators
 from station.records.facts.packing import HubPlaced
-from station.records.journal import Journal
 from station.settings_file import load_settings
 
 FIRST, PALLET = "CTN00000013", "PLT00000013"
@@ -34,7 +33,7 @@ def shift(config: Path) -> Path:
     settings = load_settings(config)
 
     async def work() -> None:
-        opening = Journal.open(settings.journal_folder, site=settings.site, station=settings.station)
+        opening = journal_of(settings)
         async with opening as journal:
             await journal.append(*order_events(hubs=5))
             for hub, end in enumerate(ENDS):

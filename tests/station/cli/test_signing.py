@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from benches import brokers
-from benches.station_bench import Bench, order_csv
+from benches.station_bench import Bench, at_broker, order_csv
 from benches.station_config import write_config
-from benches.station_daemon import STATION_NAMES, events_of, running_daemon
+from benches.station_daemon import events_of, running_daemon
 from station.control.client import ask_daemon
 from station.desk.bench_requests import Status
 from station.domain.actor import Actor, PersonRole
@@ -36,8 +36,7 @@ async def test_people_sign_on_and_a_supervisor_decides_by_name_and_pin(
     facts = bench.settings(
         state,
         {"jig1": [1]},
-        station=next(STATION_NAMES),
-        mqtt={"port": shared_broker.port},
+        **at_broker(shared_broker.port),
         desk_socket=str(desk),
     )
     config = write_config(tmp_path / "station.toml", facts)

@@ -20,9 +20,9 @@ import pytest
 
 from benches import brokers
 from benches.desk_client import THE_ACCOUNT
-from benches.station_bench import Bench, import_order, order_csv, slot
+from benches.station_bench import Bench, at_broker, give_order, slot
 from benches.station_config import write_config
-from benches.station_daemon import STATION_NAMES, RunningDaemon, events_of, running_daemon
+from benches.station_daemon import RunningDaemon, events_of, running_daemon
 from station.control.client import ask_daemon
 from station.control.server import serve_control
 from station.desk.bench_requests import EnableSlot, ResetJig, Status, Stop
@@ -35,7 +35,6 @@ from station.domain.phase import SlotPhase
 from station.domain.scan_said import ScanCode
 from station.people.operators import Operators
 from station.records.facts.bench import LabelScanned
-from station.records.journal import Journal
 from station.settings import StationSettings
 from station.settings_file import load_settings
 
@@ -46,9 +45,7 @@ PROGRAM = (sys.executable, "-c", "from station.cli import main; main()")
 @pytest.fixture
 def config(bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path) -> Path:
     places = {"jig1": [1, 2], "jig2": [1]}
-    settings = bench.settings(
-        tmp_path, places, station=next(STATION_NAMES), mqtt={"port": shared_broker.port}
-    )
+    settings = bench.settings(tmp_path, places, **at_broker(shared_broker.port))
     return write_config(tmp_path / "station.toml", settings)
 
 
@@ -66,18 +63,13 @@ async def program(*arguments: object, **streams: Any) -> AsyncIterator[asyncio.s
         process._transport.close()
 
 
-async def order(settings: StationSettings, *hubs: Any) -> None:
-    async with Journal.open(settings.journal_folder, site=settings.site, station=settings.station) as journal:
-        await import_order(journal, order_csv(*hubs), "jig1")
-
-
 async def test_a_script_hears_each_slot_and_each_change_and_of_the_next_daemon_too(
     bench: Bench, config: Path
 ) -> None:
     settings, hub = load_settings(config), bench.hub()
     pipe = {"stdout": asyncio.subprocess.PIPE, "stderr": asyncio.subprocess.PIPE}
 
-    await order(settings, hub)
+    await give_order(settings, hub)
     async with contextlib.AsyncExitStack() as stack:
         async with running_daemon(settings) as station:
             await station.until(FIRST, SlotPhase.EMPTY)
@@ -141,7 +133,7 @@ async def test_a_terminal_shows_the_picture_and_takes_what_a_scanner_types(
     monkeypatch.setenv("REFLASH_PEOPLE__BADGE_PREFIX", "BADGE-")
     settings, hub = load_settings(config), bench.hub()
 
-    await order(settings, hub)
+    await give_order(settings, hub)
     operators = Operators(settings.operators_file)
     who = operators.pseudonym_of("Example Person")
     operators.set_badge(who, "4711AB42")
@@ -241,7 +233,7 @@ async def test_what_a_killed_daemon_showed_is_shown_no_more(bench: Bench, config
     """Green stands over what is known now alone."""
     hub = bench.hub()
 
-    await order(load_settings(config), hub)
+    await give_order(load_settings(config), hub)
     screen = Screen()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "160", "LINES": "40"}
     ends = dict.fromkeys(("stdin", "stdout", "stderr"), screen.slave)

@@ -18,8 +18,8 @@ from benches import brokers
 from benches.desk_client import frame, order_file, say, watching
 from benches.journal_samples import closed, opened
 from benches.sentences import line_of
-from benches.station_bench import MODEL, Bench, import_order, order_csv, slot, version
-from benches.station_daemon import STATION_NAMES, events_of, running_daemon, starting_daemon
+from benches.station_bench import MODEL, Bench, at_broker, import_order, journal_of, order_csv, slot, version
+from benches.station_daemon import events_of, running_daemon, starting_daemon
 from station.control.client import ask_daemon
 from station.daemon.assembly import Daemon
 from station.daemon.service import ServiceManager
@@ -31,7 +31,6 @@ from station.records.errors import JournalFailed, JournalOutdated
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.journal import StationStarted, StationStopped
 from station.records.facts.orders import orders
-from station.records.journal import Journal
 from station.records.reader import JournalReader
 from station.records.replay import SLICE
 from station.records.segments import segment_path
@@ -50,7 +49,7 @@ WENT_BEFORE = {
 
 @pytest.fixture
 def settings(bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path) -> StationSettings:
-    facts = {"station": next(STATION_NAMES), "mqtt": {"port": shared_broker.port}}
+    facts = {**at_broker(shared_broker.port)}
     return bench.station_settings(tmp_path, {"jig1": [1, 2]}, **facts)
 
 
@@ -155,7 +154,7 @@ async def test_the_broker_is_told_the_result_once_and_keeps_the_states(
             if str(message.topic).endswith("/result"):
                 done.set()
 
-    async with Journal.open(settings.journal_folder, site=settings.site, station=settings.station) as journal:
+    async with journal_of(settings) as journal:
         await import_order(journal, order_csv(hub), "jig1")
     root = f"reflash/v1/{settings.site}/{settings.station}"
     async with aiomqtt.Client("127.0.0.1", shared_broker.port) as client, asyncio.TaskGroup() as group:
@@ -216,9 +215,7 @@ def test_a_start_that_brings_the_journal_up_to_date_says_so_and_can_be_stopped(
     settings: StationSettings, tmp_path: Path
 ) -> None:
     async def older_journal() -> None:
-        async with Journal.open(
-            settings.journal_folder, site=settings.site, station=settings.station
-        ) as journal:
+        async with journal_of(settings) as journal:
             await journal.append(*[StationStarted(station_version="0", boot_id="b")] * SLICE)
 
     async def work() -> None:
@@ -267,7 +264,7 @@ async def test_who_watches_sees_last_what_sits_where_when_the_station_has_stoppe
                 shown.extend(answer["slots"])
                 lines.update((slot["place"]["slot"], line_of(slot)) for slot in answer["slots"])
 
-    async with Journal.open(settings.journal_folder, site=settings.site, station=settings.station) as journal:
+    async with journal_of(settings) as journal:
         await import_order(journal, order_csv(hub), "jig1")
         for number in range(3):  # earlier visits tell how long this one takes
             (attempt,) = await journal.append(opened(number, order=None))

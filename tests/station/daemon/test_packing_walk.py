@@ -10,8 +10,8 @@ import pytest
 
 from benches import brokers
 from benches.desk_client import order_file
-from benches.station_bench import Bench, order_csv, slot
-from benches.station_daemon import STATION_NAMES, running_daemon
+from benches.station_bench import Bench, at_broker, order_csv, slot
+from benches.station_daemon import running_daemon
 from station.control.client import ask_daemon
 from station.desk.order_requests import AssignOrder, CloseOrder
 from station.desk.packing_requests import OpenCarton, PackHub
@@ -23,9 +23,7 @@ async def test_a_hub_is_packed_once_it_is_out_of_its_slot_and_holds_its_carton_w
     bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path
 ) -> None:
     hub = bench.hub()
-    settings = bench.station_settings(
-        tmp_path, {"jig1": [1]}, station=next(STATION_NAMES), mqtt={"port": shared_broker.port}
-    )
+    settings = bench.station_settings(tmp_path, {"jig1": [1]}, **at_broker(shared_broker.port))
     at = settings.state_directory
     with order_file(order_csv(hub)) as (taking, file):
         async with running_daemon(settings) as station:

@@ -13,8 +13,8 @@ import pytest
 
 from benches import brokers
 from benches.desk_client import THE_ACCOUNT, no_check, order_file
-from benches.station_bench import Bench, order_csv, slot
-from benches.station_daemon import STATION_NAMES, events_of, running_daemon
+from benches.station_bench import Bench, at_broker, order_csv, slot
+from benches.station_daemon import events_of, running_daemon
 from station.cli.asking import Asker, _ask
 from station.cli.scanning import Desk as FoundDesk
 from station.control.client import ask_daemon
@@ -44,8 +44,7 @@ async def test_a_shift_at_the_desk_is_done_once_and_signed(
     settings = bench.station_settings(
         tmp_path,
         {"jig1": [1, 2]},
-        station=next(STATION_NAMES),
-        mqtt={"port": shared_broker.port},
+        **at_broker(shared_broker.port),
         operator="op-7",
         desk_socket=str(looking),
     )

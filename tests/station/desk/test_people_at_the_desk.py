@@ -14,8 +14,8 @@ import structlog
 from benches import brokers
 from benches.desk_client import frame, say, take_order
 from benches.sentences import line_of
-from benches.station_bench import Bench, order_csv, slot
-from benches.station_daemon import STATION_NAMES, events_of, running_daemon
+from benches.station_bench import Bench, at_broker, order_csv, slot
+from benches.station_daemon import events_of, running_daemon
 from station.bench.labels import Badge, ScanRefused, ScanUnreadable
 from station.bench.scans import ScanSession
 from station.cli.scanning import find_desk, scan_session
@@ -72,8 +72,7 @@ def people(bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path) -> Pe
         bench.station_settings(
             state,
             {"jig1": [1], "jig2": [1]},
-            station=next(STATION_NAMES),
-            mqtt={"port": shared_broker.port},
+            **at_broker(shared_broker.port),
             operator="op-7",
             desk_socket=str(tmp_path / "desk.sock"),
             people={"badge_prefix": "BADGE-"},

@@ -13,8 +13,8 @@ import pytest
 
 from benches import brokers
 from benches.processes import last_words, running
-from benches.station_bench import DRIVER_SETTINGS, Bench, running_bench, slot
-from benches.station_daemon import STATION_NAMES, running_daemon
+from benches.station_bench import DRIVER_SETTINGS, Bench, at_broker, running_bench, slot
+from benches.station_daemon import running_daemon
 from station.descriptors import allowed, needed
 from station.doctor.examination import examine
 from station.doctor.report import Finding, Verdict
@@ -145,9 +145,7 @@ def test_hubs_on_a_jig_with_a_board_get_power_for_as_long_as_they_are_asked(
 def test_a_daemon_at_work_is_not_disturbed_and_its_word_is_taken(
     bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path
 ) -> None:
-    settings = bench.station_settings(
-        tmp_path, {"jig1": [1, 2]}, station=next(STATION_NAMES), mqtt={"port": shared_broker.port}
-    )
+    settings = bench.station_settings(tmp_path, {"jig1": [1, 2]}, **at_broker(shared_broker.port))
 
     async def work() -> list[Finding]:
         await bench.do("port", jig=1, slot=2, plugged=False)

@@ -18,8 +18,8 @@ import pytest
 from benches import brokers
 from benches.desk_client import desk_of_orders
 from benches.processes import run
-from benches.station_bench import Bench, order_csv
-from benches.station_daemon import STATION_NAMES, events_of, running_daemon
+from benches.station_bench import Bench, at_broker, order_csv
+from benches.station_daemon import events_of, running_daemon
 from station.desk.act import Entrance
 from station.desk.dropped_orders import OrdersAtDesk
 from station.desk.rights import Role
@@ -378,8 +378,7 @@ async def test_a_daemon_takes_what_is_dropped(
     settings = bench.station_settings(
         tmp_path / "state",
         {"jig1": [1]},
-        station=next(STATION_NAMES),
-        mqtt={"port": shared_broker.port},
+        **at_broker(shared_broker.port),
         operator="op-7",
         order_folder={"path": str(folder.path), "still_seconds": STILL},
     )

@@ -12,9 +12,9 @@ import station.cli
 from benches import brokers
 from benches.signed_bench import Signed
 from benches.soft_hsm import SoftHsm
-from benches.station_bench import Bench
+from benches.station_bench import Bench, at_broker
 from benches.station_config import write_config
-from benches.station_daemon import STATION_NAMES, running_daemon, starting_daemon
+from benches.station_daemon import running_daemon, starting_daemon
 from station.domain.config_error import ConfigError
 from station.people.operators import Operators
 from station.people.pseudonyms import check_pseudonym
@@ -33,8 +33,7 @@ def facts(
         tmp_path / "state",
         {"jig1": [1]},
         mode="production",
-        station=next(STATION_NAMES),
-        mqtt={"port": shared_broker.port},
+        **at_broker(shared_broker.port),
         catalogue=signed.settings,
         unlock={"hsm": soft_hsm.settings().model_dump(mode="json", exclude_none=True)},
     )

@@ -77,7 +77,7 @@ def test_hubs_are_packed_and_their_order_is_reconciled(
         "does not go into a carton: its last result is failed (not locked): it goes to rework"
     )
     assert slot == "reflash: 'jig1/3' is no hub's label, and no carton's or place's code"
-    assert how_many == "reflash: 3 of the scans were refused"
+    assert how_many == "reflash: 3 scans refused"
     torn = ("hubs", "put", FIRST, str(gpf(1)).replace("-", "")[-6:])
     assert reflash(*torn, "--reason", "label torn", "--json", *at).json["hub"] == str(chf(1))
     shown = reflash("cartons", "show", FIRST, "--json", *at).json

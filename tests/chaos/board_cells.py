@@ -228,11 +228,10 @@ class _Cell:
 
     async def _settle(self, hub: StockHub) -> None:
         """Wait for the hub's result while the board is spoilt, as long as that lasts."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(SPOILT_SECONDS):
-                while not await self._is_at_rest(hub):
-                    await self._help()
-                    await self._next_change()
+        until = boot_seconds() + SPOILT_SECONDS
+        while boot_seconds() < until and not await self._is_at_rest(hub):
+            await self._help()  # which is never broken off: a hand that has taken a hub out seats it again
+            await self._next_change()
 
     async def _lamp_follows(self, hub: StockHub) -> None:
         """See that the mended board's lamp shows what the screen shows, some looks later at the latest."""

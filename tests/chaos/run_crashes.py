@@ -32,7 +32,7 @@ from benches.station_bench import running_bench, slot
 
 LANES = {1: False, 2: False, 3: True, 4: True}
 """Jigs on which stations live at the same time, each in a slot of its own, and whether they have a board."""
-STOCK = 1500
+STOCK = 4000
 """Hubs on a rig: each point uses one up."""
 
 

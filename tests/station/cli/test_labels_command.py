@@ -36,7 +36,10 @@ def facts(bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path) -> dic
         {"jig1": [1]},
         **at_broker(shared_broker.port),
         packing={"hubs_per_carton": 1, "cartons_per_pallet": 2},
-        labels={"printer": {"host": "127.0.0.1", "port": 1}, "gs1": {"company_prefix": "5012345"}},
+        labels={
+            "printer": {"host": "127.0.0.1", "port": 1, "answer_seconds": 30.0},
+            "gs1": {"company_prefix": "5012345"},
+        },
     )
 
 

@@ -375,7 +375,7 @@ def test_folders_that_are_not_there_are_told_and_nothing_is_made_in_them(tmp_pat
 async def test_a_printer_says_whether_it_can_print():
     printer = LabelPrinter()
     async with printer.serving() as port:
-        settings = PrinterSettings(host="127.0.0.1", port=port, answer_seconds=2)
+        settings = PrinterSettings(host="127.0.0.1", port=port, answer_seconds=30)
         assert verdicts(await check_printer(settings)) == [OK]
         printer.trouble = Trouble.NO_LABELS
         (finding,) = await check_printer(settings)

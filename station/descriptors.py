@@ -20,8 +20,8 @@ _OF_A_CLIENT: Final = 2
 """The connection, and a file that comes along."""
 _OF_A_PORT: Final = 5
 """What pyserial holds for a port: the device, and two pipes for interrupting calls. A hub on USB takes fewer."""
-_OF_THE_STATION: Final = 32
-"""What is held besides: 22 counted of the event loop, log, journal, reports, control socket and broker, and an HSM's library."""
+_OF_THE_STATION: Final = 24
+"""What is held besides: 20 counted of the event loop, log, journal, reports, control socket and broker, and an HSM's library."""
 
 
 def needed(settings: StationSettings) -> int:

@@ -21,6 +21,9 @@ _LONGEST_PAUSE_SECONDS: Final = 60.0
 _DOUBLINGS: Final = 6
 """After so many failures in a row the pause has its full length."""
 
+_SAY_ALL: Final = (JournalHeldUp, ReportError)
+"""Troubles from outside, whose line has cause and action: where in the program they were met says nothing more."""
+
 _log = structlog.stdlib.get_logger()
 
 Pause = Callable[[float], Awaitable[object]]
@@ -72,7 +75,8 @@ async def supervise(
         failures = 1 if loop.time() - begun >= steady_seconds else failures + 1
         what, seconds = _what_happened(error), pause_after(failures)
         if failures == 1 or what != told:
-            _log.error("part of the station failed", part=name, reason=what, exc_info=error)
+            trace = None if isinstance(error, _SAY_ALL) else error
+            _log.error("part of the station failed", part=name, reason=what, exc_info=trace)
         else:
             _log.error("part of the station failed again", part=name, reason=what, times=failures)
         told = what
@@ -83,6 +87,6 @@ async def supervise(
 def _what_happened(error: Exception | None) -> str:
     if error is None:
         return "it ended"
-    if isinstance(error, JournalHeldUp | ReportError):
+    if isinstance(error, _SAY_ALL):
         return str(error)
     return f"a fault of the station's own ({type(error).__name__})"

@@ -22,6 +22,6 @@ def test_each_promise_names_a_test_that_there_is() -> None:
             functions = {
                 node.name
                 for node in ast.walk(ast.parse((ROOT / file).read_text()))
-                if isinstance(node, ast.FunctionDef)
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
             }
             assert test in functions, f"{file} has no {test}"

@@ -56,6 +56,11 @@ def test_the_word_and_the_sentence_say_the_same(
     assert any(part in sentence for part in SAYS[word]), (word, sentence)
 
 
+def test_nobody_is_told_to_take_out_a_hub_that_answers_against_its_switch() -> None:
+    assert to_do(SlotPhase.RESEAT, Reason.SWITCH_DOUBTED, None, None) is ToDo.WAIT
+    assert to_do(SlotPhase.RESEAT, Reason.NO_CURRENT, None, None) is ToDo.TURN
+
+
 def test_who_reads_a_view_finds_the_word_in_it() -> None:
     view = SlotView(place=HERE, phase=SlotPhase.FAILED, disposition=Disposition.RETRY_OTHER_SLOT)
     told = view.model_dump(mode="json")

@@ -54,6 +54,9 @@ class Sentences:
             )
         else:
             ways = iter([Said(what, self._do(view)) for what in self._ways(view)])
+            return fitting(
+                self.texts, view.place, ways, cut=False
+            )  # what another part says ends with what to do
         return fitting(self.texts, view.place, ways)
 
     def _ways(self, view: SlotView) -> Iterator[str]:

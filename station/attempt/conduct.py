@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 
 from drivers.errors import DriverError
@@ -56,6 +57,7 @@ class Concluded:
     """A visit that ended with a result, and the hub as it last identified itself."""
 
     result: AttemptClosed
+    recorded: datetime
     hub: HubIdentity
 
 
@@ -112,8 +114,8 @@ class Conductor:
 
     async def unidentified(
         self, place: SlotName, label: ScannedLabel | None, error: DriverError
-    ) -> AttemptClosed:
-        """Record a hub that is seated and cannot say who it is, under its scanned label if there is one."""
+    ) -> tuple[AttemptClosed, datetime]:
+        """Record a hub that is seated and cannot say who it is, under its scanned label if there is one; return when, too."""
         history = HubHistory(None, 0, ())
         if label is not None:
             history = await self._journal.label_history(label.device_id)
@@ -347,7 +349,7 @@ class Conductor:
             await self._journal.append(HubLost(attempt=opened.attempt, stage=ending.stage))
             return ending
         closed = await self._close(opened, ending, target, seconds, history, last_seen)
-        return Concluded(closed, last_seen)
+        return Concluded(*closed, last_seen)
 
     async def _close(
         self,
@@ -357,7 +359,7 @@ class Conductor:
         seconds: Mapping[Stage, float],
         history: HubHistory,
         last_seen: HubIdentity | None,
-    ) -> AttemptClosed:
+    ) -> tuple[AttemptClosed, datetime]:
         finished, failed = read_clock(), failed_by_itself(history)
         while True:
             worker = self._workers.at(opened.place.jig)
@@ -372,10 +374,10 @@ class Conductor:
                 station_version=self._station_version,
             )
             try:
-                await self._journal.append(worker.expectation, event)
+                *_, recorded = await self._journal.append(worker.expectation, event)
             except NotAsExpected:
                 continue  # somebody signed on or off in that very moment: the result is theirs who are there now
-            return event
+            return event, recorded.utc
 
 
 def _with_label(opened: OpenedAttempt, visit: Visit) -> OpenedAttempt:

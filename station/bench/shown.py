@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from drivers.errors import DriverError
@@ -41,9 +42,12 @@ def _reason(outcome: Outcome, code: Code | None) -> Reason | Code:
 
 
 def view_of_result(
-    result: AttemptClosed, hub: HubIdentity | None, label: ScannedLabel | None = None
+    result: AttemptClosed,
+    hub: HubIdentity | None,
+    label: ScannedLabel | None = None,
+    recorded: datetime | None = None,
 ) -> SlotView:
-    """Show a durable result. `label` is the last that was scanned for the hub: it may have come after the result."""
+    """Show a durable result, and when it was recorded. `label` is the last that was scanned for the hub: it may have come after the result."""
     shown = SlotView(
         place=result.place,
         phase=_phase(result.outcome, result.code),
@@ -56,7 +60,7 @@ def view_of_result(
         code=result.code,
         disposition=result.disposition,
         order=result.order,
-        recorded=result.finished,
+        recorded=recorded,
     )
     if label is None and result.scanned_id is not None:
         label = ScannedLabel(result.scanned_id, result.scanned_role)

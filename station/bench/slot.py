@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from typing import Final
 
@@ -240,13 +241,13 @@ class Slot:
         async with self.labels.deciding:
             label = parts.outlook.label_at(self.place)
             try:
-                result = await parts.conductor.unidentified(self.place, label, error)
+                result, recorded = await parts.conductor.unidentified(self.place, label, error)
             except NobodyWorksHere:
                 return  # everybody left in that very moment: it is looked at again once somebody is there
             except _CLOSED_MEANWHILE as closed:
                 self._display.put(self._closed_meanwhile(closed, None))
             else:
-                self._conclude(result, None)
+                self._conclude(result, recorded, None)
         await self._idling.wait(self._arrivals.unknown_gone(driver))
 
     async def _host(self, driver: HubDriver, recognised: Recognised) -> None:
@@ -302,9 +303,9 @@ class Slot:
                 await seated.check_departure(left)
                 if booted:
                     seated.shown = tried_enough(seated.shown, MAX_UNASKED)
-            case Concluded(result=result):
+            case Concluded(result=result, recorded=recorded):
                 self._unasked.count(hub.device, by_hand=not unasked or seated.label is not None)
-                seated.shown = self._conclude(result, seated, await self._last_label(seated))
+                seated.shown = self._conclude(result, recorded, seated, await self._last_label(seated))
         await self._idling.wait(seated.until_gone())
 
     async def _last_label(self, seated: SeatedHub) -> ScannedLabel | None:
@@ -325,10 +326,14 @@ class Slot:
         )
 
     def _conclude(
-        self, result: AttemptClosed, seated: SeatedHub | None, label: ScannedLabel | None = None
+        self,
+        result: AttemptClosed,
+        recorded: datetime,
+        seated: SeatedHub | None,
+        label: ScannedLabel | None = None,
     ) -> SlotView:
         """Show a durable result, and count it for or against the slot."""
-        shown = view_of_result(result, seated.hub if seated else None, label)
+        shown = view_of_result(result, seated.hub if seated else None, label, recorded)
         self._display.put(shown)
         self._flapping.steady()
         _log.info("result", outcome=result.outcome, code=result.code, message=result.message)

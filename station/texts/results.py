@@ -50,12 +50,14 @@ def what_happened(texts: Texts, code: Code) -> str:
     return texts.say("what", code)
 
 
-def fitting(texts: Texts, place: object, ways: Iterator[Said]) -> Said:
-    """Return the first way to say it that people can take in at a glance. The last is cut should none be short enough."""
+def fitting(texts: Texts, place: object, ways: Iterator[Said], *, cut: bool = True) -> Said:
+    """Return the first way to say it that people can take in at a glance; the last, which may be `cut`, where none is."""
     said = Said("", "")
     for said in ways:
         if len(line(texts, place, said)) <= LONGEST_LINE:
             return said
+    if not cut:
+        return said
     over = len(line(texts, place, said)) - LONGEST_LINE
     return Said(f"{said.what[: max(len(said.what) - over - 1, 0)].rstrip()}…", said.do)
 
@@ -84,7 +86,8 @@ def ways_to_say(
         yield from (
             Said(texts.say("line", "not_left_well", what=what, unsettled=unsettled), hold) for what in ways
         )
-        yield Said(texts.say("what", Reason.UNSETTLED, unsettled=unsettled), hold)
+        passed = texts.say("what", Reason.PASSED)
+        yield Said(texts.say("line", "not_left_well", what=passed, unsettled=unsettled), hold)
     elif unsettled is not None and code is not Code.SERIAL_RECOVERY:  # that says it all
         apart = texts.say("do", "keep_apart")
         yield from (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +18,7 @@ from benches.report_journal import project, report_content
 from benches.station_bench import StockHub, version
 from firmware_catalog.identity import DeviceModel
 from station.domain.outcome import Outcome
+from station.records.chain import RecordedEvent
 from station.records.errors import JournalError
 from station.records.facts.attempts import AttemptClosed, AttemptOpened
 from station.records.facts.history import open_attempts
@@ -71,6 +73,7 @@ class Books:
         self.findings = Findings()
         self._opened: dict[int, AttemptOpened] = {}
         self._closed: dict[int, AttemptClosed] = {}
+        self._recorded: dict[int, datetime] = {}
         self._ids: dict[int, str] = {}
         self._orders: dict[str, OpenOrder] = {}
         self._passes: list[tuple[str, float]] = []
@@ -78,7 +81,7 @@ class Books:
         self._check_reports(journal.with_name("reports"), journal)
         with JournalReader(journal) as reader:
             for recorded in reader.events():
-                self._enter(recorded.id, recorded.sequence, recorded.event)
+                self._enter(recorded)
                 self._enter_right(recorded.monotonic_ns / 1e9, recorded.event)
             self._open = reader.ask(open_attempts)
             self._results = reader.messages("result", 1, 1 << 62)
@@ -131,13 +134,15 @@ class Books:
                 if report_content(kept) != report_content(made_anew):
                     self.findings.contradictory.append("reports differ from the events")
 
-    def _enter(self, event_id: str, sequence: int, event: object) -> None:
+    def _enter(self, recorded: RecordedEvent) -> None:
+        event_id, sequence, event = recorded.id, recorded.sequence, recorded.event
         if isinstance(event, AttemptOpened):
             self._opened[sequence] = event
         elif isinstance(event, AttemptClosed):
             if event.attempt in self._closed:
                 self.findings.doubled.append(f"attempt {event.attempt} has two results")
             self._closed[event.attempt] = event
+            self._recorded[event.attempt] = recorded.utc
             self._ids[event.attempt] = event_id
             if not event.message or "\n" in event.message:
                 self.findings.lost.append(f"attempt {event.attempt} has no line for the operator")
@@ -240,7 +245,10 @@ class Books:
 
     def against_screen(self, told: Iterable[Told]) -> None:
         """What the technician was shown is in the journal: a pass was durable before it was shown."""
-        known = {(str(closed.chf), closed.outcome, closed.finished) for closed in self._closed.values()}
+        known = {
+            (str(closed.chf), closed.outcome, self._recorded[attempt])
+            for attempt, closed in self._closed.items()
+        }
         for one in told:
             if (one.chf, one.outcome, one.recorded) not in known and one.outcome in {
                 "passed",

@@ -53,7 +53,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         async with conducting(bench, folder / "journal") as at:
             await import_order(at.journal, order_csv(hub), "jig1")
             await bench.seat(hub, PLACE)
-            result = await at.result(PLACE)
+            await at.result(PLACE)
+            (attempt,) = (await at.journal.hub_history(hub.chf, hub.gpf)).attempts
             waiting = await at.journal.outbox_batch(9)
             (sent,) = (message for message in waiting if message.topic.endswith("/result"))
         diary = await asyncio.to_thread(bench.diary, 0)
@@ -69,7 +70,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             "inside": await bench.look(hub),
             "journal": folder / "journal",
             "sent": sent.payload,
-            "told": Told(str(hub.chf), "passed", result.finished),
+            "told": Told(str(hub.chf), "passed", attempt.closed),
         }
 
     with running_bench(folder, stock={"old": 1}) as bench:

@@ -46,7 +46,7 @@ GIVEN: dict[str, Any] = {
     "least": 256,
     "folder": "/var/lib/reflash",
     "unsettled": "is not locked",
-    "detail": "what a driver says",
+    "detail": "ValueError",
 }
 
 

@@ -37,6 +37,7 @@ from station.attempt.parts import LeftOpen
 from station.domain.device_status import DeviceStatus
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Disposition, Outcome, Stage
+from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
 from station.records.chain import RecordedEvent
 from station.records.facts.attempts import (
@@ -136,7 +137,7 @@ async def test_a_silent_hub_with_a_label_has_its_attempts_counted_as_any_other(
         await import_order(at.journal, order_csv(hub), "jig1")
         said = []
         for place in (slot(1), slot(1), slot(2)):
-            result = await at.conductor.unidentified(place, label, silent)
+            result, _ = await at.conductor.unidentified(place, label, silent)
             assert (result.code, result.scanned_id) == (Code.HUB_UNIDENTIFIED, label.device_id)
             said.append((result.number, result.disposition))
         assert said == [
@@ -160,7 +161,7 @@ async def test_silent_hubs_without_a_label_are_nobodys_and_count_for_nobody(
     async with conducting(bench, tmp_path) as at:
         await import_order(at.journal, order_csv(bench.hub()), "jig1")
         for place in (slot(1), slot(2)):
-            result = await at.conductor.unidentified(place, None, silent)
+            result, _ = await at.conductor.unidentified(place, None, silent)
             assert (result.number, result.disposition) == (1, Disposition.RETRY_OTHER_SLOT)
 
 
@@ -364,7 +365,7 @@ async def test_a_hub_exchanged_during_its_boot_leaves_its_attempt_open(bench: Be
     async with ordered_hub(bench, tmp_path) as (at, _):
         ending = await at.visit(PLACE, {"name": "another_hub", "on": "boot"})
         assert isinstance(ending, LeftOpen)
-        assert ending.why == "another hub answers there"
+        assert ending.why is Reason.ANOTHER_ANSWERS
         assert len(await at.journal.open_attempts()) == 1
         assert not at.of(AttemptClosed)
 

@@ -347,7 +347,7 @@ def test_a_port_that_is_lost_during_a_look_is_no_fault_of_the_hub_that_sits_ther
 
     for driver in (Flickering((ME, BEFORE)), Spoken((ME, ON_OTHER_TEST), reboots=fails(LinkLost))):
         ending = asyncio.run(sequence(driver, Book()).recover(Position(0, Stage.FLASH)))
-        assert ending == LeftOpen(Stage.FLASH, "its port was lost")
+        assert ending == LeftOpen(Stage.FLASH, Reason.PORT_TOOK_IT)
         assert driver.boots <= 1
 
 

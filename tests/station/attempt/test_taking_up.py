@@ -118,7 +118,7 @@ async def test_a_confirmed_hub_whose_release_was_withdrawn_does_not_go_home(
         assert (result.outcome, result.code) == (Outcome.FAILED, Code.RELEASE_WITHDRAWN)
         assert result.disposition is Disposition.REWORK
         assert result.unsettled == f"runs {version('new')}, which may not stay"
-        assert "which may not stay: put it in the rework crate" in result.message
+        assert "which may not stay; put it in the rework crate" in result.message
     await bench.assert_runs(hub, "new")
 
 
@@ -183,7 +183,7 @@ async def test_what_cannot_be_settled_is_said_and_kept_apart(bench: Bench, tmp_p
         assert (result.outcome, result.code) == (Outcome.FAILED, Code.RELEASE_WITHDRAWN)
         assert (result.disposition, result.unsettled) == (Disposition.REWORK, "is not locked")
         assert result.message == (
-            f"{PLACE}: this release was withdrawn; it is not locked: put it in the rework crate"
+            f"{PLACE}: this release was withdrawn; it is not locked; put it in the rework crate"
         )
         history = await at.journal.hub_history(hub.chf)
         assert history.attempts[-1].unsettled == "is not locked"

@@ -139,7 +139,7 @@ async def test_what_is_open_when_an_order_is_closed_ends_as_never_come_back(
             Disposition.REWORK,
         )
         assert closed.unsettled == "may be unlocked"
-        assert closed.message.endswith("; it may be unlocked; keep it apart: put it in the rework crate")
+        assert closed.message.endswith("; it may be unlocked; put it in the rework crate")
         assert (closed.chf, closed.order, closed.firmware_read_back) == (hub.chf, "WO-1", None)
         assert closed.image_sha256 is not None
         assert await at.journal.open_attempts() == ()

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from benches import desk_client
+from benches.station_bench import Bench, give_order
 from station.daemon.assembly import Daemon
 from station.domain.outcome import Outcome
 from station.domain.phase import SlotPhase
@@ -92,6 +93,15 @@ async def running_daemon(settings: StationSettings) -> AsyncIterator[RunningDaem
     async with starting_daemon(settings) as running:
         yield running
         await running.stopped()
+
+
+@asynccontextmanager
+async def working(bench: Bench, settings: StationSettings, hubs: int = 1) -> AsyncIterator[tuple[Any, ...]]:
+    """Order so many hubs and run a daemon that works on them; yield it, and then them."""
+    ordered = [bench.hub() for _ in range(hubs)]
+    await give_order(settings, *ordered)
+    async with running_daemon(settings) as station:
+        yield station, *ordered
 
 
 def outcomes(settings: StationSettings, order: str = "WO-1") -> dict[str, Outcome | None]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from benches.station_bench import (
     give_order,
     slot,
 )
-from benches.station_daemon import RunningDaemon, events_of, running_daemon
+from benches.station_daemon import RunningDaemon, events_of, working
 from station.domain.scan_said import ScanCode, ScanSaid
 from station.records.facts.attempts import AttemptClosed
 from station.settings import StationSettings
@@ -48,13 +48,9 @@ class Hands:
     async def order(self, *hubs: StockHub) -> None:
         await give_order(self.settings, *hubs)
 
-    @asynccontextmanager
-    async def working(self, hubs: int = 1) -> AsyncIterator[tuple[Any, ...]]:
+    def working(self, hubs: int = 1) -> AbstractAsyncContextManager[tuple[Any, ...]]:
         """Order so many hubs and have the station work on them; yield it, and then them."""
-        ordered = [self.bench.hub() for _ in range(hubs)]
-        await self.order(*ordered)
-        async with running_daemon(self.settings) as station:
-            yield station, *ordered
+        return working(self.bench, self.settings, hubs)
 
     def results(self) -> list[AttemptClosed]:
         return events_of(self.settings, AttemptClosed)

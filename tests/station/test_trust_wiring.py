@@ -30,7 +30,7 @@ from benches.station_bench import (
     version,
 )
 from benches.station_config import write_config
-from benches.station_daemon import events_of, running_daemon, starting_daemon
+from benches.station_daemon import events_of, running_daemon, starting_daemon, working
 from drivers.hub import UnlockChallenge
 from drivers.smp.driver import SmpHubDriver
 from firmware_catalog.cpl import ProductStatus
@@ -84,9 +84,7 @@ async def test_a_hub_passes_by_signed_catalogue_and_hsm_and_no_secret_is_written
     bench: Bench, settings: StationSettings, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG))
-    hub = bench.hub()
-    await make_order(settings, hub)
-    async with running_daemon(settings) as running:
+    async with working(bench, settings) as (running, hub):
         await bench.seat(hub, FIRST)
         await running.until(FIRST, SlotPhase.PASSED)
     await bench.assert_runs(hub, "new")
@@ -118,9 +116,7 @@ def flashed(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
 async def test_a_release_withdrawn_while_a_hub_has_it_stops_that_hub_and_the_next(
     bench: Bench, signed: Signed, settings: StationSettings, flashed: asyncio.Event
 ) -> None:
-    hub, later = bench.hub(), bench.hub()
-    await make_order(settings, hub, later)
-    async with running_daemon(settings) as running:
+    async with working(bench, settings, 2) as (running, hub, later):
         await bench.seat(hub, FIRST)
         await running.until_that(lambda: (running.view(FIRST).percent or 0) > 0)
         signed.withdraw()
@@ -259,9 +255,7 @@ async def test_an_entry_that_is_active_no_more_stops_a_hub_before_its_activation
     facts["catalogue"]["products"] = str(products)
     settings = bench.station_settings(tmp_path / "state", {"jig1": [1]}, **facts)
 
-    hub = bench.hub()
-    await make_order(settings, hub)
-    async with running_daemon(settings) as running:
+    async with working(bench, settings) as (running, hub):
         await bench.seat(hub, FIRST)
         await running.until_that(lambda: (running.view(FIRST).percent or 0) > 0)
         listing(bench, status).save(products)

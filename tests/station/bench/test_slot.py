@@ -25,7 +25,7 @@ from benches.station_bench import (
     slot,
     version,
 )
-from benches.station_daemon import events_of, outcomes, running_daemon, starting_daemon
+from benches.station_daemon import events_of, outcomes, running_daemon, starting_daemon, working
 from station.bench.unasked import MAX_UNASKED
 from station.domain.outcome import Code, Outcome, Stage
 from station.domain.phase import SlotPhase
@@ -65,6 +65,13 @@ def third_party(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     importlib.reload(faulty_driver)
 
 
+def raising_in(method: str, settings: StationSettings) -> StationSettings:
+    """Give the first jig the driver with a bug in this method."""
+    faulty = {"driver": "faulty", "driver_settings": {**DRIVER_SETTINGS, "raises_in": method}}
+    first, *others = settings.jigs
+    return settings.model_copy(update={"jigs": (first.model_copy(update=faulty), *others)})
+
+
 METHODS = [
     "open",
     "wait_for_hub",
@@ -83,15 +90,8 @@ METHODS = [
 async def test_an_exception_in_any_stage_latches_its_slot_and_leaves_the_others_alone(
     bench: Bench, configure: Any, third_party: None, method: str
 ) -> None:
-    settings = configure({"jig1": [1], "jig2": [1]})
-    faulty = settings.jigs[0].model_copy(
-        update={"driver": "faulty", "driver_settings": {**DRIVER_SETTINGS, "raises_in": method}}
-    )
-    settings = settings.model_copy(update={"jigs": (faulty, settings.jigs[1])})
-    hub, other = bench.hub(), bench.hub()
-
-    await give_order(settings, hub, other)
-    async with running_daemon(settings) as station:
+    settings = raising_in(method, configure({"jig1": [1], "jig2": [1]}))
+    async with working(bench, settings, 2) as (station, hub, other):
         await bench.seat(hub, FIRST)
         latched = await station.until(FIRST, SlotPhase.OUT_OF_USE)
         assert line_of(latched) == (
@@ -150,14 +150,8 @@ async def test_a_fault_in_the_middle_of_a_visit_is_said_of_its_attempt_and_the_o
     bench: Bench, configure: Any, third_party: None
 ) -> None:
     settings = configure({"jig1": [1]})
-    faulty = settings.jigs[0].model_copy(
-        update={"driver": "faulty", "driver_settings": {**DRIVER_SETTINGS, "raises_in": "activate"}}
-    )
-    settings = settings.model_copy(update={"jigs": (faulty,)})
-    hub = bench.hub()
-
-    await give_order(settings, hub)
-    async with running_daemon(settings) as station:
+    settings = raising_in("activate", settings)
+    async with working(bench, settings) as (station, hub):
         await bench.seat(hub, FIRST)
         await station.until(FIRST, SlotPhase.OUT_OF_USE)
         (interrupted,) = events_of(settings, AttemptInterrupted)
@@ -172,12 +166,8 @@ async def test_a_slot_that_a_fault_latched_stays_so_over_a_restart_and_says_why(
     bench: Bench, configure: Any, third_party: None
 ) -> None:
     settings = configure({"jig1": [1]})
-    faulty = {"driver": "faulty", "driver_settings": {**DRIVER_SETTINGS, "raises_in": "wait_for_hub"}}
-    settings = settings.model_copy(update={"jigs": (settings.jigs[0].model_copy(update=faulty),)})
-    hub = bench.hub()
-
-    await give_order(settings, hub)
-    async with running_daemon(settings) as station:
+    settings = raising_in("wait_for_hub", settings)
+    async with working(bench, settings) as (station, hub):
         latched = await station.until(FIRST, SlotPhase.OUT_OF_USE)
     await bench.seat(hub, FIRST)
     async with running_daemon(settings) as station:
@@ -236,11 +226,8 @@ async def test_a_port_that_is_missing_costs_its_own_slot_alone_until_it_is_there
     bench: Bench, configure: Any
 ) -> None:
     settings = configure({"jig1": [1, 2]})
-    hub, other = bench.hub(), bench.hub()
-
-    await give_order(settings, hub, other)
     await bench.do("port", jig=1, slot=1, plugged=False)
-    async with running_daemon(settings) as station:
+    async with working(bench, settings, 2) as (station, hub, other):
         missing = await station.until(FIRST, SlotPhase.NO_PORT)
         assert line_of(missing).startswith("jig1 slot 1: its port is not there; plug the adapter in")
         assert "\n" not in line_of(missing)
@@ -255,11 +242,8 @@ async def test_a_port_lost_in_the_middle_keeps_the_attempt_and_goes_on_with_it(
     bench: Bench, configure: Any
 ) -> None:
     settings = configure({"jig1": [1]})
-    hub = bench.hub()
-
-    await give_order(settings, hub)
     await bench.fault(FIRST, "unplug_port", on="upload", at_byte=12_000, seconds=0.2)
-    async with running_daemon(settings) as station:
+    async with working(bench, settings) as (station, hub):
         await bench.seat(hub, FIRST)
         await station.until(FIRST, SlotPhase.FIND_HUB)
         assert "find hub" in line_of(station.view(FIRST))
@@ -273,13 +257,19 @@ async def test_a_port_that_comes_and_goes_is_left_alone_for_a_while_and_says_so(
     bench: Bench, configure: Any
 ) -> None:
     settings = configure({"jig1": [1]})
-    hub = bench.hub()
 
-    await give_order(settings, hub)
-    for _ in range(3):
-        await bench.fault(FIRST, "unplug_port", on="upload", at_byte=2_000, seconds=0.02, times=1)
-    async with running_daemon(settings) as station:
+    def begun() -> int:
+        return len(events_of(settings, AttemptOpened)) + len(events_of(settings, AttemptResumed))
+
+    async with working(bench, settings) as (station, hub):
         await bench.seat(hub, FIRST)
+        for times in (
+            1,
+            2,
+            3,
+        ):  # each when the last is over: what was under way then would meet the next as well
+            await station.until_that(lambda times=times: begun() == times)
+            await bench.fault(FIRST, "unplug_port", on="upload", seconds=0.02, times=1)
         await station.until(FIRST, SlotPhase.PASSED)
         lines = {line_of(view) for view in station.seen if view.phase is SlotPhase.NO_PORT}
         assert [line for line in lines if "port lost 3 times in a row" in line]
@@ -292,8 +282,7 @@ async def test_a_stop_lets_the_running_attempt_end_and_waits_for_nothing_else(
 ) -> None:
     settings = configure({"jig1": [1]})
     if phase == "out of use":
-        faulty = {"driver": "faulty", "driver_settings": {**DRIVER_SETTINGS, "raises_in": "wait_for_hub"}}
-        settings = settings.model_copy(update={"jigs": (settings.jigs[0].model_copy(update=faulty),)})
+        settings = raising_in("wait_for_hub", settings)
     hub = bench.hub()
 
     async def reach(station: Any) -> None:
@@ -328,10 +317,7 @@ async def test_what_the_drain_time_cuts_short_goes_on_after_the_next_start(
     bench: Bench, configure: Any
 ) -> None:
     settings = configure({"jig1": [1]}, drain_seconds=0)
-    hub = bench.hub()
-
-    await give_order(settings, hub)
-    async with running_daemon(settings) as station:
+    async with working(bench, settings) as (station, hub):
         await bench.seat(hub, FIRST)
         await station.until_that(lambda: any(view.percent for view in station.seen))
     assert not events_of(settings, AttemptClosed)

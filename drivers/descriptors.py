@@ -41,4 +41,5 @@ def shortage(wanted: int = 1) -> str | None:
 
 def how_to_raise() -> str:
     """Say how this process gets more file descriptors: for good, and while it runs."""
-    return f"raise LimitNOFILE or `ulimit -n`, or at once, as root: prlimit --pid {os.getpid()} --nofile={ENOUGH}"
+    # Short: with what is lacking it has to fit into a slot's line.
+    return f"raise LimitNOFILE or run, as root, prlimit --pid {os.getpid()} --nofile={ENOUGH}"

@@ -36,7 +36,7 @@ NONE_LEFT = 8
 """The station has more open than that in any case, so it can open nothing."""
 TOLD = re.compile(
     r"no more file descriptors \(8 allowed\)[:;] "
-    r"raise LimitNOFILE or `ulimit -n`, or at once, as root: prlimit --pid \d+ --nofile=4096"
+    r"raise LimitNOFILE or run, as root, prlimit --pid \d+ --nofile=4096"
 )
 WORKING, EMPTY, REPLUGGED = slot(1), slot(2), slot(3)
 
@@ -266,4 +266,6 @@ def test_a_station_that_cannot_even_start_for_want_of_descriptors_says_so_in_one
     too_few, reason = ended.stderr.splitlines()
     assert f"{allowed} file descriptors are allowed, this bench needs " in too_few
     assert reason.startswith("reflash: ")
-    assert f"no more file descriptors ({allowed} allowed): raise LimitNOFILE or `ulimit -n`" in reason
+    assert (
+        f"no more file descriptors ({allowed} allowed): raise LimitNOFILE or run, as root, prlimit" in reason
+    )

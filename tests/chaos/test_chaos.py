@@ -16,15 +16,8 @@ from chaos_hands import Told
 from run_chaos import Request, chaos
 from witness import GRACE_SECONDS
 
-from benches.station_bench import (
-    StockHub,
-    conducting,
-    import_order,
-    order_csv,
-    releases_of,
-    running_bench,
-    slot,
-)
+from benches.conducting import conducting
+from benches.station_bench import StockHub, import_order, order_csv, releases_of, running_bench, slot
 from firmware_catalog.identity import Eui64
 
 PLACE = slot(1)

@@ -14,21 +14,12 @@ import structlog
 import station.bench.slot_parts
 import station.catalogue.keeping
 from benches import brokers
+from benches.conducting import conducting
 from benches.cpl_samples import listing
 from benches.sentences import line_of
 from benches.signed_bench import Signed
 from benches.soft_hsm import PIN, SoftHsm
-from benches.station_bench import (
-    MODEL,
-    Bench,
-    at_broker,
-    conducting,
-    give_order,
-    import_order,
-    order_csv,
-    slot,
-    version,
-)
+from benches.station_bench import MODEL, Bench, at_broker, give_order, import_order, order_csv, slot, version
 from benches.station_config import write_config
 from benches.station_daemon import events_of, running_daemon, starting_daemon, working
 from drivers.hub import UnlockChallenge

@@ -11,15 +11,14 @@ from typing import Any
 
 import pytest
 
+from benches.conducting import conducting, ordered_hub
 from benches.station_bench import (
     CHAINED,
     DRIVER_SETTINGS,
     Bench,
     StockHub,
-    conducting,
     import_order,
     order_csv,
-    ordered_hub,
     slot,
     version,
 )

@@ -8,13 +8,8 @@ from typing import Any
 
 import pytest
 
-from benches.station_bench import (
-    DRIVER_SETTINGS,
-    UNLISTED,
-    Bench,
-    ordered_hub,
-    slot,
-)
+from benches.conducting import ordered_hub
+from benches.station_bench import DRIVER_SETTINGS, UNLISTED, Bench, slot
 from drivers.hub import HubDriver, HubIdentity
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benches.station_bench import Bench, conducting, import_order, order_csv, ordered_hub, slot, version
+from benches.conducting import conducting, ordered_hub
+from benches.station_bench import Bench, import_order, order_csv, slot, version
 from simulators.keys import generate_key, save_private_key
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.records.facts.attempts import AttemptClosed, AttemptPlanned, StageEnded, StageStarted

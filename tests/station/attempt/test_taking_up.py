@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from benches.conducting import conducting, ordered_hub
 from benches.desk_client import THE_ACCOUNT, desk_of_orders, request
 from benches.interference import Interfered, link_lost, refused
 from benches.station_bench import (
@@ -15,10 +16,8 @@ from benches.station_bench import (
     DRIVER_SETTINGS,
     Bench,
     StockHub,
-    conducting,
     import_order,
     order_csv,
-    ordered_hub,
     slot,
     version,
 )

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from benches.station_bench import CHAINED, Bench, conducting, import_order, order_csv, slot
+from benches.conducting import conducting
+from benches.station_bench import CHAINED, Bench, import_order, order_csv, slot
 from drivers.threads import Worker, apart
 from firmware_catalog.catalog import FolderCatalog
 from firmware_catalog.image import FirmwareImage

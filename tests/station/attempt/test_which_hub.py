@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from benches.conducting import conducting, ordered_hub
 from benches.interference import Interfered, Renamed
-from benches.station_bench import Bench, conducting, import_order, order_csv, ordered_hub, slot
+from benches.station_bench import Bench, import_order, order_csv, slot
 from drivers.hub import UnlockChallenge
 from firmware_catalog.identity import DeviceModel
 from station.attempt.conduct import Concluded

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from benches.station_bench import Bench, conducting, import_order, order_csv, slot
+from benches.conducting import conducting
+from benches.station_bench import Bench, import_order, order_csv, slot
 from station.attempt.workers import Workers
 from station.bench.duty import Duty
 from station.domain.actor import Actor

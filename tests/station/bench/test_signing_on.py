@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from benches.conducting import conducting
 from benches.sentences import line_of
-from benches.station_bench import Bench, conducting, import_order, order_csv, slot
+from benches.station_bench import Bench, import_order, order_csv, slot
 from benches.station_daemon import events_of, running_daemon
 from benches.two_slots import FIRST, SECOND, Hands, scan
 from station.attempt.workers import NobodyWorksHere, Workers

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from benches.station_bench import Bench, StockHub, conducting, import_order, order_csv, slot
+from benches.conducting import conducting
+from benches.station_bench import Bench, StockHub, import_order, order_csv, slot
 from benches.station_config import write_config
 from station.records.segments import segment_paths
 

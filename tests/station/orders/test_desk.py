@@ -10,8 +10,9 @@ from uuid import UUID
 
 import pytest
 
+from benches.conducting import conducting
 from benches.desk_client import THE_ACCOUNT, desk_of_orders, order_file, request
-from benches.station_bench import Bench, StockHub, conducting, import_order, order_csv, slot
+from benches.station_bench import Bench, StockHub, import_order, order_csv, slot
 from drivers.errors import NoAnswer
 from firmware_catalog.identity import FirmwareVersion
 from station.attempt.parts import LeftOpen

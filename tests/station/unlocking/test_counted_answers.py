@@ -7,16 +7,8 @@ from typing import Any
 
 import pytest
 
-from benches.station_bench import (
-    DRIVER_SETTINGS,
-    Bench,
-    StockHub,
-    conducting,
-    import_order,
-    order_csv,
-    ordered_hub,
-    slot,
-)
+from benches.conducting import conducting, ordered_hub
+from benches.station_bench import DRIVER_SETTINGS, Bench, StockHub, import_order, order_csv, slot
 from drivers.hub import ExpectedDevice, HubDriver, UnlockAuthority, UnlockChallenge
 from drivers.smp.device import open_device
 from drivers.smp.settings import SmpSettings

@@ -96,7 +96,7 @@ async def test_answers_are_added_up_over_the_daemon_and_what_is_flashed_by_hand(
     # Neither gives the third, though each has counted but one itself; the right key is no reason either.
     refused = await by_hand(bench, hand, bench.unlock_key, station)
     assert refused.code is Code.UNLOCK_REFUSED
-    assert "a third wrong one would lock it out" in refused.message
+    assert refused.detail == "2 answers were wrong, or may have been"
     await bench.unseat(PLACE)
     await bench.seat(hub, PLACE)
     async with conducting(bench, station, beside=(hand,)) as at:
@@ -153,7 +153,7 @@ async def test_where_the_other_journal_cannot_be_read_no_answer_is_given_and_it_
         result = await at.result(PLACE)
         assert (result.outcome, result.code) == (Outcome.FAILED, Code.UNLOCK_UNAVAILABLE)
         assert (result.disposition, result.unsettled) == (Disposition.RETRY_HERE, None)
-        assert f"may be counted in {hand}, which cannot be read" in result.message
+        assert f"may be counted in {hand}, which cannot be read" in result.detail
         assert not at.of(UnlockUsed)
     await bench.assert_untouched(hub)
 

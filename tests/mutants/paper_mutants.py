@@ -7,7 +7,7 @@ from mutant import Mutant
 _FOLDER = "tests/station/dropped_orders/test_order_folder.py"
 _STILL = "tests/station/dropped_orders/test_stillness.py"
 _PRINTING = "tests/station/printing/test_label_printing.py"
-_LABELS = "tests/station/papers/test_labels.py"
+_LABELS = "tests/station/papers/test_drawn_labels.py"
 
 PAPER_MUTANTS = (
     Mutant(

@@ -125,7 +125,7 @@ class SerialPorts:
             nothing = f"no serial port is at {place}", _PLUG_IN
             raise _nothing_there(*(self._without_a_port(location) or nothing), self._found_instead())
         if len(there) > 1:
-            raise unavailable(f"{place} is ambiguous", f"name one of: {_listed(there)}")
+            raise unavailable(f"{place} is ambiguous", f"name one of {_listed(there)}")
         return there[0]
 
     def _without_a_port(self, location: str) -> tuple[str, str] | None:

@@ -64,8 +64,11 @@ class Slot:
 
     def state(self, _: Request) -> dict:
         running = {"slot": 0, "version": "0.2.1", "hash": bytes(32), "active": True, "confirmed": True}
+        radio = {"image": 1, "slot": 0, "version": "1.0", "hash": bytes(64)}  # more than small buffers hold
         whole = len(self.held) == self.size and self.sha in {b"", hashlib.sha256(self.held).digest()}
-        return {"images": [running, *([{"slot": 1, "version": "0.2.303", "hash": NEW}] if whole else [])]}
+        return {
+            "images": [running, radio, *([{"slot": 1, "version": "0.2.303", "hash": NEW}] if whole else [])]
+        }
 
     def forget(self) -> None:
         self.held.clear()

@@ -82,7 +82,7 @@ def test_an_adapter_with_several_ports_needs_the_interface(machine):
         )
     assert machine.ports.resolve("usb:1-5:1.2").device == machine.dev / "ttyUSB2"
     line = refusal(machine, "usb:1-5")
-    assert line.startswith("usb:1-5 is ambiguous, name one of: ttyUSB0 at usb:1-5:1.0 (Quad RS232-HS), ")
+    assert line.startswith("usb:1-5 is ambiguous: name one of ttyUSB0 at usb:1-5:1.0 (Quad RS232-HS), ")
     assert line.endswith("ttyUSB3 at usb:1-5:1.3 (Quad RS232-HS)")
 
 

@@ -166,7 +166,7 @@ def test_a_demonstration_that_is_terminated_leaves_nothing_behind(short_folder: 
 def test_a_demonstration_that_nobody_reads_any_more_goes_on_in_silence() -> None:
     said = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with running([REFLASH, "demo", "--jigs", "1", "--slots", "1"], **said) as process:
-        assert "1 simulated hubs" in process.stdout.readline()
+        assert "1 simulated hub," in process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 1

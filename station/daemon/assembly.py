@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
@@ -25,16 +25,14 @@ from station.bench.live_hubs import LiveHubs
 from station.bench.loop_watch import LoopWatch
 from station.bench.outlook import Outlook
 from station.bench.pace import Pace
-from station.bench.scanner import LabelScanner
-from station.bench.scans import BenchScans, ScanSession
 from station.bench.seat import LinkSeat
 from station.bench.slot import Slot
 from station.bench.slot_parts import SlotParts
 from station.bench.view import BenchView
 from station.catalogue.keeping import StationCatalogue
-from station.catalogue.withdrawn import withdrawn
 from station.control.server import serve_control
 from station.control.sockets import LONGEST_SOCKET_PATH, SOCKET_NAME
+from station.daemon.front_desk import FrontDesk
 from station.daemon.hindrances import Hindrances
 from station.daemon.in_and_out import in_and_out
 from station.daemon.packing_watch import PackingWatch
@@ -46,17 +44,6 @@ from station.daemon.shifts import keep_ends, recall_duty
 from station.daemon.stopping import see_off, work_until_stopped
 from station.daemon.supervision import supervise
 from station.daemon.to_broker import ToBroker
-from station.desk.act import Entrance
-from station.desk.bench_desk import BenchDesk
-from station.desk.desk import Desk
-from station.desk.label_desk import LabelDesk, ScansAtDesk
-from station.desk.label_printing_desk import LabelPrintingDesk
-from station.desk.order_desk import OrderDesk
-from station.desk.packing_desk import PackingDesk
-from station.desk.pallet_desk import PalletDesk
-from station.desk.people_desk import PeopleDesk
-from station.desk.record_desk import RecordDesk
-from station.desk.refusals import NotFound
 from station.desk.rights import Role
 from station.domain.actor import Actor
 from station.domain.config_error import ConfigError
@@ -66,16 +53,12 @@ from station.domain.slot_name import SlotName
 from station.domain.slot_view import SlotView
 from station.domain.statement import Statement
 from station.log import configure_logging
-from station.people.identification import Identification
-from station.people.operators import Operators
 from station.people.pseudonyms import check_pseudonym
 from station.places.finding import checked_driver
 from station.places.settings import JigSettings
-from station.printing.due import LabelsDue
 from station.publishing.status import PublisherStatus
 from station.records.errors import UpgradeInterrupted
 from station.records.facts.journal import StationStarted, StationStopped
-from station.records.facts.packed import Carton
 from station.records.journal import Journal
 from station.records.replay import Replayed
 from station.reports.keeping import ReportKeeper
@@ -252,8 +235,11 @@ class Daemon:
         controller = Controller(make(journal, conductor, live_hubs, jigs) for make in slots)
         await recall_latches(journal, controller)
         packing = PackingWatch(journal, self.view, self._catalogue.current, self._look_at_packed)
-        desk = self._desk(journal, controller, jigs, live_hubs)
-        control = serve_control(settings.state_directory, desk, self._entrance(Role.ACCOUNT, "terminal"))
+        front = FrontDesk(
+            lambda: self._settings, self.view, self._duty, self._outlook, self._catalogue, self.stop
+        )
+        desk = front.desk(journal, controller, jigs, live_hubs)
+        control = serve_control(settings.state_directory, desk, front.entrance(Role.ACCOUNT, "terminal"))
         async with control, asyncio.TaskGroup() as watching:
             watches = [
                 watching.create_task(desk.until_journal_fails(), name="journal"),
@@ -267,14 +253,18 @@ class Daemon:
                     watching, "ends of shifts", partial(keep_ends, journal, self._duty, settings.people)
                 ),
                 self._supervised(watching, "hindrances", self._hindrances.keep_telling),
-                *self._looking_socket(watching, desk),
+                *(
+                    self._supervised(watching, "desk socket", partial(front.serve_looking, place, desk))
+                    for place in (settings.desk_socket,)
+                    if place is not None
+                ),
                 *(
                     self._supervised(watching, name, work)
                     for name, work in in_and_out(settings, desk, journal, self.view)
                 ),
                 *(
                     self._supervised(watching, f"scanner of {scanner.jig}", scanner.run)
-                    for scanner in self._scanners(desk)
+                    for scanner in front.scanners(desk)
                 ),
             ]
             try:
@@ -302,55 +292,6 @@ class Daemon:
             for task in helpers:
                 task.cancel()
 
-    def _desk(
-        self, journal: Journal, controller: Controller, jigs: Mapping[str, Jig], live_hubs: LiveHubs
-    ) -> Desk:
-        """Make the desk to which every request comes."""
-        settings, operators = self._settings, Operators(self._settings.operators_file)
-        bench = BenchDesk(
-            controller,
-            jigs,
-            self.view,
-            self._duty,
-            settings.people.badge_prefix,
-            settings.language,
-            self.stop,
-        )
-        labels = LabelDesk(BenchScans(controller, self.view, self._outlook), self._duty, self.view.show_scan)
-        orders = OrderDesk(
-            journal,
-            [jig.name for jig in settings.jigs],
-            is_seated=lambda attempt: attempt.hub is not None and live_hubs.holds(attempt.hub.chf),
-        )
-        people = PeopleDesk(journal, self._duty, self.view, [jig.name for jig in settings.jigs])
-        due = LabelsDue(self._settings.labels)
-        packing = PackingDesk(journal, lambda: self._settings.packing, due.when_closed, live_hubs.seat_of)
-        pallets = PalletDesk(journal, lambda: self._settings.packing, self._recalled, due.when_closed)
-        handlers = {
-            **bench.handlers(),
-            **labels.handlers(),
-            **orders.handlers(),
-            **packing.handlers(),
-            **pallets.handlers(),
-            **LabelPrintingDesk(journal, due).handlers(),
-            **people.handlers(),
-            **RecordDesk().handlers(),
-        }
-        identification = Identification(operators, journal)
-        return Desk(journal, self._check_person, handlers, bench.followers(), identification)
-
-    def _recalled(self, cartons: Iterable[Carton]) -> tuple[Carton, ...]:
-        return withdrawn(self._catalogue.current(), cartons)
-
-    async def _check_person(self, pseudonym: str) -> None:
-        try:
-            await apart("operators", partial(check_pseudonym, self._settings, "--by", pseudonym))
-        except ConfigError as error:
-            raise NotFound(str(error)) from error
-
-    def _entrance(self, role: Role, where: str) -> Entrance:
-        return Entrance(role, where, lambda: self._settings.operator, self._duty.at)
-
     def _who_works(self, jig: str) -> str | None:
         return self._duty.at(jig) or self._settings.operator
 
@@ -358,17 +299,6 @@ class Daemon:
         settings = self._settings
         room = settings.bytes_left_by_reports
         await ReportKeeper(journal, settings.reports_folder, settings.journal_folder, room=room).run()
-
-    def _looking_socket(self, group: asyncio.TaskGroup, desk: Desk) -> Iterator[asyncio.Task[None]]:
-        """Serve those who may look and scan: on a socket of their own, whose folder says who they are."""
-        if (place := self._settings.desk_socket) is None:
-            return
-
-        async def serve() -> None:
-            async with serve_control(place, desk, self._entrance(Role.TECHNICIAN, "desk"), mode=0o660):
-                await asyncio.get_running_loop().create_future()
-
-        yield self._supervised(group, "desk socket", serve)
 
     def _supervised(
         self, group: asyncio.TaskGroup, name: str, work: Callable[[], Awaitable[object]]
@@ -415,15 +345,6 @@ class Daemon:
                 hubs_failing_in_a_row=lambda: self._settings.thresholds.hubs_failing_in_a_row,
             )
         )
-
-    def _scanners(self, desk: Desk) -> Iterator[LabelScanner]:
-        for jig in self._settings.jigs:
-            if jig.scanner is not None:
-                entrance = self._entrance(Role.TECHNICIAN, f"scanner of {jig.name}"[:64])
-                scans = ScansAtDesk(partial(desk.answer, entrance=entrance))
-                names = [each.name for each in self._settings.jigs]
-                session = ScanSession(jig.name, names, scans, self._settings.people.badge_prefix)
-                yield LabelScanner(jig.name, jig.scanner, session.read, self.view.show_scan)
 
 
 def _make_folder(path: Path) -> None:

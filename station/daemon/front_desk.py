@@ -1,0 +1,133 @@
+"""Where people and their scanners come in: the one desk put together, and the ways that lead to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import NoReturn
+
+from drivers.threads import apart
+from station.bench.controller import Controller
+from station.bench.duty import Duty
+from station.bench.jig import Jig
+from station.bench.live_hubs import LiveHubs
+from station.bench.outlook import Outlook
+from station.bench.scanner import LabelScanner
+from station.bench.scans import BenchScans, ScanSession
+from station.bench.view import BenchView
+from station.catalogue.keeping import StationCatalogue
+from station.catalogue.withdrawn import withdrawn
+from station.control.server import serve_control
+from station.desk.act import Entrance
+from station.desk.bench_desk import BenchDesk
+from station.desk.desk import Desk
+from station.desk.label_desk import LabelDesk, ScansAtDesk
+from station.desk.label_printing_desk import LabelPrintingDesk
+from station.desk.order_desk import OrderDesk
+from station.desk.packing_desk import PackingDesk
+from station.desk.pallet_desk import PalletDesk
+from station.desk.people_desk import PeopleDesk
+from station.desk.record_desk import RecordDesk
+from station.desk.refusals import NotFound
+from station.desk.rights import Role
+from station.domain.actor import Actor
+from station.domain.config_error import ConfigError
+from station.people.identification import Identification
+from station.people.operators import Operators
+from station.people.pseudonyms import check_pseudonym
+from station.printing.due import LabelsDue
+from station.records.facts.packed import Carton
+from station.records.journal import Journal
+from station.settings import StationSettings
+
+
+class FrontDesk:
+    """What the desk and its entrances know of one station at work."""
+
+    def __init__(
+        self,
+        settings: Callable[[], StationSettings],
+        view: BenchView,
+        duty: Duty,
+        outlook: Outlook,
+        catalogue: StationCatalogue,
+        stop: Callable[[Actor | None], None],
+    ) -> None:
+        """`settings` are those of now: a reload changes them."""
+        self._now = settings
+        self._view = view
+        self._duty = duty
+        self._outlook = outlook
+        self._catalogue = catalogue
+        self._stop = stop
+
+    def desk(
+        self, journal: Journal, controller: Controller, jigs: Mapping[str, Jig], live_hubs: LiveHubs
+    ) -> Desk:
+        """Put the desk together to which every request comes."""
+        settings = self._now()
+        bench = BenchDesk(
+            controller,
+            jigs,
+            self._view,
+            self._duty,
+            settings.people.badge_prefix,
+            settings.language,
+            self._stop,
+        )
+        labels = LabelDesk(
+            BenchScans(controller, self._view, self._outlook), self._duty, self._view.show_scan
+        )
+        orders = OrderDesk(
+            journal,
+            [jig.name for jig in settings.jigs],
+            is_seated=lambda attempt: attempt.hub is not None and live_hubs.holds(attempt.hub.chf),
+        )
+        people = PeopleDesk(journal, self._duty, self._view, [jig.name for jig in settings.jigs])
+        due = LabelsDue(settings.labels)
+        packing = PackingDesk(journal, lambda: self._now().packing, due.when_closed, live_hubs.seat_of)
+        pallets = PalletDesk(journal, lambda: self._now().packing, self._recalled, due.when_closed)
+        handlers = {
+            **bench.handlers(),
+            **labels.handlers(),
+            **orders.handlers(),
+            **packing.handlers(),
+            **pallets.handlers(),
+            **LabelPrintingDesk(journal, due).handlers(),
+            **people.handlers(),
+            **RecordDesk().handlers(),
+        }
+        identification = Identification(Operators(settings.operators_file), journal)
+        return Desk(journal, self._check_person, handlers, bench.followers(), identification)
+
+    def _recalled(self, cartons: Iterable[Carton]) -> tuple[Carton, ...]:
+        return withdrawn(self._catalogue.current(), cartons)
+
+    async def _check_person(self, pseudonym: str) -> None:
+        try:
+            await apart("operators", partial(check_pseudonym, self._now(), "--by", pseudonym))
+        except ConfigError as error:
+            raise NotFound(str(error)) from error
+
+    def entrance(self, role: Role, where: str) -> Entrance:
+        """Return a way in for people of this role."""
+        return Entrance(role, where, lambda: self._now().operator, self._duty.at)
+
+    async def serve_looking(self, place: Path, desk: Desk) -> NoReturn:
+        """Serve those who may look and scan, until cancelled: on a socket of their own, whose folder says who they are."""
+        async with serve_control(place, desk, self.entrance(Role.TECHNICIAN, "desk"), mode=0o660):
+            await asyncio.get_running_loop().create_future()
+        raise AssertionError("it is served until it is cancelled")
+
+    def scanners(self, desk: Desk) -> Iterator[LabelScanner]:
+        """Yield each jig's own scanner, whose scans come to the desk."""
+        settings = self._now()
+        for jig in settings.jigs:
+            if jig.scanner is not None:
+                entrance = self.entrance(Role.TECHNICIAN, f"scanner of {jig.name}"[:64])
+                scans = ScansAtDesk(partial(desk.answer, entrance=entrance))
+                names = [each.name for each in settings.jigs]
+                session = ScanSession(jig.name, names, scans, settings.people.badge_prefix)
+                yield LabelScanner(jig.name, jig.scanner, session.read, self._view.show_scan)

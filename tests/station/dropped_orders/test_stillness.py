@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from station.dropped_orders.stillness import Sight, Stillness
@@ -15,8 +15,10 @@ STEPS = st.one_of(
     ),
     st.tuples(st.sampled_from(("written", "closed")), st.sampled_from("ab"), st.just(0)),
 )
+CUT_OFF = {"a": Sight(1, 1, ended=False)}
 
 
+@example([("look", CUT_OFF, 1), ("look", CUT_OFF, STILL)])
 @given(st.lists(STEPS, max_size=30))
 def test_what_is_ready_has_lain_still_and_nobody_writes_to_it(steps: list) -> None:
     stillness, now = Stillness(STILL, UNENDED), 0

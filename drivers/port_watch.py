@@ -7,23 +7,19 @@ that a simulated rig makes, in a container, too. Events are only a reason to loo
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from drivers.inotify import INotify, flags
 from drivers.topology import USB_PREFIX
 
-_COMES: Final = 0x0100 | 0x0080 | 0x0004
-"""IN_CREATE, IN_MOVED_TO, and IN_ATTRIB: udev makes a link elsewhere and moves it, and permits a device after it is there."""
-_GOES: Final = 0x0800
-"""IN_MOVE_SELF. That a folder was removed is always told (IN_IGNORED)."""
-_ONLY_FOLDERS: Final = 0x0100_0000
+_TOLD: Final = flags.CREATE | flags.MOVED_TO | flags.ATTRIB | flags.MOVE_SELF | flags.ONLYDIR
+"""Moved and permitted, because udev makes a link elsewhere and moves it, and permits a device after it is there. That a
+folder was removed is always told (IN_IGNORED)."""
 _MOST_LINKS: Final = 40
 """So many links in a row lead nowhere (path_resolution(7))."""
-_BUFFER: Final = 65536
 _TOGETHER_SECONDS: Final = 0.05
 """One plug makes several events, and they are worth one look."""
 
@@ -36,7 +32,7 @@ class PortWatch:
         self._place = place
         self._dev = dev
         self._heard = asyncio.Event()
-        self._inotify: int | None = None
+        self._inotify: INotify | None = None
         self._watched: set[int] = set()
 
     async def changed(self, at_most: float) -> None:
@@ -55,24 +51,24 @@ class PortWatch:
     def close(self) -> None:
         """Stop listening. May be called twice."""
         if self._inotify is not None:
-            asyncio.get_running_loop().remove_reader(self._inotify)
-            os.close(self._inotify)
+            asyncio.get_running_loop().remove_reader(self._inotify.fileno())
+            self._inotify.close()
             self._inotify = None
 
     def _listen(self) -> bool:
         """Listen to each folder on the way to the place as it is now; return whether one is new."""
         if self._inotify is None:
-            inotify = _LIBC.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-            if inotify < 0:
+            try:
+                self._inotify = INotify()
+            except OSError:
                 return False  # there are no more of them for this user, or no descriptor
-            self._inotify = inotify
-            asyncio.get_running_loop().add_reader(inotify, self._read)
+            asyncio.get_running_loop().add_reader(self._inotify.fileno(), self._read)
         now = set(self._folders(self._inotify))
         new = now - self._watched
         self._watched = now
         return bool(new)
 
-    def _folders(self, inotify: int) -> Iterator[int]:
+    def _folders(self, inotify: INotify) -> Iterator[int]:
         """Listen to the folder of the device, and of each link that leads to it; of one that is not there, to the next above."""
         if self._place.startswith(USB_PREFIX):
             path = self._dev / "any"
@@ -82,11 +78,8 @@ class PortWatch:
             return
         for _ in range(_MOST_LINKS):
             for folder in path.parents:
-                watch: int = _LIBC.inotify_add_watch(
-                    inotify, os.fsencode(folder), _COMES | _GOES | _ONLY_FOLDERS
-                )
-                if watch >= 0:
-                    yield watch
+                with suppress(OSError):
+                    yield inotify.add_watch(folder, _TOLD)
                     break
             try:
                 path = path.parent / path.readlink()
@@ -95,9 +88,5 @@ class PortWatch:
 
     def _read(self) -> None:
         if self._inotify is not None:
-            with suppress(BlockingIOError):
-                os.read(self._inotify, _BUFFER)
+            self._inotify.read(timeout=0)
             self._heard.set()
-
-
-_LIBC: Final = ctypes.CDLL(None)

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from inotify_simple import INotify, flags
+
+from drivers.inotify import INotify, flags
 
 _TOLD: Final = (
     flags.MODIFY | flags.CLOSE_WRITE | flags.MOVED_TO | flags.MOVE_SELF | flags.DELETE_SELF | flags.ONLYDIR

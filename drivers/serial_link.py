@@ -20,9 +20,9 @@ import serial
 from pydantic import BaseModel, ConfigDict, Field
 
 from drivers.descriptors import shortage, shortage_in
-from drivers.errors import HubAction, PlaceUnavailable
+from drivers.errors import PlaceUnavailable
 from drivers.threads import apart
-from drivers.topology import SerialPorts, denied
+from drivers.topology import SerialPorts, denied, unavailable
 
 _READ_SIZE: Final = 65536
 _UNSENT_LIMIT: Final = 65536
@@ -224,7 +224,7 @@ def _open(path: str, settings: SerialSettings) -> tuple[serial.Serial, bool]:
     except PlaceUnavailable as error:
         # Who can open nothing sees no ports either.
         if (short := shortage()) is not None:
-            raise PlaceUnavailable(short, action=HubAction.OPEN, state_known=True, advice="") from error
+            raise unavailable(short, "") from error
         raise
     port = serial.Serial()
     port.port = str(device)
@@ -272,7 +272,7 @@ def _unavailable(path: str, device: Path, error: Exception) -> PlaceUnavailable:
     else:
         happened = f"{path} cannot be used as a serial port ({error})"
         advice = "correct the port or the line rate"
-    return PlaceUnavailable(happened, action=HubAction.OPEN, state_known=True, advice=advice)
+    return unavailable(happened, advice)
 
 
 def _closing(port: serial.Serial) -> asyncio.Future[None]:

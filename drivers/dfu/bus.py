@@ -21,7 +21,7 @@ from drivers.dfu.place import PlaceError, UsbPlace
 from drivers.dfu.settings import DfuSettings
 from drivers.dfu.usbip_backend import UsbIpBackend
 from drivers.errors import HubAction, LinkLost, PlaceUnavailable
-from drivers.topology import remedy
+from drivers.topology import remedy, unavailable
 
 HUB_CLASS: Final = 9
 UDEV_RULE: Final = (
@@ -90,11 +90,8 @@ class LibusbBus:
         self._backend = libusb1.get_backend()
         if self._backend is None:
             short = shortage()
-            raise PlaceUnavailable(
-                short or "libusb is not installed",
-                action=HubAction.OPEN,
-                state_known=True,
-                advice="" if short else "apt-get install libusb-1.0-0",
+            raise unavailable(
+                short or "libusb is not installed", "" if short else "apt-get install libusb-1.0-0"
             )
 
     def sightings(self) -> list[Sighting]:

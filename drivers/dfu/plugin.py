@@ -12,8 +12,9 @@ from drivers.dfu.place import PlaceError
 from drivers.dfu.port import UsbPort
 from drivers.dfu.settings import DfuSettings
 from drivers.dfu.sights import UsbPlaces, parse_place
-from drivers.errors import HubAction, LinkLost, PlaceUnavailable
+from drivers.errors import LinkLost
 from drivers.hub import DriverPlugin
+from drivers.topology import unavailable
 
 
 class DfuPlugin(UsbPlaces):
@@ -35,15 +36,13 @@ async def open_port(place: str, settings: DfuSettings) -> UsbPort:
     try:
         usb_place = parse_place(place)
     except PlaceError as error:
-        raise PlaceUnavailable(str(error), action=HubAction.OPEN, state_known=True, advice="") from error
+        raise unavailable(str(error), "") from error
     port = UsbPort(usb_place, open_bus(settings, usb_place), settings)
     try:
         await port.require_usable()
     except LinkLost as error:
         await port.close()
-        raise PlaceUnavailable(
-            error.happened, action=HubAction.OPEN, state_known=True, advice=error.advice
-        ) from error
+        raise unavailable(error.happened, error.advice) from error
     except BaseException:
         await port.close()
         raise

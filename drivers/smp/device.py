@@ -80,8 +80,10 @@ class McubootDevice:
 
     async def state(self, action: HubAction = HubAction.STATE) -> HubState:
         """Ask what the image slots hold."""
-        ask = self.client.ask
-        return (await ask(ImageStatesReadRequest, StateAnswer, action=action, learns_version=True)).state()
+        return (await self._images(action)).state()
+
+    async def _images(self, action: HubAction) -> StateAnswer:
+        return await self.client.ask(ImageStatesReadRequest, StateAnswer, action=action, learns_version=True)
 
     async def answers(self, action: HubAction) -> bool:
         """Whether anything at the port answers SMP just now, application or boot loader."""
@@ -143,9 +145,12 @@ class McubootDevice:
             )
         except SmpRefused:
             parameters = _UNTOLD_PARAMETERS
-        await require()
+        listed = None
         if parameters.buf_size < _ROOM_FOR_ANY_LIST:
-            await self._require_room_for_the_list(image, parameters.buf_size)
+            listed = await self._images(HubAction.FLASH)
+        await require()
+        if listed is not None:
+            self._require_room_for_the_list(listed, image, parameters.buf_size)
 
         async def holds() -> bool:
             return (await self.state(HubAction.FLASH)).holding(image.image_hash) is not None
@@ -161,13 +166,11 @@ class McubootDevice:
                 state_known=False,
             )
 
-    async def _require_room_for_the_list(self, image: FirmwareImage, buffer: int) -> None:
+    def _require_room_for_the_list(self, listed: StateAnswer, image: FirmwareImage, buffer: int) -> None:
         """Raise ImageUnsuitable for a device that could not tell any more what it holds once it held the image.
 
         One that says more already than it has room for says nothing of its answers by that.
         """
-        ask = self.client.ask
-        listed = await ask(ImageStatesReadRequest, StateAnswer, action=HubAction.FLASH, learns_version=True)
         needed = HEADER.size + listed.size_with(image.version_text)
         if needed > buffer >= HEADER.size + listed.size:
             raise ImageUnsuitable(

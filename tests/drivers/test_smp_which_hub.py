@@ -169,6 +169,20 @@ async def test_an_upload_is_not_begun_anew_on_another_hub(other, forgets):
         assert 0 not in heard_by_the_other, "what was under way cannot be called back, but nothing is begun"
 
 
+async def test_a_hub_that_comes_while_the_room_for_its_list_is_asked_for_gets_no_upload():
+    async with peer_and_client() as (peer, client):
+        seat = Seat(peer, HUB | {"locked": False})
+
+        def state(request: Request) -> dict:
+            seat.hub = OTHERS["ids"] | {"locked": False}
+            return seat.state(request)
+
+        peer.scripts |= {PARAMETERS: lambda _: {"buf_size": 300, "buf_count": 4}, STATE: state}
+        with pytest.raises(AnotherHub):
+            await driver_of(client).flash(MEANT, IMAGE, lambda _: None)
+        assert seat.writes == []
+
+
 async def test_an_upload_without_setbacks_asks_nothing_between_its_chunks():
     async with peer_and_client() as (peer, client):
         Seat(peer, HUB | {"locked": False})

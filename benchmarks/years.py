@@ -27,7 +27,7 @@ from station.records.facts.orders import OrderAssigned, OrderClosed, OrderImport
 from station.records.facts.outbox import MessagesAcknowledged
 from station.records.journal import Journal
 from station.records.segments import segment_paths
-from station.records.tables import ADDITIONS
+from station.records.upgrades import ADDITIONS
 
 _WEEK: Final = 3_000
 _HUBS_AN_ORDER: Final = 5_000

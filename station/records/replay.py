@@ -41,7 +41,8 @@ from station.records.segments import (
     segment_path,
     segment_paths,
 )
-from station.records.tables import TABLES_VERSION, add_in_place, create_segment, tables_version
+from station.records.tables import TABLES_VERSION, create_segment, tables_version
+from station.records.upgrades import add_in_place
 from station.version import station_version
 
 SLICE: Final = 2_000

@@ -13,7 +13,7 @@ APPLICATION_ID: Final = 0x52464A4E
 """`RFJN` in the SQLite header: tells a journal from other databases."""
 
 TABLES_VERSION: Final = 4
-"""Kept as SQLite's user_version. Raise it with every change of the derived tables: see `ADDITIONS`."""
+"""Kept as SQLite's user_version. Raise it with every change of the derived tables: see `upgrades.ADDITIONS`."""
 
 UNFINISHED_IMPORT: Final = " import unfinished"
 """What stands as an order's `closed` until all of its lines are there: nobody can close an order for a reason that begins
@@ -50,7 +50,6 @@ OUTBOX_SINCE: Final = 4
 """The version of the tables since which messages stand in `outbox`. Finished segments of the version before have results
 alone, in a table of that name."""
 
-
 PACKING_SINCE: Final = 4
 """The version of the tables since which there are places, cartons and pallets."""
 
@@ -69,7 +68,7 @@ CREATE INDEX events_of_attempt ON events (json_extract(body, '$.attempt'))
     WHERE json_extract(body, '$.attempt') IS NOT NULL;
 """
 
-_TABLES_OF_3: Final = """
+TABLES_OF_3: Final = """
 CREATE TABLE order_counts (             -- lines of the order by the outcome that counts
     work_order TEXT    NOT NULL,
     outcome    TEXT    NOT NULL,
@@ -106,8 +105,9 @@ CREATE TABLE release_results (          -- passed or failed, since the release w
     PRIMARY KEY (manufacturer, model, version, sequence)
 ) WITHOUT ROWID;
 """
+"""New with version 3."""
 
-_TABLES_OF_4: Final = """
+TABLES_OF_4: Final = """
 CREATE TABLE outbox (
     sequence     INTEGER PRIMARY KEY,   -- of the row that is told
     kind         TEXT    NOT NULL,      -- of the message
@@ -202,6 +202,7 @@ CREATE INDEX package_labels_of ON package_labels (package, number);
 CREATE INDEX package_labels_by_sscc ON package_labels (sscc);
 CREATE INDEX package_labels_waiting ON package_labels (asked) WHERE printed IS NULL;
 """
+"""New with version 4."""
 
 DERIVED: Final = """
 CREATE TABLE station (
@@ -332,49 +333,6 @@ DERIVED_TABLES: Final = (
 )
 """In an order that satisfies their references."""
 
-_ALTERED_BY_3: Final = """
-ALTER TABLE station ADD COLUMN vocabulary INTEGER NOT NULL DEFAULT 1;
-ALTER TABLE attempts ADD COLUMN interrupted TEXT;
-ALTER TABLE attempts ADD COLUMN unsettled TEXT;
-CREATE TABLE identities (
-    first_sequence INTEGER PRIMARY KEY,
-    journal        TEXT NOT NULL
-);
-INSERT INTO identities SELECT 1, journal FROM station;
-CREATE TABLE sent_again (
-    station_sequence INTEGER PRIMARY KEY
-);
-"""
-
-_FILLED_BY_3: Final = """
-INSERT INTO order_counts SELECT work_order, outcome, count(*) FROM order_lines
-    WHERE outcome IS NOT NULL GROUP BY work_order, outcome;
-"""
-
-_ALTERED_BY_4: Final = """
-ALTER TABLE results RENAME TO results_of_3;
-ALTER TABLE sent_again RENAME TO sent_again_of_3;
-ALTER TABLE attempts ADD COLUMN read_back TEXT;
-"""
-
-_FILLED_BY_4: Final = """
-INSERT INTO outbox SELECT sequence, 'result', 1, station_sequence, hub, acknowledged FROM results_of_3;
-DROP TABLE results_of_3;
-INSERT INTO sent_again SELECT 'result', station_sequence FROM sent_again_of_3;
-DROP TABLE sent_again_of_3;
-"""
-
-ADDITIONS: Final = {
-    3: _ALTERED_BY_3 + _TABLES_OF_3 + _FILLED_BY_3,
-    4: _ALTERED_BY_4 + _TABLES_OF_4 + _FILLED_BY_4,
-}
-"""What makes tables of the version before into those of this one, in place: new tables and columns, filled if need be.
-
-After them the tables must be what a replay of the events makes. What a new table holds may therefore only follow
-from rows of the vocabulary that came with it (`station.vocabulary`), or be filled here. A change that cannot be made so
-has no entry, and has the events replayed.
-"""
-
 
 def tables_version(segment: sqlite3.Connection) -> int:
     """Return the version of the tables in a segment, finished ones' included."""
@@ -384,7 +342,7 @@ def tables_version(segment: sqlite3.Connection) -> int:
 
 def create_segment(connection: sqlite3.Connection) -> None:
     """Make every table of a segment in an empty database."""
-    _run(connection, EVENTS)
+    run_script(connection, EVENTS)
     create_derived(connection)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     connection.execute(f"PRAGMA user_version = {TABLES_VERSION}")
@@ -392,24 +350,7 @@ def create_segment(connection: sqlite3.Connection) -> None:
 
 def create_derived(connection: sqlite3.Connection) -> None:
     """Make the derived tables, empty. May run within a transaction."""
-    _run(connection, DERIVED + _TABLES_OF_3 + _TABLES_OF_4)
-
-
-def add_in_place(connection: sqlite3.Connection, version: int) -> bool:
-    """Bring tables of this version up to date by additions alone, in one transaction; say whether that was possible."""
-    steps = range(version + 1, TABLES_VERSION + 1)
-    if not all(step in ADDITIONS for step in steps):
-        return False
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        for step in steps:
-            _run(connection, ADDITIONS[step])
-        connection.execute(f"PRAGMA user_version = {TABLES_VERSION}")
-        connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-    return True
+    run_script(connection, DERIVED + TABLES_OF_3 + TABLES_OF_4)
 
 
 def drop_derived(connection: sqlite3.Connection) -> None:
@@ -421,7 +362,7 @@ def drop_derived(connection: sqlite3.Connection) -> None:
         connection.execute(f'DROP TABLE "{name}"')
 
 
-def _run(connection: sqlite3.Connection, script: str) -> None:
+def run_script(connection: sqlite3.Connection, script: str) -> None:
     """Run the statements of a script. Unlike `executescript`, this ends no transaction that is open."""
     for statement in script.split(";\n"):
         connection.execute(statement)

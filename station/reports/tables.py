@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
+from station.records.tables import run_script
 from station.reports.rows import Result, Row, SlotTime, StageRun, StationRun
 
 FILE_NAME: Final = "reports.sqlite"
@@ -90,8 +91,7 @@ _INSERT: Final = {
 
 def create(file: sqlite3.Connection) -> None:
     """Make the tables, empty, within the transaction that is open."""
-    for statement in _TABLES.split(";\n"):
-        file.execute(statement)
+    run_script(file, _TABLES)
     file.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     file.execute(f"PRAGMA user_version = {REPORTS_VERSION}")
 

@@ -9,7 +9,6 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
@@ -104,7 +103,7 @@ class JournalReader:
     def order_lines(self, order: str) -> tuple[OrderLineState, ...]:
         """Return every hub of an order, open or closed, by CHF id."""
         with self._snapshot() as newest:
-            for tables in chain((newest,), self._archives(newest)):
+            for tables in self._all_tables(newest):
                 if lines := order_lines(tables, order):
                     return lines
             return ()
@@ -118,7 +117,7 @@ class JournalReader:
     ) -> T:
         """Answer a question about an order where its rows are: in the newest tables while it is open, else where it ended."""
         with self._snapshot() as newest:
-            for tables in chain((newest,), self._archives(newest, PACKING_SINCE)):
+            for tables in self._all_tables(newest, PACKING_SINCE):
                 if tables.execute("SELECT 1 FROM order_lines WHERE work_order = ?", (order,)).fetchone():
                     return query(tables, *args, **kwargs)
             return query(newest, *args, **kwargs)
@@ -126,7 +125,7 @@ class JournalReader:
     def package(self, query: Callable[[sqlite3.Connection, int], B | None], number: int) -> B | None:
         """Return the carton or pallet of this number, of an order that is over too."""
         with self._snapshot() as newest:
-            tables = chain((newest,), self._archives(newest, PACKING_SINCE))
+            tables = self._all_tables(newest, PACKING_SINCE)
             found = next((found for each in tables if (found := query(each, number)) is not None), None)
         return None if found is None else self.of_order(found.order, query, number)
 
@@ -134,7 +133,7 @@ class JournalReader:
         """Return every carton there ever was, by number, as it is or was at the end of its order."""
         found: dict[int, Carton] = {}
         with self._snapshot() as newest:
-            for tables in chain((newest,), self._archives(newest, PACKING_SINCE)):
+            for tables in self._all_tables(newest, PACKING_SINCE):
                 for each in cartons_here(tables):
                     found.setdefault(each.number, each)  # what a newer segment says of it counts
         return tuple(found[number] for number in sorted(found))
@@ -142,7 +141,7 @@ class JournalReader:
     def hubs_ending_in(self, digits: str) -> tuple[tuple[Eui64, Eui64], ...]:
         """Return the CHF and GPF of hubs one of whose ids ends in these six digits: of open orders, or else of earlier ones."""
         with self._snapshot() as newest:
-            for tables in chain((newest,), self._archives(newest)):
+            for tables in self._all_tables(newest):
                 if found := hubs_ending_in(tables, digits):
                     return found
             return ()
@@ -154,7 +153,7 @@ class JournalReader:
             attempts: set[int] = set()
             lines: dict[tuple[str, Eui64], OrderLineState] = {}
             places: dict[int, Placing] = {}
-            for tables in chain((newest,), self._archives(newest)):
+            for tables in self._all_tables(newest):
                 if tables_version(tables) >= PACKING_SINCE:
                     for placing in placings_of(tables, device):
                         places.setdefault(placing.sequence, placing)  # what a newer segment says of it counts
@@ -184,7 +183,7 @@ class JournalReader:
         """Return these messages, all of which there are."""
         topics = Topics(*newest.execute("SELECT site, station FROM station").fetchone())
         rows: dict[Number, OutboxRow] = {}
-        for tables in chain((newest,), self._archives(newest)):
+        for tables in self._all_tables(newest):
             missing = [number for number in wanted if number not in rows]
             if not missing:
                 break
@@ -217,6 +216,13 @@ class JournalReader:
             for attempt in query(archive, *args, **kwargs).attempts:
                 attempts.setdefault(attempt.attempt, attempt)  # what a newer segment says of it counts
         return replace(history, attempts=tuple(attempts[number] for number in sorted(attempts)))
+
+    def _all_tables(
+        self, newest: sqlite3.Connection, since: int = ARCHIVES_SINCE
+    ) -> Iterator[sqlite3.Connection]:
+        """Return the newest tables, then those of finished segments: see `_archives`."""
+        yield newest
+        yield from self._archives(newest, since)
 
     def _archives(
         self, newest: sqlite3.Connection, since: int = ARCHIVES_SINCE

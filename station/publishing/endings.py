@@ -14,6 +14,7 @@ class Endings:
     def __init__(self) -> None:
         self._short_lived = 0
         self._cut_short = 0
+        self._at_status = 0
 
     @property
     def doublings(self) -> int:
@@ -27,6 +28,15 @@ class Endings:
         """
         self._short_lived = 0 if seconds is None or seconds > steady else self._short_lived + 1
         return self._short_lived >= _NO_ACCIDENT
+
+    def at_status(self) -> bool:
+        """Take in that one ended before the broker had delivered our status; whether that happens again and again."""
+        self._at_status += 1
+        return self._at_status >= _NO_ACCIDENT
+
+    def status_delivered(self) -> None:
+        """Take in that the broker has delivered our status."""
+        self._at_status = 0
 
     def took(self, messages: int, *, all_left: bool) -> bool:
         """Take in how many messages the broker took before it ended a connection; whether it does that again and again."""

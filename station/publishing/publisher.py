@@ -24,7 +24,7 @@ from drivers.descriptors import shortage
 from station.publishing import status as words
 from station.publishing.broker import BrokerRefuses, connected, in_words
 from station.publishing.endings import Endings
-from station.publishing.hang_ups import NO_ACCIDENT, HangUps, Sent
+from station.publishing.hang_ups import HangUps, Sent
 from station.publishing.mqtt_client import MqttClient
 from station.publishing.patience import Patience
 from station.publishing.retained import RetainedStates
@@ -89,8 +89,6 @@ class Publisher:
         self._endings = Endings()
         self._taken = 0
         """Messages that have come back on the newest connection."""
-        self._ended_at_status = 0
-        """Connections in a row that the broker ended before it had delivered our status."""
         self._client: MqttClient | None = None
         """The newest connection's."""
         self._hang_ups = HangUps()
@@ -196,14 +194,9 @@ class Publisher:
         try:
             return not await self._subscribe(client, {topic})
         except* aiomqtt.MqttError:
-            if not (client.has_hung_up and self._minds_the_status()):
+            if not (client.has_hung_up and self._endings.at_status()):
                 raise
         return False
-
-    def _minds_the_status(self) -> bool:
-        """Take in that it hung up before our status came back; whether that is no accident any more."""
-        self._ended_at_status += 1
-        return self._ended_at_status >= NO_ACCIDENT
 
     async def _subscribe(self, client: aiomqtt.Client, topics: set[str]) -> set[str]:
         """Ask to be sent what we send there; return the topics for which the broker refuses it."""
@@ -258,12 +251,12 @@ class Publisher:
                     self._returns.hear(topic, message.payload)
                 elif message.payload == ONLINE:
                     self._delivered.set()
-                    self._ended_at_status = 0
+                    self._endings.status_delivered()
                 else:
                     # An earlier connection's last will, say: nobody else knows that this station is there.
                     self._retained.send_again(status)
         except aiomqtt.MqttError as loss:
-            if not self._delivered.is_set() and self._minds_the_status():
+            if not self._delivered.is_set() and self._endings.at_status():
                 raise self._undelivered(status) from loss
             raise
 

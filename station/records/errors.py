@@ -13,7 +13,7 @@ from typing import Final
 from drivers.descriptors import shortage, shortage_in
 from station.records.access import AS_ITS_USER, why_not_writable
 
-_NO_ROOM: Final = 1 << 20
+_LEAST_ROOM: Final = 1 << 20
 """With less free space than this (bytes), a failed write is taken to be for want of room."""
 
 _FILES: Final = 4
@@ -253,6 +253,12 @@ class JournalFull(JournalHeldUp):
         )
 
 
+NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT}
+LOCKED: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
+"""Our statements are constant: where one makes no sense to SQLite, the tables are not those we made."""
+MAY_BE_SHORT: Final = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR}
+"""SQLite does not say why it cannot open a file: it may be for want of descriptors."""
 _CANNOT_WRITE: Final = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
 
 UNREADABLE: Final = (sqlite3.Error, UnicodeDecodeError)
@@ -276,7 +282,7 @@ def journal_error(error: sqlite3.Error | UnicodeDecodeError | OSError, path: Pat
         return JournalCorrupt(path, "its schema is no text")
     folder = path if os.path.isdir(path) else path.parent  # noqa: PTH112 - Path's own raises where it may not look
     if isinstance(error, OSError):
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        if error.errno in NO_ROOM:
             return JournalFull(folder)
         if (
             error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -291,18 +297,16 @@ def journal_error(error: sqlite3.Error | UnicodeDecodeError | OSError, path: Pat
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code; the rest is detail
     if code == sqlite3.SQLITE_FULL:
         return JournalFull(folder)
-    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+    if code in LOCKED:
         return JournalLocked(path)
-    # Our statements are constant: where one makes no sense to SQLite, the tables are not those we made.
-    if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}:
+    if code in DAMAGED:
         return JournalCorrupt(path, f"SQLite says {error}")
     # A quota, or the shared-memory file that cannot grow, shows as an input/output error.
-    if code == sqlite3.SQLITE_IOERR and shutil.disk_usage(folder).free < _NO_ROOM:
+    if code == sqlite3.SQLITE_IOERR and shutil.disk_usage(folder).free < _LEAST_ROOM:
         return JournalFull(folder)
     # SQLite does not say whose a file is: the disk would be blamed.
     if code in _CANNOT_WRITE and (why := why_not_writable(path)) is not None:
         return JournalFailed(f"journal {path}: {why}")
-    # SQLite does not say why it cannot open a file.
-    if code in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR} and (what := shortage(_FILES)) is not None:
+    if code in MAY_BE_SHORT and (what := shortage(_FILES)) is not None:
         return NoDescriptors(folder, what)
     return JournalFailed(f"journal {path}: {error}; {_LOOK_AT_THE_DISK}")

@@ -5,13 +5,12 @@ Nothing here ever is the journal's own trouble: a station that cannot keep its r
 
 from __future__ import annotations
 
-import errno
 import sqlite3
 from pathlib import Path
 from typing import Final
 
 from drivers.descriptors import shortage, shortage_in
-from station.records.errors import JournalError
+from station.records.errors import DAMAGED, LOCKED, MAY_BE_SHORT, NO_ROOM, JournalError
 
 
 class ReportError(Exception):
@@ -22,30 +21,24 @@ class ReportsUnusable(ReportError):
     """The file is there and is not what this program keeps of this journal: whoever may write makes it anew."""
 
 
-_DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
-"""Our statements are constant: where one makes no sense to SQLite, the tables are not those we made."""
-
-_MAY_BE_SHORT: Final = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR}
 _FILES: Final = 3
 """What SQLite holds for one connection: database, log and its index."""
-
-_NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT}
 
 
 def report_error(error: sqlite3.Error | UnicodeDecodeError | OSError, path: Path) -> ReportError:
     """Say in the reports' own terms what SQLite or the system says of this file or folder."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code; the rest is detail
-    if isinstance(error, UnicodeDecodeError) or code in _DAMAGED:
+    if isinstance(error, UnicodeDecodeError) or code in DAMAGED:
         return ReportsUnusable(f"{path} is damaged; delete it, it is made again: rm {path}")
-    if code == sqlite3.SQLITE_FULL or (isinstance(error, OSError) and error.errno in _NO_ROOM):
+    if code == sqlite3.SQLITE_FULL or (isinstance(error, OSError) and error.errno in NO_ROOM):
         return ReportError(f"no room for {path}: free some disk space, it goes on by itself")
-    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+    if code in LOCKED:
         return ReportError(
             f"{path} is locked by another program: close it (fuser {path}), it goes on by itself"
         )
     short = shortage_in(error) if isinstance(error, OSError) else None
-    if code in _MAY_BE_SHORT:
-        short = shortage(_FILES)  # SQLite does not say why it cannot open a file
+    if code in MAY_BE_SHORT:
+        short = shortage(_FILES)
     if short is not None:
         return ReportError(f"{path}: {short}")
     if code == sqlite3.SQLITE_IOERR:

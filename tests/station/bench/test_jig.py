@@ -473,6 +473,7 @@ async def test_a_board_that_was_off_gives_its_hubs_their_power_back(tmp_path: Pa
         assert not jig.powered()
         assert jig.jig.seat(1).is_safe(), "until it is heard"
         await jig.until(lambda: not jig.jig.seat(1).is_safe())
+        await jig.until(lambda: jig.powered() == {1})  # whether or not anybody waits for it
         async with asyncio.timeout(60):
             await asyncio.gather(*(jig.jig.seat(slot).until_powered() for slot in (1, 2)))
         await jig.looks()
@@ -488,6 +489,22 @@ async def test_a_power_cycle_never_leaves_a_hub_without_power(tmp_path: Path, fa
         async with asyncio.timeout(60):
             await seat.power_cycle()
         assert jig.powered() == {1}
+
+
+async def test_a_hub_taken_out_while_a_power_cycle_keeps_it_dark_leaves_a_slot_without_power(
+    tmp_path: Path,
+) -> None:
+    async with boarded_jig(tmp_path, 1) as jig, jig.working():
+        seat = jig.jig.seat(1)
+        await seat.until_ready()
+        cycle = asyncio.create_task(seat.power_cycle())
+        await jig.until(lambda: not jig.powered())
+        jig.slots.hubs.remove(1)
+        await jig.until(lambda: seat.present() is False)
+        assert not cycle.done()
+        async with asyncio.timeout(60):
+            assert not await cycle
+        assert not jig.powered()
 
 
 async def test_what_a_board_acknowledged_and_did_not_do_is_done_again(tmp_path: Path) -> None:

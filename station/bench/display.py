@@ -24,6 +24,9 @@ EXPECTING: Final = frozenset({SlotPhase.EMPTY, SlotPhase.FIND_HUB})
 UNKNOWN_HUB: Final = frozenset({SlotPhase.SEATED, SlotPhase.BOOTING})
 """Phases of a slot in which a hub sits that has not said who it is."""
 
+UNSURE: Final = frozenset({SlotPhase.STARTING, SlotPhase.LOOKING})
+"""Phases of a slot of which nobody has said yet whether anything sits in it."""
+
 _AWAITING: Final = {
     Awaits.LID: (SlotPhase.SEATED, Reason.LID_AWAITED),
     Awaits.START: (SlotPhase.SEATED, Reason.START_AWAITED),

@@ -29,7 +29,7 @@ from station.attempt.workers import NobodyWorksHere
 from station.bench import slot_parts
 from station.bench.arrival import Arrivals
 from station.bench.changes import first_of
-from station.bench.display import SlotDisplay
+from station.bench.display import UNSURE, SlotDisplay
 from station.bench.flapping import Flapping
 from station.bench.idling import FinishingError, Idling
 from station.bench.latch import Latch
@@ -231,9 +231,9 @@ class Slot:
         await self._idling.wait(parts.seat.let_go())
 
     def _is_unsure(self) -> bool:
-        """Whether it is shown that somebody is looked for, and the board is yet to say whether anybody sits here."""
+        """Whether nothing is shown that is known of who sits here, and the board is yet to say whether anybody does."""
         seat = self._parts.seat
-        return self._display.phase is SlotPhase.LOOKING and seat.gives_power and seat.present() is None
+        return self._display.phase in UNSURE and seat.gives_power and seat.present() is None
 
     async def _host_unknown(self, driver: HubDriver, error: DriverError) -> None:
         """Record what sits here and cannot say who it is, and wait until it is taken out."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import NoReturn, TypeVar
 
 from station.bench.changes import first_of
-from station.bench.display import UNKNOWN_HUB, SlotDisplay
+from station.bench.display import UNKNOWN_HUB, UNSURE, SlotDisplay
 from station.bench.outlook import Outlook
 from station.bench.seat import Seat
 from station.domain.phase import SlotPhase
@@ -46,13 +46,14 @@ class WaitTeller:
             if seat.stopped:
                 await self._tell_stop()
             awaits = seat.awaits()
-            looking = display.phase is SlotPhase.LOOKING
-            emptied = looking and seat.present() is False
-            if port_is_sound() and (awaits is not None or emptied or display.phase in UNKNOWN_HUB):
+            sound = port_is_sound()
+            unsure = sound and display.phase in UNSURE
+            emptied = unsure and seat.present() is False
+            if sound and (awaits is not None or emptied or display.phase in UNKNOWN_HUB):
                 display.seat(awaits)
-                looking = False
+                unsure = False
             news = [seat.until_stopped(), seat.until_awaits_else(awaits)]
-            await first_of(*news, *([seat.until_emptied()] if looking else []))
+            await first_of(*news, *([seat.until_emptied()] if unsure else []))
 
     async def _tell_stop(self) -> None:
         seat = self._seat

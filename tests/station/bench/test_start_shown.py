@@ -12,7 +12,7 @@ from rich.console import Console
 from benches import brokers
 from benches.sentences import SENTENCES, alarm_of, line_of
 from benches.station_bench import Bench, running_bench
-from benches.station_daemon import RunningDaemon, events_of
+from benches.station_daemon import RunningDaemon, events_of, running_daemon
 from benches.two_slots import FIRST, SECOND, Hands, scan
 from station.domain.phase import SlotPhase
 from station.picture import BenchPicture
@@ -86,6 +86,23 @@ async def test_a_jig_with_a_lid_says_close_the_lid_once_and_then_booting(hands: 
         await station.until(FIRST, SlotPhase.PASSED)
         assert shown(station)[:2] == [SlotPhase.BOOTING, SlotPhase.WORKING]
         assert SlotPhase.EMPTY not in shown(station)
+
+
+async def test_a_start_over_a_seated_hub_never_says_that_its_slot_is_empty(hands: Hands) -> None:
+    start_by(hands, "lid")
+    settings = hands.settings.model_dump()
+    settings["jigs"][0]["board"]["debounce_seconds"] = 0.5  # the ports are open before the inputs are known
+    hands.settings = StationSettings.model_validate(settings)
+    await board(hands, "open_lid")
+    hub = hands.bench.hub()
+    await hands.order(hub)
+    await hands.bench.seat(hub, FIRST)
+    async with running_daemon(hands.settings) as station:
+        await station.until(FIRST, SlotPhase.SEATED)
+        await station.until(SECOND, SlotPhase.EMPTY)
+        assert set(shown(station)) <= {SlotPhase.STARTING, SlotPhase.SEATED}
+        await board(hands, "close_lid")
+        await station.until(FIRST, SlotPhase.PASSED)
 
 
 async def test_a_jig_with_a_button_says_press_start_also_after_a_reset(hands: Hands) -> None:

@@ -30,13 +30,13 @@ class Workers:
     signed_on: Callable[[str], str | None] = lambda _: None
     """Who is signed on at a jig, as the journal's facts have it."""
 
-    nobody_at: Callable[[str], str | None] = lambda _: None
-    """Why no hub may be begun with at a jig, in one line: nobody is signed on there; None if one may."""
+    nobody_at: Callable[[str], bool] = lambda _: False
+    """Whether no hub may be begun with at a jig because nobody is signed on there."""
 
     def require(self, jig: str) -> None:
         """Raise NobodyWorksHere where somebody has to sign on first."""
-        if (nobody := self.nobody_at(jig)) is not None:
-            raise NobodyWorksHere(nobody)
+        if self.nobody_at(jig):
+            raise NobodyWorksHere(f"nobody is signed on at {jig}")
 
     def at(self, jig: str) -> Worker:
         """Return who works there now."""

@@ -65,7 +65,7 @@ class Arrivals:
 
     def _is_unattended(self) -> bool:
         """Whether somebody has to sign on here first."""
-        return self._parts.duty.nobody_at(self._parts.place.jig) is not None
+        return self._parts.duty.nobody_at(self._parts.place.jig)
 
     async def until_ready(self, driver: HubDriver) -> None:
         """Wait for a hub that may be looked at, and first for somebody who works here, where that is asked for."""

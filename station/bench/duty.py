@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 
 from station.bench.changes import Changes
 from station.records.chain import RecordedEvent
-from station.records.facts.people import OnDuty, SignedOff, SignedOn, at
+from station.records.facts.people import OnDuty, SignedOff, SignedOn
 
 
 class Duty:
@@ -52,19 +52,17 @@ class Duty:
         found = self._places.get(jig) or self._places.get(None)
         return None if found is None else found.pseudonym
 
-    def nobody_at(self, jig: str) -> str | None:
-        """Say in one line why no hub may be begun with at a jig; None where somebody works, or nobody needs to."""
-        if jig not in self._required_at or self.at(jig) is not None:
-            return None
-        return f"nobody is signed on {at(jig)}; scan your badge, or: reflash sign-on NAME --jig {jig}"
+    def nobody_at(self, jig: str) -> bool:
+        """Whether no hub may be begun with at a jig because nobody is signed on there, and somebody has to be."""
+        return jig in self._required_at and self.at(jig) is None
 
     async def until_somebody_at(self, jig: str) -> None:
         """Return once a hub may be begun with at a jig."""
-        await self._changes.until(lambda: self.nobody_at(jig) is None)
+        await self._changes.until(lambda: not self.nobody_at(jig))
 
     async def until_nobody_at(self, jig: str) -> None:
         """Return once no hub may be begun with at a jig, because everybody has left."""
-        await self._changes.until(lambda: self.nobody_at(jig) is not None)
+        await self._changes.until(lambda: self.nobody_at(jig))
 
     async def until_somebody(self) -> None:
         """Return once anybody is signed on anywhere."""

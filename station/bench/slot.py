@@ -262,7 +262,7 @@ class Slot:
                 async with self.labels.deciding:
                     seated.label = parts.outlook.label_for(self.place, hub)
                     self.labels.seated = seated
-                if parts.seat.is_safe() and parts.duty.nobody_at(self.place.jig) is None:
+                if parts.seat.is_safe() and not parts.duty.nobody_at(self.place.jig):
                     await self._visit(seated, elsewhere)
                 else:  # the lid was opened meanwhile, say: it waits for its start again, and is asked again
                     self._display.looking(hub)

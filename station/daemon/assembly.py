@@ -120,8 +120,7 @@ class Daemon:
 
     def _show_unattended(self) -> None:
         for jig in self._settings.jigs:
-            nobody = self._duty.nobody_at(jig.name) is not None
-            found = [interlock(Reason.UNATTENDED, jig=jig.name)] if nobody else []
+            found = [interlock(Reason.UNATTENDED, jig=jig.name)] if self._duty.nobody_at(jig.name) else []
             self.view.set_interlocks(f"duty at {jig.name}", found)
 
     def _warn_of_term(self, line: str | None) -> None:

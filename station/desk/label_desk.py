@@ -17,8 +17,10 @@ from station.desk.people_requests import SignOff, SignOn
 from station.desk.refusals import Conflict, NotFound, Refused, Unavailable
 from station.desk.request import Answer, Request
 from station.domain.label import ScannedLabel
+from station.domain.reason import Reason
 from station.domain.scan_said import ScanCode, ScanSaid
 from station.records.facts.events import Event
+from station.texts.texts import ENGLISH
 
 _KINDS: Final[Mapping[type[ScanRefused], type[Refused]]] = {NoSuchSlot: NotFound, ScanNotKept: Unavailable}
 A = TypeVar("A", bound=Answer)
@@ -42,8 +44,11 @@ class LabelDesk:
             await act.recording(ScanAnswer(said=meaning.said)).append(event)
 
         async def take() -> ScanSaid:
-            if (nobody := self.duty.nobody_at(request.jig)) is not None:
-                raise ScanRefused(ScanSaid.words(nobody))
+            if self.duty.nobody_at(request.jig):
+                what, do = (
+                    ENGLISH.say(table, Reason.UNATTENDED, jig=request.jig) for table in ("what", "do")
+                )
+                raise ScanRefused(ScanSaid.words(ENGLISH.say("line", "notice", what=what, do=do)))
             return (await self.scans.take(request.jig, request.slot, request.label, act.actor, record)).said
 
         return await self._told(take(), request.jig, act)

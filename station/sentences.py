@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
+from station.bench.shown import RESULT_PHASES
 from station.bench.view import ScanView
 from station.domain.interlock import Interlock
 from station.domain.label import told_apart
-from station.domain.phase import SlotPhase
 from station.domain.reason import Reason
 from station.domain.slot_view import SlotView
 from station.domain.statement import Statement
@@ -17,16 +17,6 @@ from station.domain.to_do import ToDo
 from station.texts.results import Said, fitting, line, ways_to_say
 from station.texts.scans import scan_line
 from station.texts.texts import Texts
-
-_OF_A_RESULT: Final = frozenset(
-    {
-        SlotPhase.PASSED,
-        SlotPhase.ALREADY_CURRENT,
-        SlotPhase.PASSED_BEFORE,
-        SlotPhase.REJECTED,
-        SlotPhase.FAILED,
-    }
-)
 
 
 class Sentences:
@@ -41,22 +31,21 @@ class Sentences:
 
     def of_slot(self, view: SlotView) -> Said:
         """Say what a slot shows, and what to do there."""
-        if view.phase in _OF_A_RESULT and view.outcome is not None:
-            details = view.details
-            ways = ways_to_say(
-                self.texts,
-                view.outcome,
-                view.code,
-                view.disposition,
-                detail=details.detail,
-                unsettled=details.unsettled,
-                times=details.times,
-            )
-        else:
-            ways = iter([Said(what, self._do(view)) for what in self._ways(view)])
-            return fitting(
-                self.texts, view.place, ways, cut=False
-            )  # what another part says ends with what to do
+        if view.phase not in RESULT_PHASES or view.outcome is None:
+            do = self._do(view)
+            ways: Iterator[Said] = (Said(what, do) for what in self._ways(view))
+            # What another part says ends with what to do.
+            return fitting(self.texts, view.place, ways, cut=False)
+        details = view.details
+        ways = ways_to_say(
+            self.texts,
+            view.outcome,
+            view.code,
+            view.disposition,
+            detail=details.detail,
+            unsettled=details.unsettled,
+            times=details.times,
+        )
         return fitting(self.texts, view.place, ways)
 
     def _ways(self, view: SlotView) -> Iterator[str]:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
-
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from firmware_catalog.identity import Eui64, FirmwareVersion, OpaqueName
-
-_IF_STATED: Final[Any] = Field(default=None, exclude_if=lambda value: value is None)
-"""Of a column that an order file may leave out."""
+from station.domain.if_any import IF_ANY
 
 
 class OrderLine(BaseModel):
@@ -26,6 +22,7 @@ class OrderLine(BaseModel):
     recorded_firmware: FirmwareVersion
     inventory_status: str
     owner: str
-    device_type: str | None = _IF_STATED
-    chts_version: str | None = _IF_STATED
+    # Columns that an order file may leave out.
+    device_type: str | None = IF_ANY
+    chts_version: str | None = IF_ANY
     """Of the Communications Hub Technical Specifications: 1 to 20 characters, e.g. `CHTS V1.4`."""

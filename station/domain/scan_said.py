@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Final, Self
+from typing import Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from firmware_catalog.identity import Eui64
+from station.domain.if_any import IF_ANY
 from station.domain.slot_name import SlotName
 
 
@@ -53,7 +54,7 @@ class ScanCode(StrEnum):
     """For what only words are known."""
 
 
-SCAN_NEEDS: Final[Mapping[ScanCode, frozenset[str]]] = MappingProxyType(
+SCAN_NEEDS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         code: frozenset(names.split())
         for code, names in {
@@ -83,33 +84,29 @@ SCAN_NEEDS: Final[Mapping[ScanCode, frozenset[str]]] = MappingProxyType(
 """What belongs to an answer. To all others, nothing."""
 
 
-def _if_any() -> Any:
-    return Field(default=None, exclude_if=lambda value: value is None)
-
-
 class ScanSaid(BaseModel):
     """The answer to one scan."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     code: ScanCode
-    jig: str | None = _if_any()
+    jig: str | None = IF_ANY
     """Which jig it is about, where one is known."""
-    slot: int | None = _if_any()
-    label: Eui64 | None = _if_any()
-    hub: Eui64 | None = _if_any()
+    slot: int | None = IF_ANY
+    label: Eui64 | None = IF_ANY
+    hub: Eui64 | None = IF_ANY
     """CHF id of the hub that sits there, or sat."""
-    named: str | None = _if_any()
+    named: str | None = IF_ANY
     """The jig that a code names."""
-    jigs: tuple[str, ...] | None = _if_any()
+    jigs: tuple[str, ...] | None = IF_ANY
     """Those that there are."""
-    number: int | None = _if_any()
+    number: int | None = IF_ANY
     """A slot's, or of characters that were read."""
-    example: str | None = _if_any()
+    example: str | None = IF_ANY
     """A slot's code that would do."""
-    prefix: str | None = _if_any()
+    prefix: str | None = IF_ANY
     """Of badges."""
-    detail: str | None = _if_any()
+    detail: str | None = IF_ANY
     """What was read, or what the journal says, as it is."""
 
     @classmethod

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from firmware_catalog.identity import Eui64, FirmwareVersion
+from station.domain.if_any import IF_ANY
 from station.domain.outcome import Code
 from station.domain.reason import NEEDS, Reason
-
-
-def _if_any() -> Any:
-    return Field(default=None, exclude_if=lambda value: value is None)
 
 
 class Details(BaseModel):
@@ -21,31 +18,31 @@ class Details(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    label: Eui64 | None = _if_any()
+    label: Eui64 | None = IF_ANY
     """The id that was scanned."""
-    hub: Eui64 | None = _if_any()
+    hub: Eui64 | None = IF_ANY
     """CHF id of a hub, where it is not the one that the slot's view names."""
-    own: Eui64 | None = _if_any()
+    own: Eui64 | None = IF_ANY
     """The id of the hub that is to be held against the label's."""
-    times: int | None = _if_any()
-    seconds: float | None = _if_any()
-    slots: tuple[int, ...] | None = _if_any()
-    part: str | None = _if_any()
+    times: int | None = IF_ANY
+    seconds: float | None = IF_ANY
+    slots: tuple[int, ...] | None = IF_ANY
+    part: str | None = IF_ANY
     """Of the station's own program."""
-    left: FirmwareVersion | None = _if_any()
+    left: FirmwareVersion | None = IF_ANY
     """What the hub was left with."""
-    runs: FirmwareVersion | None = _if_any()
+    runs: FirmwareVersion | None = IF_ANY
     """What it says that it runs."""
-    free: int | None = _if_any()
+    free: int | None = IF_ANY
     """MiB."""
-    least: int | None = _if_any()
+    least: int | None = IF_ANY
     """MiB."""
-    folder: str | None = _if_any()
-    unsettled: str | None = _if_any()
+    folder: str | None = IF_ANY
+    unsettled: str | None = IF_ANY
     """What could not be put right about the hub, in English, to follow "the hub"."""
-    detail: str | None = _if_any()
+    detail: str | None = IF_ANY
     """What a hub, a driver, a disk or a catalogue says of itself, as it says it."""
-    advice: str | None = _if_any()
+    advice: str | None = IF_ANY
     """What to do, where only whoever met it knows: the words of a driver."""
 
     def given(self) -> dict[str, Any]:

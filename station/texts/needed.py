@@ -34,8 +34,7 @@ _LINE: Final = {
     "of_slots": "slots do",
 }
 _PICTURE: Final = ("slot", "hub", "state", "written", "word", "do", "alarm", "station", "signed_on")
-_WHAT: Final = {
-    **{reason: " ".join(details) for reason, details in NEEDS.items()},
+_WHAT: Final[Mapping[str, str]] = {
     Reason.WORKING: "stage",
     Reason.MISLABELLED: "stage",
     Reason.UNATTENDED: "jig",
@@ -105,10 +104,11 @@ NEEDED: Final[Mapping[str, Mapping[str, frozenset[str]]]] = MappingProxyType(
         "phase": _nothing_in(SlotPhase),
         "stage": _nothing_in(Stage),
         "picture": _nothing_in(_PICTURE),
-        "scan": {**_nothing_in(ScanCode), **{str(code): names for code, names in SCAN_NEEDS.items()}},
+        "scan": {**_nothing_in(ScanCode), **SCAN_NEEDS},
         "what": {
             **_nothing_in(Code),
             **_nothing_in(Reason),
+            **NEEDS,
             **_split(_WHAT),
         },
         "do": _split(_DO),

@@ -124,9 +124,6 @@ class BenchView:
     def set_order(self, jig: str, order: str | None) -> None:
         """Show on a jig's slots which order it works on, or that it works on none."""
         self._orders[jig] = order
-        self._renew_all_of(jig)
-
-    def _renew_all_of(self, jig: str) -> None:
         for place, view in self._told.items():
             if place.jig == jig:
                 self._renew(view)

@@ -67,8 +67,7 @@ class LabelScanner:
         show: Callable[[ScanView], None],
     ) -> None:
         """`read` takes a line and returns what to say about it, or raises ScanRefused; `show` shows that to people."""
-        self.jig = jig
-        """Where it belongs."""
+        self._jig = jig
         self._settings = settings
         self._read = read
         self._show = show
@@ -98,7 +97,7 @@ class LabelScanner:
         raise AssertionError("unreachable")
 
     def _tell(self, why: str) -> None:
-        _log.warning("scanner unavailable", jig=self.jig, reason=why)
+        _log.warning("scanner unavailable", jig=self._jig, reason=why)
 
     async def _listen(self, link: SerialLink) -> None:
         """Read until the port is lost."""
@@ -117,17 +116,17 @@ class LabelScanner:
         except ScanUnreadable as noise:
             if not self._noisy:
                 self._answer(noise.said, refused=True)
-                _log.warning("scan not understood", jig=self.jig, reason=str(noise))
+                _log.warning("scan not understood", jig=self._jig, reason=str(noise))
             self._noisy = True
             return
         except ScanRefused as refusal:
             self._answer(refusal.said, refused=True)
-            _log.warning("scan refused", jig=self.jig, reason=str(refusal))
+            _log.warning("scan refused", jig=self._jig, reason=str(refusal))
         else:
             if answer is not None:
                 self._answer(answer, refused=False)
-                _log.info("scan", jig=self.jig, line=scan_line(ENGLISH, answer))
+                _log.info("scan", jig=self._jig, line=scan_line(ENGLISH, answer))
         self._noisy = False
 
     def _answer(self, said: ScanSaid, *, refused: bool) -> None:
-        self._show(ScanView(scanner=f"scanner of {self.jig}", jig=self.jig, said=said, refused=refused))
+        self._show(ScanView(scanner=f"scanner of {self._jig}", jig=self._jig, said=said, refused=refused))

@@ -253,17 +253,11 @@ class Daemon:
                 ),
                 self._supervised(watching, "hindrances", self._hindrances.keep_telling),
                 *(
-                    self._supervised(watching, "desk socket", partial(front.serve_looking, place, desk))
-                    for place in (settings.desk_socket,)
-                    if place is not None
-                ),
-                *(
                     self._supervised(watching, name, work)
-                    for name, work in in_and_out(settings, desk, journal, self.view)
-                ),
-                *(
-                    self._supervised(watching, f"scanner of {scanner.jig}", scanner.run)
-                    for scanner in front.scanners(desk)
+                    for name, work in (
+                        *front.ways_in(desk),
+                        *in_and_out(settings, desk, journal, self.view),
+                    )
                 ),
             ]
             try:

@@ -20,6 +20,7 @@ from station.bench.view import BenchView
 from station.catalogue.keeping import StationCatalogue
 from station.catalogue.withdrawn import withdrawn
 from station.control.server import serve_control
+from station.daemon.supervision import Part
 from station.desk.act import Entrance
 from station.desk.bench_desk import BenchDesk
 from station.desk.desk import Desk
@@ -68,6 +69,7 @@ class FrontDesk:
     ) -> Desk:
         """Put the desk together to which every request comes."""
         settings = self._now()
+        names = [jig.name for jig in settings.jigs]
         bench = BenchDesk(
             controller,
             jigs,
@@ -82,10 +84,10 @@ class FrontDesk:
         )
         orders = OrderDesk(
             journal,
-            [jig.name for jig in settings.jigs],
+            names,
             is_seated=lambda attempt: attempt.hub is not None and live_hubs.holds(attempt.hub.chf),
         )
-        people = PeopleDesk(journal, self._duty, self._view, [jig.name for jig in settings.jigs])
+        people = PeopleDesk(journal, self._duty, self._view, names)
         due = LabelsDue(settings.labels)
         packing = PackingDesk(journal, lambda: self._now().packing, due.when_closed, live_hubs.seat_of)
         pallets = PalletDesk(journal, lambda: self._now().packing, self._recalled, due.when_closed)
@@ -115,19 +117,22 @@ class FrontDesk:
         """Return a way in for people of this role."""
         return Entrance(role, where, lambda: self._now().operator, self._duty.at)
 
-    async def serve_looking(self, place: Path, desk: Desk) -> NoReturn:
-        """Serve those who may look and scan, until cancelled: on a socket of their own, whose folder says who they are."""
-        async with serve_control(place, desk, self.entrance(Role.TECHNICIAN, "desk"), mode=0o660):
-            await asyncio.get_running_loop().create_future()
-        raise AssertionError("it is served until it is cancelled")
-
-    def scanners(self, desk: Desk) -> Iterator[LabelScanner]:
-        """Yield each jig's own scanner, whose scans come to the desk."""
+    def ways_in(self, desk: Desk) -> Iterator[Part]:
+        """Yield what leads to the desk beside the terminal: a socket for looking, and each jig's own scanner."""
         settings = self._now()
+        if settings.desk_socket is not None:
+            yield "desk socket", partial(self._serve_looking, settings.desk_socket, desk)
+        names = [jig.name for jig in settings.jigs]
         for jig in settings.jigs:
             if jig.scanner is not None:
                 entrance = self.entrance(Role.TECHNICIAN, f"scanner of {jig.name}"[:64])
                 scans = ScansAtDesk(partial(desk.answer, entrance=entrance))
-                names = [each.name for each in settings.jigs]
                 session = ScanSession(jig.name, names, scans, settings.people.badge_prefix)
-                yield LabelScanner(jig.name, jig.scanner, session.read, self._view.show_scan)
+                scanner = LabelScanner(jig.name, jig.scanner, session.read, self._view.show_scan)
+                yield f"scanner of {jig.name}", scanner.run
+
+    async def _serve_looking(self, place: Path, desk: Desk) -> NoReturn:
+        """Serve those who may look and scan, until cancelled: on a socket of their own, whose folder says who they are."""
+        async with serve_control(place, desk, self.entrance(Role.TECHNICIAN, "desk"), mode=0o660):
+            await asyncio.get_running_loop().create_future()
+        raise AssertionError("it is served until it is cancelled")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 from station.bench.view import BenchView
+from station.daemon.supervision import Part
 from station.desk.act import Entrance
 from station.desk.desk import Desk
 from station.desk.dropped_orders import OrdersAtDesk
@@ -22,9 +23,6 @@ from station.printing.queue import LabelQueue
 from station.printing.settings import LabelSettings
 from station.records.journal import Journal
 from station.settings import StationSettings
-
-Part = tuple[str, Callable[[], Awaitable[object]]]
-"""A part of the station by its name, and what it does until it is cancelled."""
 
 
 def in_and_out(settings: StationSettings, desk: Desk, journal: Journal, view: BenchView) -> Iterator[Part]:

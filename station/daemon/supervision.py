@@ -26,6 +26,9 @@ _SAY_ALL: Final = (JournalHeldUp, ReportError)
 
 _log = structlog.stdlib.get_logger()
 
+Part = tuple[str, Callable[[], Awaitable[object]]]
+"""A part of the station by its name, and what it does until it is cancelled."""
+
 Pause = Callable[[float], Awaitable[object]]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from firmware_catalog.identity import Eui64
@@ -33,7 +34,7 @@ class LiveHubs:
 
     async def seat_of(self, *ids: Eui64) -> SlotName | None:
         """Return the slot in which a hub of one of these ids sits, once that has looked again; None if it sits in none."""
-        holder = next((self._holders[one] for one in ids if one in self._holders), None)
+        holder = self._holder(ids)
         return holder.place if holder is not None and await holder.still_here() else None
 
     async def claim(self, holder: Holder, *ids: Eui64) -> SlotName | None:
@@ -42,12 +43,15 @@ class LiveHubs:
         A hub that was moved is let go by the slot that it left, which has to look again. The ids of a hub that
         really answers twice stay with the slot that had them first, and `holder` gets none.
         """
-        while (first := next((self._holders[one] for one in ids if one in self._holders), None)) is not None:
+        while (first := self._holder(ids)) is not None:
             if await first.still_here():
                 return first.place
             self.release(first)
         self._holders.update(dict.fromkeys(ids, holder))
         return None
+
+    def _holder(self, ids: Iterable[Eui64]) -> Holder | None:
+        return next((self._holders[one] for one in ids if one in self._holders), None)
 
     def release(self, holder: Holder) -> None:
         """Give back whatever `holder` holds."""

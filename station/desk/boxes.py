@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from station.desk.refusals import Conflict, Invalid, NotFound
 from station.packing.codes import CodeError, Package, PackageCode, carton_code, pallet_code
 from station.records.facts.events import Event
 from station.records.facts.packed import Carton, Pallet, carton, pallet
 from station.records.journal import Journal
-
-TRIES: Final = 3
-"""How often a number is taken that somebody else was given meanwhile."""
 
 Closing = Callable[[Package, int, str], tuple[Event, ...]]
 """Says what else is recorded when a carton or pallet is closed, by its number and order."""

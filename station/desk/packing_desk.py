@@ -10,7 +10,7 @@ from typing import Final
 
 from firmware_catalog.identity import Eui64
 from station.desk.act import Act
-from station.desk.boxes import TRIES, Closing, expect, find_carton, nothing_more
+from station.desk.boxes import Closing, expect, find_carton, nothing_more
 from station.desk.desk import Handlers
 from station.desk.packing_requests import (
     CartonNow,
@@ -30,7 +30,7 @@ from station.domain.label import ScannedLabel
 from station.domain.slot_name import SlotName
 from station.packing.codes import Package, carton_code
 from station.packing.settings import PackingSettings
-from station.records.errors import NumberTaken, PlaceRefused
+from station.records.errors import PlaceRefused
 from station.records.facts.events import Event
 from station.records.facts.known_hubs import NamedHub, contents_of, hubs_ending_in, hubs_named, known_hub
 from station.records.facts.packed import Carton, Placing, next_numbers, standing_of
@@ -78,7 +78,7 @@ class PackingDesk:
         self._closing = closing
         self._seat_of = seat_of
         self._one_by_one = asyncio.Lock()
-        """Of two people who pack into one carton the second sees what the first has done."""
+        """Of two people who pack into one carton, or open one, the second sees what the first has done."""
 
     def handlers(self) -> Handlers:
         """Return what it answers."""
@@ -215,7 +215,7 @@ class PackingDesk:
     # Cartons -------------------------------------------------------------------------------------------------
 
     async def _open_carton(self, request: OpenCarton, act: Act) -> CartonNow:
-        for left in reversed(range(TRIES)):
+        async with self._one_by_one:
             settings = self._settings()
             number, _ = await self._journal.ask(next_numbers, settings.numbers_from)
             opened = CartonOpened(
@@ -229,14 +229,8 @@ class PackingDesk:
                 state="open",
                 line=f"carton {carton_code(number)} of order {request.order} is open for {opened.capacity} hubs",
             )
-            try:
-                await act.recording(answer).append(opened)
-            except NumberTaken:
-                if not left:
-                    raise
-            else:
-                return answer
-        raise AssertionError  # the last try returns or raises
+            await act.recording(answer).append(opened)
+            return answer
 
     async def _close_carton(self, request: CloseCarton, act: Act) -> CartonNow:
         async with self._one_by_one:

@@ -9,7 +9,7 @@ from functools import partial
 from drivers.threads import apart
 from firmware_catalog.errors import CatalogError
 from station.desk.act import Act
-from station.desk.boxes import TRIES, Closing, expect, find_carton, find_pallet, nothing_more
+from station.desk.boxes import Closing, expect, find_carton, find_pallet, nothing_more
 from station.desk.desk import Handlers
 from station.desk.packing_requests import (
     ClosePallet,
@@ -23,7 +23,6 @@ from station.desk.packing_requests import (
 from station.desk.refusals import Conflict, Unavailable
 from station.packing.codes import Package, pallet_code
 from station.packing.settings import PackingSettings
-from station.records.errors import NumberTaken
 from station.records.facts.events import Event
 from station.records.facts.packed import Carton, Pallet, next_numbers
 from station.records.facts.packing import CartonPutOnPallet, CartonTakenOffPallet, PalletClosed, PalletOpened
@@ -49,7 +48,7 @@ class PalletDesk:
         self._recalled = recalled
         self._closing = closing
         self._one_by_one = asyncio.Lock()
-        """Of two people at one pallet the second sees what the first has done."""
+        """Of two people at one pallet, or who open one, the second sees what the first has done."""
 
     def handlers(self) -> Handlers:
         """Return what it answers."""
@@ -63,7 +62,7 @@ class PalletDesk:
         }
 
     async def _open_pallet(self, request: OpenPallet, act: Act) -> PalletNow:
-        for left in reversed(range(TRIES)):
+        async with self._one_by_one:
             settings = self._settings()
             _, number = await self._journal.ask(next_numbers, settings.numbers_from)
             opened = PalletOpened(
@@ -77,14 +76,8 @@ class PalletDesk:
                 state="open",
                 line=f"pallet {pallet_code(number)} of order {request.order} is open for {opened.capacity} cartons",
             )
-            try:
-                await act.recording(answer).append(opened)
-            except NumberTaken:
-                if not left:
-                    raise
-            else:
-                return answer
-        raise AssertionError  # the last try returns or raises
+            await act.recording(answer).append(opened)
+            return answer
 
     async def _put_on_pallet(self, request: PutOnPallet, act: Act) -> PalletNow:
         async with self._one_by_one:

@@ -202,10 +202,6 @@ class PackageRefused(EventRefused):
     """A carton or pallet does not take what was brought to it, or is not what whoever decided took it for."""
 
 
-class NumberTaken(EventRefused):
-    """Somebody else was given this number of a carton or pallet. To be met by taking the next."""
-
-
 class JournalFailed(JournalError):
     """The journal could not be read or written. What was not acknowledged counts as not written."""
 

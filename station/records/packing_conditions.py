@@ -11,7 +11,7 @@ from collections.abc import Collection
 from station.domain.destination import Destination
 from station.packing.belonging import Stand, belongs, elsewhere, refusal
 from station.packing.codes import HIGHEST_NUMBER, Package, PackageCode
-from station.records.errors import EventRefused, NumberTaken, OrderIsClosed, PackageRefused, PlaceRefused
+from station.records.errors import EventRefused, OrderIsClosed, PackageRefused, PlaceRefused
 from station.records.expectations import Expectation
 from station.records.facts.attempts import AttemptId
 from station.records.facts.events import Event
@@ -99,7 +99,7 @@ def _require_free(tables: sqlite3.Connection, code: PackageCode) -> None:
     table = {Package.CARTON: "cartons", Package.PALLET: "pallets"}[code.package]
     (last,) = tables.execute(f"SELECT coalesce(max(number), 0) FROM {table}").fetchone()  # noqa: S608 - one of two names
     if code.number <= last:
-        raise NumberTaken(f"{code.package} {code} was opened before")
+        raise PackageRefused(f"{code.package} {code} was opened before")
     if code.number > HIGHEST_NUMBER:
         raise EventRefused(f"there are no more numbers for a {code.package}: correct packing.numbers_from")
 

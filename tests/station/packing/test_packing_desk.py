@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -83,7 +84,8 @@ class Crates:
         return str((await self.ask(PackHub(id=gpf(hub), carton=into), TECHNICIAN)).line)
 
     async def open(self, *orders: str) -> list[str]:
-        return [(await self.ask(OpenCarton(order=order))).carton for order in orders or ("WO-1",)]
+        opening = (self.ask(OpenCarton(order=order)) for order in orders or ("WO-1",))
+        return [opened.carton for opened in await asyncio.gather(*opening)]
 
     async def refused(self, request: Request[Any], line: str, kind: type[Refused] = Conflict) -> Refused:
         with pytest.raises(kind, match=line) as refusal:

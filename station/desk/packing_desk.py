@@ -6,7 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from firmware_catalog.identity import Eui64
 from station.desk.act import Act
@@ -153,23 +153,23 @@ class PackingDesk:
             actor=act.actor,
         )
         events: list[Event] = [placed]
-        where, closed = f"put {place}", False
-        if into is not None:
+        closed = False
+        if into is None:
+            where = _PUT[place]
+        else:
             hubs = into.hubs + 1
             closed = hubs >= into.capacity
             where = f"packed into carton {into.code}, {hubs} of {into.capacity}"
             if closed:
                 where += ": it is full and closed"
                 events += self._closed(into, hubs, None, act)
-        else:
-            where = _PUT[place]
-        out_of = "" if taken_from is None else f" It was {taken_from.stand}."
+        out_of = "" if taken_from is None else f". It was {taken_from.stand}."
         answer = HubPut(
             hub=hub.hub,
             place=place,
             carton=None if into is None else into.code,
             closed=closed,
-            line=f"hub {hub.hub} {where}{'.' if out_of else ''}{out_of}",
+            line=f"hub {hub.hub} {where}{out_of}",
         )
         try:
             await act.recording(answer).append(*events)
@@ -272,9 +272,9 @@ class PackingDesk:
     async def _release(self, request: ReleaseCarton, act: Act) -> CartonNow:
         async with self._one_by_one:
             held = await find_carton(self._journal, request.carton)
-            state = "open" if held.closed is None else "closed"
+            state: Literal["open", "closed"] = "open" if held.closed is None else "closed"
             line = f"carton {held.code} is {state} again, with {held.hubs} of {held.capacity} hubs"
-            answer = CartonNow(**{**_carton_now(held, "open", line).model_dump(), "state": state})
+            answer = _carton_now(held, state, line)
             await act.recording(answer).append(
                 CartonReleased(carton=held.number, reason=request.reason, actor=act.actor)
             )
@@ -282,7 +282,6 @@ class PackingDesk:
 
 
 _PUT: Final = {
-    Destination.CARTON: "packed",
     Destination.REWORK: "put to rework",
     Destination.SCRAP: "put to scrap",
     Destination.QUARANTINE: "put into quarantine",
@@ -332,14 +331,12 @@ def _the_one(look: _Look, into: Carton | None) -> NamedHub:
     return hub
 
 
-def _carton_now(carton: Carton, state: str, line: str) -> CartonNow:
-    return CartonNow.model_validate(
-        {
-            "carton": carton.code,
-            "order": carton.order,
-            "hubs": carton.hubs,
-            "capacity": carton.capacity,
-            "state": state,
-            "line": line,
-        }
+def _carton_now(carton: Carton, state: Literal["open", "closed", "held"], line: str) -> CartonNow:
+    return CartonNow(
+        carton=carton.code,
+        order=carton.order,
+        hubs=carton.hubs,
+        capacity=carton.capacity,
+        state=state,
+        line=line,
     )

@@ -13,6 +13,8 @@ from station.domain.label import ScannedLabel
 
 Code = Annotated[str, StringConstraints(min_length=1, max_length=40)]
 """Of a carton or pallet, as it is printed on it."""
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+"""Why somebody decides so; not left out."""
 LastDigits = Annotated[str, StringConstraints(pattern="^[0-9A-Fa-f]{6}$")]
 
 
@@ -100,7 +102,7 @@ class DecideHub(Command[HubPut]):
     place: Destination
     carton: Code | None = None
     """The carton that it goes into."""
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+    reason: Reason
     expected: Literal["nowhere", "carton", "rework", "scrap", "quarantine", "party", "maker"] | None = None
     """Where it is, as whoever decided saw it."""
 
@@ -117,7 +119,7 @@ class HoldCarton(Command[CartonNow]):
     """Say that a carton is in dispute: a hub was found in it that is not of it, or one is not there."""
 
     carton: Code
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+    reason: Reason
     found: Eui64 | None = None
     """A hub in it that does not belong there, by its CHF or GPF id."""
 
@@ -126,7 +128,7 @@ class ReleaseCarton(Command[CartonNow]):
     """Say that a carton was looked into, and that its books are right."""
 
     carton: Code
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+    reason: Reason
 
 
 class OpenPallet(Command[PalletNow]):
@@ -146,7 +148,7 @@ class TakeOffPallet(Command[PalletNow]):
     """Take a carton off its pallet."""
 
     carton: Code
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+    reason: Reason
 
 
 class ClosePallet(Command[PalletNow]):

@@ -68,7 +68,7 @@ class PeopleDesk:
             also_at=also_at,
         )
         await act.recording(answer).append(
-            *_expectation(jig, request.expected, before),
+            _expectation(jig, request.expected, before),
             SignedOn(jig=jig, actor=act.actor, proof=act.proof),
         )
         return answer
@@ -81,7 +81,7 @@ class PeopleDesk:
             raise Conflict(f"nobody is signed on {at(jig)}")
         answer = Left(line=f"{here.pseudonym} is signed off {at(jig)}", pseudonym=here.pseudonym)
         await act.recording(answer).append(
-            *_expectation(jig, request.expected, here.pseudonym),
+            _expectation(jig, request.expected, here.pseudonym),
             SignedOff(jig=jig, pseudonym=here.pseudonym, why=WhySignedOff.ASKED, actor=act.actor),
         )
         return answer
@@ -123,8 +123,6 @@ def _line(
     return f"{pseudonym} is signed on {at(jig)}{elsewhere}{over}{hubs}"
 
 
-def _expectation(jig: str | None, expected: ExpectedPerson | None, seen: str | None) -> tuple[WorksAt, ...]:
-    """What whoever asks took for given, and what was told of it here."""
-    if expected is not None:
-        return (WorksAt(jig, expected.pseudonym),)
-    return (WorksAt(jig, seen),)
+def _expectation(jig: str | None, expected: ExpectedPerson | None, seen: str | None) -> WorksAt:
+    """What whoever asks took for given, else what was told of it here."""
+    return WorksAt(jig, seen if expected is None else expected.pseudonym)

@@ -79,14 +79,13 @@ class LabelQueue:
         waiting = await self._journal.ask(waiting_package_labels)
         trouble = None
         for printed, asked in enumerate(waiting):
+            worded = partial(self._worded, len(waiting) - printed)
             try:
-                await self._print(asked, partial(self._worded, len(waiting) - printed))
+                await self._print(asked, worded)
             except LookupError as unknown:
-                trouble = self._worded(
-                    len(waiting) - printed, str(unknown)
-                )  # the others need not wait for it
+                trouble = worded(str(unknown))  # the others need not wait for it
             except (NotBegun, PrintedOrNot) as error:
-                return self._worded(len(waiting) - printed, str(error))
+                return worded(str(error))
         return trouble
 
     async def _print(self, asked: AskedLabel, worded: Callable[[str], str]) -> None:

@@ -17,11 +17,9 @@ from collections.abc import Collection, Iterable
 from station.domain.slot_name import SlotName
 from station.records import packing_conditions
 from station.records.errors import (
-    EventRefused,
     HubsInWork,
     HubsOnOpenOrders,
     OrderHasOpenAttempts,
-    OrderIsClosed,
     OrderNotHere,
 )
 from station.records.expectations import Expectation
@@ -34,8 +32,13 @@ from station.records.facts.attempts import (
     HubLost,
 )
 from station.records.facts.events import Event
-from station.records.facts.orders import OrderAssigned, OrderClosed, OrderLinesAdded, listed_by_others
-from station.records.tables import UNFINISHED_IMPORT
+from station.records.facts.orders import (
+    OrderAssigned,
+    OrderClosed,
+    OrderLinesAdded,
+    listed_by_others,
+    require_open_order,
+)
 
 
 def check(
@@ -75,11 +78,7 @@ def live_after(live: frozenset[AttemptId], sequence: int, event: Event) -> froze
 
 
 def _order_is_worked_on(tables: sqlite3.Connection, order: str, jig: str) -> None:
-    found = tables.execute("SELECT closed FROM orders WHERE work_order = ?", (order,)).fetchone()
-    if found in {None, (UNFINISHED_IMPORT,)}:
-        raise EventRefused(f"there is no order {order}: import it first")
-    if found[0] is not None:
-        raise OrderIsClosed(order, found[0])
+    require_open_order(tables, order)
     assigned = tables.execute("SELECT work_order FROM jig_orders WHERE jig = ?", (jig,)).fetchone()
     if assigned != (order,):
         raise OrderNotHere(order, jig)

@@ -10,12 +10,13 @@ from collections.abc import Collection
 
 from station.domain.destination import Destination
 from station.packing.belonging import Stand, belongs, elsewhere, refusal
-from station.packing.codes import HIGHEST_NUMBER, Package, PackageCode
-from station.records.errors import EventRefused, OrderIsClosed, PackageRefused, PlaceRefused
+from station.packing.codes import HIGHEST_NUMBER, Package, PackageCode, carton_code, pallet_code
+from station.records.errors import EventRefused, PackageRefused, PlaceRefused
 from station.records.expectations import Expectation
 from station.records.facts.attempts import AttemptId
 from station.records.facts.events import Event
 from station.records.facts.known_hubs import contents_of, known_hub
+from station.records.facts.orders import require_open_order
 from station.records.facts.packed import Carton, Pallet, carton, cartons_on, pallet
 from station.records.facts.packing import (
     CartonClosed,
@@ -28,7 +29,6 @@ from station.records.facts.packing import (
     PalletClosed,
     PalletOpened,
 )
-from station.records.tables import UNFINISHED_IMPORT
 
 
 def check(
@@ -49,19 +49,19 @@ def check(
             case CartonClosed():
                 _carton_closes(tables, event, coming=_count(events, HubPlaced, event.carton))
             case CartonHeld():
-                require_carton(tables, event.carton)
+                _require_carton(tables, event.carton)
             case CartonReleased():
-                if require_carton(tables, event.carton).held is None:
-                    raise PackageRefused(f"carton {_carton(event.carton)} is not held")
+                if _require_carton(tables, event.carton).held is None:
+                    raise PackageRefused(f"carton {carton_code(event.carton)} is not held")
             case PalletOpened(pallet=number):
                 require_open_order(tables, event.order)
                 _require_free(tables, PackageCode(Package.PALLET, number))
             case CartonPutOnPallet():
                 _pallet_takes(tables, event, closed=_closed_pallets(events))
             case CartonTakenOffPallet():
-                if require_carton(tables, event.carton).pallet != event.pallet:
+                if _require_carton(tables, event.carton).pallet != event.pallet:
                     raise PackageRefused(
-                        f"carton {_carton(event.carton)} is not on pallet {_pallet(event.pallet)}"
+                        f"carton {carton_code(event.carton)} is not on pallet {pallet_code(event.pallet)}"
                     )
             case PalletClosed():
                 coming = sum(isinstance(each, CartonPutOnPallet) for each in events)
@@ -70,28 +70,23 @@ def check(
                 pass
 
 
-def require_open_order(tables: sqlite3.Connection, order: str) -> None:
-    """Raise EventRefused where there is no such order, OrderIsClosed where it is closed."""
-    found = tables.execute("SELECT closed FROM orders WHERE work_order = ?", (order,)).fetchone()
-    if found in {None, (UNFINISHED_IMPORT,)}:
-        raise EventRefused(f"there is no order {order}: import it first")
-    if found[0] is not None:
-        raise OrderIsClosed(order, found[0])
-
-
-def require_carton(tables: sqlite3.Connection, number: int) -> Carton:
+def _require_carton(tables: sqlite3.Connection, number: int) -> Carton:
     """Return the carton of this number. Raises PackageRefused."""
     found = carton(tables, number)
     if found is None:
-        raise PackageRefused(f"there is no carton {_carton(number)} of an open order (reflash cartons list)")
+        raise PackageRefused(
+            f"there is no carton {carton_code(number)} of an open order (reflash cartons list)"
+        )
     return found
 
 
-def require_pallet(tables: sqlite3.Connection, number: int) -> Pallet:
+def _require_pallet(tables: sqlite3.Connection, number: int) -> Pallet:
     """Return the pallet of this number. Raises PackageRefused."""
     found = pallet(tables, number)
     if found is None:
-        raise PackageRefused(f"there is no pallet {_pallet(number)} of an open order (reflash cartons list)")
+        raise PackageRefused(
+            f"there is no pallet {pallet_code(number)} of an open order (reflash cartons list)"
+        )
     return found
 
 
@@ -142,7 +137,7 @@ def _place_takes(tables: sqlite3.Connection, live: Collection[AttemptId], event:
 def _carton_takes(
     tables: sqlite3.Connection, event: HubPlaced, number: int, *, closed: Collection[int]
 ) -> None:
-    into = require_carton(tables, number)
+    into = _require_carton(tables, number)
     if into.order != event.order:
         raise PackageRefused(
             f"carton {into.code} is of order {into.order}, hub {event.hub} of order {event.order}"
@@ -164,7 +159,7 @@ def _carton_takes(
 
 
 def _carton_closes(tables: sqlite3.Connection, event: CartonClosed, *, coming: int) -> None:
-    closing = require_carton(tables, event.carton)
+    closing = _require_carton(tables, event.carton)
     if closing.held is not None:
         raise PackageRefused(
             f"carton {closing.code} is held ({closing.held}): a supervisor looks into it first"
@@ -178,11 +173,11 @@ def _carton_closes(tables: sqlite3.Connection, event: CartonClosed, *, coming: i
 
 
 def _pallet_takes(tables: sqlite3.Connection, event: CartonPutOnPallet, *, closed: Collection[int]) -> None:
-    onto, put = require_pallet(tables, event.pallet), require_carton(tables, event.carton)
+    onto, put = _require_pallet(tables, event.pallet), _require_carton(tables, event.carton)
     if put.state != "closed":
         raise PackageRefused(f"carton {put.code} is {put.state}: only a closed carton goes on a pallet")
     if put.pallet is not None:
-        raise PackageRefused(f"carton {put.code} is on pallet {_pallet(put.pallet)} already")
+        raise PackageRefused(f"carton {put.code} is on pallet {pallet_code(put.pallet)} already")
     if put.contents is None:
         raise PackageRefused(f"carton {put.code} is empty")
     if put.order != onto.order:
@@ -203,7 +198,7 @@ def _pallet_takes(tables: sqlite3.Connection, event: CartonPutOnPallet, *, close
 
 
 def _pallet_closes(tables: sqlite3.Connection, event: PalletClosed, coming: int) -> None:
-    closing = require_pallet(tables, event.pallet)
+    closing = _require_pallet(tables, event.pallet)
     if closing.closed is not None:
         raise PackageRefused(f"pallet {closing.code} is closed already")
     cartons = closing.cartons + coming
@@ -229,11 +224,3 @@ def _closed_pallets(events: Collection[Event | Expectation]) -> set[int]:
 
 def _count(events: Collection[Event | Expectation], kind: type[HubPlaced], number: int) -> int:
     return sum(isinstance(event, kind) and event.carton == number for event in events)
-
-
-def _carton(number: int) -> str:
-    return str(PackageCode(Package.CARTON, number))
-
-
-def _pallet(number: int) -> str:
-    return str(PackageCode(Package.PALLET, number))

@@ -58,8 +58,8 @@ RECORD_MUTANTS = (
     Mutant(
         "an attempt opens on a closed order",
         "station/records/conditions.py",
-        "        raise OrderIsClosed(order, found[0])\n",
-        "        pass\n",
+        "    require_open_order(tables, order)\n",
+        "",
         (_DESK,),
     ),
     Mutant(

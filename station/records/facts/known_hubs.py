@@ -17,6 +17,7 @@ from station.packing.belonging import KnownHub, Result
 from station.records.facts.attempts import AttemptId
 from station.records.facts.orders import order_line_state
 from station.records.facts.packed import OPEN_ORDERS, standing_of
+from station.records.tables import UNFINISHED_IMPORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,8 @@ def hubs_ending_in(tables: sqlite3.Connection, digits: str) -> tuple[tuple[Eui64
 def _named(tables: sqlite3.Connection, hub: Eui64, gpf: Eui64 | None) -> NamedHub:
     listed = tables.execute(
         "SELECT orders.work_order, closed IS NULL FROM order_lines JOIN orders USING (work_order)"
-        " WHERE chf = ? AND closed IS NOT ' import unfinished' ORDER BY imported DESC, orders.work_order",
-        (str(hub),),
+        " WHERE chf = ? AND closed IS NOT ? ORDER BY imported DESC, orders.work_order",
+        (str(hub), UNFINISHED_IMPORT),
     ).fetchall()
     worked_for = tables.execute(
         "SELECT DISTINCT work_order FROM attempts JOIN orders USING (work_order)"  # noqa: S608 - our own words

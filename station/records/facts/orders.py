@@ -12,7 +12,7 @@ from firmware_catalog.identity import Eui64
 from station.domain.actor import Actor
 from station.domain.order_line import OrderLine
 from station.domain.outcome import Outcome
-from station.records.errors import EventRefused
+from station.records.errors import EventRefused, OrderIsClosed
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.base import FROM_LATER, Fact, Written, require
 from station.records.moments import utc_from_microseconds
@@ -102,13 +102,13 @@ def apply(
                 (event.order, UNFINISHED_IMPORT),
             )
         case OrderAssigned():
-            _require_open_order(tables, event.order)
+            require_open_order(tables, event.order)
             tables.execute(
                 "INSERT INTO jig_orders VALUES (?, ?) ON CONFLICT (jig) DO UPDATE SET work_order = excluded.work_order",
                 (event.jig, event.order),
             )
         case OrderClosed():
-            _require_open_order(tables, event.order)
+            require_open_order(tables, event.order)
             tables.execute("UPDATE orders SET closed = ? WHERE work_order = ?", (event.reason, event.order))
             tables.execute("DELETE FROM jig_orders WHERE work_order = ?", (event.order,))
 
@@ -159,12 +159,13 @@ def _line_of(tables: sqlite3.Connection, event: AttemptClosed) -> str | None:
     return None
 
 
-def _require_open_order(tables: sqlite3.Connection, order: str) -> None:
+def require_open_order(tables: sqlite3.Connection, order: str) -> None:
+    """Raise EventRefused where there is no such order, OrderIsClosed where it is closed."""
     found = tables.execute("SELECT closed FROM orders WHERE work_order = ?", (order,)).fetchone()
     if found in {None, (UNFINISHED_IMPORT,)}:
         raise EventRefused(f"there is no order {order}: import it first")
     if found[0] is not None:
-        raise EventRefused(f"order {order} is closed: {found[0]}")
+        raise OrderIsClosed(order, found[0])
 
 
 def _forget_unfinished_import(tables: sqlite3.Connection, order: str) -> None:

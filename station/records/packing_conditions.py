@@ -47,7 +47,8 @@ def check(
                 if event.carton is not None:
                     _carton_takes(tables, event, event.carton, closed=_closed_cartons(events))
             case CartonClosed():
-                _carton_closes(tables, event, coming=_count(events, HubPlaced, event.carton))
+                into = sum(isinstance(each, HubPlaced) and each.carton == event.carton for each in events)
+                _carton_closes(tables, event, coming=into)
             case CartonHeld():
                 _require_carton(tables, event.carton)
             case CartonReleased():
@@ -64,8 +65,10 @@ def check(
                         f"carton {carton_code(event.carton)} is not on pallet {pallet_code(event.pallet)}"
                     )
             case PalletClosed():
-                coming = sum(isinstance(each, CartonPutOnPallet) for each in events)
-                _pallet_closes(tables, event, coming)
+                onto = sum(
+                    isinstance(each, CartonPutOnPallet) and each.pallet == event.pallet for each in events
+                )
+                _pallet_closes(tables, event, coming=onto)
             case _:
                 pass
 
@@ -197,7 +200,7 @@ def _pallet_takes(tables: sqlite3.Connection, event: CartonPutOnPallet, *, close
         )
 
 
-def _pallet_closes(tables: sqlite3.Connection, event: PalletClosed, coming: int) -> None:
+def _pallet_closes(tables: sqlite3.Connection, event: PalletClosed, *, coming: int) -> None:
     closing = _require_pallet(tables, event.pallet)
     if closing.closed is not None:
         raise PackageRefused(f"pallet {closing.code} is closed already")
@@ -220,7 +223,3 @@ def _closed_cartons(events: Collection[Event | Expectation]) -> set[int]:
 
 def _closed_pallets(events: Collection[Event | Expectation]) -> set[int]:
     return {event.pallet for event in events if isinstance(event, PalletClosed)}
-
-
-def _count(events: Collection[Event | Expectation], kind: type[HubPlaced], number: int) -> int:
-    return sum(isinstance(event, kind) and event.carton == number for event in events)

@@ -52,7 +52,14 @@ from station.records.copies import restore
 from station.records.facts.known_hubs import contents_by
 from station.records.facts.orders import OrderClosed, OrderImported, OrderLinesAdded
 from station.records.facts.packed import carton, cartons_of, hubs_in, placed_for
-from station.records.facts.packing import CartonOpened, HubPlaced
+from station.records.facts.packing import (
+    CartonClosed,
+    CartonOpened,
+    CartonPutOnPallet,
+    HubPlaced,
+    PalletClosed,
+    PalletOpened,
+)
 from station.records.journal import Journal
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
@@ -349,3 +356,11 @@ def test_the_journal_itself_keeps_cartons_right(
         assert line in str(outcome)
         (outcome,) = ledger.commit([(placed.model_copy(update={"contents": None}),)])
         assert "is not what is said of it" in str(outcome)
+        shut = CartonClosed(carton=1, hubs=1, reason=None, actor=None)
+        pallets = [PalletOpened(pallet=number, order="WO-1", capacity=2, actor=None) for number in (1, 2)]
+        write(ledger, placed, shut, *pallets)
+        onto_one = CartonPutOnPallet(carton=1, pallet=1, actor=None)
+        (outcome,) = ledger.commit(
+            [(onto_one, PalletClosed(pallet=2, cartons=1, reason="the other", actor=None))]
+        )
+        assert "has 0 cartons now, not 1" in str(outcome)

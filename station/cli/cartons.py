@@ -27,18 +27,9 @@ from station.desk.packing_requests import (
 )
 from station.domain.destination import Destination
 from station.domain.label import ScannedLabel
-from station.packing.codes import CodeError, Package, PackageCode
+from station.packing.codes import CodeError, Package, PackageCode, pallet_code
 from station.records.facts.orders import orders
-from station.records.facts.packed import (
-    Carton,
-    Pallet,
-    carton,
-    cartons_of,
-    cartons_on,
-    hubs_in,
-    pallet,
-    pallets_of,
-)
+from station.records.facts.packed import Carton, Pallet, cartons_of, hubs_in, pallets_of
 from station.records.reader import JournalReader
 from station.settings_file import load_settings
 
@@ -192,29 +183,20 @@ def show(
     """
     read = _read(code)
     with JournalReader(load_settings(config).journal_folder) as journal:
-        if read.package is Package.PALLET:
-            on = journal.package(pallet, read.number)
-            inside = () if on is None else journal.of_order(on.order, cartons_on, on.number)
-            if on is not None:
-                _show(
-                    str(on),
-                    [str(each) for each in inside],
-                    as_json and _pallet(on) | {"on": [each.code for each in inside]},
-                )
-                return
+        of, boxes = papers.found(journal, read)
+        if isinstance(of, Carton):
+            hubs = journal.of_order(of.order, hubs_in, of.number)
+            shown = _carton(of) | {"inside": [str(each.hub) for each in hubs]}
+            lines = [
+                f"hub {each.hub}, label {each.gpf}, packed {each.placed:%Y-%m-%d %H:%M} UTC" for each in hubs
+            ]
         else:
-            box = journal.package(carton, read.number)
-            hubs = () if box is None else journal.of_order(box.order, hubs_in, box.number)
-            if box is not None:
-                lines = [
-                    f"hub {each.hub}, label {each.gpf}, packed {each.placed:%Y-%m-%d %H:%M} UTC"
-                    for each in hubs
-                ]
-                _show(
-                    str(box), lines, as_json and _carton(box) | {"inside": [str(each.hub) for each in hubs]}
-                )
-                return
-    raise UsageError(f"there is no {read.package} {read}: see 'reflash cartons list'")
+            shown, lines = _pallet(of) | {"on": [each.code for each in boxes]}, [str(each) for each in boxes]
+    if as_json:
+        print_json(shown)
+        return
+    for line in (str(of), *lines):
+        typer.echo(line)
 
 
 @app.command()
@@ -234,10 +216,10 @@ def label(
     if pdf is None and zpl is None:
         tell(asking(config, desk)(PrintLabel(code=str(read))), as_json=as_json)
         return
-    settings = load_settings(config).labels
-    with JournalReader(load_settings(config).journal_folder) as journal:
-        drawn = papers.draw_label(journal, read, settings)
-    papers.write_label(drawn, settings.media, pdf, zpl)
+    settings = load_settings(config)
+    with JournalReader(settings.journal_folder) as journal:
+        drawn = papers.draw_label(journal, read, settings.labels)
+    papers.write_label(drawn, settings.labels.media, pdf, zpl)
 
 
 @app.command("packing-list")
@@ -364,14 +346,6 @@ def _read(code: str, package: Package | None = None) -> PackageCode:
     return read
 
 
-def _show(title: str, lines: list[str], as_json: dict[str, Any] | bool) -> None:
-    if as_json:
-        print_json(as_json)
-        return
-    for line in (title, *lines):
-        typer.echo(line)
-
-
 def _carton(each: Carton) -> dict[str, Any]:
     return {
         "carton": each.code,
@@ -381,7 +355,7 @@ def _carton(each: Carton) -> dict[str, Any]:
         "state": each.state,
         "reason": each.held or each.reason,
         "contents": None if each.contents is None else each.contents.model_dump(mode="json"),
-        "pallet": None if each.pallet is None else str(PackageCode(Package.PALLET, each.pallet)),
+        "pallet": None if each.pallet is None else pallet_code(each.pallet),
     }
 
 

@@ -8,26 +8,26 @@ from pathlib import Path
 
 from firmware_catalog.files import replace_file
 from station.cli.common import UsageError
-from station.packing.codes import Package, PackageCode
+from station.packing.codes import PackageCode
 from station.papers.label import Element, Media, drawing
 from station.papers.spreadsheet import csv_list
 from station.papers.zpl import zpl as for_printer
-from station.printing.content import carton_label, pallet_label
+from station.printing.content import package_label
 from station.printing.due import LabelsDue
 from station.printing.lists import HEADINGS, PackingList
 from station.printing.lists import packing_list as list_of
 from station.printing.settings import LabelSettings
 from station.records.facts.package_labels import package_labels_of
-from station.records.facts.packed import Carton, Pallet, carton, cartons_on, hubs_in, pallet
+from station.records.facts.packed import Carton, Pallet, cartons_on, hubs_in
 from station.records.reader import JournalReader
 
 
 def draw_label(journal: JournalReader, code: PackageCode, settings: LabelSettings) -> tuple[Element, ...]:
     """Draw the label of a carton or pallet, as a copy where it was sent to a printer before. Raises UsageError."""
-    of, boxes = _found(journal, code)
+    of, boxes = found(journal, code)
     before = journal.of_order(of.order, package_labels_of, code)
     sscc = before[-1].sscc if before else LabelsDue(settings).sscc(code)
-    content = carton_label(of, sscc) if isinstance(of, Carton) else pallet_label(of, boxes, sscc)
+    content = package_label(code, sscc, of.order, boxes)
     return drawing(content, settings.media, before[-1].sent_before if before else 0)
 
 
@@ -44,7 +44,7 @@ def write_label(drawn: Sequence[Element], media: Media, pdf: Path | None, zpl: P
 
 def list_hubs(journal: JournalReader, code: PackageCode) -> PackingList:
     """List what is in a carton, or on a pallet. Raises UsageError."""
-    of, boxes = _found(journal, code)
+    of, boxes = found(journal, code)
     return list_of(of, [(box, journal.of_order(of.order, hubs_in, box.number)) for box in boxes])
 
 
@@ -62,13 +62,12 @@ def write_list(listed: PackingList, pdf: Path | None, csv: Path | None) -> None:
         sys.stdout.write(content.decode("utf-8-sig"))
 
 
-def _found(journal: JournalReader, code: PackageCode) -> tuple[Carton | Pallet, tuple[Carton, ...]]:
-    if code.package is Package.CARTON:
-        if (box := journal.package(carton, code.number)) is not None:
-            return box, (box,)
-    elif (on := journal.package(pallet, code.number)) is not None:
-        return on, journal.of_order(on.order, cartons_on, on.number)
-    raise UsageError(f"there is no {code.package} {code}: see 'reflash cartons list'")
+def found(journal: JournalReader, code: PackageCode) -> tuple[Carton | Pallet, tuple[Carton, ...]]:
+    """Return a carton, or a pallet and the cartons on it. Raises UsageError."""
+    of = journal.package(code)
+    if of is None:
+        raise UsageError(f"there is no {code.package} {code}: see 'reflash cartons list'")
+    return of, (of,) if isinstance(of, Carton) else journal.of_order(of.order, cartons_on, of.number)
 
 
 def _require_pages() -> None:

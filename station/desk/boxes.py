@@ -34,11 +34,16 @@ async def find_pallet(journal: Journal, code: str) -> Pallet:
     return _there(await journal.ask(pallet, number), "pallet", pallet_code(number))
 
 
-def _number(code: str, package: Package) -> int:
+def read_code(code: str) -> PackageCode:
+    """Read the code of a carton or pallet. Raises Invalid."""
     try:
-        read = PackageCode.parse(code)
+        return PackageCode.parse(code)
     except CodeError as error:
         raise Invalid(str(error)) from error
+
+
+def _number(code: str, package: Package) -> int:
+    read = read_code(code)
     if read.package is not package:
         raise Invalid(f"{read} is the code of a {read.package}, not of a {package}; scan the {package}'s")
     return read.number

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from station.desk.act import Act
+from station.desk.boxes import read_code
 from station.desk.desk import Handlers
 from station.desk.label_printing_requests import LabelDue, PrintLabel
-from station.desk.refusals import Conflict, Invalid, NotFound, Unavailable
-from station.packing.codes import CodeError, Package, PackageCode
+from station.desk.refusals import Conflict, NotFound, Unavailable
 from station.printing.due import LabelsDue
 from station.records.facts.package_labels import PackageLabelAsked, package_labels_of
-from station.records.facts.packed import Carton, Pallet, carton, pallet
 from station.records.journal import Journal
 
 
@@ -25,19 +24,12 @@ class LabelPrintingDesk:
         return {PrintLabel: self._print}
 
     async def _print(self, request: PrintLabel, act: Act) -> LabelDue:
-        try:
-            code = PackageCode.parse(request.code)
-        except CodeError as error:
-            raise Invalid(str(error)) from error
+        code = read_code(request.code)
         if not self._due.are_printed:
             raise Unavailable(
                 f"nothing prints labels here (labels.printer); make a page of it: reflash cartons label {code} --pdf FILE"
             )
-        found: Carton | Pallet | None
-        if code.package is Package.CARTON:
-            found = await self._journal.package(carton, code.number)
-        else:
-            found = await self._journal.package(pallet, code.number)
+        found = await self._journal.package(code)
         if found is None:
             raise NotFound(f"there is no {code.package} {code}: see 'reflash cartons list'")
         if found.closed is None:

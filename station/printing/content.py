@@ -9,7 +9,7 @@ from station.packing.codes import Package, PackageCode
 from station.papers.label import PackageLabel
 from station.papers.sscc import Sscc
 from station.records.facts.package_labels import AskedLabel
-from station.records.facts.packed import Carton, Pallet, carton, cartons_on, pallet
+from station.records.facts.packed import Carton, cartons_on
 from station.records.journal import Journal
 
 _NAMED: Final = 3
@@ -18,28 +18,15 @@ _NAMED: Final = 3
 
 async def label_of(journal: Journal, asked: AskedLabel) -> PackageLabel | None:
     """Return what a label says that was asked for; None where nobody knows its carton or pallet any more."""
-    if asked.code.package is Package.CARTON:
-        box = await journal.package(carton, asked.code.number)
-        return None if box is None else carton_label(box, asked.sscc)
-    on = await journal.package(pallet, asked.code.number)
-    if on is None:
+    of = await journal.package(asked.code)
+    if of is None:
         return None
-    return pallet_label(on, await journal.of_order(on.order, cartons_on, on.number), asked.sscc)
+    boxes = (of,) if isinstance(of, Carton) else await journal.of_order(of.order, cartons_on, of.number)
+    return package_label(asked.code, asked.sscc, of.order, boxes)
 
 
-def carton_label(box: Carton, sscc: Sscc | None) -> PackageLabel:
-    """Return a carton's label."""
-    return _label(PackageCode(Package.CARTON, box.number), sscc, box.order, (box,), None)
-
-
-def pallet_label(on: Pallet, inside: Sequence[Carton], sscc: Sscc | None) -> PackageLabel:
-    """Return a pallet's label. `inside` are the cartons on it."""
-    return _label(PackageCode(Package.PALLET, on.number), sscc, on.order, inside, len(inside))
-
-
-def _label(
-    code: PackageCode, sscc: Sscc | None, order: str, boxes: Sequence[Carton], cartons: int | None
-) -> PackageLabel:
+def package_label(code: PackageCode, sscc: Sscc | None, order: str, boxes: Sequence[Carton]) -> PackageLabel:
+    """Return a carton's or pallet's label. `boxes` are the carton itself, or those on the pallet."""
     contents = [box.contents for box in boxes if box.contents is not None]
     return PackageLabel(
         code=code,
@@ -47,7 +34,7 @@ def _label(
         order=order,
         owner=_all_of(each.owner for each in contents),
         hubs=sum(box.hubs for box in boxes),
-        cartons=cartons,
+        cartons=None if code.package is Package.CARTON else len(boxes),
         model=_all_of(f"{each.manufacturer} / {each.model}" for each in contents),
         variant=_all_of(each.variant for each in contents),
         firmware=_all_of(str(each.firmware) for each in contents),

@@ -21,6 +21,7 @@ from station.domain.order_line import OrderLine
 from station.domain.slot_name import SlotName
 from station.messages.result import ResultVersion
 from station.messages.topics import Topics
+from station.packing.codes import PackageCode
 from station.records import lock
 from station.records.chain import RecordedEvent
 from station.records.expectations import Expectation
@@ -62,7 +63,6 @@ from station.records.writer import Writer, uninterrupted
 
 P = ParamSpec("P")
 T = TypeVar("T")
-B = TypeVar("B", Carton, Pallet)
 
 Subscriber = Callable[[RecordedEvent], None]
 
@@ -250,9 +250,9 @@ class Journal:
         """Answer a question of one of the `facts` from one state of the newest tables."""
         return await self._read(partial(self._reader.ask, query, *args, **kwargs))
 
-    async def package(self, query: Callable[[sqlite3.Connection, int], B | None], number: int) -> B | None:
+    async def package(self, code: PackageCode) -> Carton | Pallet | None:
         """Return the carton or pallet of this number, of an order that is over too."""
-        return await self._read(self._reader.package, query, number)
+        return await self._read(self._reader.package, code)
 
     async def of_order(
         self,

@@ -15,6 +15,7 @@ from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from firmware_catalog.identity import Eui64
 from station.messages.topics import Topics
+from station.packing.codes import PackageCode
 from station.records.chain import RecordedEvent
 from station.records.derive import SELECT_ROWS, all_events, read_rows
 from station.records.errors import JournalCorrupt
@@ -25,7 +26,7 @@ from station.records.facts.journal import identities_of
 from station.records.facts.known_hubs import hubs_ending_in
 from station.records.facts.orders import OrderLinesAdded, OrderLineState, lines_of, order_lines
 from station.records.facts.outbox import BEFORE_ALL, Number, OutboxRow
-from station.records.facts.packed import Carton, Pallet, Placing, cartons_here, placings_of
+from station.records.facts.packed import Carton, Pallet, Placing, cartons_here, package, placings_of
 from station.records.outgoing import ImportedFile, NotToBeTold, OutgoingMessage, outgoing_message
 from station.records.segments import (
     is_there,
@@ -40,7 +41,6 @@ from station.records.tables import ARCHIVES_SINCE, PACKING_SINCE, tables_version
 
 P = ParamSpec("P")
 T = TypeVar("T")
-B = TypeVar("B", Carton, Pallet)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +122,12 @@ class JournalReader:
                     return query(tables, *args, **kwargs)
             return query(newest, *args, **kwargs)
 
-    def package(self, query: Callable[[sqlite3.Connection, int], B | None], number: int) -> B | None:
-        """Return the carton or pallet of this number, of an order that is over too."""
+    def package(self, code: PackageCode) -> Carton | Pallet | None:
+        """Return the carton or pallet with this code, of an order that is over too."""
         with self._snapshot() as newest:
             tables = self._all_tables(newest, PACKING_SINCE)
-            found = next((found for each in tables if (found := query(each, number)) is not None), None)
-        return None if found is None else self.of_order(found.order, query, number)
+            found = next((found for each in tables if (found := package(each, code)) is not None), None)
+        return None if found is None else self.of_order(found.order, package, code)
 
     def cartons(self) -> tuple[Carton, ...]:
         """Return every carton there ever was, by number, as it is or was at the end of its order."""

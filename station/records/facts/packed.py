@@ -12,7 +12,7 @@ from firmware_catalog.identity import Eui64
 from station.domain.contents import Contents
 from station.domain.destination import Destination
 from station.packing.belonging import Stand
-from station.packing.codes import carton_code, pallet_code
+from station.packing.codes import Package, PackageCode, carton_code, pallet_code
 from station.records.moments import utc_from_microseconds
 
 
@@ -137,6 +137,11 @@ def pallet(tables: sqlite3.Connection, number: int) -> Pallet | None:
 def pallets_of(tables: sqlite3.Connection, order: str) -> tuple[Pallet, ...]:
     """Return the pallets of an order, by number."""
     return tuple(_pallets(tables.execute(f"{_PALLET} work_order = ? ORDER BY number", (order,))))
+
+
+def package(tables: sqlite3.Connection, code: PackageCode) -> Carton | Pallet | None:
+    """Return the carton or pallet with this code."""
+    return (carton if code.package is Package.CARTON else pallet)(tables, code.number)
 
 
 def hubs_in(tables: sqlite3.Connection, carton: int) -> tuple[Placing, ...]:

@@ -45,7 +45,7 @@ from station.desk.request import Request
 from station.desk.rights import Role
 from station.domain.destination import Destination
 from station.domain.outcome import Disposition, Outcome
-from station.packing.codes import carton_code
+from station.packing.codes import PackageCode, carton_code
 from station.packing.settings import PackingSettings
 from station.records import packing_conditions
 from station.records.copies import restore
@@ -295,7 +295,7 @@ async def test_what_is_over_stays_findable_and_numbers_are_not_given_twice(tmp_p
     with JournalReader(folder) as reader:
         assert [box.hubs for box in reader.of_order("WO-1", cartons_of, "WO-1")] == [2, 1]
         assert [hub.hub for hub in reader.of_order("WO-1", hubs_in, 1)] == [chf(0), chf(1)]
-        assert reader.package(carton, 1).hubs == 2
+        assert reader.package(PackageCode.parse(FIRST)).hubs == 2
         assert len(reader.of_order("WO-1", placed_for, "WO-1")) == 3
         assert [place.stand.code for place in reader.life_of(gpf(0)).places] == [FIRST]
         assert reader.hubs_ending_in(str(gpf(2)).replace("-", "")[-6:]) == ((chf(2), gpf(2)),)

@@ -10,7 +10,8 @@ import typer
 from station.cli import papers
 from station.cli.asking import ask_running, asker
 from station.cli.common import DEFAULT_CONFIG, ByOption, ConfigOption, JsonOption, UsageError, print_json
-from station.cli.packing import asking, bring, scanned, tell
+from station.cli.orders import OrderArgument, require_order
+from station.cli.packing import LabelsArgument, asking, bring, scanned, tell
 from station.cli.scanning import DeskOption
 from station.desk.label_printing_requests import PrintLabel
 from station.desk.packing_requests import (
@@ -28,7 +29,6 @@ from station.desk.packing_requests import (
 from station.domain.destination import Destination
 from station.domain.label import ScannedLabel
 from station.packing.codes import CodeError, Package, PackageCode, pallet_code
-from station.records.facts.orders import orders
 from station.records.facts.packed import Carton, Pallet, cartons_of, hubs_in, pallets_of
 from station.records.reader import JournalReader
 from station.settings_file import load_settings
@@ -39,7 +39,7 @@ app.add_typer(pallets, name="pallet")
 
 CartonArgument = Annotated[str, typer.Argument(help="The carton's code, as printed on it.")]
 PalletArgument = Annotated[str, typer.Argument(help="The pallet's code, as printed on it.")]
-OrderArgument = Annotated[str, typer.Argument(help="The order's number.")]
+PackageArgument = Annotated[str, typer.Argument(help="The code of a carton or pallet.")]
 HubArgument = Annotated[str, typer.Argument(help="The hub's label, CHF or GPF id, or its last six digits.")]
 ReasonOption = Annotated[str, typer.Option(help="Why; kept for good, so without names.")]
 
@@ -63,9 +63,7 @@ def open_carton(
 @app.command()
 def pack(
     code: CartonArgument,
-    hub: Annotated[
-        str | None, typer.Argument(help="The hub's label; lines of standard input unless given.")
-    ] = None,
+    hub: LabelsArgument = None,
     config: ConfigOption = DEFAULT_CONFIG,
     desk: DeskOption = None,
     as_json: JsonOption = False,
@@ -158,8 +156,7 @@ def list_cartons(
     Example: reflash cartons list WO-2031
     """
     with JournalReader(load_settings(config).journal_folder) as journal:
-        if all(each.order != order for each in journal.ask(orders)):
-            raise UsageError(f"there is no order {order}: see 'reflash orders list'")
+        require_order(journal, order)
         boxes = journal.of_order(order, cartons_of, order)
         on = journal.of_order(order, pallets_of, order)
     if as_json:
@@ -173,7 +170,7 @@ def list_cartons(
 
 @app.command()
 def show(
-    code: Annotated[str, typer.Argument(help="The code of a carton or pallet.")],
+    code: PackageArgument,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
 ) -> None:
@@ -201,7 +198,7 @@ def show(
 
 @app.command()
 def label(
-    code: Annotated[str, typer.Argument(help="The code of a carton or pallet.")],
+    code: PackageArgument,
     config: ConfigOption = DEFAULT_CONFIG,
     desk: DeskOption = None,
     pdf: Annotated[Path | None, typer.Option(help="Make a page of it instead, in this file.")] = None,
@@ -224,7 +221,7 @@ def label(
 
 @app.command("packing-list")
 def packing_list(
-    code: Annotated[str, typer.Argument(help="The code of a carton or pallet.")],
+    code: PackageArgument,
     config: ConfigOption = DEFAULT_CONFIG,
     pdf: Annotated[Path | None, typer.Option(help="Make pages of it, in this file.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Make a spreadsheet of it, in this file.")] = None,

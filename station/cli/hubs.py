@@ -11,7 +11,7 @@ from firmware_catalog.identity import Eui64
 from station.cli.asking import asker
 from station.cli.cartons import SIX, decision
 from station.cli.common import DEFAULT_CONFIG, ByOption, ConfigOption, JsonOption, UsageError, print_json
-from station.cli.packing import asking, bring, scanned, tell
+from station.cli.packing import LabelsArgument, asking, bring, scanned, tell
 from station.cli.scanning import DeskOption
 from station.domain.destination import Destination
 from station.domain.label import ScannedLabel
@@ -32,9 +32,7 @@ app = typer.Typer(help="Find a hub, and put hubs where they belong.", no_args_is
 @app.command()
 def put(
     place: Annotated[str, typer.Argument(help="rework, scrap, quarantine, party or maker.")],
-    hub: Annotated[
-        str | None, typer.Argument(help="The hub's label; lines of standard input unless given.")
-    ] = None,
+    hub: LabelsArgument = None,
     config: ConfigOption = DEFAULT_CONFIG,
     reason: Annotated[
         str | None, typer.Option(help="A supervisor decides so, whatever the hub's last result: why.")

@@ -163,8 +163,7 @@ def show(order: OrderArgument, config: ConfigOption = DEFAULT_CONFIG, as_json: J
     """
     settings = load_settings(config)
     with JournalReader(settings.journal_folder) as journal:
-        if all(each.order != order for each in journal.ask(orders)):
-            raise UsageError(f"there is no order {order}: see 'reflash orders list'")
+        require_order(journal, order)
         found = reconcile(
             order,
             journal.order_lines(order),
@@ -198,6 +197,12 @@ def show(order: OrderArgument, config: ConfigOption = DEFAULT_CONFIG, as_json: J
             typer.echo(f"never seen: {line.chf}")
     for result in seen:
         typer.echo(f"stranger seen: {result.hub or 'a hub without a name'}{_why(codes, result.hub)}")
+
+
+def require_order(journal: JournalReader, order: str) -> None:
+    """Raise UsageError where there is no such order."""
+    if all(each.order != order for each in journal.ask(orders)):
+        raise UsageError(f"there is no order {order}: see 'reflash orders list'")
 
 
 def _why(codes: Mapping[Eui64 | None, Code], hub: Eui64 | None) -> str:

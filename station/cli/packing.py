@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -25,6 +25,10 @@ from station.packing.codes import Package, PackageCode
 
 Where = PackageCode | Destination
 Ask = Callable[[Command[Any]], Answer]
+
+LabelsArgument = Annotated[
+    str | None, typer.Argument(help="The hub's label; lines of standard input unless given.")
+]
 
 
 def asking(config: Path, desk: Path | None, by: str | None = None) -> Ask:

@@ -65,7 +65,6 @@ STALLS_EVERYTHING = Kind(describe(SOUND), stall)
 SILENT = Kind(describe(SOUND), keep_silent)
 NOISY = Kind(describe(SOUND), answer_noise)
 ZERO_TRANSFER_SIZE = Kind(describe("09210be80300001001"), stall)
-ABSURD_TRANSFER_SIZE = Kind(describe("09210be80305001001"), stall)
 
 
 def attach(port: Port, kind: Kind) -> None:

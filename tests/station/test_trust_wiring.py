@@ -65,12 +65,6 @@ def settings(bench: Bench, tmp_path: Path, facts: dict[str, Any]) -> StationSett
     return bench.station_settings(tmp_path / "state", {"jig1": [1, 2]}, **facts)
 
 
-async def make_order(settings: StationSettings, *hubs: Any) -> None:
-    """Give the station an order for these hubs before it starts."""
-    settings.state_directory.mkdir()
-    await give_order(settings, *hubs)
-
-
 async def test_a_hub_passes_by_signed_catalogue_and_hsm_and_no_secret_is_written(
     bench: Bench, settings: StationSettings, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -140,7 +134,7 @@ async def test_without_a_catalogue_no_hub_is_begun_with_until_there_is_one(
     signed.folder.rename(away)
 
     hub = bench.hub()
-    await make_order(settings, hub)
+    await give_order(settings, hub)
     await bench.seat(hub, FIRST)
     async with running_daemon(settings) as running:
         view = await running.until(FIRST, SlotPhase.OUT_OF_USE)
@@ -173,7 +167,7 @@ async def test_what_was_accepted_serves_on_without_its_source(
     bench: Bench, signed: Signed, settings: StationSettings, tmp_path: Path
 ) -> None:
     hub = bench.hub()
-    await make_order(settings, hub)
+    await give_order(settings, hub)
     catalogue = StationCatalogue(tmp_path / "state" / "catalogue", production=True)
     await catalogue.choose(settings.catalogue)
     async with catalogue.opened():
@@ -210,7 +204,7 @@ async def test_an_expired_catalogue_lets_no_hub_begin_until_its_owner_refreshes_
     signed.publish(now=a_month_ago, lifetimes=Lifetimes(timestamp=timedelta(days=1)))
 
     hub = bench.hub()
-    await make_order(settings, hub)
+    await give_order(settings, hub)
     await bench.seat(hub, FIRST)
     async with running_daemon(settings) as running:
         view = await running.until(FIRST, SlotPhase.OUT_OF_USE)
@@ -229,7 +223,7 @@ async def test_a_version_that_the_products_list_does_not_have_as_active_is_given
     settings = bench.station_settings(tmp_path / "state", {"jig1": [1]}, **facts)
 
     hub = bench.hub()
-    await make_order(settings, hub)
+    await give_order(settings, hub)
     await bench.seat(hub, FIRST)
     async with running_daemon(settings) as running:
         view = await running.until(FIRST, SlotPhase.REJECTED)
@@ -268,7 +262,7 @@ async def test_a_refused_pin_is_tried_once_over_hubs_slots_and_restarts(
     soft_hsm.write_pin("not the PIN")
 
     hubs = [bench.hub(), bench.hub(), bench.hub()]
-    await make_order(settings, *hubs)
+    await give_order(settings, *hubs)
     async with running_daemon(settings) as running:
         for hub, place in zip(hubs, (FIRST, SECOND), strict=False):
             await bench.seat(hub, place)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,6 +40,17 @@ def content(folder: Path) -> dict[str, object]:
 
 def settings(signed: Signed, **changes: Any) -> CatalogueSettings:
     return CatalogueSettings.model_validate({**signed.settings, **changes})
+
+
+@asynccontextmanager
+async def held_against_a_list(signed: Signed, tmp_path: Path) -> AsyncIterator[tuple[StationCatalogue, Path]]:
+    """Give the catalogue in production, and the list beside it, in which its release is active."""
+    products = tmp_path / "products.json"
+    listing(signed.bench).save(products)
+    catalogue = StationCatalogue(tmp_path / "store", production=True)
+    await catalogue.choose(settings(signed, products=str(products)))
+    async with catalogue.opened():
+        yield catalogue, products
 
 
 @pytest.fixture
@@ -127,12 +139,7 @@ async def test_a_reload_that_is_waited_for_no_longer_accepts_nothing_afterwards(
 async def test_the_products_list_is_looked_at_with_the_catalogue_and_vetoes(
     signed: Signed, tmp_path: Path
 ) -> None:
-    products = tmp_path / "products.json"
-
-    listing(signed.bench).save(products)
-    catalogue = StationCatalogue(tmp_path / "store", production=True)
-    await catalogue.choose(settings(signed, products=str(products)))
-    async with catalogue.opened():
+    async with held_against_a_list(signed, tmp_path) as (catalogue, products):
         before = catalogue.current()
         image = before.load(before.latest(MODEL))
         assert is_released(before, MODEL, image)
@@ -154,12 +161,7 @@ async def test_the_products_list_is_looked_at_with_the_catalogue_and_vetoes(
 async def test_a_list_that_cannot_be_read_goes_on_vetoing_and_no_hub_is_begun_with(
     signed: Signed, tmp_path: Path, how: str
 ) -> None:
-    products = tmp_path / "products.json"
-
-    listing(signed.bench).save(products)
-    catalogue = StationCatalogue(tmp_path / "store", production=True)
-    await catalogue.choose(settings(signed, products=str(products)))
-    async with catalogue.opened():
+    async with held_against_a_list(signed, tmp_path) as (catalogue, products):
         current = catalogue.current()
         image = current.load(current.latest(MODEL))
         assert catalogue.hindrance() is None
@@ -198,14 +200,10 @@ async def test_the_time_for_a_source_is_not_the_lists(
     signed: Signed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the source hangs the list is looked at all the same."""
-    products = tmp_path / "products.json"
     monkeypatch.setattr(station.catalogue.keeping, "_RENEWAL_SECONDS", 0.05)
     hang = threading.Event()
 
-    listing(signed.bench).save(products)
-    catalogue = StationCatalogue(tmp_path / "store", production=True)
-    await catalogue.choose(settings(signed, products=str(products)))
-    async with catalogue.opened():
+    async with held_against_a_list(signed, tmp_path) as (catalogue, products):
         image = catalogue.current().load(catalogue.current().latest(MODEL))
         monkeypatch.setattr(CatalogKeeper, "refresh", lambda _: hang.wait(20))
         await catalogue.renew()

@@ -4,7 +4,8 @@ Every test session
     `coroutines` (tests that are), `leaks` (descriptors, threads, tasks), `time_limits`, `workers` (who runs what):
     plugins of pytest.
 Programs beside the test
-    `processes` (run and end them), `descriptor_limits`, `brokers` (mosquitto), `certificates`, `soft_hsm`.
+    `processes` (run and end them), `looking` (until something is so that nobody tells of), `descriptor_limits`,
+    `brokers` (mosquitto), `certificates`, `soft_hsm`.
 Hubs
     `sim_bench` (inside the test, serial), `usb_bench` (on USB/IP), `usb_strangers` (what is no hub), `rig_process`
     (a simulated rig for a driver), `smp_peer` on `pty_port` (a scripted one), `hub_samples` (what one says),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benches.board_slots import Slots
+from benches.looking import until
 from benches.sentences import SENTENCES
 from drivers.jig_board.registers import Lamp
 from drivers.jig_board.settings import JigBoardSettings
@@ -101,12 +102,6 @@ class BoardedJig:
     def coils(self) -> set[int]:
         return {slot for slot, on in enumerate(self.board.coils(), start=1) if on}
 
-    async def until(self, looks_right: Callable[[], bool]) -> None:
-        """Wait until the board, which tells of no change by itself, is as it should be."""
-        async with asyncio.timeout(60):
-            while not looks_right():  # noqa: ASYNC110 - the board cannot tell
-                await asyncio.sleep(0.01)
-
     async def looks(self, number: int = 20) -> None:
         """Let the station look at the inputs so many times."""
         for _ in range(number):
@@ -123,9 +118,9 @@ class BoardedJig:
     async def stop_and_release(self) -> None:
         """Press the emergency stop, and release it once the station has switched everything off."""
         self.board.press_emergency_stop()
-        await self.until(lambda: "then release the stop" in self.alarm())
+        await until(lambda: "then release the stop" in self.alarm())
         self.board.release_emergency_stop()
-        await self.until(lambda: "press start" in self.alarm())
+        await until(lambda: "press start" in self.alarm())
 
     def facts(self) -> list[type[Event]]:
         return [type(event) for event in self.recorded if isinstance(event, JigStopped | JigReset)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from smpclient import SMPClient
 from smpclient.transport.serial import SMPSerialTransport
 
+from benches.looking import until
 from simulators.dfu_profile import DfuProfile
 from simulators.firmware import FirmwareSpec, make_firmware
 from simulators.flash import FlashTiming
@@ -122,13 +123,6 @@ async def until_mode(slot: Slot, mode: Mode, boots: int = 1) -> Hub:
     async with asyncio.timeout(60):
         await slot.hub.reach(mode, boots)
     return slot.hub
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that ends in a count or a flag. Gives up after a minute."""
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110 - counts of bytes are kept, not told
-            await asyncio.sleep(0.002)
 
 
 class Client(SMPClient):

@@ -12,6 +12,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from benches.key_authority import KeyAuthority
+from benches.looking import until
 from drivers.dfu.driver import DfuHubDriver
 from drivers.dfu.plugin import open_port
 from drivers.dfu.settings import DfuSettings
@@ -121,9 +122,7 @@ class Bench:
 
     async def until_on_the_bus(self, place: str = "1-1") -> None:
         """Wait for a seated hub to have booted."""
-        async with asyncio.timeout(60):
-            while self.server.ports[place].record is None:  # noqa: ASYNC110 -- the port tells nobody
-                await asyncio.sleep(0.002)
+        await until(lambda: self.server.ports[place].record is not None)
 
     def settings(self, **changes: Any) -> DfuSettings:
         host, port = self.server.address

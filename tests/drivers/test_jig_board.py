@@ -8,6 +8,7 @@ import pytest
 
 from benches.board_slots import Slots
 from benches.jig_bench import EASILY_LOST, PATIENT, QUICK, Ear, bench, running
+from benches.looking import until
 from drivers.jig_board import board
 from drivers.jig_board.board import LOOK_AGAIN_SECONDS, JigBoard
 from drivers.jig_board.checks import watchdog_acts_on_coils
@@ -286,9 +287,7 @@ async def test_the_heartbeat_keeps_the_lamps_and_its_end_leaves_the_power(path: 
         await jig.beats(12)  # for longer than the board's watchdog waits
         assert jig.simulated.lamps[0] == Lamp.BLUE
         jig.task.cancel()
-        async with asyncio.timeout(60):
-            while jig.simulated.lamps[0] != Lamp.DARK:  # noqa: ASYNC110 -- a dead station shows no result
-                await asyncio.sleep(0.02)
+        await until(lambda: jig.simulated.lamps[0] == Lamp.DARK)  # a dead station shows no result
         assert slots.power[1], "and cuts nobody's power"
 
 

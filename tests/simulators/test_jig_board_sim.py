@@ -16,7 +16,7 @@ from pymodbus.pdu import DecodePDU
 from pymodbus.pdu.bit_message import ReadDiscreteInputsRequest
 from pymodbus.pdu.register_message import ReadInputRegistersRequest
 
-from benches.sim_bench import until
+from benches.looking import until
 from simulators import modbus_rtu
 from simulators.board_faults import BoardFault, Question
 from simulators.jig_board import LATE_SECONDS, SimulatedJigBoard

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from benches.sim_bench import make_hub, rig_of, until, until_mode
+from benches.looking import until
+from benches.sim_bench import make_hub, rig_of, until_mode
 from simulators.hub import Mode
 from simulators.slot import SlotError
 

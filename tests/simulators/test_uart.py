@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benches.sim_bench import until
+from benches.looking import until
 from simulators.uart import LineSettings, SerialPort, Wire
 
 BYTE = 10 / 100_000

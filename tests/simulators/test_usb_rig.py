@@ -16,7 +16,8 @@ from usbip import open as open_device
 from usbip.core import USBError
 from usbip.host import Handle, list_devices
 
-from benches.sim_bench import CHF, make_hub, rig_of, sign, until, until_mode
+from benches.looking import until
+from benches.sim_bench import CHF, make_hub, rig_of, sign, until_mode
 from simulators.faults import Fault, FaultName, Occasion
 from simulators.hub import Mode
 from simulators.rig import Rig, Transport

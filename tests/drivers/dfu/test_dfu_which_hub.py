@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from benches.looking import until
 from benches.usb_bench import HUB, TARGET, TARGET_IMAGE, Authority, expected, make_hub, open_bench
 from drivers.dfu.application import CommandRefused
 from drivers.dfu.plain import PlainDfuDevice
@@ -95,9 +96,7 @@ async def test_a_hub_that_comes_back_from_detaching_in_place_of_another_is_not_d
         async with bench.driver() as driver:
             await driver.wait_for_hub()
             unlocking = asyncio.create_task(driver.unlock(HUB, Authority()))
-            async with asyncio.timeout(60):
-                while bench.server.ports["1-1"].record is not None:  # noqa: ASYNC110 -- the port tells nobody
-                    await asyncio.sleep(0.002)
+            await until(lambda: bench.server.ports["1-1"].record is None)
             await first.power_off()
             bench.seat_hub(second)
             with pytest.raises(AnotherHub) as caught:
@@ -184,9 +183,7 @@ async def test_a_plain_device_of_another_vendor_does_not_pass_for_the_one_that_w
         try:
             await device.meet(HubAction.IDENTIFY)
             flashing = asyncio.create_task(device.flash(TARGET, ignore))
-            async with asyncio.timeout(60):
-                while bench.server.ports["1-1"].record is not None:  # noqa: ASYNC110 -- the port tells nobody
-                    await asyncio.sleep(0.002)
+            await until(lambda: bench.server.ports["1-1"].record is None)
             await first.power_off()
             bench.seat_hub(other, profile=DfuProfile(off_the_bus=0.02, hub_commands=False, vendor=0x1234))
             with pytest.raises(AnotherHub):

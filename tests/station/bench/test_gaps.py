@@ -13,6 +13,7 @@ from functools import partial
 import pytest
 
 from benches import desk_client
+from benches.looking import until
 from benches.sentences import alarm_of, line_of
 from benches.station_bench import DRIVER_SETTINGS, StockHub
 from benches.station_config import write_config
@@ -312,7 +313,7 @@ async def test_a_hub_exchanged_before_the_station_acts_on_the_switch_gets_a_visi
             await station.until_that(lambda: (station.view(FIRST).percent or 0) > 10)
         late = True
         await boarded.bench.unseat(FIRST)
-        await boarded.until(until_held)
+        await until(until_held)
         await boarded.bench.seat(other, FIRST)
         await station.until_that(lambda: not is_green(station.view(FIRST), hub))
         seen = len(station.seen)

@@ -11,6 +11,7 @@ from typing import cast
 import pytest
 
 from benches.boarded_jig import boarded_jig
+from benches.looking import until
 from benches.sentences import alarm_of
 from drivers.hub import HubDriver
 from drivers.jig_board import board
@@ -48,9 +49,9 @@ async def test_a_start_cuts_the_power_of_empty_slots_and_of_no_other(tmp_path: P
             assert jig.jig.seat(1).present() is None, "unknown, before the board has said it"
             async with asyncio.timeout(60):
                 await asyncio.gather(*waiting[:2])
-            await jig.until(lambda: jig.powered() == {1, 2})
+            await until(lambda: jig.powered() == {1, 2})
             jig.board.unplug()
-            await jig.until(lambda: jig.jig.seat(1).present() is None)
+            await until(lambda: jig.jig.seat(1).present() is None)
             waiting[:2] = [asyncio.create_task(jig.jig.seat(slot).until_ready()) for slot in (1, 2)]
             jig.board.plug()
             async with asyncio.timeout(60):
@@ -65,11 +66,11 @@ async def test_nothing_is_known_of_lid_and_stop_before_the_board_has_said_it(tmp
         async with jig.working(policy="lid"):
             await jig.jig.seat(1).until_ready()
             jig.board.unplug()
-            await jig.until(lambda: jig.jig.seat(1).present() is None)
+            await until(lambda: jig.jig.seat(1).present() is None)
             jig.board.lid_closed = False
             ready = asyncio.create_task(jig.jig.seat(1).until_ready())
             jig.board.plug()
-            await jig.until(lambda: jig.jig.seat(1).present() is True)
+            await until(lambda: jig.jig.seat(1).present() is True)
             await jig.looks()
             assert not ready.done(), "the lid was opened while nobody looked"
             jig.board.lid_closed = True
@@ -90,9 +91,9 @@ async def test_at_a_stop_every_coil_is_switched_off_whatever_becomes_of_the_answ
             await jig.jig.seat(slot).until_ready()
         jig.board.press_emergency_stop()
         jig.board.arm(fault, question, 5)
-        await jig.until(lambda: not jig.coils())
+        await until(lambda: not jig.coils())
         jig.board.release_emergency_stop()
-        await jig.until(lambda: "press start" in jig.alarm())
+        await until(lambda: "press start" in jig.alarm())
         await jig.looks()
         assert not jig.powered()
 
@@ -112,8 +113,8 @@ async def test_a_coil_that_cannot_be_switched_off_at_a_stop_leaves_no_other_on(
             await jig.jig.seat(slot).until_ready()
         monkeypatch.setattr(JigBoard, "set_power", all_but_the_first)
         jig.board.press_emergency_stop()
-        await jig.until(lambda: jig.coils() == {1})
-        await jig.until(lambda: "power of slots 1 could not be switched off" in jig.alarm())
+        await until(lambda: jig.coils() == {1})
+        await until(lambda: "power of slots 1 could not be switched off" in jig.alarm())
 
 
 async def test_coils_that_acknowledge_and_stay_on_are_switched_again_until_they_read_off(
@@ -124,9 +125,9 @@ async def test_coils_that_acknowledge_and_stay_on_are_switched_again_until_they_
             await jig.jig.seat(slot).until_ready()
         jig.board.arm(BoardFault.FROZEN, Question.SWITCH, 7)
         jig.board.press_emergency_stop()
-        await jig.until(lambda: "power of slots 1, 2 could not be switched off" in jig.alarm())
-        await jig.until(lambda: not jig.coils())
-        await jig.until(lambda: "could not" not in jig.alarm())
+        await until(lambda: "power of slots 1, 2 could not be switched off" in jig.alarm())
+        await until(lambda: not jig.coils())
+        await until(lambda: "could not" not in jig.alarm())
 
 
 async def test_a_board_lost_during_the_stop_is_said_and_switched_off_when_it_is_back(tmp_path: Path) -> None:
@@ -134,22 +135,22 @@ async def test_a_board_lost_during_the_stop_is_said_and_switched_off_when_it_is_
         await jig.jig.seat(1).until_ready()
         jig.board.arm(BoardFault.SILENT, Question.SWITCH, 1000)
         jig.board.press_emergency_stop()
-        await jig.until(lambda: "power of slots 1" in jig.alarm())
+        await until(lambda: "power of slots 1" in jig.alarm())
         jig.board.unplug()
-        await jig.until(lambda: "the port is gone" in jig.alarm())
+        await until(lambda: "the port is gone" in jig.alarm())
         assert "switch the jig's supply off before the release" in jig.alarm()
         assert jig.coils() == {1}
         jig.board.disarm()
         jig.board.plug()
-        await jig.until(lambda: not jig.coils())
+        await until(lambda: not jig.coils())
         assert jig.board.emergency_stop
-        await jig.until(lambda: jig.alarm().endswith("then release the stop"))
+        await until(lambda: jig.alarm().endswith("then release the stop"))
         jig.board.release_emergency_stop()
-        await jig.until(lambda: "press start" in jig.alarm())
+        await until(lambda: "press start" in jig.alarm())
         jig.board.unplug()
         jig.board.write_coil(1, on=True)  # by whoever else had the board meanwhile
         jig.board.plug()
-        await jig.until(lambda: not jig.coils())
+        await until(lambda: not jig.coils())
 
 
 @pytest.mark.parametrize("acknowledged_only", [0, 7])
@@ -164,7 +165,7 @@ async def test_nobody_is_told_to_release_the_stop_before_every_slot_is_off(
         if acknowledged_only:
             jig.board.arm(BoardFault.FROZEN, Question.SWITCH, acknowledged_only)
         jig.board.press_emergency_stop()
-        await jig.until(lambda: "then release the stop" in jig.alarm())
+        await until(lambda: "then release the stop" in jig.alarm())
         assert "leave the stop pressed" in on_at[0][0]
         assert not any(coils for alarm, coils in on_at if "then release the stop" in alarm)
 
@@ -176,16 +177,16 @@ async def test_nothing_powers_through_a_stop_and_a_reset_is_on_record_first(tmp_
         seat = jig.jig.seat(1)
         await seat.until_ready()
         jig.board.press_emergency_stop()
-        await jig.until(lambda: seat.stopped and not jig.coils())
+        await until(lambda: seat.stopped and not jig.coils())
         with pytest.raises(ResetRefused, match="release the emergency stop first"):
             await jig.jig.reset(actor, jig.append)
         again, other = (asyncio.create_task(jig.jig.seat(slot).until_ready()) for slot in (1, 2))
         assert not await seat.power_cycle()
         jig.slots.hubs.remove(2)
-        await jig.until(lambda: jig.jig.seat(2).present() is False)
+        await until(lambda: jig.jig.seat(2).present() is False)
         jig.slots.hubs.add(2)
         jig.board.release_emergency_stop()
-        await jig.until(lambda: "press start" in jig.alarm())
+        await until(lambda: "press start" in jig.alarm())
         await jig.looks()
         assert not jig.coils(), "its release alone powers nothing"
         assert seat.stopped
@@ -205,11 +206,11 @@ async def test_the_start_button_is_a_reset_only_after_the_release(
 ) -> None:
     async with boarded_jig(tmp_path, 1) as jig, jig.working(operator=operator):
         jig.board.press_emergency_stop()
-        await jig.until(lambda: jig.facts() == [JigStopped])
+        await until(lambda: jig.facts() == [JigStopped])
         jig.board.start_pressed = True
         await jig.looks()
         jig.board.release_emergency_stop()
-        await jig.until(lambda: "press start" in jig.alarm())
+        await until(lambda: "press start" in jig.alarm())
         await jig.looks()
         assert jig.facts() == [JigStopped]
         await jig.press_start_until(lambda: jig.facts() == [JigStopped, JigReset])
@@ -225,7 +226,7 @@ async def test_a_jig_that_was_stopped_before_the_restart_is_stopped(tmp_path: Pa
         async with jig.working(stopped=True):
             assert jig.jig.seat(1).stopped
             ready = asyncio.create_task(jig.jig.seat(1).until_ready())
-            await jig.until(lambda: "press start" in jig.alarm() and not jig.coils())
+            await until(lambda: "press start" in jig.alarm() and not jig.coils())
             await jig.looks()
             assert not jig.coils()
             await jig.jig.reset(None, jig.append)
@@ -243,10 +244,10 @@ async def test_a_stop_that_cannot_be_recorded_is_kept_and_recorded_later(
         jig.no_room = 3
         await jig.stop_and_release()
         assert jig.jig.seat(1).stopped
-        await jig.until(lambda: jig.facts() == [JigStopped])
+        await until(lambda: jig.facts() == [JigStopped])
         jig.no_room = 3
         jig.board.start_pressed = True
-        await jig.until(lambda: not jig.jig.seat(1).stopped)
+        await until(lambda: not jig.jig.seat(1).stopped)
         assert jig.facts() == [JigStopped, JigReset]
 
 
@@ -266,10 +267,10 @@ async def test_a_stop_pressed_while_a_reset_is_recorded_is_not_lifted_by_it(tmp_
         resetting = asyncio.create_task(jig.jig.reset(None, jig.append))
         await recording.wait()
         jig.board.press_emergency_stop()
-        await jig.until(lambda: "release the stop" in jig.alarm())
+        await until(lambda: "release the stop" in jig.alarm())
         goes_on.set()
         await resetting
-        await jig.until(lambda: jig.facts() == [JigStopped, JigReset, JigStopped])
+        await until(lambda: jig.facts() == [JigStopped, JigReset, JigStopped])
         assert jig.jig.seat(1).stopped
         jig.journal.append = append  # type: ignore[method-assign]
 
@@ -277,44 +278,44 @@ async def test_a_stop_pressed_while_a_reset_is_recorded_is_not_lifted_by_it(tmp_
 @pytest.mark.parametrize("fault", SPOILED)
 async def test_a_lamp_that_could_not_be_set_is_set_again(tmp_path: Path, fault: BoardFault) -> None:
     async with boarded_jig(tmp_path, 1, 2) as jig, jig.working():
-        await jig.until(lambda: jig.jig.seat(1).present() is True)
+        await until(lambda: jig.jig.seat(1).present() is True)
         jig.board.arm(fault, Question.LAMP, 4)
         jig.show(1, SlotPhase.PASSED)
         jig.show(2, SlotPhase.FAILED)
-        await jig.until(lambda: (jig.lamp(1), jig.lamp(2)) == (Lamp.GREEN, Lamp.RED))
+        await until(lambda: (jig.lamp(1), jig.lamp(2)) == (Lamp.GREEN, Lamp.RED))
 
 
 async def test_lamps_are_set_again_after_a_boards_return_its_restart_and_its_watchdog(tmp_path: Path) -> None:
     async with boarded_jig(tmp_path, 1) as jig, jig.working():
         jig.show(1, SlotPhase.PASSED)
-        await jig.until(lambda: jig.lamp(1) is Lamp.GREEN)
+        await until(lambda: jig.lamp(1) is Lamp.GREEN)
         jig.board.restart()
         assert jig.lamp(1) is Lamp.DARK
-        await jig.until(lambda: jig.lamp(1) is Lamp.GREEN)
+        await until(lambda: jig.lamp(1) is Lamp.GREEN)
         jig.board.unplug()
-        await jig.until(lambda: jig.lamp(1) is Lamp.DARK)
+        await until(lambda: jig.lamp(1) is Lamp.DARK)
         jig.board.plug()
-        await jig.until(lambda: jig.lamp(1) is Lamp.GREEN)
+        await until(lambda: jig.lamp(1) is Lamp.GREEN)
         seen: list[int] = []
         jig.board.on_lamp = lambda _, colour: seen.append(colour)
         hold_up(1.2)  # longer than the board's watchdog waits
-        await jig.until(lambda: seen == [Lamp.DARK, Lamp.GREEN])
+        await until(lambda: seen == [Lamp.DARK, Lamp.GREEN])
 
 
 async def test_a_lamp_is_dark_when_its_slot_gets_power_and_follows_its_slot_again(tmp_path: Path) -> None:
     async with boarded_jig(tmp_path, 1) as jig, jig.working():
         jig.show(1, SlotPhase.WORKING)
-        await jig.until(lambda: jig.lamp(1) is Lamp.BLUE)
+        await until(lambda: jig.lamp(1) is Lamp.BLUE)
         seen: list[int] = []
         jig.board.on_lamp = lambda _, colour: seen.append(colour)
         await jig.jig.seat(1).until_ready()
-        await jig.until(lambda: seen == [Lamp.DARK, Lamp.BLUE])
+        await until(lambda: seen == [Lamp.DARK, Lamp.BLUE])
 
 
 async def test_lamps_are_dark_after_a_stop_in_good_order(tmp_path: Path) -> None:
     async with boarded_jig(tmp_path, 1) as jig, jig.working():
         jig.show(1, SlotPhase.PASSED)
-        await jig.until(lambda: jig.lamp(1) is Lamp.GREEN)
+        await until(lambda: jig.lamp(1) is Lamp.GREEN)
         async with asyncio.timeout(60):
             await jig.jig.put_out_lamps()
         assert jig.board.lamps == (Lamp.DARK,) * 8
@@ -328,7 +329,7 @@ async def test_every_gap_in_what_was_seen_is_counted(tmp_path: Path) -> None:
         seat, other = jig.jig.seat(1), jig.jig.seat(2)
 
         async def gap_by(act: Callable[[], object]) -> None:
-            await jig.until(lambda: seat.present() is True and other.present() is True)
+            await until(lambda: seat.present() is True and other.present() is True)
             before = seat.gaps
             act()
             async with asyncio.timeout(60):
@@ -350,10 +351,10 @@ async def test_every_gap_in_what_was_seen_is_counted(tmp_path: Path) -> None:
         jig.board.plug()
         await gap_by(jig.board.restart)
         await gap_by(lambda: jig.board.arm(BoardFault.LOST, Question.INPUTS, 9))
-        await jig.until(lambda: seat.present() is True)
+        await until(lambda: seat.present() is True)
         frozen_from = seat.gaps
         await gap_by(freeze)
-        await jig.until(lambda: seat.present() is True)
+        await until(lambda: seat.present() is True)
         # A machine with other work may have looks missed, which is a gap of both: openings are of one slot alone.
         before, others = seat.openings, other.openings
         async with asyncio.timeout(60):
@@ -363,9 +364,9 @@ async def test_every_gap_in_what_was_seen_is_counted(tmp_path: Path) -> None:
         assert other.openings == others
         quiet, calm = seat.gaps, other.gaps
         jig.slots.hubs.remove(1)
-        await jig.until(lambda: seat.present() is False)
+        await until(lambda: seat.present() is False)
         jig.slots.hubs.add(1)
-        await jig.until(lambda: seat.present() is True)
+        await until(lambda: seat.present() is True)
         moved = seat.openings
         assert seat.gaps > quiet
         await jig.looks(20)
@@ -435,9 +436,9 @@ async def test_an_emptied_slot_loses_its_power_also_before_the_next_start(tmp_pa
         async with asyncio.timeout(60):
             await seat.until_opened()
         again = asyncio.create_task(seat.until_ready())
-        await jig.until(lambda: not jig.powered())
+        await until(lambda: not jig.powered())
         jig.slots.hubs.add(1)
-        await jig.until(lambda: seat.present() is True)
+        await until(lambda: seat.present() is True)
         await jig.looks()
         assert not again.done()
         assert not jig.powered(), "not before the lid is closed"
@@ -453,12 +454,12 @@ async def test_a_switch_that_opens_under_a_powered_hub_is_doubted_and_nothing_is
         await seat.until_ready()
         emptied = asyncio.create_task(seat.until_emptied())
         jig.board.lying = {1}
-        await jig.until(lambda: "slot 1: its switch says that it is empty" in jig.alarm())
+        await until(lambda: "slot 1: its switch says that it is empty" in jig.alarm())
         assert seat.present() is None
         assert not emptied.done()
         assert jig.powered() == {1}
         jig.board.lying = set()
-        await jig.until(lambda: seat.present() is True and not jig.alarm())
+        await until(lambda: seat.present() is True and not jig.alarm())
         jig.slots.hubs.remove(1)
         async with asyncio.timeout(60):
             await emptied
@@ -472,8 +473,8 @@ async def test_a_board_that_was_off_gives_its_hubs_their_power_back(tmp_path: Pa
         jig.board.restart()
         assert not jig.powered()
         assert jig.jig.seat(1).is_safe(), "until it is heard"
-        await jig.until(lambda: not jig.jig.seat(1).is_safe())
-        await jig.until(lambda: jig.powered() == {1})  # whether or not anybody waits for it
+        await until(lambda: not jig.jig.seat(1).is_safe())
+        await until(lambda: jig.powered() == {1})  # whether or not anybody waits for it
         async with asyncio.timeout(60):
             await asyncio.gather(*(jig.jig.seat(slot).until_powered() for slot in (1, 2)))
         await jig.looks()
@@ -513,17 +514,17 @@ async def test_what_a_board_acknowledged_and_did_not_do_is_done_again(tmp_path: 
         jig.board.arm(BoardFault.FROZEN, Question.SWITCH, 1)
         await seat.until_ready()
         assert not jig.powered()
-        await jig.until(lambda: jig.powered() == {1})
+        await until(lambda: jig.powered() == {1})
         jig.board.arm(BoardFault.FROZEN, Question.LAMP, 1)
         jig.show(1, SlotPhase.PASSED)
-        await jig.until(lambda: not jig.board.armed)
-        await jig.until(lambda: jig.lamp(1) is Lamp.GREEN)
+        await until(lambda: not jig.board.armed)
+        await until(lambda: jig.lamp(1) is Lamp.GREEN)
         jig.slots.hubs.remove(1)
-        await jig.until(lambda: seat.present() is False)
+        await until(lambda: seat.present() is False)
         jig.board.arm(BoardFault.FROZEN, Question.SWITCH, 1)
         await seat.let_go()
         assert jig.powered() == {1}
-        await jig.until(lambda: not jig.powered())
+        await until(lambda: not jig.powered())
         assert not jig.alarm()
 
 
@@ -532,25 +533,25 @@ async def test_a_slot_whose_power_never_switches_is_named_and_left(tmp_path: Pat
         seat = jig.jig.seat(1)
         jig.board.arm(BoardFault.FROZEN, Question.SWITCH, 1000)
         await seat.until_ready()
-        await jig.until(lambda: jig.alarm().startswith("slot 1: its power does not switch"))
+        await until(lambda: jig.alarm().startswith("slot 1: its power does not switch"))
         await jig.looks()
         tried = 1000 - jig.board.armed[0].left
         assert tried == 4
         jig.board.disarm()
         jig.slots.hubs.remove(1)
-        await jig.until(lambda: seat.present() is False)
+        await until(lambda: seat.present() is False)
         await seat.let_go()
         jig.slots.hubs.add(1)
         await seat.until_ready()
-        await jig.until(lambda: jig.powered() == {1} and not jig.alarm())
+        await until(lambda: jig.powered() == {1} and not jig.alarm())
 
 
 async def test_the_alarm_of_a_board_that_tells_nothing_stays_until_it_does(tmp_path: Path) -> None:
     """It is found again and again, and each time nothing is heard of its inputs."""
     async with boarded_jig(tmp_path, 1) as jig, jig.working():
-        await jig.until(lambda: jig.jig.seat(1).present() is True)
+        await until(lambda: jig.jig.seat(1).present() is True)
         jig.board.arm(BoardFault.LOST, Question.INPUTS, 100_000)
-        await jig.until(lambda: "no answer" in jig.alarm())
+        await until(lambda: "no answer" in jig.alarm())
         shown: list[str | None] = []
         jig.view.listen(lambda view: shown.append(alarm_of(view)))
         found = 0
@@ -561,10 +562,10 @@ async def test_the_alarm_of_a_board_that_tells_nothing_stays_until_it_does(tmp_p
             jig.jig._hear(event)
 
         jig.jig._board._tell = count
-        await jig.until(lambda: found == 3)
+        await until(lambda: found == 3)
         assert None not in shown
         jig.board.disarm()
-        await jig.until(lambda: not jig.alarm())
+        await until(lambda: not jig.alarm())
 
 
 async def test_a_jig_that_is_looked_at_too_rarely_says_so(
@@ -573,12 +574,12 @@ async def test_a_jig_that_is_looked_at_too_rarely_says_so(
     async with boarded_jig(tmp_path, 1) as jig, jig.working():
         seat = jig.jig.seat(1)
         for times in range(3):
-            await jig.until(lambda: seat.present() is True)
+            await until(lambda: seat.present() is True)
             assert not jig.alarm(), f"{times} may be an accident"
             before = seat.gaps
             hold_up(0.7)
             assert seat.gaps > before
-        await jig.until(lambda: "looks at its inputs are often more than 500 ms apart" in jig.alarm())
+        await until(lambda: "looks at its inputs are often more than 500 ms apart" in jig.alarm())
         assert "heartbeat_seconds" in jig.alarm()
         monkeypatch.setattr(board, "CALM_SECONDS", 0.3)
-        await jig.until(lambda: not jig.alarm())
+        await until(lambda: not jig.alarm())

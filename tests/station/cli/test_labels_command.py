@@ -15,6 +15,7 @@ import zxingcpp
 
 from benches import brokers
 from benches.journal_samples import chf, closed, gpf, opened, order_events
+from benches.looking import until
 from benches.station_bench import Bench, at_broker, journal_of
 from benches.station_config import write_config
 from benches.station_daemon import events_of, running_daemon
@@ -112,12 +113,10 @@ def test_labels_are_asked_for_as_cartons_close_and_printed_by_the_daemon(
         async with printer.serving() as port, asyncio.timeout(DEADLINE):
             facts["labels"]["printer"]["port"] = port
             async with running_daemon(StationSettings.model_validate(facts)) as daemon:
-                while len(printer.printed) < 3:  # noqa: ASYNC110 - nothing tells of paper
-                    await asyncio.sleep(0.01)
+                await until(lambda: len(printer.printed) >= 3)
                 answer = await daemon.ask("print_label", code=boxes[0])
                 assert answer["line"] == f"another label of carton {boxes[0]} is to be printed, as a copy"
-                while len(printer.printed) < 4:  # noqa: ASYNC110 - the same
-                    await asyncio.sleep(0.01)
+                await until(lambda: len(printer.printed) >= 4)
 
     asyncio.run(work())
     copies = [b"COPY 1" in each for each in printer.printed]

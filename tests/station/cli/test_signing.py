@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from benches import brokers
+from benches.looking import until
 from benches.station_bench import Bench, at_broker, order_csv
 from benches.station_config import write_config
 from benches.station_daemon import events_of, running_daemon
@@ -59,8 +60,7 @@ async def test_people_sign_on_and_a_supervisor_decides_by_name_and_pin(
 
     at = ("--desk", desk)
     async with running_daemon(settings), asyncio.timeout(DEADLINE):
-        while not desk.exists():  # noqa: ASYNC110 - nothing tells of a file
-            await asyncio.sleep(0.01)
+        await until(desk.exists)
         assert (await run("246801", "sign-on", "ann", "--jig", "jig1", *at)).code == 2
         on = await run(PIN, "sign-on", "ann", "--jig", "jig1", *at)
         assert on.out.splitlines()[0] == f"{ann} is signed on at jig1"

@@ -20,6 +20,7 @@ import pytest
 
 from benches import brokers
 from benches.desk_client import THE_ACCOUNT
+from benches.looking import until
 from benches.station_bench import Bench, at_broker, give_order, slot
 from benches.station_config import write_config
 from benches.station_daemon import RunningDaemon, events_of, running_daemon
@@ -313,9 +314,7 @@ async def test_at_the_desk_socket_people_look_and_scan_and_nothing_else(
         await station.until(FIRST, SlotPhase.EMPTY)
         view = station.daemon.view
         await view.changes.until(lambda: view.broker.state == "connected")  # it has no more to log
-        async with asyncio.timeout(60):
-            while not desk.exists():  # noqa: ASYNC110 - nothing tells of a file
-                await asyncio.sleep(0.01)
+        await until(desk.exists)
         assert stat.S_IMODE(desk.stat().st_mode) == 0o660
         at = ("--config", tmp_path / "not there", "--desk", desk)
         said = await asyncio.to_thread(reflash, "scan", *at, "--jig", "jig1", "--slot", 2, hub.gpf)

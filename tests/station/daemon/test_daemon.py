@@ -17,6 +17,7 @@ import pytest
 from benches import brokers
 from benches.desk_client import frame, order_file, say, watching
 from benches.journal_samples import closed, opened
+from benches.looking import until
 from benches.sentences import line_of
 from benches.station_bench import MODEL, Bench, at_broker, import_order, journal_of, order_csv, slot, version
 from benches.station_daemon import events_of, running_daemon, starting_daemon
@@ -272,9 +273,7 @@ async def test_who_watches_sees_last_what_sits_where_when_the_station_has_stoppe
     async with running_daemon(settings) as station:
         await station.until(PLACE, SlotPhase.EMPTY)
         watcher = asyncio.create_task(watch())
-        async with asyncio.timeout(60):
-            while not lines:  # noqa: ASYNC110 - filled by the watcher
-                await asyncio.sleep(0.01)
+        await until(lambda: lines)
         await bench.seat(hub, PLACE)
         await station.until(PLACE, SlotPhase.PASSED)
         await station.stopped()

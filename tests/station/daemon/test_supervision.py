@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from benches.looking import until
 from benches.sentences import SENTENCES
 from station.daemon.supervision import pause_after, supervise
 from station.domain.statement import Statement
@@ -105,12 +106,9 @@ async def test_a_part_that_has_worked_for_a_while_is_sound_again_and_its_next_fa
         pauses.append(seconds)
 
     supervising = asyncio.create_task(supervise("publisher", part, board, steady_seconds=0.01, pause=pause))
-    async with asyncio.timeout(60):
-        while None not in board.lines:  # noqa: ASYNC110 - the board is a list
-            await asyncio.sleep(0.005)
-        fail.set()
-        while len(pauses) < 3:  # noqa: ASYNC110 - so are the pauses
-            await asyncio.sleep(0.005)
+    await until(lambda: None in board.lines)
+    fail.set()
+    await until(lambda: len(pauses) >= 3)
     supervising.cancel()
     await asyncio.gather(supervising, return_exceptions=True)
     assert pauses == [1.0, 2.0, 1.0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,6 +12,7 @@ import pytest
 
 from benches import brokers
 from benches.desk_client import THE_ACCOUNT, no_check, order_file
+from benches.looking import until
 from benches.station_bench import Bench, at_broker, order_csv, slot
 from benches.station_daemon import events_of, running_daemon
 from station.cli.asking import Asker, _ask
@@ -69,11 +69,6 @@ async def test_a_shift_at_the_desk_is_done_once_and_signed(
 
     async def ask_all() -> list[Any]:
         return [await ask_daemon(place, command, key=key, **by) for place, command, key, by in commands]
-
-    async def until(there: Callable[[], bool]) -> None:
-        async with asyncio.timeout(DEADLINE):
-            while not there():  # noqa: ASYNC110 - nothing tells of a file
-                await asyncio.sleep(0.01)
 
     with order_file(order_csv(hub)) as (taking, file):
         async with running_daemon(settings) as station:
@@ -138,8 +133,7 @@ async def test_a_command_whose_daemon_dies_over_it_is_asked_again_with_its_key(
     async with asyncio.timeout(DEADLINE):
         dying = await asyncio.start_unix_server(die, tmp_path / "control.sock")
         asking = asyncio.create_task(_ask(asker, ResetJig(jig="jig1"), None))
-        while not keys:  # noqa: ASYNC110 - a client elsewhere
-            await asyncio.sleep(0.01)
+        await until(lambda: keys)
         dying.close()
         desk = Desk(Remembers(), no_check, {ResetJig: reset}, {})
         async with serve_control(tmp_path, desk, THE_ACCOUNT):

@@ -13,6 +13,7 @@ import structlog
 
 from benches import brokers
 from benches.desk_client import frame, say, take_order
+from benches.looking import until
 from benches.sentences import line_of
 from benches.station_bench import Bench, at_broker, order_csv, slot
 from benches.station_daemon import events_of, running_daemon
@@ -36,7 +37,6 @@ from station.settings import StationSettings
 from station.texts.scans import scan_line
 from station.texts.texts import ENGLISH
 
-DEADLINE = 60
 PIN, OTHER_PIN, WRONG = "135797", "246808", "975310"
 BADGE, SUPERVISORS_BADGE = "4711AB42", "0815CD77"
 
@@ -57,11 +57,6 @@ class People:
 
     async def ask(self, request: Any, *, place: Path | None = None, **who: Any) -> Any:
         return await ask_daemon(place or self.desk, request, **who)
-
-    async def until_served(self) -> None:
-        async with asyncio.timeout(DEADLINE):
-            while not self.desk.exists():  # noqa: ASYNC110 - nothing tells of a file
-                await asyncio.sleep(0.01)
 
 
 @pytest.fixture
@@ -88,7 +83,7 @@ async def test_nobody_is_a_supervisor_by_saying_so(people: People) -> None:
             await people.ask(enable, key=uuid4(), **who)
 
     async with running_daemon(people.settings):
-        await people.until_served()
+        await until(people.desk.exists)
         await refused(
             "enable_slot is not for a technician, .*; have a supervisor give name and PIN with it, or run"
         )
@@ -140,7 +135,7 @@ async def test_a_shift_is_handed_over_and_outlives_a_restart_but_not_the_person(
         said.append(scan_line(ENGLISH, answer))
 
     async with running_daemon(settings) as station:
-        await people.until_served()
+        await until(people.desk.exists)
         await station.until(slot(1), SlotPhase.EMPTY)
         with pytest.raises(NotAllowed, match="who signs on shows it"):
             await people.ask(SignOn(jig="jig1"), place=settings.state_directory, by=people.ann)
@@ -178,7 +173,7 @@ async def test_a_shift_is_handed_over_and_outlives_a_restart_but_not_the_person(
             f"{people.sue} is signed on at jig1, taking over from {people.ann}; open here: 1, see what the slots say"
         )
     async with running_daemon(settings) as station:
-        await people.until_served()
+        await until(people.desk.exists)
         status = await people.ask(Status())
         assert {each.jig: each.pseudonym for each in status.people} == {
             None: people.ann,
@@ -193,7 +188,7 @@ async def test_a_shift_is_handed_over_and_outlives_a_restart_but_not_the_person(
         with pytest.raises(ScanRefused, match="this badge is nobody's here"):
             await scan_session(at, "jig2").read("BADGE-4711AB42")
     async with running_daemon(settings):
-        await people.until_served()
+        await until(people.desk.exists)
         status = await people.ask(Status())
         assert [(each.jig, each.pseudonym) for each in status.people] == [("jig1", people.sue)]
     assert said == [

@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ import pytest
 
 from benches import brokers
 from benches.desk_client import desk_of_orders
+from benches.looking import until
 from benches.processes import run
 from benches.station_bench import Bench, at_broker, order_csv
 from benches.station_daemon import events_of, running_daemon
@@ -34,7 +35,6 @@ from station.orders.errors import OrderFileRefused
 from station.records.facts.orders import OrderImported
 from station.records.journal import Journal
 
-DEADLINE = 60
 STILL = 0.05
 
 
@@ -87,13 +87,8 @@ class Folder:
             with suppress(asyncio.CancelledError):
                 await keeper
 
-    async def until(self, there: Callable[[], Any]) -> None:
-        async with asyncio.timeout(DEADLINE):
-            while not there():  # noqa: ASYNC110 - nothing tells of a file
-                await asyncio.sleep(0.01)
-
     async def until_in(self, within: str, *names: bytes | str) -> None:
-        await self.until(lambda: {os.fsencode(name) for name in names} <= self.names(within))
+        await until(lambda: {os.fsencode(name) for name in names} <= self.names(within))
 
 
 @pytest.fixture
@@ -164,8 +159,8 @@ async def test_whatever_is_dropped_is_taken_or_refused_with_its_reasons(
     (path / "refused" / "words.txt.reasons.txt").symlink_to(tmp_path / "victim")
 
     async with folder.kept(imported.take):
-        await folder.until(lambda: folder.names(".") == folders | set(map(os.fsencode, left_alone)))
-        await folder.until(lambda: not folder.names(".taking"))
+        await until(lambda: folder.names(".") == folders | set(map(os.fsencode, left_alone)))
+        await until(lambda: not folder.names(".taking"))
     assert folder.names("taken") == {*odd[:3], b"x" * 200}
     assert [source for source, _ in imported.files] == [
         "a\ufffdb.csv",
@@ -238,7 +233,7 @@ async def test_the_folder_gone_and_back_and_a_station_that_cannot_now(
     async with folder.kept(take):
         folder.drop("WO-1.csv", next(orders))
         await folder.until_in(".taking", "WO-1.csv")
-        await folder.until(lambda: folder.said[-1:] != [None])
+        await until(lambda: folder.said[-1:] != [None])
         assert folder.said[-1] == (f"order folder {folder.path}: WO-1.csv waits: the disk is full; make room")
         able = True
         await folder.until_in("taken", "WO-1.csv")
@@ -246,11 +241,11 @@ async def test_the_folder_gone_and_back_and_a_station_that_cannot_now(
         for name, mount in (("WO-2.csv", folder.make), ("WO-3.csv", partial(away.rename, folder.path))):
             folder.path.rename(tmp_path / "gone" if mount == folder.make else away)
             folder.path.mkdir()
-            await folder.until(lambda: "make or mount it" in (folder.said[-1] or ""))
+            await until(lambda: "make or mount it" in (folder.said[-1] or ""))
             assert not folder.names("."), "nothing is made in what is no share"
             folder.path.rmdir()
             mount()
-            await folder.until(lambda: folder.said[-1] is None)
+            await until(lambda: folder.said[-1] is None)
             folder.drop(name, next(orders))
             await folder.until_in("taken", name)
     assert [source for source, _ in imported.files] == ["WO-1.csv", "WO-2.csv", "WO-3.csv"]
@@ -388,7 +383,7 @@ async def test_a_daemon_takes_what_is_dropped(
         await folder.until_in("taken", "WO-1.csv")
         folder.path.rename(tmp_path / "away")
         view = daemon.daemon.view
-        await folder.until(view.faults)
+        await until(view.faults)
         (told,) = view.faults()
         assert told.reason is Reason.ORDERS_NOT_TAKEN
         assert told.details.detail == (

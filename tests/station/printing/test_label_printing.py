@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benches.looking import until
 from simulators.label_printer import LabelPrinter, Trouble
 from station.packing.codes import Package, PackageCode
 from station.papers.label import Media, PackageLabel
@@ -91,14 +91,9 @@ class PrintingBench:
             with suppress(asyncio.CancelledError):
                 await task
 
-    async def until(self, there: Callable[[], Any]) -> None:
-        async with asyncio.timeout(DEADLINE):
-            while not there():  # noqa: ASYNC110 - nothing tells of what is said
-                await asyncio.sleep(0.005)
-
     async def until_printed(self, journal: Journal) -> None:
         async with asyncio.timeout(DEADLINE):
-            while await journal.ask(waiting_package_labels):  # noqa: ASYNC110 - as above
+            while await journal.ask(waiting_package_labels):  # noqa: ASYNC110 - nothing tells of it
                 await asyncio.sleep(0.005)
 
     def printed(self) -> list[tuple[int, str]]:
@@ -147,13 +142,13 @@ async def test_nothing_is_sent_to_a_printer_that_cannot_and_all_is_once_it_can(b
             bench.printer.trouble = trouble
             bench.said.clear()
             async with bench.printing(journal, reached(port, 30 if trouble in SAID else 0.2)):
-                await bench.until(lambda told=told: str(bench.last).startswith(told))
+                await until(lambda told=told: str(bench.last).startswith(told))
             assert not bench.printer.buffered
         async with bench.printing(journal, reached(port)):
-            await bench.until(lambda: bench.last is not None)
+            await until(lambda: bench.last is not None)
             bench.printer.trouble = Trouble(0)
             await bench.until_printed(journal)
-            await bench.until(lambda: bench.last is None)
+            await until(lambda: bench.last is None)
     assert bench.printed() == [(1, ""), (2, "")]
 
 
@@ -168,14 +163,14 @@ async def test_what_stops_a_printer_that_has_a_label_is_told_until_the_label_is_
         for trouble in (Trouble.NO_LABELS, Trouble.PAUSED, Trouble.HEAD_OPEN):
             bench.printer.trouble = Trouble.STUCK
             await journal.append(label(len(bench.printer.printed) + 1))
-            await bench.until(lambda: bench.printer.buffered)
+            await until(lambda: bench.printer.buffered)
             bench.printer.trouble = trouble
-            await bench.until(lambda: bench.last is not None)
+            await until(lambda: bench.last is not None)
             (waiting,) = await journal.ask(waiting_package_labels)
             assert waiting.sent_before == 1
             bench.printer.trouble = Trouble(0)
             await bench.until_printed(journal)
-            await bench.until(lambda: bench.last is None)
+            await until(lambda: bench.last is None)
     assert bench.printed() == [(1, ""), (2, ""), (3, "")]
 
 
@@ -185,17 +180,15 @@ async def test_a_label_that_may_be_there_comes_again_as_a_copy(bench: PrintingBe
         bench.printer.trouble = Trouble.HANGS_UP
         await journal.append(label(1))
         async with bench.printing(journal, reached(port)):
-            await bench.until(
-                lambda: "it has hung up; the label of CTN00000013 may be there" in str(bench.last)
-            )
+            await until(lambda: "it has hung up; the label of CTN00000013 may be there" in str(bench.last))
             bench.printer.trouble = Trouble(0)
             await bench.until_printed(journal)
             bench.printer.trouble = Trouble.NO_LABELS
             await journal.append(label(2))
-            await bench.until(lambda: "no labels" in str(bench.last))
+            await until(lambda: "no labels" in str(bench.last))
         bench.printer.trouble = Trouble.STUCK
         async with bench.printing(journal, reached(port)):
-            await bench.until(lambda: bench.printer.buffered)
+            await until(lambda: bench.printer.buffered)
     async with bench.journal() as journal, bench.printer.serving() as port:
         bench.printer.power_cycle()
         bench.printer.trouble = Trouble(0)
@@ -222,13 +215,13 @@ async def test_a_printer_that_is_away_and_one_that_nobody_knows(bench: PrintingB
         async with bench.printer.serving() as port:
             pass
         async with bench.printing(journal, reached(port)):
-            await bench.until(lambda: "it is not reached: " in str(bench.last))
+            await until(lambda: "it is not reached: " in str(bench.last))
             async with bench.printer.serving(port):
                 await bench.until_printed(journal)
         await journal.append(label(2))
         nowhere = NetworkPrinter(PrinterSettings(host="no-such-printer.invalid", answer_seconds=2))
         async with bench.printing(journal, nowhere):
-            await bench.until(lambda: "it is not reached: " in str(bench.last))
+            await until(lambda: "it is not reached: " in str(bench.last))
 
 
 async def test_labels_into_a_folder(bench: PrintingBench, tmp_path: Path) -> None:
@@ -236,9 +229,9 @@ async def test_labels_into_a_folder(bench: PrintingBench, tmp_path: Path) -> Non
     async with bench.journal() as journal:
         await journal.append(label(UNKNOWN), label(1), label(2))
         async with bench.printing(journal, LabelFolder(folder)):
-            await bench.until(lambda: "No such file or directory; make or mount it" in str(bench.last))
+            await until(lambda: "No such file or directory; make or mount it" in str(bench.last))
             folder.mkdir()
-            await bench.until(lambda: "labels that wait: 1" in str(bench.last))
+            await until(lambda: "labels that wait: 1" in str(bench.last))
     assert "is in no books any more; bring the journal's finished segments back; labels that wait: 1" in str(
         bench.last
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from benches.journal_samples import STARTED, TOPICS, closed, opened, order_events, write
+from benches.looking import until
 from benches.report_journal import work, writing
 from station.daemon.supervision import supervise
 from station.domain.statement import Statement
@@ -27,13 +27,6 @@ def passed(reports: Path) -> int:
             return state.hubs(Wanted(), state.span(Wanted())).all.passed
     except ReportError:
         return 0
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Look again and again: nobody tells of what another thread wrote to a file."""
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
 
 async def hub_passes(journal: Journal, number: int) -> None:

@@ -9,11 +9,10 @@ from uuid import uuid4
 import pytest
 
 from benches import brokers
-from benches.desk_client import order_file
-from benches.station_bench import Bench, at_broker, order_csv, slot
-from benches.station_daemon import running_daemon
+from benches.station_bench import Bench, at_broker, slot
+from benches.station_daemon import working
 from station.control.client import ask_daemon
-from station.desk.order_requests import AssignOrder, CloseOrder
+from station.desk.order_requests import CloseOrder
 from station.desk.packing_requests import OpenCarton, PackHub
 from station.desk.refusals import Conflict
 from station.domain.phase import SlotPhase
@@ -22,35 +21,29 @@ from station.domain.phase import SlotPhase
 async def test_a_hub_is_packed_once_it_is_out_of_its_slot_and_holds_its_carton_when_it_is_seated_again(
     bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path
 ) -> None:
-    hub = bench.hub()
     settings = bench.station_settings(tmp_path, {"jig1": [1]}, **at_broker(shared_broker.port))
     at = settings.state_directory
-    with order_file(order_csv(hub)) as (taking, file):
-        async with running_daemon(settings) as station:
-            await station.until(slot(1), SlotPhase.EMPTY)
-            await ask_daemon(at, taking, file=file, key=uuid4())
-            await ask_daemon(at, AssignOrder(order="WO-1", jig="jig1"))
-            carton = (await ask_daemon(at, OpenCarton(order="WO-1"))).carton
-            pack = PackHub(id=hub.gpf, role="GPF", carton=carton)
-            await bench.seat(hub, slot(1))
-            await station.until(slot(1), SlotPhase.PASSED)
-            with pytest.raises(
-                Conflict, match="still sits in jig1 slot 1: take it out first, then scan it here"
-            ):
-                await ask_daemon(at, pack, key=uuid4())
-            close = CloseOrder(order="WO-1", reason="done")
-            with pytest.raises(Conflict, match="1 passed, 0 open, 0 never seen; 1 in no place"):
-                await ask_daemon(at, close)
-            await bench.unseat(slot(1))
-            packed = await ask_daemon(at, pack, key=uuid4())
-            assert (packed.hub, packed.line) == (
-                hub.chf,
-                f"hub {hub.chf} packed into carton {carton}, 1 of 16",
-            )
-            # A hub that is seated again is in no carton, whoever scanned it there.
-            await bench.seat(hub, slot(1))
-            await station.until(slot(1), SlotPhase.PASSED_BEFORE)
-            held = f"carton {carton} is held (hub {hub.chf} of it was seen in jig1 slot 1)"
-            view = station.daemon.view
-            async with asyncio.timeout(60):
-                await view.changes.until(lambda: held in str(view.faults()))
+    async with working(bench, settings) as (station, hub):
+        await station.until(slot(1), SlotPhase.EMPTY)
+        carton = (await ask_daemon(at, OpenCarton(order="WO-1"))).carton
+        pack = PackHub(id=hub.gpf, role="GPF", carton=carton)
+        await bench.seat(hub, slot(1))
+        await station.until(slot(1), SlotPhase.PASSED)
+        with pytest.raises(Conflict, match="still sits in jig1 slot 1: take it out first, then scan it here"):
+            await ask_daemon(at, pack, key=uuid4())
+        close = CloseOrder(order="WO-1", reason="done")
+        with pytest.raises(Conflict, match="1 passed, 0 open, 0 never seen; 1 in no place"):
+            await ask_daemon(at, close)
+        await bench.unseat(slot(1))
+        packed = await ask_daemon(at, pack, key=uuid4())
+        assert (packed.hub, packed.line) == (
+            hub.chf,
+            f"hub {hub.chf} packed into carton {carton}, 1 of 16",
+        )
+        # A hub that is seated again is in no carton, whoever scanned it there.
+        await bench.seat(hub, slot(1))
+        await station.until(slot(1), SlotPhase.PASSED_BEFORE)
+        held = f"carton {carton} is held (hub {hub.chf} of it was seen in jig1 slot 1)"
+        view = station.daemon.view
+        async with asyncio.timeout(60):
+            await view.changes.until(lambda: held in str(view.faults()))

@@ -499,9 +499,9 @@ async def test_a_hub_taken_out_while_a_power_cycle_keeps_it_dark_leaves_a_slot_w
         seat = jig.jig.seat(1)
         await seat.until_ready()
         cycle = asyncio.create_task(seat.power_cycle())
-        await jig.until(lambda: not jig.powered())
+        await until(lambda: not jig.powered())
         jig.slots.hubs.remove(1)
-        await jig.until(lambda: seat.present() is False)
+        await until(lambda: seat.present() is False)
         assert not cycle.done()
         async with asyncio.timeout(60):
             assert not await cycle

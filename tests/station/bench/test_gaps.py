@@ -300,7 +300,7 @@ async def test_a_hub_exchanged_before_the_station_acts_on_the_switch_gets_a_visi
             held.clear()
         hear(jig, event)
 
-    async def until_held() -> bool:
+    def until_held() -> bool:
         return any(isinstance(event, SlotEmptied) for event in held)
 
     await boarded.order(hub, other)

@@ -6,7 +6,6 @@ import asyncio
 
 import pytest
 
-from benches.looking import until
 from benches.sentences import line_of
 from benches.station_daemon import events_of, running_daemon
 from benches.two_slots import FIRST, SECOND, Hands, disagreement, scan
@@ -187,7 +186,7 @@ async def test_a_hub_upside_down_that_draws_no_current_is_told_at_once_and_not_r
         assert line_of(told) == (
             "jig1 slot 1: something sits here but draws no current; take it out and seat it the right way up"
         )
-        await until(lamp_is_amber)
+        await boarded.until(lamp_is_amber)
         await boarded.bench.do("board", jig=1, act="lie", slots=[])
         await station.until(FIRST, SlotPhase.EMPTY)
         await boarded.bench.seat(hub, FIRST)

@@ -150,7 +150,8 @@ def republish(
     first: Annotated[int, typer.Argument(help="The first one's station_sequence.")],
     last: Annotated[int, typer.Argument(help="The last one's.")],
     message: Annotated[
-        MessageKind, typer.Option(help="Results, or facts of orders, which count by themselves.")
+        MessageKind,
+        typer.Option(help="Results, or facts of orders or of packing, which count by themselves."),
     ] = MessageKind.RESULT,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import NoReturn
 
@@ -12,15 +12,24 @@ import structlog
 from drivers.threads import apart
 from firmware_catalog.catalog import Catalog
 from firmware_catalog.errors import CatalogError
+from firmware_catalog.identity import FirmwareVersion
 from station.bench.view import BenchView
 from station.catalogue.withdrawn import withdrawn
 from station.desk.pallet_desk import recall_lines
+from station.domain.contents import Contents
 from station.domain.reason import Reason
 from station.domain.statement import Statement
 from station.records.chain import RecordedEvent
 from station.records.facts.attempts import AttemptOpened, AttemptResumed
-from station.records.facts.packed import Carton, cartons_here, held_cartons
-from station.records.facts.packing import CartonHeld, CartonPutOnPallet, CartonReleased, HubPlaced
+from station.records.facts.packed import Carton, cartons_here, held_cartons, recalled_cartons
+from station.records.facts.packing import (
+    CartonHeld,
+    CartonPutOnPallet,
+    CartonReleased,
+    CartonsRecalled,
+    HubPlaced,
+    RecallEnded,
+)
 from station.records.journal import Journal
 
 _SHOWN = 3
@@ -85,6 +94,24 @@ class PackingWatch:
         except CatalogError:
             return  # says so itself; what was said of cartons stands
         self._say("recall", "; ".join(recall_lines(recalled, _SHOWN)) or None)
+        await self._record(recalled or ())
+
+    async def _record(self, recalled: Iterable[Carton]) -> None:
+        """Let it be known upstream, once, which cartons are recalled, and which are no longer."""
+        before = await self._journal.ask(recalled_cartons)
+        now: dict[int, Contents] = {each.number: each.contents for each in recalled if each.contents}
+        by_release: dict[tuple[str, str, FirmwareVersion], list[int]] = {}
+        for number in sorted(now.keys() - before):
+            release = now[number].manufacturer, now[number].model, now[number].firmware
+            by_release.setdefault(release, []).append(number)
+        events: list[CartonsRecalled | RecallEnded] = [
+            CartonsRecalled(manufacturer=manufacturer, model=model, firmware=firmware, cartons=tuple(cartons))
+            for (manufacturer, model, firmware), cartons in by_release.items()
+        ]
+        if over := before - now.keys():
+            events.append(RecallEnded(cartons=tuple(sorted(over))))
+        if events:
+            await self._journal.append(*events)
 
     def _say(self, source: str, line: str | None) -> None:
         if line != self._told.get(source):

@@ -9,6 +9,7 @@ from pydantic import Field
 from firmware_catalog.identity import FirmwareVersion
 from station.desk.request import Command, Done, Name, Words
 from station.messages.order_fact import ORDER_FACT
+from station.messages.packing_fact import PACKING_FACT
 from station.messages.result import RESULT
 
 _LARGEST: int = (1 << 63) - 1
@@ -20,6 +21,7 @@ class MessageKind(StrEnum):
 
     RESULT = RESULT.kind
     ORDER = ORDER_FACT.kind
+    PACKING = PACKING_FACT.kind
 
 
 class Republish(Command[Done]):

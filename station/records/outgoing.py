@@ -6,18 +6,23 @@ It follows from facts that never change, so that a message sent again is the sam
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from station.messages.form import MessageForm
 from station.messages.order_fact import ORDER_FACT, ORDER_TOPIC
+from station.messages.packing_fact import PACKING_FACT, PACKING_TOPIC
 from station.messages.result import RESULT, RESULT_OF_DEVICE
 from station.messages.topics import Topics
 from station.records.chain import RecordedEvent, canonical_json
-from station.records.facts.attempts import AttemptClosed
+from station.records.facts.attempts import AttemptClosed, AttemptOpened, AttemptResumed
 from station.records.facts.orders import OrderAssigned, OrderClosed, OrderLinesAdded
 from station.records.facts.outbox import Number, OutboxRow
+from station.records.facts.package_labels import PackageLabelAsked
+from station.records.facts.packing import PackingFact
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,11 @@ class OutgoingMessage:
     payload: bytes
 
 
-TOLD: Final = (AttemptClosed, OrderLinesAdded, OrderAssigned, OrderClosed)
+TOLD: Final = (
+    *(AttemptClosed, OrderLinesAdded, OrderAssigned, OrderClosed),
+    *(*get_args(PackingFact), PackageLabelAsked),
+    *(AttemptOpened, AttemptResumed),  # of a hub that stood in a place
+)
 """The facts that may leave."""
 
 
@@ -59,6 +68,9 @@ def outgoing_message(
         case OrderLinesAdded() | OrderAssigned() | OrderClosed():
             form, data = ORDER_FACT, _order_data(recorded, event, row, file)
             topic, subject = topics.of_station(ORDER_TOPIC), event.order
+        case _ if row.about is not None:
+            form, data = PACKING_FACT, _packing_data(recorded, row.about, row)
+            topic, subject = topics.of_station(PACKING_TOPIC), _subject(data)
         case _:
             raise NotToBeTold(f"row {recorded.sequence} is nothing that leaves")
     envelope = form.wrap(
@@ -123,6 +135,23 @@ def _result_data(recorded: RecordedEvent, closed: AttemptClosed, row: OutboxRow)
         "device_type": line and line.device_type,
         "chts_version": line and line.chts_version,
     }
+
+
+def _packing_data(recorded: RecordedEvent, about: str, row: OutboxRow) -> dict[str, Any]:
+    composed: dict[str, Any] = json.loads(about)
+    return {
+        **composed,
+        "station_sequence": row.number.number,
+        "chain_head": recorded.hash.hex(),
+    }
+
+
+def _subject(told: Mapping[str, Any]) -> str | None:
+    """Return what a fact of packing is about: the hub, or else the carton or the pallet."""
+    if told["hub"] is not None:
+        return str(told["hub"]["hub"])
+    codes = [*(each["carton"] for each in told["cartons"]), *(each["pallet"] for each in told["pallets"])]
+    return codes[0] if codes else None
 
 
 def _order_data(

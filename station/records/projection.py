@@ -22,6 +22,7 @@ from station.records.facts import (
     outbox,
     package_labels,
     packing,
+    packing_told,
     people,
     releases,
     unlocks,
@@ -70,10 +71,12 @@ from station.records.facts.packing import (
     CartonOpened,
     CartonPutOnPallet,
     CartonReleased,
+    CartonsRecalled,
     CartonTakenOffPallet,
     HubPlaced,
     PalletClosed,
     PalletOpened,
+    RecallEnded,
 )
 from station.records.facts.people import PinAccepted, PinLockLifted, PinRefused, SignedOff, SignedOn
 from station.records.facts.releases import ReleaseResumed, ReleaseStopped
@@ -113,7 +116,8 @@ def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
         case AttemptOpened() | AttemptResumed() as event:
             attempts.apply(tables, written, event)
             bench.use_up_label(tables, event.place, event.scanned_id)
-            packing.leave_for_slot(tables, written, event)
+            if left := packing.leave_for_slot(tables, written, event):
+                packing_told.tell(tables, written, event, left)
         case StageEnded() as event:
             attempts.apply(tables, written, event)
             unlocks.forget_if_right(tables, event)
@@ -137,6 +141,8 @@ def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
             people.apply(tables, written, event)
         case PackageLabelAsked() | PackageLabelBegun() | PackageLabelPrinted() as event:
             package_labels.apply(tables, written, event)
+            if isinstance(event, PackageLabelAsked):
+                packing_told.tell_label(tables, written, event)
         case ReleaseStopped() | ReleaseResumed() as event:
             releases.apply(tables, event)
         case (
@@ -148,9 +154,11 @@ def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
             | PalletOpened()
             | CartonPutOnPallet()
             | CartonTakenOffPallet()
-            | PalletClosed() as event
+            | PalletClosed()
+            | CartonsRecalled()
+            | RecallEnded() as event
         ):
-            packing.apply(tables, written, event)
+            packing_told.tell(tables, written, event, packing.apply(tables, written, event))
         case (
             ResultVersionChosen()
             | MessagesAcknowledged()

@@ -115,6 +115,7 @@ CREATE TABLE outbox (
     number       INTEGER NOT NULL,      -- station_sequence: each kind counts its own
     ordering_key TEXT,                  -- messages of one key leave in order
     acknowledged INTEGER NOT NULL DEFAULT 0,
+    about        TEXT,                  -- as JSON, what is told and does not stand in that row
     UNIQUE (kind, number)
 );
 CREATE INDEX outbox_waiting ON outbox (kind, number) WHERE acknowledged = 0;
@@ -178,6 +179,9 @@ CREATE INDEX hub_places_by_hub ON hub_places (hub);
 CREATE INDEX hub_places_by_gpf ON hub_places (gpf);
 CREATE INDEX hub_places_by_order ON hub_places (work_order, place) WHERE left_at IS NULL;
 CREATE INDEX hub_places_by_carton ON hub_places (carton) WHERE left_at IS NULL AND carton IS NOT NULL;
+CREATE TABLE recalled_cartons (         -- of orders that are over too
+    carton INTEGER PRIMARY KEY
+);
 CREATE TABLE signed_on (
     jig       TEXT    PRIMARY KEY,      -- empty for the bench
     pseudonym TEXT    NOT NULL,
@@ -327,6 +331,7 @@ DERIVED_TABLES: Final = (
     "cartons",
     "pallets",
     "hub_places",
+    "recalled_cartons",
     "signed_on",
     "wrong_pins",
     "package_labels",

@@ -33,7 +33,7 @@ ALTER TABLE attempts ADD COLUMN read_back TEXT;
 """
 
 _FILLED_BY_4: Final = """
-INSERT INTO outbox SELECT sequence, 'result', 1, station_sequence, hub, acknowledged FROM results_of_3;
+INSERT INTO outbox SELECT sequence, 'result', 1, station_sequence, hub, acknowledged, NULL FROM results_of_3;
 DROP TABLE results_of_3;
 INSERT INTO sent_again SELECT 'result', station_sequence FROM sent_again_of_3;
 DROP TABLE sent_again_of_3;

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from firmware_catalog.identity import Eui64
 from station.domain.destination import Destination
 from station.domain.label import ScannedLabel
 from station.domain.order_line import OrderLine
 from station.domain.outcome import Code, Outcome
+from station.messages.packing_fact import PackingFact
+from station.packing.codes import carton_code, pallet_code
 from station.records.chain import RecordedEvent
 from station.records.facts.attempts import AttemptClosed, AttemptOpened, AttemptResumed
 from station.records.facts.orders import OrderClosed, OrderLinesAdded
@@ -43,6 +47,10 @@ class Box:
     @property
     def usable(self) -> bool:
         return not (self.closed or self.held)
+
+    @property
+    def state(self) -> str:
+        return "held" if self.held else "closed" if self.closed else "open"
 
 
 class Escape(AssertionError):
@@ -245,3 +253,33 @@ def model_of(events: Iterable[RecordedEvent]) -> PackingModel:
         model.hear(recorded)
     model.check()
     return model
+
+
+def books_from_messages(payloads: Iterable[bytes]) -> tuple[dict[str, Any], ...]:
+    """What a consumer has who takes over each message of packing in order, and knows nothing else."""
+    hubs: dict[str, Any] = {}
+    cartons: dict[str, Any] = {}
+    pallets: dict[str, Any] = {}
+    for number, payload in enumerate(payloads, start=1):
+        told = PackingFact.model_validate(json.loads(payload)["data"])
+        assert told.station_sequence == number
+        if told.hub is not None:
+            hubs.pop(str(told.hub.hub), None)
+            if told.hub.place is not None:
+                hubs[str(told.hub.hub)] = told.hub.place, told.hub.carton
+        cartons.update((each.carton, (each.state, each.hubs, each.pallet)) for each in told.cartons)
+        pallets.update((each.pallet, (each.state, each.cartons)) for each in told.pallets)
+    return hubs, cartons, pallets
+
+
+def books_of_model(model: PackingModel) -> tuple[dict[str, Any], ...]:
+    """The same by the facts."""
+    hubs = {
+        str(hub): (each.place, None if each.carton is None else carton_code(each.carton))
+        for hub, each in model.places.items()
+    }
+    cartons = {
+        carton_code(number): (box.state, len(box.inside), None if box.on is None else pallet_code(box.on))
+        for number, box in model.cartons.items()
+    }
+    return hubs, cartons, {pallet_code(n): (box.state, len(box.inside)) for n, box in model.pallets.items()}

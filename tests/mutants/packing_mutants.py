@@ -69,9 +69,16 @@ PACKING_MUTANTS = (
     Mutant(
         "a hub that a slot sees stays in its carton by the books",
         "station/records/projection.py",
-        "            packing.leave_for_slot(tables, written, event)\n",
-        "",
+        "if left := packing.leave_for_slot(tables, written, event):",
+        "if left := []:",
         (f"{_DESK}::test_a_packed_hub_that_is_seated_again_leaves_its_carton_which_is_held",),
+    ),
+    Mutant(
+        "of a pallet that a carton left nothing is told",
+        "station/records/facts/packing_told.py",
+        "    pallets = {stack, *(each.pallet for each in left)} - {None}\n",
+        "    pallets = {stack} - {None}\n",
+        ("tests/station/packing/test_packing_machine.py",),
     ),
     Mutant(
         "a carton that lacks a hub is not held",

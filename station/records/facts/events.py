@@ -49,10 +49,12 @@ from station.records.facts.packing import (
     CartonOpened,
     CartonPutOnPallet,
     CartonReleased,
+    CartonsRecalled,
     CartonTakenOffPallet,
     HubPlaced,
     PalletClosed,
     PalletOpened,
+    RecallEnded,
 )
 from station.records.facts.people import PinAccepted, PinLockLifted, PinRefused, SignedOff, SignedOn
 from station.records.facts.releases import ReleaseResumed, ReleaseStopped
@@ -116,6 +118,8 @@ Event = Annotated[
     | CartonPutOnPallet
     | CartonTakenOffPallet
     | PalletClosed
+    | CartonsRecalled
+    | RecallEnded
     | SignedOn
     | SignedOff
     | PinRefused

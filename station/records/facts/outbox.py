@@ -83,6 +83,8 @@ class OutboxRow:
     version: int
     """Of the message's form."""
     ordering_key: str | None
+    about: str | None = None
+    """As JSON, what is told and does not stand in that row."""
 
 
 def tell_result(tables: sqlite3.Connection, written: Written, event: AttemptClosed) -> None:
@@ -103,21 +105,28 @@ def tell(
     ordering_key: str | None,
     *,
     since: int,
+    about: str | None = None,
 ) -> None:
     """Let the fact that is being written leave as a message.
 
     `since` is the vocabulary since which such facts leave: what was written before was told to nobody, and is not now.
+    `about` is what is told and does not stand in the fact: what the tables hold after it, which will change.
     """
     if journal.vocabulary(tables) >= since:
-        _tell(tables, written, form.kind, form.version, ordering_key)
+        _tell(tables, written, form.kind, form.version, ordering_key, about)
 
 
 def _tell(
-    tables: sqlite3.Connection, written: Written, kind: str, version: int, ordering_key: str | None
+    tables: sqlite3.Connection,
+    written: Written,
+    kind: str,
+    version: int,
+    ordering_key: str | None,
+    about: str | None = None,
 ) -> None:
     tables.execute(
-        "INSERT INTO outbox (sequence, kind, version, number, ordering_key) VALUES (?, ?, ?, ?, ?)",
-        (written.sequence, kind, version, last_number(tables, kind) + 1, ordering_key),
+        "INSERT INTO outbox (sequence, kind, version, number, ordering_key, about) VALUES (?, ?, ?, ?, ?, ?)",
+        (written.sequence, kind, version, last_number(tables, kind) + 1, ordering_key, about),
     )
 
 
@@ -213,7 +222,7 @@ def rows_of(tables: sqlite3.Connection, messages: Iterable[Number]) -> dict[Numb
     `tables` may be of a finished segment, whose tables are those of the version that wrote it.
     """
     if tables_version(tables) >= OUTBOX_SINCE:
-        select = "SELECT sequence, version, ordering_key FROM outbox WHERE kind = ? AND number = ?"
+        select = "SELECT sequence, version, ordering_key, about FROM outbox WHERE kind = ? AND number = ?"
     else:
         select = f"SELECT sequence, 1, hub FROM results WHERE ? = '{RESULT.kind}' AND station_sequence = ?"  # noqa: S608 - our own word
     found = {

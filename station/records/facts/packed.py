@@ -123,6 +123,11 @@ def held_cartons(tables: sqlite3.Connection) -> tuple[Carton, ...]:
     return tuple(_cartons(tables.execute(f"{_CARTON} held IS NOT NULL ORDER BY number")))
 
 
+def recalled_cartons(tables: sqlite3.Connection) -> frozenset[int]:
+    """Return the numbers of the cartons of which it was told that they are recalled."""
+    return frozenset(number for (number,) in tables.execute("SELECT carton FROM recalled_cartons"))
+
+
 def cartons_here(tables: sqlite3.Connection) -> tuple[Carton, ...]:
     """Return every carton of an order whose lines these tables have: its books are complete here."""
     here = "EXISTS (SELECT 1 FROM order_lines WHERE order_lines.work_order = cartons.work_order)"

@@ -6,9 +6,9 @@ A hub that is seen in a slot stands in no place any more, whatever anybody has s
 from __future__ import annotations
 
 import sqlite3
-from typing import Final, Literal, assert_never
+from typing import Literal, NamedTuple, assert_never
 
-from firmware_catalog.identity import Eui64
+from firmware_catalog.identity import Eui64, FirmwareVersion, OpaqueName
 from station.domain.actor import Actor
 from station.domain.contents import Contents
 from station.domain.destination import Destination
@@ -123,6 +123,23 @@ class PalletClosed(Fact):
     actor: Actor | None
 
 
+class CartonsRecalled(Fact):
+    """The release that hubs in these cartons run is no longer to be given to any: withdrawn since they were packed."""
+
+    kind: Literal["cartons_recalled"] = "cartons_recalled"
+    manufacturer: OpaqueName
+    model: OpaqueName
+    firmware: FirmwareVersion
+    cartons: tuple[int, ...]
+
+
+class RecallEnded(Fact):
+    """These cartons are recalled no more: their release stands again, or what ran it was taken out."""
+
+    kind: Literal["recall_ended"] = "recall_ended"
+    cartons: tuple[int, ...]
+
+
 PackingFact = (
     CartonOpened
     | HubPlaced
@@ -133,11 +150,25 @@ PackingFact = (
     | CartonPutOnPallet
     | CartonTakenOffPallet
     | PalletClosed
+    | CartonsRecalled
+    | RecallEnded
 )
 
 
-def apply(tables: sqlite3.Connection, written: Written, event: PackingFact) -> None:
-    """Bring the tables up to this fact. Raises EventRefused."""
+class Leaving(NamedTuple):
+    """A hub that stood in a place and does no more."""
+
+    sequence: int
+    """Of the row that put it there."""
+    hub: str
+    gpf: str | None
+    carton: int | None
+    pallet: int | None
+    """On which that carton stood until then."""
+
+
+def apply(tables: sqlite3.Connection, written: Written, event: PackingFact) -> list[Leaving]:
+    """Bring the tables up to this fact; return which hubs have left a place by it. Raises EventRefused."""
     match event:
         case CartonOpened():
             tables.execute(
@@ -145,7 +176,7 @@ def apply(tables: sqlite3.Connection, written: Written, event: PackingFact) -> N
                 (event.carton, event.order, written.sequence, written.utc, event.capacity),
             )
         case HubPlaced():
-            _place(tables, written, event)
+            return _place(tables, written, event)
         case CartonClosed():
             _require_carton(
                 tables.execute(
@@ -159,7 +190,8 @@ def apply(tables: sqlite3.Connection, written: Written, event: PackingFact) -> N
             _hold(tables, event.carton, event.reason)
             if event.found is not None:
                 why = f"it was found in carton {carton_code(event.carton)}"
-                _leave(tables, written, _standing(tables, event.found), why, held=f"hub {event.found}: {why}")
+                rows = _standing(tables, event.found)
+                return _leave(tables, written, rows, why, held=f"hub {event.found}: {why}")
         case CartonReleased():
             _require_carton(
                 tables.execute(
@@ -193,44 +225,61 @@ def apply(tables: sqlite3.Connection, written: Written, event: PackingFact) -> N
                 ),
                 f"pallet {event.pallet} is not open",
             )
+        case CartonsRecalled():
+            tables.executemany(
+                "INSERT OR IGNORE INTO recalled_cartons VALUES (?)", ((each,) for each in event.cartons)
+            )
+        case RecallEnded():
+            tables.executemany(
+                "DELETE FROM recalled_cartons WHERE carton = ?", ((each,) for each in event.cartons)
+            )
         case _:
             assert_never(event)
+    return []
 
 
 def leave_for_slot(
     tables: sqlite3.Connection, written: Written, event: AttemptOpened | AttemptResumed
-) -> None:
+) -> list[Leaving]:
     """A hub that is seen in a slot stands in no place: what it was packed for is not known to hold, nor is its carton.
 
-    One that an order lists anew has come back to the bench in good order, after the end of an earlier one.
+    One that an order lists anew has come back to the bench in good order, after the end of an earlier one. Returns where
+    it stood.
     """
     attempt = written.sequence if isinstance(event, AttemptOpened) else event.attempt
     chf, gpf, label, order = tables.execute(
         "SELECT chf, gpf, scanned_id, work_order FROM attempts WHERE attempt = ?", (attempt,)
     ).fetchone()
     ids = (chf, gpf) if chf is not None else (label, label)
-    rows = tables.execute(
-        f"{_STANDS} (hub IN (?1, ?2) OR gpf IN (?1, ?2)) AND (hub_places.work_order IS NULL"  # noqa: S608 - our own words
+    rows = _leaving(
+        tables,
+        "(hub IN (?1, ?2) OR gpf IN (?1, ?2)) AND (hub_places.work_order IS NULL"
         " OR EXISTS (SELECT 1 FROM orders WHERE orders.work_order = hub_places.work_order AND closed IS NULL)"
         " OR NOT EXISTS (SELECT 1 FROM order_lines WHERE work_order = ?3 AND (chf IN (?1, ?2) OR gpf IN (?1, ?2))))",
-        (*ids, order),
-    ).fetchall()
+        *ids,
+        order,
+    )
     why = f"it was seen in {event.place}"
-    _leave(tables, written, rows, why, held=f"hub {ids[0]} of it was seen in {event.place}")
+    return _leave(tables, written, rows, why, held=f"hub {ids[0]} of it was seen in {event.place}")
 
 
-_STANDS: Final = "SELECT sequence, carton FROM hub_places WHERE left_at IS NULL AND"
+def _leaving(tables: sqlite3.Connection, which: str, *values: str | None) -> list[Leaving]:
+    """Return the hubs that stand somewhere and of which `which` holds."""
+    rows = tables.execute(
+        "SELECT sequence, hub, gpf, carton, (SELECT pallet FROM cartons WHERE number = carton)"  # noqa: S608 - our own words
+        f" FROM hub_places WHERE left_at IS NULL AND {which}",
+        values,
+    )
+    return [Leaving(*row) for row in rows]
 
-_Rows = list[tuple[int, int | None]]
+
+def _standing(tables: sqlite3.Connection, hub: Eui64) -> list[Leaving]:
+    return _leaving(tables, "(hub = ?1 OR gpf = ?1)", str(hub))
 
 
-def _standing(tables: sqlite3.Connection, hub: Eui64) -> _Rows:
-    return tables.execute(f"{_STANDS} (hub = ?1 OR gpf = ?1)", (str(hub),)).fetchall()
-
-
-def _place(tables: sqlite3.Connection, written: Written, event: HubPlaced) -> None:
-    if event.taken_from is not None:
-        _leave(tables, written, _standing(tables, event.hub), event.reason or "", held=None)
+def _place(tables: sqlite3.Connection, written: Written, event: HubPlaced) -> list[Leaving]:
+    left = [] if event.taken_from is None else _standing(tables, event.hub)
+    _leave(tables, written, left, event.reason or "", held=None)
     tables.execute(
         "INSERT INTO hub_places (sequence, placed, hub, gpf, work_order, place, carton, reason, actor)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -255,11 +304,14 @@ def _place(tables: sqlite3.Connection, written: Written, event: HubPlaced) -> No
             event.carton,
             "open",
         )
+    return left
 
 
-def _leave(tables: sqlite3.Connection, written: Written, rows: _Rows, why: str, *, held: str | None) -> None:
+def _leave(
+    tables: sqlite3.Connection, written: Written, rows: list[Leaving], why: str, *, held: str | None
+) -> list[Leaving]:
     """Let hubs stand in their places no more. A carton that lacks one is open again, off its pallet, and perhaps held."""
-    for sequence, carton in rows:
+    for sequence, _, _, carton, _ in rows:
         tables.execute(
             "UPDATE hub_places SET left_at = ?, left_for = ? WHERE sequence = ?", (written.utc, why, sequence)
         )
@@ -273,6 +325,7 @@ def _leave(tables: sqlite3.Connection, written: Written, rows: _Rows, why: str, 
         )
         if held is not None:
             _hold(tables, carton, held)
+    return rows
 
 
 def _hold(tables: sqlite3.Connection, carton: int, why: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 from benches.desk_client import THE_ACCOUNT, no_check
@@ -30,7 +31,9 @@ from station.desk.pallet_desk import PalletDesk
 from station.packing.settings import PackingSettings
 from station.records.facts.orders import OrderClosed
 from station.records.facts.packed import cartons_here
+from station.records.facts.packing import RecallEnded
 from station.records.journal import Journal
+from station.records.reader import JournalReader
 
 CARTON, PALLET = "CTN00000013", "PLT00000013"
 RELEASE = Release(
@@ -101,8 +104,16 @@ async def test_held_cartons_and_withdrawn_releases_are_faults_of_the_station(tmp
         catalogue = Unusable(tmp_path, ())
         look.set()
         await until(recall)
+        ended = asyncio.Event()
+        journal.subscribe(lambda recorded: ended.set() if isinstance(recorded.event, RecallEnded) else None)
         catalogue = FolderCatalog(tmp_path, (RELEASE,))
         look.set()
         await until()
+        async with asyncio.timeout(30):
+            await ended.wait()
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
+        with JournalReader(tmp_path / "journal") as reader:
+            told = [json.loads(each.payload)["data"] for each in reader.messages("packing", 1, 1 << 40)]
+        recalls = [(each["what"], each["recalled"]) for each in told if each["recalled"]]
+        assert recalls == [("cartons_recalled", [CARTON]), ("recall_ended", [CARTON])]

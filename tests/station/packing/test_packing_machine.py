@@ -15,7 +15,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from benches.desk_client import THE_ACCOUNT, desk_of_packing
 from benches.journal_samples import chf, closed, gpf, opened, order_line
-from benches.packing_model import PackingModel
+from benches.packing_model import PackingModel, books_from_messages, books_of_model
 from station.desk.packing_requests import (
     CloseCarton,
     ClosePallet,
@@ -41,6 +41,7 @@ from station.records.facts.attempts import HubLost
 from station.records.facts.orders import OrderAssigned, OrderImported, OrderLinesAdded
 from station.records.facts.packed import cartons_of, hubs_in, pallets_of, placed_for
 from station.records.journal import Journal
+from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
 
 HUBS = 8
@@ -265,6 +266,9 @@ class PackingMachine(RuleBasedStateMachine):
         self.loop.run_until_complete(self.stack.aclose())
         self.loop.close()
         assert rebuild(self.top / "journal").differing == ()
+        with JournalReader(self.top / "journal") as reader:
+            told = [message.payload for message in reader.messages("packing", 1, 1 << 40)]
+        assert books_from_messages(told) == books_of_model(self.model)
         shutil.rmtree(self.top)
 
 

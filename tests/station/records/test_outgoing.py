@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benches.journal_samples import TOPICS, closed, order_line, ticking_clock
+from benches.journal_samples import (
+    TOPICS,
+    closed,
+    ledger_in,
+    order_events,
+    order_line,
+    ticking_clock,
+    write,
+)
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.domain.actor import Actor
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.domain.slot_name import SlotName
 from station.messages.order_fact import ORDER_FACT
+from station.messages.packing_fact import PACKING_FACT
 from station.messages.result import RESULT, RESULT_OF_DEVICE
 from station.messages.topics import TopicError, Topics
 from station.records.chain import GENESIS, ChainHead, RecordedEvent
@@ -25,7 +35,9 @@ from station.records.facts.events import Event
 from station.records.facts.journal import StationStarted
 from station.records.facts.orders import OrderAssigned, OrderClosed, OrderLinesAdded
 from station.records.facts.outbox import Number, OutboxRow
+from station.records.facts.packing import CartonHeld, CartonOpened
 from station.records.outgoing import ImportedFile, NotToBeTold, OutgoingMessage, outgoing_message
+from station.records.reader import JournalReader
 
 GOLDEN = Path(__file__).with_name("golden")
 HEAD = ChainHead(UUID("00112233-4455-6677-8899-aabbccddeeff"), 16, GENESIS)
@@ -115,6 +127,21 @@ def test_an_order_is_told_of_as_imported_assigned_and_closed() -> None:
     ended = data_of(told(OrderClosed(order="WO 1", reason="complete")))
     assert (ended["what"], ended["reason"], ended["actor"]) == ("closed", "complete", None)
     assert json.loads(told(OrderClosed(order="WO 1", reason="done")).payload)["subject"] == "WO 1"
+
+
+def test_a_fact_of_packing_is_told_as_it_was_composed(folder: Path) -> None:
+    opening = CartonOpened(carton=1, order="WO-1", capacity=16, actor=Actor(pseudonym="op-7"))
+    with ledger_in(folder) as ledger, JournalReader(folder) as reader:
+        write(ledger, *order_events())
+        write(ledger, opening)
+        write(ledger, CartonHeld(carton=1, found=None, reason="recount", actor=None))
+        (message, held) = reader.messages(PACKING_FACT.kind, 1, 9)
+    steady = re.sub(rb"[0-9a-f-]{36}:|[0-9a-f]{64}", b"", message.payload)  # a journal has its own id
+    assert steady + b"\n" == (GOLDEN / "packing.json").read_bytes()
+    assert message.topic == "reflash/v1/leeds/bench-1/packing"
+    assert data_of(held)["cartons"][0]["state"] == "held"
+    for each in (message, held):
+        jsonschema.Draft202012Validator(PACKING_FACT.shipped_schema()).validate(data_of(each))
 
 
 def test_what_this_program_has_no_message_for_is_refused() -> None:

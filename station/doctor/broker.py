@@ -11,8 +11,8 @@ import aiomqtt
 from station.doctor.report import Finding, fault, ok, warning
 from station.messages.topics import Topics
 from station.publishing.broker import BrokerRefuses, connected, in_words
-from station.publishing.publisher import OFFLINE
 from station.publishing.settings import MqttSettings
+from station.publishing.status import OFFLINE
 
 _SLOW_SECONDS: Final = 1.0
 

@@ -8,6 +8,10 @@ from typing import Final
 
 from station.publishing.hang_ups import Sent
 
+ONLINE: Final = b'{"status":"online"}'
+OFFLINE: Final = b'{"status":"offline"}'
+"""What the station's status topic says while the publisher is connected, and when it is not."""
+
 _OVERHEAD: Final = 1024
 """Bytes, with room to spare, that a packet has beside its payload: topic and headers."""
 

@@ -434,7 +434,7 @@ PROMISE_MUTANTS = (
     ),
     Mutant(
         "a result leaves that nobody has delivered",
-        "station/publishing/publisher.py",
+        "station/publishing/session.py",
         "                if returns.back:\n                    await self._journal.append(*acknowledged(returns.back))\n",
         "                if messages:\n                    await self._journal.append(*acknowledged(one.number for one in messages))\n",
         (

@@ -179,7 +179,7 @@ RECORD_MUTANTS = (
     ),
     Mutant(
         "a broker's acknowledgement counts as delivered",
-        "station/publishing/publisher.py",
+        "station/publishing/session.py",
         "*acknowledged(returns.back)",
         "*acknowledged(one.number for one in messages)",
         (_PUBLISHER,),

@@ -16,9 +16,10 @@ from benches import brokers
 from benches.journal_samples import chf, order_events, place
 from benches.processes import run
 from benches.publisher_bench import Bench, bench
-from station.publishing import publisher
-from station.publishing.publisher import IN_FLIGHT, pause_after
+from station.publishing import pauses
+from station.publishing.pauses import pause_after
 from station.publishing.returns import first_of_each_key
+from station.publishing.session import IN_FLIGHT
 from station.publishing.settings import MqttSettings
 from station.publishing.status import Connection
 from station.records.errors import JournalFailed, JournalFull
@@ -454,7 +455,7 @@ async def test_two_stations_of_one_name_are_told_so_and_slow_down(
 async def test_a_slow_broker_gets_the_time_that_it_needs_and_its_limit_is_named(
     folder: Path, mosquitto_broker: brokers.Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publisher, "_FIRST_PAUSE_S", 0.02)
+    monkeypatch.setattr(pauses, "_FIRST_PAUSE_S", 0.02)
 
     async with (
         brokers.slow(mosquitto_broker.port, 1.0) as port,

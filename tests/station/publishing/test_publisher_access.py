@@ -12,8 +12,8 @@ import pytest
 from benches import brokers
 from benches.journal_samples import closed, opened, place
 from benches.publisher_bench import bench
-from station.publishing import publisher
-from station.publishing.publisher import IN_FLIGHT
+from station.publishing import pauses
+from station.publishing.session import IN_FLIGHT
 from station.publishing.status import Connection
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
@@ -140,7 +140,7 @@ async def test_the_access_list_that_is_shipped_lets_results_out_and_old_states_b
 async def test_a_broker_that_hangs_up_at_large_results_gets_all_others(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publisher, "_FIRST_PAUSE_S", 0.02)
+    monkeypatch.setattr(pauses, "_FIRST_PAUSE_S", 0.02)
 
     with brokers.mosquitto(tmp_path, lines=("max_packet_size 2000",)) as broker:
         async with bench(folder, broker.port) as station:
@@ -164,7 +164,7 @@ async def test_a_broker_that_hangs_up_at_large_results_gets_all_others(
 async def test_a_broker_that_hangs_up_at_some_topics_gets_all_others_and_these_once_it_takes_them(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publisher, "_FIRST_PAUSE_S", 0.02)
+    monkeypatch.setattr(pauses, "_FIRST_PAUSE_S", 0.02)
     minded = [FIRST, SECOND, f"{ROOT}/jig/jig-1/slot/2/state"]
 
     with brokers.mosquitto(tmp_path) as broker:

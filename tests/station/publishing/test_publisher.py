@@ -16,7 +16,7 @@ from benches import brokers
 from benches.journal_samples import chf, order_events, place
 from benches.processes import run
 from benches.publisher_bench import Bench, bench
-from station.publishing import pauses
+from station.publishing import pauses, publisher
 from station.publishing.pauses import pause_after
 from station.publishing.returns import first_of_each_key
 from station.publishing.session import IN_FLIGHT

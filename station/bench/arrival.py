@@ -36,6 +36,13 @@ class Arrivals:
         self._waits = waits
         self._recovery_boot = recovery_boot
         self._idling = idling
+        self._silent_at: int | None = None
+        """The gaps of the seat when nothing had answered for as long as a hub takes to boot; None unless that is known."""
+
+    @property
+    def silent(self) -> bool:
+        """Whether the link is listened to, and has been for a boot's time, and nothing has answered."""
+        return self._silent_at is not None and self._silent_at == self._parts.seat.gaps
 
     async def next(self, driver: HubDriver) -> Recognised | None:
         """Wait for a hub to say who it is, at a time when it may be begun with; None if it was taken out, or stopped."""
@@ -105,7 +112,7 @@ class Arrivals:
         recognised: Recognised | None = await first_of(
             seat.until_stopped(),
             self.until_unattended(),
-            recognise(driver, seat, seconds, self._show_doubt),
+            recognise(driver, seat, seconds, self._show_doubt, self._heard_nothing),
         )
         return recognised
 
@@ -144,6 +151,9 @@ class Arrivals:
         await first_of(_until_any_hub(driver), seat.until_emptied())
         if seat.present() is False:
             await seat.until_removed(driver, None)
+
+    def _heard_nothing(self, gaps: int | None) -> None:
+        self._silent_at = gaps
 
     def _show_doubt(self, doubt: Reason | None) -> None:
         if doubt is None:

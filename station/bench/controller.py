@@ -23,6 +23,10 @@ class Controller:
         """Return every slot."""
         return tuple(self._slots.values())
 
+    def of_jig(self, jig: str) -> tuple[Slot, ...]:
+        """Return the slots of one jig."""
+        return tuple(slot for slot in self._slots.values() if slot.place.jig == jig)
+
     async def run(self) -> None:
         """Serve all slots until every one has finished. A journal failure ends them all, as an ExceptionGroup."""
         async with asyncio.TaskGroup() as group:

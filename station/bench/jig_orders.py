@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from station.bench.view import BenchView
 from station.records.chain import RecordedEvent
-from station.records.facts.orders import OrderAssigned, OrderClosed
+from station.records.facts.orders import OrderAssigned, OrderClosed, OrderUnassigned
 
 
 class JigOrders:
@@ -26,6 +26,8 @@ class JigOrders:
         match recorded.event:
             case OrderAssigned(order=order, jig=jig):
                 self._set(jig, order)
+            case OrderUnassigned(jig=jig):
+                self._set(jig, None)
             case OrderClosed(order=order):
                 for jig in [jig for jig, worked_on in self._orders.items() if worked_on == order]:
                     self._set(jig, None)
@@ -34,7 +36,7 @@ class JigOrders:
 
     def _set(self, jig: str, order: str | None) -> None:
         if order is None:
-            del self._orders[jig]
+            self._orders.pop(jig, None)
         else:
             self._orders[jig] = order
         self._view.set_order(jig, order)

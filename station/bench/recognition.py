@@ -23,14 +23,19 @@ class Recognised:
 
 
 async def recognise(
-    driver: HubDriver, seat: Seat, seconds: float, on_doubt: Callable[[Reason | None], None]
+    driver: HubDriver,
+    seat: Seat,
+    seconds: float,
+    on_doubt: Callable[[Reason | None], None],
+    on_silence: Callable[[int | None], None],
 ) -> Recognised | None:
     """Return who sits in the slot, or None when it was taken out before it said so.
 
     Raises NoAnswer when something is seen to sit there and stays silent for `seconds`, and what the driver raises.
-    `on_doubt` is told what speaks against a hub that seems to sit there, and None once nothing does.
+    `on_doubt` is told what speaks against a hub that seems to sit there, and None once nothing does; `on_silence` each
+    time that nothing has answered for `seconds`, with the seat's gaps, and None once that holds no more.
     """
-    asking = asyncio.create_task(_ask(driver, seat, seconds))
+    asking = asyncio.create_task(_ask(driver, seat, seconds, on_silence))
     emptied = asyncio.create_task(seat.until_opened())
     doubting = asyncio.create_task(_tell_doubts(seat, on_doubt))
     try:
@@ -40,14 +45,17 @@ async def recognise(
         for task in (asking, emptied, doubting):
             task.cancel()
         await asyncio.gather(asking, emptied, doubting, return_exceptions=True)
+        on_silence(None)
 
 
-async def _ask(driver: HubDriver, seat: Seat, seconds: float) -> Recognised:
+async def _ask(
+    driver: HubDriver, seat: Seat, seconds: float, on_silence: Callable[[int | None], None]
+) -> Recognised:
     while True:
         gaps = seat.gaps
         try:
             async with asyncio.timeout(seconds):
-                return Recognised(await driver.wait_for_hub(), gaps)
+                hub = await driver.wait_for_hub()
         except TimeoutError:
             # One whose board was away may have lost its power with it, and has its time anew.
             if seat.present() and seat.gaps == gaps:
@@ -56,6 +64,10 @@ async def _ask(driver: HubDriver, seat: Seat, seconds: float) -> Recognised:
                     action=HubAction.WAIT,
                     state_known=True,
                 ) from None
+            on_silence(gaps)
+        else:
+            on_silence(None)
+            return Recognised(hub, gaps)
 
 
 async def _tell_doubts(seat: Seat, tell: Callable[[Reason | None], None]) -> NoReturn:

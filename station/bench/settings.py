@@ -19,6 +19,10 @@ class PeopleSettings(BaseModel):
     sign_on: Literal["off", "required"] = Field(
         "off", description="whether no hub is begun with at a jig where nobody is signed on"
     )
+    line_clearance: Literal["off", "required"] = Field(
+        "required",
+        description="whether an order begins, changes and ends on a jig only over empty slots and trays, and signed for",
+    )
     badge_prefix: str | None = Field(
         None,
         description="what the code of each badge begins with, and no label does; without it nobody has a badge",

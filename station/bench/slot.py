@@ -33,6 +33,7 @@ from station.bench.display import UNSURE, SlotDisplay
 from station.bench.flapping import Flapping
 from station.bench.idling import FinishingError, Idling
 from station.bench.latch import Latch
+from station.bench.occupancy import Occupancy, occupancy
 from station.bench.port import SlotPort
 from station.bench.recognition import Recognised
 from station.bench.shown import (
@@ -107,6 +108,17 @@ class Slot:
     def place(self) -> SlotName:
         """Which slot this is."""
         return self._parts.place
+
+    def occupancy(self) -> Occupancy:
+        """Say whether anything sits here, as far as that is known now."""
+        seat = self._parts.seat
+        return occupancy(
+            self._display.now,
+            present=seat.present(),
+            has_switch=seat.gives_power,
+            answered=self.labels.seated is not None,
+            silent=self._arrivals.silent,
+        )
 
     def finish_after_this_hub(self) -> None:
         """Let a running attempt end, begin no other, and return from `run`."""

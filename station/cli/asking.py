@@ -18,6 +18,7 @@ from station.control.sockets import socket_at
 from station.desk.act import Entrance, Pin, Proof
 from station.desk.desk import Desk
 from station.desk.label_printing_desk import LabelPrintingDesk
+from station.desk.line_clearance import LineClearance
 from station.desk.order_desk import OrderDesk
 from station.desk.packing_desk import PackingDesk
 from station.desk.pallet_desk import PalletDesk
@@ -112,7 +113,12 @@ async def _do_here(settings: StationSettings, request: Request[A], asker: Asker,
             raise NotFound(str(error)) from error
 
     async with Journal.open(settings.journal_folder, site=settings.site, station=settings.station) as journal:
-        orders = OrderDesk(journal, [jig.name for jig in settings.jigs], is_seated=lambda _: False)
+        orders = OrderDesk(
+            journal,
+            [jig.name for jig in settings.jigs],
+            is_seated=lambda _: False,
+            clearance=LineClearance(lambda: settings.people.line_clearance == "required", look=None),
+        )
         due = LabelsDue(settings.labels)
         handlers = {
             **orders.handlers(),

@@ -14,6 +14,7 @@ import typer
 
 from firmware_catalog.files import read_named_file
 from firmware_catalog.identity import Eui64
+from station.bench.labels import ScanUnreadable, SlotCode, read_scan
 from station.cli.asking import ask_station, asker
 from station.cli.common import (
     DEFAULT_CONFIG,
@@ -27,11 +28,18 @@ from station.cli.common import (
 )
 from station.cli.scanning import DeskOption, known_jig
 from station.control.client import ControlError
-from station.desk.order_requests import AssignOrder, CloseOrder, ExpectedOrder, ImportOrder
+from station.desk.order_requests import (
+    AssignOrder,
+    CloseOrder,
+    ExpectedOrder,
+    ImportOrder,
+    UnassignOrder,
+)
 from station.desk.refusals import Invalid, NotFound, Refused
 from station.domain.counted import counted
 from station.domain.destination import Destination
 from station.domain.outcome import Code, Outcome
+from station.domain.slot_name import SlotName
 from station.orders.csv_import import MAX_FILE_SIZE
 from station.orders.reconcile import Reconciliation, reconcile
 from station.records.facts.history import ResultOfOrder, open_attempts, results_of_order
@@ -44,6 +52,19 @@ from station.texts.texts import ENGLISH
 
 app = typer.Typer(help="Import, assign, reconcile and close work orders.", no_args_is_help=True)
 
+TraysEmptyOption = Annotated[
+    bool,
+    typer.Option(
+        "--trays-empty",
+        help="Sign that no hub or label lies in the jig's trays; its slots the station looks at itself.",
+    ),
+]
+SeenEmptyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A slot (jig1/3) that neither board nor link can tell of, into which you have looked; repeat for more."
+    ),
+]
 OrderArgument = Annotated[str, typer.Argument(help="The order's number.")]
 
 
@@ -57,6 +78,8 @@ def import_order(
     jig: Annotated[
         list[str] | None, typer.Option(help="Assign the order to this jig at once; repeat for more.")
     ] = None,
+    trays_empty: TraysEmptyOption = False,
+    seen_empty: SeenEmptyOption = None,
     as_json: JsonOption = False,
     by: ByOption = None,
     desk: DeskOption = None,
@@ -67,6 +90,7 @@ def import_order(
     """
     asking = asker(config, desk, by)
     jigs = [known_jig(asking.at.jigs, name) for name in jig or ()]
+    seen = _slots(seen_empty, asking.at.jigs)
     try:
         content = read_named_file(file, MAX_FILE_SIZE)
     except OSError as error:
@@ -90,7 +114,10 @@ def import_order(
     what = "imported" if taken.new else "was imported before, nothing changed"
     try:
         for name in jigs:
-            ask_station(asking, AssignOrder(order=taken.order, jig=name))
+            assigning = AssignOrder(
+                order=taken.order, jig=name, trays_empty=trays_empty, seen_empty=_of_jig(seen, name)
+            )
+            ask_station(asking, assigning)
     except (NotFound, Invalid) as refused:
         raise UsageError(f"order {taken.order} {what}; {refused}") from refused
     except (Refused, ControlError) as error:
@@ -110,20 +137,73 @@ def assign(
     instead_of: Annotated[
         str | None, typer.Option(help="Only if it works on this order now; `none` for no order.")
     ] = None,
+    trays_empty: TraysEmptyOption = False,
+    seen_empty: SeenEmptyOption = None,
     by: ByOption = None,
     desk: DeskOption = None,
 ) -> None:
-    """Let jigs work on an order from now on.
+    """Let jigs work on an order from now on, over empty slots and trays.
 
-    Example: reflash orders assign WO-2031 --jig jig1 --instead-of WO-2030
+    Example: reflash orders assign WO-2031 --jig jig1 --instead-of WO-2030 --trays-empty
     """
     asking = asker(config, desk, by)
     expected = None
     if instead_of is not None:
         expected = ExpectedOrder(order=None if instead_of == "none" else instead_of)
+    seen = _slots(seen_empty, asking.at.jigs)
     for name in [known_jig(asking.at.jigs, name) for name in jig]:
-        ask_station(asking, AssignOrder(order=order, jig=name, expected=expected))
+        assigning = AssignOrder(
+            order=order,
+            jig=name,
+            expected=expected,
+            trays_empty=trays_empty,
+            seen_empty=_of_jig(seen, name),
+        )
+        ask_station(asking, assigning)
         typer.echo(f"{name} works on order {order}")
+
+
+@app.command()
+def unassign(
+    order: OrderArgument,
+    jig: Annotated[list[str], typer.Option(help="The jig that works on it; repeat for more.")],
+    config: ConfigOption = DEFAULT_CONFIG,
+    trays_empty: TraysEmptyOption = False,
+    seen_empty: SeenEmptyOption = None,
+    by: ByOption = None,
+    desk: DeskOption = None,
+) -> None:
+    """Let jigs work on an order no more, and on none until they are given one; the order stays open.
+
+    Example: reflash orders unassign WO-2031 --jig jig1 --trays-empty
+    """
+    asking = asker(config, desk, by)
+    seen = _slots(seen_empty, asking.at.jigs)
+    for name in [known_jig(asking.at.jigs, name) for name in jig]:
+        leaving = UnassignOrder(
+            order=order, jig=name, trays_empty=trays_empty, seen_empty=_of_jig(seen, name)
+        )
+        ask_station(asking, leaving)
+        typer.echo(f"{name} works on no order")
+
+
+def _slots(codes: Sequence[str] | None, jigs: Sequence[str]) -> tuple[SlotName, ...]:
+    """Read slots' codes. Raises UsageError."""
+    return tuple(_slot(code, jigs) for code in codes or ())
+
+
+def _slot(code: str, jigs: Sequence[str]) -> SlotName:
+    try:
+        read = read_scan(code, jigs)
+    except ScanUnreadable:
+        read = None
+    if not isinstance(read, SlotCode) or read.jig is None:
+        raise UsageError(f"--seen-empty {code!r} is no slot's code, such as {jigs[0]}/3")
+    return SlotName(jig=known_jig(jigs, read.jig), slot=read.slot)
+
+
+def _of_jig(seen: Sequence[SlotName], jig: str) -> tuple[SlotName, ...]:
+    return tuple(place for place in seen if place.jig == jig)
 
 
 @app.command("list")
@@ -250,17 +330,25 @@ def close(
         int | None,
         typer.Option(min=0, help="Only while so many hubs have no result, as `orders list` counted them."),
     ] = None,
+    trays_empty: TraysEmptyOption = False,
+    seen_empty: SeenEmptyOption = None,
     by: ByOption = None,
     desk: DeskOption = None,
 ) -> None:
-    """Close an order for good.
+    """Close an order for good, over empty slots and trays of the jigs that work on it.
 
-    Example: reflash orders close WO-2031 --reason "all 896 hubs done"
+    Example: reflash orders close WO-2031 --reason "all done" --trays-empty
     """
+    asking = asker(config, desk, by)
     close_it = CloseOrder(
-        order=order, reason=reason, incomplete_accepted=incomplete, expected_waiting=waiting
+        order=order,
+        reason=reason,
+        incomplete_accepted=incomplete,
+        expected_waiting=waiting,
+        trays_empty=trays_empty,
+        seen_empty=_slots(seen_empty, asking.at.jigs),
     )
-    ended = ask_station(asker(config, desk, by), close_it)
+    ended = ask_station(asking, close_it)
     typer.echo(f"closed order {ended.order}: {ended.standing}")
 
 

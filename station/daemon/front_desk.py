@@ -26,6 +26,7 @@ from station.desk.bench_desk import BenchDesk
 from station.desk.desk import Desk
 from station.desk.label_desk import LabelDesk, ScansAtDesk
 from station.desk.label_printing_desk import LabelPrintingDesk
+from station.desk.line_clearance import LineClearance
 from station.desk.order_desk import OrderDesk
 from station.desk.packing_desk import PackingDesk
 from station.desk.pallet_desk import PalletDesk
@@ -86,6 +87,10 @@ class FrontDesk:
             journal,
             names,
             is_seated=lambda attempt: attempt.hub is not None and live_hubs.holds(attempt.hub.chf),
+            clearance=LineClearance(
+                lambda: self._now().people.line_clearance == "required",
+                lambda jig: [slot.occupancy() for slot in controller.of_jig(jig)],
+            ),
         )
         people = PeopleDesk(journal, self._duty, self._view, names)
         due = LabelsDue(settings.labels)

@@ -116,6 +116,7 @@ def configuration(scene: Scene, rigs: Rigs, broker: BrokerAddress) -> dict[str, 
         "catalogue": {"place": str(scene.catalogue), "root": str(scene.catalogue_root)},
         "unlock": {"key_file": str(scene.unlock_key)},
         "mqtt": {"host": broker.host, "port": broker.port},
+        "people": {"line_clearance": "off"},
         "jigs": [*rigs.jigs],
     }
 

@@ -21,12 +21,14 @@ from station.attempt.parts import Failed
 from station.attempt.settling import may_lack
 from station.desk.act import Act
 from station.desk.desk import Handlers
+from station.desk.line_clearance import LineClearance
 from station.desk.order_requests import (
     AssignOrder,
     CloseOrder,
     ImportOrder,
     OrderEnded,
     OrderTaken,
+    UnassignOrder,
     WorksOn,
 )
 from station.desk.refusals import Conflict, Invalid, NotFound
@@ -48,7 +50,7 @@ from station.records.expectations import EveryHubInItsPlace, Expectation, HubsWi
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.events import Event
 from station.records.facts.history import OpenAttempt
-from station.records.facts.orders import OrderLinesAdded, listed_by_others
+from station.records.facts.orders import OrderLinesAdded, OrderUnassigned, listed_by_others
 from station.records.facts.packed import cartons_of, places_of_order
 from station.records.journal import Journal
 from station.version import station_version
@@ -58,20 +60,30 @@ _LOOKS: Final = 3
 
 
 class OrderDesk:
-    """Imports, assigns and closes work orders in one journal."""
+    """Imports work orders, gives them to jigs and takes them away, and closes them, in one journal."""
 
     def __init__(
-        self, journal: Journal, jigs: Collection[str], is_seated: Callable[[OpenAttempt], bool]
+        self,
+        journal: Journal,
+        jigs: Collection[str],
+        is_seated: Callable[[OpenAttempt], bool],
+        clearance: LineClearance,
     ) -> None:
         """`is_seated` says whether the hub of an open attempt sits in a slot right now."""
         self._journal = journal
         self._jigs = jigs
         self._is_seated = is_seated
+        self._clearance = clearance
         self._importing = asyncio.Lock()
 
     def handlers(self) -> Handlers:
         """Return what it answers."""
-        return {ImportOrder: self._import, AssignOrder: self._assign, CloseOrder: self._close}
+        return {
+            ImportOrder: self._import,
+            AssignOrder: self._assign,
+            UnassignOrder: self._unassign,
+            CloseOrder: self._close,
+        }
 
     async def _import(self, request: ImportOrder, act: Act) -> OrderTaken:
         if act.file is None:
@@ -121,20 +133,36 @@ class OrderDesk:
             raise HubsOnOpenOrders(order, listed)
 
     async def _assign(self, request: AssignOrder, act: Act) -> WorksOn:
-        jig = request.jig
-        if jig not in self._jigs:
-            raise NotFound(f"there is no jig {jig}; this bench has {', '.join(self._jigs)}")
+        jig = self._known(request.jig)
         expected = () if request.expected is None else (JigWorksOn(jig, request.expected.order),)
         try:
             order = find_order(await self._journal.orders(), request.order)
             answer = WorksOn(order=order.order, jig=jig)
             events = events_for_assignment(order, jig, act.actor)
-            await act.recording(answer).append(*expected, *events)
+            before = await self._journal.jig_order(jig)
+            cleared = self._clearance.of([(jig, before)] if events else [], request, act)
+            await act.recording(answer).append(*expected, *cleared, *events)
         except OrderUnknown as error:
             raise NotFound(str(error)) from error
         except OrderRefused as error:
             raise Invalid(str(error)) from error
         return answer
+
+    async def _unassign(self, request: UnassignOrder, act: Act) -> WorksOn:
+        jig, order = self._known(request.jig), request.order
+        works_on = await self._journal.jig_order(jig)
+        if works_on != order:
+            what = "no order" if works_on is None else f"order {works_on}"
+            raise Conflict(f"{jig} works on {what}, not on order {order}", jig=jig, order=works_on)
+        answer = WorksOn(order=None, jig=jig)
+        cleared = self._clearance.of([(jig, order)], request, act)
+        await act.recording(answer).append(*cleared, OrderUnassigned(order=order, jig=jig, actor=act.actor))
+        return answer
+
+    def _known(self, jig: str) -> str:
+        if jig not in self._jigs:
+            raise NotFound(f"there is no jig {jig}; this bench has {', '.join(self._jigs)}")
+        return jig
 
     async def _close(self, request: CloseOrder, act: Act) -> OrderEnded:
         """Close an order. Accepted as incomplete, its open attempts end as FAILED: their hubs never came back."""
@@ -174,7 +202,8 @@ class OrderDesk:
         if not request.incomplete_accepted:
             expected = (*expected, EveryHubInItsPlace(number))
         answer = OrderEnded(order=number, standing=str(standing))
-        await act.recording(answer).append(*expected, *never_back, *events)
+        cleared = self._clearance.of([(jig, number) for jig in order.jigs], request, act)
+        await act.recording(answer).append(*expected, *cleared, *never_back, *events)
         return answer
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from station.desk.request import ANSWER_SECONDS, Answer, Command, Name, Words
+from station.domain.slot_name import SlotName
 from station.orders.csv_import import MAX_FILE_SIZE
 
 _BYTES_A_SECOND: Final = 24_000
@@ -42,7 +43,7 @@ class ImportOrder(Command[OrderTaken]):
 class WorksOn(Answer):
     """Which order a jig works on."""
 
-    order: str
+    order: str | None
     jig: str
 
 
@@ -60,6 +61,19 @@ class AssignOrder(Command[WorksOn]):
     order: Name
     jig: Name
     expected: ExpectedOrder | None = None
+    trays_empty: bool = False
+    """Whether whoever asks has seen to it that nothing lies in the jig's trays."""
+    seen_empty: tuple[SlotName, ...] = ()
+    """Slots of which neither board nor link can tell, and into which whoever asks has looked."""
+
+
+class UnassignOrder(Command[WorksOn]):
+    """Let a jig work on an order no more, and on none until it is given one."""
+
+    order: Name
+    jig: Name
+    trays_empty: bool = False
+    seen_empty: tuple[SlotName, ...] = ()
 
 
 class OrderEnded(Answer):
@@ -77,3 +91,6 @@ class CloseOrder(Command[OrderEnded]):
     incomplete_accepted: bool = False
     expected_waiting: int | None = Field(None, ge=0)
     """How many of its hubs have no result, as whoever decided saw it."""
+    trays_empty: bool = False
+    """As of `AssignOrder`, of each jig that works on it."""
+    seen_empty: tuple[SlotName, ...] = ()

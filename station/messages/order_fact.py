@@ -18,10 +18,12 @@ class OrderFact(BaseModel):
         ge=1, description="1 for the station's first fact of an order, then one more for each."
     )
     work_order: str
-    what: str = Field(description="`imported`, `assigned` (a jig works on it from now on) or `closed`.")
+    what: str = Field(
+        description="`imported`, `assigned` (a jig works on it from now on), `unassigned` (it does no more) or `closed`."
+    )
     hubs: int | None = Field(description="How many the order lists; null but for `imported`.")
     file_sha256: Sha256Hex | None = Field(description="Of the order's file; null but for `imported`.")
-    jig: str | None = Field(description="Null but for `assigned`.")
+    jig: str | None = Field(description="Null but for `assigned` and `unassigned`.")
     reason: str | None = Field(description="Null but for `closed`.")
     actor: str | None = Field(description="A pseudonym.")
     chain_head: Sha256Hex = Field(

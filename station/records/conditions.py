@@ -22,7 +22,7 @@ from station.records.errors import (
     OrderHasOpenAttempts,
     OrderNotHere,
 )
-from station.records.expectations import Expectation
+from station.records.expectations import Expectation, JigWorksOn
 from station.records.facts.attempts import (
     AttemptClosed,
     AttemptId,
@@ -32,10 +32,12 @@ from station.records.facts.attempts import (
     HubLost,
 )
 from station.records.facts.events import Event
+from station.records.facts.line_clearance import LineCleared
 from station.records.facts.orders import (
     OrderAssigned,
     OrderClosed,
     OrderLinesAdded,
+    OrderUnassigned,
     listed_by_others,
     require_open_order,
 )
@@ -57,6 +59,13 @@ def check(
                     raise HubsOnOpenOrders(event.order, listed)
             case OrderAssigned():
                 _jig_is_free(tables, live, event)
+            case OrderUnassigned():
+                JigWorksOn(event.jig, event.order).hold(tables)
+                what = f"{event.jig} cannot be taken from order {event.order} now"
+                _nothing_is_at_work(tables, live, event.jig, what)
+            case LineCleared():
+                JigWorksOn(event.jig, event.order).hold(tables)
+                _nothing_is_at_work(tables, live, event.jig, f"{event.jig} is not clear")
             case OrderClosed():
                 _nothing_is_open(tables, live, ended, event.order)
             case _:
@@ -93,6 +102,13 @@ def _jig_is_free(tables: sqlite3.Connection, live: Collection[AttemptId], event:
     ]
     if at_work:
         raise HubsInWork(f"order {event.order} cannot come to {event.jig} now", at_work)
+
+
+def _nothing_is_at_work(tables: sqlite3.Connection, live: Collection[AttemptId], jig: str, what: str) -> None:
+    """Whatever a jig's slots said before: a hub that is begun with was seated."""
+    at_work = [place for attempt, _, place in _open_attempts(tables) if attempt in live and place.jig == jig]
+    if at_work:
+        raise HubsInWork(what, at_work)
 
 
 def _nothing_is_open(

@@ -19,7 +19,7 @@ from station.messages.result import RESULT, RESULT_OF_DEVICE
 from station.messages.topics import Topics
 from station.records.chain import RecordedEvent, canonical_json
 from station.records.facts.attempts import AttemptClosed, AttemptOpened, AttemptResumed
-from station.records.facts.orders import OrderAssigned, OrderClosed, OrderLinesAdded
+from station.records.facts.orders import OrderAssigned, OrderClosed, OrderLinesAdded, OrderUnassigned
 from station.records.facts.outbox import Number, OutboxRow
 from station.records.facts.package_labels import PackageLabelAsked
 from station.records.facts.packing import PackingFact
@@ -37,7 +37,7 @@ class OutgoingMessage:
 
 
 TOLD: Final = (
-    *(AttemptClosed, OrderLinesAdded, OrderAssigned, OrderClosed),
+    *(AttemptClosed, OrderLinesAdded, OrderAssigned, OrderUnassigned, OrderClosed),
     *(*get_args(PackingFact), PackageLabelAsked),
     *(AttemptOpened, AttemptResumed),  # of a hub that stood in a place
 )
@@ -65,7 +65,7 @@ def outgoing_message(
         case AttemptClosed():
             form, data = _result(row.version), _result_data(recorded, event, row)
             topic, subject = topics.result(event.place), str(event.chf) if event.chf is not None else None
-        case OrderLinesAdded() | OrderAssigned() | OrderClosed():
+        case OrderLinesAdded() | OrderAssigned() | OrderUnassigned() | OrderClosed():
             form, data = ORDER_FACT, _order_data(recorded, event, row, file)
             topic, subject = topics.of_station(ORDER_TOPIC), event.order
         case _ if row.about is not None:
@@ -156,7 +156,7 @@ def _subject(told: Mapping[str, Any]) -> str | None:
 
 def _order_data(
     recorded: RecordedEvent,
-    event: OrderLinesAdded | OrderAssigned | OrderClosed,
+    event: OrderLinesAdded | OrderAssigned | OrderUnassigned | OrderClosed,
     row: OutboxRow,
     file: ImportedFile | None,
 ) -> dict[str, Any]:
@@ -177,6 +177,8 @@ def _order_data(
             told |= {"hubs": file.hubs, "file_sha256": file.sha256} if file is not None else {}
         case OrderAssigned():
             told |= {"what": "assigned", "jig": event.jig}
+        case OrderUnassigned():
+            told |= {"what": "unassigned", "jig": event.jig}
         case OrderClosed():
             told |= {"what": "closed", "reason": event.reason}
     return told

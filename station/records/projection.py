@@ -56,7 +56,14 @@ from station.records.facts.journal import (
     StationStarted,
     StationStopped,
 )
-from station.records.facts.orders import OrderAssigned, OrderClosed, OrderImported, OrderLinesAdded
+from station.records.facts.line_clearance import LineCleared
+from station.records.facts.orders import (
+    OrderAssigned,
+    OrderClosed,
+    OrderImported,
+    OrderLinesAdded,
+    OrderUnassigned,
+)
 from station.records.facts.outbox import (
     MessagesAcknowledged,
     MessagesRepublished,
@@ -96,7 +103,7 @@ def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
     match recorded.event:
         case JournalCreated() | SegmentStarted() | JournalUpgraded() | JournalRestored() as event:
             journal.apply(tables, written, event)
-        case StationStarted() | StationStopped() | HandFlashRequested():
+        case StationStarted() | StationStopped() | HandFlashRequested() | LineCleared():
             pass
         case CommandAnswered() as event:
             commands.apply(tables, written, event)
@@ -109,7 +116,9 @@ def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
             | JigReset() as event
         ):
             bench.apply(tables, written, event)
-        case OrderImported() | OrderLinesAdded() | OrderAssigned() | OrderClosed() as event:
+        case (
+            OrderImported() | OrderLinesAdded() | OrderAssigned() | OrderUnassigned() | OrderClosed() as event
+        ):
             orders.apply(tables, written, event)
             if not isinstance(event, OrderImported) and orders.is_whole(tables, event.order):
                 outbox.tell(tables, written, ORDER_FACT, f"order {event.order}", since=3)

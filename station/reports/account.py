@@ -25,7 +25,7 @@ from station.records.facts.attempts import (
 from station.records.facts.bench import JigReset, JigStopped, SlotEnabled, SlotTakenOutOfUse
 from station.records.facts.events import Event
 from station.records.facts.journal import StationStarted, StationStopped
-from station.records.facts.orders import OrderAssigned, OrderClosed
+from station.records.facts.orders import OrderAssigned, OrderClosed, OrderUnassigned
 from station.records.moments import microseconds_from_utc
 from station.reports.moment import Moment, seconds_between
 from station.reports.rows import Result, Row, SlotTime, StageRun, StationRun, Use
@@ -40,6 +40,7 @@ KINDS: Final = (
     "jig_stopped",
     "order_assigned",
     "order_closed",
+    "order_unassigned",
     "slot_enabled",
     "slot_taken_out_of_use",
     "stage_ended",
@@ -193,6 +194,9 @@ class Account:
                 yield from self._end_run(now, sequence)
             case OrderAssigned():
                 state.orders[event.jig] = event.order
+                yield from self._turn(self._of_jigs((event.jig,)), now, sequence)
+            case OrderUnassigned():
+                state.orders.pop(event.jig, None)
                 yield from self._turn(self._of_jigs((event.jig,)), now, sequence)
             case OrderClosed():
                 jigs = [jig for jig, order in state.orders.items() if order == event.order]

@@ -18,6 +18,7 @@ from station.control.frames import PROTOCOL
 from station.control.sockets import socket_at
 from station.desk.act import Entrance
 from station.desk.desk import Desk
+from station.desk.line_clearance import LineClearance
 from station.desk.order_desk import OrderDesk
 from station.desk.order_requests import ImportOrder
 from station.desk.packing_desk import PackingDesk
@@ -94,7 +95,9 @@ async def no_check(_: str) -> None:
 
 def desk_of_orders(journal: Journal, *jigs: str, seated: bool = False) -> Desk:
     """The desk as a command has it that holds the journal itself."""
-    orders = OrderDesk(journal, jigs, is_seated=lambda _: seated)
+    orders = OrderDesk(
+        journal, jigs, is_seated=lambda _: seated, clearance=LineClearance(lambda: False, look=None)
+    )
     return Desk(journal, no_check, {**orders.handlers(), **RecordDesk().handlers()}, {})
 
 

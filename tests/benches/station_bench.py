@@ -225,6 +225,7 @@ class Bench:
             "state_directory": str(state),
             "catalogue": {"folder": str(self.catalogue)},
             "unlock": {"key_file": str(self.unlock_key)},
+            "people": {"line_clearance": "off"},
             "jigs": jigs,
             **changes,
         }

@@ -25,6 +25,7 @@ from station.control.server import serve_control
 from station.desk.bench_desk import BenchDesk
 from station.desk.desk import Desk
 from station.desk.label_desk import LabelDesk
+from station.desk.line_clearance import LineClearance
 from station.desk.order_desk import OrderDesk
 from station.desk.record_desk import RecordDesk
 from station.domain.config_error import ConfigError
@@ -299,7 +300,8 @@ async def _serving(folder: Path):
         duty = Duty()
         bench = BenchDesk(controller, {}, view, duty, None, "en", lambda _: None)
         labels = LabelDesk(BenchScans(controller, view, Outlook()), duty, view.show_scan)
-        orders = OrderDesk(journal, ["jig1", "jig2"], is_seated=lambda _: False)
+        clearance = LineClearance(lambda: True, look=lambda _: ())
+        orders = OrderDesk(journal, ["jig1", "jig2"], is_seated=lambda _: False, clearance=clearance)
         handlers = {
             **bench.handlers(),
             **labels.handlers(),

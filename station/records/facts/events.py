@@ -34,7 +34,14 @@ from station.records.facts.journal import (
     StationStarted,
     StationStopped,
 )
-from station.records.facts.orders import OrderAssigned, OrderClosed, OrderImported, OrderLinesAdded
+from station.records.facts.line_clearance import LineCleared
+from station.records.facts.orders import (
+    OrderAssigned,
+    OrderClosed,
+    OrderImported,
+    OrderLinesAdded,
+    OrderUnassigned,
+)
 from station.records.facts.outbox import (
     MessagesAcknowledged,
     MessagesRepublished,
@@ -80,7 +87,9 @@ Event = Annotated[
     | OrderImported
     | OrderLinesAdded
     | OrderAssigned
+    | OrderUnassigned
     | OrderClosed
+    | LineCleared
     | HandFlashRequested
     | LabelScanned
     | LabelTakenBack

@@ -47,6 +47,15 @@ class OrderAssigned(Fact):
     actor: Actor | None = FROM_LATER
 
 
+class OrderUnassigned(Fact):
+    """A jig works on this order no more, and on none until it is given one."""
+
+    kind: Literal["order_unassigned"] = "order_unassigned"
+    order: str
+    jig: str
+    actor: Actor | None
+
+
 class OrderClosed(Fact):
     """No further attempt is made for this order."""
 
@@ -63,7 +72,7 @@ SUCCESSES: Final = (Outcome.PASSED, Outcome.ALREADY_CURRENT)
 def apply(
     tables: sqlite3.Connection,
     written: Written,
-    event: OrderImported | OrderLinesAdded | OrderAssigned | OrderClosed,
+    event: OrderImported | OrderLinesAdded | OrderAssigned | OrderUnassigned | OrderClosed,
 ) -> None:
     """Bring the tables up to this fact. Raises EventRefused."""
     match event:
@@ -106,6 +115,13 @@ def apply(
             tables.execute(
                 "INSERT INTO jig_orders VALUES (?, ?) ON CONFLICT (jig) DO UPDATE SET work_order = excluded.work_order",
                 (event.jig, event.order),
+            )
+        case OrderUnassigned():
+            require(
+                tables.execute(
+                    "DELETE FROM jig_orders WHERE jig = ? AND work_order = ?", (event.jig, event.order)
+                ),
+                f"{event.jig} does not work on order {event.order}",
             )
         case OrderClosed():
             require_open_order(tables, event.order)

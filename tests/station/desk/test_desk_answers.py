@@ -291,6 +291,7 @@ def test_every_request_has_its_place_in_the_table_its_name_and_its_answer() -> N
         "stop",
         "take_back_label",
         "take_off_pallet",
+        "unassign_order",
         "watch",
     ]
     assert (Stop.answer, AssignOrder.answer, Status.answer.__name__) == (Done, WorksOn, "BenchStatus")

@@ -70,7 +70,7 @@ def people(bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path) -> Pe
             **at_broker(shared_broker.port),
             operator="op-7",
             desk_socket=str(tmp_path / "desk.sock"),
-            people={"badge_prefix": "BADGE-"},
+            people={"badge_prefix": "BADGE-", "line_clearance": "off"},
         )
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from benches.sentences import SENTENCES
@@ -142,6 +142,7 @@ KNOWN = {SlotSeated: True, SlotEmptied: False}
 
 
 @given(POLICIES, st.lists(EVENTS, max_size=30))
+@example("seated", [BACK, SlotSeated(1), SlotEmptied(1), SlotSeated(1)])
 def test_what_was_not_told_since_it_was_watched_is_unknown(policy, events):
     inputs = JigInputs(policy)
     told = []

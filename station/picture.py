@@ -97,6 +97,7 @@ class BenchPicture:
             for line, style in (
                 (self.footer, "bold"),
                 *((sentences.scan(scan), "bold") for scan in self._scans()),
+                ("; ".join(sentences.orders(slots).values()), "dim"),
                 (self.note, "dim"),
             )
             if line

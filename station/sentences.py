@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
@@ -88,6 +88,16 @@ class Sentences:
             if interlock.slot is None
             else self.texts.say("line", "of_slot", slot=interlock.slot, what=said)
         )
+
+    def orders(self, slots: Iterable[SlotView]) -> dict[str, str]:
+        """Say of each jig that works on an order on which, and how far it is."""
+        found = {slot.place.jig: slot.jig_order for slot in slots if slot.jig_order is not None}
+        return {
+            jig: self.texts.say(
+                "line", "order_not_all" if order.not_done else "order", jig=jig, **order.model_dump()
+            )
+            for jig, order in found.items()
+        }
 
     def scan(self, scan: ScanView) -> str:
         """Say what became of a scan: when, by this computer's clock, and where it was scanned."""

@@ -27,6 +27,7 @@ from station.domain.order_line import OrderLine
 from station.domain.outcome import Code
 from station.records.facts.attempts import StepTarget
 from station.records.facts.history import PastAttempt
+from station.records.facts.orders import ListedElsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Question:
     passed_in_order: PastAttempt | None
     seen_elsewhere: str | None
     """The other slot in which the same hub id answers now."""
+    listed_elsewhere: ListedElsewhere | None = None
+    """Another order that lists the hub, where this one does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,10 @@ def against_order(question: Question) -> Rejected | None:
     if question.order is None:
         return Rejected(Code.NO_OPEN_ORDER)
     if line is None:
+        if question.listed_elsewhere is not None:
+            return Rejected(
+                Code.NOT_ON_ORDER, f"hub {hub.chf} is of {question.listed_elsewhere}, not of {question.order}"
+            )
         return Rejected(Code.NOT_ON_ORDER, f"hub {hub.chf} is not on order {question.order}")
     if (line.chf, line.gpf) != (hub.chf, hub.gpf):
         return _other_pair(line, hub)

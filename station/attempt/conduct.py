@@ -48,6 +48,7 @@ from station.kernel_clock import read_clock
 from station.records.errors import AttemptHasResult, NotAsExpected
 from station.records.facts.attempts import AttemptClosed, AttemptPlanned, AttemptResumed, HubLost, StepTarget
 from station.records.facts.history import HubHistory, OpenAttempt, PastAttempt
+from station.records.facts.orders import ListedElsewhere, listed_elsewhere
 from station.records.journal import Journal
 from station.unlocking.parts import NamedAuthority, WrongAnswers
 
@@ -155,6 +156,7 @@ class Conductor:
             order=order,
             line=opened.line,
             passed_in_order=history.passed_in(opened.order),
+            listed_elsewhere=await self._listed_elsewhere(hub, opened),
             seen_elsewhere=str(visit.seen_elsewhere) if visit.seen_elsewhere else None,
         )
         # First what needs no answer of the hub: one that is not on the order is not even booted.
@@ -277,6 +279,11 @@ class Conductor:
             )
         failed = Failed(reached.stage, refused.code, refused.detail, settled.read_back, settled.unsettled)
         return await self._end(settled.hub, opened, failed, target, spent, history)
+
+    async def _listed_elsewhere(self, hub: HubIdentity, opened: OpenedAttempt) -> ListedElsewhere | None:
+        if opened.order is None or opened.line is not None:
+            return None
+        return await self._journal.ask(listed_elsewhere, opened.order, hub.chf, hub.gpf)
 
     def _permission(
         self, visit: Visit, opened: OpenedAttempt, steps: tuple[StepTarget, ...], *, taken_up: bool

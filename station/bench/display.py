@@ -59,6 +59,7 @@ class SlotDisplay:
         ours = {
             "interlocks": view.interlocks,
             "order": view.order,
+            "jig_order": view.jig_order,
             "since": view.since,
             "revision": view.revision,
         }

@@ -1,42 +1,47 @@
-"""Which work order each jig works on, for its slots' views."""
+"""Which work order each jig works on, and how far that is, for its slots' views."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NoReturn
 
+from station.bench.changes import Changes
 from station.bench.view import BenchView
+from station.domain.jig_order import JigOrder
 from station.records.chain import RecordedEvent
+from station.records.facts.attempts import AttemptClosed
 from station.records.facts.orders import OrderAssigned, OrderClosed, OrderUnassigned
+
+_MAY_CHANGE_IT = OrderAssigned | OrderUnassigned | OrderClosed | AttemptClosed
 
 
 class JigOrders:
-    """Follows the journal: its tables at the start, then each fact after its commit."""
+    """Looks at the journal's tables at the start, and again after each fact that may have changed what they say."""
 
-    def __init__(self, view: BenchView) -> None:
+    def __init__(self, view: BenchView, look: Callable[[], Awaitable[Mapping[str, JigOrder]]]) -> None:
+        """`look` returns the open order of each jig that has one."""
         self._view = view
-        self._orders: dict[str, str] = {}
-
-    def recall(self, orders: Mapping[str, str]) -> None:
-        """Begin with the open order of each jig that has one."""
-        for jig, order in orders.items():
-            self._set(jig, order)
+        self._look = look
+        self._changes = Changes()
+        self._heard = 0
+        self._jigs: frozenset[str] = frozenset()
 
     def hear(self, recorded: RecordedEvent) -> None:
         """Take a recorded fact in."""
-        match recorded.event:
-            case OrderAssigned(order=order, jig=jig):
-                self._set(jig, order)
-            case OrderUnassigned(jig=jig):
-                self._set(jig, None)
-            case OrderClosed(order=order):
-                for jig in [jig for jig, worked_on in self._orders.items() if worked_on == order]:
-                    self._set(jig, None)
-            case _:
-                pass
+        if isinstance(recorded.event, _MAY_CHANGE_IT):
+            self._heard += 1
+            self._changes.tell()
 
-    def _set(self, jig: str, order: str | None) -> None:
-        if order is None:
-            self._orders.pop(jig, None)
-        else:
-            self._orders[jig] = order
-        self._view.set_order(jig, order)
+    async def show(self) -> None:
+        """Show what the tables say now."""
+        found = await self._look()
+        for jig in self._jigs | found.keys():
+            self._view.set_order(jig, found.get(jig))
+        self._jigs = frozenset(found)
+
+    async def keep_showing(self) -> NoReturn:
+        """Show it whenever it may have changed, until cancelled."""
+        while True:
+            heard = self._heard
+            await self.show()
+            await self._changes.until(lambda heard=heard: self._heard != heard)  # type: ignore[misc]

@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from station.bench.changes import Changes
 from station.domain.interlock import Interlock, Notice
+from station.domain.jig_order import JigOrder
 from station.domain.scan_said import ScanSaid
 from station.domain.slot_name import SlotName
 from station.domain.slot_view import SlotView
@@ -55,7 +56,7 @@ class BenchView:
         self._slots = dict(self._told)
         self._revision = 0
         self._interlocks: dict[str, tuple[Interlock, ...]] = {}
-        self._orders: dict[str, str | None] = {}
+        self._orders: dict[str, JigOrder | None] = {}
         self._faults: dict[str, Notice] = {}
         self._scans: dict[str, ScanView] = {}
         self._listeners: list[ViewListener] = []
@@ -76,13 +77,14 @@ class BenchView:
         self._renew(view)
 
     def _renew(self, view: SlotView) -> None:
-        former, jig = self._slots[view.place], view.place.jig
+        former, on_jig = self._slots[view.place], self._orders.get(view.place.jig)
         goes_on = (former.phase, former.chf) == (view.phase, view.chf)
         self._revision += 1
         shown = view.model_copy(
             update={
                 "interlocks": tuple(each for each in self.interlocks() if each.reaches(view.place)),
-                "order": view.order or self._orders.get(jig),
+                "order": view.order or (on_jig and on_jig.order),
+                "jig_order": on_jig,
                 "since": former.since if goes_on else view.since,
                 "revision": self._revision,
             }
@@ -121,8 +123,10 @@ class BenchView:
         found = [each for source in self._interlocks.values() for each in source]
         return tuple(sorted(found, key=lambda each: ("station", "jig", "slot").index(each.scope)))
 
-    def set_order(self, jig: str, order: str | None) -> None:
-        """Show on a jig's slots which order it works on, or that it works on none."""
+    def set_order(self, jig: str, order: JigOrder | None) -> None:
+        """Show on a jig's slots which order it works on and how far that is, or that it works on none."""
+        if self._orders.get(jig) == order:
+            return
         self._orders[jig] = order
         for place, view in self._told.items():
             if place.jig == jig:

@@ -43,7 +43,7 @@ from station.domain.slot_name import SlotName
 from station.orders.csv_import import MAX_FILE_SIZE
 from station.orders.reconcile import Reconciliation, reconcile
 from station.records.facts.history import ResultOfOrder, open_attempts, results_of_order
-from station.records.facts.orders import orders
+from station.records.facts.orders import SUCCESSES, OrderSummary, orders
 from station.records.facts.packed import cartons_of, placed_for
 from station.records.reader import JournalReader
 from station.settings_file import load_settings
@@ -243,7 +243,7 @@ def show(order: OrderArgument, config: ConfigOption = DEFAULT_CONFIG, as_json: J
     """
     settings = load_settings(config)
     with JournalReader(settings.journal_folder) as journal:
-        require_order(journal, order)
+        summary = require_order(journal, order)
         found = reconcile(
             order,
             journal.order_lines(order),
@@ -255,9 +255,11 @@ def show(order: OrderArgument, config: ConfigOption = DEFAULT_CONFIG, as_json: J
     codes = {result.hub: result.code for result in results if result.code is not None}
     seen = [result for result in results if not result.listed]
     if as_json:
-        print_json(_as_json(order, found, codes, seen))
+        print_json({**_as_json(order, found, codes, seen), **_how_far(summary)})
         return
-    typer.echo(f"order {order}: {found}")
+    far = _how_far(summary)
+    on = f", on {', '.join(summary.jigs)}" if summary.jigs else ""
+    typer.echo(f"order {order}{on}: {far['done']} of {far['hubs']} done; {found}")
     for carton in found.cartons:
         typer.echo(str(carton))
     for place in Destination:
@@ -279,10 +281,17 @@ def show(order: OrderArgument, config: ConfigOption = DEFAULT_CONFIG, as_json: J
         typer.echo(f"stranger seen: {result.hub or 'a hub without a name'}{_why(codes, result.hub)}")
 
 
-def require_order(journal: JournalReader, order: str) -> None:
-    """Raise UsageError where there is no such order."""
-    if all(each.order != order for each in journal.ask(orders)):
-        raise UsageError(f"there is no order {order}: see 'reflash orders list'")
+def require_order(journal: JournalReader, order: str) -> OrderSummary:
+    """Return the order. Raises UsageError where there is none of this number."""
+    for each in journal.ask(orders):
+        if each.order == order:
+            return each
+    raise UsageError(f"there is no order {order}: see 'reflash orders list'")
+
+
+def _how_far(summary: OrderSummary) -> dict[str, Any]:
+    done = sum(summary.outcomes.get(outcome, 0) for outcome in SUCCESSES)
+    return {"jigs": list(summary.jigs), "hubs": summary.hubs, "done": done}
 
 
 def _why(codes: Mapping[Eui64 | None, Code], hub: Eui64 | None) -> str:

@@ -70,6 +70,7 @@ def watch(
 
 async def _tell(desk: Desk, jig: str | None, *, as_json: bool) -> None:
     told: set[str] = set()
+    orders: dict[str, str] = {}
     async for news in _news(desk, jig):
         if news.waiting is not None:
             typer.echo(f"reflash: {news.waiting}", err=True)
@@ -77,6 +78,10 @@ async def _tell(desk: Desk, jig: str | None, *, as_json: bool) -> None:
             typer.echo(news.sentences.line(slot)) if not as_json else print_json(slot.model_dump(mode="json"))
         if not as_json:
             sentences = news.sentences
+            for jig_name, line in sentences.orders(news.slots).items():
+                if orders.get(jig_name) != line:
+                    typer.echo(line)
+                    orders[jig_name] = line
             lines = [*map(sentences.notice, news.faults), *map(sentences.scan, news.scans)]
             for line in lines:
                 if line not in told:

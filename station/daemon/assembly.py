@@ -36,7 +36,7 @@ from station.daemon.front_desk import FrontDesk
 from station.daemon.hindrances import Hindrances
 from station.daemon.in_and_out import in_and_out
 from station.daemon.packing_watch import PackingWatch
-from station.daemon.recall import open_attempts, recall_latches, recall_orders
+from station.daemon.recall import open_attempts, recall_latches
 from station.daemon.release_stops import ReleaseStops
 from station.daemon.reload import check_reload
 from station.daemon.service import ServiceManager
@@ -59,6 +59,7 @@ from station.places.settings import JigSettings
 from station.publishing.status import PublisherStatus
 from station.records.errors import UpgradeInterrupted
 from station.records.facts.journal import StationStarted, StationStopped
+from station.records.facts.orders import orders_on_jigs
 from station.records.journal import Journal
 from station.records.replay import Replayed
 from station.reports.keeping import ReportKeeper
@@ -198,9 +199,9 @@ class Daemon:
         journal.subscribe(self._duty.hear)
         self._duty.recall(await recall_duty(journal, settings))
         journal.subscribe(self._outlook.hear)
-        orders = JigOrders(self.view)
+        orders = JigOrders(self.view, partial(journal.ask, orders_on_jigs))
         journal.subscribe(orders.hear)
-        await recall_orders(journal, orders, [jig.name for jig in settings.jigs])
+        await orders.show()
         journal.subscribe(self._pace.hear)
         self._pace.recall(await journal.last_passes(_PASSES_RECALLED))
         self._outlook.recall(await journal.waiting_labels(), await open_attempts(journal))
@@ -248,6 +249,7 @@ class Daemon:
                 self._supervised(watching, "release gate", stops.keep_recording),
                 self._supervised(watching, "reports", partial(self._keep_reports, journal)),
                 self._supervised(watching, "packing", packing.run),
+                self._supervised(watching, "orders on jigs", orders.keep_showing),
                 self._supervised(
                     watching, "ends of shifts", partial(keep_ends, journal, self._duty, settings.people)
                 ),

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import structlog
 
 from station.bench.controller import Controller
-from station.bench.jig_orders import JigOrders
 from station.records.facts.history import OpenAttempt
 from station.records.journal import Journal
 
@@ -21,12 +18,6 @@ async def open_attempts(journal: Journal) -> tuple[OpenAttempt, ...]:
         who = attempt.hub.chf if attempt.hub else attempt.scanned_id
         _log.warning("attempt open since before", attempt=attempt.attempt, chf=str(who))
     return found
-
-
-async def recall_orders(journal: Journal, orders: JigOrders, jigs: Iterable[str]) -> None:
-    """Show which order each jig works on."""
-    found = {jig: await journal.jig_order(jig) for jig in jigs}
-    orders.recall({jig: order for jig, order in found.items() if order is not None})
 
 
 async def recall_latches(journal: Journal, controller: Controller) -> None:

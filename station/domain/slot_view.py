@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, computed_field
 
 from firmware_catalog.identity import Eui64
 from station.domain.interlock import Interlock
+from station.domain.jig_order import JigOrder
 from station.domain.next_step import to_do
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.domain.phase import SlotPhase
@@ -43,6 +44,9 @@ class SlotView(BaseModel):
     )
     order: str | None = Field(
         None, description="the work order of the hub's attempt, or else the one that the jig works on"
+    )
+    jig_order: JigOrder | None = Field(
+        None, description="the work order that the jig works on, and how far it is; null for none"
     )
     recorded: AwareDatetime | None = Field(None, description="when the result that is shown was recorded")
     due: AwareDatetime | None = Field(

@@ -32,6 +32,8 @@ _LINE: Final = {
     "of_slot": "slot what",
     "scan": "at scanner what",
     "of_slots": "slots do",
+    "order": "jig order done hubs",
+    "order_not_all": "jig order done hubs not_done",
 }
 _PICTURE: Final = ("slot", "hub", "state", "written", "word", "do", "alarm", "station", "signed_on")
 _WHAT: Final[Mapping[str, str]] = {

@@ -27,7 +27,7 @@ class NamedHub:
     hub: Eui64
     gpf: Eui64 | None
     orders: tuple[str, ...]
-    """Open orders that it may be put somewhere for: the one it was worked on for last comes first."""
+    """Open orders that it may be put somewhere for: those that list it first, and of them the one it was worked on for last."""
     closed_order: str | None
     """The newest order that lists it and is closed."""
 
@@ -71,7 +71,9 @@ def _named(tables: sqlite3.Connection, hub: Eui64, gpf: Eui64 | None) -> NamedHu
         f" WHERE ({_OF_HUB}) AND orders.closed IS NULL ORDER BY attempt DESC",
         (str(hub), None if gpf is None else str(gpf)),
     ).fetchall()
-    open_orders = [order for (order,) in worked_for] + [order for order, is_open in listed if is_open]
+    listing = [order for order, is_open in listed if is_open]
+    # One that lists it comes before one for which it was only met: it is a hub of the former.
+    open_orders = sorted([order for (order,) in worked_for] + listing, key=lambda order: order not in listing)
     over = next((order for order, is_open in listed if not is_open), None)
     return NamedHub(hub, gpf, tuple(dict.fromkeys(open_orders)), over)
 

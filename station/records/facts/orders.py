@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from firmware_catalog.identity import Eui64
 from station.domain.actor import Actor
+from station.domain.jig_order import JigOrder
 from station.domain.order_line import OrderLine
 from station.domain.outcome import Outcome
 from station.records.errors import EventRefused, OrderIsClosed
@@ -313,10 +314,55 @@ def listed_by_others(
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class ListedElsewhere:
+    """Another order that lists a hub."""
+
+    order: str
+    closed: bool
+    jigs: tuple[str, ...]
+    """Those that work on it."""
+
+    def __str__(self) -> str:
+        on = f" on {', '.join(self.jigs)}" if self.jigs else ""
+        return f"order {self.order}{', which is closed' if self.closed else on}"
+
+
+def listed_elsewhere(tables: sqlite3.Connection, order: str, *devices: Eui64) -> ListedElsewhere | None:
+    """Return another order that lists one of these ids, an open one if any does; None where none is known to."""
+    for device in devices:
+        found = tables.execute(
+            "SELECT work_order, closed IS NOT NULL FROM order_lines JOIN orders USING (work_order)"
+            " WHERE (chf = ?1 OR gpf = ?1) AND work_order <> ?2 AND closed IS NOT ?3"
+            " ORDER BY closed IS NOT NULL, imported DESC LIMIT 1",
+            (str(device), order, UNFINISHED_IMPORT),
+        ).fetchone()
+        if found is not None:
+            jigs = tables.execute(
+                "SELECT jig FROM jig_orders WHERE work_order = ? ORDER BY jig", found[:1]
+            ).fetchall()
+            return ListedElsewhere(found[0], bool(found[1]), tuple(jig for (jig,) in jigs))
+    return None
+
+
 def jig_order(tables: sqlite3.Connection, jig: str) -> str | None:
     """Return the open order that the jig works on."""
     found = tables.execute("SELECT work_order FROM jig_orders WHERE jig = ?", (jig,)).fetchone()
     return None if found is None else str(found[0])
+
+
+def orders_on_jigs(tables: sqlite3.Connection) -> dict[str, JigOrder]:
+    """Return the open order of each jig that works on one, and how far it is."""
+    rows = tables.execute(
+        "SELECT jig, work_order, orders.hubs, total(order_counts.hubs) FILTER (WHERE outcome IN (?1, ?2)),"
+        " total(order_counts.hubs) FROM jig_orders JOIN orders USING (work_order)"
+        " LEFT JOIN order_counts USING (work_order) GROUP BY jig",
+        SUCCESSES,
+    )
+    return {
+        jig: JigOrder(order=order, hubs=hubs, done=int(done), not_done=int(counted - done))
+        for jig, order, hubs, done, counted in rows
+    }
 
 
 def order_is_open(tables: sqlite3.Connection, order: str) -> bool:

@@ -38,8 +38,10 @@ from station.by_hand.devices import SerialDevice
 from station.by_hand.flashing import HandFlash, NoOrder, flash_by_hand
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Disposition, Outcome, Stage
+from station.packing.belonging import belongs
 from station.records.facts.attempts import AttemptResumed, StageStarted
-from station.records.facts.orders import OrderAssigned
+from station.records.facts.known_hubs import hubs_named, known_hub
+from station.records.facts.orders import OrderAssigned, OrderClosed
 from station.records.facts.unlocks import UnlockUsed
 from station.records.journal import Journal
 from station.unlocking.counted_answers import CountedAnswers
@@ -418,4 +420,21 @@ async def test_a_hub_that_is_not_on_the_order_is_not_booted_though_it_does_not_s
         await bench.seat(hub, PLACE)
         result = await at.result(PLACE, wrap=lambda driver: Interfered(driver, refuse))
         assert (result.outcome, result.code) == (Outcome.REJECTED, Code.NOT_ON_ORDER)
-    await bench.assert_untouched(hub)
+        assert result.detail == f"hub {hub.chf} is not on order WO-1"
+        await bench.assert_untouched(hub)
+        await import_order(at.journal, order_csv(hub, order="WO-2"), "jig2")
+        await bench.unseat(PLACE)
+        await bench.seat(hub, PLACE)
+        result = await at.result(PLACE)
+        told = f"hub {hub.chf} is of order WO-2 on jig2, not of WO-1"
+        assert (result.code, result.detail) == (Code.NOT_ON_ORDER, told)
+        (named,) = await at.journal.ask(hubs_named, ScannedLabel(hub.gpf))
+        assert named.orders == ("WO-2", "WO-1"), "where it was only met it is a stranger"
+        known = await at.journal.ask(known_hub, hub.chf, hub.gpf, named.orders[0], ())
+        assert belongs(known).to is None, "it goes into a slot of a jig that works on its order"
+        await at.journal.append(OrderClosed(order="WO-2", reason="r"))
+        await bench.unseat(PLACE)
+        await bench.seat(hub, PLACE)
+        result = await at.result(PLACE)
+        assert result.detail == f"hub {hub.chf} is of order WO-2, which is closed, not of WO-1"
+    await bench.assert_runs(hub, "old")

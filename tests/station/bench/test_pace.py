@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -12,10 +13,12 @@ from hypothesis import strategies as st
 
 from benches.attempt_samples import hub
 from benches.journal_samples import closed, ledger_in, opened, order_events, write
+from benches.sentences import SENTENCES
 from station.attempt.parts import Progress
 from station.bench.jig_orders import JigOrders
 from station.bench.pace import KEPT, Pace
 from station.bench.view import BenchView
+from station.domain.jig_order import JigOrder
 from station.domain.outcome import Outcome, Stage
 from station.domain.position import Position
 from station.domain.slot_name import SlotName
@@ -23,7 +26,7 @@ from station.records.chain import RecordedEvent
 from station.records.facts.attempts import AttemptClosed, StageStarted
 from station.records.facts.events import Event
 from station.records.facts.history import last_passes
-from station.records.facts.orders import OrderClosed
+from station.records.facts.orders import OrderAssigned, OrderClosed, OrderUnassigned, orders_on_jigs
 from station.records.reader import JournalReader
 
 HUB = hub()
@@ -82,16 +85,47 @@ def test_what_the_journal_tells_at_a_start_leaves_out_hubs_that_took_two_steps(t
     assert last.chf == passed[-1]
 
 
-def test_a_view_names_the_order_of_its_hub_or_else_that_of_its_jig() -> None:
+async def test_a_view_names_the_order_of_its_hub_or_else_that_of_its_jig_and_how_far_that_is(
+    tmp_path: Path,
+) -> None:
     here, there = SlotName(jig="jig-1", slot=1), SlotName(jig="jig-2", slot=1)
     view = BenchView(iter([here, there]))
-    orders = JigOrders(view)
-    orders.recall({"jig-1": "WO-0"})
-    for event in order_events("WO-1"):
-        orders.hear(recorded(event))
-    view.show(view.of(here).model_copy(update={"order": "WO-0"}))
-    assert (view.of(here).order, view.of(there).order) == ("WO-0", None)
-    view.show(view.of(here).model_copy(update={"order": None}))
-    assert view.of(here).order == "WO-1"
-    orders.hear(recorded(OrderClosed(order="WO-1", reason="done")))
-    assert view.of(here).order is None
+    folder = tmp_path / "journal"
+    with ledger_in(folder) as ledger, JournalReader(folder) as reader:
+
+        async def look() -> dict[str, JigOrder]:
+            return reader.ask(orders_on_jigs)
+
+        orders = JigOrders(view, look)
+        showing = asyncio.create_task(orders.keep_showing())
+
+        async def shows(order: JigOrder | None, *events: Event) -> None:
+            for written in write(ledger, *events):
+                orders.hear(written)
+            async with asyncio.timeout(20):
+                await view.changes.until(lambda: view.of(here).jig_order == order)
+
+        def far(done: int, not_done: int) -> JigOrder:
+            return JigOrder(order="WO-1", hubs=3, done=done, not_done=not_done)
+
+        try:
+            await shows(far(0, 0), *order_events("WO-1"))
+            view.show(view.of(here).model_copy(update={"order": "WO-0"}))
+            assert (view.of(here).order, view.of(there).order) == ("WO-0", None)
+            assert view.of(here).jig_order == far(0, 0), "the hub's own order is another thing"
+            view.show(view.of(here).model_copy(update={"order": None}))
+            assert view.of(here).order == "WO-1"
+            for number, outcome in enumerate([Outcome.ALREADY_CURRENT, Outcome.FAILED, Outcome.PASSED]):
+                (attempt,) = write(ledger, opened(number))
+                seen = [far(1, 0), far(1, 1), far(2, 1)][number]
+                await shows(seen, closed(attempt.sequence, number, outcome))
+            assert SENTENCES.orders(view.slots()) == {
+                "jig-1": "jig-1: order WO-1, 2 of 3 done, 1 rejected or failed"
+            }
+            await shows(None, OrderUnassigned(order="WO-1", jig="jig-1", actor=None))
+            assert view.of(here).order is None
+            await shows(far(2, 1), OrderAssigned(order="WO-1", jig="jig-1"))
+            await shows(None, OrderClosed(order="WO-1", reason="done"))
+        finally:
+            showing.cancel()
+            await asyncio.gather(showing, return_exceptions=True)

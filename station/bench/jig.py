@@ -14,6 +14,7 @@ from typing import Final, NoReturn
 import structlog
 
 from drivers.jig_board.board import JigBoard
+from drivers.jig_board.errors import JigBoardError
 from drivers.jig_board.events import BoardBack, BoardEvent, EmergencyStop, LampsInDoubt, PowerAmiss
 from drivers.jig_board.registers import Lamp
 from drivers.jig_board.settings import JigBoardSettings
@@ -31,6 +32,7 @@ from station.places.settings import StartPolicy
 from station.records.errors import JournalHeldUp
 from station.records.facts.bench import JigReset, JigStopped
 from station.records.facts.events import Event
+from station.records.facts.upkeep import InsertionsCounted
 
 LAMPS: Final = {
     SlotPhase.STARTING: Lamp.DARK,
@@ -98,6 +100,21 @@ class Jig:
     def seat(self, slot: int) -> BoardSeat:
         """Return the seat of one slot."""
         return BoardSeat(slot, self._board, self._inputs, self._changes, self._coils)
+
+    async def until_online(self) -> None:
+        """Wait for the board to answer."""
+        await self._changes.until(lambda: self._inputs.online)
+
+    async def insertions(self) -> InsertionsCounted | None:
+        """Ask the board how often hubs were seated; None where nothing counts, or the board cannot say so now."""
+        try:
+            board = await self._board.identity()
+            counts = await self._board.insertions()
+        except JigBoardError:
+            return None  # its loss is told where it matters
+        if counts is None:
+            return None
+        return InsertionsCounted(jig=self._name, board=board.serial_number, counts=counts)
 
     async def reset(self, actor: Actor | None, record: Callable[[Event], Awaitable[object]]) -> None:
         """Take a person's word that the jig may work again after an emergency stop that was released.

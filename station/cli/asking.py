@@ -26,6 +26,7 @@ from station.desk.record_desk import RecordDesk
 from station.desk.refusals import NotFound
 from station.desk.request import Answer, Command, Request
 from station.desk.rights import Role
+from station.desk.upkeep_desk import UpkeepDesk
 from station.domain.config_error import ConfigError
 from station.people.pseudonyms import check_pseudonym
 from station.printing.due import LabelsDue
@@ -126,6 +127,7 @@ async def _do_here(settings: StationSettings, request: Request[A], asker: Asker,
             **PalletDesk(journal, lambda: settings.packing, closing=due.when_closed).handlers(),
             **LabelPrintingDesk(journal, due).handlers(),
             **RecordDesk().handlers(),
+            **UpkeepDesk(settings.jigs).handlers(),
         }
         desk = Desk(journal, check_person, handlers, {})
         entrance = Entrance(Role.ACCOUNT, "terminal", operator=lambda: settings.operator)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +18,7 @@ from drivers.errors import PlaceUnavailable
 from drivers.jig_board.errors import JigBoardError
 from drivers.places import PlaceFinder, PlaceSight
 from drivers.topology import same_place
-from station.cli.asking import ask_running, asker
+from station.cli.asking import ask_running, ask_station, asker
 from station.cli.common import (
     DEFAULT_CONFIG,
     ByOption,
@@ -27,9 +30,11 @@ from station.cli.common import (
     print_table,
     run_to_its_end,
 )
+from station.cli.kept_reports import ask_reports
 from station.cli.scanning import DeskOption, known_jig
 from station.control.client import NoDaemon, ask_daemon
 from station.desk.bench_requests import EnableSlot, ResetJig, Status
+from station.desk.upkeep_requests import ServiceJig
 from station.domain.slot_name import SlotName
 from station.domain.slot_view import SlotView
 from station.places.binding import Look, NotBound, Surroundings, newly_answering
@@ -37,10 +42,13 @@ from station.places.finding import place_finder
 from station.places.plugins import driver_settings, load_plugin
 from station.places.power import powered
 from station.places.settings import MAX_SLOTS, JigSettings
+from station.reports.reader import Reports
 from station.sentences import Sentences
 from station.settings import StationSettings
 from station.settings_file import load_settings
 from station.texts.texts import load
+from station.upkeep.rates import COMPARED_DAYS, Measure, Rate, compared, slot_rates
+from station.upkeep.service import ServiceState, service_states
 
 app = typer.Typer(help="List, bind and enable slots, and reset jigs.", no_args_is_help=True)
 
@@ -133,6 +141,111 @@ def reset(
     """
     ask_running(asker(config, desk, by), ResetJig(jig=jig))
     typer.echo(f"{jig} works again")
+
+
+@app.command()
+def upkeep(
+    days: Annotated[
+        int, typer.Option(min=1, max=36_500, help="So many days back, slots are held against each other.")
+    ] = COMPARED_DAYS,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what each slot has borne, what is due or overdue, and which slots fail, retry or lose hubs too often.
+
+    A slot is named if chance alone would make it fare so ill against the others of the same days in fewer than 1 of 100
+    cases, and if it did so with five different hubs. The daemon may run.
+
+    Example: reflash jigs upkeep --days 7
+    """
+    settings = load_settings(config)
+    today = date.today()  # noqa: DTZ011 - the bench's day
+
+    def ask(reports: Reports) -> tuple[list[ServiceState], tuple[Rate, ...], list[dict[str, Any]]]:
+        states = list(service_states(reports, settings.jigs, today))
+        return states, slot_rates(compared(reports, days)), _borne(reports, settings)
+
+    (states, rates, borne), cursor, behind = ask_reports(settings, ask)
+    if as_json:
+        print_json(
+            {
+                "journal": cursor.journal,
+                "sequence": cursor.sequence,
+                "behind": behind,
+                "days": days,
+                "slots": borne,
+                "service": [asdict(state) for state in states],
+                "rates": [{**asdict(rate), "named": rate.named} for rate in rates],
+            }
+        )
+    else:
+        _print_upkeep(states, rates, borne)
+
+
+@app.command()
+def serviced(
+    jig: JigArgument,
+    what: Annotated[str, typer.Argument(help="The part or check, as the configuration calls it.")],
+    slot: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=1, max=MAX_SLOTS, help="A slot with a new part; repeat. All of the jig unless given."
+        ),
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    by: ByOption = None,
+    desk: DeskOption = None,
+) -> None:
+    """Record that a part was replaced, or a check done: its use or time counts from now, and who did it is known.
+
+    Example: reflash jigs serviced jig1 "pogo pins" --slot 3 --by op-1a2b3c4d
+    """
+    request = ServiceJig(jig=jig, what=what, slots=tuple(slot or ()))
+    typer.echo(ask_station(asker(config, desk, by), request).line)
+
+
+def _borne(reports: Reports, settings: StationSettings) -> list[dict[str, Any]]:
+    return [
+        {
+            "jig": place.jig,
+            "slot": place.slot,
+            "insertions": reports.insertions(place.jig, place.slot, 0),
+            "by_board": reports.counted_by_board(place.jig),
+        }
+        for place, _ in settings.places()
+    ]
+
+
+def _print_upkeep(
+    states: Sequence[ServiceState], rates: Sequence[Rate], borne: Sequence[Mapping[str, Any]]
+) -> None:
+    by_slot: dict[tuple[str, int], dict[str, str]] = {}
+    for rate in rates:
+        mark = " !" if rate.named else ""
+        by_slot.setdefault((rate.jig, rate.slot), {})[rate.measure] = f"{rate.marked} of {rate.seen}{mark}"
+    rows = [
+        {
+            "slot": f"{each['jig']} slot {each['slot']}",
+            "insertions": f"{each['insertions']:,}",
+            "by": "board" if each["by_board"] else "visits",
+            **{
+                measure: by_slot.get((each["jig"], each["slot"]), {}).get(measure, "-") for measure in Measure
+            },
+        }
+        for each in borne
+    ]
+    print_table(["slot", "insertions", "by", *Measure], rows)
+    typer.echo()
+    for state in states:
+        last = (
+            ""
+            if state.serviced is None
+            else f" (since {state.serviced.astimezone():%Y-%m-%d}, {state.actor or 'nobody named'})"
+        )
+        typer.echo(f"{state.due.upper():<8}{state.line}{last}")
+    for rate in rates:
+        if rate.named:
+            typer.echo(f"{'LOOK':<8}{rate.line}")
 
 
 class _Walk:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import csv
 import sys
 from collections.abc import Sequence
-from contextlib import closing, suppress
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
-from time import sleep
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
@@ -19,27 +17,16 @@ from station.cli.common import (
     ConfigOption,
     JsonOption,
     UsageError,
-    WorkFailed,
     print_json,
     print_table,
-    require_stations_user,
 )
+from station.cli.kept_reports import ask_reports
 from station.records.moments import microseconds_from_utc, utc_from_microseconds
-from station.reports.errors import ReportError
 from station.reports.figures import HubFigures, Span, StageFigures, Tally, UseFigures
-from station.reports.projection import BeingProjected, Projection
-from station.reports.reader import Reports, Wanted, open_reports
-from station.reports.source import Cursor, Source
-from station.settings import StationSettings
+from station.reports.reader import Reports, Wanted
 from station.settings_file import load_settings
 
 app = typer.Typer(help="How hubs, slots and stages fared.", no_args_is_help=True)
-
-_SLICE_ROWS: Final = 2_000
-_TRIES: Final = 10
-_TRY_SECONDS: Final = 0.05
-_MANY_ROWS: Final = 200_000
-"""So many take a while; it is said."""
 
 
 class _Table(StrEnum):
@@ -79,19 +66,13 @@ def hubs(
     if as_json and as_csv is not None:
         raise UsageError("either --json or --csv: the one has all tables, the other one of them")
     settings = load_settings(config)
-    why_behind = _bring_up_to_date(settings)
-    try:
-        with open_reports(settings.reports_folder) as reports:
-            _require_known(reports, wanted)
-            span = reports.span(wanted)
-            figures = reports.hubs(wanted, span)
-            cursor, as_of = reports.cursor, reports.as_of
-    except ReportError as error:
-        raise WorkFailed(why_behind or str(error)) from error
-    behind = _rows_behind(settings, cursor)
-    if why_behind is not None and behind != 0:
-        rows = "some rows" if behind is None else f"{behind} rows"
-        typer.echo(f"reflash: {rows} behind the journal: {why_behind}", err=True)
+
+    def ask(reports: Reports) -> tuple[Span, HubFigures, int | None]:
+        _require_known(reports, wanted)
+        span = reports.span(wanted)
+        return span, reports.hubs(wanted, span), reports.as_of
+
+    (span, figures, as_of), cursor, behind = ask_reports(settings, ask)
     if as_csv is not None:
         _print_csv(_rows_of(figures, as_csv))
     elif as_json:
@@ -110,40 +91,6 @@ def hubs(
         )
     else:
         _print_text(figures, span)
-
-
-def _bring_up_to_date(settings: StationSettings) -> str | None:
-    """Take in what the journal holds and the reports do not; say why not, if that cannot be."""
-    try:
-        require_stations_user(settings)
-        with closing(Source(settings.journal_folder)) as source:
-            last = source.last()
-        room = settings.bytes_left_by_reports
-        with Projection(settings.reports_folder, settings.journal_folder, room=room) as projection:
-            _first_step(projection)
-            if (left := last - projection.sequence) > _MANY_ROWS:
-                typer.echo(f"reflash: {left} rows of the journal are taken in first", err=True)
-            while projection.step(_SLICE_ROWS):
-                pass
-    except (UsageError, ReportError) as error:
-        return str(error)
-    return None
-
-
-def _first_step(projection: Projection) -> None:
-    """Take the first slice, once the daemon has taken its own: those of every day last some milliseconds."""
-    for _ in range(_TRIES):
-        with suppress(BeingProjected):
-            projection.step(_SLICE_ROWS)
-            return
-        sleep(_TRY_SECONDS)
-    projection.step(_SLICE_ROWS)
-
-
-def _rows_behind(settings: StationSettings, cursor: Cursor) -> int | None:
-    with suppress(ReportError), closing(Source(settings.journal_folder)) as source:
-        return max(0, source.last() - cursor.sequence)
-    return None
 
 
 def _require_known(reports: Reports, wanted: Wanted) -> None:

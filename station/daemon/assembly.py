@@ -44,6 +44,7 @@ from station.daemon.shifts import keep_ends, recall_duty
 from station.daemon.stopping import see_off, work_until_stopped
 from station.daemon.supervision import supervise
 from station.daemon.to_broker import ToBroker
+from station.daemon.upkeep_watch import UpkeepWatch
 from station.desk.rights import Role
 from station.domain.actor import Actor
 from station.domain.config_error import ConfigError
@@ -235,6 +236,7 @@ class Daemon:
         controller = Controller(make(journal, conductor, live_hubs, jigs) for make in slots)
         await recall_latches(journal, controller)
         packing = PackingWatch(journal, self.view, self._catalogue.current, self._look_at_packed)
+        upkeep = UpkeepWatch(journal, settings.jigs, jigs, settings.reports_folder, self.view)
         front = FrontDesk(
             lambda: self._settings, self.view, self._duty, self._outlook, self._catalogue, self.stop
         )
@@ -247,7 +249,10 @@ class Daemon:
                 self._supervised(watching, "loop watch", self._loop_watch.run),
                 self._supervised(watching, "catalogue", self._catalogue.keep_fresh),
                 self._supervised(watching, "release gate", stops.keep_recording),
-                self._supervised(watching, "reports", partial(self._keep_reports, journal)),
+                self._supervised(
+                    watching, "reports", partial(self._keep_reports, journal, upkeep.reports_are_up_to_date)
+                ),
+                self._supervised(watching, "upkeep", upkeep.run),
                 self._supervised(watching, "packing", packing.run),
                 self._supervised(watching, "orders on jigs", orders.keep_showing),
                 self._supervised(
@@ -290,10 +295,13 @@ class Daemon:
     def _who_works(self, jig: str) -> str | None:
         return self._duty.at(jig) or self._settings.operator
 
-    async def _keep_reports(self, journal: Journal) -> None:
+    async def _keep_reports(self, journal: Journal, taken_in: Callable[[], object]) -> None:
         settings = self._settings
         room = settings.bytes_left_by_reports
-        await ReportKeeper(journal, settings.reports_folder, settings.journal_folder, room=room).run()
+        keeper = ReportKeeper(
+            journal, settings.reports_folder, settings.journal_folder, room=room, taken_in=taken_in
+        )
+        await keeper.run()
 
     def _supervised(
         self, group: asyncio.TaskGroup, name: str, work: Callable[[], Awaitable[object]]

@@ -34,6 +34,7 @@ from station.desk.people_desk import PeopleDesk
 from station.desk.record_desk import RecordDesk
 from station.desk.refusals import NotFound
 from station.desk.rights import Role
+from station.desk.upkeep_desk import UpkeepDesk
 from station.domain.actor import Actor
 from station.domain.config_error import ConfigError
 from station.people.identification import Identification
@@ -105,6 +106,7 @@ class FrontDesk:
             **LabelPrintingDesk(journal, due).handlers(),
             **people.handlers(),
             **RecordDesk().handlers(),
+            **UpkeepDesk(settings.jigs, jigs).handlers(),
         }
         identification = Identification(Operators(settings.operators_file), journal)
         return Desk(journal, self._check_person, handlers, bench.followers(), identification)

@@ -29,6 +29,7 @@ from station.desk.people_requests import LiftPinLock, SignOff, SignOn
 from station.desk.record_requests import Republish, ResumeRelease
 from station.desk.refusals import NotAllowed, NotFound
 from station.desk.request import Request
+from station.desk.upkeep_requests import ServiceJig
 
 
 class Role(StrEnum):
@@ -59,6 +60,7 @@ MAY: Final[Mapping[type[Request[Any]], frozenset[Role]]] = MappingProxyType(
         LiftPinLock: _SUPERVISORS,
         EnableSlot: _SUPERVISORS,
         ResetJig: _SUPERVISORS,
+        ServiceJig: _SUPERVISORS,
         ImportOrder: _SUPERVISORS | {Role.FOLDER},
         AssignOrder: _SUPERVISORS,
         UnassignOrder: _SUPERVISORS,

@@ -93,6 +93,8 @@ class Reason(StrEnum):
     ORDERS_NOT_TAKEN = "orders_not_taken"
     """The folder that takes orders cannot be used, or something in it not taken."""
     LABELS_NOT_PRINTED = "labels_not_printed"
+    UPKEEP_OVERDUE = "upkeep_overdue"
+    """A part of a jig has borne more than it may, or a check's last good day is over."""
 
 
 NEEDS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
@@ -127,6 +129,7 @@ NEEDS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
             Reason.PACKED_AMISS: "detail",
             Reason.ORDERS_NOT_TAKEN: "detail",
             Reason.LABELS_NOT_PRINTED: "detail",
+            Reason.UPKEEP_OVERDUE: "jig detail",
         }.items()
     }
 )

@@ -24,6 +24,8 @@ class Details(BaseModel):
     """CHF id of a hub, where it is not the one that the slot's view names."""
     own: Eui64 | None = IF_ANY
     """The id of the hub that is to be held against the label's."""
+    jig: str | None = IF_ANY
+    """Which one it is about, where it is said of the station."""
     times: int | None = IF_ANY
     seconds: float | None = IF_ANY
     slots: tuple[int, ...] | None = IF_ANY

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from drivers.jig_board.settings import JigBoardSettings
 from drivers.serial_link import SerialSettings
 from station.messages.topics import TopicLevel
+from station.upkeep.settings import ServiceSettings
 
 MAX_SLOTS = 8
 """Slots of one multi-jig (MP155 Preliminary Impact Assessment 6.2.2)."""
@@ -59,6 +60,20 @@ class JigSettings(BaseModel):
         default_factory=dict,
         description="slot number, 1 to 8, to the place of its hub; `reflash jigs bind` writes it",
     )
+
+    service: tuple[ServiceSettings, ...] = Field(
+        (),
+        description="parts that wear out, and checks that come again; `reflash jigs upkeep` says what is due",
+    )
+
+    @model_validator(mode="after")
+    def _each_service_once(self) -> Self:
+        named = [item.what for item in self.service]
+        if twice := {what for what in named if named.count(what) > 1}:
+            raise ValueError(
+                f"{', '.join(sorted(twice))} stands twice under [[jigs.service]] of jig {self.name}; give each a name of its own"
+            )
+        return self
 
     @model_validator(mode="after")
     def _start_needs_a_board(self) -> Self:

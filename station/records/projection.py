@@ -94,6 +94,7 @@ from station.records.facts.unlocks import (
     UnlockAnswerVoid,
     UnlockUsed,
 )
+from station.records.facts.upkeep import InsertionsCounted, JigServiced
 from station.records.moments import microseconds_from_utc
 
 
@@ -103,7 +104,14 @@ def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
     match recorded.event:
         case JournalCreated() | SegmentStarted() | JournalUpgraded() | JournalRestored() as event:
             journal.apply(tables, written, event)
-        case StationStarted() | StationStopped() | HandFlashRequested() | LineCleared():
+        case (
+            StationStarted()
+            | StationStopped()
+            | HandFlashRequested()
+            | LineCleared()
+            | InsertionsCounted()
+            | JigServiced()
+        ):
             pass
         case CommandAnswered() as event:
             commands.apply(tables, written, event)

@@ -29,6 +29,7 @@ from station.records.facts.orders import OrderAssigned, OrderClosed, OrderUnassi
 from station.records.moments import microseconds_from_utc
 from station.reports.moment import Moment, seconds_between
 from station.reports.rows import Result, Row, SlotTime, StageRun, StationRun, Use
+from station.reports.seatings import Seatings
 
 KINDS: Final = (
     "attempt_closed",
@@ -36,7 +37,9 @@ KINDS: Final = (
     "attempt_opened",
     "attempt_resumed",
     "hub_lost",
+    "insertions_counted",
     "jig_reset",
+    "jig_serviced",
     "jig_stopped",
     "order_assigned",
     "order_closed",
@@ -94,6 +97,7 @@ class _State:
     slots: dict[str, _Slot] = field(default_factory=dict)
     attempts: dict[int, _Attempt] = field(default_factory=dict)
     """Those without a result."""
+    seatings: Seatings = field(default_factory=Seatings)
 
 
 _STATE: Final = TypeAdapter(_State)
@@ -115,6 +119,11 @@ class Account:
         """UTC of the newest event; None before the first."""
         return None if self._state.last is None else self._state.last.utc
 
+    @property
+    def seatings(self) -> Seatings:
+        """What slots have borne, as far as that is no row yet."""
+        return self._state.seatings
+
     def hear(self, recorded: RecordedEvent) -> list[Row]:
         """Take the next event in, and return the rows that are certain with it."""
         state, event = self._state, recorded.event
@@ -122,6 +131,7 @@ class Account:
             rows = list(self._start(recorded, event))
         else:
             rows = list(self._rows(recorded, event, self._moment(recorded)))
+            rows += state.seatings.hear(recorded)
         state.last, state.last_sequence = self._moment(recorded), recorded.sequence
         return rows
 

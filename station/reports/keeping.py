@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -41,18 +42,29 @@ class ReportKeeper:
         *,
         room: int,
         gather_seconds: float = _GATHER_SECONDS,
+        taken_in: Callable[[], object] = lambda: None,
     ) -> None:
-        """`room` bytes of the disk are left to the journal; facts that come within `gather_seconds` are taken in together."""
+        """`room` bytes of the disk are left to the journal; facts that come within `gather_seconds` are taken in together.
+
+        `taken_in` is called on the event loop each time after which nothing was left to be taken in.
+        """
         self._journal = journal
         self._projection = partial(Projection, folder, journal_folder, room=room, made_anew=_say)
         self._gather_seconds = gather_seconds
+        self._taken_in = taken_in
 
     async def run(self) -> None:
         """Keep up until cancelled. Raises ReportError."""
         wake, stop = threading.Event(), threading.Event()
         wake.set()
         unsubscribe = self._journal.subscribe(lambda _: wake.set())
-        working = apart("reports", partial(self._keep_up, wake, stop))
+        loop = asyncio.get_running_loop()
+
+        def taken_in() -> None:
+            with suppress(RuntimeError):  # the loop was closed: this thread was left behind
+                loop.call_soon_threadsafe(self._taken_in)
+
+        working = apart("reports", partial(self._keep_up, wake, stop, taken_in))
         try:
             await asyncio.wait((working,))
             working.result()
@@ -62,7 +74,7 @@ class ReportKeeper:
             wake.set()
             await asyncio.wait((working,), timeout=_STOP_SECONDS)
 
-    def _keep_up(self, wake: threading.Event, stop: threading.Event) -> None:
+    def _keep_up(self, wake: threading.Event, stop: threading.Event, taken_in: Callable[[], object]) -> None:
         rested = 0.0
 
         def breathe() -> None:
@@ -81,6 +93,7 @@ class ReportKeeper:
                 with suppress(BeingProjected):  # and it goes on there
                     while projection.step(SLICE_ROWS, breathe):
                         breathe()
+                    taken_in()
 
 
 def _say(why: str) -> None:

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from station.records.errors import UNREADABLE
 from station.records.segments import read_only_uri
@@ -17,6 +17,29 @@ from station.reports.figures import Ended, HubFigures, Span, Timed, Tried, hub_f
 from station.reports.progress import read_progress
 from station.reports.rows import SlotTime, StationRun
 from station.reports.tables import FILE_NAME, is_ours
+
+
+class Serviced(NamedTuple):
+    """When a part or check was last recorded as new or done."""
+
+    sequence: int
+    at: int
+    """UTC, microseconds since 1970."""
+    actor: str | None
+
+
+class HubDay(NamedTuple):
+    """What became of one hub in one slot on one day of the bench's clock: of its visits there, whether any was so."""
+
+    day: str
+    jig: str
+    slot: int
+    hub: str
+    finished: bool
+    """It passed or failed there."""
+    failed: bool
+    retried: bool
+    lost: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +75,12 @@ _TIMES: Final = (
 )
 _RUNS: Final = "SELECT began, seconds, '', 0, '' FROM station_runs WHERE began < :until"
 _EVER: Final = (0, 1 << 62)
+# Of hubs that were refused or current already nothing was asked that could have failed.
+_HUB_DAYS: Final = (
+    "SELECT date(began / 1000000, 'unixepoch', 'localtime') AS day, jig, slot, coalesce(hub, attempt) AS which,"
+    " max(ending != 'lost'), max(ending = 'failed'), max(retried AND ending != 'lost'), max(ending = 'lost')"
+    " FROM visits WHERE began >= ? AND ending IN ('passed', 'failed', 'lost') GROUP BY day, jig, slot, which"
+)
 
 
 class Reports:
@@ -103,6 +132,31 @@ class Reports:
                 (Timed(run.began, run.seconds, "", 0, "") for run in unfinished),
             ),
         )
+
+    def counted_by_board(self, jig: str) -> bool:
+        """Whether a board of this jig has ever counted insertions; else its hubs' visits are."""
+        return jig in self._account.seatings.boards
+
+    def insertions(self, jig: str, slot: int, since: int) -> int:
+        """Return how many insertions a slot bore since this row of the journal, in which it was serviced."""
+        (borne,) = self._file.execute(
+            "SELECT coalesce(sum(insertions), 0) FROM wear WHERE jig = ? AND slot = ? AND sequence > ?",
+            (jig, slot, since),
+        ).fetchone()
+        return int(borne) + self._account.seatings.pending(jig, slot)
+
+    def serviced(self, jig: str, what: str, slot: int) -> Serviced | None:
+        """Return when that was last; None if nobody has ever recorded it."""
+        found = self._file.execute(
+            "SELECT sequence, at, actor FROM services WHERE jig = ? AND what = ? AND slot = ?"
+            " ORDER BY sequence DESC LIMIT 1",
+            (jig, what, slot),
+        ).fetchone()
+        return None if found is None else Serviced._make(found)
+
+    def hub_days(self, first: int) -> Iterator[HubDay]:
+        """Yield each hub's days in each slot since this moment, UTC in microseconds since 1970."""
+        return map(HubDay._make, self._file.execute(_HUB_DAYS, (first,)))
 
     def _times(self, wanted: Wanted, parameters: dict[str, object]) -> Iterator[Timed]:
         yield from map(Timed._make, self._file.execute(_TIMES, parameters))

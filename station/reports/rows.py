@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Use(StrEnum):
@@ -95,4 +95,51 @@ class StationRun(NamedTuple):
     seconds: float
 
 
-Row = Result | StageRun | SlotTime | StationRun
+LOST: Final = "lost"
+"""How a visit ended whose hub left its slot before its result."""
+MOVED: Final = "moved"
+"""How one ended of which nobody saw the end: the hub was next seen in another slot."""
+WHOLE_JIG: Final = 0
+"""Stands for a slot's number where a service is the whole jig's."""
+
+
+class Visit(NamedTuple):
+    """A hub's stay in a slot, from its recognition to its result there, or until it left."""
+
+    sequence: int
+    """Of the row with which it began."""
+    attempt: int
+    jig: str
+    slot: int
+    hub: str | None
+    """As a result has it."""
+    began: int
+    ending: str
+    """An outcome, `LOST` or `MOVED`."""
+    retried: bool
+    """A stage that had failed here was tried again here."""
+
+
+class Wear(NamedTuple):
+    """Insertions that a slot bore."""
+
+    jig: str
+    slot: int
+    sequence: int
+    """Of the row that tells of them."""
+    insertions: int
+
+
+class Service(NamedTuple):
+    """A part of a slot that is new, or a check of a jig that was done."""
+
+    sequence: int
+    jig: str
+    slot: int
+    """`WHOLE_JIG` for what is no slot's."""
+    what: str
+    at: int
+    actor: str | None
+
+
+Row = Result | StageRun | SlotTime | StationRun | Visit | Wear | Service

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from station.records.tables import run_script
-from station.reports.rows import Result, Row, SlotTime, StageRun, StationRun
+from station.reports.rows import Result, Row, Service, SlotTime, StageRun, StationRun, Visit, Wear
 
 FILE_NAME: Final = "reports.sqlite"
 """Of the file, in a folder of its own."""
@@ -15,7 +15,7 @@ FILE_NAME: Final = "reports.sqlite"
 APPLICATION_ID: Final = 0x52465250
 """`RFRP` in the SQLite header: tells these files from other databases."""
 
-REPORTS_VERSION: Final = 1
+REPORTS_VERSION: Final = 2
 """Kept as SQLite's user_version. Raise it with every change of the tables, or of what they are made of: a file of another
 version, older or newer, is made again from the journal."""
 
@@ -73,7 +73,34 @@ CREATE TABLE station_runs (
     sequence INTEGER PRIMARY KEY,
     began    INTEGER NOT NULL,
     seconds  REAL    NOT NULL
-)
+);
+CREATE TABLE visits (
+    sequence INTEGER PRIMARY KEY,
+    attempt  INTEGER NOT NULL,
+    jig      TEXT    NOT NULL,
+    slot     INTEGER NOT NULL,
+    hub      TEXT,
+    began    INTEGER NOT NULL,
+    ending   TEXT    NOT NULL,
+    retried  INTEGER NOT NULL
+);
+CREATE INDEX visits_by_began ON visits (began);
+CREATE TABLE wear (
+    jig        TEXT    NOT NULL,
+    slot       INTEGER NOT NULL,
+    sequence   INTEGER NOT NULL,
+    insertions INTEGER NOT NULL,
+    PRIMARY KEY (jig, slot, sequence)
+) WITHOUT ROWID;
+CREATE TABLE services (
+    sequence INTEGER NOT NULL,
+    jig      TEXT    NOT NULL,
+    slot     INTEGER NOT NULL,          -- 0 for what is the whole jig's
+    what     TEXT    NOT NULL,
+    at       INTEGER NOT NULL,
+    actor    TEXT,
+    PRIMARY KEY (jig, what, slot, sequence)
+) WITHOUT ROWID
 """
 
 
@@ -86,6 +113,9 @@ _INSERT: Final = {
     StageRun: _insert("stage_runs", StageRun),
     SlotTime: _insert("slot_times", SlotTime),
     StationRun: _insert("station_runs", StationRun),
+    Visit: _insert("visits", Visit),
+    Wear: _insert("wear", Wear),
+    Service: _insert("services", Service),
 }
 
 

@@ -17,7 +17,16 @@ from station.records.ledger import Ledger, LedgerSettings
 from station.reports.projection import Projection
 from station.reports.tables import FILE_NAME
 
-TABLES: Final = ("results", "stage_runs", "slot_times", "station_runs", "progress")
+TABLES: Final = (
+    "results",
+    "stage_runs",
+    "slot_times",
+    "station_runs",
+    "visits",
+    "wear",
+    "services",
+    "progress",
+)
 
 SPRING: Final = 1_774_742_400_000_000
 """2026-03-29T00:00Z, microseconds since 1970: an hour later British clocks go forward."""

@@ -36,6 +36,7 @@ GIVEN: dict[str, Any] = {
     "label": Eui64(2),
     "hub": Eui64(4),
     "own": Eui64(4),
+    "jig": "jig1",
     "times": 3,
     "seconds": 2.5,
     "slots": (1, 2),

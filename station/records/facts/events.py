@@ -72,6 +72,7 @@ from station.records.facts.unlocks import (
     UnlockAnswerVoid,
     UnlockUsed,
 )
+from station.records.facts.upkeep import InsertionsCounted, JigServiced
 
 VOCABULARY: Final = 3
 """Which facts this program may write. Raise it whenever a kind or a field joins: an older program then refuses the
@@ -136,7 +137,9 @@ Event = Annotated[
     | PinLockLifted
     | PackageLabelAsked
     | PackageLabelBegun
-    | PackageLabelPrinted,
+    | PackageLabelPrinted
+    | InsertionsCounted
+    | JigServiced,
     Field(discriminator="kind"),
 ]
 

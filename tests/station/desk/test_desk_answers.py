@@ -285,6 +285,7 @@ def test_every_request_has_its_place_in_the_table_its_name_and_its_answer() -> N
         "reset_jig",
         "resume_release",
         "scan_label",
+        "service_jig",
         "sign_off",
         "sign_on",
         "status",

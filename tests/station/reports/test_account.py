@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benches.journal_samples import closed, opened, place
+from station.domain.actor import Actor
 from station.domain.outcome import Code, Outcome, Stage
 from station.domain.slot_name import SlotName
 from station.records.chain import RecordedEvent
@@ -26,10 +27,12 @@ from station.records.facts.bench import JigReset, JigStopped, SlotEnabled, SlotT
 from station.records.facts.events import Event
 from station.records.facts.journal import StationStarted, StationStopped
 from station.records.facts.orders import OrderAssigned, OrderClosed
+from station.records.facts.upkeep import InsertionsCounted, JigServiced
 from station.records.moments import utc_from_microseconds
 from station.reports.account import Account
-from station.reports.rows import Result, Row, SlotTime, StageRun, StationRun, Use
+from station.reports.rows import Result, Row, SlotTime, StageRun, StationRun, Use, Visit, Wear
 
+SUPERVISOR = Actor(pseudonym="op-1")
 UTC = 1_774_742_400_000_000
 """2026-03-29T00:00Z, the night in which British clocks go forward."""
 
@@ -198,7 +201,7 @@ def journals(draw: st.DrawFn) -> list[RecordedEvent]:
         )
         where = SlotName(jig=draw(jigs), slot=draw(slots))
         attempt = draw(st.sampled_from(sorted(attempts))) if attempts else None
-        match draw(st.integers(0, 12)):
+        match draw(st.integers(0, 14)):
             case 0:
                 boots += draw(st.booleans())
                 bench.write(*draw(st.sampled_from(((), (StationStopped(reason="asked"),)))))
@@ -231,6 +234,11 @@ def journals(draw: st.DrawFn) -> list[RecordedEvent]:
             case 10 if attempt is not None:
                 at = attempts.pop(attempt)
                 bench.write(closed(attempt, outcome=draw(st.sampled_from(Outcome)), slot=at.slot, jig=at.jig))
+            case 11:
+                counts = tuple(draw(st.sampled_from((0, 1, 5, 2**32 - 1))) for _ in range(2))
+                bench.write(InsertionsCounted(jig=where.jig, board=draw(st.integers(1, 2)), counts=counts))
+            case 12:
+                bench.write(JigServiced(jig=where.jig, slots=(where.slot,), what="pins", actor=SUPERVISOR))
             case _:
                 begun = opened().model_copy(update={"place": where})
                 attempts[bench.write(begun)] = where
@@ -251,6 +259,7 @@ def test_events_taken_in_by_slices_make_the_rows_of_all_at_once(
         rows, account = rows[size:], Account(account.as_json())
     assert by_slices == at_once
     assert account.unfinished() == whole.unfinished()
+    assert account.seatings == whole.seatings
     assert account.last == whole.last
 
 
@@ -265,7 +274,7 @@ def test_a_slots_times_follow_each_other_and_none_is_negative(rows: list[Recorde
             of_slots[row.jig, row.slot].append(row)
             work[row.attempt] += row.seconds
             assert (row.attempt is not None) == (row.use is Use.WORK)
-        if not isinstance(row, Result):
+        if isinstance(row, SlotTime | StageRun | StationRun):
             assert row.seconds >= 0
     for slot_times in of_slots.values():
         begun = [row.sequence for row in slot_times]
@@ -275,3 +284,101 @@ def test_a_slots_times_follow_each_other_and_none_is_negative(rows: list[Recorde
             assert row.seconds >= 0
             assert row.work_seconds == pytest.approx(work[row.attempt])
             assert row.hands_seconds is None or row.hands_seconds >= 0
+
+
+def borne(rows: Sequence[RecordedEvent], slot: int = 1, *, since: int = 0) -> int:
+    made, account = told(rows)
+    counted = sum(
+        row.insertions
+        for row in made
+        if isinstance(row, Wear) and row.slot == slot and row.jig == "jig-1" and row.sequence > since
+    )
+    return counted + account.seatings.pending("jig-1", slot)
+
+
+def counted(*counts: int, board: int = 1001) -> InsertionsCounted:
+    return InsertionsCounted(jig="jig-1", board=board, counts=counts)
+
+
+def hub_visits(bench: Bench, times: int = 1) -> None:
+    for _ in range(times):
+        bench.write(closed(bench.write(opened())))
+
+
+@pytest.mark.parametrize(
+    ("told_by_board", "insertions"),
+    [
+        ([], 3),
+        ([counted(45_000), counted(45_010)], 45_010),
+        ([counted(2**32 - 2), counted(5)], 2**32 + 5),
+        ([counted(500), counted(2)], 503),
+        ([counted(500), counted(90_000, board=7), counted(90_004, board=7)], 507),
+        ([counted(500), counted(500)], 503),
+        ([counted(500), counted(), counted(501)], 503),
+    ],
+    ids=["no counter", "counts", "wraps", "begins anew", "another board", "stands still", "serves no slot"],
+)
+def test_a_slot_bears_what_its_board_counts_and_never_less_than_was_seen(
+    told_by_board: list[InsertionsCounted], insertions: int
+) -> None:
+    """Three hubs come between the first and the second word of the board."""
+    bench = Bench()
+    first, rest = told_by_board[:1], told_by_board[1:]
+    bench.write(started(), *first)
+    hub_visits(bench, 3)
+    bench.write(*rest)
+    assert borne(bench.rows) == insertions
+
+
+def test_a_hub_that_is_counted_before_it_is_recognised_counts_once() -> None:
+    bench = Bench()
+    bench.write(started(), counted(10), counted(11))
+    hub_visits(bench)
+    assert borne(bench.rows) == 11
+    bench.write(counted(11), counted(12))
+    hub_visits(bench)
+    assert borne(bench.rows) == 12
+    hub_visits(bench)
+    assert borne(bench.rows) == 13, "while the board says nothing, what is seen counts"
+
+
+def test_a_new_part_bears_only_what_comes_after_it() -> None:
+    bench = Bench()
+    bench.write(started())
+    hub_visits(bench, 2)
+    service = bench.write(JigServiced(jig="jig-1", slots=(1,), what="pins", actor=SUPERVISOR))
+    hub_visits(bench)
+    assert borne(bench.rows, since=service) == 1
+    bench.write(counted(45_000))
+    assert borne(bench.rows, since=service) == 1, (
+        "the board is older than what was replaced before it was asked"
+    )
+    hub_visits(bench, 2)
+    service = bench.write(JigServiced(jig="jig-1", slots=(1,), what="pins", actor=SUPERVISOR))
+    assert borne(bench.rows, since=service) == 0, "the board could not be asked"
+    bench.write(counted(45_004))
+    assert borne(bench.rows, since=service) == 2, (
+        "what it counted and nobody saw may have been the new part's"
+    )
+
+
+def test_a_visit_ends_with_its_result_or_when_the_hub_leaves() -> None:
+    bench = Bench()
+    attempt = bench.write(started(), opened(1))
+    bench.write(StageEnded(attempt=attempt, stage=Stage.FLASH, seconds=1, code=Code.FILE_TRANSFER_FAILURE))
+    bench.write(HubLost(attempt=attempt, stage=Stage.FLASH))
+    bench.write(AttemptResumed(attempt=attempt, place=place(2), stage=Stage.FLASH, step=0, why="seen"))
+    bench.write(AttemptInterrupted(attempt=attempt, stage=Stage.FLASH, code=Code.EMERGENCY_STOP))
+    bench.write(AttemptResumed(attempt=attempt, place=place(2), stage=Stage.FLASH, step=0, why="seen"))
+    bench.write(StageEnded(attempt=attempt, stage=Stage.FLASH, seconds=1, code=Code.FILE_TRANSFER_FAILURE))
+    bench.write(closed(attempt, 1, Outcome.FAILED, slot=2))
+    again = bench.write(opened(1))
+    bench.write(StageEnded(attempt=again, stage=Stage.FLASH, seconds=1, code=Code.FILE_TRANSFER_FAILURE))
+    bench.write(closed(again, 1))
+    rows, _ = told(bench.rows)
+    assert [(row.slot, row.ending, row.retried) for row in rows if isinstance(row, Visit)] == [
+        (1, "lost", True),
+        (2, "failed", False),
+        (1, "passed", True),
+    ]
+    assert (borne(bench.rows, 1), borne(bench.rows, 2)) == (2, 1)

@@ -1,0 +1,163 @@
+"""From the journal's events to what slots bear: how often hubs were seated, and how each of their visits ended. Pure.
+
+A board's counter is believed as far as it can be: it may wrap, begin anew, stand still, or be another board's. What it
+does not say is made up for by the visits that the journal knows of, each of which took an insertion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from station.domain.outcome import Outcome
+from station.domain.slot_name import SlotName
+from station.records.chain import RecordedEvent
+from station.records.facts.attempts import AttemptClosed, AttemptOpened, AttemptResumed, HubLost, StageEnded
+from station.records.facts.upkeep import InsertionsCounted, JigServiced
+from station.records.moments import microseconds_from_utc
+from station.reports.rows import LOST, MOVED, WHOLE_JIG, Service, Visit, Wear
+
+_COUNTS: Final = 1 << 32
+"""A board's counter has two registers of 16 bits."""
+
+
+@dataclass(slots=True)
+class _Slot:
+    """What was seen in a slot since its board was asked last, or ever."""
+
+    visits: int = 0
+    told: int = 0
+    """Insertions of that time which are rows already."""
+    early: bool = False
+    """The board had counted more than was seen: a hub may have sat there that had not been recognised yet."""
+    serviced: bool = False
+    """A part of it is newer than it is itself."""
+
+    def seen(self) -> int:
+        """Return how many insertions the board has not counted before took place at least."""
+        return max(0, self.visits - self.early)
+
+    def pending(self) -> int:
+        """Return how many of them are no rows yet."""
+        return max(0, self.seen() - self.told)
+
+
+@dataclass(slots=True)
+class _Board:
+    serial: int
+    counts: list[int]
+
+
+@dataclass(slots=True)
+class _Attempt:
+    hub: str | None
+    jig: str
+    slot: int
+    sequence: int
+    """Of the row with which its visit began."""
+    began: int
+    sits: bool = True
+    failed_tries: int = 0
+    """In this visit."""
+
+
+@dataclass(slots=True)
+class Seatings:
+    """What has to be known of the events so far."""
+
+    slots: dict[str, dict[int, _Slot]] = field(default_factory=dict)
+    """By jig."""
+    boards: dict[str, _Board] = field(default_factory=dict)
+    """What each jig's board said last."""
+    attempts: dict[int, _Attempt] = field(default_factory=dict)
+    """Those without a result."""
+
+    def hear(self, recorded: RecordedEvent) -> Iterator[Visit | Wear | Service]:
+        """Take the next event in, and yield the rows that are certain with it."""
+        event, sequence, at = recorded.event, recorded.sequence, microseconds_from_utc(recorded.utc)
+        match event:
+            case AttemptOpened(hub=hub, place=place):
+                label = hub.chf if hub is not None else event.scanned_id
+                self.attempts[sequence] = _Attempt(
+                    None if label is None else str(label), place.jig, place.slot, sequence, at
+                )
+                yield from self._seat(place, sequence)
+            case StageEnded(code=code) if code is not None:
+                self.attempts[event.attempt].failed_tries += 1
+            case HubLost():
+                yield from self._leave(event.attempt, LOST)
+            case AttemptResumed():
+                yield from self._resume(event, sequence, at)
+            case AttemptClosed():
+                attempt = self.attempts[event.attempt]
+                here = (attempt.jig, attempt.slot) == (event.place.jig, event.place.slot)
+                yield from self._leave(event.attempt, event.outcome if here else MOVED)
+                del self.attempts[event.attempt]
+            case InsertionsCounted():
+                yield from self._count(event, sequence)
+            case JigServiced():
+                yield from self._service(event, sequence, at)
+            case _:
+                pass
+
+    def pending(self, jig: str, slot: int) -> int:
+        """Return the insertions that were seen and are no rows yet; all since the slot was serviced last."""
+        return self.slots.get(jig, {}).get(slot, _Slot()).pending()
+
+    def _slot(self, jig: str, slot: int) -> _Slot:
+        return self.slots.setdefault(jig, {}).setdefault(slot, _Slot())
+
+    def _seat(self, place: SlotName, sequence: int) -> Iterator[Wear]:
+        slot = self._slot(place.jig, place.slot)
+        slot.visits += 1
+        if place.jig not in self.boards:
+            slot.told += 1
+            yield Wear(place.jig, place.slot, sequence, 1)
+
+    def _resume(self, event: AttemptResumed, sequence: int, at: int) -> Iterator[Visit | Wear]:
+        attempt, place = self.attempts[event.attempt], event.place
+        if attempt.sits and (attempt.jig, attempt.slot) == (place.jig, place.slot):
+            return  # it sat there all the time
+        yield from self._leave(event.attempt, MOVED)
+        self.attempts[event.attempt] = _Attempt(attempt.hub, place.jig, place.slot, sequence, at)
+        yield from self._seat(place, sequence)
+
+    def _leave(self, number: int, ending: str) -> Iterator[Visit]:
+        attempt = self.attempts[number]
+        if attempt.sits:
+            attempt.sits = False
+            again = attempt.failed_tries > (ending == Outcome.FAILED)
+            yield Visit(
+                attempt.sequence, number, attempt.jig, attempt.slot, attempt.hub, attempt.began, ending, again
+            )
+
+    def _count(self, event: InsertionsCounted, sequence: int) -> Iterator[Wear]:
+        board = self.boards.get(event.jig)
+        goes_on = board is not None and board.serial == event.board
+        for number, now in enumerate(event.counts, start=1):
+            slot = self._slot(event.jig, number)
+            if board is None:
+                # The first one is as old as the slot, as far as anybody knows.
+                counted = 0 if slot.serviced else now
+            elif board.serial != event.board:
+                counted = 0  # since when it counts, and where, nobody knows
+            else:
+                before = board.counts[number - 1] if number <= len(board.counts) else now
+                moved = (now - before) % _COUNTS
+                counted = moved if moved < _COUNTS // 2 else now  # no slot bears so many: it began anew
+            seen = slot.seen()
+            if (added := max(counted, seen) - slot.told) > 0:
+                yield Wear(event.jig, number, sequence, added)
+            slot.visits, slot.told, slot.early = 0, 0, goes_on and counted > seen
+        self.boards[event.jig] = _Board(event.board, list(event.counts))
+
+    def _service(self, event: JigServiced, sequence: int, at: int) -> Iterator[Wear | Service]:
+        for number in event.slots:
+            slot = self._slot(event.jig, number)
+            if pending := slot.pending():
+                slot.told += pending
+                yield Wear(event.jig, number, sequence, pending)
+            slot.serviced = True
+        for number in event.slots or (WHOLE_JIG,):
+            yield Service(sequence, event.jig, number, event.what, at, event.actor.pseudonym)

@@ -12,7 +12,7 @@ import pytest
 from benches.processes import run
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("station", "drivers", "firmware_catalog", "simulators")
+PACKAGES = ("station", "drivers", "firmware_catalog", "simulators", "inventory")
 
 
 def test_every_import_contract_is_kept() -> None:
@@ -35,6 +35,9 @@ FORBIDDEN = [
     ("station/bench", "drivers.conformance.suite"),
     ("station/records", "station.attempt.plan"),
     ("station/domain", "firmware_catalog.release"),
+    ("inventory/intake", "station.records.chain"),
+    ("station/daemon", "inventory.database.engine"),
+    ("station/daemon", "sqlalchemy"),
 ]
 
 

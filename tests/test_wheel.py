@@ -14,7 +14,7 @@ import pytest
 from benches import processes
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = {"station", "drivers", "firmware_catalog", "simulators"}
+PACKAGES = {"station", "drivers", "firmware_catalog", "simulators", "inventory"}
 
 
 def run(*command: object, cwd: Path) -> str:
@@ -36,7 +36,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_it_holds_the_four_packages_with_their_types_and_data_and_nothing_else(wheel: Path) -> None:
+def test_it_holds_the_five_packages_with_their_types_and_data_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     tops = {name.partition("/")[0] for name in names}

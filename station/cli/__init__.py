@@ -20,6 +20,7 @@ from station.cli import (
     doctor,
     flash,
     hubs,
+    inventory,
     jigs,
     journal,
     operators,
@@ -99,6 +100,10 @@ app.command("scan")(scan.scan)
 app.command("sign-on")(signing.sign_on)
 app.command("sign-off")(signing.sign_off)
 app.command("flash")(flash.flash)
+app.command(
+    "inventory",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)(inventory.inventory)
 app.add_typer(catalogue.app, name="catalog")
 app.add_typer(orders.app, name="orders")
 app.add_typer(cartons.app, name="cartons")

@@ -1,0 +1,48 @@
+"""`reflash inventory`: its commands, and how they end. Exit code 0: done; 1: the work failed; 2: wrong use or input."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from firmware_catalog.identity import IdentityError
+from inventory.cli import database, findings, hubs, results, run
+from inventory.errors import InventoryError, WrongInput
+from inventory.log import LogSettings, configure_logging
+
+app = typer.Typer(
+    name="inventory",
+    help="From the stations' results to asset records.\n\nExample: reflash inventory run --config /etc/reflash/inventory.toml",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+app.command("run")(run.run)
+app.add_typer(database.app, name="database")
+app.add_typer(results.app, name="results")
+app.add_typer(hubs.app, name="hubs")
+app.add_typer(findings.app, name="findings")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run one command, as `reflash inventory` followed by these would."""
+    # What the parts log goes beside a command's answer, never into it; `run` chooses for itself.
+    configure_logging(LogSettings(level="error"))
+    try:
+        app(list(arguments), prog_name="reflash inventory")
+    except (WrongInput, IdentityError) as error:
+        sys.exit(_complain(str(error), 2))
+    except InventoryError as error:
+        sys.exit(_complain(str(error), 1))
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        sys.exit(_complain(f"{where}{error.strerror or error}", 1))
+
+
+def _complain(text: str, exit_code: int) -> int:
+    for line in text.splitlines():
+        print(f"reflash inventory: {line}", file=sys.stderr)  # noqa: T201 - a command's own voice
+    return exit_code

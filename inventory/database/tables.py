@@ -1,0 +1,166 @@
+"""The tables as they are now. How they came to be so is in `migrations`; a test holds the two against each other."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from inventory.database.columns import BIG_ID, Utc
+
+METADATA: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+_DEVICE: Final = String(23)
+"""An EUI-64 in its canonical text."""
+_VERSION: Final = String(8)
+"""A firmware version in its canonical text."""
+
+messages: Final = Table(
+    "messages",
+    METADATA,
+    Column("id", BIG_ID, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("journal", Text, nullable=False),
+    Column("number", BIG_ID, nullable=False),
+    Column("chain_head", String(64), nullable=False),
+    Column("told", Utc, nullable=False),
+    Column("received", Utc, nullable=False),
+    Column("via", Text, nullable=False),
+    Column("data", JSON, nullable=False),
+    UniqueConstraint("source", "event_id"),
+    UniqueConstraint("source", "kind", "journal", "number"),
+)
+"""Each message of a station, once, as it told it: the evidence of all the rest. `number` is its `station_sequence`."""
+
+counts: Final = Table(
+    "counts",
+    METADATA,
+    Column("source", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("journal", Text, primary_key=True),
+    Column("lowest", BIG_ID, nullable=False),
+    Column("highest", BIG_ID, nullable=False),
+)
+"""From where to where the numbers of a station's journal have come."""
+
+gaps: Final = Table(
+    "gaps",
+    METADATA,
+    Column("source", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("journal", Text, primary_key=True),
+    Column("first", BIG_ID, primary_key=True, autoincrement=False),
+    Column("last", BIG_ID, nullable=False),
+    Column("since", Utc, nullable=False),
+    CheckConstraint("first <= last", name="in_order"),
+)
+"""Which numbers between these have not come."""
+
+results: Final = Table(
+    "results",
+    METADATA,
+    Column("message", BIG_ID, ForeignKey("messages.id"), primary_key=True, autoincrement=False),
+    Column("work_order", Text),
+    Column("device", _DEVICE),
+    Column("gpf", _DEVICE),
+    Column("scanned", _DEVICE),
+    Column("scanned_role", String(3)),
+    Column("attempt", Integer, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("code", Text),
+    Column("disposition", Text),
+    Column("firmware_read_back", _VERSION),
+    Column("finished", Utc, nullable=False),
+    Index(None, "work_order", "device"),
+    Index(None, "device"),
+)
+"""Each attempt's result, in columns."""
+
+asset_records: Final = Table(
+    "asset_records",
+    METADATA,
+    Column("id", BIG_ID, primary_key=True),
+    Column("message", BIG_ID, ForeignKey("messages.id"), nullable=False),
+    Column("device", _DEVICE, nullable=False),
+    Column("role", String(6), nullable=False),
+    Column("firmware", _VERSION, nullable=False),
+    Column("finished", Utc, nullable=False),
+    UniqueConstraint("device", "message"),
+)
+"""The history of each device: what it said that it runs, by which message. A hub has two devices."""
+
+hubs: Final = Table(
+    "hubs",
+    METADATA,
+    Column("device", _DEVICE, primary_key=True),
+    Column("gpf", _DEVICE, unique=True),
+    Column("manufacturer", String(30)),
+    Column("model", String(30)),
+    Column("hardware_version", Text),
+    Column("region", Text),
+    Column("han_variant", Text),
+    Column("owner", Text),
+    Column("chts_version", String(20)),
+    Column("firmware", _VERSION),
+    Column("firmware_message", BIG_ID, ForeignKey("messages.id")),
+)
+"""Each hub as it is known now; `firmware` is what it said last. Keyed by the CHF's id, or a bridge's one id."""
+
+standings: Final = Table(
+    "standings",
+    METADATA,
+    Column("work_order", Text, primary_key=True),
+    Column("device", _DEVICE, primary_key=True),
+    Column("message", BIG_ID, ForeignKey("messages.id"), nullable=False),
+    Column("outcome", Text, nullable=False),
+)
+"""Which of a hub's results counts for a work order."""
+
+order_facts: Final = Table(
+    "order_facts",
+    METADATA,
+    Column("message", BIG_ID, ForeignKey("messages.id"), primary_key=True, autoincrement=False),
+    Column("work_order", Text, nullable=False, index=True),
+    Column("what", Text, nullable=False),
+    Column("reason", Text),
+)
+"""What became of work orders at the bench."""
+
+findings: Final = Table(
+    "findings",
+    METADATA,
+    Column("id", BIG_ID, primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("what", Text, nullable=False),
+    Column("line", Text, nullable=False),
+    Column("topic", Text),
+    Column("payload", LargeBinary),
+    Column("found", Utc, nullable=False),
+    Column("settled", Utc),
+    Column("settled_by", Text),
+    Column("reason", Text),
+)
+"""What a person has to look into: messages that cannot be taken, and messages that contradict each other."""

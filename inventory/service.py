@@ -1,0 +1,79 @@
+"""The inventory at work: what `reflash inventory run` keeps going side by side."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Final, TypeVar
+
+import structlog
+
+from inventory.database.engine import Database, DatabaseUnavailable
+from inventory.intake.alarm import GapAlarm
+from inventory.intake.consumer import Consumer, topics_of
+from inventory.intake.intake import Intake
+from inventory.intake.missing import Missing, missing
+from inventory.intake.store import Taken
+from inventory.moments import Clock, system_clock
+from inventory.pauses import pause_after
+from inventory.settings import InventorySettings
+
+_log: Final = structlog.get_logger()
+_T = TypeVar("_T")
+
+
+class Service:
+    """One inventory. `run` it for as long as the program lives."""
+
+    def __init__(self, settings: InventorySettings, database: Database, clock: Clock = system_clock) -> None:
+        """Prepare; the database is the caller's to close."""
+        self._settings = settings
+        self._database = database
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Work until cancelled; what is being written then is written to its end. Raises WrongRevision at once."""
+        with (
+            ThreadPoolExecutor(1, "intake") as writing,
+            ThreadPoolExecutor(1, "questions") as asking,
+        ):
+            await self._asked(asking, self._database.require_current)
+            alarm = GapAlarm(
+                lambda: self._asked(asking, self._missing),
+                timedelta(seconds=self._settings.gap_alarm_seconds),
+                self._clock,
+            )
+
+            def on_taken(taken: Taken) -> None:
+                if taken.new:
+                    alarm.something_came()
+
+            consumer = Consumer(
+                self._settings.mqtt,
+                topics_of(self._settings.stations),
+                Intake(self._database, self._settings.sources, self._clock),
+                writing,
+                on_taken,
+            )
+            async with asyncio.TaskGroup() as group:
+                group.create_task(consumer.run(), name="consumer")
+                group.create_task(alarm.run(), name="gap alarm")
+
+    async def _asked(self, thread: ThreadPoolExecutor, question: Callable[[], _T]) -> _T:
+        """Ask the database until it answers."""
+        loop = asyncio.get_running_loop()
+        failures = 0
+        while True:
+            try:
+                return await loop.run_in_executor(thread, question)
+            except DatabaseUnavailable as error:
+                wait = pause_after(failures)
+                failures += 1
+                _log.error("the database does not answer", reason=str(error), again_in_seconds=round(wait, 1))
+                await asyncio.sleep(wait)
+
+    def _missing(self) -> list[Missing]:
+        with self._database.read() as connection:
+            return list(missing(connection))

@@ -1,0 +1,150 @@
+"""What stations tell, made up: events as `station.messages` has them, and a small station that numbers what it says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from station.domain.outcome import Outcome, Stage
+from station.domain.slot_name import SlotName
+from station.messages.order_fact import ORDER_FACT, ORDER_TOPIC, OrderFact
+from station.messages.result import RESULT, RESULT_OF_DEVICE, Result, ResultOfDevice
+from station.messages.topics import Topics
+
+SITE, STATION = "north-site", "bench-1"
+SOURCE = Topics(SITE, STATION).source
+BEGIN = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
+
+
+def chf_of(hub: int) -> str:
+    return f"88-73-84-00-00-{hub >> 16 & 255:02X}-{hub >> 8 & 255:02X}-{hub & 255:02X}"
+
+
+def gpf_of(hub: int) -> str:
+    return f"88-73-84-01-00-{hub >> 16 & 255:02X}-{hub >> 8 & 255:02X}-{hub & 255:02X}"
+
+
+@dataclass
+class Said:
+    """A message and its topic."""
+
+    topic: str
+    payload: bytes
+
+    @property
+    def event(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.payload)
+        return found
+
+
+@dataclass
+class SayingStation:
+    """Numbers what it says, as a station does."""
+
+    site: str = SITE
+    station: str = STATION
+    journal: str = "0b8f8b52-6f0c-4f0a-9d5e-000000000001"
+    results: int = 0
+    order_facts: int = 0
+    row: int = 100
+    attempts: dict[tuple[str, int], int] = field(default_factory=dict)
+
+    @property
+    def topics(self) -> Topics:
+        return Topics(self.site, self.station)
+
+    def result(
+        self,
+        hub: int,
+        *,
+        order: str = "WO-1",
+        version: int = 2,
+        outcome: Outcome = Outcome.PASSED,
+        read_back: str | None = "0002012F",
+        **others: Any,
+    ) -> Said:
+        self.results += 1
+        self.row += 1
+        attempt = self.attempts[order, hub] = self.attempts.get((order, hub), 0) + 1
+        finished = BEGIN + timedelta(seconds=self.row)
+        data: dict[str, Any] = {
+            "station_sequence": self.results,
+            "work_order": order,
+            "scanned_id": gpf_of(hub),
+            "scanned_role": "GPF",
+            "jig": "jig1",
+            "slot": 1 + hub % 8,
+            "attempt": attempt,
+            "manufacturer": "10A8",
+            "model": "00000011",
+            "hardware_version": "1",
+            "firmware_recorded": "0001012F",
+            "firmware_before": "0001012F",
+            "firmware_target": "0002012F",
+            "firmware_read_back": read_back,
+            "image_sha256": "ab" * 32,
+            "outcome": outcome,
+            "stage": Stage.CHECK,
+            "message": "passed",
+            "started": finished - timedelta(minutes=5),
+            "finished": finished,
+            "utc_synchronised": True,
+            "seconds": {"flash": 200.0, "check": 1.5},
+            "operator": "op-1a2b3c4d",
+            "station_version": "0.1.0",
+            "chain_head": self._head(),
+            "gpf": gpf_of(hub),
+            "code": None,
+            "disposition": None,
+        }
+        if version == 1:
+            of_1 = Result.model_validate({**data, "chf": chf_of(hub), **others})
+            return self._say(RESULT, of_1, of_1.jig, of_1.slot, finished)
+        of_2 = ResultOfDevice.model_validate(
+            {
+                **data,
+                "device": chf_of(hub),
+                "region": "Central",
+                "han_variant": "DBCH",
+                "owner": "PARTY",
+                "status_recorded": "Pending",
+                "device_type": "CHF",
+                "chts_version": "CHTS V1.4",
+                **others,
+            }
+        )
+        return self._say(RESULT_OF_DEVICE, of_2, of_2.jig, of_2.slot, finished)
+
+    def order_fact(self, order: str, what: str, **others: Any) -> Said:
+        self.order_facts += 1
+        self.row += 1
+        data = {"hubs": None, "file_sha256": None, "jig": None, "reason": None, "actor": None, **others}
+        fact = OrderFact.model_validate(
+            {
+                "station_sequence": self.order_facts,
+                "work_order": order,
+                "what": what,
+                "chain_head": self._head(),
+                **data,
+            }
+        )
+        envelope = ORDER_FACT.wrap(
+            fact, event_id=f"{self.journal}:{self.row}", source=self.topics.source, time=BEGIN, subject=order
+        )
+        return Said(self.topics.of_station(ORDER_TOPIC), json.dumps(envelope).encode())
+
+    def _head(self) -> str:
+        return hashlib.sha256(f"{self.journal}:{self.row}".encode()).hexdigest()
+
+    def _say(self, form: Any, data: Any, jig: str, slot: int, time: datetime) -> Said:
+        envelope = form.wrap(
+            data,
+            event_id=f"{self.journal}:{self.row}",
+            source=self.topics.source,
+            time=time,
+            subject=chf_of(1),
+        )
+        return Said(self.topics.result(SlotName(jig=jig, slot=slot)), json.dumps(envelope).encode())

@@ -1,0 +1,117 @@
+"""The commands, as somebody types them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benches.told_results import SOURCE, SayingStation, chf_of, gpf_of
+from inventory.cli import main
+from inventory.database.engine import Database
+from inventory.intake.intake import Heard, Intake
+from inventory.moments import system_clock
+
+CONFIG = """
+database = "sqlite:///{folder}/inventory.db"
+[[stations]]
+site = "north-site"
+station = "bench-1"
+"""
+
+
+class Typed:
+    """Types commands, and reads what they say."""
+
+    def __init__(self, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+        self.config = folder / "inventory.toml"
+        self.config.write_text(CONFIG.format(folder=folder))
+        self.url = f"sqlite:///{folder}/inventory.db"
+        self._capfd = capfd
+
+    def forget(self) -> None:
+        self._capfd.readouterr()
+
+    def __call__(self, *arguments: object) -> tuple[int, str]:
+        with pytest.raises(SystemExit) as ended:
+            main([*map(str, arguments), "--config", str(self.config)])
+        said = self._capfd.readouterr()
+        assert "Traceback" not in said.err
+        return int(ended.value.code or 0), said.out + said.err
+
+
+@pytest.fixture
+def typed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Typed:
+    return Typed(tmp_path, capfd)
+
+
+def test_from_an_empty_database_to_what_is_known_missing_and_to_be_looked_into(typed: Typed) -> None:
+    code, said = typed("hubs", "show", chf_of(1))
+    assert (code, "reflash inventory database upgrade" in said) == (1, True)
+    assert typed("database", "upgrade")[0] == 0
+    assert typed("database", "upgrade")[1].strip().endswith("is up to date (0001)")
+    assert typed("results", "gaps") == (0, "nothing is missing of what has been heard of\n")
+    assert typed("findings", "list") == (0, "nothing is to be looked into\n")
+    station = SayingStation()
+    said_of = [station.result(hub) for hub in (1, 2, 3)]
+    with Database(typed.url) as database:
+        intake = Intake(database, {SOURCE}, system_clock)
+        intake.take_heard([Heard(each.topic, each.payload) for each in (said_of[0], said_of[2])])
+        intake.take_heard([Heard("reflash/v1/x", b"nonsense")])
+    typed.forget()
+    code, said = typed("results", "gaps")
+    assert code == 1
+    assert said == f"result 2 of {SOURCE} never came; there, run: reflash journal republish 2 2\n"
+    assert json.loads(typed("results", "gaps", "--json")[1])[0]["command"] == "reflash journal republish 2 2"
+    code, said = typed("hubs", "show", gpf_of(1).replace("-", ""))
+    assert code == 0
+    assert f"device: {chf_of(1)}\n" in said
+    assert said_of[0].event["id"] in said
+    found: dict[str, Any] = json.loads(typed("hubs", "show", chf_of(3), "--json")[1])
+    assert found["hub"]["firmware"] == "0002012F"
+    assert {each["role"] for each in found["history"]} == {"CHF", "GPF"}
+    assert "no station has told" in typed("hubs", "show", chf_of(2))[1]
+    number = json.loads(typed("findings", "list", "--json")[1])[0]["id"]
+    assert typed("findings", "payload", number) == (0, "nonsense")
+    assert typed("findings", "settle", number, "--by", " ", "--reason", "x")[0] == 2
+    assert typed("findings", "settle", number, "--by", "A. Person", "--reason", "a test")[0] == 0
+    assert typed("findings", "settle", number, "--by", "A. Person", "--reason", "a test")[0] == 2
+    assert typed("findings", "list")[1] == "nothing is to be looked into\n"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "line"),
+    [
+        ("database = 1", "database: Input should be a valid string"),
+        ("colour = 1\n" + CONFIG, "unknown key colour; remove it"),
+        (CONFIG + "[[stations]]\nsite = 'north-site'\nstation = 'bench-1'\n", "stands there twice"),
+        (CONFIG + "[mqtt]\npassword_file = '/x'\n", "password_file needs username"),
+        (CONFIG.partition("[[")[0], "stations is missing"),
+        (CONFIG.replace("sqlite", "oracle"), "neither a file of SQLite nor PostgreSQL"),
+        ("[", "is no TOML file"),
+    ],
+)
+def test_a_configuration_that_cannot_be_used_is_one_line(typed: Typed, wrong: str, line: str) -> None:
+    typed.config.write_text(wrong)
+    code, said = typed("results", "gaps")
+    assert code == 2
+    assert line in said
+
+
+def test_each_command_shows_an_example(capfd: pytest.CaptureFixture[str]) -> None:
+    for command in (
+        "run",
+        "database upgrade",
+        "results gaps",
+        "results import",
+        "hubs show",
+        "findings list",
+        "findings payload",
+        "findings settle",
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main([*command.split(), "--help"])
+        assert ended.value.code == 0
+        assert f"Example: reflash inventory {command}" in capfd.readouterr().out

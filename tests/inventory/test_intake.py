@@ -1,0 +1,233 @@
+"""Messages into rows: each once, whatever the order, and what cannot be taken in nobody's way."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from benches.told_results import SOURCE, Said, SayingStation, chf_of, gpf_of
+from firmware_catalog.identity import Eui64
+from inventory.assets import asset
+from inventory.database.engine import Database
+from inventory.database.tables import (
+    asset_records,
+    counts,
+    findings,
+    gaps,
+    hubs,
+    messages,
+    order_facts,
+    results,
+    standings,
+)
+from inventory.intake.findings import open_findings
+from inventory.intake.intake import Heard, Intake
+from inventory.intake.missing import missing
+from inventory.intake.store import Taken
+from station.domain.outcome import Outcome
+
+NOW = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
+
+
+def heard(*said: Said) -> list[Heard]:
+    return [Heard(each.topic, each.payload) for each in said]
+
+
+@pytest.fixture
+def intake(database: Database) -> Intake:
+    return Intake(database, {SOURCE}, lambda: NOW)
+
+
+def rows(database: Database, *columns: Any) -> list[tuple[Any, ...]]:
+    with database.read() as connection:
+        return sorted(tuple(row) for row in connection.execute(select(*columns)))
+
+
+def what_follows(database: Database) -> list[list[tuple[Any, ...]]]:
+    """All that follows from the messages, without what depends on when they came."""
+    of_message = messages.c.event_id
+    with database.read() as connection:
+        return [
+            sorted(map(tuple, connection.execute(each)), key=str)
+            for each in (
+                select(counts),
+                select(gaps.c.source, gaps.c.kind, gaps.c.first, gaps.c.last),
+                select(*[c for c in hubs.c if c is not hubs.c.firmware_message]),
+                select(hubs.c.device, of_message).join(messages, hubs.c.firmware_message == messages.c.id),
+                select(standings.c.work_order, standings.c.device, standings.c.outcome, of_message).join(
+                    messages, standings.c.message == messages.c.id
+                ),
+                select(asset_records.c.device, asset_records.c.firmware, of_message).join(
+                    messages, asset_records.c.message == messages.c.id
+                ),
+            )
+        ]
+
+
+def some_days() -> list[Said]:
+    """Retries, a success that stands, two versions, a hub that says nothing of itself, and another journal."""
+    station = SayingStation()
+    said = [station.result(hub, version=1 + hub % 2) for hub in range(1, 5)]
+    said.append(station.result(5, outcome=Outcome.FAILED, read_back="0001012F"))
+    said.append(station.result(5))
+    said.append(station.result(5, outcome=Outcome.REJECTED, read_back="0002012F"))
+    said.append(station.result(6, outcome=Outcome.FAILED, read_back=None))
+    said.append(station.result(7, outcome=Outcome.REJECTED, read_back=None, device=None, gpf=None))
+    said += [
+        station.order_fact("WO-1", "imported", hubs=7),
+        station.order_fact("WO-1", "closed", reason="done"),
+    ]
+    station.journal = "0b8f8b52-6f0c-4f0a-9d5e-000000000002"
+    said.append(station.result(1, order="WO-2", outcome=Outcome.ALREADY_CURRENT, read_back="0002012F"))
+    return said
+
+
+def test_whatever_comes_first_and_however_often_the_same_rows_follow(
+    database: Database, intake: Intake, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    said = some_days()
+    assert intake.take_heard(heard(*said)) == Taken(len(said), 0, [])
+    assert intake.take_heard(heard(*said)) == Taken(0, len(said), [])
+    expected = what_follows(database)
+    assert rows(database, standings.c.work_order, standings.c.device, standings.c.outcome) == [
+        *(("WO-1", chf_of(hub), "passed") for hub in range(1, 6)),
+        ("WO-1", chf_of(6), "failed"),
+        ("WO-2", chf_of(1), "already_current"),
+    ]
+    assert rows(database, order_facts.c.what) == [("closed",), ("imported",)]
+    chance = random.Random(7)
+    with database.write_messages() as connection:
+        for table in (asset_records, standings, hubs, results, order_facts, gaps, counts, messages):
+            connection.execute(table.delete())
+    twice = chance.sample(said, len(said)) + chance.sample(said, len(said))
+    while twice:
+        batch, twice = twice[:3], twice[3:]
+        intake.take_heard(heard(*batch))
+    assert what_follows(database) == expected
+
+
+def test_an_asset_record_has_both_devices_and_the_evidence_of_each_thing_they_said(
+    database: Database, intake: Intake
+) -> None:
+    station = SayingStation()
+    first = station.result(1, outcome=Outcome.FAILED, read_back="0001012F")
+    second = station.result(1)
+    intake.take_heard(heard(second, first))
+    with database.read() as connection:
+        by_gpf = asset(connection, Eui64.parse(gpf_of(1)))
+        assert asset(connection, Eui64.parse(chf_of(1))) == by_gpf
+        assert asset(connection, Eui64.parse(chf_of(2))) is None
+    assert by_gpf is not None
+    assert by_gpf.hub["firmware"] == "0002012F"
+    assert [(each.role, each.device, each.firmware, each.event_id) for each in by_gpf.history] == [
+        (role, device, event["data"]["firmware_read_back"], event["id"])
+        for event in (first.event, second.event)
+        for role, device in (("CHF", chf_of(1)), ("GPF", gpf_of(1)))
+    ]
+    assert by_gpf.history[0].chain_head == first.event["data"]["chain_head"]
+
+
+def changed(said: Said, **data: Any) -> Said:
+    event = said.event
+    return Said(said.topic, json.dumps({**event, "data": {**event["data"], **data}}).encode())
+
+
+def envelope(said: Said, **fields: Any) -> Said:
+    return Said(said.topic, json.dumps({**said.event, **fields}).encode())
+
+
+WRONG: dict[str, tuple[Callable[[Said], Said], str]] = {
+    "no JSON": (lambda said: Said(said.topic, b"\xff\x00{"), "no JSON"),
+    "deep": (lambda said: Said(said.topic, b"[" * 100_000), "no JSON"),
+    "no event": (lambda said: Said(said.topic, b"[1]"), "no CloudEvent"),
+    "schema": (lambda said: envelope(said, dataschema="urn:x-reflash:result:9"), "schema"),
+    "schema is no text": (lambda said: envelope(said, dataschema=[]), "schema"),
+    "id": (lambda said: envelope(said, id="1"), "id"),
+    "time": (lambda said: envelope(said, time="today"), "time"),
+    "a field's form": (lambda said: changed(said, firmware_read_back=2), "firmware_read_back"),
+    "a number out of bounds": (lambda said: changed(said, station_sequence=1 << 80), "out of all bounds"),
+    "one id twice": (lambda said: changed(said, gpf=said.event["data"]["device"]), "both ids"),
+    "a text no database takes": (lambda said: changed(said, work_order="a\0b"), "not taken"),
+    "another station": (lambda said: envelope(said, source="/reflash/north-site/bench-9"), "no station"),
+    "another's topic": (
+        lambda said: Said(said.topic.replace("bench-1", "bench-2"), said.payload),
+        "another station's topic",
+    ),
+    "too long": (lambda said: changed(said, message="x" * 300_000), "bytes"),
+}
+
+
+def test_what_cannot_be_taken_is_put_aside_by_name_and_the_rest_goes_on(
+    database: Database, intake: Intake
+) -> None:
+    station = SayingStation()
+    wrong = [spoil(station.result(90)) for spoil, _ in WRONG.values()]
+    good = [station.result(hub) for hub in (1, 2)]
+    taken = intake.take_heard(heard(good[0], *wrong, good[1]))
+    # SQLite keeps a NUL in a text as it is, PostgreSQL does not.
+    nul = "a text no database takes"
+    refused = [name for name in WRONG if not (name == nul and database.is_sqlite)]
+    assert (taken.new, len(taken.found)) == (2 + len(WRONG) - len(refused), len(refused))
+    with database.read() as connection:
+        lines = [row.line for row in open_findings(connection)]
+    for name in refused:
+        assert any(WRONG[name][1] in line for line in lines), (name, lines)
+    again = intake.take_heard(heard(good[0], *wrong, good[1]))
+    assert (again.new, again.found) == (0, [])
+
+
+def test_a_message_that_contradicts_one_that_came_is_found_and_the_first_one_stands(
+    database: Database, intake: Intake
+) -> None:
+    station = SayingStation()
+    first = station.result(1)
+    intake.take_heard(heard(first))
+    other_head = changed(first, chain_head="cd" * 32)
+    other_id = envelope(first, id=first.event["id"] + "0")
+    taken = intake.take_heard(heard(other_head, other_id))
+    assert (taken.new, [each.what for each in taken.found]) == (0, ["contradicting_message"] * 2)
+    assert rows(database, messages.c.chain_head) == [(first.event["data"]["chain_head"],)]
+
+
+def test_ids_that_contradict_what_is_known_change_no_hub(database: Database, intake: Intake) -> None:
+    station = SayingStation()
+    intake.take_heard(heard(station.result(1), station.result(2)))
+    taken = intake.take_heard(heard(station.result(1, gpf=gpf_of(3)), station.result(4, gpf=gpf_of(2))))
+    assert (taken.new, [each.what for each in taken.found]) == (2, ["contradicting_ids"] * 2)
+    assert rows(database, hubs.c.device, hubs.c.gpf)[:2] == [(chf_of(n), gpf_of(n)) for n in (1, 2)]
+    with database.read() as connection:
+        assert connection.scalar(select(hubs.c.gpf).where(hubs.c.device == chf_of(4))) is None
+
+
+def test_what_never_came_is_told_with_the_command_that_sends_it_again(
+    database: Database, intake: Intake
+) -> None:
+    station = SayingStation()
+    said = [station.result(hub) for hub in range(1, 10)]
+    facts = [station.order_fact("WO-1", what) for what in ("imported", "assigned", "closed")]
+    intake.take_heard(heard(*said[2:4], said[7], facts[0], facts[2]))
+
+    def told() -> list[str]:
+        with database.read() as connection:
+            return [each.command for each in missing(connection)]
+
+    assert told() == [
+        "reflash journal republish 2 2 --message order",
+        "reflash journal republish 1 2",
+        "reflash journal republish 5 7",
+    ]
+    # A journal that was restored counts on from the last number in its backup, under a new identity.
+    station.results = 5
+    station.journal = "0b8f8b52-6f0c-4f0a-9d5e-000000000002"
+    intake.take_heard(heard(station.result(11), *said[0:2], facts[1]))
+    assert told() == ["reflash journal republish 5 7"]
+    intake.take_heard(heard(*said[4:7]))
+    assert told() == []
+    with database.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(findings)) == 0

@@ -209,6 +209,7 @@ class Control:
         technician = self._rig.jigs[slot.jig].technician
         following = technician.swap(slot)
         return {
+            "taken": technician.done[-1].nameplate.chf.hex("-").upper(),
             "next": None if following is None else following.nameplate.chf.hex("-").upper(),
             "waiting": len(technician.queue),
         }

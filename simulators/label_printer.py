@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Flag, auto
@@ -46,6 +46,7 @@ class LabelPrinter:
     """Every format that came out as a label, oldest first."""
     buffered: list[bytes] = field(default_factory=list)
     """Those that have not yet."""
+    on_printed: Callable[[], None] = lambda: None
 
     @asynccontextmanager
     async def serving(self, port: int = 0) -> AsyncIterator[int]:
@@ -71,6 +72,7 @@ class LabelPrinter:
             await asyncio.sleep(_SECONDS_A_LABEL)
             if self.buffered and not self._stands:
                 self.printed.append(self.buffered.pop(0))
+                self.on_printed()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         received = b""

@@ -43,6 +43,9 @@ _PERIOD_SECONDS: Final = 0.25
 may be read after it."""
 _ANSWER_SECONDS: Final = 0.4
 """How long a hub may take to say that it still sits in a slot whose switch has opened: an idle one needs a moment."""
+_LOOK_SECONDS: Final = 2.5
+"""How long a hub that is done may take to say that it is still here, when somebody asks who has its label in hand: longer than
+the silence by which a link tells that a hub has gone, and not so long that whoever asked has given up."""
 
 _SILENT_SECONDS: Final = 5.0
 """A hub that is written and has said nothing for so long is told of, and again after as long. It may be erasing."""
@@ -171,7 +174,7 @@ class SeatedHub:
                 if removed and parts.seat.gaps == self._gaps_before:
                     return
             parts.display.looking(self.hub)
-            seen = await self._identity()
+            seen = await self._identity(_LOOK_SECONDS if self._is_asked() else None)
             if seen is None:
                 seen = await self._until_it_answers()
             if seen != self.hub:
@@ -311,12 +314,12 @@ class SeatedHub:
         self.hub = seen
         return True
 
-    async def _identity(self) -> HubIdentity | None:
-        """Ask who sits here; None where nobody says so. Raises what says that the port itself is gone."""
+    async def _identity(self, seconds: float | None = None) -> HubIdentity | None:
+        """Ask who sits here; None where nobody says so, or not in time. Raises what says that the port itself is gone."""
         seat = self._parts.seat
         gaps, openings = seat.gaps, seat.openings
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS if seat.opened else None):
+            async with asyncio.timeout(_ANSWER_SECONDS if seat.opened else seconds):
                 seen = await self._driver.identify()
         except TimeoutError:
             return None

@@ -23,6 +23,12 @@ def demo(
         int | None, typer.Option(min=1, help="Hubs of the order; one a slot unless given.", show_default="24")
     ] = None,
     faults: Annotated[str, typer.Option(help="none, realistic, or a file of faults.")] = "none",
+    mix_ups: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="How often a technician takes another hub for the one that is meant."
+        ),
+    ] = 0.05,
     transport: Annotated[
         Transport, typer.Option(help="What the jigs are connected by; mixed: every second one by USB.")
     ] = Transport.SERIAL,
@@ -35,7 +41,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Decides the hubs and their faults.")] = 7,
     as_json: JsonOption = False,
 ) -> None:
-    """Flash simulated hubs, from work order to MQTT. Keys, firmware and hubs are made for the occasion.
+    """Flash and pack simulated hubs, from work order to MQTT. Keys, firmware and hubs are made for the occasion.
 
     Example: reflash demo --jigs 1 --hubs 16
     """
@@ -60,6 +66,7 @@ def demo(
             hubs=jigs * slots if hubs is None else hubs,
             seed=seed,
             faults=faults,
+            mix_ups=mix_ups,
             transport=transport,
             broker=address,
             folder=(folder or Path(temporary)).resolve(),
@@ -78,6 +85,8 @@ def demo(
         raise WorkFailed("not every hub has a result at the broker")
     if summary["contradicted"]:
         raise WorkFailed("hubs that passed do not hold what their results say")
+    if summary["misplaced"]:
+        raise WorkFailed("hubs lie where they do not belong, or where the station does not know them to be")
 
 
 class _UnheardConsole(Console):

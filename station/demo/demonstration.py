@@ -5,26 +5,32 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
 
 from drivers.threads import apart
+from simulators.label_printer import LabelPrinter
+from station.bench.labels import Badge
 from station.control.client import ControlError, ask_daemon
 from station.daemon.assembly import Daemon
 from station.demo.broker import BrokerAddress, start_broker
-from station.demo.hands import Hands
 from station.demo.rigs import Rigs, start_rigs
-from station.demo.scene import BAUD, ORDER, Scene, make_scene
+from station.demo.scene import BADGE_PREFIX, BAUD, ORDER, Scene, make_scene
+from station.demo.table import PackingTable, misplaced
 from station.demo.tally import Tally, counting_results
+from station.demo.technician import Technician
 from station.demo.transport import Transport
-from station.desk.order_requests import CloseOrder
-from station.desk.record_requests import Republish
+from station.desk.record_requests import MessageKind, Republish
 from station.desk.refusals import Refused
 from station.domain.counted import counted
+from station.domain.destination import Destination
+from station.domain.phase import SlotPhase
 from station.domain.slot_view import SlotView
 from station.messages.topics import Topics
 from station.orders.csv_import import parse_order
@@ -54,6 +60,8 @@ class DemoRequest:
     hubs: int
     seed: int
     faults: str
+    mix_ups: float
+    """How often a technician takes another hub for the one that is meant, as a part of 1."""
     transport: Transport
     broker: BrokerAddress | None
     folder: Path
@@ -78,15 +86,22 @@ async def run_demonstration(request: DemoRequest, console: Console) -> dict[str,
         rigs = await stack.enter_async_context(
             start_rigs(scene, seed=request.seed, faults=request.faults, transport=request.transport)
         )
-        settings = StationSettings.model_validate(configuration(scene, rigs, broker))
+        printer = LabelPrinter()
+        printing_at = await stack.enter_async_context(printer.serving())
+        settings = StationSettings.model_validate(configuration(scene, rigs, broker, printing_at))
         await _import_order(settings, scene)
         topics = Topics(SITE, STATION)
 
         async def send_again() -> None:
             with suppress(ControlError, Refused):  # no daemon yet, or no result
-                await ask_daemon(settings.state_directory, Republish(first=1, last=sys.maxsize))
+                for kind in (MessageKind.RESULT, MessageKind.PACKING):
+                    await ask_daemon(
+                        settings.state_directory, Republish(message=kind, first=1, last=sys.maxsize)
+                    )
 
         tally = await stack.enter_async_context(counting_results(broker, topics, send_again))
+        bench = _Bench(settings, scene, rigs, tally, printer, request, console)
+        printer.on_printed = tally.changed.set
         console.print(
             f"demonstration: {counted(request.hubs, 'simulated hub')}, {counted(request.jigs, 'jig')}, {_CONNECTED[request.transport]}, "
             f"broker {broker.name}, everything in {scene.folder}\n"
@@ -94,79 +109,148 @@ async def run_demonstration(request: DemoRequest, console: Console) -> dict[str,
             soft_wrap=True,
         )
         begun = time.monotonic()
-        await _work(settings, scene, rigs, tally, console)
+        await _work(settings, scene, bench, console)
         seconds = time.monotonic() - begun
-        contradicted = tally.contradicted_by(await rigs.hubs())
+        hubs = await rigs.hubs()
+        contradicted = tally.contradicted_by(hubs)
+        wrongly_placed = misplaced(bench.table.where, tally.places, tally.done, hubs)
+        packed = sum(place == Destination.CARTON for place, _ in tally.places.values())
+        console.print(
+            f"{counted(len(bench.table.cartons), 'carton')} on {counted(len(bench.table.pallets), 'pallet')}, "
+            f"{counted(len(printer.printed), 'label')} printed; "
+            f"{counted(sum(each.mixed_up for each in bench.technicians.values()), 'hub')} mixed up at the table",
+            soft_wrap=True,
+        )
     return {
         "hubs": request.hubs,
         **tally.count(),
         "published": len(tally.results),
         "contradicted": len(contradicted),
+        "packed": packed,
+        "misplaced": len(wrongly_placed),
         "seconds": round(seconds, 2),
     }
 
 
-def configuration(scene: Scene, rigs: Rigs, broker: BrokerAddress) -> dict[str, Any]:
+def configuration(scene: Scene, rigs: Rigs, broker: BrokerAddress, printer: int) -> dict[str, Any]:
     """Return the configuration of a station that works on these, as its file would have it."""
     return {
         "site": SITE,
         "station": STATION,
         "mode": "bench",
-        "state_directory": str(scene.folder / "state"),
+        "state_directory": str(scene.state),
         "catalogue": {"place": str(scene.catalogue), "root": str(scene.catalogue_root)},
         "unlock": {"key_file": str(scene.unlock_key)},
         "mqtt": {"host": broker.host, "port": broker.port},
-        "people": {"line_clearance": "off"},
+        "people": {"sign_on": "required", "badge_prefix": BADGE_PREFIX},
+        "labels": {"printer": {"host": "127.0.0.1", "port": printer}},
         "jigs": [*rigs.jigs],
     }
 
 
+class _Bench:
+    """Who and what works around the station."""
+
+    def __init__(
+        self,
+        settings: StationSettings,
+        scene: Scene,
+        rigs: Rigs,
+        tally: Tally,
+        printer: LabelPrinter,
+        request: DemoRequest,
+        console: Console,
+    ) -> None:
+        self.tally = tally
+        self.printer = printer
+
+        def tell(line: str) -> None:
+            if not console.is_terminal:
+                console.print(line, highlight=False, soft_wrap=True)
+
+        ask = partial(ask_daemon, settings.state_directory)
+        hubs = {hub.chf: hub for hub in scene.hubs}
+        self.table = PackingTable(
+            technician=partial(ask, by=scene.people.technician),
+            supervisor=partial(ask, by=scene.people.supervisor),
+            hubs=hubs,
+            changed=tally.changed.set,
+            tell=tell,
+        )
+        self.technicians = {
+            jig.name: Technician(
+                jig.name,
+                rigs,
+                self.table,
+                lambda asked, proof=None: ask(asked, proof=proof),
+                {chf: hub for chf, hub in hubs.items() if f"jig{hub.jig}" == jig.name},
+                slots=request.slots,
+                mix_ups=request.mix_ups,
+                seed=request.seed,
+            )
+            for jig in settings.jigs
+        }
+
+
 async def _import_order(settings: StationSettings, scene: Scene) -> None:
-    settings.state_directory.mkdir(parents=True, exist_ok=True)
     file = parse_order(scene.order_file.read_bytes(), scene.order_file.name)
     async with Journal.open(settings.journal_folder, site=settings.site, station=settings.station) as journal:
         await journal.append(*events_for_import(file, await journal.orders()))
         await journal.append(*(OrderAssigned(order=ORDER, jig=jig.name) for jig in settings.jigs))
 
 
-async def _work(settings: StationSettings, scene: Scene, rigs: Rigs, tally: Tally, console: Console) -> None:
-    """Run the station until every hub has its result at the broker, a technician serving the slots."""
-    hands, sentences = Hands(rigs), Sentences(ENGLISH)
+async def _work(settings: StationSettings, scene: Scene, bench: _Bench, console: Console) -> None:
+    """Run the station until every hub is in its place and the broker has heard of it, technicians serving the slots."""
+    tally, table, sentences = bench.tally, bench.table, Sentences(ENGLISH)
+    ready = asyncio.Event()
 
     def watch(view: SlotView) -> None:
-        hands.see(view)
+        if view.phase is not SlotPhase.STARTING:
+            ready.set()
+        bench.technicians[view.place.jig].see(view)
         if view.outcome is not None and not console.is_terminal:
             console.print(sentences.line(view), highlight=False, soft_wrap=True)
         tally.changed.set()
 
     daemon = Daemon(settings, on_view=watch)
 
-    def tally_line() -> str:
-        return f"{len(tally.results)} of {len(scene.hubs)} results at the broker"
+    async def work_at(jig: str) -> None:
+        await ready.wait()
+        await bench.technicians[jig].sign_on(Badge(scene.people.badges[jig]))
+        await bench.technicians[jig].work()
 
-    async def until_all_have_results(picture: BenchPicture) -> None:
-        closing = False
-        while len(tally.results) < len(scene.hubs):
-            picture.footer = tally_line()
-            if (
-                not closing
-                and hands.put_aside
-                and len(tally.results) + len(hands.put_aside) >= len(scene.hubs)
-            ):
-                closing = True
-                over = CloseOrder(order=ORDER, reason="demonstration over", incomplete_accepted=True)
-                await ask_daemon(settings.state_directory, over)
-            await tally.changed.wait()
-            tally.changed.clear()
+    async def until_all_is_told(picture: BenchPicture) -> None:
+        def is_told() -> bool:
+            return (
+                len(tally.results) == len(scene.hubs)
+                and tally.places.keys() == {str(chf) for chf in table.where}
+                and tally.pallets_closed == set(table.pallets)
+                and len(bench.printer.printed) >= len(table.cartons) + len(table.pallets)
+            )
+
+        async def until(is_so: Callable[[], bool]) -> None:
+            while not is_so():
+                picture.footer = progress()
+                await tally.changed.wait()
+                tally.changed.clear()
+
+        await until(lambda: len(table.where) == len(scene.hubs))
+        await table.finish()
+        await until(is_told)
+
+    def progress() -> str:
+        results, hubs = len(tally.results), len(scene.hubs)
+        return f"{results} of {hubs} results at the broker, {len(table.where)} hubs in their places"
 
     async with asyncio.TaskGroup() as group:
         # The picture ends before the station does: what is left on the terminal are results, not stopped slots.
         with live_picture(BenchPicture(daemon.view.slots, sentences), console) as picture:
             station = group.create_task(daemon.run())
-            serving = group.create_task(hands.work())
-            finished = group.create_task(until_all_have_results(picture))
+            serving = [group.create_task(work_at(jig), name=jig) for jig in bench.technicians]
+            finished = group.create_task(until_all_is_told(picture))
             await asyncio.wait((station, finished), return_when=asyncio.FIRST_COMPLETED)
-            picture.footer = tally_line()
-        serving.cancel()
+            picture.footer = progress()
+        for technician in serving:
+            technician.cancel()
         finished.cancel()
         daemon.stop()

@@ -16,6 +16,8 @@ from station.demo.transport import Transport
 from station.domain.slot_name import SlotName
 
 _START_SECONDS: Final = 30.0
+_BOOT_SECONDS: Final = 1.0
+"""More than a simulated hub needs to boot: a slot that is silent for longer is empty."""
 
 
 class RigError(Exception):
@@ -30,11 +32,17 @@ class Rigs:
         """Each jig as a station's configuration has it."""
         self._controls = controls
 
-    async def swap(self, place: SlotName) -> bool:
-        """Have the technician take the hub out and put the next one in. Returns whether there is a next one."""
+    async def swap(self, place: SlotName) -> tuple[Eui64, Eui64 | None]:
+        """Have the hub taken out and the next one put in, which takes a moment. Returns both; None if there is no next one."""
         control = self._controls[place.jig]
         answer = await control.ask({"do": "unload", "jig": control.jig, "slot": place.slot})
-        return answer["next"] is not None
+        following = answer["next"]
+        return Eui64.parse(answer["taken"]), None if following is None else Eui64.parse(following)
+
+    async def seat(self, place: SlotName, hub: Eui64) -> None:
+        """Put a hub that was taken out into an empty slot."""
+        control = self._controls[place.jig]
+        await control.ask({"do": "seat", "jig": control.jig, "slot": place.slot, "chf": str(hub)})
 
     async def reseat(self, place: SlotName, hub: Eui64) -> None:
         """Find a hub and seat it where it was, as the operator's line asks."""
@@ -114,7 +122,13 @@ def _jig(number: int, ready: Mapping[str, Any]) -> dict[str, Any]:
     else:
         driver, settings = "smp", {"baud": BAUD}
     slots = {place.rpartition("slot")[2]: port for place, port in ready["slots"].items()}
-    return {"name": f"jig{number}", "driver": driver, "driver_settings": settings, "slots": slots}
+    return {
+        "name": f"jig{number}",
+        "driver": driver,
+        "driver_settings": settings,
+        "slots": slots,
+        "recognition_seconds": _BOOT_SECONDS,
+    }
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,9 @@ from firmware_catalog.trust.releasing import add_signed_release
 from firmware_catalog.trust.signing import RoleKeys
 from simulators.firmware import FirmwareSpec, make_firmware
 from simulators.keys import generate_key, save_private_key, save_public_key
+from station.domain.actor import PersonRole
 from station.orders.csv_import import HEADINGS
+from station.people.operators import Operators
 
 MANUFACTURER: Final = "10A8"
 MODEL: Final = "00000011"
@@ -30,6 +33,7 @@ NEW_VERSION: Final = ("1.2.303", "0102012F")
 ORDER: Final = "DEMO-1"
 IMAGE_BYTES: Final = 192 * 1024
 BAUD: Final = 921_600
+BADGE_PREFIX: Final = "STAFF-"
 _OUI: Final = 0x887384
 
 
@@ -44,6 +48,17 @@ class DemoHub:
 
 
 @dataclass(frozen=True, slots=True)
+class DemoPeople:
+    """Who works there: pseudonyms, and the technicians' badges by jig."""
+
+    technician: str
+    """Whoever packs."""
+    supervisor: str
+    badges: dict[str, str]
+    """Without their prefix."""
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """Everything on disk, and where."""
 
@@ -51,6 +66,12 @@ class Scene:
     jigs: int
     slots: int
     hubs: tuple[DemoHub, ...]
+    people: DemoPeople
+
+    @property
+    def state(self) -> Path:
+        """The station's state directory."""
+        return self.folder / "state"
 
     @property
     def ports(self) -> Path:
@@ -89,8 +110,10 @@ class Scene:
 
 def make_scene(folder: Path, *, jigs: int, slots: int, hubs: int, seed: int) -> Scene:
     """Write everything into `folder`. The same seed gives the same hubs; keys are new each time."""
-    scene = Scene(folder, jigs, slots, tuple(_hubs(jigs, slots, hubs, seed)))
-    folder.mkdir(parents=True, exist_ok=True)
+    state = folder / "state"
+    state.mkdir(parents=True, exist_ok=True)
+    people = _hire(Operators(state / "operators.json"), jigs)
+    scene = Scene(folder, jigs, slots, tuple(_hubs(jigs, slots, hubs, seed)), people)
     maker, unlock = generate_key(), generate_key()
     save_public_key(maker.public_key(), scene.maker_key)
     save_private_key(unlock, scene.unlock_key)
@@ -102,6 +125,17 @@ def make_scene(folder: Path, *, jigs: int, slots: int, hubs: int, seed: int) -> 
     _write_hubs(scene)
     _write_order(scene)
     return scene
+
+
+def _hire(operators: Operators, jigs: int) -> DemoPeople:
+    """Make a technician for each jig, with a badge, and a supervisor."""
+    badges = {}
+    for jig in range(1, jigs + 1):
+        pseudonym = operators.pseudonym_of(f"Technician of jig{jig}")
+        badges[f"jig{jig}"] = f"{secrets.token_hex(6).upper()}Z"
+        operators.set_badge(pseudonym, badges[f"jig{jig}"])
+    supervisor = operators.pseudonym_of("Supervisor", PersonRole.SUPERVISOR)
+    return DemoPeople(pseudonym, supervisor, badges)
 
 
 def _found_catalogue(scene: Scene, image: Path, image_key: MakerKey) -> None:

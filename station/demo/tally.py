@@ -14,9 +14,11 @@ from typing import Any, Final
 import aiomqtt
 
 from station.demo.broker import BrokerAddress, NoBroker
-from station.domain.outcome import Outcome
+from station.domain.outcome import Code, Outcome
+from station.messages.packing_fact import PACKING_FACT, PACKING_TOPIC
 from station.messages.topics import Topics
 
+_PACKING: Final = f"reflash.{PACKING_FACT.kind}.v{PACKING_FACT.version}"
 _ANSWER_SECONDS: Final = 10.0
 _AGAIN_SECONDS: Final = 0.5
 _AWAY_SECONDS: Final = 60.0
@@ -25,14 +27,21 @@ _AWAY_SECONDS: Final = 60.0
 
 @dataclass(slots=True)
 class Tally:
-    """The newest published result of each hub, by CHF id."""
+    """What the broker has told."""
 
     results: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The newest published result of each hub, by CHF id."""
+    packing: dict[int, Mapping[str, Any]] = field(default_factory=dict)
+    """Every fact of packing, by its number."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def hear(self, payload: bytes) -> None:
         """Take a result in; one that is sent again never replaces a newer one of its hub."""
         event = json.loads(payload)
+        if event["type"] == _PACKING:
+            self.packing[event["data"]["station_sequence"]] = event["data"]
+            self.changed.set()
+            return
         if "subject" not in event:
             return
         result, known = event["data"], self.results.get(event["subject"])
@@ -44,6 +53,29 @@ class Tally:
         """Return how many hubs each outcome has."""
         counts = Counter(result["outcome"] for result in self.results.values())
         return {str(outcome): counts[outcome] for outcome in Outcome}
+
+    @property
+    def places(self) -> dict[str, tuple[str, str | None]]:
+        """Where each hub is, and the code of its carton, by the facts of packing in their order."""
+        stands = (self.packing[number]["hub"] for number in sorted(self.packing))
+        found = {hub["hub"]: (hub["place"], hub["carton"]) for hub in stands if hub is not None}
+        return {hub: place for hub, place in found.items() if place[0] is not None}
+
+    @property
+    def pallets_closed(self) -> set[str]:
+        """The pallets that nothing more goes on, by code."""
+        facts = (each for each in self.packing.values() if each["what"] == "pallet_closed")
+        return {pallet["pallet"] for each in facts for pallet in each["pallets"]}
+
+    @property
+    def done(self) -> set[str]:
+        """The hubs that have passed, or were current."""
+        return {
+            chf
+            for chf, result in self.results.items()
+            if result["outcome"] in {Outcome.PASSED, Outcome.ALREADY_CURRENT}
+            or result["code"] == Code.ALREADY_PASSED
+        }
 
     def contradicted_by(self, hubs: Iterable[Mapping[str, Any]]) -> list[str]:
         """Return the hubs that passed and do not hold, confirmed, what their result names, or were not left locked."""
@@ -72,7 +104,7 @@ async def counting_results(
     """Subscribe as the inventory would, and tally what arrives while the block lasts. Raises NoBroker.
 
     A broker that was away may have lost results that were handed to it: `send_again` then has the station send all
-    of its results again, as an inventory's people would ask for them. One that stays away ends the tally with NoBroker.
+    of its messages again, as an inventory's people would ask for them. One that stays away ends the tally with NoBroker.
     """
     tally = Tally()
     heard = asyncio.Event()
@@ -83,6 +115,7 @@ async def counting_results(
             try:
                 async with aiomqtt.Client(broker.host, broker.port, timeout=_ANSWER_SECONDS) as client:
                     await client.subscribe(topics.every_result, qos=1)
+                    await client.subscribe(topics.of_station(PACKING_TOPIC), qos=1)
                     heard.set()
                     if lost_at is not None:
                         await send_again()

@@ -46,6 +46,8 @@ def in_order(hubs: int, summary: dict[str, Any]) -> None:
         "failed": 0,
         "published": hubs,
         "contradicted": 0,
+        "packed": hubs,
+        "misplaced": 0,
     }
 
 
@@ -88,7 +90,7 @@ def test_hubs_on_usb_alone_pass(tmp_path: Path) -> None:
     lines = done.stdout.splitlines()
     assert lines[0].startswith("demonstration: 3 simulated hubs, 1 jig, USB, broker ")
     assert lines[-1].endswith(
-        ": 3 passed, 0 already current, 0 rejected, 0 failed, 3 published, 0 contradicted"
+        ": 3 passed, 0 already current, 0 rejected, 0 failed, 3 published, 0 contradicted, 3 packed, 0 misplaced"
     )
     assert not list((tmp_path / "demo" / "ports").rglob("slot*")), "no serial port was made"
 
@@ -105,6 +107,7 @@ def test_where_no_mosquitto_is_installed_a_broker_is_made_and_a_technician_bring
         hubs=2,
         seed=7,
         faults="none",
+        mix_ups=0.0,
         transport=Transport.SERIAL,
         broker=None,
         folder=tmp_path,
@@ -118,7 +121,25 @@ def test_where_no_mosquitto_is_installed_a_broker_is_made_and_a_technician_bring
         "its catalogue is signed, its unlock key lies in a file, all made for the occasion: for no real hub",
         "jig1 slot 1: passed; take it out, it is done",
         "jig1 slot 1: passed; take it out, it is done",
+        "1 carton on 1 pallet, 2 labels printed; 0 hubs mixed up at the table",
     ]
+
+
+@pytest.mark.slow
+def test_on_a_bad_day_with_mix_ups_every_hub_is_in_its_place_in_the_end(tmp_path: Path) -> None:
+    faults = tmp_path / "faults.json"
+    named = {"flash_fault": 1, "refuse_unlock": 3, "never_relocks": 2}
+    faults.write_text(json.dumps([{"name": "refuse_unlock", "slot": 2}]))
+    done = demo("--jigs", 1, "--slots", 2, "--hubs", 4, "--faults", faults, "--mix-ups", 1, "--json")
+    summary = json.loads(done.stdout.splitlines()[-1])
+    assert (summary["passed"], summary["packed"], summary["failed"]) == (3, 3, 1)
+    assert (summary["published"], summary["misplaced"], summary["contradicted"]) == (4, 0, 0)
+    for line in (
+        "does not go to rework: it has no result in order DEMO-1: it goes into a slot",
+        "put it in the rework crate",
+        "1 carton on 1 pallet, 2 labels printed",
+    ):
+        assert line in done.stderr
 
 
 @pytest.mark.slow
@@ -141,7 +162,10 @@ def test_a_broker_that_forgets_and_comes_back_costs_the_demonstration_nothing(tm
     finally:
         broker.kill()
     assert process.returncode == 0, err
-    assert "3 passed, 0 already current, 0 rejected, 0 failed, 3 published, 0 contradicted" in out
+    assert (
+        "3 passed, 0 already current, 0 rejected, 0 failed, 3 published, 0 contradicted, 3 packed, 0 misplaced"
+        in out
+    )
 
 
 @pytest.fixture

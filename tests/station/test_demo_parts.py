@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiomqtt
 import pytest
@@ -14,12 +15,17 @@ import station.demo.broker
 from benches.station_bench import DRIVER_SETTINGS, Bench, StockHub, slot
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
+from firmware_catalog.identity import Eui64
 from station.demo.broker import BrokerAddress, NoBroker, parse_address, start_broker
-from station.demo.hands import Hands
 from station.demo.rigs import RigControl, RigError, Rigs
+from station.demo.scene import DemoHub
+from station.demo.table import PackingTable, Said
 from station.demo.tally import Tally
+from station.demo.technician import Technician
+from station.domain.outcome import Outcome
 from station.domain.phase import SlotPhase
 from station.domain.slot_view import SlotView
+from station.domain.to_do import ToDo
 from station.unlocking.key_file import KeyFileAuthority
 
 PLACE = slot(1)
@@ -82,74 +88,91 @@ async def in_slot(bench: Bench) -> str | None:
 
 
 def view(phase: SlotPhase, hub: StockHub | None = None) -> SlotView:
-    return SlotView(place=PLACE, phase=phase, line="", chf=hub and hub.chf, gpf=hub and hub.gpf)
+    outcome = Outcome.PASSED if phase is SlotPhase.PASSED else None
+    return SlotView(place=PLACE, phase=phase, chf=hub and hub.chf, gpf=hub and hub.gpf, outcome=outcome)
 
 
-async def test_hands_find_a_missing_hub_and_put_it_aside_when_it_stays_silent(bench: Bench) -> None:
+class OneJig:
+    """A technician at jig1, a desk that writes down what it is asked, and a table that hears who is brought."""
+
+    def __init__(self, rigs: Rigs, hubs: Iterable[Mapping[str, Any]]) -> None:
+        self.asked: list[Any] = []
+        self.brought: asyncio.Queue[tuple[Eui64, Said | None]] = asyncio.Queue()
+        ids = [tuple(Eui64.parse(hub[role]) for role in ("chf", "gpf")) for hub in hubs]
+        known = {chf: DemoHub(chf, gpf, 1, None) for chf, gpf in ids}
+        self.technician = Technician(
+            "jig1", rigs, cast("PackingTable", self), self.ask, known, slots=2, mix_ups=0.0, seed=7
+        )
+
+    async def ask(self, request: Any, _: object = None) -> None:
+        self.asked.append(request)
+
+    async def bring(self, hub: Eui64, said: Said | None, *, is_done: bool = True) -> None:
+        assert is_done
+        self.brought.put_nowait((hub, said))
+
+
+async def test_a_missing_hub_is_found_and_brought_to_the_supervisor_when_it_stays_silent(
+    bench: Bench,
+) -> None:
     hub = bench.hub()
     done = asyncio.Event()
 
     class Watched(Rigs):
         """Tells when the work on a view is done."""
 
-        async def swap(self, place: Any) -> bool:
-            there_is_more = await super().swap(place)
-            done.set()
-            return there_is_more
-
         async def reseat(self, place: Any, found: Any) -> None:
             await super().reseat(place, found)
             done.set()
 
-    async with rigs_of(bench) as plain:
-        rigs = Watched(plain._controls)
-        hands = Hands(rigs)
-        working = asyncio.create_task(hands.work())
-
-        async def after(phase: SlotPhase) -> str | None:
+    async with rigs_of(bench) as plain, asyncio.timeout(60):
+        at = OneJig(Watched(plain._controls), await plain.hubs())
+        working = asyncio.create_task(at.technician.work())
+        at.technician.see(view(SlotPhase.WORKING, hub))  # asks for nothing
+        for _ in range(4):  # it had been pulled, then it sat there
             done.clear()
-            hands.see(view(phase, hub))
-            async with asyncio.timeout(60):
-                await done.wait()
-            return await in_slot(bench)
-
-        hands.see(view(SlotPhase.WORKING, hub))  # asks for nothing
-        assert await after(SlotPhase.FIND_HUB) == str(hub.chf)  # it had been pulled
-        assert await after(SlotPhase.FIND_HUB) == str(hub.chf)  # it sat there
-        assert await after(SlotPhase.FIND_HUB) == str(hub.chf)
-        assert not hands.put_aside
-        assert await after(SlotPhase.FIND_HUB) is None
-        assert hands.put_aside == {hub.chf}
+            at.technician.see(view(SlotPhase.FIND_HUB, hub))
+            await done.wait()
+            assert await in_slot(bench) == str(hub.chf)
+        at.technician.see(view(SlotPhase.FIND_HUB, hub))
+        at.technician.see(view(SlotPhase.EMPTY))
+        assert await at.brought.get() == (hub.chf, None)
+        assert await in_slot(bench) is None
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
         with pytest.raises(RigError, match="simulated jig1: jig 1 slot 1 is empty"):
-            await rigs.swap(PLACE)
-        assert str(hub.chf) in {each["chf"] for each in await rigs.hubs()}
+            await plain.swap(PLACE)
+        assert str(hub.chf) in {each["chf"] for each in await plain.hubs()}
 
 
-async def test_hands_take_a_hub_out_once_however_often_its_result_is_shown(bench: Bench) -> None:
+async def test_a_hub_is_taken_out_once_however_often_its_result_is_shown_and_brought_once_its_slot_has_noticed(
+    bench: Bench,
+) -> None:
     """A slot that had to look again who sits there shows the same result once more."""
     hub, following = bench.hub(), bench.hub()
-    swapped: asyncio.Queue[str | None] = asyncio.Queue()
+    swapped = asyncio.Event()
 
     class Watched(Rigs):
-        async def swap(self, place: Any) -> bool:
-            there_is_more = await super().swap(place)
-            swapped.put_nowait(await in_slot(bench))
-            return there_is_more
+        async def swap(self, place: Any) -> Any:
+            both = await super().swap(place)
+            swapped.set()
+            return both
 
-    async with rigs_of(bench) as plain, asyncio.timeout(60):
-        hands = Hands(Watched(plain._controls))
+    async with rigs_of(bench) as rigs, asyncio.timeout(60):
+        at = OneJig(Watched(rigs._controls), await rigs.hubs())
         await bench.seat(hub, PLACE)
         for phase in (SlotPhase.PASSED, SlotPhase.LOOKING, SlotPhase.PASSED):
-            hands.see(view(phase, hub))
-        working = asyncio.create_task(hands.work())
-        assert await swapped.get() is None
+            at.technician.see(view(phase, hub))
+        working = asyncio.create_task(at.technician.work())
+        await swapped.wait()
+        assert at.brought.empty()
         await bench.seat(following, PLACE)
         for phase in (SlotPhase.EMPTY, SlotPhase.WORKING, SlotPhase.PASSED):
-            hands.see(view(phase, following))
-        assert await swapped.get() is None
-        assert swapped.empty()
+            at.technician.see(view(phase, following if phase is not SlotPhase.EMPTY else None))
+        at.technician.see(view(SlotPhase.EMPTY))
+        assert [await at.brought.get() for _ in range(2)] == [
+            (chf, Said(ToDo.PASS, None, None)) for chf in (hub.chf, following.chf)
+        ]
         assert not working.done()
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)

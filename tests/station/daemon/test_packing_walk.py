@@ -22,6 +22,12 @@ async def test_a_hub_is_packed_once_it_is_out_of_its_slot_and_holds_its_carton_w
     bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path
 ) -> None:
     settings = bench.station_settings(tmp_path, {"jig1": [1]}, **at_broker(shared_broker.port))
+    # As patient as with a real hub: what was just taken out is asked no longer than whoever holds its label waits.
+    jigs = [
+        jig.model_copy(update={"driver_settings": {**jig.driver_settings, "answer_seconds": 2.0}})
+        for jig in settings.jigs
+    ]
+    settings = settings.model_copy(update={"jigs": jigs})
     at = settings.state_directory
     async with working(bench, settings) as (station, hub):
         await station.until(slot(1), SlotPhase.EMPTY)

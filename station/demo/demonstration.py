@@ -31,6 +31,7 @@ from station.desk.refusals import Refused
 from station.domain.counted import counted
 from station.domain.destination import Destination
 from station.domain.phase import SlotPhase
+from station.domain.slot_name import SlotName
 from station.domain.slot_view import SlotView
 from station.messages.topics import Topics
 from station.orders.csv_import import parse_order
@@ -203,13 +204,17 @@ async def _work(settings: StationSettings, scene: Scene, bench: _Bench, console:
     """Run the station until every hub is in its place and the broker has heard of it, technicians serving the slots."""
     tally, table, sentences = bench.tally, bench.table, Sentences(ENGLISH)
     ready = asyncio.Event()
+    said: dict[SlotName, str | None] = {}
+    """A slot's line is told once: its view says more than its line, and changes more often."""
 
     def watch(view: SlotView) -> None:
         if view.phase is not SlotPhase.STARTING:
             ready.set()
         bench.technicians[view.place.jig].see(view)
-        if view.outcome is not None and not console.is_terminal:
-            console.print(sentences.line(view), highlight=False, soft_wrap=True)
+        line = sentences.line(view) if view.outcome is not None else None
+        if line not in {None, said.get(view.place)} and not console.is_terminal:
+            console.print(line, highlight=False, soft_wrap=True)
+        said[view.place] = line
         tally.changed.set()
 
     daemon = Daemon(settings, on_view=watch)

@@ -139,7 +139,9 @@ class Conductor:
         ):
             passed = history.passed_in(order) if last.code is Code.ALREADY_PASSED else None
             left = await left_with(journal, hub, (passed or last).attempt)
-            if left is not None:
+            goes_home = order is not None and last.code in {None, Code.ALREADY_PASSED}
+            withdrawn = goes_home and await line_of(journal, order, facts_of(hub), None) is None
+            if left is not None and not withdrawn:
                 return StillSeated(last, left, booted=last.boots != hub.boots)
         opened = await open_at_jig(journal, visit.place, facts_of(hub), visit.label(), history, self._workers)
         return await self._authorise_and_run(visit, opened, history, taken_up=False)

@@ -15,6 +15,7 @@ from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import DeviceModel
 from station.attempt.authorise import Question, Rejected, against_order
 from station.attempt.closing import OpenedAttempt
+from station.attempt.opening import line_of
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code
 from station.records.facts.attempts import StepTarget
@@ -45,11 +46,14 @@ class OrderPermission:
         if order is not None and not await self._is_worked_on(order):
             order = None
         history = await self.journal.hub_history(hub.chf, hub.gpf)
+        line = self.opened.line
+        if order is not None and line is not None:
+            line = await line_of(self.journal, order, self.opened.hub, self.opened.label)
         question = Question(
             hub=hub,
             label=self.label() if untouched else None,
             order=order,
-            line=self.opened.line,
+            line=line,
             passed_in_order=history.passed_in(self.opened.order),
             seen_elsewhere=None,
         )
@@ -58,6 +62,10 @@ class OrderPermission:
         if rejected is not None and rejected.code is Code.NO_OPEN_ORDER:
             rejected = Rejected(
                 Code.NO_OPEN_ORDER, f"order {self.opened.order} was closed or changed for another"
+            )
+        if rejected is not None and rejected.code is Code.NOT_ON_ORDER and self.opened.line is not None:
+            rejected = Rejected(
+                Code.NOT_ON_ORDER, f"hub {hub.chf} was withdrawn from order {order} since it was begun with"
             )
         return rejected or self._against_catalogue(hub) or (self._hindered() if untouched else None)
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 from station.bench.slot import Slot
 from station.domain.slot_name import SlotName
+from station.records.chain import RecordedEvent
+from station.records.facts.order_revisions import OrderRevised
 
 
 class Controller:
@@ -26,6 +28,12 @@ class Controller:
     def of_jig(self, jig: str) -> tuple[Slot, ...]:
         """Return the slots of one jig."""
         return tuple(slot for slot in self._slots.values() if slot.place.jig == jig)
+
+    def hear(self, recorded: RecordedEvent) -> None:
+        """Take a recorded fact in: a hub that is shown as one that goes home may have been withdrawn from its order."""
+        if isinstance(recorded.event, OrderRevised):
+            for slot in self._slots.values():
+                slot.withdraw(recorded.event.order, recorded.event.withdrawn)
 
     async def run(self) -> None:
         """Serve all slots until every one has finished. A journal failure ends them all, as an ExceptionGroup."""

@@ -10,9 +10,10 @@ from station.bench.view import BenchView
 from station.domain.jig_order import JigOrder
 from station.records.chain import RecordedEvent
 from station.records.facts.attempts import AttemptClosed
+from station.records.facts.order_revisions import OrderRevised
 from station.records.facts.orders import OrderAssigned, OrderClosed, OrderUnassigned
 
-_MAY_CHANGE_IT = OrderAssigned | OrderUnassigned | OrderClosed | AttemptClosed
+_MAY_CHANGE_IT = OrderAssigned | OrderUnassigned | OrderRevised | OrderClosed | AttemptClosed
 
 
 class JigOrders:

@@ -140,6 +140,14 @@ def unsettled(shown: SlotView, reason: Reason, details: Details) -> SlotView:
     return _aside(shown, reason, details)
 
 
+def withdrawn(shown: SlotView, order: str) -> SlotView:
+    """Show that a hub that was to go home must not: its order does not list it any more."""
+    if not goes_home(shown) or shown.order != order:
+        return shown
+    detail = f"hub {shown.chf} was withdrawn from order {order}"
+    return _aside(shown, Reason.ORDER_WENT, Details(detail=detail))
+
+
 def _aside(shown: SlotView, reason: Reason, details: Details) -> SlotView:
     return shown.model_copy(update={"phase": SlotPhase.PUT_ASIDE, "reason": reason, "details": details})
 

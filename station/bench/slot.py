@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -22,6 +23,7 @@ from drivers.errors import (
     PlaceUnavailable,
 )
 from drivers.hub import HubDriver
+from firmware_catalog.identity import Eui64
 from station.attempt.conduct import Concluded, StillSeated
 from station.attempt.parts import LeftOpen
 from station.attempt.recovery_boot import RecoveryBoot
@@ -108,6 +110,11 @@ class Slot:
     def place(self) -> SlotName:
         """Which slot this is."""
         return self._parts.place
+
+    def withdraw(self, order: str, hubs: Collection[Eui64]) -> None:
+        """Learn which hubs an order does not list any more."""
+        if self.labels.seated is not None and self.labels.seated.hub.chf in hubs:
+            self.labels.seated.withdraw(order)
 
     def occupancy(self) -> Occupancy:
         """Say whether anything sits here, as far as that is known now."""
@@ -311,7 +318,7 @@ class Slot:
                     await seated.record_interruption(Code.EMERGENCY_STOP)
                 return
             case StillSeated(last=last, left=left, booted=booted):
-                seated.shown = view_of_past(self.place, last, seated.hub, seated.label)
+                seated.shown = seated.as_listed(view_of_past(self.place, last, seated.hub, seated.label))
                 await seated.check_departure(left)
                 if booted:
                     seated.shown = tried_enough(seated.shown, MAX_UNASKED)
@@ -346,6 +353,8 @@ class Slot:
     ) -> SlotView:
         """Show a durable result, and count it for or against the slot."""
         shown = view_of_result(result, seated.hub if seated else None, label, recorded)
+        if seated is not None:
+            shown = seated.as_listed(shown)
         self._display.put(shown)
         self._flapping.steady()
         _log.info("result", outcome=result.outcome, code=result.code, message=result.message)

@@ -26,7 +26,7 @@ from station.bench.display import SlotDisplay
 from station.bench.pace import Pace
 from station.bench.recognition import Recognised
 from station.bench.seat import Seat
-from station.bench.shown import goes_home, put_aside, unsettled
+from station.bench.shown import goes_home, put_aside, unsettled, withdrawn
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Stage
 from station.domain.phase import SlotPhase
@@ -99,6 +99,7 @@ class SeatedHub:
         """The label scanned for it so far."""
         self.shown: SlotView | None = None
         """Its result, once there is one."""
+        self._withdrawn_from: str | None = None
         self._parts = parts
         self._driver = driver
         self._movement = _Movement()
@@ -126,6 +127,19 @@ class SeatedHub:
             self.shown = put_aside(self.shown, label, self.hub)
             if is_shown:
                 self._parts.display.put(self.shown)
+
+    def withdraw(self, order: str) -> None:
+        """Learn that the order does not list it any more: what was done stays done, and it does not go home."""
+        self._withdrawn_from = order
+        if self.shown is not None:
+            is_shown = self._parts.display.phase is self.shown.phase
+            self.shown = self.as_listed(self.shown)
+            if is_shown:
+                self._parts.display.put(self.shown)
+
+    def as_listed(self, shown: SlotView) -> SlotView:
+        """Return what to show of a result, unless the hub was withdrawn from its order meanwhile."""
+        return shown if self._withdrawn_from is None else withdrawn(shown, self._withdrawn_from)
 
     async def still_here(self) -> bool:
         """Look again, because its id was met in another slot. One that does not answer is let go."""

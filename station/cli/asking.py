@@ -25,6 +25,7 @@ from station.desk.pallet_desk import PalletDesk
 from station.desk.record_desk import RecordDesk
 from station.desk.refusals import NotFound
 from station.desk.request import Answer, Command, Request
+from station.desk.revision_desk import RevisionDesk
 from station.desk.rights import Role
 from station.desk.upkeep_desk import UpkeepDesk
 from station.domain.config_error import ConfigError
@@ -123,6 +124,7 @@ async def _do_here(settings: StationSettings, request: Request[A], asker: Asker,
         due = LabelsDue(settings.labels)
         handlers = {
             **orders.handlers(),
+            **RevisionDesk(journal).handlers(),
             **PackingDesk(journal, lambda: settings.packing, due.when_closed).handlers(),
             **PalletDesk(journal, lambda: settings.packing, closing=due.when_closed).handlers(),
             **LabelPrintingDesk(journal, due).handlers(),

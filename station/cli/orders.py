@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import errno
-import hashlib
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from firmware_catalog.files import read_named_file
 from firmware_catalog.identity import Eui64
 from station.bench.labels import ScanUnreadable, SlotCode, read_scan
 from station.cli.asking import ask_station, asker
@@ -26,6 +21,8 @@ from station.cli.common import (
     print_json,
     print_table,
 )
+from station.cli.order_files import brought
+from station.cli.order_revision import revise
 from station.cli.scanning import DeskOption, known_jig
 from station.control.client import ControlError
 from station.desk.order_requests import (
@@ -40,9 +37,9 @@ from station.domain.counted import counted
 from station.domain.destination import Destination
 from station.domain.outcome import Code, Outcome
 from station.domain.slot_name import SlotName
-from station.orders.csv_import import MAX_FILE_SIZE
 from station.orders.reconcile import Reconciliation, reconcile
 from station.records.facts.history import ResultOfOrder, open_attempts, results_of_order
+from station.records.facts.order_revisions import withdrawn_of as withdrawn_lines
 from station.records.facts.orders import SUCCESSES, OrderSummary, orders
 from station.records.facts.packed import cartons_of, placed_for
 from station.records.reader import JournalReader
@@ -66,6 +63,8 @@ SeenEmptyOption = Annotated[
     ),
 ]
 OrderArgument = Annotated[str, typer.Argument(help="The order's number.")]
+
+app.command("revise")(revise)
 
 
 @app.command("import")
@@ -91,26 +90,9 @@ def import_order(
     asking = asker(config, desk, by)
     jigs = [known_jig(asking.at.jigs, name) for name in jig or ()]
     seen = _slots(seen_empty, asking.at.jigs)
-    try:
-        content = read_named_file(file, MAX_FILE_SIZE)
-    except OSError as error:
-        advice = "import it once it is whole" if error.errno == errno.EBUSY else "name the order's CSV file"
-        raise UsageError(f"{file}: {error.strerror}; {advice}") from error
-    take = ImportOrder(
-        source=os.fsencode(file.name).decode(errors="replace"),
-        size=len(content),
-        sha256=hashlib.sha256(content).hexdigest(),
-        number=order,
-    )
-    try:
-        with _in_memory(content) as came:
-            taken = ask_station(asking, take, file=came)
-    except Invalid as refused:
-        problems = refused.facts.get("problems")
-        if not isinstance(problems, list) or len(problems) < 2:
-            raise
-        shown = "\n".join(f"{refused.facts['source']}: {problem}" for problem in problems)
-        raise UsageError(f"{shown}\n{refused}") from refused
+    with brought(file) as came:
+        take = ImportOrder(source=came.source, size=came.size, sha256=came.sha256, number=order)
+        taken = ask_station(asking, take, file=came.file)
     what = "imported" if taken.new else "was imported before, nothing changed"
     try:
         for name in jigs:
@@ -250,6 +232,7 @@ def show(order: OrderArgument, config: ConfigOption = DEFAULT_CONFIG, as_json: J
             journal.ask(open_attempts),
             journal.of_order(order, placed_for, order),
             journal.of_order(order, cartons_of, order),
+            journal.of_order(order, withdrawn_lines, order),
         )
         results = journal.of_order(order, results_of_order, order)
     codes = {result.hub: result.code for result in results if result.code is not None}
@@ -277,6 +260,10 @@ def show(order: OrderArgument, config: ConfigOption = DEFAULT_CONFIG, as_json: J
             typer.echo(f"missing: {line.chf}, {what}{_why(codes, line.chf)}, is in no place")
         elif line.chf not in still_open:
             typer.echo(f"never seen: {line.chf}")
+    for gone in found.withdrawn:
+        aside = ", to be put into quarantine" if gone.to_put_aside else ""
+        came_of_it = "" if gone.outcome is None else f", {gone.outcome.replace('_', ' ')}"
+        typer.echo(f"withdrawn by revision {gone.revision}: {gone.line.chf}{came_of_it}{aside}")
     for result in seen:
         typer.echo(f"stranger seen: {result.hub or 'a hub without a name'}{_why(codes, result.hub)}")
 
@@ -320,6 +307,8 @@ def _as_json(
         "strangers": sorted(
             {str(result.hub) for result in seen} | {str(placing.hub) for placing in found.strangers}
         ),
+        "withdrawn": [str(gone.line.chf) for gone in found.withdrawn],
+        "withdrawn_to_put_aside": [str(gone.line.chf) for gone in found.withdrawn if gone.to_put_aside],
         "cartons": [
             {"carton": carton.code, "hubs": carton.hubs, "state": carton.state} for carton in found.cartons
         ],
@@ -359,15 +348,3 @@ def close(
     )
     ended = ask_station(asking, close_it)
     typer.echo(f"closed order {ended.order}: {ended.standing}")
-
-
-@contextmanager
-def _in_memory(content: bytes) -> Iterator[int]:
-    """Yield a file of this content that has no name and that nobody else changes: what was read is what arrives."""
-    file = os.memfd_create("order", os.MFD_CLOEXEC)
-    try:
-        with open(file, "wb", closefd=False) as writing:
-            writing.write(content)
-        yield file
-    finally:
-        os.close(file)

@@ -234,6 +234,7 @@ class Daemon:
             if jig.board
         }
         controller = Controller(make(journal, conductor, live_hubs, jigs) for make in slots)
+        journal.subscribe(controller.hear)
         await recall_latches(journal, controller)
         packing = PackingWatch(journal, self.view, self._catalogue.current, self._look_at_packed)
         upkeep = UpkeepWatch(journal, settings.jigs, jigs, settings.reports_folder, self.view)

@@ -33,6 +33,7 @@ from station.desk.pallet_desk import PalletDesk
 from station.desk.people_desk import PeopleDesk
 from station.desk.record_desk import RecordDesk
 from station.desk.refusals import NotFound
+from station.desk.revision_desk import RevisionDesk
 from station.desk.rights import Role
 from station.desk.upkeep_desk import UpkeepDesk
 from station.domain.actor import Actor
@@ -101,6 +102,7 @@ class FrontDesk:
             **bench.handlers(),
             **labels.handlers(),
             **orders.handlers(),
+            **RevisionDesk(journal).handlers(),
             **packing.handlers(),
             **pallets.handlers(),
             **LabelPrintingDesk(journal, due).handlers(),

@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import hashlib
-import os
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
-from pydantic import JsonValue
-
-from drivers.threads import apart
-from firmware_catalog.files import read_open_file
 from firmware_catalog.identity import Eui64
 from station.attempt.closing import OpenedAttempt, close
 from station.attempt.parts import Failed
@@ -22,6 +14,7 @@ from station.attempt.settling import may_lack
 from station.desk.act import Act
 from station.desk.desk import Handlers
 from station.desk.line_clearance import LineClearance
+from station.desk.order_files import let_go_of_lines, read_order
 from station.desk.order_requests import (
     AssignOrder,
     CloseOrder,
@@ -36,8 +29,7 @@ from station.domain.label import ScannedLabel
 from station.domain.order_line import OrderLine
 from station.domain.outcome import Code, Stage
 from station.kernel_clock import read_clock
-from station.orders.csv_import import MAX_FILE_SIZE, OrderFile, parse_order
-from station.orders.errors import OrderFileRefused, OrderIncomplete, OrderRefused, OrderUnknown
+from station.orders.errors import OrderIncomplete, OrderRefused, OrderUnknown
 from station.orders.life_cycle import (
     events_for_assignment,
     events_for_closing,
@@ -50,6 +42,7 @@ from station.records.expectations import EveryHubInItsPlace, Expectation, HubsWi
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.events import Event
 from station.records.facts.history import OpenAttempt
+from station.records.facts.order_revisions import withdrawn_to_put_aside
 from station.records.facts.orders import OrderLinesAdded, OrderUnassigned, listed_by_others
 from station.records.facts.packed import cartons_of, places_of_order
 from station.records.journal import Journal
@@ -86,22 +79,13 @@ class OrderDesk:
         }
 
     async def _import(self, request: ImportOrder, act: Act) -> OrderTaken:
-        if act.file is None:
-            raise Invalid("the order's file did not come along; import it again")
-        came = os.dup(act.file)  # another thread's to read and to close
-
-        def read() -> OrderFile:
-            with open(came, "rb", buffering=0) as file:  # noqa: PTH123 - a descriptor, not a path
-                content = read_open_file(file.fileno(), MAX_FILE_SIZE)
-            if (len(content), hashlib.sha256(content).hexdigest()) != (request.size, request.sha256):
-                raise Conflict(f"{request.source}: changed while it was read; import it once it is whole")
-            with _left_alone():
-                return parse_order(content, request.source, request.number)
-
         async with self._importing:
-            try:
-                file = await apart("order file", read)
-                events = deque(events_for_import(file, await self._journal.orders(), act.actor))
+            with let_go_of_lines():
+                file = await read_order(request, act)
+                try:
+                    events = deque(events_for_import(file, await self._journal.orders(), act.actor))
+                except OrderRefused as error:
+                    raise Invalid(str(error)) from error
                 await self._require_hubs_of_no_other(file.number, events)
                 answer = OrderTaken(order=file.number, hubs=len(file.lines), new=bool(events))
                 del file  # lines are let go as they are recorded: all at once would still the loop
@@ -109,17 +93,6 @@ class OrderDesk:
                 while len(events) > 1:
                     await self._journal.append(events.popleft())
                 await act.recording(answer).append(*events)
-            except OrderFileRefused as error:
-                problems: list[JsonValue] = [str(problem) for problem in error.problems]
-                raise Invalid(
-                    str(error), source=error.source, problems=problems, count=error.count
-                ) from error
-            except OrderRefused as error:
-                raise Invalid(str(error)) from error
-            except OSError as error:
-                raise Invalid(f"{request.source}: {error.strerror}; name the order's CSV file") from error
-            finally:
-                gc.unfreeze()
         return answer
 
     async def _require_hubs_of_no_other(self, order: str, events: Iterable[Event]) -> None:
@@ -188,6 +161,7 @@ class OrderDesk:
             [(attempt, await journal.order_line_state(number, *ids_of(attempt))) for attempt in made_for_it],
             await journal.ask(places_of_order, number),
             await journal.ask(cartons_of, number),
+            await journal.ask(withdrawn_to_put_aside, number),
         )
         events = events_for_closing(
             order, standing, request.reason, act.actor, incomplete_accepted=request.incomplete_accepted
@@ -205,21 +179,6 @@ class OrderDesk:
         cleared = self._clearance.of([(jig, number) for jig in order.jigs], request, act)
         await act.recording(answer).append(*expected, *cleared, *never_back, *events)
         return answer
-
-
-@contextmanager
-def _left_alone() -> Iterator[None]:
-    """Have the garbage collector leave alone what is made inside, until `gc.unfreeze`.
-
-    An order of 100,000 hubs is a million objects. The collector would look at all of them, again and again while they
-    become more, and everything stands still while it does; none of them is garbage.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def _never_back(attempt: OpenAttempt, line: OrderLine | None) -> AttemptClosed:

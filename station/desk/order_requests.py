@@ -6,11 +6,13 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from station.desk.request import ANSWER_SECONDS, Answer, Command, Name, Words
+from station.desk.request import ANSWER_SECONDS, Answer, Command, Name, Question, Words
 from station.domain.slot_name import SlotName
 from station.orders.csv_import import MAX_FILE_SIZE
 
 _BYTES_A_SECOND: Final = 24_000
+FileName = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 
 
 class OrderTaken(Answer):
@@ -25,11 +27,11 @@ class OrderTaken(Answer):
 class ImportOrder(Command[OrderTaken]):
     """Take a work order from its file, whole or not at all. The file comes along as a descriptor."""
 
-    source: Annotated[str, StringConstraints(min_length=1, max_length=255)]
+    source: FileName
     """The file's name."""
     size: int = Field(ge=0, le=MAX_FILE_SIZE)
     """Of the file, in bytes."""
-    sha256: Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+    sha256: Sha256
     """Of the file: what arrives must be what was meant."""
     number: Name | None = None
     """The order's number, where the file has none."""
@@ -38,6 +40,55 @@ class ImportOrder(Command[OrderTaken]):
     def answer_seconds(self) -> float:
         """Some 120 bytes of the file are a hub, and a busy station on a slow disk records some 200 of them a second."""
         return ANSWER_SECONDS + self.size / _BYTES_A_SECOND
+
+
+class OrderCompared(Answer):
+    """What a file would change in the order of its number."""
+
+    order: str
+    revision: int
+    """The order's, now."""
+    amends: str
+    """SHA-256 of the file that the order is now."""
+    hubs: int
+    """How many the file lists."""
+    added: tuple[str, ...]
+    """CHF ids."""
+    withdrawn: tuple[str, ...]
+    """CHF ids, and where each hub was put."""
+    changed: tuple[str, ...]
+    """CHF ids, where each hub was put, and what is changed."""
+
+
+class CompareOrder(Question[OrderCompared]):
+    """Hold a file against the order of its number, which it may be to amend. The file comes along as a descriptor."""
+
+    source: FileName
+    size: int = Field(ge=0, le=MAX_FILE_SIZE)
+    sha256: Sha256
+    number: Name | None = None
+
+
+class OrderAmended(Answer):
+    """The order is what the file says."""
+
+    order: str
+    revision: int
+    hubs: int
+    held: tuple[str, ...]
+    """Cartons that hold hubs which do not belong into them any more."""
+
+
+class ReviseOrder(Command[OrderAmended]):
+    """Amend an order by a new revision of its file, as it was shown. The file comes along as a descriptor."""
+
+    source: FileName
+    size: int = Field(ge=0, le=MAX_FILE_SIZE)
+    sha256: Sha256
+    amends: Sha256
+    """Of the file that the order was when the difference was shown."""
+    reason: Words
+    number: Name | None = None
 
 
 class WorksOn(Answer):

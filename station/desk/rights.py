@@ -10,7 +10,14 @@ from typing import Any, Final
 from station.desk.bench_requests import EnableSlot, ResetJig, Status, Stop, Watch
 from station.desk.label_printing_requests import PrintLabel
 from station.desk.label_requests import ScanLabel, TakeBackLabel
-from station.desk.order_requests import AssignOrder, CloseOrder, ImportOrder, UnassignOrder
+from station.desk.order_requests import (
+    AssignOrder,
+    CloseOrder,
+    CompareOrder,
+    ImportOrder,
+    ReviseOrder,
+    UnassignOrder,
+)
 from station.desk.packing_requests import (
     CloseCarton,
     ClosePallet,
@@ -64,6 +71,8 @@ MAY: Final[Mapping[type[Request[Any]], frozenset[Role]]] = MappingProxyType(
         ImportOrder: _SUPERVISORS | {Role.FOLDER},
         AssignOrder: _SUPERVISORS,
         UnassignOrder: _SUPERVISORS,
+        CompareOrder: _SUPERVISORS,
+        ReviseOrder: _SUPERVISORS,
         CloseOrder: _SUPERVISORS,
         Republish: _THE_ACCOUNT,
         ResumeRelease: _SUPERVISORS,

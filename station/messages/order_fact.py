@@ -19,12 +19,14 @@ class OrderFact(BaseModel):
     )
     work_order: str
     what: str = Field(
-        description="`imported`, `assigned` (a jig works on it from now on), `unassigned` (it does no more) or `closed`."
+        description="`imported`, `revised` (its lines were amended by a new file), `assigned` (a jig works on it from now on), `unassigned` (it does no more) or `closed`."
     )
-    hubs: int | None = Field(description="How many the order lists; null but for `imported`.")
-    file_sha256: Sha256Hex | None = Field(description="Of the order's file; null but for `imported`.")
+    hubs: int | None = Field(description="How many the order lists; null but for `imported` and `revised`.")
+    file_sha256: Sha256Hex | None = Field(
+        description="Of the order's file; null but for `imported` and `revised`."
+    )
     jig: str | None = Field(description="Null but for `assigned` and `unassigned`.")
-    reason: str | None = Field(description="Null but for `closed`.")
+    reason: str | None = Field(description="Null but for `revised` and `closed`.")
     actor: str | None = Field(description="A pseudonym.")
     chain_head: Sha256Hex = Field(
         description="Hash of the journal row that holds this fact: a journal cut shorter than that shows."

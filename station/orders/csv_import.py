@@ -40,6 +40,45 @@ _few_values = lru_cache(maxsize=256)
 """An order repeats its few models, parties and versions on every line: read each once, hold each once."""
 
 
+_AS_A_NUMBER: Final = re.compile(r"\d(?:[.,]\d+)?E\+?\d+", re.IGNORECASE)
+"""How spreadsheets write a long number: `1.23E+15`, `8,87E+15`."""
+
+_WHOLE_NUMBER: Final = re.compile(r"\d+(?:[.,]0+)?", re.ASCII)
+
+
+def _no_number(read: Callable[[str], Any], digits: int) -> Callable[[str], Any]:
+    """Read an id of so many digits, and say so where a spreadsheet has made a number of it: then it cannot be had back."""
+
+    def reader(value: str) -> Any:
+        try:
+            return read(value)
+        except ValueError as error:
+            whole = _WHOLE_NUMBER.fullmatch(value)
+            lost = "its digits" if _AS_A_NUMBER.fullmatch(value) else "leading zeros" if whole else None
+            if lost is None or (whole and len(value) > digits):
+                raise
+            raise ValueError(
+                f"{value[:40]!r} is what a spreadsheet makes of {digits} digits that it takes for a number, {lost} gone: "
+                "have the file written anew, with this column as text"
+            ) from error
+
+    return reader
+
+
+def _name(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Read a name that is opaque, but no number in the way that only spreadsheets write one."""
+
+    def reader(value: str) -> Any:
+        if _AS_A_NUMBER.fullmatch(value) and "+" in value:
+            raise ValueError(
+                f"{value[:40]!r} is what a spreadsheet makes of digits that it takes for a number: have the file written "
+                "anew, with this column as text"
+            )
+        return read(value)
+
+    return reader
+
+
 @_few_values
 def _text(value: str) -> str:
     if not value:
@@ -68,13 +107,13 @@ def _status(value: str) -> str:
 
 
 _COLUMNS: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
-    "chf_id": ("chf", Eui64.parse),
-    "gpf_id": ("gpf", Eui64.parse),
-    "manufacturer": ("manufacturer", _manufacturer),
-    "model": ("model", _model),
+    "chf_id": ("chf", _no_number(Eui64.parse, 16)),
+    "gpf_id": ("gpf", _no_number(Eui64.parse, 16)),
+    "manufacturer": ("manufacturer", _name(_manufacturer)),
+    "model": ("model", _name(_model)),
     "region": ("region", _text),
     "variant": ("variant", _text),
-    "recorded_firmware_version": ("recorded_firmware", _few_values(FirmwareVersion.parse)),
+    "recorded_firmware_version": ("recorded_firmware", _few_values(_no_number(FirmwareVersion.parse, 8))),
     "inventory_status": ("inventory_status", _status),
     "owner_party": ("owner", _text),
 }

@@ -40,15 +40,15 @@ def events_for_import(
 ) -> tuple[Event, ...]:
     """Import an order. The same file again changes nothing, so that an import whose answer was lost can be repeated.
 
-    Raises OrderRefused when its number stands for another file's content: an order is never amended.
+    Raises OrderRefused when its number stands for another file's content: nothing is amended that nobody has seen.
     """
     known = next((order for order in orders if order.order == file.number), None)
     if known is not None:
         if known.sha256 == file.sha256:
             return ()
         raise OrderRefused(
-            f"order {file.number} was imported from {known.source} with other content, and an order is never "
-            f"amended: close it, and give {file.source} another order number"
+            f"order {file.number} was imported from {known.source} with other content: if {file.source} is to amend it, "
+            f"have the difference shown, and sign for it (reflash orders revise {file.source}); else correct its number"
         )
     chunks = (
         file.lines[start : start + _LINES_PER_EVENT] for start in range(0, len(file.lines), _LINES_PER_EVENT)

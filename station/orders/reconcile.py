@@ -14,6 +14,7 @@ from station.domain.destination import Destination
 from station.domain.order_line import OrderLine
 from station.domain.outcome import Outcome
 from station.records.facts.history import OpenAttempt
+from station.records.facts.order_revisions import WithdrawnLine
 from station.records.facts.orders import OrderLineState, OrderSummary
 from station.records.facts.packed import Carton, Placing
 
@@ -49,11 +50,13 @@ class Standing:
     """Hubs of the order that stand in no place."""
     unfinished: tuple[str, ...] = ()
     """Cartons of the order that are open with hubs in them, or held."""
+    withdrawn: int = 0
+    """Hubs of withdrawn lines that were seen on this bench and are yet to be put aside."""
 
     @property
     def complete(self) -> bool:
         """Whether every hub of the order is in its place, nothing made for it stands open, and its cartons are finished."""
-        return not (self.open or self.unattributed or self.missing or self.unfinished)
+        return not (self.open or self.unattributed or self.missing or self.unfinished or self.withdrawn)
 
     def __str__(self) -> str:
         counts = [f"{hubs} {outcome.replace('_', ' ')}" for outcome, hubs in self.results.items()]
@@ -64,6 +67,8 @@ class Standing:
         where.append(f"{self.missing} in no place")
         if self.unfinished:
             where.append(f"not finished: {', '.join(self.unfinished)}")
+        if self.withdrawn:
+            where.append(f"{self.withdrawn} withdrawn and not in quarantine")
         return f"{', '.join(counts)}; {', '.join(where)}"
 
 
@@ -101,6 +106,8 @@ class Reconciliation:
     strangers: tuple[Placing, ...] = ()
     """Hubs put somewhere for the order that it does not list."""
     cartons: tuple[Carton, ...] = ()
+    withdrawn: tuple[WithdrawnLine, ...] = ()
+    """Lines that were withdrawn by a revision of the order."""
 
     @property
     def standing(self) -> Standing:
@@ -114,6 +121,7 @@ class Reconciliation:
             places={place: places[place] for place in Destination if place in places},
             missing=len(self.missing),
             unfinished=unfinished_of(self.cartons),
+            withdrawn=sum(line.to_put_aside for line in self.withdrawn),
         )
 
     @property
@@ -130,11 +138,12 @@ def standing_of(
     open_attempts: Iterable[tuple[OpenAttempt, OrderLineState | None]],
     places: Mapping[Destination, int],
     cartons: Iterable[Carton],
+    withdrawn: int = 0,
 ) -> Standing:
     """Say how many hubs of the order stand where, without a look at each.
 
     `open_attempts` are those made for the order, oldest first, with the line that each is about; `places` count its own
-    hubs that were put somewhere.
+    hubs that were put somewhere; `withdrawn` counts those of withdrawn lines that are yet to be put aside.
     """
     results = dict(order.outcomes)
     still_open: dict[Eui64, OpenHub] = {}
@@ -159,6 +168,7 @@ def standing_of(
         places=places,
         missing=order.hubs - sum(places.values()),
         unfinished=unfinished_of(cartons),
+        withdrawn=withdrawn,
     )
 
 
@@ -168,6 +178,7 @@ def reconcile(
     open_attempts: Iterable[OpenAttempt],
     placed: Iterable[Placing] = (),
     cartons: Iterable[Carton] = (),
+    withdrawn: Iterable[WithdrawnLine] = (),
 ) -> Reconciliation:
     """Hold the order's lines against the open attempts, and against where hubs were put for it.
 
@@ -213,6 +224,7 @@ def reconcile(
         missing=tuple(missing),
         strangers=tuple(strangers.values()),
         cartons=tuple(cartons),
+        withdrawn=tuple(withdrawn),
     )
 
 

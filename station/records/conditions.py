@@ -19,6 +19,7 @@ from station.records import packing_conditions
 from station.records.errors import (
     HubsInWork,
     HubsOnOpenOrders,
+    NotAsExpected,
     OrderHasOpenAttempts,
     OrderNotHere,
 )
@@ -33,6 +34,7 @@ from station.records.facts.attempts import (
 )
 from station.records.facts.events import Event
 from station.records.facts.line_clearance import LineCleared
+from station.records.facts.order_revisions import OrderRevised
 from station.records.facts.orders import (
     OrderAssigned,
     OrderClosed,
@@ -57,6 +59,8 @@ def check(
             case OrderLinesAdded():
                 if listed := listed_by_others(tables, event.order, event.lines):
                     raise HubsOnOpenOrders(event.order, listed)
+            case OrderRevised():
+                _is_shown_content(tables, event)
             case OrderAssigned():
                 _jig_is_free(tables, live, event)
             case OrderUnassigned():
@@ -84,6 +88,16 @@ def live_after(live: frozenset[AttemptId], sequence: int, event: Event) -> froze
             return live - {event.attempt}
         case _:
             return live
+
+
+def _is_shown_content(tables: sqlite3.Connection, event: OrderRevised) -> None:
+    """A revision amends what was shown beside it, and lists no hub of another open order."""
+    require_open_order(tables, event.order)
+    found = tables.execute("SELECT sha256 FROM orders WHERE work_order = ?", (event.order,)).fetchone()
+    if found != (event.amends,):
+        raise NotAsExpected(f"order {event.order} was amended meanwhile", order=event.order)
+    if listed := listed_by_others(tables, event.order, (*event.added, *event.changed)):
+        raise HubsOnOpenOrders(event.order, listed)
 
 
 def _order_is_worked_on(tables: sqlite3.Connection, order: str, jig: str) -> None:

@@ -146,7 +146,7 @@ class HubsOnOpenOrders(EventRefused):
     def __init__(self, order: str, listed: Mapping[str, Sequence[object]]) -> None:
         """`listed` are the hubs that each open order lists too."""
         where = "; ".join(f"{other} lists {_some(hubs)}" for other, hubs in listed.items())
-        what = f"order {order} was not imported: open order {where}"
+        what = f"order {order} was not taken in: open order {where}"
         super().__init__(f"{what}; close that one first, or leave those hubs out")
 
 

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from station.records.errors import NotAsExpected
+from station.records.facts.order_revisions import withdrawn_to_put_aside
 from station.records.facts.people import BENCH, at
 
 
@@ -79,12 +80,15 @@ class EveryHubInItsPlace(Expectation):
             " (SELECT count(*) FROM cartons WHERE work_order = ?1 AND (held IS NOT NULL OR (closed IS NULL AND hubs)))",
             (self.order,),
         ).fetchone()
-        if missing or unfinished:
+        withdrawn = withdrawn_to_put_aside(tables, self.order)
+        if missing or unfinished or withdrawn:
             raise NotAsExpected(
-                f"order {self.order} has {missing} hubs in no place and {unfinished} unfinished cartons now",
+                f"order {self.order} has {missing} hubs in no place, {unfinished} unfinished cartons and {withdrawn}"
+                " withdrawn hubs to put aside now",
                 order=self.order,
                 missing=missing,
                 unfinished=unfinished,
+                withdrawn=withdrawn,
             )
 
 

@@ -19,6 +19,7 @@ from station.messages.result import RESULT, RESULT_OF_DEVICE
 from station.messages.topics import Topics
 from station.records.chain import RecordedEvent, canonical_json
 from station.records.facts.attempts import AttemptClosed, AttemptOpened, AttemptResumed
+from station.records.facts.order_revisions import OrderRevised
 from station.records.facts.orders import OrderAssigned, OrderClosed, OrderLinesAdded, OrderUnassigned
 from station.records.facts.outbox import Number, OutboxRow
 from station.records.facts.package_labels import PackageLabelAsked
@@ -37,7 +38,7 @@ class OutgoingMessage:
 
 
 TOLD: Final = (
-    *(AttemptClosed, OrderLinesAdded, OrderAssigned, OrderUnassigned, OrderClosed),
+    *(AttemptClosed, OrderLinesAdded, OrderRevised, OrderAssigned, OrderUnassigned, OrderClosed),
     *(*get_args(PackingFact), PackageLabelAsked),
     *(AttemptOpened, AttemptResumed),  # of a hub that stood in a place
 )
@@ -65,7 +66,7 @@ def outgoing_message(
         case AttemptClosed():
             form, data = _result(row.version), _result_data(recorded, event, row)
             topic, subject = topics.result(event.place), str(event.chf) if event.chf is not None else None
-        case OrderLinesAdded() | OrderAssigned() | OrderUnassigned() | OrderClosed():
+        case OrderLinesAdded() | OrderRevised() | OrderAssigned() | OrderUnassigned() | OrderClosed():
             form, data = ORDER_FACT, _order_data(recorded, event, row, file)
             topic, subject = topics.of_station(ORDER_TOPIC), event.order
         case _ if row.about is not None:
@@ -156,7 +157,7 @@ def _subject(told: Mapping[str, Any]) -> str | None:
 
 def _order_data(
     recorded: RecordedEvent,
-    event: OrderLinesAdded | OrderAssigned | OrderUnassigned | OrderClosed,
+    event: OrderLinesAdded | OrderRevised | OrderAssigned | OrderUnassigned | OrderClosed,
     row: OutboxRow,
     file: ImportedFile | None,
 ) -> dict[str, Any]:
@@ -175,6 +176,9 @@ def _order_data(
         case OrderLinesAdded():
             told |= {"what": "imported"}
             told |= {"hubs": file.hubs, "file_sha256": file.sha256} if file is not None else {}
+        case OrderRevised():
+            told |= {"what": "revised", "hubs": event.hubs, "file_sha256": event.sha256}
+            told |= {"reason": event.reason}
         case OrderAssigned():
             told |= {"what": "assigned", "jig": event.jig}
         case OrderUnassigned():

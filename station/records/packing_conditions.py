@@ -6,18 +6,20 @@ This is where a hub is kept out of a carton that has no durable pass behind it, 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
+from firmware_catalog.identity import Eui64
 from station.domain.destination import Destination
 from station.packing.belonging import Stand, belongs, elsewhere, refusal
 from station.packing.codes import HIGHEST_NUMBER, Package, PackageCode, carton_code, pallet_code
-from station.records.errors import EventRefused, PackageRefused, PlaceRefused
+from station.records.errors import EventRefused, NotAsExpected, PackageRefused, PlaceRefused
 from station.records.expectations import Expectation
 from station.records.facts.attempts import AttemptId
 from station.records.facts.events import Event
-from station.records.facts.known_hubs import contents_of, known_hub
+from station.records.facts.known_hubs import contents_by, contents_of, known_hub
+from station.records.facts.order_revisions import OrderRevised
 from station.records.facts.orders import require_open_order
-from station.records.facts.packed import Carton, Pallet, carton, cartons_on, pallet
+from station.records.facts.packed import Carton, Pallet, carton, cartons_of, cartons_on, hubs_in, pallet
 from station.records.facts.packing import (
     CartonClosed,
     CartonHeld,
@@ -54,6 +56,13 @@ def check(
             case CartonReleased():
                 if _require_carton(tables, event.carton).held is None:
                     raise PackageRefused(f"carton {carton_code(event.carton)} is not held")
+                for hub in _hubs_of_another_kind(tables, event.carton):
+                    raise PackageRefused(
+                        f"carton {carton_code(event.carton)} holds hub {hub}, which its order lists no more, or as another "
+                        "kind: take it out first (reflash cartons take-out)"
+                    )
+            case OrderRevised():
+                _cartons_are_held(tables, event, events)
             case PalletOpened(pallet=number):
                 require_open_order(tables, event.order)
                 _require_free(tables, PackageCode(Package.PALLET, number))
@@ -71,6 +80,33 @@ def check(
                 _pallet_closes(tables, event, coming=onto)
             case _:
                 pass
+
+
+def _hubs_of_another_kind(tables: sqlite3.Connection, number: int) -> Iterator[Eui64]:
+    """Yield the hubs in a carton that its order does not list, or not as what the carton holds."""
+    of = _require_carton(tables, number)
+    for placing in hubs_in(tables, number):
+        if of.contents != (of.contents and contents_of(tables, of.order, placing.hub, of.contents.firmware)):
+            yield placing.hub
+
+
+def _cartons_are_held(
+    tables: sqlite3.Connection, event: OrderRevised, events: Collection[Event | Expectation]
+) -> None:
+    """What a revision takes out of an order leaves in no carton: each that holds some of it is held in the same append."""
+    held = {each.carton for each in events if isinstance(each, CartonHeld)}
+    lines = {line.chf: line for line in event.changed} | dict.fromkeys(event.withdrawn)
+    for each in cartons_of(tables, event.order):
+        if each.held is not None or each.number in held or each.contents is None:
+            continue
+        for placing in hubs_in(tables, each.number):
+            line = lines.get(placing.hub)
+            now = None if line is None else contents_by(line, each.contents.firmware)
+            if placing.hub in lines and now != each.contents:
+                raise NotAsExpected(
+                    f"hub {placing.hub}, which this revision withdraws or changes, was packed into carton {each.code} meanwhile",
+                    carton=each.code,
+                )
 
 
 def _require_carton(tables: sqlite3.Connection, number: int) -> Carton:

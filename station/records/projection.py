@@ -18,6 +18,7 @@ from station.records.facts import (
     bench,
     commands,
     journal,
+    order_revisions,
     orders,
     outbox,
     package_labels,
@@ -57,6 +58,7 @@ from station.records.facts.journal import (
     StationStopped,
 )
 from station.records.facts.line_clearance import LineCleared
+from station.records.facts.order_revisions import OrderRevised
 from station.records.facts.orders import (
     OrderAssigned,
     OrderClosed,
@@ -130,6 +132,9 @@ def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
             orders.apply(tables, written, event)
             if not isinstance(event, OrderImported) and orders.is_whole(tables, event.order):
                 outbox.tell(tables, written, ORDER_FACT, f"order {event.order}", since=3)
+        case OrderRevised() as event:
+            order_revisions.apply(tables, written, event)
+            outbox.tell(tables, written, ORDER_FACT, f"order {event.order}", since=3)
         case AttemptOpened() | AttemptResumed() as event:
             attempts.apply(tables, written, event)
             bench.use_up_label(tables, event.place, event.scanned_id)
@@ -193,5 +198,6 @@ def _count(tables: sqlite3.Connection, written: Written, event: AttemptClosed) -
     counted = journal.counts(tables)
     orders.count(tables, event, by_any_id=counted)
     if counted:
+        order_revisions.count(tables, event)
         bench.count(tables, written.sequence, event)
         releases.count(tables, written.sequence, event)

@@ -37,7 +37,7 @@ from station.records.segments import (
     segment_paths,
     snapshot,
 )
-from station.records.tables import ARCHIVES_SINCE, PACKING_SINCE, tables_version
+from station.records.tables import ARCHIVES_SINCE, PACKING_SINCE, REVISIONS_SINCE, tables_version
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -269,7 +269,11 @@ class JournalReader:
 def _imported_file(tables: sqlite3.Connection, event: Event) -> ImportedFile | None:
     if not isinstance(event, OrderLinesAdded):
         return None
-    row = tables.execute("SELECT hubs, sha256 FROM orders WHERE work_order = ?", (event.order,)).fetchone()
+    as_imported = "SELECT hubs, sha256 FROM orders WHERE work_order = ?1"
+    if tables_version(tables) >= REVISIONS_SINCE:
+        first = "SELECT hubs, sha256 FROM order_revisions WHERE work_order = ?1 AND revision = 1"
+        as_imported = f"{first} UNION ALL {as_imported} LIMIT 1"
+    row = tables.execute(as_imported, (event.order,)).fetchone()
     return None if row is None else ImportedFile(*row)
 
 

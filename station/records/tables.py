@@ -27,6 +27,7 @@ EVERY_OTHER_HUB: Final = "*"
 
 KEPT: Final = {
     "order_lines": _OF_OPEN_ORDERS,
+    "withdrawn_lines": _OF_OPEN_ORDERS,
     "attempts": f"closed IS NULL OR (work_order IS NOT NULL AND {_OF_OPEN_ORDERS})",
     # A hub that was opened after rows were lost, for as long as it is likely to come again.
     "hubs": f"wrong_answers > 0 OR chf IN (SELECT chf FROM {{of}}.order_lines WHERE {_OF_OPEN_ORDERS})",  # noqa: S608 - our own words
@@ -52,6 +53,9 @@ alone, in a table of that name."""
 
 PACKING_SINCE: Final = 4
 """The version of the tables since which there are places, cartons and pallets."""
+
+REVISIONS_SINCE: Final = 4
+"""The version of the tables since which an order may have more than one content."""
 
 VOCABULARY_IS_KEPT: Final = 3
 """The version of the tables since which `station.vocabulary` says which facts the journal may hold."""
@@ -182,6 +186,23 @@ CREATE INDEX hub_places_by_carton ON hub_places (carton) WHERE left_at IS NULL A
 CREATE TABLE recalled_cartons (         -- of orders that are over too
     carton INTEGER PRIMARY KEY
 );
+CREATE TABLE order_revisions (          -- of orders that were amended, the first included
+    work_order TEXT    NOT NULL,
+    revision   INTEGER NOT NULL,
+    sha256     TEXT    NOT NULL,
+    hubs       INTEGER NOT NULL,
+    since      INTEGER NOT NULL,
+    PRIMARY KEY (work_order, revision)
+) WITHOUT ROWID;
+CREATE TABLE withdrawn_lines (          -- that a revision took out of an order
+    work_order TEXT    NOT NULL,
+    chf        TEXT    NOT NULL,
+    gpf        TEXT    NOT NULL,
+    line       TEXT    NOT NULL,        -- OrderLine as JSON
+    outcome    TEXT,                    -- of the attempt that counts
+    revision   INTEGER NOT NULL,        -- the one that withdrew it
+    PRIMARY KEY (work_order, chf)
+) WITHOUT ROWID;
 CREATE TABLE signed_on (
     jig       TEXT    PRIMARY KEY,      -- empty for the bench
     pseudonym TEXT    NOT NULL,
@@ -314,6 +335,8 @@ DERIVED_TABLES: Final = (
     "orders",
     "order_lines",
     "order_counts",
+    "order_revisions",
+    "withdrawn_lines",
     "jig_orders",
     "attempts",
     "waiting_labels",

@@ -26,6 +26,7 @@ from station.desk.pallet_desk import PalletDesk
 from station.desk.record_desk import RecordDesk
 from station.desk.refusals import Refusal, Refused
 from station.desk.request import Request
+from station.desk.revision_desk import RevisionDesk
 from station.desk.rights import Role, request_named
 from station.packing.settings import PackingSettings
 from station.records.journal import Journal
@@ -98,7 +99,12 @@ def desk_of_orders(journal: Journal, *jigs: str, seated: bool = False) -> Desk:
     orders = OrderDesk(
         journal, jigs, is_seated=lambda _: seated, clearance=LineClearance(lambda: False, look=None)
     )
-    return Desk(journal, no_check, {**orders.handlers(), **RecordDesk().handlers()}, {})
+    return Desk(
+        journal,
+        no_check,
+        {**orders.handlers(), **RevisionDesk(journal).handlers(), **RecordDesk().handlers()},
+        {},
+    )
 
 
 def desk_of_packing(journal: Journal, sizes: PackingSettings) -> Desk:

@@ -304,4 +304,13 @@ ATTEMPT_MUTANTS = (
             "tests/station/attempt/test_settling.py::test_a_port_that_is_lost_during_a_look_is_no_fault_of_the_hub_that_sits_there",
         ),
     ),
+    Mutant(
+        "a hub whose line was withdrawn in work is given the image all the same",
+        "station/attempt/permission.py",
+        "        if order is not None and line is not None:\n",
+        "        if order is None and line is not None:\n",
+        (
+            "tests/station/orders/test_revision.py::test_a_hub_whose_line_is_withdrawn_in_work_gets_nothing_more_and_is_left_well",
+        ),
+    ),
 )

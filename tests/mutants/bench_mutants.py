@@ -296,4 +296,11 @@ BENCH_MUTANTS = (
         "parts.live_hubs.claim(seated, hub.chf)",
         (f"{_SLOT}::test_one_hub_id_in_two_slots_is_refused_where_it_came_second",),
     ),
+    Mutant(
+        "a slot that nobody knows of counts as empty",
+        "station/bench/occupancy.py",
+        'return Empty(place, "link") if silent else',
+        'return Empty(place, "link") if place else',
+        ("tests/station/bench/test_line_clearance.py::test_a_slot_is_empty_only_by_what_is_known",),
+    ),
 )

@@ -125,8 +125,17 @@ PACKING_MUTANTS = (
     Mutant(
         "an order is closed over hubs that are nowhere",
         "station/orders/reconcile.py",
-        "        return not (self.open or self.unattributed or self.missing or self.unfinished)\n",
+        "        return not (self.open or self.unattributed or self.missing or self.unfinished or self.withdrawn)\n",
         "        return not (self.open or self.unattributed or self.never_seen)\n",
         ("tests/station/cli/test_packing_commands.py", "tests/station/orders/test_order_life_cycle.py"),
+    ),
+    Mutant(
+        "a carton is released over a hub that its order lists no more",
+        _CONDITIONS,
+        "            yield placing.hub\n",
+        "            del placing\n    yield from ()\n",
+        (
+            "tests/station/orders/test_revision.py::test_a_withdrawn_hub_goes_to_quarantine_also_out_of_a_carton",
+        ),
     ),
 )

@@ -35,6 +35,7 @@ from station.records.facts.journal import (
     StationStopped,
 )
 from station.records.facts.line_clearance import LineCleared
+from station.records.facts.order_revisions import OrderRevised
 from station.records.facts.orders import (
     OrderAssigned,
     OrderClosed,
@@ -91,6 +92,7 @@ Event = Annotated[
     | OrderUnassigned
     | OrderClosed
     | LineCleared
+    | OrderRevised
     | HandFlashRequested
     | LabelScanned
     | LabelTakenBack

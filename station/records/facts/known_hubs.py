@@ -41,6 +41,7 @@ def hubs_named(tables: sqlite3.Connection, label: ScannedLabel) -> tuple[NamedHu
         f"SELECT DISTINCT chf, gpf FROM order_lines WHERE ({where}) AND {OPEN_ORDERS} ORDER BY 1",  # noqa: S608 - our own words
         f"SELECT DISTINCT chf, gpf FROM order_lines WHERE ({where}) ORDER BY 1",  # noqa: S608 - the same
         f"SELECT DISTINCT chf, gpf FROM attempts WHERE ({where}) AND chf IS NOT NULL ORDER BY 1",  # noqa: S608 - the same
+        f"SELECT DISTINCT chf, gpf FROM withdrawn_lines WHERE ({where}) ORDER BY 1",  # noqa: S608 - the same
     ):
         rows = tables.execute(source, (device,)).fetchall()
         pairs.update(((Eui64.parse(chf), Eui64.parse(gpf)), None) for chf, gpf in rows)
@@ -54,6 +55,7 @@ def hubs_ending_in(tables: sqlite3.Connection, digits: str) -> tuple[tuple[Eui64
     end = f"%{digits[:2]}-{digits[2:4]}-{digits[4:]}"
     rows = tables.execute(
         "SELECT chf, gpf FROM order_lines WHERE chf LIKE ?1 OR gpf LIKE ?1"
+        " UNION SELECT chf, gpf FROM withdrawn_lines WHERE chf LIKE ?1 OR gpf LIKE ?1"
         " UNION SELECT chf, gpf FROM attempts WHERE chf IS NOT NULL AND (chf LIKE ?1 OR gpf LIKE ?1) ORDER BY 1",
         (end,),
     )
@@ -72,8 +74,15 @@ def _named(tables: sqlite3.Connection, hub: Eui64, gpf: Eui64 | None) -> NamedHu
         (str(hub), None if gpf is None else str(gpf)),
     ).fetchall()
     listing = [order for order, is_open in listed if is_open]
+    withdrawn_from = tables.execute(
+        f"SELECT work_order FROM withdrawn_lines WHERE chf = ? AND {OPEN_ORDERS}",  # noqa: S608 - our own words
+        (str(hub),),
+    ).fetchall()
     # One that lists it comes before one for which it was only met: it is a hub of the former.
-    open_orders = sorted([order for (order,) in worked_for] + listing, key=lambda order: order not in listing)
+    open_orders = sorted(
+        [order for (order,) in worked_for] + listing + [order for (order,) in withdrawn_from],
+        key=lambda order: order not in listing,
+    )
     over = next((order for order, is_open in listed if not is_open), None)
     return NamedHub(hub, gpf, tuple(dict.fromkeys(open_orders)), over)
 

@@ -99,7 +99,7 @@ async def test_a_hub_is_on_one_open_order_at_a_time(
     first, second = bench.hub(), bench.hub()
     again = order_csv(second, order="WO-2", **{column: str(getattr(first, of_first))})
     lines = parse_order(again, "WO-2.csv").lines
-    refusal = f"^order WO-2 was not imported: open order WO-1 lists {lines[0].chf}; close that one first"
+    refusal = f"^order WO-2 was not taken in: open order WO-1 lists {lines[0].chf}; close that one first"
 
     async with Journal.open(tmp_path, site="site", station="bench") as journal:
         desk = Desk(journal)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from benches.desk_client import THE_ACCOUNT, desk_of_orders, order_file
 from benches.leaks import FREEZE, UNFREEZE
 from firmware_catalog.identity import Eui64
-from station.desk import order_desk
+from station.desk import order_files
 from station.desk.refusals import Refused
 from station.domain.slot_name import SlotName
 from station.orders import life_cycle
@@ -192,7 +192,7 @@ def test_the_garbage_collector_does_not_stand_over_a_large_order(
 
     monkeypatch.setattr(gc, "freeze", FREEZE)
     monkeypatch.setattr(gc, "unfreeze", UNFREEZE)
-    monkeypatch.setattr(order_desk, "parse_order", watched)
+    monkeypatch.setattr(order_files, "parse_order", watched)
     gc.callbacks.append(look)
     try:
         asyncio.run(work())

@@ -245,7 +245,7 @@ REFUSED: tuple[tuple[tuple[Event, ...], str], ...] = (
     ((OrderClosed(order="WO-9", reason="x"),), "no order WO-9"),
     (order_events("WO-1"), "imported before"),
     ((OrderLinesAdded(order="WO-1", lines=(order_line(0),)),), "twice"),
-    ((OrderLinesAdded(order="WO-9", lines=(order_line(0),)),), "not imported"),
+    ((OrderLinesAdded(order="WO-9", lines=(order_line(0),)),), "not taken in"),
     ((MessagesAcknowledged(message="result", numbers=(9,)),), "no result 9"),
     ((MessagesRepublished(message="result", first=5, last=9),), "no result messages 5 to 9"),
     ((opened(slot=1 << 70),), "cannot hold"),

@@ -19,6 +19,7 @@ from pydantic_settings import (
 
 from inventory.errors import WrongInput
 from inventory.log import LogSettings
+from inventory.requests.settings import RequestSettings
 from station.domain.config_error import faults_of
 from station.messages.topics import TopicLevel, Topics
 
@@ -100,6 +101,7 @@ class InventorySettings(BaseSettings):
         60.0,
         description="how long a number may be missing before that is an alarm: results overtake each other",
     )
+    requests: RequestSettings | None = Field(None, description="requests are not taken unless given")
     log: LogSettings = Field(default_factory=LogSettings)
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from firmware_catalog.identity import IdentityError
-from inventory.cli import database, findings, hubs, results, run
+from inventory.cli import database, findings, hubs, requests, results, run
 from inventory.errors import InventoryError, WrongInput
 from inventory.log import LogSettings, configure_logging
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.add_typer(database.app, name="database")
+app.add_typer(requests.app, name="requests")
 app.add_typer(results.app, name="results")
 app.add_typer(hubs.app, name="hubs")
 app.add_typer(findings.app, name="findings")
@@ -37,6 +38,8 @@ def main(arguments: Sequence[str]) -> None:
         sys.exit(_complain(str(error), 2))
     except InventoryError as error:
         sys.exit(_complain(str(error), 1))
+    except FileExistsError as error:
+        sys.exit(_complain(f"{error.filename} is there already; name another file", 2))
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         sys.exit(_complain(f"{where}{error.strerror or error}", 1))

@@ -16,8 +16,8 @@ from inventory.errors import InventoryError, WrongInput
 _BUSY_SECONDS: Final = 30.0
 """How long SQLite waits for another writer."""
 _WRITING: Final = "inventory_writing"
-_INTAKE: Final = 0x7265666C_61736801
-"""Names, in PostgreSQL, the lock of who takes messages in."""
+_ALONE: Final = 0x7265666C_61736801
+"""Names, in PostgreSQL, the lock of who has to write alone."""
 
 
 class DatabaseUnavailable(InventoryError):
@@ -76,11 +76,11 @@ class Database:
             yield connection
 
     @contextmanager
-    def write_messages(self) -> Iterator[Connection]:
-        """Write as `write` does, with nobody else taking messages in meanwhile."""
+    def write_alone(self) -> Iterator[Connection]:
+        """Write as `write` does, with nobody else in such a block meanwhile: what is read here still holds when it is written."""
         with self.write() as connection:
             if not self.is_sqlite:
-                connection.execute(text("SELECT pg_advisory_xact_lock(:name)"), {"name": _INTAKE})
+                connection.execute(text("SELECT pg_advisory_xact_lock(:name)"), {"name": _ALONE})
             yield connection
 
     def revision(self) -> str | None:

@@ -8,6 +8,7 @@ from sqlalchemy import (
     JSON,
     CheckConstraint,
     Column,
+    Date,
     ForeignKey,
     Index,
     Integer,
@@ -148,6 +149,51 @@ order_facts: Final = Table(
     Column("reason", Text),
 )
 """What became of work orders at the bench."""
+
+requests: Final = Table(
+    "requests",
+    METADATA,
+    Column("id", BIG_ID, primary_key=True),
+    Column("party", Text, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("file_sha256", String(64), nullable=False),
+    Column("extract", Text, nullable=False),
+    Column("extract_sha256", String(64), nullable=False),
+    Column("received", Utc, nullable=False),
+    Column("received_by", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("work_order", Text, unique=True),
+    Column("purchase_order", Text),
+    Column("order_sha256", String(64)),
+    Column("decided", Utc),
+    Column("decided_by", Text),
+    Column("reason", Text),
+    CheckConstraint("state IN ('judged', 'authorised', 'refused', 'closed')", name="state"),
+)
+"""A party's requests. `judged` and `authorised` ones are open: their hubs can be in no other."""
+
+request_hubs: Final = Table(
+    "request_hubs",
+    METADATA,
+    Column("request", BIG_ID, ForeignKey("requests.id"), primary_key=True, autoincrement=False),
+    Column("line", Integer, primary_key=True, autoincrement=False),
+    Column("ids", Text, nullable=False),
+    Column("chf", _DEVICE),
+    Column("gpf", _DEVICE),
+    Column("manufacturer", String(30)),
+    Column("model", String(30)),
+    Column("firmware", _VERSION),
+    Column("status", Text),
+    Column("owner", Text),
+    Column("region", Text),
+    Column("han_variant", Text),
+    Column("chts_version", Text),
+    Column("installation_end", Date),
+    Column("refused", Text),
+    Column("detail", Text),
+    Index(None, "chf"),
+)
+"""Each line of a request, with what the extract held of its hub; accepted unless `refused` says why not."""
 
 findings: Final = Table(
     "findings",

@@ -17,7 +17,7 @@ def upgrade(database: Database) -> tuple[str | None, str]:
     if before is not None and before != newest_revision():
         database.require_known(before)
     configuration = alembic_configuration()
-    with database.write_messages() as connection:
+    with database.write_alone() as connection:
         configuration.attributes["connection"] = connection
         command.upgrade(configuration, "head")
     return before, newest_revision()

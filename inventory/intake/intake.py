@@ -83,7 +83,7 @@ class Intake:
 
     def _take(self, events: Sequence[StationEvent], found: Iterable[Finding], via: str) -> Taken:
         now = self.clock()
-        with self.database.write_messages() as connection:
+        with self.database.write_alone() as connection:
             taken = store.take(connection, events, via, now)
             taken.found.extend(findings.note(connection, list(found), now))
         for each in taken.found:

@@ -57,7 +57,7 @@ def take(connection: Connection, events: Sequence[StationEvent], via: str, now: 
     """Take in at most `AT_ONCE` messages. The caller's transaction lets nobody else do so meanwhile."""
     found: list[Finding] = []
     new = _unknown(connection, events, found)
-    rows = _write_messages(connection, new, via, now)
+    rows = _write_alone(connection, new, via, now)
     _number(connection, rows, now)
     told = [(row.message, fact) for row in rows if isinstance(fact := row.event.fact, ResultOfDevice)]
     if told:
@@ -131,7 +131,7 @@ def _numbers(events: Iterable[StationEvent]) -> Mapping[_JournalKey, set[int]]:
     return numbers
 
 
-def _write_messages(
+def _write_alone(
     connection: Connection, events: Sequence[StationEvent], via: str, now: datetime
 ) -> list[_Row]:
     if not events:

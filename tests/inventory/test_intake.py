@@ -102,7 +102,7 @@ def test_whatever_comes_first_and_however_often_the_same_rows_follow(
     ]
     assert rows(database, order_facts.c.what) == [("closed",), ("imported",)]
     chance = random.Random(7)
-    with database.write_messages() as connection:
+    with database.write_alone() as connection:
         for table in (asset_records, standings, hubs, results, order_facts, gaps, counts, messages):
             connection.execute(table.delete())
     twice = chance.sample(said, len(said)) + chance.sample(said, len(said))

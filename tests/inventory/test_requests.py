@@ -1,0 +1,273 @@
+"""From a party's list to a work order that a station takes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from sqlalchemy import func, select
+
+from benches.told_results import SayingStation, chf_of, gpf_of
+from inventory.cli import main
+from inventory.database.engine import Database
+from inventory.database.tables import request_hubs
+from inventory.errors import WrongInput
+from inventory.intake.intake import Heard, Intake
+from inventory.moments import system_clock
+from inventory.requests.request_file import COLUMNS, TEMPLATE, read_request
+from inventory.requests.sheet import Sheet, read_sheet
+from station.orders.csv_import import parse_order
+
+EXTRACT = ("CHF", "GPF", "Make", "Model", "Version", "Status", "Owner", "Region", "HAN", "CHTS")
+CONFIG = """
+database = "{url}"
+[[stations]]
+site = "north-site"
+station = "bench-1"
+[requests]
+orders_folder = "{folder}"
+releases = [{{manufacturer = "10A8", model = "00000011", firmware_version = "0002012F"}}]
+limits = [
+    {{regions = ["Central", "South"], hubs_a_month = 5, refuse = true}},
+    {{regions = ["North"], hubs_a_month = 1}},
+]
+[requests.extract_columns]
+chf_id = "CHF"
+gpf_id = "GPF"
+manufacturer = "Make"
+model = "Model"
+firmware_version = "Version"
+device_status = "Status"
+owner = "Owner"
+region = "Region"
+han_variant = "HAN"
+chts_version = "CHTS"
+"""
+
+
+def text_of(rows: Iterable[Sequence[str]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
+
+
+def held(hub: int, **others: str) -> tuple[str, ...]:
+    fields = {
+        "make": "10A8",
+        "model": "00000011",
+        "version": "0001012F",
+        "status": "Pending",
+        "owner": "PARTY",
+    }
+    fields |= {"region": "Central", "han": "DBCH", "chts": "CHTS V1.4"} | others
+    return (chf_of(hub), gpf_of(hub), *fields.values())
+
+
+def asked(hub: int, until: str = "") -> tuple[str, ...]:
+    return (TEMPLATE, chf_of(hub), gpf_of(hub), until)
+
+
+class Desk:
+    """Types commands at one inventory."""
+
+    def __init__(self, folder: Path, url: str, capfd: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        (folder / "orders").mkdir()
+        self.config = folder / "inventory.toml"
+        self.config.write_text(CONFIG.format(url=url, folder=folder / "orders"))
+        self._capfd = capfd
+
+    def __call__(self, *arguments: object, code: int = 0) -> str:
+        with pytest.raises(SystemExit) as ended:
+            main(["requests", *map(str, arguments), "--config", str(self.config)])
+        said = self._capfd.readouterr()
+        assert int(ended.value.code or 0) == code, said
+        return said.out + said.err
+
+    def take(self, lines: Iterable[Sequence[str]], extract: Iterable[Sequence[str]], **more: Any) -> str:
+        (self.folder / "list.csv").write_bytes(text_of([COLUMNS, *lines]))
+        (self.folder / "smi.csv").write_bytes(text_of([EXTRACT, *extract]))
+        files = (self.folder / "list.csv", "--extract", self.folder / "smi.csv")
+        return self("import", *files, "--party", "PARTY", "--by", "A. Person", **more)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, url: str, capfd: pytest.CaptureFixture[str]) -> Desk:
+    return Desk(tmp_path, url, capfd)
+
+
+def test_each_hub_is_judged_and_the_order_of_those_accepted_is_one_that_a_station_takes(
+    desk: Desk, database: Database
+) -> None:
+    lines = [
+        asked(1),
+        asked(2, "2027-03-31"),
+        (TEMPLATE, "", gpf_of(3), ""),
+        asked(1),
+        asked(4),
+        (TEMPLATE, chf_of(5), gpf_of(6), ""),
+        *(asked(hub) for hub in (7, 8, 9, 10)),
+        (TEMPLATE, "8.87384E+15", "", ""),
+        (TEMPLATE, "=A1", "", ""),
+        (TEMPLATE, "", "", ""),
+        (TEMPLATE, chf_of(11), "", "soon"),
+    ]
+    extract = [
+        *(held(hub) for hub in (1, 2, 3, 5, 6)),
+        held(7, owner="ANOTHER"),
+        held(8, status="Commissioned"),
+        held(9, version="0002012F"),
+        held(10, model="00000099"),
+        ("nonsense", *held(99)[1:]),
+        held(11),
+    ]
+    said = desk.take(lines, extract)
+    assert said == (
+        "RQ-000001: in part: 3 hubs accepted, 1 already_current, 1 another_partys, 1 ids_disagree, 1 no_release, "
+        "1 not_pending, 1 twice, 1 unknown, 4 unreadable\n"
+    )
+    assert "RQ-000001 already" in desk.take(lines, extract, code=1)
+    assert "2 in_another_request" in desk.take([asked(1), asked(2), asked(5)], extract)
+    shown = desk("show", "rq-000001")
+    assert "another_partys: it is not registered to this party" in shown
+    assert "ANOTHER" not in shown  # whose it is instead is nobody's business
+    assert "line 13  =A1  unreadable: chf_id is a formula" in shown
+    authorise = (
+        "authorise",
+        "RQ-000001",
+        "--work-order",
+        "WO-1",
+        "--purchase-order",
+        "PO-7",
+        "--by",
+        "A. Person",
+    )
+    desk(*authorise)
+    path = desk.folder / "orders" / "WO-1.csv"
+    order = parse_order(path.read_bytes(), path.name)
+    assert order.ignored_columns == ()
+    assert [str(line.chf) for line in order.lines] == [chf_of(2), chf_of(1), chf_of(3)]
+    assert {line.owner for line in order.lines} == {"PARTY"}
+    assert {line.chts_version for line in order.lines} == {"CHTS V1.4"}
+    assert "is authorised by A. Person, and has to be judged" in desk(*authorise, code=1)
+    path.unlink()
+    desk("order", "RQ-000001")
+    assert parse_order(path.read_bytes(), path.name) == order
+    assert "has said nothing of it yet" in desk("show", "RQ-000001")
+    imported = SayingStation().order_fact("WO-1", "imported", hubs=3, file_sha256=order.sha256)
+    Intake(database, {SayingStation().topics.source}, system_clock).take_heard(
+        [Heard(imported.topic, imported.payload)]
+    )
+    assert "work order WO-1, purchase order PO-7: imported\n" in desk("show", "RQ-000001")
+    desk("close", "RQ-000001", "--by", "A. Person", "--reason", "all came back")
+    desk("refuse", "RQ-000002", "--by", "A. Person", "--reason", "no purchase order")
+    assert "accepted: 3 hubs" in desk.take([asked(1), asked(2), asked(5)], extract)
+    states = {each["request"]: each["state"] for each in json.loads(desk("list", "--json"))}
+    assert states == {"RQ-000001": "closed", "RQ-000002": "refused", "RQ-000003": "judged"}
+
+
+def test_a_limit_refuses_or_warns_and_counts_what_was_authorised_this_month(desk: Desk) -> None:
+    extract = [*(held(hub) for hub in range(1, 7)), *(held(hub, region="North") for hub in (7, 8))]
+    desk.take([asked(hub) for hub in range(1, 5)], extract)
+    desk.take([asked(5), asked(6)], extract)
+    desk.take([asked(7), asked(8)], extract)
+
+    def authorise(number: int, **more: Any) -> str:
+        by = ("--purchase-order", "PO", "--by", "A. Person")
+        return desk("authorise", f"RQ-{number}", "--work-order", f"WO-{number}", *by, **more)
+
+    authorise(1)
+    assert "6 hubs of Central, South would be authorised" in authorise(2, code=1)
+    assert not (desk.folder / "orders" / "WO-2.csv").exists()
+    assert "warning: 2 hubs of North would be authorised" in authorise(3)
+    assert "cannot be a file's name" in desk(
+        *("authorise", "RQ-2", "--work-order", "../x", "--purchase-order", "P", "--by", "A"), code=2
+    )
+
+
+def workbook(rows: Iterable[Sequence[Any]]) -> bytes:
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(list(row))  # type: ignore[union-attr]
+    content = io.BytesIO()
+    book.save(content)
+    return content.getvalue()
+
+
+def test_a_workbook_is_read_as_text_and_what_a_spreadsheet_made_of_it_is_told() -> None:
+    data = workbook(
+        [
+            COLUMNS,
+            asked(1, "2027-03-31"),
+            (TEMPLATE, 8873840000000001, None, None),
+            (TEMPLATE, '=HYPERLINK("http://x.example")', None, None),
+        ]
+    )
+    read = read_request(Sheet("hubs.xlsx", "", data))
+    assert str(read[0].chf) == chf_of(1)
+    assert str(read[0].installation_end) == "2027-03-31"
+    assert [(each.line, each.fault) for each in read[1:]] == [
+        (3, "chf_id is a number: format the column as text, and fill it again"),
+        (4, "chf_id is a formula, which nobody here works out"),
+    ]
+
+
+def with_member(data: bytes, name: str, content: bytes) -> bytes:
+    changed = io.BytesIO(data)
+    with zipfile.ZipFile(changed, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+    return changed.getvalue()
+
+
+def test_a_file_that_would_do_harm_or_is_no_list_is_refused_in_one_line(tmp_path: Path) -> None:
+    good = workbook([COLUMNS, asked(1)])
+    entities = b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY a "aaaa">]><a>&a;</a>'
+    harmful = {
+        "unpacks to too much": with_member(good, "xl/more.xml", b" " * (200 << 20)),
+        "macros": with_member(good, "xl/vbaProject.bin", b"x"),
+        "declares entities": with_member(good, "xl/strange.xml", entities),
+        "no workbook": good[: len(good) // 2],
+        "template": text_of([COLUMNS, ("reflash-request-0", chf_of(1), "", "")]),
+        "no column gpf_id": text_of([("template", "chf_id", "installation_end_date")]),
+        "is there twice": text_of([(*COLUMNS, "CHF ID")]),
+        "lists no hub": text_of([COLUMNS]),
+        "is empty": b"",
+        "no CSV in UTF-8": b"\xff\xfe",
+        "NUL": b"a\0b",
+        "no CSV from here": b'template,"chf\n',
+    }
+    for words, data in harmful.items():
+        path = tmp_path / "list"
+        path.write_bytes(data)
+        with pytest.raises(WrongInput, match=words) as raised:
+            read_request(read_sheet(path))
+        assert "\n" not in str(raised.value)
+
+
+def test_the_template_is_a_list_itself_and_overwrites_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("hubs.xlsx", "hubs.csv"):
+        path = tmp_path / name
+        for code in (0, 2):
+            with pytest.raises(SystemExit) as ended:
+                main(["requests", "template", str(path)])
+            assert int(ended.value.code or 0) == code
+        (example,) = read_request(read_sheet(path))
+        assert example.fault is None
+    assert "is there already" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_a_long_list_takes_little_of_everything(desk: Desk, database: Database) -> None:
+    hubs = range(1, 5001)
+    assert "5000 hubs accepted" in desk.take(map(asked, hubs), map(held, hubs))
+    with database.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(request_hubs)) == 5000

@@ -13,7 +13,7 @@ from station.desk.request import Answer, Command
 from station.desk.rights import Role
 from station.domain.actor import Actor
 from station.records.chain import RecordedEvent
-from station.records.expectations import Expectation, WorksAt
+from station.records.expectations import Expectation
 from station.records.facts.commands import CommandAnswered, KeptAnswer
 from station.records.facts.events import Event
 
@@ -83,8 +83,8 @@ class Act:
     """The descriptor of a file that came with the request; open until it is answered."""
     proof: Literal["badge", "pin"] | None = None
     """What proved who the actor is."""
-    as_of_now: tuple[WorksAt, ...] = ()
-    """That the actor is still the one who is signed on, where that is why it is they."""
+    as_of_now: tuple[Expectation, ...] = ()
+    """That the actor still is the one who is signed on, or what they proved to be, where that is why it is they."""
     recorded: bool = False
     """Whether the answer is in the journal."""
 

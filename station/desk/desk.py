@@ -21,7 +21,7 @@ from station.domain.actor import Actor
 from station.people.identification import Identification, Known, NotProven
 from station.people.operators import OperatorsUnreadable
 from station.records.errors import EventRefused, JournalError, JournalHeldUp, NotAsExpected
-from station.records.expectations import WorksAt
+from station.records.expectations import Expectation, WorksAt
 
 A = TypeVar("A", bound=Answer)
 Handler = Callable[[Any, Act], Awaitable[Answer]]
@@ -112,10 +112,10 @@ class Desk:
     ) -> Act:
         """Ask who they are, and whether they may."""
         role = entrance.role
-        as_of_now: tuple[WorksAt, ...] = ()
+        as_of_now: tuple[Expectation, ...] = ()
         if proof is not None:
             known = await self._identify(by, proof, entrance.where)
-            by = known.pseudonym
+            by, as_of_now = known.pseudonym, (known.still,)
             role = Role(known.role.value) if role is Role.TECHNICIAN else role
         elif by is not None and role is not Role.ACCOUNT:
             raise NotAllowed(

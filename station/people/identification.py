@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, Protocol
@@ -13,6 +13,7 @@ from drivers.threads import apart
 from station.domain.actor import PersonRole
 from station.people.operators import Operators
 from station.people.proofs import is_pin
+from station.people.standing import StandsAsThen
 from station.records.facts.events import Event
 from station.records.facts.people import PinAccepted, PinRefused, WrongPins
 
@@ -51,6 +52,8 @@ class Known:
     pseudonym: str
     role: PersonRole
     """What they may decide: with a badge no more than a technician, for whoever holds it need not be its owner."""
+    still: StandsAsThen = field(compare=False, repr=False)
+    """That this is so, for the append of what they do."""
 
 
 class Identification:
@@ -104,20 +107,21 @@ class Identification:
     async def by_badge(self, code: str) -> Known:
         """Return whose badge has this code. Raises NotProven, OperatorsUnreadable and OSError."""
         async with self._proving:
-            pseudonym = await apart("badge", partial(self._operators.whose_badge, code))
-        if pseudonym is None:
+            found = await apart("badge", partial(self._operators.whose_badge, code))
+        if found is None:
             raise NotProven(
                 "this badge is nobody's here (never given out, taken away, or its holder erased); have it given: "
                 "reflash operators badge"
             )
-        return Known(pseudonym, PersonRole.TECHNICIAN)
+        pseudonym, person = found
+        return Known(pseudonym, PersonRole.TECHNICIAN, StandsAsThen(self._operators, pseudonym, person))
 
     async def _as_of_now(self, pseudonym: str) -> Known:
         """Ask again: a hash takes its time, and meanwhile people are erased and roles changed."""
         person = (await apart("operators", self._operators.people)).get(pseudonym)
         if person is None:
             raise NotProven(f"{pseudonym} stands for nobody here any more")
-        return Known(pseudonym, person.role)
+        return Known(pseudonym, person.role, StandsAsThen(self._operators, pseudonym, person))
 
 
 def _lock_after(wrong: int) -> timedelta:

@@ -116,11 +116,11 @@ class Operators:
 
         self._change(pseudonym, update)
 
-    def whose_badge(self, code: str) -> str | None:
-        """Return the pseudonym of whoever has this badge. Slow on purpose. Raises OperatorsUnreadable or OSError."""
+    def whose_badge(self, code: str) -> tuple[str, Person] | None:
+        """Return whoever has this badge. Slow on purpose. Raises OperatorsUnreadable or OSError."""
         file = self._read()
         kept = hash_of_badge(code, bytes.fromhex(file.badge_salt))
-        return next((pseudonym for pseudonym, person in file.people.items() if person.badge == kept), None)
+        return next((each for each in file.people.items() if each[1].badge == kept), None)
 
     def find(self, name: str) -> tuple[str, Person] | None:
         """Return whoever is called so, or has this pseudonym; None for nobody, and for two of one name.

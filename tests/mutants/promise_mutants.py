@@ -392,8 +392,8 @@ PROMISE_MUTANTS = (
     Mutant(
         "a supervisor's badge gives a supervisor's rights",
         "station/people/identification.py",
-        "return Known(pseudonym, PersonRole.TECHNICIAN)",
-        "return Known(pseudonym, self._operators.people()[pseudonym].role)",
+        "pseudonym, PersonRole.TECHNICIAN, StandsAsThen",
+        "pseudonym, person.role, StandsAsThen",
         ("tests/station/desk/test_people_at_the_desk.py::test_nobody_is_a_supervisor_by_saying_so",),
     ),
     Mutant(

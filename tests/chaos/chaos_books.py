@@ -14,10 +14,13 @@ from chaos_consumer import Consumer
 from chaos_hands import Told
 from witness import Entry, OpenOrder, judge
 
+from benches.packing_model import Escape, PackingModel
 from benches.report_journal import project, report_content
 from benches.station_bench import StockHub, version
-from firmware_catalog.identity import DeviceModel
+from firmware_catalog.identity import DeviceModel, Eui64
+from station.domain.destination import Destination
 from station.domain.outcome import Outcome
+from station.packing.codes import PackageCode
 from station.records.chain import RecordedEvent
 from station.records.errors import JournalError
 from station.records.facts.attempts import AttemptClosed, AttemptOpened
@@ -31,8 +34,10 @@ from station.reports.errors import ReportError
 KINDS = (
     *("lost", "contradictory", "unbootable", "doubled"),
     *("unauthorised", "falsely_passed", "mistaken"),
+    *("escaped", "misplaced"),
 )
-"""What must be none. The last three are the witness's: see `witness`."""
+"""What must be none. The three of the second row are the witness's: see `witness`. The last two are of packed hubs: one in a
+carton without its durable, confirmed pass, and one that lies elsewhere than the books have it."""
 
 
 @dataclass
@@ -46,6 +51,8 @@ class Findings:
     unauthorised: list[str] = field(default_factory=list)
     falsely_passed: list[str] = field(default_factory=list)
     mistaken: list[str] = field(default_factory=list)
+    escaped: list[str] = field(default_factory=list)
+    misplaced: list[str] = field(default_factory=list)
     outcomes: Counter[str] = field(default_factory=Counter)
     """Results by outcome."""
     open: int = 0
@@ -88,6 +95,7 @@ class Books:
         self.findings.outcomes.update(closed.outcome for closed in self._closed.values())
         self.findings.open = len(self._open)
         self._check_attempts()
+        self._packed = self._check_packing(journal)
 
     @property
     def results(self) -> int:
@@ -162,6 +170,28 @@ class Books:
                 self._orders[order] = replace(self._orders[order], until=at)
             case AttemptClosed(outcome=Outcome.PASSED, chf=chf):
                 self._passes.append((str(chf), at))
+
+    def _check_packing(self, journal: Path) -> PackingModel:
+        """Go through every fact of packing, without a rule of the station's."""
+        packed = PackingModel()
+        try:
+            with JournalReader(journal) as reader:
+                for recorded in reader.events():
+                    packed.hear(recorded)
+            packed.check()
+        except Escape as escape:
+            self.findings.escaped.append(str(escape))
+        return packed
+
+    def against_crates(self, where: Mapping[Eui64, tuple[Destination, str | None]]) -> None:
+        """Every hub that was put somewhere lies where the books have it, and in one place alone."""
+        for hub, (place, code) in where.items():
+            books = self._packed.places.get(hub)
+            number = None if code is None else PackageCode.parse(code).number
+            if books is None or (books.place, books.carton) != (place, number):
+                self.findings.misplaced.append(f"hub {hub} lies in {place} {code}, by the books in {books}")
+        for hub in self._packed.places.keys() - where.keys():
+            self.findings.misplaced.append(f"hub {hub} is by the books where nobody put it")
 
     def _check_attempts(self) -> None:
         """Every attempt has one result or stands open with a name."""

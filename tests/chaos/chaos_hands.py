@@ -13,6 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from chaos_packer import Packer
+
 from benches import desk_client
 from benches.sentences import line_of
 from benches.station_bench import Bench, StockHub
@@ -48,8 +50,10 @@ class Technician:
         hubs: Iterable[StockHub],
         seed: int,
         strangers: Iterable[StockHub] = (),
+        packer: Packer | None = None,
     ) -> None:
-        """`strangers` are hubs that lie about and are on no order."""
+        """`strangers` are hubs that lie about and are on no order; `packer` gets whatever is done with."""
+        self._packer = packer
         self.acts: Counter[str] = Counter()
         """What was done at work that nobody had asked for."""
         self.told: list[Told] = []
@@ -142,6 +146,8 @@ class Technician:
             self._in_hand.append(hub)
         else:
             self.crate[str(hub.chf)] = line_of(view)
+            if self._packer is not None:
+                self._packer.take(hub, passed=view["to_do"] == "pass")
 
     async def _seat_again(self, place: SlotName, hub: StockHub, line: str) -> None:
         await self._take_out(place, hub)

@@ -23,6 +23,7 @@ from chaos_boards import boards_of, with_boards
 from chaos_books import KINDS, Books
 from chaos_consumer import Consumer
 from chaos_hands import Desk, Technician
+from chaos_packer import Packer
 from chaos_screen import watched
 from chaos_station import StationProcess
 from witness import Trace
@@ -143,6 +144,7 @@ async def chaos(folder: Path, request: Request) -> dict[str, Any]:
         inside = {hub["chf"]: hub for hub in (await bench.do("hubs"))["hubs"]}
         books.against_hubs(hubs, inside)
         books.against_screen(run.technician.told)
+        books.against_crates(run.packer.where)
         books.against_witness(
             await asyncio.to_thread(bench.diary, 0),
             trace.read(),
@@ -162,14 +164,14 @@ async def chaos(folder: Path, request: Request) -> dict[str, Any]:
         "transport": request.transport,
         "boards": request.boards,
         "killed": dict(run.killed),
-        "acts": dict(sorted((run.technician.acts + run.desk.acts).items())),
+        "acts": dict(sorted((run.technician.acts + run.desk.acts + run.packer.acts).items())),
         "results": dict(sorted(findings.outcomes.items())),
         "open": findings.open,
         "duplicates": consumer.duplicates,
         "asked_again": asked_again,
         "seconds": round(time.monotonic() - begun, 1),
         "kills": run.killed.total(),
-        "points": run.killed.total() + (run.technician.acts + run.desk.acts).total(),
+        "points": run.killed.total() + (run.technician.acts + run.desk.acts + run.packer.acts).total(),
         "hubs": len(hubs),
         **findings.numbers,
     }
@@ -189,7 +191,8 @@ class _Run:
     ) -> None:
         places = [slot(number, int(jig[3:])) for jig, numbers in PLACES.items() for number in numbers]
         self.killed: Counter[str] = Counter()
-        self.technician = Technician(bench, station.state, places, hubs, request.seed, strangers)
+        self.packer = Packer(station.state, ORDER, request.seed)
+        self.technician = Technician(bench, station.state, places, hubs, request.seed, strangers, self.packer)
         self.desk = Desk(bench, station.state, PLACES, (ORDER, SMALL_ORDER), request.seed)
         self._request = request
         self._broker = broker
@@ -202,12 +205,15 @@ class _Run:
         async with asyncio.TaskGroup() as group:
             working = group.create_task(self.technician.work(clumsiness=CLUMSINESS))
             disturbing = group.create_task(self.desk.work())
+            packing = group.create_task(self.packer.work())
             await self._kill()
             await self._station.until_ready()
             disturbing.cancel()
             await asyncio.wait((disturbing,))
             await self.desk.put_right()
             await working
+            await self.packer.all_brought()
+            packing.cancel()
 
     async def _kill(self) -> None:
         while self.killed.total() < self._request.kills:

@@ -60,6 +60,7 @@ PROOFS = (
         "fault matrix on USB, hubs that wait for bus resets",
         (("run_matrix.py", "--transport", "usb", "--dfu-profile", "bus-reset"),),
     ),
+    Proof("three people who pack with mix-ups, and death", (("run_packing.py",),)),
     Proof("soak, serial and USB, hubs with realistic faults", (("run_soak.py", "--hubs", "2000"),)),
 )
 

@@ -19,6 +19,7 @@ from witness import GRACE_SECONDS
 from benches.conducting import conducting
 from benches.station_bench import StockHub, import_order, order_csv, releases_of, running_bench, slot
 from firmware_catalog.identity import Eui64
+from station.domain.destination import Destination
 
 PLACE = slot(1)
 ANOTHER = StockHub(Eui64(0x1111), Eui64(0x2222), "old")
@@ -33,7 +34,7 @@ def test_six_kills_lose_nothing_contradict_nothing_and_leave_every_hub_bootable(
     assert summary["killed"].keys() == {"daemon", "broker"}
     assert sum(summary["results"].values()) >= summary["hubs"] == 18
     assert {kind: summary[kind] for kind in (*KINDS, "open")} == dict.fromkeys((*KINDS, "open"), 0)
-    assert summary["acts"]
+    assert summary["acts"]["placed"] > 0
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
             "inside": await bench.look(hub),
             "journal": folder / "journal",
             "sent": sent.payload,
+            "where": {},
             "told": Told(str(hub.chf), "passed", attempt.closed),
         }
 
@@ -85,6 +87,7 @@ def compare(finished: dict[str, Any], change: Callable[[dict[str, Any]], None]) 
     books.against_consumer(consumer)
     books.against_hubs([parts["hub"]], {str(parts["hub"].chf): parts["inside"]})
     books.against_screen([parts["told"]])
+    books.against_crates(parts["where"])
     end = parts["diary"][-1]["at"] + 2 * GRACE_SECONDS
     books.against_witness(
         parts["diary"], parts["trace"], [parts["hub"], ANOTHER], parts["releases"], [(1, 1)], end
@@ -122,6 +125,10 @@ def _runs_something_else(parts: dict[str, Any]) -> None:
 
 def _is_unlocked(parts: dict[str, Any]) -> None:
     parts["inside"]["left_unlocked"] = True
+
+
+def _lies_where_nobody_scanned_it(parts: dict[str, Any]) -> None:
+    parts["where"] = {parts["hub"].chf: (Destination.REWORK, None)}
 
 
 def _does_not_boot(parts: dict[str, Any]) -> None:
@@ -174,6 +181,7 @@ def _was_exchanged_behind_the_screen(parts: dict[str, Any]) -> None:
         (_runs_something_else, "contradictory"),
         (_is_unlocked, "contradictory"),
         (_does_not_boot, "unbootable"),
+        (_lies_where_nobody_scanned_it, "misplaced"),
         (_shown_and_not_written, "lost"),
     ],
 )

@@ -49,7 +49,7 @@ def test_what_parts_have_found_is_added_up() -> None:
     }
 
 
-def test_the_page_states_points_and_all_seven_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_states_points_and_all_nine_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = tmp_path / "reliability.md"
     page.write_text("a\n<!-- results: begin -->\n<!-- results: end -->\nz\n")
     monkeypatch.setattr(reliability_page, "PAGE", page)
@@ -60,7 +60,7 @@ def test_the_page_states_points_and_all_seven_counts(tmp_path: Path, monkeypatch
     reliability_page.write_results(rows, 7, "abc", "2031-01-01", "2 cores")
     text = page.read_text()
     assert "10,000 points; lost 0, contradictory 0, unbootable 0, doubled 0" in text
-    assert "unauthorised 0, falsely passed 0, mistaken 0" in text
+    assert "unauthorised 0, falsely passed 0, mistaken 0, escaped 0, misplaced 0" in text
     assert "hands: 9 pull." in text
     assert text.startswith("a\n")
     assert text.endswith("z\n")

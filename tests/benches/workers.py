@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-WORKERS_A_CORE = 2
+WORKERS_A_CORE = 4
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -246,7 +246,7 @@ async def test_a_hub_that_was_booting_at_the_stop_is_no_failure(boarded: Hands) 
         await station.until(FIRST, SlotPhase.EMPTY)
         await boarded.bench.fault(FIRST, "lose_request", probability=1.0, times=10_000)
         await boarded.bench.seat(hub, FIRST)
-        await boarded.power(on=True)
+        await station.until(FIRST, SlotPhase.BOOTING)
         await press(boarded, "press_stop")
         stopped = await station.until(FIRST, SlotPhase.EMERGENCY_STOP)
         assert (

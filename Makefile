@@ -18,7 +18,7 @@ ONLY ?=
 # The proofs share the tests' benches.
 PROOF := PYTHONPATH=tests $(BIN)/python tests/chaos
 
-.PHONY: help demo test test-usb test-judges check bench chaos hands crashes matrix soak packing prove bundle format mutants fuzz audit sbom lock system-packages clean
+.PHONY: help demo test test-proofs test-usb test-judges check bench chaos hands crashes matrix soak packing prove bundle format mutants fuzz audit sbom lock system-packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ test: $(VENV)/.ready ## the test suite, with its coverage floor
 	$(BIN)/coverage run -m pytest -n auto --dist worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+test-proofs: $(VENV)/.ready ## short forms of the long proofs: faults, deaths at any point, chaos (some minutes)
+	$(BIN)/python -m pytest -m proofs -n 4 --dist worksteal tests/chaos tests/drivers/test_smp_lossy_line.py
 
 test-usb: $(VENV)/.ready ## USB hubs and driver on a real kernel, in qemu (some minutes)
 	$(BIN)/python -m pytest -m usb tests/usb_kernel

@@ -13,8 +13,9 @@ from run_matrix import differences, run_board_cells
 
 from simulators.board_faults import BoardFault, Question
 
+pytestmark = pytest.mark.proofs
 
-@pytest.mark.slow
+
 @pytest.mark.timeout(600)
 def test_every_spoilt_answer_of_a_board_ends_as_the_manual_says(tmp_path: Path) -> None:
     cells = list(sparse_board_cells())

@@ -21,12 +21,13 @@ from benches.station_bench import StockHub, import_order, order_csv, releases_of
 from firmware_catalog.identity import Eui64
 from station.domain.destination import Destination
 
+pytestmark = pytest.mark.proofs
+
 PLACE = slot(1)
 ANOTHER = StockHub(Eui64(0x1111), Eui64(0x2222), "old")
 """On no order."""
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_six_kills_lose_nothing_contradict_nothing_and_leave_every_hub_bootable(tmp_path: Path) -> None:
     summary = asyncio.run(chaos(tmp_path, Request(seed=8, kills=6, hubs=18)))

@@ -16,6 +16,8 @@ from benches.station_bench import running_bench, slot
 
 SERIAL, USB, SERIAL_WITH_BOARD, USB_WITH_BOARD = 1, 2, 3, 4
 """Jigs."""
+pytestmark = pytest.mark.proofs
+
 NOTHING = dict.fromkeys(KINDS, 0)
 
 
@@ -63,7 +65,6 @@ def test_a_station_that_dies_at_a_point_goes_on_from_there(world: World, point: 
         station.close()
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_crash_anywhere(world: World) -> None:
     crash_anywhere(world, seed=7, examples=6, steps=8)

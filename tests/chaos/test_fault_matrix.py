@@ -25,8 +25,9 @@ from run_matrix import differences, run_cells
 
 from simulators.faults import FaultName, parse_fault
 
+pytestmark = pytest.mark.proofs
 
-@pytest.mark.slow
+
 @pytest.mark.timeout(600)
 def test_every_fault_at_every_stage_ends_as_the_manual_says(tmp_path: Path) -> None:
     endings = asyncio.run(run_cells(tmp_path, pairwise_cells()))
@@ -34,7 +35,6 @@ def test_every_fault_at_every_stage_ends_as_the_manual_says(tmp_path: Path) -> N
     assert differences(endings, read_matrix()) == []
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_every_fault_on_usb_ends_as_the_manual_says_at_two_stages(tmp_path: Path) -> None:
     cells = list(sparse_cells("usb"))

@@ -13,6 +13,8 @@ from interleavings import JIGS, Stage, stage
 from run_interleavings import numbers_of
 from scenario import Scenario, draw_scenario
 
+pytestmark = pytest.mark.proofs
+
 EXAMPLES = 2
 ACTS = {
     *("pull", "swap", "exchange", "cable", "cable and swap", "supply"),
@@ -27,7 +29,6 @@ def jigs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield found
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 @settings(
     max_examples=EXAMPLES,

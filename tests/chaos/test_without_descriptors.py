@@ -30,6 +30,8 @@ from station.records.journal import Journal
 from station.records.reader import JournalReader
 from station.settings import StationSettings
 
+pytestmark = pytest.mark.proofs
+
 PATIENCE = 60.0
 """For what takes some seconds at most: the longest pause between two tries is ten."""
 NONE_LEFT = 8
@@ -129,7 +131,6 @@ def until_received(consumer: Consumer, count: int) -> None:
             assert consumer.more.wait(PATIENCE), f"{len(consumer.received)} of {count} results came"
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_station_without_descriptors_ends_what_it_began_begins_nothing_and_goes_on_with_more(
     bench: Bench, tmp_path: Path
@@ -228,7 +229,6 @@ async def run_out(
     return asking
 
 
-@pytest.mark.slow
 async def test_a_station_that_was_given_too_few_says_so_and_begins_with_no_hub(
     bench: Bench, tmp_path: Path
 ) -> None:

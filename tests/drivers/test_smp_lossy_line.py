@@ -123,7 +123,7 @@ async def seconds_to_flash(
             await driver.close()
 
 
-@pytest.mark.slow
+@pytest.mark.proofs
 def test_losses_cost_little_more_than_what_is_sent_again(tmp_path: Path) -> None:
     options = ("--profile", "default", "--baud", str(BAUD))
     with rig_slots(tmp_path, *options) as slots:

@@ -49,6 +49,7 @@ from station.desk.order_requests import (
     ExpectedOrder,
     ImportOrder,
     OrderTaken,
+    UnassignOrder,
     WorksOn,
 )
 from station.desk.packing_requests import (
@@ -70,6 +71,7 @@ from station.desk.record_requests import Republish, ResumeRelease
 from station.desk.refusals import Conflict, Invalid, NotFound, Refused, Unavailable
 from station.desk.request import Done
 from station.desk.rights import MAY
+from station.desk.upkeep_requests import ServiceJig
 from station.domain.destination import Destination
 from station.domain.interlock import Notice, interlock
 from station.domain.reason import Reason
@@ -115,6 +117,8 @@ REQUESTS = {
         jig=NAMES,
         expected=st.none() | st.builds(ExpectedOrder, order=st.none() | NAMES),
     ),
+    UnassignOrder: st.builds(UnassignOrder, order=NAMES, jig=NAMES, trays_empty=st.booleans()),
+    ServiceJig: st.builds(ServiceJig, jig=NAMES, what=NAMES, slots=st.lists(SLOTS, max_size=3).map(tuple)),
     CloseOrder: st.builds(
         CloseOrder,
         order=NAMES,

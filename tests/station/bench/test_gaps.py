@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from functools import partial
+from itertools import groupby
 
 import pytest
 
@@ -52,7 +53,9 @@ async def until_quiet(station: RunningDaemon, looked: int) -> None:
 
 
 def phases(station: RunningDaemon, since: int) -> list[SlotPhase]:
-    return [view.phase for view in station.seen[since:] if view.place == FIRST]
+    """Return the phases that the slot showed one after the other; what else changed of its view is no new one."""
+    shown = (view.phase for view in station.seen[since:] if view.place == FIRST)
+    return [phase for phase, _ in groupby(shown)]
 
 
 def green_over(station: RunningDaemon, hub: StockHub, since: int) -> bool:
@@ -75,7 +78,9 @@ async def test_a_hub_that_still_sits_there_is_shown_again_and_is_no_new_visit(at
         hold_up()
         await until_quiet(station, seen)
         await station.until(FIRST, SlotPhase.PASSED)
-        assert phases(station, seen) == [SlotPhase.LOOKING, SlotPhase.PASSED]
+        shown = phases(station, seen)
+        assert shown[-2:] == [SlotPhase.LOOKING, SlotPhase.PASSED]
+        assert shown[:-2] in ([], [SlotPhase.PASSED]), "its order's count may change the view once more"
     assert len(events_of(at.settings, AttemptOpened)) == 1
 
 

@@ -10,17 +10,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benches.desk_client import THE_ACCOUNT, no_check
+from benches.desk_client import THE_ACCOUNT, no_check, order_file
+from benches.sentences import line_of
 from benches.station_bench import Bench, import_order, journal_of, order_csv, slot
 from benches.station_daemon import RunningDaemon, events_of, running_daemon
 from benches.two_slots import FIRST, SECOND, Hands
 from firmware_catalog.identity import Eui64
 from station.bench.occupancy import Doubt, Empty, Occupancy, Seated, Unknown, occupancy
+from station.control.client import ask_daemon
 from station.desk.act import Entrance
 from station.desk.desk import Desk
 from station.desk.line_clearance import LineClearance
 from station.desk.order_desk import OrderDesk
-from station.desk.order_requests import AssignOrder, CloseOrder, UnassignOrder, WorksOn
+from station.desk.order_requests import (
+    AssignOrder,
+    CloseOrder,
+    CompareOrder,
+    ReviseOrder,
+    UnassignOrder,
+    WorksOn,
+)
 from station.desk.refusals import Conflict, Invalid, Refused, Unavailable
 from station.desk.rights import Role
 from station.domain.outcome import Outcome
@@ -76,8 +85,8 @@ async def test_an_order_changes_on_a_jig_only_once_it_is_empty_and_signed_for(at
     facts = {**hands.settings.model_dump(), "people": {}, "operator": "op-7"}
     facts["jigs"][0]["recognition_seconds"] = 1.0
     hands.settings = StationSettings.model_validate(facts)
-    hub, other = hands.bench.hub(), hands.bench.hub()
-    await hands.order(hub)
+    hub, other, stays = (hands.bench.hub() for _ in range(3))
+    await hands.order(hub, stays)
     async with journal_of(hands.settings) as journal:
         await import_order(journal, order_csv(other, order="WO-2"))
 
@@ -105,6 +114,15 @@ async def test_an_order_changes_on_a_jig_only_once_it_is_empty_and_signed_for(at
                     "close_order", order="WO-1", reason="over", incomplete_accepted=True, trays_empty=True
                 )
             )
+        )
+        with order_file(order_csv(stays)) as (taking, file):
+            state, asked = hands.settings.state_directory, taking.model_dump()
+            shown = await ask_daemon(state, CompareOrder(**asked), file=file)
+            assert shown.withdrawn == (str(hub.chf),)
+            await ask_daemon(state, ReviseOrder(**asked, amends=shown.amends, reason="r"), file=file)
+        view = await station.until(SECOND, SlotPhase.PUT_ASIDE)
+        assert line_of(view) == (
+            f"jig1 slot 2: hub {hub.chf} was withdrawn from order WO-1; take the hub out and put it aside"
         )
         await hands.bench.unseat(SECOND)
         await station.until(SECOND, SlotPhase.EMPTY)

@@ -39,6 +39,11 @@ CASES = {
     ),
     "a jig that is not there": (("orders", "assign", "WO-1", "--jig", "jig9"), 2, "there is no jig jig9"),
     "an order with other content": (("orders", "import", "{other}"), 2, "with other content"),
+    "a revision that is another order's": (
+        ("orders", "revise", "{other}"),
+        2,
+        "lists no hub of order WO-1: it is another order's file",
+    ),
     "an order that is not complete": (
         ("orders", "close", "WO-1", "--reason", "done"),
         1,

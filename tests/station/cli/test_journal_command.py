@@ -160,7 +160,9 @@ def test_badge_and_pin_are_read_unseen(
     given("", "erase", who)
 
 
-def test_how_far_an_order_is(at: tuple[str, Path], hubs: list[StockHub], reflash: Any) -> None:
+def test_how_far_an_order_is_and_what_a_revision_of_it_changes(
+    at: tuple[str, Path], hubs: list[StockHub], reflash: Any, tmp_path: Path
+) -> None:
     headings, row = reflash("orders", "list", *at).out.splitlines()
     assert headings.split() == [
         *("order", "hubs", "waiting", "passed", "already_current", "rejected", "failed", "jigs", "closed")
@@ -170,6 +172,18 @@ def test_how_far_an_order_is(at: tuple[str, Path], hubs: list[StockHub], reflash
     assert f"never seen: {hubs[1].chf}" in shown.out.splitlines()
     absent = reflash("orders", "show", "WO-9", *at)
     assert (absent.code, absent.complaint) == (2, "there is no order WO-9: see 'reflash orders list'")
+    file = tmp_path / "amended.csv"
+    file.write_bytes(order_csv(hubs[0]))
+    withdrawn, told = reflash("orders", "revise", file, *at).out.splitlines()
+    assert withdrawn == f"withdrawn: {hubs[1].chf}"
+    code = told.partition("--sign ")[2].split()[0]
+    signed = ("orders", "revise", file, *at, "--by", "op-1", "--reason", "r", "--sign")
+    assert "look again" in reflash(*signed, "00000000").complaint
+    assert reflash(*signed, code).out == "order WO-1 is revision 2 now: 1 hub\n"
+    assert "says the same as" in reflash("orders", "revise", file, *at).out
+    shown = reflash("orders", "show", "WO-1", *at)
+    assert shown.out.startswith("order WO-1, on jig1: 1 of 1 done; ")
+    assert f"withdrawn by revision 2: {hubs[1].chf}" in shown.out.splitlines()
     assigned = reflash("orders", "assign", "WO-1", "--jig", "jig2", *at)
     assert assigned.out == "jig2 works on order WO-1\n"
     assert "not complete" in reflash("orders", "close", "WO-1", "--reason", "done", *at).failed

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from station.bench.settings import PeopleSettings
+from station.bench.settings import PeopleSettings, ShiftSettings
 from station.catalogue.settings import CatalogueSettings
 from station.domain.actor import NO_PSEUDONYM, is_pseudonym
 from station.domain.slot_name import SlotName
@@ -81,6 +81,7 @@ class StationSettings(BaseSettings):
     mqtt: MqttSettings = Field(default_factory=MqttSettings)
     thresholds: Thresholds = Field(default_factory=Thresholds)
     people: PeopleSettings = Field(default_factory=PeopleSettings)
+    shift: ShiftSettings = Field(default_factory=ShiftSettings)
     order_folder: OrderFolderSettings | None = Field(
         None, description="a folder into which orders may be dropped; none unless given"
     )

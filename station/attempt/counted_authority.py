@@ -11,6 +11,7 @@ from station.attempt import failure
 from station.attempt.authorise import Rejected
 from station.attempt.parts import EventSink, NotPermitted, StageFault
 from station.domain.outcome import Code
+from station.records.facts.golden import GoldenAnswerDue
 from station.records.facts.unlocks import UnlockAnswerDue
 from station.unlocking.parts import NamedAuthority, WrongAnswers
 
@@ -24,14 +25,15 @@ class CountedAuthority:
         self,
         authority: NamedAuthority,
         *,
-        attempt: int,
+        due: UnlockAnswerDue | GoldenAnswerDue,
         hub: HubIdentity,
         journal: EventSink,
         wrong_answers: WrongAnswers,
         refusal: Callable[[], Awaitable[Rejected | None]],
     ) -> None:
+        """`due` is the fact that an answer is about to be given."""
         self._authority = authority
-        self._attempt = attempt
+        self._due = due
         self._hub = hub
         self._journal = journal
         self._wrong_answers = wrong_answers
@@ -77,6 +79,6 @@ class CountedAuthority:
         except StageFault as fault:
             self.fault = fault
             raise
-        await self._journal.append(UnlockAnswerDue(attempt=self._attempt, chf=self._hub.chf))
+        await self._journal.append(self._due)
         self.counted = True
         return signature

@@ -40,7 +40,7 @@ from station.attempt.settling import MAX_SETTLING_BOOTS, settle
 from station.domain.outcome import Code, Stage
 from station.domain.position import Position
 from station.records.facts.attempts import StageEnded, StageStarted
-from station.records.facts.unlocks import UnlockAnswerVoid, UnlockUsed
+from station.records.facts.unlocks import UnlockAnswerDue, UnlockAnswerVoid, UnlockUsed
 
 BOOTS_OF_A_LOOP: Final = 3
 """Boots in one attempt that nobody ordered, from which on a failure is put down to them."""
@@ -183,7 +183,7 @@ class Sequence:
             return
         authority = CountedAuthority(
             parts.authority,
-            attempt=parts.attempt,
+            due=UnlockAnswerDue(attempt=parts.attempt, chf=hub.chf),
             hub=hub,
             journal=parts.journal,
             wrong_answers=parts.wrong_answers,

@@ -116,6 +116,13 @@ class Jig:
             return None
         return InsertionsCounted(jig=self._name, board=board.serial_number, counts=counts)
 
+    async def draws(self, slot: int) -> int | None:
+        """Ask the board what a slot draws, mA; None where it cannot say so now."""
+        try:
+            return (await self._board.currents())[slot - 1]
+        except (JigBoardError, IndexError):
+            return None
+
     async def reset(self, actor: Actor | None, record: Callable[[Event], Awaitable[object]]) -> None:
         """Take a person's word that the jig may work again after an emergency stop that was released.
 

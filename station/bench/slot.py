@@ -48,6 +48,7 @@ from station.bench.shown import (
 )
 from station.bench.slot_labels import SlotLabels
 from station.bench.slot_parts import SlotParts
+from station.bench.slot_shift import SlotShift
 from station.bench.stops import WaitTeller
 from station.bench.unasked import MAX_UNASKED, Unasked
 from station.bench.visit import SeatedHub, VisitParts
@@ -61,6 +62,7 @@ from station.domain.statement import Details, Statement
 from station.records.errors import (
     AttemptHasResult,
     EventRefused,
+    IsGoldenHub,
     JournalError,
     JournalHeldUp,
     OrderIsClosed,
@@ -68,8 +70,9 @@ from station.records.errors import (
 )
 from station.records.facts.attempts import AttemptClosed
 
-_CLOSED_MEANWHILE: Final = (OrderIsClosed, OrderNotHere, AttemptHasResult)
-"""An order may be closed, or its jig be given another, while a hub is begun with: nothing is wrong with hub or slot."""
+_CLOSED_MEANWHILE: Final = (OrderIsClosed, OrderNotHere, AttemptHasResult, IsGoldenHub)
+"""An order may be closed, or its jig be given another, or the hub be made golden, while it is begun with: nothing is wrong
+with hub or slot."""
 
 _log = structlog.stdlib.get_logger()
 
@@ -103,6 +106,7 @@ class Slot:
         self._unasked = Unasked()
         self._idling = Idling()
         self._arrivals = Arrivals(parts, self._display, self._waits, self._recovery_boot, self._idling)
+        self._shift = SlotShift(parts, self._display)
         self.labels = SlotLabels(parts.place, self._display)
         """Takes what is scanned for it."""
 
@@ -281,7 +285,11 @@ class Slot:
                 async with self.labels.deciding:
                     seated.label = parts.outlook.label_for(self.place, hub)
                     self.labels.seated = seated
-                if parts.seat.is_safe() and not parts.duty.nobody_at(self.place.jig):
+                if (golden := parts.start_of_shift.golden(hub)) is not None:
+                    await self._idling.wait(self._shift.check(driver, seated, golden, elsewhere))
+                elif not await self._idling.wait(self._shift.allowed(seated)):
+                    return
+                elif parts.seat.is_safe() and not parts.duty.nobody_at(self.place.jig):
                     await self._visit(seated, elsewhere)
                 else:  # the lid was opened meanwhile, say: it waits for its start again, and is asked again
                     self._display.looking(hub)

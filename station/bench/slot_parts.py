@@ -10,11 +10,13 @@ from pydantic import BaseModel
 
 from drivers.hub import DriverPlugin
 from station.attempt.conduct import Conductor
+from station.attempt.golden_check import Draws, GoldenChecker
 from station.bench.duty import Duty
 from station.bench.live_hubs import LiveHubs
 from station.bench.outlook import Outlook
 from station.bench.pace import Pace
 from station.bench.seat import Seat
+from station.bench.start_of_shift import StartOfShift
 from station.bench.view import BenchView
 from station.domain.slot_name import SlotName
 from station.domain.statement import Statement
@@ -40,6 +42,9 @@ class SlotParts:
     outlook: Outlook
     pace: Pace
     duty: Duty
+    start_of_shift: StartOfShift
+    golden_checker: GoldenChecker
+    draws: Draws
     hindrance: Callable[[], Statement | None]
     """Why no hub may be begun with just now; None if one may."""
     hubs_failing_in_a_row: Callable[[], int]

@@ -19,6 +19,7 @@ from station.cli import (
     demo,
     doctor,
     flash,
+    golden,
     hubs,
     inventory,
     jigs,
@@ -28,6 +29,7 @@ from station.cli import (
     report,
     run,
     scan,
+    shift,
     signing,
     watch,
 )
@@ -108,10 +110,12 @@ app.add_typer(catalogue.app, name="catalog")
 app.add_typer(orders.app, name="orders")
 app.add_typer(cartons.app, name="cartons")
 app.add_typer(hubs.app, name="hubs")
+app.add_typer(golden.app, name="golden")
 app.add_typer(jigs.app, name="jigs")
 app.add_typer(journal.app, name="journal")
 app.add_typer(operators.app, name="operators")
 app.add_typer(report.app, name="report")
+app.add_typer(shift.app, name="shift")
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ from station.desk.refusals import NotFound
 from station.desk.request import Answer, Command, Request
 from station.desk.revision_desk import RevisionDesk
 from station.desk.rights import Role
+from station.desk.shift_desk import ShiftDesk
 from station.desk.upkeep_desk import UpkeepDesk
 from station.domain.config_error import ConfigError
 from station.people.pseudonyms import check_pseudonym
@@ -130,6 +131,7 @@ async def _do_here(settings: StationSettings, request: Request[A], asker: Asker,
             **LabelPrintingDesk(journal, due).handlers(),
             **RecordDesk().handlers(),
             **UpkeepDesk(settings.jigs).handlers(),
+            **ShiftDesk(settings.shift).handlers(),
         }
         desk = Desk(journal, check_person, handlers, {})
         entrance = Entrance(Role.ACCOUNT, "terminal", operator=lambda: settings.operator)

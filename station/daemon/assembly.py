@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from drivers.hub import DriverPlugin
 from drivers.threads import apart
 from station.attempt.conduct import Conductor
+from station.attempt.golden_check import GoldenChecker
 from station.attempt.workers import Workers
 from station.bench.controller import Controller
 from station.bench.duty import Duty
@@ -28,6 +29,7 @@ from station.bench.pace import Pace
 from station.bench.seat import LinkSeat
 from station.bench.slot import Slot
 from station.bench.slot_parts import SlotParts
+from station.bench.start_of_shift import StartOfShift
 from station.bench.view import BenchView
 from station.catalogue.keeping import StationCatalogue
 from station.control.server import serve_control
@@ -59,8 +61,10 @@ from station.places.finding import checked_driver
 from station.places.settings import JigSettings
 from station.publishing.status import PublisherStatus
 from station.records.errors import UpgradeInterrupted
+from station.records.facts.golden import golden_checks, golden_hubs
 from station.records.facts.journal import StationStarted, StationStopped
 from station.records.facts.orders import orders_on_jigs
+from station.records.facts.shift import newest_check_list
 from station.records.journal import Journal
 from station.records.replay import Replayed
 from station.reports.keeping import ReportKeeper
@@ -72,7 +76,7 @@ from station.unlocking.parts import NamedAuthority
 from station.unlocking.rate import SharedOut
 from station.version import station_version
 
-SlotMaker = Callable[[Journal, Conductor, LiveHubs, Mapping[str, Jig]], Slot]
+SlotMaker = Callable[[Journal, Conductor, GoldenChecker, LiveHubs, Mapping[str, Jig]], Slot]
 
 _PASSES_RECALLED: Final = 240
 """The last results that tell how long hubs take: ten full benches, whatever is mixed on them."""
@@ -111,6 +115,9 @@ class Daemon:
             renewed=self._look_at_packed.set,
         )
         self.view = BenchView(place for place, _ in settings.places())
+        self._start_of_shift = StartOfShift(
+            settings.shift, [place for place, _ in settings.places()], self.view
+        )
         self._hindrances = Hindrances(
             self._catalogue.hindrance,
             lambda: self._settings,
@@ -203,19 +210,28 @@ class Daemon:
         orders = JigOrders(self.view, partial(journal.ask, orders_on_jigs))
         journal.subscribe(orders.hear)
         await orders.show()
+        journal.subscribe(self._start_of_shift.hear)
+        self._start_of_shift.recall(
+            await journal.ask(golden_hubs),
+            await journal.ask(golden_checks),
+            await journal.ask(newest_check_list),
+        )
         journal.subscribe(self._pace.hear)
         self._pace.recall(await journal.last_passes(_PASSES_RECALLED))
         self._outlook.recall(await journal.waiting_labels(), await open_attempts(journal))
         stops = await ReleaseStops.recall(journal, self._catalogue.current, lambda: self._settings)
         places = [place for place, _ in settings.places()]
+        authority_at = SharedOut(authority, settings.unlock.rate, places).at
+        workers = Workers(lambda: self._settings.operator, self._duty.at, self._duty.nobody_at)
+        golden = GoldenChecker(journal, self._catalogue.current, authority_at, wrong_answers, workers)
         conductor = Conductor(
             journal=journal,
             catalogue=self._catalogue.current,
-            authority=SharedOut(authority, settings.unlock.rate, places).at,
+            authority=authority_at,
             wrong_answers=wrong_answers,
             veto=stops.gate.veto,
             hindrance=self._hindrances.line,
-            workers=Workers(lambda: self._settings.operator, self._duty.at, self._duty.nobody_at),
+            workers=workers,
             station_version=station_version(),
         )
         live_hubs = LiveHubs()
@@ -233,7 +249,7 @@ class Daemon:
             for jig in settings.jigs
             if jig.board
         }
-        controller = Controller(make(journal, conductor, live_hubs, jigs) for make in slots)
+        controller = Controller(make(journal, conductor, golden, live_hubs, jigs) for make in slots)
         journal.subscribe(controller.hear)
         await recall_latches(journal, controller)
         packing = PackingWatch(journal, self.view, self._catalogue.current, self._look_at_packed)
@@ -256,6 +272,7 @@ class Daemon:
                 self._supervised(watching, "upkeep", upkeep.run),
                 self._supervised(watching, "packing", packing.run),
                 self._supervised(watching, "orders on jigs", orders.keep_showing),
+                self._supervised(watching, "start of shift", self._start_of_shift.keep_showing),
                 self._supervised(
                     watching, "ends of shifts", partial(keep_ends, journal, self._duty, settings.people)
                 ),
@@ -327,6 +344,7 @@ class Daemon:
         driver: BaseModel,
         journal: Journal,
         conductor: Conductor,
+        golden_checker: GoldenChecker,
         live_hubs: LiveHubs,
         jigs: Mapping[str, Jig],
     ) -> Slot:
@@ -339,6 +357,9 @@ class Daemon:
                 seat=jigs[jig.name].seat(number) if jig.board else LinkSeat(self._loop_watch),
                 recognition_seconds=jig.recognition_seconds,
                 conductor=conductor,
+                start_of_shift=self._start_of_shift,
+                golden_checker=golden_checker,
+                draws=partial(jigs[jig.name].draws, number) if jig.board else _nothing_measures,
                 journal=journal,
                 live_hubs=live_hubs,
                 view=self.view,
@@ -349,6 +370,10 @@ class Daemon:
                 hubs_failing_in_a_row=lambda: self._settings.thresholds.hubs_failing_in_a_row,
             )
         )
+
+
+async def _nothing_measures() -> None:
+    """Say that nothing measures what a slot draws."""
 
 
 def _make_folder(path: Path) -> None:

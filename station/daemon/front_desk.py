@@ -35,6 +35,7 @@ from station.desk.record_desk import RecordDesk
 from station.desk.refusals import NotFound
 from station.desk.revision_desk import RevisionDesk
 from station.desk.rights import Role
+from station.desk.shift_desk import ShiftDesk
 from station.desk.upkeep_desk import UpkeepDesk
 from station.domain.actor import Actor
 from station.domain.config_error import ConfigError
@@ -109,6 +110,7 @@ class FrontDesk:
             **people.handlers(),
             **RecordDesk().handlers(),
             **UpkeepDesk(settings.jigs, jigs).handlers(),
+            **ShiftDesk(settings.shift).handlers(),
         }
         identification = Identification(Operators(settings.operators_file), journal)
         return Desk(journal, self._check_person, handlers, bench.followers(), identification)

@@ -37,10 +37,17 @@ from station.orders.life_cycle import (
     find_order,
 )
 from station.orders.reconcile import ids_of, standing_of
-from station.records.errors import AttemptHasResult, HubsInWork, HubsOnOpenOrders, OrderHasOpenAttempts
+from station.records.errors import (
+    AttemptHasResult,
+    GoldenHubsOnOrder,
+    HubsInWork,
+    HubsOnOpenOrders,
+    OrderHasOpenAttempts,
+)
 from station.records.expectations import EveryHubInItsPlace, Expectation, HubsWithoutResult, JigWorksOn
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.events import Event
+from station.records.facts.golden import golden_among
 from station.records.facts.history import OpenAttempt
 from station.records.facts.order_revisions import withdrawn_to_put_aside
 from station.records.facts.orders import OrderLinesAdded, OrderUnassigned, listed_by_others
@@ -98,12 +105,16 @@ class OrderDesk:
     async def _require_hubs_of_no_other(self, order: str, events: Iterable[Event]) -> None:
         """Refuse an import that could not end. Each append asks again, and knows of its own lines only."""
         listed: dict[str, list[Eui64]] = {}
+        golden: list[Eui64] = []
         for event in events:
             if isinstance(event, OrderLinesAdded):
                 for other, hubs in (await self._journal.ask(listed_by_others, order, event.lines)).items():
                     listed.setdefault(other, []).extend(hubs)
+                golden += await self._journal.ask(golden_among, event.lines)
         if listed:
             raise HubsOnOpenOrders(order, listed)
+        if golden:
+            raise GoldenHubsOnOrder(order, golden)
 
     async def _assign(self, request: AssignOrder, act: Act) -> WorksOn:
         jig = self._known(request.jig)

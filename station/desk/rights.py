@@ -36,6 +36,7 @@ from station.desk.people_requests import LiftPinLock, SignOff, SignOn
 from station.desk.record_requests import Republish, ResumeRelease
 from station.desk.refusals import NotAllowed, NotFound
 from station.desk.request import Request
+from station.desk.shift_requests import EnrolGoldenHub, RetireGoldenHub, SignCheckList
 from station.desk.upkeep_requests import ServiceJig
 
 
@@ -68,6 +69,9 @@ MAY: Final[Mapping[type[Request[Any]], frozenset[Role]]] = MappingProxyType(
         EnableSlot: _SUPERVISORS,
         ResetJig: _SUPERVISORS,
         ServiceJig: _SUPERVISORS,
+        EnrolGoldenHub: _SUPERVISORS,
+        RetireGoldenHub: _SUPERVISORS,
+        SignCheckList: _EVERYBODY,
         ImportOrder: _SUPERVISORS | {Role.FOLDER},
         AssignOrder: _SUPERVISORS,
         UnassignOrder: _SUPERVISORS,

@@ -35,6 +35,7 @@ from station.doctor.people import check_people
 from station.doctor.ports import PlaceLook, check_scanner, look_at_place
 from station.doctor.report import Finding, fault, told_together
 from station.doctor.secrets import check_secrets
+from station.doctor.shift import check_shift
 from station.doctor.unlock import check_unlock
 from station.doctor.upkeep import check_upkeep
 from station.doctor.usb_load import UsedPort, judge_loads
@@ -91,6 +92,7 @@ async def examine(settings: StationSettings) -> Findings:
         _off_loop("secrets", lambda: check_secrets(settings)),
         _off_loop("people", lambda: check_people(settings)),
         _off_loop("upkeep", lambda: check_upkeep(settings)),
+        _off_loop("golden hubs", lambda: check_shift(settings)),
         _off_loop("folders", lambda: check_folders(settings.order_folder, settings.labels.folder)),
         _within("catalogue", _SECONDS, lambda: check_catalogue(settings)),
         _within("unlock key", _SECONDS, lambda: check_unlock(settings)),

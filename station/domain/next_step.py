@@ -87,6 +87,10 @@ def to_do(
     """Return what to do at a slot that shows this. `tried_enough` is a hub that would only be shown the same again."""
     if reason is Reason.SWITCH_DOUBTED:
         return ToDo.WAIT  # a hub that answers is pulled out by nobody
+    if reason is Reason.GOLDEN_PASSED:
+        return ToDo.MOVE
+    if reason is Reason.GOLDEN_FAILED:
+        return ToDo.CALL
     if phase not in {SlotPhase.REJECTED, SlotPhase.FAILED}:
         return _BY_PHASE[phase]
     if tried_enough and is_to_be_seated_again(code, disposition):

@@ -55,6 +55,10 @@ class Reason(StrEnum):
     OTHER_IMAGE = "other_image"
     ORDER_WENT = "order_went"
     """Its order was closed, or its jig given another, while it was begun with."""
+    GOLDEN_CHECK = "golden_check"
+    """A golden hub is used to check the slot."""
+    GOLDEN_PASSED = "golden_passed"
+    GOLDEN_FAILED = "golden_failed"
     # The emergency stop.
     STOP_WITH_HUB = "stop_with_hub"
     STOP_WITHOUT_HUB = "stop_without_hub"
@@ -79,6 +83,10 @@ class Reason(StrEnum):
     STOPPED_OVER_REJECTED = "stopped_over_rejected"
     STOPPED_OVER_FAILED = "stopped_over_failed"
     STOPPED_OVER_PUT_ASIDE = "stopped_over_put_aside"
+    CHECK_LIST_DUE = "check_list_due"
+    """Nobody has signed it today."""
+    GOLDEN_CHECK_DUE = "golden_check_due"
+    """The slot has no golden check of today that it passed."""
     # The jig.
     BOARD_LOST = "board_lost"
     BOARD_LOOKS_RARE = "board_looks_rare"
@@ -93,6 +101,10 @@ class Reason(StrEnum):
     ORDERS_NOT_TAKEN = "orders_not_taken"
     """The folder that takes orders cannot be used, or something in it not taken."""
     LABELS_NOT_PRINTED = "labels_not_printed"
+    GOLDEN_CHECKS_DUE = "golden_checks_due"
+    """The same of some slots, where it only is to be known."""
+    SLOT_DRIFTS = "slot_drifts"
+    """Golden checks of a slot are no longer as they were: it will fail hubs."""
     UPKEEP_OVERDUE = "upkeep_overdue"
     """A part of a jig has borne more than it may, or a check's last good day is over."""
 
@@ -130,6 +142,9 @@ NEEDS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
             Reason.ORDERS_NOT_TAKEN: "detail",
             Reason.LABELS_NOT_PRINTED: "detail",
             Reason.UPKEEP_OVERDUE: "jig detail",
+            Reason.GOLDEN_FAILED: "detail",
+            Reason.GOLDEN_CHECKS_DUE: "detail",
+            Reason.SLOT_DRIFTS: "detail",
         }.items()
     }
 )
@@ -140,6 +155,8 @@ Lifter = Literal["technician", "supervisor"]
 LIFTED_BY: Final[Mapping[Reason, Lifter]] = MappingProxyType(
     {
         Reason.UNATTENDED: "technician",
+        Reason.CHECK_LIST_DUE: "technician",
+        Reason.GOLDEN_CHECK_DUE: "technician",
         Reason.STOP_PRESSED: "technician",
         Reason.STOP_STILL_ON: "technician",
         Reason.STOP_RELEASED: "technician",

@@ -17,8 +17,10 @@ from collections.abc import Collection, Iterable
 from station.domain.slot_name import SlotName
 from station.records import packing_conditions
 from station.records.errors import (
+    GoldenHubsOnOrder,
     HubsInWork,
     HubsOnOpenOrders,
+    IsGoldenHub,
     NotAsExpected,
     OrderHasOpenAttempts,
     OrderNotHere,
@@ -33,6 +35,14 @@ from station.records.facts.attempts import (
     HubLost,
 )
 from station.records.facts.events import Event
+from station.records.facts.golden import (
+    GoldenHubEnrolled,
+    GoldenHubRetired,
+    golden_among,
+    is_golden,
+    require_as_it_was,
+    require_not_ordered,
+)
 from station.records.facts.line_clearance import LineCleared
 from station.records.facts.order_revisions import OrderRevised
 from station.records.facts.orders import (
@@ -54,11 +64,19 @@ def check(
         match event:
             case Expectation():
                 event.hold(tables)
-            case AttemptOpened(order=str(order)):
-                _order_is_worked_on(tables, order, event.place.jig)
+            case AttemptOpened():
+                _is_no_golden_hub(tables, event)
+                if event.order is not None:
+                    _order_is_worked_on(tables, event.order, event.place.jig)
+            case GoldenHubEnrolled():
+                require_not_ordered(tables, event)
+            case GoldenHubRetired():
+                require_as_it_was(tables, event)
             case OrderLinesAdded():
                 if listed := listed_by_others(tables, event.order, event.lines):
                     raise HubsOnOpenOrders(event.order, listed)
+                if golden := golden_among(tables, event.lines):
+                    raise GoldenHubsOnOrder(event.order, golden)
             case OrderRevised():
                 _is_shown_content(tables, event)
             case OrderAssigned():
@@ -98,6 +116,16 @@ def _is_shown_content(tables: sqlite3.Connection, event: OrderRevised) -> None:
         raise NotAsExpected(f"order {event.order} was amended meanwhile", order=event.order)
     if listed := listed_by_others(tables, event.order, (*event.added, *event.changed)):
         raise HubsOnOpenOrders(event.order, listed)
+    if golden := golden_among(tables, (*event.added, *event.changed)):
+        raise GoldenHubsOnOrder(event.order, golden)
+
+
+def _is_no_golden_hub(tables: sqlite3.Connection, event: AttemptOpened) -> None:
+    """By what the hub says; by its label alone where it says nothing: another hub with that label is rejected for it."""
+    hub = event.hub
+    said = (hub.chf, hub.gpf) if hub is not None else (event.scanned_id,)
+    if is_golden(tables, *(device for device in said if device is not None)):
+        raise IsGoldenHub(hub.chf if hub is not None else event.scanned_id)
 
 
 def _order_is_worked_on(tables: sqlite3.Connection, order: str, jig: str) -> None:

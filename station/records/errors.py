@@ -150,6 +150,21 @@ class HubsOnOpenOrders(EventRefused):
         super().__init__(f"{what}; close that one first, or leave those hubs out")
 
 
+class GoldenHubsOnOrder(EventRefused):
+    """An order may not list a golden hub: that one stays at the bench, and nobody's work is done on it."""
+
+    def __init__(self, order: str, hubs: Sequence[object]) -> None:
+        what = f"order {order} was not imported: {_some(hubs)} is kept at this bench as a golden hub"
+        super().__init__(f"{what}; leave it out, or retire it first (reflash golden retire)")
+
+
+class IsGoldenHub(EventRefused):
+    """No attempt is made on a golden hub."""
+
+    def __init__(self, hub: object) -> None:
+        super().__init__(f"{hub} is a golden hub, and belongs to no order")
+
+
 def _some(hubs: Sequence[object]) -> str:
     named = ", ".join(str(hub) for hub in hubs[:_HUBS_NAMED])
     more = len(hubs) - _HUBS_NAMED

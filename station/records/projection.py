@@ -17,6 +17,7 @@ from station.records.facts import (
     attempts,
     bench,
     commands,
+    golden,
     journal,
     order_revisions,
     orders,
@@ -26,6 +27,7 @@ from station.records.facts import (
     packing_told,
     people,
     releases,
+    shift,
     unlocks,
 )
 from station.records.facts.attempts import (
@@ -49,6 +51,14 @@ from station.records.facts.bench import (
     SlotTakenOutOfUse,
 )
 from station.records.facts.commands import CommandAnswered
+from station.records.facts.golden import (
+    GoldenAnswerDue,
+    GoldenCheckEnded,
+    GoldenCheckStarted,
+    GoldenHubEnrolled,
+    GoldenHubRetired,
+    GoldenHubUnlocked,
+)
 from station.records.facts.journal import (
     JournalCreated,
     JournalRestored,
@@ -89,6 +99,7 @@ from station.records.facts.packing import (
 )
 from station.records.facts.people import PinAccepted, PinLockLifted, PinRefused, SignedOff, SignedOn
 from station.records.facts.releases import ReleaseResumed, ReleaseStopped
+from station.records.facts.shift import CheckListSigned
 from station.records.facts.unlocks import (
     UnlockAnswerDue,
     UnlockAnswerRefused,
@@ -165,6 +176,17 @@ def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
             package_labels.apply(tables, written, event)
             if isinstance(event, PackageLabelAsked):
                 packing_told.tell_label(tables, written, event)
+        case (
+            GoldenHubEnrolled()
+            | GoldenHubRetired()
+            | GoldenCheckStarted()
+            | GoldenAnswerDue()
+            | GoldenHubUnlocked()
+            | GoldenCheckEnded() as event
+        ):
+            golden.apply(tables, written, event)
+        case CheckListSigned() as event:
+            shift.apply(tables, written, event)
         case ReleaseStopped() | ReleaseResumed() as event:
             releases.apply(tables, event)
         case (

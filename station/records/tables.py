@@ -213,6 +213,26 @@ CREATE TABLE wrong_pins (               -- since the last that was right
     wrong     INTEGER NOT NULL,
     latest    INTEGER NOT NULL
 );
+CREATE TABLE golden_hubs (
+    chf      TEXT    PRIMARY KEY,
+    gpf      TEXT    NOT NULL UNIQUE,
+    enrolled INTEGER NOT NULL,
+    unended  INTEGER                    -- start of a check after which it is not known to be as it was
+);
+CREATE TABLE golden_checks (            -- the newest of each slot
+    sequence INTEGER PRIMARY KEY,       -- of its end
+    jig      TEXT    NOT NULL,
+    slot     INTEGER NOT NULL,
+    utc      INTEGER NOT NULL,
+    passed   INTEGER NOT NULL,
+    body     TEXT    NOT NULL           -- GoldenCheckEnded as JSON
+);
+CREATE INDEX golden_checks_of_slot ON golden_checks (jig, slot);
+CREATE TABLE check_lists (              -- the newest
+    sequence INTEGER PRIMARY KEY,
+    utc      INTEGER NOT NULL,
+    body     TEXT    NOT NULL           -- CheckListSigned as JSON
+);
 CREATE TABLE package_labels (           -- of cartons and pallets
     asked      INTEGER PRIMARY KEY,     -- sequence of its PackageLabelAsked
     package    TEXT    NOT NULL,
@@ -358,6 +378,9 @@ DERIVED_TABLES: Final = (
     "signed_on",
     "wrong_pins",
     "package_labels",
+    "golden_hubs",
+    "golden_checks",
+    "check_lists",
 )
 """In an order that satisfies their references."""
 

@@ -26,6 +26,14 @@ from station.records.facts.bench import (
     SlotTakenOutOfUse,
 )
 from station.records.facts.commands import CommandAnswered
+from station.records.facts.golden import (
+    GoldenAnswerDue,
+    GoldenCheckEnded,
+    GoldenCheckStarted,
+    GoldenHubEnrolled,
+    GoldenHubRetired,
+    GoldenHubUnlocked,
+)
 from station.records.facts.journal import (
     JournalCreated,
     JournalRestored,
@@ -66,6 +74,7 @@ from station.records.facts.packing import (
 )
 from station.records.facts.people import PinAccepted, PinLockLifted, PinRefused, SignedOff, SignedOn
 from station.records.facts.releases import ReleaseResumed, ReleaseStopped
+from station.records.facts.shift import CheckListSigned
 from station.records.facts.unlocks import (
     UnlockAnswerDue,
     UnlockAnswerRefused,
@@ -141,7 +150,14 @@ Event = Annotated[
     | PackageLabelBegun
     | PackageLabelPrinted
     | InsertionsCounted
-    | JigServiced,
+    | JigServiced
+    | GoldenHubEnrolled
+    | GoldenHubRetired
+    | GoldenCheckStarted
+    | GoldenAnswerDue
+    | GoldenHubUnlocked
+    | GoldenCheckEnded
+    | CheckListSigned,
     Field(discriminator="kind"),
 ]
 

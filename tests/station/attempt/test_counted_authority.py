@@ -35,7 +35,12 @@ class Desk:
         self.wrong_while_signing = 0
         self.refused_while_signing: Rejected | None = None
         self.authority = CountedAuthority(
-            self, attempt=7, hub=hub(), journal=self, wrong_answers=self, refusal=self.refusal
+            self,
+            due=UnlockAnswerDue(attempt=7, chf=CHF),
+            hub=hub(),
+            journal=self,
+            wrong_answers=self,
+            refusal=self.refusal,
         )
         self._refused: Rejected | None = None
 

@@ -1,0 +1,252 @@
+"""A slot checked with a golden hub: written at full speed into its spare slot, read back, erased, and left as it was.
+
+The hub runs what it ran all the while: nothing is marked, so that no boot takes what was written. A check that was cut off
+leaves a spare slot that may hold anything and a lock that may be open; the next check of that hub erases it first.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from drivers.errors import AnotherHub, DriverError, HubAction
+from drivers.hub import HubDriver, HubIdentity, HubState, ImageSlot, ProgressListener, describe_image
+from drivers.threads import apart
+from firmware_catalog.catalog import Catalog
+from firmware_catalog.errors import CatalogError
+from firmware_catalog.image import FirmwareImage
+from station.attempt import failure
+from station.attempt.authorise import Rejected
+from station.attempt.counted_authority import CountedAuthority
+from station.attempt.parts import StageFault
+from station.attempt.workers import Workers
+from station.domain.outcome import Code
+from station.domain.slot_name import SlotName
+from station.records.facts.golden import (
+    GoldenAnswerDue,
+    GoldenCheckEnded,
+    GoldenCheckStarted,
+    GoldenHub,
+    GoldenHubUnlocked,
+    is_golden,
+)
+from station.records.journal import Journal
+from station.unlocking.parts import NamedAuthority, WrongAnswers
+
+IDENTIFIED: Final = "identified"
+UNLOCKED: Final = "unlocked"
+WRITTEN: Final = "written"
+READ_BACK: Final = "read back"
+ERASED: Final = "erased"
+AS_IT_WAS: Final = "left as it was"
+
+Draws = Callable[[], Awaitable[int | None]]
+"""Says what the slot draws now, mA; None where nothing measures it."""
+
+
+class NotChecked(Exception):
+    """No check can be made with this hub here and now, and nothing was done to it. One line."""
+
+
+@dataclass(slots=True)
+class _Course:
+    """How far a check has come."""
+
+    made: list[str] = field(default_factory=list)
+    write_seconds: float | None = None
+    retries: int = 0
+    milliamperes: int | None = None
+    hub: HubIdentity | None = None
+    """As it last said who it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenChecker:
+    """Checks slots. One serves them all; a check's state lives in the call."""
+
+    journal: Journal
+    catalogue: Callable[[], Catalog]
+    authority: Callable[[SlotName], NamedAuthority]
+    wrong_answers: WrongAnswers
+    workers: Workers
+
+    async def check(
+        self,
+        place: SlotName,
+        driver: HubDriver,
+        hub: HubIdentity,
+        golden: GoldenHub,
+        on_progress: ProgressListener,
+        draws: Draws,
+    ) -> GoldenCheckEnded:
+        """Check the slot, and return what is durable of it.
+
+        Raises NotChecked, having done nothing; DriverError where the place itself is out of reach, once that is recorded;
+        JournalError. Cancelled, it records no end: the hub is then not known to be as it was.
+        """
+        if (golden.chf, golden.gpf) != (hub.chf, hub.gpf):
+            raise NotChecked(
+                f"hub {hub.chf} with GPF {hub.gpf} has one id of a golden hub, and not the other"
+            )
+        try:
+            before = await driver.state()
+        except DriverError as error:
+            if failure.is_out_of_reach(error):
+                raise
+            raise NotChecked(str(error)) from error
+        running = before.running
+        if running is None or running.image_hash is None or not running.confirmed or before.pending:
+            raise NotChecked("it does not run a confirmed image with nothing pending")
+        image = await apart("golden image", partial(self._image, hub, running))
+        self.workers.require(place.jig)
+        worker = self.workers.at(place.jig)
+        (started,) = await self.journal.append(
+            worker.expectation,
+            GoldenCheckStarted(
+                place=place,
+                chf=hub.chf,
+                image_sha256=image.file_sha256.hex(),
+                bytes=len(image),
+                operator=worker.pseudonym,
+            ),
+        )
+        course, fault = _Course(), None
+        try:
+            await self._make(course, started.sequence, place, driver, hub, image, on_progress, draws)
+        except (DriverError, StageFault) as error:
+            fault = error
+        as_it_was = await self._left_as_it_was(course, driver, hub, running)
+        detail = str(fault) if fault is not None else None
+        if as_it_was:
+            course.made.append(AS_IT_WAS)
+        elif detail is None:
+            detail = "the hub is not as it was: seat it again, so that its spare slot is erased"
+        ended = GoldenCheckEnded(
+            check=started.sequence,
+            place=place,
+            chf=hub.chf,
+            passed=detail is None,
+            as_it_was=as_it_was,
+            made=tuple(course.made),
+            detail=detail,
+            bytes=len(image),
+            write_seconds=None if course.write_seconds is None else round(course.write_seconds, 6),
+            retries=course.retries,
+            milliamperes=course.milliamperes,
+            boots=None if course.hub is None else course.hub.boots,
+        )
+        await self.journal.append(ended)
+        if isinstance(fault, DriverError) and failure.is_out_of_reach(fault):
+            raise fault
+        return ended
+
+    def _image(self, hub: HubIdentity, running: ImageSlot) -> FirmwareImage:
+        """Find one that its model may hold and that it does not run. It is never marked, so it never boots."""
+        catalogue = self.catalogue()
+        try:
+            for release in catalogue.releases(hub.model):
+                image = catalogue.load(release)
+                if image.image_hash != running.image_hash:
+                    return image
+        except CatalogError as error:
+            raise NotChecked(str(error)) from error
+        raise NotChecked(
+            f"the catalogue has no other image for its model {hub.model} than the one that it runs: "
+            "keep golden hubs on another version"
+        )
+
+    async def _make(
+        self,
+        course: _Course,
+        check: int,
+        place: SlotName,
+        driver: HubDriver,
+        hub: HubIdentity,
+        image: FirmwareImage,
+        on_progress: ProgressListener,
+        draws: Draws,
+    ) -> None:
+        course.made.append(IDENTIFIED)
+        await self._unlock(check, place, driver, hub)
+        course.made.append(UNLOCKED)
+        if _spare(await driver.state()):
+            await driver.erase(hub.device)  # of an earlier check, or of before it was enrolled
+        while True:
+            begun = time.monotonic()
+            try:
+                await driver.flash(hub.device, image, on_progress)
+            except DriverError as error:
+                course.retries += 1
+                if isinstance(error, AnotherHub) or not failure.may_try_again(error, course.retries):
+                    raise
+                await self._unlock(check, place, driver, hub)
+            else:
+                course.write_seconds = time.monotonic() - begun
+                break
+        course.made.append(WRITTEN)
+        course.milliamperes = await draws()
+        held = _spare(await driver.state())
+        if held and all(each.image_hash != image.image_hash for each in held):
+            raise StageFault(
+                Code.IMAGE_HASH_MISMATCH, f"its spare slot holds {describe_image(held[0])}", final=True
+            )
+        if held:  # else it cannot say before it boots into the image, which it never does here
+            course.made.append(READ_BACK)
+        await driver.erase(hub.device)
+        course.made.append(ERASED)
+
+    async def _unlock(self, check: int, place: SlotName, driver: HubDriver, hub: HubIdentity) -> None:
+        async def retired() -> Rejected | None:
+            if await self.journal.ask(is_golden, hub.chf):
+                return None
+            return Rejected(Code.NOT_ON_ORDER, f"hub {hub.chf} is no golden hub any more")
+
+        authority = CountedAuthority(
+            self.authority(place),
+            due=GoldenAnswerDue(check=check, chf=hub.chf),
+            hub=hub,
+            journal=self.journal,
+            wrong_answers=self.wrong_answers,
+            refusal=retired,
+        )
+        await authority.require_one_left()
+        try:
+            await driver.unlock(hub.device, authority)
+        except DriverError:
+            if authority.fault is not None:
+                raise authority.fault from None
+            raise
+        if authority.counted:
+            await self.journal.append(GoldenHubUnlocked(check=check, chf=hub.chf))
+
+    async def _left_as_it_was(
+        self, course: _Course, driver: HubDriver, hub: HubIdentity, running: ImageSlot
+    ) -> bool:
+        """Erase what is left where a check failed, have the hub lock itself, and hold it against what it was."""
+        try:
+            seen = await driver.identify()
+            hub.device.require(seen, place=driver.place, action=HubAction.IDENTIFY)
+            if not seen.locked and _spare(await driver.state()):
+                await driver.erase(hub.device)
+            if not seen.locked:
+                await driver.reboot(hub.device)
+            course.hub = seen = await driver.identify()
+            after = await driver.state()
+        except DriverError:
+            return False
+        now = after.running
+        return (
+            (seen.device, seen.firmware, seen.locked) == (hub.device, hub.firmware, True)
+            and now is not None
+            and (now.image_hash, now.confirmed) == (running.image_hash, True)
+            and after.pending is None
+            and not _spare(after)
+        )
+
+
+def _spare(state: HubState) -> list[ImageSlot]:
+    """Return what slots hold that do not run. An erased one is not listed, or without a hash."""
+    return [each for each in state.slots if not each.active and each.image_hash is not None]

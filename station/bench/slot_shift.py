@@ -1,0 +1,111 @@
+"""A slot at the start of a shift: checked with a golden hub, and what keeps any other hub waiting until it is."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import structlog
+
+from drivers.hub import FlashProgress, HubDriver, HubIdentity
+from station.attempt.golden_check import NotChecked
+from station.attempt.history import own_open_attempt
+from station.attempt.workers import NobodyWorksHere
+from station.bench.changes import first_of
+from station.bench.display import SlotDisplay
+from station.bench.slot_parts import SlotParts
+from station.bench.visit import SeatedHub
+from station.domain.phase import SlotPhase
+from station.domain.reason import Reason
+from station.domain.slot_name import SlotName
+from station.domain.slot_view import SlotView
+from station.domain.statement import Details
+from station.records.facts.golden import GoldenCheckEnded, GoldenHub
+
+_log: Final = structlog.stdlib.get_logger()
+
+
+class SlotShift:
+    """What one slot does with golden hubs, and with others before it may begin with them."""
+
+    def __init__(self, parts: SlotParts, display: SlotDisplay) -> None:
+        self._parts = parts
+        self._display = display
+
+    async def allowed(self, seated: SeatedHub) -> bool:
+        """Wait until the hub may be begun with; False once it is gone. One with an attempt that is open goes on."""
+        parts, place = self._parts, self._parts.place
+        start = parts.start_of_shift
+        while (why := start.why_not(place)) is not None:
+            if await own_open_attempt(parts.journal, seated.hub) is not None:
+                break
+            seated.shown = self._view(SlotPhase.OUT_OF_USE, why, seated.hub)
+            gone: bool | None = await first_of(self._gone(seated), start.until_allowed(place))
+            if gone:
+                return False
+        seated.shown = None
+        return True
+
+    async def check(
+        self, driver: HubDriver, seated: SeatedHub, golden: GoldenHub, elsewhere: SlotName | None
+    ) -> None:
+        """Check the slot with the golden hub that sits here, and show what came of it until the hub is gone."""
+        parts, hub = self._parts, seated.hub
+        last = parts.start_of_shift.last_check(parts.place)
+        if last is not None and last.passed and (last.chf, last.boots) == (hub.chf, hub.boots):
+            ended: GoldenCheckEnded | str | None = last  # it has neither left nor booted since
+        elif elsewhere is not None:
+            ended = f"it also answers in {elsewhere}"
+        else:
+            self._display.put(self._view(SlotPhase.WORKING, Reason.GOLDEN_CHECK, hub))
+            ended = await first_of(self._checked(driver, hub, golden), parts.seat.until_stopped())
+        if ended is None:
+            return  # an emergency stop, or everybody left: it is looked at again
+        if isinstance(ended, GoldenCheckEnded) and ended.boots is not None:
+            seated.hub = await self._as_now(driver, hub)
+        detail = ended if isinstance(ended, str) else ended.detail
+        if detail is None:
+            seated.shown = self._view(SlotPhase.PUT_ASIDE, Reason.GOLDEN_PASSED, hub)
+        else:
+            failed = Details(detail=detail)
+            seated.shown = self._view(SlotPhase.PUT_ASIDE, Reason.GOLDEN_FAILED, hub, failed)
+        await seated.until_gone()
+
+    async def _checked(
+        self, driver: HubDriver, hub: HubIdentity, golden: GoldenHub
+    ) -> GoldenCheckEnded | str | None:
+        def show(progress: FlashProgress) -> None:
+            view = self._view(SlotPhase.WORKING, Reason.GOLDEN_CHECK, hub)
+            percent = 100 * progress.sent // progress.size
+            self._display.put(view.model_copy(update={"percent": percent}))
+
+        parts = self._parts
+        try:
+            ended = await parts.golden_checker.check(parts.place, driver, hub, golden, show, parts.draws)
+        except NotChecked as error:
+            _log.warning("slot not checked", reason=str(error))
+            return str(error)
+        except NobodyWorksHere:
+            self._display.looking(hub)
+            return None
+        _log.info("golden check", passed=ended.passed, made=ended.made, detail=ended.detail)
+        return ended
+
+    async def _as_now(self, driver: HubDriver, hub: HubIdentity) -> HubIdentity:
+        """Return it as it says who it is after its boot; until it is gone it is held against that."""
+        seen = await driver.identify()
+        return seen if seen.device == hub.device else hub
+
+    async def _gone(self, seated: SeatedHub) -> bool:
+        await seated.until_gone()
+        return True
+
+    def _view(
+        self,
+        phase: SlotPhase,
+        reason: Reason,
+        hub: HubIdentity,
+        details: Details = Details(),  # noqa: B008 - frozen
+    ) -> SlotView:
+        return SlotView(
+            place=self._parts.place, phase=phase, reason=reason, details=details, chf=hub.chf, gpf=hub.gpf
+        )

@@ -286,7 +286,8 @@ class Slot:
                     seated.label = parts.outlook.label_for(self.place, hub)
                     self.labels.seated = seated
                 if (golden := parts.start_of_shift.golden(hub)) is not None:
-                    await self._idling.wait(self._shift.check(driver, seated, golden, elsewhere))
+                    if await self._shift.check(driver, seated, golden, elsewhere):
+                        await self._idling.wait(seated.until_gone())
                 elif not await self._idling.wait(self._shift.allowed(seated)):
                     return
                 elif parts.seat.is_safe() and not parts.duty.nobody_at(self.place.jig):

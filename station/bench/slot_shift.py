@@ -47,8 +47,8 @@ class SlotShift:
 
     async def check(
         self, driver: HubDriver, seated: SeatedHub, golden: GoldenHub, elsewhere: SlotName | None
-    ) -> None:
-        """Check the slot with the golden hub that sits here, and show what came of it until the hub is gone."""
+    ) -> bool:
+        """Check the slot with the golden hub that sits here; say whether there is something to show until it is gone."""
         parts, hub = self._parts, seated.hub
         last = parts.start_of_shift.last_check(parts.place)
         if last is not None and last.passed and (last.chf, last.boots) == (hub.chf, hub.boots):
@@ -59,7 +59,7 @@ class SlotShift:
             self._display.put(self._view(SlotPhase.WORKING, Reason.GOLDEN_CHECK, hub))
             ended = await first_of(self._checked(driver, hub, golden), parts.seat.until_stopped())
         if ended is None:
-            return  # an emergency stop, or everybody left: it is looked at again
+            return False  # an emergency stop, or everybody left: it is looked at again
         if isinstance(ended, GoldenCheckEnded) and ended.boots is not None:
             seated.hub = await self._as_now(driver, hub)
         detail = ended if isinstance(ended, str) else ended.detail
@@ -68,7 +68,7 @@ class SlotShift:
         else:
             failed = Details(detail=detail)
             seated.shown = self._view(SlotPhase.PUT_ASIDE, Reason.GOLDEN_FAILED, hub, failed)
-        await seated.until_gone()
+        return True
 
     async def _checked(
         self, driver: HubDriver, hub: HubIdentity, golden: GoldenHub

@@ -135,8 +135,7 @@ ATTEMPT_MUTANTS = (
     Mutant(
         "an unlock is journalled after the act",
         "station/attempt/counted_authority.py",
-        "        await self._journal.append(UnlockAnswerDue(attempt=self._attempt, chf=self._hub.chf))\n"
-        "        self.counted = True\n",
+        "        await self._journal.append(self._due)\n        self.counted = True\n",
         "        self.counted = True\n",
         (_COUNTED,),
     ),

@@ -14,6 +14,7 @@ _LIVE_HUBS = f"{_BENCH}/test_live_hubs.py"
 _OUTLOOK = f"{_BENCH}/test_outlook.py"
 _SHOWN = f"{_BENCH}/test_shown.py"
 _VISIT = f"{_BENCH}/test_visit.py"
+_SHIFT = "tests/station/bench/test_start_of_shift.py"
 _SLOT = f"{_BENCH}/test_slot.py"
 
 BENCH_MUTANTS = (
@@ -302,5 +303,26 @@ BENCH_MUTANTS = (
         'return Empty(place, "link") if silent else',
         'return Empty(place, "link") if place else',
         ("tests/station/bench/test_line_clearance.py::test_a_slot_is_empty_only_by_what_is_known",),
+    ),
+    Mutant(
+        "an attempt is made on a golden hub",
+        "station/records/conditions.py",
+        "                _is_no_golden_hub(tables, event)\n",
+        "",
+        (f"{_SHIFT}::test_a_check_that_was_killed_is_known_and_its_hub_belongs_to_nobody_else",),
+    ),
+    Mutant(
+        "a golden hub is left open",
+        "station/attempt/golden_check.py",
+        "                await driver.reboot(hub.device)\n",
+        "                pass\n",
+        (f"{_SHIFT}::test_a_slot_begins_with_nothing_before_a_golden_hub_has_checked_it",),
+    ),
+    Mutant(
+        "a check of tomorrow counts for today",
+        "station/domain/shift_day.py",
+        "done <= now + SLACK and ",
+        "",
+        (f"{_SHIFT}::test_a_check_of_today_is_none_once_the_clock_was_moved_away",),
     ),
 )

@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmarks.board import board_row
 from benchmarks.clients import SMPCLIENT
+from benchmarks.desk import DESK_REPEATS, DESK_SECONDS, HUBS_AN_ORDER, desk_row
 from benchmarks.everything import (
     BOARD_SECONDS,
     JOURNAL_EVENTS,
@@ -101,6 +102,10 @@ def _parser() -> argparse.ArgumentParser:
     reports.add_argument("--hubs", type=int, default=20_000, help="of the journal")
     reports.add_argument("--repeats", type=int, default=REPORTS_REPEATS)
     reports.add_argument("--seconds", type=float, default=ROUND_SECONDS, help="of each round")
+    desk = commands.add_parser("desk", help="what people at the desk wait for while 24 slots work")
+    desk.add_argument("--hubs", type=int, default=HUBS_AN_ORDER, help="of the order, at most 5,000")
+    desk.add_argument("--repeats", type=int, default=DESK_REPEATS)
+    desk.add_argument("--seconds", type=float, default=DESK_SECONDS, help="of each round")
     station = commands.add_parser(
         "station", help="whole attempts by the daemon, 24 hubs beside one, and its memory"
     )
@@ -150,6 +155,8 @@ def _one_row(options: argparse.Namespace) -> Coroutine[Any, Any, list[Figures] |
             return journal_years_row(options.hubs) if options.hubs else journal_row(options.events)
         case "reports":
             return reports_row(options.hubs, options.repeats, options.seconds)
+        case "desk":
+            return desk_row(options.hubs, options.repeats, options.seconds)
         case _:
             return station_row(options.repeats)
 

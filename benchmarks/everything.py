@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from benchmarks.board import board_row
 from benchmarks.clients import SMPCLIENT
+from benchmarks.desk import DESK_REPEATS, DESK_SECONDS, HUBS_AN_ORDER, desk_row
 from benchmarks.journal import journal_row
 from benchmarks.report import Figures
 from benchmarks.stalled import stalled_row
@@ -52,6 +53,7 @@ async def all_rows(on_row: Callable[[Figures], None]) -> list[Figures]:
     keep(await stalled_row(STALLED, OTHER_REPEATS))
     keep(await station_row(OTHER_REPEATS))
     keep(await journal_row(JOURNAL_EVENTS))
+    keep(await desk_row(HUBS_AN_ORDER, DESK_REPEATS, DESK_SECONDS))
     for devices in (1, 24):
         keep(await usb_return_row(devices, RETURN_REPEATS))
     for transfer_size, erase_ms in USB_BLOCKS:

@@ -69,6 +69,9 @@ _TITLES: Final = {
     "stalled": "## A port whose peer stops reading\n\nThroughput of the 23 other slots, with and without it.",
     "board": "## Polling the jigs' I/O boards",
     "journal": "## The journal\n\n24 slots append at once. The control writes the same groups to a plain file and syncs it.",
+    "desk": "## People at the desk\n\nScans that pack, each journalled before it is answered, while 24 slots append; another process "
+    "reconciles the order and finds hubs meanwhile. The controls are the slots' own appends of the same moments, and the "
+    "loop's lag in rounds without people.",
     "station": "## Whole attempts\n\nThe daemon, from a hub's recognition to its durable result: 24 hubs together beside "
     "one alone.",
 }

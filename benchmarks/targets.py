@@ -43,6 +43,11 @@ _OTHERS: Final = {
         Target("verified_events_a_second", least=100_000),
         Target("start_seconds", most=2),
     ),
+    "desk": (
+        Target("scan_p95_ms", most=100),
+        Target("reconcile_seconds", most=0.5),
+        Target("find_p95_ms", most=50),
+    ),
     "usb_return": (Target("detach_cost_ms", most=200), Target("return_cost_ms", most=200)),
     "board": (Target("cpu_share_of_a_core", most=0.03),),
     "station": (Target("ratio_to_alone", most=1.05), Target("daemon_peak_memory_mib", most=150)),

@@ -60,7 +60,7 @@ async def journal_years_row(hubs: int) -> Figures:
 
 async def _measured(folder: Path, hubs: int) -> dict[str, float]:
     begun = time.monotonic()
-    await _fill(folder, hubs)
+    await fill_orders(folder, hubs)
     figures = {"fill_seconds": round(time.monotonic() - begun, 1)}
     size = sum(path.stat().st_size for path in segment_paths(folder))
     starts = [await _start(folder) for _ in range(_STARTS)]
@@ -122,7 +122,8 @@ def _rows_of_newest(folder: Path) -> int:
     return rows[0]
 
 
-async def _fill(folder: Path, hubs: int) -> None:
+async def fill_orders(folder: Path, hubs: int) -> None:
+    """Write so many hubs that passed, in orders of 5,000, of which the last is open."""
     async with Journal.open(folder, site=SITE, station=STATION, segment_rows=_SEGMENT_ROWS) as journal:
         for first in range(0, hubs, _HUBS_AN_ORDER):
             of_order = range(first, min(first + _HUBS_AN_ORDER, hubs))

@@ -59,6 +59,13 @@ def test_what_slots_notice_of_reports_is_measured() -> None:
     assert min(row[f"append_p99_ms_{when}"] for when in ("without", "keeping_up", "made_anew")) > 0
 
 
+def test_what_people_at_the_desk_wait_for_is_measured() -> None:
+    row = last_object(run_benchmark("desk", "--hubs", "200", "--repeats", "1", "--seconds", "1.5", "--json"))
+    assert row["valid"]
+    assert row["scans"] > 0
+    assert min(row["scan_p95_ms"], row["reconcile_seconds"], row["find_p95_ms"], row["lag_p99_ms"]) > 0
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_a_journal_of_years_is_measured_beside_one_of_a_week() -> None:

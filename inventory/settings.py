@@ -20,6 +20,7 @@ from pydantic_settings import (
 from inventory.errors import WrongInput
 from inventory.log import LogSettings
 from inventory.requests.settings import RequestSettings
+from inventory.ssmi.settings import SsmiSettings
 from station.domain.config_error import faults_of
 from station.messages.topics import TopicLevel, Topics
 
@@ -102,6 +103,7 @@ class InventorySettings(BaseSettings):
         description="how long a number may be missing before that is an alarm: results overtake each other",
     )
     requests: RequestSettings | None = Field(None, description="requests are not taken unless given")
+    ssmi: SsmiSettings | None = Field(None, description="no file for the SSMI is written unless given")
     log: LogSettings = Field(default_factory=LogSettings)
 
     @model_validator(mode="after")

@@ -195,6 +195,21 @@ request_hubs: Final = Table(
 )
 """Each line of a request, with what the extract held of its hub; accepted unless `refused` says why not."""
 
+ssmi_files: Final = Table(
+    "ssmi_files",
+    METADATA,
+    Column("id", BIG_ID, primary_key=True),
+    Column("work_order", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("held", Integer, nullable=False),
+    Column("written", Utc, nullable=False),
+    Column("written_by", Text, nullable=False),
+    Column("despite", Text),
+    UniqueConstraint("work_order", "sha256"),
+)
+"""Which files for the SSMI were written, in whose name, and why in spite of results that had not come."""
+
 findings: Final = Table(
     "findings",
     METADATA,

@@ -51,7 +51,7 @@ def test_from_an_empty_database_to_what_is_known_missing_and_to_be_looked_into(t
     code, said = typed("hubs", "show", chf_of(1))
     assert (code, "reflash inventory database upgrade" in said) == (1, True)
     assert typed("database", "upgrade")[0] == 0
-    assert typed("database", "upgrade")[1].strip().endswith("is up to date (0002)")
+    assert typed("database", "upgrade")[1].strip().endswith("is up to date (0003)")
     assert typed("results", "gaps") == (0, "nothing is missing of what has been heard of\n")
     assert typed("findings", "list") == (0, "nothing is to be looked into\n")
     station = SayingStation()
@@ -107,6 +107,7 @@ def test_each_command_shows_an_example(capfd: pytest.CaptureFixture[str]) -> Non
         "results gaps",
         "results import",
         "hubs show",
+        "ssmi write",
         "findings list",
         "findings payload",
         "findings settle",

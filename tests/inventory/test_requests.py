@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import zipfile
@@ -17,12 +18,13 @@ from sqlalchemy import func, select
 from benches.told_results import SayingStation, chf_of, gpf_of
 from inventory.cli import main
 from inventory.database.engine import Database
-from inventory.database.tables import request_hubs
+from inventory.database.tables import request_hubs, ssmi_files
 from inventory.errors import WrongInput
 from inventory.intake.intake import Heard, Intake
 from inventory.moments import system_clock
 from inventory.requests.request_file import COLUMNS, TEMPLATE, read_request
 from inventory.requests.sheet import Sheet, read_sheet
+from station.domain.outcome import Outcome
 from station.orders.csv_import import parse_order
 
 EXTRACT = ("CHF", "GPF", "Make", "Model", "Version", "Status", "Owner", "Region", "HAN", "CHTS")
@@ -31,6 +33,9 @@ database = "{url}"
 [[stations]]
 site = "north-site"
 station = "bench-1"
+[ssmi]
+folder = "{folder}"
+firmware_version = "Version"
 [requests]
 orders_folder = "{folder}"
 releases = [{{manufacturer = "10A8", model = "00000011", firmware_version = "0002012F"}}]
@@ -84,9 +89,9 @@ class Desk:
         self.config.write_text(CONFIG.format(url=url, folder=folder / "orders"))
         self._capfd = capfd
 
-    def __call__(self, *arguments: object, code: int = 0) -> str:
+    def __call__(self, *arguments: object, code: int = 0, group: str = "requests") -> str:
         with pytest.raises(SystemExit) as ended:
-            main(["requests", *map(str, arguments), "--config", str(self.config)])
+            main([group, *map(str, arguments), "--config", str(self.config)])
         said = self._capfd.readouterr()
         assert int(ended.value.code or 0) == code, said
         return said.out + said.err
@@ -271,3 +276,54 @@ def test_a_long_list_takes_little_of_everything(desk: Desk, database: Database) 
     assert "5000 hubs accepted" in desk.take(map(asked, hubs), map(held, hubs))
     with database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(request_hubs)) == 5000
+
+
+def test_upstream_is_told_what_hubs_said_last_once_the_bench_has_closed_their_order_and_nothing_is_missing(
+    desk: Desk, database: Database
+) -> None:
+    hubs = range(1, 6)
+    desk.take([asked(hub) for hub in hubs], [held(hub) for hub in hubs])
+    desk("authorise", "RQ-1", "--work-order", "WO-1", "--purchase-order", "PO", "--by", "A. Person")
+    station = SayingStation()
+    intake = Intake(database, {station.topics.source}, system_clock)
+
+    def tell(*said: Any) -> None:
+        intake.take_heard([Heard(each.topic, each.payload) for each in said])
+
+    def write(*more: str, code: int = 0) -> str:
+        return desk("write", "WO-1", "--by", "A. Person", *more, code=code, group="ssmi")
+
+    passed = [station.result(1), station.result(2)]
+    failed = station.result(3, outcome=Outcome.FAILED, read_back="0001012F")
+    other_ids = station.result(4, gpf=gpf_of(9))
+    tell(*passed, failed, other_ids)
+    assert "is reconciled and closed" in write(code=1)
+    never_came = station.result(2, outcome=Outcome.REJECTED, read_back="0001012F")
+    tell(station.order_fact("WO-1", "closed"), station.result(6, order="WO-2"))
+    assert "reflash journal republish 5 5" in write(code=1)
+    assert list((desk.folder / "orders").glob("*ssmi*")) == []
+    tell(never_came)
+    said = write()
+    assert [line.split()[1:] for line in said.splitlines() if line.startswith("held")] == [
+        [chf_of(3), "no_success"],
+        [chf_of(4), "ids_disagree"],
+        [chf_of(5), "no_success"],
+    ]
+    assert write() == said
+    (path,) = (desk.folder / "orders").glob("*ssmi*.csv")
+    # Hub 2 has passed, and says by now that it runs something else: what it says is told, whatever was intended.
+    assert path.read_text().splitlines() == [
+        "chf_id,gpf_id,Version",
+        f"{chf_of(1)},{gpf_of(1)},0002012F",
+        f"{chf_of(2)},{gpf_of(2)},0001012F",
+    ]
+    notice = json.loads(path.with_suffix(".json").read_text())
+    assert (notice["rows"], notice["file"]) == (2, path.name)
+    assert notice["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    with database.read() as connection:
+        acts = connection.execute(select(ssmi_files.c.rows, ssmi_files.c.written_by, ssmi_files.c.despite))
+        assert [tuple(act) for act in acts] == [(2, "A. Person", None)]
+    station.result(1)
+    tell(station.result(1, outcome=Outcome.REJECTED))
+    assert "2 hubs" in write("--despite-missing", "its journal is lost")
+    assert "no work order WO-9" in desk("write", "WO-9", "--by", "A", code=1, group="ssmi")

@@ -14,7 +14,7 @@ from typing import Any, Final
 import aiomqtt
 
 from inventory.errors import InventoryError
-from inventory.settings import MqttSettings
+from inventory.intake.settings import MqttSettings
 
 _GRANTED: Final = 1
 """QoS with which the broker has to let us subscribe (MQTT 3.1.1, 3.9.3)."""

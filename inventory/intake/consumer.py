@@ -13,9 +13,9 @@ import structlog
 from inventory.database.engine import DatabaseUnavailable
 from inventory.intake.broker import BrokerRefuses, Client, listening
 from inventory.intake.intake import Heard, Intake
+from inventory.intake.settings import MqttSettings, StationSettings
 from inventory.intake.store import AT_ONCE, Taken
 from inventory.pauses import pause_after
-from inventory.settings import MqttSettings, StationSettings
 from station.messages.order_fact import ORDER_TOPIC
 
 _log: Final = structlog.get_logger()

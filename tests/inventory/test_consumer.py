@@ -23,9 +23,9 @@ from inventory.database.engine import Database
 from inventory.database.tables import asset_records, messages
 from inventory.intake.consumer import Consumer, topics_of
 from inventory.intake.intake import Intake
+from inventory.intake.settings import MqttSettings, StationSettings
 from inventory.intake.store import Taken
 from inventory.moments import system_clock
-from inventory.settings import MqttSettings, StationSettings
 
 
 async def publish(broker: brokers.Mosquitto, said: Sequence[Said]) -> None:

@@ -125,14 +125,19 @@ def test_a_rig_is_looked_into_and_handled_over_its_control_socket(hubs_file: Pat
 
         swapped = rig.do(do="swap", jig=4, slot=1, with_jig=4, with_slot=2)["slots"]
         assert [slot["chf"][-2:] for slot in swapped] == ["02", "01"]
-        assert rig.do(do="unload", jig=4, slot=1) == {"next": "88-73-84-00-00-00-00-03", "waiting": 0}
+        assert rig.do(do="unload", jig=4, slot=1) == {
+            "taken": "88-73-84-00-00-00-00-02",
+            "next": "88-73-84-00-00-00-00-03",
+            "waiting": 0,
+        }
         assert rig.do(do="unseat", jig=4, slot=2) == {"chf": "88-73-84-00-00-00-00-01"}
         assert rig.do(do="seat", jig=4, slot=3, chf="88-73-84-00-00-00-00-01")["occupied"]
         waited = rig.do(do="wait", chf="8873840000000001", mode="application", boots=2)
         assert waited == {"mode": "application", "boots": waited["boots"]}
         assert rig.do(do="wait", chf="8873840000000003")["mode"] == "application"
         assert [slot["occupied"] for slot in rig.do(do="slots")["slots"]] == [True, False, True]
-        assert rig.do(do="unload", jig=4, slot=3) == {"next": None, "waiting": 0}
+        unloaded = rig.do(do="unload", jig=4, slot=3)
+        assert unloaded == {"taken": "88-73-84-00-00-00-00-01", "next": None, "waiting": 0}
 
         assert rig.do(do="power", jig=4, slot=1, on=False)["current_ma"] == 0
         assert rig.do(do="port", jig=4, slot=2, plugged=False)["port"] is None

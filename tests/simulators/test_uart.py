@@ -236,9 +236,10 @@ async def test_rts_cts_holds_the_host_while_the_hub_is_not_ready(tmp_path: Path)
         first, second = b"first\n", b"\x06\x09second\n"
         os.write(host, first + second)
         await asyncio.sleep(0.01)  # ten times what the line needs
+        await until(
+            lambda: port.statistics().to_hub.bytes == len(first)
+        )  # once the line itself knows that it is held
         assert not ear.heard
-        usage = port.statistics().to_hub
-        assert usage.bytes == len(first)
         ear.is_ready = True
         port.listener_is_ready()
         await ear.hears(len(first + second))

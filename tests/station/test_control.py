@@ -46,9 +46,11 @@ from station.desk.label_requests import ScanAnswer, ScanLabel, TakeBackLabel
 from station.desk.order_requests import (
     AssignOrder,
     CloseOrder,
+    CompareOrder,
     ExpectedOrder,
     ImportOrder,
     OrderTaken,
+    ReviseOrder,
     UnassignOrder,
     WorksOn,
 )
@@ -71,6 +73,7 @@ from station.desk.record_requests import Republish, ResumeRelease
 from station.desk.refusals import Conflict, Invalid, NotFound, Refused, Unavailable
 from station.desk.request import Done
 from station.desk.rights import MAY
+from station.desk.shift_requests import EnrolGoldenHub, RetireGoldenHub, SignCheckList
 from station.desk.upkeep_requests import ServiceJig
 from station.domain.destination import Destination
 from station.domain.interlock import Notice, interlock
@@ -119,6 +122,18 @@ REQUESTS = {
     ),
     UnassignOrder: st.builds(UnassignOrder, order=NAMES, jig=NAMES, trays_empty=st.booleans()),
     ServiceJig: st.builds(ServiceJig, jig=NAMES, what=NAMES, slots=st.lists(SLOTS, max_size=3).map(tuple)),
+    CompareOrder: st.builds(CompareOrder, source=NAMES, size=SLOTS, sha256=st.just("0f" * 32)),
+    ReviseOrder: st.builds(
+        ReviseOrder,
+        source=NAMES,
+        size=SLOTS,
+        sha256=st.just("0f" * 32),
+        amends=st.just("f0" * 32),
+        reason=WORDS,
+    ),
+    EnrolGoldenHub: st.builds(EnrolGoldenHub, chf=IDS, gpf=IDS),
+    RetireGoldenHub: st.builds(RetireGoldenHub, chf=IDS, reason=WORDS, as_it_is=st.booleans()),
+    SignCheckList: st.builds(SignCheckList, items=st.lists(NAMES, max_size=3).map(tuple)),
     CloseOrder: st.builds(
         CloseOrder,
         order=NAMES,

@@ -137,6 +137,10 @@ class BoardSeat:
         """Wait for the switch to open."""
         await self._changes.until(lambda: self.present() is False)
 
+    async def until_filled(self) -> None:
+        """Wait for the switch to close, or for the board to be lost."""
+        await self._changes.until(lambda: self.present() is not False)
+
     def doubt(self) -> Reason | None:
         """Say when switch and current, or switch and hub, do not agree."""
         return self._inputs.doubt(self._slot)

@@ -83,6 +83,10 @@ class Seat(Protocol):
         """Return when the jig sees that nothing sits in the slot any more; never where nothing can tell."""
         ...
 
+    async def until_filled(self) -> None:
+        """Return when the jig no longer sees that nothing sits in the slot; at once where nothing can tell."""
+        ...
+
     def doubt(self) -> Reason | None:
         """Say what speaks against a hub that seems to sit in the slot; None if nothing does."""
         ...
@@ -185,6 +189,9 @@ class LinkSeat:
     async def until_emptied(self) -> None:
         """Wait without end."""
         await asyncio.Event().wait()
+
+    async def until_filled(self) -> None:
+        """Return at once: nothing tells that the slot is empty."""
 
     def doubt(self) -> Reason | None:
         """Say None: there is nothing that two things could say differently."""

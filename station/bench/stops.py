@@ -65,5 +65,5 @@ class WaitTeller:
             else:
                 reason = Reason.STOP_EMPTY if hub is None else Reason.STOP_WITHOUT_HUB
                 self._display.show(SlotPhase.EMERGENCY_STOP, reason, hub)
-                await seat.until_reset()
+                await first_of(seat.until_reset(), seat.until_filled())
         self._display.empty()

@@ -261,6 +261,17 @@ async def test_a_hub_that_was_booting_at_the_stop_is_no_failure(boarded: Hands) 
     assert [result.outcome for result in boarded.results()] == [Outcome.PASSED]
 
 
+async def test_a_hub_seated_during_a_stop_is_to_be_left_in(boarded: Hands) -> None:
+    hub = boarded.bench.hub()
+
+    async with running_daemon(boarded.settings) as station:
+        await station.until(FIRST, SlotPhase.EMPTY)
+        await press(boarded, "press_stop")
+        await station.until(FIRST, SlotPhase.EMERGENCY_STOP)
+        await boarded.bench.seat(hub, FIRST)
+        await station.until_that(lambda: "leave the hub in" in line_of(station.view(FIRST)))
+
+
 async def test_a_stop_outlives_the_station_and_nothing_begins_before_a_person_resets_the_jig(
     boarded: Hands,
 ) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import NoReturn
 
 from drivers.boot_clock import since_boot
-from drivers.jig_board.connection import Connection, connected
+from drivers.jig_board.connection import Connection, connected_over, name_of
 from drivers.jig_board.errors import (
     BoardAnswerInvalid,
     BoardFrozen,
@@ -35,12 +35,13 @@ from drivers.jig_board.events import (
     SlotSeated,
 )
 from drivers.jig_board.inputs import InputWatch, InsertionWatch, Measurements, PresenceDoubt
-from drivers.jig_board.line import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION
+from drivers.jig_board.line import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, ModbusLine
 from drivers.jig_board.registers import BoardRegisters, Lamp
 from drivers.jig_board.settings import JigBoardSettings
+from drivers.port_watch import PortWatch
 
 FIRST_RECONNECT_SECONDS = 0.25
-"""Pause before the first attempt to reach a lost board; it doubles from attempt to attempt."""
+"""Pause after a connection that was lost, and after a look for a port of which nothing is heard; each doubles."""
 
 UNWATCHED_SECONDS = 0.5
 """Looks further apart may have missed that a hub was exchanged: nobody takes one out and seats another faster."""
@@ -73,7 +74,7 @@ class JigBoard:
         clock: Callable[[], float] = since_boot,
     ) -> None:
         """`clock` tells seconds that also pass while the machine sleeps, as they do for hands and for the board."""
-        self._jig = jig
+        self._name = name_of(jig, settings)
         self._settings = settings
         self._tell = on_event
         self._clock = clock
@@ -99,7 +100,7 @@ class JigBoard:
         while True:
             began = clock()
             try:
-                async with connected(self._jig, settings) as connection:
+                async with connected_over(await self._line(), self._name, settings) as connection:
                     power = await connection.registers.power()
                     self._told = None
                     self._begin_anew()
@@ -122,6 +123,18 @@ class JigBoard:
                 pause = FIRST_RECONNECT_SECONDS
             await asyncio.sleep(pause)
             pause = min(2 * pause, settings.reconnect_seconds)
+
+    async def _line(self) -> ModbusLine:
+        """Return the line to the board, however long it takes until its port is there."""
+        pause = FIRST_RECONNECT_SECONDS
+        with closing(PortWatch(self._settings.port)) as watch:
+            while True:
+                try:
+                    return await ModbusLine.open(self._settings, self._name)
+                except BoardUnavailable as error:
+                    self._tell_loss(error)
+                await watch.changed(pause)
+                pause = min(2 * pause, self._settings.reconnect_seconds)
 
     async def set_power(self, slot: int, on: bool) -> None:
         """Switch one slot's power. Its lamp goes dark before it gets power: a green lamp is never the last hub's."""
@@ -178,7 +191,7 @@ class JigBoard:
                 f"looks at its inputs are often more than {UNWATCHED_SECONDS * 1000:.0f} ms apart;"
                 " raise heartbeat_seconds, use a faster line or board, or relieve the PC"
             )
-            self._tell(LooksTooRare(BoardTooSlow(f"{self._jig} board at {self._settings.port}", what)))
+            self._tell(LooksTooRare(BoardTooSlow(self._name, what)))
 
     def _take_back_too_rare(self) -> None:
         if self._missed and asyncio.get_running_loop().time() - self._missed_at > CALM_SECONDS:
@@ -200,7 +213,7 @@ class JigBoard:
     def _registers(self) -> BoardRegisters:
         if self._online is None:
             raise BoardOffline(
-                f"{self._jig} board at {self._settings.port}",
+                self._name,
                 "is not connected; see why it was lost, it is looked for again and again",
             )
         return self._online

@@ -67,6 +67,11 @@ class Connection:
     life: SignsOfLife
 
 
+def name_of(jig: str, settings: JigBoardSettings) -> str:
+    """Return what error messages call a board."""
+    return f"{jig} board at {settings.port}"
+
+
 @asynccontextmanager
 async def connected(jig: str, settings: JigBoardSettings, *, tries: int = 1) -> AsyncIterator[Connection]:
     """Hold the board's port, once the board there is known to be the right one and alive.
@@ -74,8 +79,16 @@ async def connected(jig: str, settings: JigBoardSettings, *, tries: int = 1) -> 
     Whoever does not look again and again anyway has `tries`: one lost answer is then no failure.
     Raises BoardUnavailable, WrongBoard, BoardFrozen, and what `ModbusLine.ask` raises.
     """
-    name = f"{jig} board at {settings.port}"
-    line = await ModbusLine.open(settings, name)
+    name = name_of(jig, settings)
+    async with connected_over(await ModbusLine.open(settings, name), name, settings, tries=tries) as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def connected_over(
+    line: ModbusLine, name: str, settings: JigBoardSettings, *, tries: int = 1
+) -> AsyncIterator[Connection]:
+    """Do as `connected` does, over a line that is there, and close it."""
     try:
         registers = BoardRegisters(line, settings, tries)
         try:

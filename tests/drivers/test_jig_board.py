@@ -12,7 +12,6 @@ from benches.looking import until
 from drivers.jig_board import board
 from drivers.jig_board.board import LOOK_AGAIN_SECONDS, JigBoard
 from drivers.jig_board.checks import watchdog_acts_on_coils
-from drivers.jig_board.connection import connected
 from drivers.jig_board.errors import (
     BoardAnswerInvalid,
     BoardFrozen,
@@ -41,6 +40,7 @@ from drivers.jig_board.events import (
     SlotSeated,
     StartPressed,
 )
+from drivers.jig_board.line import ModbusLine
 from drivers.jig_board.registers import Lamp
 from drivers.jig_board.settings import JigBoardSettings
 from simulators import jig_board
@@ -194,7 +194,8 @@ async def test_an_unplugged_board_is_told_once_and_found_again(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked = asyncio.Semaphore(0)
-    monkeypatch.setattr(board, "connected", lambda *where: (looked.release(), connected(*where))[1])
+    opening = ModbusLine.open
+    monkeypatch.setattr(ModbusLine, "open", lambda *where: (looked.release(), opening(*where))[1])
     async with bench(path) as jig:
         await jig.first_picture()
         jig.simulated.unplug()
@@ -364,6 +365,19 @@ async def test_a_board_that_is_never_there_is_told_at_once(path: Path) -> None:
     async with running(JigBoard("jig1", JigBoardSettings(port=str(path), **QUICK), ear.hear)):
         lost = await ear.next(BoardLost)
         assert "is not there" in str(lost.reason)
+
+
+async def test_a_board_whose_port_appears_is_heard_of_and_not_looked_for(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board, "FIRST_RECONNECT_SECONDS", 3600.0)
+    simulated = SimulatedJigBoard(path, Slots(1), watchdog_seconds=0.8)
+    ear = Ear()
+    async with running(JigBoard("jig1", JigBoardSettings(port=str(path), **QUICK | PATIENT), ear.hear)):
+        await ear.next(BoardLost)
+        simulated.plug()
+        await ear.next(BoardBack, never=BoardLost)
+    simulated.close()
 
 
 async def test_commands_are_heard_between_looks_and_do_not_starve_them(path: Path) -> None:

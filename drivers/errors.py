@@ -26,8 +26,8 @@ class HubAction(StrEnum):
 class DriverError(Exception):
     """A driver could not do what it was asked.
 
-    `what` is one line for a person: what happened, where (` at ` the place), and behind a colon what to do. A slot's line
-    tells of it what happened, and has advice of its own. `state_known` says whether the hub is
+    `happened` says what did, and where (` at ` the place), `advice` what a person may do about it, and `what` is both in one
+    line. A slot's line tells of it what happened, and has advice of its own. `state_known` says whether the hub is
     certainly as it was before the call. Where it is False the hub has to be probed. `device_code` is the hub's own code in the driver's notation (`group 1 rc 23`, `errADDRESS`).
     """
 
@@ -51,11 +51,13 @@ class DriverError(Exception):
         self.state_known = state_known
         self.device_code = device_code
 
+    @property
+    def fact(self) -> str:
+        """What happened, with the hub's own code, and without what to do about it."""
+        return self.happened if self.device_code is None else f"{self.happened} ({self.device_code})"
+
     def __str__(self) -> str:
-        if self.device_code is None:
-            return self.what
-        happened, colon, advice = self.what.partition(": ")
-        return f"{happened} ({self.device_code}){colon}{advice}"
+        return self.fact + self.what.removeprefix(self.happened)
 
 
 class PlaceUnavailable(DriverError):

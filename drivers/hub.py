@@ -46,7 +46,7 @@ class ExpectedDevice:
             what = f"hub {seen.chf} at {place} is of model {seen.model}, not {self.model}"
         else:
             return
-        raise AnotherHub(f"{what}: find the first hub", action=action, state_known=state_known)
+        raise AnotherHub(what, action=action, state_known=state_known, advice="find the first hub")
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,9 +34,10 @@ async def sign(
     seen = Eui64.from_bytes(challenge.chf)
     if seen != hub.chf:
         raise AnotherHub(
-            f"the challenge at {place} is of hub {seen}, not of {hub.chf}: find the first hub",
+            f"the challenge at {place} is of hub {seen}, not of {hub.chf}",
             action=HubAction.UNLOCK,
             state_known=True,
+            advice="find the first hub",
         )
     signature = await authority.sign(UnlockChallenge(hub.chf, challenge.nonce, hub.model))
     if len(signature) != _SIGNATURE_BYTES:
@@ -52,9 +53,10 @@ def require_same_boot(asked: HubIdentity, now: HubIdentity, place: str) -> None:
     """Raise ChallengeVoid if the hub has booted since it was asked for its challenge, which no boot outlives."""
     if asked.boots != now.boots:
         raise ChallengeVoid(
-            f"the hub {now.chf} at {place} booted while its challenge was signed: try again",
+            f"the hub {now.chf} at {place} booted while its challenge was signed",
             action=HubAction.UNLOCK,
             state_known=True,
+            advice="try again",
         )
 
 
@@ -73,23 +75,26 @@ def answer_refusal(
         return _locked_out(hub, place, refused)
     if code is not None and code.says_no_challenge:
         return ChallengeVoid(
-            f"the hub {hub.chf} at {place} got its unlock signature too late: try again, and check the authority's speed",
+            f"the hub {hub.chf} at {place} got its unlock signature too late",
             action=HubAction.UNLOCK,
             state_known=True,
             device_code=refused.device_code,
+            advice="try again, and check the authority's speed",
         )
     return UnlockRefused(
-        f"the hub {hub.chf} at {place} did not accept the unlock signature: check the unlock key",
+        f"the hub {hub.chf} at {place} did not accept the unlock signature",
         action=HubAction.UNLOCK,
         state_known=True,
         device_code=refused.device_code,
+        advice="check the unlock key",
     )
 
 
 def _locked_out(hub: ExpectedDevice, place: str, refused: HubRefused) -> HubLockedOut:
     return HubLockedOut(
-        f"the hub {hub.chf} at {place} takes no answers to challenges for now: leave it powered and wait",
+        f"the hub {hub.chf} at {place} takes no answers to challenges for now",
         action=HubAction.UNLOCK,
         state_known=True,
         device_code=refused.device_code,
+        advice="leave it powered and wait",
     )

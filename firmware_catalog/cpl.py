@@ -93,17 +93,19 @@ class CentralProductsList(_Record):
         listed = self._listed.get((model, version))
         if not listed:
             raise ProductNotActive(
-                f"the Central Products List has no {model} {version}; import a newer list, or withdraw the release"
+                f"the Central Products List has no {model} {version}",
+                "import a newer list, or withdraw the release",
             )
         same = next((each for each in listed if each.image_hash == image_hash.hex()), None)
         if same is None:
             raise ImageHashMismatch(
                 f"the Central Products List has {model} {version} with Manufacturer Image Hash "
-                f"{listed[0].image_hash[:16]}…, the image has {image_hash.hex()[:16]}…; get the listed image"
+                f"{listed[0].image_hash[:16]}…, the image has {image_hash.hex()[:16]}…",
+                "get the listed image",
             )
         if same.status is not ProductStatus.ACTIVE:
             raise ProductNotActive(
-                f"the Central Products List has {model} {version} as {same.status}; withdraw the release"
+                f"the Central Products List has {model} {version} as {same.status}", "withdraw the release"
             )
 
     def has_active(self, model: DeviceModel, version: FirmwareVersion, image_hash: bytes) -> bool:
@@ -121,7 +123,8 @@ class CentralProductsList(_Record):
             return cls.model_validate_json(_read(path))
         except ValidationError as error:
             raise ProductsListError(
-                f"{path} is no imported Central Products List; import it again with 'reflash catalog import-cpl'"
+                f"{path} is no imported Central Products List",
+                "import it again with 'reflash catalog import-cpl'",
             ) from error
 
     def save(self, path: Path) -> None:
@@ -135,7 +138,7 @@ class CentralProductsList(_Record):
                 replace_file(path, data)
             except OSError as error:
                 raise ProductsListError(
-                    f"{path} cannot be written: {error.strerror}; the list is as it was"
+                    f"{path} cannot be written: {error.strerror}", "the list is as it was"
                 ) from error
 
 
@@ -164,7 +167,7 @@ class ProductsFile:
             status = self._path.stat()
         except OSError as error:
             raise ProductsListError(
-                f"{self._path} cannot be read: {error.strerror}; name the right file"
+                f"{self._path} cannot be read: {error.strerror}", "name the right file"
             ) from error
         stamp = (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size)
         if stamp != self._stamp:
@@ -183,7 +186,7 @@ def import_products(path: Path, columns: ProductColumns) -> CentralProductsList:
     try:
         text = _read(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ProductsListError(f"{path} is not UTF-8; save it as CSV in UTF-8") from error
+        raise ProductsListError(f"{path} is not UTF-8", "save it as CSV in UTF-8") from error
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     products: list[Product] = []
     faults: list[str] = []
@@ -198,17 +201,17 @@ def import_products(path: Path, columns: ProductColumns) -> CentralProductsList:
                 faults.append(f"line {rows.line_num}: {error}")
     except csv.Error as error:
         raise ProductsListError(
-            f"{path} line {rows.line_num} is no CSV: {error}; save it as CSV again"
+            f"{path} line {rows.line_num} is no CSV: {error}", "save it as CSV again"
         ) from error
     if faults:
         more = f" (and {len(faults) - _FAULTS_SHOWN} more)" if len(faults) > _FAULTS_SHOWN else ""
-        raise ProductsListError(f"{path}: {'; '.join(faults[:_FAULTS_SHOWN])}{more}; correct the file")
+        raise ProductsListError(f"{path}: {'; '.join(faults[:_FAULTS_SHOWN])}{more}", "correct the file")
     if not products:
-        raise ProductsListError(f"{path} lists nothing; name the list's CSV file")
+        raise ProductsListError(f"{path} lists nothing", "name the list's CSV file")
     try:
         return CentralProductsList(products=tuple(products))
     except ValidationError as error:
-        raise ProductsListError(f"{path}: {error.errors()[0]['msg']}; correct the file") from error
+        raise ProductsListError(f"{path}: {error.errors()[0]['msg']}", "correct the file") from error
 
 
 def _places(path: Path, header: list[str], columns: ProductColumns) -> dict[str, int]:
@@ -218,12 +221,12 @@ def _places(path: Path, header: list[str], columns: ProductColumns) -> dict[str,
     missing = [name for name in wanted.values() if name.casefold() not in found]
     if missing:
         raise ProductsListError(
-            f"{path} has no column {', '.join(missing)} (it has {', '.join(header)[:200] or 'none'}); "
-            "map the columns in the configuration"
+            f"{path} has no column {', '.join(missing)} (it has {', '.join(header)[:200] or 'none'})",
+            "map the columns in the configuration",
         )
     twice = [name for name in wanted.values() if found.count(name.casefold()) > 1]
     if twice:
-        raise ProductsListError(f"{path} has column {', '.join(twice)} more than once; leave one of them")
+        raise ProductsListError(f"{path} has column {', '.join(twice)} more than once", "leave one of them")
     return {field: found.index(name.casefold()) for field, name in wanted.items()}
 
 
@@ -251,4 +254,4 @@ def _read(path: Path) -> bytes:
     try:
         return read_regular_file(path, _MAX_FILE_SIZE)
     except OSError as error:
-        raise ProductsListError(f"{path} cannot be read: {error.strerror}; name the right file") from error
+        raise ProductsListError(f"{path} cannot be read: {error.strerror}", "name the right file") from error

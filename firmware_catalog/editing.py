@@ -43,7 +43,8 @@ def add_release(
         manifest = read_manifest(folder) if (folder / MANIFEST_NAME).exists() else Manifest()
         if _find(manifest, release.model, release.version) is not None:
             raise ReleaseExists(
-                f"{folder / MANIFEST_NAME} lists release {release} already; give another image another version"
+                f"{folder / MANIFEST_NAME} lists release {release} already",
+                "give another image another version",
             )
         # The image first: a manifest never names a file that is not there.
         replace_file(folder / release.image.file, data)
@@ -61,7 +62,7 @@ def withdraw_release(folder: Path, model: DeviceModel, version: FirmwareVersion)
         release = _find(manifest, model, version)
         if release is None:
             raise ReleaseUnknown(
-                f"{folder / MANIFEST_NAME} lists no release {model} {version}; see 'reflash catalog list'"
+                f"{folder / MANIFEST_NAME} lists no release {model} {version}", "see 'reflash catalog list'"
             )
         withdrawn = release.model_copy(update={"status": ReleaseStatus.WITHDRAWN})
         write_manifest(

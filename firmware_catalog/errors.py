@@ -6,6 +6,11 @@ from __future__ import annotations
 class CatalogError(Exception):
     """The catalogue cannot give what was asked. Says nothing of the hub."""
 
+    def __init__(self, happened: str, advice: str | None = None) -> None:
+        """`advice` is what to do about it. A slot's line tells what happened, and has advice of its own."""
+        super().__init__(happened if advice is None else f"{happened}; {advice}")
+        self.happened = happened
+
 
 class ManifestError(CatalogError):
     """The manifest is missing, unreadable, or not what a manifest is allowed to be."""

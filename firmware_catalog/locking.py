@@ -27,14 +27,14 @@ def locked(folder: Path, patience: float = 0.0) -> Iterator[None]:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise CatalogError(
-            f"{folder} cannot be opened: {error.strerror}; make the folder, or name the right one"
+            f"{folder} cannot be opened: {error.strerror}", "make the folder, or name the right one"
         ) from error
     try:
         _take(descriptor, folder, time.monotonic() + patience)
         yield
     except OSError as error:
         raise CatalogError(
-            f"{folder} cannot be changed: {error.strerror}; the catalogue is as it was"
+            f"{folder} cannot be changed: {error.strerror}", "the catalogue is as it was"
         ) from error
     finally:
         os.close(descriptor)
@@ -47,7 +47,7 @@ def _take(descriptor: int, folder: Path, deadline: float) -> None:
         except BlockingIOError as error:
             if time.monotonic() >= deadline:
                 raise CatalogBusy(
-                    f"another program is changing {folder}; wait for it and try again"
+                    f"another program is changing {folder}", "wait for it and try again"
                 ) from error
             time.sleep(_LOOK_SECONDS)
         else:

@@ -45,16 +45,17 @@ def read_manifest(folder: Path) -> Manifest:
         text = read_regular_file(path, _MAX_MANIFEST_SIZE)
     except FileNotFoundError:
         raise ManifestError(
-            f"{path} does not exist; name the catalogue's folder, or found one with 'reflash catalog add'"
+            f"{path} does not exist", "name the catalogue's folder, or found one with 'reflash catalog add'"
         ) from None
     except OSError as error:
-        raise ManifestError(f"{path} cannot be read: {error.strerror}; put that right first") from error
+        raise ManifestError(f"{path} cannot be read: {error.strerror}", "put that right first") from error
     try:
         return Manifest.model_validate_json(text)
     except ValidationError as error:
         raise ManifestError(
-            f"{path} is no catalogue manifest: {first_fault(error)}; restore it from its last good copy, "
-            "or add its images to a new folder with 'reflash catalog add'"
+            f"{path} is no catalogue manifest: {first_fault(error)}",
+            "restore it from its last good copy, "
+            "or add its images to a new folder with 'reflash catalog add'",
         ) from error
 
 

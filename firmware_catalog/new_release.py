@@ -50,12 +50,12 @@ def read_new_release(
     try:
         data = read_named_file(path, MAX_IMAGE_SIZE)
     except OSError as error:
-        raise ImageUnavailable(f"{path} cannot be read: {error.strerror}; name the image's file") from error
+        raise ImageUnavailable(f"{path} cannot be read: {error.strerror}", "name the image's file") from error
     kind = recognise(data)
     if kind is ImageKind.RAW and statement.version is None and find_container(data) is None:
         raise ImageUnsuitable(
-            f"{path} is no MCUboot image, ZigBee OTA or DFU file; get the file that its maker signed, "
-            "or state the version of a raw image"
+            f"{path} is no MCUboot image, ZigBee OTA or DFU file",
+            "get the file that its maker signed, or state the version of a raw image",
         )
     try:
         image = read_image(data, kind, statement.version)
@@ -63,7 +63,7 @@ def read_new_release(
         raise ImageUnsuitable(f"{path}: {error}") from error
     if statement.version not in (None, image.version):
         raise ImageUnsuitable(
-            f"{path} holds version {image.version}, not {statement.version}; leave the version to the image"
+            f"{path} holds version {image.version}, not {statement.version}", "leave the version to the image"
         )
     sha256 = hashlib.sha256(data).hexdigest()
     try:
@@ -80,16 +80,18 @@ def read_new_release(
             notes=statement.notes,
         )
     except ValidationError as error:
-        raise ReleaseInvalid(f"{path} cannot be a release so: {first_fault(error)}; state it anew") from error
+        raise ReleaseInvalid(
+            f"{path} cannot be a release so: {first_fault(error)}", "state it anew"
+        ) from error
     return release, data
 
 
 def _model(path: Path, image: FirmwareImage, stated: DeviceModel | None) -> DeviceModel:
     model = image.model if stated is None else stated
     if model is None:
-        raise ImageUnsuitable(f"{path} does not name the model it is for; state manufacturer and model")
+        raise ImageUnsuitable(f"{path} does not name the model it is for", "state manufacturer and model")
     if image.model not in (None, model):
         raise ImageUnsuitable(
-            f"{path} is for model {image.model}, not {model}; state its own model, or get the other's image"
+            f"{path} is for model {image.model}, not {model}", "state its own model, or get the other's image"
         )
     return model

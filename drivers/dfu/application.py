@@ -131,10 +131,11 @@ class HubCommands:
             ) from error
         if code.says_denied:
             raise HubLocked(
-                f"the hub at {work.place} is locked: unlock it first",
+                f"the hub at {work.place} is locked",
                 action=work.action,
                 state_known=True,
                 device_code=str(code),
+                advice="unlock it first",
             )
         raise CommandRefused(
             f"the hub at {work.place} refused to {work.action}", action=work.action, code=code

@@ -198,10 +198,13 @@ class UsbIpBus:
         self._backend.close()
 
 
+BEHIND_A_USB_HUB: Final = "bind the slot to a place behind it, or unplug it"
+
+
 def usb_hub_line(place: object, behind: Iterable[UsbPlace]) -> str:
-    """Say that a USB hub sits where a slot's hub should, and what to do."""
+    """Say that a USB hub sits where a slot's hub should."""
     listed = ", ".join(str(other) for other in sorted(behind)) or "nothing"
-    return f"a USB hub sits at {place}, with {listed} behind it: bind the slot to a place behind it, or unplug it"
+    return f"a USB hub sits at {place}, with {listed} behind it"
 
 
 def open_bus(settings: DfuSettings, place: UsbPlace | None) -> UsbBus:

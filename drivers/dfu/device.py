@@ -122,9 +122,10 @@ class DfuDevice:
                 case _:
                     self.pipe.dfu_out(DfuRequest.ABORT, 0, b"", work)
         raise HubRefused(
-            f"the hub at {work.place} does not become idle ({reply.state.name}): seat it anew",
+            f"the hub at {work.place} does not become idle ({reply.state.name})",
             action=work.action,
             state_known=not work.writes,
+            advice="seat it anew",
         )
 
     def download(self, firmware: bytes | memoryview, on_sent: Callable[[int], None], work: Work) -> None:
@@ -284,4 +285,4 @@ def _find_interface(device: Any, alternate: int) -> tuple[Any, bytes, bool] | No
 
 
 def _not_a_hub(sighting: Sighting, why: str, work: Work) -> NotAHub:
-    return NotAHub(f"{sighting} is no hub, {why}: take it out", action=work.action, state_known=True)
+    return NotAHub(f"{sighting} is no hub, {why}", action=work.action, state_known=True, advice="take it out")

@@ -133,9 +133,10 @@ class DfuHubDriver:
             """Return what the hub then holds, or None where it cannot say."""
             if seen.locked:
                 raise HubLocked(
-                    f"the hub at {self.place} is locked: unlock it before flashing",
+                    f"the hub at {self.place} is locked",
                     action=HubAction.FLASH,
                     state_known=True,
+                    advice="unlock it before flashing",
                 )
             work.writes = True
             device.become_idle(work)
@@ -167,9 +168,10 @@ class DfuHubDriver:
             if state.pending is None or state.pending.image_hash != image.image_hash:
                 if state.holding(image.image_hash) is None:
                     raise ImageMismatch(
-                        f"the hub at {self.place} holds no image {image.image_hash.hex()[:16]}: flash it first",
+                        f"the hub at {self.place} holds no image {image.image_hash.hex()[:16]}",
                         action=HubAction.ACTIVATE,
                         state_known=True,
+                        advice="flash it first",
                     )
                 work.writes = True
                 commands.mark_for_test(image.image_hash, work)
@@ -228,7 +230,10 @@ class DfuHubDriver:
             except HubInSerialRecovery:
                 return
             raise AnotherHub(
-                f"another hub sits at {self.place} by now: look who it is", action=action, state_known=True
+                f"another hub sits at {self.place} by now",
+                action=action,
+                state_known=True,
+                advice="look who it is",
             )
 
         await self._port.leave_dfu_mode(action, require)
@@ -310,9 +315,10 @@ class DfuHubDriver:
         hub.require(after, place=self.place, action=action, state_known=False)
         if after.boots == boots:
             raise HubDidNotReturn(
-                f"the hub at {self.place} is back but has not booted: power it off and on",
+                f"the hub at {self.place} is back but has not booted",
                 action=action,
                 state_known=True,
+                advice="power it off and on",
             )
         return after
 

@@ -82,9 +82,10 @@ class PlainDfuDevice:
         on_progress(FlashProgress(size, size))
         if read_back is not None and read_back[:size] != firmware:
             raise TransferIncomplete(
-                f"the device at {self._port.place} holds other bytes than it was sent: flash it again",
+                f"the device at {self._port.place} holds other bytes than it was sent",
                 action=HubAction.FLASH,
                 state_known=False,
+                advice="flash it again",
             )
 
     async def require_meant(self, suffix: DfuSuffix) -> None:
@@ -105,9 +106,10 @@ class PlainDfuDevice:
                 await self.restart()
         ids = " or ".join(str(sighting) for sighting in dict.fromkeys(seen) if sighting is not None)
         raise FileNotForThisDevice(
-            f"the file is for {suffix}, not for {ids}: get the right file",
+            f"the file is for {suffix}, not for {ids}",
             action=HubAction.FLASH,
             state_known=True,
+            advice="get the right file",
         )
 
     async def restart(self) -> None:
@@ -149,9 +151,10 @@ class PlainDfuDevice:
 
     def _another(self, device: DfuDevice, work: Work, why: str) -> AnotherHub:
         return AnotherHub(
-            f"{device.sighting} may be another one, {why}: find the first and begin anew",
+            f"{device.sighting} may be another one, {why}",
             action=work.action,
             state_known=not work.writes,
+            advice="find the first and begin anew",
         )
 
 

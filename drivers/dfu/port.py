@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 import usb.core
 
-from drivers.dfu.bus import Sighting, UsbBus, usb_hub_line
+from drivers.dfu.bus import BEHIND_A_USB_HUB, Sighting, UsbBus, usb_hub_line
 from drivers.dfu.device import DfuDevice, open_dfu_device
 from drivers.dfu.hotplug import HotPlug
 from drivers.dfu.place import UsbPlace
@@ -118,9 +118,10 @@ class UsbPort:
                     return True
             # The bus reset came after the device had stopped waiting for it.
         raise HubDidNotReturn(
-            f"the hub at {self.place} was told {_DETACH_TRIES} times to go to DFU mode and did not: power it off and on",
+            f"the hub at {self.place} was told {_DETACH_TRIES} times to go to DFU mode and did not",
             action=action,
             state_known=True,
+            advice="power it off and on",
         )
 
     async def leave_dfu_mode(self, action: HubAction, require: Requirement) -> None:
@@ -162,9 +163,10 @@ class UsbPort:
         if isinstance(reason, PlaceUnavailable):
             raise reason
         raise HubDidNotReturn(
-            f"the hub at {self.place} left the bus and is not back after {seconds:g} s: check its seat and supply",
+            f"the hub at {self.place} left the bus and is not back after {seconds:g} s",
             action=action,
             state_known=False,
+            advice="check its seat and supply",
         ) from reason
 
     async def close(self) -> None:
@@ -184,7 +186,12 @@ class UsbPort:
         here = [sighting for sighting in sightings if sighting.place == self.place]
         behind = [sighting.place for sighting in sightings if sighting.place.is_behind(self.place)]
         if behind or any(sighting.is_usb_hub for sighting in here):
-            raise NotAHub(usb_hub_line(self.place, behind), action=work.action, state_known=True)
+            raise NotAHub(
+                usb_hub_line(self.place, behind),
+                action=work.action,
+                state_known=True,
+                advice=BEHIND_A_USB_HUB,
+            )
         return here[0] if here else None
 
     def _open(self, work: Work) -> DfuDevice:

@@ -59,12 +59,15 @@ class UsbPresence:
                     ) from error
             except NoHubCommands as error:
                 raise NotAHub(
-                    f"{error.what}: take it out", action=HubAction.WAIT, state_known=True
+                    error.happened, action=HubAction.WAIT, state_known=True, advice="take it out"
                 ) from error
             except (LinkLost, NoAnswer) as error:
                 if loop.time() - since > self._settings.return_seconds:
                     raise NoAnswer(
-                        f"{sighting} answers nothing: seat it anew", action=HubAction.WAIT, state_known=True
+                        f"{sighting} answers nothing",
+                        action=HubAction.WAIT,
+                        state_known=True,
+                        advice="seat it anew",
                     ) from error
             await self._port.changed(self._settings.poll_seconds)
 
@@ -112,10 +115,10 @@ class UsbPresence:
             except (LinkLost, NoAnswer) as error:
                 if loop.time() > deadline:
                     raise HubDidNotReturn(
-                        f"the hub at {self._port.place} is back on the bus and says nothing for {seconds:g} s: "
-                        "power it off and on",
+                        f"the hub at {self._port.place} is back on the bus and says nothing for {seconds:g} s",
                         action=action,
                         state_known=False,
+                        advice="power it off and on",
                     ) from error
             await self._port.changed(self._settings.poll_seconds)
 
@@ -137,8 +140,8 @@ def identity_of(device: DfuDevice, work: Work) -> HubIdentity:
             raise
         device.require_firmware(work)  # says so itself if its firmware is corrupt
         raise HubInSerialRecovery(
-            f"the device at {work.place} waits in DFU mode and does not say who it is: "
-            "take it out and send it to rework",
+            f"the device at {work.place} waits in DFU mode and does not say who it is",
             action=work.action,
             state_known=True,
+            advice="take it out and send it to rework",
         ) from error

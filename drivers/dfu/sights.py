@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from drivers.dfu.bus import InterfaceKind, Sighting, UsbBus, open_bus, usb_hub_line
+from drivers.dfu.bus import BEHIND_A_USB_HUB, InterfaceKind, Sighting, UsbBus, open_bus, usb_hub_line
 from drivers.dfu.hotplug import HotPlug
 from drivers.dfu.place import PlaceError, UsbPlace
 from drivers.dfu.protocol import DFU_CLASS, DfuMode
@@ -117,7 +117,7 @@ def _sight(
     does_dfu = not modes.isdisjoint(DfuMode) and not behind and not sighting.is_usb_hub
     if behind or sighting.is_usb_hub:
         is_what = "a USB hub"
-        hindrance: str | None = usb_hub_line(place, behind)
+        hindrance: str | None = f"{usb_hub_line(place, behind)}: {BEHIND_A_USB_HUB}"
     elif does_dfu:
         is_what = "in DFU mode" if DfuMode.DFU in modes else "DFU"
         denial = bus.denial(sighting, HubAction.OPEN)

@@ -77,9 +77,10 @@ class ControlPipe:
             raise translate(error, work) from error
         if sent != len(data):
             raise TransferIncomplete(
-                f"the hub at {work.place} took {sent} of {len(data)} bytes: flash it again",
+                f"the hub at {work.place} took {sent} of {len(data)} bytes",
                 action=work.action,
                 state_known=False,
+                advice="flash it again",
             )
 
     def _in(self, kind: int, request: int, value: int, index: int, length: int, work: Work) -> bytes:
@@ -98,7 +99,7 @@ def translate(error: usb.core.USBError, work: Work) -> DriverError:
     if error.errno == errno.EPIPE:
         return RequestStalled(f"{where} refused to {work.action}", **facts, device_code="STALL")
     if error.errno == errno.ETIMEDOUT:
-        return NoAnswer(f"{where} did not answer: seat it anew", **facts)
+        return NoAnswer(f"{where} did not answer", **facts, advice="seat it anew")
     if error.errno == errno.EACCES:
         return PlaceUnavailable(
             f"{where} may not be opened by this user", **facts, advice="install the udev rules"
@@ -111,4 +112,4 @@ def translate(error: usb.core.USBError, work: Work) -> DriverError:
         return LinkLost(
             f"{where} left the bus ({error.strerror})", **facts, advice="check its seat and cable"
         )
-    return MalformedAnswer(f"{where} broke USB's rules ({error.strerror}): seat it anew", **facts)
+    return MalformedAnswer(f"{where} broke USB's rules ({error.strerror})", **facts, advice="seat it anew")

@@ -47,9 +47,10 @@ class Work:
             raise WorkCancelled
         if time.monotonic() > self._deadline:
             raise NoAnswer(
-                f"the hub at {self.place} was not done in {self._seconds:g} s: seat it anew",
+                f"the hub at {self.place} was not done in {self._seconds:g} s",
                 action=self.action,
                 state_known=not self.writes,
+                advice="seat it anew",
             )
 
     def pause(self, seconds: float) -> None:

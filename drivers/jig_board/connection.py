@@ -80,7 +80,9 @@ async def connected(jig: str, settings: JigBoardSettings, *, tries: int = 1) -> 
     Raises BoardUnavailable, WrongBoard, BoardFrozen, and what `ModbusLine.ask` raises.
     """
     name = name_of(jig, settings)
-    async with connected_over(await ModbusLine.open(settings, name), name, settings, tries=tries) as connection:
+    async with connected_over(
+        await ModbusLine.open(settings, name), name, settings, tries=tries
+    ) as connection:
         yield connection
 
 

@@ -222,9 +222,10 @@ class SmpClient:
                     return self._read(exchange.done.result(), answer, action=action, writes=writes)
         raise NoAnswer(
             f"the hub at {self.link.path} did not answer {attempts} times in {seconds:g} s"
-            f"{self.noise_since(noise)}: seat it anew",
+            f"{self.noise_since(noise)}",
             action=action,
             state_known=not writes,
+            advice="seat it anew",
         )
 
     def refused(self, code: DeviceCode, action: HubAction, *, state_known: bool = True) -> HubRefused:

@@ -124,15 +124,16 @@ class McubootDevice:
         state = await self.state(action)
         if refused and state.running is None:
             raise HubInSerialRecovery(
-                f"the hub at {self.place} waits in its boot loader: take it out and send it to rework",
+                f"the hub at {self.place} waits in its boot loader",
                 action=action,
                 state_known=True,
+                advice="take it out and send it to rework",
             )
         raise ApplicationUnknown(
-            f"the device at {self.place} tells too little to know its application from its boot loader: "
-            "power it off and on, or have it built with OS_BOOTLOADER_INFO",
+            f"the device at {self.place} tells too little to know its application from its boot loader",
             action=action,
             state_known=True,
+            advice="power it off and on, or have it built with OS_BOOTLOADER_INFO",
         )
 
     async def upload(
@@ -175,9 +176,10 @@ class McubootDevice:
         if needed > buffer >= HEADER.size + listed.size:
             raise ImageUnsuitable(
                 f"the hub at {self.place} has packet buffers of {buffer} bytes and needs {needed} to list a second image,"
-                " so nothing was sent: have it built with larger ones",
+                " so nothing was sent",
                 action=HubAction.FLASH,
                 state_known=True,
+                advice="have it built with larger ones",
             )
 
     async def mark_for_test(self, image: FirmwareImage, state: HubState, require: Requirement) -> None:
@@ -185,9 +187,10 @@ class McubootDevice:
         held = state.holding(image.image_hash)
         if held is None:
             raise ImageMismatch(
-                f"the hub at {self.place} holds no image {image.image_hash.hex()[:16]}: flash it first",
+                f"the hub at {self.place} holds no image {image.image_hash.hex()[:16]}",
                 action=HubAction.ACTIVATE,
                 state_known=True,
+                advice="flash it first",
             )
         if held.active or held.pending:
             return

@@ -112,9 +112,10 @@ class SmpHubDriver:
             hub.require(seen, place=self.place, action=HubAction.FLASH)
             if seen.locked:
                 raise HubLocked(
-                    f"the hub at {self.place} is locked: unlock it before flashing",
+                    f"the hub at {self.place} is locked",
                     action=HubAction.FLASH,
                     state_known=True,
+                    advice="unlock it before flashing",
                 )
 
         async def require() -> None:
@@ -209,9 +210,10 @@ class SmpHubDriver:
                 return after, state
             before = after
         raise NoAnswer(
-            f"the hub at {self.place} boots again and again: check its supply",
+            f"the hub at {self.place} boots again and again",
             action=action,
             state_known=True,
+            advice="check its supply",
         )
 
     async def _look(self, action: HubAction) -> HubIdentity | None:

@@ -114,9 +114,10 @@ class PlainMcubootDevice:
             why = "what it holds is not"
         if why is not None:
             raise AnotherHub(
-                f"another device answers at {self._device.place}, {why} that of the first: begin anew",
+                f"another device answers at {self._device.place}, {why} that of the first",
                 action=action,
                 state_known=True,
+                advice="begin anew",
             )
         return state
 

@@ -339,9 +339,10 @@ class Upload:
     def _finish(self, *, matches: bool) -> None:
         if not matches:
             raise TransferIncomplete(
-                f"the hub at {self._client.link.path} holds other bytes than were sent: flash it again",
+                f"the hub at {self._client.link.path} holds other bytes than were sent",
                 action=HubAction.FLASH,
                 state_known=False,
+                advice="flash it again",
             )
         self._on_progress(FlashProgress(len(self._image), len(self._image)))
         self._exchange.finish(None)

@@ -103,8 +103,8 @@ class TrustedCatalog:
         now = self._clock()
         if now >= self.state.expires:
             raise CatalogExpired(
-                f"the catalogue's time ended at {self.state.expires:%Y-%m-%d %H:%M} UTC; "
-                "have its owner run 'reflash catalog refresh', and check this computer's clock and its way to the source"
+                f"the catalogue's time ended at {self.state.expires:%Y-%m-%d %H:%M} UTC",
+                "have its owner run 'reflash catalog refresh', and check this computer's clock and its way to the source",
             )
 
     def ends_soon(self) -> str | None:

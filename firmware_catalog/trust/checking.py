@@ -107,8 +107,8 @@ def _update(
             }
     except OSError as error:
         raise CatalogError(
-            f"the catalogue cannot be checked: {error.strerror or error}; "
-            "make room in the folder for temporary files"
+            f"the catalogue cannot be checked: {error.strerror or error}",
+            "make room in the folder for temporary files",
         ) from error
     return state, files
 

@@ -40,7 +40,7 @@ def manufacturers(targets: Targets) -> Iterator[Manufacturer]:
         return
     if delegations.roles is None:
         raise CatalogMalformed(
-            "the owner's targets delegate by hash bins; delegate with 'reflash catalog delegate'"
+            "the owner's targets delegate by hash bins", "delegate with 'reflash catalog delegate'"
         )
     for role in delegations.roles.values():
         yield _manufacturer(role)
@@ -55,11 +55,13 @@ def _manufacturer(role: DelegatedRole) -> Manufacturer:
             pass
         case _:
             raise CatalogMalformed(
-                f"role {role.name} does not say which manufacturer's it is; delegate with 'reflash catalog delegate'"
+                f"role {role.name} does not say which manufacturer's it is",
+                "delegate with 'reflash catalog delegate'",
             )
     if role.name != role_of(name) or role.paths != paths_of(name) or not role.terminating:
         raise CatalogUntrusted(
-            f"role {role.name} may sign for more than manufacturer {name}; have the owner delegate to it anew"
+            f"role {role.name} may sign for more than manufacturer {name}",
+            "have the owner delegate to it anew",
         )
     try:
         keys = tuple(load_maker_key(pem.encode(), f"an image key of manufacturer {name}") for pem in pems)

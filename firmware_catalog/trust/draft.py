@@ -151,15 +151,15 @@ class Draft:
         try:
             metadata = Metadata[SignedKind].from_file(str(path))
         except (RepositoryError, StorageError) as error:
-            raise RepositoryFault(f"{path} cannot be read: {error}; restore it from a copy") from error
+            raise RepositoryFault(f"{path} cannot be read: {error}", "restore it from a copy") from error
         if not isinstance(metadata.signed, kind):
-            raise RepositoryFault(f"{path} is {metadata.signed.type} metadata; restore it from a copy")
+            raise RepositoryFault(f"{path} is {metadata.signed.type} metadata", "restore it from a copy")
         return metadata
 
     def _required(self, role: str, metadata: Metadata[SignedKind] | None) -> Metadata[SignedKind]:
         if metadata is None:
             raise RepositoryFault(
-                f"{self._metadata} has no {role} metadata; name the catalogue's folder, "
-                "or found a catalogue with 'reflash catalog init'"
+                f"{self._metadata} has no {role} metadata",
+                "name the catalogue's folder, or found a catalogue with 'reflash catalog init'",
             )
         return metadata

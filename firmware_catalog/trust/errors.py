@@ -49,29 +49,32 @@ def explain(error: tuf.RepositoryError | tuf.DownloadError, source: str) -> Cata
     match error:
         case tuf.ExpiredMetadataError():
             return CatalogExpired(
-                f"{source}: {what}; have its owner run 'reflash catalog refresh', and check this computer's clock"
+                f"{source}: {what}",
+                "have its owner run 'reflash catalog refresh', and check this computer's clock",
             )
         case tuf.BadVersionNumberError():
             return CatalogRolledBack(
-                f"{source} is older than what this station has seen ({what}); "
-                "find out who put back an old copy, and get the newest"
+                f"{source} is older than what this station has seen ({what})",
+                "find out who put back an old copy, and get the newest",
             )
         case tuf.UnsignedMetadataError():
             return CatalogUntrusted(
-                f"{source} is not signed by the keys that this station trusts ({what}); "
-                "find out who made it, and get it from the catalogue's owner"
+                f"{source} is not signed by the keys that this station trusts ({what})",
+                "find out who made it, and get it from the catalogue's owner",
             )
         case tuf.LengthOrHashMismatchError():
             return CatalogMalformed(
-                f"{source} is put together from files that do not belong together ({what}); copy the whole catalogue again"
+                f"{source} is put together from files that do not belong together ({what})",
+                "copy the whole catalogue again",
             )
         case tuf.DownloadLengthMismatchError():
-            return CatalogUnreachable(f"{source} sends too much ({what}); find out what answers there")
+            return CatalogUnreachable(f"{source} sends too much ({what})", "find out what answers there")
         case tuf.SlowRetrievalError():
-            return CatalogUnreachable(f"{source} is too slow: {what}; check the network and the server")
+            return CatalogUnreachable(f"{source} is too slow: {what}", "check the network and the server")
         case tuf.DownloadError():
-            return CatalogUnreachable(f"{source} cannot be read: {what}; check the place and the way to it")
+            return CatalogUnreachable(f"{source} cannot be read: {what}", "check the place and the way to it")
         case _:
             return CatalogMalformed(
-                f"{source} is no catalogue that this station can read ({what}); copy the whole catalogue again"
+                f"{source} is no catalogue that this station can read ({what})",
+                "copy the whole catalogue again",
             )

@@ -36,7 +36,7 @@ def from_target(target: TargetFile, role: str) -> Release:
     custom = target.custom
     if not isinstance(custom, dict) or custom.get("format") != _FORMAT:
         raise CatalogMalformed(
-            f"{where} states no release ({_FORMAT}); add images with 'reflash catalog add' only"
+            f"{where} states no release ({_FORMAT})", "add images with 'reflash catalog add' only"
         )
     facts = {key: value for key, value in custom.items() if key != "format"}
     sha256 = target.hashes.get("sha256", "")
@@ -46,11 +46,11 @@ def from_target(target: TargetFile, role: str) -> Release:
         release = Release.model_validate_json(json.dumps(facts))
     except (ValidationError, ValueError) as error:
         fault = first_fault(error) if isinstance(error, ValidationError) else str(error)
-        raise CatalogMalformed(f"{where} states no release: {fault}; have its signer correct it") from error
+        raise CatalogMalformed(f"{where} states no release: {fault}", "have its signer correct it") from error
     if target.path != target_path(release.model, release.version) or release.image.file != image_file(
         release.version, sha256
     ):
         raise CatalogMalformed(
-            f"{where} states release {release}, whose path is another; have its signer correct it"
+            f"{where} states release {release}, whose path is another", "have its signer correct it"
         )
     return release

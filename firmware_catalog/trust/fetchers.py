@@ -63,11 +63,11 @@ class HttpFetcher(FetcherInterface):
         """`patience` in seconds, `least_rate` in bytes a second. Raises CatalogUnreachable for what is no URL."""
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise CatalogUnreachable(f"{url} is no HTTP address; state http:// or https:// and a host")
+            raise CatalogUnreachable(f"{url} is no HTTP address", "state http:// or https:// and a host")
         try:
             port = parts.port
         except ValueError as error:
-            raise CatalogUnreachable(f"{url} has no usable port; correct the address") from error
+            raise CatalogUnreachable(f"{url} has no usable port", "correct the address") from error
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
         self._host = parts.hostname
         self._port = port or (443 if self._tls else 80)

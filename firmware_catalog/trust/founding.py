@@ -44,15 +44,15 @@ def found_catalog(
     """
     missing = [role for role in OWNER_ROLES if role not in keys]
     if missing:
-        raise RepositoryFault(f"no key is named for {', '.join(missing)}; name one for each role")
+        raise RepositoryFault(f"no key is named for {', '.join(missing)}", "name one for each role")
     terms = lifetimes or Lifetimes()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CatalogError(f"{folder} cannot be made: {error.strerror}; name another folder") from error
+        raise CatalogError(f"{folder} cannot be made: {error.strerror}", "name another folder") from error
     with Draft.editing(folder, now) as draft:
         if any((folder / METADATA).glob("*.json")):
-            raise RepositoryFault(f"{folder} holds a catalogue already; name another folder")
+            raise RepositoryFault(f"{folder} holds a catalogue already", "name another folder")
         root = Root(
             keys={key.keyid: key for each in keys.values() for key in each.keys},
             roles={role: keys[role].role for role in OWNER_ROLES},
@@ -80,7 +80,9 @@ def rotate_root(
     """
     unknown = set(changes) - TOP_LEVEL_ROLE_NAMES
     if unknown:
-        raise RepositoryFault(f"there is no role {', '.join(sorted(unknown))}; name {', '.join(OWNER_ROLES)}")
+        raise RepositoryFault(
+            f"there is no role {', '.join(sorted(unknown))}", f"name {', '.join(OWNER_ROLES)}"
+        )
     terms = lifetimes or Lifetimes()
     with Draft.editing(folder, now) as draft:
         root = draft.root().signed
@@ -167,7 +169,9 @@ def _replace_keys(root: Root, role: str, new: RoleKeys) -> None:
 
 def _set_role(delegations: Delegations, role: DelegatedRole, keys: Collection[Key]) -> None:
     if delegations.roles is None:
-        raise RepositoryFault("the owner's targets delegate by hash bins; restore the catalogue from a copy")
+        raise RepositoryFault(
+            "the owner's targets delegate by hash bins", "restore the catalogue from a copy"
+        )
     delegations.roles[role.name] = role
     delegations.keys.update({key.keyid: key for key in keys})
     _drop_unused_keys(delegations)
@@ -184,7 +188,8 @@ def _refuse_look_alike(owner: Targets, manufacturer: str) -> None:
     for other in manufacturers(owner):
         if other.name != manufacturer and other.name.casefold() == manufacturer.casefold():
             raise RepositoryFault(
-                f"manufacturer {manufacturer} differs from {other.name} only in case; use the name that hubs report"
+                f"manufacturer {manufacturer} differs from {other.name} only in case",
+                "use the name that hubs report",
             )
 
 

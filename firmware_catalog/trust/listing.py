@@ -20,14 +20,14 @@ def releases_of(manufacturer: Manufacturer, signed: Targets) -> dict[str, Releas
     role = manufacturer.role.name
     if signed.delegations is not None:
         raise CatalogUntrusted(
-            f"role {role} delegates on, which no manufacturer may; have it sign for itself"
+            f"role {role} delegates on, which no manufacturer may", "have it sign for itself"
         )
     releases = {}
     for path, target in signed.targets.items():
         release = from_target(target, role)
         if release.model.manufacturer != manufacturer.name:
             raise CatalogUntrusted(
-                f"role {role} signs for {release}, which is not its own; have the owner take that out"
+                f"role {role} signs for {release}, which is not its own", "have the owner take that out"
             )
         releases[path] = release
     return releases
@@ -44,7 +44,7 @@ def with_withdrawals(owner: Targets, releases: Mapping[str, Release]) -> tuple[R
         release = from_target(target, "targets")
         if release.status is not ReleaseStatus.WITHDRAWN:
             raise CatalogUntrusted(
-                f"the owner's targets release {release} themselves; have its manufacturer sign it instead"
+                f"the owner's targets release {release} themselves", "have its manufacturer sign it instead"
             )
         listed[path] = release
     return tuple(listed.values())

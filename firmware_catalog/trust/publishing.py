@@ -128,16 +128,16 @@ def _check_term(role: str, signed: Signed, draft: Draft) -> None:
     if signed.is_expired(draft.now):
         remedy = "rotate-root" if role == Root.type else "refresh"
         raise CatalogExpired(
-            f"the catalogue's {role} metadata expired at {signed.expires:%Y-%m-%d %H:%M} UTC; "
-            f"sign it anew by 'reflash catalog {remedy}' with the keys of {role}"
+            f"the catalogue's {role} metadata expired at {signed.expires:%Y-%m-%d %H:%M} UTC",
+            f"sign it anew by 'reflash catalog {remedy}' with the keys of {role}",
         )
 
 
 def _check_signatures(role: str, authority: Root | Targets, metadata: Metadata[Targets]) -> None:
     if not is_signed(role, authority, metadata):
         raise CatalogUntrusted(
-            f"version {metadata.signed.version} of {role} is not signed by enough of its keys; "
-            "have it signed anew, or put back the version before"
+            f"version {metadata.signed.version} of {role} is not signed by enough of its keys",
+            "have it signed anew, or put back the version before",
         )
 
 

@@ -47,7 +47,7 @@ def add_signed_release(
         path = target_path(release.model, release.version)
         if path in signed.targets:
             raise ReleaseExists(
-                f"{folder} lists release {release} already; give another image another version"
+                f"{folder} lists release {release} already", "give another image another version"
             )
         signed.targets[path] = to_target(release)
         draft.sign_next(
@@ -82,7 +82,7 @@ def withdraw_signed_release(
         role = manufacturer.role.name
         newest = draft.newest(Targets, role)
         if newest is None or path not in newest.signed.targets:
-            raise ReleaseUnknown(f"{folder} lists no release {model} {version}; see 'reflash catalog list'")
+            raise ReleaseUnknown(f"{folder} lists no release {model} {version}", "see 'reflash catalog list'")
         release = from_target(newest.signed.targets[path], role)
         withdrawn = release.model_copy(update={"status": ReleaseStatus.WITHDRAWN})
         owner = draft.targets().signed
@@ -103,5 +103,5 @@ def _delegated(draft: Draft, name: str) -> Manufacturer:
         if manufacturer.name == name:
             return manufacturer
     raise RepositoryFault(
-        f"the catalogue delegates nothing to manufacturer {name}; do so with 'reflash catalog delegate'"
+        f"the catalogue delegates nothing to manufacturer {name}", "do so with 'reflash catalog delegate'"
     )

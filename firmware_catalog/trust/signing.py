@@ -33,10 +33,11 @@ class RoleKeys:
 
     def __post_init__(self) -> None:
         if len({key.keyid for key in self.keys}) != len(self.keys):
-            raise SigningKeyError("a key is named twice for the same role; name different keys")
+            raise SigningKeyError("a key is named twice for the same role", "name different keys")
         if not 1 <= self.threshold <= len(self.keys):
             raise SigningKeyError(
-                f"{self.threshold} signatures of {len(self.keys)} keys cannot be had; name more keys or ask for fewer"
+                f"{self.threshold} signatures of {len(self.keys)} keys cannot be had",
+                "name more keys or ask for fewer",
             )
 
     @property
@@ -60,7 +61,7 @@ def create_key_file(path: Path) -> CryptoSigner:
         public_path_of(path).write_text(signer.public_key.keyval["public"], encoding="ascii")
     except OSError as error:
         raise SigningKeyError(
-            f"{path} cannot be written: {error.strerror}; keys are never written over"
+            f"{path} cannot be written: {error.strerror}", "keys are never written over"
         ) from error
     return signer
 
@@ -86,7 +87,7 @@ def load_signer(key: str, pin: Callable[[], str]) -> Signer:
         raise SigningKeyError(f"signing key {error}") from error
     except OSError as error:
         raise SigningKeyError(
-            f"signing key {path} cannot be read: {error.strerror}; name the key's file"
+            f"signing key {path} cannot be read: {error.strerror}", "name the key's file"
         ) from error
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise SigningKeyError(f"signing key {path} is no unencrypted private key in PEM") from error
@@ -98,7 +99,7 @@ def load_public_key(path: Path) -> Key:
         return SSlibKey.from_crypto(load_pem_public_key(read_regular_file(path, _MAX_KEY_FILE_SIZE)))
     except OSError as error:
         raise SigningKeyError(
-            f"public key {path} cannot be read: {error.strerror}; name the key's file"
+            f"public key {path} cannot be read: {error.strerror}", "name the key's file"
         ) from error
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise SigningKeyError(f"{path} is no public key in PEM") from error
@@ -125,8 +126,8 @@ def sign(metadata: Metadata[Any], what: str, role: Role, signers: Iterable[Signe
     if not suffices(role, signers):
         at_hand = len({signer.public_key.keyid for signer in signers} & set(role.keyids))
         raise SignaturesMissing(
-            f"{what} needs {role.threshold} of its {len(role.keyids)} keys to sign, {at_hand} at hand; "
-            "name the keys' files or HSM keys"
+            f"{what} needs {role.threshold} of its {len(role.keyids)} keys to sign, {at_hand} at hand",
+            "name the keys' files or HSM keys",
         )
     for signer in signers:
         if signer.public_key.keyid in role.keyids:
@@ -136,7 +137,7 @@ def sign(metadata: Metadata[Any], what: str, role: Role, signers: Iterable[Signe
                 cause = error.__cause__
                 reason = str(cause) or type(cause).__name__
                 raise SigningKeyError(
-                    f"a key of {what} does not sign: {reason}; nothing was changed"
+                    f"a key of {what} does not sign: {reason}", "nothing was changed"
                 ) from error
 
 
@@ -149,6 +150,6 @@ def _hsm_signer(key: str, pin: Callable[[], str]) -> Signer:
     except (ValueError, SecureSystemsError, RuntimeError) as error:
         # python-pkcs11's errors are RuntimeErrors, most without words.
         raise SigningKeyError(
-            f"HSM key {key} cannot be used: {str(error) or type(error).__name__}; "
-            "check PYKCS11LIB, the token's label and the key's id"
+            f"HSM key {key} cannot be used: {str(error) or type(error).__name__}",
+            "check PYKCS11LIB, the token's label and the key's id",
         ) from error

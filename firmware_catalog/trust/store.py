@@ -46,7 +46,8 @@ class Accepted:
         if self.at is not None and now < self.at - _CLOCK_TOLERANCE:
             raise ClockBehind(
                 f"this computer's clock shows {now:%Y-%m-%d %H:%M} UTC, but the catalogue was accepted at "
-                f"{self.at:%Y-%m-%d %H:%M}; set the clock (if it was ahead then, remove {store})"
+                f"{self.at:%Y-%m-%d %H:%M}",
+                f"set the clock (if it was ahead then, remove {store})",
             )
 
 
@@ -60,7 +61,9 @@ class TrustStore:
             # Once for all: a link on the way here may lead elsewhere tomorrow.
             self.folder: Final = folder.resolve(strict=True)
         except OSError as error:
-            raise CatalogError(f"{folder} cannot be made: {error.strerror}; put that right first") from error
+            raise CatalogError(
+                f"{folder} cannot be made: {error.strerror}", "put that right first"
+            ) from error
         self._images = self.folder / "images"
 
     def accepted(self) -> Accepted:
@@ -79,7 +82,7 @@ class TrustStore:
                 at = datetime.fromisoformat(files.pop(_ACCEPTED).decode("ascii"))
             except OSError as error:
                 raise CatalogError(
-                    f"{error.filename} cannot be read: {error.strerror}; put that right first"
+                    f"{error.filename} cannot be read: {error.strerror}", "put that right first"
                 ) from error
             except (KeyError, ValueError) as error:
                 raise self._damaged(current / _ACCEPTED) from error
@@ -161,8 +164,8 @@ class TrustStore:
 
     def _damaged(self, what: Path) -> CatalogError:
         return CatalogError(
-            f"{what} is damaged, so what was accepted is not known: restore {self.folder} from a backup, or, if "
-            "the source is known to be the newest, remove it"
+            f"{what} is damaged, so what was accepted is not known",
+            f"restore {self.folder} from a backup, or, if the source is known to be the newest, remove it",
         )
 
 

@@ -147,7 +147,7 @@ def _against_catalogue(hub: HubIdentity, state: HubState, catalogue: Catalog) ->
         code = next(code for kind, code in _PLAN_CODES if isinstance(error, kind))
         return Rejected(code, str(error))
     except CatalogError as error:
-        return Rejected(Code.CATALOGUE_UNAVAILABLE, str(error))
+        return Rejected(Code.CATALOGUE_UNAVAILABLE, error.happened)
     if images:
         return Authorised(AttemptPlan(tuple(PlannedStep(image) for image in images)))
     if running is None or running.image_hash != target.image_hash:

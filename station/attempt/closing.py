@@ -108,8 +108,8 @@ def close(
 
 
 def particulars(detail: str | None) -> str | None:
-    """Return what a driver, or the catalogue, says that happened: here, and without advice of its own."""
-    return None if detail is None else _PLACE.sub(" here", re.split("[:;] ", detail, maxsplit=1)[0])
+    """Return what a driver says that happened, where the line says already at which slot."""
+    return None if detail is None else _PLACE.sub(" here", detail)
 
 
 def _message(opened: OpenedAttempt, verdict: _Verdict, by_hand_at: str | None) -> str:

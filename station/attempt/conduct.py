@@ -123,7 +123,7 @@ class Conductor:
         opened = await open_at_jig(self._journal, place, None, label, history, self._workers)
         code = failure.code_of(error, Stage.IDENTIFY)
         code = Code.HUB_UNIDENTIFIED if code in {Code.NO_ANSWER, Code.PROTOCOL_ERROR} else code
-        ending = Failed(Stage.IDENTIFY, code, str(error), None)
+        ending = Failed(Stage.IDENTIFY, code, error.fact, None)
         return await self._close(opened, ending, None, {}, history, None)
 
     async def _begin(self, visit: Visit) -> Concluded | LeftOpen | StillSeated:
@@ -239,9 +239,11 @@ class Conductor:
                     "authorise", partial(plan_again, self._catalogue(), hub.model, interrupted.steps)
                 )
             except (ReleaseUnknown, ProductNotActive) as error:
-                refused = Rejected(Code.RELEASE_WITHDRAWN, str(error))  # of a step that is behind, perhaps
+                refused = Rejected(
+                    Code.RELEASE_WITHDRAWN, error.happened
+                )  # of a step that is behind, perhaps
             except CatalogError as error:
-                refused = Rejected(Code.CATALOGUE_UNAVAILABLE, str(error))
+                refused = Rejected(Code.CATALOGUE_UNAVAILABLE, error.happened)
         if refused is not None:
             return await self._settle_and_end(
                 visit, opened, permission, reached, refused, target, history, spent

@@ -49,7 +49,7 @@ class CountedAuthority:
         if wrong >= failure.MAX_WRONG_UNLOCK_ANSWERS:
             raise StageFault(
                 Code.UNLOCK_REFUSED,
-                f"{wrong} answers were wrong, or may have been; a third wrong one would lock it out",
+                f"{wrong} answers were wrong, or may have been",
                 final=True,
             )
 

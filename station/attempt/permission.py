@@ -94,7 +94,7 @@ class OrderPermission:
         try:
             releases = self.catalogue().releases(hub.model)
         except CatalogError as error:
-            return Rejected(Code.CATALOGUE_UNAVAILABLE, str(error))
+            return Rejected(Code.CATALOGUE_UNAVAILABLE, error.happened)
         for release in releases:
             if release.payload_sha256 not in images:
                 continue

@@ -96,7 +96,7 @@ class Sequence:
             except DriverError as error:
                 if failure.leaves_open(error, present=self._parts.present()):
                     return LeftOpen(position.stage, failure.why_left_open(error))
-                return await self._give_up(position.stage, failure.code_of(error, position.stage), str(error))
+                return await self._give_up(position.stage, failure.code_of(error, position.stage), error.fact)
             except StageFault as fault:
                 if fault.code is not Code.NOT_LOCKED or self._boots_ordered:
                     return await self._give_up(position.stage, fault.code, fault.detail)
@@ -222,7 +222,7 @@ class Sequence:
             code, detail = error.code, error.detail
             again = failures < failure.MAX_TRIES and not error.final
         else:
-            code, detail = failure.code_of(error, position.stage), str(error)
+            code, detail = failure.code_of(error, position.stage), error.fact
             again = failure.may_try_again(error, failures)
         if isinstance(error, AnotherHub) or failure.is_out_of_reach(error):
             # Hub or port is out of reach, so nothing is known: the slot takes it up again when it sees the hub.
@@ -264,7 +264,7 @@ class Sequence:
             except DriverError as error:
                 if failure.is_out_of_reach(error):
                     return LeftOpen(reached.stage, failure.why_left_open(error))
-                last_boot = str(error)
+                last_boot = error.fact
         return await self._give_up(reached.stage, Code.DID_NOT_REVERT, last_boot)
 
     async def _reboot(self) -> None:

@@ -210,7 +210,7 @@ class SeatedHub:
         except DriverError as error:
             if is_out_of_reach(error):
                 raise
-            return Reason.STATE_UNTOLD, Details(detail=str(error))
+            return Reason.STATE_UNTOLD, Details(detail=error.fact)
         if state.running is None or not state.running.confirmed or state.pending is not None:
             return Reason.WOULD_CHANGE, Details()
         if left.firmware is not None and self.hub.firmware != left.firmware:

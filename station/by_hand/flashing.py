@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from drivers.errors import DriverError, HubAction, HubInSerialRecovery, UnlockAuthorityFailed
 from drivers.hub import FlashProgress, HubIdentity, UnlockChallenge
@@ -28,6 +29,7 @@ from station.by_hand.devices import HandDevice, Refused
 from station.domain.actor import Actor
 from station.domain.outcome import Code, Stage
 from station.domain.position import Position
+from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
 from station.kernel_clock import read_clock
 from station.records.facts.attempts import (
@@ -46,6 +48,10 @@ BY_HAND = SlotName(jig="by-hand", slot=1)
 """Where the journal places what belongs to no slot."""
 
 
+_OUT_OF_REACH: Final = {Reason.PORT_TOOK_IT: Code.LINK_LOST, Reason.ANOTHER_ANSWERS: Code.ANOTHER_HUB}
+"""What ends an attempt that a slot would leave open, to take it up again: here nobody waits for the hub."""
+
+
 class NoAuthority:
     """Stands where no unlock key was named: fails when a locked hub turns out to need one."""
 
@@ -54,9 +60,10 @@ class NoAuthority:
     async def sign(self, challenge: UnlockChallenge) -> bytes:
         """Raise UnlockAuthorityFailed."""
         raise UnlockAuthorityFailed(
-            f"hub {challenge.chf} is locked and no key was named; give --unlock-key",
+            f"hub {challenge.chf} is locked and no key was named",
             action=HubAction.UNLOCK,
             state_known=True,
+            advice="give --unlock-key",
         )
 
 
@@ -165,13 +172,8 @@ async def flash_by_hand(
         outcome = await sequence.recover(Position(0, Stage.UNLOCK))
         seconds = dict(sequence.seconds)
         if isinstance(outcome, LeftOpen):
-            ending = Failed(
-                outcome.stage,
-                Code.HUB_GONE,
-                ENGLISH.say("what", outcome.why),
-                None,
-                "was left as nobody knows",
-            )
+            code = _OUT_OF_REACH.get(outcome.why, Code.NO_ANSWER)
+            ending = Failed(outcome.stage, code, None, None, "was left as nobody knows")
         else:
             ending = outcome
     event = close(
@@ -227,7 +229,7 @@ async def _flash_plain(
         try:
             await act()
         except DriverError as error:
-            code, detail = failure.code_of(error, stage), str(error)
+            code, detail = failure.code_of(error, stage), error.fact
         seconds[stage] = time.monotonic() - begun
         await journal.append(
             StageEnded(attempt=attempt, stage=stage, seconds=seconds[stage], code=code, detail=detail)

@@ -58,7 +58,7 @@ class HandRelease:
         try:
             release = self._release(self._catalogue(), hub.model)
         except CatalogError as error:
-            return Rejected(Code.CATALOGUE_UNAVAILABLE, str(error))
+            return Rejected(Code.CATALOGUE_UNAVAILABLE, error.happened)
         if release is None:
             return Rejected(Code.RELEASE_WITHDRAWN, f"no release of {hub.model} stands for this image")
         return _against(release, stopped, hub)

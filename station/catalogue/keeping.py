@@ -249,7 +249,7 @@ class StationCatalogue:
             return await self._worker.run(work, seconds)
         except TimeoutError as error:
             raise CatalogError(
-                f"the catalogue's source was not through after {seconds:g} s; check the way to it"
+                f"the catalogue's source was not through after {seconds:g} s", "check the way to it"
             ) from error
         except OSError as error:  # from a library, or from tidying up after another
             raise CatalogError(f"the catalogue: {shortage_in(error) or error}") from error

@@ -63,8 +63,11 @@ def delegate(
         list[str], typer.Option(help="A key with which it signs releases, usually its .pub.pem file; repeat.")
     ],
     image_key: Annotated[
-        list[Path], typer.Option(help="A public key (PEM) by which its MCUboot images are known; repeat.")
-    ],
+        list[Path] | None,
+        typer.Option(
+            help="A public key (PEM) by which its MCUboot images are known; repeat. Without any it releases no MCUboot image."
+        ),
+    ] = None,
     maker_threshold: Annotated[int, typer.Option(min=1, help="So many of its keys have to sign.")] = 1,
     key: SigningKeysOption = None,
     pin_file: PinFileOption = None,
@@ -79,7 +82,7 @@ def delegate(
     from firmware_catalog.trust.founding import delegate as delegate_to  # noqa: PLC0415 - python-tuf
 
     try:
-        image_keys = [read_maker_key(path) for path in image_key]
+        image_keys = [read_maker_key(path) for path in image_key or ()]
     except MakerKeyError as error:
         raise UsageError(str(error)) from error
     ring = KeyRing(pin_file)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import encodings.idna  # noqa: F401 - `socket` loads it with the first name it looks up, which takes descriptors
 import re
+import socket
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Final
@@ -31,7 +32,10 @@ _WRONG_CLIENT_ID: Final = "[code:133]"
 """How the client library words the return codes 3 and 2 of a CONNACK (MQTT 3.1.1, 3.2.2.3): by those of MQTT 5."""
 
 _CONNECTING_SECONDS: Final = (5.0, 30.0)
-"""How long TCP and TLS may take each, at least and at most: in the library's thread, they cannot be cut short."""
+"""How long TCP may take, at least and at most: in the library's thread, it cannot be cut short."""
+
+_STILL_THERE: Final = {socket.TCP_KEEPIDLE: 20, socket.TCP_KEEPINTVL: 5, socket.TCP_KEEPCNT: 4}
+"""Seconds, seconds and questions after which the other computer is not there any more (tcp(7)): a handshake may take long."""
 
 _LOOKING_SECONDS: Final = 10.0
 """How long it is looked what answers there, at most."""
@@ -49,7 +53,7 @@ class BrokerRefuses(Exception):
 class _Socket(ssl.SSLSocket):
     """Closes itself when the handshake fails, which the client library leaves to the garbage collector.
 
-    Keeps why the broker ends the connection: in TLS 1.3 it judges our certificate after the handshake, and the
+    The handshake is the library's thread's; `_Context.cut_short` ends it. Keeps why the broker ends the connection: in TLS 1.3 it judges our certificate after the handshake, and the
     library drops what it says.
     """
 
@@ -57,10 +61,17 @@ class _Socket(ssl.SSLSocket):
 
     def do_handshake(self, block: bool = False) -> None:
         try:
+            self.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in _STILL_THERE.items():
+                self.setsockopt(socket.IPPROTO_TCP, option, value)
+            self.settimeout(self.context.handshake_seconds)
+            self.context.begin(self)
             super().do_handshake(block)
         except OSError:
             self.close()
             raise
+        finally:
+            self.context.shaking = None
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
         try:
@@ -78,14 +89,30 @@ class _Context(ssl.SSLContext):
     sslsocket_class = _Socket
     alert: ssl.SSLError | None = None
     """Why the broker ended the connection."""
+    handshake_seconds = 0.0
+    shaking: _Socket | None = None
+    _is_cut_short = False
+
+    def begin(self, sock: _Socket) -> None:
+        """Note, in the library's thread, whose handshake begins. Raises OSError when it may not any more."""
+        self.shaking = sock
+        if self._is_cut_short:
+            raise ConnectionAbortedError("cut short")
+
+    def cut_short(self) -> None:
+        """End the handshake, or have it end as it begins."""
+        self._is_cut_short = True
+        if (sock := self.shaking) is not None:
+            with suppress(OSError):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)  # TLS itself is the other thread's
 
 
 @asynccontextmanager
 async def connected(settings: MqttSettings, client_id: str, will: aiomqtt.Will) -> AsyncIterator[MqttClient]:
     """Connect for the length of the block. Raises BrokerRefuses, or MqttError for what may pass by itself.
 
-    TCP and TLS cannot be cut short, only abandoned after that: a cancelled one would leave its thread and its socket
-    behind. The broker's answer is not waited for by who is cancelled.
+    TCP cannot be cut short, only abandoned after that: a cancelled one would leave its thread and its socket behind. TLS
+    and the broker's answer have `timeout_seconds` each, and end with who waits for them.
     """
     password, tls = await apart("mqtt credentials", partial(_credentials, settings))
     client = MqttClient(
@@ -107,7 +134,7 @@ async def connected(settings: MqttSettings, client_id: str, will: aiomqtt.Will) 
     end = client._disconnected  # noqa: SLF001 - there is no public way
     entering = asyncio.ensure_future(client.__aenter__())
     try:
-        await _entered(entering, client.abandon, tls, client_id)
+        await _entered(entering, client, tls, client_id)
         _still_there(end)
     except aiomqtt.MqttError as error:
         why = None if tls is not None else await _other_reason(settings)
@@ -154,10 +181,10 @@ async def _other_reason(settings: MqttSettings) -> str | None:
 
 
 async def _entered(
-    entering: asyncio.Future[MqttClient], abandon: Callable[[], None], tls: _Context | None, client_id: str
+    entering: asyncio.Future[MqttClient], client: MqttClient, tls: _Context | None, client_id: str
 ) -> None:
     try:
-        await _until_entered(entering, abandon)
+        await _until_entered(entering, client, tls)
     except MqttConnectError as error:
         if _SERVER_UNAVAILABLE in str(error):
             raise aiomqtt.MqttError("the broker says that it cannot serve just now") from error
@@ -179,11 +206,15 @@ async def _entered(
         raise
 
 
-async def _until_entered(entering: asyncio.Future[MqttClient], abandon: Callable[[], None]) -> None:
+async def _until_entered(
+    entering: asyncio.Future[MqttClient], client: MqttClient, tls: _Context | None
+) -> None:
     try:
         await asyncio.shield(entering)
     except asyncio.CancelledError:
-        abandon()
+        client.abandon()
+        if tls is not None:
+            tls.cut_short()
         with suppress(Exception):
             await uninterrupted(entering)
         raise
@@ -200,6 +231,7 @@ def _credentials(settings: MqttSettings) -> tuple[str | None, _Context | None]:
         if settings.ca_file is not None:
             tls = _Context(ssl.PROTOCOL_TLS_CLIENT)  # checks the broker's certificate and its name
             tls.minimum_version = ssl.TLSVersion.TLSv1_2
+            tls.handshake_seconds = settings.timeout_seconds
             tls.load_verify_locations(settings.ca_file)
             if settings.certificate_file is not None and settings.key_file is not None:
                 read_secret(settings.key_file, _MAX_SECRET_SIZE)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from station.domain.outcome import Code, Disposition, Outcome
 from station.texts.results import Said, line
 from station.texts.texts import Texts
+
+_REACHED_FIRST: Final = frozenset({Code.LINK_LOST, Code.ANOTHER_HUB, Code.NO_ANSWER})
+"""Where the device is out of reach: to flash it again puts right, too, how it was left."""
 
 
 def line_by_hand(
@@ -24,7 +29,9 @@ def line_by_hand(
     what = texts.say("by_hand" if texts.has("by_hand", key) else "what", key)
     if detail and detail != what:
         what = texts.say("line", "detail", what=what, detail=detail)
-    if unsettled is not None and code is not Code.SERIAL_RECOVERY:
+    if unsettled is not None and code in _REACHED_FIRST:
+        what = texts.say("by_hand", "out_of_reach", what=what, unsettled=unsettled)
+    elif unsettled is not None and code is not Code.SERIAL_RECOVERY:
         return line(texts, place, Said(texts.say("by_hand", "unsettled", what=what, unsettled=unsettled), ""))
     keys = (f"do_{code}", disposition or "", "nothing_more")
     return line(

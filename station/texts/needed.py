@@ -85,10 +85,12 @@ _BY_HAND: Final = {
             *("passed", "nothing_more", *Disposition),
             *(Code.ANOTHER_HUB, Code.LINK_LOST, Code.SERIAL_RECOVERY, Code.SLOT_FAULT),
             *("do_image_refused", "do_unlock_unavailable", "do_link_lost", "do_another_hub"),
+            "do_no_answer",
         ),
         "",
     ),
     "unsettled": "what unsettled",
+    "out_of_reach": "what unsettled",
 }
 
 

@@ -64,7 +64,7 @@ class CountedAnswers:
         except (JournalError, TimeoutError) as error:
             why = str(error) or f"no answer after {_READING_SECONDS:g} s"
             raise UnlockAuthorityFailed(
-                f"hub {chf} is given no answer, for wrong ones may be counted in {folder}, which cannot be read: {why}",
+                f"hub {chf} is given no answer, for wrong ones may be counted in {folder}, which cannot be read ({why})",
                 action=HubAction.UNLOCK,
                 state_known=True,
             ) from error

@@ -67,7 +67,8 @@ class HsmAuthority:
             return await self._worker.run(work, self._seconds)
         except TimeoutError as error:
             raise _failed(
-                f"the HSM with key {self.name} did not answer within {self._seconds:g} s; check the HSM, then try again"
+                f"the HSM with key {self.name} did not answer within {self._seconds:g} s",
+                "check the HSM, then try again",
             ) from error
 
 
@@ -89,17 +90,17 @@ class HsmSession:
         except PKCS11Error as error:
             self.close()
             if not had_session:
-                raise _failed(f"{self._where} does not sign: {_words(error)}; check the HSM") from error
+                raise _failed(f"{self._where} does not sign: {_words(error)}", "check the HSM") from error
             try:
                 signature = self._signed(digest)
             except PKCS11Error as again:
                 self.close()
                 raise _failed(
-                    f"{self._where} does not sign: {_words(again)}, also in a new session; check the HSM"
+                    f"{self._where} does not sign: {_words(again)}, also in a new session", "check the HSM"
                 ) from again
         if len(signature) != _SIGNATURE_SIZE:
             raise _failed(
-                f"{self._where} is no ECDSA P-256 key; set unlock.hsm.key to the unlock key's label"
+                f"{self._where} is no ECDSA P-256 key", "set unlock.hsm.key to the unlock key's label"
             )
         return signature
 
@@ -109,7 +110,7 @@ class HsmSession:
             self._key()
         except PKCS11Error as error:
             self.close()
-            raise _failed(f"{self._where} cannot be used: {_words(error)}; check the HSM") from error
+            raise _failed(f"{self._where} cannot be used: {_words(error)}", "check the HSM") from error
 
     def close(self) -> None:
         """Log out and forget the session, whatever state it is in."""
@@ -137,8 +138,8 @@ class HsmSession:
             if len(keys) != 1:
                 session.close()
                 raise _failed(
-                    f"token {self._settings.token} has {len(keys) or 'no'} EC private keys {self._settings.key}; "
-                    "set unlock.hsm.key to the label of the one unlock key"
+                    f"token {self._settings.token} has {len(keys) or 'no'} EC private keys {self._settings.key}",
+                    "set unlock.hsm.key to the label of the one unlock key",
                 )
             self._open = session, cast("pkcs11.SignMixin", keys[0])  # what a private EC key is
         return self._open[1]
@@ -153,11 +154,13 @@ class HsmSession:
         except (NoSuchToken, MultipleTokensReturned) as error:
             count = "no" if isinstance(error, NoSuchToken) else "more than one"
             raise _failed(
-                f"{module} shows {count} token {label}; plug the HSM in, or set unlock.hsm.token to its label"
+                f"{module} shows {count} token {label}",
+                "plug the HSM in, or set unlock.hsm.token to its label",
             ) from error
         except (PKCS11Error, OSError, RuntimeError) as error:
             raise _failed(
-                f"PKCS#11 module {module} cannot be used: {_words(error)}; set unlock.hsm.module to its library"
+                f"PKCS#11 module {module} cannot be used: {_words(error)}",
+                "set unlock.hsm.module to its library",
             ) from error
 
     def _log_in(self, token: pkcs11.Token) -> pkcs11.Session:
@@ -173,13 +176,13 @@ class HsmSession:
             raise _failed(str(error)) from error
         except PinRefused as error:
             raise _failed(
-                f"token {self._settings.token} refused the PIN in {pins} ({error}); put the right one there, "
-                "it is not tried again"
+                f"token {self._settings.token} refused the PIN in {pins} ({error})",
+                "put the right one there, it is not tried again",
             ) from error
 
 
-def _failed(what: str) -> UnlockAuthorityFailed:
-    return UnlockAuthorityFailed(what, action=HubAction.UNLOCK, state_known=True)
+def _failed(happened: str, advice: str | None = None) -> UnlockAuthorityFailed:
+    return UnlockAuthorityFailed(happened, action=HubAction.UNLOCK, state_known=True, advice=advice)
 
 
 def _words(error: Exception) -> str:

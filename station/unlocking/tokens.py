@@ -79,7 +79,7 @@ class TokenFileAuthority:
                 raise _failed(str(error)) from error
             except OSError as error:
                 raise _failed(
-                    f"{self._used} cannot be written: {error.strerror}; no token is given without it"
+                    f"{self._used} cannot be written: {error.strerror}", "no token is given without it"
                 ) from error
         if fitting:
             what = "has been used"
@@ -88,7 +88,7 @@ class TokenFileAuthority:
         else:
             what = "does not exist"
         raise _failed(
-            f"the unlock token of {challenge.chf} {what}; have one issued and put into {self._file}"
+            f"the unlock token of {challenge.chf} {what}", f"have one issued and put into {self._file}"
         )
 
     def _use_up(self, chf: Eui64, token: _Token) -> bool:
@@ -150,5 +150,5 @@ def _parse(path: Path, data: bytes) -> dict[Eui64, list[_Token]]:
     return tokens
 
 
-def _failed(what: str) -> UnlockAuthorityFailed:
-    return UnlockAuthorityFailed(what, action=HubAction.UNLOCK, state_known=True)
+def _failed(happened: str, advice: str | None = None) -> UnlockAuthorityFailed:
+    return UnlockAuthorityFailed(happened, action=HubAction.UNLOCK, state_known=True, advice=advice)

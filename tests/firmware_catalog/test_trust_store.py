@@ -124,7 +124,7 @@ def test_what_was_lost_is_no_fresh_start(base: Path, lost: str) -> None:
     store.accept({"timestamp.json": b"1"}, store.accepted(), NOW)
     path = store.folder / lost
     shutil.rmtree(path) if path.is_dir() else path.unlink()
-    with pytest.raises(CatalogError, match="what was accepted is not known: restore") as caught:
+    with pytest.raises(CatalogError, match="what was accepted is not known; restore") as caught:
         store.accepted()
     assert "\n" not in str(caught.value)
 
@@ -140,7 +140,7 @@ def test_a_copy_without_its_link_still_knows_what_was_accepted(base: Path, times
     kept = TrustStore(store.folder).accepted()
     assert (kept.generation, kept.files) == (times, {"timestamp.json": b"%d" % (times - 1)})
     shutil.copytree(aimed_at, link)
-    with pytest.raises(CatalogError, match="what was accepted is not known: restore"):
+    with pytest.raises(CatalogError, match="what was accepted is not known; restore"):
         store.accepted()
     shutil.rmtree(link)
     store.accept({"timestamp.json": b"new"}, kept, NOW)

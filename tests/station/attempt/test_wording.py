@@ -32,11 +32,16 @@ LACKING = [may_lack(stage, LINE.recorded_firmware) for stage in Stage]
 
 @st.composite
 def details(draw: st.DrawFn) -> str:
-    """What a driver may say: what happened, where, and advice of its own."""
-    what = f"the hub at {draw(PORTS)} {draw(WORDS)}: seat it anew, or {draw(WORDS)}"
-    return str(
-        DriverError(what, action=HubAction.FLASH, state_known=False, device_code=draw(st.none() | WORDS))
+    """What a driver may say: what happened and where. Its advice is for others."""
+    error = DriverError(
+        f"the hub at {draw(PORTS)} {draw(WORDS)}",
+        action=HubAction.FLASH,
+        state_known=False,
+        device_code=draw(st.none() | WORDS),
+        advice="seat it anew",
     )
+    assert str(error) == f"{error.fact}: seat it anew"
+    return error.fact
 
 
 @given(

@@ -96,6 +96,19 @@ def test_a_failure_is_said_in_one_line_with_exit_code_1(bench: Bench, hub: Stock
     )
 
 
+def test_a_port_that_is_lost_in_the_middle_is_called_that_and_nothing_is_said_of_the_hub(
+    bench: Bench, hub: StockHub, by_hand: Any
+) -> None:
+    lost = {"name": "unplug_port", "on": "upload", "at_byte": 12_000, "jig": 1, "slot": 1}
+    bench.do_now("fault", fault=lost)
+    said = by_hand("new")
+    assert said.code == 1
+    assert said.out == (
+        f"{bench.port(PLACE)}: the port was lost; the device was left as nobody knows; "
+        "check the adapter and its cable, then flash it again\n"
+    )
+
+
 def test_a_port_of_a_station_in_production_wants_who_answers_and_why(
     bench: Bench,
     hub: StockHub,

@@ -128,6 +128,24 @@ def test_a_revoked_manufacturer_has_no_releases(founded: Owner) -> None:
     assert founded.do("list", "--json").json == []
 
 
+def test_raw_images_are_released_by_who_has_no_image_key_and_found_amiss_once_there_is_one(
+    owner: Owner, tmp_path: Path
+) -> None:
+    assert owner.init().code == 0
+    maker = ("--manufacturer", "10A8", "--maker-key", tmp_path / "maker.pub.pem", *owner.key("t"))
+    assert owner.do("delegate", *maker).code == 0
+    (tmp_path / "raw.bin").write_bytes(bytes(range(256)) * 8)
+    assert owner.add("raw", *MODEL, "--version", "0102012F").code == 0
+    assert owner.refresh().code == 0
+    assert owner.verify().code == 0
+    image_key = ("--image-key", tmp_path / "image.pub.pem", *owner.key("maker"))
+    assert owner.do("delegate", *maker, *image_key).code == 0
+    assert owner.refresh().code == 0
+    said = owner.verify()
+    assert said.code == 1
+    assert "only signed ones of manufacturer 10A8 are taken" in said.err
+
+
 def altered_image(owner: Owner) -> str:
     (image,) = (owner.folder / "catalogue" / "targets").rglob("*.bin")
     image.write_bytes(image.read_bytes()[:-1] + b"x")

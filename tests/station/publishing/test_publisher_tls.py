@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,8 @@ import pytest
 from benches import brokers
 from benches.certificates import Authority
 from benches.publisher_bench import bench
+from station.publishing import broker as broker_module
+from station.publishing import pauses
 from station.publishing.status import Connection
 
 
@@ -64,6 +67,33 @@ async def test_with_the_right_certificates_results_leave(
         await station.results(1)
         station.start()
         await station.until_empty()
+
+
+async def test_a_slow_handshake_gets_the_time_that_it_needs_and_its_limit_is_named(
+    folder: Path, secured: Secured, broker: brokers.Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker_module, "_CONNECTING_SECONDS", (0.2, 0.2))
+    monkeypatch.setattr(pauses, "_FIRST_PAUSE_S", 0.02)
+    async with (
+        brokers.slow(broker.port, 0.5) as port,
+        bench(folder, port, timeout_seconds=0.2, **secured.trusting(secured.authority)) as station,
+    ):
+        await station.results(1)
+        station.start()
+        waiting = await station.until_ever_said(Connection.WAITING)
+        assert "it had 0.2 s (mqtt.timeout_seconds is 0.2) and gets 0.4 s now" in waiting.line
+        await station.until_empty()
+
+
+async def test_a_handshake_without_an_end_ends_with_who_waits_for_it(folder: Path, secured: Secured) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        port = mute.getsockname()[1]
+        own = secured.trusting(secured.authority)
+        async with asyncio.timeout(20), bench(folder, port, timeout_seconds=60, **own) as station:
+            station.start()
+            hears, _ = await asyncio.to_thread(mute.accept)
+            with hears:
+                await asyncio.to_thread(hears.recv, 1)  # it has begun to shake hands
 
 
 async def test_a_broker_of_another_authority_is_not_trusted(

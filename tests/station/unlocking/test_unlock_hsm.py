@@ -113,7 +113,7 @@ async def test_an_hsm_that_comes_back_is_used_again(soft_hsm: SoftHsm, challenge
         tokens.mkdir()
         pkcs11.lib(str(MODULE)).finalize()
         for _ in range(2):
-            with pytest.raises(UnlockAuthorityFailed, match=f"no token {TOKEN}; plug the HSM in"):
+            with pytest.raises(UnlockAuthorityFailed, match=f"no token {TOKEN}: plug the HSM in"):
                 await opened.sign(challenge)
         tokens.rmdir()
         away.rename(tokens)
@@ -176,7 +176,7 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
     [
         ({"module": Path("/nowhere/module.so")}, "PKCS#11 module /nowhere/module.so cannot be used"),
         ({"module": Path("/bin/true")}, "PKCS#11 module /bin/true cannot be used"),
-        ({"token": "another"}, "no token another; plug the HSM in"),
+        ({"token": "another"}, "no token another: plug the HSM in"),
         ({"key": "another"}, f"token {TOKEN} has no EC private keys another"),
         ({"pin": PinSettings(file=Path("/nowhere/pin"))}, "cannot be read: No such file"),
     ],

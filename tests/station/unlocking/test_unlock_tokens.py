@@ -37,7 +37,7 @@ def take(file: Path, challenge: UnlockChallenge) -> str:
 def test_each_token_is_given_once_and_for_its_hub_only(token_file: Path, challenge: UnlockChallenge) -> None:
     issue(token_file, f"{challenge.chf},,{FIRST}", f"{challenge.chf},,{SECOND}")
     other = replace(challenge, chf=Eui64.parse("88-73-84-00-00-00-00-02"))
-    with pytest.raises(UnlockAuthorityFailed, match="00-02 does not exist; have one issued"):
+    with pytest.raises(UnlockAuthorityFailed, match="00-02 does not exist: have one issued"):
         take(token_file, other)
     assert take(token_file, challenge) == FIRST
     assert take(token_file, challenge) == SECOND

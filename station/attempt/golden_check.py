@@ -96,7 +96,7 @@ class GoldenChecker:
         except DriverError as error:
             if failure.is_out_of_reach(error):
                 raise
-            raise NotChecked(str(error)) from error
+            raise NotChecked(error.fact) from error
         running = before.running
         if running is None or running.image_hash is None or not running.confirmed or before.pending:
             raise NotChecked("it does not run a confirmed image with nothing pending")
@@ -152,7 +152,7 @@ class GoldenChecker:
                 if image.image_hash != running.image_hash:
                     return image
         except CatalogError as error:
-            raise NotChecked(str(error)) from error
+            raise NotChecked(error.happened) from error
         raise NotChecked(
             f"the catalogue has no other image for its model {hub.model} than the one that it runs: "
             "keep golden hubs on another version"

@@ -35,7 +35,7 @@ PROMISE_MUTANTS = (
     Mutant(
         "another hub is not told from the one that is meant",
         "drivers/hub.py",
-        '        raise AnotherHub(f"{what}: find the first hub", action=action, state_known=state_known)',
+        '        raise AnotherHub(what, action=action, state_known=state_known, advice="find the first hub")',
         "        del what, action, state_known",
         (
             "tests/station/attempt/test_which_hub.py::test_a_hub_exchanged_before_any_call_is_never_said_to_have_passed_for_the_other",

@@ -187,7 +187,9 @@ class DfuDevice:
 
     def failure(self, reply: StatusReply, work: Work) -> DriverError:
         """Return the typed error for a status that is not OK."""
-        kind, meaning = STATUS_FAULTS.get(reply.status, (HubRefused, "it fails without saying why"))
+        kind, meaning, advice = STATUS_FAULTS.get(
+            reply.status, (HubRefused, "it fails without saying why", None)
+        )
         code = reply.status.spelling
         if reply.text and (text := self.pipe.text(reply.text)):
             code = f"{code}, {text}"
@@ -198,6 +200,7 @@ class DfuDevice:
             action=work.action,
             state_known=not work.writes,
             device_code=code,
+            advice=advice,
         )
 
     def _give(self, block: int, piece: bytes | array[int], work: Work) -> None:

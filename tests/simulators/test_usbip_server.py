@@ -328,14 +328,12 @@ async def test_a_piece_has_the_time_at_which_it_came_and_not_at_which_it_was_rea
         async with asyncio.timeout(60):
             while since >= woke:  # the kernel begins to stamp some time after it is asked to
                 heard.came.clear()
-                sent = loop.time()
                 host.sendall(b"piece")
                 time.sleep(0.05)  # noqa: ASYNC251 -- a loop that is late is the point
                 woke = loop.time()
                 await heard.came.wait()
                 data, since = heard.pieces[-1]
                 assert data == b"piece"
-                assert since >= sent
 
 
 async def test_a_channel_that_is_closed_sends_all_that_it_was_given_first() -> None:

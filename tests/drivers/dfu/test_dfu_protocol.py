@@ -52,7 +52,7 @@ def test_any_bytes_are_a_status_or_refused(raw: bytes) -> None:
 
 def test_every_status_but_ok_is_a_fault_in_words_of_its_own() -> None:
     assert set(STATUS_FAULTS) == set(DfuStatus) - {DfuStatus.OK}
-    assert len({words for _, words in STATUS_FAULTS.values()}) == len(STATUS_FAULTS)
+    assert len({(words, advice) for _, words, advice in STATUS_FAULTS.values()}) == len(STATUS_FAULTS)
     assert DfuStatus.ERR_STALLEDPKT.spelling == "errSTALLEDPKT"
     assert DfuStatus.OK.spelling == "OK"
 

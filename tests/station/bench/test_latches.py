@@ -270,6 +270,7 @@ async def test_a_hub_seated_during_a_stop_is_to_be_left_in(boarded: Hands) -> No
         await station.until(FIRST, SlotPhase.EMERGENCY_STOP)
         await boarded.bench.seat(hub, FIRST)
         await station.until_that(lambda: "leave the hub in" in line_of(station.view(FIRST)))
+        await press(boarded, "release_stop")
 
 
 async def test_a_stop_outlives_the_station_and_nothing_begins_before_a_person_resets_the_jig(

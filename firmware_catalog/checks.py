@@ -48,12 +48,10 @@ def read_release_image(folder: Path, release: Release, checks: ImageChecks) -> F
     try:
         data = read_regular_file(path, MAX_IMAGE_SIZE)
     except FileNotFoundError:
-        raise ImageUnavailable(
-            f"{path}, the image of release {release}, does not exist", f"{_REMEDY}"
-        ) from None
+        raise ImageUnavailable(f"{path}, the image of release {release}, does not exist", _REMEDY) from None
     except OSError as error:
         raise ImageUnavailable(
-            f"{path}, the image of release {release}, cannot be read: {error.strerror}", f"{_REMEDY}"
+            f"{path}, the image of release {release}, cannot be read: {error.strerror}", _REMEDY
         ) from error
     return check_release_image(data, release, str(path), checks)
 
@@ -65,13 +63,13 @@ def check_release_image(data: bytes, release: Release, where: str, checks: Image
     """
     if len(data) != release.image.size:
         raise ImagePinMismatch(
-            f"{where} has {len(data)} bytes, release {release} pins {release.image.size}", f"{_REMEDY}"
+            f"{where} has {len(data)} bytes, release {release} pins {release.image.size}", _REMEDY
         )
     sha256 = hashlib.sha256(data).hexdigest()
     if sha256 != release.image.sha256:
         raise ImagePinMismatch(
             f"{where} has SHA-256 {sha256[:16]}…, release {release} pins {release.image.sha256[:16]}…",
-            f"{_REMEDY}",
+            _REMEDY,
         )
     try:
         image = read_image(data, release.kind, release.version)
@@ -79,12 +77,10 @@ def check_release_image(data: bytes, release: Release, where: str, checks: Image
         raise ImageUnsuitable(f"{where}, the image of release {release}: {error}") from error
     if image.version != release.version:
         raise ImageUnsuitable(
-            f"{where} holds version {image.version}, not that of release {release}", f"{_REMEDY}"
+            f"{where} holds version {image.version}, not that of release {release}", _REMEDY
         )
     if image.model not in (None, release.model):
-        raise ImageUnsuitable(
-            f"{where} is for model {image.model}, not that of release {release}", f"{_REMEDY}"
-        )
+        raise ImageUnsuitable(f"{where} is for model {image.model}, not that of release {release}", _REMEDY)
     if image.only_for != release.only_for:
         raise ImageUnsuitable(
             f"{where} is by its own header for {image.only_for}, release {release} is stated for {release.only_for}",
@@ -94,7 +90,7 @@ def check_release_image(data: bytes, release: Release, where: str, checks: Image
         raise ImageHashMismatch(
             f"{where} has Manufacturer Image Hash {image.file_sha256.hex()[:16]}…, release {release} states "
             f"{release.payload_sha256[:16]}…",
-            f"{_REMEDY}",
+            _REMEDY,
         )
     if checks.maker_keys is not None:
         _check_maker(image, release, where, checks.maker_keys.get(release.model.manufacturer, ()))

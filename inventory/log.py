@@ -32,7 +32,6 @@ def configure_logging(settings: LogSettings) -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks if settings.format == "json" else _as_it_is,
             in_form,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(
@@ -41,11 +40,3 @@ def configure_logging(settings: LogSettings) -> None:
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
-
-
-def _as_it_is(
-    logger: object,  # noqa: ARG001 - structlog's signature
-    name: str,  # noqa: ARG001 - the same
-    event: structlog.typing.EventDict,
-) -> structlog.typing.EventDict:
-    return event

@@ -9,7 +9,7 @@ _FIRST_S: Final = 0.5
 _LONGEST_S: Final = 30.0
 
 
-def pause_after(failures: int, *, first: float = _FIRST_S, longest: float = _LONGEST_S) -> float:
+def pause_after(failures: int) -> float:
     """Return seconds to wait after so many failures in a row, spread out so that not all come at once."""
-    full = min(longest, first * 2.0 ** min(failures, 30))
+    full = min(_LONGEST_S, _FIRST_S * 2.0 ** min(failures, 30))
     return full * random.uniform(0.5, 1.0)  # noqa: S311 - it only spreads

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from inventory.database.tables import findings
 from inventory.errors import WrongInput
@@ -53,11 +53,6 @@ def open_findings(connection: Connection) -> Sequence[Row[int, str, str, str | N
     return connection.execute(
         select(*columns).where(findings.c.settled.is_(None)).order_by(findings.c.id)
     ).all()
-
-
-def count_open(connection: Connection) -> int:
-    """Return how many nobody has settled."""
-    return connection.scalar(select(func.count()).where(findings.c.settled.is_(None))) or 0
 
 
 def payload_of(connection: Connection, number: int) -> bytes | None:

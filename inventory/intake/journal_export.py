@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -54,7 +54,7 @@ class _Chain:
     journal: str = ""
     source: str = ""
     results: int = 0
-    line: int = field(default=0)
+    line: int = 0
 
     def follow(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
         """Check one row, and return its event. Raises BrokenExport."""

@@ -5,7 +5,7 @@ A station numbers what it tells 1, 2, 3 ... (docs/results.md). What comes may ov
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -72,14 +72,3 @@ def before_and_between(spans: Iterable[Span]) -> list[tuple[int, int]]:
             missing.append((following, lowest - 1))
         following = max(following, highest + 1)
     return missing
-
-
-def joined(numbers: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return ranges in order, those that touch as one."""
-    done: list[tuple[int, int]] = []
-    for first, last in sorted(numbers):
-        if done and first <= done[-1][1] + 1:
-            done[-1] = (done[-1][0], max(done[-1][1], last))
-        else:
-            done.append((first, last))
-    return done

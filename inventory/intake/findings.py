@@ -28,6 +28,8 @@ class Finding(NamedTuple):
 def note(connection: Connection, found: Sequence[Finding], now: datetime) -> list[Finding]:
     """Keep what was found, and return what is new of it."""
     by_digest = {_digest(each): each for each in found}
+    if not by_digest:
+        return []
     known = connection.scalars(select(findings.c.digest).where(findings.c.digest.in_(by_digest)))
     for digest in known.all():
         del by_digest[digest]

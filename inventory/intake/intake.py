@@ -85,10 +85,10 @@ class Intake:
         now = self.clock()
         with self.database.write_alone() as connection:
             taken = store.take(connection, events, via, now)
-            taken.found.extend(findings.note(connection, list(found), now))
-        for each in taken.found:
+            new = findings.note(connection, [*taken.found, *found], now)
+        for each in new:
             _log.error("look into this: reflash inventory findings list", what=each.what, line=each.line)
-        return taken
+        return taken._replace(found=new)
 
     def _require_speaker(self, topic: str, event: StationEvent) -> None:
         if event.source not in self.sources:

@@ -20,7 +20,7 @@ from inventory.database.tables import (
     results,
     standings,
 )
-from inventory.intake import findings, standing
+from inventory.intake import standing
 from inventory.intake.event import StationEvent
 from inventory.intake.findings import Finding
 from inventory.intake.numbering import Gap, Numbering
@@ -38,7 +38,7 @@ class Taken(NamedTuple):
     known: int
     """Had come before."""
     found: list[Finding]
-    """What is new for a person to look into."""
+    """What a person has to look into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ _JournalKey = tuple[str, str, str]
 
 
 def take(connection: Connection, events: Sequence[StationEvent], via: str, now: datetime) -> Taken:
-    """Take in at most `AT_ONCE` messages. The caller's transaction lets nobody else do so meanwhile."""
+    """Take in at most `AT_ONCE` messages. The caller's transaction lets nobody else do so meanwhile, and keeps what was found."""
     found: list[Finding] = []
     new = _unknown(connection, events, found)
     rows = _write_alone(connection, new, via, now)
@@ -70,7 +70,7 @@ def take(connection: Connection, events: Sequence[StationEvent], via: str, now: 
             for message, fact in facts
         ]
         connection.execute(insert(order_facts), values)
-    return Taken(len(rows), len(events) - len(rows), findings.note(connection, found, now))
+    return Taken(len(rows), len(events) - len(rows), found)
 
 
 def _unknown(

@@ -37,7 +37,9 @@ class Intake:
     clock: Clock
 
     def take_heard(self, heard: Sequence[Heard]) -> Taken:
-        """Take in what the broker delivered; what cannot be taken is put aside for a person, and never in the way.
+        """Take in what the broker delivered, at most `AT_ONCE` messages.
+
+        What cannot be taken is put aside for a person, and never in the way.
 
         Raises DatabaseUnavailable: the same may, and has to, be taken in again then.
         """
@@ -51,11 +53,7 @@ class Intake:
                 found.append(_not_taken(one, str(reason)))
             else:
                 events.append((one, event))
-        taken = Taken(0, 0, [])
-        for at in range(0, max(len(events), 1), store.AT_ONCE):
-            taken = _together(taken, self._take_each(events[at : at + store.AT_ONCE], found))
-            found = []
-        return taken
+        return self._take_each(events, found)
 
     def take(self, events: Sequence[StationEvent], via: str) -> Taken:
         """Take in messages that were read and judged already. Raises DatabaseUnavailable."""

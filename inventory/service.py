@@ -6,21 +6,18 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Final, TypeVar
+from typing import TypeVar
 
-import structlog
-
-from inventory.database.engine import Database, DatabaseUnavailable
+from inventory.database.engine import Database
+from inventory.database.waiting import until_answered
 from inventory.intake.alarm import GapAlarm
 from inventory.intake.consumer import Consumer, topics_of
 from inventory.intake.intake import Intake
 from inventory.intake.missing import Missing, missing
 from inventory.intake.store import Taken
 from inventory.moments import Clock, system_clock
-from inventory.pauses import pause_after
 from inventory.settings import InventorySettings
 
-_log: Final = structlog.get_logger()
 _T = TypeVar("_T")
 
 
@@ -64,15 +61,9 @@ class Service:
     async def _asked(self, thread: ThreadPoolExecutor, question: Callable[[], _T]) -> _T:
         """Ask the database until it answers."""
         loop = asyncio.get_running_loop()
-        failures = 0
-        while True:
-            try:
-                return await loop.run_in_executor(thread, question)
-            except DatabaseUnavailable as error:
-                wait = pause_after(failures)
-                failures += 1
-                _log.error("the database does not answer", reason=str(error), again_in_seconds=round(wait, 1))
-                await asyncio.sleep(wait)
+        return await until_answered(
+            lambda: loop.run_in_executor(thread, question), "the database does not answer"
+        )
 
     def _missing(self) -> list[Missing]:
         with self._database.read() as connection:

@@ -10,7 +10,7 @@ from typing import Final
 import aiomqtt
 import structlog
 
-from inventory.database.engine import DatabaseUnavailable
+from inventory.database.waiting import until_answered
 from inventory.intake.broker import BrokerRefuses, Client, listening
 from inventory.intake.intake import Heard, Intake
 from inventory.intake.settings import MqttSettings, StationSettings
@@ -85,19 +85,9 @@ class Consumer:
         The broker holds back what follows as long as this is not acknowledged, so that nothing piles up here.
         """
         heard = [Heard(str(each.topic), _bytes(each.payload)) for each in batch]
-        failures = 0
-        while True:
-            try:
-                return await self._apart(heard)
-            except DatabaseUnavailable as error:
-                wait = pause_after(failures)
-                failures += 1
-                _log.error(
-                    "the database takes nothing in, the broker keeps it",
-                    reason=str(error),
-                    again_in_seconds=round(wait, 1),
-                )
-                await asyncio.sleep(wait)
+        return await until_answered(
+            lambda: self._apart(heard), "the database takes nothing in, the broker keeps it"
+        )
 
     async def _apart(self, heard: Sequence[Heard]) -> Taken:
         work = asyncio.get_running_loop().run_in_executor(self._thread, self._intake.take_heard, heard)

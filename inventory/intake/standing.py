@@ -8,11 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
-from station.domain.outcome import Outcome
-
-_SUCCESSES: Final = frozenset({Outcome.PASSED.value, Outcome.ALREADY_CURRENT.value})
+from station.domain.outcome import SUCCESSES
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,7 @@ def counts(results: Iterable[Told]) -> Told:
     There has to be one.
     """
     every = list(results)
-    successes = [each for each in every if each.outcome in _SUCCESSES]
+    successes = [each for each in every if each.outcome in SUCCESSES]
     if successes:
         return min(successes, key=_by_attempt)
     return max(every, key=_by_attempt)

@@ -13,7 +13,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, insert, select
 
@@ -30,9 +30,7 @@ from inventory.database.tables import (
 from inventory.errors import InventoryError
 from inventory.intake.missing import missing
 from inventory.ssmi.settings import SsmiSettings
-from station.domain.outcome import Outcome
-
-_SUCCESSES: Final = (Outcome.PASSED.value, Outcome.ALREADY_CURRENT.value)
+from station.domain.outcome import SUCCESSES
 
 
 class NotYet(InventoryError):
@@ -92,7 +90,7 @@ def update_of(connection: Connection, work_order: str, *, despite_missing: bool 
     )
     told, held = [], []
     for chf, asked_gpf, outcome, result_gpf, known_gpf, firmware in rows:
-        if outcome not in _SUCCESSES:
+        if outcome not in SUCCESSES:
             held.append(Held(chf, "no_success"))
         elif firmware is None:
             held.append(Held(chf, "not_read_back"))

@@ -35,12 +35,12 @@ from station.desk.order_requests import (
 from station.desk.refusals import Invalid, NotFound, Refused
 from station.domain.counted import counted
 from station.domain.destination import Destination
-from station.domain.outcome import Code, Outcome
+from station.domain.outcome import SUCCESSES, Code, Outcome
 from station.domain.slot_name import SlotName
 from station.orders.reconcile import Reconciliation, reconcile
 from station.records.facts.history import ResultOfOrder, open_attempts, results_of_order
 from station.records.facts.order_revisions import withdrawn_of as withdrawn_lines
-from station.records.facts.orders import SUCCESSES, OrderSummary, orders
+from station.records.facts.orders import OrderSummary, orders
 from station.records.facts.packed import cartons_of, placed_for
 from station.records.reader import JournalReader
 from station.settings_file import load_settings

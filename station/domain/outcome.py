@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 
 class Stage(StrEnum):
@@ -26,6 +27,10 @@ class Outcome(StrEnum):
     ALREADY_CURRENT = "already_current"
     REJECTED = "rejected"
     FAILED = "failed"
+
+
+SUCCESSES: Final = (Outcome.PASSED, Outcome.ALREADY_CURRENT)
+"""Outcomes that settle a hub for its order: a later attempt on it cannot take them back."""
 
 
 class Disposition(StrEnum):

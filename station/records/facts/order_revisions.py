@@ -9,11 +9,11 @@ from typing import Literal
 from firmware_catalog.identity import Eui64
 from station.domain.actor import Actor
 from station.domain.order_line import OrderLine
-from station.domain.outcome import Outcome
+from station.domain.outcome import SUCCESSES, Outcome
 from station.records.errors import EventRefused
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.base import Fact, Written, require
-from station.records.facts.orders import SUCCESSES, require_open_order
+from station.records.facts.orders import require_open_order
 
 
 class OrderRevised(Fact):

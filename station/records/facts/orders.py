@@ -6,13 +6,13 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Literal
 
 from firmware_catalog.identity import Eui64
 from station.domain.actor import Actor
 from station.domain.jig_order import JigOrder
 from station.domain.order_line import OrderLine
-from station.domain.outcome import Outcome
+from station.domain.outcome import SUCCESSES, Outcome
 from station.records.errors import EventRefused, OrderIsClosed
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.base import FROM_LATER, Fact, Written, require
@@ -64,10 +64,6 @@ class OrderClosed(Fact):
     order: str
     reason: str
     actor: Actor | None = FROM_LATER
-
-
-SUCCESSES: Final = (Outcome.PASSED, Outcome.ALREADY_CURRENT)
-"""Outcomes that settle a hub for its order: a later attempt on it cannot take them back."""
 
 
 def apply(

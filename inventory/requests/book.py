@@ -252,10 +252,15 @@ def _order_file(connection: Connection, request: int, work_order: str) -> bytes 
     return text.getvalue().encode()
 
 
-def _require(connection: Connection, request: int, state: str) -> Row[*tuple[Any, ...]]:
+def _one(connection: Connection, request: int) -> Row[*tuple[Any, ...]]:
     row = connection.execute(select(requests).where(requests.c.id == request)).first()
     if row is None:
         raise WrongInput(f"there is no request {name_of(request)}; see reflash inventory requests list")
+    return row
+
+
+def _require(connection: Connection, request: int, state: str) -> Row[*tuple[Any, ...]]:
+    row = _one(connection, request)
     if row.state != state:
         by = f" by {row.decided_by}" if row.decided_by else ""
         raise NotNow(f"{name_of(request)} is {row.state}{by}, and has to be {state} for that")
@@ -277,9 +282,7 @@ def shown(
     connection: Connection, request: int
 ) -> tuple[Row[*tuple[Any, ...]], Sequence[Row[*tuple[Any, ...]]], Sequence[str]]:
     """Return a request, its lines, and what the benches have told of its work order. Raises WrongInput."""
-    row = connection.execute(select(requests).where(requests.c.id == request)).first()
-    if row is None:
-        raise WrongInput(f"there is no request {name_of(request)}; see reflash inventory requests list")
+    row = _one(connection, request)
     lines = connection.execute(
         select(request_hubs).where(request_hubs.c.request == request).order_by(request_hubs.c.line)
     ).all()

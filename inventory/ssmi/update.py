@@ -123,6 +123,8 @@ class UpdateFile:
 
     name: str
     table: bytes
+    sha256: str
+    """Of the table."""
     notice: bytes
 
 
@@ -146,22 +148,21 @@ def file_of(update: Update, settings: SsmiSettings) -> UpdateFile:
         "sha256": sha256,
         "held": held,
     }
-    return UpdateFile(name, table, (json.dumps(notice, indent=1) + "\n").encode())
+    return UpdateFile(name, table, sha256, (json.dumps(notice, indent=1) + "\n").encode())
 
 
 def note(
     connection: Connection, update: Update, file: UpdateFile, *, by: str, despite: str | None, now: datetime
 ) -> None:
     """Record who had the file written, and the reason where it was in spite of something. The same again is no other act."""
-    sha256 = hashlib.sha256(file.table).hexdigest()
     there = select(ssmi_files.c.id).where(
-        ssmi_files.c.work_order == update.work_order, ssmi_files.c.sha256 == sha256
+        ssmi_files.c.work_order == update.work_order, ssmi_files.c.sha256 == file.sha256
     )
     if connection.scalar(there) is None:
         connection.execute(
             insert(ssmi_files).values(
                 work_order=update.work_order,
-                sha256=sha256,
+                sha256=file.sha256,
                 rows=len(update.told),
                 held=len(update.held),
                 written=now,

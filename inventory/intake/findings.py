@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from inventory.database.tables import findings
 from inventory.errors import WrongInput
+from station.domain.printable import printable
 
 _MAX_LINE: Final = 500
 
@@ -85,4 +86,4 @@ def _digest(found: Finding) -> str:
 
 
 def _printable(text: str) -> str:
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)[:_MAX_LINE]
+    return printable(text)[:_MAX_LINE]

@@ -21,6 +21,7 @@ from inventory.requests.judging import Judged, judge
 from inventory.requests.request_file import Asked
 from inventory.requests.settings import LimitSettings, RequestSettings
 from inventory.requests.sheet import Sheet
+from station.domain.printable import printable
 
 OPEN: Final = ("judged", "authorised")
 _AT_ONCE: Final = 1000
@@ -125,7 +126,7 @@ def _row(request: int, judged: Judged) -> dict[str, Any]:
     return {
         "request": request,
         "line": asked.line,
-        "ids": "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in asked.text),
+        "ids": printable(asked.text),
         "chf": hub and str(hub.chf),
         "gpf": hub and str(hub.gpf),
         "manufacturer": hub and hub.model.manufacturer,

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from firmware_catalog.files import read_open_file
+from station.domain.printable import printable
 from station.dropped_orders.stillness import Sight
 from station.dropped_orders.verdicts import DroppedFile, Refused
 
@@ -149,8 +150,7 @@ class DropFolder:
 
 def shown(name: str) -> str:
     """Return a name as people may see it: of one line, and text whatever its bytes are."""
-    text = os.fsencode(name).decode(errors="replace")
-    return "".join(each if each.isprintable() else "\ufffd" for each in text)
+    return printable(os.fsencode(name).decode(errors="replace"))
 
 
 _KINDS: Final = {

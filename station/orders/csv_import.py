@@ -20,6 +20,7 @@ from typing import Any, Final
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from station.domain.device_status import DeviceStatus
 from station.domain.order_line import OrderLine
+from station.domain.printable import printable
 from station.orders.errors import OrderFileRefused, Problem
 
 PROBLEMS_SHOWN: Final = 20
@@ -161,7 +162,7 @@ def parse_order(data: bytes, source: str, number: str | None = None) -> OrderFil
 
     Takes seconds on 100,000 lines: not for the event loop. Raises OrderFileRefused, and only that.
     """
-    source = _one_line(source)
+    source = printable(source)  # to the system names are bytes, and may hold any
     problems = _Problems(source)
     try:
         text = data.decode("utf-8-sig")
@@ -205,13 +206,6 @@ def parse_order(data: bytes, source: str, number: str | None = None) -> OrderFil
         sha256=hashlib.sha256(data).hexdigest(),
         lines=tuple(reader.lines),
         ignored_columns=header.ignored,
-    )
-
-
-def _one_line(name: str) -> str:
-    """Return a file's name as text that can be kept and shown: to the system names are bytes, and may hold any."""
-    return "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in name
     )
 
 

@@ -17,8 +17,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
+from benchmarks.busy_slots import SLOTS, Noticed, busy_round
 from benchmarks.journal import SITE, STATION, ended, opened_attempt
-from benchmarks.lag import LoopLag, percentile
+from benchmarks.lag import percentile
 from benchmarks.report import Figures
 from benchmarks.years import fill_orders
 from firmware_catalog.identity import Eui64
@@ -42,19 +43,9 @@ DESK_SECONDS: Final = 3.0
 """Of each round."""
 HUBS_AN_ORDER: Final = 5_000
 _ORDER: Final = "WO-1"
-_SLOTS: Final = 24
-_BETWEEN_APPENDS: Final = 0.1
-"""Seconds, of one slot: more than any hub has to tell."""
 _BETWEEN_SCANS: Final = 0.05
 """Quicker than any hand."""
 _FINDS: Final = 50
-_TICK_SECONDS: Final = 0.005
-
-
-@dataclass
-class _Noticed:
-    appends: list[float] = field(default_factory=list)
-    late: list[float] = field(default_factory=list)
 
 
 @dataclass
@@ -69,19 +60,29 @@ async def desk_row(hubs: int, repeats: int, seconds: float) -> Figures:
     with tempfile.TemporaryDirectory(prefix="reflash-bench-") as name:
         folder = Path(name) / "journal"
         await fill_orders(folder, hubs)
-        without, beside, waited = _Noticed(), _Noticed(), _Waited()
+        without, beside, waited = Noticed(), Noticed(), _Waited()
         async with Journal.open(folder, site=SITE, station=STATION) as journal:
             desk = _Table(journal, iter(range(hubs)))
+            opened = [opened_attempt(HUBS_AN_ORDER + slot) for slot in range(SLOTS)]
+            attempts = [(await journal.append(each))[0].sequence for each in opened]
+
+            async def tell(slot: int, _turn: int) -> None:
+                attempt = attempts[slot]
+                await journal.append(
+                    StageStarted(attempt=attempt, stage=Stage.FLASH),
+                    ended(attempt=attempt, stage=Stage.FLASH),
+                )
+
             with ProcessPoolExecutor(1, get_context("spawn")) as commands:
                 await asyncio.get_running_loop().run_in_executor(
                     commands, _ask, folder, hubs
                 )  # it has started
                 for _ in range(repeats):
-                    await _round(journal, seconds, without)
+                    await busy_round(tell, seconds, without)
                     asking = asyncio.get_running_loop().run_in_executor(commands, _ask, folder, hubs)
                     async with asyncio.TaskGroup() as group:
                         group.create_task(desk.pack(seconds, waited))
-                        group.create_task(_round(journal, seconds, beside))
+                        group.create_task(busy_round(tell, seconds, beside))
                     reconciles, finds = await asking
                     waited.reconciles.append(reconciles)
                     waited.finds += finds
@@ -89,7 +90,7 @@ async def desk_row(hubs: int, repeats: int, seconds: float) -> Figures:
     lag = percentile(beside.late, 0.99), percentile(without.late, 0.99)
     return {
         "row": "desk",
-        "slots": _SLOTS,
+        "slots": SLOTS,
         "hubs_an_order": hubs,
         "scans": len(waited.scans),
         "scan_p95_ms": round(1e3 * scan, 2),
@@ -159,23 +160,3 @@ def _ask(folder: Path, hubs: int) -> tuple[float, list[float]]:
             journal.life_of(_chf(number * hubs // _FINDS))
         finds.append(time.monotonic() - begun)
     return reconciled, finds
-
-
-async def _round(journal: Journal, seconds: float, noticed: _Noticed) -> None:
-    lag = LoopLag(_TICK_SECONDS)
-    until = time.monotonic() + seconds
-
-    async def work(slot: int) -> None:
-        attempt = (await journal.append(opened_attempt(HUBS_AN_ORDER + slot)))[0].sequence
-        while (begun := time.monotonic()) < until:
-            await journal.append(
-                StageStarted(attempt=attempt, stage=Stage.FLASH), ended(attempt=attempt, stage=Stage.FLASH)
-            )
-            noticed.appends.append(time.monotonic() - begun)
-            await asyncio.sleep(_BETWEEN_APPENDS)
-
-    with lag.watch():
-        async with asyncio.TaskGroup() as group:
-            for slot in range(_SLOTS):
-                group.create_task(work(slot))
-    noticed.late += lag.late

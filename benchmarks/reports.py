@@ -10,14 +10,14 @@ import asyncio
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from benchmarks.busy_slots import SLOTS, Noticed, busy_round
 from benchmarks.journal import EVENTS_AN_ATTEMPT, SITE, STATION, ended, fill, opened_attempt
-from benchmarks.lag import LoopLag, percentile
+from benchmarks.lag import percentile
 from benchmarks.report import Figures
 from station.domain.outcome import Stage
 from station.records.facts.attempts import StageStarted
@@ -26,18 +26,8 @@ from station.reports.keeping import SLICE_ROWS, ReportKeeper
 from station.reports.projection import Projection
 from station.reports.tables import FILE_NAME
 
-_SLOTS: Final = 24
 REPORTS_REPEATS: Final = 6
 ROUND_SECONDS: Final = 5.0
-_BETWEEN_APPENDS: Final = 0.1
-"""Seconds, of one slot: more than any hub has to tell."""
-_TICK_SECONDS: Final = 0.005
-
-
-@dataclass
-class _Noticed:
-    appends: list[float] = field(default_factory=list)
-    late: list[float] = field(default_factory=list)
 
 
 async def reports_row(hubs: int, repeats: int, seconds: float) -> Figures:
@@ -49,23 +39,23 @@ async def reports_row(hubs: int, repeats: int, seconds: float) -> Figures:
         rows = await asyncio.to_thread(_take_in, reports, folder)
         alone = time.monotonic() - begun
         size = (reports / FILE_NAME).stat().st_size
-        without, keeping_up, beside = _Noticed(), _Noticed(), _Noticed()
+        without, keeping_up, beside = Noticed(), Noticed(), Noticed()
         anew = Path(name) / "anew"
         taken = 0
         async with Journal.open(folder, site=SITE, station=STATION, segment_rows=1 << 62) as journal:
-            attempts = [(await journal.append(opened_attempt(slot)))[0].sequence for slot in range(_SLOTS)]
+            attempts = [(await journal.append(opened_attempt(slot)))[0].sequence for slot in range(SLOTS)]
 
             def append(slot: int, turn: int) -> Awaitable[object]:
                 kind = StageStarted if turn % 2 == 0 else ended
                 return journal.append(kind(attempt=attempts[slot], stage=Stage.FLASH))
 
             for _ in range(repeats):
-                await _round(append, seconds, without)
+                await busy_round(append, seconds, without)
                 async with _kept(journal, reports, folder):
-                    await _round(append, seconds, keeping_up)
+                    await busy_round(append, seconds, keeping_up)
                 shutil.rmtree(anew, ignore_errors=True)
                 async with _kept(journal, anew, folder):
-                    await _round(append, seconds, beside)
+                    await busy_round(append, seconds, beside)
                 with Projection(anew, folder, room=0) as projection:
                     projection.step(1)
                     taken += projection.sequence - 1
@@ -104,22 +94,3 @@ def _take_in(reports: Path, folder: Path) -> int:
         while projection.step(SLICE_ROWS):
             pass
         return projection.sequence
-
-
-async def _round(append: Callable[[int, int], Awaitable[object]], seconds: float, noticed: _Noticed) -> None:
-    lag = LoopLag(_TICK_SECONDS)
-    until = time.monotonic() + seconds
-
-    async def work(slot: int) -> None:
-        turn = 0
-        while (begun := time.monotonic()) < until:
-            await append(slot, turn)
-            noticed.appends.append(time.monotonic() - begun)
-            turn += 1
-            await asyncio.sleep(_BETWEEN_APPENDS)
-
-    with lag.watch():
-        async with asyncio.TaskGroup() as group:
-            for slot in range(_SLOTS):
-                group.create_task(work(slot))
-    noticed.late += lag.late

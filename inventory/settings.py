@@ -10,12 +10,7 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-)
+from pydantic_settings import SettingsConfigDict, SettingsError
 
 from inventory.errors import WrongInput
 from inventory.intake.settings import MqttSettings, StationSettings
@@ -23,9 +18,10 @@ from inventory.log import LogSettings
 from inventory.requests.settings import RequestSettings
 from inventory.ssmi.settings import SsmiSettings
 from station.domain.config_error import faults_of
+from station.domain.file_settings import FileSettings
 
 
-class InventorySettings(BaseSettings):
+class InventorySettings(FileSettings):
     """Everything that `reflash inventory` needs to know."""
 
     model_config = SettingsConfigDict(
@@ -59,18 +55,6 @@ class InventorySettings(BaseSettings):
     def sources(self) -> frozenset[str]:
         """What the stations call themselves in their messages."""
         return frozenset(each.topics.source for each in self.stations)
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings' signature
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment win over the file, whose content comes in as the initial values."""
-        return env_settings, init_settings
 
 
 def load_settings(path: Path) -> InventorySettings:

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from station.bench.settings import PeopleSettings, ShiftSettings
 from station.catalogue.settings import CatalogueSettings
 from station.domain.actor import NO_PSEUDONYM, is_pseudonym
+from station.domain.file_settings import FileSettings
 from station.domain.slot_name import SlotName
 from station.dropped_orders.settings import OrderFolderSettings
 from station.log import LogSettings
@@ -45,7 +46,7 @@ class Thresholds(BaseModel):
     )
 
 
-class StationSettings(BaseSettings):
+class StationSettings(FileSettings):
     """Everything that `reflash run` needs to know."""
 
     model_config = SettingsConfigDict(
@@ -167,15 +168,3 @@ class StationSettings(BaseSettings):
     def operators_file(self) -> Path:
         """Who stands behind which pseudonym."""
         return self.state_directory / "operators.json"
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic-settings' signature
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment win over the file, whose content comes in as the initial values."""
-        return env_settings, init_settings

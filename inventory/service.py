@@ -50,7 +50,7 @@ class Service:
             consumer = Consumer(
                 self._settings.mqtt,
                 topics_of(self._settings.stations),
-                Intake(self._database, self._settings.sources, self._clock),
+                Intake(self._database, self._settings.topics_of_sources, self._clock),
                 writing,
                 on_taken,
             )

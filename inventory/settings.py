@@ -19,6 +19,7 @@ from inventory.requests.settings import RequestSettings
 from inventory.ssmi.settings import SsmiSettings
 from station.domain.config_error import faults_of
 from station.domain.file_settings import FileSettings
+from station.messages.topics import Topics
 
 
 class InventorySettings(FileSettings):
@@ -52,9 +53,9 @@ class InventorySettings(FileSettings):
         return self
 
     @property
-    def sources(self) -> frozenset[str]:
-        """What the stations call themselves in their messages."""
-        return frozenset(each.topics.source for each in self.stations)
+    def topics_of_sources(self) -> dict[str, Topics]:
+        """Where each station writes to, by what it calls itself in its messages."""
+        return {each.topics.source: each.topics for each in self.stations}
 
 
 def load_settings(path: Path) -> InventorySettings:

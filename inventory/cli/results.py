@@ -47,7 +47,7 @@ def import_journal(
     Example: reflash inventory results import journal.jsonl
     """
     with opened(config) as (settings, database):
-        done = import_export(export, Intake(database, settings.sources, system_clock))
+        done = import_export(export, Intake(database, settings.topics_of_sources, system_clock))
     typer.echo(
         f"{done.source}: {counted(done.new + done.known, 'result')} in the journal, {done.new} of them had never come"
     )

@@ -34,7 +34,7 @@ def import_export(path: Path, intake: Intake) -> Imported:
         source = event.source
     if source is None:
         raise WrongInput(f"{path} holds no result")
-    if source not in intake.sources:
+    if source not in intake.stations:
         raise WrongInput(f"{path} is the journal of {source}, which is no station of the configuration")
     new = known = contradictions = 0
     results = _results(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -14,6 +14,7 @@ from inventory.intake.event import NotTaken, StationEvent, read_event
 from inventory.intake.findings import Finding
 from inventory.intake.store import Taken
 from inventory.moments import Clock
+from station.messages.topics import Topics
 
 _log: Final = structlog.get_logger()
 _SHOWN: Final = 64 * 1024
@@ -32,8 +33,8 @@ class Intake:
     """Takes in what stations say. Blocks while the database works: not for an event loop."""
 
     database: Database
-    sources: Collection[str]
-    """Who may say something."""
+    stations: Mapping[str, Topics]
+    """Who may say something: what they call themselves, and where they write to."""
     clock: Clock
 
     def take_heard(self, heard: Sequence[Heard]) -> Taken:
@@ -89,10 +90,11 @@ class Intake:
         return taken._replace(found=new)
 
     def _require_speaker(self, topic: str, event: StationEvent) -> None:
-        if event.source not in self.sources:
+        topics = self.stations.get(event.source)
+        if topics is None:
             raise NotTaken(f"{event.source} is no station of the configuration")
         # The broker lets each station write to its own topics alone; what it says elsewhere is somebody else's word.
-        if not topic.startswith(f"reflash/v1/{event.source.removeprefix('/reflash/')}/"):
+        if not topics.holds(topic):
             raise NotTaken(f"it speaks for {event.source}, on another station's topic")
 
 

@@ -42,6 +42,10 @@ class Topics:
         """The CloudEvents source of everything this station tells."""
         return f"/reflash/{self.site}/{self.station}"
 
+    def holds(self, topic: str) -> bool:
+        """Whether a topic is one of this station's."""
+        return topic.startswith(f"{self._root}/")
+
     @property
     def station_status(self) -> str:
         """Retained: whether the station is there. Its last will says `offline`."""

@@ -15,7 +15,8 @@ from station.messages.result import RESULT, RESULT_OF_DEVICE, Result, ResultOfDe
 from station.messages.topics import Topics
 
 SITE, STATION = "north-site", "bench-1"
-SOURCE = Topics(SITE, STATION).source
+TOPICS = Topics(SITE, STATION)
+SOURCE = TOPICS.source
 BEGIN = datetime(2026, 11, 2, 8, 0, tzinfo=UTC)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benches.told_results import SOURCE, SayingStation, chf_of, gpf_of
+from benches.told_results import SOURCE, TOPICS, SayingStation, chf_of, gpf_of
 from inventory.cli import main
 from inventory.database.engine import Database
 from inventory.intake.intake import Heard, Intake
@@ -57,7 +57,7 @@ def test_from_an_empty_database_to_what_is_known_missing_and_to_be_looked_into(t
     station = SayingStation()
     said_of = [station.result(hub) for hub in (1, 2, 3)]
     with Database(typed.url) as database:
-        intake = Intake(database, {SOURCE}, system_clock)
+        intake = Intake(database, {SOURCE: TOPICS}, system_clock)
         intake.take_heard([Heard(each.topic, each.payload) for each in (said_of[0], said_of[2])])
         intake.take_heard([Heard("reflash/v1/x", b"nonsense")])
     typed.forget()

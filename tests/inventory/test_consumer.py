@@ -54,7 +54,7 @@ async def listening(
     settings = MqttSettings(host="127.0.0.1", port=broker.port, client_id=client_id)
     topics = topics_of([StationSettings(site=station.site, station=station.station)])
     with ThreadPoolExecutor(1) as thread:
-        intake = Intake(database, {station.topics.source}, system_clock)
+        intake = Intake(database, {station.topics.source: station.topics}, system_clock)
         task = asyncio.create_task(Consumer(settings, topics, intake, thread, told.on_taken).run())
         try:
             yield told

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from benches.told_results import SOURCE, Said, SayingStation, chf_of, gpf_of
+from benches.told_results import SOURCE, TOPICS, Said, SayingStation, chf_of, gpf_of
 from firmware_catalog.identity import Eui64
 from inventory.assets import asset
 from inventory.database.engine import Database
@@ -41,7 +41,7 @@ def heard(*said: Said) -> list[Heard]:
 
 @pytest.fixture
 def intake(database: Database) -> Intake:
-    return Intake(database, {SOURCE}, lambda: NOW)
+    return Intake(database, {SOURCE: TOPICS}, lambda: NOW)
 
 
 def rows(database: Database, *columns: Any) -> list[tuple[Any, ...]]:

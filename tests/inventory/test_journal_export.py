@@ -18,6 +18,7 @@ from inventory.intake.intake import Heard, Intake
 from inventory.intake.journal_export import BrokenExport
 from station.domain.outcome import Outcome
 from station.messages.result import RESULT
+from station.messages.topics import Topics
 from station.records.copies import backup, export, restore
 from station.records.outgoing import OutgoingMessage
 from station.records.reader import JournalReader
@@ -53,7 +54,7 @@ def test_an_export_brings_what_never_came_under_the_ids_that_it_was_published_un
 ) -> None:
     lines, told = journal
     assert len(told) == 6
-    intake = Intake(database, {TOPICS.source}, lambda: NOW)
+    intake = Intake(database, {TOPICS.source: TOPICS}, lambda: NOW)
     path = written(tmp_path, lines)
     intake.take_heard([Heard(each.topic, each.payload) for each in told[1:3]])
     assert import_export(path, intake) == (TOPICS.source, 4, 2, 0)
@@ -88,11 +89,11 @@ def test_an_export_that_was_changed_cut_or_is_another_stations_brings_nothing(
         "no object": ["[]"],
     }
     with Database(f"sqlite:///{sqlite_template}") as database:
-        intake = Intake(database, {TOPICS.source}, lambda: NOW)
+        intake = Intake(database, {TOPICS.source: TOPICS}, lambda: NOW)
         for name, wrong in spoilt.items():
             with pytest.raises(BrokenExport, match=r"^line \d+: .*reflash journal verify$"):
                 print(name, import_export(written(tmp_path, wrong), intake))
-        elsewhere = Intake(database, {"/reflash/else/where"}, lambda: NOW)
+        elsewhere = Intake(database, {"/reflash/else/where": Topics("else", "where")}, lambda: NOW)
         with pytest.raises(WrongInput, match="no station of the configuration"):
             import_export(written(tmp_path, lines), elsewhere)
         with database.read() as connection:

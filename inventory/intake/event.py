@@ -24,6 +24,9 @@ _ID: Final = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}):([1-9][0
 """A journal's identity, and the row there."""
 _MAX_NUMBER: Final = (1 << 63) - 1
 _FORMS: Final = {form.schema_id: form for form in (RESULT, RESULT_OF_DEVICE, ORDER_FACT)}
+_NOT_IN_VERSION_1: Final = dict.fromkeys(
+    ResultOfDevice.model_fields.keys() - Result.model_fields.keys() - {"device"}
+)
 
 
 class NotTaken(ValueError):
@@ -105,8 +108,3 @@ def event_of(
         data=data,
         fact=fact,
     )
-
-
-_NOT_IN_VERSION_1: Final = dict.fromkeys(
-    ("region", "han_variant", "owner", "status_recorded", "device_type", "chts_version")
-)

@@ -2,56 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
+from station.domain.broker_settings import BrokerSettings
 from station.messages.topics import TopicLevel, Topics
 
 
-class MqttSettings(BaseModel):
-    """The site's broker. Secrets stay in files and are read at each connection."""
+class MqttSettings(BrokerSettings):
+    """The site's broker, and under which name it keeps what has come."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    host: str = Field("127.0.0.1", min_length=1, description="the broker's name or address")
-    port: Annotated[int, Field(ge=1, le=65535)] = Field(
-        1883, description="its TCP port; 8883 is usual for TLS"
-    )
     client_id: str = Field(
         "reflash-inventory",
         min_length=1,
         max_length=128,
         description="MQTT client id: the broker keeps under it what has come and was not acknowledged",
     )
-    username: str | None = Field(None, min_length=1, description="user name, if the broker wants one")
-    password_file: Path | None = Field(
-        None, description="file whose first line is the password, mode 0600; needs `username`"
-    )
-    ca_file: Path | None = Field(
-        None, description="PEM file with the authority that signed the broker's certificate; turns TLS on"
-    )
-    certificate_file: Path | None = Field(
-        None, description="PEM file with the inventory's own certificate; needs `key_file` and `ca_file`"
-    )
-    key_file: Path | None = Field(None, description="PEM file with that certificate's private key, mode 0600")
     keepalive_seconds: Annotated[int, Field(ge=5, le=3600)] = Field(
         15, description="silence after which a dead broker is noticed"
     )
     timeout_seconds: Annotated[float, Field(gt=0, le=60)] = Field(
         10.0, description="how long the broker may take for one answer before it is connected to anew"
     )
-
-    @model_validator(mode="after")
-    def _belong_together(self) -> Self:
-        if self.password_file is not None and self.username is None:
-            raise ValueError("password_file needs username; name the user whose password it is")
-        if (self.certificate_file is None) != (self.key_file is None):
-            raise ValueError("certificate_file and key_file go together; give both or neither")
-        if self.certificate_file is not None and self.ca_file is None:
-            raise ValueError("certificate_file needs ca_file; name the authority of the broker's certificate")
-        return self
 
 
 class StationSettings(BaseModel):

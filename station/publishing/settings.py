@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
 
+from station.domain.broker_settings import BrokerSettings
 from station.messages.result import ResultVersion
 
 
-class MqttSettings(BaseModel):
-    """Broker, credentials and TLS. Secrets stay in files and are read at each connection."""
+class MqttSettings(BrokerSettings):
+    """Broker, credentials and TLS, and what is published in which form."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    host: str = Field("127.0.0.1", min_length=1, description="the broker's name or address")
-    port: Annotated[int, Field(ge=1, le=65535)] = Field(
-        1883, description="its TCP port; 8883 is usual for TLS"
-    )
     client_id: str | None = Field(
         None,
         min_length=1,
         max_length=128,
         description="MQTT client id; reflash-SITE-STATION unless given; the broker lets each be there once",
     )
-    username: str | None = Field(None, min_length=1, description="user name, if the broker wants one")
-    password_file: Path | None = Field(
-        None, description="file whose first line is the password, mode 0600; needs `username`"
-    )
-    ca_file: Path | None = Field(
-        None, description="PEM file with the authority that signed the broker's certificate; turns TLS on"
-    )
-    certificate_file: Path | None = Field(
-        None, description="PEM file with this station's own certificate; needs `key_file` and `ca_file`"
-    )
-    key_file: Path | None = Field(None, description="PEM file with that certificate's private key, mode 0600")
     keepalive_seconds: Annotated[int, Field(ge=5, le=3600)] = Field(
         15, description="silence after which a dead broker is noticed, and its last will of us is told"
     )
@@ -45,13 +28,3 @@ class MqttSettings(BaseModel):
     result_version: ResultVersion = Field(
         1, description="version of the results written from now on: 2 adds what the work order says"
     )
-
-    @model_validator(mode="after")
-    def _belong_together(self) -> Self:
-        if self.password_file is not None and self.username is None:
-            raise ValueError("password_file needs username; name the user whose password it is")
-        if (self.certificate_file is None) != (self.key_file is None):
-            raise ValueError("certificate_file and key_file go together; give both or neither")
-        if self.certificate_file is not None and self.ca_file is None:
-            raise ValueError("certificate_file needs ca_file; name the authority of the broker's certificate")
-        return self

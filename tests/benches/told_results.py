@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from inventory.intake.intake import Heard
 from station.domain.outcome import Outcome, Stage
 from station.domain.slot_name import SlotName
 from station.messages.order_fact import ORDER_FACT, ORDER_TOPIC, OrderFact
@@ -28,12 +29,8 @@ def gpf_of(hub: int) -> str:
     return f"88-73-84-01-00-{hub >> 16 & 255:02X}-{hub >> 8 & 255:02X}-{hub & 255:02X}"
 
 
-@dataclass
-class Said:
-    """A message and its topic."""
-
-    topic: str
-    payload: bytes
+class Said(Heard):
+    """A message and its topic, as the inventory hears it."""
 
     @property
     def event(self) -> dict[str, Any]:

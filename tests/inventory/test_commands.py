@@ -58,7 +58,7 @@ def test_from_an_empty_database_to_what_is_known_missing_and_to_be_looked_into(t
     said_of = [station.result(hub) for hub in (1, 2, 3)]
     with Database(typed.url) as database:
         intake = Intake(database, {SOURCE: TOPICS}, system_clock)
-        intake.take_heard([Heard(each.topic, each.payload) for each in (said_of[0], said_of[2])])
+        intake.take_heard([said_of[0], said_of[2]])
         intake.take_heard([Heard("reflash/v1/x", b"nonsense")])
     typed.forget()
     code, said = typed("results", "gaps")

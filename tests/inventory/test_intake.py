@@ -27,16 +27,12 @@ from inventory.database.tables import (
     standings,
 )
 from inventory.intake.findings import open_findings
-from inventory.intake.intake import Heard, Intake
+from inventory.intake.intake import Intake
 from inventory.intake.missing import missing
 from inventory.intake.store import Taken
 from station.domain.outcome import Outcome
 
 NOW = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
-
-
-def heard(*said: Said) -> list[Heard]:
-    return [Heard(each.topic, each.payload) for each in said]
 
 
 @pytest.fixture
@@ -92,8 +88,8 @@ def test_whatever_comes_first_and_however_often_the_same_rows_follow(
     database: Database, intake: Intake, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     said = some_days()
-    assert intake.take_heard(heard(*said)) == Taken(len(said), 0, [])
-    assert intake.take_heard(heard(*said)) == Taken(0, len(said), [])
+    assert intake.take_heard(said) == Taken(len(said), 0, [])
+    assert intake.take_heard(said) == Taken(0, len(said), [])
     expected = what_follows(database)
     assert rows(database, standings.c.work_order, standings.c.device, standings.c.outcome) == [
         *(("WO-1", chf_of(hub), "passed") for hub in range(1, 6)),
@@ -108,7 +104,7 @@ def test_whatever_comes_first_and_however_often_the_same_rows_follow(
     twice = chance.sample(said, len(said)) + chance.sample(said, len(said))
     while twice:
         batch, twice = twice[:3], twice[3:]
-        intake.take_heard(heard(*batch))
+        intake.take_heard(batch)
     assert what_follows(database) == expected
 
 
@@ -118,7 +114,7 @@ def test_an_asset_record_has_both_devices_and_the_evidence_of_each_thing_they_sa
     station = SayingStation()
     first = station.result(1, outcome=Outcome.FAILED, read_back="0001012F")
     second = station.result(1)
-    intake.take_heard(heard(second, first))
+    intake.take_heard([second, first])
     with database.read() as connection:
         by_gpf = asset(connection, Eui64.parse(gpf_of(1)))
         assert asset(connection, Eui64.parse(chf_of(1))) == by_gpf
@@ -169,7 +165,7 @@ def test_what_cannot_be_taken_is_put_aside_by_name_and_the_rest_goes_on(
     station = SayingStation()
     wrong = [spoil(station.result(90)) for spoil, _ in WRONG.values()]
     good = [station.result(hub) for hub in (1, 2)]
-    taken = intake.take_heard(heard(good[0], *wrong, good[1]))
+    taken = intake.take_heard([good[0], *wrong, good[1]])
     # SQLite keeps a NUL in a text as it is, PostgreSQL does not.
     nul = "a text no database takes"
     refused = [name for name in WRONG if not (name == nul and database.is_sqlite)]
@@ -178,7 +174,7 @@ def test_what_cannot_be_taken_is_put_aside_by_name_and_the_rest_goes_on(
         lines = [row.line for row in open_findings(connection)]
     for name in refused:
         assert any(WRONG[name][1] in line for line in lines), (name, lines)
-    again = intake.take_heard(heard(good[0], *wrong, good[1]))
+    again = intake.take_heard([good[0], *wrong, good[1]])
     assert (again.new, again.found) == (0, [])
 
 
@@ -187,18 +183,18 @@ def test_a_message_that_contradicts_one_that_came_is_found_and_the_first_one_sta
 ) -> None:
     station = SayingStation()
     first = station.result(1)
-    intake.take_heard(heard(first))
+    intake.take_heard([first])
     other_head = changed(first, chain_head="cd" * 32)
     other_id = envelope(first, id=first.event["id"] + "0")
-    taken = intake.take_heard(heard(other_head, other_id))
+    taken = intake.take_heard([other_head, other_id])
     assert (taken.new, [each.what for each in taken.found]) == (0, ["contradicting_message"] * 2)
     assert rows(database, messages.c.chain_head) == [(first.event["data"]["chain_head"],)]
 
 
 def test_ids_that_contradict_what_is_known_change_no_hub(database: Database, intake: Intake) -> None:
     station = SayingStation()
-    intake.take_heard(heard(station.result(1), station.result(2)))
-    taken = intake.take_heard(heard(station.result(1, gpf=gpf_of(3)), station.result(4, gpf=gpf_of(2))))
+    intake.take_heard([station.result(1), station.result(2)])
+    taken = intake.take_heard([station.result(1, gpf=gpf_of(3)), station.result(4, gpf=gpf_of(2))])
     assert (taken.new, [each.what for each in taken.found]) == (2, ["contradicting_ids"] * 2)
     assert rows(database, hubs.c.device, hubs.c.gpf)[:2] == [(chf_of(n), gpf_of(n)) for n in (1, 2)]
     with database.read() as connection:
@@ -211,7 +207,7 @@ def test_what_never_came_is_told_with_the_command_that_sends_it_again(
     station = SayingStation()
     said = [station.result(hub) for hub in range(1, 10)]
     facts = [station.order_fact("WO-1", what) for what in ("imported", "assigned", "closed")]
-    intake.take_heard(heard(*said[2:4], said[7], facts[0], facts[2]))
+    intake.take_heard([*said[2:4], said[7], facts[0], facts[2]])
 
     def told() -> list[str]:
         with database.read() as connection:
@@ -225,9 +221,9 @@ def test_what_never_came_is_told_with_the_command_that_sends_it_again(
     # A journal that was restored counts on from the last number in its backup, under a new identity.
     station.results = 5
     station.journal = "0b8f8b52-6f0c-4f0a-9d5e-000000000002"
-    intake.take_heard(heard(station.result(11), *said[0:2], facts[1]))
+    intake.take_heard([station.result(11), *said[0:2], facts[1]])
     assert told() == ["reflash journal republish 5 7"]
-    intake.take_heard(heard(*said[4:7]))
+    intake.take_heard(said[4:7])
     assert told() == []
     with database.read() as connection:
         assert connection.scalar(select(func.count()).select_from(findings)) == 0

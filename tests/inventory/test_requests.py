@@ -15,12 +15,12 @@ import openpyxl
 import pytest
 from sqlalchemy import func, select
 
-from benches.told_results import SOURCE, TOPICS, SayingStation, chf_of, gpf_of
+from benches.told_results import SOURCE, TOPICS, Said, SayingStation, chf_of, gpf_of
 from inventory.cli import main
 from inventory.database.engine import Database
 from inventory.database.tables import request_hubs, ssmi_files
 from inventory.errors import WrongInput
-from inventory.intake.intake import Heard, Intake
+from inventory.intake.intake import Intake
 from inventory.moments import system_clock
 from inventory.requests.request_file import COLUMNS, TEMPLATE, read_request
 from inventory.requests.sheet import Sheet, read_sheet
@@ -167,7 +167,7 @@ def test_each_hub_is_judged_and_the_order_of_those_accepted_is_one_that_a_statio
     assert parse_order(path.read_bytes(), path.name) == order
     assert "has said nothing of it yet" in desk("show", "RQ-000001")
     imported = SayingStation().order_fact("WO-1", "imported", hubs=3, file_sha256=order.sha256)
-    Intake(database, {SOURCE: TOPICS}, system_clock).take_heard([Heard(imported.topic, imported.payload)])
+    Intake(database, {SOURCE: TOPICS}, system_clock).take_heard([imported])
     assert "work order WO-1, purchase order PO-7: imported\n" in desk("show", "RQ-000001")
     desk("close", "RQ-000001", "--by", "A. Person", "--reason", "all came back")
     desk("refuse", "RQ-000002", "--by", "A. Person", "--reason", "no purchase order")
@@ -285,8 +285,8 @@ def test_upstream_is_told_what_hubs_said_last_once_the_bench_has_closed_their_or
     station = SayingStation()
     intake = Intake(database, {station.topics.source: station.topics}, system_clock)
 
-    def tell(*said: Any) -> None:
-        intake.take_heard([Heard(each.topic, each.payload) for each in said])
+    def tell(*said: Said) -> None:
+        intake.take_heard(said)
 
     def write(*more: str, code: int = 0) -> str:
         return desk("write", "WO-1", "--by", "A. Person", *more, code=code, group="ssmi")

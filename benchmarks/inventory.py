@@ -26,6 +26,7 @@ from sqlalchemy import func, select
 from benches.brokers import Client, Mosquitto, mosquitto
 from benches.postgres import postgres
 from benches.told_results import SayingStation
+from benchmarks.processes import memory_mib
 from inventory.database.engine import Database
 from inventory.database.tables import messages
 from inventory.database.upgrade import upgrade
@@ -84,13 +85,6 @@ async def _program(folder: Path, url: str, broker: Mosquitto) -> AsyncIterator[i
         await process.communicate()
 
 
-def _mebibytes(process: int) -> float:
-    for line in Path(f"/proc/{process}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return round(int(line.split()[1]) / 1024, 1)
-    raise RuntimeError("it has gone")
-
-
 async def _measure(folder: Path, url: str, results: int) -> dict[str, object]:
     with mosquitto(folder, lines=("max_queued_messages 0",)) as broker, Database(url) as database:
         upgrade(database)
@@ -103,13 +97,13 @@ async def _measure(folder: Path, url: str, results: int) -> dict[str, object]:
                 with database.read() as connection:
                     taken = connection.scalar(select(func.count()).select_from(messages)) or 0
                 if early is None and taken >= results // 4:
-                    early = _mebibytes(process)
+                    early = round(memory_mib(process), 1)
                 if taken >= results:
                     break
                 await asyncio.sleep(0.25)
             seconds = time.monotonic() - begin
             await publishing
-            late = _mebibytes(process)
+            late = round(memory_mib(process), 1)
     return {
         "results": results,
         "results_per_second": round(results / seconds),

@@ -28,7 +28,16 @@ def machine_cpu_seconds() -> float:
 
 def peak_memory_mib(pid: int) -> float:
     """Return the most memory that a running process has held (proc(5), VmHWM)."""
+    return _status_mib(pid, "VmHWM")
+
+
+def memory_mib(pid: int) -> float:
+    """Return the memory that a running process holds now (proc(5), VmRSS)."""
+    return _status_mib(pid, "VmRSS")
+
+
+def _status_mib(pid: int, field: str) -> float:
     for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(f"{field}:"):
             return int(line.split()[1]) / 1024
     raise AssertionError(f"process {pid} has no memory")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Final
@@ -63,7 +64,7 @@ class Consumer:
                 failures += 1
                 refuses = isinstance(error, BrokerRefuses)
                 _log.log(
-                    40 if refuses else 30,
+                    logging.ERROR if refuses else logging.WARNING,
                     "the broker refuses" if refuses else "not connected to the broker",
                     broker=self._broker,
                     reason=str(error),

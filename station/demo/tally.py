@@ -18,7 +18,6 @@ from station.domain.outcome import Code, Outcome
 from station.messages.packing_fact import PACKING_FACT, PACKING_TOPIC
 from station.messages.topics import Topics
 
-_PACKING: Final = f"reflash.{PACKING_FACT.kind}.v{PACKING_FACT.version}"
 _ANSWER_SECONDS: Final = 10.0
 _AGAIN_SECONDS: Final = 0.5
 _AWAY_SECONDS: Final = 60.0
@@ -38,7 +37,7 @@ class Tally:
     def hear(self, payload: bytes) -> None:
         """Take a result in; one that is sent again never replaces a newer one of its hub."""
         event = json.loads(payload)
-        if event["type"] == _PACKING:
+        if event["type"] == PACKING_FACT.event_type:
             self.packing[event["data"]["station_sequence"]] = event["data"]
             self.changed.set()
             return

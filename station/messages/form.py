@@ -33,6 +33,11 @@ class MessageForm(Generic[Data]):
         """Names the schema of `data`."""
         return f"urn:x-reflash:{self.kind}:{self.version}"
 
+    @property
+    def event_type(self) -> str:
+        """Names it in the envelope."""
+        return f"reflash.{self.kind}.v{self.version}"
+
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema (2020-12) of `data`, made from the model."""
         schema = self.model.model_json_schema(mode="serialization")
@@ -52,7 +57,7 @@ class MessageForm(Generic[Data]):
             "specversion": "1.0",
             "id": event_id,
             "source": source,
-            "type": f"reflash.{self.kind}.v{self.version}",
+            "type": self.event_type,
             "time": time.isoformat(timespec="microseconds").replace("+00:00", "Z"),
             "datacontenttype": "application/json",
             "dataschema": self.schema_id,

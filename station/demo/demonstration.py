@@ -165,10 +165,7 @@ class _Bench:
         self.tally = tally
         self.printer = printer
 
-        def tell(line: str) -> None:
-            if not console.is_terminal:
-                console.print(line, highlight=False, soft_wrap=True)
-
+        self._console = console
         ask = partial(ask_daemon, settings.state_directory)
         hubs = {hub.chf: hub for hub in scene.hubs}
         self.table = PackingTable(
@@ -176,14 +173,14 @@ class _Bench:
             supervisor=partial(ask, by=scene.people.supervisor),
             hubs=hubs,
             changed=tally.changed.set,
-            tell=tell,
+            tell=self.tell,
         )
         self.technicians = {
             jig.name: Technician(
                 jig.name,
                 rigs,
                 self.table,
-                lambda asked, proof=None: ask(asked, proof=proof),
+                ask,
                 {chf: hub for chf, hub in hubs.items() if f"jig{hub.jig}" == jig.name},
                 slots=request.slots,
                 mix_ups=request.mix_ups,
@@ -191,6 +188,11 @@ class _Bench:
             )
             for jig in settings.jigs
         }
+
+    def tell(self, line: str) -> None:
+        """Print a line where no picture is shown."""
+        if not self._console.is_terminal:
+            self._console.print(line, highlight=False, soft_wrap=True)
 
 
 async def _import_order(settings: StationSettings, scene: Scene) -> None:
@@ -212,8 +214,8 @@ async def _work(settings: StationSettings, scene: Scene, bench: _Bench, console:
             ready.set()
         bench.technicians[view.place.jig].see(view)
         line = sentences.line(view) if view.outcome is not None else None
-        if line not in {None, said.get(view.place)} and not console.is_terminal:
-            console.print(line, highlight=False, soft_wrap=True)
+        if line is not None and line != said.get(view.place):
+            bench.tell(line)
         said[view.place] = line
         tally.changed.set()
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final
 
 from firmware_catalog.identity import Eui64
 from station.demo.scene import ORDER, DemoHub
+from station.desk.label_desk import Ask
 from station.desk.order_requests import CloseOrder
 from station.desk.packing_requests import (
     CloseCarton,
@@ -22,26 +23,15 @@ from station.desk.packing_requests import (
     PutOnPallet,
 )
 from station.desk.refusals import Conflict, Refused
-from station.desk.request import Answer, Command
 from station.domain.destination import Destination
 from station.domain.outcome import Code, Disposition
 from station.domain.to_do import ToDo
-
-A = TypeVar("A", bound=Answer)
 
 _MOST_SCANS: Final = 6
 """How often one hub is scanned at a table in a row: as the scanner says, and no further."""
 _ASK_AGAIN: Final = (*[0.25] * 40, None)
 """Pauses before a jig that is not known to be clear yet is asked about again, in seconds."""
 _LAST: Final = "last hubs of the order"
-
-
-class Ask(Protocol):
-    """The station's desk, for whoever packs."""
-
-    async def __call__(self, command: Command[A], /) -> A:
-        """Return the answer. Raises Refused."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter, deque
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final
 
 from firmware_catalog.identity import Eui64
 from station.demo.rigs import Rigs
@@ -16,11 +16,11 @@ from station.demo.scene import MANUFACTURER, MODEL, NEW_VERSION, DemoHub
 from station.demo.table import PackingTable, Said
 from station.desk.act import Proof
 from station.desk.bench_requests import EnableSlot
+from station.desk.label_desk import Ask
 from station.desk.label_requests import ScanLabel
 from station.desk.people_requests import SignOn
 from station.desk.record_requests import ResumeRelease
 from station.desk.refusals import Refused
-from station.desk.request import Request
 from station.domain.outcome import Code
 from station.domain.phase import SlotPhase
 from station.domain.slot_name import SlotName
@@ -33,14 +33,6 @@ _MOST_VISITS: Final = 4
 _TAKE_OUT: Final = frozenset({ToDo.PASS, ToDo.FAIL, ToDo.HOLD, ToDo.MOVE, ToDo.TURN, ToDo.CALL})
 _UNNAMED: Final = frozenset({SlotPhase.EMPTY, SlotPhase.UNATTENDED, SlotPhase.SEATED, SlotPhase.BOOTING})
 """What a slot shows that has no hub, or one that has not said who it is: the last hub is out."""
-
-
-class AskStation(Protocol):
-    """The station's desk, for somebody at the bench."""
-
-    def __call__(self, request: Request[Any], proof: Proof | None = None, /) -> Awaitable[Any]:
-        """Return the answer. Raises Refused."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +52,7 @@ class Technician:
         jig: str,
         rigs: Rigs,
         table: PackingTable,
-        ask: AskStation,
+        ask: Ask,
         hubs: Mapping[Eui64, DemoHub],
         *,
         slots: int,
@@ -118,7 +110,7 @@ class Technician:
 
     async def sign_on(self, badge: Proof) -> None:
         """Begin to work here, by a badge."""
-        await self._ask(SignOn(jig=self._jig), badge)
+        await self._ask(SignOn(jig=self._jig), proof=badge)
 
     async def work(self) -> None:
         """Serve the slots until cancelled."""

@@ -104,7 +104,7 @@ class OneJig:
             "jig1", rigs, cast("PackingTable", self), self.ask, known, slots=2, mix_ups=0.0, seed=7
         )
 
-    async def ask(self, request: Any, _: object = None) -> None:
+    async def ask(self, request: Any, /, **_: object) -> Any:
         self.asked.append(request)
 
     async def bring(self, hub: Eui64, said: Said | None, *, is_done: bool = True) -> None:

@@ -19,7 +19,9 @@ from station.desk.request import Answer, Request
 from station.domain.label import ScannedLabel
 from station.domain.reason import Reason
 from station.domain.scan_said import ScanCode, ScanSaid
+from station.domain.statement import Statement
 from station.records.facts.events import Event
+from station.sentences import Sentences
 from station.texts.texts import ENGLISH
 
 _KINDS: Final[Mapping[type[ScanRefused], type[Refused]]] = {NoSuchSlot: NotFound, ScanNotKept: Unavailable}
@@ -45,10 +47,8 @@ class LabelDesk:
 
         async def take() -> ScanSaid:
             if self.duty.nobody_at(request.jig):
-                what, do = (
-                    ENGLISH.say(table, Reason.UNATTENDED, jig=request.jig) for table in ("what", "do")
-                )
-                raise ScanRefused(ScanSaid.words(ENGLISH.say("line", "notice", what=what, do=do)))
+                nobody = Statement.of(Reason.UNATTENDED, jig=request.jig)
+                raise ScanRefused(ScanSaid.words(Sentences(ENGLISH).notice(nobody)))
             return (await self.scans.take(request.jig, request.slot, request.label, act.actor, record)).said
 
         return await self._told(take(), request.jig, act)

@@ -90,11 +90,13 @@ def _text(value: str) -> str:
 
 
 @_few_values
+@_name
 def _manufacturer(value: str) -> str:
     return DeviceModel(value, "-").manufacturer
 
 
 @_few_values
+@_name
 def _model(value: str) -> str:
     return DeviceModel("-", value).model
 
@@ -110,8 +112,8 @@ def _status(value: str) -> str:
 _COLUMNS: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
     "chf_id": ("chf", _no_number(Eui64.parse, 16)),
     "gpf_id": ("gpf", _no_number(Eui64.parse, 16)),
-    "manufacturer": ("manufacturer", _name(_manufacturer)),
-    "model": ("model", _name(_model)),
+    "manufacturer": ("manufacturer", _manufacturer),
+    "model": ("model", _model),
     "region": ("region", _text),
     "variant": ("variant", _text),
     "recorded_firmware_version": ("recorded_firmware", _few_values(_no_number(FirmwareVersion.parse, 8))),

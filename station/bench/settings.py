@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from station.domain.shift_day import ShiftDays
+
 _PREFIX: Final = re.compile(r"[A-Z0-9][A-Z0-9-]{1,15}", re.ASCII)
 _IN_NO_ID: Final = re.compile(r"[G-Z]")
 
@@ -89,6 +91,11 @@ class ShiftSettings(BaseModel):
         if begins.tzinfo is not None:
             raise ValueError("a time without an offset: `zone` says whose clock it is of")
         return begins
+
+    @property
+    def days(self) -> ShiftDays:
+        """The days of the bench."""
+        return ShiftDays(self.begins, self.zone)
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:

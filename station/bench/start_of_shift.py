@@ -21,7 +21,6 @@ from station.bench.settings import ShiftSettings
 from station.bench.view import BenchView
 from station.domain.interlock import interlock
 from station.domain.reason import Reason
-from station.domain.shift_day import ShiftDays
 from station.domain.slot_name import SlotName
 from station.domain.statement import Statement
 from station.records.chain import RecordedEvent
@@ -61,7 +60,7 @@ class StartOfShift:
         self._places = tuple(places)
         self._view = view
         self._now = now
-        self._days = ShiftDays(settings.begins, settings.zone)
+        self._days = settings.days
         self._hubs: dict[Eui64, GoldenHub] = {}
         self._checks: defaultdict[SlotName, deque[PastCheck]] = defaultdict(lambda: deque(maxlen=KEPT_CHECKS))
         self._signed: tuple[datetime, CheckListSigned] | None = None

@@ -13,7 +13,6 @@ from station.cli.asking import ask_station, asker
 from station.cli.common import DEFAULT_CONFIG, ByOption, ConfigOption, JsonOption, print_json, print_table
 from station.cli.scanning import DeskOption
 from station.desk.shift_requests import SignCheckList
-from station.domain.shift_day import ShiftDays
 from station.records.facts.golden import golden_checks
 from station.records.facts.shift import newest_check_list
 from station.records.reader import JournalReader
@@ -63,7 +62,7 @@ def show(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> 
         }
         for place in places
     ]
-    day = ShiftDays(settings.shift.begins, settings.shift.zone).of(now)
+    day = settings.shift.days.of(now)
     items = [each.what for each in settings.shift.check_list]
     if as_json:
         print_json({"day": str(day), "check_list": items, "signed": start.list_is_signed(), "slots": rows})

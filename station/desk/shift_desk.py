@@ -11,7 +11,6 @@ from station.desk.act import Act
 from station.desk.desk import Handlers
 from station.desk.refusals import Conflict, Invalid
 from station.desk.shift_requests import EnrolGoldenHub, RetireGoldenHub, ShiftDone, SignCheckList
-from station.domain.shift_day import ShiftDays
 from station.records.facts.golden import GoldenHubEnrolled, GoldenHubRetired
 from station.records.facts.shift import CheckListSigned
 
@@ -64,7 +63,7 @@ class ShiftDesk:
             raise Conflict(f"not signed: {', '.join(missing)} was not looked at", missing=list(missing))
         if others := [each for each in request.items if each not in names]:
             raise Invalid(f"{', '.join(others)} is not on the check list, which has: {', '.join(names)}")
-        today = ShiftDays(self.settings.begins, self.settings.zone).of(self.now())
+        today = self.settings.days.of(self.now())
         over = [
             f"{each.what} ({each.until:%Y-%m-%d})"
             for each in self.settings.check_list

@@ -7,40 +7,16 @@ import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 from pydantic import JsonValue
 
 from drivers.threads import apart
 from firmware_catalog.files import read_open_file
 from station.desk.act import Act
+from station.desk.order_requests import ComesWithFile
 from station.desk.refusals import Conflict, Invalid
 from station.orders.csv_import import MAX_FILE_SIZE, OrderFile, parse_order
 from station.orders.errors import OrderFileRefused
-
-
-class CameWithFile(Protocol):
-    """A request that says which file comes along."""
-
-    @property
-    def source(self) -> str:
-        """The file's name."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """In bytes."""
-        ...
-
-    @property
-    def sha256(self) -> str:
-        """Of its bytes, lower-case hex."""
-        ...
-
-    @property
-    def number(self) -> str | None:
-        """The order's, where the file has none."""
-        ...
 
 
 @contextmanager
@@ -52,7 +28,7 @@ def let_go_of_lines() -> Iterator[None]:
         gc.unfreeze()
 
 
-async def read_order(request: CameWithFile, act: Act) -> OrderFile:
+async def read_order(request: ComesWithFile, act: Act) -> OrderFile:
     """Read the file. Raises Invalid, Conflict. Within `let_go_of_lines`."""
     if act.file is None:
         raise Invalid("the order's file did not come along; import it again")

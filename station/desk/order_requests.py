@@ -24,8 +24,8 @@ class OrderTaken(Answer):
     """Whether this import made it so; the same file again changes nothing."""
 
 
-class ImportOrder(Command[OrderTaken]):
-    """Take a work order from its file, whole or not at all. The file comes along as a descriptor."""
+class ComesWithFile(BaseModel):
+    """Says which file of a work order comes along as a descriptor."""
 
     source: FileName
     """The file's name."""
@@ -35,6 +35,10 @@ class ImportOrder(Command[OrderTaken]):
     """Of the file: what arrives must be what was meant."""
     number: Name | None = None
     """The order's number, where the file has none."""
+
+
+class ImportOrder(ComesWithFile, Command[OrderTaken]):
+    """Take a work order from its file, whole or not at all."""
 
     @property
     def answer_seconds(self) -> float:
@@ -60,13 +64,8 @@ class OrderCompared(Answer):
     """CHF ids, where each hub was put, and what is changed."""
 
 
-class CompareOrder(Question[OrderCompared]):
-    """Hold a file against the order of its number, which it may be to amend. The file comes along as a descriptor."""
-
-    source: FileName
-    size: int = Field(ge=0, le=MAX_FILE_SIZE)
-    sha256: Sha256
-    number: Name | None = None
+class CompareOrder(ComesWithFile, Question[OrderCompared]):
+    """Hold a file against the order of its number, which it may be to amend."""
 
 
 class OrderAmended(Answer):
@@ -79,16 +78,12 @@ class OrderAmended(Answer):
     """Cartons that hold hubs which do not belong into them any more."""
 
 
-class ReviseOrder(Command[OrderAmended]):
-    """Amend an order by a new revision of its file, as it was shown. The file comes along as a descriptor."""
+class ReviseOrder(ComesWithFile, Command[OrderAmended]):
+    """Amend an order by a new revision of its file, as it was shown."""
 
-    source: FileName
-    size: int = Field(ge=0, le=MAX_FILE_SIZE)
-    sha256: Sha256
     amends: Sha256
     """Of the file that the order was when the difference was shown."""
     reason: Words
-    number: Name | None = None
 
 
 class WorksOn(Answer):

@@ -9,7 +9,13 @@ from firmware_catalog.identity import Eui64
 from station.desk.act import Act
 from station.desk.desk import Handlers
 from station.desk.order_files import let_go_of_lines, read_order
-from station.desk.order_requests import CompareOrder, OrderAmended, OrderCompared, ReviseOrder
+from station.desk.order_requests import (
+    ComesWithFile,
+    CompareOrder,
+    OrderAmended,
+    OrderCompared,
+    ReviseOrder,
+)
 from station.desk.refusals import Conflict, Invalid, NotFound
 from station.domain.destination import Destination
 from station.domain.order_line import OrderLine
@@ -87,7 +93,7 @@ class RevisionDesk:
             await act.recording(answer).append(*held, revised)
         return answer
 
-    async def _found(self, request: CompareOrder | ReviseOrder, act: Act) -> _Found:
+    async def _found(self, request: ComesWithFile, act: Act) -> _Found:
         """Read the file, and what it is to amend. Raises NotFound, Invalid, Conflict."""
         file = await read_order(request, act)
         try:

@@ -22,8 +22,8 @@ from benchmarks.report import Figures
 from station.domain.outcome import Stage
 from station.records.facts.attempts import StageStarted
 from station.records.journal import Journal
-from station.reports.keeping import SLICE_ROWS, ReportKeeper
-from station.reports.projection import Projection
+from station.reports.keeping import ReportKeeper
+from station.reports.projection import SLICE_ROWS, Projection
 from station.reports.tables import FILE_NAME
 
 REPORTS_REPEATS: Final = 6

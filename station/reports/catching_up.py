@@ -8,10 +8,9 @@ from pathlib import Path
 from time import sleep
 from typing import Final
 
-from station.reports.projection import BeingProjected, Projection
+from station.reports.projection import SLICE_ROWS, BeingProjected, Projection
 from station.reports.source import Source
 
-_SLICE_ROWS: Final = 2_000
 _TRIES: Final = 10
 _TRY_SECONDS: Final = 0.05
 _MANY_ROWS: Final = 200_000
@@ -29,7 +28,7 @@ def catch_up(reports: Path, journal: Path, *, room: int, tell_many: Callable[[in
         _first_step(projection)
         if (left := last - projection.sequence) > _MANY_ROWS:
             tell_many(left)
-        while projection.step(_SLICE_ROWS):
+        while projection.step(SLICE_ROWS):
             pass
 
 
@@ -37,7 +36,7 @@ def _first_step(projection: Projection) -> None:
     """Take the first slice, once the daemon has taken its own: those of every day last some milliseconds."""
     for _ in range(_TRIES):
         with suppress(BeingProjected):
-            projection.step(_SLICE_ROWS)
+            projection.step(SLICE_ROWS)
             return
         sleep(_TRY_SECONDS)
-    projection.step(_SLICE_ROWS)
+    projection.step(SLICE_ROWS)

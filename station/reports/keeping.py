@@ -15,10 +15,8 @@ import structlog
 
 from drivers.threads import apart
 from station.records.journal import Journal
-from station.reports.projection import BeingProjected, Projection
+from station.reports.projection import SLICE_ROWS, BeingProjected, Projection
 
-SLICE_ROWS: Final = 2_000
-"""In one transaction, when there is much to be caught up with."""
 _REST: Final = 4
 """So many times as long as it worked it rests at each breath: the event loop and the journal come first, whatever is to be
 caught up with, and the more so the busier the machine is."""

@@ -24,6 +24,8 @@ from station.reports.progress import read_cursor, read_progress, write_progress
 from station.reports.source import Cursor, Source
 from station.reports.tables import FILE_NAME, create, insert, is_ours
 
+SLICE_ROWS: Final = 2_000
+"""In one transaction, when there is much to be caught up with."""
 _BREATH: Final = 16
 """Events between two breaths: well below a millisecond's work."""
 

@@ -13,6 +13,7 @@ from station.attempt.parts import Failed
 from station.attempt.settling import may_lack
 from station.desk.act import Act
 from station.desk.desk import Handlers
+from station.desk.jigs import require_jig
 from station.desk.line_clearance import LineClearance
 from station.desk.order_files import let_go_of_lines, read_order
 from station.desk.order_requests import (
@@ -117,7 +118,8 @@ class OrderDesk:
             raise GoldenHubsOnOrder(order, golden)
 
     async def _assign(self, request: AssignOrder, act: Act) -> WorksOn:
-        jig = self._known(request.jig)
+        jig = request.jig
+        require_jig(jig, self._jigs)
         expected = () if request.expected is None else (JigWorksOn(jig, request.expected.order),)
         try:
             order = find_order(await self._journal.orders(), request.order)
@@ -133,7 +135,8 @@ class OrderDesk:
         return answer
 
     async def _unassign(self, request: UnassignOrder, act: Act) -> WorksOn:
-        jig, order = self._known(request.jig), request.order
+        jig, order = request.jig, request.order
+        require_jig(jig, self._jigs)
         works_on = await self._journal.jig_order(jig)
         if works_on != order:
             what = "no order" if works_on is None else f"order {works_on}"
@@ -142,11 +145,6 @@ class OrderDesk:
         cleared = self._clearance.of([(jig, order)], request, act)
         await act.recording(answer).append(*cleared, OrderUnassigned(order=order, jig=jig, actor=act.actor))
         return answer
-
-    def _known(self, jig: str) -> str:
-        if jig not in self._jigs:
-            raise NotFound(f"there is no jig {jig}; this bench has {', '.join(self._jigs)}")
-        return jig
 
     async def _close(self, request: CloseOrder, act: Act) -> OrderEnded:
         """Close an order. Accepted as incomplete, its open attempts end as FAILED: their hubs never came back."""

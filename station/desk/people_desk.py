@@ -11,6 +11,7 @@ from station.bench.duty import Duty
 from station.bench.view import BenchView
 from station.desk.act import Act
 from station.desk.desk import Handlers
+from station.desk.jigs import require_jig
 from station.desk.people_requests import (
     ExpectedPerson,
     Left,
@@ -93,8 +94,8 @@ class PeopleDesk:
         return Done()
 
     def _require(self, jig: str | None) -> None:
-        if jig is not None and jig not in self.jigs:
-            raise NotFound(f"there is no jig {jig}; this bench has {', '.join(self.jigs)}")
+        if jig is not None:
+            require_jig(jig, self.jigs)
 
     def _still_open(self, jig: str | None, unfinished: Iterable[OpenAttempt]) -> Iterator[StillOpen]:
         """Yield each slot of a jig, or of all, that is not empty, and each hub that left one before its result."""

@@ -39,7 +39,7 @@ async def read_order(request: ComesWithFile, act: Act) -> OrderFile:
             content = read_open_file(file.fileno(), MAX_FILE_SIZE)
         if (len(content), hashlib.sha256(content).hexdigest()) != (request.size, request.sha256):
             raise Conflict(f"{request.source}: changed while it was read; import it once it is whole")
-        with _left_alone():
+        with left_alone():
             return parse_order(content, request.source, request.number)
 
     try:
@@ -52,7 +52,7 @@ async def read_order(request: ComesWithFile, act: Act) -> OrderFile:
 
 
 @contextmanager
-def _left_alone() -> Iterator[None]:
+def left_alone() -> Iterator[None]:
     """Have the garbage collector leave alone what is made inside, until `gc.unfreeze`.
 
     An order of 100,000 hubs is a million objects. The collector would look at all of them, again and again while they

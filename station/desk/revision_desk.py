@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
+from drivers.threads import apart
 from firmware_catalog.identity import Eui64
 from station.desk.act import Act
 from station.desk.desk import Handlers
-from station.desk.order_files import let_go_of_lines, read_order
+from station.desk.order_files import left_alone, let_go_of_lines, read_order
 from station.desk.order_requests import (
     ComesWithFile,
     CompareOrder,
@@ -99,8 +100,12 @@ class RevisionDesk:
         try:
             order = find_order(await self._journal.orders(), file.number)
             revisions = await self._journal.ask(revisions_of, file.number)
-            lines = [state.line for state in await self._journal.order_lines(file.number)]
-            found = require_revision(file, order, revisions, lines)
+            with left_alone():  # its lines are as many as the file's
+                states = await self._journal.order_lines(file.number)
+                found = await apart(
+                    "revision",
+                    lambda: require_revision(file, order, revisions, [state.line for state in states]),
+                )
         except OrderUnknown as error:
             raise NotFound(str(error)) from error
         except OrderRefused as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import tempfile
+import threading
 import weakref
 from contextlib import suppress
 from pathlib import Path
@@ -17,13 +18,15 @@ from hypothesis import strategies as st
 from benches.desk_client import THE_ACCOUNT, desk_of_orders, order_file
 from benches.leaks import FREEZE, UNFREEZE
 from firmware_catalog.identity import Eui64
-from station.desk import order_files
+from station.desk import order_files, revision_desk
+from station.desk.order_requests import CompareOrder
 from station.desk.refusals import Refused
 from station.domain.slot_name import SlotName
 from station.orders import life_cycle
 from station.orders.csv_import import HEADINGS, parse_order
 from station.orders.errors import OrderRefused
 from station.orders.life_cycle import events_for_assignment, find_order
+from station.orders.revision import require_revision
 from station.records.chain import RecordedEvent
 from station.records.errors import EventRefused
 from station.records.facts.attempts import AttemptOpened
@@ -184,15 +187,34 @@ def test_the_garbage_collector_does_not_stand_over_a_large_order(
         finally:
             while_read.extend(looks[before:])
 
+    read_lines = Journal.order_lines
+
+    async def watched_reading(journal: Journal, order: str) -> Any:
+        before = len(looks)
+        try:
+            return await read_lines(journal, order)
+        finally:
+            while_read.extend(looks[before:])
+
+    def off_the_loop(*arguments: Any) -> Any:
+        assert threading.current_thread() is not threading.main_thread()
+        return require_revision(*arguments)
+
     async def work() -> None:
         async with opened(tmp_path) as journal:
             assert (await take(journal, csv_of(0, 5000)))["hubs"] == 5000
+            with order_file(csv_of(1, 5000), number="WO-1") as (taking, file):
+                compare = CompareOrder(**taking.model_dump())
+                shown = await desk_of_orders(journal, "jig1").answer(compare, THE_ACCOUNT, file=file)
+            assert (len(shown.added), len(shown.withdrawn)) == (1, 1)
             with pytest.raises(Refused, match="no hub is listed"):
                 await take(journal, csv_of(0, 0))
 
     monkeypatch.setattr(gc, "freeze", FREEZE)
     monkeypatch.setattr(gc, "unfreeze", UNFREEZE)
     monkeypatch.setattr(order_files, "parse_order", watched)
+    monkeypatch.setattr(Journal, "order_lines", watched_reading)
+    monkeypatch.setattr(revision_desk, "require_revision", off_the_loop)
     gc.callbacks.append(look)
     try:
         asyncio.run(work())

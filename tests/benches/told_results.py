@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic import BaseModel
+
 from inventory.intake.intake import Heard
 from station.domain.outcome import Outcome, Stage
 from station.domain.slot_name import SlotName
+from station.messages.form import MessageForm
 from station.messages.order_fact import ORDER_FACT, ORDER_TOPIC, OrderFact
 from station.messages.result import RESULT, RESULT_OF_DEVICE, Result, ResultOfDevice
 from station.messages.topics import Topics
@@ -100,7 +103,7 @@ class SayingStation:
         }
         if version == 1:
             of_1 = Result.model_validate({**data, "chf": chf_of(hub), **others})
-            return self._say(RESULT, of_1, of_1.jig, of_1.slot, finished)
+            return self._say(RESULT, of_1, self._topic(of_1), finished, of_1.chf)
         of_2 = ResultOfDevice.model_validate(
             {
                 **data,
@@ -114,7 +117,7 @@ class SayingStation:
                 **others,
             }
         )
-        return self._say(RESULT_OF_DEVICE, of_2, of_2.jig, of_2.slot, finished)
+        return self._say(RESULT_OF_DEVICE, of_2, self._topic(of_2), finished, of_2.device)
 
     def order_fact(self, order: str, what: str, **others: Any) -> Said:
         self.order_facts += 1
@@ -129,20 +132,22 @@ class SayingStation:
                 **data,
             }
         )
-        envelope = ORDER_FACT.wrap(
-            fact, event_id=f"{self.journal}:{self.row}", source=self.topics.source, time=BEGIN, subject=order
-        )
-        return Said(self.topics.of_station(ORDER_TOPIC), json.dumps(envelope).encode())
+        return self._say(ORDER_FACT, fact, self.topics.of_station(ORDER_TOPIC), BEGIN, order)
 
     def _head(self) -> str:
         return hashlib.sha256(f"{self.journal}:{self.row}".encode()).hexdigest()
 
-    def _say(self, form: Any, data: Any, jig: str, slot: int, time: datetime) -> Said:
+    def _topic(self, of: Result | ResultOfDevice) -> str:
+        return self.topics.result(SlotName(jig=of.jig, slot=of.slot))
+
+    def _say(
+        self, form: MessageForm[Any], data: BaseModel, topic: str, time: datetime, subject: object | None
+    ) -> Said:
         envelope = form.wrap(
             data,
             event_id=f"{self.journal}:{self.row}",
             source=self.topics.source,
             time=time,
-            subject=chf_of(1),
+            subject=None if subject is None else str(subject),
         )
-        return Said(self.topics.result(SlotName(jig=jig, slot=slot)), json.dumps(envelope).encode())
+        return Said(topic, json.dumps(envelope).encode())

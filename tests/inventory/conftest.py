@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
 
 from benches import brokers, postgres
+from inventory.cli import main
 from inventory.database.engine import Database
 from inventory.database.upgrade import upgrade
 
@@ -50,6 +51,21 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 def database(url: str) -> Iterator[Database]:
     with Database(url) as opened:
         yield opened
+
+
+@pytest.fixture
+def inventory(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    """Run the program in this process as somebody types it: its exit code, and all that it says."""
+
+    def run(*arguments: object) -> tuple[int, str]:
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([*map(str, arguments)])
+        said = capfd.readouterr()
+        assert "Traceback" not in said.err
+        return int(ended.value.code or 0), said.out + said.err
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benches.told_results import SOURCE, TOPICS, SayingStation, chf_of, gpf_of
-from inventory.cli import main
 from inventory.database.engine import Database
 from inventory.intake.intake import Heard, Intake
 from inventory.moments import system_clock
@@ -21,33 +21,24 @@ site = "north-site"
 station = "bench-1"
 """
 
-
-class Typed:
-    """Types commands, and reads what they say."""
-
-    def __init__(self, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
-        self.config = folder / "inventory.toml"
-        self.config.write_text(CONFIG.format(folder=folder))
-        self.url = f"sqlite:///{folder}/inventory.db"
-        self._capfd = capfd
-
-    def forget(self) -> None:
-        self._capfd.readouterr()
-
-    def __call__(self, *arguments: object) -> tuple[int, str]:
-        with pytest.raises(SystemExit) as ended:
-            main([*map(str, arguments), "--config", str(self.config)])
-        said = self._capfd.readouterr()
-        assert "Traceback" not in said.err
-        return int(ended.value.code or 0), said.out + said.err
+Typed = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def typed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Typed:
-    return Typed(tmp_path, capfd)
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "inventory.toml"
+    path.write_text(CONFIG.format(folder=tmp_path))
+    return path
 
 
-def test_from_an_empty_database_to_what_is_known_missing_and_to_be_looked_into(typed: Typed) -> None:
+@pytest.fixture
+def typed(inventory: Typed, config: Path) -> Typed:
+    return lambda *arguments: inventory(*arguments, "--config", config)
+
+
+def test_from_an_empty_database_to_what_is_known_missing_and_to_be_looked_into(
+    typed: Typed, tmp_path: Path
+) -> None:
     code, said = typed("hubs", "show", chf_of(1))
     assert (code, "reflash inventory database upgrade" in said) == (1, True)
     assert typed("database", "upgrade")[0] == 0
@@ -56,11 +47,10 @@ def test_from_an_empty_database_to_what_is_known_missing_and_to_be_looked_into(t
     assert typed("findings", "list") == (0, "nothing is to be looked into\n")
     station = SayingStation()
     said_of = [station.result(hub) for hub in (1, 2, 3)]
-    with Database(typed.url) as database:
+    with Database(f"sqlite:///{tmp_path}/inventory.db") as database:
         intake = Intake(database, {SOURCE: TOPICS}, system_clock)
         intake.take_heard([said_of[0], said_of[2]])
         intake.take_heard([Heard("reflash/v1/x", b"nonsense")])
-    typed.forget()
     code, said = typed("results", "gaps")
     assert code == 1
     assert said == f"result 2 of {SOURCE} never came; there, run: reflash journal republish 2 2\n"
@@ -93,14 +83,16 @@ def test_from_an_empty_database_to_what_is_known_missing_and_to_be_looked_into(t
         ("[", "is no TOML file"),
     ],
 )
-def test_a_configuration_that_cannot_be_used_is_one_line(typed: Typed, wrong: str, line: str) -> None:
-    typed.config.write_text(wrong)
+def test_a_configuration_that_cannot_be_used_is_one_line(
+    typed: Typed, config: Path, wrong: str, line: str
+) -> None:
+    config.write_text(wrong)
     code, said = typed("results", "gaps")
     assert code == 2
     assert line in said
 
 
-def test_each_command_shows_an_example(capfd: pytest.CaptureFixture[str]) -> None:
+def test_each_command_shows_an_example(inventory: Typed) -> None:
     for command in (
         "run",
         "database upgrade",
@@ -112,7 +104,6 @@ def test_each_command_shows_an_example(capfd: pytest.CaptureFixture[str]) -> Non
         "findings payload",
         "findings settle",
     ):
-        with pytest.raises(SystemExit) as ended:
-            main([*command.split(), "--help"])
-        assert ended.value.code == 0
-        assert f"Example: reflash inventory {command}" in capfd.readouterr().out
+        code, said = inventory(*command.split(), "--help")
+        assert code == 0
+        assert f"Example: reflash inventory {command}" in said

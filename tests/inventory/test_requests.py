@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ import pytest
 from sqlalchemy import func, select
 
 from benches.told_results import SOURCE, TOPICS, Said, SayingStation, chf_of, gpf_of
-from inventory.cli import main
 from inventory.database.engine import Database
 from inventory.database.tables import request_hubs, ssmi_files
 from inventory.errors import WrongInput
@@ -82,19 +81,17 @@ def asked(hub: int, until: str = "") -> tuple[str, ...]:
 class Desk:
     """Types commands at one inventory."""
 
-    def __init__(self, folder: Path, url: str, capfd: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, folder: Path, url: str, inventory: Callable[..., tuple[int, str]]) -> None:
         self.folder = folder
         (folder / "orders").mkdir()
         self.config = folder / "inventory.toml"
         self.config.write_text(CONFIG.format(url=url, folder=folder / "orders"))
-        self._capfd = capfd
+        self._inventory = inventory
 
     def __call__(self, *arguments: object, code: int = 0, group: str = "requests") -> str:
-        with pytest.raises(SystemExit) as ended:
-            main([group, *map(str, arguments), "--config", str(self.config)])
-        said = self._capfd.readouterr()
-        assert int(ended.value.code or 0) == code, said
-        return said.out + said.err
+        ended, said = self._inventory(group, *arguments, "--config", self.config)
+        assert ended == code, said
+        return said
 
     def take(self, lines: Iterable[Sequence[str]], extract: Iterable[Sequence[str]], **more: Any) -> str:
         (self.folder / "list.csv").write_bytes(text_of([COLUMNS, *lines]))
@@ -104,8 +101,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, url: str, capfd: pytest.CaptureFixture[str]) -> Desk:
-    return Desk(tmp_path, url, capfd)
+def desk(tmp_path: Path, url: str, inventory: Callable[..., tuple[int, str]]) -> Desk:
+    return Desk(tmp_path, url, inventory)
 
 
 def test_each_hub_is_judged_and_the_order_of_those_accepted_is_one_that_a_station_takes(
@@ -255,17 +252,16 @@ def test_a_file_that_would_do_harm_or_is_no_list_is_refused_in_one_line(tmp_path
 
 
 def test_the_template_is_a_list_itself_and_overwrites_nothing(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, inventory: Callable[..., tuple[int, str]]
 ) -> None:
     for name in ("hubs.xlsx", "hubs.csv"):
         path = tmp_path / name
-        for code in (0, 2):
-            with pytest.raises(SystemExit) as ended:
-                main(["requests", "template", str(path)])
-            assert int(ended.value.code or 0) == code
+        assert inventory("requests", "template", path)[0] == 0
+        code, said = inventory("requests", "template", path)
+        assert code == 2
+        assert "is there already" in said
         (example,) = read_request(read_sheet(path))
         assert example.fault is None
-    assert "is there already" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)

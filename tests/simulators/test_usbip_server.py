@@ -16,6 +16,7 @@ from usbip import USBIP, Stall
 from usbip import open as open_device
 from usbip.host import Handle, list_devices
 
+from benches.looking import until
 from simulators.usbip.channel import Channel
 from simulators.usbip.device import (
     Descriptors,
@@ -279,8 +280,7 @@ async def test_what_the_device_takes_its_time_over_is_not_made_up_for() -> None:
     async with echo_at("1-1") as (server, echoes), Wire.to(server) as wire:
         await wire.take("1-1")
         asking = asyncio.create_task(wire.ask(submit(1, "c003000000000010", 4096), HEADER + 8))
-        while not echoes[0].pending:  # noqa: ASYNC110 -- the device tells nobody
-            await asyncio.sleep(0)
+        await until(lambda: echoes[0].pending)
         await asyncio.sleep(0.02)
         echoes[0].pending[0].complete(b"a moment")
         await asking

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from benches.desk_client import THE_ACCOUNT, frame, no_check, order_file, say
+from benches.looking import until
 from firmware_catalog.files import read_open_file
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.bench.labels import Badge
@@ -587,5 +588,4 @@ async def test_a_file_comes_along_and_is_closed_on_both_sides_whatever_else_is_s
                     socket.send_fds(client, [bytes([byte])], [file] * 9)
         assert came == [content, None]
         assert await ask_daemon(tmp_path, ResetJig(jig="j")) == Done()
-        while set(os.listdir("/proc/self/fd")) != before:  # noqa: ASYNC110, PTH208 - nothing tells of a descriptor
-            await asyncio.sleep(0.01)
+        await until(lambda: set(os.listdir("/proc/self/fd")) == before)  # noqa: PTH208 - names, not paths

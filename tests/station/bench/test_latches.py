@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
+from benches.looking import until
 from benches.sentences import alarm_of, line_of
 from benches.station_bench import StockHub
 from benches.station_daemon import RunningDaemon, events_of, running_daemon, starting_daemon
@@ -46,12 +45,6 @@ async def fail_all(at: Hands, station: RunningDaemon, *hubs: StockHub) -> None:
     for hub in hubs:
         await station.until(FIRST, SlotPhase.EMPTY)
         await fail(at, station, hub)
-
-
-async def until_recorded(at: Hands, kind: type[Event]) -> None:
-    async with asyncio.timeout(60):
-        while not events_of(at.settings, kind):  # noqa: ASYNC110 - the file tells nobody
-            await asyncio.sleep(0.02)
 
 
 async def passes(at: Hands, station: RunningDaemon, hub: StockHub) -> None:
@@ -97,7 +90,7 @@ async def test_a_slot_stays_out_of_use_over_a_restart_until_a_person_on_record_e
     async with starting_daemon(linked.settings) as station:
         await fail_all(linked, station, *hubs)
         out = await station.until(FIRST, SlotPhase.OUT_OF_USE)
-        await until_recorded(linked, SlotTakenOutOfUse)
+        await until(lambda: events_of(linked.settings, SlotTakenOutOfUse))
     async with running_daemon(linked.settings) as station:
         assert line_of(await station.until(FIRST, SlotPhase.OUT_OF_USE)) == line_of(out)
         await station.until(SECOND, SlotPhase.EMPTY)
@@ -181,7 +174,7 @@ async def test_a_slot_is_out_of_use_though_the_journal_has_no_room_to_say_so(
         await station.until(SECOND, SlotPhase.REJECTED)
         assert station.view(FIRST).phase is SlotPhase.OUT_OF_USE
         full = False
-        await until_recorded(linked, SlotTakenOutOfUse)
+        await until(lambda: events_of(linked.settings, SlotTakenOutOfUse))
     await linked.bench.assert_untouched(other)
 
 

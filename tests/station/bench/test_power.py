@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 
 from benches.board_slots import Slots
 from benches.boarded_jig import SLOTS, TIMES, BoardedJig, boarded_jig
+from benches.looking import until
 from drivers.jig_board.errors import CheckRefused
 from drivers.jig_board.settings import JigBoardSettings
 from simulators.board_faults import BoardFault, Question
@@ -75,10 +75,9 @@ async def test_a_stop_takes_the_power_and_its_release_gives_none(tmp_path: Path)
     async with idle_jig(tmp_path) as (jig, board):
 
         async def press_and_release() -> None:
-            async with powered(jig, tmp_path / "journal"), asyncio.timeout(60):
+            async with powered(jig, tmp_path / "journal"):
                 board.press_emergency_stop()
-                while on(board):  # noqa: ASYNC110 - the board cannot tell
-                    await asyncio.sleep(0.02)
+                await until(lambda: not on(board))
                 board.release_emergency_stop()
 
         with pytest.raises(CheckRefused, match="the emergency stop is pressed"):

@@ -105,7 +105,7 @@ async def test_a_golden_hub_that_is_taken_out_in_its_check_is_erased_by_the_next
         await bench.seat(golden, PLACE)
         await station.until_that(lambda: (station.view(PLACE).percent or 0) > 0)
         await bench.unseat(PLACE)
-        await until(lambda: bool(events_of(settings, GoldenCheckEnded)))
+        await until(lambda: events_of(settings, GoldenCheckEnded))
         await bench.seat(golden, PLACE)
         await shown(station, Reason.GOLDEN_PASSED)
         await assert_as_it_was(bench, golden)

@@ -94,11 +94,14 @@ async def no_check(_: str) -> None:
     """Let everybody be named."""
 
 
-def desk_of_orders(journal: Journal, *jigs: str, seated: bool = False) -> Desk:
+NO_CLEARANCE = LineClearance(lambda: False, look=None)
+
+
+def desk_of_orders(
+    journal: Journal, *jigs: str, seated: bool = False, clearance: LineClearance = NO_CLEARANCE
+) -> Desk:
     """The desk as a command has it that holds the journal itself."""
-    orders = OrderDesk(
-        journal, jigs, is_seated=lambda _: seated, clearance=LineClearance(lambda: False, look=None)
-    )
+    orders = OrderDesk(journal, jigs, is_seated=lambda _: seated, clearance=clearance)
     return Desk(
         journal,
         no_check,

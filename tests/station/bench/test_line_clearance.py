@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benches.desk_client import THE_ACCOUNT, no_check, order_file
+from benches.desk_client import THE_ACCOUNT, desk_of_orders, order_file
 from benches.sentences import line_of
 from benches.station_bench import Bench, import_order, journal_of, order_csv, slot
 from benches.station_daemon import RunningDaemon, events_of, running_daemon
@@ -21,7 +21,6 @@ from station.control.client import ask_daemon
 from station.desk.act import Entrance
 from station.desk.desk import Desk
 from station.desk.line_clearance import LineClearance
-from station.desk.order_desk import OrderDesk
 from station.desk.order_requests import (
     AssignOrder,
     CloseOrder,
@@ -163,9 +162,7 @@ async def test_an_order_changes_on_a_jig_only_once_it_is_empty_and_signed_for(at
 
 
 def desk_over(journal: Journal, look: Callable[[str], tuple[Occupancy, ...]] | None) -> Desk:
-    clearance = LineClearance(lambda: True, look)
-    orders = OrderDesk(journal, ["jig1", "jig2"], is_seated=lambda _: False, clearance=clearance)
-    return Desk(journal, no_check, orders.handlers(), {})
+    return desk_of_orders(journal, "jig1", "jig2", clearance=LineClearance(lambda: True, look))
 
 
 async def test_what_nobody_can_tell_of_is_looked_into_and_everything_is_one_append(

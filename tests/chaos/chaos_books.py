@@ -87,15 +87,16 @@ class Books:
         self._check_journal(journal)
         self._check_reports(journal.with_name("reports"), journal)
         with JournalReader(journal) as reader:
-            for recorded in reader.events():
-                self._enter(recorded)
-                self._enter_right(recorded.monotonic_ns / 1e9, recorded.event)
+            events = tuple(reader.events())
             self._open = reader.ask(open_attempts)
             self._results = reader.messages("result", 1, 1 << 62)
+        for recorded in events:
+            self._enter(recorded)
+            self._enter_right(recorded.monotonic_ns / 1e9, recorded.event)
         self.findings.outcomes.update(closed.outcome for closed in self._closed.values())
         self.findings.open = len(self._open)
         self._check_attempts()
-        self._packed = self._check_packing(journal)
+        self._packed = self._check_packing(events)
 
     @property
     def results(self) -> int:
@@ -171,13 +172,12 @@ class Books:
             case AttemptClosed(outcome=Outcome.PASSED, chf=chf):
                 self._passes.append((str(chf), at))
 
-    def _check_packing(self, journal: Path) -> PackingModel:
+    def _check_packing(self, events: Iterable[RecordedEvent]) -> PackingModel:
         """Go through every fact of packing, without a rule of the station's."""
         packed = PackingModel()
         try:
-            with JournalReader(journal) as reader:
-                for recorded in reader.events():
-                    packed.hear(recorded)
+            for recorded in events:
+                packed.hear(recorded)
             packed.check()
         except Escape as escape:
             self.findings.escaped.append(str(escape))

@@ -53,9 +53,9 @@ class SerialHub(SimulatedDevice):
     plugin = PLUGIN
     settings = SmpSettings(
         baud=BAUD,
-        answer_seconds=0.1,
+        answer_seconds=0.3,  # hub and driver share a loop, which a busy machine holds up for longer than 0.1 s
         attempts=2,
-        upload_attempts=2,
+        upload_attempts=4,
         slot_bytes=4096,
         erase_seconds_per_mebibyte=2.0,
         quiet_after_reset_seconds=0.02,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NoReturn
 
-from station.bench.changes import Changes
 from station.bench.view import BenchView
 from station.domain.jig_order import JigOrder
 from station.records.chain import RecordedEvent
@@ -23,15 +23,13 @@ class JigOrders:
         """`look` returns the open order of each jig that has one."""
         self._view = view
         self._look = look
-        self._changes = Changes()
-        self._heard = 0
+        self._heard = asyncio.Event()
         self._jigs: frozenset[str] = frozenset()
 
     def hear(self, recorded: RecordedEvent) -> None:
         """Take a recorded fact in."""
         if isinstance(recorded.event, _MAY_CHANGE_IT):
-            self._heard += 1
-            self._changes.tell()
+            self._heard.set()
 
     async def show(self) -> None:
         """Show what the tables say now."""
@@ -43,6 +41,6 @@ class JigOrders:
     async def keep_showing(self) -> NoReturn:
         """Show it whenever it may have changed, until cancelled."""
         while True:
-            heard = self._heard
+            self._heard.clear()
             await self.show()
-            await self._changes.until(lambda heard=heard: self._heard != heard)  # type: ignore[misc]
+            await self._heard.wait()

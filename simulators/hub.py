@@ -310,7 +310,10 @@ class Hub:
     async def erase(self) -> None:
         """Erase the slot that is not running. Raises Locked or slots.ImageRefused."""
         self._require_open()
-        await self.slots.erase()
+        try:
+            await self.slots.erase()
+        finally:
+            self._upload = self._new_upload()  # as Zephyr's img_mgmt.c forgets one, too
 
     def recovery_upload(self) -> Upload:
         """Return an upload into the running slot, which the boot loader's recovery allows to anyone."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from drivers.errors import AnotherHub, DriverError, HubAction
+from drivers.errors import AnotherHub, DriverError
 from drivers.hub import HubDriver, HubIdentity, HubState, ImageSlot, ProgressListener, describe_image
 from drivers.threads import apart
 from firmware_catalog.catalog import Catalog
@@ -21,6 +21,7 @@ from firmware_catalog.image import FirmwareImage
 from station.attempt import failure
 from station.attempt.authorise import Rejected
 from station.attempt.counted_authority import CountedAuthority
+from station.attempt.looking import identify
 from station.attempt.parts import StageFault
 from station.attempt.workers import Workers
 from station.domain.outcome import Code
@@ -55,6 +56,8 @@ class NotChecked(Exception):
 class _Course:
     """How far a check has come."""
 
+    in_doubt: bool
+    """Whether the spare slot may hold a part of an image: a hub tells of whole ones only."""
     made: list[str] = field(default_factory=list)
     write_seconds: float | None = None
     retries: int = 0
@@ -113,7 +116,7 @@ class GoldenChecker:
                 operator=worker.pseudonym,
             ),
         )
-        course, fault = _Course(), None
+        course, fault = _Course(in_doubt=golden.unended is not None), None
         try:
             await self._make(course, started.sequence, place, driver, hub, image, on_progress, draws)
         except (DriverError, StageFault) as error:
@@ -172,8 +175,9 @@ class GoldenChecker:
         course.made.append(IDENTIFIED)
         await self._unlock(check, place, driver, hub)
         course.made.append(UNLOCKED)
-        if _spare(await driver.state()):
-            await driver.erase(hub.device)  # of an earlier check, or of before it was enrolled
+        # Of an earlier check, or of before it was enrolled: a hub that remembers it would not write it again.
+        await self._empty(course, driver, hub)
+        course.in_doubt = True
         while True:
             begun = time.monotonic()
             try:
@@ -195,8 +199,13 @@ class GoldenChecker:
             )
         if held:  # else it cannot say before it boots into the image, which it never does here
             course.made.append(READ_BACK)
-        await driver.erase(hub.device)
+        await self._empty(course, driver, hub)
         course.made.append(ERASED)
+
+    async def _empty(self, course: _Course, driver: HubDriver, hub: HubIdentity) -> None:
+        if course.in_doubt or _spare(await driver.state()):
+            await driver.erase(hub.device)
+        course.in_doubt = False
 
     async def _unlock(self, check: int, place: SlotName, driver: HubDriver, hub: HubIdentity) -> None:
         async def retired() -> Rejected | None:
@@ -227,11 +236,9 @@ class GoldenChecker:
     ) -> bool:
         """Erase what is left where a check failed, have the hub lock itself, and hold it against what it was."""
         try:
-            seen = await driver.identify()
-            hub.device.require(seen, place=driver.place, action=HubAction.IDENTIFY)
-            if not seen.locked and _spare(await driver.state()):
-                await driver.erase(hub.device)
+            seen = await identify(driver, hub.device)
             if not seen.locked:
+                await self._empty(course, driver, hub)
                 await driver.reboot(hub.device)
             course.hub = seen = await driver.identify()
             after = await driver.state()
@@ -244,6 +251,7 @@ class GoldenChecker:
             and (now.image_hash, now.confirmed) == (running.image_hash, True)
             and after.pending is None
             and not _spare(after)
+            and not course.in_doubt
         )
 
 

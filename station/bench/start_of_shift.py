@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, NoReturn
 
@@ -87,10 +88,13 @@ class StartOfShift:
                 self._hubs[chf] = GoldenHub(chf, gpf, recorded.utc, None)
             case GoldenHubRetired(chf=chf):
                 self._hubs.pop(chf, None)
-            case GoldenCheckStarted():
-                return
+            case GoldenCheckStarted(chf=chf):
+                self._hubs[chf] = replace(self._hubs[chf], unended=recorded.sequence)
             case GoldenCheckEnded() as ended:
                 self._checks[ended.place].append(PastCheck(recorded.utc, ended))
+                hub = self._hubs.get(ended.chf)
+                if ended.as_it_was and hub is not None and hub.unended == ended.check:
+                    self._hubs[ended.chf] = replace(hub, unended=None)
             case CheckListSigned() as signed:
                 self._signed = recorded.utc, signed
             case _:

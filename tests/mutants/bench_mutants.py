@@ -14,6 +14,7 @@ _LIVE_HUBS = f"{_BENCH}/test_live_hubs.py"
 _OUTLOOK = f"{_BENCH}/test_outlook.py"
 _SHOWN = f"{_BENCH}/test_shown.py"
 _VISIT = f"{_BENCH}/test_visit.py"
+_CHECK = "tests/station/attempt/test_golden_check.py"
 _SHIFT = "tests/station/bench/test_start_of_shift.py"
 _SLOT = f"{_BENCH}/test_slot.py"
 
@@ -317,6 +318,20 @@ BENCH_MUTANTS = (
         "                await driver.reboot(hub.device)\n",
         "                pass\n",
         (f"{_SHIFT}::test_a_slot_begins_with_nothing_before_a_golden_hub_has_checked_it",),
+    ),
+    Mutant(
+        "a golden hub goes on with what an earlier check wrote",
+        "station/attempt/golden_check.py",
+        "        await self._empty(course, driver, hub)\n        course.in_doubt = True\n",
+        "        course.in_doubt = True\n",
+        (f"{_CHECK}::test_a_write_that_was_cut_off_is_made_anew_by_the_next_check",),
+    ),
+    Mutant(
+        "a golden hub that holds a part of an image is as it was",
+        "station/attempt/golden_check.py",
+        "            and not course.in_doubt\n",
+        "",
+        (f"{_CHECK}::test_a_hub_with_a_part_of_an_image_is_not_as_it_was",),
     ),
     Mutant(
         "a check of tomorrow counts for today",

@@ -1,0 +1,119 @@
+"""Checks of a slot with a golden hub: each writes a whole image, and none calls a hub as it was that may hold a part of one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benches.station_bench import DRIVER_SETTINGS, IMAGE_BYTES, Bench, StockHub, slot
+from drivers.hub import FlashProgress, HubDriver
+from drivers.smp.plugin import PLUGIN
+from drivers.smp.settings import SmpSettings
+from firmware_catalog.catalog import FolderCatalog
+from station.attempt.golden_check import GoldenChecker
+from station.attempt.workers import Workers
+from station.domain.actor import Actor
+from station.records.facts.golden import GoldenCheckEnded, GoldenHub, GoldenHubEnrolled, golden_hubs
+from station.records.journal import Journal
+from station.unlocking.counted_answers import CountedAnswers
+from station.unlocking.key_file import KeyFileAuthority
+
+PLACE = slot(1)
+
+
+@dataclass
+class Checking:
+    """A golden hub in a slot, and what checks with it."""
+
+    journal: Journal
+    driver: HubDriver
+    checker: GoldenChecker
+
+    async def golden(self) -> GoldenHub:
+        (found,) = await self.journal.ask(golden_hubs)
+        return found
+
+    async def check(self, on_progress: Callable[[FlashProgress], None] = lambda _: None) -> GoldenCheckEnded:
+        async with asyncio.timeout(60):
+            hub = await self.driver.wait_for_hub()
+            return await self.checker.check(
+                PLACE, self.driver, hub, await self.golden(), on_progress, _draws_nothing
+            )
+
+
+async def _draws_nothing() -> None:
+    return None
+
+
+@contextlib.asynccontextmanager
+async def checking(bench: Bench, folder: Path) -> AsyncIterator[Checking]:
+    hub: StockHub = bench.hub()
+    catalogue = FolderCatalog.open(bench.catalogue)
+    authority = KeyFileAuthority.load(bench.unlock_key)
+    async with (
+        Journal.open(folder, site="site", station="bench") as journal,
+        CountedAnswers(journal, ()) as wrong_answers,
+    ):
+        who = Actor(pseudonym="op-7", role="supervisor", where="terminal")
+        await journal.append(GoldenHubEnrolled(chf=hub.chf, gpf=hub.gpf, actor=who))
+        await bench.seat(hub, PLACE)
+        driver = await PLUGIN.open(bench.port(PLACE), SmpSettings(**DRIVER_SETTINGS))
+        checker = GoldenChecker(
+            journal, lambda: catalogue, lambda _: authority, wrong_answers, Workers(lambda: "op-7")
+        )
+        try:
+            yield Checking(journal, driver, checker)
+        finally:
+            await driver.close()
+
+
+async def test_a_write_that_was_cut_off_is_made_anew_by_the_next_check(bench: Bench, tmp_path: Path) -> None:
+    """A hub that kept its power would go on with it, and the slot be tried by the rest of an image alone."""
+    async with checking(bench, tmp_path) as at:
+        sent: list[int] = []
+
+        def cut_off_halfway(progress: FlashProgress) -> None:
+            sent.append(progress.sent)
+            if progress.sent > IMAGE_BYTES // 2:
+                cut_off.cancel()
+
+        cut_off = asyncio.create_task(at.check(cut_off_halfway))
+        with pytest.raises(asyncio.CancelledError):
+            await cut_off
+        assert (await at.golden()).unended is not None
+        begun: list[int] = []
+        ended = await at.check(lambda progress: begun.append(progress.sent))
+        assert begun[0] < sent[-1]
+        assert (ended.passed, ended.as_it_was, ended.retries) == (True, True, 0)
+        assert (await at.golden()).unended is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "as_it_was"),
+    [
+        ({"name": "wrong_offset", "times": 1000}, True),  # it stays open, and is erased
+        ({"name": "reboot", "times": 3}, False),
+    ],
+    ids=["open", "locked"],
+)
+async def test_a_hub_with_a_part_of_an_image_is_not_as_it_was(
+    fault: dict[str, Any], as_it_was: bool, bench: Bench, tmp_path: Path
+) -> None:
+    """It does not list a part: what was written is known to be gone once it was erased."""
+    async with checking(bench, tmp_path) as at:
+        await at.driver.wait_for_hub()
+        await bench.fault(PLACE, **fault, on="upload", at_byte=IMAGE_BYTES // 2)
+        ended = await at.check()
+        assert (ended.passed, ended.as_it_was) == (False, as_it_was)
+        assert "written" not in ended.made
+        assert ((await at.golden()).unended is None) is as_it_was
+        bench.do_now("disarm")
+        ended = await at.check()
+        assert (ended.passed, ended.as_it_was) == (True, True)
+        assert (await at.golden()).unended is None

@@ -16,6 +16,7 @@ import structlog
 from drivers.threads import apart
 from station.bench.duty import Duty
 from station.bench.settings import PeopleSettings
+from station.domain.shift_day import SLACK
 from station.people.operators import Operators, OperatorsUnreadable
 from station.records.errors import EventRefused
 from station.records.facts.people import OnDuty, SignedOff, WhySignedOff
@@ -24,8 +25,6 @@ from station.settings import StationSettings
 
 _LOOK_SECONDS: Final = 60.0
 """Between two looks at the clock: nothing tells when somebody sets it."""
-_SLACK: Final = timedelta(minutes=5)
-"""A clock that is kept is set back by no more."""
 
 Now = Callable[[], datetime]
 
@@ -68,7 +67,7 @@ async def keep_ends(journal: Journal, duty: Duty, settings: PeopleSettings, now:
 
 def _left(each: OnDuty, settings: PeopleSettings, now: datetime) -> timedelta:
     """For how long somebody is still signed on. Not at all if it was in the future: nobody can say how long it has been."""
-    if each.since > now + _SLACK:
+    if each.since > now + SLACK:
         return timedelta()
     return each.since + timedelta(hours=settings.sign_on_hours) - now
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
+
+SLACK: Final = timedelta(minutes=5)
+"""A clock that is kept is set back by no more."""
 
 
 class ShiftDays:
@@ -30,7 +34,3 @@ class ShiftDays:
     def seconds_to_next(self, now: datetime) -> float:
         """Return for how long it is still the same day."""
         return (self.beginning(self.of(now) + timedelta(days=1)) - now).total_seconds()
-
-
-SLACK = timedelta(minutes=5)
-"""A clock that is kept is set back by no more."""

@@ -123,19 +123,19 @@ class SeatedHub:
         """Hold a label against it. One of another hub, after the result, lets none go home as it is."""
         self.label = label
         if self.shown is not None and self.mislabelled:
-            is_shown = self._parts.display.phase is self.shown.phase
-            self.shown = put_aside(self.shown, label, self.hub)
-            if is_shown:
-                self._parts.display.put(self.shown)
+            self._show_instead(self.shown, put_aside(self.shown, label, self.hub))
 
     def withdraw(self, order: str) -> None:
         """Learn that the order does not list it any more: what was done stays done, and it does not go home."""
         self._withdrawn_from = order
         if self.shown is not None:
-            is_shown = self._parts.display.phase is self.shown.phase
-            self.shown = self.as_listed(self.shown)
-            if is_shown:
-                self._parts.display.put(self.shown)
+            self._show_instead(self.shown, self.as_listed(self.shown))
+
+    def _show_instead(self, former: SlotView, shown: SlotView) -> None:
+        """Change its result; what else is shown just now stays."""
+        self.shown = shown
+        if self._parts.display.phase is former.phase:
+            self._parts.display.put(shown)
 
     def as_listed(self, shown: SlotView) -> SlotView:
         """Return what to show of a result, unless the hub was withdrawn from its order meanwhile."""

@@ -154,7 +154,7 @@ class GoldenHubsOnOrder(EventRefused):
     """An order may not list a golden hub: that one stays at the bench, and nobody's work is done on it."""
 
     def __init__(self, order: str, hubs: Sequence[object]) -> None:
-        what = f"order {order} was not imported: {_some(hubs)} is kept at this bench as a golden hub"
+        what = f"order {order} was not taken in: {_some(hubs)} is kept at this bench as a golden hub"
         super().__init__(f"{what}; leave it out, or retire it first (reflash golden retire)")
 
 

@@ -14,6 +14,7 @@ from station.domain.order_line import OrderLine
 from station.domain.slot_name import SlotName
 from station.records.errors import EventRefused
 from station.records.facts.base import Fact, Written, require
+from station.records.facts.unlocks import count_answer, forget_answers
 from station.records.moments import utc_from_microseconds
 
 KEPT_CHECKS: Final = 30
@@ -126,17 +127,9 @@ def apply(tables: sqlite3.Connection, written: Written, event: GoldenFact) -> No
                 f"{event.chf} is no golden hub",
             )
         case GoldenAnswerDue():
-            tables.execute(
-                "INSERT INTO hubs VALUES (?1, 1 + coalesce((SELECT wrong_answers FROM hubs WHERE chf = '*'), 0))"
-                " ON CONFLICT (chf) DO UPDATE SET wrong_answers = wrong_answers + 1",
-                (str(event.chf),),
-            )
+            count_answer(tables, event.chf)
         case GoldenHubUnlocked():
-            tables.execute("DELETE FROM hubs WHERE chf = ?", (str(event.chf),))
-            tables.execute(
-                "INSERT INTO hubs SELECT ?, 0 FROM hubs WHERE chf = '*' AND wrong_answers > 0",
-                (str(event.chf),),
-            )
+            forget_answers(tables, event.chf)
         case GoldenCheckEnded():
             if event.as_it_was:
                 tables.execute(
@@ -202,15 +195,17 @@ def golden_checks(tables: sqlite3.Connection) -> tuple[PastCheck, ...]:
 
 def is_golden(tables: sqlite3.Connection, *devices: Eui64) -> bool:
     """Whether any of these ids is a golden hub's, as CHF or GPF."""
-    return any(
-        tables.execute("SELECT 1 FROM golden_hubs WHERE ?1 IN (chf, gpf)", (str(device),)).fetchone()
-        for device in devices
-    )
+    return not _golden_ids(tables).isdisjoint(map(str, devices))
 
 
 def golden_among(tables: sqlite3.Connection, lines: Iterable[OrderLine]) -> list[Eui64]:
     """Return which lines of an order, by CHF id, name a golden hub by either id."""
-    return [line.chf for line in lines if is_golden(tables, line.chf, line.gpf)]
+    golden = _golden_ids(tables)
+    return [line.chf for line in lines if not golden.isdisjoint((str(line.chf), str(line.gpf)))]
+
+
+def _golden_ids(tables: sqlite3.Connection) -> set[str]:
+    return {device for ids in tables.execute("SELECT chf, gpf FROM golden_hubs") for device in ids}
 
 
 def require_as_it_was(tables: sqlite3.Connection, event: GoldenHubRetired) -> None:

@@ -79,11 +79,7 @@ def apply(
         case UnlockUsed():
             pass
         case UnlockAnswerDue() | UnlockAnswerRefused():
-            tables.execute(
-                f"INSERT INTO hubs VALUES (?, 1 + {_PERHAPS_WRONG}) ON CONFLICT (chf)"  # noqa: S608 - our own words
-                " DO UPDATE SET wrong_answers = wrong_answers + 1",
-                (str(event.chf),),
-            )
+            count_answer(tables, event.chf)
         case UnlockAnswerVoid():
             tables.execute(
                 "UPDATE hubs SET wrong_answers = wrong_answers - 1 WHERE chf = ?", (str(event.chf),)
@@ -96,14 +92,28 @@ def apply(
             assert_never(event)
 
 
+def count_answer(tables: sqlite3.Connection, chf: Eui64) -> None:
+    """Let one answer more count against a hub."""
+    tables.execute(
+        f"INSERT INTO hubs VALUES (?, 1 + {_PERHAPS_WRONG}) ON CONFLICT (chf)"  # noqa: S608 - our own words
+        " DO UPDATE SET wrong_answers = wrong_answers + 1",
+        (str(chf),),
+    )
+
+
+def forget_answers(tables: sqlite3.Connection, chf: Eui64) -> None:
+    """Let no answer count any more against a hub that took one; keep that in mind where it is not so of every hub."""
+    tables.execute("DELETE FROM hubs WHERE chf = ?", (str(chf),))
+    if tables.execute(f"SELECT {_PERHAPS_WRONG}").fetchone()[0]:
+        tables.execute("INSERT INTO hubs VALUES (?, 0)", (str(chf),))
+
+
 def forget_if_right(tables: sqlite3.Connection, event: StageEnded) -> None:
-    """Let no answer count any more against a hub that was unlocked; keep that in mind where it is not so of every hub."""
+    """Let no answer count any more against a hub whose attempt unlocked it."""
     if event.stage is not Stage.UNLOCK or event.code is not None:
         return
-    hub = "(SELECT chf FROM attempts WHERE attempt = ?)"
-    tables.execute(f"DELETE FROM hubs WHERE chf = {hub}", (event.attempt,))  # noqa: S608 - our own words
-    if tables.execute(f"SELECT {_PERHAPS_WRONG}").fetchone()[0]:
-        tables.execute(f"INSERT INTO hubs VALUES ({hub}, 0)", (event.attempt,))  # noqa: S608 - the same
+    (chf,) = tables.execute("SELECT chf FROM attempts WHERE attempt = ?", (event.attempt,)).fetchone()
+    forget_answers(tables, chf)
 
 
 def wrong_unlock_answers(tables: sqlite3.Connection, chf: Eui64) -> int:

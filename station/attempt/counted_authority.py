@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from drivers.errors import AnotherHub, HubAction, UnlockAuthorityFailed
-from drivers.hub import HubIdentity, UnlockChallenge
+from drivers.errors import AnotherHub, ChallengeVoid, DriverError, HubAction, UnlockAuthorityFailed
+from drivers.hub import HubDriver, HubIdentity, UnlockChallenge
 from station.attempt import failure
 from station.attempt.authorise import Rejected
 from station.attempt.parts import EventSink, NotPermitted, StageFault
 from station.domain.outcome import Code
-from station.records.facts.golden import GoldenAnswerDue
-from station.records.facts.unlocks import UnlockAnswerDue
+from station.records.facts.golden import GoldenAnswerDue, GoldenAnswerVoid
+from station.records.facts.unlocks import UnlockAnswerDue, UnlockAnswerVoid
 from station.unlocking.parts import NamedAuthority, WrongAnswers
 
 _SIGNATURE_BYTES: Final = 64
@@ -26,14 +26,16 @@ class CountedAuthority:
         authority: NamedAuthority,
         *,
         due: UnlockAnswerDue | GoldenAnswerDue,
+        void: UnlockAnswerVoid | GoldenAnswerVoid,
         hub: HubIdentity,
         journal: EventSink,
         wrong_answers: WrongAnswers,
         refusal: Callable[[], Awaitable[Rejected | None]],
     ) -> None:
-        """`due` is the fact that an answer is about to be given."""
+        """`due` is the fact that an answer is about to be given, `void` that it was not, or was not judged."""
         self._authority = authority
         self._due = due
+        self._void = void
         self._hub = hub
         self._journal = journal
         self._wrong_answers = wrong_answers
@@ -52,6 +54,18 @@ class CountedAuthority:
                 f"{wrong} answers were wrong, or may have been",
                 final=True,
             )
+
+    async def unlock(self, driver: HubDriver) -> None:
+        """Have the driver unlock the hub with an answer of ours. Raises what it raises, and `fault` instead of that."""
+        try:
+            await driver.unlock(self._hub.device, self)
+        except DriverError as error:
+            # By either the driver says that no answer was given, or that none was judged.
+            if self.counted and isinstance(error, ChallengeVoid | AnotherHub):
+                await self._journal.append(self._void)
+            if self.fault is not None:
+                raise self.fault from None
+            raise
 
     async def sign(self, challenge: UnlockChallenge) -> bytes:
         """Return the other authority's signature, once the answer is counted.

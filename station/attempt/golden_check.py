@@ -28,6 +28,7 @@ from station.domain.outcome import Code
 from station.domain.slot_name import SlotName
 from station.records.facts.golden import (
     GoldenAnswerDue,
+    GoldenAnswerVoid,
     GoldenCheckEnded,
     GoldenCheckStarted,
     GoldenHub,
@@ -216,18 +217,14 @@ class GoldenChecker:
         authority = CountedAuthority(
             self.authority(place),
             due=GoldenAnswerDue(check=check, chf=hub.chf),
+            void=GoldenAnswerVoid(check=check, chf=hub.chf),
             hub=hub,
             journal=self.journal,
             wrong_answers=self.wrong_answers,
             refusal=retired,
         )
         await authority.require_one_left()
-        try:
-            await driver.unlock(hub.device, authority)
-        except DriverError:
-            if authority.fault is not None:
-                raise authority.fault from None
-            raise
+        await authority.unlock(driver)
         if authority.counted:
             await self.journal.append(GoldenHubUnlocked(check=check, chf=hub.chf))
 

@@ -14,7 +14,6 @@ from typing import Final
 
 from drivers.errors import (
     AnotherHub,
-    ChallengeVoid,
     DriverError,
     HubInSerialRecovery,
     LinkLost,
@@ -184,6 +183,7 @@ class Sequence:
         authority = CountedAuthority(
             parts.authority,
             due=UnlockAnswerDue(attempt=parts.attempt, chf=hub.chf),
+            void=UnlockAnswerVoid(attempt=parts.attempt, chf=hub.chf),
             hub=hub,
             journal=parts.journal,
             wrong_answers=parts.wrong_answers,
@@ -194,14 +194,7 @@ class Sequence:
             UnlockUsed(attempt=parts.attempt, chf=hub.chf, authority=parts.authority.name)
         )
         try:
-            await parts.driver.unlock(hub.device, authority)
-        except DriverError as error:
-            # By either the driver says that no answer was given, or that none was judged.
-            if authority.counted and isinstance(error, ChallengeVoid | AnotherHub):
-                await parts.journal.append(UnlockAnswerVoid(attempt=parts.attempt, chf=hub.chf))
-            if authority.fault is not None:
-                raise authority.fault from None
-            raise
+            await authority.unlock(parts.driver)
         finally:
             self._untouched = self._untouched and not authority.counted
 

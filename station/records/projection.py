@@ -53,6 +53,7 @@ from station.records.facts.bench import (
 from station.records.facts.commands import CommandAnswered
 from station.records.facts.golden import (
     GoldenAnswerDue,
+    GoldenAnswerVoid,
     GoldenCheckEnded,
     GoldenCheckStarted,
     GoldenHubEnrolled,
@@ -181,6 +182,7 @@ def apply(tables: sqlite3.Connection, recorded: RecordedEvent) -> None:
             | GoldenHubRetired()
             | GoldenCheckStarted()
             | GoldenAnswerDue()
+            | GoldenAnswerVoid()
             | GoldenHubUnlocked()
             | GoldenCheckEnded() as event
         ):

@@ -146,9 +146,9 @@ ATTEMPT_MUTANTS = (
         "            UnlockUsed(attempt=parts.attempt, chf=hub.chf, authority=parts.authority.name)\n"
         "        )\n"
         "        try:\n"
-        "            await parts.driver.unlock(hub.device, authority)\n",
+        "            await authority.unlock(parts.driver)\n",
         "        try:\n"
-        "            await parts.driver.unlock(hub.device, authority)\n"
+        "            await authority.unlock(parts.driver)\n"
         "            await parts.journal.append(\n"
         "                UnlockUsed(attempt=parts.attempt, chf=hub.chf, authority=parts.authority.name)\n"
         "            )\n",

@@ -28,6 +28,7 @@ from station.records.facts.bench import (
 from station.records.facts.commands import CommandAnswered
 from station.records.facts.golden import (
     GoldenAnswerDue,
+    GoldenAnswerVoid,
     GoldenCheckEnded,
     GoldenCheckStarted,
     GoldenHubEnrolled,
@@ -155,6 +156,7 @@ Event = Annotated[
     | GoldenHubRetired
     | GoldenCheckStarted
     | GoldenAnswerDue
+    | GoldenAnswerVoid
     | GoldenHubUnlocked
     | GoldenCheckEnded
     | CheckListSigned,

@@ -14,7 +14,7 @@ from station.domain.order_line import OrderLine
 from station.domain.slot_name import SlotName
 from station.records.errors import EventRefused
 from station.records.facts.base import Fact, Written, require
-from station.records.facts.unlocks import count_answer, forget_answers
+from station.records.facts.unlocks import count_answer, forget_answers, take_back_answer
 from station.records.moments import utc_from_microseconds
 
 KEPT_CHECKS: Final = 30
@@ -61,6 +61,14 @@ class GoldenAnswerDue(Fact):
     chf: Eui64
 
 
+class GoldenAnswerVoid(Fact):
+    """The golden hub got no answer, or judged it neither right nor wrong: it counts no more."""
+
+    kind: Literal["golden_answer_void"] = "golden_answer_void"
+    check: int
+    chf: Eui64
+
+
 class GoldenHubUnlocked(Fact):
     """It took the answer: none counts against it any more."""
 
@@ -98,6 +106,7 @@ GoldenFact = (
     | GoldenHubRetired
     | GoldenCheckStarted
     | GoldenAnswerDue
+    | GoldenAnswerVoid
     | GoldenHubUnlocked
     | GoldenCheckEnded
 )
@@ -128,6 +137,8 @@ def apply(tables: sqlite3.Connection, written: Written, event: GoldenFact) -> No
             )
         case GoldenAnswerDue():
             count_answer(tables, event.chf)
+        case GoldenAnswerVoid():
+            take_back_answer(tables, event.chf)
         case GoldenHubUnlocked():
             forget_answers(tables, event.chf)
         case GoldenCheckEnded():

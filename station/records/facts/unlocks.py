@@ -81,13 +81,7 @@ def apply(
         case UnlockAnswerDue() | UnlockAnswerRefused():
             count_answer(tables, event.chf)
         case UnlockAnswerVoid():
-            tables.execute(
-                "UPDATE hubs SET wrong_answers = wrong_answers - 1 WHERE chf = ?", (str(event.chf),)
-            )
-            tables.execute(
-                f"DELETE FROM hubs WHERE chf = ? AND wrong_answers <= 0 AND {_PERHAPS_WRONG} = 0",  # noqa: S608 - the same
-                (str(event.chf),),
-            )
+            take_back_answer(tables, event.chf)
         case _:
             assert_never(event)
 
@@ -97,6 +91,15 @@ def count_answer(tables: sqlite3.Connection, chf: Eui64) -> None:
     tables.execute(
         f"INSERT INTO hubs VALUES (?, 1 + {_PERHAPS_WRONG}) ON CONFLICT (chf)"  # noqa: S608 - our own words
         " DO UPDATE SET wrong_answers = wrong_answers + 1",
+        (str(chf),),
+    )
+
+
+def take_back_answer(tables: sqlite3.Connection, chf: Eui64) -> None:
+    """Let one answer less count against a hub: it judged that one neither right nor wrong."""
+    tables.execute("UPDATE hubs SET wrong_answers = wrong_answers - 1 WHERE chf = ?", (str(chf),))
+    tables.execute(
+        f"DELETE FROM hubs WHERE chf = ? AND wrong_answers <= 0 AND {_PERHAPS_WRONG} = 0",  # noqa: S608 - the same
         (str(chf),),
     )
 

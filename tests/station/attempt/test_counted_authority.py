@@ -16,7 +16,7 @@ from station.attempt.counted_authority import CountedAuthority
 from station.attempt.parts import NotPermitted, StageFault
 from station.domain.outcome import Code
 from station.records.facts.events import Event
-from station.records.facts.unlocks import UnlockAnswerDue
+from station.records.facts.unlocks import UnlockAnswerDue, UnlockAnswerVoid
 
 CHALLENGE = UnlockChallenge(CHF, bytes(16), MODEL)
 SIGNATURE = bytes(64)
@@ -37,6 +37,7 @@ class Desk:
         self.authority = CountedAuthority(
             self,
             due=UnlockAnswerDue(attempt=7, chf=CHF),
+            void=UnlockAnswerVoid(attempt=7, chf=CHF),
             hub=hub(),
             journal=self,
             wrong_answers=self,

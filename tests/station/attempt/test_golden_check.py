@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from benches.station_bench import DRIVER_SETTINGS, IMAGE_BYTES, Bench, StockHub, slot
-from drivers.hub import FlashProgress, HubDriver
+from benches.station_bench import DRIVER_SETTINGS, IMAGE_BYTES, Bench, slot
+from drivers.hub import FlashProgress, HubDriver, UnlockChallenge
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
 from firmware_catalog.catalog import FolderCatalog
@@ -20,9 +20,11 @@ from station.attempt.golden_check import GoldenChecker
 from station.attempt.workers import Workers
 from station.domain.actor import Actor
 from station.records.facts.golden import GoldenCheckEnded, GoldenHub, GoldenHubEnrolled, golden_hubs
+from station.records.facts.unlocks import wrong_unlock_answers
 from station.records.journal import Journal
 from station.unlocking.counted_answers import CountedAnswers
 from station.unlocking.key_file import KeyFileAuthority
+from station.unlocking.parts import NamedAuthority
 
 PLACE = slot(1)
 
@@ -52,10 +54,12 @@ async def _draws_nothing() -> None:
 
 
 @contextlib.asynccontextmanager
-async def checking(bench: Bench, folder: Path) -> AsyncIterator[Checking]:
-    hub: StockHub = bench.hub()
+async def checking(
+    bench: Bench, folder: Path, authority: NamedAuthority | None = None
+) -> AsyncIterator[Checking]:
+    hub = bench.hub()
     catalogue = FolderCatalog.open(bench.catalogue)
-    authority = KeyFileAuthority.load(bench.unlock_key)
+    authority = authority or KeyFileAuthority.load(bench.unlock_key)
     async with (
         Journal.open(folder, site="site", station="bench") as journal,
         CountedAnswers(journal, ()) as wrong_answers,
@@ -117,3 +121,21 @@ async def test_a_hub_with_a_part_of_an_image_is_not_as_it_was(
         ended = await at.check()
         assert (ended.passed, ended.as_it_was) == (True, True)
         assert (await at.golden()).unended is None
+
+
+async def test_an_answer_that_a_golden_hub_never_got_does_not_count(bench: Bench, tmp_path: Path) -> None:
+    """Two that count would keep it from being unlocked ever again."""
+    other = bench.hub()
+
+    class ExchangedMeanwhile:
+        name = "slow"
+
+        async def sign(self, challenge: UnlockChallenge) -> bytes:
+            await bench.unseat(PLACE)
+            await bench.seat(other, PLACE)
+            return await KeyFileAuthority.load(bench.unlock_key).sign(challenge)
+
+    async with checking(bench, tmp_path, ExchangedMeanwhile()) as at:
+        ended = await at.check()
+        assert ended.made == ("identified",)
+        assert await at.journal.ask(wrong_unlock_answers, (await at.golden()).chf) == 0

@@ -90,6 +90,7 @@ class StartOfShift:
                 self._hubs.pop(chf, None)
             case GoldenCheckStarted(chf=chf):
                 self._hubs[chf] = replace(self._hubs[chf], unended=recorded.sequence)
+                return
             case GoldenCheckEnded() as ended:
                 self._checks[ended.place].append(PastCheck(recorded.utc, ended))
                 hub = self._hubs.get(ended.chf)

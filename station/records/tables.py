@@ -404,15 +404,6 @@ def create_derived(connection: sqlite3.Connection) -> None:
     run_script(connection, DERIVED + TABLES_OF_3 + TABLES_OF_4)
 
 
-def drop_derived(connection: sqlite3.Connection) -> None:
-    """Drop whatever tables this or an older program derived from the events."""
-    names = connection.execute(
-        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name != 'events'"
-    ).fetchall()
-    for (name,) in names:
-        connection.execute(f'DROP TABLE "{name}"')
-
-
 def run_script(connection: sqlite3.Connection, script: str) -> None:
     """Run the statements of a script. Unlike `executescript`, this ends no transaction that is open."""
     for statement in script.split(";\n"):

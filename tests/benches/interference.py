@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from benches.station_bench import Bench, StockHub
 from drivers.errors import HubAction, HubRefused, LinkLost
-from drivers.hub import ExpectedDevice, HubDriver, HubIdentity
+from drivers.hub import ExpectedDevice, HubDriver, HubIdentity, UnlockChallenge
+from station.domain.slot_name import SlotName
+from station.unlocking.key_file import KeyFileAuthority
 
 METHODS = frozenset({"identify", "state", "unlock", "flash", "activate", "verify", "confirm", "reboot"})
 
@@ -66,3 +69,18 @@ def refused(what: str) -> HubRefused:
 
 def link_lost() -> LinkLost:
     return LinkLost("the adapter is gone", action=HubAction.CONFIRM, state_known=False)
+
+
+@dataclass(frozen=True)
+class ExchangesHubs:
+    """An unlock authority that is so slow that meanwhile another hub comes to sit in the slot."""
+
+    bench: Bench
+    place: SlotName
+    other: StockHub
+    name: str = "slow"
+
+    async def sign(self, challenge: UnlockChallenge) -> bytes:
+        await self.bench.unseat(self.place)
+        await self.bench.seat(self.other, self.place)
+        return await KeyFileAuthority.load(self.bench.unlock_key).sign(challenge)

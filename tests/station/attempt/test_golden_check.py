@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from benches.interference import ExchangesHubs
 from benches.station_bench import DRIVER_SETTINGS, IMAGE_BYTES, Bench, slot
-from drivers.hub import FlashProgress, HubDriver, UnlockChallenge
+from drivers.hub import FlashProgress, HubDriver
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
 from firmware_catalog.catalog import FolderCatalog
@@ -125,17 +126,7 @@ async def test_a_hub_with_a_part_of_an_image_is_not_as_it_was(
 
 async def test_an_answer_that_a_golden_hub_never_got_does_not_count(bench: Bench, tmp_path: Path) -> None:
     """Two that count would keep it from being unlocked ever again."""
-    other = bench.hub()
-
-    class ExchangedMeanwhile:
-        name = "slow"
-
-        async def sign(self, challenge: UnlockChallenge) -> bytes:
-            await bench.unseat(PLACE)
-            await bench.seat(other, PLACE)
-            return await KeyFileAuthority.load(bench.unlock_key).sign(challenge)
-
-    async with checking(bench, tmp_path, ExchangedMeanwhile()) as at:
+    async with checking(bench, tmp_path, ExchangesHubs(bench, PLACE, bench.hub())) as at:
         ended = await at.check()
         assert ended.made == ("identified",)
         assert await at.journal.ask(wrong_unlock_answers, (await at.golden()).chf) == 0

@@ -7,16 +7,14 @@ from pathlib import Path
 import pytest
 
 from benches.conducting import conducting, ordered_hub
-from benches.interference import Interfered, Renamed
+from benches.interference import ExchangesHubs, Interfered, Renamed
 from benches.station_bench import Bench, import_order, order_csv, slot
-from drivers.hub import UnlockChallenge
 from firmware_catalog.identity import DeviceModel
 from station.attempt.conduct import Concluded
 from station.attempt.parts import LeftOpen
 from station.domain.outcome import Code, Outcome
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.unlocks import UnlockAnswerDue, UnlockAnswerVoid
-from station.unlocking.key_file import KeyFileAuthority
 
 PLACE = slot(1)
 PULLED = {"name": "unplug_hub", "on": "upload", "at_byte": 12_000}
@@ -79,16 +77,7 @@ async def test_a_hub_exchanged_while_its_answer_is_signed_is_not_given_the_other
 ) -> None:
     """Neither hub is charged with an answer that none was given."""
     hub, other = bench.hub(), bench.hub()
-
-    class ExchangedMeanwhile:
-        name = "slow"
-
-        async def sign(self, challenge: UnlockChallenge) -> bytes:
-            await bench.unseat(PLACE)
-            await bench.seat(other, PLACE)
-            return await KeyFileAuthority.load(bench.unlock_key).sign(challenge)
-
-    async with conducting(bench, tmp_path, authority=ExchangedMeanwhile()) as at:
+    async with conducting(bench, tmp_path, authority=ExchangesHubs(bench, PLACE, other)) as at:
         await import_order(at.journal, order_csv(hub), "jig1")
         await bench.seat(hub, PLACE)
         assert isinstance(await at.visit(PLACE), LeftOpen)

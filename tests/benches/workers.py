@@ -9,11 +9,17 @@ from pathlib import Path
 import pytest
 
 WORKERS_A_CORE = 4
+FEWEST_A_CORE = 2
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return how many workers `-n auto` starts: the tests wait more than they work."""
-    return WORKERS_A_CORE * len(os.sched_getaffinity(0))
+    """Return how many workers `-n auto` starts: the tests wait more than they work, so that there may be several a core.
+
+    Fewer where other programs take the cores, as the last minute's load says: what waits for an answer has to get its turn.
+    """
+    cores = len(os.sched_getaffinity(0))
+    others = round(os.getloadavg()[0])
+    return max(FEWEST_A_CORE * cores, WORKERS_A_CORE * cores - 2 * others)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

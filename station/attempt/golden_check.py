@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -22,10 +23,11 @@ from station.attempt import failure
 from station.attempt.authorise import Rejected
 from station.attempt.counted_authority import CountedAuthority
 from station.attempt.looking import identify
-from station.attempt.parts import StageFault
+from station.attempt.parts import NotPermitted, StageFault
 from station.attempt.workers import Workers
 from station.domain.outcome import Code
 from station.domain.slot_name import SlotName
+from station.records.errors import NotAsExpected
 from station.records.facts.golden import (
     GoldenAnswerDue,
     GoldenAnswerVoid,
@@ -51,6 +53,10 @@ Draws = Callable[[], Awaitable[int | None]]
 
 class NotChecked(Exception):
     """No check can be made with this hub here and now, and nothing was done to it. One line."""
+
+
+class NoGoldenHub(Exception):
+    """It was retired meanwhile: it is a hub like any other, and nothing was done to it."""
 
 
 @dataclass(slots=True)
@@ -88,8 +94,8 @@ class GoldenChecker:
     ) -> GoldenCheckEnded:
         """Check the slot, and return what is durable of it.
 
-        Raises NotChecked, having done nothing; DriverError where the place itself is out of reach, once that is recorded;
-        JournalError. Cancelled, it records no end: the hub is then not known to be as it was.
+        Raises NotChecked, NoGoldenHub and NobodyWorksHere, having done nothing; DriverError where the place itself is out
+        of reach, once that is recorded; JournalError. Cancelled, it records no end: the hub is then not known to be as it was.
         """
         if (golden.chf, golden.gpf) != (hub.chf, hub.gpf):
             raise NotChecked(
@@ -105,21 +111,10 @@ class GoldenChecker:
         if running is None or running.image_hash is None or not running.confirmed or before.pending:
             raise NotChecked("it does not run a confirmed image with nothing pending")
         image = await apart("golden image", partial(self._image, hub, running))
-        self.workers.require(place.jig)
-        worker = self.workers.at(place.jig)
-        (started,) = await self.journal.append(
-            worker.expectation,
-            GoldenCheckStarted(
-                place=place,
-                chf=hub.chf,
-                image_sha256=image.file_sha256.hex(),
-                bytes=len(image),
-                operator=worker.pseudonym,
-            ),
-        )
+        started = await self._start(place, hub, image)
         course, fault = _Course(in_doubt=golden.unended is not None), None
         try:
-            await self._make(course, started.sequence, place, driver, hub, image, on_progress, draws)
+            await self._make(course, started, place, driver, hub, image, on_progress, draws)
         except (DriverError, StageFault) as error:
             fault = error
         as_it_was = await self._left_as_it_was(course, driver, hub, running)
@@ -129,7 +124,7 @@ class GoldenChecker:
         elif detail is None:
             detail = "the hub is not as it was: seat it again, so that its spare slot is erased"
         ended = GoldenCheckEnded(
-            check=started.sequence,
+            check=started,
             place=place,
             chf=hub.chf,
             passed=detail is None,
@@ -162,6 +157,28 @@ class GoldenChecker:
             "keep golden hubs on another version"
         )
 
+    async def _start(self, place: SlotName, hub: HubIdentity, image: FirmwareImage) -> int:
+        """Record that the check begins, under whoever works there, and return that fact's sequence.
+
+        Both who works there and whether the hub is a golden one are asked again where they change in that very moment.
+        """
+        while await self.journal.ask(is_golden, hub.chf):
+            self.workers.require(place.jig)
+            worker = self.workers.at(place.jig)
+            begun = GoldenCheckStarted(
+                place=place,
+                chf=hub.chf,
+                image_sha256=image.file_sha256.hex(),
+                bytes=len(image),
+                operator=worker.pseudonym,
+            )
+            try:
+                (started,) = await self.journal.append(worker.expectation, begun)
+            except NotAsExpected:
+                continue
+            return started.sequence
+        raise NoGoldenHub
+
     async def _make(
         self,
         course: _Course,
@@ -180,6 +197,7 @@ class GoldenChecker:
         await self._empty(course, driver, hub)
         course.in_doubt = True
         while True:
+            await self._require_golden(hub)
             begun = time.monotonic()
             try:
                 await driver.flash(hub.device, image, on_progress)
@@ -205,15 +223,11 @@ class GoldenChecker:
 
     async def _empty(self, course: _Course, driver: HubDriver, hub: HubIdentity) -> None:
         if course.in_doubt or _spare(await driver.state()):
+            await self._require_golden(hub)
             await driver.erase(hub.device)
         course.in_doubt = False
 
     async def _unlock(self, check: int, place: SlotName, driver: HubDriver, hub: HubIdentity) -> None:
-        async def retired() -> Rejected | None:
-            if await self.journal.ask(is_golden, hub.chf):
-                return None
-            return Rejected(Code.NOT_ON_ORDER, f"hub {hub.chf} is no golden hub any more")
-
         authority = CountedAuthority(
             self.authority(place),
             due=GoldenAnswerDue(check=check, chf=hub.chf),
@@ -221,12 +235,22 @@ class GoldenChecker:
             hub=hub,
             journal=self.journal,
             wrong_answers=self.wrong_answers,
-            refusal=retired,
+            refusal=partial(self._retired, hub),
         )
         await authority.require_one_left()
         await authority.unlock(driver)
         if authority.counted:
             await self.journal.append(GoldenHubUnlocked(check=check, chf=hub.chf))
+
+    async def _retired(self, hub: HubIdentity) -> Rejected | None:
+        if await self.journal.ask(is_golden, hub.chf):
+            return None
+        return Rejected(Code.NOT_ON_ORDER, f"hub {hub.chf} is no golden hub any more")
+
+    async def _require_golden(self, hub: HubIdentity) -> None:
+        """Raise NotPermitted once it is somebody else's, perhaps: asked before each act that changes what it holds."""
+        if (rejected := await self._retired(hub)) is not None:
+            raise NotPermitted(rejected)
 
     async def _left_as_it_was(
         self, course: _Course, driver: HubDriver, hub: HubIdentity, running: ImageSlot
@@ -235,7 +259,8 @@ class GoldenChecker:
         try:
             seen = await identify(driver, hub.device)
             if not seen.locked:
-                await self._empty(course, driver, hub)
+                with suppress(NotPermitted):  # it is left as it is, but locked
+                    await self._empty(course, driver, hub)
                 await driver.reboot(hub.device)
             course.hub = seen = await driver.identify()
             after = await driver.state()

@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 
 from drivers.hub import FlashProgress, HubDriver, HubIdentity
-from station.attempt.golden_check import NotChecked
+from station.attempt.golden_check import NoGoldenHub, NotChecked
 from station.attempt.history import own_open_attempt
 from station.attempt.workers import NobodyWorksHere
 from station.bench.changes import first_of
@@ -59,7 +59,7 @@ class SlotShift:
             self._display.put(self._view(SlotPhase.WORKING, Reason.GOLDEN_CHECK, hub))
             ended = await first_of(self._checked(driver, hub, golden), parts.seat.until_stopped())
         if ended is None:
-            return False  # an emergency stop, or everybody left: it is looked at again
+            return False  # an emergency stop, or everybody left, or it was retired: it is looked at again
         if isinstance(ended, GoldenCheckEnded) and ended.boots is not None:
             seated.hub = await self._as_now(driver, hub)
         detail = ended if isinstance(ended, str) else ended.detail
@@ -84,7 +84,7 @@ class SlotShift:
         except NotChecked as error:
             _log.warning("slot not checked", reason=str(error))
             return str(error)
-        except NobodyWorksHere:
+        except (NobodyWorksHere, NoGoldenHub):
             self._display.looking(hub)
             return None
         _log.info("golden check", passed=ended.passed, made=ended.made, detail=ended.detail)

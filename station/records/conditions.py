@@ -36,6 +36,7 @@ from station.records.facts.attempts import (
 )
 from station.records.facts.events import Event
 from station.records.facts.golden import (
+    GoldenCheckStarted,
     GoldenHubEnrolled,
     GoldenHubRetired,
     golden_among,
@@ -72,6 +73,9 @@ def check(
                 require_not_ordered(tables, event)
             case GoldenHubRetired():
                 require_as_it_was(tables, event)
+            case GoldenCheckStarted():
+                if not is_golden(tables, event.chf):
+                    raise NotAsExpected(f"{event.chf} is no golden hub any more")
             case OrderLinesAdded():
                 if listed := listed_by_others(tables, event.order, event.lines):
                     raise HubsOnOpenOrders(event.order, listed)

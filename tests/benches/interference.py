@@ -12,7 +12,9 @@ from drivers.hub import ExpectedDevice, HubDriver, HubIdentity, UnlockChallenge
 from station.domain.slot_name import SlotName
 from station.unlocking.key_file import KeyFileAuthority
 
-METHODS = frozenset({"identify", "state", "unlock", "flash", "activate", "verify", "confirm", "reboot"})
+METHODS = frozenset(
+    {"identify", "state", "unlock", "flash", "activate", "verify", "confirm", "reboot", "erase"}
+)
 
 
 class Interfered:

@@ -16,6 +16,7 @@ _SHOWN = f"{_BENCH}/test_shown.py"
 _VISIT = f"{_BENCH}/test_visit.py"
 _CHECK = "tests/station/attempt/test_golden_check.py"
 _SHIFT = "tests/station/bench/test_start_of_shift.py"
+_GOLDEN = "tests/station/attempt/test_golden_check_meanwhile.py"
 _SLOT = f"{_BENCH}/test_slot.py"
 
 BENCH_MUTANTS = (
@@ -332,6 +333,13 @@ BENCH_MUTANTS = (
         "            and not course.in_doubt\n",
         "",
         (f"{_CHECK}::test_a_hub_with_a_part_of_an_image_is_not_as_it_was",),
+    ),
+    Mutant(
+        "a golden hub is written that was retired meanwhile",
+        "station/attempt/golden_check.py",
+        "            await self._require_golden(hub)\n            begun",
+        "            begun",
+        (f"{_GOLDEN}::test_a_hub_that_is_retired_in_its_check_is_neither_written_nor_erased_from_then_on",),
     ),
     Mutant(
         "a check of tomorrow counts for today",

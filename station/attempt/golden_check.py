@@ -35,6 +35,7 @@ from station.records.facts.golden import (
     GoldenCheckStarted,
     GoldenHub,
     GoldenHubUnlocked,
+    golden_hub,
     is_golden,
 )
 from station.records.journal import Journal
@@ -111,8 +112,8 @@ class GoldenChecker:
         if running is None or running.image_hash is None or not running.confirmed or before.pending:
             raise NotChecked("it does not run a confirmed image with nothing pending")
         image = await apart("golden image", partial(self._image, hub, running))
-        started = await self._start(place, hub, image)
-        course, fault = _Course(in_doubt=golden.unended is not None), None
+        started, in_doubt = await self._start(place, hub, image)
+        course, fault = _Course(in_doubt), None
         try:
             await self._make(course, started, place, driver, hub, image, on_progress, draws)
         except (DriverError, StageFault) as error:
@@ -157,12 +158,13 @@ class GoldenChecker:
             "keep golden hubs on another version"
         )
 
-    async def _start(self, place: SlotName, hub: HubIdentity, image: FirmwareImage) -> int:
-        """Record that the check begins, under whoever works there, and return that fact's sequence.
+    async def _start(self, place: SlotName, hub: HubIdentity, image: FirmwareImage) -> tuple[int, bool]:
+        """Record that the check begins, under whoever works there.
 
+        Return that fact's sequence, and whether an earlier check may have left a part of an image.
         Both who works there and whether the hub is a golden one are asked again where they change in that very moment.
         """
-        while await self.journal.ask(is_golden, hub.chf):
+        while (golden := await self.journal.ask(golden_hub, hub.chf)) is not None:
             self.workers.require(place.jig)
             worker = self.workers.at(place.jig)
             begun = GoldenCheckStarted(
@@ -176,7 +178,7 @@ class GoldenChecker:
                 (started,) = await self.journal.append(worker.expectation, begun)
             except NotAsExpected:
                 continue
-            return started.sequence
+            return started.sequence, golden.unended is not None
         raise NoGoldenHub
 
     async def _make(

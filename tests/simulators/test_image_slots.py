@@ -123,6 +123,8 @@ async def test_an_upload_resumes_by_its_sha_and_starts_anew_for_another() -> Non
     assert (await hub.take_chunk(Chunk(500, file[500:900]))).offset == 900
     assert (await hub.take_chunk(first)).offset == 900
     assert (await hub.take_chunk(Chunk(700, file[700:900]))).offset == 900
+    await hub.erase()
+    assert (await hub.take_chunk(first)).offset == 500, "what was erased is not continued"
     assert (await hub.take_chunk(Chunk(0, file[:400], len(file), bytes(32)))).offset == 400
 
 

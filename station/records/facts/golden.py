@@ -195,6 +195,11 @@ def golden_hubs(tables: sqlite3.Connection) -> tuple[GoldenHub, ...]:
     )
 
 
+def golden_hub(tables: sqlite3.Connection, chf: Eui64) -> GoldenHub | None:
+    """Return the golden hub of this CHF id; None for a hub like any other."""
+    return next((each for each in golden_hubs(tables) if each.chf == chf), None)
+
+
 def golden_checks(tables: sqlite3.Connection) -> tuple[PastCheck, ...]:
     """Return the newest checks of every slot, oldest first."""
     rows = tables.execute("SELECT utc, body FROM golden_checks ORDER BY sequence")

@@ -14,6 +14,8 @@ import pytest
 
 from benches.interference import Interfered
 from benches.station_bench import DRIVER_SETTINGS, Bench, StockHub, import_order, order_csv, slot
+from drivers.errors import HubAction, NoAnswer, UnlockAuthorityFailed
+from drivers.hub import FlashProgress, ProgressListener
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
 from firmware_catalog.catalog import FolderCatalog
@@ -64,7 +66,9 @@ class Checking:
         await self.bench.seat(hub, PLACE)
         return hub
 
-    async def check(self, hub: StockHub, before: Before = nothing) -> GoldenCheckEnded:
+    async def check(
+        self, hub: StockHub, before: Before = nothing, on_progress: ProgressListener = lambda _: None
+    ) -> GoldenCheckEnded:
         """Check the slot with whoever sits there; `before` is done before each call of the driver, in 20 s."""
         driver = await PLUGIN.open(self.bench.port(PLACE), SmpSettings(**DRIVER_SETTINGS))
         interfered: Any = Interfered(driver, before)
@@ -72,7 +76,7 @@ class Checking:
         try:
             async with asyncio.timeout(20):
                 seen = await driver.wait_for_hub()
-                return await self.checker.check(PLACE, interfered, seen, golden, lambda _: None, _unmeasured)
+                return await self.checker.check(PLACE, interfered, seen, golden, on_progress, _unmeasured)
         finally:
             await driver.close()
 
@@ -160,3 +164,43 @@ async def test_a_hub_that_is_retired_in_its_check_is_neither_written_nor_erased_
         assert len(inside["slots"]) == len(retired[0]["slots"])
         assert inside["locked"]
         await bench.assert_runs(hub, hub.firmware)
+
+
+async def test_a_part_of_an_image_is_erased_though_no_hub_lists_it(bench: Bench, tmp_path: Path) -> None:
+    """By the check that left it there, or else by the next: a write that goes on where an earlier one ended is no whole one."""
+    cut_short: list[int] = []
+
+    def cut(progress: FlashProgress) -> None:
+        if progress.sent > progress.size // 2:
+            cut_short.append(progress.sent)
+            raise NoAnswer("cut", action=HubAction.FLASH, state_known=False)
+
+    async def no_key(method: str, _: int) -> None:
+        if method == "unlock":
+            raise UnlockAuthorityFailed("no key", action=HubAction.UNLOCK, state_known=True)
+
+    async with checking(bench, tmp_path) as at:
+        hub = await at.enrolled()
+        calls: list[str] = []
+
+        async def note(method: str, _: int) -> None:
+            calls.append(method)
+
+        failed = await at.check(hub, note, on_progress=cut)
+        assert (failed.passed, failed.as_it_was, len(cut_short)) == (False, True, 3)
+        assert calls[-6:] == ["identify", "state", "erase", "reboot", "identify", "state"]
+
+        async def vanish(method: str, _: int) -> None:
+            if method == "identify":
+                await bench.unseat(PLACE)
+
+        gone = await at.check(hub, vanish, on_progress=cut)
+        await bench.seat(hub, PLACE)
+        assert (gone.as_it_was, await at.is_as_it_was()) == (False, [False])
+        locked = await at.check(hub, no_key)
+        assert (locked.passed, locked.as_it_was, await at.is_as_it_was()) == (False, False, [False])
+        calls.clear()
+        whole = await at.check(hub, note)
+        assert (whole.passed, await at.is_as_it_was()) == (True, [True])
+        assert calls[:4] == ["state", "unlock", "state", "erase"]
+    await bench.assert_runs(hub, hub.firmware)

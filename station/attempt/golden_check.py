@@ -264,13 +264,15 @@ class GoldenChecker:
                 with suppress(NotPermitted):  # it is left as it is, but locked
                     await self._empty(course, driver, hub)
                 await driver.reboot(hub.device)
-            course.hub = seen = await driver.identify()
+            course.hub = await driver.identify()
             after = await driver.state()
+            seen = await driver.identify()  # else the state may be another hub's
         except DriverError:
             return False
         now = after.running
         return (
-            (seen.device, seen.firmware, seen.locked) == (hub.device, hub.firmware, True)
+            seen == course.hub
+            and (seen.device, seen.firmware, seen.locked) == (hub.device, hub.firmware, True)
             and now is not None
             and (now.image_hash, now.confirmed) == (running.image_hash, True)
             and after.pending is None

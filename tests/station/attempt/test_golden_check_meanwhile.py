@@ -188,7 +188,7 @@ async def test_a_part_of_an_image_is_erased_though_no_hub_lists_it(bench: Bench,
 
         failed = await at.check(hub, note, on_progress=cut)
         assert (failed.passed, failed.as_it_was, len(cut_short)) == (False, True, 3)
-        assert calls[-6:] == ["identify", "state", "erase", "reboot", "identify", "state"]
+        assert calls[-7:-1] == ["identify", "state", "erase", "reboot", "identify", "state"]
 
         async def vanish(method: str, _: int) -> None:
             if method == "identify":
@@ -204,3 +204,23 @@ async def test_a_part_of_an_image_is_erased_though_no_hub_lists_it(bench: Bench,
         assert (whole.passed, await at.is_as_it_was()) == (True, [True])
         assert calls[:4] == ["state", "unlock", "state", "erase"]
     await bench.assert_runs(hub, hub.firmware)
+
+
+@pytest.mark.parametrize("act", ["flash", "erase", "state"])
+async def test_an_ordered_hub_that_takes_its_place_is_left_alone_and_not_taken_for_it(
+    bench: Bench, tmp_path: Path, act: str
+) -> None:
+    async with checking(bench, tmp_path) as at:
+        hub, ordered = await at.enrolled(), bench.hub()
+        await import_order(at.journal, order_csv(ordered), "jig1")
+        calls: list[str] = []
+
+        async def exchange(method: str, _: int) -> None:
+            calls.append(method)
+            if method == act and (act != "state" or "reboot" in calls):
+                await bench.unseat(PLACE)
+                await bench.seat(ordered, PLACE)
+
+        ended = await at.check(hub, exchange)
+        assert (ended.passed, ended.as_it_was, await at.is_as_it_was()) == (False, False, [False])
+    await bench.assert_untouched(ordered)

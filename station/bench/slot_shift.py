@@ -6,7 +6,9 @@ from typing import Final
 
 import structlog
 
+from drivers.errors import DriverError
 from drivers.hub import FlashProgress, HubDriver, HubIdentity
+from station.attempt.failure import is_out_of_reach
 from station.attempt.golden_check import NoGoldenHub, NotChecked
 from station.attempt.history import own_open_attempt
 from station.attempt.workers import NobodyWorksHere
@@ -92,7 +94,12 @@ class SlotShift:
 
     async def _as_now(self, driver: HubDriver, hub: HubIdentity) -> HubIdentity:
         """Return it as it says who it is after its boot; until it is gone it is held against that."""
-        seen = await driver.identify()
+        try:
+            seen = await driver.identify()
+        except DriverError as error:
+            if is_out_of_reach(error):
+                raise
+            return hub  # it may have been taken out, which is found out next
         return seen if seen.device == hub.device else hub
 
     async def _gone(self, seated: SeatedHub) -> bool:

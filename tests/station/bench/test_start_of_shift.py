@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from benches.desk_client import THE_ACCOUNT, no_check
 from benches.looking import until
 from benches.station_bench import Bench, StockHub, give_order, import_order, journal_of, order_csv, slot
 from benches.station_daemon import RunningDaemon, events_of, outcomes, running_daemon
+from station.attempt.golden_check import GoldenChecker
 from station.bench.drift import LEAST_PAST, drift
 from station.bench.settings import CheckListItem, ShiftSettings
 from station.bench.start_of_shift import StartOfShift
@@ -114,6 +116,27 @@ async def test_a_golden_hub_that_is_taken_out_in_its_check_is_erased_by_the_next
     assert (whole.passed, whole.as_it_was) == (True, True)
     async with journal_of(settings) as journal:
         assert [each.unended for each in await journal.ask(golden_hubs)] == [None]
+
+
+async def test_a_golden_hub_that_is_taken_out_as_its_check_ends_does_not_take_its_slot_out_of_use(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = bench.station_settings(tmp_path, {"jig1": [1]})
+    golden = bench.hub()
+    await enrol(settings, golden)
+    check = GoldenChecker.check
+
+    async def check_and_take_out(self: GoldenChecker, *arguments: Any) -> GoldenCheckEnded:
+        ended = await check(self, *arguments)
+        await bench.unseat(PLACE)
+        return ended
+
+    monkeypatch.setattr(GoldenChecker, "check", check_and_take_out)
+    async with running_daemon(settings) as station:
+        await bench.seat(golden, PLACE)
+        await until(lambda: bool(events_of(settings, GoldenCheckEnded)))
+        await station.until(PLACE, SlotPhase.EMPTY)
+        assert station.view(PLACE).interlocks == ()
 
 
 async def test_a_check_that_was_killed_is_known_and_its_hub_belongs_to_nobody_else(

@@ -34,15 +34,15 @@ class SlotShift:
         self._display = display
 
     async def allowed(self, seated: SeatedHub) -> bool:
-        """Wait until the hub may be begun with; False once it is gone. One with an attempt that is open goes on."""
+        """Wait until the hub may be begun with; False once it is gone, or golden. One with an attempt that is open goes on."""
         parts, place = self._parts, self._parts.place
         start = parts.start_of_shift
         while (why := start.why_not(place)) is not None:
             if await own_open_attempt(parts.journal, seated.hub) is not None:
                 break
             seated.shown = self._view(SlotPhase.OUT_OF_USE, why, seated.hub)
-            gone: bool | None = await first_of(self._gone(seated), start.until_allowed(place))
-            if gone:
+            gone: bool | None = await first_of(self._gone(seated), start.until_allowed(place, seated.hub))
+            if gone or start.golden(seated.hub) is not None:
                 return False
         seated.shown = None
         return True

@@ -121,12 +121,14 @@ class StartOfShift:
             return Reason.GOLDEN_CHECK_DUE
         return None
 
-    async def until_allowed(self, place: SlotName) -> None:
-        """Return once a hub may be begun with in a slot: when somebody did what was due, or the clock was set."""
-        while self.why_not(place) is not None:
-            await first_of(
-                self._changes.until(lambda: self.why_not(place) is None), asyncio.sleep(_LOOK_SECONDS)
-            )
+    async def until_allowed(self, place: SlotName, hub: HubIdentity) -> None:
+        """Return once a hub may be begun with in a slot, or checks it: when somebody did what was due, or the clock was set."""
+
+        def may_begin() -> bool:
+            return self.why_not(place) is None or self.golden(hub) is not None
+
+        while not may_begin():
+            await first_of(self._changes.until(may_begin), asyncio.sleep(_LOOK_SECONDS))
 
     def show(self) -> None:
         """Show what is due and which slots are suspect."""

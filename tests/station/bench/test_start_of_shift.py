@@ -68,7 +68,6 @@ async def test_a_slot_begins_with_nothing_before_a_golden_hub_has_checked_it(
     settings = bench.station_settings(tmp_path, {"jig1": [1]}, shift={"golden_check": "required"})
     hub, golden = bench.hub(), bench.hub()
     await give_order(settings, hub)
-    await enrol(settings, golden)
     async with running_daemon(settings) as station:
         await bench.seat(hub, PLACE)
         await shown(station, Reason.GOLDEN_CHECK_DUE)
@@ -81,6 +80,8 @@ async def test_a_slot_begins_with_nothing_before_a_golden_hub_has_checked_it(
         await shown(station, Reason.GOLDEN_PASSED)
         assert station.view(PLACE).to_do is ToDo.MOVE
         assert station.view(PLACE).interlocks == ()
+        await shown(station, Reason.GOLDEN_CHECK_DUE)
+        await station.ask("enrol_golden_hub", chf=str(golden.chf), gpf=str(golden.gpf))
         await assert_as_it_was(bench, golden)
         await bench.unseat(PLACE)
         await station.until(PLACE, SlotPhase.EMPTY)

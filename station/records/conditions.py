@@ -41,6 +41,7 @@ from station.records.facts.golden import (
     GoldenHubRetired,
     golden_among,
     is_golden,
+    lines_of_golden_hubs,
     require_as_it_was,
     require_not_ordered,
 )
@@ -79,7 +80,9 @@ def check(
             case OrderLinesAdded():
                 if listed := listed_by_others(tables, event.order, event.lines):
                     raise HubsOnOpenOrders(event.order, listed)
-                if golden := golden_among(tables, event.lines):
+                # One may have been enrolled since the order's first lines came, which were no open order's.
+                before = lines_of_golden_hubs(tables, event.order)
+                if golden := [*before, *golden_among(tables, event.lines)]:
                     raise GoldenHubsOnOrder(event.order, golden)
             case OrderRevised():
                 _is_shown_content(tables, event)

@@ -224,6 +224,17 @@ def _golden_ids(tables: sqlite3.Connection) -> set[str]:
     return {device for ids in tables.execute("SELECT chf, gpf FROM golden_hubs") for device in ids}
 
 
+def lines_of_golden_hubs(tables: sqlite3.Connection, order: str) -> list[Eui64]:
+    """Return which lines that an order has already, by CHF id, name a golden hub by either id."""
+    rows = tables.execute(
+        "SELECT DISTINCT order_lines.chf FROM golden_hubs JOIN order_lines ON work_order = ?"
+        " AND (order_lines.chf IN (golden_hubs.chf, golden_hubs.gpf) OR order_lines.gpf IN (golden_hubs.chf, golden_hubs.gpf))"
+        " ORDER BY 1",
+        (order,),
+    )
+    return [Eui64.parse(chf) for (chf,) in rows]
+
+
 def require_as_it_was(tables: sqlite3.Connection, event: GoldenHubRetired) -> None:
     """Refuse to let a hub go whose spare slot may hold a part of an image, or which is being checked with."""
     unended = tables.execute(

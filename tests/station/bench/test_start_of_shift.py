@@ -29,6 +29,8 @@ from station.domain.phase import SlotPhase
 from station.domain.reason import Reason
 from station.domain.shift_day import ShiftDays
 from station.domain.to_do import ToDo
+from station.orders.csv_import import parse_order
+from station.orders.life_cycle import events_for_import
 from station.records.errors import EventRefused, GoldenHubsOnOrder
 from station.records.facts.attempts import AttemptOpened
 from station.records.facts.golden import (
@@ -38,6 +40,7 @@ from station.records.facts.golden import (
     PastCheck,
     golden_hubs,
 )
+from station.records.facts.orders import OrderLinesAdded
 from station.records.facts.shift import newest_check_list
 from station.records.rebuild import rebuild
 from station.settings import StationSettings
@@ -77,11 +80,11 @@ async def test_a_slot_begins_with_nothing_before_a_golden_hub_has_checked_it(
         await bench.assert_untouched(hub)
 
         await bench.seat(golden, PLACE)
+        await shown(station, Reason.GOLDEN_CHECK_DUE)
+        await station.ask("enrol_golden_hub", chf=str(golden.chf), gpf=str(golden.gpf))
         await shown(station, Reason.GOLDEN_PASSED)
         assert station.view(PLACE).to_do is ToDo.MOVE
         assert station.view(PLACE).interlocks == ()
-        await shown(station, Reason.GOLDEN_CHECK_DUE)
-        await station.ask("enrol_golden_hub", chf=str(golden.chf), gpf=str(golden.gpf))
         await assert_as_it_was(bench, golden)
         await bench.unseat(PLACE)
         await station.until(PLACE, SlotPhase.EMPTY)
@@ -145,7 +148,7 @@ async def test_a_check_that_was_killed_is_known_and_its_hub_belongs_to_nobody_el
 ) -> None:
     """The check of every kind of act that would take a golden hub for another."""
     settings = bench.station_settings(tmp_path, {"jig1": [1]})
-    golden, ordered = bench.hub(), bench.hub()
+    golden, ordered, late = bench.hub(), bench.hub(), bench.hub()
     async with journal_of(settings) as journal:
         desk = Desk(journal, no_check, ShiftDesk(settings.shift).handlers(), {})
         await desk.answer(EnrolGoldenHub(chf=golden.chf, gpf=golden.gpf), THE_ACCOUNT)
@@ -155,6 +158,14 @@ async def test_a_check_that_was_killed_is_known_and_its_hub_belongs_to_nobody_el
             await journal.append(
                 AttemptOpened(place=PLACE, order=None, hub=None, scanned_id=golden.gpf, number=1)
             )
+        # An import's lines are no open order's before the last of them came.
+        imported, added = events_for_import(parse_order(order_csv(late, ordered, order="WO-3"), "WO-3"), ())
+        assert isinstance(added, OrderLinesAdded)
+        await journal.append(imported, OrderLinesAdded(order="WO-3", lines=added.lines[:1]))
+        await desk.answer(EnrolGoldenHub(chf=late.chf, gpf=late.gpf), THE_ACCOUNT)
+        with pytest.raises(GoldenHubsOnOrder, match=str(late.chf)):
+            await journal.append(OrderLinesAdded(order="WO-3", lines=added.lines[1:]))
+        await desk.answer(RetireGoldenHub(chf=late.chf, reason="ordered"), THE_ACCOUNT)
         await import_order(journal, order_csv(ordered, order="WO-2"))
         with pytest.raises(Conflict, match="open order WO-2"):
             await desk.answer(EnrolGoldenHub(chf=ordered.chf, gpf=ordered.gpf), THE_ACCOUNT)

@@ -45,7 +45,13 @@ from station.records.errors import (
     HubsOnOpenOrders,
     OrderHasOpenAttempts,
 )
-from station.records.expectations import EveryHubInItsPlace, Expectation, HubsWithoutResult, JigWorksOn
+from station.records.expectations import (
+    EveryHubInItsPlace,
+    Expectation,
+    HubsWithoutResult,
+    JigWorksOn,
+    WorkedOnBy,
+)
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.events import Event
 from station.records.facts.golden import golden_among
@@ -181,7 +187,10 @@ class OrderDesk:
             raise HubsInWork(f"order {number} cannot be closed now", seated)
         never_back = [_never_back(attempt, lines.get(attempt.attempt)) for attempt in unfinished]
         waiting = request.expected_waiting
-        expected: tuple[Expectation, ...] = () if waiting is None else (HubsWithoutResult(number, waiting),)
+        # A jig that was given the order since would be cleared of it unseen.
+        expected: tuple[Expectation, ...] = (WorkedOnBy(number, frozenset(order.jigs)),)
+        if waiting is not None:
+            expected = (*expected, HubsWithoutResult(number, waiting))
         if not request.incomplete_accepted:
             expected = (*expected, EveryHubInItsPlace(number))
         answer = OrderEnded(order=number, standing=str(standing))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from station.records.errors import NotAsExpected
@@ -40,6 +41,24 @@ class JigWorksOn(Expectation):
                 f"{self.jig} works on {_order(order)} now, not on {_order(self.order)} as was expected",
                 jig=self.jig,
                 order=order,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class WorkedOnBy(Expectation):
+    """An order is worked on by these jigs, and no other."""
+
+    order: str
+    jigs: frozenset[str]
+
+    def hold(self, tables: sqlite3.Connection) -> None:
+        """Raise NotAsExpected where they are others."""
+        rows = tables.execute("SELECT jig FROM jig_orders WHERE work_order = ?", (self.order,))
+        jigs = {str(jig) for (jig,) in rows}
+        if jigs != self.jigs:
+            raise NotAsExpected(
+                f"order {self.order} is worked on by {_jigs(jigs)} now, not by {_jigs(self.jigs)} as was expected",
+                order=self.order,
             )
 
 
@@ -113,6 +132,10 @@ class WorksAt(Expectation):
                 jig=self.jig,
                 pseudonym=pseudonym,
             )
+
+
+def _jigs(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "no jig"
 
 
 def _order(number: str | None) -> str:

@@ -222,3 +222,32 @@ async def test_what_nobody_can_tell_of_is_looked_into_and_everything_is_one_appe
         without = desk_over(journal, None)
         assert "the station's daemon" in str(await refused(without.answer(away, THE_ACCOUNT), Unavailable))
         assert (await without.answer(both, THE_ACCOUNT)).order == "WO-1", "it is on no jig"
+
+
+async def test_an_order_is_not_closed_over_a_jig_that_was_given_it_meanwhile(
+    bench: Bench, tmp_path: Path
+) -> None:
+    async with Journal.open(tmp_path, site="site", station="bench") as journal:
+        await import_order(journal, order_csv(bench.hub()), "jig1")
+        looked: list[str] = []
+
+        def look(jig: str) -> tuple[Occupancy, ...]:
+            looked.append(jig)
+            return (Empty(slot(1), "switch"),)
+
+        desk = desk_over(journal, look)
+        ask = journal.open_attempts
+
+        async def given_meanwhile() -> Any:
+            await journal.append(OrderAssigned(order="WO-1", jig="jig2"))
+            return await ask()
+
+        journal.open_attempts = given_meanwhile  # type: ignore[method-assign]
+        close = CloseOrder(order="WO-1", reason="r", incomplete_accepted=True, trays_empty=True)
+        told = await refused(desk.answer(close, THE_ACCOUNT))
+        assert "is worked on by jig1, jig2 now, not by jig1 as was expected" in str(told)
+        assert await journal.jig_order("jig2") == "WO-1"
+        journal.open_attempts = ask  # type: ignore[method-assign]
+        looked.clear()
+        await desk.answer(close, THE_ACCOUNT)
+        assert looked == ["jig1", "jig2"]

@@ -126,7 +126,7 @@ class Desk:
             jig = getattr(request, "jig", None)
             if entrance.signed_on is not None:
                 by = entrance.signed_on(jig)
-                as_of_now = () if jig is None else (WorksAt(jig, by),)
+                as_of_now = (WorksAt(jig, by),) if jig is not None or by is not None else ()
             by = by or entrance.operator()
         elif proof is None:
             await self._check_person(by)

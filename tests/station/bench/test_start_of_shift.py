@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,9 @@ async def test_a_check_list_is_signed_as_a_whole_and_not_past_a_last_good_day(
         assert start.why_not(PLACE) is Reason.CHECK_LIST_DUE
         with pytest.raises(Conflict, match="calibration was not looked at"):
             await desk.answer(SignCheckList(items=("wrist strap",)), THE_ACCOUNT)
+        gone = replace(THE_ACCOUNT, signed_on=lambda _: "op-gone")
+        with pytest.raises(Conflict, match="nobody is signed on for the bench now, not op-gone"):
+            await desk.answer(SignCheckList(items=("wrist strap", "calibration")), gone)
         await desk.answer(SignCheckList(items=("wrist strap", "calibration")), THE_ACCOUNT)
         found = await journal.ask(newest_check_list)
         assert found is not None

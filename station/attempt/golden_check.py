@@ -197,9 +197,9 @@ class GoldenChecker:
         course.made.append(UNLOCKED)
         # Of an earlier check, or of before it was enrolled: a hub that remembers it would not write it again.
         await self._empty(course, driver, hub)
-        course.in_doubt = True
         while True:
             await self._require_golden(hub)
+            course.in_doubt = True
             begun = time.monotonic()
             try:
                 await driver.flash(hub.device, image, on_progress)

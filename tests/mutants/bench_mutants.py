@@ -323,8 +323,8 @@ BENCH_MUTANTS = (
     Mutant(
         "a golden hub goes on with what an earlier check wrote",
         "station/attempt/golden_check.py",
-        "        await self._empty(course, driver, hub)\n        course.in_doubt = True\n",
-        "        course.in_doubt = True\n",
+        "        await self._empty(course, driver, hub)\n        while True:\n",
+        "        while True:\n",
         (f"{_CHECK}::test_a_write_that_was_cut_off_is_made_anew_by_the_next_check",),
     ),
     Mutant(
@@ -337,8 +337,8 @@ BENCH_MUTANTS = (
     Mutant(
         "a golden hub is written that was retired meanwhile",
         "station/attempt/golden_check.py",
-        "            await self._require_golden(hub)\n            begun",
-        "            begun",
+        "            await self._require_golden(hub)\n            course.in_doubt = True\n",
+        "            course.in_doubt = True\n",
         (f"{_GOLDEN}::test_a_hub_that_is_retired_in_its_check_is_neither_written_nor_erased_from_then_on",),
     ),
     Mutant(

@@ -1,14 +1,16 @@
-"""What a test leaves behind fails it: descriptors, threads, tasks."""
+"""What a test leaves behind fails it: descriptors, threads, tasks. How it had the process log is put back."""
 
 from __future__ import annotations
 
 import asyncio.runners
 import gc
+import logging
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 FREEZE, UNFREEZE = gc.freeze, gc.unfreeze
 """What the collector's own are; a test finds them without effect."""
@@ -19,6 +21,17 @@ def what_lasts_is_spared() -> None:
     """Spare the collection after each test what imports and wider fixtures have left: a million objects that last."""
     gc.collect()
     FREEZE()
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """Undo what a command that logs has configured for this process: its stream is gone after the test."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def _open_files() -> dict[str, str]:

@@ -75,7 +75,6 @@ async def test_a_hub_passes_by_signed_catalogue_and_hsm_and_no_secret_is_written
     await bench.assert_runs(hub, "new")
     (used,) = events_of(settings, UnlockUsed)
     assert used.authority == "unlock-token/unlock-key"
-    structlog.reset_defaults()
     said = "".join(capfd.readouterr()).encode()
     key = bench.unlock_key.read_bytes().split(b"\n")[1]
     files = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]

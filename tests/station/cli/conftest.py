@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 
 import station.cli
 from benches import brokers
@@ -54,20 +52,7 @@ class Said:
 
 
 @pytest.fixture
-def own_logging() -> Iterator[None]:
-    """Undo what a command that logs has configured for this process: its stream is gone after the test."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    structlog.reset_defaults()
-    root.handlers[:] = handlers
-    root.setLevel(level)
-
-
-@pytest.fixture
-def reflash(
-    own_logging: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Said]:
+def reflash(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
     """Run the program in this process, by its entry point."""
 
     def run(*arguments: object) -> Said:

@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SYSTEM_PACKAGES := mosquitto mosquitto-clients softhsm2 util-linux libmodbus5 nats-server rabbitmq-server \
-	qemu-system-x86 linux-image-amd64 busybox-static cpio kmod udev systemd usbip dfu-util libusb-1.0-0 postgresql-15
+	qemu-system-x86 linux-image-amd64 busybox-static cpio kmod udev systemd usbip dfu-util libusb-1.0-0 postgresql-15 \
+	chromium chromium-driver fonts-liberation
 
 # What people read on a bench without a network, and all that it links to.
 DOCUMENTS := README.md CHANGELOG.md CONTRIBUTING.md LICENSE deploy docs tests/drivers/outside_driver
@@ -18,7 +19,7 @@ ONLY ?=
 # The proofs share the tests' benches.
 PROOF := PYTHONPATH=tests $(BIN)/python tests/chaos
 
-.PHONY: help demo test test-proofs test-usb test-judges check bench chaos hands crashes matrix soak packing prove bundle format mutants fuzz audit sbom lock system-packages clean
+.PHONY: help demo test test-proofs test-usb test-judges test-browser check bench chaos hands crashes matrix soak packing prove bundle format mutants fuzz audit sbom lock system-packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -64,6 +65,9 @@ $(VENV)/judges/.ready: requirements/judges.txt $(VENV)/.ready
 test-judges: $(VENV)/judges/.ready ## hubs and publisher against clients and brokers that nobody here wrote (a minute or two)
 	$(BIN)/python -m pytest -m judges -n 2 --dist loadfile tests/simulators/test_foreign_clients.py \
 		tests/station/publishing/test_foreign_brokers.py
+
+test-browser: $(VENV)/.ready ## the screen's pages in chromium, before a real daemon; keeps its pictures in build/screenshots (a minute)
+	SCREENSHOTS=build/screenshots timeout 180 $(BIN)/python -m pytest -m browser tests/browser
 
 check: $(VENV)/.ready ## lint, format, types, layers
 	$(BIN)/ruff check .
@@ -126,10 +130,13 @@ lock: $(VENV)/.ready ## resolve the dependencies anew into requirements/
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --extra hsm --extra papers \
 		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
 		--output-file requirements/runtime.txt pyproject.toml
+	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --extra screen \
+		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
+		--output-file requirements/screen.txt pyproject.toml
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --extra inventory \
 		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
 		--output-file requirements/inventory.txt pyproject.toml
-	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --extra hsm --extra papers --extra inventory --extra bench --extra dev \
+	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --extra hsm --extra papers --extra screen --extra inventory --extra bench --extra dev \
 		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
 		--output-file requirements/dev.txt pyproject.toml
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \

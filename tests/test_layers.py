@@ -38,6 +38,7 @@ FORBIDDEN = [
     ("inventory/intake", "station.records.chain"),
     ("station/daemon", "inventory.database.engine"),
     ("station/daemon", "sqlalchemy"),
+    ("station/daemon", "fastapi"),
 ]
 
 

@@ -29,6 +29,7 @@ from station.cli import (
     report,
     run,
     scan,
+    screen,
     shift,
     signing,
     watch,
@@ -99,6 +100,7 @@ app.command("run")(run.run)
 app.command("doctor")(doctor.doctor)
 app.command("watch")(watch.watch)
 app.command("scan")(scan.scan)
+app.command("screen")(screen.screen)
 app.command("sign-on")(signing.sign_on)
 app.command("sign-off")(signing.sign_off)
 app.command("flash")(flash.flash)

@@ -1,0 +1,81 @@
+"""The screen's program: the mirror of the bench, and the views that show it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from station.control.client import ask_daemon
+from station.screen.access import Access
+from station.screen.board import Board
+from station.screen.mirror import Mirror
+from station.screen.parts import Parts
+from station.screen.scanning import Scans
+from station.screen.views.bench import bench_view
+
+_STATIC: Final = Path(str(resources.files("station.screen"))) / "static"
+_MOST_CONNECTIONS: Final = 200
+_END_SECONDS: Final = 1
+"""How long streams get to end."""
+
+_log = structlog.stdlib.get_logger()
+
+
+def screen_app(place: Path, port: int) -> FastAPI:
+    """Return the program that shows the daemon at this socket or state directory."""
+    board = Board()
+    mirror = Mirror(place, board)
+    parts = Parts(board, mirror, Scans(mirror, partial(ask_daemon, place)))
+
+    @asynccontextmanager
+    async def following(_: FastAPI) -> AsyncIterator[None]:
+        tasks = [asyncio.create_task(mirror.follow()), asyncio.create_task(mirror.beat())]
+        for task in tasks:
+            task.add_done_callback(_end_with)
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    app = FastAPI(lifespan=following, docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(Access, hosts=(f"127.0.0.1:{port}", f"localhost:{port}", f"[::1]:{port}"))
+    app.mount("/static", StaticFiles(directory=_STATIC))
+    app.include_router(bench_view(parts))
+    return app
+
+
+def serve(place: Path, port: int) -> None:
+    """Serve this computer's own browsers until stopped."""
+    config = uvicorn.Config(
+        screen_app(place, port),
+        host="127.0.0.1",
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=_MOST_CONNECTIONS,
+        timeout_graceful_shutdown=_END_SECONDS,
+    )
+    uvicorn.Server(config).run()
+
+
+def _end_with(task: asyncio.Task[None]) -> None:
+    """A screen that cannot follow any more is begun anew by its unit; it must not stand there and look alive."""
+    if task.cancelled() or (error := task.exception()) is None:
+        return
+    _log.critical("the screen ends", exc_info=error)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,49 @@
+"""What every browser is to show, each part written once a change for all of them; a slow reader keeps nothing here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any, NamedTuple
+
+from station.bench.changes import Changes
+
+
+class Part(NamedTuple):
+    """One part of the page as it is now."""
+
+    revision: int
+    content: str
+    """JSON, on one line."""
+
+
+class Board:
+    """The latest of each part. Who reads slowly skips what was replaced meanwhile."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, Part] = {}
+        self._revision = 0
+        self._changes = Changes()
+
+    def put(self, name: str, content: Any) -> None:
+        """Replace a part; tell those who follow, if it is another."""
+        written = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        former = self._parts.get(name)
+        if former is None or former.content != written:
+            self._revision += 1
+            self._parts[name] = Part(self._revision, written)
+            self._changes.tell()
+
+    async def follow(self) -> AsyncIterator[tuple[str, Part]]:
+        """Yield every part, then each that changes, for ever."""
+        seen = 0
+
+        def is_more() -> bool:
+            return self._revision > seen
+
+        while True:
+            for name, part in sorted(self._parts.items(), key=lambda each: each[1].revision):
+                if part.revision > seen:
+                    seen = part.revision
+                    yield name, part
+            await self._changes.until(is_more)

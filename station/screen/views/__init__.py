@@ -1,0 +1,1 @@
+"""The screen's views, one file each: what it shows, and its routes."""

@@ -1,0 +1,57 @@
+"""The bench as it stands on the table: its page, its stream, and its scans."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Request, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from station.domain.to_do import ToDo
+from station.screen.mirror import layout
+from station.screen.parts import Parts
+from station.screen.scanning import ScanAnswer
+from station.version import station_version
+
+_RETRY_MILLISECONDS: Final = 500
+
+
+class Scanned(BaseModel):
+    """One line that was scanned on a page."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    page: Annotated[str, StringConstraints(pattern="^[0-9a-f-]{36}$")]
+    """Made by the page, so that a slot's code and the label after it belong together."""
+    text: Annotated[str, StringConstraints(max_length=1000)]
+
+
+def bench_view(parts: Parts) -> APIRouter:
+    """Return the routes of this view."""
+    router = APIRouter()
+    mirror = parts.mirror
+
+    @router.get("/")
+    async def page(request: Request) -> Response:
+        return parts.page(
+            request,
+            "bench.html",
+            jigs=mirror.jigs,
+            layout=layout(mirror.jigs),
+            version=station_version(),
+            words=list(ToDo),
+        )
+
+    @router.get("/stream", response_class=EventSourceResponse)
+    async def stream() -> AsyncIterator[ServerSentEvent]:
+        yield ServerSentEvent(event="hello", data=station_version(), retry=_RETRY_MILLISECONDS)
+        async for name, part in parts.board.follow():
+            yield ServerSentEvent(event="part", id=name, raw_data=part.content)
+
+    @router.post("/scan")
+    async def scan(scanned: Scanned) -> ScanAnswer:
+        return await parts.scans.take(scanned.page, scanned.text)
+
+    return router

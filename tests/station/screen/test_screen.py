@@ -1,0 +1,178 @@
+"""The screen's program without a browser: what it lets in, and what it tells while there is no daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import http.client
+import json
+import socket
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from benches.processes import running
+from station.domain.interlock import interlock
+from station.domain.outcome import Code, Disposition, Outcome
+from station.domain.phase import SlotPhase
+from station.domain.reason import Reason
+from station.domain.slot_name import SlotName
+from station.domain.slot_view import SlotView
+from station.screen.board import Board
+from station.screen.tiles import comes_first, jig, tile
+from station.sentences import Sentences
+from station.texts.texts import ENGLISH
+
+PROGRAM = (sys.executable, "-c", "from station.cli import main; main()")
+SENTENCES = Sentences(ENGLISH)
+
+
+def place(number: int, name: str = "jig1") -> SlotName:
+    return SlotName(jig=name, slot=number)
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number = free.getsockname()[1]
+    desk = tmp_path_factory.mktemp("desk") / "desk.sock"
+    command = (*PROGRAM, "screen", "--desk", desk, "--port", number, "--without-login")
+    with running(command) as process:
+        while True:  # it tells of nothing that it serves now
+            with socket.socket() as asked:
+                if asked.connect_ex(("127.0.0.1", number)) == 0:
+                    break
+            assert process.poll() is None
+        yield number
+        process.terminate()
+
+
+@contextlib.contextmanager
+def asking(
+    port: int, method: str, path: str, body: bytes | None = None, **headers: str
+) -> Iterator[http.client.HTTPResponse]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(method, path, body, {"Host": f"127.0.0.1:{port}", **names})
+    with contextlib.closing(connection), contextlib.closing(connection.getresponse()) as answer:
+        yield answer
+
+
+def scan(port: int, content: object, **headers: str) -> tuple[int, dict[str, str]]:
+    sent = {"Origin": f"http://127.0.0.1:{port}", "Content_Type": "application/json", **headers}
+    with asking(port, "POST", "/scan", json.dumps(content).encode(), **sent) as answer:
+        return answer.status, json.loads(answer.read()) if answer.status in {200, 422} else {}
+
+
+PAGE = "00000000-0000-4000-8000-000000000000"
+
+
+def test_a_page_may_run_its_own_script_and_make_markup_of_nothing(port: int) -> None:
+    with asking(port, "GET", "/") as answer:
+        policy, page = answer.headers["Content-Security-Policy"], answer.read().decode()
+    assert "unsafe" not in policy
+    assert "trusted-types 'none'" in policy
+    nonce = policy.partition("'nonce-")[2].partition("'")[0]
+    assert page.count("<script") == page.count(f'nonce="{nonce}"') == 1
+    assert page.count("http") == page.count("http://www.w3.org/2000/svg")  # nothing is fetched from elsewhere
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.example"}, 421),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec_Fetch_Site": "cross-site"}, 403),
+        ({"Content_Type": "text/plain"}, 422),
+        ({}, 200),
+    ],
+)
+def test_only_its_own_pages_may_ask(port: int, headers: dict[str, str], status: int) -> None:
+    assert scan(port, {"page": PAGE, "text": "jig1/1"}, **headers)[0] == status
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        ({"page": PAGE, "text": "x" * 5000}, 413),
+        ({"page": PAGE, "text": "x" * 1001}, 422),
+        ({"page": "x", "text": "jig1/1"}, 422),
+        ({"page": PAGE, "text": 7}, 422),
+        ([], 422),
+    ],
+)
+def test_what_is_no_scan_is_refused(port: int, content: object, status: int) -> None:
+    assert scan(port, content)[0] == status
+
+
+def test_a_scan_is_answered_in_words_as_a_scan_is(port: int) -> None:
+    status, said = scan(port, {"page": PAGE, "text": "<b>rubbish</b>"})
+    assert (status, said["kind"]) == (200, "refused")
+    assert "neither a hub's id nor a slot's code" in said["line"]
+
+
+def test_without_a_daemon_the_stream_lives_and_says_so(port: int) -> None:
+    with asking(port, "GET", "/stream") as answer:
+        lines = [answer.readline().decode().strip() for _ in range(20)]
+    assert "event: hello" in lines
+    assert "id: beat" in lines
+    away = next(json.loads(line[6:])["away"] for line in lines if line.startswith('data: {"away"'))
+    assert "no daemon" in away
+
+
+async def test_who_reads_slowly_skips_what_was_replaced_and_keeps_nobody_waiting() -> None:
+    board = Board()
+    board.put("a", 1)
+    following = board.follow()
+    assert (await anext(following))[1].content == "1"
+    for number in range(1000):
+        board.put("a", number)
+    board.put("b", 0)
+    async with asyncio.timeout(10):
+        assert [(name, part.content) for name, part in [await anext(following), await anext(following)]] == [
+            ("a", "999"),
+            ("b", "0"),
+        ]
+    await following.aclose()
+
+
+def test_a_cause_of_the_whole_jig_is_said_once_and_not_on_each_tile() -> None:
+    lost = interlock(Reason.BOARD_LOST, jig="jig1", detail="the board is silent: check its cable")
+    slots = [
+        SlotView(
+            place=place(n),
+            phase=SlotPhase.OUT_OF_USE,
+            reason=Reason.BOARD_LOST,
+            details=lost.details,
+            interlocks=(lost,),
+        )
+        for n in (1, 2)
+    ]
+    assert jig("jig1", slots, SENTENCES)["cause"] == "the board is silent: check its cable"
+    assert [(each["do"], each["what"]) for each in (tile(slot, SENTENCES) for slot in slots)] == [
+        ("call the supervisor", "")
+    ] * 2
+
+
+def test_what_comes_first_is_said_first_with_every_slot_where_it_waits() -> None:
+    passed = {"phase": SlotPhase.PASSED, "reason": Reason.PASSED, "outcome": Outcome.PASSED}
+    failed = SlotView(
+        place=place(1, "jig2"),
+        phase=SlotPhase.FAILED,
+        reason=Code.ACTIVATION_FAILURE,
+        outcome=Outcome.FAILED,
+        code=Code.ACTIVATION_FAILURE,
+        disposition=Disposition.REWORK,
+    )
+    slots = [SlotView(place=place(n), **passed) for n in (3, 1)]
+    assert comes_first(slots, SENTENCES) == {
+        "todo": "pass",
+        "word": "PASS",
+        "where": "jig1, slot 1, 3",
+        "do": "take it out, it is done",
+    }
+    assert comes_first([*slots, failed], SENTENCES)["word"] == "FAIL"
+    assert comes_first([], SENTENCES)["word"] == ""

@@ -27,6 +27,9 @@ _AGAIN_SECONDS: Final = 0.5
 _BEAT_SECONDS: Final = 1.0
 """Between two signs of life; what only counts on, progress say, goes out with them."""
 
+_DESK: Final = "desk"
+"""What the daemon calls the entrance that screens come by."""
+
 
 class Mirror:
     """The bench as the daemon told it last."""
@@ -86,6 +89,8 @@ class Mirror:
                 self._draw(slot)
         self._draw_bench(news.faults, news.people)
         for scan in news.scans:
+            if scan.scanner == _DESK:
+                continue  # answered on the page where it was scanned, which may have scanned on since
             said = scan_line(self.sentences.texts, scan.said)
             content = {"line": said, "refused": scan.refused, "at": scan.at.isoformat()}
             self._board.put(f"scan {scan.scanner}", content)

@@ -17,6 +17,7 @@ export function follow({ onPart, onHello, onStill }) {
     source?.close();
     opened = Date.now();
     source = new EventSource("/stream");
+    source.addEventListener("error", () => source.close()); // the browser's own tries come ever more seldom
     source.addEventListener("hello", (event) => { alive(); onHello(JSON.parse(event.data)); });
     source.addEventListener("part", (event) => { alive(); onPart(event.lastEventId, JSON.parse(event.data)); });
   };
@@ -28,8 +29,7 @@ export function follow({ onPart, onHello, onStill }) {
   setInterval(() => {
     const silent = Date.now() - last;
     if (silent > SILENT_MILLISECONDS && !still) { still = true; onStill(new Date(last)); }
-    // A refused connection ends at once; one that hangs is given up.
-    const given_up = source.readyState === EventSource.CLOSED || Date.now() - opened > SILENT_MILLISECONDS;
-    if (source.readyState !== EventSource.OPEN ? given_up : silent > SILENT_MILLISECONDS && Date.now() - opened > SILENT_MILLISECONDS) open();
+    const hangs = silent > SILENT_MILLISECONDS && Date.now() - opened > SILENT_MILLISECONDS;
+    if (source.readyState === EventSource.CLOSED || hangs) open();
   }, AGAIN_MILLISECONDS);
 }

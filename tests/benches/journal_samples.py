@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -20,7 +21,9 @@ from station.records.facts.attempts import AttemptClosed, AttemptOpened, StepTar
 from station.records.facts.events import Event
 from station.records.facts.journal import StationStarted
 from station.records.facts.orders import OrderAssigned, OrderImported, OrderLinesAdded
+from station.records.journal import Journal
 from station.records.ledger import Ledger, LedgerSettings
+from station.records.segments import segment_paths
 
 TOPICS = Topics("leeds", "bench-1")
 STARTED = StationStarted(station_version="1.0", boot_id="b")
@@ -52,6 +55,14 @@ def write(ledger: Ledger, *events: Event) -> tuple[RecordedEvent, ...]:
     assert isinstance(outcome, tuple), outcome
     ledger.tidy(idle=True)
     return outcome
+
+
+async def rotated(journal: Journal, folder: Path) -> None:
+    """Append until another segment has begun. No one append is sure to do it: a reader puts a rotation off."""
+    before = segment_paths(folder)
+    async with asyncio.timeout(60):
+        while segment_paths(folder) == before:
+            await journal.append(STARTED)
 
 
 def chf(number: int) -> Eui64:

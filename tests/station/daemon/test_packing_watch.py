@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 
 from benches.desk_client import THE_ACCOUNT, no_check
-from benches.journal_samples import STARTED, closed, gpf, opened, order_events
+from benches.journal_samples import closed, gpf, opened, order_events, rotated
+from benches.tasks import beside
 from firmware_catalog.catalog import FolderCatalog
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
@@ -68,12 +69,11 @@ async def test_held_cartons_and_withdrawn_releases_are_faults_of_the_station(tmp
             await view.changes.until(is_so)
 
     opening = Journal.open(tmp_path / "journal", site="leeds", station="bench-1", segment_rows=30)
-    async with opening as journal:
+    async with opening as journal, beside(PackingWatch(journal, view, lambda: catalogue, look).run()):
         await journal.append(*order_events())
         cartons = PackingDesk(journal, lambda: sizes)
         pallets = PalletDesk(journal, lambda: sizes, lambda boxes: withdrawn(catalogue, boxes))
         desk = Desk(journal, no_check, {**cartons.handlers(), **pallets.handlers()}, {})
-        watching = asyncio.create_task(PackingWatch(journal, view, lambda: catalogue, look).run())
         (attempt,) = await journal.append(opened(0))
         await journal.append(closed(attempt.sequence, 0))
         for command in (
@@ -97,8 +97,8 @@ async def test_held_cartons_and_withdrawn_releases_are_faults_of_the_station(tmp
 
         # Its order is over, and has stayed behind in a finished segment.
         await desk.answer(ReleaseCarton(carton=CARTON, reason="counted"), THE_ACCOUNT)
-        await journal.append(OrderClosed(order="WO-1", reason="done"), *[STARTED] * 40)
-        await journal.append(STARTED)
+        await journal.append(OrderClosed(order="WO-1", reason="done"))
+        await rotated(journal, tmp_path / "journal")
         assert not await journal.ask(cartons_here)
         assert (await desk.answer(Recall(), THE_ACCOUNT)).cartons == (CARTON,)
         catalogue = Unusable(tmp_path, ())
@@ -111,8 +111,6 @@ async def test_held_cartons_and_withdrawn_releases_are_faults_of_the_station(tmp
         await until()
         async with asyncio.timeout(30):
             await ended.wait()
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
         with JournalReader(tmp_path / "journal") as reader:
             told = [json.loads(each.payload)["data"] for each in reader.messages("packing", 1, 1 << 40)]
         recalls = [(each["what"], each["recalled"]) for each in told if each["recalled"]]

@@ -25,7 +25,7 @@ from station.records.errors import (
 from station.records.facts.outbox import MessagesAcknowledged, MessagesRepublished
 from station.records.journal import Journal
 from station.records.ledger import Ledger
-from station.records.segments import segment_path
+from station.records.segments import segment_path, segment_paths
 from station.records.verify import verify
 
 
@@ -221,12 +221,14 @@ async def test_appends_under_way_at_the_end_are_still_written(folder: Path) -> N
 
 async def test_a_new_segment_does_not_disturb_the_answers(folder: Path) -> None:
     async with journal_in(folder, segment_rows=5) as journal:
-        for number in range(12):
+        number = 0
+        while number < 12 or len(segment_paths(folder)) < 4:  # each of these readers may put a rotation off
             (first,) = await journal.append(opened(number, order=None))
             assert len(await journal.open_attempts()) == 1
             await journal.append(closed(first.sequence, number, order=None))
-            assert await journal.outbox_size() == number + 1
-    assert len(verify(folder).segments) >= 4
+            number += 1
+            assert await journal.outbox_size() == number
+    verify(folder)
 
 
 async def test_an_unusable_journal_is_refused_and_nothing_is_left_running(folder: Path) -> None:

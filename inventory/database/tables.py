@@ -32,9 +32,9 @@ METADATA: Final = MetaData(
     }
 )
 
-_DEVICE: Final = String(23)
+DEVICE: Final = String(23)
 """An EUI-64 in its canonical text."""
-_VERSION: Final = String(8)
+VERSION: Final = String(8)
 """A firmware version in its canonical text."""
 
 messages: Final = Table(
@@ -85,15 +85,15 @@ results: Final = Table(
     METADATA,
     Column("message", BIG_ID, ForeignKey("messages.id"), primary_key=True, autoincrement=False),
     Column("work_order", Text),
-    Column("device", _DEVICE),
-    Column("gpf", _DEVICE),
-    Column("scanned", _DEVICE),
+    Column("device", DEVICE),
+    Column("gpf", DEVICE),
+    Column("scanned", DEVICE),
     Column("scanned_role", String(3)),
     Column("attempt", Integer, nullable=False),
     Column("outcome", Text, nullable=False),
     Column("code", Text),
     Column("disposition", Text),
-    Column("firmware_read_back", _VERSION),
+    Column("firmware_read_back", VERSION),
     Column("finished", Utc, nullable=False),
     Index(None, "work_order", "device"),
     Index(None, "device"),
@@ -105,9 +105,9 @@ asset_records: Final = Table(
     METADATA,
     Column("id", BIG_ID, primary_key=True),
     Column("message", BIG_ID, ForeignKey("messages.id"), nullable=False),
-    Column("device", _DEVICE, nullable=False),
+    Column("device", DEVICE, nullable=False),
     Column("role", String(6), nullable=False),
-    Column("firmware", _VERSION, nullable=False),
+    Column("firmware", VERSION, nullable=False),
     Column("finished", Utc, nullable=False),
     UniqueConstraint("device", "message"),
 )
@@ -116,8 +116,8 @@ asset_records: Final = Table(
 hubs: Final = Table(
     "hubs",
     METADATA,
-    Column("device", _DEVICE, primary_key=True),
-    Column("gpf", _DEVICE, unique=True),
+    Column("device", DEVICE, primary_key=True),
+    Column("gpf", DEVICE, unique=True),
     Column("manufacturer", String(30)),
     Column("model", String(30)),
     Column("hardware_version", Text),
@@ -125,7 +125,7 @@ hubs: Final = Table(
     Column("han_variant", Text),
     Column("owner", Text),
     Column("chts_version", String(20)),
-    Column("firmware", _VERSION),
+    Column("firmware", VERSION),
     Column("firmware_message", BIG_ID, ForeignKey("messages.id")),
 )
 """Each hub as it is known now; `firmware` is what it said last. Keyed by the CHF's id, or a bridge's one id."""
@@ -134,7 +134,7 @@ standings: Final = Table(
     "standings",
     METADATA,
     Column("work_order", Text, primary_key=True),
-    Column("device", _DEVICE, primary_key=True),
+    Column("device", DEVICE, primary_key=True),
     Column("message", BIG_ID, ForeignKey("messages.id"), nullable=False),
     Column("outcome", Text, nullable=False),
 )
@@ -147,6 +147,7 @@ order_facts: Final = Table(
     Column("work_order", Text, nullable=False, index=True),
     Column("what", Text, nullable=False),
     Column("reason", Text),
+    Column("file_sha256", String(64)),
 )
 """What became of work orders at the bench."""
 
@@ -178,11 +179,11 @@ request_hubs: Final = Table(
     Column("request", BIG_ID, ForeignKey("requests.id"), primary_key=True, autoincrement=False),
     Column("line", Integer, primary_key=True, autoincrement=False),
     Column("ids", Text, nullable=False),
-    Column("chf", _DEVICE),
-    Column("gpf", _DEVICE),
+    Column("chf", DEVICE),
+    Column("gpf", DEVICE),
     Column("manufacturer", String(30)),
     Column("model", String(30)),
-    Column("firmware", _VERSION),
+    Column("firmware", VERSION),
     Column("status", Text),
     Column("owner", Text),
     Column("region", Text),

@@ -18,16 +18,21 @@ from inventory.intake.settings import MqttSettings, StationSettings
 from inventory.intake.store import AT_ONCE, Taken
 from inventory.pauses import pause_after
 from station.messages.order_fact import ORDER_TOPIC
+from station.messages.packing_fact import PACKING_TOPIC
 
 _log: Final = structlog.get_logger()
 
 
 def topics_of(stations: Sequence[StationSettings]) -> list[str]:
-    """Return what is subscribed to: results and facts of orders."""
+    """Return what is subscribed to: results, and facts of orders and of packing."""
     return [
         topic
         for each in stations
-        for topic in (each.topics.every_result, each.topics.of_station(ORDER_TOPIC))
+        for topic in (
+            each.topics.every_result,
+            each.topics.of_station(ORDER_TOPIC),
+            each.topics.of_station(PACKING_TOPIC),
+        )
     ]
 
 

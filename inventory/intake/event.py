@@ -16,6 +16,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ValidationError
 
 from station.messages.order_fact import ORDER_FACT, OrderFact
+from station.messages.packing_fact import PACKING_FACT, PackingFact
 from station.messages.result import RESULT, RESULT_OF_DEVICE, Result, ResultOfDevice
 
 MAX_SIZE: Final = 256 * 1024
@@ -23,7 +24,7 @@ MAX_SIZE: Final = 256 * 1024
 _ID: Final = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}):([1-9][0-9]{0,18})")
 """A journal's identity, and the row there."""
 _MAX_NUMBER: Final = (1 << 63) - 1
-_FORMS: Final = {form.schema_id: form for form in (RESULT, RESULT_OF_DEVICE, ORDER_FACT)}
+_FORMS: Final = {form.schema_id: form for form in (RESULT, RESULT_OF_DEVICE, ORDER_FACT, PACKING_FACT)}
 _NOT_IN_VERSION_1: Final = dict.fromkeys(
     ResultOfDevice.model_fields.keys() - Result.model_fields.keys() - {"device"}
 )
@@ -46,7 +47,7 @@ class StationEvent:
     told: datetime
     data: Mapping[str, Any]
     """As it came."""
-    fact: ResultOfDevice | OrderFact
+    fact: ResultOfDevice | OrderFact | PackingFact
     """What it says; a result of version 1 in the words of version 2."""
 
 
@@ -91,7 +92,7 @@ def event_of(
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise NotTaken(f"its data do not follow the schema: {where}: {first['msg']}") from error
-    if not isinstance(fact, ResultOfDevice | OrderFact):
+    if not isinstance(fact, ResultOfDevice | OrderFact | PackingFact):
         raise NotTaken(f"a {kind} is nothing that is taken in here")
     if fact.station_sequence > _MAX_NUMBER:
         raise NotTaken(f"its station_sequence {fact.station_sequence} is out of all bounds")

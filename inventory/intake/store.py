@@ -20,11 +20,12 @@ from inventory.database.tables import (
     results,
     standings,
 )
-from inventory.intake import standing
+from inventory.intake import packing, standing
 from inventory.intake.event import StationEvent
 from inventory.intake.findings import Finding
 from inventory.intake.numbering import Gap, Numbering
 from station.messages.order_fact import OrderFact
+from station.messages.packing_fact import PackingFact
 from station.messages.result import ResultOfDevice
 
 AT_ONCE: Final = 500
@@ -66,10 +67,20 @@ def take(connection: Connection, events: Sequence[StationEvent], via: str, now: 
         _judge(connection, told)
     if facts := [(row.message, fact) for row in rows if isinstance(fact := row.event.fact, OrderFact)]:
         values = [
-            {"message": message, "work_order": fact.work_order, "what": fact.what, "reason": fact.reason}
+            {
+                "message": message,
+                "work_order": fact.work_order,
+                "what": fact.what,
+                "reason": fact.reason,
+                "file_sha256": fact.file_sha256,
+            }
             for message, fact in facts
         ]
         connection.execute(insert(order_facts), values)
+    packed = [
+        (row.message, row.event, fact) for row in rows if isinstance(fact := row.event.fact, PackingFact)
+    ]
+    packing.take_over(connection, packed)
     return Taken(len(rows), len(events) - len(rows), found)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from station.domain.outcome import Outcome, Stage
 from station.domain.slot_name import SlotName
 from station.messages.form import MessageForm
 from station.messages.order_fact import ORDER_FACT, ORDER_TOPIC, OrderFact
+from station.messages.packing_fact import PACKING_FACT, PACKING_TOPIC, PackingFact
 from station.messages.result import RESULT, RESULT_OF_DEVICE, Result, ResultOfDevice
 from station.messages.topics import Topics
 
@@ -30,6 +32,49 @@ def chf_of(hub: int) -> str:
 
 def gpf_of(hub: int) -> str:
     return f"88-73-84-01-00-{hub >> 16 & 255:02X}-{hub >> 8 & 255:02X}-{hub & 255:02X}"
+
+
+def stands(hub: int, place: str | None, carton: str | None = None, *, order: str = "WO-1") -> dict[str, Any]:
+    return {
+        "hub": chf_of(hub),
+        "gpf": gpf_of(hub),
+        "place": place,
+        "carton": carton,
+        "work_order": order,
+    }
+
+
+def carton_of(carton: str, hubs: int, *, order: str = "WO-1", **others: Any) -> dict[str, Any]:
+    holds = {
+        "owner": "PARTY",
+        "manufacturer": "10A8",
+        "model": "00000011",
+        "han_variant": "DBCH",
+        "firmware": "0002012F",
+    }
+    return {
+        "carton": carton,
+        "work_order": order,
+        "state": "closed",
+        "hubs": hubs,
+        "capacity": 16,
+        "holds": holds if hubs else None,
+        "pallet": None,
+        "sscc": None,
+        **others,
+    }
+
+
+def pallet_of(pallet: str, cartons: int, *, order: str = "WO-1", **others: Any) -> dict[str, Any]:
+    return {
+        "pallet": pallet,
+        "work_order": order,
+        "state": "closed",
+        "cartons": cartons,
+        "capacity": 56,
+        "sscc": None,
+        **others,
+    }
 
 
 class Said(Heard):
@@ -50,6 +95,7 @@ class SayingStation:
     journal: str = "0b8f8b52-6f0c-4f0a-9d5e-000000000001"
     results: int = 0
     order_facts: int = 0
+    packing_facts: int = 0
     row: int = 100
     attempts: dict[tuple[str, int], int] = field(default_factory=dict)
 
@@ -133,6 +179,48 @@ class SayingStation:
             }
         )
         return self._say(ORDER_FACT, fact, self.topics.of_station(ORDER_TOPIC), BEGIN, order)
+
+    def packing(self, what: str, **others: Any) -> Said:
+        """Say a fact of packing: `hub`, `cartons`, `pallets` as `stands`, `carton` and `pallet` have them."""
+        self.packing_facts += 1
+        self.row += 1
+        data = {"hub": None, "cartons": (), "pallets": (), "recalled": (), "reason": None, "actor": None}
+        fact = PackingFact.model_validate(
+            {
+                "station_sequence": self.packing_facts,
+                "what": what,
+                "chain_head": self._head(),
+                **data,
+                **others,
+            }
+        )
+        subject = fact.hub.hub if fact.hub else (*fact.cartons, *fact.pallets, None)[0]
+        code = getattr(subject, "carton", getattr(subject, "pallet", subject))
+        told = BEGIN + timedelta(seconds=self.row)
+        return self._say(PACKING_FACT, fact, self.topics.of_station(PACKING_TOPIC), told, code)
+
+    def packed(
+        self, hubs: Sequence[int], carton: str, pallet: str | None = None, *, order: str = "WO-1"
+    ) -> list[Said]:
+        """Say what a bench says until these hubs lie in a closed carton, on a closed pallet if there is one."""
+        said = [
+            self.packing(
+                "hub_placed",
+                hub=stands(hub, "carton", carton, order=order),
+                cartons=(carton_of(carton, number, order=order, state="open"),),
+            )
+            for number, hub in enumerate(hubs, 1)
+        ]
+        said.append(self.packing("carton_closed", cartons=(carton_of(carton, len(hubs), order=order),)))
+        if pallet is not None:
+            said.append(
+                self.packing(
+                    "carton_put_on_pallet",
+                    cartons=(carton_of(carton, len(hubs), order=order, pallet=pallet),),
+                    pallets=(pallet_of(pallet, 1, order=order),),
+                )
+            )
+        return said
 
     def _head(self) -> str:
         return hashlib.sha256(f"{self.journal}:{self.row}".encode()).hexdigest()

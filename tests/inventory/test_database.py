@@ -9,7 +9,8 @@ from alembic.migration import MigrationContext
 from sqlalchemy import insert, select, text
 
 from inventory.database.engine import Database, DatabaseUnavailable, WrongRevision
-from inventory.database.tables import METADATA, findings
+from inventory.database.every_table import METADATA
+from inventory.database.tables import findings
 from inventory.database.upgrade import upgrade
 from inventory.errors import WrongInput
 

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from benches.told_results import SOURCE, TOPICS, Said, SayingStation, chf_of, gpf_of
+from benches.told_results import SITE, SOURCE, TOPICS, Said, SayingStation, carton_of, chf_of, gpf_of, stands
 from firmware_catalog.identity import Eui64
 from inventory.assets import asset
 from inventory.database.engine import Database
+from inventory.database.packing_tables import carton_recalls, cartons, hub_places, pallets
 from inventory.database.tables import (
     asset_records,
     counts,
@@ -31,13 +32,15 @@ from inventory.intake.intake import Intake
 from inventory.intake.missing import missing
 from inventory.intake.store import Taken
 from station.domain.outcome import Outcome
+from station.messages.topics import Topics
 
 NOW = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
 
 
 @pytest.fixture
 def intake(database: Database) -> Intake:
-    return Intake(database, {SOURCE: TOPICS}, lambda: NOW)
+    other = Topics(SITE, "bench-2")
+    return Intake(database, {SOURCE: TOPICS, other.source: other}, lambda: NOW)
 
 
 def rows(database: Database, *columns: Any) -> list[tuple[Any, ...]]:
@@ -62,6 +65,10 @@ def what_follows(database: Database) -> list[list[tuple[Any, ...]]]:
                 select(asset_records.c.device, asset_records.c.firmware, of_message).join(
                     messages, asset_records.c.message == messages.c.id
                 ),
+                *(
+                    select(*[c for c in each.c if c is not each.c.message])
+                    for each in (hub_places, cartons, pallets, carton_recalls)
+                ),
             )
         ]
 
@@ -79,8 +86,21 @@ def some_days() -> list[Said]:
         station.order_fact("WO-1", "imported", hubs=7),
         station.order_fact("WO-1", "closed", reason="done"),
     ]
+    said += [*station.packed((1, 2), "CTN1", "PLT1"), *station.packed((3, 4), "CTN2")]
+    said.append(
+        station.packing(
+            "hub_seen_in_slot", hub=stands(3, None), cartons=(carton_of("CTN2", 1, state="held"),)
+        )
+    )
+    said.append(station.packing("cartons_recalled", recalled=("CTN1", "CTN2")))
     station.journal = "0b8f8b52-6f0c-4f0a-9d5e-000000000002"
     said.append(station.result(1, order="WO-2", outcome=Outcome.ALREADY_CURRENT, read_back="0002012F"))
+    # Restored: it counts on from its backup, in which hub 2 was in no carton yet, and tells later.
+    station.packing_facts = 1
+    said += station.packed((2,), "CTN1")
+    said.append(station.packing("recall_ended", recalled=("CTN2",)))
+    other = SayingStation(station="bench-2", row=5000)
+    said += other.packed((4,), "CTN1")
     return said
 
 
@@ -97,9 +117,32 @@ def test_whatever_comes_first_and_however_often_the_same_rows_follow(
         ("WO-2", chf_of(1), "already_current"),
     ]
     assert rows(database, order_facts.c.what) == [("closed",), ("imported",)]
+    with database.read() as connection:
+        in_cartons = connection.execute(
+            select(hub_places.c.hub, hub_places.c.source, hub_places.c.carton).where(hub_places.c.current)
+        )
+        assert sorted(map(tuple, in_cartons)) == [
+            (chf_of(1), SOURCE, "CTN1"),
+            (chf_of(2), SOURCE, "CTN1"),
+            (chf_of(3), SOURCE, None),
+            (chf_of(4), SOURCE.replace("1", "2"), "CTN1"),
+        ]
+        held = connection.execute(
+            select(cartons.c.source, cartons.c.carton, cartons.c.state, cartons.c.hubs).where(
+                cartons.c.current
+            )
+        )
+        assert sorted(map(tuple, held)) == [
+            (SOURCE, "CTN1", "closed", 1),
+            (SOURCE, "CTN2", "held", 1),
+            (SOURCE.replace("1", "2"), "CTN1", "closed", 1),
+        ]
+        recalled = select(carton_recalls.c.carton).where(carton_recalls.c.current, carton_recalls.c.recalled)
+        assert connection.scalars(recalled).all() == ["CTN1"]
     chance = random.Random(7)
     with database.write_alone() as connection:
-        for table in (asset_records, standings, hubs, results, order_facts, gaps, counts, messages):
+        books = (hub_places, cartons, pallets, carton_recalls)
+        for table in (*books, asset_records, standings, hubs, results, order_facts, gaps, counts, messages):
             connection.execute(table.delete())
     twice = chance.sample(said, len(said)) + chance.sample(said, len(said))
     while twice:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from inventory.database.tables import METADATA
+from inventory.database.every_table import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],

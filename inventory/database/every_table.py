@@ -1,0 +1,13 @@
+"""All tables, whichever module has them: for who needs them whole, the steps and their test."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import MetaData
+
+from inventory.database import packing_tables, tables
+
+METADATA: Final[MetaData] = tables.METADATA
+MODULES: Final = (tables, packing_tables)
+"""Each adds its tables when it is imported."""

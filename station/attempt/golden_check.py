@@ -33,8 +33,8 @@ from station.records.facts.golden import (
     GoldenAnswerVoid,
     GoldenCheckEnded,
     GoldenCheckStarted,
-    GoldenHub,
     GoldenHubUnlocked,
+    GoldenIds,
     golden_hub,
     is_golden,
 )
@@ -89,7 +89,7 @@ class GoldenChecker:
         place: SlotName,
         driver: HubDriver,
         hub: HubIdentity,
-        golden: GoldenHub,
+        golden: GoldenIds,
         on_progress: ProgressListener,
         draws: Draws,
     ) -> GoldenCheckEnded:
@@ -98,7 +98,7 @@ class GoldenChecker:
         Raises NotChecked, NoGoldenHub and NobodyWorksHere, having done nothing; DriverError where the place itself is out
         of reach, once that is recorded; JournalError. Cancelled, it records no end: the hub is then not known to be as it was.
         """
-        if (golden.chf, golden.gpf) != (hub.chf, hub.gpf):
+        if golden != (hub.chf, hub.gpf):
             raise NotChecked(
                 f"hub {hub.chf} with GPF {hub.gpf} has one id of a golden hub, and not the other"
             )

@@ -287,7 +287,7 @@ class Slot:
                     self.labels.seated = seated
                 if (golden := parts.start_of_shift.golden(hub)) is not None:
                     if await self._shift.check(driver, seated, golden, elsewhere):
-                        await self._idling.wait(seated.until_gone())
+                        await self._until_over(seated)
                 elif not await self._idling.wait(self._shift.allowed(seated)):
                     return
                 elif parts.seat.is_safe() and not parts.duty.nobody_at(self.place.jig):
@@ -312,7 +312,7 @@ class Slot:
             return
         except _CLOSED_MEANWHILE as closed:
             seated.shown = self._closed_meanwhile(closed, seated)
-            await self._idling.wait(seated.until_gone())
+            await self._until_over(seated)
             return
         except Exception as error:
             if _is_own_fault(error):
@@ -334,7 +334,12 @@ class Slot:
             case Concluded(result=result, recorded=recorded):
                 self._unasked.count(hub.device, by_hand=not unasked or seated.label is not None)
                 seated.shown = self._conclude(result, recorded, seated, await self._last_label(seated))
-        await self._idling.wait(seated.until_gone())
+        await self._until_over(seated)
+
+    async def _until_over(self, seated: SeatedHub) -> None:
+        """Show what came of the hub until it is gone, or is golden and was not, or the other way: it is looked at anew then."""
+        another_kind = self._parts.start_of_shift.until_another_kind(seated.hub)
+        await self._idling.wait(first_of(seated.until_gone(), another_kind))
 
     async def _last_label(self, seated: SeatedHub) -> ScannedLabel | None:
         """Return the label scanned last for the hub, now or in an earlier visit: only its own takes another's back."""

@@ -21,7 +21,7 @@ from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
 from station.domain.slot_view import SlotView
 from station.domain.statement import Details
-from station.records.facts.golden import GoldenCheckEnded, GoldenHub
+from station.records.facts.golden import GoldenCheckEnded, GoldenIds
 
 _log: Final = structlog.stdlib.get_logger()
 
@@ -48,7 +48,7 @@ class SlotShift:
         return True
 
     async def check(
-        self, driver: HubDriver, seated: SeatedHub, golden: GoldenHub, elsewhere: SlotName | None
+        self, driver: HubDriver, seated: SeatedHub, golden: GoldenIds, elsewhere: SlotName | None
     ) -> bool:
         """Check the slot with the golden hub that sits here; say whether there is something to show until it is gone."""
         parts, hub = self._parts, seated.hub
@@ -73,7 +73,7 @@ class SlotShift:
         return True
 
     async def _checked(
-        self, driver: HubDriver, hub: HubIdentity, golden: GoldenHub
+        self, driver: HubDriver, hub: HubIdentity, golden: GoldenIds
     ) -> GoldenCheckEnded | str | None:
         def show(progress: FlashProgress) -> None:
             view = self._view(SlotPhase.WORKING, Reason.GOLDEN_CHECK, hub)

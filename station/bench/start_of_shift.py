@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, NoReturn
 
@@ -28,10 +27,10 @@ from station.records.chain import RecordedEvent
 from station.records.facts.golden import (
     KEPT_CHECKS,
     GoldenCheckEnded,
-    GoldenCheckStarted,
     GoldenHub,
     GoldenHubEnrolled,
     GoldenHubRetired,
+    GoldenIds,
     PastCheck,
 )
 from station.records.facts.shift import CheckListSigned
@@ -62,7 +61,8 @@ class StartOfShift:
         self._view = view
         self._now = now
         self._days = settings.days
-        self._hubs: dict[Eui64, GoldenHub] = {}
+        self._hubs: dict[Eui64, Eui64] = {}
+        """GPF of each golden hub, by CHF: what else is known of it is the journal's to say."""
         self._checks: defaultdict[SlotName, deque[PastCheck]] = defaultdict(lambda: deque(maxlen=KEPT_CHECKS))
         self._signed: tuple[datetime, CheckListSigned] | None = None
         self._changes = Changes()
@@ -75,7 +75,7 @@ class StartOfShift:
         signed: tuple[datetime, CheckListSigned] | None,
     ) -> None:
         """Begin with what the journal holds."""
-        self._hubs = {each.chf: each for each in hubs}
+        self._hubs = {each.chf: each.gpf for each in hubs}
         for each in checks:
             self._checks[each.ended.place].append(each)
         self._signed = signed
@@ -85,17 +85,11 @@ class StartOfShift:
         """Take a recorded fact in, as the tables do."""
         match recorded.event:
             case GoldenHubEnrolled(chf=chf, gpf=gpf):
-                self._hubs[chf] = GoldenHub(chf, gpf, recorded.utc, None)
+                self._hubs[chf] = gpf
             case GoldenHubRetired(chf=chf):
                 self._hubs.pop(chf, None)
-            case GoldenCheckStarted(chf=chf):
-                self._hubs[chf] = replace(self._hubs[chf], unended=recorded.sequence)
-                return
             case GoldenCheckEnded() as ended:
                 self._checks[ended.place].append(PastCheck(recorded.utc, ended))
-                hub = self._hubs.get(ended.chf)
-                if ended.as_it_was and hub is not None and hub.unended == ended.check:
-                    self._hubs[ended.chf] = replace(hub, unended=None)
             case CheckListSigned() as signed:
                 self._signed = recorded.utc, signed
             case _:
@@ -103,10 +97,15 @@ class StartOfShift:
         self.show()
         self._changes.tell()
 
-    def golden(self, hub: HubIdentity) -> GoldenHub | None:
-        """Return the golden hub that has one of this one's ids; None for a hub like any other."""
+    def golden(self, hub: HubIdentity) -> GoldenIds | None:
+        """Return the ids of the golden hub that has one of this one's; None for a hub like any other."""
         ids = {hub.chf, hub.gpf}
-        return next((each for each in self._hubs.values() if ids & {each.chf, each.gpf}), None)
+        return next((each for each in self._hubs.items() if ids & set(each)), None)
+
+    async def until_another_kind(self, hub: HubIdentity) -> None:
+        """Return once the hub, golden or not, is the other: what is shown of it holds no longer."""
+        golden = self.golden(hub)
+        await self._changes.until(lambda: (self.golden(hub) is None) != (golden is None))
 
     def last_check(self, place: SlotName) -> GoldenCheckEnded | None:
         """Return the newest check of a slot."""

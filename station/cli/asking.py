@@ -131,7 +131,7 @@ async def _do_here(settings: StationSettings, request: Request[A], asker: Asker,
             **LabelPrintingDesk(journal, due).handlers(),
             **RecordDesk().handlers(),
             **UpkeepDesk(settings.jigs).handlers(),
-            **ShiftDesk(settings.shift).handlers(),
+            **ShiftDesk(settings.shift, journal).handlers(),
         }
         desk = Desk(journal, check_person, handlers, {})
         entrance = Entrance(Role.ACCOUNT, "terminal", operator=lambda: settings.operator)

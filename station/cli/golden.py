@@ -30,6 +30,10 @@ app = typer.Typer(help="Keep hubs at the bench to check its slots with.", no_arg
 def enrol(
     chf: Annotated[str, typer.Argument(help="Its CHF id.")],
     gpf: Annotated[str, typer.Argument(help="Its GPF id, which its label says.")],
+    reason: Annotated[
+        str,
+        typer.Option(help="Why it stays here although an order listed it: its party left it to you, say."),
+    ] = "",
     config: ConfigOption = DEFAULT_CONFIG,
     by: ByOption = None,
     desk: DeskOption = None,
@@ -40,7 +44,7 @@ def enrol(
 
     Example: reflash golden enrol 88-73-84-00-00-00-00-01 88-73-84-00-00-00-00-02 --by op-1a2b3c4d
     """
-    request = EnrolGoldenHub(chf=_id(chf), gpf=_id(gpf))
+    request = EnrolGoldenHub(chf=_id(chf), gpf=_id(gpf), reason=reason)
     typer.echo(ask_station(asker(config, desk, by), request).line)
 
 

@@ -110,7 +110,7 @@ class FrontDesk:
             **people.handlers(),
             **RecordDesk().handlers(),
             **UpkeepDesk(settings.jigs, jigs).handlers(),
-            **ShiftDesk(settings.shift).handlers(),
+            **ShiftDesk(settings.shift, journal).handlers(),
         }
         identification = Identification(Operators(settings.operators_file), journal)
         return Desk(journal, self._check_person, handlers, bench.followers(), identification)

@@ -6,13 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from firmware_catalog.identity import Eui64
 from station.bench.settings import ShiftSettings
 from station.desk.act import Act
 from station.desk.desk import Handlers
 from station.desk.refusals import Conflict, Invalid
 from station.desk.shift_requests import EnrolGoldenHub, RetireGoldenHub, ShiftDone, SignCheckList
+from station.records.errors import PartysHub
 from station.records.facts.golden import GoldenHubEnrolled, GoldenHubRetired
 from station.records.facts.shift import CheckListSigned
+from station.records.journal import Journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,7 @@ class ShiftDesk:
     """Answers what is asked at the start of a shift."""
 
     settings: ShiftSettings
+    journal: Journal
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def handlers(self) -> Handlers:
@@ -31,13 +35,22 @@ class ShiftDesk:
             raise Invalid(
                 f"{request.chf} cannot be both CHF and GPF of a hub: its label and its order tell them"
             )
+        reason = request.reason.strip() or None
+        # An order that is over since long no longer stands in the tables that the append asks.
+        if reason is None and (orders := await self._orders_over(request.chf, request.gpf)):
+            raise Conflict(str(PartysHub(request.chf, orders)))
         answer = ShiftDone(
             line=f"{request.chf} is a golden hub: no order may name it, and its spare slot is erased by its first check"
         )
         await act.recording(answer).append(
-            GoldenHubEnrolled(chf=request.chf, gpf=request.gpf, actor=act.actor)
+            GoldenHubEnrolled(chf=request.chf, gpf=request.gpf, reason=reason, actor=act.actor)
         )
         return answer
+
+    async def _orders_over(self, *ids: Eui64) -> list[str]:
+        lives = [await self.journal.life_of(device) for device in ids]
+        orders = sorted({state.order for life in lives for state in life.lines})
+        return [order for order in orders if not await self.journal.order_is_open(order)]
 
     async def _retire(self, request: RetireGoldenHub, act: Act) -> ShiftDone:
         if not request.reason.strip():

@@ -21,6 +21,8 @@ class EnrolGoldenHub(Command[ShiftDone]):
 
     chf: Eui64
     gpf: Eui64
+    reason: Words = ""
+    """Why a hub stays here that an order had listed: it is a party's, and without a reason goes back there."""
 
 
 class RetireGoldenHub(Command[ShiftDone]):

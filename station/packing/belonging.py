@@ -28,6 +28,7 @@ _GOES_TO: Final = {
     Destination.MAKER: "it goes back to its maker",
     None: "it goes into a slot",
 }
+_STAYS: Final = "it stays at the bench"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,8 @@ class KnownHub:
     touched: bool
     """Whether it was ever begun with for this order, whatever came of it."""
     stands: Stand | None
+    golden: bool = False
+    """Whether it stays at the bench, to check slots with."""
 
     def __str__(self) -> str:
         return f"hub {self.hub}"
@@ -99,14 +102,18 @@ class Belongs:
 
     to: Destination | None
     why: str
+    stays: bool = False
+    """It goes nowhere, then, and into a slot when one is to be checked."""
 
     def __str__(self) -> str:
-        return f"{self.why}: {_GOES_TO[self.to]}"
+        return f"{self.why}: {_STAYS if self.stays else _GOES_TO[self.to]}"
 
 
 def belongs(known: KnownHub) -> Belongs:
     """Say where a hub belongs, wherever it is now."""
     last = known.last
+    if known.golden:
+        return Belongs(None, "it is a golden hub", stays=True)
     if known.at_work is not None:
         return Belongs(None, f"it is being worked on in {known.at_work}")
     if known.unfinished is not None:
@@ -160,6 +167,10 @@ def refusal(known: KnownHub, to: Destination, *, decided: bool) -> str | None:
         return None
     if rule.to is Destination.SCRAP is to:
         return f"{known}: {rule.why}; a supervisor confirms scrap, with a reason"
+    if rule.stays:
+        return (
+            f"{known} does not go {_into(to)}: {rule}; a supervisor retires it first (reflash golden retire)"
+        )
     if not decided or to is Destination.CARTON:
         return f"{known} does not go {_into(to)}: {rule}"
     if to is Destination.PARTY and not _as_it_came(known):

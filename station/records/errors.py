@@ -165,6 +165,16 @@ class IsGoldenHub(EventRefused):
         super().__init__(f"{hub} is a golden hub, and belongs to no order")
 
 
+class PartysHub(EventRefused):
+    """A hub that an order listed stays at the bench only for a reason that whoever decides so gives."""
+
+    def __init__(self, hub: object, orders: Sequence[str]) -> None:
+        super().__init__(
+            f"{hub} is a hub of order {', '.join(orders)}, which is closed: it belongs to a party; if that left it to "
+            "you, say so (--reason)"
+        )
+
+
 def _some(hubs: Sequence[object]) -> str:
     named = ", ".join(str(hub) for hub in hubs[:_HUBS_NAMED])
     more = len(hubs) - _HUBS_NAMED

@@ -216,8 +216,11 @@ CREATE TABLE wrong_pins (               -- since the last that was right
 CREATE TABLE golden_hubs (
     chf      TEXT    PRIMARY KEY,
     gpf      TEXT    NOT NULL UNIQUE,
-    enrolled INTEGER NOT NULL,
-    unended  INTEGER                    -- start of a check after which it is not known to be as it was
+    enrolled INTEGER NOT NULL
+);
+CREATE TABLE golden_doubts (            -- hubs that are not known to be as they were; also retired ones, which may be enrolled again
+    chf     TEXT    PRIMARY KEY,
+    unended INTEGER NOT NULL            -- start of the check since which
 );
 CREATE TABLE golden_checks (            -- the newest of each slot
     sequence INTEGER PRIMARY KEY,       -- of its end
@@ -379,6 +382,7 @@ DERIVED_TABLES: Final = (
     "wrong_pins",
     "package_labels",
     "golden_hubs",
+    "golden_doubts",
     "golden_checks",
     "check_lists",
 )

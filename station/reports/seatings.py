@@ -1,12 +1,12 @@
 """From the journal's events to what slots bear: how often hubs were seated, and how each of their visits ended. Pure.
 
-A board's counter is believed as far as it can be: it may wrap, begin anew, stand still, or be another board's. What it
+A board's counter is believed as far as it can be: it may wrap, go back, begin anew, stand still, or be another board's. What it
 does not say is made up for by the visits that the journal knows of, each of which took an insertion.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -47,6 +47,25 @@ class _Slot:
 class _Board:
     serial: int
     counts: list[int]
+    furthest: list[int]
+    """Where each counter was before it went back; of others, where it is."""
+
+    def answers(self, counts: Sequence[int]) -> list[int]:
+        """Take the counts of today, and return by how much each went on.
+
+        None does that goes back, for from where it counts then nobody knows; nor one that comes back to where it was.
+        """
+        steps, furthest = [], []
+        for number, now in enumerate(counts):
+            before, far = (
+                (self.counts[number], self.furthest[number]) if number < len(self.counts) else (now, now)
+            )
+            step, beyond = (now - before) % _COUNTS, (now - far) % _COUNTS
+            # No slot bears half of all counts: what seems to be so far on is behind.
+            steps.append(min(step, beyond) if step < _COUNTS // 2 else 0)
+            furthest.append(now if beyond < _COUNTS // 2 else far)
+        self.counts, self.furthest = list(counts), furthest
+        return steps
 
 
 @dataclass(slots=True)
@@ -135,22 +154,22 @@ class Seatings:
     def _count(self, event: InsertionsCounted, sequence: int) -> Iterator[Wear]:
         board = self.boards.get(event.jig)
         goes_on = board is not None and board.serial == event.board
+        steps = board.answers(event.counts) if board is not None and goes_on else None
         for number, now in enumerate(event.counts, start=1):
             slot = self._slot(event.jig, number)
             if board is None:
                 # The first one is as old as the slot, as far as anybody knows.
                 counted = 0 if slot.serviced else now
-            elif board.serial != event.board:
+            elif steps is None:
                 counted = 0  # since when it counts, and where, nobody knows
             else:
-                before = board.counts[number - 1] if number <= len(board.counts) else now
-                moved = (now - before) % _COUNTS
-                counted = moved if moved < _COUNTS // 2 else now  # no slot bears so many: it began anew
+                counted = steps[number - 1]
             seen = slot.seen()
             if (added := max(counted, seen) - slot.told) > 0:
                 yield Wear(event.jig, number, sequence, added)
             slot.visits, slot.told, slot.early = 0, 0, goes_on and counted > seen
-        self.boards[event.jig] = _Board(event.board, list(event.counts))
+        if not goes_on:
+            self.boards[event.jig] = _Board(event.board, list(event.counts), list(event.counts))
 
     def _service(self, event: JigServiced, sequence: int, at: int) -> Iterator[Wear | Service]:
         for number in event.slots:

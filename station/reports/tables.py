@@ -15,7 +15,7 @@ FILE_NAME: Final = "reports.sqlite"
 APPLICATION_ID: Final = 0x52465250
 """`RFRP` in the SQLite header: tells these files from other databases."""
 
-REPORTS_VERSION: Final = 2
+REPORTS_VERSION: Final = 3
 """Kept as SQLite's user_version. Raise it with every change of the tables, or of what they are made of: a file of another
 version, older or newer, is made again from the journal."""
 

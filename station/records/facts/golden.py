@@ -10,12 +10,15 @@ from typing import Final, Literal, assert_never
 
 from firmware_catalog.identity import Eui64
 from station.domain.actor import Actor
+from station.domain.destination import Destination
 from station.domain.order_line import OrderLine
 from station.domain.slot_name import SlotName
-from station.records.errors import EventRefused
+from station.packing.belonging import Stand
+from station.records.errors import EventRefused, PartysHub
 from station.records.facts.base import Fact, Written, require
 from station.records.facts.unlocks import count_answer, forget_answers, take_back_answer
 from station.records.moments import utc_from_microseconds
+from station.records.tables import UNFINISHED_IMPORT
 
 KEPT_CHECKS: Final = 30
 """So many of a slot's checks stay in the tables: what it is held against. All stand in the journal."""
@@ -27,6 +30,8 @@ class GoldenHubEnrolled(Fact):
     kind: Literal["golden_hub_enrolled"] = "golden_hub_enrolled"
     chf: Eui64
     gpf: Eui64
+    reason: str | None = None
+    """Why a hub stays here that an order had listed: it is a party's."""
     actor: Actor
 
 
@@ -118,7 +123,7 @@ def apply(tables: sqlite3.Connection, written: Written, event: GoldenFact) -> No
         case GoldenHubEnrolled():
             require(
                 tables.execute(
-                    "INSERT OR IGNORE INTO golden_hubs VALUES (?, ?, ?, NULL)",
+                    "INSERT OR IGNORE INTO golden_hubs VALUES (?, ?, ?)",
                     (str(event.chf), str(event.gpf), written.utc),
                 ),
                 f"{event.chf} is a golden hub already",
@@ -131,7 +136,8 @@ def apply(tables: sqlite3.Connection, written: Written, event: GoldenFact) -> No
         case GoldenCheckStarted():
             require(
                 tables.execute(
-                    "UPDATE golden_hubs SET unended = ? WHERE chf = ?", (written.sequence, str(event.chf))
+                    "INSERT OR REPLACE INTO golden_doubts SELECT chf, ? FROM golden_hubs WHERE chf = ?",
+                    (written.sequence, str(event.chf)),
                 ),
                 f"{event.chf} is no golden hub",
             )
@@ -144,7 +150,7 @@ def apply(tables: sqlite3.Connection, written: Written, event: GoldenFact) -> No
         case GoldenCheckEnded():
             if event.as_it_was:
                 tables.execute(
-                    "UPDATE golden_hubs SET unended = NULL WHERE chf = ? AND unended = ?",
+                    "DELETE FROM golden_doubts WHERE chf = ? AND unended = ?",
                     (str(event.chf), event.check),
                 )
             tables.execute(
@@ -165,6 +171,10 @@ def apply(tables: sqlite3.Connection, written: Written, event: GoldenFact) -> No
             )
         case _:
             assert_never(event)
+
+
+GoldenIds = tuple[Eui64, Eui64]
+"""CHF and GPF of a golden hub."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +198,9 @@ class PastCheck:
 
 def golden_hubs(tables: sqlite3.Connection) -> tuple[GoldenHub, ...]:
     """Return every golden hub."""
-    rows = tables.execute("SELECT chf, gpf, enrolled, unended FROM golden_hubs ORDER BY chf")
+    rows = tables.execute(
+        "SELECT chf, gpf, enrolled, unended FROM golden_hubs LEFT JOIN golden_doubts USING (chf) ORDER BY chf"
+    )
     return tuple(
         GoldenHub(Eui64.parse(chf), Eui64.parse(gpf), utc_from_microseconds(enrolled), unended)
         for chf, gpf, enrolled, unended in rows
@@ -237,10 +249,8 @@ def lines_of_golden_hubs(tables: sqlite3.Connection, order: str) -> list[Eui64]:
 
 def require_as_it_was(tables: sqlite3.Connection, event: GoldenHubRetired) -> None:
     """Refuse to let a hub go whose spare slot may hold a part of an image, or which is being checked with."""
-    unended = tables.execute(
-        "SELECT 1 FROM golden_hubs WHERE chf = ? AND unended IS NOT NULL", (str(event.chf),)
-    )
-    if unended.fetchone() and not event.as_it_is:
+    golden = golden_hub(tables, event.chf)
+    if golden is not None and golden.unended is not None and not event.as_it_is:
         raise EventRefused(
             f"a check with {event.chf} has not ended: seat it once more, so that its spare slot is erased"
         )
@@ -262,10 +272,25 @@ def require_not_ordered(tables: sqlite3.Connection, event: GoldenHubEnrolled) ->
         "SELECT 1 FROM attempts WHERE (chf IN (?1, ?2) OR gpf IN (?1, ?2)) AND closed IS NULL", ids
     ).fetchone():
         raise EventRefused(f"{event.chf} has an attempt without a result: seat it until it has one")
-    packed = tables.execute(
-        "SELECT carton FROM hub_places WHERE (hub IN (?1, ?2) OR gpf IN (?1, ?2))"
-        " AND left_at IS NULL AND carton IS NOT NULL",
+    stands = tables.execute(
+        "SELECT place, carton FROM hub_places WHERE (hub IN (?1, ?2) OR gpf IN (?1, ?2)) AND left_at IS NULL",
         ids,
     ).fetchone()
-    if packed:
-        raise EventRefused(f"{event.chf} is packed in carton {packed[0]}: it belongs to a party")
+    if stands:
+        where = Stand(Destination(stands[0]), stands[1])
+        raise EventRefused(
+            f"{event.chf} is {where} by the books: if you hold it, seat it once, so that it is read"
+        )
+    if event.reason is None and (over := _orders_over(tables, *ids)):
+        raise PartysHub(event.chf, over)
+
+
+def _orders_over(tables: sqlite3.Connection, *ids: str) -> list[str]:
+    """Return the closed orders of these tables that list a hub of these ids, or did."""
+    rows = tables.execute(
+        "SELECT DISTINCT work_order FROM (SELECT work_order, chf, gpf FROM order_lines"
+        " UNION SELECT work_order, chf, gpf FROM withdrawn_lines) JOIN orders USING (work_order)"
+        " WHERE (chf IN (?1, ?2) OR gpf IN (?1, ?2)) AND closed IS NOT ?3 ORDER BY work_order",
+        (*ids, UNFINISHED_IMPORT),
+    )
+    return [order for (order,) in rows]

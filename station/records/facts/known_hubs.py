@@ -15,6 +15,7 @@ from station.domain.outcome import Code, Disposition, Outcome
 from station.domain.slot_name import SlotName
 from station.packing.belonging import KnownHub, Result
 from station.records.facts.attempts import AttemptId
+from station.records.facts.golden import is_golden
 from station.records.facts.orders import order_line_state
 from station.records.facts.packed import OPEN_ORDERS, standing_of
 from station.records.tables import UNFINISHED_IMPORT
@@ -38,6 +39,7 @@ def hubs_named(tables: sqlite3.Connection, label: ScannedLabel) -> tuple[NamedHu
     pairs: dict[tuple[Eui64, Eui64 | None], None] = {}
     where = {"CHF": "chf = ?1", "GPF": "gpf = ?1", None: "chf = ?1 OR gpf = ?1"}[label.role]
     for source in (
+        f"SELECT chf, gpf FROM golden_hubs WHERE ({where}) ORDER BY 1",  # noqa: S608 - our own words
         f"SELECT DISTINCT chf, gpf FROM order_lines WHERE ({where}) AND {OPEN_ORDERS} ORDER BY 1",  # noqa: S608 - our own words
         f"SELECT DISTINCT chf, gpf FROM order_lines WHERE ({where}) ORDER BY 1",  # noqa: S608 - the same
         f"SELECT DISTINCT chf, gpf FROM attempts WHERE ({where}) AND chf IS NOT NULL ORDER BY 1",  # noqa: S608 - the same
@@ -56,6 +58,7 @@ def hubs_ending_in(tables: sqlite3.Connection, digits: str) -> tuple[tuple[Eui64
     rows = tables.execute(
         "SELECT chf, gpf FROM order_lines WHERE chf LIKE ?1 OR gpf LIKE ?1"
         " UNION SELECT chf, gpf FROM withdrawn_lines WHERE chf LIKE ?1 OR gpf LIKE ?1"
+        " UNION SELECT chf, gpf FROM golden_hubs WHERE chf LIKE ?1 OR gpf LIKE ?1"
         " UNION SELECT chf, gpf FROM attempts WHERE chf IS NOT NULL AND (chf LIKE ?1 OR gpf LIKE ?1) ORDER BY 1",
         (end,),
     )
@@ -139,6 +142,7 @@ def known_hub(
         last=None if last is None else _result(last, hub, gpf),
         touched=touched is not None,
         stands=None if placing is None else placing.stand,
+        golden=is_golden(tables, *(device for device in (hub, gpf) if device is not None)),
     )
 
 

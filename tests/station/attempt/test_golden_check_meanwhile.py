@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,6 @@ from station.records.errors import NotAsExpected
 from station.records.facts.golden import (
     GoldenCheckEnded,
     GoldenCheckStarted,
-    GoldenHub,
     GoldenHubEnrolled,
     GoldenHubRetired,
     golden_hubs,
@@ -72,11 +70,12 @@ class Checking:
         """Check the slot with whoever sits there; `before` is done before each call of the driver, in 20 s."""
         driver = await PLUGIN.open(self.bench.port(PLACE), SmpSettings(**DRIVER_SETTINGS))
         interfered: Any = Interfered(driver, before)
-        golden = GoldenHub(hub.chf, hub.gpf, datetime.now(UTC), None)
         try:
             async with asyncio.timeout(20):
                 seen = await driver.wait_for_hub()
-                return await self.checker.check(PLACE, interfered, seen, golden, on_progress, _unmeasured)
+                return await self.checker.check(
+                    PLACE, interfered, seen, (hub.chf, hub.gpf), on_progress, _unmeasured
+                )
         finally:
             await driver.close()
 

@@ -41,7 +41,7 @@ from station.records.facts.golden import (
     PastCheck,
     golden_hubs,
 )
-from station.records.facts.orders import OrderLinesAdded
+from station.records.facts.orders import OrderClosed, OrderLinesAdded
 from station.records.facts.shift import newest_check_list
 from station.records.rebuild import rebuild
 from station.settings import StationSettings
@@ -87,6 +87,11 @@ async def test_a_slot_begins_with_nothing_before_a_golden_hub_has_checked_it(
         assert station.view(PLACE).to_do is ToDo.MOVE
         assert station.view(PLACE).interlocks == ()
         await assert_as_it_was(bench, golden)
+        # What is shown of it holds for as long as it is golden, and no longer.
+        await station.ask("retire_golden_hub", chf=str(golden.chf), reason="another took its place")
+        await station.until(PLACE, SlotPhase.REJECTED)
+        await station.ask("enrol_golden_hub", chf=str(golden.chf), gpf=str(golden.gpf))
+        await shown(station, Reason.GOLDEN_PASSED)
         await bench.unseat(PLACE)
         await station.until(PLACE, SlotPhase.EMPTY)
 
@@ -96,8 +101,7 @@ async def test_a_slot_begins_with_nothing_before_a_golden_hub_has_checked_it(
     made = ("identified", "unlocked", "written", "read back", "erased", "left as it was")
     assert (ended.passed, ended.made, ended.retries) == (True, made, 0)
     assert ended.write_seconds > 0
-    (opened,) = events_of(settings, AttemptOpened)
-    assert opened.hub.chf == hub.chf
+    assert [opened.hub.chf for opened in events_of(settings, AttemptOpened)] == [golden.chf, hub.chf]
     assert outcomes(settings) == {str(hub.chf): Outcome.PASSED}
     assert rebuild(settings.journal_folder).differing == ()
 
@@ -151,7 +155,7 @@ async def test_a_check_that_was_killed_is_known_and_its_hub_belongs_to_nobody_el
     settings = bench.station_settings(tmp_path, {"jig1": [1]})
     golden, ordered, late = bench.hub(), bench.hub(), bench.hub()
     async with journal_of(settings) as journal:
-        desk = Desk(journal, no_check, ShiftDesk(settings.shift).handlers(), {})
+        desk = Desk(journal, no_check, ShiftDesk(settings.shift, journal).handlers(), {})
         await desk.answer(EnrolGoldenHub(chf=golden.chf, gpf=golden.gpf), THE_ACCOUNT)
         with pytest.raises(GoldenHubsOnOrder, match=f"{golden.chf} is kept at this bench"):
             await import_order(journal, order_csv(golden))
@@ -178,6 +182,15 @@ async def test_a_check_that_was_killed_is_known_and_its_hub_belongs_to_nobody_el
             await desk.answer(RetireGoldenHub(chf=golden.chf, reason="worn"), THE_ACCOUNT)
         await desk.answer(RetireGoldenHub(chf=golden.chf, reason="lost", as_it_is=True), THE_ACCOUNT)
         assert await journal.ask(golden_hubs) == ()
+        await desk.answer(EnrolGoldenHub(chf=golden.chf, gpf=golden.gpf), THE_ACCOUNT)
+        assert [each.unended for each in await journal.ask(golden_hubs)] == [begun.sequence]
+        await journal.append(OrderClosed(order="WO-2", reason="incomplete"))
+        enrol_ordered = EnrolGoldenHub(chf=ordered.chf, gpf=ordered.gpf)
+        with pytest.raises(EventRefused, match="a hub of order WO-2, which is closed: it belongs to a party"):
+            await journal.append(GoldenHubEnrolled(chf=ordered.chf, gpf=ordered.gpf, actor=WHO))
+        with pytest.raises(Conflict, match="if that left it to you, say so"):
+            await desk.answer(enrol_ordered, THE_ACCOUNT)
+        await desk.answer(enrol_ordered.model_copy(update={"reason": "left to us"}), THE_ACCOUNT)
 
 
 async def test_a_check_list_is_signed_as_a_whole_and_not_past_a_last_good_day(
@@ -187,7 +200,7 @@ async def test_a_check_list_is_signed_as_a_whole_and_not_past_a_last_good_day(
     shift = ShiftSettings(check_list=items, check_list_signed="required")
     async with journal_of(bench.station_settings(tmp_path, {"jig1": [1]})) as journal:
         now = NOON
-        desk = Desk(journal, no_check, ShiftDesk(shift, lambda: now).handlers(), {})
+        desk = Desk(journal, no_check, ShiftDesk(shift, journal, lambda: now).handlers(), {})
         start = StartOfShift(shift, [PLACE], BenchView(iter([PLACE])), lambda: now)
         start.recall((), (), None)
         assert start.why_not(PLACE) is Reason.CHECK_LIST_DUE

@@ -81,6 +81,11 @@ def test_the_place_is_what_the_slot_said(outcome: Outcome) -> None:
             Destination.CARTON,
             "order WO-1 does not list it: it goes to quarantine",
         ),
+        (
+            replace(HUB, golden=True, listed=False),
+            Destination.QUARANTINE,
+            "does not go to quarantine: it is a golden hub: it stays at the bench; a supervisor retires it first",
+        ),
         (replace(HUB, at_work="jig1 slot 3"), Destination.CARTON, "being worked on in jig1 slot 3; wait"),
         (replace(HUB, unfinished="jig1 slot 3"), Destination.CARTON, "left jig1 slot 3 before it was done"),
         (
@@ -121,6 +126,7 @@ def test_a_supervisor_puts_hubs_aside_and_none_into_a_carton(to: Destination, to
     refused = refusal(failed, to, decided=True) is not None
     assert refused == (to is Destination.CARTON or (to is Destination.PARTY and touched))
     assert refusal(replace(failed, at_work="jig1 slot 1"), to, decided=True) is not None
+    assert refusal(replace(failed, golden=True), to, decided=True) is not None
 
 
 def test_a_hub_that_is_somewhere_is_told_so() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benches.desk_client import THE_ACCOUNT, desk_of_packing
+from benches.desk_client import THE_ACCOUNT, desk_of_packing, no_check
 from benches.journal_samples import (
     chf,
     closed,
@@ -24,6 +24,7 @@ from benches.journal_samples import (
 )
 from benches.packing_model import Escape, model_of
 from firmware_catalog.identity import FirmwareVersion
+from station.bench.settings import ShiftSettings
 from station.desk.act import Entrance
 from station.desk.desk import Desk
 from station.desk.packing_requests import (
@@ -43,12 +44,16 @@ from station.desk.packing_requests import (
 from station.desk.refusals import Conflict, Invalid, NotAllowed, NotFound, Refused, Unavailable
 from station.desk.request import Request
 from station.desk.rights import Role
+from station.desk.shift_desk import ShiftDesk
+from station.desk.shift_requests import EnrolGoldenHub
+from station.domain.actor import Actor
 from station.domain.destination import Destination
 from station.domain.outcome import Disposition, Outcome
 from station.packing.codes import PackageCode, carton_code
 from station.packing.settings import PackingSettings
 from station.records import packing_conditions
 from station.records.copies import restore
+from station.records.facts.golden import GoldenHubEnrolled
 from station.records.facts.known_hubs import contents_by
 from station.records.facts.orders import OrderClosed, OrderImported, OrderLinesAdded
 from station.records.facts.packed import carton, cartons_of, hubs_in, placed_for
@@ -65,6 +70,7 @@ from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
 
 SIZES = PackingSettings(hubs_per_carton=2, cartons_per_pallet=2)
+WHO = Actor(pseudonym="op-7", role="supervisor", where="terminal")
 TECHNICIAN = Entrance(Role.TECHNICIAN, "desk", operator=lambda: "op-7")
 FIRST, SECOND, THIRD = "CTN00000013", "CTN00000021", "CTN00000037"
 
@@ -149,6 +155,10 @@ async def test_hands_at_the_crates_are_told_what_is_wrong(tmp_path: Path) -> Non
             await at.ask(DecideHub(id=chf(4), place=Destination.SCRAP, reason="r"), TECHNICIAN)
         await at.ask(DecideHub(id=chf(4), place=Destination.SCRAP, reason="failed in two slots"))
         await at.refused(Recall(), "needs the station's daemon", Unavailable)
+        await at.journal.append(GoldenHubEnrolled(chf=chf(77), gpf=gpf(77), actor=WHO))
+        stays = f"hub {chf(77)} does not go to quarantine: it is a golden hub: it stays at the bench"
+        await at.refused(PutHub(id=gpf(77), role="GPF", place=Destination.QUARANTINE), stays)
+        await at.refused(DecideHub(id=chf(77), place=Destination.QUARANTINE, reason="r"), stays)
 
 
 async def test_a_hub_with_a_torn_label_is_named_by_its_last_digits(tmp_path: Path) -> None:
@@ -287,6 +297,9 @@ async def test_what_is_over_stays_findable_and_numbers_are_not_given_twice(tmp_p
         await at.journal.append(*order_events("WO-2"))
         assert await at.journal.ask(cartons_of, "WO-1") == (await at.journal.ask(carton, 2),)
         assert await at.open("WO-2") == [THIRD]
+        shift = Desk(at.journal, no_check, ShiftDesk(ShiftSettings(), at.journal).handlers(), {})
+        with pytest.raises(Conflict, match=r"is a hub of order WO-1, which is closed: it belongs to a party"):
+            await shift.answer(EnrolGoldenHub(chf=chf(2), gpf=gpf(2)), THE_ACCOUNT)
         # A hub that comes back for another order is no hub of a carton that has gone.
         await at.seat(0, "WO-2")
         assert (await at.journal.ask(carton, 2)).held is None

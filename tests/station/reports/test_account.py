@@ -315,8 +315,20 @@ def hub_visits(bench: Bench, times: int = 1) -> None:
         ([counted(500), counted(90_000, board=7), counted(90_004, board=7)], 507),
         ([counted(500), counted(500)], 503),
         ([counted(500), counted(), counted(501)], 503),
+        ([counted(1000), counted(990), counted(991), counted(1002)], 1006),
+        ([counted(100), counted(0), counted(100), counted(104)], 107),
     ],
-    ids=["no counter", "counts", "wraps", "begins anew", "another board", "stands still", "serves no slot"],
+    ids=[
+        "no counter",
+        "counts",
+        "wraps",
+        "begins anew",
+        "another board",
+        "stands still",
+        "serves no slot",
+        "goes back",
+        "and comes again",
+    ],
 )
 def test_a_slot_bears_what_its_board_counts_and_never_less_than_was_seen(
     told_by_board: list[InsertionsCounted], insertions: int

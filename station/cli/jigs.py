@@ -47,7 +47,7 @@ from station.sentences import Sentences
 from station.settings import StationSettings
 from station.settings_file import load_settings
 from station.texts.texts import load
-from station.upkeep.rates import COMPARED_DAYS, Measure, Rate, compared, slot_rates
+from station.upkeep.rates import COMPARED_DAYS, Measure, Rate, compared
 from station.upkeep.service import ServiceState, service_states
 
 app = typer.Typer(help="List, bind and enable slots, and reset jigs.", no_args_is_help=True)
@@ -151,7 +151,7 @@ def upkeep(
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what each slot has borne, what is due or overdue, and which slots fail, retry or lose hubs too often.
+    """Say what each slot has borne, what is due or overdue, and which slots fail, retry, lose hubs or are slow too often.
 
     A slot is named if chance alone would make it fare so ill against the others of the same days in fewer than 1 of 100
     cases, and if it did so with five different hubs. The daemon may run.
@@ -163,7 +163,7 @@ def upkeep(
 
     def ask(reports: Reports) -> tuple[list[ServiceState], tuple[Rate, ...], list[dict[str, Any]]]:
         states = list(service_states(reports, settings.jigs, today))
-        return states, slot_rates(compared(reports, days)), _borne(reports, settings)
+        return states, compared(reports, days), _borne(reports, settings)
 
     (states, rates, borne), cursor, behind = ask_reports(settings, ask)
     if as_json:

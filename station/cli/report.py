@@ -6,12 +6,13 @@ import csv
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from firmware_catalog.files import replace_file
 from station.cli.common import (
     DEFAULT_CONFIG,
     ConfigOption,
@@ -21,10 +22,22 @@ from station.cli.common import (
     print_table,
 )
 from station.cli.kept_reports import ask_reports
-from station.records.moments import microseconds_from_utc, utc_from_microseconds
-from station.reports.figures import HubFigures, Span, StageFigures, Tally, UseFigures
+from station.cli.report_span import (
+    FromOption,
+    JigOnlyOption,
+    ModelOnlyOption,
+    OrderOnlyOption,
+    ToOption,
+    local_time,
+    require_known,
+    utc_time,
+    wanted_of,
+)
+from station.reports.figures import HubFigures, JigFigures, SlotFigures, Span
 from station.reports.reader import Reports, Wanted
+from station.reports.source import Cursor
 from station.settings_file import load_settings
+from station.throughput.throughput import Throughput, throughput_of
 
 app = typer.Typer(help="How hubs, slots and stages fared.", no_args_is_help=True)
 
@@ -35,21 +48,23 @@ class _Table(StrEnum):
     USES = "uses"
 
 
-@app.callback()
-def _reports() -> None:
-    """Have the one command named: others follow."""
+class _ThroughputTable(StrEnum):
+    JIGS = "jigs"
+    SLOTS = "slots"
+    STAGES = "stages"
+    USES = "uses"
+    WAITS = "waits"
+    COURSE = "course"
+    RATES = "rates"
 
 
 @app.command()
 def hubs(
-    first: Annotated[
-        str | None,
-        typer.Option("--from", help="A day, or a time such as 2026-11-30T06:00, of the bench's clock."),
-    ] = None,
-    until: Annotated[str | None, typer.Option("--to", help="The last day, or the time of the end.")] = None,
-    jig: Annotated[str | None, typer.Option(help="One jig's alone.")] = None,
-    order: Annotated[str | None, typer.Option(help="One work order's alone.")] = None,
-    model: Annotated[str | None, typer.Option(help="One model's alone, as 10A8/00000011.")] = None,
+    first: FromOption = None,
+    until: ToOption = None,
+    jig: JigOnlyOption = None,
+    order: OrderOnlyOption = None,
+    model: ModelOnlyOption = None,
     as_csv: Annotated[_Table | None, typer.Option("--csv", help="Print one table for a spreadsheet.")] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
@@ -60,86 +75,125 @@ def hubs(
 
     Example: reflash report hubs --from 2026-11-30 --to 2026-11-30 --jig jig1
     """
-    wanted = Wanted(_moment(first), _moment(until, end=True), jig, order, model)
-    if wanted.first is not None and wanted.until is not None and wanted.first >= wanted.until:
-        raise UsageError(f"--from {first} is not before --to {until}")
-    if as_json and as_csv is not None:
-        raise UsageError("either --json or --csv: the one has all tables, the other one of them")
+    wanted = wanted_of(first, until, jig, order, model)
+    _require_one_form(as_json, as_csv)
     settings = load_settings(config)
 
     def ask(reports: Reports) -> tuple[Span, HubFigures, int | None]:
-        _require_known(reports, wanted)
+        require_known(reports, wanted)
         span = reports.span(wanted)
         return span, reports.hubs(wanted, span), reports.as_of
 
     (span, figures, as_of), cursor, behind = ask_reports(settings, ask)
     if as_csv is not None:
-        _print_csv(_rows_of(figures, as_csv))
+        _print_csv(_tables(figures)[as_csv])
+    elif as_json:
+        tables = _tables(figures)
+        print_json(_head(figures, span, as_of, cursor, behind) | {name: tables[name] for name in _Table})
+    else:
+        _print_figures(figures, span)
+
+
+@app.command()
+def throughput(
+    first: FromOption = None,
+    until: ToOption = None,
+    jig: JigOnlyOption = None,
+    order: OrderOnlyOption = None,
+    model: ModelOnlyOption = None,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page with plots, of one file, for a browser or to send on.")
+    ] = None,
+    as_csv: Annotated[
+        _ThroughputTable | None, typer.Option("--csv", help="Print one table for a spreadsheet.")
+    ] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how many hubs an hour each jig and slot makes, where the time goes, and which slots stand out.
+
+    A slot is named if chance alone would have it fail, retry, lose or be slow with as many hubs, against the other slots of
+    the same days, in fewer than 1 of 100 cases, and if it was so with five different hubs. Without --from and --to: all that
+    the journal tells. The daemon may run.
+
+    Example: reflash report throughput --from 2026-11-30 --to 2026-11-30 --html throughput.html
+    """
+    wanted = wanted_of(first, until, jig, order, model)
+    _require_one_form(as_json, as_csv)
+    settings = load_settings(config)
+
+    def ask(reports: Reports) -> tuple[Throughput, int | None]:
+        require_known(reports, wanted)
+        return throughput_of(reports, wanted), reports.as_of
+
+    (told, as_of), cursor, behind = ask_reports(settings, ask)
+    if html is not None:
+        _write_page(html, told, wanted)
+    if as_csv is not None:
+        _print_csv(_throughput_tables(told)[as_csv])
     elif as_json:
         print_json(
-            {
-                "journal": str(cursor.journal),
-                "sequence": cursor.sequence,
-                "behind": behind,
-                "as_of": None if as_of is None else _utc(as_of),
-                "from": _utc(span.first),
-                "to": _utc(span.until),
-                "hours": round(figures.hours, 4),
-                **_values(figures.all),
-                **{table.value: _rows_of(figures, table) for table in _Table},
-            }
+            _head(told.figures, told.span, as_of, cursor, behind)
+            | {"notes": told.notes}
+            | _throughput_tables(told)
         )
-    else:
-        _print_text(figures, span)
+    elif html is None:
+        _print_throughput(told)
 
 
-def _require_known(reports: Reports, wanted: Wanted) -> None:
-    for what, one, see in (
-        (f"jig {wanted.jig}", Wanted(jig=wanted.jig), "jigs"),
-        (f"order {wanted.work_order}", Wanted(work_order=wanted.work_order), "orders"),
-        (f"model {wanted.model}", Wanted(model=wanted.model), "catalog"),
-    ):
-        if one != Wanted() and not reports.knows(one):
-            raise UsageError(f"no hub of {what} has come to the bench yet; see: reflash {see} list")
+def _require_one_form(as_json: bool, as_csv: StrEnum | None) -> None:
+    if as_json and as_csv is not None:
+        raise UsageError("either --json or --csv: the one has all tables, the other one of them")
 
 
-def _moment(text: str | None, *, end: bool = False) -> int | None:
-    """Read a day (its beginning, or its end) or a time, of the bench's own clock where it names no other."""
-    if text is None:
-        return None
-    try:
-        try:
-            day = date.fromisoformat(text)
-        except ValueError:
-            return _time(text)
-        midnight = datetime(day.year, day.month, day.day) + timedelta(days=end)  # noqa: DTZ001 - the bench's own
-        return microseconds_from_utc(midnight.astimezone(UTC))
-    except (ValueError, OverflowError) as error:
-        raise UsageError(f"{text} is no day and no time; write 2026-11-30, or 2026-11-30T06:00") from error
-
-
-def _time(text: str) -> int:
-    time = datetime.fromisoformat(text)
-    moments = {time.replace(fold=fold).astimezone(UTC) for fold in (0, 1)}
-    if len(moments) > 1:
-        either = " or ".join(f"{moment:%Y-%m-%dT%H:%MZ}" for moment in sorted(moments))
-        raise UsageError(f"the clocks change at {text}; write {either}")
-    return microseconds_from_utc(moments.pop())
-
-
-def _rows_of(figures: HubFigures, table: _Table) -> list[dict[str, Any]]:
-    match table:
-        case _Table.SLOTS:
-            return [{"jig": slot.jig, "slot": slot.slot, **_values(slot.tally)} for slot in figures.slots]
-        case _Table.STAGES:
-            return [_values(stage) for stage in figures.stages]
-        case _Table.USES:
-            return [_values(use) for use in figures.uses]
-
-
-def _values(figures: Tally | StageFigures | UseFigures) -> dict[str, Any]:
+def _head(
+    figures: HubFigures, span: Span, as_of: int | None, cursor: Cursor, behind: int | None
+) -> dict[str, Any]:
     return {
-        name: round(value, 4) if isinstance(value, float) else value
+        "journal": str(cursor.journal),
+        "sequence": cursor.sequence,
+        "behind": behind,
+        "as_of": None if as_of is None else utc_time(as_of),
+        "from": utc_time(span.first),
+        "to": utc_time(span.until),
+        "hours": round(figures.hours, 4),
+        **_values(figures.all),
+    }
+
+
+def _tables(figures: HubFigures) -> dict[str, list[dict[str, Any]]]:
+    return {
+        "slots": [{"jig": slot.jig, "slot": slot.slot, **_values(slot.tally)} for slot in figures.slots],
+        "stages": [_values(stage) for stage in figures.stages],
+        "uses": [_values(use) for use in figures.uses],
+    }
+
+
+def _throughput_tables(told: Throughput) -> dict[str, list[dict[str, Any]]]:
+    figures = told.figures
+    return {
+        "jigs": [{"jig": jig.jig, **_values(jig.tally)} for jig in figures.jigs],
+        **_tables(figures),
+        "waits": [
+            {"jig": slot.jig, "slot": slot.slot, **_values(use)}
+            for slot in figures.slots
+            for use in slot.uses
+        ],
+        "course": [
+            {
+                "from": utc_time(part.span.first),
+                "to": utc_time(part.span.until),
+                **{name: value for name, value in _values(part).items() if name != "span"},
+            }
+            for part in figures.course
+        ],
+        "rates": [{**_values(rate), "named": rate.named} for rate in told.rates],
+    }
+
+
+def _values(figures: Any) -> dict[str, Any]:
+    return {
+        name: round(value, 4) if isinstance(value, float) and name != "chance" else value
         for name, value in asdict(figures).items()
     }
 
@@ -151,8 +205,33 @@ def _print_csv(rows: list[dict[str, Any]]) -> None:
         table.writerows(rows)
 
 
-def _print_text(figures: HubFigures, span: Span) -> None:
-    when = f"{_local(span.first)} to {_local(span.until)}"
+def _write_page(path: Path, told: Throughput, wanted: Wanted) -> None:
+    from station.throughput.page import throughput_page  # noqa: PLC0415 - what draws is not for every command
+
+    of = [wanted.jig, wanted.work_order, wanted.model]
+    page = throughput_page(
+        told,
+        subject=", ".join(each for each in of if each is not None) or "the bench",
+        when=f"{local_time(told.span.first)} to {local_time(told.span.until)}",
+    )
+    try:
+        replace_file(path, page.encode())
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; name a file that can be written") from error
+
+
+def _print_throughput(told: Throughput) -> None:
+    for note in told.notes:
+        typer.echo(note)
+    _print_figures(told.figures, told.span)
+    if told.named:
+        typer.echo()
+    for rate in told.named:
+        typer.echo(f"LOOK    {rate.line}")
+
+
+def _print_figures(figures: HubFigures, span: Span) -> None:
+    when = f"{local_time(span.first)} to {local_time(span.until)}"
     every = figures.all
     if not every.results:
         typer.echo(f"no hub had a result from {when}")
@@ -168,18 +247,8 @@ def _print_text(figures: HubFigures, span: Span) -> None:
     _table(
         ("slot", "results", "passed", "failed", "an hour", "first pass", "used", "next hub", "95%"),
         [
-            (
-                f"{slot.jig} slot {slot.slot}",
-                slot.tally.results,
-                slot.tally.passed,
-                slot.tally.failed,
-                _text(slot.tally.hubs_an_hour),
-                _percent(slot.tally.first_pass_yield),
-                _percent(slot.tally.utilisation),
-                _text(slot.tally.hands_p50),
-                _text(slot.tally.hands_p95),
-            )
-            for slot in figures.slots
+            *((jig.jig, *_tally_row(jig)) for jig in figures.jigs),
+            *((f"{slot.jig} slot {slot.slot}", *_tally_row(slot)) for slot in figures.slots),
         ],
     )
     _table(
@@ -189,6 +258,20 @@ def _print_text(figures: HubFigures, span: Span) -> None:
     _table(
         ("slots' time", "hours", "share"),
         [(each.use, f"{each.seconds / 3600:.2f}", _percent(each.share)) for each in figures.uses],
+    )
+
+
+def _tally_row(figures: JigFigures | SlotFigures) -> tuple[object, ...]:
+    tally = figures.tally
+    return (
+        tally.results,
+        tally.passed,
+        tally.failed,
+        _text(tally.hubs_an_hour),
+        _percent(tally.first_pass_yield),
+        _percent(tally.utilisation),
+        _text(tally.hands_p50),
+        _text(tally.hands_p95),
     )
 
 
@@ -204,11 +287,3 @@ def _text(value: float | None) -> str:
 
 def _percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f}%"
-
-
-def _local(utc: int) -> str:
-    return f"{utc_from_microseconds(utc).astimezone():%Y-%m-%d %H:%M %Z}"
-
-
-def _utc(utc: int) -> str:
-    return utc_from_microseconds(utc).isoformat().replace("+00:00", "Z")

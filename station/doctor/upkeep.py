@@ -9,7 +9,7 @@ from station.records.segments import segment_paths
 from station.reports.errors import ReportError
 from station.reports.reader import open_reports
 from station.settings import StationSettings
-from station.upkeep.rates import COMPARED_DAYS, compared, slot_rates
+from station.upkeep.rates import COMPARED_DAYS, compared
 from station.upkeep.service import Due, service_states
 
 
@@ -20,7 +20,7 @@ def check_upkeep(settings: StationSettings) -> list[Finding]:
     try:
         with open_reports(settings.reports_folder) as reports:
             states = list(service_states(reports, settings.jigs, date.today()))  # noqa: DTZ011 - the bench's day
-            rates = slot_rates(compared(reports, COMPARED_DAYS))
+            rates = compared(reports, COMPARED_DAYS)
     except ReportError as error:
         return [warning("upkeep", str(error))]
     found = [

@@ -24,11 +24,16 @@ from station.records.facts.attempts import (
 )
 from station.records.facts.bench import JigReset, JigStopped, SlotEnabled, SlotTakenOutOfUse
 from station.records.facts.events import Event
-from station.records.facts.journal import StationStarted, StationStopped
+from station.records.facts.journal import (
+    JournalCreated,
+    JournalRestored,
+    StationStarted,
+    StationStopped,
+)
 from station.records.facts.orders import OrderAssigned, OrderClosed, OrderUnassigned
 from station.records.moments import microseconds_from_utc
 from station.reports.moment import Moment, seconds_between
-from station.reports.rows import Result, Row, SlotTime, StageRun, StationRun, Use
+from station.reports.rows import JournalPart, Result, Row, SlotTime, StageRun, StationRun, Use
 from station.reports.seatings import Seatings
 
 KINDS: Final = (
@@ -41,6 +46,8 @@ KINDS: Final = (
     "jig_reset",
     "jig_serviced",
     "jig_stopped",
+    "journal_created",
+    "journal_restored",
     "order_assigned",
     "order_closed",
     "order_unassigned",
@@ -202,6 +209,13 @@ class Account:
                 yield from self._close(sequence, event, now)
             case StationStopped():
                 yield from self._end_run(now, sequence)
+            case JournalCreated():
+                yield JournalPart(sequence, str(event.journal), now.utc, None)
+            case JournalRestored():
+                yield JournalPart(sequence, str(event.journal), now.utc, self.last)
+                if state.last is not None:
+                    # Whatever ran after the backup's newest fact is known to the lost journal alone.
+                    yield from self._end_run(state.last, state.last_sequence)
             case OrderAssigned():
                 state.orders[event.jig] = event.order
                 yield from self._turn(self._of_jigs((event.jig,)), now, sequence)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Final, NamedTuple
@@ -45,6 +46,7 @@ class Ended(NamedTuple):
     slot: int
     number: int
     outcome: str
+    closed: int
     hands_seconds: float | None
     between_seconds: float
     """Of the work on it, what went into no stage."""
@@ -79,15 +81,6 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class SlotFigures:
-    """How one slot fared."""
-
-    jig: str
-    slot: int
-    tally: Tally
-
-
-@dataclass(frozen=True, slots=True)
 class StageFigures:
     """How long a stage takes, seconds. Tries that failed are counted only."""
 
@@ -109,16 +102,51 @@ class UseFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class SlotFigures:
+    """How one slot fared."""
+
+    jig: str
+    slot: int
+    tally: Tally
+    uses: tuple[UseFigures, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JigFigures:
+    """How one jig fared."""
+
+    jig: str
+    tally: Tally
+    uses: tuple[UseFigures, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PartFigures:
+    """One part of the span."""
+
+    span: Span
+    hours: float
+    """In which the station ran."""
+    done: int
+    """Hubs that passed or were current."""
+    failed: int
+    hubs_an_hour: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class HubFigures:
     """Everything about a span."""
 
     hours: float
     """In which the station ran."""
     all: Tally
+    jigs: tuple[JigFigures, ...]
     slots: tuple[SlotFigures, ...]
     stages: tuple[StageFigures, ...]
     uses: tuple[UseFigures, ...]
-    """Empty where what was asked for, a model, is nothing that a waiting slot has."""
+    """What the slots' time went into; empty where what was asked for, a model, is nothing that a waiting slot has."""
+    course: tuple[PartFigures, ...]
+    """The span by parts, where parts were asked for."""
 
 
 def hub_figures(
@@ -128,9 +156,14 @@ def hub_figures(
     tried: Iterable[Tried],
     times: Iterable[Timed],
     runs: Iterable[Timed],
+    parts: Sequence[Span] = (),
 ) -> HubFigures:
-    """Reckon. Results and tries are those of the span; of times and runs counts what lies within."""
-    hours = sum(span.seconds_of(run) for run in runs) / 3600
+    """Reckon. Results and tries are those of the span; of times and runs counts what lies within.
+
+    `parts` follow each other without a gap.
+    """
+    runs = tuple(runs)
+    hours = _hours(span, runs)
     by_slot: defaultdict[tuple[str, int], list[Ended]] = defaultdict(list)
     for result in ended:
         by_slot[result.jig, result.slot].append(result)
@@ -138,24 +171,20 @@ def hub_figures(
     for time in times:
         if (seconds := span.seconds_of(time)) > 0:
             uses[time.jig, time.slot][time.use] += seconds
-    together: defaultdict[str, float] = defaultdict(float)
-    for slot in uses.values():
-        for use, seconds in slot.items():
-            together[use] += seconds
     everything = [result for results in by_slot.values() for result in results]
+    together = _added(uses.values())
+    places = sorted(by_slot.keys() | uses.keys())
     return HubFigures(
         hours,
         _tally(everything, hours, together),
+        tuple(_jig(jig, places, by_slot, uses, hours) for jig in sorted({jig for jig, _ in places})),
         tuple(
-            SlotFigures(*place, _tally(by_slot[place], hours, uses[place]))
-            for place in sorted(by_slot.keys() | uses.keys())
+            SlotFigures(*place, _tally(by_slot[place], hours, uses[place]), _uses(uses[place]))
+            for place in places
         ),
         tuple(_stages(tried, everything)),
-        tuple(
-            UseFigures(use, together[use], None if use is Use.DOWN else _share(together[use], _up(together)))
-            for use in Use
-            if use in together
-        ),
+        _uses(together),
+        tuple(_course(parts, everything, runs)),
     )
 
 
@@ -164,7 +193,53 @@ def percentile(ordered: Sequence[float], share: float) -> float | None:
     return ordered[max(0, ceil(share * len(ordered)) - 1)] if ordered else None
 
 
-def _tally(results: Sequence[Ended], hours: float, uses: dict[str, float]) -> Tally:
+def _jig(
+    jig: str,
+    places: Iterable[tuple[str, int]],
+    by_slot: Mapping[tuple[str, int], Sequence[Ended]],
+    uses: Mapping[tuple[str, int], Mapping[str, float]],
+    hours: float,
+) -> JigFigures:
+    own = [place for place in places if place[0] == jig]
+    together = _added(uses[place] for place in own)
+    results = [result for place in own for result in by_slot[place]]
+    return JigFigures(jig, _tally(results, hours, together), _uses(together))
+
+
+def _course(parts: Sequence[Span], results: Sequence[Ended], runs: Sequence[Timed]) -> Iterable[PartFigures]:
+    begins = [part.first for part in parts]
+    done, failed = [0] * len(parts), [0] * len(parts)
+    for result in results:
+        at = bisect_right(begins, result.closed) - 1
+        if at >= 0 and result.closed < parts[at].until:
+            done[at] += result.outcome in {Outcome.PASSED, Outcome.ALREADY_CURRENT}
+            failed[at] += result.outcome == Outcome.FAILED
+    for number, part in enumerate(parts):
+        hours = _hours(part, runs)
+        yield PartFigures(part, hours, done[number], failed[number], _share(done[number], hours))
+
+
+def _hours(span: Span, runs: Iterable[Timed]) -> float:
+    return sum(span.seconds_of(run) for run in runs) / 3600
+
+
+def _added(uses: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    together: defaultdict[str, float] = defaultdict(float)
+    for slot in uses:
+        for use, seconds in slot.items():
+            together[use] += seconds
+    return dict(together)
+
+
+def _uses(uses: Mapping[str, float]) -> tuple[UseFigures, ...]:
+    return tuple(
+        UseFigures(use, uses[use], None if use is Use.DOWN else _share(uses[use], _up(uses)))
+        for use in Use
+        if use in uses
+    )
+
+
+def _tally(results: Sequence[Ended], hours: float, uses: Mapping[str, float]) -> Tally:
     counts = {outcome: sum(result.outcome == outcome for result in results) for outcome in Outcome}
     first = [
         result.outcome
@@ -203,7 +278,7 @@ def _stages(tried: Iterable[Tried], results: Sequence[Ended]) -> Iterable[StageF
             )
 
 
-def _up(uses: dict[str, float]) -> float:
+def _up(uses: Mapping[str, float]) -> float:
     return sum(seconds for use, seconds in uses.items() if use != Use.DOWN)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -42,6 +42,28 @@ class HubDay(NamedTuple):
     lost: bool
 
 
+class Pace(NamedTuple):
+    """How long one hub that passed was worked on."""
+
+    day: str
+    jig: str
+    slot: int
+    hub: str
+    kind: str
+    """Of what it was and became: hubs of one kind can be held against each other."""
+    seconds: float
+
+
+class JournalSeen(NamedTuple):
+    """Since when the journal has this identity."""
+
+    journal: str
+    began: int
+    """UTC in microseconds since 1970, as `before`."""
+    before: int | None
+    """The newest fact that a backup kept, where this was made from one: what came between is not here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which results and times a report is about. None: whichever."""
@@ -62,7 +84,7 @@ _WHOSE: Final = (
 _WITHIN: Final = f"{_WHOSE} AND closed >= :first AND closed < :until"
 _ENDS: Final = f"SELECT min(opened), max(closed) FROM results WHERE {_WHOSE}"  # noqa: S608 - our own words, as below
 _ENDED: Final = (
-    "SELECT jig, slot, number, outcome, hands_seconds, max(0, work_seconds - (SELECT total(seconds) FROM stage_runs"  # noqa: S608
+    "SELECT jig, slot, number, outcome, closed, hands_seconds, max(0, work_seconds - (SELECT total(seconds) FROM stage_runs"  # noqa: S608
     f" WHERE stage_runs.attempt = results.attempt)) FROM results WHERE {_WITHIN}"
 )
 _TRIED: Final = (
@@ -77,10 +99,18 @@ _RUNS: Final = "SELECT began, seconds, '', 0, '' FROM station_runs WHERE began <
 _EVER: Final = (0, 1 << 62)
 # Of hubs that were refused or current already nothing was asked that could have failed.
 _HUB_DAYS: Final = (
-    "SELECT date(began / 1000000, 'unixepoch', 'localtime') AS day, jig, slot, coalesce(hub, attempt) AS which,"
+    "SELECT date(began / 1000000, 'unixepoch', 'localtime') AS day, jig, slot, coalesce(hub, attempt) AS which,"  # noqa: S608
     " max(ending != 'lost'), max(ending = 'failed'), max(retried AND ending != 'lost'), max(ending = 'lost')"
-    " FROM visits WHERE began >= ? AND ending IN ('passed', 'failed', 'lost') GROUP BY day, jig, slot, which"
+    " FROM visits WHERE began >= :first AND began < :until AND ending IN ('passed', 'failed', 'lost')"
+    " AND (coalesce(:work_order, :model) IS NULL"
+    f" OR attempt IN (SELECT attempt FROM results WHERE {_WHOSE})) GROUP BY day, jig, slot, which"
 )
+_PACES: Final = (
+    "SELECT date(opened / 1000000, 'unixepoch', 'localtime'), jig, slot, coalesce(hub, attempt),"  # noqa: S608
+    " coalesce(model, '') || ' ' || coalesce(firmware_before, '') || ' ' || coalesce(firmware_target, ''), work_seconds"
+    f" FROM results WHERE {_WITHIN} AND outcome = 'passed'"
+)
+_JOURNALS: Final = "SELECT journal, began, before FROM journal_parts ORDER BY sequence"
 
 
 class Reports:
@@ -118,8 +148,8 @@ class Reports:
         until = wanted.until if wanted.until is not None else newest + 1
         return Span(first, max(first, until))
 
-    def hubs(self, wanted: Wanted, span: Span) -> HubFigures:
-        """Return how hubs, slots and stages fared in the span."""
+    def hubs(self, wanted: Wanted, span: Span, parts: Sequence[Span] = ()) -> HubFigures:
+        """Return how hubs, slots and stages fared in the span, and how many in each of its parts, which leave no gap."""
         parameters = _parameters(wanted, span.first, span.until)
         unfinished = (row for row in self._account.unfinished() if isinstance(row, StationRun))
         return hub_figures(
@@ -131,6 +161,7 @@ class Reports:
                 map(Timed._make, self._file.execute(_RUNS, parameters)),
                 (Timed(run.began, run.seconds, "", 0, "") for run in unfinished),
             ),
+            parts=parts,
         )
 
     def counted_by_board(self, jig: str) -> bool:
@@ -154,9 +185,18 @@ class Reports:
         ).fetchone()
         return None if found is None else Serviced._make(found)
 
-    def hub_days(self, first: int) -> Iterator[HubDay]:
-        """Yield each hub's days in each slot since this moment, UTC in microseconds since 1970."""
-        return map(HubDay._make, self._file.execute(_HUB_DAYS, (first,)))
+    def hub_days(self, wanted: Wanted, span: Span) -> Iterator[HubDay]:
+        """Yield each hub's days in each slot within the span."""
+        parameters = _parameters(wanted, span.first, span.until)
+        return map(HubDay._make, self._file.execute(_HUB_DAYS, parameters))
+
+    def paces(self, wanted: Wanted, span: Span) -> Iterator[Pace]:
+        """Yield how long each hub that passed within the span was worked on."""
+        return map(Pace._make, self._file.execute(_PACES, _parameters(wanted, span.first, span.until)))
+
+    def journals(self) -> tuple[JournalSeen, ...]:
+        """Return the identities that the journal has had, the first one first."""
+        return tuple(map(JournalSeen._make, self._file.execute(_JOURNALS)))
 
     def _times(self, wanted: Wanted, parameters: dict[str, object]) -> Iterator[Timed]:
         yield from map(Timed._make, self._file.execute(_TIMES, parameters))

@@ -142,4 +142,14 @@ class Service(NamedTuple):
     actor: str | None
 
 
-Row = Result | StageRun | SlotTime | StationRun | Visit | Wear | Service
+class JournalPart(NamedTuple):
+    """From which row on the journal has an identity: its first, or that with which it was made again from a backup."""
+
+    sequence: int
+    journal: str
+    began: int
+    before: int | None
+    """The newest fact before it, which the backup still had; what came between is in no journal that is at hand."""
+
+
+Row = Result | StageRun | SlotTime | StationRun | Visit | Wear | Service | JournalPart

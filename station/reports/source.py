@@ -20,8 +20,8 @@ from station.records.segments import open_for_reading, segment_number, segment_p
 from station.reports.account import KINDS
 from station.reports.errors import journal_unreadable
 
-_KNOWN_KINDS: Final = ", ".join(f"'{kind}'" for kind in (*KINDS, "journal_restored"))
-# The last one says by which id the rows that follow are known.
+_KNOWN_KINDS: Final = ", ".join(f"'{kind}'" for kind in KINDS)
+# `journal_restored` among them says by which id the rows that follow are known.
 _SELECT: Final = (
     "SELECT sequence, utc, monotonic_ns,"  # noqa: S608 - our own words
     f" CASE WHEN json_extract(body, '$.kind') IN ({_KNOWN_KINDS}) THEN body END, hash"

@@ -7,7 +7,17 @@ from collections.abc import Iterable
 from typing import Final
 
 from station.records.tables import run_script
-from station.reports.rows import Result, Row, Service, SlotTime, StageRun, StationRun, Visit, Wear
+from station.reports.rows import (
+    JournalPart,
+    Result,
+    Row,
+    Service,
+    SlotTime,
+    StageRun,
+    StationRun,
+    Visit,
+    Wear,
+)
 
 FILE_NAME: Final = "reports.sqlite"
 """Of the file, in a folder of its own."""
@@ -100,7 +110,13 @@ CREATE TABLE services (
     at       INTEGER NOT NULL,
     actor    TEXT,
     PRIMARY KEY (jig, what, slot, sequence)
-) WITHOUT ROWID
+) WITHOUT ROWID;
+CREATE TABLE journal_parts (
+    sequence INTEGER PRIMARY KEY,
+    journal  TEXT    NOT NULL,
+    began    INTEGER NOT NULL,
+    before   INTEGER
+)
 """
 
 
@@ -116,6 +132,7 @@ _INSERT: Final = {
     Visit: _insert("visits", Visit),
     Wear: _insert("wear", Wear),
     Service: _insert("services", Service),
+    JournalPart: _insert("journal_parts", JournalPart),
 }
 
 

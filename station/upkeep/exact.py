@@ -9,6 +9,7 @@ def at_least(here: int, seen_here: int, everywhere: int, seen: int) -> float:
     """Return the chance that of `everywhere` marked ones among `seen`, `here` or more fall to the `seen_here` of one place.
 
     Fisher's exact test, one-sided: the upper tail of the hypergeometric distribution, in whole numbers until the last step.
+    Its end is left off where all of it together is less than a 2^-30 of what was summed up.
     """
     most = min(seen_here, everywhere)
     if here <= max(0, seen_here + everywhere - seen):
@@ -26,4 +27,6 @@ def at_least(here: int, seen_here: int, everywhere: int, seen: int) -> float:
             // ((marked + 1) * (seen - everywhere - seen_here + marked + 1))
         )
         ways += way
+        if way << 64 < ways:
+            break  # past the highest term: each that follows, fewer than 2^32, is smaller than this one
     return ways / comb(seen, seen_here)

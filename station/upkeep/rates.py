@@ -1,14 +1,17 @@
-"""Slots held against the others of the same days: which of them fail, try again or lose their hubs more often. Pure."""
+"""Slots held against the others of the same days: which of them fail, try again, lose their hubs or are slow more often. Pure."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Final
+from itertools import chain
+from statistics import median
+from typing import Final, NamedTuple
 
-from station.reports.reader import HubDay, Reports
+from station.reports.figures import Span
+from station.reports.reader import HubDay, Pace, Reports, Wanted
 from station.upkeep.exact import at_least
 
 COMPARED_DAYS: Final = 28
@@ -21,6 +24,10 @@ HUBS_TO_NAME: Final = 5
 """And only once it was so with so many different hubs: fewer are those hubs' own doing as likely."""
 
 
+SLOW: Final = 1.05
+"""A hub was slow that was worked on for so many times the median of its kind, in all slots of that day."""
+
+
 class Measure(StrEnum):
     """What is counted."""
 
@@ -29,6 +36,8 @@ class Measure(StrEnum):
     """A stage that had failed was tried again, in the same visit."""
     RESEATS = "reseats"
     """The hub left its slot before its result: taken out, or its contacts lost."""
+    SLOW = "slow"
+    """It passed, and took longer than others of its kind did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +78,7 @@ _WHAT: Final = {
     Measure.FAILURES: "failed",
     Measure.RETRIES: "was retried with",
     Measure.RESEATS: "lost before their result",
+    Measure.SLOW: "was slow with",
 }
 
 
@@ -88,34 +98,63 @@ class _Days:
         self.marked[day] += marked
 
 
-def compared(reports: Reports, days: int) -> Iterator[HubDay]:
-    """Return what slots are held against each other by: so many days up to the newest fact."""
-    return reports.hub_days((reports.as_of or 0) - days * _DAY)
+def compared(reports: Reports, days: int) -> tuple[Rate, ...]:
+    """Hold slots against each other over so many days up to the newest fact."""
+    newest = reports.as_of or 0
+    return compared_within(reports, Wanted(), Span(newest - days * _DAY, newest + 1))
 
 
-def slot_rates(hub_days: Iterable[HubDay]) -> tuple[Rate, ...]:
+def compared_within(reports: Reports, wanted: Wanted, span: Span) -> tuple[Rate, ...]:
+    """Hold slots against each other over a span; those of all jigs, whichever is wanted."""
+    of_all = replace(wanted, jig=None)
+    rates = slot_rates(reports.hub_days(of_all, span), reports.paces(of_all, span))
+    return tuple(rate for rate in rates if wanted.jig in {None, rate.jig})
+
+
+def slot_rates(hub_days: Iterable[HubDay], paces: Iterable[Pace] = ()) -> tuple[Rate, ...]:
     """Reckon every measure of every slot that had hubs."""
     slots: defaultdict[tuple[str, int, Measure], _Days] = defaultdict(_Days)
     together: defaultdict[Measure, _Days] = defaultdict(_Days)
     hubs: defaultdict[tuple[str, int, Measure], set[str]] = defaultdict(set)
-    for each in hub_days:
-        for measure, marked in _measured(each).items():
-            key = each.jig, each.slot, measure
-            slots[key].take(each.day, marked=marked)
-            together[measure].take(each.day, marked=marked)
-            if marked:
-                hubs[key].add(each.hub)
+    for each, measure, marked in chain(_measured(hub_days), _slow(paces)):
+        key = each.jig, each.slot, measure
+        slots[key].take(each.day, marked=marked)
+        together[measure].take(each.day, marked=marked)
+        if marked:
+            hubs[key].add(each.hub)
     return tuple(
         _rate(key, slots[key], together[key[2]], len(hubs[key]))
         for key in sorted(slots, key=lambda key: (key[0], key[1], list(Measure).index(key[2])))
     )
 
 
-def _measured(each: HubDay) -> Mapping[Measure, bool]:
-    measured = {Measure.RESEATS: bool(each.lost)}
-    if each.finished:
-        measured |= {Measure.FAILURES: bool(each.failed), Measure.RETRIES: bool(each.retried)}
-    return measured
+class _Where(NamedTuple):
+    day: str
+    jig: str
+    slot: int
+    hub: str
+
+
+def _measured(hub_days: Iterable[HubDay]) -> Iterator[tuple[_Where, Measure, bool]]:
+    for each in hub_days:
+        where = _Where(each.day, each.jig, each.slot, each.hub)
+        yield where, Measure.RESEATS, bool(each.lost)
+        if each.finished:
+            yield where, Measure.FAILURES, bool(each.failed)
+            yield where, Measure.RETRIES, bool(each.retried)
+
+
+def _slow(paces: Iterable[Pace]) -> Iterator[tuple[_Where, Measure, bool]]:
+    of_kinds: defaultdict[tuple[str, str], list[Pace]] = defaultdict(list)
+    for pace in paces:
+        of_kinds[pace.day, pace.kind].append(pace)
+    marked: defaultdict[_Where, bool] = defaultdict(bool)
+    for alike in of_kinds.values():
+        limit = SLOW * median(pace.seconds for pace in alike)
+        for pace in alike:
+            marked[_Where(pace.day, pace.jig, pace.slot, pace.hub)] |= pace.seconds > limit
+    for where, slow in marked.items():
+        yield where, Measure.SLOW, slow
 
 
 def _rate(key: tuple[str, int, Measure], own: _Days, together: _Days, hubs: int) -> Rate:

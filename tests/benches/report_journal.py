@@ -25,6 +25,7 @@ TABLES: Final = (
     "visits",
     "wear",
     "services",
+    "journal_parts",
     "progress",
 )
 

@@ -13,10 +13,14 @@ from typing import Any
 
 import pytest
 
-from benches.journal_samples import STARTED, order_events, write
+from benches.journal_samples import STARTED, closed, opened, order_events, write
 from benches.report_journal import SPRING, work, writing
 from benches.station_bench import Bench
 from benches.station_config import write_config
+from station.domain.actor import Actor
+from station.domain.outcome import Stage
+from station.records.copies import backup, restore, set_aside
+from station.records.facts.attempts import StageEnded
 
 AUTUMN = 1_792_886_400_000_000
 """2026-10-25T00:00Z: an hour later British clocks go back."""
@@ -59,7 +63,8 @@ def test_figures_for_people_programs_and_spreadsheets(
         "2026-03-29 00:00 GMT to 2026-03-29 00:00 GMT: 5 results in 0.0 h, 4 passed, 0 already"
     )
     assert "80.0% pass at the first attempt" in rate
-    assert tables[1].split()[:7] == ["jig-1", "slot", "1", "3", "2", "1", tables[1].split()[6]]
+    assert tables[1].split()[:4] == ["jig-1", "5", "4", "1"]
+    assert tables[2].split()[:6] == ["jig-1", "slot", "1", "3", "2", "1"]
     assert not said.err
     figures = reflash("report", "hubs", *at, "--json").json
     assert (figures["results"], figures["first_pass_yield"], figures["behind"]) == (5, 0.8, 0)
@@ -87,6 +92,76 @@ def test_figures_for_people_programs_and_spreadsheets(
         )
 
 
+def test_throughput_for_people_programs_spreadsheets_and_browsers(
+    at: tuple[str, Path], tmp_path: Path, reflash: Any
+) -> None:
+    with writing(tmp_path / "state" / "journal", segment_rows=1_000) as ledger:
+        write(ledger, STARTED, *order_events("<b>&", hubs=40))
+        for hub in range(40):
+            slow = hub % 2 and hub < 20
+            (attempt,) = write(ledger, opened(hub, slot=hub % 2 + 1, order="<b>&"))
+            for _ in range(9 if slow else 4):
+                write(ledger, StageEnded(attempt=attempt.sequence, stage=Stage.FLASH, seconds=1))
+            write(ledger, closed(attempt.sequence, hub, slot=hub % 2 + 1, order="<b>&"))
+    said = reflash("report", "throughput", *at)
+    assert said.out.splitlines()[-1].startswith(
+        "LOOK    jig-1 slot 2: was slow with 10 of 20 hubs (50.0%), 0.0% of"
+    )
+    told = reflash("report", "throughput", *at, "--json").json
+    assert (told["passed"], told["notes"]) == (40, [])
+    assert [(jig["jig"], jig["passed"]) for jig in told["jigs"]] == [("jig-1", 40)]
+    assert sum(part["done"] for part in told["course"]) == 40
+    assert [(rate["slot"], rate["measure"]) for rate in told["rates"] if rate["named"]] == [(2, "slow")]
+    assert sum(wait["seconds"] for wait in told["waits"]) == pytest.approx(
+        sum(use["seconds"] for use in told["uses"])
+    )
+    for table in ("jigs", "slots", "stages", "uses", "waits", "course", "rates"):
+        rows = list(csv.DictReader(io.StringIO(reflash("report", "throughput", *at, "--csv", table).out)))
+        assert rows == [
+            {key: "" if value is None else str(value) for key, value in row.items()} for row in told[table]
+        ]
+    page = tmp_path / "throughput.html"
+    drawn = reflash("report", "throughput", *at, "--html", page, "--order", "<b>&")
+    assert (drawn.code, drawn.out, drawn.err) == (0, "", "")
+    html = page.read_text()
+    assert "<b>" not in html
+    assert "Throughput of &lt;b&gt;&amp;" in html
+    assert html.count("<svg ") == 5
+    for foreign in ("<script", "style=", "href", "src=", "url("):
+        assert foreign not in html
+    assert reflash("report", "throughput", *at, "--html", tmp_path / "no" / "x").complaint.endswith(
+        "name a file that can be written"
+    )
+
+
+def test_a_span_over_two_journals_says_what_it_cannot_know(
+    at: tuple[str, Path], tmp_path: Path, reflash: Any
+) -> None:
+    fill(tmp_path, SPRING)
+    journal, copy = tmp_path / "state" / "journal", tmp_path / "copy"
+    backup(journal, copy)
+    with writing(journal, utc=SPRING + 3 * DAY) as ledger:
+        write(ledger, STARTED)
+        work(ledger, 0)
+    set_aside(journal)
+    restore(copy, journal, lambda: (SPRING + 4 * DAY, 1), actor=Actor(pseudonym=None, where="terminal"))
+    with writing(journal, utc=SPRING + 5 * DAY) as ledger:
+        write(ledger, STARTED)
+        work(ledger, 1, 2)
+    told = reflash("report", "throughput", *at, "--from", "2026-03-01", "--json").json
+    assert (told["results"], len(told["course"])) == (7, 34)
+    begins, lost = told["notes"]
+    assert begins == "the journal begins 2026-03-29 00:00 GMT: what was before is in no figure here"
+    assert lost.startswith(
+        "the journal was restored 2026-04-02 01:00 BST from a backup that ends 2026-03-29 00:00 GMT: "
+    )
+    assert reflash("report", "throughput", *at, "--from", "2026-04-03", "--json").json["notes"] == []
+    nothing = reflash(
+        "report", "throughput", *at, "--from", "2026-03-01", "--to", "2026-03-02"
+    ).out.splitlines()
+    assert nothing == [begins, "no hub had a result from 2026-03-01 00:00 GMT to 2026-03-03 00:00 GMT"]
+
+
 @pytest.mark.parametrize(("change", "hours"), [(SPRING, 23), (AUTUMN, 25)])
 def test_a_day_is_the_benchs_own_also_when_the_clocks_change(
     at: tuple[str, Path], tmp_path: Path, reflash: Any, change: int, hours: int
@@ -97,6 +172,9 @@ def test_a_day_is_the_benchs_own_also_when_the_clocks_change(
     first, until = (datetime.fromisoformat(figures[end]) for end in ("from", "to"))
     assert until - first == timedelta(hours=hours)
     assert figures["results"] == 5
+    told = reflash("report", "throughput", *at, "--from", day, "--to", day, "--json").json
+    assert {name: told[name] for name in figures} == figures
+    assert (len(told["course"]), sum(part["done"] for part in told["course"])) == (hours, 4)
 
 
 def test_times_that_say_nothing_are_wrong_use(at: tuple[str, Path], tmp_path: Path, reflash: Any) -> None:

@@ -81,6 +81,9 @@ def test_what_is_due_is_said_and_counts_from_the_day_of_its_service(
         "1",
         "of",
         "10",
+        "0",
+        "of",
+        "3",
     ]
     assert f"OVERDUE jig-1: calibration: ended with {TODAY - timedelta(days=1)}" in lines
     assert "UNKNOWN jig-1: insulation: nobody has recorded yet when it was done" in lines

@@ -25,12 +25,12 @@ from station.records.facts.attempts import (
 )
 from station.records.facts.bench import JigReset, JigStopped, SlotEnabled, SlotTakenOutOfUse
 from station.records.facts.events import Event
-from station.records.facts.journal import StationStarted, StationStopped
+from station.records.facts.journal import JournalRestored, StationStarted, StationStopped
 from station.records.facts.orders import OrderAssigned, OrderClosed
 from station.records.facts.upkeep import InsertionsCounted, JigServiced
 from station.records.moments import utc_from_microseconds
 from station.reports.account import Account
-from station.reports.rows import Result, Row, SlotTime, StageRun, StationRun, Use, Visit, Wear
+from station.reports.rows import JournalPart, Result, Row, SlotTime, StageRun, StationRun, Use, Visit, Wear
 
 SUPERVISOR = Actor(pseudonym="op-1")
 UTC = 1_774_742_400_000_000
@@ -171,6 +171,21 @@ def test_a_station_that_died_is_down_since_its_last_word(same_boot: bool) -> Non
     assert times(rows, 2) == [(Use.WORK, 6)]
     assert (result(rows).slot, result(rows).seconds, result(rows).work_seconds) == (2, 115, 11)
     assert [row.seconds for row in rows if isinstance(row, StationRun)] == [15]
+
+
+def test_what_a_backup_lacks_is_down_time_and_told() -> None:
+    bench = Bench()
+    bench.write(started(), OrderAssigned(order="WO-1", jig="jig-1"))
+    attempt = bench.write(opened(), after=10)
+    restored = bench.write(JournalRestored(journal=UUID(int=2), former=UUID(int=1)), after=5000)
+    bench.write(started(2), after=5)
+    bench.write(AttemptResumed(attempt=attempt, place=place(), stage=Stage.FLASH, step=0, why="seen"))
+    rows, _ = told(bench.rows)
+    assert [row for row in rows if isinstance(row, JournalPart)] == [
+        JournalPart(restored, str(UUID(int=2)), UTC + 5_010_000_000, UTC + 10_000_000)
+    ]
+    assert [row.seconds for row in rows if isinstance(row, StationRun)] == [10]
+    assert times(rows) == [(Use.DOWN, 5005)]
 
 
 @pytest.mark.parametrize("stepped", [-3600.0, 3600.0])

@@ -17,9 +17,14 @@ HOUR = 3600 * 1_000_000
 
 
 def ended(
-    slot: int, outcome: Outcome, number: int = 1, hands: float | None = None, between: float = 0.5
+    slot: int,
+    outcome: Outcome,
+    number: int = 1,
+    hands: float | None = None,
+    jig: str = "jig1",
+    closed: int = 10 * HOUR,
 ) -> Ended:
-    return Ended("jig1", slot, number, outcome, hands, between)
+    return Ended(jig, slot, number, outcome, closed, hands, 0.5)
 
 
 def test_a_shift_in_figures() -> None:
@@ -66,6 +71,37 @@ def test_a_shift_in_figures() -> None:
         (Use.WORK, 1800),
         (Use.DOWN, 3600),
         (Use.HANDS, 900),
+    ]
+
+
+def test_jigs_slots_and_hours_have_figures_of_their_own() -> None:
+    span, half = Span(10 * HOUR, 12 * HOUR), HOUR // 2
+    figures = hub_figures(
+        span,
+        ended=[
+            ended(1, Outcome.PASSED),
+            ended(1, Outcome.FAILED, closed=11 * HOUR - 1),
+            ended(2, Outcome.PASSED, closed=11 * HOUR),
+            ended(1, Outcome.ALREADY_CURRENT, jig="jig2", closed=11 * HOUR + half),
+        ],
+        tried=(),
+        times=[
+            Timed(10 * HOUR, 1800, "jig1", 1, Use.WORK),
+            Timed(10 * HOUR, 1800, "jig1", 2, Use.HANDS),
+            Timed(10 * HOUR, 900, "jig2", 1, Use.AWAY),
+        ],
+        runs=[Timed(10 * HOUR + half, 5400, "", 0, "")],
+        parts=[Span(10 * HOUR, 11 * HOUR), Span(11 * HOUR, 12 * HOUR)],
+    )
+    assert [(jig.jig, jig.tally.results, jig.tally.utilisation) for jig in figures.jigs] == [
+        ("jig1", 3, 0.5),
+        ("jig2", 1, 0.0),
+    ]
+    assert [(use.use, use.seconds) for use in figures.jigs[0].uses] == [(Use.WORK, 1800), (Use.HANDS, 1800)]
+    assert [use.use for use in figures.slots[1].uses] == [Use.HANDS]
+    assert [(part.hours, part.done, part.failed, part.hubs_an_hour) for part in figures.course] == [
+        (0.5, 1, 1, 2),
+        (1, 2, 0, 2),
     ]
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from station.reports.reader import HubDay
+from station.reports.reader import HubDay, Pace
 from station.upkeep.exact import at_least
 from station.upkeep.rates import Measure, Rate, slot_rates
 from station.upkeep.settings import ServiceSettings
@@ -80,6 +80,23 @@ def test_a_slot_is_held_against_the_others_of_its_own_days() -> None:
     alone = failures(hub_days(1, good=5, failed=20))[1]
     assert alone.chance is None
     assert not alone.named
+
+
+def paces(slot: int, *seconds: float, kind: str = "a") -> list[Pace]:
+    return [
+        Pace("2026-11-30", "jig1", slot, f"{slot}-{number}", kind, each)
+        for number, each in enumerate(seconds)
+    ]
+
+
+def test_a_slot_is_named_that_is_slow_with_hubs_of_one_kind() -> None:
+    others = [each for slot in range(1, 8) for each in paces(slot, *[100.0] * 20)]
+    longer = [each for slot in range(1, 8) for each in paces(slot, *[300.0] * 20, kind="b")]
+    ours = paces(8, *[106.0] * 5, *[104.0] * 15)
+    rates = {rate.slot: rate for rate in slot_rates((), [*others, *longer, *ours])}
+    assert [slot for slot, rate in rates.items() if rate.named] == [8]
+    assert (rates[8].measure, rates[8].marked, rates[8].seen) == (Measure.SLOW, 5, 20)
+    assert rates[8].line.startswith("jig1 slot 8: was slow with 5 of 20 hubs (25.0%), 0.0% of the other")
 
 
 @pytest.mark.parametrize("limits", [{}, {"insertions": 5, "days": 5}, {"until": "2027-01-01", "days": 5}])

@@ -37,6 +37,11 @@ def test_task(process_of_all):
     async def work():
         asyncio.create_task(asyncio.Event().wait(), name="left over")
     asyncio.run(work())
+def test_fails():
+    async def work():
+        asyncio.create_task(asyncio.Event().wait())
+        assert 0
+    asyncio.run(work())
 """
 
 
@@ -44,7 +49,13 @@ def test_task(process_of_all):
 def test_what_a_test_leaves_fails_it_and_what_wider_fixtures_hold_keeps_it_no_longer(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["benches.time_limits", "benches.leaks"]\n')
     (tmp_path / "test_leaves.py").write_text(LEAVES)
-    options = ["-p", "no:cacheprovider", "-W", "error", "-o", "timeout=20"]
+    plugins = [
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:hypothesispytest",
+    ]  # the last imports much once a test has failed
+    options = [*plugins, "-W", "error", "-o", "timeout=20"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
     said = run(
         [sys.executable, "-m", "pytest", *options, tmp_path],
@@ -54,7 +65,7 @@ def test_what_a_test_leaves_fails_it_and_what_wider_fixtures_hold_keeps_it_no_lo
         env=environment,
         seconds=110,
     ).stdout
-    assert "5 passed, 3 errors" in said, said
+    assert "1 failed, 5 passed, 3 errors" in said, said
     assert "descriptors outlived their test: {" in said
     assert "threads outlived their test: [<Thread(" in said
     assert "tasks outlived their test: [" in said

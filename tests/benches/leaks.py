@@ -1,4 +1,7 @@
-"""What a test leaves behind fails it: descriptors, threads, tasks. How it had the process log is put back."""
+"""What a test leaves behind fails it: descriptors, threads, tasks. How it had the process log is put back.
+
+Of a test that has failed already nothing more is said: it did not come to where it tidies up.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,22 @@ import asyncio.runners
 import gc
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
 import structlog
 
+_PASSED = pytest.StashKey[bool]()
+
 FREEZE, UNFREEZE = gc.freeze, gc.unfreeze
 """What the collector's own are; a test finds them without effect."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    yield
+    item.stash[_PASSED] = True  # not if that raised
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -45,7 +56,7 @@ def _open_files() -> dict[str, str]:
 
 
 @pytest.fixture(autouse=True)
-def nothing_leaks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def nothing_leaks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fail a test that leaves descriptors, threads or tasks behind; those of wider fixtures are not its own.
 
     `asyncio.run` cancels what a test forgot without a word, so its clean-up is watched.
@@ -75,6 +86,8 @@ def nothing_leaks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         elif thread.daemon:
             thread.join(1)  # whoever waited for its work may hear of it before the thread has ended
     leaked_threads = [t for t in threading.enumerate() if t not in threads_before and t.is_alive()]
+    if not request.node.stash.get(_PASSED, False):
+        return
     assert not orphans, f"tasks outlived their test: {orphans}"
     assert not leaked_threads, f"threads outlived their test: {leaked_threads}"
     assert not leaked_files, f"descriptors outlived their test: {leaked_files}"

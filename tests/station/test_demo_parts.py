@@ -13,6 +13,7 @@ import pytest
 
 import station.demo.broker
 from benches.station_bench import DRIVER_SETTINGS, Bench, StockHub, slot
+from benches.tasks import beside
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
 from firmware_catalog.identity import Eui64
@@ -127,19 +128,17 @@ async def test_a_missing_hub_is_found_and_brought_to_the_supervisor_when_it_stay
 
     async with rigs_of(bench) as plain, asyncio.timeout(60):
         at = OneJig(Watched(plain._controls), await plain.hubs())
-        working = asyncio.create_task(at.technician.work())
-        at.technician.see(view(SlotPhase.WORKING, hub))  # asks for nothing
-        for _ in range(4):  # it had been pulled, then it sat there
-            done.clear()
+        async with beside(at.technician.work()):
+            at.technician.see(view(SlotPhase.WORKING, hub))  # asks for nothing
+            for _ in range(4):  # it had been pulled, then it sat there
+                done.clear()
+                at.technician.see(view(SlotPhase.FIND_HUB, hub))
+                await done.wait()
+                assert await in_slot(bench) == str(hub.chf)
             at.technician.see(view(SlotPhase.FIND_HUB, hub))
-            await done.wait()
-            assert await in_slot(bench) == str(hub.chf)
-        at.technician.see(view(SlotPhase.FIND_HUB, hub))
-        at.technician.see(view(SlotPhase.EMPTY))
-        assert await at.brought.get() == (hub.chf, None)
-        assert await in_slot(bench) is None
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
+            at.technician.see(view(SlotPhase.EMPTY))
+            assert await at.brought.get() == (hub.chf, None)
+            assert await in_slot(bench) is None
         with pytest.raises(RigError, match="simulated jig1: jig 1 slot 1 is empty"):
             await plain.swap(PLACE)
         assert str(hub.chf) in {each["chf"] for each in await plain.hubs()}
@@ -163,19 +162,17 @@ async def test_a_hub_is_taken_out_once_however_often_its_result_is_shown_and_bro
         await bench.seat(hub, PLACE)
         for phase in (SlotPhase.PASSED, SlotPhase.LOOKING, SlotPhase.PASSED):
             at.technician.see(view(phase, hub))
-        working = asyncio.create_task(at.technician.work())
-        await swapped.wait()
-        assert at.brought.empty()
-        await bench.seat(following, PLACE)
-        for phase in (SlotPhase.EMPTY, SlotPhase.WORKING, SlotPhase.PASSED):
-            at.technician.see(view(phase, following if phase is not SlotPhase.EMPTY else None))
-        at.technician.see(view(SlotPhase.EMPTY))
-        assert [await at.brought.get() for _ in range(2)] == [
-            (chf, Said(ToDo.PASS, None, None)) for chf in (hub.chf, following.chf)
-        ]
-        assert not working.done()
-        working.cancel()
-        await asyncio.gather(working, return_exceptions=True)
+        async with beside(at.technician.work()) as (working,):
+            await swapped.wait()
+            assert at.brought.empty()
+            await bench.seat(following, PLACE)
+            for phase in (SlotPhase.EMPTY, SlotPhase.WORKING, SlotPhase.PASSED):
+                at.technician.see(view(phase, following if phase is not SlotPhase.EMPTY else None))
+            at.technician.see(view(SlotPhase.EMPTY))
+            assert [await at.brought.get() for _ in range(2)] == [
+                (chf, Said(ToDo.PASS, None, None)) for chf in (hub.chf, following.chf)
+            ]
+            assert not working.done()
 
 
 async def test_a_result_is_contradicted_by_a_hub_that_holds_something_else(bench: Bench) -> None:

@@ -10,6 +10,7 @@ from contextlib import closing
 import pytest
 
 from benches.descriptor_limits import descriptors_left
+from benches.tasks import beside
 from station.daemon.service import ServiceManager
 
 
@@ -42,10 +43,8 @@ async def test_the_watchdog_is_told_twice_in_each_period(manager_socket):
     environment = {"NOTIFY_SOCKET": str(path), "WATCHDOG_USEC": "40000", "WATCHDOG_PID": str(os.getpid())}
 
     with closing(ServiceManager.from_environment(environment)) as service:
-        keeping = asyncio.create_task(service.keep_watchdog())
-        await asyncio.to_thread(lambda: [channel.recv(200) for _ in range(3)])
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
+        async with beside(service.keep_watchdog()):
+            await asyncio.to_thread(lambda: [channel.recv(200) for _ in range(3)])
 
 
 def test_the_manager_hears_a_station_that_has_no_more_descriptors(manager_socket):

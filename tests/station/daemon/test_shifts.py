@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from benches.station_bench import Bench
+from benches.tasks import beside
 from station.bench.duty import Duty
 from station.daemon.shifts import keep_ends, recall_duty
 from station.domain.actor import Actor
@@ -44,11 +45,8 @@ async def test_who_left_without_a_word_is_signed_off_when_no_shift_lasts_any_lon
         assert [each.pseudonym for each in still] == [bob, ann]
         assert [(end.pseudonym, end.why) for end in ended] == [("op-erased", WhySignedOff.ERASED)]
         late = timedelta(hours=8)
-        keeping = asyncio.create_task(keep_ends(journal, duty, settings.people, now))
-        async with asyncio.timeout(DEADLINE):
+        async with beside(keep_ends(journal, duty, settings.people, now)), asyncio.timeout(DEADLINE):
             await left.wait()
-        keeping.cancel()
-        await asyncio.gather(keeping, return_exceptions=True)
         assert {(end.jig, end.pseudonym, end.why, end.actor) for end in ended[1:]} == {
             ("jig1", ann, WhySignedOff.TIME_OVER, None),
             (None, bob, WhySignedOff.TIME_OVER, None),

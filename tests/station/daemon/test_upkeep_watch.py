@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from benches.boarded_jig import boarded_jig
 from benches.desk_client import THE_ACCOUNT, no_check
 from benches.journal_samples import STARTED
 from benches.looking import until
+from benches.tasks import beside
 from station.daemon.upkeep_watch import UpkeepWatch
 from station.desk.desk import Desk
 from station.desk.upkeep_desk import UpkeepDesk
@@ -41,7 +41,6 @@ async def test_what_a_board_counts_is_overdue_until_the_part_is_new(tmp_path: Pa
             gather_seconds=0.01,
             taken_in=watch.reports_are_up_to_date,
         )
-        working = [asyncio.create_task(keeper.run()), asyncio.create_task(watch.run())]
 
         def overdue() -> list[str | None]:
             return [
@@ -53,30 +52,27 @@ async def test_what_a_board_counts_is_overdue_until_the_part_is_new(tmp_path: Pa
                 isinstance(fact.event, InsertionsCounted) and fact.event.counts == counts for fact in facts
             )
 
-        await bench.journal.append(STARTED)
-        await until(counted((0, 0, 0)))
-        for seated in range(1, 4):
-            bench.slots.hubs.add(2)
-            await until(counted((0, seated, 0)))
-            bench.slots.hubs.discard(2)
-            await bench.looks()
-        await until(lambda: overdue() == ["pogo pins of slot 2: 3 of 3 insertions"])
-        assert bench.view.faults()[0].details.jig == "jig1"
+        async with beside(keeper.run(), watch.run()):
+            await bench.journal.append(STARTED)
+            await until(counted((0, 0, 0)))
+            for seated in range(1, 4):
+                bench.slots.hubs.add(2)
+                await until(counted((0, seated, 0)))
+                bench.slots.hubs.discard(2)
+                await bench.looks()
+            await until(lambda: overdue() == ["pogo pins of slot 2: 3 of 3 insertions"])
+            assert bench.view.faults()[0].details.jig == "jig1"
 
-        desk = Desk(bench.journal, no_check, UpkeepDesk((SETTINGS,), jigs).handlers(), {})
-        bench.slots.hubs.add(2)
-        await bench.looks()
-        bench.slots.hubs.discard(2)
-        await desk.answer(ServiceJig(jig="jig1", what="pogo pins", slots=(2,)), THE_ACCOUNT)
-        await until(lambda: not overdue())
-        (service,) = (fact for fact in facts if isinstance(fact.event, JigServiced))
-        assert service.event.actor.pseudonym == "op-7"  # type: ignore[union-attr]  # it is one
-        with open_reports(reports) as state:
-            assert state.insertions("jig1", 2, service.sequence) == 0, (
-                "the board was asked at that very moment"
-            )
-            assert (state.insertions("jig1", 2, 0), state.counted_by_board("jig1")) == (4, True)
-        for task in working:
-            assert not task.done(), task.exception()
-            task.cancel()
-        await asyncio.wait(working)
+            desk = Desk(bench.journal, no_check, UpkeepDesk((SETTINGS,), jigs).handlers(), {})
+            bench.slots.hubs.add(2)
+            await bench.looks()
+            bench.slots.hubs.discard(2)
+            await desk.answer(ServiceJig(jig="jig1", what="pogo pins", slots=(2,)), THE_ACCOUNT)
+            await until(lambda: not overdue())
+            (service,) = (fact for fact in facts if isinstance(fact.event, JigServiced))
+            assert service.event.actor.pseudonym == "op-7"  # type: ignore[union-attr]  # it is one
+            with open_reports(reports) as state:
+                assert state.insertions("jig1", 2, service.sequence) == 0, (
+                    "the board was asked at that very moment"
+                )
+                assert (state.insertions("jig1", 2, 0), state.counted_by_board("jig1")) == (4, True)

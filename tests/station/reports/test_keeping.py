@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from benches.journal_samples import STARTED, TOPICS, closed, opened, order_events, write
 from benches.looking import until
 from benches.report_journal import work, writing
+from benches.tasks import beside
 from station.daemon.supervision import supervise
 from station.domain.statement import Statement
 from station.records.journal import Journal
@@ -55,36 +55,33 @@ async def test_each_fact_wakes_it_and_trouble_is_shown_and_passes(folder: Path, 
     async with Journal.open(folder, site=TOPICS.site, station=TOPICS.station) as journal:
         board = Board()
         reports.write_text("in the way")
-        keeping = asyncio.create_task(
-            supervise(
-                "reports",
-                keeper(journal, reports, folder).run,
-                board,
-                pause=lambda _: until(lambda: not reports.is_file()),
+        supervised = supervise(
+            "reports",
+            keeper(journal, reports, folder).run,
+            board,
+            pause=lambda _: until(lambda: not reports.is_file()),
+        )
+        async with beside(supervised):
+            await journal.append(STARTED, *order_events(hubs=9))
+            await hub_passes(journal, 1)
+            await until(lambda: bool(board.details))
+            (detail,) = board.details
+            assert detail == (
+                f"{reports / FILE_NAME}: File exists; give the folder back to the station's user, writable, or "
+                "delete it: it is made again"
             )
-        )
-        await journal.append(STARTED, *order_events(hubs=9))
-        await hub_passes(journal, 1)
-        await until(lambda: bool(board.details))
-        (detail,) = board.details
-        assert detail == (
-            f"{reports / FILE_NAME}: File exists; give the folder back to the station's user, writable, or "
-            "delete it: it is made again"
-        )
-        await hub_passes(journal, 2)
-        reports.unlink()
-        await until(lambda: passed(reports) == 2)
-        (reports / FILE_NAME).unlink()
-        await hub_passes(journal, 3)
-        await until(lambda: passed(reports) == 3)
-        with closing(sqlite3.connect(reports / FILE_NAME, isolation_level=None)) as meddler:
-            meddler.execute("BEGIN IMMEDIATE")
-            await hub_passes(journal, 4)
-            await until(lambda: len(board.details) == 2)
-            assert "is locked by another program: close it (fuser" in str(board.details[1])
-        await until(lambda: passed(reports) == 4)
-        keeping.cancel()
-        await asyncio.wait((keeping,))
+            await hub_passes(journal, 2)
+            reports.unlink()
+            await until(lambda: passed(reports) == 2)
+            (reports / FILE_NAME).unlink()
+            await hub_passes(journal, 3)
+            await until(lambda: passed(reports) == 3)
+            with closing(sqlite3.connect(reports / FILE_NAME, isolation_level=None)) as meddler:
+                meddler.execute("BEGIN IMMEDIATE")
+                await hub_passes(journal, 4)
+                await until(lambda: len(board.details) == 2)
+                assert "is locked by another program: close it (fuser" in str(board.details[1])
+            await until(lambda: passed(reports) == 4)
 
 
 @pytest.mark.parametrize("begun", [False, True])
@@ -97,12 +94,8 @@ async def test_a_stop_in_the_middle_waits_for_nothing_and_the_next_start_goes_on
         work(ledger, *range(40))
 
     async with Journal.open(folder, site=TOPICS.site, station=TOPICS.station) as journal:
-        keeping = asyncio.create_task(keeper(journal, reports, folder).run())
-        await until(lambda: not begun or (reports / FILE_NAME).exists())
-        keeping.cancel()
-        await asyncio.wait((keeping,))
+        async with beside(keeper(journal, reports, folder).run()) as (keeping,):
+            await until(lambda: not begun or (reports / FILE_NAME).exists())
         assert keeping.cancelled()
-        again = asyncio.create_task(keeper(journal, reports, folder).run())
-        await until(lambda: passed(reports) == 32)
-        again.cancel()
-        await asyncio.wait((again,))
+        async with beside(keeper(journal, reports, folder).run()):
+            await until(lambda: passed(reports) == 32)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from firmware_catalog.identity import IdentityError
-from inventory.cli import database, findings, hubs, requests, results, run, ssmi
+from inventory.cli import database, deliveries, findings, forecasts, hubs, requests, results, run, ssmi
 from inventory.errors import InventoryError, WrongInput
 from inventory.log import LogSettings, configure_logging
 
@@ -23,6 +23,8 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.add_typer(database.app, name="database")
 app.add_typer(requests.app, name="requests")
+app.add_typer(forecasts.app, name="forecasts")
+app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(results.app, name="results")
 app.add_typer(hubs.app, name="hubs")
 app.add_typer(ssmi.app, name="ssmi")

@@ -12,6 +12,7 @@ import typer
 
 from inventory.database.engine import Database
 from inventory.errors import WrongInput
+from inventory.requests.settings import RequestSettings
 from inventory.settings import InventorySettings, load_settings
 
 ConfigOption = Annotated[
@@ -21,6 +22,7 @@ DEFAULT_CONFIG = Path("/etc/reflash/inventory.toml")
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a script instead of text.")]
 ByOption = Annotated[str, typer.Option("--by", help="Who answers for it, by name.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why.")]
+RequestArgument = Annotated[str, typer.Argument(help="The request, as RQ-000001.")]
 
 
 @contextmanager
@@ -30,6 +32,15 @@ def opened(config: Path) -> Iterator[tuple[InventorySettings, Database]]:
     with Database(settings.database) as database:
         database.require_current()
         yield settings, database
+
+
+@contextmanager
+def taking_requests(config: Path) -> Iterator[tuple[RequestSettings, Database]]:
+    """Open the same where requests are taken, and return what they are held against."""
+    with opened(config) as (settings, database):
+        if settings.requests is None:
+            raise WrongInput(f"{config} has no [requests]; see docs/inventory.md")
+        yield settings.requests, database
 
 
 def said(text: str, what: str) -> str:

@@ -2,46 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from firmware_catalog.identity import Eui64
 from inventory.cli.common import (
     DEFAULT_CONFIG,
     ByOption,
     ConfigOption,
     JsonOption,
     ReasonOption,
+    RequestArgument,
     opened,
     print_json,
     print_table,
     said,
+    taking_requests,
 )
-from inventory.database.engine import Database
 from inventory.errors import WrongInput
 from inventory.moments import system_clock
-from inventory.requests import book
-from inventory.requests.extract import look_up
-from inventory.requests.request_file import read_request
+from inventory.requests import book, forecasts, revising
+from inventory.requests.extract import Registered, look_up
+from inventory.requests.request_file import Asked, read_request
 from inventory.requests.request_file import write_template as write_empty
 from inventory.requests.settings import RequestSettings
-from inventory.requests.sheet import read_sheet
+from inventory.requests.sheet import Sheet, read_sheet
 from inventory.whole_file import write_whole
 from station.domain.counted import counted
 
 app = typer.Typer(help="Parties' requests, and the work orders made of them.", no_args_is_help=True)
-RequestArgument = Annotated[str, typer.Argument(help="The request, as RQ-000001.")]
-
-
-@contextmanager
-def _taking_requests(config: Path) -> Iterator[tuple[RequestSettings, Database]]:
-    with opened(config) as (settings, database):
-        if settings.requests is None:
-            raise WrongInput(f"{config} has no [requests]; see docs/inventory.md")
-        yield settings.requests, database
 
 
 @app.command("template")
@@ -70,11 +61,8 @@ def import_list(
     Example: reflash inventory requests import hubs.xlsx --party PARTY --extract smi.csv --by "A. Person"
     """
     whose, who = said(party, "--party"), said(by, "--by")
-    with _taking_requests(config) as (settings, database):
-        files = read_sheet(path), read_sheet(extract)
-        asked = read_request(files[0])
-        wanted = {each for line in asked for each in (line.chf, line.gpf) if each is not None}
-        registered = look_up(files[1], settings.extract_columns, wanted)
+    with taking_requests(config) as (settings, database):
+        asked, registered, files = _read(path, extract, settings)
         with database.write_alone() as connection:
             verdict = book.take_in(
                 connection,
@@ -86,12 +74,14 @@ def import_list(
                 by=who,
                 now=system_clock(),
             )
+            unlike = forecasts.warning(connection, whose, system_clock())
+    if unlike is not None:
+        typer.echo(f"warning: {unlike}", err=True)
     if as_json:
         answer = {"accepted": verdict.accepted, "refused": verdict.refused}
         print_json({"request": verdict.name, "verdict": verdict.whole, **answer})
         return
-    refused = "".join(f", {number} {reason}" for reason, number in sorted(verdict.refused.items()))
-    typer.echo(f"{verdict.name}: {verdict.whole}: {counted(verdict.accepted, 'hub')} accepted{refused}")
+    typer.echo(f"{verdict.name}: {verdict.whole}: {_counted(verdict)}")
 
 
 @app.command("list")
@@ -154,7 +144,7 @@ def authorise(
     """
     number, order = book.number_of(request), said(work_order, "--work-order")
     purchase, who = said(purchase_order, "--purchase-order"), said(by, "--by")
-    with _taking_requests(config) as (settings, database):
+    with taking_requests(config) as (settings, database):
         path = _order_path(settings, order)
         with database.write_alone() as connection:
             data, warnings = book.authorise(
@@ -179,12 +169,68 @@ def order(request: RequestArgument, config: ConfigOption = DEFAULT_CONFIG) -> No
 
     Example: reflash inventory requests order RQ-000001
     """
-    with _taking_requests(config) as (settings, database):
+    with taking_requests(config) as (settings, database):
         with database.read() as connection:
-            work_order, data = book.order_file(connection, book.number_of(request))
-        path = _order_path(settings, work_order)
+            name, data = book.order_file(connection, book.number_of(request))
+        path = _order_path(settings, name)
         write_whole(path, data)
     typer.echo(f"{path} is written")
+
+
+@app.command()
+def revise(
+    request: RequestArgument,
+    by: ByOption,
+    reason: ReasonOption,
+    add: Annotated[
+        Path | None, typer.Option("--add", help="A list of hubs that join, on the template.")
+    ] = None,
+    extract: Annotated[Path | None, typer.Option("--extract", help="What they are judged by.")] = None,
+    cancel: Annotated[
+        list[str] | None, typer.Option("--cancel", help="A hub's CHF or GPF id; more than once.")
+    ] = None,
+    cancel_list: Annotated[
+        Path | None, typer.Option("--cancel-list", help="A list of hubs to cancel, on the template.")
+    ] = None,
+    cancel_rejected: Annotated[
+        bool, typer.Option("--cancel-rejected", help="Cancel each hub that was rejected at delivery.")
+    ] = False,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Add and cancel lines of an authorised order, in somebody's name, and write its new revision for `reflash orders revise`.
+
+    Example: reflash inventory requests revise RQ-000001 --cancel-rejected --reason "damaged" --by "A. Person"
+    """
+    number, who, why = book.number_of(request), said(by, "--by"), said(reason, "--reason")
+    hubs = [Eui64.parse(each) for each in cancel or []]
+    if cancel_list is not None:
+        hubs += _ids_of(cancel_list)
+    if (add is None) != (extract is None):
+        raise WrongInput("--add and --extract go together")
+    with taking_requests(config) as (settings, database):
+        joining = None
+        if add is not None and extract is not None:
+            joining = revising.Added(*_read(add, extract, settings))
+        with database.write_alone() as connection:
+            if cancel_rejected:
+                hubs += revising.standing_and_rejected(connection, number)
+            revised = revising.revise(
+                connection,
+                number,
+                add=joining,
+                cancel=hubs,
+                settings=settings,
+                by=who,
+                reason=why,
+                now=system_clock(),
+            )
+        for warning in revised.warnings:
+            typer.echo(f"warning: {warning}", err=True)
+        path = _order_path(settings, revised.name)
+        write_whole(path, revised.data)
+    joined = _counted(revised.verdict) if revised.verdict else "0 hubs accepted"
+    typer.echo(f"{path} is revision {revised.revision}: {joined}, {revised.cancelled} cancelled")
+    typer.echo(f"at the station, run: reflash orders revise {path.name}")
 
 
 @app.command()
@@ -220,3 +266,29 @@ def _order_path(settings: RequestSettings, work_order: str) -> Path:
     if any(each in work_order for each in '/\\:*?"<>|') or work_order.startswith((".", "~")):
         raise WrongInput(f"--work-order {work_order!r} cannot be a file's name")
     return settings.orders_folder / f"{work_order}.csv"
+
+
+def _read(
+    path: Path, extract: Path, settings: RequestSettings
+) -> tuple[list[Asked], dict[Eui64, Registered], tuple[Sheet, Sheet]]:
+    """Read a party's list, and what the extract holds of its hubs."""
+    files = read_sheet(path), read_sheet(extract)
+    asked = read_request(files[0])
+    wanted = {each for line in asked for each in (line.chf, line.gpf) if each is not None}
+    return asked, look_up(files[1], settings.extract_columns, wanted), files
+
+
+def _ids_of(path: Path) -> list[Eui64]:
+    """Return an id of each hub of a list. Raises WrongInput for a line that cannot be read."""
+    ids = []
+    for line in read_request(read_sheet(path)):
+        each = line.chf or line.gpf
+        if line.fault is not None or each is None:
+            raise WrongInput(f"{path.name}, line {line.line}: {line.fault}")
+        ids.append(each)
+    return ids
+
+
+def _counted(verdict: book.Verdict) -> str:
+    refused = "".join(f", {number} {reason}" for reason, number in sorted(verdict.refused.items()))
+    return f"{counted(verdict.accepted, 'hub')} accepted{refused}"

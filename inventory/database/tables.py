@@ -166,6 +166,7 @@ requests: Final = Table(
     Column("work_order", Text, unique=True),
     Column("purchase_order", Text),
     Column("order_sha256", String(64)),
+    Column("revision", Integer, nullable=False, server_default="1"),
     Column("decided", Utc),
     Column("decided_by", Text),
     Column("reason", Text),
@@ -192,9 +193,14 @@ request_hubs: Final = Table(
     Column("installation_end", Date),
     Column("refused", Text),
     Column("detail", Text),
+    Column("authorised", Utc),
+    Column("cancelled", Utc),
     Index(None, "chf"),
 )
-"""Each line of a request, with what the extract held of its hub; accepted unless `refused` says why not."""
+"""Each line of a request, with what the extract held of its hub; accepted unless `refused` says why not.
+
+It stands on the work order if it was `authorised` and not `cancelled` since.
+"""
 
 ssmi_files: Final = Table(
     "ssmi_files",

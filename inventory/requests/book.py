@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +14,11 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from firmware_catalog.identity import Eui64
 from inventory.database.tables import order_facts, request_hubs, requests
 from inventory.errors import InventoryError, WrongInput
+from inventory.requests import limits as limits_of
 from inventory.requests.extract import Registered
 from inventory.requests.judging import Judged, judge
+from inventory.requests.limits import Beyond
+from inventory.requests.order import order_bytes
 from inventory.requests.request_file import Asked
 from inventory.requests.settings import LimitSettings, RequestSettings
 from inventory.requests.sheet import Sheet
@@ -88,7 +89,7 @@ def take_in(
         raise NotNow(
             f"{file.name} is {name_of(there)} already; see reflash inventory requests show {name_of(there)}"
         )
-    judged = judge(asked, party, registered, settings.release_of, _elsewhere(connection))
+    judged = judge(asked, party, registered, settings.release_of, in_open_requests(connection))
     request = connection.scalar(
         insert(requests)
         .values(
@@ -106,22 +107,27 @@ def take_in(
     if request is None:
         raise AssertionError("an insert returns its id")
     for at in range(0, len(judged), _AT_ONCE):
-        connection.execute(insert(request_hubs), [_row(request, each) for each in judged[at : at + _AT_ONCE]])
+        connection.execute(
+            insert(request_hubs), [row_of(request, each) for each in judged[at : at + _AT_ONCE]]
+        )
     refused = Counter(each.reason.value for each in judged if each.reason is not None)
     return Verdict(request, len(judged) - refused.total(), dict(refused))
 
 
-def _elsewhere(connection: Connection) -> dict[Eui64, str]:
+def in_open_requests(connection: Connection) -> dict[Eui64, str]:
     """Return the open request of each hub that is in one."""
     rows = connection.execute(
         select(request_hubs.c.chf, request_hubs.c.request)
         .join(requests, requests.c.id == request_hubs.c.request)
-        .where(requests.c.state.in_(OPEN), request_hubs.c.refused.is_(None))
+        .where(
+            requests.c.state.in_(OPEN), request_hubs.c.refused.is_(None), request_hubs.c.cancelled.is_(None)
+        )
     )
     return {Eui64.parse(chf): name_of(request) for chf, request in rows}
 
 
-def _row(request: int, judged: Judged) -> dict[str, Any]:
+def row_of(request: int, judged: Judged) -> dict[str, Any]:
+    """Return a judged line as it is kept."""
     hub, asked = judged.hub, judged.asked
     return {
         "request": request,
@@ -157,13 +163,12 @@ def authorise(
 
     The caller writes alone. Raises NotNow for a request that is decided, has no accepted hub, or would go beyond a limit that refuses.
     """
-    row = _require(connection, request, "judged")
-    over = _beyond(connection, request, limits, now)
-    if refusing := [line for line, refuses in over if refuses]:
-        raise NotNow(refusing[0])
+    row = require(connection, request, "judged")
+    over = limits_of.beyond_a_month(connection, regions_of(connection, request), limits, now)
+    require_within(over)
     if connection.scalar(select(requests.c.id).where(requests.c.work_order == work_order)) is not None:
         raise NotNow(f"there is a work order {work_order} already; give this one another number")
-    data = _order_file(connection, request, work_order)
+    data = order_bytes(connection, request, work_order)
     if data is None:
         raise NotNow(f"{name_of(row.id)} has no accepted hub; refuse it")
     connection.execute(
@@ -178,79 +183,55 @@ def authorise(
             decided_by=by,
         )
     )
-    return data, [line for line, _ in over]
+    connection.execute(
+        update(request_hubs)
+        .where(request_hubs.c.request == request, request_hubs.c.refused.is_(None))
+        .values(authorised=now)
+    )
+    return data, [each.line for each in over]
 
 
-def _beyond(
-    connection: Connection, request: int, limits: Sequence[LimitSettings], now: datetime
-) -> list[tuple[str, bool]]:
-    month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    accepted = request_hubs.c.refused.is_(None)
-    over = []
-    for limit in limits:
-        here = request_hubs.c.region.in_(limit.regions)
-        asked = (
-            connection.scalar(select(func.count()).where(request_hubs.c.request == request, accepted, here))
-            or 0
-        )
-        before = connection.scalar(
-            select(func.count())
-            .select_from(request_hubs.join(requests, requests.c.id == request_hubs.c.request))
-            .where(accepted, here, requests.c.work_order.is_not(None), requests.c.decided >= month)
-        )
-        total = asked + (before or 0)
-        if asked and total > limit.hubs_a_month:
-            regions = ", ".join(sorted(limit.regions))
-            line = f"{total} hubs of {regions} would be authorised in {now:%B %Y}, more than {limit.hubs_a_month}"
-            over.append((line, limit.refuse))
-    return over
+def regions_of(connection: Connection, request: int) -> dict[str, int]:
+    """Return how many accepted hubs of a request are of which region."""
+    rows = connection.execute(
+        select(request_hubs.c.region, func.count())
+        .where(request_hubs.c.request == request, request_hubs.c.refused.is_(None))
+        .group_by(request_hubs.c.region)
+    )
+    return dict(rows.all())
+
+
+def require_within(over: Sequence[Beyond]) -> None:
+    """Raise NotNow if one of these limits refuses."""
+    for each in over:
+        if each.refuses:
+            raise NotNow(each.line)
 
 
 def decide(connection: Connection, request: int, state: str, *, by: str, reason: str, now: datetime) -> None:
     """Refuse a judged request, or close an authorised one, in somebody's name. Raises NotNow."""
-    _require(connection, request, "judged" if state == "refused" else "authorised")
+    require(connection, request, "judged" if state == "refused" else "authorised")
     values: dict[str, Any] = {"state": state, "decided_by": by, "reason": reason}
     if state == "refused":
         values["decided"] = now  # when an authorised one was authorised is what its month is counted by
     connection.execute(update(requests).where(requests.c.id == request).values(**values))
 
 
+def file_name(work_order: str, revision: int) -> str:
+    """Return how the file of an order is called, without its ending."""
+    return work_order if revision == 1 else f"{work_order}-revision-{revision}"
+
+
 def order_file(connection: Connection, request: int) -> tuple[str, bytes]:
-    """Return the work order of an authorised request, by number and file: the same bytes each time. Raises NotNow."""
-    row = _require(connection, request, "authorised")
-    data = _order_file(connection, request, row.work_order)
+    """Return the work order of an authorised request as it stands, by the file's name and content: the same bytes each time.
+
+    Raises NotNow.
+    """
+    row = require(connection, request, "authorised")
+    data = order_bytes(connection, request, row.work_order)
     if data is None or hashlib.sha256(data).hexdigest() != row.order_sha256:
         raise NotNow(f"work order {row.work_order} is not what was authorised: its rows were changed by hand")
-    return row.work_order, data
-
-
-def _order_file(connection: Connection, request: int, work_order: str) -> bytes | None:
-    """Return the file as the stations take it (docs/work-orders.md): hubs that may be installed no longer soon come first."""
-    hub = request_hubs.c
-    columns = {
-        "chf_id": hub.chf,
-        "gpf_id": hub.gpf,
-        "manufacturer": hub.manufacturer,
-        "model": hub.model,
-        "region": hub.region,
-        "variant": hub.han_variant,
-        "recorded_firmware_version": hub.firmware,
-        "inventory_status": hub.status,
-        "owner_party": hub.owner,
-        "chts_version": hub.chts_version,
-    }
-    rows = connection.execute(
-        select(*columns.values())
-        .where(hub.request == request, hub.refused.is_(None))
-        .order_by(hub.installation_end.is_(None), hub.installation_end, hub.line)
-    ).all()
-    if not rows:
-        return None
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["order_number", "order_hubs", *columns])
-    writer.writerows([work_order, len(rows), *row] for row in rows)
-    return text.getvalue().encode()
+    return file_name(row.work_order, row.revision), data
 
 
 def _one(connection: Connection, request: int) -> Row[*tuple[Any, ...]]:
@@ -260,7 +241,8 @@ def _one(connection: Connection, request: int) -> Row[*tuple[Any, ...]]:
     return row
 
 
-def _require(connection: Connection, request: int, state: str) -> Row[*tuple[Any, ...]]:
+def require(connection: Connection, request: int, state: str) -> Row[*tuple[Any, ...]]:
+    """Return a request that is in this state. Raises NotNow for another state, WrongInput for no request."""
     row = _one(connection, request)
     if row.state != state:
         by = f" by {row.decided_by}" if row.decided_by else ""
@@ -271,7 +253,9 @@ def _require(connection: Connection, request: int, state: str) -> Row[*tuple[Any
 def every(connection: Connection) -> Sequence[Row[*tuple[Any, ...]]]:
     """Return each request with how many of its hubs are accepted, newest first."""
     accepted = select(func.count()).where(
-        request_hubs.c.request == requests.c.id, request_hubs.c.refused.is_(None)
+        request_hubs.c.request == requests.c.id,
+        request_hubs.c.refused.is_(None),
+        request_hubs.c.cancelled.is_(None),
     )
     columns = (requests.c.id, requests.c.party, requests.c.received, requests.c.state, requests.c.work_order)
     return connection.execute(

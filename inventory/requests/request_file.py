@@ -80,8 +80,13 @@ def _date(cell: Cell) -> date | None:
 
 def write_template(path: Path) -> None:
     """Write an empty list with one example line, as XLSX or as CSV by the file's ending. Raises OSError, FileExistsError."""
-    example = (TEMPLATE, "88-73-84-00-00-00-00-01", "88-73-84-00-00-00-01-01", "2027-03-31")
-    rows: Sequence[Sequence[str]] = (COLUMNS, example)
+    write_table(
+        path, [COLUMNS, (TEMPLATE, "88-73-84-00-00-00-00-01", "88-73-84-00-00-00-01-01", "2027-03-31")]
+    )
+
+
+def write_table(path: Path, rows: Sequence[Sequence[str]]) -> None:
+    """Write a small table as XLSX or as CSV by the file's ending. Raises OSError, FileExistsError."""
     if path.suffix.casefold() == ".xlsx":
         book = openpyxl.Workbook(write_only=True)
         sheet = book.create_sheet("hubs")

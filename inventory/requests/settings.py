@@ -30,6 +30,9 @@ class LimitSettings(BaseModel):
     hubs_a_month: Annotated[int, Field(ge=1)] = Field(
         description="hubs authorised in a calendar month (UTC), at most"
     )
+    hubs_in_store: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="hubs that were received and have not gone back, at most; no limit unless given"
+    )
     refuse: bool = Field(False, description="whether more are refused; they are warned of otherwise")
 
 
@@ -43,6 +46,9 @@ class RequestSettings(BaseModel):
     )
     extract_columns: ExtractColumns = Field(
         default_factory=ExtractColumns, description="headings of the extract; provisional"
+    )
+    forecast_months: Annotated[int, Field(ge=1, le=24)] = Field(
+        6, description="how many months ahead a party forecasts"
     )
     releases: tuple[ReleaseSettings, ...] = Field(description="the release of each model")
     limits: tuple[LimitSettings, ...] = Field((), description="none unless given")

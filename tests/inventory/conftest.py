@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from benches import brokers, postgres
+from benches.inventory_desk import Desk
 from inventory.cli import main
 from inventory.database.engine import Database
 from inventory.database.upgrade import upgrade
@@ -66,6 +67,11 @@ def inventory(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str
         return int(ended.value.code or 0), said.out + said.err
 
     return run
+
+
+@pytest.fixture
+def desk(tmp_path: Path, url: str, inventory: Callable[..., tuple[int, str]]) -> Desk:
+    return Desk(tmp_path, url, inventory)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 import json
@@ -15,6 +14,7 @@ import openpyxl
 import pytest
 from sqlalchemy import func, select
 
+from benches.inventory_desk import Desk, asked, held, text_of
 from benches.told_results import SOURCE, TOPICS, Said, SayingStation, chf_of, gpf_of
 from inventory.database.engine import Database
 from inventory.database.tables import request_hubs, ssmi_files
@@ -25,84 +25,6 @@ from inventory.requests.request_file import COLUMNS, TEMPLATE, read_request
 from inventory.requests.sheet import Sheet, read_sheet
 from station.domain.outcome import Outcome
 from station.orders.csv_import import parse_order
-
-EXTRACT = ("CHF", "GPF", "Make", "Model", "Version", "Status", "Owner", "Region", "HAN", "CHTS")
-CONFIG = """
-database = "{url}"
-[[stations]]
-site = "north-site"
-station = "bench-1"
-[ssmi]
-folder = "{folder}"
-firmware_version = "Version"
-[requests]
-orders_folder = "{folder}"
-releases = [{{manufacturer = "10A8", model = "00000011", firmware_version = "0002012F"}}]
-limits = [
-    {{regions = ["Central", "South"], hubs_a_month = 5, refuse = true}},
-    {{regions = ["North"], hubs_a_month = 1}},
-]
-[requests.extract_columns]
-chf_id = "CHF"
-gpf_id = "GPF"
-manufacturer = "Make"
-model = "Model"
-firmware_version = "Version"
-device_status = "Status"
-owner = "Owner"
-region = "Region"
-han_variant = "HAN"
-chts_version = "CHTS"
-"""
-
-
-def text_of(rows: Iterable[Sequence[str]]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
-
-
-def held(hub: int, **others: str) -> tuple[str, ...]:
-    fields = {
-        "make": "10A8",
-        "model": "00000011",
-        "version": "0001012F",
-        "status": "Pending",
-        "owner": "PARTY",
-    }
-    fields |= {"region": "Central", "han": "DBCH", "chts": "CHTS V1.4"} | others
-    return (chf_of(hub), gpf_of(hub), *fields.values())
-
-
-def asked(hub: int, until: str = "") -> tuple[str, ...]:
-    return (TEMPLATE, chf_of(hub), gpf_of(hub), until)
-
-
-class Desk:
-    """Types commands at one inventory."""
-
-    def __init__(self, folder: Path, url: str, inventory: Callable[..., tuple[int, str]]) -> None:
-        self.folder = folder
-        (folder / "orders").mkdir()
-        self.config = folder / "inventory.toml"
-        self.config.write_text(CONFIG.format(url=url, folder=folder / "orders"))
-        self._inventory = inventory
-
-    def __call__(self, *arguments: object, code: int = 0, group: str = "requests") -> str:
-        ended, said = self._inventory(group, *arguments, "--config", self.config)
-        assert ended == code, said
-        return said
-
-    def take(self, lines: Iterable[Sequence[str]], extract: Iterable[Sequence[str]], **more: Any) -> str:
-        (self.folder / "list.csv").write_bytes(text_of([COLUMNS, *lines]))
-        (self.folder / "smi.csv").write_bytes(text_of([EXTRACT, *extract]))
-        files = (self.folder / "list.csv", "--extract", self.folder / "smi.csv")
-        return self("import", *files, "--party", "PARTY", "--by", "A. Person", **more)
-
-
-@pytest.fixture
-def desk(tmp_path: Path, url: str, inventory: Callable[..., tuple[int, str]]) -> Desk:
-    return Desk(tmp_path, url, inventory)
 
 
 def test_each_hub_is_judged_and_the_order_of_those_accepted_is_one_that_a_station_takes(
@@ -134,6 +56,7 @@ def test_each_hub_is_judged_and_the_order_of_those_accepted_is_one_that_a_statio
     assert said == (
         "RQ-000001: in part: 3 hubs accepted, 1 already_current, 1 another_partys, 1 ids_disagree, 1 no_release, "
         "1 not_pending, 1 twice, 1 unknown, 4 unreadable\n"
+        "warning: PARTY has sent no forecast for {:%B %Y}\n".format(system_clock())
     )
     assert "RQ-000001 already" in desk.take(lines, extract, code=1)
     assert "2 in_another_request" in desk.take([asked(1), asked(2), asked(5)], extract)
@@ -174,6 +97,7 @@ def test_each_hub_is_judged_and_the_order_of_those_accepted_is_one_that_a_statio
 
 
 def test_a_limit_refuses_or_warns_and_counts_what_was_authorised_this_month(desk: Desk) -> None:
+    desk.config.write_text(desk.config.read_text().replace("hubs_a_month = 40", "hubs_a_month = 5"))
     extract = [*(held(hub) for hub in range(1, 7)), *(held(hub, region="North") for hub in (7, 8))]
     desk.take([asked(hub) for hub in range(1, 5)], extract)
     desk.take([asked(5), asked(6)], extract)

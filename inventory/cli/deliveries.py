@@ -1,0 +1,211 @@
+"""`reflash inventory deliveries`: what parties announce and send, and what of it goes back."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inventory.cli.common import (
+    DEFAULT_CONFIG,
+    ByOption,
+    ConfigOption,
+    JsonOption,
+    RequestArgument,
+    opened,
+    print_json,
+    print_table,
+    said,
+    taking_requests,
+)
+from inventory.delivery import book
+from inventory.delivery.goods import (
+    GOODS_COLUMNS,
+    GOODS_TEMPLATE,
+    PACKING_COLUMNS,
+    PACKING_TEMPLATE,
+    UnitKind,
+    read_goods,
+    read_packing_list,
+    units_of,
+)
+from inventory.moments import system_clock
+from inventory.requests.book import number_of
+from inventory.requests.extract import look_up
+from inventory.requests.request_file import write_table
+from inventory.requests.sheet import read_sheet
+from station.domain.counted import counted
+
+app = typer.Typer(help="What parties announce and send, and what of it goes back.", no_args_is_help=True)
+_UNIT = "CODE, CODE=finding, or CODE=finding=detail; more than once."
+
+
+@app.command("template")
+def write_template(
+    path: Annotated[Path, typer.Argument(help="A file that is not there yet: .xlsx, or .csv.")],
+    goods: Annotated[bool, typer.Option("--goods", help="The list for goods-in, not the party's.")] = False,
+) -> None:
+    """Write the packing list that a party fills in, or the list that goods-in scans into. Both are provisional.
+
+    Example: reflash inventory deliveries template packing.xlsx
+    """
+    if goods:
+        write_table(path, [GOODS_COLUMNS, (GOODS_TEMPLATE, "carton", "C-0001", "", "")])
+    else:
+        hub = ("88-73-84-00-00-00-00-01", "88-73-84-00-00-00-01-01")
+        write_table(path, [PACKING_COLUMNS, (PACKING_TEMPLATE, "P-01", "C-0001", *hub)])
+    typer.echo(f"{path} is written; its second line is an example to be replaced")
+
+
+@app.command()
+def announce(
+    request: RequestArgument,
+    path: Annotated[Path, typer.Argument(help="The party's packing list, on the template.")],
+    by: ByOption,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Take in what a party says it sends, and in what; of a hub that was announced before, this counts.
+
+    Example: reflash inventory deliveries announce RQ-000001 packing.xlsx --by "A. Person"
+    """
+    number, who, sheet = number_of(request), said(by, "--by"), read_sheet(path)
+    packed = read_packing_list(sheet)
+    with opened(config) as (_, database), database.write_alone() as connection:
+        strange = book.announce(connection, number, packed, sheet, by=who, now=system_clock())
+    typer.echo(f"{counted(len(packed), 'hub')} announced")
+    for hub in strange:
+        typer.echo(f"not on the order: {hub}")
+
+
+@app.command()
+def receive(
+    request: RequestArgument,
+    delivery_note: Annotated[str, typer.Option("--delivery-note", help="The carrier's or party's number.")],
+    by: ByOption,
+    goods: Annotated[Path | None, typer.Option("--list", help="What was scanned, on the template.")] = None,
+    pallet: Annotated[list[str] | None, typer.Option("--pallet", help=_UNIT)] = None,
+    carton: Annotated[list[str] | None, typer.Option("--carton", help=_UNIT)] = None,
+    hub: Annotated[list[str] | None, typer.Option("--hub", help=_UNIT)] = None,
+    extract: Annotated[Path | None, typer.Option("--extract", help="What the inventory holds now.")] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
+) -> None:
+    """Receive goods against an order, by pallet, carton or hub, and say hub by hub what is accepted.
+
+    Example: reflash inventory deliveries receive RQ-000001 --delivery-note DN-7 --pallet P-01 --carton C-0009=seal_broken --by "A. Person"
+    """
+    number, who, note = number_of(request), said(by, "--by"), said(delivery_note, "--delivery-note")
+    units = [] if goods is None else read_goods(read_sheet(goods))
+    given = {UnitKind.PALLET: pallet, UnitKind.CARTON: carton, UnitKind.HUB: hub}
+    for kind, words in given.items():
+        units += units_of(words or [], kind)
+    with taking_requests(config) as (settings, database):
+        held = None
+        if extract is not None:
+            sheet = read_sheet(extract)
+            with database.read() as connection:
+                wanted = book.ids_of_order(connection, number)
+            held = sheet, look_up(sheet, settings.extract_columns, wanted)
+        with database.write_alone() as connection:
+            receipt = book.receive(
+                connection,
+                number,
+                units,
+                delivery_note=note,
+                extract=held,
+                limits=settings.limits,
+                by=who,
+                now=system_clock(),
+            )
+    for warning in receipt.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    if as_json:
+        print_json({"delivery": receipt.name, "accepted": receipt.accepted, "rejected": receipt.rejected})
+        return
+    rejected = "".join(f", {number} {reason}" for reason, number in sorted(receipt.rejected.items()))
+    typer.echo(f"{receipt.name}: {counted(receipt.accepted, 'hub')} accepted{rejected}")
+
+
+@app.command()
+def show(
+    request: RequestArgument, config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False
+) -> None:
+    """Show how far an order's hubs have come, and which have not.
+
+    Example: reflash inventory deliveries show RQ-000001
+    """
+    with opened(config) as (_, database), database.read() as connection:
+        progress = book.progress(connection, number_of(request))
+    if as_json:
+        print_json(
+            {
+                "ordered": progress.ordered,
+                "accepted": progress.accepted,
+                "rejected": progress.rejected,
+                "outstanding": progress.outstanding,
+                "receipts": progress.receipts,
+            }
+        )
+        return
+    typer.echo(
+        f"{progress.accepted} accepted of {counted(progress.ordered, 'hub')} on the order; "
+        f"{progress.rejected} rejected have to go back"
+    )
+    for receipt in progress.receipts:
+        numbers = ", ".join(f"{value} {name}" for name, value in receipt.items() if isinstance(value, int))
+        typer.echo(
+            f"{receipt['delivery']}  {receipt['received']:%Y-%m-%d}  {receipt['delivery_note']}: {numbers}"
+        )
+    for chf in progress.outstanding[:20]:
+        typer.echo(f"not accepted yet: {chf}")
+    if len(progress.outstanding) > 20:
+        typer.echo(f"and {len(progress.outstanding) - 20} more; see --json")
+
+
+@app.command()
+def rejected(
+    request: Annotated[str | None, typer.Argument(help="The request, as RQ-000001; else all.")] = None,
+    csv_file: Annotated[Path | None, typer.Option("--csv", help="Write them to this new file.")] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """List what was rejected and has to go back to its party.
+
+    Example: reflash inventory deliveries rejected --csv back.csv
+    """
+    number = None if request is None else number_of(request)
+    with opened(config) as (_, database), database.read() as connection:
+        rows = [
+            {**row._mapping, "delivery": book.delivery_name(row.delivery)}  # noqa: SLF001 - its public name
+            for row in book.to_go_back(connection, number)
+        ]
+    columns = ("delivery", "party", "work_order", "pallet", "carton", "hub", "rejected", "detail")
+    if csv_file is None:
+        print_table(columns, rows)
+        return
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    with csv_file.open("xb") as file:
+        file.write(text.getvalue().encode())
+    typer.echo(f"{csv_file} is written: {counted(len(rows), 'line')}")
+
+
+@app.command("return")
+def give_back(
+    delivery: Annotated[str, typer.Argument(help="The delivery, as DL-000001.")],
+    note: Annotated[str, typer.Option("--note", help="By which carrier, under which number.")],
+    by: ByOption,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Record that what was rejected of a delivery went back to its party.
+
+    Example: reflash inventory deliveries return DL-000001 --note "carrier 4711" --by "A. Person"
+    """
+    number, what, who = book.delivery_number(delivery), said(note, "--note"), said(by, "--by")
+    with opened(config) as (_, database), database.write_alone() as connection:
+        gone = book.give_back(connection, number, note=what, by=who, now=system_clock())
+    typer.echo(f"{counted(gone, 'rejected line')} of {book.delivery_name(number)} went back")

@@ -56,7 +56,7 @@ def test_each_hub_is_judged_and_the_order_of_those_accepted_is_one_that_a_statio
     assert said == (
         "RQ-000001: in part: 3 hubs accepted, 1 already_current, 1 another_partys, 1 ids_disagree, 1 no_release, "
         "1 not_pending, 1 twice, 1 unknown, 4 unreadable\n"
-        "warning: PARTY has sent no forecast for {:%B %Y}\n".format(system_clock())
+        f"warning: PARTY has sent no forecast for {system_clock():%B %Y}\n"
     )
     assert "RQ-000001 already" in desk.take(lines, extract, code=1)
     assert "2 in_another_request" in desk.take([asked(1), asked(2), asked(5)], extract)

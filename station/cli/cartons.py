@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ from station.cli.common import DEFAULT_CONFIG, ByOption, ConfigOption, JsonOptio
 from station.cli.orders import OrderArgument, require_order
 from station.cli.packing import LabelsArgument, asking, bring, scanned, tell
 from station.cli.scanning import DeskOption
+from station.desk.hub_story import SIX
 from station.desk.label_printing_requests import PrintLabel
 from station.desk.packing_requests import (
     CloseCarton,
@@ -42,8 +43,6 @@ PalletArgument = Annotated[str, typer.Argument(help="The pallet's code, as print
 PackageArgument = Annotated[str, typer.Argument(help="The code of a carton or pallet.")]
 HubArgument = Annotated[str, typer.Argument(help="The hub's label, CHF or GPF id, or its last six digits.")]
 ReasonOption = Annotated[str, typer.Option(help="Why; kept for good, so without names.")]
-
-SIX: Final = 6
 
 
 @app.command("open")

@@ -9,20 +9,14 @@ import typer
 
 from firmware_catalog.identity import Eui64
 from station.cli.asking import asker
-from station.cli.cartons import SIX, decision
+from station.cli.cartons import decision
 from station.cli.common import DEFAULT_CONFIG, ByOption, ConfigOption, JsonOption, UsageError, print_json
 from station.cli.packing import LabelsArgument, asking, bring, scanned, tell
 from station.cli.scanning import DeskOption
+from station.desk.hub_story import find_hubs, moments, where_now
+from station.desk.refusals import Invalid, NotFound
 from station.domain.destination import Destination
-from station.domain.label import ScannedLabel
-from station.records.chain import RecordedEvent
-from station.records.facts.attempts import (
-    AttemptClosed,
-    AttemptInterrupted,
-    AttemptOpened,
-    AttemptResumed,
-    HubLost,
-)
+from station.records.facts.attempts import AttemptClosed
 from station.records.reader import HubLife, JournalReader
 from station.settings_file import load_settings
 
@@ -69,10 +63,10 @@ def find(
     Example: reflash hubs find 00-01-2F
     """
     with JournalReader(load_settings(config).journal_folder) as journal:
-        lives = [(device, journal.life_of(device)) for device in _devices(journal, hub)]
-    lives = [(device, life) for device, life in lives if life.lines or life.events or life.places]
-    if not lives:
-        raise UsageError(f"no order lists {hub}, and it was never seen here")
+        try:
+            lives = find_hubs(journal, hub)
+        except (Invalid, NotFound) as refused:
+            raise UsageError(str(refused)) from refused
     if as_json:
         print_json([_as_json(device, life) for device, life in lives])
         return
@@ -81,61 +75,19 @@ def find(
             typer.echo(line)
 
 
-def _devices(journal: JournalReader, text: str) -> list[Eui64]:
-    digits = "".join(each for each in text if each.isalnum())
-    if len(digits) == SIX:
-        if any(each not in "0123456789ABCDEF" for each in digits.upper()):
-            raise UsageError(f"{text!r} are no last digits of an id, which are 0 to 9 and A to F")
-        return [chf for chf, _ in journal.hubs_ending_in(digits.upper())]
-    label = scanned(text)
-    if not isinstance(label, ScannedLabel):
-        raise UsageError(f"{text[:40]!r} is no hub's id")
-    return [label.device_id]
-
-
 def _story(device: Eui64, life: HubLife) -> Iterator[str]:
-    yield f"hub {device}: {_now(life)}"
+    yield f"hub {device}: {where_now(life)}"
     for state in life.lines:
         line = state.line
         yield f"order {state.order}: CHF {line.chf}, GPF {line.gpf}, of {line.owner}, {line.manufacturer}/{line.model} {line.variant}"
-    moments = [(recorded.utc, what) for recorded in life.events if (what := _happened(recorded)) is not None]
-    for placing in life.places:
-        by = f" by {placing.actor}" if placing.actor else ""
-        why = f" ({placing.reason})" if placing.reason else ""
-        moments.append((placing.placed, f"put {placing.stand}{by}{why}"))
-        if placing.left is not None:
-            moments.append((placing.left, f"no more {placing.stand}: {placing.left_for}"))
-    for moment, what in sorted(moments, key=lambda each: each[0]):
-        yield f"{moment:%Y-%m-%d %H:%M:%S} UTC {what}"
-
-
-def _now(life: HubLife) -> str:
-    stands = [placing for placing in life.places if placing.left is None]
-    if stands:
-        return str(stands[-1].stand)
-    return "in no place" if life.events else "never seen"
-
-
-def _happened(recorded: RecordedEvent) -> str | None:
-    match recorded.event:
-        case AttemptOpened(place=place, order=order):
-            return f"seen in {place}, order {order}" if order else f"seen in {place}, on no order"
-        case AttemptResumed(place=place):
-            return f"seen again in {place}"
-        case HubLost(stage=stage):
-            return f"left its slot during {stage}"
-        case AttemptInterrupted(code=code):
-            return f"work on it was broken off: {code.replace('_', ' ')}"
-        case AttemptClosed(message=message):
-            return message
-        case _:
-            return None
+    for told in moments(life):
+        yield f"{told.at:%Y-%m-%d %H:%M:%S} UTC {told.line}"
 
 
 def _as_json(device: Eui64, life: HubLife) -> dict[str, Any]:
     return {
         "hub": str(device),
-        "line": _now(life),
+        "line": where_now(life),
         "orders": [
             {"order": state.order, "outcome": state.outcome, **state.line.model_dump(mode="json")}
             for state in life.lines

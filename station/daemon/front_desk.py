@@ -27,6 +27,7 @@ from station.desk.desk import Desk
 from station.desk.label_desk import LabelDesk, ScansAtDesk
 from station.desk.label_printing_desk import LabelPrintingDesk
 from station.desk.line_clearance import LineClearance
+from station.desk.looking_desk import LookingDesk
 from station.desk.order_desk import OrderDesk
 from station.desk.packing_desk import PackingDesk
 from station.desk.pallet_desk import PalletDesk
@@ -111,6 +112,7 @@ class FrontDesk:
             **RecordDesk().handlers(),
             **UpkeepDesk(settings.jigs, jigs).handlers(),
             **ShiftDesk(settings.shift, journal).handlers(),
+            **LookingDesk(settings.journal_folder).handlers(),
         }
         identification = Identification(Operators(settings.operators_file), journal)
         return Desk(journal, self._check_person, handlers, bench.followers(), identification)

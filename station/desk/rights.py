@@ -10,6 +10,7 @@ from typing import Any, Final
 from station.desk.bench_requests import EnableSlot, ResetJig, Status, Stop, Watch
 from station.desk.label_printing_requests import PrintLabel
 from station.desk.label_requests import ScanLabel, TakeBackLabel
+from station.desk.looking_requests import FindHub, ListBoxes, ListOrders, ShowBox, ShowOrder
 from station.desk.order_requests import (
     AssignOrder,
     CloseOrder,
@@ -61,6 +62,11 @@ MAY: Final[Mapping[type[Request[Any]], frozenset[Role]]] = MappingProxyType(
     {
         Status: _EVERYBODY,
         Watch: _EVERYBODY,
+        ListOrders: _EVERYBODY,
+        ShowOrder: _EVERYBODY,
+        FindHub: _EVERYBODY,
+        ListBoxes: _EVERYBODY,
+        ShowBox: _EVERYBODY,
         ScanLabel: _EVERYBODY,
         TakeBackLabel: _EVERYBODY,
         SignOn: _EVERYBODY,

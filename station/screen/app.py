@@ -14,16 +14,20 @@ from typing import Final
 
 import structlog
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
 from starlette.staticfiles import StaticFiles
 
-from station.control.client import ask_daemon
+from station.control.client import ControlError, ask_daemon
+from station.desk.refusals import Refused
 from station.screen.access import Access
+from station.screen.asking import Ask
 from station.screen.board import Board
 from station.screen.mirror import Mirror
 from station.screen.parts import Parts
 from station.screen.scanning import Scans
 from station.screen.views.bench import bench_view
+from station.screen.views.doing import STATUS, doing
+from station.screen.views.orders import orders_views
 
 _STATIC: Final = Path(str(resources.files("station.screen"))) / "static"
 _MOST_CONNECTIONS: Final = 200
@@ -37,7 +41,8 @@ def screen_app(place: Path, port: int) -> FastAPI:
     """Return the program that shows the daemon at this socket or state directory."""
     board = Board()
     mirror = Mirror(place, board)
-    parts = Parts(board, mirror, Scans(mirror, partial(ask_daemon, place)))
+    desk: Ask = partial(ask_daemon, place)
+    parts = Parts(board, mirror, Scans(mirror, desk), desk)
 
     @asynccontextmanager
     async def following(_: FastAPI) -> AsyncIterator[None]:
@@ -54,7 +59,18 @@ def screen_app(place: Path, port: int) -> FastAPI:
     app = FastAPI(lifespan=following, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Access, hosts=(f"127.0.0.1:{port}", f"localhost:{port}", f"[::1]:{port}"))
     app.mount("/static", StaticFiles(directory=_STATIC))
-    app.include_router(bench_view(parts))
+    for view in (bench_view, doing, orders_views):
+        app.include_router(view(parts))
+
+    @app.exception_handler(Refused)
+    async def refused(request: Request, error: Refused) -> Response:
+        status = STATUS[error.code]
+        return parts.page(request, "problem.html", "problem", status=status, line=str(error))
+
+    @app.exception_handler(ControlError)
+    async def unanswered(request: Request, error: ControlError) -> Response:
+        return parts.page(request, "problem.html", "problem", status=503, line=str(error))
+
     return app
 
 

@@ -68,6 +68,14 @@ class Mirror:
             self._board.put("beat", datetime.now(UTC).timestamp())
             await asyncio.sleep(_BEAT_SECONDS)
 
+    def jig_orders(self) -> dict[str, str | None]:
+        """Return which order each jig works on."""
+        found: dict[str, str | None] = dict.fromkeys(self.jigs)
+        for slot in self._slots.values():
+            if slot.jig_order is not None:
+                found[slot.place.jig] = slot.jig_order.order
+        return found
+
     def _begin(self, status: BenchStatus) -> None:
         self.badge_prefix = status.badge_prefix
         numbers: dict[str, list[int]] = {}

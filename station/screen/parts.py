@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from station.desk.request import Answer, Question
+from station.screen.asking import Ask
 from station.screen.board import Board
 from station.screen.mirror import Mirror
 from station.screen.scanning import Scans
+from station.version import station_version
+
+A = TypeVar("A", bound=Answer)
+
+VIEWS: Final = (
+    ("bench", "/"),
+    ("orders", "/orders"),
+)
+"""Each view's name and address, in the order in which they are offered."""
+
+
+def _local(moment: datetime) -> str:
+    """Write a time of the record by the bench's clock."""
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
+
 
 _TEMPLATES: Final = Environment(
     loader=PackageLoader("station.screen"),
@@ -21,18 +39,34 @@ _TEMPLATES: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_TEMPLATES.filters["local"] = _local
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the bench is, and how pages are made."""
+    """What the bench is, whom to ask, and how pages are made."""
 
     board: Board
     mirror: Mirror
     scans: Scans
+    desk: Ask
 
-    def page(self, request: Request, template: str, **values: Any) -> Response:
+    async def ask(self, question: Question[A]) -> A:
+        """Return what the daemon answers. Raises Refused, ControlError: a page of their own says so."""
+        return await self.desk(question)
+
+    def page(
+        self, request: Request, template: str, view: str, *, status: int = 200, **values: Any
+    ) -> Response:
         """Fill a page in. `say` in it is a line of the texts' table `screen`."""
-        say = partial(self.mirror.sentences.texts.say, "screen")
-        content = _TEMPLATES.get_template(template).render(nonce=request.state.nonce, say=say, **values)
-        return HTMLResponse(content)
+        content = _TEMPLATES.get_template(template).render(
+            nonce=request.state.nonce,
+            say=partial(self.mirror.sentences.texts.say, "screen"),
+            version=station_version(),
+            view=view,
+            views=VIEWS,
+            now=_local(datetime.now().astimezone()),
+            jigs=self.mirror.jigs,
+            **values,
+        )
+        return HTMLResponse(content, status)

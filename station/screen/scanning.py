@@ -5,32 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from enum import StrEnum
-from typing import Final, Protocol, TypeVar
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
 from station.bench.labels import ScanRefused
 from station.bench.scans import ScanSession
 from station.control.client import ControlError
-from station.desk.act import Proof
 from station.desk.label_desk import ScansAtDesk
-from station.desk.request import Answer, Request
 from station.domain.scan_said import ScanCode, ScanSaid
+from station.screen.asking import Ask
 from station.screen.mirror import Mirror
 from station.texts.scans import scan_line
 
-A = TypeVar("A", bound=Answer)
-
 _MOST_PAGES: Final = 64
 """Pages whose chosen slot is remembered; the one that scanned longest ago gives way."""
-
-
-class Ask(Protocol):
-    """The daemon's desk."""
-
-    async def __call__(self, request: Request[A], *, proof: Proof | None = None) -> A:
-        """Return the answer. Raises Refused and ControlError."""
-        ...
 
 
 class Kind(StrEnum):

@@ -11,6 +11,7 @@ from station.domain.phase import SlotPhase
 from station.domain.reason import NEEDS, Reason
 from station.domain.scan_said import SCAN_NEEDS, ScanCode
 from station.domain.to_do import ToDo
+from station.texts.needed_screen import SCREEN
 
 _LINE: Final = {
     "slot": "place what do",
@@ -36,39 +37,6 @@ _LINE: Final = {
     "order_not_all": "jig order done hubs not_done",
 }
 _PICTURE: Final = ("slot", "hub", "state", "written", "word", "do", "alarm", "station", "signed_on")
-_SCREEN: Final = {
-    **dict.fromkeys(
-        (
-            *(
-                "title",
-                "next",
-                "nothing_waits",
-                "scan",
-                "scan_hint",
-                "scan_unsure",
-                "scan_asked",
-                "jig",
-                "signed_on",
-                "nobody",
-            ),
-            *("stands_still", "stands_since", "daemon_ended", "daemon_away", "no_order"),
-            *(
-                "sound_on",
-                "sound_off",
-                "theme_auto",
-                "theme_light",
-                "theme_dark",
-                "theme_contrast",
-                "recorded",
-            ),
-        ),
-        "",
-    ),
-    "order": "order done hubs",
-    "order_not_all": "order done hubs not_done",
-    "where": "jig slots",
-}
-"""What only the screen in a browser says."""
 _WHAT: Final[Mapping[str, str]] = {
     Reason.WORKING: "stage",
     Reason.MISLABELLED: "stage",
@@ -142,7 +110,7 @@ NEEDED: Final[Mapping[str, Mapping[str, frozenset[str]]]] = MappingProxyType(
         "phase": _nothing_in(SlotPhase),
         "stage": _nothing_in(Stage),
         "picture": _nothing_in(_PICTURE),
-        "screen": _split(_SCREEN),
+        "screen": _split(SCREEN),
         "scan": {**_nothing_in(ScanCode), **SCAN_NEEDS},
         "what": {
             **_nothing_in(Code),

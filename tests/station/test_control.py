@@ -44,6 +44,7 @@ from station.desk.bench_requests import BenchNews, EnableSlot, ResetJig, Status,
 from station.desk.desk import Desk
 from station.desk.label_printing_requests import PrintLabel
 from station.desk.label_requests import ScanAnswer, ScanLabel, TakeBackLabel
+from station.desk.looking_requests import FindHub, ListBoxes, ListOrders, ShowBox, ShowOrder
 from station.desk.order_requests import (
     AssignOrder,
     CloseOrder,
@@ -103,6 +104,11 @@ REQUESTS = {
     LiftPinLock: st.builds(LiftPinLock, pseudonym=NAMES),
     Status: st.builds(Status),
     Watch: st.builds(Watch),
+    ListOrders: st.builds(ListOrders, after=st.none() | NAMES, limit=SLOTS),
+    ShowOrder: st.builds(ShowOrder, order=NAMES),
+    FindHub: st.builds(FindHub, hub=NAMES),
+    ListBoxes: st.builds(ListBoxes, order=st.none() | NAMES, after=st.none() | CODES),
+    ShowBox: st.builds(ShowBox, code=CODES),
     Stop: st.builds(Stop),
     EnableSlot: st.builds(
         EnableSlot, jig=NAMES, slot=SLOTS, expected_why=st.none() | st.sampled_from(Reason)

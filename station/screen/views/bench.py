@@ -9,7 +9,6 @@ from fastapi import APIRouter, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-from station.domain.to_do import ToDo
 from station.screen.mirror import layout
 from station.screen.parts import Parts
 from station.screen.scanning import ScanAnswer
@@ -26,6 +25,8 @@ class Scanned(BaseModel):
     page: Annotated[str, StringConstraints(pattern="^[0-9a-f-]{36}$")]
     """Made by the page, so that a slot's code and the label after it belong together."""
     text: Annotated[str, StringConstraints(max_length=1000)]
+    view: Annotated[str, StringConstraints(pattern="^[a-z-]{1,20}$")] = "bench"
+    """Which view is looked at: what a scan means may depend on it."""
 
 
 def bench_view(parts: Parts) -> APIRouter:
@@ -38,10 +39,8 @@ def bench_view(parts: Parts) -> APIRouter:
         return parts.page(
             request,
             "bench.html",
-            jigs=mirror.jigs,
+            "bench",
             layout=layout(mirror.jigs),
-            version=station_version(),
-            words=list(ToDo),
         )
 
     @router.get("/stream", response_class=EventSourceResponse)

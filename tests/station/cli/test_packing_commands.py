@@ -12,6 +12,12 @@ import pytest
 from benches.journal_samples import chf, closed, gpf, opened, order_events
 from benches.station_bench import journal_of, slot
 from benches.station_daemon import events_of, running_daemon
+from station.desk.act import Act
+from station.desk.looking_desk import LookingDesk
+from station.desk.looking_requests import FindHub, ListBoxes, ListOrders, ShowBox, ShowOrder
+from station.desk.refusals import Invalid, NotFound
+from station.desk.request import A, Question
+from station.domain.actor import Actor
 from station.domain.outcome import Code, Disposition, Outcome
 from station.domain.phase import SlotPhase
 from station.people.operators import Operators
@@ -165,6 +171,50 @@ def test_a_hubs_whole_story_by_any_name(reflash: Any, shift: Path) -> None:
         ("hello", "neither a hub"),
     ):
         assert why in reflash("hubs", "find", wrong, *at).complaint
+
+
+async def test_the_desk_tells_of_orders_hubs_and_boxes_what_the_commands_tell(
+    reflash: Any, shift: Path
+) -> None:
+    at = ("--config", shift)
+    for hub in (1, 0):
+        await asyncio.to_thread(reflash, "cartons", "open", "WO-1", *at)
+        await asyncio.to_thread(reflash, "cartons", "pack", FIRST, gpf(hub), *at)
+    told = (await asyncio.to_thread(reflash, "orders", "show", "WO-1", "--json", *at)).json
+    handlers = LookingDesk(load_settings(shift).journal_folder).handlers()
+
+    async def ask(request: Question[A]) -> A:
+        act = Act(Actor(pseudonym=None, where="desk"), journal=None)  # nothing is recorded
+        return request.answer.model_validate_json(
+            (await handlers[type(request)](request, act)).model_dump_json()
+        )
+
+    (row,) = (await ask(ListOrders())).orders
+    assert (row.order, row.hubs, row.done, row.closed) == ("WO-1", told["hubs"], told["done"], None)
+    shown = await ask(ShowOrder(order="WO-1"))
+    assert [str(hub.chf) for hub in shown.hubs if hub.place is None] == told["missing"]
+    assert {str(hub.chf): hub.code for hub in shown.hubs if hub.code is not None} == told["why"]
+    assert [(each.carton, each.hubs) for each in shown.cartons] == [(FIRST, 2), ("CTN00000021", 0)]
+    assert not shown.complete
+    (story,) = (await ask(FindHub(hub=str(chf(1))[-8:]))).hubs
+    assert (story.now, [each.order for each in story.orders]) == (f"in carton {FIRST}", ["WO-1"])
+    assert story.moments[-1].line == f"put in carton {FIRST}"
+    boxes = await ask(ListBoxes())
+    assert boxes.cartons == shown.cartons[::-1]
+    first = await ask(ListBoxes(limit=1))
+    assert first.cartons + (await ask(ListBoxes(after=first.next, limit=1))).cartons == boxes.cartons
+    box = await ask(ShowBox(code=FIRST))
+    assert [each.hub for each in box.hubs] == [chf(1), chf(0)]
+    for question, refusal in (
+        (ShowOrder(order="WO-9"), NotFound),
+        (FindHub(hub="FFFFFF"), NotFound),
+        (FindHub(hub="hello"), Invalid),
+        (ShowBox(code=PALLET), NotFound),
+        (ShowBox(code="CTN1"), Invalid),
+        (ListBoxes(after="?"), NotFound),
+    ):
+        with pytest.raises(refusal):
+            await ask(question)
 
 
 def test_what_is_named_wrongly_is_told_in_one_line(reflash: Any, shift: Path) -> None:

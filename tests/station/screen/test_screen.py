@@ -9,6 +9,7 @@ import json
 import socket
 import sys
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 
@@ -112,6 +113,33 @@ def test_a_scan_is_answered_in_words_as_a_scan_is(port: int) -> None:
     status, said = scan(port, {"page": PAGE, "text": "<b>rubbish</b>"})
     assert (status, said["kind"]) == (200, "refused")
     assert "neither a hub's id nor a slot's code" in said["line"]
+
+
+def test_a_page_that_the_station_does_not_fill_says_why(port: int) -> None:
+    with asking(port, "GET", "/orders") as answer:
+        status, page = answer.status, answer.read().decode()
+    assert status == 503
+    assert 'role="alert">no daemon runs in' in page
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "code", "line"),
+    [
+        ("close_order", {"order": "<b>", "reason": ""}, "unavailable", "no daemon runs"),
+        ("close_order", {"order": 7}, "invalid", "close_order: order"),
+        ("list_orders", {}, "not_found", "changes nothing"),
+        ("erase_everything", {}, "not_found", "there is no request"),
+    ],
+)
+def test_what_a_page_asks_is_one_request_of_the_desk(
+    port: int, name: str, fields: dict[str, object], code: str, line: str
+) -> None:
+    asked = {"with": fields, "key": str(uuid4())}
+    sent = {"Origin": f"http://127.0.0.1:{port}", "Content_Type": "application/json"}
+    with asking(port, "POST", f"/do/{name}", json.dumps(asked).encode(), **sent) as answer:
+        kind, told = answer.headers["Content-Type"], json.loads(answer.read())
+    assert (kind, told["code"], told["status"]) == ("application/problem+json", code, answer.status)
+    assert line in told["detail"]
 
 
 def test_without_a_daemon_the_stream_lives_and_says_so(port: int) -> None:

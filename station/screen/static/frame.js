@@ -1,0 +1,178 @@
+// What every page has: whether it is still true, scans and their answers, sounds, colours.
+import { follow } from "./stream.js";
+import { isMuted, mute, play } from "./sounds.js";
+
+const page = document.body;
+export const say = (what) => page.dataset[`say${what}`];
+export const find = (selector, within = document) => within.querySelector(selector);
+export const write = (element, text) => { if (element.textContent !== text) element.textContent = text; };
+export const clock = (when) => when.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+/** How far the server's clock is before this one, in seconds. */
+export let ahead = 0;
+/** Whether the first picture is complete: what stood before makes no sound. */
+export let begun = false;
+
+/** Replace a table's rows: each is a list of texts, or of elements. Nothing becomes markup. */
+export function rows(body, lines) {
+  body.replaceChildren(...lines.map((line) => {
+    const row = document.createElement("tr");
+    row.append(...line.map((each) => {
+      const cell = document.createElement("td");
+      cell.append(each);
+      return cell;
+    }));
+    return row;
+  }));
+}
+
+// What stands over the page: it stands still, or the station does not answer.
+const veil = find(".veil");
+let still = null;
+let away = null;
+function lower() {
+  const [title, why] = still !== null
+    ? [say("Still"), `${say("Since")} ${still.toLocaleTimeString("en-GB")}`]
+    : [say("Away"), away ?? ""];
+  veil.hidden = still === null && away === null;
+  write(find(".still", veil), veil.hidden ? "" : title);
+  write(find(".why", veil), veil.hidden ? "" : why);
+}
+
+/** Follow the bench: `onPart(name, content)` hears of what this file does not show itself. */
+export function begin(onPart = () => {}) {
+  follow({
+    onHello(version) {
+      if (version !== page.dataset.version) location.reload(); // what is typed is kept, see below
+    },
+    onPart(name, content) {
+      if (name === "beat") { ahead = content - Date.now() / 1000; begun = true; }
+      if (name === "daemon") { away = content.away; lower(); }
+      else if (name.startsWith("scan ")) answer(content.refused ? "refused" : "taken", content.line, begun);
+      else onPart(name, content);
+    },
+    onStill(since) { still = since; lower(); },
+  });
+}
+
+// Scans: what is typed is kept over a reload, and each line is answered before the next is sent.
+const box = find("#scan");
+const shown = find(".answer");
+const self = sessionStorage.getItem("page") ?? crypto.randomUUID();
+sessionStorage.setItem("page", self);
+box.value = sessionStorage.getItem("typed") ?? "";
+box.addEventListener("input", () => sessionStorage.setItem("typed", box.value));
+let sending = Promise.resolve();
+const heard = [];
+/** Have a function told of each answer to a scan from this page. */
+export const onAnswer = (listener) => heard.push(listener);
+
+export function answer(kind, line, sounds = true) {
+  shown.dataset.kind = kind;
+  write(shown, line);
+  if (sounds && kind in { taken: 1, refused: 1, person: 1 }) play(kind);
+}
+
+/** Show an answer, and again after the page was loaded anew. */
+export function answerOver(kind, line) {
+  sessionStorage.setItem("answer", JSON.stringify({ kind, line }));
+}
+const over = sessionStorage.getItem("answer");
+if (over !== null) {
+  sessionStorage.removeItem("answer");
+  const { kind, line } = JSON.parse(over);
+  answer(kind, line, false);
+}
+
+export async function post(path, content) {
+  return fetch(path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(content),
+    signal: AbortSignal.timeout(70000), // the station itself gives up after 60 s
+  });
+}
+
+async function send(text) {
+  shown.dataset.kind = "asked";
+  write(shown, say("Asked"));
+  try {
+    const reply = await post("/scan", { page: self, view: page.dataset.view, text });
+    if (!reply.ok) throw new Error(reply.status);
+    const said = await reply.json();
+    answer(said.kind, said.line);
+    if (said.go) { answerOver(said.kind, said.line); location.assign(said.go); }
+    heard.forEach((listener) => listener(said));
+  } catch {
+    answer("person", `${text.slice(0, 30)}: ${say("Unsure")}`); // it may have been taken: nobody is told either way
+  }
+}
+
+export function scan(text) {
+  if (text.trim()) sending = sending.then(() => send(text));
+}
+
+find("footer form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const text = box.value;
+  box.value = "";
+  sessionStorage.removeItem("typed");
+  scan(text);
+});
+
+// The box has the focus whenever something is typed, but where a person fills in a form. A scanner types there, too, faster
+// than anybody: what it typed is taken out of the field again, and is a scan.
+const FAST_MILLISECONDS = 50;
+const FIELDS = "main input:not([type=checkbox]), main textarea, main select";
+let burst = { field: null, before: "", last: 0, keys: 0 };
+function ofScanner(event, field) {
+  const now = event.timeStamp;
+  if (field !== burst.field || now - burst.last > FAST_MILLISECONDS) burst = { field, before: field.value, last: now, keys: 0 };
+  burst.last = now;
+  if (event.key.length === 1) burst.keys += 1;
+  if (event.key !== "Enter" || burst.keys < 4 || field.value.length - burst.before.length < 4) return false;
+  const typed = field.value.slice(burst.before.length);
+  field.value = burst.before;
+  scan(typed);
+  return true;
+}
+
+const ofButtons = new Set(["Tab", "Enter", " ", "ArrowUp", "ArrowDown", "Escape", "Home", "End", "PageUp", "PageDown"]);
+document.addEventListener("keydown", (event) => {
+  const at = document.activeElement;
+  if (at instanceof HTMLElement && at.matches(FIELDS)) {
+    // Enter ends a scan and no form that changes something: that is what its button is for.
+    if (ofScanner(event, at) || (event.key === "Enter" && at.form?.dataset.request !== undefined)) event.preventDefault();
+    return;
+  }
+  const onButton = at !== null && at !== box && at.matches("button, a, summary, input, select") && ofButtons.has(event.key);
+  if (!onButton && !event.ctrlKey && !event.altKey && !event.metaKey && event.key !== "Tab" && event.key !== "Escape") box.focus({ preventScroll: true });
+});
+document.addEventListener("click", (event) => {
+  if (!(event.target instanceof Element && event.target.closest("main input, main textarea, main select, main label, a, summary"))) box.focus({ preventScroll: true });
+});
+window.addEventListener("focus", () => {
+  if (!document.activeElement?.matches(FIELDS)) box.focus({ preventScroll: true });
+});
+box.focus({ preventScroll: true });
+
+const sound = find(".sound");
+const theme = find(".theme");
+const THEMES = ["auto", "light", "dark", "contrast"];
+function chosen() {
+  const now = localStorage.getItem("theme") ?? "auto";
+  if (now === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = now;
+  write(theme, say(`Theme${now[0].toUpperCase()}${now.slice(1)}`));
+  write(sound, say(isMuted() ? "SoundOff" : "SoundOn"));
+}
+theme.addEventListener("click", () => {
+  const now = localStorage.getItem("theme") ?? "auto";
+  localStorage.setItem("theme", THEMES[(THEMES.indexOf(now) + 1) % THEMES.length]);
+  chosen();
+});
+sound.addEventListener("click", () => { mute(!isMuted()); chosen(); });
+chosen();
+
+const showClock = () => write(find(".clock"), clock(new Date()));
+setInterval(showClock, 250);
+showClock();

@@ -1,0 +1,97 @@
+"""Work orders: which there are, how far each is, where its hubs stand, its end; and any hub's whole story."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query, Request, Response
+
+from station.desk.looking_requests import FindHub, HubOfOrder, ListOrders, ShowBox, ShowOrder
+from station.domain.destination import Destination
+from station.domain.outcome import Outcome
+from station.screen.parts import Parts
+from station.texts.results import what_happened
+
+_OPEN: Final = "open"
+_NEVER_SEEN: Final = "never_seen"
+_STATES: Final = (*Outcome, _OPEN, _NEVER_SEEN)
+_PLACES: Final = (*Destination, None)
+
+Text = Annotated[str, Query(min_length=1, max_length=128)]
+
+
+def orders_views(parts: Parts) -> APIRouter:
+    """Return the routes of these views."""
+    router = APIRouter()
+    mirror = parts.mirror
+
+    def state_name(state: str) -> str:
+        return mirror.sentences.texts.say("screen", f"state_{state}")
+
+    def why(hub: HubOfOrder) -> str:
+        return "" if hub.code is None else what_happened(mirror.sentences.texts, hub.code)
+
+    @router.get("/orders")
+    async def listed(request: Request, after: Text | None = None) -> Response:
+        found = await parts.ask(ListOrders(after=after))
+        return parts.page(
+            request,
+            "orders.html",
+            "orders",
+            orders=found.orders,
+            following=found.next,
+            outcomes=list(Outcome),
+            outcome_name=state_name,
+        )
+
+    @router.get("/orders/show")
+    async def shown(request: Request, order: Text) -> Response:
+        found = await parts.ask(ShowOrder(order=order))
+        counts = Counter((_state(hub), hub.place) for hub in found.hubs)
+        return parts.page(
+            request,
+            "order.html",
+            "orders",
+            row=found.row,
+            standing=found.standing,
+            complete=found.complete,
+            states=[state for state in _STATES if any(state == each for each, _ in counts)],
+            places=_PLACES,
+            counts=counts,
+            totals=Counter(_state(hub) for hub in found.hubs),
+            differing=[hub for hub in found.hubs if hub.open or (hub.place is None and hub.outcome)],
+            elsewhere=[
+                *(hub for hub in found.hubs if hub.place not in {None, Destination.CARTON}),
+                *found.strangers,
+            ],
+            strangers=found.strangers,
+            never_seen=[hub for hub in found.hubs if _state(hub) == _NEVER_SEEN],
+            withdrawn=found.withdrawn,
+            cartons=found.cartons,
+            pallets=found.pallets,
+            jig_orders=mirror.jig_orders(),
+            state_name=state_name,
+            why=why,
+        )
+
+    @router.get("/hubs")
+    async def story(request: Request, find: Text) -> Response:
+        hubs = (await parts.ask(FindHub(hub=find[:100]))).hubs
+        return parts.page(request, "hubs.html", "orders", hubs=hubs, sought=find, state_name=state_name)
+
+    @router.get("/box")
+    async def box(request: Request, code: Annotated[str, Query(min_length=1, max_length=40)]) -> Response:
+        found = await parts.ask(ShowBox(code=code))
+        pallets = () if found.pallet is None else (found.pallet,)
+        return parts.page(
+            request, "box.html", "orders", code=code, cartons=found.cartons, pallets=pallets, hubs=found.hubs
+        )
+
+    return router
+
+
+def _state(hub: HubOfOrder) -> str:
+    if hub.open is not None:
+        return _OPEN
+    return hub.outcome or _NEVER_SEEN

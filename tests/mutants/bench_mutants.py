@@ -14,6 +14,7 @@ _LIVE_HUBS = f"{_BENCH}/test_live_hubs.py"
 _OUTLOOK = f"{_BENCH}/test_outlook.py"
 _SHOWN = f"{_BENCH}/test_shown.py"
 _VISIT = f"{_BENCH}/test_visit.py"
+_PACKING = "tests/station/packing/test_packing_desk.py"
 _CHECK = "tests/station/attempt/test_golden_check.py"
 _SHIFT = "tests/station/bench/test_start_of_shift.py"
 _GOLDEN = "tests/station/attempt/test_golden_check_meanwhile.py"
@@ -328,11 +329,39 @@ BENCH_MUTANTS = (
         (f"{_CHECK}::test_a_write_that_was_cut_off_is_made_anew_by_the_next_check",),
     ),
     Mutant(
+        "a golden hub is spared a write by what its spare slot holds",
+        "station/attempt/golden_check.py",
+        "        if course.in_doubt or _spare(await driver.state()):\n",
+        "        if course.in_doubt:\n",
+        (f"{_CHECK}::test_a_write_that_was_cut_off_is_made_anew_by_the_next_check",),
+    ),
+    Mutant(
         "a golden hub that holds a part of an image is as it was",
         "station/attempt/golden_check.py",
         "            and not course.in_doubt\n",
         "",
         (f"{_CHECK}::test_a_hub_with_a_part_of_an_image_is_not_as_it_was",),
+    ),
+    Mutant(
+        "a golden hub that is retired and enrolled again counts as it was",
+        "station/records/facts/golden.py",
+        "        case GoldenHubRetired():\n",
+        "        case GoldenHubRetired():\n            tables.execute('DELETE FROM golden_doubts')\n",
+        (f"{_SHIFT}::test_a_check_that_was_killed_is_known_and_its_hub_belongs_to_nobody_else",),
+    ),
+    Mutant(
+        "a party's hub becomes golden once its order is closed",
+        "station/records/facts/golden.py",
+        "    if event.reason is None and (over",
+        "    if event.reason == '' and (over",
+        (f"{_SHIFT}::test_a_check_that_was_killed_is_known_and_its_hub_belongs_to_nobody_else",),
+    ),
+    Mutant(
+        "a party's hub becomes golden once its order left the newest tables",
+        "station/desk/shift_desk.py",
+        "        if reason is None and (orders",
+        "        if reason == '' and (orders",
+        (f"{_PACKING}::test_what_is_over_stays_findable_and_numbers_are_not_given_twice",),
     ),
     Mutant(
         "a golden hub is written that was retired meanwhile",

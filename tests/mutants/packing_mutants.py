@@ -11,6 +11,13 @@ _BELONGING = "station/packing/belonging.py"
 
 PACKING_MUTANTS = (
     Mutant(
+        "a golden hub goes where any hub of no order goes",
+        _BELONGING,
+        "    if known.golden:\n",
+        "    if known.golden and known.listed:\n",
+        (f"{_DESK}::test_hands_at_the_crates_are_told_what_is_wrong",),
+    ),
+    Mutant(
         "a place takes what does not belong there",
         _CONDITIONS,
         "    if line is not None:\n        raise PlaceRefused(line",

@@ -19,9 +19,18 @@ from packing_mutants import PACKING_MUTANTS
 from paper_mutants import PAPER_MUTANTS
 from promise_mutants import PROMISE_MUTANTS
 from record_mutants import RECORD_MUTANTS
+from upkeep_mutants import UPKEEP_MUTANTS
 
 ROOT = Path(__file__).parents[2]
-MUTANTS = ATTEMPT_MUTANTS + BENCH_MUTANTS + PACKING_MUTANTS + PAPER_MUTANTS + PROMISE_MUTANTS + RECORD_MUTANTS
+MUTANTS = (
+    *ATTEMPT_MUTANTS,
+    *BENCH_MUTANTS,
+    *PACKING_MUTANTS,
+    *PAPER_MUTANTS,
+    *PROMISE_MUTANTS,
+    *RECORD_MUTANTS,
+    *UPKEEP_MUTANTS,
+)
 
 
 def run(mutants: Sequence[Mutant], *, root: Path = ROOT) -> int:

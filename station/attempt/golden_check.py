@@ -195,8 +195,8 @@ class GoldenChecker:
         course.made.append(IDENTIFIED)
         await self._unlock(check, place, driver, hub)
         course.made.append(UNLOCKED)
-        # Of an earlier check, or of before it was enrolled: a hub that remembers it would not write it again.
-        await self._empty(course, driver, hub)
+        # Of an earlier check, or of before it was enrolled: a hub lists no part of an image, and would go on with it.
+        await self._erase(course, driver, hub)
         while True:
             await self._require_golden(hub)
             course.in_doubt = True
@@ -220,13 +220,12 @@ class GoldenChecker:
             )
         if held:  # else it cannot say before it boots into the image, which it never does here
             course.made.append(READ_BACK)
-        await self._empty(course, driver, hub)
+        await self._erase(course, driver, hub)
         course.made.append(ERASED)
 
-    async def _empty(self, course: _Course, driver: HubDriver, hub: HubIdentity) -> None:
-        if course.in_doubt or _spare(await driver.state()):
-            await self._require_golden(hub)
-            await driver.erase(hub.device)
+    async def _erase(self, course: _Course, driver: HubDriver, hub: HubIdentity) -> None:
+        await self._require_golden(hub)
+        await driver.erase(hub.device)
         course.in_doubt = False
 
     async def _unlock(self, check: int, place: SlotName, driver: HubDriver, hub: HubIdentity) -> None:
@@ -261,8 +260,9 @@ class GoldenChecker:
         try:
             seen = await identify(driver, hub.device)
             if not seen.locked:
-                with suppress(NotPermitted):  # it is left as it is, but locked
-                    await self._empty(course, driver, hub)
+                if course.in_doubt or _spare(await driver.state()):
+                    with suppress(NotPermitted):  # it is left as it is, but locked
+                        await self._erase(course, driver, hub)
                 await driver.reboot(hub.device)
             course.hub = await driver.identify()
             after = await driver.state()

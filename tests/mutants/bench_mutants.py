@@ -324,15 +324,15 @@ BENCH_MUTANTS = (
     Mutant(
         "a golden hub goes on with what an earlier check wrote",
         "station/attempt/golden_check.py",
-        "        await self._empty(course, driver, hub)\n        while True:\n",
+        "        await self._erase(course, driver, hub)\n        while True:\n",
         "        while True:\n",
         (f"{_CHECK}::test_a_write_that_was_cut_off_is_made_anew_by_the_next_check",),
     ),
     Mutant(
-        "a golden hub is spared a write by what its spare slot holds",
+        "a golden hub goes on with what others began to write",
         "station/attempt/golden_check.py",
-        "        if course.in_doubt or _spare(await driver.state()):\n",
-        "        if course.in_doubt:\n",
+        "        await self._erase(course, driver, hub)\n        while True:\n",
+        "        if course.in_doubt:\n            await self._erase(course, driver, hub)\n        while True:\n",
         (f"{_CHECK}::test_a_write_that_was_cut_off_is_made_anew_by_the_next_check",),
     ),
     Mutant(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final, Literal
 
 from firmware_catalog.identity import Eui64, IdentityError
 from station.domain.destination import Destination
 from station.domain.label import ScannedLabel
 from station.domain.scan_said import ScanCode, ScanSaid
-from station.packing.codes import CodeError, PackageCode
+from station.packing.codes import CodeError, Package, PackageCode
 from station.papers.sscc import SsccError, read_sscc
 from station.records.facts.bench import LabelScanned
 from station.texts.scans import scan_line
@@ -33,6 +34,7 @@ _PLACES: Final = frozenset(place.value for place in Destination if place is not 
 """A carton has a code of its own."""
 _BADGE: Final = re.compile(r"[0-9A-Z]{8,64}", re.ASCII | re.IGNORECASE)
 _UNDO: Final = re.compile(r"undo|cancel", re.IGNORECASE)
+_NEW_BOX: Final = re.compile(r"new[ -](?P<package>carton|pallet)(?: (?P<order>.{1,128}))?", re.IGNORECASE)
 _SIGN_OFF: Final = re.compile(r"sign[ -]?off", re.IGNORECASE)
 _SHOWN: Final = 40
 """So much of what could not be read is shown."""
@@ -113,7 +115,26 @@ class SignOffCode:
     """The code by which whoever works at the scanner's jig leaves it."""
 
 
-Scan = SlotCode | ScannedLabel | Undo | PackageCode | Destination | Badge | SignOffCode
+class ActCode(StrEnum):
+    """Codes that stand for a button: they are scanned where there is no keyboard."""
+
+    DONE = "done"
+    PRINT = "print"
+    SUPERVISOR = "supervisor"
+
+
+_ACTS: Final = frozenset(code.value for code in ActCode)
+
+
+@dataclass(frozen=True, slots=True)
+class NewBox:
+    """The code that begins a carton or pallet: `new carton`, and the order's number behind it where that has to be said."""
+
+    package: Package
+    order: str | None
+
+
+Scan = SlotCode | ScannedLabel | Undo | PackageCode | Destination | Badge | SignOffCode | ActCode | NewBox
 """What a line of a scanner can mean."""
 
 
@@ -152,6 +173,10 @@ def read_scan(text: str, jigs: Collection[str] = (), badge_prefix: str | None = 
         return Destination(line.lower())
     if _SIGN_OFF.fullmatch(line):
         return SignOffCode()
+    if line.lower() in _ACTS:
+        return ActCode(line.lower())
+    if box := _NEW_BOX.fullmatch(line):
+        return NewBox(Package(box["package"].lower()), box["order"])
     for jig in jigs:
         # Whatever the keyboard's layout makes of the stroke, and of its shift key.
         if re.fullmatch(rf"{re.escape(jig)}(?:[^0-9A-Za-z]|ß)[1-8]", line, re.IGNORECASE):

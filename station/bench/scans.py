@@ -8,9 +8,11 @@ from typing import Protocol
 from station.bench.controller import Controller
 from station.bench.display import EXPECTING, UNKNOWN_HUB
 from station.bench.labels import (
+    ActCode,
     Badge,
     LabelMeaning,
     LabelRecord,
+    NewBox,
     NoSuchSlot,
     ScanNotKept,
     ScanRefused,
@@ -87,8 +89,10 @@ class ScanSession:
                 return await self._taker.sign_off(self._jig_of(chosen))
             case ScannedLabel():
                 return await self._take(chosen, scan)
-            case PackageCode() | Destination():
+            case PackageCode() | Destination() | ActCode():
                 raise ScanRefused(ScanSaid(code=ScanCode.FOR_PACKING, detail=str(scan)))
+            case NewBox():
+                raise ScanRefused(ScanSaid(code=ScanCode.FOR_PACKING, detail=f"new {scan.package}"))
 
     def _choose(self, code: SlotCode) -> ScanSaid:
         jig = code.jig or self._own_jig

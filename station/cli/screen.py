@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from station.cli.common import UsageError, WorkFailed
 from station.cli.scanning import DESK_SOCKET
 from station.log import configure_logging
+
+REPORTS: Final = Path("/var/lib/reflash/reports")
 
 
 def screen(
@@ -21,6 +23,12 @@ def screen(
             help="The daemon's desk socket (desk_socket in its configuration).",
         ),
     ] = DESK_SOCKET,
+    reports: Annotated[
+        Path,
+        typer.Option(
+            help="Folder of the daemon's reports (`reports` in its state directory), for the shift's figures."
+        ),
+    ] = REPORTS,
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where browsers find it.")] = 8080,
     without_login: Annotated[
         bool, typer.Option("--without-login", help="Whoever sits at this computer may look and scan.")
@@ -50,4 +58,4 @@ def screen(
         )
     configure_logging("console", "info")
     typer.echo(f"http://127.0.0.1:{port}/")
-    serve(desk, port)
+    serve(desk, reports, port)

@@ -7,14 +7,11 @@ from typing import Annotated
 
 import typer
 
-from station.bench.start_of_shift import StartOfShift
-from station.bench.view import BenchView
 from station.cli.asking import ask_station, asker
 from station.cli.common import DEFAULT_CONFIG, ByOption, ConfigOption, JsonOption, print_json, print_table
 from station.cli.scanning import DeskOption
 from station.desk.shift_requests import SignCheckList
-from station.records.facts.golden import golden_checks
-from station.records.facts.shift import newest_check_list
+from station.desk.shift_standing import standing_of_shift
 from station.records.reader import JournalReader
 from station.settings_file import load_settings
 
@@ -41,35 +38,25 @@ def show(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> 
 
     Example: reflash shift show
     """
-    settings, now = load_settings(config), datetime.now(UTC)
-    places = [place for place, _ in settings.places()]
+    settings = load_settings(config)
     with JournalReader(settings.journal_folder) as journal:
-        checks, signed = journal.ask(golden_checks), journal.ask(newest_check_list)
-    start = StartOfShift(settings.shift, places, BenchView(iter(places)), lambda: now)
-    start.recall((), checks, signed)
-    suspects = start.suspects()
-    last = {each.ended.place: each for each in checks}
+        told = standing_of_shift(
+            settings.shift, (place for place, _ in settings.places()), journal, datetime.now(UTC)
+        )
+    items = [each.what for each in told.check_list]
     rows = [
         {
-            "slot": str(place),
-            "checked": None if (found := last.get(place)) is None else found.utc.isoformat(),
-            "today": start.is_checked(place),
-            "passed": found and found.ended.passed,
-            "seconds": found and found.ended.write_seconds,
-            "retries": found and found.ended.retries,
-            "milliamperes": found and found.ended.milliamperes,
-            "suspect": suspects.get(place),
+            "slot": str(each.place),
+            "checked": None if each.checked is None else each.checked.isoformat(),
+            **each.model_dump(include={"today", "passed", "seconds", "retries", "milliamperes", "suspect"}),
         }
-        for place in places
+        for each in told.slots
     ]
-    day = settings.shift.days.of(now)
-    items = [each.what for each in settings.shift.check_list]
     if as_json:
-        print_json({"day": str(day), "check_list": items, "signed": start.list_is_signed(), "slots": rows})
+        print_json({"day": str(told.day), "check_list": items, "signed": told.signed, "slots": rows})
         return
     if items:
-        by_whom = signed[1].actor.pseudonym if signed is not None and start.list_is_signed() else None
-        said = f"signed by {by_whom}" if by_whom else "not signed today"
+        said = f"signed by {told.signed_by}" if told.signed_by else "not signed today"
         typer.echo(f"check list ({', '.join(items)}): {said}")
     yes = {True: "yes", False: "no", None: "-"}
     print_table(

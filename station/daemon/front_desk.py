@@ -28,6 +28,7 @@ from station.desk.label_desk import LabelDesk, ScansAtDesk
 from station.desk.label_printing_desk import LabelPrintingDesk
 from station.desk.line_clearance import LineClearance
 from station.desk.looking_desk import LookingDesk
+from station.desk.looks import Looks
 from station.desk.order_desk import OrderDesk
 from station.desk.packing_desk import PackingDesk
 from station.desk.pallet_desk import PalletDesk
@@ -37,6 +38,7 @@ from station.desk.refusals import NotFound
 from station.desk.revision_desk import RevisionDesk
 from station.desk.rights import Role
 from station.desk.shift_desk import ShiftDesk
+from station.desk.standing_desk import StandingDesk
 from station.desk.upkeep_desk import UpkeepDesk
 from station.domain.actor import Actor
 from station.domain.config_error import ConfigError
@@ -100,6 +102,7 @@ class FrontDesk:
         due = LabelsDue(settings.labels)
         packing = PackingDesk(journal, lambda: self._now().packing, due.when_closed, live_hubs.seat_of)
         pallets = PalletDesk(journal, lambda: self._now().packing, self._recalled, due.when_closed)
+        looks = Looks(settings.journal_folder)
         handlers = {
             **bench.handlers(),
             **labels.handlers(),
@@ -112,7 +115,8 @@ class FrontDesk:
             **RecordDesk().handlers(),
             **UpkeepDesk(settings.jigs, jigs).handlers(),
             **ShiftDesk(settings.shift, journal).handlers(),
-            **LookingDesk(settings.journal_folder).handlers(),
+            **LookingDesk(looks).handlers(),
+            **StandingDesk(looks, self._now, self._catalogue.current).handlers(),
         }
         identification = Identification(Operators(settings.operators_file), journal)
         return Desk(journal, self._check_person, handlers, bench.followers(), identification)

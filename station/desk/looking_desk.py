@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import partial
-from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Literal
 
-from drivers.threads import apart
 from firmware_catalog.identity import Eui64
 from station.desk.act import Act
 from station.desk.desk import Handlers
@@ -34,6 +31,7 @@ from station.desk.looking_requests import (
     ShowOrder,
     Withdrawn,
 )
+from station.desk.looks import Looks, page_of
 from station.desk.refusals import Invalid, NotFound
 from station.domain.outcome import Code, Outcome
 from station.orders.reconcile import Reconciliation, reconcile
@@ -53,18 +51,12 @@ from station.records.facts.packed import (
 )
 from station.records.reader import HubLife, JournalReader
 
-T = TypeVar("T")
-_AT_ONCE: Final = 2
-"""So many questions are read for at once: a page that is asked for again and again keeps no core of the bench."""
-
 
 class LookingDesk:
-    """Answers from one journal folder."""
+    """Answers from one journal."""
 
-    def __init__(self, journal_folder: Path) -> None:
-        """Prepare, on the event loop that serves it."""
-        self._folder = journal_folder
-        self._reading = asyncio.Semaphore(_AT_ONCE)
+    def __init__(self, looks: Looks) -> None:
+        self._looks = looks
 
     def handlers(self) -> Handlers:
         """Return what it answers."""
@@ -77,31 +69,23 @@ class LookingDesk:
         }
 
     async def _list_orders(self, request: ListOrders, act: Act) -> OrdersListed:  # noqa: ARG002 - every handler has it
-        return await self._ask(partial(_orders_listed, request=request))
+        return await self._looks.ask(partial(_orders_listed, request=request))
 
     async def _show_order(self, request: ShowOrder, act: Act) -> OrderShown:  # noqa: ARG002
-        return await self._ask(partial(_order_shown, order=request.order))
+        return await self._looks.ask(partial(_order_shown, order=request.order))
 
     async def _find_hub(self, request: FindHub, act: Act) -> HubsFound:  # noqa: ARG002
-        return await self._ask(partial(_hubs_found, text=request.hub))
+        return await self._looks.ask(partial(_hubs_found, text=request.hub))
 
     async def _list_boxes(self, request: ListBoxes, act: Act) -> BoxesListed:  # noqa: ARG002
-        return await self._ask(partial(_boxes_listed, request=request))
+        return await self._looks.ask(partial(_boxes_listed, request=request))
 
     async def _show_box(self, request: ShowBox, act: Act) -> BoxShown:  # noqa: ARG002
         try:
             code = PackageCode.parse(request.code)
         except CodeError as error:
             raise Invalid(str(error)) from error
-        return await self._ask(partial(_box_shown, code=code))
-
-    async def _ask(self, question: Callable[[JournalReader], T]) -> T:
-        def read() -> T:
-            with JournalReader(self._folder) as journal:
-                return question(journal)
-
-        async with self._reading:
-            return await apart("looking", read)
+        return await self._looks.ask(partial(_box_shown, code=code))
 
 
 # Orders ------------------------------------------------------------------------------------------------------
@@ -109,21 +93,8 @@ class LookingDesk:
 
 def _orders_listed(journal: JournalReader, request: ListOrders) -> OrdersListed:
     newest_first = sorted(journal.ask(orders), key=lambda each: (each.imported, each.order), reverse=True)
-    page, following = _page(newest_first, lambda each: each.order, request.after, request.limit)
+    page, following = page_of(newest_first, lambda each: each.order, request.after, request.limit)
     return OrdersListed(orders=tuple(map(_order_row, page)), next=following)
-
-
-def _page(
-    every: Sequence[T], name: Callable[[T], str], after: str | None, limit: int
-) -> tuple[Sequence[T], str | None]:
-    """Return those behind one of this name, and the name behind which to go on. Raises NotFound where it is gone."""
-    begin = 0
-    if after is not None:
-        begin = next((at + 1 for at, each in enumerate(every) if name(each) == after), -1)
-        if begin < 0:
-            raise NotFound(f"there is no {after[:40]!r} any more: begin anew, without it")
-    page = every[begin : begin + limit]
-    return page, name(page[-1]) if page and begin + limit < len(every) else None
 
 
 def _order_row(summary: OrderSummary) -> OrderRow:
@@ -260,7 +231,7 @@ def _boxes_listed(journal: JournalReader, request: ListBoxes) -> BoxesListed:
         *sorted(cartons, key=lambda each: each.number, reverse=True),
         *sorted(pallets, key=lambda each: each.number, reverse=True),
     ]
-    page, following = _page(boxes, lambda each: each.code, request.after, request.limit)
+    page, following = page_of(boxes, lambda each: each.code, request.after, request.limit)
     return BoxesListed(
         cartons=tuple(_carton_row(each) for each in page if isinstance(each, Carton)),
         pallets=tuple(_pallet_row(each) for each in page if isinstance(each, Pallet)),

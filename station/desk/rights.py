@@ -38,6 +38,7 @@ from station.desk.record_requests import Republish, ResumeRelease
 from station.desk.refusals import NotAllowed, NotFound
 from station.desk.request import Request
 from station.desk.shift_requests import EnrolGoldenHub, RetireGoldenHub, SignCheckList
+from station.desk.standing_requests import ListPeople, ListReleases, ShowShift, ShowUpkeep
 from station.desk.upkeep_requests import ServiceJig
 
 
@@ -67,6 +68,10 @@ MAY: Final[Mapping[type[Request[Any]], frozenset[Role]]] = MappingProxyType(
         FindHub: _EVERYBODY,
         ListBoxes: _EVERYBODY,
         ShowBox: _EVERYBODY,
+        ShowShift: _EVERYBODY,
+        ShowUpkeep: _EVERYBODY,
+        ListPeople: _EVERYBODY,
+        ListReleases: _EVERYBODY,
         ScanLabel: _EVERYBODY,
         TakeBackLabel: _EVERYBODY,
         SignOn: _EVERYBODY,

@@ -27,7 +27,10 @@ from station.screen.parts import Parts
 from station.screen.scanning import Scans
 from station.screen.views.bench import bench_view
 from station.screen.views.doing import STATUS, doing
+from station.screen.views.floor import floor_views
 from station.screen.views.orders import orders_views
+from station.screen.views.pack import pack_view
+from station.screen.views.shift import shift_view
 
 _STATIC: Final = Path(str(resources.files("station.screen"))) / "static"
 _MOST_CONNECTIONS: Final = 200
@@ -37,12 +40,12 @@ _END_SECONDS: Final = 1
 _log = structlog.stdlib.get_logger()
 
 
-def screen_app(place: Path, port: int) -> FastAPI:
-    """Return the program that shows the daemon at this socket or state directory."""
+def screen_app(place: Path, reports: Path, port: int) -> FastAPI:
+    """Return the program that shows the daemon at this socket or state directory, and the reports in this folder."""
     board = Board()
     mirror = Mirror(place, board)
     desk: Ask = partial(ask_daemon, place)
-    parts = Parts(board, mirror, Scans(mirror, desk), desk)
+    parts = Parts(board, mirror, Scans(mirror, desk), desk, reports)
 
     @asynccontextmanager
     async def following(_: FastAPI) -> AsyncIterator[None]:
@@ -59,7 +62,7 @@ def screen_app(place: Path, port: int) -> FastAPI:
     app = FastAPI(lifespan=following, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Access, hosts=(f"127.0.0.1:{port}", f"localhost:{port}", f"[::1]:{port}"))
     app.mount("/static", StaticFiles(directory=_STATIC))
-    for view in (bench_view, doing, orders_views):
+    for view in (bench_view, doing, floor_views, orders_views, pack_view, shift_view):
         app.include_router(view(parts))
 
     @app.exception_handler(Refused)
@@ -74,10 +77,10 @@ def screen_app(place: Path, port: int) -> FastAPI:
     return app
 
 
-def serve(place: Path, port: int) -> None:
+def serve(place: Path, reports: Path, port: int) -> None:
     """Serve this computer's own browsers until stopped."""
     config = uvicorn.Config(
-        screen_app(place, port),
+        screen_app(place, reports, port),
         host="127.0.0.1",
         port=port,
         log_config=None,

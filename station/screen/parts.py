@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from fastapi import Request, Response
@@ -22,7 +23,15 @@ A = TypeVar("A", bound=Answer)
 
 VIEWS: Final = (
     ("bench", "/"),
+    ("shift-start", "/shift-start"),
+    ("pack", "/pack"),
+    ("hand-over", "/hand-over"),
     ("orders", "/orders"),
+    ("shift", "/shift"),
+    ("upkeep", "/upkeep"),
+    ("health", "/health"),
+    ("catalogue", "/catalogue"),
+    ("people", "/people"),
 )
 """Each view's name and address, in the order in which they are offered."""
 
@@ -50,6 +59,8 @@ class Parts:
     mirror: Mirror
     scans: Scans
     desk: Ask
+    reports: Path
+    """Folder of the reports, which are read beside whoever makes them."""
 
     async def ask(self, question: Question[A]) -> A:
         """Return what the daemon answers. Raises Refused, ControlError: a page of their own says so."""

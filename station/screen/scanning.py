@@ -4,28 +4,39 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
+from urllib.parse import urlencode
 
 from pydantic import BaseModel, ConfigDict
 
-from station.bench.labels import ScanRefused
+from station.bench.labels import ActCode, ScanRefused, read_scan
 from station.bench.scans import ScanSession
 from station.control.client import ControlError
+from station.desk.hub_story import SIX
 from station.desk.label_desk import ScansAtDesk
+from station.desk.refusals import RefusalCode, Refused
+from station.domain.label import ScannedLabel
 from station.domain.scan_said import ScanCode, ScanSaid
+from station.packing.codes import PackageCode
 from station.screen.asking import Ask
 from station.screen.mirror import Mirror
+from station.screen.packing import Chosen, PackingTable
 from station.texts.scans import scan_line
 
+BENCH: Final = "bench"
+PACK: Final = "pack"
 _MOST_PAGES: Final = 64
-"""Pages whose chosen slot is remembered; the one that scanned longest ago gives way."""
+"""Pages whose choices are remembered; the one that scanned longest ago gives way."""
 
 
 class Kind(StrEnum):
     """What a scan's answer is to eye and ear."""
 
     TAKEN = "taken"
+    DONE = "done"
+    """A box is full, or closed."""
     REFUSED = "refused"
     PERSON = "person"
     """Somebody has to look: it speaks against what sits there, or it is not known what became of it."""
@@ -38,6 +49,21 @@ class ScanAnswer(BaseModel):
 
     kind: Kind
     line: str
+    code: ActCode | None = None
+    """What the page is to do itself: it was the code of a button."""
+    go: str | None = None
+    """The page that shows what was scanned."""
+    hub: str | None = None
+    """Of which hub a supervisor may decide."""
+    chosen: Chosen | None = None
+    """At the packing table: what takes the next scans."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    bench: ScanSession
+    table: PackingTable
+    one_by_one: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Scans:
@@ -46,34 +72,85 @@ class Scans:
     def __init__(self, mirror: Mirror, ask: Ask) -> None:
         self._mirror = mirror
         self._ask = ask
-        self._pages: OrderedDict[tuple[str, tuple[str, ...]], tuple[ScanSession, asyncio.Lock]] = (
-            OrderedDict()
-        )
+        self._pages: OrderedDict[tuple[str, tuple[str, ...]], _Page] = OrderedDict()
         """By the page, and the jigs that the bench had when it scanned."""
 
-    async def take(self, page: str, text: str) -> ScanAnswer:
-        """Take one line that was scanned on a page, after those before it."""
-        session, lock = self._page(page)
-        async with lock:
+    async def take(self, page: str, view: str, text: str) -> ScanAnswer:
+        """Take one line that was scanned on a page, after those before it. What it means may depend on the view."""
+        at = self._page(page)
+        async with at.one_by_one:
             try:
-                said = await session.read(text)
+                if view == PACK:
+                    return await self._pack(at.table, text)
+                if (answer := self._of_page(view, text)) is not None:
+                    return answer
+                said = await at.bench.read(text)
             except ScanRefused as refused:
                 person = refused.said.code is ScanCode.DISAGREES
-                return self._answer(Kind.PERSON if person else Kind.REFUSED, refused.said)
+                return self._said(Kind.PERSON if person else Kind.REFUSED, refused.said)
+            except Refused as refused:
+                failed = refused.code is RefusalCode.FAILED
+                chosen = at.table.chosen if view == PACK else None
+                return ScanAnswer(
+                    kind=Kind.PERSON if failed else Kind.REFUSED, line=str(refused), chosen=chosen
+                )
             except ControlError as error:
-                return self._answer(Kind.PERSON, ScanSaid.words(str(error)))
-        return ScanAnswer(kind=Kind.TAKEN, line="") if said is None else self._answer(Kind.TAKEN, said)
+                return ScanAnswer(kind=Kind.PERSON, line=str(error))
+        return ScanAnswer(kind=Kind.TAKEN, line="") if said is None else self._said(Kind.TAKEN, said)
 
-    def _answer(self, kind: Kind, said: ScanSaid) -> ScanAnswer:
+    def chosen(self, page: str) -> Chosen | None:
+        """Return what takes the next scans of a page at the packing table."""
+        return self._page(page).table.chosen
+
+    async def _pack(self, table: PackingTable, text: str) -> ScanAnswer:
+        if not text.strip():
+            return ScanAnswer(kind=Kind.TAKEN, line="", chosen=table.chosen)
+        packed = await table.read(text, self._mirror.badge_prefix)
+        return ScanAnswer(
+            kind=Kind.PERSON if packed.call else Kind.DONE if packed.closed else Kind.TAKEN,
+            line=packed.line,
+            code=ActCode.SUPERVISOR if packed.call else None,
+            hub=None if packed.hub is None else str(packed.hub),
+            chosen=table.chosen,
+        )
+
+    def _of_page(self, view: str, text: str) -> ScanAnswer | None:
+        """Answer what means the same on every page but the packing table; None for what the bench has to say."""
+        digits = "".join(each for each in text if each.isalnum())
+        if (
+            view != BENCH
+            and len(digits) == SIX
+            and all(each in "0123456789ABCDEF" for each in digits.upper())
+        ):
+            return self._show("/hubs", find=digits)
+        match scan := read_scan(text, self._mirror.jigs, self._mirror.badge_prefix) if text.strip() else None:
+            case ActCode.SUPERVISOR:
+                return ScanAnswer(kind=Kind.PERSON, line=self._say("supervisor_called"), code=scan)
+            case ActCode() if view != BENCH:
+                return ScanAnswer(kind=Kind.TAKEN, line=self._say("code_taken", code=scan), code=scan)
+            case ScannedLabel() if view != BENCH:
+                return self._show("/hubs", find=str(scan.device_id))
+            case PackageCode() if view != BENCH:
+                return self._show("/box", code=str(scan))
+        return None
+
+    def _show(self, path: str, **what: str) -> ScanAnswer:
+        return ScanAnswer(kind=Kind.TAKEN, line=" ".join(what.values()), go=f"{path}?{urlencode(what)}")
+
+    def _said(self, kind: Kind, said: ScanSaid) -> ScanAnswer:
         return ScanAnswer(kind=kind, line=scan_line(self._mirror.sentences.texts, said))
 
-    def _page(self, page: str) -> tuple[ScanSession, asyncio.Lock]:
+    def _say(self, key: str, **values: object) -> str:
+        return self._mirror.sentences.texts.say("screen", key, **values)
+
+    def _page(self, page: str) -> _Page:
         jigs = tuple(self._mirror.jigs)
         key = page, jigs
         if key not in self._pages:
             own = jigs[0] if len(jigs) == 1 else None
             session = ScanSession(own, jigs, ScansAtDesk(self._ask), self._mirror.badge_prefix)
-            self._pages[key] = session, asyncio.Lock()
+            table = PackingTable(self._ask, self._say, self._mirror.jig_orders)
+            self._pages[key] = _Page(session, table)
         self._pages.move_to_end(key)
         while len(self._pages) > _MOST_PAGES:
             self._pages.popitem(last=False)

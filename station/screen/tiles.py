@@ -153,3 +153,8 @@ def comes_first(slots: Iterable[SlotView], sentences: Sentences) -> First:
         where=texts.say("screen", "where", jig=where, slots=numbers),
         do=do.pop() if len(do) == 1 else "",
     )
+
+
+def in_order(slots: Iterable[SlotView]) -> list[SlotView]:
+    """Sort slots as they stand on the table."""
+    return sorted(slots, key=lambda each: (each.place.jig, each.place.slot))

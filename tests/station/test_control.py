@@ -76,6 +76,7 @@ from station.desk.refusals import Conflict, Invalid, NotFound, Refused, Unavaila
 from station.desk.request import Done
 from station.desk.rights import MAY
 from station.desk.shift_requests import EnrolGoldenHub, RetireGoldenHub, SignCheckList
+from station.desk.standing_requests import ListPeople, ListReleases, ShowShift, ShowUpkeep
 from station.desk.upkeep_requests import ServiceJig
 from station.domain.destination import Destination
 from station.domain.interlock import Notice, interlock
@@ -108,6 +109,10 @@ REQUESTS = {
     ShowOrder: st.builds(ShowOrder, order=NAMES),
     FindHub: st.builds(FindHub, hub=NAMES),
     ListBoxes: st.builds(ListBoxes, order=st.none() | NAMES, after=st.none() | CODES),
+    ShowShift: st.builds(ShowShift),
+    ShowUpkeep: st.builds(ShowUpkeep, days=SLOTS),
+    ListPeople: st.builds(ListPeople, after=st.none() | NAMES),
+    ListReleases: st.builds(ListReleases, after=st.none() | NAMES, limit=SLOTS),
     ShowBox: st.builds(ShowBox, code=CODES),
     Stop: st.builds(Stop),
     EnableSlot: st.builds(

@@ -13,13 +13,15 @@ function content(form) {
     }
     else if (dataset.json !== undefined) fields[name] = JSON.parse(value);
     else if (field instanceof HTMLSelectElement && field.selectedOptions[0]?.dataset.expected !== undefined) {
-      fields[name] = value;
+      fields[name] = value === "" && dataset.nothingIsNull !== undefined ? null : value;
       fields.expected = JSON.parse(field.selectedOptions[0].dataset.expected);
     }
     else if (value === "" && dataset.optional !== undefined) continue;
     else if (field.type === "number") fields[name] = Number(value);
     else fields[name] = value;
   }
+  // One choice may stand for several fields: a slot, and why it was seen to be out of use.
+  for (const choice of form.querySelectorAll("select[data-fields]")) Object.assign(fields, JSON.parse(choice.value));
   return fields;
 }
 

@@ -57,7 +57,7 @@ export function begin(onPart = () => {}) {
 // Scans: what is typed is kept over a reload, and each line is answered before the next is sent.
 const box = find("#scan");
 const shown = find(".answer");
-const self = sessionStorage.getItem("page") ?? crypto.randomUUID();
+export const self = sessionStorage.getItem("page") ?? crypto.randomUUID();
 sessionStorage.setItem("page", self);
 box.value = sessionStorage.getItem("typed") ?? "";
 box.addEventListener("input", () => sessionStorage.setItem("typed", box.value));
@@ -69,7 +69,7 @@ export const onAnswer = (listener) => heard.push(listener);
 export function answer(kind, line, sounds = true) {
   shown.dataset.kind = kind;
   write(shown, line);
-  if (sounds && kind in { taken: 1, refused: 1, person: 1 }) play(kind);
+  if (sounds && kind in { taken: 1, refused: 1, person: 1, done: 1 }) play(kind);
 }
 
 /** Show an answer, and again after the page was loaded anew. */

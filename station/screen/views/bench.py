@@ -51,6 +51,6 @@ def bench_view(parts: Parts) -> APIRouter:
 
     @router.post("/scan")
     async def scan(scanned: Scanned) -> ScanAnswer:
-        return await parts.scans.take(scanned.page, scanned.text)
+        return await parts.scans.take(scanned.page, scanned.view, scanned.text)
 
     return router

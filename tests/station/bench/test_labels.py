@@ -8,12 +8,23 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from firmware_catalog.identity import Eui64
-from station.bench.labels import Badge, ScanRefused, ScanUnreadable, SlotCode, Undo, read_badge, read_scan
+from station.bench.labels import (
+    ActCode,
+    Badge,
+    NewBox,
+    ScanRefused,
+    ScanUnreadable,
+    SlotCode,
+    Undo,
+    read_badge,
+    read_scan,
+)
 from station.bench.scans import ScanSession
 from station.bench.settings import PeopleSettings
 from station.domain.label import ScannedLabel
 from station.domain.scan_said import ScanCode, ScanSaid
 from station.domain.slot_name import SlotName
+from station.packing.codes import Package
 from station.texts.scans import scan_line
 from station.texts.texts import ENGLISH
 
@@ -48,6 +59,11 @@ CHF, GPF = Eui64.parse("88-73-84-00-00-00-00-01"), Eui64.parse("88-73-84-00-00-0
         ("JIG1&8", SlotCode("jig1", 8)),
         ("rig-2_8", SlotCode("rig-2", 8)),
         ("undo", Undo()),
+        ("Done", ActCode.DONE),
+        ("]C1SUPERVISOR", ActCode.SUPERVISOR),
+        ("print", ActCode.PRINT),
+        ("new carton", NewBox(Package.CARTON, None)),
+        ("NEW PALLET WO-2031", NewBox(Package.PALLET, "WO-2031")),
         ("]C1CANCEL", Undo()),
     ],
 )

@@ -12,15 +12,19 @@ import pytest
 from benches.journal_samples import chf, closed, gpf, opened, order_events
 from benches.station_bench import journal_of, slot
 from benches.station_daemon import events_of, running_daemon
+from firmware_catalog.catalog import FolderCatalog
 from station.desk.act import Act
 from station.desk.looking_desk import LookingDesk
 from station.desk.looking_requests import FindHub, ListBoxes, ListOrders, ShowBox, ShowOrder
-from station.desk.refusals import Invalid, NotFound
+from station.desk.looks import Looks
+from station.desk.refusals import Invalid, NotFound, Unavailable
 from station.desk.request import A, Question
+from station.desk.standing_desk import StandingDesk
+from station.desk.standing_requests import ListPeople, ListReleases, ShowShift, ShowUpkeep
 from station.domain.actor import Actor
 from station.domain.outcome import Code, Disposition, Outcome
 from station.domain.phase import SlotPhase
-from station.people.operators import Operators
+from station.people.operators import Operators, PersonRole
 from station.records.facts.packing import HubPlaced
 from station.settings_file import load_settings
 
@@ -181,7 +185,7 @@ async def test_the_desk_tells_of_orders_hubs_and_boxes_what_the_commands_tell(
         await asyncio.to_thread(reflash, "cartons", "open", "WO-1", *at)
         await asyncio.to_thread(reflash, "cartons", "pack", FIRST, gpf(hub), *at)
     told = (await asyncio.to_thread(reflash, "orders", "show", "WO-1", "--json", *at)).json
-    handlers = LookingDesk(load_settings(shift).journal_folder).handlers()
+    handlers = LookingDesk(Looks(load_settings(shift).journal_folder)).handlers()
 
     async def ask(request: Question[A]) -> A:
         act = Act(Actor(pseudonym=None, where="desk"), journal=None)  # nothing is recorded
@@ -214,6 +218,50 @@ async def test_the_desk_tells_of_orders_hubs_and_boxes_what_the_commands_tell(
         (ListBoxes(after="?"), NotFound),
     ):
         with pytest.raises(refusal):
+            await ask(question)
+
+
+async def test_the_desk_tells_of_the_bench_itself_what_the_commands_tell(reflash: Any, shift: Path) -> None:
+    settings = load_settings(shift)
+    operators = Operators(settings.operators_file)
+    ann, sue = operators.pseudonym_of("Ann"), operators.pseudonym_of("Sue", PersonRole.SUPERVISOR)
+    operators.set_pin(sue, "24681357")
+    catalogue = FolderCatalog.open(settings.catalogue.folder)
+    desk = StandingDesk(Looks(settings.journal_folder), lambda: settings, lambda: catalogue)
+    handlers = desk.handlers()
+
+    async def ask(request: Question[A]) -> A:
+        answer = await handlers[type(request)](
+            request, Act(Actor(pseudonym=None, where="desk"), journal=None)
+        )
+        return request.answer.model_validate_json(answer.model_dump_json())
+
+    async def command(*arguments: str) -> Any:
+        return (await asyncio.to_thread(reflash, *arguments, "--json", "--config", shift)).json
+
+    with pytest.raises(Unavailable, match="no reports"):
+        await ask(ShowUpkeep())
+    told = await command("jigs", "upkeep")
+    upkeep = await ask(ShowUpkeep())
+    assert [each.model_dump() for each in upkeep.slots] == told["slots"]
+    assert len(upkeep.rates) == len(told["rates"])
+    today = await ask(ShowShift())
+    assert (str(today.day), today.signed) == ((told := await command("shift", "show"))["day"], told["signed"])
+    assert [str(each.place) for each in today.slots] == [each["slot"] for each in told["slots"]]
+    first = await ask(ListPeople(limit=1))
+    people = first.people + (await ask(ListPeople(after=first.next))).people
+    assert {each.pseudonym: (each.role, each.pin) for each in people} == {
+        ann: ("technician", False),
+        sue: ("supervisor", True),
+    }
+    releases = await ask(ListReleases())
+    assert {(each.model, str(each.version)) for each in releases.releases} == {
+        (release.model.model, str(release.version))
+        for model in catalogue.models()
+        for release in catalogue.releases(model)
+    }
+    for question in (ListPeople(after="op-nobody"), ListReleases(after="?")):
+        with pytest.raises(NotFound):
             await ask(question)
 
 

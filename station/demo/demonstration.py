@@ -21,7 +21,7 @@ from station.control.client import ControlError, ask_daemon
 from station.daemon.assembly import Daemon
 from station.demo.broker import BrokerAddress, start_broker
 from station.demo.rigs import Rigs, start_rigs
-from station.demo.scene import BADGE_PREFIX, BAUD, ORDER, Scene, make_scene
+from station.demo.scene import BADGE_PREFIX, BAUD, CHECK_LIST, ORDER, Scene, make_scene
 from station.demo.table import PackingTable, misplaced
 from station.demo.tally import Tally, counting_results
 from station.demo.technician import Technician
@@ -144,6 +144,7 @@ def configuration(scene: Scene, rigs: Rigs, broker: BrokerAddress, printer: int)
         "unlock": {"key_file": str(scene.unlock_key)},
         "mqtt": {"host": broker.host, "port": broker.port},
         "people": {"sign_on": "required", "badge_prefix": BADGE_PREFIX},
+        "shift": {"check_list": [{"what": what} for what in CHECK_LIST], "check_list_signed": "required"},
         "labels": {"printer": {"host": "127.0.0.1", "port": printer}},
         "jigs": [*rigs.jigs],
     }

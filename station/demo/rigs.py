@@ -121,6 +121,7 @@ def _jig(number: int, ready: Mapping[str, Any]) -> dict[str, Any]:
         settings = {"backend": "usbip", "usbip_host": usbip["host"], "usbip_port": usbip["port"]}
     else:
         driver, settings = "smp", {"baud": BAUD}
+    settings["removal_seconds"] = _BOOT_SECONDS
     slots = {place.rpartition("slot")[2]: port for place, port in ready["slots"].items()}
     return {
         "name": f"jig{number}",

@@ -34,6 +34,8 @@ ORDER: Final = "DEMO-1"
 IMAGE_BYTES: Final = 192 * 1024
 BAUD: Final = 921_600
 BADGE_PREFIX: Final = "STAFF-"
+CHECK_LIST: Final = ("wrist strap", "scanner", "label printer")
+"""What a technician looks at and signs for before the first hub."""
 _OUI: Final = 0x887384
 
 

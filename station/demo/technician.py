@@ -12,7 +12,7 @@ from typing import Final
 
 from firmware_catalog.identity import Eui64
 from station.demo.rigs import Rigs
-from station.demo.scene import MANUFACTURER, MODEL, NEW_VERSION, DemoHub
+from station.demo.scene import CHECK_LIST, MANUFACTURER, MODEL, NEW_VERSION, DemoHub
 from station.demo.table import PackingTable, Said
 from station.desk.act import Proof
 from station.desk.bench_requests import EnableSlot
@@ -21,6 +21,7 @@ from station.desk.label_requests import ScanLabel
 from station.desk.people_requests import SignOn
 from station.desk.record_requests import ResumeRelease
 from station.desk.refusals import Refused
+from station.desk.shift_requests import SignCheckList
 from station.domain.outcome import Code
 from station.domain.phase import SlotPhase
 from station.domain.slot_name import SlotName
@@ -109,8 +110,9 @@ class Technician:
         return hub is not None and (view.phase in _UNNAMED or view.chf == hub.chf)
 
     async def sign_on(self, badge: Proof) -> None:
-        """Begin to work here, by a badge."""
+        """Begin to work here, by a badge; sign with it that everything on the check list was looked at."""
         await self._ask(SignOn(jig=self._jig), proof=badge)
+        await self._ask(SignCheckList(items=CHECK_LIST), proof=badge)
 
     async def work(self) -> None:
         """Serve the slots until cancelled."""

@@ -51,7 +51,8 @@ test: $(VENV)/.ready ## the test suite, with its coverage floor
 	$(BIN)/coverage report
 
 test-proofs: $(VENV)/.ready ## short forms of the long proofs: faults, deaths at any point, chaos (some minutes)
-	$(BIN)/python -m pytest -m proofs -n 4 --dist worksteal tests/chaos tests/drivers/test_smp_lossy_line.py
+	$(BIN)/python -m pytest -m proofs -n 4 --dist worksteal tests/chaos tests/drivers/test_smp_lossy_line.py \
+		tests/drivers/test_smp_conformance.py
 
 test-usb: $(VENV)/.ready ## USB hubs and driver on a real kernel, in qemu (some minutes)
 	$(BIN)/python -m pytest -m usb tests/usb_kernel

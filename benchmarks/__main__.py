@@ -60,6 +60,21 @@ def _parser() -> argparse.ArgumentParser:
     upload.add_argument(
         "--profile", choices=sorted(PROFILES), default=defaults.profile, help="the hubs' buffers"
     )
+    upload.add_argument("--framing", choices=("console", "raw"), default=defaults.framing)
+    upload.add_argument(
+        "--input-timeout",
+        type=float,
+        default=defaults.input_timeout,
+        metavar="SECONDS",
+        help="after which a hub drops half a raw packet",
+    )
+    upload.add_argument(
+        "--bit-errors",
+        type=float,
+        default=defaults.bit_errors,
+        metavar="RATE",
+        help="wrong bits, so many a byte on the line; without the peer",
+    )
     upload.add_argument("--image-kib", type=int, default=defaults.image_kib, help="body of the image")
     upload.add_argument("--erase-ms-per-page", type=float, default=defaults.erase_ms_per_page)
     upload.add_argument("--write-us-per-byte", type=float, default=defaults.write_us_per_byte)
@@ -131,11 +146,16 @@ def _one_row(options: argparse.Namespace) -> Coroutine[Any, Any, list[Figures] |
                 slots=options.slots,
                 baud=options.baud,
                 profile=options.profile,
+                framing=options.framing,
+                input_timeout=options.input_timeout,
+                bit_errors=options.bit_errors,
                 image_kib=options.image_kib,
                 erase_ms_per_page=options.erase_ms_per_page,
                 write_us_per_byte=options.write_us_per_byte,
             )
-            return upload_rows(workload, (options.window,), peer, options.repeats)
+            return upload_rows(
+                workload, (options.window,), None if options.bit_errors else peer, options.repeats
+            )
         case "usb":
             usb_workload = UsbWorkload(
                 devices=options.devices,

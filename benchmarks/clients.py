@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from smpclient import SMPClient
-from smpclient.transport.serial import SMPSerialTransport
+from smpclient.transport.serial import SMPSerialRawTransport, SMPSerialTransport
 
 from drivers.hub import ExpectedDevice, HubDriver
 from drivers.smp.plugin import PLUGIN
@@ -60,12 +60,13 @@ class SmpclientUploader:
         await self._client.disconnect()
 
 
-async def open_uploader(name: str, port: str, baud: int, window: int) -> Uploader:
+async def open_uploader(name: str, port: str, settings: SmpSettings) -> Uploader:
     """Open the port with the client of this name, and meet the hub, as either does before it uploads."""
     if name == SMPCLIENT:
-        client = SMPClient(SMPSerialTransport(baudrate=baud), port)
+        transport = SMPSerialTransport if settings.framing == "console" else SMPSerialRawTransport
+        client = SMPClient(transport(baudrate=settings.baud), port)
         await client.connect()
         return SmpclientUploader(client)
-    driver = await PLUGIN.open(port, SmpSettings(baud=baud, window=window))
+    driver = await PLUGIN.open(port, settings)
     hub = await driver.wait_for_hub()
     return StationUploader(driver, hub.device)

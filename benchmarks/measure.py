@@ -32,7 +32,16 @@ async def measure(client: str, workload: Workload, image: ImageFile, rigs: Seque
     """Have one client upload the image to every slot at once."""
     ports = tuple(port for rig in rigs for port in rig.ports)
     tick_seconds = image.size / workload.ceiling / TICKS
-    task = Task(client, ports, str(image.path), workload.baud, workload.window, tick_seconds)
+    task = Task(
+        client=client,
+        ports=ports,
+        image=str(image.path),
+        baud=workload.baud,
+        window=workload.window,
+        framing=workload.framing,
+        input_timeout=workload.input_timeout,
+        tick_seconds=tick_seconds,
+    )
     async with start_measured("benchmarks.uploader", client, asdict(task)) as begin:
         lines_before = await _lines(rigs)
         run = await watch(client, begin, [rig.simulator for rig in rigs], image.size, tick_seconds)

@@ -80,6 +80,8 @@ _UNITS: Final = {
     "share_of_limit": "share of the limit",
     "cores_at_limit": "cores at the limit",
     "share_of_ceiling": "share of the ceiling",
+    "share_of_line": "share of the line",
+    "bit_errors": "wrong bits a byte",
     "kib_s_a_slot": "KiB/s a slot",
     "cpu_s_per_mib": "CPU s a MiB",
     "loop_lag_p99_ms": "lag p99, ms",
@@ -157,7 +159,7 @@ def _name(row: Figures) -> str:
     name = str(row["row"])
     match name:
         case "upload":
-            name += f", {row['slots']} slots, {row['baud']} baud, window {row['window']}, {row['profile']} buffers"
+            name += f", {row['framing']}, {row['slots']} slots, {row['baud']} baud, window {row['window']}, {row['profile']} buffers"
             name += f", {row['write_us_per_byte']} µs a byte written"
         case "usb":
             name += f", {row['devices']} devices, blocks of {row['transfer_size']}"

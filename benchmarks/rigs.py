@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.simulator import BenchmarkFailed, Simulator, start_simulator
-from benchmarks.wire import BITS_A_BYTE
+from benchmarks.wire import BITS_A_BYTE, Framing
 from benchmarks.workload import Workload
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
@@ -40,6 +40,7 @@ class JigRig:
         folder: Path,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
+        framing: Framing,
     ) -> None:
         self.ports: tuple[str, ...] = tuple(simulator.ready["slots"].values())
         self.boards: tuple[str, ...] = tuple(simulator.ready.get("boards", {}).values())
@@ -47,6 +48,7 @@ class JigRig:
         self._unlock_key = folder / "unlock.pem"
         self._reader = reader
         self._writer = writer
+        self._framing = framing
 
     async def ask(self, what: str, **fields: Any) -> dict[str, Any]:
         """Send one request to the control socket and return its answer."""
@@ -64,7 +66,12 @@ class JigRig:
     async def unlock(self) -> None:
         """Wait until every hub has booted, and open its lock."""
         authority = KeyFileAuthority.load(self._unlock_key)
-        await asyncio.gather(*(_unlock(port, authority) for port in self.ports))
+        await asyncio.gather(*(_unlock(port, authority, self._framing) for port in self.ports))
+
+    async def spoil_lines(self, bit_errors: float) -> None:
+        """From now on have so many wrong bits a byte on every line, both ways."""
+        if bit_errors:
+            await self.ask("fault", fault={"name": "bit_flips", "probability": bit_errors})
 
 
 @asynccontextmanager
@@ -84,19 +91,20 @@ async def start_rigs(
 async def _start_jig(workload: Workload, folder: Path, slots: int, *, boards: bool) -> AsyncIterator[JigRig]:
     arguments = ["rig", "--dir", folder, "--jigs", 1, "--slots", slots, "--baud", workload.baud]
     arguments += ["--profile", workload.profile, "--erase-ms-per-page", workload.erase_ms_per_page]
+    arguments += ["--framing", workload.framing, "--input-timeout", workload.input_timeout]
     arguments += ["--image-slot-size", workload.image_slot_bytes]
     arguments += ["--write-us-per-byte", workload.write_us_per_byte, "--until-stdin-closes"]
     arguments += ["--boards"] if boards else []
     async with start_simulator("simulators", *map(str, arguments)) as simulator:
         reader, writer = await asyncio.open_unix_connection(simulator.ready["control"])
         try:
-            yield JigRig(simulator, folder, reader, writer)
+            yield JigRig(simulator, folder, reader, writer, workload.framing)
         finally:
             writer.close()
 
 
-async def _unlock(port: str, authority: KeyFileAuthority) -> None:
-    driver = await PLUGIN.open(port, SmpSettings())
+async def _unlock(port: str, authority: KeyFileAuthority, framing: Framing) -> None:
+    driver = await PLUGIN.open(port, SmpSettings(framing=framing))
     try:
         hub = await driver.wait_for_hub()
         await driver.unlock(hub.device, authority)

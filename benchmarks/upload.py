@@ -13,6 +13,7 @@ from benchmarks.measure import Measurement, measure
 from benchmarks.pair import Pair
 from benchmarks.report import Figures
 from benchmarks.rigs import start_rigs
+from benchmarks.wire import line
 from benchmarks.workload import Workload
 
 
@@ -35,6 +36,7 @@ class UploadPair(Pair[Measurement]):
             **self.workload.figures(),
             "image_bytes": ours.image_bytes,
             "share_of_ceiling": round(self.share_of_ceiling, 4),
+            "share_of_line": round(self.ours.bytes_a_second / line(self.workload.baud), 4),
             "kib_s_a_slot": self.kib_s_a_slot,
             "line_busy": {"to_hub": round(ours.busy_to_hub, 4), "to_host": round(ours.busy_to_host, 4)},
             **self.cost_figures(),
@@ -59,6 +61,7 @@ async def upload_rows(
         async with start_rigs(workload, folder) as rigs:
             for rig in rigs:
                 await rig.unlock()
+                await rig.spoil_lines(workload.bit_errors)
             for _ in range(repeats):
                 theirs = await measure(peer, workload, image, rigs) if peer else None
                 for window, run in zip(windows, runs, strict=True):

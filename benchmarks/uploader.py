@@ -10,11 +10,13 @@ from pathlib import Path
 
 from benchmarks.clients import open_uploader
 from benchmarks.measured import upload_to_all
+from benchmarks.wire import Framing
+from drivers.smp.settings import SmpSettings
 from firmware_catalog.image import FirmwareImage
 from firmware_catalog.mcuboot import load_image
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """What to upload, where, and with which client."""
 
@@ -23,11 +25,19 @@ class Task:
     image: str
     baud: int
     window: int
+    framing: Framing
+    input_timeout: float
     tick_seconds: float
 
 
 async def _run(task: Task, image: FirmwareImage) -> None:
-    uploaders = [await open_uploader(task.client, port, task.baud, task.window) for port in task.ports]
+    settings = SmpSettings(
+        baud=task.baud,
+        window=task.window,
+        framing=task.framing,
+        input_timeout_seconds=task.input_timeout,
+    )
+    uploaders = [await open_uploader(task.client, port, settings) for port in task.ports]
     await upload_to_all(uploaders, image, task.tick_seconds)
 
 

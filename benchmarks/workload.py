@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchmarks.report import Figures
-from benchmarks.wire import ceiling
+from benchmarks.wire import Framing, ceiling
 from simulators.smp_line import PROFILES
 
 SLOTS_A_JIG = 8
@@ -24,6 +24,12 @@ class Workload:
     """Chunks under way that the driver is allowed; the hub's buffers may allow fewer."""
     profile: str = "default"
     """The hubs' packet buffers, by the simulator's name."""
+    framing: Framing = "console"
+    """As the hubs were built, and the clients are told."""
+    input_timeout: float = 3.0
+    """Seconds after which a hub drops half a raw packet: Zephyr's, unless it is built otherwise."""
+    bit_errors: float = 0.0
+    """Wrong bits, so many a byte on the line, both ways. Without the peer, which gives up at the first."""
     image_kib: int = 256
     erase_ms_per_page: float = 0.0
     """0 unless asked for: a hub erases once, before the first chunk, and no client can hide or shorten that."""
@@ -38,7 +44,7 @@ class Workload:
     @property
     def ceiling(self) -> float:
         """Image bytes a second that the line could carry to one hub."""
-        return ceiling(self.baud, PROFILES[self.profile].buf_size)
+        return ceiling(self.baud, PROFILES[self.profile].buf_size, self.framing)
 
     @property
     def image_slot_bytes(self) -> int:
@@ -60,6 +66,8 @@ class Workload:
             "window": self.window,
             "window_used": self.window_used,
             "profile": self.profile,
+            "framing": self.framing,
+            "bit_errors": self.bit_errors,
             "buf_size": buffers.buf_size,
             "buf_count": buffers.buf_count,
             "erase_ms_per_page": self.erase_ms_per_page,

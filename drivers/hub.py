@@ -14,7 +14,7 @@ from typing import Final, NoReturn, Protocol, runtime_checkable
 import cbor2
 from pydantic import BaseModel
 
-from drivers.errors import AnotherHub, HubAction
+from drivers.errors import AnotherHub, HubAction, NoAnswer
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from firmware_catalog.image import FirmwareImage
 
@@ -286,6 +286,18 @@ class WatchesPlace(Protocol):
 
     async def until_lost(self) -> NoReturn:
         """Wait without end, sending nothing; other methods may run meanwhile. Raises LinkLost once the place itself is gone."""
+        ...
+
+
+@runtime_checkable
+class ExplainsSilence(Protocol):
+    """A `HubDriver` that also has this method can find out why something sits at its place and does not answer."""
+
+    async def explain_silence(self) -> NoAnswer | None:
+        """Return the error that says why nobody answers, or None where that cannot be told. May take some seconds.
+
+        Called when nobody has answered for a while. Asks for nothing but what a locked hub tells. Raises LinkLost.
+        """
         ...
 
 

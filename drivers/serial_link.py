@@ -106,7 +106,7 @@ class SerialLink:
         return len(self._unsent) * 10 / self._settings.baud
 
     def start(self, listener: LinkListener) -> None:
-        """Deliver what arrives, from now on. Called once."""
+        """Deliver what arrives to this listener, from now on."""
         self._listener = listener
         self._loop.add_reader(self._fd, self._readable)
 

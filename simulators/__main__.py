@@ -33,7 +33,7 @@ from simulators.keys import (
 )
 from simulators.population import MANUFACTURER, MODEL, HubEntry, HubFileError, load_hubs, make_hubs
 from simulators.rig import NoBus, Rig, RigSettings, Transport, open_rig
-from simulators.smp_line import PROFILES
+from simulators.smp_line import PROFILES, BufferProfile
 from simulators.uart import LineSettings
 
 _WRONG_INPUT = 2
@@ -83,6 +83,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     rig.add_argument(
         "--profile", choices=sorted(PROFILES), default="default", help="the hubs' packet buffers"
+    )
+    rig.add_argument(
+        "--framing",
+        choices=("console", "raw"),
+        default="console",
+        help="how packets stand on the serial lines: as lines of base64, or as they are",
+    )
+    rig.add_argument(
+        "--input-timeout",
+        type=float,
+        default=BufferProfile().input_timeout,
+        metavar="SECONDS",
+        help="for how long a hub with raw framing waits for the rest of a packet",
     )
     rig.add_argument("--seed", type=int, default=7, help="of everything random")
     rig.add_argument("--hubs", type=Path, help="JSON array of hubs; without, one for each slot is made up")
@@ -158,8 +171,8 @@ def _check(options: argparse.Namespace) -> None:
     """Raise UsageError for numbers that make no rig."""
     if options.jigs < 1 or options.first_jig < 1 or not 1 <= options.slots <= _SLOTS_A_JIG:
         raise UsageError(f"a rig has one jig or more, of 1 to {_SLOTS_A_JIG} slots")
-    if options.baud < 1 or options.speed <= 0:
-        raise UsageError("--baud and --speed are more than 0")
+    if options.baud < 1 or options.speed <= 0 or options.input_timeout <= 0:
+        raise UsageError("--baud, --speed and --input-timeout are more than 0")
     if not 0 <= options.usbip_port <= _LAST_PORT:
         raise UsageError(f"--usbip-port is a TCP port, up to {_LAST_PORT}, or 0 for any free one")
     if options.image_slot_size % _PAGE_SIZE:
@@ -231,7 +244,9 @@ async def _run_rig(options: argparse.Namespace) -> None:
         jigs=jigs,
         slots=options.slots,
         line=LineSettings(options.baud, options.rtscts),
-        profile=PROFILES[options.profile],
+        profile=replace(
+            PROFILES[options.profile], raw=options.framing == "raw", input_timeout=options.input_timeout
+        ),
         seed=options.seed,
         handling_seconds=options.handling_seconds,
         boards=_boards(options.boards, jigs),

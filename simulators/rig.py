@@ -19,7 +19,8 @@ from simulators.hub import Hub
 from simulators.jig_board import SimulatedJigBoard
 from simulators.population import HubEntry, HubFileError
 from simulators.slot import Slot
-from simulators.smp_line import BufferProfile
+from simulators.smp_line import BufferProfile, FrameCutter
+from simulators.smp_raw_line import RawCutter
 from simulators.technician import Technician
 from simulators.uart import LineSettings, SerialPort
 from simulators.usb_socket import UsbSocket
@@ -275,7 +276,9 @@ def _build_jig(
                 UsbConnection, UsbSocket(server.ports[settings.bus_id(number, slot)]), settings.dfu
             )
         else:
-            port = SerialPort(folder / f"slot{slot}", settings.line, random.Random(seed).getrandbits(64))
+            cutter = RawCutter() if settings.profile.raw else FrameCutter()
+            link, line_seed = folder / f"slot{slot}", random.Random(seed).getrandbits(64)
+            port = SerialPort(link, settings.line, line_seed, cutter)
             connect = partial(SerialConnection, port, settings.profile)
         needs_power = settings.port_needs_power
         slots[slot] = Slot(number, slot, connect, faults, tasks, diary, port_needs_power=needs_power)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 from simulators.faults import Fault, FaultName, Occasion, SlotFaults
 from simulators.hub import Hub, Mode
@@ -14,8 +15,10 @@ from simulators.smp_message import (
     NotAPacket,
     Refused,
     Request,
+    Undecodable,
     parse_request,
 )
+from simulators.smp_raw_line import RawReceiver
 from simulators.smp_server import ApplicationServer, RecoveryServer, Server
 from simulators.uart import SerialPort
 
@@ -48,7 +51,7 @@ class SmpInterface:
         """Listen this long; say whether a whole request came."""
         packets: asyncio.Queue[bytes] = asyncio.Queue()
         pool = PacketPool(self._profile.buf_count)
-        self._port.attach(PacketReceiver(self._profile, pool, lambda: False, packets.put_nowait))
+        self._port.attach(_receiver(self._profile, pool, lambda: False, packets.put_nowait))
         try:
             async with asyncio.timeout(seconds):
                 parse_request(await packets.get())
@@ -62,7 +65,9 @@ class SmpInterface:
         """Serve the booted hub until it is told to boot."""
         server: Server
         if hub.mode is Mode.RECOVERY:
-            server, profile = RecoveryServer(hub), BufferProfile(buf_count=1)
+            own = self._profile
+            profile = replace(BufferProfile(buf_count=1), raw=own.raw, input_timeout=own.input_timeout)
+            server = RecoveryServer(hub)
         else:
             server, profile = ApplicationServer(hub, self._profile), self._profile
         self._session = _Session(hub, server, profile, self._port, self._faults, self._perform)
@@ -71,6 +76,17 @@ class SmpInterface:
         finally:
             self._lost_before += self._session.lost + self._session.unfinished
             self._session = None
+
+
+def _receiver(
+    profile: BufferProfile,
+    pool: PacketPool,
+    is_stalled: Callable[[], bool],
+    deliver: Callable[[bytes], None],
+) -> PacketReceiver | RawReceiver:
+    """Return what takes the hub's bytes off the line, as its firmware was built."""
+    kind = RawReceiver if profile.raw else PacketReceiver
+    return kind(profile, pool, is_stalled, deliver)
 
 
 class _Session:
@@ -93,9 +109,7 @@ class _Session:
         self._perform = perform
         self._pool = PacketPool(profile.buf_count)
         self._packets: asyncio.Queue[bytes] = asyncio.Queue()
-        self._receiver = PacketReceiver(
-            profile, self._pool, lambda: hub.flash.erasing, self._packets.put_nowait
-        )
+        self._receiver = _receiver(profile, self._pool, lambda: hub.flash.erasing, self._packets.put_nowait)
         self._late: list[asyncio.TimerHandle] = []
 
     @property
@@ -122,6 +136,11 @@ class _Session:
     async def _handle(self, packet: bytes) -> None:
         try:
             request = parse_request(packet)
+        except Undecodable as error:
+            self._port.send(
+                self._encode(error.request.answer_error(Refused(ManagementError.INVALID))), self._answer_gone
+            )
+            return
         except NotAPacket:
             self._pool.give()
             return
@@ -151,7 +170,7 @@ class _Session:
             answer = request.answer(await self._server.answer(request))
         except (Refused, GroupRefused) as error:
             return request.answer_error(error)
-        if len(answer) > self._profile.buf_size - _LENGTH_AND_CRC:
+        if len(answer) > self._profile.buf_size - (0 if self._profile.raw else _LENGTH_AND_CRC):
             return request.answer_error(Refused(ManagementError.MESSAGE_SIZE))
         return answer
 
@@ -160,9 +179,9 @@ class _Session:
         if strike(FaultName.DROP_REPLY, occasion):
             self._pool.give()
             return
-        frame = encode_frame(answer)
+        frame = self._encode(answer)
         if strike(FaultName.FOREIGN_REPLY, occasion):
-            self._port.send(encode_frame(request.answer({"rc": 0}, (request.sequence + 97) % 256)))
+            self._port.send(self._encode(request.answer({"rc": 0}, (request.sequence + 97) % 256)))
         if late := strike(FaultName.DELAY_REPLY, occasion):
             delay = 1.0 if late.seconds is None else late.seconds
             send = asyncio.get_running_loop().call_later(delay, self._port.send, frame, self._answer_gone)
@@ -171,6 +190,9 @@ class _Session:
         self._port.send(frame, self._answer_gone)
         if strike(FaultName.DUPLICATE_REPLY, occasion):
             self._port.send(frame)
+
+    def _encode(self, packet: bytes) -> bytes:
+        return packet if self._profile.raw else encode_frame(packet)
 
     def _answer_gone(self) -> None:
         self._pool.give()

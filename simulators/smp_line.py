@@ -14,6 +14,7 @@ from typing import Final
 
 _START: Final = b"\x06\x09"
 _CONTINUE: Final = b"\x04\x14"
+_FRAME_START: Final = b"\n" + _START
 _LINE_ROOM: Final = 128
 """Bytes of a line buffer, newline included: Zephyr's CONFIG_UART_MCUMGR_RX_BUF_SIZE."""
 _CODED_A_LINE: Final = 124
@@ -25,7 +26,7 @@ class BufferProfile:
     """What a hub has for packets, and what its firmware was built with. Requests and answers share the pool."""
 
     buf_size: int = 1024
-    """Bytes of a buffer; length and CRC share it with the packet."""
+    """Bytes of a buffer; on a console, length and CRC share it with the packet."""
     buf_count: int = 5
     line_buffers: int = 2
     """Whole lines kept while the hub cannot work on them: Zephyr's CONFIG_UART_MCUMGR_RX_BUF_COUNT."""
@@ -37,6 +38,10 @@ class BufferProfile:
     """Whether a refused upload says why in words: Zephyr's CONFIG_MCUMGR_GRP_IMG_VERBOSE_ERR."""
     lists_frugally: bool = False
     """Whether the image list leaves out what is false or 0: Zephyr's CONFIG_MCUMGR_GRP_IMG_FRUGAL_LIST."""
+    raw: bool = False
+    """Whether packets stand on the line as they are: Zephyr's CONFIG_UART_MCUMGR_RAW_PROTOCOL."""
+    input_timeout: float = 3.0
+    """Seconds for which a raw packet may be under way: Zephyr's CONFIG_MCUMGR_TRANSPORT_RAW_UART_INPUT_TIMEOUT_TIME_MS."""
 
 
 PROFILES: Final = {
@@ -78,6 +83,23 @@ def encode_frame(packet: bytes) -> bytes:
     coded = binascii.b2a_base64(framed, newline=False)
     lines = [coded[start : start + _CODED_A_LINE] for start in range(0, len(coded), _CODED_A_LINE)]
     return _START + (b"\n" + _CONTINUE).join(lines) + b"\n"
+
+
+class FrameCutter:
+    """Finds where frames end in what the host sends, so that each arrives at its own moment and not with the last one."""
+
+    def restart(self) -> None:
+        """Nothing: each frame has its mark."""
+
+    def cut(self, block: bytes) -> list[bytes]:
+        """Split the block before each frame that begins in it."""
+        pieces: list[bytes] = []
+        start = 0
+        while (cut := block.find(_FRAME_START, start) + 1) > 0:
+            pieces.append(block[start:cut])
+            start = cut
+        pieces.append(block[start:])
+        return pieces
 
 
 class PacketReceiver:

@@ -7,7 +7,7 @@ adds errors of a group, `{"err": {"group": g, "rc": n}}`.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any, Final
 
@@ -61,6 +61,14 @@ class NotAPacket(Exception):
     """The bytes are no request."""
 
 
+class Undecodable(NotAPacket):
+    """The header is a request's, what follows cannot be read. It can be answered: `request` has the header's part."""
+
+    def __init__(self, why: str, request: Request) -> None:
+        super().__init__(why)
+        self.request = request
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request."""
@@ -105,17 +113,18 @@ class Request:
 
 
 def parse_request(packet: bytes) -> Request:
-    """Read a request. Raises NotAPacket for what no answer could be addressed to."""
+    """Read a request. Raises NotAPacket for what no answer could be addressed to, and Undecodable for what can be refused."""
     if len(packet) < HEADER_SIZE:
         raise NotAPacket("shorter than a header")
     first, _, length, group, sequence, command = _HEADER.unpack_from(packet)
     version, operation = first >> 3 & 3, first & 7
     if version > 1 or operation not in {0, 2} or length != len(packet) - HEADER_SIZE:
         raise NotAPacket("no request of a known version, or of another length")
+    without_body = Request(version, operation == 2, group, sequence, command, {})
     try:
         body = cbor2.loads(packet[HEADER_SIZE:]) if length else {}
     except (cbor2.CBORDecodeError, ValueError) as error:
-        raise NotAPacket("no CBOR") from error
+        raise Undecodable("no CBOR", without_body) from error
     if not isinstance(body, dict):
-        raise NotAPacket("no CBOR map")
-    return Request(version, operation == 2, group, sequence, command, body)
+        raise Undecodable("no CBOR map", without_body)
+    return replace(without_body, body=body)

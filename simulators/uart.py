@@ -24,9 +24,6 @@ BITS_A_BYTE = 10
 _ADAPTER_BUFFER = 4096
 """Bytes that the simulated adapter takes from the host ahead of the line."""
 
-_FRAME_START = b"\n\x06\x09"
-"""Where an SMP frame begins after another: bytes are handed on a frame at a time, each at its own moment."""
-
 
 class Listener(Protocol):
     """The hub's end of the line."""
@@ -38,6 +35,18 @@ class Listener(Protocol):
 
     def feed(self, block: bytes) -> None:
         """Take what the line has carried."""
+        ...
+
+
+class Cutter(Protocol):
+    """Knows where what the host sends ends and begins, for a line that hands on each piece at its own moment."""
+
+    def restart(self) -> None:
+        """Learn that nothing is under way."""
+        ...
+
+    def cut(self, block: bytes) -> list[bytes]:
+        """Split the block where the hub could act on what it has."""
         ...
 
 
@@ -192,8 +201,9 @@ class PortStatistics:
 class SerialPort:
     """A port under a stable link name. Made unplugged; `plug` gives it a pty."""
 
-    def __init__(self, link: Path, settings: LineSettings, seed: int) -> None:
+    def __init__(self, link: Path, settings: LineSettings, seed: int, cutter: Cutter) -> None:
         self.link = link
+        self._cutter = cutter
         self.settings = settings
         self.flip_rate: Callable[[], float] = lambda: 0.0
         """Probability of a wrong bit, a byte."""
@@ -309,11 +319,10 @@ class SerialPort:
             block = os.read(self._master, _ADAPTER_BUFFER)
         except BlockingIOError:
             return
-        start = 0
-        while (cut := block.find(_FRAME_START, start) + 1) > 0:
-            self._to_hub.send(block[start:cut])
-            start = cut
-        self._to_hub.send(block[start:])
+        if not self._to_hub.in_flight:
+            self._cutter.restart()
+        for piece in self._cutter.cut(block):
+            self._to_hub.send(piece)
         if self._to_hub.in_flight >= _ADAPTER_BUFFER:
             self._pause_reading()
 

@@ -28,12 +28,18 @@ from drivers.errors import (
 from drivers.hub_answers import DeviceCode, MalformedPayload, code_in, read_payload, validate
 from drivers.serial_link import SerialLink
 from drivers.smp.errors import SmpRefused
-from drivers.smp.framing import FrameDecoder, FrameEncoder
+from drivers.smp.framing import Decoder, Encoder, FrameDecoder, FrameEncoder
 from drivers.smp.messages import HEADER, VERSION_SHIFT
+from drivers.smp.raw_framing import RawDecoder, RawEncoder
 from drivers.smp.settings import SmpSettings
 
 LARGEST_PACKET: Final = 4096
 """The longest packet sent, and the longest answer taken in: above any hub's buffers, and a bound in memory."""
+
+_LINE_IS_SILENT_SECONDS: Final = 0.05
+"""Without a byte for so long, a packet is over: an adapter holds bytes back for 16 ms at most."""
+
+_LONGEST_BABBLE_SECONDS: Final = 1.0
 
 _OPERATION: Final = 0b111
 _VERSION: Final = 0b11
@@ -82,13 +88,18 @@ class SmpClient:
     def __init__(self, link: SerialLink, settings: SmpSettings) -> None:
         self.link = link
         self.settings = settings
-        self.encoder = FrameEncoder(settings.line_length)
-        self._decoder = FrameDecoder(LARGEST_PACKET)
+        self.encoder: Encoder
+        self._decoder: Decoder
+        if settings.framing == "console":
+            self.encoder, self._decoder = FrameEncoder(settings.line_length), FrameDecoder(LARGEST_PACKET)
+        else:
+            self.encoder, self._decoder = RawEncoder(), RawDecoder(LARGEST_PACKET)
         self._exchange: Exchange | None = None
         self._sequence = 0
         self.version = Version.V1
         """The version to speak: 1 until the hub has answered in 2."""
         self._version_is_known = False
+        self._was_heard = False
         self._gone = asyncio.Event()
         link.start(self)
 
@@ -117,6 +128,7 @@ class SmpClient:
         """Forget what the last hub spoke."""
         self.version = Version.V1
         self._version_is_known = False
+        self._was_heard = False
 
     @contextmanager
     def exchange(
@@ -159,9 +171,58 @@ class SmpClient:
         `latest_only` a late answer to an earlier attempt does not count, since asking again made it void. A read that
         `learns_version` is put in version 2 the first time, and in version 1 to a hub that does not take that. Raises
         NoAnswer, MalformedAnswer, SmpRefused, HubLocked, LinkLost and LinkStalled.
+
+        Where the framing does not check what it carries, a read is believed once the hub has said the same twice in a
+        row. With `latest_only` it is put once there too.
         """
-        writes = request._OP == OP.WRITE  # noqa: SLF001 - the package offers a request's operation nowhere else
-        seconds = self.settings.answer_seconds if seconds is None else seconds
+
+        async def put() -> AnswerModel:
+            return await self._ask(
+                request,
+                answer,
+                action=action,
+                seconds=self.settings.answer_seconds if seconds is None else seconds,
+                attempts=attempts,
+                fields=fields,
+                latest_only=latest_only,
+                learns_version=learns_version,
+            )
+
+        if self.encoder.is_checked or latest_only or _writes(request):
+            return await put()
+        before: object = None
+        for _ in range(1 + 2 * self.settings.attempts):
+            said: AnswerModel | HubRefused | MalformedAnswer
+            try:
+                said = await put()
+                heard: object = said
+            except (HubRefused, MalformedAnswer) as error:
+                said, heard = error, str(error)
+            if heard == before:
+                if isinstance(said, Exception):
+                    raise said
+                return said
+            before = heard
+        raise MalformedAnswer(
+            f"the hub at {self.link.path} says something else each time it is asked the same",
+            action=action,
+            state_known=True,
+            advice="check the slot's contacts and its cable",
+        )
+
+    async def _ask(
+        self,
+        request: type[Request],
+        answer: type[AnswerModel],
+        *,
+        action: HubAction,
+        seconds: float,
+        attempts: int | None,
+        fields: Mapping[str, object] | None,
+        latest_only: bool,
+        learns_version: bool,
+    ) -> AnswerModel:
+        writes = _writes(request)
         if attempts is None:
             attempts = 1 if writes else self.settings.attempts
         newest = learns_version and not self._version_is_known
@@ -198,8 +259,8 @@ class SmpClient:
         latest_only: bool,
         newest: bool,
     ) -> AnswerModel:
-        writes = request._OP == OP.WRITE  # noqa: SLF001 - as above
-        expected: tuple[int, int, int] = (request._OP + 1, request._GROUP_ID, request._COMMAND_ID)  # noqa: SLF001 - as above
+        writes = _writes(request)
+        expected: tuple[int, int, int] = (request._OP + 1, request._GROUP_ID, request._COMMAND_ID)  # noqa: SLF001 - the package offers a request's operation nowhere else
         sequences: set[int] = set()
         noise = self.noise
 
@@ -216,9 +277,13 @@ class SmpClient:
                 sequence = self.next_sequence()
                 sequences.add(sequence)
                 message = request.model_validate({"version": version, "sequence": sequence, **(fields or {})})
+                await self._until_in_step()
                 self.link.write(self.encoder.encode(bytes(message)))
-                if await exchange.wait(seconds + self.link.unsent_seconds):
+                # A hub that got a part of it only drops that after a silence, before which nothing is to be sent.
+                patience = max(seconds, self.settings.silence_seconds) if self._was_heard else seconds
+                if await exchange.wait(patience + self.link.unsent_seconds):
                     self._version_is_known = self._version_is_known or newest
+                    self._was_heard = True
                     return self._read(exchange.done.result(), answer, action=action, writes=writes)
         raise NoAnswer(
             f"the hub at {self.link.path} did not answer {attempts} times in {seconds:g} s"
@@ -227,6 +292,15 @@ class SmpClient:
             state_known=not writes,
             advice="seat it anew",
         )
+
+    async def _until_in_step(self) -> None:
+        """Drop what came in and is no whole packet, once the line is silent: what comes next begins one."""
+        until = asyncio.get_running_loop().time() + _LONGEST_BABBLE_SECONDS
+        while (seen := self._decoder.unfinished) and asyncio.get_running_loop().time() < until:
+            await asyncio.sleep(_LINE_IS_SILENT_SECONDS)
+            if self._decoder.unfinished == seen:
+                break
+        self._decoder.resync()
 
     def refused(self, code: DeviceCode, action: HubAction, *, state_known: bool = True) -> HubRefused:
         """Return the error for a command that the hub refused."""
@@ -299,5 +373,15 @@ class SmpClient:
             if code is None:
                 return validate(answer, fields)
         except MalformedPayload as error:
+            if writes and not self.encoder.is_checked:
+                raise NoAnswer(
+                    f"the hub at {self.link.path} answered, and the line damaged what it said",
+                    action=action,
+                    state_known=False,
+                ) from error
             raise self.malformed(error, action, writes=writes) from error
         raise self.refused(code, action)
+
+
+def _writes(request: type[Request]) -> bool:
+    return request._OP == OP.WRITE  # noqa: SLF001 - the package offers a request's operation nowhere else

@@ -33,8 +33,8 @@ from drivers.errors import (
     TransferIncomplete,
     after_a_change,
 )
-from drivers.hub import HubState, ProgressListener, describe_image
-from drivers.hub_answers import Done, StateAnswer
+from drivers.hub import FlashProgress, HubState, ProgressListener, describe_image
+from drivers.hub_answers import DeviceCode, Done, StateAnswer
 from drivers.serial_link import open_serial_link
 from drivers.smp.client import SmpClient
 from drivers.smp.errors import ApplicationUnknown, SmpRefused
@@ -156,16 +156,38 @@ class McubootDevice:
         async def holds() -> bool:
             return (await self.state(HubAction.FLASH)).holding(image.image_hash) is not None
 
-        await Upload(self.client, image, parameters, on_progress, is_there, holds).run()
-        with after_a_change():
-            state = await self.state(HubAction.FLASH)
-            await require()
-        if state.holding(image.image_hash) is None:
-            raise TransferIncomplete(
-                f"the hub at {self.place} took {len(image)} bytes but shows no image {image.image_hash.hex()[:16]}",
-                action=HubAction.FLASH,
-                state_known=False,
-            )
+        furthest = 0
+
+        def tell(progress: FlashProgress) -> None:
+            nonlocal furthest
+            furthest = max(furthest, progress.sent)
+            on_progress(FlashProgress(furthest, progress.size))
+
+        async def write() -> None:
+            await Upload(self.client, image, parameters, tell, is_there, holds).run()
+            with after_a_change():
+                state = await self.state(HubAction.FLASH)
+                await require()
+            if state.holding(image.image_hash) is None:
+                raise TransferIncomplete(
+                    f"the hub at {self.place} took {len(image)} bytes but shows no image {image.image_hash.hex()[:16]}",
+                    action=HubAction.FLASH,
+                    state_known=False,
+                )
+
+        # Where nothing checks what the line carries, only its hash finds what was damaged of the image.
+        more = 0 if self.client.encoder.is_checked else self._settings.attempts - 1
+        while True:
+            try:
+                await write()
+            except TransferIncomplete:
+                if not more:
+                    raise
+            else:
+                return
+            more -= 1
+            with after_a_change():
+                await require()
 
     def _require_room_for_the_list(self, listed: StateAnswer, image: FirmwareImage, buffer: int) -> None:
         """Raise ImageUnsuitable for a device that could not tell any more what it holds once it held the image.
@@ -192,15 +214,24 @@ class McubootDevice:
                 state_known=True,
                 advice="flash it first",
             )
-        if held.active or held.pending:
+        if held.active:
             return
-        await self._write_until(
-            lambda state: state.pending is not None and state.pending.image_hash == image.image_hash,
-            ImageStatesWriteRequest,
-            require,
-            action=HubAction.ACTIVATE,
-            fields={"hash": image.image_hash, "confirm": False},
-        )
+        if not held.pending:
+            state = await self._write_until(
+                lambda state: state.pending is not None and state.pending.image_hash == image.image_hash,
+                ImageStatesWriteRequest,
+                require,
+                action=HubAction.ACTIVATE,
+                fields={"hash": image.image_hash, "confirm": False},
+            )
+        # One bit tells a test from a boot for good, and no CRC guards it on a raw line.
+        if state.pending is not None and state.pending.permanent:
+            raise HubRefused(
+                f"the hub at {self.place} would keep the image for good at its next boot, untried",
+                action=HubAction.ACTIVATE,
+                state_known=False,
+                advice="take it out and send it to rework",
+            )
 
     def require_running(self, image: FirmwareImage, state: HubState, action: HubAction) -> None:
         """Raise ImageMismatch unless the state's running image is this one, by version and hash."""
@@ -308,6 +339,7 @@ class McubootDevice:
         The caller has just asked who is there. It is asked again before the state is believed, and so before the write
         is sent once more.
         """
+        refused_before: DeviceCode | None = None
         for _ in range(self._settings.attempts):
             refused: SmpRefused | None = None
             try:
@@ -322,8 +354,9 @@ class McubootDevice:
             if reached(state):
                 return state
             # A command repeated after a lost answer can be refused for being done already; this one was not.
-            if refused is not None:
+            if refused is not None and (self.client.encoder.is_checked or refused.code == refused_before):
                 raise refused
+            refused_before = None if refused is None else refused.code
         raise HubRefused(
             f"the hub at {self.place} was told {self._settings.attempts} times to {action} and did not do it",
             action=action,

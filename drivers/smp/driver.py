@@ -25,6 +25,7 @@ from drivers.hub_answers import ChallengeAnswer, Done, IdentityAnswer
 from drivers.smp.device import SILENT, McubootDevice, Requirement
 from drivers.smp.errors import NoApplicationGroup, SmpRefused
 from drivers.smp.messages import ChallengeRead, IdentityRead, UnlockWrite
+from drivers.smp.other_framing import wrong_framing
 from drivers.unlocking import answer_refusal, challenge_refusal, require_same_boot, sign
 from firmware_catalog.image import FirmwareImage
 
@@ -59,7 +60,9 @@ class SmpHubDriver:
         """Return once `hub` is gone: silent for the configured time, replaced, or booted again since."""
         loop = asyncio.get_running_loop()
         heard = loop.time()
-        while loop.time() - heard < self._settings.removal_seconds:
+        # One that misheard a question answers the next one only after a silence.
+        gone = max(self._settings.removal_seconds, 2 * self._settings.silence_seconds)
+        while loop.time() - heard < gone:
             try:
                 seen = await self._ask_identity(
                     HubAction.WAIT, seconds=self._settings.probe_seconds, attempts=1
@@ -156,6 +159,10 @@ class SmpHubDriver:
     async def until_lost(self) -> NoReturn:
         """Wait for the port to go."""
         await self._client.until_lost()
+
+    async def explain_silence(self) -> NoAnswer | None:
+        """Say so if a hub answers in the other framing than is configured."""
+        return await wrong_framing(self._client, HubAction.WAIT)
 
     async def leave_recovery(self) -> HubIdentity:
         """Boot a hub that waits in its boot loader, and return who came back."""

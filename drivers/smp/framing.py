@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64, crc_hqx
-from typing import Final
+from typing import Final, Protocol
 
 FIRST: Final = b"\x06\t"
 FURTHER: Final = b"\x04\x14"
@@ -22,8 +22,47 @@ _LONGEST_LINE: Final = 4096
 """Far above any line in use (127); bounds what hostile bytes can occupy."""
 
 
+class Encoder(Protocol):
+    """How packets are written on a line, and what that costs."""
+
+    is_checked: bool
+    """Whether what was damaged on the line is noticed at the other end."""
+    buffer_overhead: int
+    """Bytes of the device's packet buffer that are not for the packet."""
+    bits_a_byte: int
+    """Bits on the line for each byte of a packet, start and stop bits included."""
+
+    def encode(self, head: bytes, data: bytes | memoryview = b"") -> bytes:
+        """Return the packet `head + data` as it goes on the line. Raises ValueError for one that is too long."""
+        ...
+
+
+class Decoder(Protocol):
+    """Finds packets in whatever a line delivers. Never raises: what is damaged is counted and dropped."""
+
+    damaged: int
+    foreign: int
+
+    @property
+    def unfinished(self) -> int:
+        """Bytes that have to be dropped after a silence, before anything else is understood."""
+        ...
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take the next bytes and return the packets that they complete."""
+        ...
+
+    def resync(self) -> None:
+        """The line was silent: what comes next begins a packet."""
+        ...
+
+
 class FrameEncoder:
     """Writes packets as lines of at most `line_length` bytes, the line feed included."""
+
+    is_checked = True
+    buffer_overhead = 4  # the length and the CRC
+    bits_a_byte = 14  # base64 and the lines' marks
 
     def __init__(self, line_length: int) -> None:
         self._text_length = (line_length - 3) // 4 * 4
@@ -56,6 +95,14 @@ class FrameDecoder:
         """Packets and lines dropped because they were cut, too long, or failed base64, length or CRC."""
         self.foreign = 0
         """Lines that were no part of a packet, or had one only behind other text: somebody else's."""
+
+    @property
+    def unfinished(self) -> int:
+        """Nothing: a marker begins each packet, whatever came before it."""
+        return 0
+
+    def resync(self) -> None:
+        """Nothing to do."""
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take the next bytes and return the packets that they complete."""

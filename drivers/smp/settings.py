@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from drivers.serial_link import SerialSettings
+from drivers.smp.messages import SMALLEST_BUFFER
 
 _MEBIBYTE: Final = 1 << 20
 _CHECK_SECONDS_PER_MEBIBYTE: Final = 5.0
@@ -15,9 +16,28 @@ _LINE_SHARE: Final = 0.708
 """Image bytes in a byte on the wire with 1 KiB buffers (994 of 1,404); smaller buffers stay above half of it."""
 
 
+_SLOWER_CLOCK: Final = 1.1
+_ITS_TICK_SECONDS: Final = 0.05
+"""The hub's clock and ours differ, and a hub may look at its own now and then only."""
+
+Framing = Literal["console", "raw"]
+
+
 class SmpSettings(SerialSettings):
     """A jig's `driver_settings` for SMP over serial."""
 
+    framing: Framing = Field(
+        default="console",
+        description="How the jig's hubs were built to write packets on the line: as lines of base64 with a CRC, beside log "
+        "output (console), or as they are (raw: a third more of the line, and no CRC).",
+    )
+    input_timeout_seconds: float = Field(
+        default=3.0,
+        gt=0,
+        le=60,
+        description="With raw framing, how long a hub waits for the rest of a packet before it drops it: Zephyr's "
+        "CONFIG_MCUMGR_TRANSPORT_RAW_UART_INPUT_TIMEOUT_TIME_MS. Hubs for raw framing must be built with that timeout.",
+    )
     line_length: int = Field(
         default=127,
         ge=16,
@@ -74,6 +94,28 @@ class SmpSettings(SerialSettings):
         description="Whether the boot loader swaps images and gives up an unconfirmed one at the next boot.",
     )
 
+    @model_validator(mode="after")
+    def _packets_are_whole_in_time(self) -> SmpSettings:
+        if self.largest_packet < SMALLEST_BUFFER:
+            raise ValueError(
+                f"at {self.baud} baud no packet gets through in half of input_timeout_seconds ({self.input_timeout_seconds:g} s)"
+            )
+        return self
+
+    @property
+    def silence_seconds(self) -> float:
+        """How long a line has to be silent until a hub with raw framing has dropped what it got a part of; else 0."""
+        if self.framing == "console":
+            return 0.0
+        return self.input_timeout_seconds * _SLOWER_CLOCK + _ITS_TICK_SECONDS
+
+    @property
+    def largest_packet(self) -> int:
+        """Bytes of a packet that a hub with raw framing gets whole in half the time that it waits for that."""
+        if self.framing == "console":
+            return 0xFFFF
+        return int(self.input_timeout_seconds / 2 * self.baud / 10)
+
     def erase_seconds(self, size: int) -> float:
         """Return the deadline of an answer that comes after an erase for `size` bytes."""
         erased = max(size, self.slot_bytes)
@@ -86,5 +128,5 @@ class SmpSettings(SerialSettings):
     def upload_seconds(self, size: int) -> float:
         """Return the deadline of a whole upload of `size` bytes."""
         on_the_line = size * 10 / _LINE_SHARE / self.baud
-        waiting = self.upload_attempts * self.answer_seconds
+        waiting = self.upload_attempts * (self.answer_seconds + self.silence_seconds)
         return 2 * self.erase_seconds(size) + self.check_seconds(size) + waiting + self.slowness * on_the_line

@@ -33,17 +33,11 @@ from drivers.smp.pace import Pace
 from drivers.smp.window import OffsetOutOfRange, UploadWindow
 from firmware_catalog.image import FirmwareImage
 
-_POOL_OVERHEAD: Final = 4
-"""Of each of the hub's buffers this much is not for the packet: the frame's length and CRC."""
-
 _DATA_HEAD_GROWTH: Final = 2
 """An empty byte string's CBOR head is 1 byte, that of a packet's worth of bytes is up to 3."""
 
 _CHUNK_OVERHEAD: Final = HEADER.size + len(cbor2.dumps({"off": 0xFFFF_FFFF, "data": b""})) + _DATA_HEAD_GROWTH
 """Bytes of a packet that are not the image's."""
-
-_WIRE_BITS: Final = 14
-"""Bits on the line for each byte of a packet: start and stop bits, base64, line marks."""
 
 _FIRST_PAUSE_SECONDS: Final = 0.02
 """Pause before a chunk is sent again that the hub had no memory for; doubled at each setback in a row."""
@@ -131,9 +125,11 @@ class Upload:
         self._asks = False
         self._openings = 0
         self._noise = client.noise
-        packet = min(parameters.buf_size - _POOL_OVERHEAD, LARGEST_PACKET)
+        self._refused: tuple[int, DeviceCode] | None = None
+        encoder, settings = client.encoder, client.settings
+        packet = min(parameters.buf_size - encoder.buffer_overhead, settings.largest_packet, LARGEST_PACKET)
         self._names_hash = self._opening_room(packet, names_hash=True) >= _IMAGE_HEADER
-        self._packet_seconds = packet * _WIRE_BITS / self._settings.baud
+        self._packet_seconds = packet * encoder.bits_a_byte / settings.baud
         self._window = UploadWindow(
             len(image),
             first=self._opening_room(packet, names_hash=self._names_hash),
@@ -186,7 +182,8 @@ class Upload:
         self._between_looks = max(self._between_looks, min(2 * self._between_looks, _LONGEST_BETWEEN_LOOKS))
         if not await self._is_there():
             return
-        if self._window.closing and await self._holds():
+        # Unchecked, what the hub holds may be damaged before its hash: then only the answer says, and all is sent again.
+        if self._window.closing and self._client.encoder.is_checked and await self._holds():
             self._on_progress(FlashProgress(len(self._image), len(self._image)))
             self._window.all_held()
             return
@@ -205,7 +202,7 @@ class Upload:
         if self._openings == _FULL_OPENINGS:
             # A line has a marker and its feed, base64 is four signs for three bytes.
             signs = (self._settings.line_length - 3) // 4 * 4 * _BURST_LINES
-            packet = signs * 3 // 4 - _POOL_OVERHEAD
+            packet = signs * 3 // 4 - self._client.encoder.buffer_overhead
             room = self._opening_room(packet, names_hash=self._names_hash)
             self._window.shrink(
                 first=max(room, _IMAGE_HEADER), chunk=max(packet - _CHUNK_OVERHEAD, _IMAGE_HEADER)
@@ -258,11 +255,12 @@ class Upload:
                 busy = self._busy_seconds()
                 self._busy_until = self._loop.time() + busy
                 # A device may answer questions while it erases: all small ones together get the time of an erase.
-                self._between_looks = (
+                between = (
                     busy / self._settings.upload_attempts
                     if self._opens_small
                     else self._settings.probe_seconds
                 )
+                self._between_looks = max(between, self._settings.silence_seconds)
 
     def _busy_seconds(self) -> float:
         """How long the hub may take for what is under way, if that has it erase or check."""
@@ -286,6 +284,8 @@ class Upload:
             else:
                 self._refuse(packet.sequence, code)
         except (MalformedPayload, OffsetOutOfRange) as error:
+            if not self._client.encoder.is_checked:
+                return  # it was damaged, and counts as lost
             raise self._client.malformed(error, HubAction.FLASH, writes=True) from error
 
     def _advance(self, sequence: int, fields: dict[Any, Any]) -> None:
@@ -312,11 +312,17 @@ class Upload:
 
     def _refuse(self, sequence: int, code: DeviceCode) -> None:
         known = self._window.untouched and code.says_denied
+        refused = (self._window.acknowledged, code)
         self._window.refused(sequence)
+        if not (self._client.encoder.is_checked or code.says_out_of_memory or refused == self._refused):
+            # What was refused may have been damaged, or the answer: it has to be said twice.
+            self._refused = refused
+            self._send()
+            return
         if not code.says_out_of_memory or self._window.exhausted:
-            refused = self._client.refused(code, HubAction.FLASH, state_known=known)
-            if isinstance(refused, HubLocked):
-                raise refused
+            error = self._client.refused(code, HubAction.FLASH, state_known=known)
+            if isinstance(error, HubLocked):
+                raise error
             kind = ImageUnsuitable if code.says_image_unsuitable else UploadRejected
             where = (
                 f"the hub at {self._client.link.path} refused the image at offset {self._window.acknowledged}"
@@ -356,7 +362,11 @@ class Upload:
         window = self._window
         on_the_line = window.width * self._packet_seconds + self._client.link.unsent_seconds
         if not self._may_be_busy:
-            return self._pace.patience(window.setbacks, self._settings.answer_seconds + on_the_line)
+            patience = self._pace.patience(window.setbacks, self._settings.answer_seconds + on_the_line)
+            # A hub with raw framing may hold a part of a chunk, and drops it in this time: before, nothing is to be sent.
+            return max(
+                patience, self._settings.silence_seconds and self._settings.silence_seconds + on_the_line
+            )
         left = max(0.0, self._busy_until - self._loop.time())
         return min(left, on_the_line + self._between_looks)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from drivers.errors import HubAction, NoAnswer
-from drivers.hub import HubDriver, HubIdentity
+from drivers.hub import ExplainsSilence, HubDriver, HubIdentity
 from station.bench.seat import Seat
 from station.domain.reason import Reason
 
@@ -58,13 +58,16 @@ async def _ask(
                 hub = await driver.wait_for_hub()
         except TimeoutError:
             # One whose board was away may have lost its power with it, and has its time anew.
+            if not seat.present() or seat.gaps != gaps:
+                on_silence(gaps)
+                continue
+            why = await driver.explain_silence() if isinstance(driver, ExplainsSilence) else None
             if seat.present() and seat.gaps == gaps:
-                raise NoAnswer(
+                raise why or NoAnswer(
                     "what sits here does not answer, upside down, or a bad contact",
                     action=HubAction.WAIT,
                     state_known=True,
                 ) from None
-            on_silence(gaps)
         else:
             on_silence(None)
             return Recognised(hub, gaps)

@@ -13,7 +13,7 @@ from drivers.dfu.plain import PlainDfuDevice
 from drivers.dfu.plugin import open_port
 from drivers.dfu.port import UsbPort
 from drivers.dfu.settings import DfuSettings
-from drivers.errors import HubAction, HubInSerialRecovery
+from drivers.errors import HubAction, HubInSerialRecovery, NoAnswer
 from drivers.hub import HubDriver, HubIdentity, ProgressListener
 from drivers.smp.device import McubootDevice, open_device
 from drivers.smp.driver import SmpHubDriver
@@ -73,7 +73,7 @@ class SerialDevice:
     def __init__(self, device: McubootDevice) -> None:
         self._device = device
         self._plain = PlainMcubootDevice(device)
-        self.hub: HubDriver = SmpHubDriver(device)
+        self.hub = SmpHubDriver(device)
 
     @property
     def place(self) -> str:
@@ -87,6 +87,8 @@ class SerialDevice:
         except NoApplicationGroup:
             await self._plain.meet()
             return None
+        except NoAnswer as error:
+            raise await self.hub.explain_silence() or error from error
 
     async def require_meant(self) -> None:
         """Nothing: an MCUboot image names no device but its model."""
@@ -161,9 +163,9 @@ class UsbDevice:
         await self._port.close()
 
 
-async def open_serial_device(port: str, baud: int) -> SerialDevice:
+async def open_serial_device(port: str, settings: SmpSettings) -> SerialDevice:
     """Take a serial port. Raises PlaceUnavailable."""
-    return SerialDevice(await open_device(port, SmpSettings(baud=baud)))
+    return SerialDevice(await open_device(port, settings))
 
 
 async def open_usb_device(place: UsbPlace, settings: DfuSettings, suffix: DfuSuffix | None) -> UsbDevice:

@@ -15,7 +15,6 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColu
 
 from drivers.errors import DriverError
 from drivers.hub import FlashProgress
-from drivers.serial_link import SerialSettings
 from drivers.topology import USB_PREFIX, same_place
 from firmware_catalog.files import read_named_file
 from firmware_catalog.image import MAX_IMAGE_SIZE, FirmwareImage, ImageFormatError
@@ -57,6 +56,9 @@ def flash(
     usb: Annotated[str | None, typer.Option(help="The USB place, such as 1-2.3: bus and ports.")] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     baud: Annotated[int, typer.Option(help="Of the serial port.")] = 115200,
+    framing: Annotated[
+        str, typer.Option(help="How the device writes packets on the serial port: console or raw.")
+    ] = "console",
     usbip: Annotated[
         str | None, typer.Option(help="HOST:PORT of the USB/IP server that has the USB place.")
     ] = None,
@@ -88,6 +90,7 @@ def flash(
     Example: reflash flash --port /dev/ttyUSB0 --image hub-0002012F.bin
     """
     # The protocols' libraries take their time to import, and no other command needs them.
+    from drivers.smp.settings import SmpSettings  # noqa: PLC0415
     from station.by_hand.devices import HandDevice, Refused, open_serial_device, open_usb_device  # noqa: PLC0415
     from station.by_hand.flashing import HandFlash, flash_by_hand  # noqa: PLC0415
     from station.cli import usb_target  # noqa: PLC0415
@@ -108,18 +111,16 @@ def flash(
         open_device = partial(open_usb_device, place, reach, suffix)
     elif port is not None:
         try:
-            SerialSettings(baud=baud)
+            line = SmpSettings.model_validate({"baud": baud, "framing": framing})
         except ValidationError as error:
-            raise UsageError(
-                f"--baud {baud}: {error.errors()[0]['msg']}; name the port's line rate"
-            ) from error
+            raise UsageError(_wrong_line(baud, framing, error)) from error
         if not port.startswith(USB_PREFIX):
             port = str(Path(port).absolute())
         here = same_place(port)
         _guard(settings, port, lambda one: same_place(one) == here, supervisor, reason)
         with _faults_of(image):
             firmware = load_image(read_named_file(image, MAX_IMAGE_SIZE))
-        open_device = partial(open_serial_device, port, baud)
+        open_device = partial(open_serial_device, port, line)
     if settings is not None:
         require_stations_user(settings)
     state = settings.state_directory if settings else _OWN_STATE.expanduser()
@@ -169,6 +170,14 @@ def flash(
         typer.echo(result.message + (f"; it runs {runs}" if runs else untold))
     if result.outcome is not Outcome.PASSED:
         raise typer.Exit(1)
+
+
+def _wrong_line(baud: int, framing: str, error: ValidationError) -> str:
+    """Say which of the options does not describe a serial line."""
+    first = error.errors()[0]
+    if first["loc"] == ("framing",):
+        return f"--framing {framing}: it is console or raw, as the device was built"
+    return f"--baud {baud}: {first['msg']}; name the port's line rate"
 
 
 @asynccontextmanager

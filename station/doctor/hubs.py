@@ -9,7 +9,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from drivers.errors import DriverError, PlaceUnavailable
-from drivers.hub import DriverPlugin, HubDriver, HubIdentity
+from drivers.hub import DriverPlugin, ExplainsSilence, HubDriver, HubIdentity
 from drivers.places import PlaceFinder, PlaceSight
 from drivers.threads import apart
 from drivers.topology import same_place
@@ -48,7 +48,11 @@ async def check_hub(
         except TimeoutError:
             sight = await _seen(place, finder, settings)
             sits_there = seated or (sight is not None and sight.is_occupant)
-            return [*findings, await _silent(where, driver, sits_there=sits_there)]
+            may_sit_there = sits_there or seated is None
+            return [
+                *findings,
+                await _silent(where, driver, sits_there=sits_there, may_sit_there=may_sit_there),
+            ]
         except DriverError as error:
             return [*findings, warning(where, str(error))]
         sight = await _seen(place, finder, settings)
@@ -68,7 +72,7 @@ async def _seen(place: str, finder: PlaceFinder | None, settings: BaseModel) -> 
         return None  # it was just open, so this is no news
 
 
-async def _silent(where: str, driver: HubDriver, *, sits_there: bool) -> Finding:
+async def _silent(where: str, driver: HubDriver, *, sits_there: bool, may_sit_there: bool) -> Finding:
     """Say what kind of silence it is."""
     try:
         async with asyncio.timeout(ASK_SECONDS):
@@ -79,6 +83,13 @@ async def _silent(where: str, driver: HubDriver, *, sits_there: bool) -> Finding
         why = str(error)
     else:
         return ok(where, "the port works, and a hub answers by now")
+    if may_sit_there and isinstance(driver, ExplainsSilence):
+        try:
+            explained = await driver.explain_silence()
+        except DriverError as error:
+            return warning(where, str(error))
+        if explained is not None:
+            return fault(where, explained.happened, explained.advice)
     if sits_there:
         advice = (
             "seat it the right way up, and check the slot's contacts, its cable and the jig's driver_settings"

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from smpclient import SMPClient
-from smpclient.transport.serial import SMPSerialTransport
+from smpclient.transport.serial import SMPSerialRawTransport, SMPSerialTransport
 
 from benches.looking import until
 from simulators.dfu_profile import DfuProfile
@@ -165,9 +165,10 @@ def sign(chf: bytes, nonce: bytes, key: ec.EllipticCurvePrivateKey | None = None
 
 
 @asynccontextmanager
-async def client_of(slot: Slot) -> AsyncIterator[Client]:
+async def client_of(slot: Slot, *, raw: bool = False) -> AsyncIterator[Client]:
     async with asyncio.timeout(60):
-        client = Client(SMPSerialTransport(), slot.port.address)
+        transport = SMPSerialRawTransport() if raw else SMPSerialTransport()
+        client = Client(transport, slot.port.address)
         async with client:
             yield client
 

@@ -83,6 +83,8 @@ class Peer:
     """The server. A command's script can be exchanged at any time."""
 
     port: PtyPort
+    raw: bool = False
+    """Whether packets stand on the line as they are."""
     scripts: dict[tuple[int, int], Script] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     _rest: bytes = b""
@@ -97,7 +99,7 @@ class Peer:
         self.port.listen(self._received)
 
     def send(self, packet: bytes) -> None:
-        self.port.send(b"".join(smp.packet.encode(packet, 128)))
+        self.port.send(packet if self.raw else b"".join(smp.packet.encode(packet, 128)))
 
     def asked(self, command: tuple[int, int]) -> list[Request]:
         return [request for request in self.requests if request.command == command]
@@ -111,6 +113,9 @@ class Peer:
         return self.asked(command)[-1]
 
     def _received(self, data: bytes) -> None:
+        if self.raw:
+            self._received_raw(data)
+            return
         lines = (self._rest + data).split(b"\n")
         self._rest = lines.pop()
         for line in lines:
@@ -121,6 +126,13 @@ class Peer:
                 self._decoder.send(line + b"\n")
             except StopIteration as done:
                 self._handle(done.value)
+
+    def _received_raw(self, data: bytes) -> None:
+        self._rest += data
+        while len(self._rest) >= HEADER.size and len(self._rest) >= 8 + HEADER.unpack_from(self._rest)[2]:
+            size = 8 + HEADER.unpack_from(self._rest)[2]
+            packet, self._rest = self._rest[:size], self._rest[size:]
+            self._handle(packet)
 
     def _handle(self, packet: bytes) -> None:
         first, _, length, group, sequence, command = HEADER.unpack_from(packet)
@@ -138,7 +150,7 @@ class Peer:
 @contextlib.asynccontextmanager
 async def peer_and_client(settings: SmpSettings = QUICK) -> AsyncIterator[tuple[Peer, SmpClient]]:
     async with pty_port() as port:
-        peer = Peer(port)
+        peer = Peer(port, raw=settings.framing == "raw")
         client = SmpClient(await open_serial_link(port.path, settings), settings)
         try:
             yield peer, client

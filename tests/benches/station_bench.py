@@ -52,6 +52,7 @@ DRIVER_SETTINGS: dict[str, Any] = {
     "removal_seconds": 0.3,
     "probe_seconds": 0.1,
     "stall_seconds": 1.0,
+    "input_timeout_seconds": 0.05,
 }
 """Times that fit the rig's hubs, which boot and erase twenty times as fast as real ones."""
 USB_SETTINGS: dict[str, Any] = {

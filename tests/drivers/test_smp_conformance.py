@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benches.serial_conformance import SerialHub
+from benches.serial_conformance import RawSerialHub, SerialHub
 from drivers.conformance.suite import DriverConformance
 
 
@@ -12,3 +12,10 @@ class TestSerialHub(DriverConformance):
     @pytest.fixture
     def device(self, tmp_path):
         return SerialHub(tmp_path)
+
+
+@pytest.mark.proofs
+class TestRawSerialHub(DriverConformance):
+    @pytest.fixture
+    def device(self, tmp_path):
+        return RawSerialHub(tmp_path)

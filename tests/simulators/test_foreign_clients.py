@@ -6,10 +6,14 @@ import asyncio
 import json
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from smpclient.generics import success
+from smpclient.requests.image_management import ImageStatesRead, ImageStatesWrite
+from smpclient.requests.os_management import ResetWrite
 
 from benches.sim_bench import MODEL, NEW, OLD, client_of, image, make_hub, rig_of, tlv_hash, until_mode
 from simulators.faults import Fault, FaultName
@@ -182,6 +186,33 @@ async def test_a_hub_is_updated_by_a_client_of_others(tmp_path: Path, name: str,
         await client.reset()
         await until_mode(slot, Mode.APPLICATION, 3)
         assert await versions(client) == after
+
+
+@pytest.mark.parametrize("profile", ["default", "zephyr"])
+async def test_a_hub_with_raw_framing_is_updated_by_smpclient(tmp_path: Path, profile: str) -> None:
+    """Its raw transport gives up at the first byte too many, so that what it takes in is whole and in step."""
+    raw = replace(PROFILES[profile], raw=True)
+    async with rig_of(tmp_path, make_hub(), line=LineSettings(BAUD), profile=raw) as rig:
+        slot = rig.slot(1, 1)
+        await until_mode(slot, Mode.APPLICATION)
+        async with client_of(slot, raw=True) as client:
+            assert await client.unlock() == {"rc": 0}
+            async for _ in client.upload(image(NEW)):
+                pass
+            assert slot.hub is not None
+            assert slot.hub.layout.secondary.read(0, len(image(NEW))) == image(NEW)
+            marked = await client.request(ImageStatesWrite(hash=tlv_hash(image(NEW))))
+            assert success(marked)
+            assert [found.pending for found in marked.images] == [False, True]
+            assert success(await client.request(ResetWrite()))
+            await until_mode(slot, Mode.APPLICATION, 2)
+            assert success(await client.request(ImageStatesWrite(confirm=True)))
+            listed = await client.request(ImageStatesRead())
+            assert success(listed)
+            assert [(found.version, found.confirmed, found.active) for found in listed.images] == [
+                (NEW, True, True),
+                (OLD, False, False),
+            ]
 
 
 async def test_a_hub_is_updated_in_one_go(tmp_path: Path) -> None:

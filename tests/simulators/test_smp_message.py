@@ -15,6 +15,7 @@ from simulators.smp_message import (
     NotAPacket,
     Refused,
     Request,
+    Undecodable,
     parse_request,
 )
 
@@ -82,6 +83,12 @@ def test_any_body_is_a_map_or_refused(body: bytes) -> None:
 def test_what_is_no_request_is_refused(packet: bytes) -> None:
     with pytest.raises(NotAPacket):
         parse_request(packet)
+
+
+def test_what_cannot_be_read_behind_a_header_is_answered_with_a_refusal() -> None:
+    with pytest.raises(Undecodable) as caught:
+        parse_request(bytes.fromhex("0a00000100014201") + b"\x80")
+    assert cbor2.loads(caught.value.request.answer_error(Refused(ManagementError.INVALID))[8:]) == {"rc": 3}
 
 
 def test_an_empty_body_is_an_empty_map() -> None:

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benches.looking import until
+from simulators.smp_line import FrameCutter
 from simulators.uart import LineSettings, SerialPort, Wire
 
 BYTE = 10 / 100_000
@@ -44,7 +45,7 @@ class Ear:
 
 @contextmanager
 def plugged(folder: Path, baud: int = 1_000_000, *, rtscts: bool = False) -> Iterator[SerialPort]:
-    port = SerialPort(folder / "slot1", LineSettings(baud, rtscts), seed=1)
+    port = SerialPort(folder / "slot1", LineSettings(baud, rtscts), seed=1, cutter=FrameCutter())
     port.plug()
     try:
         yield port

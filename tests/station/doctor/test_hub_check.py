@@ -52,6 +52,20 @@ def test_what_sits_there_and_is_silent_is_told_with_what_the_driver_met(deaf_por
     assert "check the slot's contacts, its cable and the jig's driver_settings" in str(finding.advice)
 
 
+def test_a_hub_that_was_built_for_the_other_framing_is_told_as_that(bench: Bench) -> None:
+    bench.do_now("seat", chf=str(bench.hub().chf), jig=1, slot=1)
+    raw = SETTINGS.model_copy(update={"framing": "raw"})
+    for seated in (None, True):
+        (finding,) = asyncio.run(
+            check_hub(
+                "jig1 slot 1", bench.port(slot(1)), PLUGIN, raw, SerialPlaces(), seated=seated, seconds=0.3
+            )
+        )
+        assert finding.verdict is Verdict.FAULT
+        assert "was built for console framing, and its jig is set to raw framing" in finding.what
+        assert finding.advice == 'set framing = "console" in the jig\'s driver_settings'
+
+
 def test_a_port_that_opens_only_once_is_a_fault(bench: Bench) -> None:
     hub, port = bench.hub(), bench.port(slot(1))
     bench.do_now("seat", chf=str(hub.chf), jig=1, slot=1)

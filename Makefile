@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SYSTEM_PACKAGES := mosquitto mosquitto-clients softhsm2 util-linux libmodbus5 nats-server rabbitmq-server \
+SYSTEM_PACKAGES := strace mosquitto mosquitto-clients softhsm2 util-linux libmodbus5 nats-server rabbitmq-server \
 	qemu-system-x86 linux-image-amd64 busybox-static cpio kmod udev systemd usbip dfu-util libusb-1.0-0 postgresql-15 \
 	chromium chromium-driver fonts-liberation
 
@@ -19,7 +19,7 @@ ONLY ?=
 # The proofs share the tests' benches.
 PROOF := PYTHONPATH=tests $(BIN)/python tests/chaos
 
-.PHONY: help demo test test-proofs test-usb test-judges test-browser check bench chaos hands crashes matrix soak packing prove bundle format mutants fuzz audit sbom lock system-packages clean
+.PHONY: help demo test test-proofs test-usb test-judges test-browser check bench guard chaos hands crashes matrix soak packing prove bundle format mutants fuzz audit sbom lock system-packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -82,6 +82,9 @@ format: $(VENV)/.ready ## let ruff format and fix what it can
 
 bench: $(VENV)/.ready ## measure, and write docs/performance.md
 	$(BIN)/python -m benchmarks all
+
+guard: $(VENV)/.ready ## count the calls and system calls of a chunk and a hub, against benchmarks/calls.json (a minute)
+	$(BIN)/python -m benchmarks calls
 
 chaos: $(VENV)/.ready ## kill daemon and broker at random, compare the books: SEED=7 KILLS=50 TRANSPORT=mixed BOARDS=mixed
 	$(PROOF)/run_chaos.py --seed $(SEED) --kills $(KILLS) --transport $(TRANSPORT) --boards $(BOARDS)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.board import board_row
+from benchmarks.calls import above_baseline, calls_row, write_baseline
 from benchmarks.clients import SMPCLIENT
 from benchmarks.desk import DESK_REPEATS, DESK_SECONDS, HUBS_AN_ORDER, desk_row
 from benchmarks.everything import (
@@ -124,6 +125,10 @@ def _parser() -> argparse.ArgumentParser:
     station = commands.add_parser(
         "station", help="whole attempts by the daemon, 24 hubs beside one, and its memory"
     )
+    calls = commands.add_parser(
+        "calls", help="how many calls and system calls a chunk and a hub take, against the committed baseline"
+    )
+    calls.add_argument("--write", action="store_true", help="make what is counted the baseline")
     for command in (upload, usb, usb_return, stalled, station):
         command.add_argument(
             "--repeats",
@@ -173,6 +178,8 @@ def _one_row(options: argparse.Namespace) -> Coroutine[Any, Any, list[Figures] |
             return board_row(options.jigs, options.seconds)
         case "journal":
             return journal_years_row(options.hubs) if options.hubs else journal_row(options.events)
+        case "calls":
+            return calls_row()
         case "reports":
             return reports_row(options.hubs, options.repeats, options.seconds)
         case "desk":
@@ -209,6 +216,12 @@ def main(arguments: list[str] | None = None) -> int:
     except BenchmarkFailed as error:
         sys.stderr.write(f"python -m benchmarks: {error}\n")
         return 1
+    if options.command == "calls":
+        if options.write:
+            write_baseline(rows[0])
+        for line in (grown := above_baseline(rows[0])):
+            sys.stderr.write(f"python -m benchmarks: {line}\n")
+        return int(bool(grown))
     return 0 if all(row["valid"] for row in rows) else 1
 
 

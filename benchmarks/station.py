@@ -7,7 +7,7 @@ import json
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,12 +35,13 @@ _SEED: Final = 7
 _RESULT_SECONDS: Final = 120.0
 _FLASH: Final = FlashTiming()
 """The demonstration's hubs keep the simulator's flash times."""
+_NO_PRINTER: Final = 0
 _JIGS: Final = 3
 _SLOTS: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class _Shift:
+class Shift:
     """What the daemon made of its hubs."""
 
     seconds: tuple[float, ...]
@@ -62,8 +63,8 @@ async def station_row(repeats: int) -> Figures:
 
 async def _measure_both() -> Figures:
     machine_cpu = machine_cpu_seconds()
-    alone = await _work(1)
-    together = await _work(_JIGS * _SLOTS)
+    alone = await work(1)
+    together = await work(_JIGS * _SLOTS)
     machine_cpu = machine_cpu_seconds() - machine_cpu
     faults = [
         f"a hub of {len(shift.outcomes)} ended {outcome}"
@@ -89,8 +90,16 @@ async def _measure_both() -> Figures:
     }
 
 
-async def _work(hubs: int) -> _Shift:
-    """Have a daemon with 24 slots work until each of these hubs has its result at the broker."""
+def _plainly(what: str, *arguments: str) -> list[str]:
+    module, _, function = what.partition(":")
+    return [sys.executable, "-c", f"from {module} import {function}; {function}()", *arguments]
+
+
+async def work(hubs: int, command: Callable[..., list[str]] = _plainly) -> Shift:
+    """Have a daemon with 24 slots work until each of these hubs has its result at the broker.
+
+    `command` makes the command that runs `MODULE:FUNCTION` with arguments.
+    """
     with tempfile.TemporaryDirectory(prefix="reflash-bench-") as name:
         folder = Path(name)
         scene = await asyncio.to_thread(make_scene, folder, jigs=_JIGS, slots=_SLOTS, hubs=hubs, seed=_SEED)
@@ -98,7 +107,7 @@ async def _work(hubs: int) -> _Shift:
             await _import_order(scene)
             async with aiomqtt.Client(broker.host, broker.port) as subscriber:
                 await subscriber.subscribe(Topics(SITE, STATION).every_result, qos=1)
-                async with _daemon(scene, rigs, broker) as process:
+                async with _daemon(scene, rigs, broker, command) as process:
                     results = []
                     async with asyncio.timeout(_RESULT_SECONDS):
                         async for message in subscriber.messages:
@@ -106,7 +115,7 @@ async def _work(hubs: int) -> _Shift:
                             if len(results) == hubs:
                                 break
                     memory = peak_memory_mib(process.pid)
-    return _Shift(
+    return Shift(
         tuple(_seconds(result) for result in results),
         tuple(result["outcome"] for result in results),
         memory,
@@ -128,14 +137,20 @@ async def _import_order(scene: Scene) -> None:
 
 @asynccontextmanager
 async def _daemon(
-    scene: Scene, rigs: Rigs, broker: BrokerAddress
+    scene: Scene, rigs: Rigs, broker: BrokerAddress, command: Callable[..., list[str]]
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run `reflash run` while the block lasts."""
     config = scene.folder / "station.toml"
-    told = {**configuration(scene, rigs, broker), "log": {"level": "error"}}
+    told = {
+        **configuration(scene, rigs, broker, printer=_NO_PRINTER),
+        # Nobody works here: hubs sit in their slots already, and nothing is packed.
+        "people": {"sign_on": "off", "line_clearance": "off"},
+        "log": {"level": "error"},
+    }
+    del told["labels"]
     config.write_text(tomlkit.dumps(told), encoding="utf-8")
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", "from station.cli import main; main()", "run", "--config", str(config)),
+        *command("station.cli:main", "run", "--config", str(config)),
         stdin=asyncio.subprocess.DEVNULL,
     )
     try:

@@ -41,6 +41,11 @@ async def _run(task: Task, image: FirmwareImage) -> None:
     await upload_to_all(uploaders, image, task.tick_seconds)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Do what the one argument says."""
     given = Task(**json.loads(sys.argv[1]))
     asyncio.run(_run(given, load_image(Path(given.image).read_bytes())))
+
+
+if __name__ == "__main__":
+    main()

@@ -100,6 +100,10 @@ class SmpClient:
         """The version to speak: 1 until the hub has answered in 2."""
         self._version_is_known = False
         self._was_heard = False
+        self.sent = 0
+        """Requests put on the line so far, chunks of uploads among them; only differences mean anything."""
+        self.sent_again = 0
+        """How many of them had been sent before: they, or their answers, were lost."""
         self._gone = asyncio.Event()
         link.start(self)
 
@@ -278,6 +282,8 @@ class SmpClient:
                 sequences.add(sequence)
                 message = request.model_validate({"version": version, "sequence": sequence, **(fields or {})})
                 await self._until_in_step()
+                self.sent += 1
+                self.sent_again += attempt > 0
                 self.link.write(self.encoder.encode(bytes(message)))
                 # A hub that got a part of it only drops that after a silence, before which nothing is to be sent.
                 patience = max(seconds, self.settings.silence_seconds) if self._was_heard else seconds

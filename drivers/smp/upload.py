@@ -111,8 +111,10 @@ class Upload:
         self._settings = client.settings
         self._image = image
         self._data = memoryview(image.data)
+        self._size = len(image)
         self._on_progress = on_progress
         self._is_there = is_there
+        self._sent_to = 0
         self._next_report = 0
         self._report_by = 0.0
         self._loop = asyncio.get_running_loop()
@@ -145,7 +147,7 @@ class Upload:
         Raises UploadRejected, HubLocked, TransferIncomplete, StuckProgress, NoAnswer, MalformedAnswer, LinkLost
         and LinkStalled, and what the sight of another device raises.
         """
-        seconds = self._settings.upload_seconds(len(self._image))
+        seconds = self._settings.upload_seconds(self._size)
         deadline = self._loop.time() + seconds
         while not self._window.done:
             with self._client.exchange(HubAction.FLASH, self._take, writes=True) as self._exchange:
@@ -184,7 +186,7 @@ class Upload:
             return
         # Unchecked, what the hub holds may be damaged before its hash: then only the answer says, and all is sent again.
         if self._window.closing and self._client.encoder.is_checked and await self._holds():
-            self._on_progress(FlashProgress(len(self._image), len(self._image)))
+            self._on_progress(FlashProgress(self._size, self._size))
             self._window.all_held()
             return
         self._count_lost(overdue=False)
@@ -229,7 +231,7 @@ class Upload:
                 sequence=sequence,
                 off=0,
                 data=data,
-                len=len(self._image),
+                len=self._size,
                 sha=self._image.file_sha256 if names_hash else None,
             )
         )
@@ -250,8 +252,12 @@ class Upload:
             else:
                 head = chunk_head(client.version, sequence, start, end - start)
                 frame = client.encoder.encode(head, self._data[start:end])
+            client.sent += 1
+            if start < self._sent_to:
+                client.sent_again += 1
+            self._sent_to = max(end, self._sent_to)
             client.link.write(frame)
-            if self._may_be_busy:
+            if start == 0 or end == self._size:
                 busy = self._busy_seconds()
                 self._busy_until = self._loop.time() + busy
                 # A device may answer questions while it erases: all small ones together get the time of an erase.
@@ -264,7 +270,7 @@ class Upload:
 
     def _busy_seconds(self) -> float:
         """How long the hub may take for what is under way, if that has it erase or check."""
-        window, size = self._window, len(self._image)
+        window, size = self._window, self._size
         seconds = self._settings.erase_seconds(size) if window.opening else self._settings.check_seconds(size)
         return seconds + window.width * self._packet_seconds + self._client.link.unsent_seconds
 
@@ -303,9 +309,9 @@ class Upload:
         if window.exhausted:
             raise self._stuck(f"was thrown back {window.setbacks} times to offset {offset}")
         if offset >= self._next_report or self._heard >= self._report_by:
-            self._next_report = offset + len(self._image) // _REPORTS
+            self._next_report = offset + self._size // _REPORTS
             self._report_by = self._heard + _LONGEST_BETWEEN_REPORTS
-            self._on_progress(FlashProgress(offset, len(self._image)))
+            self._on_progress(FlashProgress(offset, self._size))
         self._send()
         if (was_opening or was_thrown_back or window.closing) and not self._pausing:
             self._listen()  # for another time than before
@@ -350,7 +356,7 @@ class Upload:
                 state_known=False,
                 advice="flash it again",
             )
-        self._on_progress(FlashProgress(len(self._image), len(self._image)))
+        self._on_progress(FlashProgress(self._size, self._size))
         self._exchange.finish(None)
 
     def _listen(self) -> None:

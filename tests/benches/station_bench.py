@@ -108,6 +108,8 @@ class Bench:
     """Pairs of hubs with one GPF id between them."""
     ready: dict[str, Any]
     """What the rig said when it was."""
+    framing: str = "console"
+    """Of the serial lines."""
 
     @property
     def catalogue(self) -> Path:
@@ -133,7 +135,7 @@ class Bench:
     def driver(self, jig: str) -> dict[str, Any]:
         """Return a jig's driver and its settings, as its table has them."""
         if Path(self.port(SlotName(jig=jig, slot=1))).is_absolute():
-            return {"driver": "smp", "driver_settings": DRIVER_SETTINGS}
+            return {"driver": "smp", "driver_settings": {**DRIVER_SETTINGS, "framing": self.framing}}
         usbip = self.ready["usbip"]
         where = {"usbip_host": usbip["host"], "usbip_port": usbip["port"]}
         return {"driver": "dfu", "driver_settings": {**USB_SETTINGS, **where}}
@@ -313,7 +315,7 @@ def running_bench(
 ) -> Iterator[Bench]:
     """Make everything in `folder` and run the rig while the block lasts.
 
-    `boards` may name the jigs that have one, such as `2,4`. `doubles` are hubs that say what those of another rig say.
+    `boards` may name the jigs that have one, such as `2,4`. The transport `raw` is serial, with raw framing. `doubles` are hubs that say what those of another rig say.
     """
     maker, unlock = generate_key(), generate_key()
     save_public_key(maker.public_key(), folder / "maker.pub")
@@ -347,7 +349,9 @@ def running_bench(
     arguments += ["--maker-key", folder / "maker.pub", "--unlock-key", folder / "unlock.pub"]
     arguments += ["--jigs", jigs, "--slots", slots, "--baud", BAUD, "--speed", speed]
     arguments += ["--image-slot-size", 65536, "--faults", faults, "--seed", seed]
-    arguments += ["--transport", transport, "--dfu-profile", dfu_profile]
+    framing = "raw" if transport == "raw" else "console"
+    arguments += ["--framing", framing, "--input-timeout", DRIVER_SETTINGS["input_timeout_seconds"]]
+    arguments += ["--transport", "serial" if transport == "raw" else transport, "--dfu-profile", dfu_profile]
     arguments += ["--port-needs-power"] if port_needs_power else []
     arguments += ["--boards", "all" if boards is True else boards or "none"]
     command = [sys.executable, "-m", "simulators", *map(str, arguments)]
@@ -357,7 +361,7 @@ def running_bench(
         ready = json.loads(rig.stdout.readline())
         assert ready["ready"]
         store = {name: iter([hub for hub in hubs if hub.firmware == name]) for name in stock}
-        yield Bench(folder, store, iter(twins), ready)
+        yield Bench(folder, store, iter(twins), ready, framing)
         rig.stdin.close()
         assert wait_for(rig) == 0
 

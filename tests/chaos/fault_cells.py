@@ -68,7 +68,8 @@ FAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 """By what a person would call it. Each is armed as its stage begins, and strikes when its occasion comes."""
 
-TRANSPORTS = ("serial", "usb")
+TRANSPORTS = ("serial", "raw", "usb")
+"""Raw is serial, with packets on the line as they are."""
 
 
 def faults_on(transport: str) -> tuple[str, ...]:
@@ -76,7 +77,7 @@ def faults_on(transport: str) -> tuple[str, ...]:
     return tuple(
         name
         for name, fault in FAULTS.items()
-        if transport == "serial" or exists_on_usb(parse_fault(dict(fault), name))
+        if transport != "usb" or exists_on_usb(parse_fault(dict(fault), name))
     )
 
 
@@ -87,7 +88,7 @@ PLANS: Mapping[str, str] = MappingProxyType({"one step": "old", "second of two":
 CELL_SECONDS = 180.0
 _RETURN_SECONDS = 1.5
 """How long the technician leaves a hub alone that the station misses."""
-_NOTICE_SECONDS: Mapping[str, float] = MappingProxyType({"serial": 4.0, "usb": 10.0})
+_NOTICE_SECONDS: Mapping[str, float] = MappingProxyType({"serial": 4.0, "raw": 4.0, "usb": 10.0})
 """After which a hub that the station takes no notice of is seated again. A device that is seen and silent is called
 none by the station before that."""
 MOST_SEATS = 2

@@ -208,6 +208,8 @@ async def test_a_last_answer_that_got_lost_has_the_image_sent_again(tmp_path):
         before = slot.port.statistics().to_hub.bytes
         await driver.flash(meant, new, lambda _: None)
         assert slot.port.statistics().to_hub.bytes - before > 2 * len(new)
+        client = driver.device.client
+        assert client.sent_again == chunks + 1 < client.sent  # the last one, and all from the beginning
 
 
 @pytest.mark.parametrize(("framing", "other"), [("console", "raw"), ("raw", "console")])

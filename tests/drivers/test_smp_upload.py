@@ -30,6 +30,7 @@ from drivers.errors import (
 )
 from drivers.hub import FlashProgress
 from drivers.smp.device import McubootDevice
+from drivers.smp.framing import FrameEncoder
 from drivers.smp.messages import ParametersAnswer
 from drivers.smp.settings import SmpSettings
 from drivers.smp.upload import Upload
@@ -546,6 +547,7 @@ async def test_the_last_chunk_has_the_time_of_a_check_and_the_first_that_of_an_e
         settings=times,
         version=1,
         noise=0,
+        encoder=FrameEncoder(127),
         next_sequence=iter(range(9999)).__next__,
         link=SimpleNamespace(unsent_seconds=0.0),
     )

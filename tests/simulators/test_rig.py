@@ -176,7 +176,7 @@ async def test_small_commands_and_what_is_not_supported(tmp_path: Path) -> None:
 
 async def test_a_packet_that_is_no_request_is_dropped_and_its_buffer_returned(tmp_path: Path) -> None:
     async with hub_at_work(tmp_path) as (_, client):
-        for noise in (b"no header", b"\x0a\x00\x00\x01\x00\x00\x01\x00\x80") * 4:
+        for noise in (b"no header", b"\x0b\x00\x00\x01\x00\x00\x01\x00\x80") * 4:
             await client._transport.send(noise)
             assert success(await client.request(EchoWrite(d="still there")))
 

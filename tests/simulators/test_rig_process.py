@@ -299,7 +299,7 @@ def refuse(capsys: pytest.CaptureFixture[str], *options: object) -> str:
         (["--slots", 9], "a rig has one jig or more, of 1 to 8 slots"),
         (["--jigs", 0], "a rig has one jig or more, of 1 to 8 slots"),
         (["--usbip-port", 70_000], "--usbip-port is a TCP port, up to 65535"),
-        (["--baud", 0], "--baud and --speed are more than 0"),
+        (["--baud", 0], "--baud, --speed and --input-timeout are more than 0"),
         (["--image-slot-size", 5000], "--image-slot-size is a multiple of the flash page, 4096"),
         (["--image-slot-size", 4096], "a slot of 1 pages of 4096 bytes has no room for its swap log"),
         (["--faults", "nowhere.json"], "nowhere.json: No such file or directory; name a file of faults"),

@@ -48,6 +48,15 @@ class Shift:
     """Of each attempt, from opening to result."""
     outcomes: tuple[str, ...]
     memory_mib: float
+    stages: dict[str, float]
+    """Seconds of each stage, on average."""
+    hubs_own: dict[str, float]
+    """Seconds in which the line carried bytes to a hub, or a hub erased or booted, on average."""
+
+    @property
+    def beyond(self) -> float:
+        """Seconds of an attempt that no line, flash or boot explains."""
+        return mean(self.seconds) - sum(self.hubs_own.values())
 
 
 async def station_row(repeats: int) -> Figures:
@@ -83,6 +92,10 @@ async def _measure_both() -> Figures:
         "attempt_seconds": round(mean(together.seconds), 3),
         "attempt_seconds_alone": round(mean(alone.seconds), 3),
         "ratio_to_alone": round(mean(together.seconds) / mean(alone.seconds), 3),
+        "seconds_by_stage": {stage: round(spent, 3) for stage, spent in together.stages.items()},
+        "seconds_of_hub": {what: round(spent, 3) for what, spent in together.hubs_own.items()},
+        "seconds_beyond": round(together.beyond, 3),
+        "seconds_beyond_alone": round(alone.beyond, 3),
         "daemon_peak_memory_mib": round(together.memory_mib, 1),
         "machine_cpu_s": round(machine_cpu, 1),
         "valid": not faults,
@@ -114,12 +127,24 @@ async def work(hubs: int, command: Callable[..., list[str]] = _plainly) -> Shift
                             results.append(json.loads(bytes(message.payload))["data"])
                             if len(results) == hubs:
                                 break
+                    ports = await rigs.statistics()
                     memory = peak_memory_mib(process.pid)
     return Shift(
         tuple(_seconds(result) for result in results),
         tuple(result["outcome"] for result in results),
         memory,
+        {stage: mean(result["seconds"][stage] for result in results) for stage in results[0]["seconds"]},
+        _hubs_own([port for port in ports if port.get("rebooting")]),
     )
+
+
+def _hubs_own(ports: list[dict[str, Any]]) -> dict[str, float]:
+    """Return what the hubs that were worked on account for. Each had its attempt, and nothing else, since its rig began."""
+    return {
+        "wire": mean(port["to_hub"]["busy_seconds"] for port in ports),
+        "erasing": mean(port["erasing"] for port in ports),
+        "rebooting": mean(port["rebooting"] for port in ports),
+    }
 
 
 def _seconds(result: dict[str, Any]) -> float:

@@ -20,7 +20,7 @@ A Unix stream socket for its owner only. One JSON object a line asks, one answer
 | `hands_idle` | answers once every script at `jig` is at its end |
 | `diary` | tells how many entries the rig's diary has (`count`) and, unless `only_count`, those `since` (0), up to `most` (1000): see `diary` |
 | `board` | tells of the I/O board of `jig`, after what `act` asks of it: see `board_control` |
-| `statistics` | tells what each line has carried and lost, and how many requests reached each USB hub |
+| `statistics` | tells what each line has carried and lost, how many requests reached each USB hub, and what the seated hub spent on erasures and on boots after its first |
 | `wait` | answers once the slot's hub is in `mode`, after `boots` boots; an error after `seconds` (10) |
 | `stop` | ends the rig |
 """
@@ -77,6 +77,13 @@ async def describe_hub(hub: Hub) -> Answer:
         "wrong_unlock_answers": hub.lock.wrong_answers,
         "boots": hub.boots,
     }
+
+
+def _spent(slot: Slot) -> Answer:
+    """Return what the hub in the slot has spent, in seconds, on what no host can shorten."""
+    if slot.hub is None:
+        return {}
+    return {"erasing": slot.hub.seconds_erasing, "rebooting": slot.hub.seconds_rebooting}
 
 
 def _place(slot: Slot | None) -> Answer:
@@ -277,7 +284,11 @@ class Control:
         return value
 
     async def _statistics(self, _: Answer) -> Answer:
-        return {"ports": [{**_place(slot), **slot.connection.statistics()} for slot in self._rig.slots]}
+        return {
+            "ports": [
+                {**_place(slot), **_spent(slot), **slot.connection.statistics()} for slot in self._rig.slots
+            ]
+        }
 
     async def _wait(self, request: Answer) -> Answer:
         hub = self._find_hub(request)

@@ -83,6 +83,8 @@ class NorFlash:
         self._cells = bytearray([ERASED]) * self.size
         self._random = random.Random(seed)
         self._owed = 0.0
+        self.seconds_erasing = 0.0
+        """In all erasures so far."""
 
     def copy(self) -> NorFlash:
         """Return a chip with the same cells that takes no time and meets no faults: to try something out."""
@@ -103,10 +105,12 @@ class NorFlash:
             raise FlashError(f"erase of {length} bytes at {offset} is not on page edges ({self.page_size})")
         interruption = self.on_operation(Operation.ERASE)
         self.erasing = True
+        begun = time.monotonic()
         try:
             share, cut = await self._take(length // self.page_size * self.timing.erase_page, interruption)
         finally:
             self.erasing = False
+            self.seconds_erasing += time.monotonic() - begun
         done = int(length * share)
         self._cells[offset : offset + done] = bytes([ERASED]) * done
         if cut is not None:

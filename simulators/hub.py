@@ -111,6 +111,9 @@ class Hub:
         """Its own, or that of the rig it is on."""
         self.build = build
         self.boots = 0
+        self.seconds_rebooting = 0.0
+        """From each order to boot until the application was there; the first boot, which is nobody's order, left out."""
+        self._seconds_erasing_in_boots = 0.0
         self.mode = Mode.OFF
         self.faults = SlotFaults(0, 0, random.Random(seed))
         """Those of the place where the hub is under power."""
@@ -180,7 +183,19 @@ class Hub:
             async with asyncio.timeout(limit):
                 await interface.serve(self)
 
+    @property
+    def seconds_erasing(self) -> float:
+        """In the erasures that the application was told to make, or made for an upload."""
+        return self.flash.seconds_erasing - self._seconds_erasing_in_boots
+
     async def _boot(self, interface: Interface) -> None:
+        begun, erasing = boot_seconds(), self.flash.seconds_erasing
+        await self._boot_through(interface)
+        self._seconds_erasing_in_boots += self.flash.seconds_erasing - erasing
+        if self.boots > 1:
+            self.seconds_rebooting += boot_seconds() - begun + self.build.timing.reset_delay
+
+    async def _boot_through(self, interface: Interface) -> None:
         self.boots += 1
         self._enter(Mode.BOOTING)
         self._upload = self._new_upload()

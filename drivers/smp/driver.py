@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from drivers.errors import (
     HubAction,
@@ -28,6 +28,9 @@ from drivers.smp.messages import ChallengeRead, IdentityRead, UnlockWrite
 from drivers.smp.other_framing import wrong_framing
 from drivers.unlocking import answer_refusal, challenge_refusal, require_same_boot, sign
 from firmware_catalog.image import FirmwareImage
+
+_QUESTIONS_WHILE_IT_BOOTS: Final = 5
+"""In one look: a hub that is up hears the next one, and its cycle does not wait for the rest of a long look."""
 
 
 class SmpHubDriver:
@@ -184,7 +187,7 @@ class SmpHubDriver:
     async def _boot(self, before: HubIdentity, action: HubAction) -> HubIdentity:
         after = await self.device.boot(
             action,
-            lambda: self._look(action),
+            lambda: self._look(action, _QUESTIONS_WHILE_IT_BOOTS),
             lambda hub: hub.device != before.device or hub.boots != before.boots,
         )
         before.device.require(after, place=self.place, action=action, state_known=False)
@@ -223,10 +226,11 @@ class SmpHubDriver:
             advice="check its supply",
         )
 
-    async def _look(self, action: HubAction) -> HubIdentity | None:
-        """Return who is there, or None while nothing answers."""
+    async def _look(self, action: HubAction, questions: int = 1) -> HubIdentity | None:
+        """Return who is there, or None while nothing answers: to one question, or to several in the same time."""
+        seconds = self._settings.probe_seconds / questions
         try:
-            return await self._ask_identity(action, seconds=self._settings.probe_seconds, attempts=1)
+            return await self._ask_identity(action, seconds=seconds, attempts=questions)
         except SILENT:
             if not await self.device.answers(action):
                 return None

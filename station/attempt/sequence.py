@@ -18,6 +18,7 @@ from drivers.errors import (
     HubInSerialRecovery,
     LinkLost,
     PlaceUnavailable,
+    TransferIncomplete,
 )
 from station.attempt import failure
 from station.attempt.authorise import Rejected
@@ -222,7 +223,8 @@ class Sequence:
             return LeftOpen(position.stage, failure.why_left_open(error))
         if not again:
             return await self._give_up(position.stage, code, detail)
-        if position.stage in {Stage.ACTIVATE, Stage.VERIFY}:
+        # The hash that a hub lists stands in the image, and may be whole where the rest is not.
+        if position.stage in {Stage.ACTIVATE, Stage.VERIFY} or isinstance(error, TransferIncomplete):
             self._held_image_is_doubtful = True
         await asyncio.sleep(failure.pause_before(failures + 1))
         return await self._look_and_decide(position, (code, detail))

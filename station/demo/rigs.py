@@ -53,6 +53,14 @@ class Rigs:
             await control.ask({"do": "unseat", **there})
         await control.ask({"do": "seat", **there, "chf": str(hub)})
 
+    async def statistics(self) -> list[dict[str, Any]]:
+        """Return what each port has carried so far, and what its hub spent on erasures and boots."""
+        return [
+            port
+            for control in self._controls.values()
+            for port in (await control.ask({"do": "statistics"}))["ports"]
+        ]
+
     async def hubs(self) -> list[dict[str, Any]]:
         """Look into every simulated hub, wherever it is now."""
         return [

@@ -68,6 +68,11 @@ FAULTS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
 )
 """By what a person would call it. Each is armed as its stage begins, and strikes when its occasion comes."""
 
+_ON_RAW: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {"bits flip on the wire": {"name": "bit_flips", "probability": 1e-6}}
+)
+"""Where nothing finds a damaged byte but the image's hash, what console framing bears would spoil every image."""
+
 TRANSPORTS = ("serial", "raw", "usb")
 """Raw is serial, with packets on the line as they are."""
 
@@ -127,6 +132,10 @@ class Ending:
     """As the table has it."""
     wrong: tuple[str, ...] = ()
     """What must never be, whatever the fault."""
+
+
+def _what_strikes(cell: Cell) -> Mapping[str, Any]:
+    return _ON_RAW.get(cell.fault, FAULTS[cell.fault]) if cell.transport == "raw" else FAULTS[cell.fault]
 
 
 def all_cells(transport: str = "serial") -> Iterator[Cell]:
@@ -195,7 +204,7 @@ class _Watch:
 async def run_cell(bench: Bench, folder: Path, place: SlotName, broker_port: int, cell: Cell) -> Ending:
     """Let the fault strike, do what the slot's line says, and tell what became of the hub."""
     hub = bench.hub(PLANS[cell.plan])
-    fault = {**FAULTS[cell.fault], "jig": int(place.jig[3:]), "slot": place.slot}
+    fault = {**_what_strikes(cell), "jig": int(place.jig[3:]), "slot": place.slot}
     watch = _Watch(cell, lambda: bench.do_now("fault", fault=fault))
     settings = bench.station_settings(
         folder / "state",

@@ -190,6 +190,22 @@ async def test_what_passes_by_itself_costs_time_and_not_the_hub(
     await bench.assert_runs(hub, "new")
 
 
+async def test_an_image_that_the_hub_calls_damaged_is_sent_again_though_the_hub_lists_it(
+    bench: Bench, tmp_path: Path
+) -> None:
+    async def carried() -> int:
+        ports = (await bench.do("statistics"))["ports"]
+        return sum(port["to_hub"]["bytes"] for port in ports)
+
+    async with ordered_hub(bench, tmp_path) as (at, hub):
+        before = await carried()
+        result = await at.result(PLACE, {"name": "lying_match"})
+        assert result.outcome is Outcome.PASSED, result.message
+        # Base64 takes four bytes for three, so that one upload would be within a third of this.
+        assert await carried() - before > 2 * bench.firmware("new").stat().st_size
+    await bench.assert_runs(hub, "new")
+
+
 async def test_the_journal_says_how_often_a_stage_was_tried_and_why_it_failed(
     bench: Bench, tmp_path: Path
 ) -> None:

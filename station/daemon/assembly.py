@@ -23,7 +23,7 @@ from station.bench.duty import Duty
 from station.bench.jig import Jig
 from station.bench.jig_orders import JigOrders
 from station.bench.live_hubs import LiveHubs
-from station.bench.loop_watch import LoopWatch
+from station.bench.loop_watch import LoopWatch, show_lag
 from station.bench.outlook import Outlook
 from station.bench.pace import Pace
 from station.bench.seat import LinkSeat
@@ -106,7 +106,7 @@ class Daemon:
         required = settings.people.sign_on == "required"
         self._duty = Duty([jig.name for jig in settings.jigs] if required else ())
         self._pace = Pace({jig.name: jig.driver for jig in settings.jigs})
-        self._loop_watch = LoopWatch()
+        self._loop_watch = LoopWatch(on_lag=lambda seconds: show_lag(self.view, seconds))
         self._look_at_packed = asyncio.Event()
         self._catalogue = StationCatalogue(
             settings.state_directory / "catalogue",

@@ -107,6 +107,8 @@ class Reason(StrEnum):
     """Golden checks of a slot are no longer as they were: it will fail hubs."""
     UPKEEP_OVERDUE = "upkeep_overdue"
     """A part of a jig has borne more than it may, or a check's last good day is over."""
+    LOOP_LATE = "loop_late"
+    """What is due in the station's process runs late, all the time: something keeps its machine busy."""
 
 
 NEEDS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
@@ -142,6 +144,7 @@ NEEDS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
             Reason.ORDERS_NOT_TAKEN: "detail",
             Reason.LABELS_NOT_PRINTED: "detail",
             Reason.UPKEEP_OVERDUE: "jig detail",
+            Reason.LOOP_LATE: "detail",
             Reason.GOLDEN_FAILED: "detail",
             Reason.GOLDEN_CHECKS_DUE: "detail",
             Reason.SLOT_DRIFTS: "detail",

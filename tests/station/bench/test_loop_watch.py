@@ -5,7 +5,12 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from station.bench.loop_watch import LoopWatch
+import pytest
+
+from station.bench import loop_watch
+from station.bench.loop_watch import LoopWatch, show_lag
+from station.bench.view import BenchView
+from station.domain.reason import Reason
 
 
 class Clock:
@@ -32,6 +37,30 @@ async def test_a_station_that_was_held_up_has_a_gap_at_once_and_once() -> None:
     assert [watch.gaps, watch.gaps] == [1, 1]
     async with asyncio.timeout(60):
         await waiting
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+async def test_a_station_that_runs_late_all_the_time_says_so_once_a_minute(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loop_watch, "TICK_SECONDS", 0.0)
+    clock, view, told = Clock(), BenchView(iter(())), asyncio.Event()
+
+    def tell(seconds: float) -> None:
+        show_lag(view, seconds)
+        told.set()
+
+    watch = LoopWatch(clock, tell)
+    assert watch.lag == 0
+    running = asyncio.create_task(watch.run())
+    for step, faults in ((0.08, [(Reason.LOOP_LATE, "80 ms")]), (0.001, [])):
+        told.clear()
+        while not told.is_set():
+            clock.now += step  # while the watch sleeps
+            await asyncio.sleep(0)
+        assert [(fault.reason, fault.details.detail) for fault in view.faults()] == faults
     running.cancel()
     with suppress(asyncio.CancelledError):
         await running

@@ -28,11 +28,13 @@ from station.domain.contents import Contents
 from station.domain.destination import Destination
 from station.domain.label import ScannedLabel
 from station.domain.slot_name import SlotName
+from station.packing.belonging import belongs
 from station.packing.codes import Package, carton_code
 from station.packing.settings import PackingSettings
 from station.records.errors import PlaceRefused
 from station.records.facts.events import Event
 from station.records.facts.known_hubs import NamedHub, contents_of, hubs_ending_in, hubs_named, known_hub
+from station.records.facts.orders import order_line_state
 from station.records.facts.packed import Carton, Placing, next_numbers, standing_of
 from station.records.facts.packing import (
     CartonClosed,
@@ -55,6 +57,8 @@ class _Look:
     stands: Placing | None
     order: str | None
     contents: Contents | None
+    of_another: Conflict | None
+    """That the order asked for does not list the hub, and another one that is open does."""
 
 
 async def _in_no_slot(*_: Eui64) -> SlotName | None:
@@ -139,6 +143,8 @@ class PackingDesk:
         taken_from: Placing | None = None,
     ) -> HubPut:
         hub = _the_one(look, into)
+        if look.of_another is not None and into is not None:
+            raise look.of_another
         placed = HubPlaced(
             hub=hub.hub,
             gpf=hub.gpf,
@@ -303,31 +309,36 @@ def _look(tables: sqlite3.Connection, label: ScannedLabel, order: str | None) ->
     contents = None
     if last is not None and last.firmware is not None and order is not None:
         contents = contents_of(tables, order, first.hub, last.firmware)
-    return _Look(named, stands, order, contents)
+    return _Look(named, stands, order, contents, _of_another(tables, first, order))
+
+
+def _of_another(tables: sqlite3.Connection, hub: NamedHub, order: str | None) -> Conflict | None:
+    own = next(iter(hub.orders), None)
+    if order is None or own in {None, order} or order_line_state(tables, order, hub.hub) is not None:
+        return None
+    rule = belongs(known_hub(tables, hub.hub, hub.gpf, own, None))
+    return Conflict(
+        f"hub {hub.hub} is of order {own}, not of {order}; {rule}",
+        hub=str(hub.hub),
+        order=own,
+        belongs=rule.to,
+    )
 
 
 def _the_one(look: _Look, into: Carton | None) -> NamedHub:
-    """Return the hub that was scanned. Raises Conflict where it could be two, or is of another order than its carton."""
+    """Return the hub that was scanned. Raises Conflict where it could be two, or is of an order that is over."""
     if len(look.named) > 1:
         hubs = " and ".join(str(each.hub) for each in look.named[:2])
         raise Conflict(
             f"this label names two hubs, {hubs}: put it aside, and name its CHF", belongs="quarantine"
         )
     (hub,) = look.named
-    if into is not None and into.order not in hub.orders:
-        if hub.orders:
-            raise Conflict(
-                f"hub {hub.hub} is of order {hub.orders[0]}, carton {into.code} of order {into.order}: it goes into a carton "
-                f"of {hub.orders[0]}",
-                hub=str(hub.hub),
-                order=hub.orders[0],
-            )
-        if hub.closed_order is not None:
-            raise Conflict(
-                f"hub {hub.hub} is of order {hub.closed_order}, which is closed: it goes to quarantine",
-                hub=str(hub.hub),
-                belongs="quarantine",
-            )
+    if into is not None and not hub.orders and hub.closed_order is not None:
+        raise Conflict(
+            f"hub {hub.hub} is of order {hub.closed_order}, which is closed: it goes to quarantine",
+            hub=str(hub.hub),
+            belongs="quarantine",
+        )
     return hub
 
 

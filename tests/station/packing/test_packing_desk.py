@@ -48,7 +48,7 @@ from station.desk.shift_desk import ShiftDesk
 from station.desk.shift_requests import EnrolGoldenHub
 from station.domain.actor import Actor
 from station.domain.destination import Destination
-from station.domain.outcome import Disposition, Outcome
+from station.domain.outcome import Code, Disposition, Outcome
 from station.packing.codes import PackageCode, carton_code
 from station.packing.settings import PackingSettings
 from station.records import packing_conditions
@@ -155,6 +155,12 @@ async def test_hands_at_the_crates_are_told_what_is_wrong(tmp_path: Path) -> Non
             await at.ask(DecideHub(id=chf(4), place=Destination.SCRAP, reason="r"), TECHNICIAN)
         await at.ask(DecideHub(id=chf(4), place=Destination.SCRAP, reason="failed in two slots"))
         await at.refused(Recall(), "needs the station's daemon", Unavailable)
+        # A hub of another open order, also once it was seated where this one is worked on.
+        await at.journal.append(*order_events("WO-2", 1, "jig-2", first=50))
+        theirs = f"hub {chf(50)} is of order WO-2, not of WO-1; it has no result in order WO-2: it goes into a slot"
+        await at.refused(PackHub(id=gpf(50), carton=SECOND), theirs)
+        await at.seat(50, outcome=Outcome.REJECTED, code=Code.NOT_ON_ORDER)
+        await at.refused(PackHub(id=gpf(50), carton=SECOND), theirs)
         await at.journal.append(GoldenHubEnrolled(chf=chf(77), gpf=gpf(77), actor=WHO))
         stays = f"hub {chf(77)} does not go to quarantine: it is a golden hub: it stays at the bench"
         await at.refused(PutHub(id=gpf(77), role="GPF", place=Destination.QUARANTINE), stays)

@@ -67,8 +67,13 @@ test-judges: $(VENV)/judges/.ready ## hubs and publisher against clients and bro
 	$(BIN)/python -m pytest -m judges -n 2 --dist loadfile tests/simulators/test_foreign_clients.py \
 		tests/station/publishing/test_foreign_brokers.py
 
-test-browser: $(VENV)/.ready ## the screen's pages in chromium, before a real daemon; keeps its pictures in build/screenshots (a minute)
-	SCREENSHOTS=build/screenshots timeout 180 $(BIN)/python -m pytest -m browser tests/browser
+# axe-core, which judges pages, as a package brings it along that would drive another browser: that file alone is used.
+$(VENV)/axe/.ready: requirements/axe.txt $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --no-deps --require-hashes --upgrade --target $(VENV)/axe --requirement requirements/axe.txt
+	@touch $@
+
+test-browser: $(VENV)/axe/.ready ## a whole shift in chromium, before a real daemon; keeps its pictures in build/screenshots (two minutes)
+	AXE=$(VENV)/axe/axe_playwright_python/axe.min.js SCREENSHOTS=build/screenshots timeout 400 $(BIN)/python -m pytest -m browser tests/browser
 
 check: $(VENV)/.ready ## lint, format, types, layers
 	$(BIN)/ruff check .

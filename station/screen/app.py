@@ -68,11 +68,11 @@ def screen_app(place: Path, reports: Path, port: int) -> FastAPI:
     @app.exception_handler(Refused)
     async def refused(request: Request, error: Refused) -> Response:
         status = STATUS[error.code]
-        return parts.page(request, "problem.html", "problem", status=status, line=str(error))
+        return parts.page(request, "problem.html", "problem", status=status, line=str(error), retry=False)
 
     @app.exception_handler(ControlError)
     async def unanswered(request: Request, error: ControlError) -> Response:
-        return parts.page(request, "problem.html", "problem", status=503, line=str(error))
+        return parts.page(request, "problem.html", "problem", status=503, line=str(error), retry=True)
 
     return app
 

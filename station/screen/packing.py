@@ -46,7 +46,7 @@ class Chosen(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
-    """A box's code, or a place."""
+    """A box's code, or a place's name."""
     order: str | None = None
     inside: int | None = None
     """Hubs in the carton, or cartons on the pallet, as far as this page knows."""
@@ -93,8 +93,9 @@ class PackingTable:
             case PackageCode():
                 return await self._choose_or_stack(scan)
             case Destination():
-                self._choose(Chosen(name=scan), place=scan)
-                return Packed(line=self._say("pack_place", place=self._say(f"place_{scan}")))
+                name = self._say(f"place_{scan}")
+                self._choose(Chosen(name=name), place=scan)
+                return Packed(line=self._say("pack_place", place=name))
             case NewBox():
                 return await self._open(scan)
             case Badge():

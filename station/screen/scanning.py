@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from pydantic import BaseModel, ConfigDict
 
-from station.bench.labels import ActCode, ScanRefused, read_scan
+from station.bench.labels import ActCode, ScanRefused, Undo, read_scan
 from station.bench.scans import ScanSession
 from station.control.client import ControlError
 from station.desk.hub_story import SIX
@@ -27,6 +27,7 @@ from station.texts.scans import scan_line
 
 BENCH: Final = "bench"
 PACK: Final = "pack"
+SHIFT_START: Final = "shift-start"
 _MOST_PAGES: Final = 64
 """Pages whose choices are remembered; the one that scanned longest ago gives way."""
 
@@ -49,7 +50,7 @@ class ScanAnswer(BaseModel):
 
     kind: Kind
     line: str
-    code: ActCode | None = None
+    code: str | None = None
     """What the page is to do itself: it was the code of a button."""
     go: str | None = None
     """The page that shows what was scanned."""
@@ -128,6 +129,8 @@ class Scans:
                 return ScanAnswer(kind=Kind.PERSON, line=self._say("supervisor_called"), code=scan)
             case ActCode() if view != BENCH:
                 return ScanAnswer(kind=Kind.TAKEN, line=self._say("code_taken", code=scan), code=scan)
+            case Undo() if view == SHIFT_START:
+                return ScanAnswer(kind=Kind.TAKEN, line=self._say("code_taken", code="undo"), code="undo")
             case ScannedLabel() if view != BENCH:
                 return self._show("/hubs", find=str(scan.device_id))
             case PackageCode() if view != BENCH:

@@ -41,9 +41,15 @@ def browser() -> Iterator[Chrome]:
 
 
 @pytest.fixture(scope="session")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+def whole_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     with running_bench(tmp_path_factory.mktemp("bench"), stock={"old": 8}, jigs=3, slots=8) as bench:
         yield bench
+
+
+@pytest.fixture
+def bench(whole_bench: Bench) -> Bench:
+    whole_bench.tidy()
+    return whole_bench
 
 
 @pytest.fixture(scope="session")

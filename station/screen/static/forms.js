@@ -69,4 +69,8 @@ for (const form of document.querySelectorAll("form[data-go]")) {
     location.assign(`${form.dataset.go}?${new URLSearchParams(new FormData(form))}`);
   });
 }
-begin();
+
+// What was loaded before the station was away is loaded anew, unless somebody has begun to fill in a form.
+let touched = false;
+find("main").addEventListener("input", () => { touched = true; });
+begin(() => {}, () => { if (!touched) location.reload(); });

@@ -28,7 +28,7 @@ export function rows(body, lines) {
 // What stands over the page: it stands still, or the station does not answer.
 const veil = find(".veil");
 let still = null;
-let away = null;
+let away = page.dataset.retry === undefined ? null : ""; // this page could not be filled: it is as if it had been away
 function lower() {
   const [title, why] = still !== null
     ? [say("Still"), `${say("Since")} ${still.toLocaleTimeString("en-GB")}`]
@@ -38,15 +38,20 @@ function lower() {
   write(find(".why", veil), veil.hidden ? "" : why);
 }
 
-/** Follow the bench: `onPart(name, content)` hears of what this file does not show itself. */
-export function begin(onPart = () => {}) {
+/** Follow the bench: `onPart(name, content)` hears of what this file does not show itself, `onBack()` that all is true again. */
+export function begin(onPart = () => {}, onBack = () => {}) {
   follow({
     onHello(version) {
       if (version !== page.dataset.version) location.reload(); // what is typed is kept, see below
     },
     onPart(name, content) {
       if (name === "beat") { ahead = content - Date.now() / 1000; begun = true; }
-      if (name === "daemon") { away = content.away; lower(); }
+      if (name === "daemon") {
+        const back = away !== null && content.away === null;
+        away = content.away;
+        lower();
+        if (back) onBack();
+      }
       else if (name.startsWith("scan ")) answer(content.refused ? "refused" : "taken", content.line, begun);
       else onPart(name, content);
     },

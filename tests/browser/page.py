@@ -1,0 +1,195 @@
+"""What a person sees and does at a page of the screen, in chromium."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import math
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+import tomllib
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.keys import Keys
+
+from benches.processes import running
+
+PROGRAM = (sys.executable, "-c", "from station.cli import main; main()")
+PATIENCE_SECONDS = 30
+SIZES = ((1920, 1080), (1366, 768))
+CLIPPED = """
+  return [...document.querySelectorAll('.tile')].flatMap(tile => ['.word', '.line', '.foot'].filter(name => {
+    const part = tile.querySelector(name);
+    return part.scrollWidth > part.clientWidth + 1 ||
+      part.getBoundingClientRect().bottom > tile.getBoundingClientRect().bottom + 1 ||
+      (name === '.line' && part.getBoundingClientRect().bottom > tile.querySelector('.foot').getBoundingClientRect().top + 1);
+  }).map(name => tile.dataset.part + name));
+"""
+OVERFLOWING = """
+  const main = document.querySelector('main');
+  const wide = [...document.querySelectorAll('main *')].filter(each =>
+    !each.closest('svg, .ids') && each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).display !== 'inline');
+  return [main, ...wide].filter(each => each.scrollWidth > each.clientWidth + 1).map(each => each.outerHTML.slice(0, 120));
+"""
+SMALL = """
+  const seen = each => each.getClientRects().length > 0;
+  return [...document.querySelectorAll('button, nav a, summary, select, input:not([type=checkbox]):not([type=hidden]), label.check')]
+    .filter(each => seen(each) && each.getBoundingClientRect().height < 44)
+    .map(each => each.outerHTML.slice(0, 120));
+"""
+CAPITAL = """
+  const style = getComputedStyle([...document.querySelectorAll('.word')].find(word => word.textContent === 'SEAT'));
+  const brush = document.createElement('canvas').getContext('2d');
+  brush.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+  return brush.measureText('E').actualBoundingBoxAscent;
+"""
+AXE = """
+  axe.run(document, { resultTypes: ['violations'] }).then(found => JSON.stringify(found.violations.map(each =>
+    [each.id, each.help, each.nodes.slice(0, 3).map(node => node.html.slice(0, 160) + ' ' + node.failureSummary)])))
+"""
+AWAKE = "document.querySelector('.veil').hidden"
+PIXELS_A_MILLIMETRE = 1920 / 597.7
+"""Of a 27-inch full-HD screen."""
+
+
+class Page:
+    """What a person sees and does."""
+
+    def __init__(self, browser: Chrome) -> None:
+        self.browser = browser
+
+    async def do(self, work: Callable[..., object], *arguments: object) -> object:
+        return await asyncio.to_thread(work, *arguments)
+
+    async def script(self, text: str, *values: object) -> object:
+        return await self.do(self.browser.execute_script, text, *values)
+
+    async def until(self, what: str, *values: object) -> float:
+        """Wait until an expression is true on the page; return how many seconds that took."""
+        begun = time.monotonic()
+        while not await self.script(f"return {what}", *values):
+            assert time.monotonic() < begun + PATIENCE_SECONDS, (what, values, await self.text())
+            await asyncio.sleep(0.05)
+        return time.monotonic() - begun
+
+    async def text(self) -> object:
+        return await self.script("return document.body.innerText")
+
+    async def todo(self, place: str, word: str) -> None:
+        await self.until(
+            "document.querySelector(`[data-part='tile ${arguments[0]}']`).dataset.todo === arguments[1]",
+            place,
+            word,
+        )
+
+    async def type(self, text: str) -> None:
+        """As a scanner does: wherever the focus happens to be."""
+        await self.do(self.browser.switch_to.active_element.send_keys, text)
+
+    async def scan(self, text: str, kind: str) -> str:
+        await self.type(f"{text}{Keys.ENTER}")
+        await self.until("document.querySelector('.answer').dataset.kind === arguments[0]", kind)
+        return str(await self.script("return document.querySelector('.answer').textContent"))
+
+    async def capital_millimetres(self) -> float:
+        """Measure a tile's capitals as a 27-inch full-HD screen shows them."""
+        metrics = {"width": 1920, "height": 1080, "deviceScaleFactor": 1, "mobile": False}
+        await self.do(self.browser.execute_cdp_cmd, "Emulation.setDeviceMetricsOverride", metrics)
+        pixels = await self.script(CAPITAL)
+        assert isinstance(pixels, (int, float))
+        return pixels / PIXELS_A_MILLIMETRE
+
+    async def open(self, port: int, path: str) -> None:
+        """Load a page, and wait until it is alive."""
+        await self.do(self.browser.get, f"http://127.0.0.1:{port}{path}")
+        await self.until(f"{AWAKE} && document.querySelector('.clock').textContent !== ''")
+
+    async def pictures(self, folder: Path, name: str) -> None:
+        """Keep what is seen on two screens, where nothing may be cut off, and every target is large enough for a glove."""
+        for width, height in SIZES:
+            metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+            await self.do(self.browser.execute_cdp_cmd, "Emulation.setDeviceMetricsOverride", metrics)
+            await self.script(
+                "return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+            )
+            await self.do(self.browser.save_screenshot, str(folder / f"{name}-{width}x{height}.png"))
+            for what in (CLIPPED, OVERFLOWING, SMALL):
+                found = await self.script(what)
+                assert found == [], (name, width, found)
+
+    async def axe(self, name: str) -> None:
+        """Have the page judged by axe-core, which nobody here wrote. In a world of its own: the page's policy stays as it is."""
+        path = os.environ.get("AXE")
+        if path is None:
+            pytest.skip("axe-core is not installed: make test-browser")
+        tree = await self.do(self.browser.execute_cdp_cmd, "Page.getFrameTree", {})
+        frame = tree["frameTree"]["frame"]["id"]
+        world = {"frameId": frame, "worldName": "axe"}
+        made = await self.do(self.browser.execute_cdp_cmd, "Page.createIsolatedWorld", world)
+        found = {}
+        for script in (await asyncio.to_thread(Path(path).read_text), AXE):
+            asked = {
+                "expression": script,
+                "contextId": made["executionContextId"],
+                "awaitPromise": True,
+                "returnByValue": True,
+            }
+            found = await self.do(self.browser.execute_cdp_cmd, "Runtime.evaluate", asked)
+            assert "exceptionDetails" not in found, found
+        assert json.loads(found["result"]["value"]) == [], name
+
+    async def tab_to(self, selector: str) -> None:
+        """Reach something by the keyboard alone."""
+        for _ in range(200):
+            if await self.script("return document.activeElement.matches(arguments[0])", selector):
+                return
+            await self.type(Keys.TAB)
+        raise AssertionError(f"{selector} is not reached by the keyboard")
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def screen(
+    desk: Path, port: int, *more: object
+) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
+    return running((*PROGRAM, "screen", "--desk", desk, "--port", port, "--without-login", *more))
+
+
+def longer_texts(path: Path) -> Path:
+    """Write a language whose every line is three tenths longer."""
+    tables = tomllib.loads((resources.files("station.texts") / "en.toml").read_text())
+
+    def longer(key: str, line: str) -> str:
+        more = textwrap.wrap(("E" if line.isupper() else "e") * math.ceil(0.3 * len(line)), 9)
+        return line if key == "lang" else f"{line}{' '.join(more)}"
+
+    path.write_text(
+        "\n".join(
+            f"[{table}]\n"
+            + "\n".join(f"{key} = {json.dumps(longer(key, line))}" for key, line in lines.items())
+            for table, lines in tables.items()
+        )
+    )
+    return path
+
+
+async def until_served(port: int) -> None:
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            with socket.socket() as asked:
+                if asked.connect_ex(("127.0.0.1", port)) == 0:
+                    return
+            await asyncio.sleep(0.02)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -39,17 +40,25 @@ def demo(
         Path | None, typer.Option("--dir", help="Keep everything here; a temporary folder unless given.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides the hubs and their faults.")] = 7,
+    serve: Annotated[
+        bool,
+        typer.Option(
+            "--serve", help="Show it in a browser, too, and keep the bench at its end until Ctrl+C."
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Flash and pack simulated hubs, from work order to MQTT. Keys, firmware and hubs are made for the occasion.
 
     Example: reflash demo --jigs 1 --hubs 16
+    Example: reflash demo --serve
     """
     if transport is Transport.MIXED and jigs == 1:
         raise UsageError("--transport mixed puts every second jig on USB: give two --jigs or more")
     from station.demo.broker import NoBroker, parse_address  # noqa: PLC0415 - no other command needs it
     from station.demo.demonstration import DemoRequest, run_demonstration  # noqa: PLC0415 - the same
     from station.demo.rigs import RigError, check_faults  # noqa: PLC0415 - the same
+    from station.demo.screen import NoScreen  # noqa: PLC0415 - the same
 
     try:
         address = parse_address(broker) if broker is not None else None
@@ -70,23 +79,26 @@ def demo(
             transport=transport,
             broker=address,
             folder=(folder or Path(temporary)).resolve(),
+            serve=serve,
         )
         try:
-            summary = run_to_its_end(run_demonstration(request, console))
-        except* (NoBroker, RigError) as group:
+            summary = run_to_its_end(
+                run_demonstration(request, console, print_json if as_json else _print_summary)
+            )
+        except* (NoBroker, NoScreen, RigError) as group:
             raise WorkFailed(str(first_of(group))) from None
-    if as_json:
-        print_json(summary)
-    else:
-        counts = {name: count for name, count in summary.items() if name not in {"hubs", "seconds"}}
-        parts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
-        typer.echo(f"{summary['hubs']} hubs in {summary['seconds']} s: {parts}")
     if summary["published"] < summary["hubs"]:
         raise WorkFailed("not every hub has a result at the broker")
     if summary["contradicted"]:
         raise WorkFailed("hubs that passed do not hold what their results say")
     if summary["misplaced"]:
         raise WorkFailed("hubs lie where they do not belong, or where the station does not know them to be")
+
+
+def _print_summary(summary: Mapping[str, Any]) -> None:
+    counts = {name: count for name, count in summary.items() if name not in {"hubs", "seconds"}}
+    parts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
+    typer.echo(f"{summary['hubs']} hubs in {summary['seconds']} s: {parts}")
 
 
 class _UnheardConsole(Console):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +22,7 @@ from station.daemon.assembly import Daemon
 from station.demo.broker import BrokerAddress, start_broker
 from station.demo.rigs import Rigs, start_rigs
 from station.demo.scene import BADGE_PREFIX, BAUD, CHECK_LIST, ORDER, Scene, make_scene
+from station.demo.screen import start_screen, until_interrupted
 from station.demo.table import PackingTable, misplaced
 from station.demo.tally import Tally, counting_results
 from station.demo.technician import Technician
@@ -66,12 +67,16 @@ class DemoRequest:
     transport: Transport
     broker: BrokerAddress | None
     folder: Path
+    serve: bool = False
+    """Whether a screen is served, and the bench kept as it is in the end until somebody presses Ctrl+C."""
 
 
-async def run_demonstration(request: DemoRequest, console: Console) -> dict[str, Any]:
-    """Run it to its end and return the summary.
+async def run_demonstration(
+    request: DemoRequest, console: Console, told: Callable[[dict[str, Any]], object] = lambda _: None
+) -> dict[str, Any]:
+    """Run it to its end and return the summary, which `told` hears while the bench still stands.
 
-    Raises NoBroker, RigError, and whatever the station raises.
+    Raises NoBroker, NoScreen, RigError, and whatever the station raises.
     """
     scene = await apart(
         "demonstration",
@@ -89,7 +94,15 @@ async def run_demonstration(request: DemoRequest, console: Console) -> dict[str,
         )
         printer = LabelPrinter()
         printing_at = await stack.enter_async_context(printer.serving())
-        settings = StationSettings.model_validate(configuration(scene, rigs, broker, printing_at))
+        settings = StationSettings.model_validate(
+            configuration(scene, rigs, broker, printing_at)
+            | ({"desk_socket": str(scene.folder / "desk.sock")} if request.serve else {})
+        )
+        address = None
+        if settings.desk_socket is not None:
+            address = await stack.enter_async_context(
+                start_screen(settings.desk_socket, settings.reports_folder)
+            )
         await _import_order(settings, scene)
         topics = Topics(SITE, STATION)
 
@@ -109,28 +122,36 @@ async def run_demonstration(request: DemoRequest, console: Console) -> dict[str,
             "its catalogue is signed, its unlock key lies in a file, all made for the occasion: for no real hub",
             soft_wrap=True,
         )
+        if address is not None:
+            console.print(f"the bench in a browser: {address}", soft_wrap=True)
         begun = time.monotonic()
-        await _work(settings, scene, bench, console)
-        seconds = time.monotonic() - begun
-        hubs = await rigs.hubs()
-        contradicted = tally.contradicted_by(hubs)
-        wrongly_placed = misplaced(bench.table.where, tally.places, tally.done, hubs)
-        packed = sum(place == Destination.CARTON for place, _ in tally.places.values())
-        console.print(
-            f"{counted(len(bench.table.cartons), 'carton')} on {counted(len(bench.table.pallets), 'pallet')}, "
-            f"{counted(len(printer.printed), 'label')} printed; "
-            f"{counted(sum(each.mixed_up for each in bench.technicians.values()), 'hub')} mixed up at the table",
-            soft_wrap=True,
-        )
-    return {
-        "hubs": request.hubs,
-        **tally.count(),
-        "published": len(tally.results),
-        "contradicted": len(contradicted),
-        "packed": packed,
-        "misplaced": len(wrongly_placed),
-        "seconds": round(seconds, 2),
-    }
+        summary: dict[str, Any] = {}
+
+        async def at_its_end() -> None:
+            seconds = time.monotonic() - begun
+            hubs = await rigs.hubs()
+            console.print(
+                f"{counted(len(bench.table.cartons), 'carton')} on {counted(len(bench.table.pallets), 'pallet')}, "
+                f"{counted(len(printer.printed), 'label')} printed; "
+                f"{counted(sum(each.mixed_up for each in bench.technicians.values()), 'hub')} mixed up at the table",
+                soft_wrap=True,
+            )
+            summary.update(
+                hubs=request.hubs,
+                **tally.count(),
+                published=len(tally.results),
+                contradicted=len(tally.contradicted_by(hubs)),
+                packed=sum(place == Destination.CARTON for place, _ in tally.places.values()),
+                misplaced=len(misplaced(bench.table.where, tally.places, tally.done, hubs)),
+                seconds=round(seconds, 2),
+            )
+            told(summary)
+            if address is not None:
+                console.print(f"{address} is served until you press Ctrl+C", soft_wrap=True)
+                await until_interrupted()
+
+        await _work(settings, scene, bench, console, at_its_end)
+    return summary
 
 
 def configuration(scene: Scene, rigs: Rigs, broker: BrokerAddress, printer: int) -> dict[str, Any]:
@@ -203,8 +224,17 @@ async def _import_order(settings: StationSettings, scene: Scene) -> None:
         await journal.append(*(OrderAssigned(order=ORDER, jig=jig.name) for jig in settings.jigs))
 
 
-async def _work(settings: StationSettings, scene: Scene, bench: _Bench, console: Console) -> None:
-    """Run the station until every hub is in its place and the broker has heard of it, technicians serving the slots."""
+async def _work(
+    settings: StationSettings,
+    scene: Scene,
+    bench: _Bench,
+    console: Console,
+    at_its_end: Callable[[], Awaitable[None]],
+) -> None:
+    """Run the station until every hub is in its place and the broker has heard of it, technicians serving the slots.
+
+    `at_its_end` is waited for while the station still runs.
+    """
     tally, table, sentences = bench.tally, bench.table, Sentences(ENGLISH)
     ready = asyncio.Event()
     said: dict[SlotName, str | None] = {}
@@ -258,6 +288,8 @@ async def _work(settings: StationSettings, scene: Scene, bench: _Bench, console:
             finished = group.create_task(until_all_is_told(picture))
             await asyncio.wait((station, finished), return_when=asyncio.FIRST_COMPLETED)
             picture.footer = progress()
+        if not station.done():
+            await at_its_end()
         for technician in serving:
             technician.cancel()
         finished.cancel()

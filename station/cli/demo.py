@@ -51,7 +51,6 @@ def demo(
     """Flash and pack simulated hubs, from work order to MQTT. Keys, firmware and hubs are made for the occasion.
 
     Example: reflash demo --jigs 1 --hubs 16
-    Example: reflash demo --serve
     """
     if transport is Transport.MIXED and jigs == 1:
         raise UsageError("--transport mixed puts every second jig on USB: give two --jigs or more")

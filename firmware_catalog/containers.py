@@ -48,6 +48,7 @@ _BUILT: Final = (
 _INTEL_HEX: Final = re.compile(rb"\s*:[0-9A-Fa-f]{10}(?:[0-9A-Fa-f]{2})*\s")
 _S_RECORD: Final = re.compile(rb"\s*S[0-9][0-9A-Fa-f]{8}(?:[0-9A-Fa-f]{2})*\s")
 
+_MCUBOOT_MARK: Final = struct.pack("<I", IMAGE_MAGIC)
 _DFU_MARK: Final = b"UFD\x10"
 """Signature and length of a DFU suffix; the CRC follows and ends the file."""
 
@@ -98,9 +99,20 @@ def find_sub_elements(manufacturer_image: bytes) -> Container | None:
     return None
 
 
+def find_swallowed(data: bytes, begins: int) -> Container | None:
+    """Return what `data` holds from byte `begins` on, where that is the rest of a whole MCUboot image that begins before."""
+    for at in _occurrences(data[: begins + len(_MCUBOOT_MARK) - 1], _MCUBOOT_MARK):
+        if at < begins and _is_whole_image(data, at):
+            name = (
+                f"the rest of an MCUboot image that begins at byte {at}, before its header ends at {begins}"
+            )
+            return Container(name, "ask its maker for another")
+    return None
+
+
 def _wrapped(data: bytes) -> Container | None:
     """Find a whole MCUboot image or a ZigBee OTA header that is not where it should be, and a DFU suffix."""
-    for at in _occurrences(data, struct.pack("<I", IMAGE_MAGIC)):
+    for at in _occurrences(data, _MCUBOOT_MARK):
         if at > 0 and _is_whole_image(data, at):
             return Container(f"something else up to byte {at}, where an MCUboot image begins", _FROM_MAKER)
     for at in _occurrences(data, struct.pack("<IH", OTA_MAGIC, OTA_HEADER_VERSION)):

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from firmware_catalog.containers import Container, find_container, find_sub_elements
+from firmware_catalog.containers import Container, find_container, find_sub_elements, find_swallowed
 from firmware_catalog.dfu_suffix import DFUSE, KNOWN_SPECIFICATIONS, split_suffix
 from firmware_catalog.identity import FirmwareVersion
 from firmware_catalog.image import MAX_IMAGE_SIZE, FirmwareImage, ImageFormatError, ImageKind
@@ -61,7 +61,12 @@ def _read_ota(data: bytes) -> FirmwareImage:
     if recognise(content) is ImageKind.MCUBOOT:
         image = load_image(content)
     else:
-        container = find_container(content, packed=False) or find_sub_elements(content)
+        begins = ota.header.length
+        container = (
+            find_container(content, packed=False)
+            or find_sub_elements(content)
+            or find_swallowed(data[: begins + len(content)], begins)
+        )
         _refuse(container, "the ZigBee OTA file holds")
         image = _raw_image(content, ImageKind.ZIGBEE_OTA, version)
     if image.version != version:

@@ -43,6 +43,8 @@ _NO_DEVICE: Final = frozenset({0, (1 << 64) - 1})
 class OtaHeader:
     """What the header says. Numbers as they stand; the optional ones are None where the header has none."""
 
+    length: int
+    """As it says itself: where the Manufacturer Image begins."""
     manufacturer: int
     image_type: int
     file_version: int
@@ -129,6 +131,7 @@ def parse_ota(data: bytes) -> OtaFile:
         )
     return OtaFile(
         header=OtaHeader(
+            length=header_length,
             manufacturer=maker,
             image_type=image_type,
             file_version=file_version,

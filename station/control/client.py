@@ -116,8 +116,9 @@ async def _connect(place: Path) -> socket.socket:
         if isinstance(error, (FileNotFoundError, ConnectionRefusedError)):
             raise NoDaemon(f"no daemon runs in {place}; start it: reflash run") from error
         if isinstance(error, PermissionError):
+            group = "ask for the group reflash-desk (docs/operating.md), or " if path == place else ""
             raise ControlError(
-                f"{path} is not yours to use: run it as the station's user (sudo -u reflash reflash …)"
+                f"{path} is not yours to use: {group}run it as the station's user (sudo -u reflash reflash …)"
             ) from error
         if isinstance(error, OSError):
             raise ControlError(

@@ -24,7 +24,7 @@ from station.records.errors import (
 from station.records.expectations import Expectation
 from station.records.facts.attempts import AttemptId
 from station.records.facts.events import VOCABULARY, Event
-from station.records.facts.journal import JournalUpgraded, SegmentStarted, identities_of
+from station.records.facts.journal import JournalUpgraded, identities_of
 from station.records.facts.outbox import MessagesAcknowledged
 from station.records.head import PublishedHead, read_published_head, write_published_head
 from station.records.moments import Clock
@@ -32,13 +32,12 @@ from station.records.opening import append_row, check_newest, check_published_he
 from station.records.replay import Heard, Replayed, up_to_date
 from station.records.segments import (
     BUSY_TIMEOUT_S,
-    make_segment,
     open_for_writing,
-    segment_number,
     segment_path,
     segment_paths,
 )
-from station.records.tables import DERIVED_TABLES, KEPT, TABLES_VERSION
+from station.records.successor import Successor
+from station.records.tables import TABLES_VERSION
 
 _CHECKPOINT_WHEN_IDLE: Final = 2_000
 _CHECKPOINT_AT_LATEST: Final = 20_000
@@ -94,6 +93,8 @@ class Ledger:
         self._live: frozenset[AttemptId] = frozenset()
         """The attempts that this process works on: see `conditions`."""
         self._rotate_at = first + settings.segment_rows
+        self._successor: Successor | None = None
+        """The next segment, while it is made."""
         self._checkpointed = segment.total_changes
 
     def commit(self, appends: Sequence[tuple[Event | Expectation, ...]]) -> list[Outcome]:
@@ -129,14 +130,13 @@ class Ledger:
             with suppress(sqlite3.Error):
                 segment.execute("PRAGMA wal_checkpoint(PASSIVE)")
                 self._checkpointed = segment.total_changes
-        if self._head.sequence >= self._rotate_at:
-            # If it fails, or a reader is in the way, it is tried again soon.
-            self._rotate_at = self._head.sequence + self._settings.segment_rows // 100 + 1
-            with suppress(sqlite3.Error, OSError, JournalFailed):
-                self._rotate(segment)
+        if self._successor is not None or self._head.sequence >= self._rotate_at:
+            with suppress(sqlite3.Error, OSError, JournalFailed, EventRefused):
+                self._prepare_next(segment)
 
     def close(self) -> None:
         """Give the segment back."""
+        self._drop_successor()
         if self._segment is not None:
             self._segment.close()
 
@@ -258,34 +258,39 @@ class Ledger:
                 write_published_head(self._settings.folder, head)
                 self._published = head
 
-    def _rotate(self, segment: sqlite3.Connection) -> None:
-        """Finish this segment and begin the next, which takes over what is not over yet."""
-        finished = self._path
-        following = segment_path(finished.parent, segment_number(finished) + 1)
-        started = SegmentStarted(previous_segment=finished.name, previous_hash=self._head.hash.hex())
-        # A reader in the middle of the log is not waited for.
+    def _prepare_next(self, segment: sqlite3.Connection) -> None:
+        """Go on with the next segment, and begin it once it is as good as ready."""
+        try:
+            if self._successor is None:
+                self._successor = Successor(segment, self._path)
+            if self._successor.go_on() and self._head.sequence >= self._rotate_at:
+                self._rotate(segment, self._successor)
+        except BaseException:
+            self._drop_successor()
+            self._put_rotation_off()
+            raise
+
+    def _rotate(self, segment: sqlite3.Connection, successor: Successor) -> None:
+        """Finish this segment and begin the next, unless a reader is in the middle of the log: it is not waited for."""
         segment.execute("PRAGMA busy_timeout = 0")
         busy = segment.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
         segment.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
         if busy:
+            self._put_rotation_off()
             return
-
-        def fill(new: sqlite3.Connection) -> RecordedEvent:
-            new.execute("ATTACH ? AS finished", (str(finished),))
-            new.execute("BEGIN")
-            for table in DERIVED_TABLES:
-                kept = KEPT.get(table, "TRUE").format(of="finished")
-                new.execute(f"INSERT INTO main.{table} SELECT * FROM finished.{table} WHERE {kept}")  # noqa: S608 - our own names
-            recorded = append_row(new, self._head, started, self._settings.clock)
-            new.execute("COMMIT")
-            new.execute("DETACH finished")
-            return recorded
-
-        recorded = make_segment(following, fill)
+        recorded = successor.finish(self._head, self._settings.clock)
         # From the rename on nothing may be written to the finished segment any more.
-        self._path = following
+        self._path = successor.path
         self._head = self._head.moved_to(recorded)
         self._rotate_at = recorded.sequence + self._settings.segment_rows
         self._checkpointed = 0
-        self._segment = None
+        self._segment = self._successor = None
         segment.close()
+
+    def _put_rotation_off(self) -> None:
+        self._rotate_at = self._head.sequence + self._settings.segment_rows // 100 + 1
+
+    def _drop_successor(self) -> None:
+        if self._successor is not None:
+            self._successor.discard()
+            self._successor = None

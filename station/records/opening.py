@@ -22,11 +22,11 @@ from station.records.facts.journal import JournalCreated, identities_of
 from station.records.facts.unlocks import UnlockAnswersUnknown
 from station.records.head import PublishedHead, read_published_head
 from station.records.identities import Identities
+from station.records.making import make_segment
 from station.records.moments import Clock
 from station.records.projection import apply
 from station.records.segments import (
     is_there,
-    make_segment,
     open_for_reading,
     segment_number,
     segment_path,

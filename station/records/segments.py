@@ -1,7 +1,7 @@
 """The files of a journal: `journal-000001.sqlite` and on, one segment each.
 
 Only the newest is written. An older one is finished: complete in its main file, with no write-ahead log
-beside it. A new one is made under another name and renamed when whole, so that it is there or is not.
+beside it. A new one is made under another name (`making`) and renamed when whole.
 """
 
 from __future__ import annotations
@@ -9,32 +9,27 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from station.records.errors import (
     UNREADABLE,
     JournalCorrupt,
-    JournalInDoubt,
     JournalNewer,
     JournalOutdated,
     SegmentMissing,
     journal_error,
 )
 from station.records.facts.events import VOCABULARY
-from station.records.files import sync_file, sync_folder
 from station.records.tables import (
     APPLICATION_ID,
     TABLES_VERSION,
     VOCABULARY_IS_KEPT,
-    create_segment,
     tables_version,
 )
-
-Filled = TypeVar("Filled")
 
 _NAME: Final = re.compile(r"journal-(\d{6})\.sqlite")
 BUSY_TIMEOUT_S: Final = 10
@@ -157,41 +152,6 @@ def check_kind(connection: sqlite3.Connection, path: Path) -> None:
         (vocabulary,) = connection.execute("SELECT max(vocabulary) FROM station").fetchone()
         if vocabulary is not None and vocabulary > VOCABULARY:
             raise JournalNewer(path, "facts of vocabulary", vocabulary, VOCABULARY)
-
-
-def make_segment(path: Path, fill: Callable[[sqlite3.Connection], Filled]) -> Filled:
-    """Make a segment whole or not at all, and return what `fill`, which writes its first rows, returns.
-
-    Raises sqlite3.Error or OSError, JournalInDoubt if it may be there or not, and whatever `fill` raises, with no segment made.
-    """
-    partial = path.with_name(path.name + ".partial")
-    partial.unlink(missing_ok=True)
-    # SQLite gives the files beside it the same mode.
-    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))
-    try:
-        with closing(sqlite3.connect(partial, isolation_level=None)) as segment:
-            # Durability comes from the two syncs below, once.
-            segment.execute("PRAGMA journal_mode = OFF")
-            segment.execute("PRAGMA synchronous = OFF")
-            create_segment(segment)
-            filled = fill(segment)
-            # Left in the file's header, so that whoever opens it first need not change it.
-            segment.execute("PRAGMA journal_mode = WAL")
-        sync_file(partial)
-        partial.rename(path)
-        try:
-            sync_folder(path.parent)
-        except OSError as error:
-            path.unlink()
-            try:
-                sync_folder(path.parent)
-            except OSError:
-                # Rows that the old segment takes now would be lost if the new one came back.
-                raise JournalInDoubt(path, error) from error
-            raise
-    finally:
-        partial.unlink(missing_ok=True)
-    return filled
 
 
 @contextmanager

@@ -107,11 +107,21 @@ def _ways(texts: Texts, outcome: Outcome, code: Code | None, detail: str | None)
     key = code or outcome
     what = texts.say("what" if texts.has("what", key) else "phase", key)
     if code is not None and detail and detail != what:
-        short = detail.partition(" (")[0]
+        short = _without_its_code(detail)
         if code not in _SAID_BY_DETAIL:
             yield from (texts.say("line", "detail", what=what, detail=each) for each in (detail, short))
         yield from (detail, short)
     yield what
+
+
+def _without_its_code(detail: str) -> str:
+    """Leave out the brackets at the end, where a driver's error has the hub's own code (`drivers.errors.DriverError.fact`)."""
+    depth = 0
+    for at in range(len(detail) - 1, 0, -1):
+        depth += (detail[at] == ")") - (detail[at] == "(")
+        if depth == 0:
+            return detail[:at].rstrip() if detail[at] == "(" else detail
+    return detail
 
 
 def _next(

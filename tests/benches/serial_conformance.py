@@ -57,7 +57,7 @@ class SerialHub(SimulatedDevice):
         baud=BAUD,
         answer_seconds=0.3,  # hub and driver share a loop, which a busy machine holds up for longer than 0.1 s
         attempts=2,
-        upload_attempts=4,
+        upload_attempts=8,  # each waits twice as long as the one before: together they outlast a stall of a second
         slot_bytes=4096,
         erase_seconds_per_mebibyte=2.0,
         quiet_after_reset_seconds=0.02,

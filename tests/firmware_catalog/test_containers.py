@@ -11,6 +11,7 @@ import struct
 import tarfile
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -165,12 +166,27 @@ def header_short_by_4(image: bytes) -> bytes:
     return whole[:6] + struct.pack("<H", 56) + whole[8:]
 
 
+def header_long_by(count: int) -> Callable[[bytes], bytes]:
+    """The header's length takes in the image's first bytes, so the image seems to begin behind its mark."""
+
+    def wrap(image: bytes) -> bytes:
+        whole = ota(image)
+        return whole[:6] + struct.pack("<H", 56 + count) + whole[8:]
+
+    return wrap
+
+
 MISPLACED = {
     "sub-element tag": (
         lambda image: ota(sub_elements(image)),
         "up to byte 6, where an MCUboot image begins",
     ),
     "header length short by 4": (header_short_by_4, "up to byte 4, where an MCUboot image begins"),
+    "header length over by 2": (
+        header_long_by(2),
+        "the rest of an MCUboot image that begins at byte 56, before",
+    ),
+    "header length over by 200": (header_long_by(200), "the rest of an MCUboot image that begins at byte 56"),
     "OTA in OTA": (lambda image: ota(ota(image)), "the ZigBee OTA file holds a ZigBee OTA file"),
     "raw with an offset": (lambda image: bytes(512) + image, "up to byte 512, where an MCUboot image begins"),
     "DFU in DFU": (lambda image: with_suffix(with_suffix(image)), "the DFU file holds a DFU file"),

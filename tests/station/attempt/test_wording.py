@@ -68,6 +68,17 @@ def test_no_line_is_too_long_to_be_read_at_a_glance(
         assert line.endswith(f"; {next(ways_to_say(ENGLISH, outcome, code, disposition)).do}")
 
 
+def test_what_is_too_long_loses_the_hubs_own_code_and_not_what_it_did():
+    happened = "the hub (in its boot loader) answered nothing of use"
+    error = DriverError(
+        happened, action=HubAction.FLASH, state_known=False, device_code="group 1 (images), rc 4", advice=""
+    )
+    ways = ways_to_say(ENGLISH, Outcome.FAILED, Code.NO_ANSWER, None, detail=error.fact)
+    told = [way.what for way in ways]
+    assert [happened in line for line in told] == [True, True, True, True, False], told
+    assert ["rc 4" in line for line in told] == [True, False, True, False, False], told
+
+
 @st.composite
 def disagreements(draw: st.DrawFn) -> tuple[Question, tuple[str, ...]]:
     """A hub that its order or its label speaks against, and what the line must tell of it."""

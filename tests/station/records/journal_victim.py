@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benches.journal_samples import closed, ledger_in, opened, write
-from station.records import head, segments
+from station.records import head, making, successor
 from station.records.facts.outbox import MessagesAcknowledged
 from station.records.journal import Journal
 
@@ -61,9 +61,15 @@ def work_until(folder: Path, point: str) -> None:
             case "checkpoint":
                 ledger._opened().set_trace_callback(die_at_statement("PRAGMA wal_checkpoint"))
             case "segment whole":
-                segments.sync_file = die
+                making.sync_file = die
             case "segment renamed":
-                segments.sync_folder = die
+                making.sync_folder = die
+            case "taking over":
+                successor.SLICE = 1
+                successor.Successor._last = die
+            case "following":
+                successor.SLICE = 1
+                successor.apply = die
             case "published head":
                 head.replace_file = die
         for number in range(100):

@@ -57,7 +57,17 @@ def test_killed_at_random_nothing_acknowledged_is_lost(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "point", ["commit", "projection", "checkpoint", "segment whole", "segment renamed", "published head"]
+    "point",
+    [
+        "commit",
+        "projection",
+        "checkpoint",
+        "taking over",
+        "following",
+        "segment whole",
+        "segment renamed",
+        "published head",
+    ],
 )
 def test_dead_at_a_named_point_nothing_is_half_there(folder: Path, point: str) -> None:
     with run_victim(folder, point) as victim:

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from benches.journal_samples import chf, closed, gpf, opened, order_events, place, settings
 from station.domain.outcome import Code, Outcome, Stage
 from station.publishing.returns import acknowledged
+from station.records import successor
 from station.records.chain import RecordedEvent
 from station.records.facts.attempts import HubLost, StageEnded, StageStarted
 from station.records.facts.bench import LabelScanned
@@ -28,6 +29,7 @@ from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
 from station.records.verify import verify
 
+SLICE = successor.SLICE
 STAGES = st.sampled_from((Stage.UNLOCK, Stage.FLASH, Stage.CHECK))
 
 
@@ -60,8 +62,9 @@ class JournalMachine(RuleBasedStateMachine):
         """One hub comes while its jig works on no order."""
         return None if hub == 5 else self.order
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(rows=st.sampled_from((1, 5, SLICE)))
+    def begin(self, rows: int) -> None:
+        successor.SLICE = rows
         self.ledger = Ledger(settings(self.folder, segment_rows=12))
         self.commit(order_events(hubs=4))
         self.note_told("order", 2)
@@ -212,7 +215,9 @@ class JournalMachine(RuleBasedStateMachine):
         assert rebuild(self.folder).differing == ()
 
     def teardown(self) -> None:
-        self.ledger.close()
+        successor.SLICE = SLICE
+        if hasattr(self, "ledger"):  # it may have ended before it began
+            self.ledger.close()
         shutil.rmtree(self.top)
 
 

@@ -1,0 +1,84 @@
+"""A segment that is being made: under another name until it is whole, so that it is there or is not."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from station.records.errors import JournalInDoubt
+from station.records.files import sync_file, sync_folder
+from station.records.tables import create_segment
+
+Filled = TypeVar("Filled")
+
+
+class SegmentInTheMaking:
+    """An empty segment to be filled through `connection`. What whoever died before left of one is gone.
+
+    Its methods raise sqlite3.Error or OSError; after that nothing but `discard` may follow.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Begin the segment that is to lie at `path`."""
+        self.path = path
+        self._partial = path.with_name(path.name + ".partial")
+        self._partial.unlink(missing_ok=True)
+        # SQLite gives the files beside it the same mode.
+        os.close(os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))
+        try:
+            self.connection = sqlite3.connect(self._partial, isolation_level=None)
+        except sqlite3.Error:
+            self._partial.unlink(missing_ok=True)
+            raise
+        try:
+            # Durability comes from the syncs below.
+            self.connection.execute("PRAGMA journal_mode = OFF")
+            self.connection.execute("PRAGMA synchronous = OFF")
+            create_segment(self.connection)
+        except BaseException:
+            self.discard()
+            raise
+
+    def sync(self) -> None:
+        """Have what was committed so far on the disk, so that less is left for the end. Not within a transaction."""
+        sync_file(self._partial)
+
+    def finish(self) -> None:
+        """Give it its name, for good. Raises JournalInDoubt if it may be there or not."""
+        # Left in the file's header, so that whoever opens it first need not change it.
+        self.connection.execute("PRAGMA journal_mode = WAL")
+        self.connection.close()
+        sync_file(self._partial)
+        self._partial.rename(self.path)
+        try:
+            sync_folder(self.path.parent)
+        except OSError as error:
+            self.path.unlink()
+            try:
+                sync_folder(self.path.parent)
+            except OSError:
+                # Rows that the old segment takes now would be lost if the new one came back.
+                raise JournalInDoubt(self.path, error) from error
+            raise
+
+    def discard(self) -> None:
+        """Leave nothing of it. Without effect on one that is finished."""
+        self.connection.close()
+        self._partial.unlink(missing_ok=True)
+
+
+def make_segment(path: Path, fill: Callable[[sqlite3.Connection], Filled]) -> Filled:
+    """Make a segment whole or not at all, and return what `fill`, which writes its first rows, returns.
+
+    Raises sqlite3.Error or OSError, JournalInDoubt if it may be there or not, and whatever `fill` raises, with no segment made.
+    """
+    made = SegmentInTheMaking(path)
+    try:
+        filled = fill(made.connection)
+        made.finish()
+    finally:
+        made.discard()
+    return filled

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib import resources
@@ -60,6 +61,7 @@ def screen_app(place: Path, reports: Path, port: int) -> FastAPI:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     app = FastAPI(lifespan=following, docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.end_streams = board.end
     app.add_middleware(Access, hosts=(f"127.0.0.1:{port}", f"localhost:{port}", f"[::1]:{port}"))
     app.mount("/static", StaticFiles(directory=_STATIC))
     for view in (bench_view, doing, floor_views, orders_views, pack_view, shift_view):
@@ -79,8 +81,9 @@ def screen_app(place: Path, reports: Path, port: int) -> FastAPI:
 
 def serve(place: Path, reports: Path, port: int) -> None:
     """Serve this computer's own browsers until stopped."""
+    app = screen_app(place, reports, port)
     config = uvicorn.Config(
-        screen_app(place, reports, port),
+        app,
         host="127.0.0.1",
         port=port,
         log_config=None,
@@ -89,7 +92,20 @@ def serve(place: Path, reports: Path, port: int) -> None:
         limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=_END_SECONDS,
     )
-    uvicorn.Server(config).run()
+    _Server(config, app.state.end_streams).run()
+
+
+class _Server(uvicorn.Server):
+    """Lets go of those who follow before it waits for them: a stream has no end of its own."""
+
+    def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._end_streams = end_streams
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop in good order."""
+        self._end_streams()
+        await super().shutdown(sockets)
 
 
 def _end_with(task: asyncio.Task[None]) -> None:

@@ -24,6 +24,12 @@ class Board:
         self._parts: dict[str, Part] = {}
         self._revision = 0
         self._changes = Changes()
+        self._ended = False
+
+    def end(self) -> None:
+        """Tell nobody anything more: who follows is let go."""
+        self._ended = True
+        self._changes.tell()
 
     def put(self, name: str, content: Any) -> None:
         """Replace a part; tell those who follow, if it is another."""
@@ -35,13 +41,13 @@ class Board:
             self._changes.tell()
 
     async def follow(self) -> AsyncIterator[tuple[str, Part]]:
-        """Yield every part, then each that changes, for ever."""
+        """Yield every part, then each that changes, until the end."""
         seen = 0
 
         def is_more() -> bool:
-            return self._revision > seen
+            return self._revision > seen or self._ended
 
-        while True:
+        while not self._ended:
             for name, part in sorted(self._parts.items(), key=lambda each: each[1].revision):
                 if part.revision > seen:
                     seen = part.revision

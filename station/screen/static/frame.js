@@ -52,7 +52,7 @@ export function begin(onPart = () => {}, onBack = () => {}) {
         lower();
         if (back) onBack();
       }
-      else if (name.startsWith("scan ")) answer(content.refused ? "refused" : "taken", content.line, begun);
+      else if (name.startsWith("scan ")) ofScannerAt(content);
       else onPart(name, content);
     },
     onStill(since) { still = since; lower(); },
@@ -86,6 +86,11 @@ if (over !== null) {
   sessionStorage.removeItem("answer");
   const { kind, line } = JSON.parse(over);
   answer(kind, line, false);
+}
+
+/** What was answered to a jig's own scanner is of the bench; what stands there when the page is loaded was before. */
+function ofScannerAt({ refused, line }) {
+  if (page.dataset.view === "bench" && (begun || shown.textContent === "")) answer(refused ? "refused" : "taken", line, begun);
 }
 
 export async function post(path, content) {

@@ -16,12 +16,12 @@ from station.desk.refusals import Unavailable
 from station.desk.standing_requests import ShowShift
 from station.records.moments import microseconds_from_utc, utc_from_microseconds
 from station.reports.errors import ReportError
-from station.reports.figures import SlotFigures
+from station.reports.figures import SlotFigures, Span
 from station.reports.reader import Wanted, open_reports
 from station.reports.rows import Use
 from station.screen.parts import Parts
 from station.texts.texts import Texts
-from station.throughput.course import part_name, unit_of
+from station.throughput.course import Unit, part_name, unit_of
 from station.throughput.throughput import Throughput, throughput_of
 
 
@@ -95,7 +95,7 @@ def _told(parts: Parts, began: datetime, now: datetime, texts: Texts) -> _Told:
         _svg(
             columns(
                 say("course"),
-                [Bar(part_name(part.span, unit), part.hubs_an_hour) for part in figures.course],
+                [Bar(_short_name(part.span, unit), part.hubs_an_hour) for part in figures.course],
                 axis=say("hubs_an_hour"),
             ),
             say("course"),
@@ -124,6 +124,12 @@ def _told(parts: Parts, began: datetime, now: datetime, texts: Texts) -> _Told:
             say("slowest"),
         ),
     )
+
+
+def _short_name(part: Span, unit: Unit) -> str:
+    """Name a column so that two dozen stand side by side; the table beside has the whole name."""
+    begins = utc_from_microseconds(part.first).astimezone()
+    return f"{begins:%H:%M}" if unit is Unit.HOUR else f"{begins:%m-%d}"
 
 
 def _slowest_first(slots: Sequence[SlotFigures]) -> list[SlotFigures]:

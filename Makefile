@@ -73,7 +73,7 @@ $(VENV)/axe/.ready: requirements/axe.txt $(VENV)/.ready
 	@touch $@
 
 test-browser: $(VENV)/axe/.ready ## a whole shift in chromium, before a real daemon; keeps its pictures in build/screenshots (two minutes)
-	AXE=$(VENV)/axe/axe_playwright_python/axe.min.js SCREENSHOTS=build/screenshots timeout 400 $(BIN)/python -m pytest -m browser tests/browser
+	AXE=$(VENV)/axe/axe_playwright_python/axe.min.js SCREENSHOTS=build/screenshots timeout 900 $(BIN)/python -m pytest -m browser tests/browser
 
 check: $(VENV)/.ready ## lint, format, types, layers
 	$(BIN)/ruff check .

@@ -18,6 +18,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.keys import Keys
 
@@ -76,10 +77,16 @@ class Page:
     async def until(self, what: str, *values: object) -> float:
         """Wait until an expression is true on the page; return how many seconds that took."""
         begun = time.monotonic()
-        while not await self.script(f"return {what}", *values):
+        while not await self._is_so(what, *values):
             assert time.monotonic() < begun + PATIENCE_SECONDS, (what, values, await self.text())
             await asyncio.sleep(0.05)
         return time.monotonic() - begun
+
+    async def _is_so(self, what: str, *values: object) -> bool:
+        try:
+            return bool(await self.script(f"return {what}", *values))
+        except WebDriverException:  # the page is just being loaded anew
+            return False
 
     async def text(self) -> object:
         return await self.script("return document.body.innerText")

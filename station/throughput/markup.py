@@ -21,11 +21,10 @@ ul.look li { border-left: 0.35rem solid #a15c00; padding-left: 0.6rem; list-styl
 ul.look { padding: 0; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 0.8rem 0; }
 th, td { text-align: right; padding: 0.15rem 0.8rem 0.15rem 0; border-bottom: 1px solid #e1e6e9; }
-th:first-child, td:first-child { text-align: left; }
+th:first-child, td:first-child { text-align: left; white-space: nowrap; }
 svg { width: 100%; height: auto; margin: 0.4rem 0; }
 svg text { font-family: system-ui, sans-serif; fill: #3a444a; }
-svg rect:first-child { fill: #fff; }
-svg .series rect, svg g > g > rect { shape-rendering: crispEdges; }
+svg > g > rect { fill: #fff; }
 """
 
 

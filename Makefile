@@ -15,11 +15,15 @@ TRANSPORT ?= mixed
 BOARDS ?= mixed
 SCENARIOS ?= 200
 SCANS ?= 10000
+HOURS ?= 2
+SCALE ?= 30
+PEOPLE ?= 1
+HANDS ?= 20
 ONLY ?=
 # The proofs share the tests' benches.
 PROOF := PYTHONPATH=tests $(BIN)/python tests/chaos
 
-.PHONY: help demo test test-proofs test-usb test-judges test-browser check bench guard chaos hands crashes matrix soak packing prove bundle format mutants fuzz audit sbom lock system-packages clean
+.PHONY: help demo test test-proofs test-usb test-judges test-browser check bench guard chaos hands crashes matrix soak packing shift prove bundle format mutants fuzz audit sbom lock system-packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -108,6 +112,9 @@ soak: $(VENV)/.ready ## 2,000 hubs with realistic faults, and a daemon that stay
 
 packing: $(VENV)/.ready ## pack 10,000 scans with mix-ups while the station is killed: SEED=7 SCANS=10000
 	$(PROOF)/run_packing.py --seed $(SEED) --scans $(SCANS)
+
+shift: $(VENV)/.ready ## hours of 24 slots and people whose hands take time, against reflash capacity: HOURS=2 SCALE=30 PEOPLE=1 HANDS=20
+	$(PROOF)/run_shift.py --hours $(HOURS) --scale $(SCALE) --people $(PEOPLE) --hands $(HANDS)
 
 prove: $(VENV)/.ready ## all proofs in their long forms, an hour; goes on where it was broken off; writes docs/reliability.md: SEED=7
 	$(PROOF)/run_proof.py --seed $(SEED)

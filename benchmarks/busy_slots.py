@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from benchmarks.lag import LoopLag
+from station.throughput.lag import LoopLag
 
 SLOTS: Final = 24
 _BETWEEN_APPENDS: Final = 0.1

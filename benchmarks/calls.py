@@ -25,8 +25,8 @@ from benchmarks.rigs import JigRig, start_rigs
 from benchmarks.simulator import BenchmarkFailed
 from benchmarks.station import work
 from benchmarks.uploader import Task
-from benchmarks.wire import Framing, payload_of_buffer
 from benchmarks.workload import Workload
+from station.throughput.wire import Framing, payload_of_buffer
 
 BASELINE: Final = Path(__file__).with_name("calls.json")
 """What was counted last by whoever changed it and knew why."""

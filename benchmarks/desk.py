@@ -19,7 +19,6 @@ from typing import Final
 
 from benchmarks.busy_slots import SLOTS, Noticed, busy_round
 from benchmarks.journal import SITE, STATION, ended, opened_attempt
-from benchmarks.lag import percentile
 from benchmarks.report import Figures
 from benchmarks.years import fill_orders
 from firmware_catalog.identity import Eui64
@@ -37,6 +36,7 @@ from station.records.facts.order_revisions import withdrawn_of as withdrawn_line
 from station.records.facts.packed import cartons_of, placed_for
 from station.records.journal import Journal
 from station.records.reader import JournalReader
+from station.throughput.lag import percentile
 
 DESK_REPEATS: Final = 4
 DESK_SECONDS: Final = 3.0

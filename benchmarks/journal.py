@@ -14,7 +14,6 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from benchmarks.lag import percentile
 from benchmarks.report import Figures
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.domain.hub_facts import HubFacts
@@ -31,6 +30,7 @@ from station.records.facts.attempts import (
 from station.records.facts.events import Event
 from station.records.journal import SEGMENT_ROWS, Journal
 from station.records.verify import verify
+from station.throughput.lag import percentile
 
 SITE, STATION = "bench", "station"
 _SLOTS: Final = 24

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from benchmarks.clients import Uploader
-from benchmarks.lag import LoopLag
 from drivers.errors import DriverError
 from firmware_catalog.image import FirmwareImage
+from station.throughput.lag import LoopLag
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from typing import Final
 
 from benchmarks.busy_slots import SLOTS, Noticed, busy_round
 from benchmarks.journal import EVENTS_AN_ATTEMPT, SITE, STATION, ended, fill, opened_attempt
-from benchmarks.lag import percentile
 from benchmarks.report import Figures
 from station.domain.outcome import Stage
 from station.records.facts.attempts import StageStarted
@@ -25,6 +24,7 @@ from station.records.journal import Journal
 from station.reports.keeping import ReportKeeper
 from station.reports.projection import SLICE_ROWS, Projection
 from station.reports.tables import FILE_NAME
+from station.throughput.lag import percentile
 
 REPORTS_REPEATS: Final = 6
 ROUND_SECONDS: Final = 5.0

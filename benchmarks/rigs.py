@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.simulator import BenchmarkFailed, Simulator, start_simulator
-from benchmarks.wire import BITS_A_BYTE, Framing
 from benchmarks.workload import Workload
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
+from station.throughput.wire import BITS_A_BYTE, Framing
 from station.unlocking.key_file import KeyFileAuthority
 
 

@@ -13,8 +13,8 @@ from benchmarks.measure import Measurement, measure
 from benchmarks.pair import Pair
 from benchmarks.report import Figures
 from benchmarks.rigs import start_rigs
-from benchmarks.wire import line
 from benchmarks.workload import Workload
+from station.throughput.wire import line
 
 
 @dataclass(frozen=True, kw_only=True)

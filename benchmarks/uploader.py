@@ -10,10 +10,10 @@ from pathlib import Path
 
 from benchmarks.clients import open_uploader
 from benchmarks.measured import upload_to_all
-from benchmarks.wire import Framing
 from drivers.smp.settings import SmpSettings
 from firmware_catalog.image import FirmwareImage
 from firmware_catalog.mcuboot import load_image
+from station.throughput.wire import Framing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from benchmarks.lag import LoopLag
 from benchmarks.measured import Findings
 from benchmarks.processes import machine_cpu_seconds
 from benchmarks.simulator import BenchmarkFailed, Simulator
+from station.throughput.lag import LoopLag
 
 _MEBIBYTE: Final = 1 << 20
 MOST_SIMULATOR_CPU: Final = 0.90

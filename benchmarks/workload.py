@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchmarks.report import Figures
-from benchmarks.wire import Framing, ceiling
 from simulators.smp_line import PROFILES
+from station.throughput.wire import Framing, ceiling
 
 SLOTS_A_JIG = 8
 _PAGE_SIZE = 4096

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.journal import SITE, STATION, appends_beside_bare, closed_attempt, ended, opened_attempt
-from benchmarks.lag import percentile
 from benchmarks.report import Figures
 from station.domain.order_line import OrderLine
 from station.domain.outcome import Stage
@@ -28,6 +27,7 @@ from station.records.facts.outbox import MessagesAcknowledged
 from station.records.journal import Journal
 from station.records.segments import segment_paths
 from station.records.upgrades import ADDITIONS
+from station.throughput.lag import percentile
 
 _WEEK: Final = 3_000
 _HUBS_AN_ORDER: Final = 5_000

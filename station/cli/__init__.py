@@ -14,6 +14,8 @@ from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import IdentityError
 from firmware_catalog.release import PlanError
 from station.cli import (
+    benchmark,
+    capacity,
     cartons,
     catalogue,
     demo,
@@ -104,6 +106,8 @@ app.command("screen")(screen.screen)
 app.command("sign-on")(signing.sign_on)
 app.command("sign-off")(signing.sign_off)
 app.command("flash")(flash.flash)
+app.command("benchmark")(benchmark.benchmark)
+app.command("capacity")(capacity.capacity)
 app.command(
     "inventory",
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},

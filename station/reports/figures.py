@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from statistics import fmean
 from typing import Final, NamedTuple
 
 from station.domain.outcome import Outcome, Stage
@@ -73,6 +74,8 @@ class Tally:
     """Hubs that passed, or were current, an hour in which the station ran."""
     first_pass_yield: float | None
     """Of the hubs whose first attempt passed or failed, the share that passed."""
+    later_pass_yield: float | None
+    """The same of attempts that followed a first one."""
     utilisation: float | None
     """Of the slots' time while the station ran, the share in which a hub was worked on."""
     hands_p50: float | None
@@ -87,6 +90,7 @@ class StageFigures:
     stage: str
     done: int
     failed: int
+    mean: float | None
     p50: float | None
     p95: float | None
 
@@ -241,11 +245,14 @@ def _uses(uses: Mapping[str, float]) -> tuple[UseFigures, ...]:
 
 def _tally(results: Sequence[Ended], hours: float, uses: Mapping[str, float]) -> Tally:
     counts = {outcome: sum(result.outcome == outcome for result in results) for outcome in Outcome}
-    first = [
-        result.outcome
-        for result in results
-        if result.number == 1 and result.outcome in {Outcome.PASSED, Outcome.FAILED}
-    ]
+    first, later = (
+        [
+            result.outcome
+            for result in results
+            if (result.number > 1) is is_later and result.outcome in {Outcome.PASSED, Outcome.FAILED}
+        ]
+        for is_later in (False, True)
+    )
     hands = sorted(result.hands_seconds for result in results if result.hands_seconds is not None)
     return Tally(
         results=len(results),
@@ -255,6 +262,7 @@ def _tally(results: Sequence[Ended], hours: float, uses: Mapping[str, float]) ->
         failed=counts[Outcome.FAILED],
         hubs_an_hour=_share(counts[Outcome.PASSED] + counts[Outcome.ALREADY_CURRENT], hours),
         first_pass_yield=_share(first.count(Outcome.PASSED), len(first)),
+        later_pass_yield=_share(later.count(Outcome.PASSED), len(later)),
         utilisation=_share(uses.get(Use.WORK, 0.0), _up(uses)),
         hands_p50=percentile(hands, 0.50),
         hands_p95=percentile(hands, 0.95),
@@ -274,7 +282,12 @@ def _stages(tried: Iterable[Tried], results: Sequence[Ended]) -> Iterable[StageF
         if seconds[stage] or failed[stage]:
             ordered = sorted(seconds[stage])
             yield StageFigures(
-                stage, len(ordered), failed[stage], percentile(ordered, 0.50), percentile(ordered, 0.95)
+                stage,
+                len(ordered),
+                failed[stage],
+                fmean(ordered) if ordered else None,
+                percentile(ordered, 0.50),
+                percentile(ordered, 0.95),
             )
 
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from smp import packet as smp_packet
 from smp.image_management import ImageUploadWriteRequest
 
-from benchmarks.lag import LoopLag, percentile
 from benchmarks.measured import Findings
 from benchmarks.rigs import LineCount
 from benchmarks.targets import missed
@@ -19,9 +18,10 @@ from benchmarks.usb import UsbPair
 from benchmarks.usb_bus import Download, HubFlash, control_seconds
 from benchmarks.usb_workload import UsbWorkload
 from benchmarks.watch import Run
-from benchmarks.wire import ceiling, frame_bytes, payload_of_buffer
 from benchmarks.workload import Workload
 from simulators.usbip.device import bus_seconds
+from station.throughput.lag import LoopLag, percentile
+from station.throughput.wire import ceiling, frame_bytes, payload_of_buffer
 
 LINE_LENGTH = 128
 """As the package counts it: 124 base64 characters, marks and newline in 127 bytes."""

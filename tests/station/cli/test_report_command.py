@@ -230,3 +230,41 @@ def test_whoever_may_only_look_is_told_how_old_it_is(
     gone = reflash("report", "hubs", *at, "--json")
     assert (gone.json["results"], gone.json["behind"]) == (5, None)
     assert gone.err.startswith("reflash: some rows behind the journal: ")
+
+
+def test_capacity_takes_what_the_journal_measured_and_marks_what_it_did_not(
+    at: tuple[str, Path], tmp_path: Path, reflash: Any
+) -> None:
+    example = reflash("capacity", "--example").out
+    plan = tmp_path / "bench.toml"
+    plan.write_text(example.replace("people = 1 ", "people = 2 "))
+    unmade = reflash("capacity", plan, *at)
+    assert unmade.failed.endswith("to reckon without the journal: --as-planned")
+    planned = reflash("capacity", plan, "--as-planned", "--json").json
+    assert {figure["origin"] for figure in planned["figures"]} == {"assumed"}
+    assert {figure["of"] for figure in planned["figures"]} == {"bench.toml"}
+    assert [volume["hubs"] for volume in planned["volumes"]] == [160_000, 300_000]
+    fill(tmp_path, SPRING)
+    with writing(tmp_path / "state" / "journal") as ledger:
+        work(ledger, *(each % 5 for each in range(20)))
+    told = reflash("capacity", plan, *at, "--hubs", "5000", "--json").json
+    origins = {figure["figure"]: figure["origin"] for figure in told["figures"]}
+    assert (origins["write"], origins["failed"], origins["boot"], origins["pack"]) == (
+        *("measured", "measured"),
+        *("assumed", "assumed"),
+    )
+    assert told["volumes"][0]["fits"]
+    text = reflash("capacity", plan, *at).out
+    assert "continuous: " in text
+    assert "batch: " in text
+    assert "300,000 a year are 1,190 a day" in text
+    assert reflash("capacity", "--as-planned", "--from", "2026-03-29").complaint.startswith(
+        "--as-planned takes nothing"
+    )
+    assert "no hub of order WO-9" in reflash("capacity", *at, "--order", "WO-9").complaint
+    plan.write_text(example.replace("unpack = 6.0", "unpack = -6.0"))
+    assert reflash("capacity", plan).complaint == f"{plan}: handling.unpack: Input should be greater than 0"
+    missing = reflash("capacity", tmp_path / "no.toml")
+    assert missing.complaint.endswith(
+        "No such file or directory; see how one is written: reflash capacity --example"
+    )

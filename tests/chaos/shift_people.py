@@ -1,0 +1,159 @@
+"""People at a bench whose hands take time: each serves whatever slot is done first, one hub after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benches import desk_client
+from benches.station_bench import ORDER, Bench, StockHub
+from station.bench.changes import Changes
+from station.control.client import ask_daemon
+from station.desk.label_requests import ScanLabel
+from station.desk.packing_requests import OpenCarton, PackHub
+from station.domain.slot_name import SlotName
+
+
+@dataclass
+class Shift:
+    """Slots, hubs, and what people have done so far. `hands` are seconds of each act."""
+
+    bench: Bench
+    state: Path
+    hands: dict[str, float]
+    store: deque[StockHub]
+    seats: dict[SlotName, StockHub | None]
+    until: float
+    """When no hub is seated any more, on `time.monotonic`'s clock."""
+    spent: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    """Seconds, of all people, by act."""
+    boots: list[float] = field(default_factory=list)
+    """Seconds from a hub's seating until it was worked on."""
+    packed: list[float] = field(default_factory=list)
+    """When each hub was packed."""
+    others: list[str] = field(default_factory=list)
+    """Outcomes that were no pass."""
+    _taken: int = 0
+    """Hubs that somebody took in hand so far."""
+    _done: dict[SlotName, StockHub] = field(default_factory=dict)
+    _ready: asyncio.Queue[SlotName] = field(default_factory=asyncio.Queue)
+    _seated: dict[SlotName, float] = field(default_factory=dict)
+    _carton: str | None = None
+    _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _shown: dict[SlotName, object] = field(default_factory=dict)
+    """The hub that each slot shows."""
+    _changes: Changes = field(default_factory=Changes)
+    _all_out: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def play(self, people: int) -> float:
+        """Work until the last hub is packed; return the seconds that took."""
+        begun = time.monotonic()
+        async with self._watched():
+            for place in self.seats:
+                self._ready.put_nowait(place)
+            at_work = [asyncio.create_task(self._work()) for _ in range(people)]
+            try:
+                over = asyncio.create_task(self._all_out.wait())
+                await asyncio.wait((*at_work, over), return_when=asyncio.FIRST_COMPLETED)
+                for task in at_work:
+                    if task.done():
+                        task.result()
+            finally:
+                for task in (*at_work, over):
+                    task.cancel()
+                await asyncio.gather(*at_work, over, return_exceptions=True)
+        return max(self.packed) - begun
+
+    @asynccontextmanager
+    async def _watched(self) -> AsyncIterator[None]:
+        watching = asyncio.create_task(self._watch())
+        try:
+            yield
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        async with desk_client.watching(self.state) as news:
+            async for told in news:
+                for view in told["slots"]:
+                    self._see(SlotName(**view["place"]), view)
+
+    def _see(self, place: SlotName, view: dict[str, object]) -> None:
+        self._shown[place] = view["chf"]
+        self._changes.tell()
+        hub = self.seats.get(place)
+        if hub is None or view["chf"] != str(hub.chf):
+            return
+        if view["phase"] == "working" and place in self._seated:
+            self.boots.append(time.monotonic() - self._seated.pop(place))
+        elif view["outcome"] is not None:
+            if view["outcome"] != "passed":
+                self.others.append(str(view["outcome"]))
+            self.seats[place] = None
+            self._done[place] = hub
+            self._ready.put_nowait(place)
+
+    async def _work(self) -> None:
+        while True:
+            place = await self._ready.get()
+            out = self._done.pop(place, None)
+            following = self._next()
+            if out is None and following is None:
+                continue
+            if following is not None:
+                async with self._act("unpack"):
+                    pass
+            if out is not None:
+                await self.bench.unseat(place)
+            async with self._act("seat", 1.0 if out and following else 0.5):
+                pass
+            if following is not None:
+                async with self._act("scan"):
+                    await self._noticed(place, out)
+                    scan = ScanLabel(jig=place.jig, slot=place.slot, id=following.gpf, role="GPF")
+                    await ask_daemon(self.state, scan)
+                self.seats[place] = following
+                self._seated[place] = time.monotonic()
+                await self.bench.seat(following, place)
+            if out is not None:
+                async with self._act("pack"):
+                    await self._noticed(place, out)
+                    await self._pack(out)
+                self.packed.append(time.monotonic())
+            if len(self.packed) == self._taken and not self._goes_on:
+                self._all_out.set()
+
+    @property
+    def _goes_on(self) -> bool:
+        return bool(self.store) and time.monotonic() < self.until
+
+    def _next(self) -> StockHub | None:
+        if not self._goes_on:
+            return None
+        self._taken += 1
+        return self.store.popleft()
+
+    @asynccontextmanager
+    async def _act(self, name: str, share: float = 1.0) -> AsyncIterator[None]:
+        begun = time.monotonic()
+        await asyncio.sleep(share * self.hands[name])
+        yield
+        self.spent[name] += time.monotonic() - begun
+
+    async def _pack(self, hub: StockHub) -> None:
+        async with self._opening:
+            if self._carton is None:
+                self._carton = (await ask_daemon(self.state, OpenCarton(order=ORDER))).carton
+            put = await ask_daemon(self.state, PackHub(id=hub.gpf, role="GPF", carton=self._carton))
+            self._carton = None if put.closed else self._carton
+
+    async def _noticed(self, place: SlotName, out: StockHub | None) -> None:
+        """Wait until the slot shows the hub no more that was taken out: what is scanned before is held against it."""
+        if out is not None:
+            await self._changes.until(lambda: self._shown.get(place) != str(out.chf))

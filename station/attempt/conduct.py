@@ -143,7 +143,9 @@ class Conductor:
             withdrawn = goes_home and await line_of(journal, order, facts_of(hub), None) is None
             if left is not None and not withdrawn:
                 return StillSeated(last, left, booted=last.boots != hub.boots)
-        opened = await open_at_jig(journal, visit.place, facts_of(hub), visit.label(), history, self._workers)
+        opened = await open_at_jig(
+            journal, visit.place, facts_of(hub), visit.label(), history, self._workers, visit.boot_seconds
+        )
         return await self._authorise_and_run(visit, opened, history, taken_up=False)
 
     async def _authorise_and_run(

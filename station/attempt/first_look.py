@@ -36,6 +36,8 @@ class Visit:
     on_progress: Callable[[Progress], None]
     may_be_anew: bool = True
     """Whether a hub that has booted since its last result here may have been seated again by somebody."""
+    boot_seconds: float | None = None
+    """From its power until it said who it is; None where nothing tells when it was seated."""
 
 
 async def look(visit: Visit) -> tuple[HubIdentity, HubState | LeftOpen | Failed]:

@@ -28,6 +28,7 @@ async def open_attempt(
     operator: str | None,
     order: str | None = None,
     label: ScannedLabel | None = None,
+    boot_seconds: float | None = None,
     expected: tuple[Expectation, ...] = (),
 ) -> OpenedAttempt:
     """Record that an attempt begins, and return it once that is durable, with its hub's line of the order.
@@ -42,6 +43,7 @@ async def open_attempt(
         scanned_role=label.role if label else None,
         number=number,
         operator=operator,
+        boot_seconds=None if boot_seconds is None else round(boot_seconds, 6),
     )
     (recorded,) = await journal.append(*expected, event)
     line = await line_of(journal, order, hub, label)
@@ -65,6 +67,7 @@ async def open_at_jig(
     label: ScannedLabel | None,
     history: HubHistory,
     workers: Workers,
+    boot_seconds: float | None = None,
 ) -> OpenedAttempt:
     """Begin an attempt for the order that the jig works on, and under whoever works there.
 
@@ -84,6 +87,7 @@ async def open_at_jig(
                 operator=worker.pseudonym,
                 order=order,
                 label=label,
+                boot_seconds=boot_seconds,
                 expected=(worker.expectation,),
             )
         except NotAsExpected:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from drivers.boot_clock import since_boot
 from drivers.hub import HubDriver, HubIdentity
 from drivers.jig_board.board import JigBoard
 from station.bench.changes import Changes
@@ -30,6 +31,8 @@ class BoardSeat:
         self._coils = coils
         self._may_have_power = True
         """It may still have it from before the station was started."""
+        self._powered: float | None = None
+        """When `until_ready` had power given, on the clock that nobody sets."""
         self._started = False
         """`until_ready` has returned, for the hub that sits here unless `opened`."""
         self._openings_before = 0
@@ -43,6 +46,11 @@ class BoardSeat:
     def gives_power(self) -> bool:
         """Say True: the board switches it."""
         return True
+
+    @property
+    def seconds_powered(self) -> float | None:
+        """Count from the coil that was switched for the hub that sits here."""
+        return None if self._powered is None or self.opened else since_boot() - self._powered
 
     def awaits(self) -> Awaits | None:
         """Say what the hub here waits for, by the jig's start policy. One that was started needs no second press."""
@@ -68,6 +76,7 @@ class BoardSeat:
             self._may_have_power = True  # whatever becomes of it
             if await self._coils.switch(self._slot, on=True):
                 self._started = True
+                self._powered = since_boot()
                 self._openings_before = openings
                 return
             await asyncio.sleep(_AGAIN_SECONDS)

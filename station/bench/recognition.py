@@ -20,6 +20,8 @@ class Recognised:
     hub: HubIdentity
     gaps: int
     """How many gaps the seat had counted when it was asked: at a newer one it may be another."""
+    boot_seconds: float | None = None
+    """From its power until it said so; None where the seat gives none."""
 
 
 async def recognise(
@@ -70,7 +72,7 @@ async def _ask(
                 ) from None
         else:
             on_silence(None)
-            return Recognised(hub, gaps)
+            return Recognised(hub, gaps, seat.seconds_powered)
 
 
 async def _tell_doubts(seat: Seat, tell: Callable[[Reason | None], None]) -> NoReturn:

@@ -23,6 +23,11 @@ class Seat(Protocol):
         """Whether a hub here has power only where `until_ready` gave it."""
         ...
 
+    @property
+    def seconds_powered(self) -> float | None:
+        """Seconds since `until_ready` gave power; None where it gives none, or the switch has opened since."""
+        ...
+
     def awaits(self) -> Awaits | None:
         """Say what a hub that is known to sit here waits for before it can say who it is."""
         ...
@@ -140,6 +145,11 @@ class LinkSeat:
     def gives_power(self) -> bool:
         """Say False: a hub has power from the moment it is seated."""
         return False
+
+    @property
+    def seconds_powered(self) -> float | None:
+        """Say None: nothing tells when a hub was seated."""
+        return None
 
     def awaits(self) -> Awaits | None:
         """Say None: nobody knows of a hub before it answers."""

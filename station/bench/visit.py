@@ -104,6 +104,7 @@ class SeatedHub:
         self._driver = driver
         self._movement = _Movement()
         self._gaps_before = recognised.gaps
+        self._boot_seconds = recognised.boot_seconds
         self._due: tuple[Position, datetime | None] | None = None
         """When its result is due, as seen from the beginning of a stage."""
         self._question: asyncio.Future[bool] | None = None
@@ -239,6 +240,7 @@ class SeatedHub:
                 leave_recovery=lambda: parts.recovery_boot.order(self._driver),
                 on_progress=hear,
                 may_be_anew=may_be_anew,
+                boot_seconds=self._boot_seconds,
             )
         )
         if isinstance(ending, Concluded):

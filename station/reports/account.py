@@ -85,6 +85,7 @@ class _Attempt:
     work_order: str | None
     opened: Moment
     hands: float | None
+    boot: float | None
     work: float = 0.0
 
 
@@ -183,11 +184,13 @@ class Account:
                 )
             case AttemptOpened():
                 slot = self._slot(event.place, now, sequence)
-                attempt = _Attempt(str(event.place), event.order, now, None)
+                attempt = _Attempt(str(event.place), event.order, now, None, event.boot_seconds)
                 state.attempts[sequence] = attempt
                 slot.here, slot.at_work = sequence, True
                 yield from self._turn((attempt.slot,), now, sequence)
-                attempt.hands, slot.hands = slot.hands, None
+                if slot.hands is not None:
+                    attempt.hands = max(0.0, slot.hands - (event.boot_seconds or 0.0))
+                slot.hands = None
             case AttemptResumed():
                 attempt = state.attempts[event.attempt]
                 former = state.slots[attempt.slot]
@@ -271,6 +274,7 @@ class Account:
             seconds=seconds_between(attempt.opened, now),
             work_seconds=attempt.work,
             hands_seconds=attempt.hands,
+            boot_seconds=attempt.boot,
         )
 
     def _slot(self, place: SlotName, now: Moment, sequence: int) -> _Slot:

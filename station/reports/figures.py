@@ -17,6 +17,10 @@ BETWEEN: Final = "between"
 """Stands among the stages for what of an attempt's work went into none of them: authorising, journal, looking again."""
 
 
+BOOT: Final = "boot"
+"""Stands among them for a hub's boot after its seating, where a board tells when that was. It is before the work on it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """From one moment to just before another, UTC in microseconds since 1970."""
@@ -51,6 +55,7 @@ class Ended(NamedTuple):
     hands_seconds: float | None
     between_seconds: float
     """Of the work on it, what went into no stage."""
+    boot_seconds: float | None = None
 
 
 class Tried(NamedTuple):
@@ -79,7 +84,8 @@ class Tally:
     utilisation: float | None
     """Of the slots' time while the station ran, the share in which a hub was worked on."""
     hands_p50: float | None
-    """Seconds from a result to the next hub's opening in that slot, its boot included, where only hands came between."""
+    """Seconds from a result to the next hub's seating in that slot, where only hands came between; where nothing tells when that
+    was, to its opening, its boot included."""
     hands_p95: float | None
 
 
@@ -278,7 +284,8 @@ def _stages(tried: Iterable[Tried], results: Sequence[Ended]) -> Iterable[StageF
         else:
             failed[stage] += 1
     seconds[BETWEEN] = [result.between_seconds for result in results]
-    for stage in (*Stage, BETWEEN):
+    seconds[BOOT] = [result.boot_seconds for result in results if result.boot_seconds is not None]
+    for stage in (BOOT, *Stage, BETWEEN):
         if seconds[stage] or failed[stage]:
             ordered = sorted(seconds[stage])
             yield StageFigures(

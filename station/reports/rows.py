@@ -55,7 +55,10 @@ class Result(NamedTuple):
     work_seconds: float
     """Of them, those in which it went on: a hub may have been away."""
     hands_seconds: float | None
-    """From the result before, in the slot where it began, to its opening; None where more than hands came between."""
+    """From the result before, in the slot where it began, to its seating, or else its opening; None where more than hands came
+    between."""
+    boot_seconds: float | None
+    """From its seating, which a board tells, until it said who it is."""
 
 
 class StageRun(NamedTuple):

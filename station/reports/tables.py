@@ -25,7 +25,7 @@ FILE_NAME: Final = "reports.sqlite"
 APPLICATION_ID: Final = 0x52465250
 """`RFRP` in the SQLite header: tells these files from other databases."""
 
-REPORTS_VERSION: Final = 3
+REPORTS_VERSION: Final = 4
 """Kept as SQLite's user_version. Raise it with every change of the tables, or of what they are made of: a file of another
 version, older or newer, is made again from the journal."""
 
@@ -56,7 +56,8 @@ CREATE TABLE results (
     closed             INTEGER NOT NULL,
     seconds            REAL    NOT NULL,
     work_seconds       REAL    NOT NULL,
-    hands_seconds      REAL
+    hands_seconds      REAL,
+    boot_seconds       REAL
 );
 CREATE INDEX results_by_closed ON results (closed);
 CREATE TABLE stage_runs (

@@ -7,7 +7,7 @@ from typing import Final
 
 from station.domain.counted import counted
 from station.domain.outcome import Stage
-from station.reports.figures import BETWEEN, HubFigures, StageFigures
+from station.reports.figures import BETWEEN, BOOT, HubFigures, StageFigures
 from station.reports.rows import Use
 from station.throughput.capacity import Figure, Workings
 
@@ -23,7 +23,7 @@ def with_measured(work: Workings, figures: HubFigures) -> Workings:
     """Return the workings, what was measured with enough hubs in its place.
 
     A hub's erase is part of its flash stage: what is assumed of it is taken for the erase, the rest for the write.
-    The boot before a hub's recognition is in no stage, and handling in no record: both stay as they are said to be.
+    The boot at its seating is known where boards tell when that was. Handling is in no record: it stays as it is said to be.
     """
     stages = {each.stage: each for each in figures.stages if each.mean is not None and each.done >= ENOUGH}
     alone = dict(work.alone)
@@ -33,6 +33,8 @@ def with_measured(work: Workings, figures: HubFigures) -> Workings:
         alone["write"] = _measured(_mean(flash) - erase, flash.done)
         rest = [_mean(stages[stage]) for stage in _OTHER if stage in stages]
         alone["other"] = _measured(sum(rest), flash.done)
+    if (boot := stages.get(BOOT)) is not None:
+        alone["boot"] = _measured(_mean(boot), boot.done)
     if (activate := stages.get(Stage.ACTIVATE)) is not None:
         alone["activate"] = _measured(_mean(activate), activate.done)
     work = replace(work, alone=alone)

@@ -55,6 +55,8 @@ class AttemptOpened(Fact):
     number: int
     """1 for the first attempt on this hub in this order; a later attempt supersedes an earlier one."""
     operator: str | None = None
+    boot_seconds: float | None = FROM_LATER
+    """From its power until it said who it is; None where nothing tells when it was seated."""
 
 
 class AttemptPlanned(Fact):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, NoReturn, Protocol, runtime_checkable
+from typing import Final, Literal, NoReturn, Protocol, runtime_checkable
 
 import cbor2
 from pydantic import BaseModel
@@ -286,6 +286,31 @@ class WatchesPlace(Protocol):
 
     async def until_lost(self) -> NoReturn:
         """Wait without end, sending nothing; other methods may run meanwhile. Raises LinkLost once the place itself is gone."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LineCount:
+    """What a serial line carried so far, of which only differences mean anything, and what it could carry."""
+
+    sent: int
+    """Packets that were put on it."""
+    sent_again: int
+    """How many of them had been sent before: they, or their answers, were lost."""
+    baud: int
+    framing: Literal["console", "raw"]
+    """SMP's, as Zephyr's `smp_transport.rst` has them."""
+    buffer: int | None
+    """Bytes of the hub's packet buffer, as it told at the newest upload."""
+
+
+@runtime_checkable
+class CountsItsLine(Protocol):
+    """A `HubDriver` that also has this property lets a slot's line be judged by how much of it gets lost."""
+
+    @property
+    def line(self) -> LineCount:
+        """What it carried so far."""
         ...
 
 

@@ -72,6 +72,8 @@ class McubootDevice:
     def __init__(self, client: SmpClient) -> None:
         self.client = client
         self._settings = client.settings
+        self.buffer: int | None = None
+        """Bytes of the device's packet buffer, as it told at the newest upload."""
 
     @property
     def place(self) -> str:
@@ -147,6 +149,7 @@ class McubootDevice:
         except SmpRefused:
             parameters = _UNTOLD_PARAMETERS
         listed = None
+        self.buffer = parameters.buf_size
         if parameters.buf_size < _ROOM_FOR_ANY_LIST:
             listed = await self._images(HubAction.FLASH)
         await require()

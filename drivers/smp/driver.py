@@ -18,6 +18,7 @@ from drivers.hub import (
     ExpectedDevice,
     HubIdentity,
     HubState,
+    LineCount,
     ProgressListener,
     UnlockAuthority,
 )
@@ -162,6 +163,12 @@ class SmpHubDriver:
     async def until_lost(self) -> NoReturn:
         """Wait for the port to go."""
         await self._client.until_lost()
+
+    @property
+    def line(self) -> LineCount:
+        """What the port carried so far."""
+        client, settings = self._client, self._settings
+        return LineCount(client.sent, client.sent_again, settings.baud, settings.framing, self.device.buffer)
 
     async def explain_silence(self) -> NoAnswer | None:
         """Say so if a hub answers in the other framing than is configured."""

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 from drivers.errors import DriverError, PlaceUnavailable
-from drivers.hub import HubDriver, HubIdentity
+from drivers.hub import CountsItsLine, HubDriver, HubIdentity, LineCount
 from firmware_catalog.identity import Eui64
 from station.attempt.golden_check import Draws, GoldenChecker, NoGoldenHub, NotChecked
 from station.attempt.workers import NobodyWorksHere, Workers
@@ -31,6 +31,7 @@ from station.records.facts.orders import orders_on_jigs
 from station.records.journal import Journal
 from station.settings import StationSettings
 from station.throughput.benchmark import Phase, Run
+from station.throughput.wire import ceiling
 from station.unlocking.authority import unlock_authority
 from station.unlocking.counted_answers import BY_HAND_FOLDER, CountedAnswers
 from station.unlocking.rate import SharedOut
@@ -57,7 +58,7 @@ class GoldenSlot:
 
     async def measure(self, phase: Phase) -> Run:
         """Check the slot once, and return what was measured. Raises JournalError."""
-        measured = MeasuredDriver(self.driver)
+        measured, before = MeasuredDriver(self.driver), self._line()
         try:
             ended = await first_of(self._check(measured), self.seat.until_stopped())
         except (NotChecked, NobodyWorksHere, NoGoldenHub) as error:
@@ -66,7 +67,7 @@ class GoldenSlot:
             return self._not_checked(phase, str(error), as_it_was=False)
         if ended is None:
             return self._not_checked(phase, "the jig's emergency stop was pressed", as_it_was=False)
-        taken = measured.taken
+        taken, line = measured.taken, self._line()
         return Run(
             place=self.place,
             phase=phase,
@@ -79,7 +80,15 @@ class GoldenSlot:
             erase_seconds=taken.erase,
             boot_seconds=taken.boot,
             retries=ended.retries,
+            ceiling=None
+            if line is None or line.buffer is None
+            else ceiling(line.baud, line.buffer, line.framing),
+            frames=0 if line is None or before is None else line.sent - before.sent,
+            sent_again=0 if line is None or before is None else line.sent_again - before.sent_again,
         )
+
+    def _line(self) -> LineCount | None:
+        return self.driver.line if isinstance(self.driver, CountsItsLine) else None
 
     async def _check(self, driver: HubDriver) -> GoldenCheckEnded | None:
         return await self.checker.check(self.place, driver, self.hub, self.ids, lambda _: None, self.draws)

@@ -159,7 +159,7 @@ def _run(found: Benchmark, phase: Phase, place: SlotName) -> dict[str, Any] | No
     if run is None:
         return None
     values = {name: _rounded(value) for name, value in asdict(run).items() if name not in {"place", "phase"}}
-    return {**values, "share": _rounded(run.share), "lost_share": _rounded(run.lost_share)}
+    return {**values, "share": _rounded(run.share), "again_share": _rounded(run.again_share)}
 
 
 def _rounded(value: Any) -> Any:
@@ -173,7 +173,7 @@ def _print(found: Benchmark) -> None:
             "phase": run.phase.value,
             "KiB/s": _text(run.bytes_a_second, 1024),
             "line": "-" if run.share is None else f"{100 * run.share:.1f}%",
-            "lost": f"{100 * run.lost_share:.1f}%" if run.frames else "-",
+            "again": f"{100 * run.again_share:.1f}%" if run.frames else "-",
             "retries": run.retries,
             "write, s": _text(run.write_seconds),
             "erase, s": _text(run.erase_seconds),

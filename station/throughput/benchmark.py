@@ -13,8 +13,8 @@ from typing import Final
 
 from station.domain.slot_name import SlotName
 
-LOST_FRAMES: Final = 0.01
-"""From this share of frames on, contacts, cable or adapter lose them."""
+SENT_AGAIN: Final = 0.01
+"""From this share of frames on that are sent again, contacts, cable or adapter lose them."""
 SLOWER: Final = 0.95
 """Below so much of what others, or it alone, write in the same time, a slot is slow."""
 _LONGER: Final = 1.5
@@ -51,8 +51,8 @@ class Run:
     boot_seconds: float | None = None
     retries: int = 0
     frames: int = 0
-    lost: int = 0
-    """Frames, or their answers, that did not come through."""
+    sent_again: int = 0
+    """How many of them had been sent before: they, or their answers, did not come through."""
 
     @property
     def share(self) -> float | None:
@@ -62,9 +62,9 @@ class Run:
         return self.bytes_a_second / self.ceiling
 
     @property
-    def lost_share(self) -> float:
+    def again_share(self) -> float:
         """Of the frames."""
-        return self.lost / self.frames if self.frames else 0.0
+        return self.sent_again / self.frames if self.frames else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,9 +149,9 @@ class Benchmark:
             yield f"was written {retries} times more than it had to be: contacts or cable"
 
     def _line(self, own: Sequence[Run]) -> Iterable[str]:
-        frames, lost = sum(run.frames for run in own), sum(run.lost for run in own)
-        if frames and lost / frames >= LOST_FRAMES:
-            yield f"loses {100 * lost / frames:.1f}% of its frames: contacts or cable"
+        frames, again = sum(run.frames for run in own), sum(run.sent_again for run in own)
+        if frames and again / frames >= SENT_AGAIN:
+            yield f"sends {100 * again / frames:.1f}% of its frames again: contacts or cable"
             return
         alone = [run for run in own if run.phase is Phase.ALONE and run.share is not None]
         if alone and (share := alone[0].share or 0.0) < _LITTLE:

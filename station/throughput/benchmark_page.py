@@ -53,7 +53,7 @@ def benchmark_page(found: Benchmark, *, when: str) -> str:
 
 
 _HEADINGS = {Phase.ALONE: "Each slot alone", Phase.JIG: "Each jig together", Phase.ALL: "All jigs together"}
-_COLUMNS = ("slot", "KiB/s", "of the line", "frames lost", "retries", "write, s", "erase, s", "boot, s")
+_COLUMNS = ("slot", "KiB/s", "of the line", "frames again", "retries", "write, s", "erase, s", "boot, s")
 
 
 def _row(run: Run) -> tuple[object, ...]:
@@ -61,7 +61,7 @@ def _row(run: Run) -> tuple[object, ...]:
         str(run.place),
         _number((run.bytes_a_second or 0) / 1024),
         "-" if run.share is None else f"{100 * run.share:.1f}%",
-        f"{100 * run.lost_share:.1f}%" if run.frames else "-",
+        f"{100 * run.again_share:.1f}%" if run.frames else "-",
         run.retries,
         _number(run.write_seconds),
         _number(run.erase_seconds),

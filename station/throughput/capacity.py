@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from station.throughput.capacity_plan import CapacityPlan, Origin
+from station.throughput.capacity_plan import CapacityPlan, Line, Origin
 from station.throughput.wire import ceiling
 
 _HOUR: Final = 3600
@@ -129,7 +129,7 @@ def workings_of(plan: CapacityPlan, origin: Origin, of: str = "") -> Workings:
         alone={
             "boot": figure(hub.boot),
             "erase": figure(hub.erase),
-            "write": figure(hub.image_bytes / ceiling(plan.line.baud, plan.line.buffer) / plan.line.share),
+            "write": figure(hub.image_bytes / _bytes_a_second(plan.line)),
             "activate": figure(hub.activate),
             "other": figure(hub.other),
         },
@@ -212,6 +212,10 @@ def volume_of(work: Workings, hubs: int) -> Volume:
         fits=day * work.days >= hubs,
         people=next((crew.people for crew in crews if capacity_of(crew).hubs_a_year >= hubs), None),
     )
+
+
+def _bytes_a_second(line: Line) -> float:
+    return line.share * ceiling(line.baud, line.buffer, line.framing)
 
 
 def _held(work: Workings, loading: Loading) -> float:

@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from station.domain.config_error import ConfigError, faults_of
+from station.throughput.wire import Framing
 
 _YEAR_DAYS: Final = 366
 _Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -51,6 +52,7 @@ class Line(_Table):
 
     baud: int = Field(ge=1200, le=100_000_000)
     buffer: int = Field(ge=64, le=65_535, description="bytes of a hub's packet buffer")
+    framing: Framing = Field("console", description="SMP's on it: console, or raw")
     share: float = Field(
         gt=0, le=1, description="of what the line can carry, as reflash benchmark measures it"
     )
@@ -107,6 +109,7 @@ other = 2.0          # unlocking, verifying, confirming, checking, and what is b
 [line]
 baud = 115200
 buffer = 384         # bytes of a hub's packet buffer; Zephyr's default
+framing = "console"  # or raw
 share = 0.98         # of what the line can carry, as `reflash benchmark` measures it
 
 [handling]

@@ -1,8 +1,8 @@
 """A shift on simulated rigs, served by simulated people, against what `reflash capacity` reckons of it.
 
 All times are a scale shorter than at a bench, hands as hubs: figures are told as they would be there. The formula is given what
-the journal measured of that very shift, the hands as long as they took, and the boots as they were seen. The last line is one JSON
-object; the exit code is 0 only if both agree within 5 of 100.
+the journal measured of that very shift, and the hands as long as they took. The last line is one JSON object; the exit code is 0
+only if both agree within 5 of 100.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import time
 from collections import deque
 from dataclasses import replace
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 from chaos_boards import with_boards
@@ -81,7 +80,6 @@ async def play(
         people=people,
         hours=lasted / 3600,
         hands={act: Figure(spent / made, "measured") for act, spent in shift.spent.items()},
-        alone={**plan.alone, "boot": Figure(fmean(shift.boots), "measured")},
     )
     reports = station.state / "reports"
     catch_up(reports, station.state / "journal", room=0, tell_many=print)

@@ -32,8 +32,6 @@ class Shift:
     """When no hub is seated any more, on `time.monotonic`'s clock."""
     spent: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     """Seconds, of all people, by act."""
-    boots: list[float] = field(default_factory=list)
-    """Seconds from a hub's seating until it was worked on."""
     packed: list[float] = field(default_factory=list)
     """When each hub was packed."""
     others: list[str] = field(default_factory=list)
@@ -42,7 +40,6 @@ class Shift:
     """Hubs that somebody took in hand so far."""
     _done: dict[SlotName, StockHub] = field(default_factory=dict)
     _ready: asyncio.Queue[SlotName] = field(default_factory=asyncio.Queue)
-    _seated: dict[SlotName, float] = field(default_factory=dict)
     _carton: str | None = None
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
     _shown: dict[SlotName, object] = field(default_factory=dict)
@@ -90,9 +87,7 @@ class Shift:
         hub = self.seats.get(place)
         if hub is None or view["chf"] != str(hub.chf):
             return
-        if view["phase"] == "working" and place in self._seated:
-            self.boots.append(time.monotonic() - self._seated.pop(place))
-        elif view["outcome"] is not None:
+        if view["outcome"] is not None:
             if view["outcome"] != "passed":
                 self.others.append(str(view["outcome"]))
             self.seats[place] = None
@@ -119,7 +114,6 @@ class Shift:
                     scan = ScanLabel(jig=place.jig, slot=place.slot, id=following.gpf, role="GPF")
                     await ask_daemon(self.state, scan)
                 self.seats[place] = following
-                self._seated[place] = time.monotonic()
                 await self.bench.seat(following, place)
             if out is not None:
                 async with self._act("pack"):

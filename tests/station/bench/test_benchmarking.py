@@ -57,6 +57,8 @@ async def test_golden_hubs_are_measured_and_left_as_they_were_and_no_other_is_to
         assert run.bytes_a_second
         assert run.erase_seconds
         assert run.boot_seconds
+        assert run.frames > 20
+        assert run.share
     verdicts = {verdict.place: verdict.lines for verdict in found.verdicts()}
     assert f"hub {stranger.chf} is no golden hub, and nothing was done to it" in verdicts[slot(3)][0]
     assert verdicts[slot(4)][0].startswith("not measured: no hub ")

@@ -147,8 +147,12 @@ def test_only_hands_between_two_hubs_are_measured_as_hands() -> None:
         for event in between:
             bench.write(event, after=5)
     bench.write(closed(bench.write(opened(), after=7)), after=9)
+    by_board = opened().model_copy(update={"boot_seconds": 3.0})
+    bench.write(closed(bench.write(by_board, after=7)), after=9)
     rows, _ = told(bench.rows)
-    assert [row.hands_seconds for row in rows if isinstance(row, Result)] == [None, None, None, None, 7]
+    results = [row for row in rows if isinstance(row, Result)]
+    assert [row.hands_seconds for row in results] == [None, None, None, None, 7, 4]
+    assert [row.boot_seconds for row in results] == [None] * 5 + [3]
 
 
 @pytest.mark.parametrize("same_boot", [True, False])

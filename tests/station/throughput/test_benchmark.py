@@ -59,8 +59,8 @@ def test_sound_slots_are_good_and_say_how_they_fared() -> None:
 @pytest.mark.parametrize(
     ("phases", "otherwise", "lines"),
     [
-        ((), {"lost": 40}, ["loses 4.0% of its frames: contacts or cable"]),
-        ((), {"lost": 9}, []),
+        ((), {"sent_again": 40}, ["sends 4.0% of its frames again: contacts or cable"]),
+        ((), {"sent_again": 9}, []),
         (
             (Phase.ALL,),
             {"bytes_a_second": 7_000.0},
@@ -110,9 +110,9 @@ def test_a_slot_that_is_not_gets_a_line_of_what_to_look_at(
 
 def test_a_slot_that_was_left_out_says_why_and_the_page_has_all_of_them() -> None:
     left_out = SlotName(jig="jig2", slot=4)
-    found = replace(measured(lost=40), left_out={left_out: "no hub answers: <seat> a golden one"})
+    found = replace(measured(sent_again=40), left_out={left_out: "no hub answers: <seat> a golden one"})
     assert found.verdicts()[-1].lines == ("not measured: no hub answers: <seat> a golden one",)
     page = benchmark_page(found, when="now")
-    assert "jig2 slot 3: loses 4.0% of its frames: contacts or cable" in page
+    assert "jig2 slot 3: sends 4.0% of its frames again: contacts or cable" in page
     assert "jig2 slot 4: not measured: no hub answers: &lt;seat&gt; a golden one" in page
     assert (page.count("<svg "), "5 of 7" in page) == (3, True)

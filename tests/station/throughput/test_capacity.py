@@ -120,12 +120,12 @@ def test_a_volume_fits_or_says_how_many_people_it_takes() -> None:
 
 
 def test_what_the_journal_measured_counts_once_there_is_enough_of_it() -> None:
-    def measured(hubs: int) -> Workings:
+    def measured(hubs: int, boot: float | None = None) -> Workings:
         hour = 3_600_000_000
         figures = hub_figures(
             Span(0, hour),
             ended=[
-                Ended("jig1", 1, number, outcome, 5, 20.0, 1.5)
+                Ended("jig1", 1, number, outcome, 5, 20.0, 1.5, boot)
                 for number, outcome in [(1, "passed")] * (hubs - 2) + [(1, "failed"), (2, "passed")]
             ],
             tried=[Tried(stage, seconds, None) for stage, seconds in _STAGES for _ in range(hubs)],
@@ -152,6 +152,7 @@ def test_what_the_journal_measured_counts_once_there_is_enough_of_it() -> None:
     assert (work.failed.value, work.failed_again.value) == (pytest.approx(1 / 20), 0)
     assert work.out_of_use.value == pytest.approx(0.2)
     assert work.failed.of == "21 hubs"
+    assert measured(21, boot=6.0).alone["boot"] == Figure(6, "measured", "21 hubs"), "a board told it"
 
 
 _STAGES = (("flash", 60.0), ("activate", 15.0), ("unlock", 1.0), ("check", 1.0))

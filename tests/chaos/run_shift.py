@@ -37,12 +37,22 @@ _SHARES = {"unpack": 0.3, "scan": 0.1, "seat": 0.25, "pack": 0.35}
 
 
 async def play(
-    folder: Path, *, jigs: int, slots: int, people: int, hands: float, hours: float, scale: float
+    folder: Path,
+    *,
+    jigs: int,
+    slots: int,
+    people: int,
+    hands: float,
+    hours: float,
+    scale: float,
+    speed: float = 20,
 ) -> dict[str, Any]:
     """Play so many hours, and return what was made and what was reckoned. `hands` are seconds a hub, at a bench."""
     seconds = hours * 3600 / scale
     most = int(1.2 * seconds * people * scale / hands) + jigs * slots
-    with running_bench(folder, stock={"old": most}, boards=True, jigs=jigs, slots=slots) as bench:
+    with running_bench(
+        folder, stock={"old": most}, boards=True, jigs=jigs, slots=slots, speed=speed
+    ) as bench:
         stock = [bench.hub("old") for _ in range(most)]
         places = [slot(number, jig) for jig in range(1, jigs + 1) for number in range(1, slots + 1)]
         numbers = list(range(1, slots + 1))
@@ -111,6 +121,12 @@ def main() -> int:
     parser.add_argument("--slots", type=int, default=8, help="of each jig")
     parser.add_argument("--people", type=int, default=1)
     parser.add_argument("--hands", type=float, default=20, help="seconds of handling a hub, at a bench")
+    parser.add_argument(
+        "--speed",
+        type=float,
+        default=20,
+        help="hubs flash and boot so many times as fast as the simulator's own",
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="shift-") as folder:
         found = asyncio.run(play(Path(folder), **vars(options)))

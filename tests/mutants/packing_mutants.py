@@ -8,8 +8,31 @@ _DESK = "tests/station/packing/test_packing_desk.py"
 _RULE = "tests/station/packing/test_belonging.py"
 _CONDITIONS = "station/records/packing_conditions.py"
 _BELONGING = "station/packing/belonging.py"
+_TABLE = "station/screen/packing.py"
+_SCANS = "tests/station/screen/test_packing_table.py"
 
 PACKING_MUTANTS = (
+    Mutant(
+        "the hub after the one that filled a carton goes there, too",
+        _TABLE,
+        "        if put.closed:\n            self._end()\n",
+        "        if put.closed:\n            pass\n",
+        (f"{_SCANS}::test_hubs_reach_a_closed_pallet_by_scans_alone",),
+    ),
+    Mutant(
+        "a carton is closed short by who has not seen what is in it",
+        _TABLE,
+        "expected_hubs=chosen.inside)",
+        "expected_hubs=None)",
+        (f"{_SCANS}::test_of_two_tables_the_second_is_told_that_its_count_is_old",),
+    ),
+    Mutant(
+        "a hub is unpacked by a scan, as far as the page says",
+        _TABLE,
+        "        if self._put_last is not None:\n",
+        "        if self._put_last is None and self._hub is not None:\n",
+        (f"{_SCANS}::test_hubs_reach_a_closed_pallet_by_scans_alone",),
+    ),
     Mutant(
         "a golden hub goes where any hub of no order goes",
         _BELONGING,

@@ -32,6 +32,7 @@ from station.desk.looking_requests import (
     Withdrawn,
 )
 from station.desk.looks import Looks, page_of
+from station.desk.order_files import left_alone, let_go_of_lines
 from station.desk.refusals import Invalid, NotFound
 from station.domain.outcome import Code, Outcome
 from station.orders.reconcile import Reconciliation, reconcile
@@ -72,7 +73,8 @@ class LookingDesk:
         return await self._looks.ask(partial(_orders_listed, request=request))
 
     async def _show_order(self, request: ShowOrder, act: Act) -> OrderShown:  # noqa: ARG002
-        return await self._looks.ask(partial(_order_shown, order=request.order))
+        with let_go_of_lines():
+            return await self._looks.ask(partial(_order_shown, order=request.order))
 
     async def _find_hub(self, request: FindHub, act: Act) -> HubsFound:  # noqa: ARG002
         return await self._looks.ask(partial(_hubs_found, text=request.hub))
@@ -119,6 +121,12 @@ def _require_order(journal: JournalReader, order: str) -> OrderSummary:
 
 def _order_shown(journal: JournalReader, order: str) -> OrderShown:
     summary = _require_order(journal, order)
+    with left_alone():
+        return _held_against_its_manifest(journal, summary)
+
+
+def _held_against_its_manifest(journal: JournalReader, summary: OrderSummary) -> OrderShown:
+    order = summary.order
     lines = journal.order_lines(order)
     found = reconcile(
         order,

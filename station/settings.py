@@ -168,3 +168,8 @@ class StationSettings(FileSettings):
     def operators_file(self) -> Path:
         """Who stands behind which pseudonym."""
         return self.state_directory / "operators.json"
+
+    @property
+    def bearers_file(self) -> Path:
+        """Who is signed on at a screen, and which programs have tokens."""
+        return self.state_directory / "bearers.json"

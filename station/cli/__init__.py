@@ -34,6 +34,7 @@ from station.cli import (
     screen,
     shift,
     signing,
+    tokens,
     watch,
 )
 from station.cli.common import UsageError, WorkFailed, first_of
@@ -122,6 +123,7 @@ app.add_typer(journal.app, name="journal")
 app.add_typer(operators.app, name="operators")
 app.add_typer(report.app, name="report")
 app.add_typer(shift.app, name="shift")
+app.add_typer(tokens.app, name="tokens")
 
 
 def main() -> None:

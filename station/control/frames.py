@@ -1,7 +1,7 @@
 """One JSON object a line each way.
 
-A request is `{"protocol": 2, "do": NAME, "with": {...}}`, where due with `"by"` (who answers for it, a pseudonym), `"pin"` or
-`"badge"` (what proves who it is; with a PIN `by` may be a name) and `"key"` (a UUID: the same for each sending of one command).
+A request is `{"protocol": 2, "do": NAME, "with": {...}}`, where due with `"by"` (who answers for it, a pseudonym), `"pin"`,
+`"badge"` or `"bearer"` (what proves who it is; with a PIN `by` may be a name) and `"key"` (a UUID: the same for each sending of one command).
 An answer is `{"answer": {...}}` or `{"refused": {"code": ..., "line": ..., "facts": {...}}}`. Pure: bytes and models, no
 socket.
 """
@@ -17,10 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints,
 from pydantic_core import from_json
 
 from station.bench.labels import Badge
-from station.desk.act import Pin, Proof
+from station.desk.act import Bearer, Pin, Proof
 from station.desk.refusals import Invalid, Refusal, Refused, Unavailable, unfit
 from station.desk.request import Answer, Request
 from station.desk.rights import request_named
+from station.people.bearers import Secret
 from station.version import station_version
 
 PROTOCOL: Final = 2
@@ -64,15 +65,21 @@ class _RequestFrame(BaseModel):
     key: UUID | None = None
     pin: Annotated[str, StringConstraints(max_length=64)] | None = Field(None, repr=False)
     badge: Annotated[str, StringConstraints(pattern="^[0-9A-Z]{8,64}$")] | None = Field(None, repr=False)
+    bearer: Secret | None = Field(None, repr=False)
 
     @property
     def proof(self) -> Proof | None:
-        """What proves who asks. Raises Invalid for two proofs."""
-        if self.pin is not None and self.badge is not None:
-            raise Invalid("a PIN and a badge are two proofs: give one")
+        """What proves who asks. Raises Invalid for more than one proof."""
+        proofs: list[Proof] = []
+        if self.pin is not None:
+            proofs.append(Pin(self.pin))
         if self.badge is not None:
-            return Badge(self.badge)
-        return None if self.pin is None else Pin(self.pin)
+            proofs.append(Badge(self.badge))
+        if self.bearer is not None:
+            proofs.append(Bearer(self.bearer))
+        if len(proofs) > 1:
+            raise Invalid("PIN, badge and session are each a proof: give one")
+        return proofs[0] if proofs else None
 
 
 class _AnswerFrame(BaseModel):
@@ -93,6 +100,8 @@ def request_frame(asked: Asked) -> bytes:
             frame |= {"pin": digits}
         case Badge(code):
             frame |= {"badge": code}
+        case Bearer(secret):
+            frame |= {"bearer": secret}
     frame |= {} if asked.key is None else {"key": str(asked.key)}
     return _line(frame)
 

@@ -37,11 +37,13 @@ from station.desk.record_desk import RecordDesk
 from station.desk.refusals import NotFound
 from station.desk.revision_desk import RevisionDesk
 from station.desk.rights import Role
+from station.desk.session_desk import SessionDesk
 from station.desk.shift_desk import ShiftDesk
 from station.desk.standing_desk import StandingDesk
 from station.desk.upkeep_desk import UpkeepDesk
 from station.domain.actor import Actor
 from station.domain.config_error import ConfigError
+from station.people.bearers import Bearers
 from station.people.identification import Identification
 from station.people.operators import Operators
 from station.people.pseudonyms import check_pseudonym
@@ -103,6 +105,8 @@ class FrontDesk:
         packing = PackingDesk(journal, lambda: self._now().packing, due.when_closed, live_hubs.seat_of)
         pallets = PalletDesk(journal, lambda: self._now().packing, self._recalled, due.when_closed)
         looks = Looks(settings.journal_folder)
+        operators = Operators(settings.operators_file)
+        bearers = Bearers(settings.bearers_file, operators)
         handlers = {
             **bench.handlers(),
             **labels.handlers(),
@@ -117,8 +121,9 @@ class FrontDesk:
             **ShiftDesk(settings.shift, journal).handlers(),
             **LookingDesk(looks).handlers(),
             **StandingDesk(looks, self._now, self._catalogue.current).handlers(),
+            **SessionDesk(bearers, settings.shift.days, settings.people.sign_on_hours).handlers(),
         }
-        identification = Identification(Operators(settings.operators_file), journal)
+        identification = Identification(operators, bearers, journal)
         return Desk(journal, self._check_person, handlers, bench.followers(), identification)
 
     def _recalled(self, cartons: Iterable[Carton]) -> tuple[Carton, ...]:

@@ -37,7 +37,14 @@ class Pin:
     digits: str = field(repr=False)
 
 
-Proof = Pin | Badge
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """A session that somebody opened, or a program's token. Shown, logged and kept nowhere."""
+
+    secret: str = field(repr=False)
+
+
+Proof = Pin | Badge | Bearer
 
 
 @dataclass(frozen=True, slots=True)

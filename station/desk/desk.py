@@ -13,11 +13,12 @@ from pydantic import ValidationError
 
 from drivers.descriptors import shortage_in
 from station.bench.labels import Badge
-from station.desk.act import Act, DeskJournal, Entrance, Pin, Proof
+from station.desk.act import Act, Bearer, DeskJournal, Entrance, Pin, Proof
 from station.desk.refusals import Conflict, Failed, Invalid, NotAllowed, Refused, Unavailable
 from station.desk.request import Answer, Command, Request
 from station.desk.rights import Role, require_right
 from station.domain.actor import Actor
+from station.people.bearers import BearersUnreadable
 from station.people.identification import Identification, Known, NotProven
 from station.people.operators import OperatorsUnreadable
 from station.records.errors import EventRefused, JournalError, JournalHeldUp, NotAsExpected
@@ -138,7 +139,7 @@ class Desk:
             self._journal,
             command,
             None if command is None else key,
-            proof=None if proof is None else "badge" if isinstance(proof, Badge) else "pin",
+            proof="pin" if isinstance(proof, Pin) else "badge" if isinstance(proof, Badge) else None,
             as_of_now=as_of_now,
         )
 
@@ -154,9 +155,11 @@ class Desk:
                     if by is None:
                         raise Invalid("a PIN is somebody's: say whose")
                     return await self._identification.by_pin(by, digits, where)
+                case Bearer(secret):
+                    return await self._identification.by_bearer(secret)
         except NotProven as error:
             raise NotAllowed(str(error)) from error
-        except OperatorsUnreadable as error:
+        except (OperatorsUnreadable, BearersUnreadable) as error:
             raise Unavailable(str(error)) from error
         except OSError as error:
             raise Unavailable(f"the list of operators: {error.strerror}; see: reflash doctor") from error

@@ -37,6 +37,7 @@ from station.desk.people_requests import LiftPinLock, SignOff, SignOn
 from station.desk.record_requests import Republish, ResumeRelease
 from station.desk.refusals import NotAllowed, NotFound
 from station.desk.request import Request
+from station.desk.session_requests import CloseSession, OpenSession, ShowBearer
 from station.desk.shift_requests import EnrolGoldenHub, RetireGoldenHub, SignCheckList
 from station.desk.standing_requests import ListPeople, ListReleases, ShowShift, ShowUpkeep
 from station.desk.upkeep_requests import ServiceJig
@@ -53,25 +54,33 @@ class Role(StrEnum):
     """People at the bench: those of the looking and scanning socket, and whoever holds a jig's own scanner."""
     FOLDER = "folder"
     """Whoever may drop files into the folder that takes orders."""
+    VIEWER = "viewer"
+    """A program whose token lets it look."""
+    PLANNER = "planner"
+    """A program whose token lets it look, and bring work orders."""
 
 
 _THE_ACCOUNT: Final = frozenset({Role.ACCOUNT})
 _SUPERVISORS: Final = frozenset({Role.ACCOUNT, Role.SUPERVISOR})
 _EVERYBODY: Final = frozenset({Role.ACCOUNT, Role.SUPERVISOR, Role.TECHNICIAN})
+_LOOKING: Final = _EVERYBODY | {Role.VIEWER, Role.PLANNER}
 
 MAY: Final[Mapping[type[Request[Any]], frozenset[Role]]] = MappingProxyType(
     {
-        Status: _EVERYBODY,
-        Watch: _EVERYBODY,
-        ListOrders: _EVERYBODY,
-        ShowOrder: _EVERYBODY,
-        FindHub: _EVERYBODY,
-        ListBoxes: _EVERYBODY,
-        ShowBox: _EVERYBODY,
-        ShowShift: _EVERYBODY,
-        ShowUpkeep: _EVERYBODY,
+        Status: _LOOKING,
+        Watch: _LOOKING,
+        ListOrders: _LOOKING,
+        ShowOrder: _LOOKING,
+        FindHub: _LOOKING,
+        ListBoxes: _LOOKING,
+        ShowBox: _LOOKING,
+        ShowShift: _LOOKING,
+        ShowUpkeep: _LOOKING,
         ListPeople: _EVERYBODY,
-        ListReleases: _EVERYBODY,
+        ListReleases: _LOOKING,
+        OpenSession: _EVERYBODY,
+        ShowBearer: _LOOKING,
+        CloseSession: _EVERYBODY,
         ScanLabel: _EVERYBODY,
         TakeBackLabel: _EVERYBODY,
         SignOn: _EVERYBODY,
@@ -83,15 +92,15 @@ MAY: Final[Mapping[type[Request[Any]], frozenset[Role]]] = MappingProxyType(
         EnrolGoldenHub: _SUPERVISORS,
         RetireGoldenHub: _SUPERVISORS,
         SignCheckList: _EVERYBODY,
-        ImportOrder: _SUPERVISORS | {Role.FOLDER},
+        ImportOrder: _SUPERVISORS | {Role.FOLDER, Role.PLANNER},
         AssignOrder: _SUPERVISORS,
         UnassignOrder: _SUPERVISORS,
-        CompareOrder: _SUPERVISORS,
+        CompareOrder: _SUPERVISORS | {Role.PLANNER},
         ReviseOrder: _SUPERVISORS,
         CloseOrder: _SUPERVISORS,
         Republish: _THE_ACCOUNT,
         ResumeRelease: _SUPERVISORS,
-        Recall: _EVERYBODY,
+        Recall: _LOOKING,
         OpenCarton: _EVERYBODY,
         PackHub: _EVERYBODY,
         PutHub: _EVERYBODY,

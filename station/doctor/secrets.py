@@ -26,6 +26,8 @@ def secret_files(settings: StationSettings) -> Iterator[tuple[str, Path]]:
             yield key, path
     if settings.operators_file.exists():
         yield "the list of operators", settings.operators_file
+    if settings.bearers_file.exists():
+        yield "the list of sessions and tokens", settings.bearers_file
 
 
 def check_secrets(settings: StationSettings) -> list[Finding]:

@@ -11,9 +11,11 @@ from typing import Final, Protocol
 
 from drivers.threads import apart
 from station.domain.actor import PersonRole
+from station.people.bearers import Bearers, ProgramRole, StillCarried, digest_of
 from station.people.operators import Operators
 from station.people.proofs import is_pin
 from station.people.standing import StandsAsThen
+from station.records.expectations import Expectation
 from station.records.facts.events import Event
 from station.records.facts.people import PinAccepted, PinRefused, WrongPins
 
@@ -50,9 +52,9 @@ class Known:
     """Somebody who has shown who they are."""
 
     pseudonym: str
-    role: PersonRole
-    """What they may decide: with a badge no more than a technician, for whoever holds it need not be its owner."""
-    still: StandsAsThen = field(compare=False, repr=False)
+    role: PersonRole | ProgramRole
+    """What they may decide: with a badge or a session no more than a technician, for whoever holds it need not be its owner."""
+    still: Expectation = field(compare=False, repr=False)
     """That this is so, for the append of what they do."""
 
 
@@ -62,10 +64,12 @@ class Identification:
     def __init__(
         self,
         operators: Operators,
+        bearers: Bearers,
         journal: PinJournal,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._operators = operators
+        self._bearers = bearers
         self._journal = journal
         self._now = now
         self._proving = asyncio.Lock()
@@ -115,6 +119,15 @@ class Identification:
             )
         pseudonym, person = found
         return Known(pseudonym, PersonRole.TECHNICIAN, StandsAsThen(self._operators, pseudonym, person))
+
+    async def by_bearer(self, secret: str) -> Known:
+        """Return whose session or token it is. Raises NotProven, BearersUnreadable, OperatorsUnreadable and OSError."""
+        digest = digest_of(secret)
+        holder = await apart("bearer", partial(self._bearers.holder, digest, self._now()))
+        if holder is None:
+            raise NotProven("this session has ended, or this token was revoked: sign on again")
+        role = PersonRole.TECHNICIAN if holder.is_person else holder.role
+        return Known(holder.pseudonym, role, StillCarried(self._bearers, digest, holder))
 
     async def _as_of_now(self, pseudonym: str) -> Known:
         """Ask again: a hash takes its time, and meanwhile people are erased and roles changed."""

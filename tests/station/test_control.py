@@ -39,7 +39,7 @@ from station.control.frames import (
 )
 from station.control.server import serve_control
 from station.desk import request
-from station.desk.act import Act, Pin
+from station.desk.act import Act, Bearer, Pin
 from station.desk.bench_requests import BenchNews, EnableSlot, ResetJig, Status, Stop, Watch
 from station.desk.desk import Desk
 from station.desk.label_printing_requests import PrintLabel
@@ -75,6 +75,7 @@ from station.desk.record_requests import Republish, ResumeRelease
 from station.desk.refusals import Conflict, Invalid, NotFound, Refused, Unavailable
 from station.desk.request import Done
 from station.desk.rights import MAY
+from station.desk.session_requests import CloseSession, OpenSession, ShowBearer
 from station.desk.shift_requests import EnrolGoldenHub, RetireGoldenHub, SignCheckList
 from station.desk.standing_requests import ListPeople, ListReleases, ShowShift, ShowUpkeep
 from station.desk.upkeep_requests import ServiceJig
@@ -94,12 +95,17 @@ CODES = st.sampled_from(["CTN00001236", "PLT00000013", "?"])
 PLACES = st.sampled_from([place for place in Destination if place is not Destination.CARTON])
 WHY = st.sampled_from(["dropped", "ü"])
 EXPECTED_PEOPLE = st.none() | st.builds(ExpectedPerson, pseudonym=st.none() | NAMES)
+SECRETS = st.from_regex("[A-Za-z0-9_-]{43}", fullmatch=True)
 PROOFS = (
     st.none()
     | st.builds(Pin, st.text(max_size=64).filter(str.isprintable))
+    | st.builds(Bearer, SECRETS)
     | st.builds(Badge, st.from_regex("[0-9A-Z]{8,64}", fullmatch=True))
 )
 REQUESTS = {
+    OpenSession: st.builds(OpenSession),
+    ShowBearer: st.builds(ShowBearer, secret=SECRETS),
+    CloseSession: st.builds(CloseSession, secret=SECRETS),
     SignOn: st.builds(SignOn, jig=st.none() | NAMES, expected=EXPECTED_PEOPLE),
     SignOff: st.builds(SignOff, jig=st.none() | NAMES, expected=EXPECTED_PEOPLE),
     LiftPinLock: st.builds(LiftPinLock, pseudonym=NAMES),

@@ -11,14 +11,16 @@ from typing import Any
 import pytest
 
 from benches.desk_client import no_check
-from station.desk.act import Act, Entrance, Pin
+from station.desk.act import Act, Bearer, Entrance, Pin
 from station.desk.bench_requests import ResetJig
 from station.desk.desk import Desk
-from station.desk.refusals import Conflict
+from station.desk.packing_requests import OpenCarton
+from station.desk.refusals import Conflict, NotAllowed
 from station.desk.request import Done
 from station.desk.rights import Role
-from station.domain.actor import PersonRole
+from station.domain.actor import Actor, PersonRole
 from station.people import identification
+from station.people.bearers import Bearers, ProgramRole
 from station.people.identification import Identification, Known, NotProven, PinLocked
 from station.people.operators import Operators
 from station.records.facts.bench import JigReset
@@ -34,6 +36,10 @@ def operators(tmp_path: Path) -> Operators:
     operators = Operators(tmp_path / "operators.json")
     operators.set_pin(operators.pseudonym_of("Example Person", PersonRole.SUPERVISOR), PIN)
     return operators
+
+
+def bearers(operators: Operators, folder: Path) -> Bearers:
+    return Bearers(folder / "bearers.json", operators)
 
 
 def is_known(known: Known, pseudonym: str, role: PersonRole) -> bool:
@@ -71,14 +77,14 @@ async def test_wrong_pins_lock_for_a_time_that_grows_and_outlives_a_restart(
     async with opened(tmp_path) as journal:
         heard: list[object] = []
         journal.subscribe(lambda recorded: heard.append(recorded.event))
-        asked = Identification(operators, journal, now)
+        asked = Identification(operators, bearers(operators, tmp_path), journal, now)
         first = await asyncio.gather(*(said(asked, WRONG) for _ in range(8)))
         assert [each[:6] for each in first] == ["wrong:"] * 4 + ["locked"] * 4
         assert first[0] == f"wrong: this is not the PIN of {who} (1 of 5 tries); try it again"
         assert len(tried) == 5, "what is locked is not tried"
         assert heard == [PinRefused(pseudonym=who, where="desk")] * 5
     async with opened(tmp_path) as journal:
-        asked = Identification(operators, journal, now)
+        asked = Identification(operators, bearers(operators, tmp_path), journal, now)
         locked = await said(asked, PIN)
         assert "is not tried for 1 min; wait, or have a supervisor lift it" in locked
         late = timedelta(days=-1)
@@ -110,7 +116,7 @@ async def test_a_badge_gives_no_supervisors_rights_and_whoever_is_erased_is_nobo
         return is_pin(pin, kept)
 
     async with opened(tmp_path) as journal:
-        asked = Identification(operators, journal)
+        asked = Identification(operators, bearers(operators, tmp_path), journal)
         assert is_known(await asked.by_badge(BADGE), who, PersonRole.TECHNICIAN)
         for name, says in (
             ("Nobody", "nobody is known by this name, or two are"),
@@ -150,8 +156,52 @@ async def test_who_is_a_supervisor_no_more_decides_nothing_that_is_not_recorded_
     async with opened(tmp_path) as journal:
         heard: list[Any] = []
         journal.subscribe(lambda recorded: heard.append(recorded.event))
-        desk = Desk(journal, no_check, {ResetJig: reset}, {}, Identification(operators, journal))
+        desk = Desk(journal, no_check, {ResetJig: reset}, {}, Identification(operators, bearers(operators, tmp_path), journal))
         entrance = Entrance(Role.TECHNICIAN, "desk", operator=lambda: None)
         with pytest.raises(Conflict, match=f"{who}.*: look again, then decide anew"):
             await desk.answer(ResetJig(jig="jig1"), entrance, by=who, proof=Pin(PIN))
         assert heard == []
+
+
+async def test_a_session_or_token_that_ends_meanwhile_does_nothing_that_is_not_recorded_yet(
+    operators: Operators, tmp_path: Path
+) -> None:
+    ((who, _),) = operators.people().items()
+    kept, now = bearers(operators, tmp_path), datetime.now(UTC)
+    session, role = kept.open_session(who, now, now + timedelta(hours=1))
+    token = kept.make_token("mes", ProgramRole.TECHNICIAN, now)
+    assert role is PersonRole.SUPERVISOR
+    ends: list[Callable[[], object]] = []
+
+    async def pack(request: OpenCarton, act: Act) -> Done:
+        while ends:
+            ends.pop()()
+        await act.recording(Done()).append(JigReset(jig=request.order, actor=act.actor))
+        return Done()
+
+    async with opened(tmp_path) as journal:
+        heard: list[Any] = []
+        journal.subscribe(lambda recorded: heard.append(recorded.event.actor))
+        desk = Desk(
+            journal,
+            no_check,
+            {OpenCarton: pack, ResetJig: pack},
+            {},
+            Identification(operators, kept, journal),
+        )
+        entrance = Entrance(Role.TECHNICIAN, "desk", operator=lambda: None)
+        for secret, pseudonym, end in (
+            (session, who, lambda: kept.close_session(session)),
+            (token, "program-mes", lambda: kept.revoke_token("mes")),
+        ):
+            await desk.answer(OpenCarton(order="WO-1"), entrance, proof=Bearer(secret))
+            with pytest.raises(NotAllowed, match="reset_jig is not for a technician"):
+                await desk.answer(ResetJig(jig="jig1"), entrance, proof=Bearer(secret))
+            assert heard == [Actor(pseudonym=pseudonym, role="technician", where="desk")]
+            heard.clear()
+            ends.append(end)
+            with pytest.raises(Conflict, match=f"the session or token of {pseudonym} has ended"):
+                await desk.answer(OpenCarton(order="WO-1"), entrance, proof=Bearer(secret))
+            with pytest.raises(NotAllowed, match="sign on again"):
+                await desk.answer(OpenCarton(order="WO-1"), entrance, proof=Bearer(secret))
+            assert heard == []

@@ -32,7 +32,9 @@ app = typer.Typer(help="Let programs ask at the screen's address.", no_args_is_h
 
 @app.command()
 def make(
-    name: Annotated[str, typer.Argument(help="What the program is called: small letters, digits and hyphens.")],
+    name: Annotated[
+        str, typer.Argument(help="What the program is called: small letters, digits and hyphens.")
+    ],
     role: Annotated[
         ProgramRole, typer.Option("--as", help="What it may: look, bring orders, or what a technician may.")
     ],
@@ -94,7 +96,8 @@ def list_tokens(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = Fal
         print_json(rows)
         return
     print_table(
-        ["program", "may", "made", "until"], [{**row, "until": row["until"] or "it is revoked"} for row in rows]
+        ["program", "may", "made", "until"],
+        [{**row, "until": row["until"] or "it is revoked"} for row in rows],
     )
 
 

@@ -221,7 +221,9 @@ class StillCarried(Expectation):
         try:
             now = self.bearers.holder(self.digest, datetime.now(UTC))
         except (BearersUnreadable, OperatorsUnreadable, OSError) as error:
-            raise NotAsExpected(f"whether {self.holder.pseudonym} still may cannot be asked ({error})") from error
+            raise NotAsExpected(
+                f"whether {self.holder.pseudonym} still may cannot be asked ({error})"
+            ) from error
         if now != self.holder:
             raise NotAsExpected(f"the session or token of {self.holder.pseudonym} has ended in the meantime")
 
@@ -238,4 +240,6 @@ def _of(person: Person) -> str:
 def _lasts(session: _Session, now: datetime, people: Mapping[str, Person]) -> bool:
     """Whether it still counts. Not if it began in the future: a clock was wrong, and nobody knows how long it has been."""
     person = people.get(session.pseudonym)
-    return person is not None and _of(person) == session.person and session.since - SLACK <= now < session.until
+    return (
+        person is not None and _of(person) == session.person and session.since - SLACK <= now < session.until
+    )

@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from http import HTTPStatus
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -16,41 +17,56 @@ from typing import Final
 import structlog
 import uvicorn
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
 
 from station.control.client import ControlError, ask_daemon
 from station.desk.refusals import Refused
 from station.screen.access import Access
+from station.screen.address import Address
 from station.screen.asking import Ask
 from station.screen.board import Board
+from station.screen.connection import PatientConnection
+from station.screen.cookie import Cookie
 from station.screen.mirror import Mirror
 from station.screen.parts import Parts
+from station.screen.problems import STATUS, Problem
 from station.screen.scanning import Scans
+from station.screen.sessions import Sessions
 from station.screen.views.bench import bench_view
-from station.screen.views.doing import STATUS, doing
+from station.screen.views.doing import doing
 from station.screen.views.floor import floor_views
 from station.screen.views.orders import orders_views
 from station.screen.views.pack import pack_view
 from station.screen.views.shift import shift_view
+from station.screen.views.sign_on import sign_on_view
 
 _STATIC: Final = Path(str(resources.files("station.screen"))) / "static"
 _MOST_CONNECTIONS: Final = 200
 _END_SECONDS: Final = 1
 """How long streams get to end."""
+_MOST_FAULTS: Final = 5
 
 _log = structlog.stdlib.get_logger()
 
 
-def screen_app(place: Path, reports: Path, port: int) -> FastAPI:
-    """Return the program that shows the daemon at this socket or state directory, and the reports in this folder."""
+def screen_app(place: Path, reports: Path, address: Address, *, sign_on: bool) -> FastAPI:
+    """Return the program that shows the daemon at this socket or state directory, and the reports in this folder.
+
+    With `sign_on` it is for those who have signed on, or carry a token.
+    """
     board = Board()
     mirror = Mirror(place, board)
     desk: Ask = partial(ask_daemon, place)
-    parts = Parts(board, mirror, Scans(mirror, desk), desk, reports)
+    sessions, cookie = Sessions(desk), Cookie(is_secure=address.certificate is not None)
+    parts = Parts(board, mirror, Scans(mirror, desk), desk, reports, sessions, cookie)
 
     @asynccontextmanager
     async def following(_: FastAPI) -> AsyncIterator[None]:
-        tasks = [asyncio.create_task(mirror.follow()), asyncio.create_task(mirror.beat())]
+        tasks = [
+            asyncio.create_task(each) for each in (mirror.follow(), mirror.beat(), sessions.keep_asking())
+        ]
         for task in tasks:
             task.add_done_callback(_end_with)
         try:
@@ -62,9 +78,12 @@ def screen_app(place: Path, reports: Path, port: int) -> FastAPI:
 
     app = FastAPI(lifespan=following, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.end_streams = board.end
-    app.add_middleware(Access, hosts=(f"127.0.0.1:{port}", f"localhost:{port}", f"[::1]:{port}"))
+    app.add_middleware(Access, hosts=address.hosts, cookie=cookie.name, sessions=sessions, sign_on=sign_on)
+    app.add_exception_handler(HTTPException, _no_such)
+    app.add_exception_handler(RequestValidationError, _unfit)
+    app.add_exception_handler(Exception, _failed)
     app.mount("/static", StaticFiles(directory=_STATIC))
-    for view in (bench_view, doing, floor_views, orders_views, pack_view, shift_view):
+    for view in (sign_on_view, bench_view, doing, floor_views, orders_views, pack_view, shift_view):
         app.include_router(view(parts))
 
     @app.exception_handler(Refused)
@@ -79,13 +98,19 @@ def screen_app(place: Path, reports: Path, port: int) -> FastAPI:
     return app
 
 
-def serve(place: Path, reports: Path, port: int) -> None:
-    """Serve this computer's own browsers until stopped."""
-    app = screen_app(place, reports, port)
+def serve(place: Path, reports: Path, address: Address, *, sign_on: bool) -> None:
+    """Serve browsers and programs until stopped."""
+    certificate = address.certificate
+    app = screen_app(place, reports, address, sign_on=sign_on)
     config = uvicorn.Config(
         app,
-        host="127.0.0.1",
-        port=port,
+        host=address.host,
+        port=address.port,
+        http=PatientConnection,
+        ws="none",
+        proxy_headers=False,  # nobody says for another from where they come
+        ssl_certfile=None if certificate is None else certificate.file,
+        ssl_keyfile=None if certificate is None else certificate.key_file,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -106,6 +131,30 @@ class _Server(uvicorn.Server):
         """Stop in good order."""
         self._end_streams()
         await super().shutdown(sockets)
+
+
+async def _no_such(_: Request, error: Exception) -> Response:
+    """What no route answers, or not with this method."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for that
+    status = HTTPStatus(error.status_code)
+    return Problem(status, error.detail, headers=dict(error.headers or {}))
+
+
+async def _unfit(_: Request, error: Exception) -> Response:
+    """What is not as the route needs it, without what was sent: it may have been a PIN."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - it is registered for that
+    faults = [
+        {"where": ".".join(map(str, each["loc"])), "what": each["msg"]}
+        for each in error.errors()[:_MOST_FAULTS]
+    ]
+    detail = "; ".join(f"{each['where']}: {each['what']}" for each in faults)
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, kind="invalid", errors=faults)
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    """A fault of the screen's own; uvicorn logs it."""
+    detail = f"a fault of the screen's own ({type(error).__name__}); its log has the traceback, tell the supervisor"
+    return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail, kind="failed", path=request.url.path)
 
 
 def _end_with(task: asyncio.Task[None]) -> None:

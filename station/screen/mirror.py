@@ -43,6 +43,8 @@ class Mirror:
         self.sentences = Sentences(ENGLISH)
         self._language = "en"
         self.badge_prefix: str | None = None
+        self.is_away = True
+        """Whether nothing is known of the bench now."""
         self.jigs: dict[str, tuple[int, ...]] = {}
         """Each jig with its slots' numbers, as the daemon told them last."""
 
@@ -102,10 +104,12 @@ class Mirror:
             said = scan_line(self.sentences.texts, scan.said)
             content = {"line": said, "refused": scan.refused, "at": scan.at.isoformat()}
             self._board.put(f"scan {scan.scanner}", content)
+        self.is_away = False
         self._board.put("daemon", {"away": None})
 
     def _lose(self, why: str) -> None:
         """Show that nothing is known of the bench now."""
+        self.is_away = True
         self._slots.clear()
         self._drawn.clear()
         self._board.put("daemon", {"away": why or self.sentences.texts.say("screen", "daemon_ended")})

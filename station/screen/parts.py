@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -13,10 +12,12 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from station.desk.request import Answer, Question
-from station.screen.asking import Ask
+from station.screen.asking import Ask, AskFor
 from station.screen.board import Board
+from station.screen.cookie import Cookie
 from station.screen.mirror import Mirror
 from station.screen.scanning import Scans
+from station.screen.sessions import Sessions
 from station.version import station_version
 
 A = TypeVar("A", bound=Answer)
@@ -61,6 +62,16 @@ class Parts:
     desk: Ask
     reports: Path
     """Folder of the reports, which are read beside whoever makes them."""
+    sessions: Sessions
+    cookie: Cookie
+
+    def asking(self, request: Request) -> Ask:
+        """Return the desk as it is asked for whoever sent this request."""
+        return AskFor(self.desk, request.state.who)
+
+    def say(self, key: str, **values: object) -> str:
+        """Return a line of the texts' table `screen`."""
+        return self.mirror.sentences.texts.say("screen", key, **values)
 
     async def ask(self, question: Question[A]) -> A:
         """Return what the daemon answers. Raises Refused, ControlError: a page of their own says so."""
@@ -72,7 +83,7 @@ class Parts:
         """Fill a page in. `say` in it is a line of the texts' table `screen`."""
         content = _TEMPLATES.get_template(template).render(
             nonce=request.state.nonce,
-            say=partial(self.mirror.sentences.texts.say, "screen"),
+            say=self.say,
             version=station_version(),
             view=view,
             views=VIEWS,

@@ -20,7 +20,7 @@ from station.desk.refusals import RefusalCode, Refused
 from station.domain.label import ScannedLabel
 from station.domain.scan_said import ScanCode, ScanSaid
 from station.packing.codes import PackageCode
-from station.screen.asking import Ask
+from station.screen.asking import Ask, AskFor, Who
 from station.screen.mirror import Mirror
 from station.screen.packing import Chosen, PackingTable
 from station.texts.scans import scan_line
@@ -73,12 +73,12 @@ class Scans:
     def __init__(self, mirror: Mirror, ask: Ask) -> None:
         self._mirror = mirror
         self._ask = ask
-        self._pages: OrderedDict[tuple[str, tuple[str, ...]], _Page] = OrderedDict()
-        """By the page, and the jigs that the bench had when it scanned."""
+        self._pages: OrderedDict[tuple[str, str, tuple[str, ...]], _Page] = OrderedDict()
+        """By the page, who is signed on there, and the jigs that the bench had when it scanned."""
 
-    async def take(self, page: str, view: str, text: str) -> ScanAnswer:
-        """Take one line that was scanned on a page, after those before it. What it means may depend on the view."""
-        at = self._page(page)
+    async def take(self, page: str, who: Who, view: str, text: str) -> ScanAnswer:
+        """Take one line that somebody scanned on a page, after those before it. What it means may depend on the view."""
+        at = self._page(page, who)
         async with at.one_by_one:
             try:
                 if view == PACK:
@@ -99,9 +99,9 @@ class Scans:
                 return ScanAnswer(kind=Kind.PERSON, line=str(error))
         return ScanAnswer(kind=Kind.TAKEN, line="") if said is None else self._said(Kind.TAKEN, said)
 
-    def chosen(self, page: str) -> Chosen | None:
+    def chosen(self, page: str, who: Who) -> Chosen | None:
         """Return what takes the next scans of a page at the packing table."""
-        return self._page(page).table.chosen
+        return self._page(page, who).table.chosen
 
     async def _pack(self, table: PackingTable, text: str) -> ScanAnswer:
         if not text.strip():
@@ -146,13 +146,14 @@ class Scans:
     def _say(self, key: str, **values: object) -> str:
         return self._mirror.sentences.texts.say("screen", key, **values)
 
-    def _page(self, page: str) -> _Page:
+    def _page(self, page: str, who: Who) -> _Page:
         jigs = tuple(self._mirror.jigs)
-        key = page, jigs
+        key = page, who.secret, jigs
         if key not in self._pages:
             own = jigs[0] if len(jigs) == 1 else None
-            session = ScanSession(own, jigs, ScansAtDesk(self._ask), self._mirror.badge_prefix)
-            table = PackingTable(self._ask, self._say, self._mirror.jig_orders)
+            ask = AskFor(self._ask, who)
+            session = ScanSession(own, jigs, ScansAtDesk(ask), self._mirror.badge_prefix)
+            table = PackingTable(ask, self._say, self._mirror.jig_orders)
             self._pages[key] = _Page(session, table)
         self._pages.move_to_end(key)
         while len(self._pages) > _MOST_PAGES:

@@ -25,10 +25,12 @@ function content(form) {
   return fields;
 }
 
+/** Name and PIN prove who asks; the desk is told so beside the request (RFC 7617). */
 function proof(form) {
   const by = form.querySelector("[data-proof] [name=by]")?.value.trim();
   const pin = form.querySelector("[data-proof] [name=pin]")?.value;
-  return by && pin ? { by, pin } : {};
+  if (!by || !pin) return {};
+  return { Authorization: `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode(`${by}:${pin}`)))}` };
 }
 
 /** Ask; the same press of a button, sent again, is the same command: its key is the form's until it was answered. */
@@ -37,8 +39,8 @@ async function ask(form, button) {
   button.disabled = true;
   answer("asked", say("Asked"));
   try {
-    const asked = { with: content(form), ...proof(form), key: form.dataset.key };
-    const reply = await post(`/do/${form.dataset.request}`, asked);
+    const asked = { with: content(form), key: form.dataset.key };
+    const reply = await post(`/do/${form.dataset.request}`, asked, proof(form));
     const told = await reply.json();
     delete form.dataset.key;
     if (reply.ok) {
@@ -47,7 +49,7 @@ async function ask(form, button) {
       location.reload();
       return;
     }
-    answer(told.code === "failed" ? "person" : "refused", told.detail);
+    answer(told.type.endsWith(":failed") ? "person" : "refused", told.detail);
   } catch {
     answer("person", say("UnsureAsked")); // pressed again, it is the same command
   }

@@ -93,10 +93,10 @@ function ofScannerAt({ refused, line }) {
   if (page.dataset.view === "bench" && (begun || shown.textContent === "")) answer(refused ? "refused" : "taken", line, begun);
 }
 
-export async function post(path, content) {
+export async function post(path, content, headers = {}) {
   return fetch(path, {
     method: "POST",
-    headers: { "Content-Type": "application/json" },
+    headers: { "Content-Type": "application/json", ...headers },
     body: JSON.stringify(content),
     signal: AbortSignal.timeout(70000), // the station itself gives up after 60 s
   });

@@ -50,7 +50,7 @@ def bench_view(parts: Parts) -> APIRouter:
             yield ServerSentEvent(event="part", id=name, raw_data=part.content)
 
     @router.post("/scan")
-    async def scan(scanned: Scanned) -> ScanAnswer:
-        return await parts.scans.take(scanned.page, scanned.view, scanned.text)
+    async def scan(scanned: Scanned, request: Request) -> ScanAnswer:
+        return await parts.scans.take(scanned.page, request.state.who, scanned.view, scanned.text)
 
     return router

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Response
+from fastapi import Request as HttpRequest
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from station.control.client import ControlError
-from station.desk.act import Pin
-from station.desk.refusals import NotFound, Refusal, RefusalCode, Refused, Unavailable, unfit
+from station.desk.refusals import NotFound, Refused, unfit
 from station.desk.request import Command, Request
 from station.desk.rights import request_named
 from station.screen.parts import Parts
-
-STATUS: Final = {
-    RefusalCode.NOT_FOUND: 404,
-    RefusalCode.CONFLICT: 409,
-    RefusalCode.NOT_ALLOWED: 403,
-    RefusalCode.INVALID: 422,
-    RefusalCode.UNAVAILABLE: 503,
-    RefusalCode.FAILED: 500,
-}
+from station.screen.problems import of_refusal, of_silence
 
 
 class Asked(BaseModel):
@@ -33,9 +25,6 @@ class Asked(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     fields: dict[str, JsonValue] = Field(alias="with")
-    by: Annotated[str, StringConstraints(max_length=200)] | None = None
-    """A name or pseudonym, whose PIN it is."""
-    pin: Annotated[str, StringConstraints(max_length=64)] | None = Field(None, repr=False)
     key: Annotated[UUID, Field(strict=False)]
     """Made by the page, for one press of a button."""
 
@@ -45,31 +34,17 @@ def doing(parts: Parts) -> APIRouter:
     router = APIRouter()
 
     @router.post("/do/{name}")
-    async def do(name: str, asked: Asked) -> Response:
-        proof = None if asked.pin is None else Pin(asked.pin)
+    async def do(name: str, asked: Asked, request: HttpRequest) -> Response:
         try:
             command = _command(name, asked.fields)
-            answer = await parts.desk(command, by=asked.by, proof=proof, key=asked.key)
+            answer = await parts.asking(request)(command, key=asked.key)
         except Refused as refused:
-            return refusal(refused)
+            return of_refusal(refused)
         except ControlError as error:
-            return refusal(Unavailable(str(error)))
+            return of_silence(error)
         return JSONResponse(answer.model_dump(mode="json"))
 
     return router
-
-
-def refusal(refused: Refused) -> Response:
-    """Put a refusal into words for a page (RFC 9457)."""
-    told = Refusal.of(refused)
-    content = {
-        "title": told.code.replace("_", " "),
-        "status": STATUS[told.code],
-        "detail": told.line,
-        "code": told.code,
-        "facts": told.facts,
-    }
-    return JSONResponse(content, STATUS[told.code], media_type="application/problem+json")
 
 
 def _command(name: str, fields: dict[str, JsonValue]) -> Request[Any]:

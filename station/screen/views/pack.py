@@ -41,11 +41,11 @@ def pack_view(parts: Parts) -> APIRouter:
         )
 
     @router.get("/pack/now")
-    async def now(page: Annotated[str, Query(pattern="^[0-9a-f-]{36}$")]) -> Table:
+    async def now(request: Request, page: Annotated[str, Query(pattern="^[0-9a-f-]{36}$")]) -> Table:
         boxes = await parts.ask(ListBoxes(limit=_MOST))
         on = {each.pallet for each in boxes.pallets if each.state == "open"}
         return Table(
-            chosen=parts.scans.chosen(page),
+            chosen=parts.scans.chosen(page, request.state.who),
             # A closed carton is shown until it stands on a pallet that is closed, too.
             cartons=tuple(
                 each for each in boxes.cartons if each.state != "closed" or each.pallet in {None, *on}

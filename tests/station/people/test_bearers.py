@@ -73,9 +73,7 @@ def test_a_session_is_over_once_the_person_is_another(site: Site, change: Callab
 
 def test_sessions_do_not_gather(site: Site) -> None:
     first, _ = site.bearers.open_session(site.ann, NOW, NOW + HOUR)
-    secrets = [
-        site.bearers.open_session(site.ann, NOW, NOW + 2 * HOUR)[0] for _ in range(MOST_SESSIONS)
-    ]
+    secrets = [site.bearers.open_session(site.ann, NOW, NOW + 2 * HOUR)[0] for _ in range(MOST_SESSIONS)]
     assert site.who(first) is None
     assert all(site.who(each) for each in secrets)
     site.bearers.open_session(site.ann, NOW + 3 * HOUR, NOW + 4 * HOUR)

@@ -156,7 +156,13 @@ async def test_who_is_a_supervisor_no_more_decides_nothing_that_is_not_recorded_
     async with opened(tmp_path) as journal:
         heard: list[Any] = []
         journal.subscribe(lambda recorded: heard.append(recorded.event))
-        desk = Desk(journal, no_check, {ResetJig: reset}, {}, Identification(operators, bearers(operators, tmp_path), journal))
+        desk = Desk(
+            journal,
+            no_check,
+            {ResetJig: reset},
+            {},
+            Identification(operators, bearers(operators, tmp_path), journal),
+        )
         entrance = Entrance(Role.TECHNICIAN, "desk", operator=lambda: None)
         with pytest.raises(Conflict, match=f"{who}.*: look again, then decide anew"):
             await desk.answer(ResetJig(jig="jig1"), entrance, by=who, proof=Pin(PIN))

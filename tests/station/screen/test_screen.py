@@ -87,6 +87,10 @@ def test_a_page_may_run_its_own_script_and_make_markup_of_nothing(port: int) -> 
         ({"Origin": "http://evil.example"}, 403),
         ({"Origin": "null"}, 403),
         ({"Sec_Fetch_Site": "cross-site"}, 403),
+        ({"Sec_Fetch_Site": "same-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}, 403),
+        ({"Authorization": "Basic !"}, 401),
+        ({"Authorization": "Digest x"}, 401),
+        ({"Transfer_Encoding": "chunked"}, 411),
         ({"Content_Type": "text/plain"}, 422),
         ({}, 200),
     ],
@@ -95,10 +99,23 @@ def test_only_its_own_pages_may_ask(port: int, headers: dict[str, str], status: 
     assert scan(port, {"page": PAGE, "text": "jig1/1"}, **headers)[0] == status
 
 
+def test_another_page_may_lead_here_and_read_nothing(port: int) -> None:
+    elsewhere = {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate"}
+    for headers, status in (
+        ({**elsewhere, "Sec_Fetch_Dest": "document"}, 200),
+        ({**elsewhere, "Sec_Fetch_Dest": "iframe"}, 403),
+        ({"Sec_Fetch_Site": "none", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}, 200),
+        ({"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "cors"}, 403),
+        ({"Origin": "http://evil.example"}, 403),
+    ):
+        with asking(port, "GET", "/", **headers) as answer:
+            assert answer.status == status, headers
+
+
 @pytest.mark.parametrize(
     ("content", "status"),
     [
-        ({"page": PAGE, "text": "x" * 5000}, 413),
+        ({"page": PAGE, "text": "x" * 70_000}, 413),
         ({"page": PAGE, "text": "x" * 1001}, 422),
         ({"page": "x", "text": "jig1/1"}, 422),
         ({"page": PAGE, "text": 7}, 422),

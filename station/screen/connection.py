@@ -1,0 +1,39 @@
+"""One connection of a browser or a program: let go if it does not say in time what it wants, or does not take what it asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+
+_LOOK_SECONDS: Final = 10.0
+
+
+class PatientConnection(H11Protocol):
+    """HTTP/1.1 whose beginning is waited for 10 to 20 s, however slowly it drips, and whose end no longer than that."""
+
+    _next_look: asyncio.TimerHandle | None = None
+    _idle_since_last_look: Any = ()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to look after it."""
+        super().connection_made(transport)
+        self._next_look = self.loop.call_later(_LOOK_SECONDS, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Look no more."""
+        if self._next_look is not None:
+            self._next_look.cancel()
+        super().connection_lost(exc)
+
+    def _look(self) -> None:
+        """Whatever was asked for is under way, or is asked for before the next look; what is to end has ended by then."""
+        cycle: RequestResponseCycle | None = self.cycle
+        idle = cycle is None or cycle.response_complete
+        ending = self.transport.is_closing()
+        if ending or (idle and self._idle_since_last_look == (cycle,)):
+            self.transport.abort()
+            return
+        self._idle_since_last_look = (cycle,) if idle else ()
+        self._next_look = self.loop.call_later(_LOOK_SECONDS, self._look)

@@ -1,0 +1,45 @@
+"""Who was wrong too often waits: counted by where the guesses come from. Pure: the time is given.
+
+The desk locks a PIN itself (docs/operating.md#people); this keeps one place from having everybody's locked, and from guessing badges.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import OrderedDict
+from typing import Final
+
+FREE_GUESSES: Final = 5
+SECONDS_A_GUESS: Final = 60.0
+"""After five wrong guesses there is one a minute. Nothing makes that more: whoever has a badge of their own guesses no faster."""
+_MOST_PLACES: Final = 1024
+
+
+class Throttle:
+    """Counts wrong guesses by place; the place that guessed longest ago gives way."""
+
+    def __init__(self) -> None:
+        self._paid_off: OrderedDict[str, float] = OrderedDict()
+        """When each place's wrong guesses will be forgotten, one after the other."""
+
+    def wait(self, peer: str, now: float) -> float:
+        """Return for how many seconds nothing is tried from there; 0 where it may be tried."""
+        owed = self._paid_off.get(_place(peer), now) - now
+        return max(owed - (FREE_GUESSES - 1) * SECONDS_A_GUESS, 0.0)
+
+    def wrong(self, peer: str, now: float) -> None:
+        """Count a wrong guess."""
+        place = _place(peer)
+        self._paid_off[place] = max(self._paid_off.get(place, now), now) + SECONDS_A_GUESS
+        self._paid_off.move_to_end(place)
+        while len(self._paid_off) > _MOST_PLACES:
+            self._paid_off.popitem(last=False)
+
+
+def _place(peer: str) -> str:
+    """Whoever has one IPv6 address has its whole /64."""
+    try:
+        address = ipaddress.ip_address(peer)
+    except ValueError:
+        return peer
+    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)

@@ -1,0 +1,68 @@
+"""The screen as it is run: a process of its own, asked over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+
+from benches.certificates import Authority
+from benches.looking import until
+from benches.processes import running
+
+_PROGRAM = (sys.executable, "-c", "from station.cli import main; main()")
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@asynccontextmanager
+async def running_screen(
+    desk: Path, *options: object, authority: Authority | None = None
+) -> AsyncIterator[str]:
+    """Run it and yield its address, https with a certificate of the authority; without one whoever comes may look."""
+    port = free_port()
+    given: tuple[object, ...] = ("--without-login", *options)
+    if authority is not None:
+        issued = authority.issue("screen")
+        given = ("--certificate", issued.certificate, "--key", issued.key, *options)
+    with running((*_PROGRAM, "screen", "--desk", desk, "--port", port, *given)) as process:
+        try:
+            await until(lambda: process.poll() is not None or _is_served(port))
+            assert process.poll() is None
+            yield f"{'http' if authority is None else 'https'}://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            await asyncio.to_thread(process.wait, 60)
+
+
+def browser(address: str, authority: Authority | None = None) -> httpx.AsyncClient:
+    """A client that says from where it asks, as a page of the screen does."""
+    trusted = True if authority is None else ssl.create_default_context(cafile=str(authority.file))
+    return httpx.AsyncClient(base_url=address, verify=trusted, headers={"Origin": address}, timeout=60)
+
+
+async def events(stream: httpx.Response) -> AsyncIterator[dict[str, str]]:
+    """Read server-sent events (HTML, section 9.2) until the stream ends."""
+    event: dict[str, str] = {}
+    async for line in stream.aiter_lines():
+        if line:
+            name, _, value = line.partition(":")
+            event[name] = value.removeprefix(" ")
+        elif event:
+            yield event
+            event = {}
+
+
+def _is_served(port: int) -> bool:
+    with socket.socket() as asked:
+        return asked.connect_ex(("127.0.0.1", port)) == 0

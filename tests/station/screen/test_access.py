@@ -1,0 +1,271 @@
+"""Who is let in at the screen: real requests to the real program, before a real daemon's desk."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+from benches.certificates import Authority
+from benches.looking import until
+from benches.screen_process import browser, events, running_screen
+from benches.station_bench import Bench, slot
+from benches.station_daemon import events_of, running_daemon
+from station.domain.actor import Actor, PersonRole
+from station.domain.config_error import ConfigError
+from station.domain.phase import SlotPhase
+from station.people.operators import Operators
+from station.records.facts.bench import LabelScanned
+from station.screen import connection
+from station.screen.address import address_of
+from station.screen.throttle import FREE_GUESSES, SECONDS_A_GUESS, Throttle
+from station.settings import StationSettings
+
+PIN, BADGE = "135797", "4711AB42"
+PAGE = "00000000-0000-4000-8000-000000000000"
+
+
+@dataclass(frozen=True)
+class Site:
+    settings: StationSettings
+    desk: Path
+    operators: Operators
+    ann: str
+    authority: Authority
+
+
+@pytest.fixture
+def site(bench: Bench, tmp_path: Path) -> Site:
+    desk = tmp_path / "desk.sock"
+    settings = bench.station_settings(
+        tmp_path / "state",
+        {"jig1": [1]},
+        desk_socket=str(desk),
+        people={"badge_prefix": "BADGE-", "line_clearance": "off"},
+    )
+    settings.state_directory.mkdir()
+    operators = Operators(settings.operators_file)
+    ann = operators.pseudonym_of("Ann Example", PersonRole.SUPERVISOR)
+    operators.set_pin(ann, PIN)
+    operators.set_badge(ann, BADGE)
+    return Site(settings, desk, operators, ann, Authority(tmp_path, "site"))
+
+
+async def told(answer: httpx.Response) -> tuple[int, Any]:
+    content = answer.json()
+    if answer.status_code >= 400:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert content["status"] == answer.status_code
+        return answer.status_code, content["detail"]
+    return answer.status_code, content
+
+
+async def test_nobody_is_let_in_who_has_not_signed_on_or_not_any_more(site: Site, bench: Bench) -> None:
+    hub = bench.hub()
+    async with (
+        running_daemon(site.settings) as station,
+        running_screen(site.desk, authority=site.authority) as address,
+        browser(address, site.authority) as page,
+    ):
+        await station.until(slot(1), SlotPhase.EMPTY)
+        await until_ready(page)
+        async with httpx.AsyncClient(timeout=60) as plain:
+            with pytest.raises(httpx.HTTPError):
+                await plain.get(f"http{address.removeprefix('https')}/healthz")
+        scan = {"page": PAGE, "text": "jig1/1"}
+        looks = await page.get("/", headers={"Accept": "text/html"})
+        assert (looks.status_code, looks.headers["location"]) == (303, "/sign-on")
+        for method, path in (("GET", "/"), ("GET", "/stream"), ("POST", "/scan"), ("GET", "/nowhere")):
+            status, detail = await told(await page.request(method, path, json=scan))
+            assert (status, detail[:24]) == (401, "nobody is signed on here")
+        forged = {"Cookie": f"__Host-session={'A' * 43}; role=supervisor", "X-Role": "supervisor"}
+        assert (await told(await page.post("/scan", json=scan, headers=forged)))[0] == 401
+        assert (await told(await page.post("/scan", json=scan, headers={"Authorization": "Bearer x"})))[
+            0
+        ] == 401
+        status, detail = await told(
+            await page.post("/session", json={"name": "Ann Example", "pin": "975310"})
+        )
+        assert (status, detail) == (403, f"this is not the PIN of {site.ann} (1 of 5 tries); try it again")
+        odd: list[Any] = [
+            {},
+            {"name": "Ann Example"},
+            {"badge": "x", "name": "a", "pin": PIN},
+            {"pin": 7},
+            [],
+        ]
+        for proof in odd:
+            status, detail = await told(await page.post("/session", json=proof))
+            assert (status, PIN in detail) == (422, False)
+        assert (await page.get("/healthz")).json() == {"status": "alive"}
+        assert (await page.get("/sign-on")).status_code == 200
+
+        signed = await page.post("/session", json={"badge": f"BADGE-{BADGE}"})
+        cookie = signed.headers["set-cookie"]
+        secret = page.cookies["__Host-session"]
+        assert {"HttpOnly", "Secure", "SameSite=strict", "Path=/"} <= {
+            each.strip() for each in cookie.split(";")
+        }
+        assert secret not in signed.text
+        assert (signed.json()["pseudonym"], signed.json()["role"]) == (site.ann, "supervisor")
+        await page.post("/scan", json=scan)
+        assert (await told(await page.post("/scan", json={"page": PAGE, "text": str(hub.chf)})))[1][
+            "kind"
+        ] == "taken"
+        scanned = events_of(site.settings, LabelScanned)
+        assert [each.actor for each in scanned] == [
+            Actor(pseudonym=site.ann, role="technician", where="desk")
+        ]
+
+        for end in (page.delete("/session"), asyncio.to_thread(site.operators.set_pin, site.ann, "864209")):
+            async with page.stream("GET", "/stream") as stream:
+                following = events(stream)
+                assert (await anext(following))["event"] == "hello"
+                await end
+                async for _ in following:  # it ends, and by itself
+                    pass
+            page.cookies.set("__Host-session", secret)
+            assert (await told(await page.get("/session")))[0] == 404
+            assert (await told(await page.get("/stream")))[0] == 401
+            page.cookies.clear()
+            secret = await sign_on(page)
+
+
+async def until_ready(page: httpx.AsyncClient) -> None:
+    async with asyncio.timeout(60):
+        while (await page.get("/readyz")).status_code != 200:  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.05)
+
+
+async def sign_on(page: httpx.AsyncClient) -> str:
+    answer = await page.post("/session", json={"badge": f"BADGE-{BADGE}"})
+    assert answer.status_code == 200, answer.text
+    return str(page.cookies["__Host-session"])
+
+
+async def test_a_session_outlives_both_programs_and_guesses_are_few(site: Site) -> None:
+    async with (
+        running_screen(site.desk, authority=site.authority) as address,
+        browser(address, site.authority) as page,
+    ):
+        async with running_daemon(site.settings):
+            await until_ready(page)
+            secret = await sign_on(page)
+        status, detail = await told(await page.post("/session", json={"name": "Ann Example", "pin": PIN}))
+        assert (status, "no daemon runs in" in detail) == (503, True)
+        assert (await told(await page.get("/readyz")))[0] == 503
+    async with (
+        running_daemon(site.settings),
+        running_screen(site.desk, authority=site.authority) as address,
+        browser(address, site.authority) as page,
+    ):
+        await until_ready(page)
+        page.cookies.set("__Host-session", secret)
+        assert (await page.get("/session")).json()["pseudonym"] == site.ann
+        answers = [
+            await page.post(
+                "/session",
+                json={"badge": f"BADGE-0000000{number}"},
+                headers={"X-Forwarded-For": f"192.0.2.{number}"},
+            )
+            for number in range(FREE_GUESSES + 1)
+        ]
+        assert [each.status_code for each in answers] == [403] * FREE_GUESSES + [429]
+        assert 0 < int(answers[-1].headers["retry-after"]) <= SECONDS_A_GUESS
+        assert (await page.get("/session")).status_code == 200, "who is signed on goes on"
+
+
+def test_after_a_few_wrong_guesses_there_is_one_a_minute_from_each_place() -> None:
+    throttle = Throttle()
+    for number in range(FREE_GUESSES):
+        assert throttle.wait("2001:db8::1", 0.0) == 0.0, number
+        throttle.wrong("2001:db8::1", 0.0)
+    assert throttle.wait("2001:db8::ffff:1", 0.0) == SECONDS_A_GUESS, "one has a whole /64"
+    assert throttle.wait("2001:db8:1::1", 0.0) == throttle.wait("192.0.2.1", 0.0) == 0.0
+    tried = 0
+    for second in range(3600):
+        if throttle.wait("2001:db8::1", second) == 0.0:
+            throttle.wrong("2001:db8::1", second)
+            tried += 1
+    assert tried <= 60
+    for number in range(2000):
+        throttle.wrong(f"198.51.{number // 256}.{number % 256}", 4000.0)
+    assert throttle.wait("2001:db8::1", 4000.0) == 0.0, "its memory is bounded"
+
+
+def test_what_would_let_others_in_unseen_or_unasked_is_not_begun(tmp_path: Path) -> None:
+    authority = Authority(tmp_path, "site")
+    good, other, over = (
+        authority.issue("good", "192.0.2.7"),
+        authority.issue("other"),
+        authority.issue("over", valid_for=timedelta(seconds=-1)),
+    )
+    loose = authority.issue("loose")
+    loose.key.chmod(0o644)
+    files = {"certificate": good.certificate, "key": good.key}
+    refused: tuple[tuple[str, str, dict[str, Any]], ...] = (
+        ("0.0.0.0", "badges and PINs go over the network: give --certificate and --key", {}),
+        ("192.0.2.7", "it is served to this computer alone", {**files, "without_login": True}),
+        ("bench-1", "give the address to listen at as a number", files),
+        ("0.0.0.0", "belong together", {"certificate": good.certificate}),
+        ("0.0.0.0", "is not that of", {"certificate": good.certificate, "key": other.key}),
+        (
+            "0.0.0.0",
+            "renew it, or set this computer's clock",
+            {"certificate": over.certificate, "key": over.key},
+        ),
+        ("0.0.0.0", "chmod 600", {"certificate": loose.certificate, "key": loose.key}),
+        ("0.0.0.0", "is no certificate in PEM", {**files, "certificate": good.key}),
+        ("0.0.0.0", "is no private key in PEM", {**files, "key": tmp_path / "site.pem"}),
+        ("0.0.0.0", "No such file", {**files, "key": tmp_path / "none"}),
+        ("0.0.0.0", "names no host", {**files, "certificate": authority.file}),
+    )
+    (tmp_path / "site.pem").chmod(0o600)
+    for host, says, given in refused:
+        with pytest.raises(ConfigError, match=says):
+            address_of(host, 8443, **{"certificate": None, "key": None, "without_login": False, **given})
+    served = address_of("0.0.0.0", 8443, good.certificate, good.key, without_login=False)
+    assert (served.url, served.hosts) == ("https://192.0.2.7:8443/", {"192.0.2.7:8443"})
+    usual = address_of("0.0.0.0", 443, good.certificate, good.key, without_login=False)
+    assert usual.hosts == {"192.0.2.7:443", "192.0.2.7"}
+
+
+async def test_who_does_not_say_what_they_want_or_does_not_read_is_let_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "_LOOK_SECONDS", 0.05)
+    begun = asyncio.Event()
+
+    async def pour(_: Any, __: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        begun.set()
+        while True:
+            await send({"type": "http.response.body", "body": bytes(1 << 16), "more_body": True})
+
+    config = uvicorn.Config(pour, lifespan="off", log_config=None)
+    config.load()
+    state = ServerState()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: connection.PatientConnection(config, state, {}), "127.0.0.1", 0
+    )
+    async with server, asyncio.timeout(60):
+        port = server.sockets[0].getsockname()[1]
+        for half in (b"", b"GET / HTTP/1.1\r\nHost: x\r\n"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(half)
+            assert await reader.read() == b""
+            writer.close()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await begun.wait()
+        for task in state.tasks:  # as where its reader was waited for long enough
+            task.cancel()
+        await until(lambda: not state.connections)
+        writer.close()

@@ -142,7 +142,7 @@ def test_a_page_that_the_station_does_not_fill_says_why(port: int) -> None:
 @pytest.mark.parametrize(
     ("name", "fields", "code", "line"),
     [
-        ("close_order", {"order": "<b>", "reason": ""}, "unavailable", "no daemon runs"),
+        ("close_order", {"order": "<b>", "reason": ""}, "away", "no daemon runs"),
         ("close_order", {"order": 7}, "invalid", "close_order: order"),
         ("list_orders", {}, "not_found", "changes nothing"),
         ("erase_everything", {}, "not_found", "there is no request"),
@@ -155,7 +155,8 @@ def test_what_a_page_asks_is_one_request_of_the_desk(
     sent = {"Origin": f"http://127.0.0.1:{port}", "Content_Type": "application/json"}
     with asking(port, "POST", f"/do/{name}", json.dumps(asked).encode(), **sent) as answer:
         kind, told = answer.headers["Content-Type"], json.loads(answer.read())
-    assert (kind, told["code"], told["status"]) == ("application/problem+json", code, answer.status)
+    assert (kind, told["status"]) == ("application/problem+json", answer.status)
+    assert told["type"] == f"urn:reflash:problem:{code}"
     assert line in told["detail"]
 
 

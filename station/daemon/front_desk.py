@@ -23,6 +23,7 @@ from station.control.server import serve_control
 from station.daemon.supervision import Part
 from station.desk.act import Entrance
 from station.desk.bench_desk import BenchDesk
+from station.desk.count_desk import CountDesk
 from station.desk.desk import Desk
 from station.desk.label_desk import LabelDesk, ScansAtDesk
 from station.desk.label_printing_desk import LabelPrintingDesk
@@ -119,6 +120,7 @@ class FrontDesk:
             **RecordDesk().handlers(),
             **UpkeepDesk(settings.jigs, jigs).handlers(),
             **ShiftDesk(settings.shift, journal).handlers(),
+            **CountDesk(settings.reports_folder).handlers(),
             **LookingDesk(looks).handlers(),
             **StandingDesk(looks, self._now, self._catalogue.current).handlers(),
             **SessionDesk(bearers, settings.shift.days, settings.people.sign_on_hours).handlers(),

@@ -54,6 +54,24 @@ class Pace(NamedTuple):
     seconds: float
 
 
+class ResultsOfSlot(NamedTuple):
+    """How many results of one outcome a slot has had, ever."""
+
+    jig: str
+    slot: int
+    outcome: str
+    results: int
+    work_seconds: float
+
+
+class ResultsOfCode(NamedTuple):
+    """How many results ended in a stage with a code, ever."""
+
+    stage: str
+    code: str
+    results: int
+
+
 class JournalSeen(NamedTuple):
     """Since when the journal has this identity."""
 
@@ -110,6 +128,11 @@ _PACES: Final = (
     " coalesce(model, '') || ' ' || coalesce(firmware_before, '') || ' ' || coalesce(firmware_target, ''), work_seconds"
     f" FROM results WHERE {_WITHIN} AND outcome = 'passed'"
 )
+_OF_SLOTS: Final = (
+    "SELECT jig, slot, outcome, count(*), total(work_seconds) FROM results GROUP BY jig, slot, outcome"
+    " ORDER BY jig, slot, outcome"
+)
+_OF_CODES: Final = "SELECT stage, code, count(*) FROM results WHERE code IS NOT NULL GROUP BY stage, code ORDER BY stage, code"
 _JOURNALS: Final = "SELECT journal, began, before FROM journal_parts ORDER BY sequence"
 
 
@@ -163,6 +186,14 @@ class Reports:
             ),
             parts=parts,
         )
+
+    def results_counted(self) -> Iterator[ResultsOfSlot]:
+        """Yield how many results there are of each outcome from each slot."""
+        return map(ResultsOfSlot._make, self._file.execute(_OF_SLOTS))
+
+    def faults_counted(self) -> Iterator[ResultsOfCode]:
+        """Yield how many results ended with each code."""
+        return map(ResultsOfCode._make, self._file.execute(_OF_CODES))
 
     def counted_by_board(self, jig: str) -> bool:
         """Whether a board of this jig has ever counted insertions; else its hubs' visits are."""

@@ -9,7 +9,7 @@ import asyncio
 import base64
 import binascii
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
@@ -28,10 +28,10 @@ from station.screen.sessions import Session, Sessions
 from station.screen.throttle import Throttle
 
 LONGEST_BODY: Final = 64 * 1024
-"""Bytes, as of a request at the desk. A route may take more (`LARGER_BODIES`)."""
-LARGER_BODIES: Final[dict[str, int]] = {}
+"""Bytes, as of a request at the desk."""
 _BODY_SECONDS: Final = 10.0
-"""How long a request may take to arrive once it has begun."""
+_SLOWEST_BYTES_A_SECOND: Final = 100_000
+"""How long a request may take to arrive once it has begun: so long, and as long as its bytes take at this rate."""
 _UNREAD_SECONDS: Final = 30.0
 """How long what is sent may wait for its reader."""
 _MOST_PROOFS: Final = 4
@@ -56,14 +56,25 @@ class Access:
     """
 
     def __init__(
-        self, app: ASGIApp, hosts: Collection[str], cookie: str, sessions: Sessions, *, sign_on: bool
+        self,
+        app: ASGIApp,
+        hosts: Collection[str],
+        cookie: str,
+        sessions: Sessions,
+        *,
+        sign_on: bool,
+        larger_bodies: Mapping[str, int],
     ) -> None:
-        """`hosts` are what a host header may say; without `sign_on` whoever comes may look and scan."""
+        """`hosts` are what a host header may say; without `sign_on` whoever comes may look and scan.
+
+        `larger_bodies` are the paths that take more than others, with how many bytes.
+        """
         self._app = app
         self._hosts = frozenset(hosts)
         self._cookie = cookie
         self._sessions = sessions
         self._sign_on = sign_on
+        self._larger_bodies = larger_bodies
         self._throttle = Throttle()
         self._proofs = 0
 
@@ -140,7 +151,7 @@ class Access:
         length = headers.get("content-length", "0" if scope["method"] == "DELETE" else "")
         if not length.isascii() or not length.isdecimal() or "transfer-encoding" in headers:
             return Problem(HTTPStatus.LENGTH_REQUIRED, "say how long it is (Content-Length)")
-        most = LARGER_BODIES.get(scope["path"], LONGEST_BODY)
+        most = self._larger_bodies.get(scope["path"], LONGEST_BODY)
         if len(length) > 12 or int(length) > most:
             return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"that is more than {most} bytes")
         return None
@@ -187,7 +198,8 @@ class Access:
         loop = asyncio.get_running_loop()
         over = asyncio.Event() if session is None else session.over
         stuck = asyncio.Event()
-        body_until = loop.time() + _BODY_SECONDS
+        length = int(Headers(scope=scope).get("content-length", "0"))
+        body_until = loop.time() + _BODY_SECONDS + length / _SLOWEST_BYTES_A_SECOND
         has_all = False
         is_open = False
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
@@ -25,6 +25,7 @@ from station.control.client import ControlError, ask_daemon
 from station.desk.refusals import Refused
 from station.screen.access import Access
 from station.screen.address import Address
+from station.screen.api.routes import LARGER_BODIES, api_routes
 from station.screen.asking import Ask
 from station.screen.board import Board
 from station.screen.connection import PatientConnection
@@ -37,6 +38,7 @@ from station.screen.sessions import Sessions
 from station.screen.views.bench import bench_view
 from station.screen.views.doing import doing
 from station.screen.views.floor import floor_views
+from station.screen.views.metrics import metrics_view
 from station.screen.views.orders import orders_views
 from station.screen.views.pack import pack_view
 from station.screen.views.shift import shift_view
@@ -56,11 +58,11 @@ def screen_app(place: Path, reports: Path, address: Address, *, sign_on: bool) -
 
     With `sign_on` it is for those who have signed on, or carry a token.
     """
-    board = Board()
-    mirror = Mirror(place, board)
+    board, news = Board(), Board()
+    mirror = Mirror(place, board, news)
     desk: Ask = partial(ask_daemon, place)
     sessions, cookie = Sessions(desk), Cookie(is_secure=address.certificate is not None)
-    parts = Parts(board, mirror, Scans(mirror, desk), desk, reports, sessions, cookie)
+    parts = Parts(board, news, mirror, Scans(mirror, desk), desk, reports, sessions, cookie)
 
     @asynccontextmanager
     async def following(_: FastAPI) -> AsyncIterator[None]:
@@ -77,14 +79,23 @@ def screen_app(place: Path, reports: Path, address: Address, *, sign_on: bool) -
             await asyncio.gather(*tasks, return_exceptions=True)
 
     app = FastAPI(lifespan=following, docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.end_streams = board.end
-    app.add_middleware(Access, hosts=address.hosts, cookie=cookie.name, sessions=sessions, sign_on=sign_on)
+    app.state.ends = (board.end, news.end)
+    app.add_middleware(
+        Access,
+        hosts=address.hosts,
+        cookie=cookie.name,
+        sessions=sessions,
+        sign_on=sign_on,
+        larger_bodies=LARGER_BODIES,
+    )
     app.add_exception_handler(HTTPException, _no_such)
     app.add_exception_handler(RequestValidationError, _unfit)
     app.add_exception_handler(Exception, _failed)
     app.mount("/static", StaticFiles(directory=_STATIC))
-    for view in (sign_on_view, bench_view, doing, floor_views, orders_views, pack_view, shift_view):
+    for view in (sign_on_view, metrics_view, bench_view, doing, floor_views, orders_views, pack_view, shift_view):
         app.include_router(view(parts))
+
+    app.router.routes.extend(api_routes(parts))
 
     @app.exception_handler(Refused)
     async def refused(request: Request, error: Refused) -> Response:
@@ -117,19 +128,20 @@ def serve(place: Path, reports: Path, address: Address, *, sign_on: bool) -> Non
         limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=_END_SECONDS,
     )
-    _Server(config, app.state.end_streams).run()
+    _Server(config, app.state.ends).run()
 
 
 class _Server(uvicorn.Server):
     """Lets go of those who follow before it waits for them: a stream has no end of its own."""
 
-    def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, ends: Iterable[Callable[[], None]]) -> None:
         super().__init__(config)
-        self._end_streams = end_streams
+        self._ends = tuple(ends)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop in good order."""
-        self._end_streams()
+        for end in self._ends:
+            end()
         await super().shutdown(sockets)
 
 

@@ -27,6 +27,7 @@ _AGAIN_SECONDS: Final = 0.5
 _BEAT_SECONDS: Final = 1.0
 """Between two signs of life; what only counts on, progress say, goes out with them."""
 
+_OF_STATION: Final = set({"broker", "faults", "people", "scans", "language"})
 _DESK: Final = "desk"
 """What the daemon calls the entrance that screens come by."""
 
@@ -34,19 +35,28 @@ _DESK: Final = "desk"
 class Mirror:
     """The bench as the daemon told it last."""
 
-    def __init__(self, place: Path, board: Board) -> None:
+    def __init__(self, place: Path, board: Board, news: Board) -> None:
+        """`board` takes what pages show, `news` the same as facts."""
         self._place = place
         self._board = board
+        self._news = news
         self._slots: dict[SlotName, SlotView] = {}
         self._drawn: dict[SlotName, SlotView] = {}
         """What the board shows of each slot."""
         self.sentences = Sentences(ENGLISH)
         self._language = "en"
         self.badge_prefix: str | None = None
+        self.station: BenchNews | None = None
+        """What was told last that is no slot's; None while the daemon is away."""
         self.is_away = True
         """Whether nothing is known of the bench now."""
         self.jigs: dict[str, tuple[int, ...]] = {}
         """Each jig with its slots' numbers, as the daemon told them last."""
+
+    @property
+    def slots(self) -> tuple[SlotView, ...]:
+        """Each slot, as it was told last."""
+        return tuple(self._slots.values())
 
     async def follow(self) -> NoReturn:
         """Follow the daemon, and wait for it whenever it is away."""
@@ -67,7 +77,8 @@ class Mirror:
         while True:
             for slot in list(self._slots.values()):
                 self._draw(slot)
-            self._board.put("beat", datetime.now(UTC).timestamp())
+            for board in (self._board, self._news):
+                board.put("beat", datetime.now(UTC).timestamp())
             await asyncio.sleep(_BEAT_SECONDS)
 
     def jig_orders(self) -> dict[str, str | None]:
@@ -87,6 +98,8 @@ class Mirror:
         self._slots.clear()
         self._drawn.clear()
         self._board.put("layout", layout(self.jigs))
+        self._news.forget("slot")
+        self._news.put("layout", self.jigs)
         self._take(status)
 
     def _take(self, news: BenchNews) -> None:
@@ -98,26 +111,33 @@ class Mirror:
             if not _only_counts_on(self._drawn.get(slot.place), slot):
                 self._draw(slot)
         self._draw_bench(news.faults, news.people)
+        self._news.write("station", news.model_dump_json(include=_OF_STATION))
         for scan in news.scans:
             if scan.scanner == _DESK:
                 continue  # answered on the page where it was scanned, which may have scanned on since
             said = scan_line(self.sentences.texts, scan.said)
             content = {"line": said, "refused": scan.refused, "at": scan.at.isoformat()}
             self._board.put(f"scan {scan.scanner}", content)
-        self.is_away = False
-        self._board.put("daemon", {"away": None})
+        self.station = news
+        self._tell_away(None)
 
     def _lose(self, why: str) -> None:
         """Show that nothing is known of the bench now."""
-        self.is_away = True
+        self.station = None
         self._slots.clear()
         self._drawn.clear()
-        self._board.put("daemon", {"away": why or self.sentences.texts.say("screen", "daemon_ended")})
+        self._tell_away(why or self.sentences.texts.say("screen", "daemon_ended"))
+
+    def _tell_away(self, why: str | None) -> None:
+        self.is_away = why is not None
+        for board in (self._board, self._news):
+            board.put("daemon", {"away": why})
 
     def _draw(self, slot: SlotView) -> None:
         if self._drawn.get(slot.place) != slot:
             self._drawn[slot.place] = slot
             self._board.put(f"tile {slot.place.jig}/{slot.place.slot}", tile(slot, self.sentences))
+            self._news.write(f"slot {slot.place.jig}/{slot.place.slot}", slot.model_dump_json())
 
     def _draw_bench(self, faults: Iterable[Notice], people: Iterable[SomebodyOnDuty]) -> None:
         slots = list(self._slots.values())

@@ -57,6 +57,8 @@ class Parts:
     """What the bench is, whom to ask, and how pages are made."""
 
     board: Board
+    news: Board
+    """The same as facts, for programs."""
     mirror: Mirror
     scans: Scans
     desk: Ask

@@ -51,6 +51,13 @@ def browser(address: str, authority: Authority | None = None) -> httpx.AsyncClie
     return httpx.AsyncClient(base_url=address, verify=trusted, headers={"Origin": address}, timeout=60)
 
 
+async def until_ready(page: httpx.AsyncClient) -> None:
+    """Return once the screen follows its daemon."""
+    async with asyncio.timeout(60):
+        while (await page.get("/readyz")).status_code != 200:  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.05)
+
+
 async def events(stream: httpx.Response) -> AsyncIterator[dict[str, str]]:
     """Read server-sent events (HTML, section 9.2) until the stream ends."""
     event: dict[str, str] = {}

@@ -41,6 +41,7 @@ from station.control.server import serve_control
 from station.desk import request
 from station.desk.act import Act, Bearer, Pin
 from station.desk.bench_requests import BenchNews, EnableSlot, ResetJig, Status, Stop, Watch
+from station.desk.count_requests import CountResults
 from station.desk.desk import Desk
 from station.desk.label_printing_requests import PrintLabel
 from station.desk.label_requests import ScanAnswer, ScanLabel, TakeBackLabel
@@ -106,6 +107,7 @@ REQUESTS = {
     OpenSession: st.builds(OpenSession),
     ShowBearer: st.builds(ShowBearer, secret=SECRETS),
     CloseSession: st.builds(CloseSession, secret=SECRETS),
+    CountResults: st.builds(CountResults),
     SignOn: st.builds(SignOn, jig=st.none() | NAMES, expected=EXPECTED_PEOPLE),
     SignOff: st.builds(SignOff, jig=st.none() | NAMES, expected=EXPECTED_PEOPLE),
     LiftPinLock: st.builds(LiftPinLock, pseudonym=NAMES),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Request, Response
@@ -46,8 +47,9 @@ def bench_view(parts: Parts) -> APIRouter:
     @router.get("/stream", response_class=EventSourceResponse)
     async def stream() -> AsyncIterator[ServerSentEvent]:
         yield ServerSentEvent(event="hello", data=station_version(), retry=_RETRY_MILLISECONDS)
-        async for name, part in parts.board.follow():
-            yield ServerSentEvent(event="part", id=name, raw_data=part.content)
+        async with aclosing(parts.board.follow()) as changes:
+            async for name, part in changes:
+                yield ServerSentEvent(event="part", id=name, raw_data=part.content)
 
     @router.post("/scan")
     async def scan(scanned: Scanned, request: Request) -> ScanAnswer:

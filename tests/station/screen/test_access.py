@@ -15,7 +15,7 @@ from uvicorn.server import ServerState
 
 from benches.certificates import Authority
 from benches.looking import until
-from benches.screen_process import browser, events, running_screen
+from benches.screen_process import browser, events, running_screen, until_ready
 from benches.station_bench import Bench, slot
 from benches.station_daemon import events_of, running_daemon
 from station.domain.actor import Actor, PersonRole
@@ -136,12 +136,6 @@ async def test_nobody_is_let_in_who_has_not_signed_on_or_not_any_more(site: Site
             assert (await told(await page.get("/stream")))[0] == 401
             page.cookies.clear()
             secret = await sign_on(page)
-
-
-async def until_ready(page: httpx.AsyncClient) -> None:
-    async with asyncio.timeout(60):
-        while (await page.get("/readyz")).status_code != 200:  # noqa: ASYNC110 - nothing tells of it
-            await asyncio.sleep(0.05)
 
 
 async def sign_on(page: httpx.AsyncClient) -> str:

@@ -11,13 +11,13 @@ from typing import Annotated, Final, TypeVar
 import typer
 
 from station.bench.labels import ScanRefused
-from station.bench.scans import ScanSession
+from station.bench.scan_session import ScanSession
 from station.cli.common import UsageError
 from station.control.client import ControlError, NoDaemon, ask_daemon
 from station.desk.act import Proof
 from station.desk.bench_requests import Status
-from station.desk.label_desk import ScansAtDesk
 from station.desk.request import Answer, Request
+from station.desk.scans_at_desk import ScansAtDesk
 from station.domain.scan_said import ScanSaid
 from station.settings import StationSettings
 from station.settings_file import load_settings

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 
 from station.bench.labels import ScanRefused
-from station.bench.scans import ScanSession
+from station.bench.scan_session import ScanSession
 from station.bench.view import ScanView
 from station.cli.common import (
     DEFAULT_CONFIG,

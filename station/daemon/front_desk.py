@@ -14,8 +14,9 @@ from station.bench.duty import Duty
 from station.bench.jig import Jig
 from station.bench.live_hubs import LiveHubs
 from station.bench.outlook import Outlook
+from station.bench.scan_session import ScanSession
 from station.bench.scanner import LabelScanner
-from station.bench.scans import BenchScans, ScanSession
+from station.bench.scans import BenchScans
 from station.bench.view import BenchView
 from station.catalogue.keeping import StationCatalogue
 from station.catalogue.withdrawn import withdrawn
@@ -25,7 +26,7 @@ from station.desk.act import Entrance
 from station.desk.bench_desk import BenchDesk
 from station.desk.count_desk import CountDesk
 from station.desk.desk import Desk
-from station.desk.label_desk import LabelDesk, ScansAtDesk
+from station.desk.label_desk import LabelDesk
 from station.desk.label_printing_desk import LabelPrintingDesk
 from station.desk.line_clearance import LineClearance
 from station.desk.looking_desk import LookingDesk
@@ -38,6 +39,7 @@ from station.desk.record_desk import RecordDesk
 from station.desk.refusals import NotFound
 from station.desk.revision_desk import RevisionDesk
 from station.desk.rights import Role
+from station.desk.scans_at_desk import ScansAtDesk
 from station.desk.session_desk import SessionDesk
 from station.desk.shift_desk import ShiftDesk
 from station.desk.standing_desk import StandingDesk

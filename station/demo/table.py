@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from firmware_catalog.identity import Eui64
 from station.demo.scene import ORDER, DemoHub
-from station.desk.label_desk import Ask
 from station.desk.order_requests import CloseOrder
 from station.desk.packing_requests import (
     CloseCarton,
@@ -23,6 +22,7 @@ from station.desk.packing_requests import (
     PutOnPallet,
 )
 from station.desk.refusals import Conflict, Refused
+from station.desk.scans_at_desk import Ask
 from station.domain.destination import Destination
 from station.domain.outcome import Code, Disposition
 from station.domain.to_do import ToDo

@@ -16,11 +16,11 @@ from station.demo.scene import CHECK_LIST, MANUFACTURER, MODEL, NEW_VERSION, Dem
 from station.demo.table import PackingTable, Said
 from station.desk.act import Proof
 from station.desk.bench_requests import EnableSlot
-from station.desk.label_desk import Ask
 from station.desk.label_requests import ScanLabel
 from station.desk.people_requests import SignOn
 from station.desk.record_requests import ResumeRelease
 from station.desk.refusals import Refused
+from station.desk.scans_at_desk import Ask
 from station.desk.shift_requests import SignCheckList
 from station.domain.outcome import Code
 from station.domain.phase import SlotPhase

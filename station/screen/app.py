@@ -92,7 +92,16 @@ def screen_app(place: Path, reports: Path, address: Address, *, sign_on: bool) -
     app.add_exception_handler(RequestValidationError, _unfit)
     app.add_exception_handler(Exception, _failed)
     app.mount("/static", StaticFiles(directory=_STATIC))
-    for view in (sign_on_view, metrics_view, bench_view, doing, floor_views, orders_views, pack_view, shift_view):
+    for view in (
+        sign_on_view,
+        metrics_view,
+        bench_view,
+        doing,
+        floor_views,
+        orders_views,
+        pack_view,
+        shift_view,
+    ):
         app.include_router(view(parts))
 
     app.router.routes.extend(api_routes(parts))

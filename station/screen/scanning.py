@@ -12,11 +12,11 @@ from urllib.parse import urlencode
 from pydantic import BaseModel, ConfigDict
 
 from station.bench.labels import ActCode, ScanRefused, Undo, read_scan
-from station.bench.scans import ScanSession
+from station.bench.scan_session import ScanSession
 from station.control.client import ControlError
 from station.desk.hub_story import SIX
-from station.desk.label_desk import ScansAtDesk
 from station.desk.refusals import RefusalCode, Refused
+from station.desk.scans_at_desk import ScansAtDesk
 from station.domain.label import ScannedLabel
 from station.domain.scan_said import ScanCode, ScanSaid
 from station.packing.codes import PackageCode

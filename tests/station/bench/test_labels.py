@@ -19,7 +19,7 @@ from station.bench.labels import (
     read_badge,
     read_scan,
 )
-from station.bench.scans import ScanSession
+from station.bench.scan_session import ScanSession
 from station.bench.settings import PeopleSettings
 from station.domain.label import ScannedLabel
 from station.domain.scan_said import ScanCode, ScanSaid

@@ -18,7 +18,7 @@ from benches.sentences import line_of
 from benches.station_bench import Bench, at_broker, order_csv, slot
 from benches.station_daemon import events_of, running_daemon
 from station.bench.labels import Badge, ScanRefused, ScanUnreadable
-from station.bench.scans import ScanSession
+from station.bench.scan_session import ScanSession
 from station.cli.scanning import find_desk, scan_session
 from station.control.client import ask_daemon
 from station.desk.act import Pin

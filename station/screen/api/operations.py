@@ -1,7 +1,7 @@
 """From the desk's requests to methods and paths: one rule for all of them, so that what the desk learns is there at once. Pure.
 
 A request is a verb and a noun: `assign_order` is `POST /orders/{order}/assign`, `list_orders` is `GET /orders`, `show_order` is `GET
-/orders/{order}`. A command's path names what it is about where a field is called so, a question's where it has one field that must be given.
+/orders/{order}`; `show_shift`, of which there is one, is `GET /shift`. A command's path names what it is about where a field is called so, a question's where it has one field that must be given.
 """
 
 from __future__ import annotations
@@ -78,9 +78,7 @@ def _operation(kind: type[Request[Any]]) -> Operation:
         needed = [name for name, field in kind.model_fields.items() if field.is_required()]
         field = needed[0] if len(needed) == 1 else None
         plural = _plural(noun)
-        return Operation(
-            kind, "GET", f"/{plural}/{{{field}}}" if field else f"/{plural}/{verb}", plural, field
-        )
+        return Operation(kind, "GET", f"/{plural}/{{{field}}}" if field else f"/{noun}", plural, field)
     if asks:
         return Operation(kind, "GET", f"/{_hyphens(kind.name)}", "bench")
     if not verb or noun in _PARTICLES:

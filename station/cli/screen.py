@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -9,8 +12,10 @@ import typer
 
 from station.cli.common import UsageError, WorkFailed
 from station.cli.scanning import DESK_SOCKET
-from station.log import configure_logging
+from station.screen.address import Served
+from station.screen.certificate import address_of
 
+_NEEDED: Final = ("fastapi", "jinja2", "prometheus_client", "uvicorn")
 REPORTS: Final = Path("/var/lib/reflash/reports")
 
 
@@ -50,19 +55,21 @@ def screen(
     Example: reflash screen --desk /run/reflash/desk.sock --without-login
     Example: reflash screen --host 0.0.0.0 --port 8443 --certificate screen.pem --key screen.key
     """
-    try:
-        from station.screen.address import address_of  # noqa: PLC0415 - the other commands need not wait for it
-        from station.screen.app import serve  # noqa: PLC0415 - as above
-    except ModuleNotFoundError as error:
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
         raise WorkFailed(
-            f"{error.name} is not installed: install the station with what the screen needs (pip install "
+            f"{missing[0]} is not installed: install the station with what the screen needs (pip install "
             "'reflash-station[screen]')"
-        ) from error
+        )
     if desk.suffix != ".sock":
         raise UsageError(
             f"{desk} is no desk socket (….sock): a screen asks where nobody may do more than look and scan"
         )
     address = address_of(host, port, certificate, key, without_login=without_login)
-    configure_logging("console", "info")
     typer.echo(address.url)
-    serve(desk, reports, address, sign_on=not without_login)
+    sys.stdout.flush()
+    served = Served(
+        desk=desk.absolute(), reports=reports.absolute(), address=address, sign_on=not without_login
+    )
+    # What the other commands need is let go of: half of the memory that the screen itself takes.
+    os.execv(sys.executable, (sys.executable, "-P", "-m", "station.screen", served.model_dump_json()))  # noqa: S606

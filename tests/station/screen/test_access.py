@@ -24,7 +24,7 @@ from station.domain.phase import SlotPhase
 from station.people.operators import Operators
 from station.records.facts.bench import LabelScanned
 from station.screen import connection
-from station.screen.address import address_of
+from station.screen.certificate import address_of
 from station.screen.throttle import FREE_GUESSES, SECONDS_A_GUESS, Throttle
 from station.settings import StationSettings
 

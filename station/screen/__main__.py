@@ -1,0 +1,14 @@
+"""The screen's process: `reflash screen` has looked at what it was told and becomes this, without all that other commands need."""
+
+from __future__ import annotations
+
+import sys
+
+from station.log import configure_logging
+from station.screen.address import Served
+from station.screen.app import serve
+
+if __name__ == "__main__":
+    served = Served.model_validate_json(sys.argv[1])
+    configure_logging("console", "info")
+    serve(served.desk, served.reports, served.address, sign_on=served.sign_on)

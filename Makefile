@@ -67,9 +67,9 @@ $(VENV)/judges/.ready: requirements/judges.txt $(VENV)/.ready
 	$(VENV)/judges/bin/python -m pip install --quiet --require-hashes --requirement requirements/judges.txt
 	@touch $@
 
-test-judges: $(VENV)/judges/.ready ## hubs and publisher against clients and brokers that nobody here wrote (a minute or two)
+test-judges: $(VENV)/judges/.ready ## hubs, publisher and the screen's API against what nobody here wrote (two minutes)
 	$(BIN)/python -m pytest -m judges -n 2 --dist loadfile tests/simulators/test_foreign_clients.py \
-		tests/station/publishing/test_foreign_brokers.py
+		tests/station/publishing/test_foreign_brokers.py tests/station/screen/test_api_judged.py
 
 # axe-core, which judges pages, as a package brings it along that would drive another browser: that file alone is used.
 $(VENV)/axe/.ready: requirements/axe.txt $(VENV)/.ready

@@ -25,6 +25,7 @@ from benchmarks.everything import (
 from benchmarks.journal import journal_row
 from benchmarks.report import Figures, write_report
 from benchmarks.reports import REPORTS_REPEATS, ROUND_SECONDS, reports_row
+from benchmarks.screen import SCREEN_REPEATS, SCREEN_SECONDS, screen_row
 from benchmarks.simulator import BenchmarkFailed
 from benchmarks.stalled import stalled_row
 from benchmarks.station import station_row
@@ -122,6 +123,11 @@ def _parser() -> argparse.ArgumentParser:
     desk.add_argument("--hubs", type=int, default=HUBS_AN_ORDER, help="of the order, at most 5,000")
     desk.add_argument("--repeats", type=int, default=DESK_REPEATS)
     desk.add_argument("--seconds", type=float, default=DESK_SECONDS, help="of each round")
+    screen = commands.add_parser(
+        "screen", help="from a commit to the frame that shows it, and what that costs"
+    )
+    screen.add_argument("--repeats", type=int, default=SCREEN_REPEATS)
+    screen.add_argument("--seconds", type=float, default=SCREEN_SECONDS, help="of each round")
     station = commands.add_parser(
         "station", help="whole attempts by the daemon, 24 hubs beside one, and its memory"
     )
@@ -184,6 +190,8 @@ def _one_row(options: argparse.Namespace) -> Coroutine[Any, Any, list[Figures] |
             return reports_row(options.hubs, options.repeats, options.seconds)
         case "desk":
             return desk_row(options.hubs, options.repeats, options.seconds)
+        case "screen":
+            return screen_row(options.repeats, options.seconds)
         case _:
             return station_row(options.repeats)
 

@@ -9,6 +9,7 @@ from benchmarks.clients import SMPCLIENT
 from benchmarks.desk import DESK_REPEATS, DESK_SECONDS, HUBS_AN_ORDER, desk_row
 from benchmarks.journal import journal_row
 from benchmarks.report import Figures
+from benchmarks.screen import SCREEN_REPEATS, SCREEN_SECONDS, screen_row
 from benchmarks.stalled import stalled_row
 from benchmarks.station import station_row
 from benchmarks.upload import upload_rows
@@ -54,6 +55,7 @@ async def all_rows(on_row: Callable[[Figures], None]) -> list[Figures]:
     keep(await station_row(OTHER_REPEATS))
     keep(await journal_row(JOURNAL_EVENTS))
     keep(await desk_row(HUBS_AN_ORDER, DESK_REPEATS, DESK_SECONDS))
+    keep(await screen_row(SCREEN_REPEATS, SCREEN_SECONDS))
     for devices in (1, 24):
         keep(await usb_return_row(devices, RETURN_REPEATS))
     for transfer_size, erase_ms in USB_BLOCKS:

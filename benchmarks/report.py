@@ -72,6 +72,9 @@ _TITLES: Final = {
     "desk": "## People at the desk\n\nScans that pack, each journalled before it is answered, while 24 slots append; another process "
     "reconciles the order and finds hubs meanwhile. The controls are the slots' own appends of the same moments, and the "
     "loop's lag in rounds without people.",
+    "screen": "## The screen\n\nFrom a fact's commit to the frame that shows it in three browsers, while each of 24 slots changes once a "
+    "second; by turns beside 47 more streams, ten of which never read. What its process costs, and how long it answers "
+    "nobody while a page is opened.",
     "station": "## Whole attempts\n\nThe daemon, from a hub's recognition to its durable result: 24 hubs together beside "
     "one alone.",
 }

@@ -51,6 +51,13 @@ _OTHERS: Final = {
         Target("reconcile_seconds", most=0.5),
         Target("find_p95_ms", most=50),
     ),
+    "screen": (
+        Target("frame_p95_ms", most=300),
+        Target("frame_p95_ms_in_crowd", most=300),
+        Target("page_opening_stall_ms", most=10),
+        Target("cores", most=0.1),
+        Target("peak_memory_mib", most=80),
+    ),
     "usb_return": (Target("detach_cost_ms", most=200), Target("return_cost_ms", most=200)),
     "board": (Target("cpu_share_of_a_core", most=0.03),),
     "station": (

@@ -455,4 +455,47 @@ PROMISE_MUTANTS = (
         "        if self._most:\n",
         ("tests/station/test_control.py::test_one_too_many_is_told_so_and_is_served_once_there_is_room",),
     ),
+    Mutant(
+        "whoever reaches the screen is somebody",
+        "station/screen/access.py",
+        '            if self._sign_on and who.bearing is None and not _is_open(scope["path"]):\n',
+        '            if self._sign_on and who.by is not None and not _is_open(scope["path"]):\n',
+        ("tests/station/screen/test_access.py::test_nobody_is_let_in_who_has_not_signed_on_or_not_any_more",),
+    ),
+    Mutant(
+        "the screen is served to the network without TLS",
+        "station/screen/certificate.py",
+        '        if not is_loopback:\n            raise ConfigError(f"at {host}',
+        '        if without_login:\n            raise ConfigError(f"at {host}',
+        (
+            "tests/station/screen/test_access.py::test_what_would_let_others_in_unseen_or_unasked_is_not_begun",
+        ),
+    ),
+    Mutant(
+        "guesses cost nothing",
+        "station/screen/throttle.py",
+        "        return max(owed - (FREE_GUESSES - 1) * SECONDS_A_GUESS, 0.0)\n",
+        "        return max(owed - SECONDS_A_GUESS * 1e9, 0.0)\n",
+        (
+            "tests/station/screen/test_access.py::test_after_a_few_wrong_guesses_there_is_one_a_minute_from_each_place",
+        ),
+    ),
+    Mutant(
+        "a session that has ended meanwhile is not asked about again",
+        "station/people/bearers.py",
+        "        if now != self.holder:\n",
+        "        if now is self.digest:\n",
+        (
+            "tests/station/people/test_identification.py::test_a_session_or_token_that_ends_meanwhile_does_nothing_that_is_not_recorded_yet",
+        ),
+    ),
+    Mutant(
+        "whoever connects to the screen may say nothing for ever",
+        "station/screen/connection.py",
+        "            self.transport.abort()\n            return\n",
+        "            pass\n",
+        (
+            "tests/station/screen/test_access.py::test_who_does_not_say_what_they_want_or_does_not_read_is_let_go",
+        ),
+    ),
 )

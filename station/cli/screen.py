@@ -52,8 +52,9 @@ def screen(
     People sign on, with badge or PIN, until the shift is over; programs have tokens (reflash tokens). The daemon may be
     away: the page says so, and goes on when it is back.
 
+    To the site's network: --host 0.0.0.0 --port 8443 --certificate screen.pem --key screen.key
+
     Example: reflash screen --desk /run/reflash/desk.sock --without-login
-    Example: reflash screen --host 0.0.0.0 --port 8443 --certificate screen.pem --key screen.key
     """
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:

@@ -25,7 +25,6 @@ from selenium.webdriver.chrome.service import Service
 
 from benchmarks.busy_slots import SLOTS
 from benchmarks.journal import SITE, STATION, ended, opened_attempt
-from benchmarks.lag import percentile
 from benchmarks.processes import cpu_seconds, memory_mib, peak_memory_mib
 from benchmarks.report import Figures
 from benchmarks.simulator import BenchmarkFailed
@@ -45,6 +44,7 @@ from station.domain.slot_name import SlotName
 from station.domain.slot_view import SlotView
 from station.records.facts.attempts import StageStarted
 from station.records.journal import Journal
+from station.throughput.lag import percentile
 
 SCREEN_REPEATS: Final = 3
 SCREEN_SECONDS: Final = 10.0

@@ -27,6 +27,7 @@ from station.records.facts.events import VOCABULARY, Event
 from station.records.facts.journal import JournalUpgraded, identities_of
 from station.records.facts.outbox import MessagesAcknowledged
 from station.records.head import PublishedHead, read_published_head, write_published_head
+from station.records.making import clear_away
 from station.records.moments import Clock
 from station.records.opening import append_row, check_newest, check_published_head, create_journal
 from station.records.replay import Heard, Replayed, up_to_date
@@ -71,6 +72,7 @@ class Ledger:
         Raises JournalError for everything that is not as it should be, UpgradeInterrupted if `heard` did.
         """
         self._settings = settings
+        clear_away(settings.folder)
         paths = segment_paths(settings.folder)
         if not paths:
             paths = [segment_path(settings.folder, 1)]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from station.records.errors import JournalInDoubt
 from station.records.files import sync_file, sync_folder
@@ -15,8 +16,18 @@ from station.records.tables import create_segment
 Filled = TypeVar("Filled")
 
 
+_PARTIAL: Final = ".partial"
+
+
+def clear_away(folder: Path) -> None:
+    """Remove what whoever died before has left of a segment. The folder must be held (`lock.hold`)."""
+    with suppress(OSError):  # it is in nobody's way
+        for left in folder.glob(f"journal-*{_PARTIAL}*"):
+            left.unlink(missing_ok=True)
+
+
 class SegmentInTheMaking:
-    """An empty segment to be filled through `connection`. What whoever died before left of one is gone.
+    """An empty segment to be filled through `connection`.
 
     Its methods raise sqlite3.Error or OSError; after that nothing but `discard` may follow.
     """
@@ -24,7 +35,7 @@ class SegmentInTheMaking:
     def __init__(self, path: Path) -> None:
         """Begin the segment that is to lie at `path`."""
         self.path = path
-        self._partial = path.with_name(path.name + ".partial")
+        self._partial = path.with_name(path.name + _PARTIAL)
         self._partial.unlink(missing_ok=True)
         # SQLite gives the files beside it the same mode.
         os.close(os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640))

@@ -1,8 +1,8 @@
 """The segment that will follow the one being written: made beside it, a little after each commit.
 
-It is what the newest segment's tables were at one moment, as far as a new segment takes them over, and then what the
-events since that moment make of them. So it may be some events behind, but is never anything else than a
-segment that was begun at that moment would be. Until it gets its name, the journal knows nothing of it.
+It takes over the newest segment's tables as they were at one moment, as far as a new segment does, and then each row that
+was changed since, as it is now. So when no such row is left, it is what a segment is that was begun at this very moment.
+Until it gets its name, the journal knows nothing of it.
 """
 
 from __future__ import annotations
@@ -13,19 +13,16 @@ from pathlib import Path
 from typing import Final
 
 from station.records.chain import ChainHead, RecordedEvent
-from station.records.derive import SELECT_ROWS, read_rows
-from station.records.facts.journal import SegmentStarted, identities_of
+from station.records.changes import ChangedRows, Key
+from station.records.facts.journal import SegmentStarted
 from station.records.making import SegmentInTheMaking
 from station.records.moments import Clock
 from station.records.opening import append_row
-from station.records.projection import apply
 from station.records.segments import segment_number, segment_path
 from station.records.tables import DERIVED_TABLES, KEPT
 
 SLICE: Final = 200
-"""Rows that are taken over after one commit, or an eighth as many events followed: a few milliseconds, as a commit takes."""
-_EVENT: Final = 8
-"""So many rows are taken over in the time in which one event is followed."""
+"""Rows that are taken over after one commit: a few milliseconds, as a commit takes."""
 
 
 class Successor:
@@ -39,8 +36,13 @@ class Successor:
         self._newest = newest
         self._path = path
         self._made = SegmentInTheMaking(segment_path(path.parent, segment_number(path) + 1))
-        self._followed = 0
-        """The row of the newest segment up to which this one is what follows from it."""
+        try:
+            self._changed = ChangedRows(newest)
+        except BaseException:
+            self._made.discard()
+            raise
+        self._left = 0
+        """So many changed rows there were after the last slice."""
         self._work = self._slices()
         self._is_ready = False
 
@@ -50,22 +52,20 @@ class Successor:
         return self._made.path
 
     def go_on(self) -> bool:
-        """Do as much as may be done after one commit. Whether it is as good as ready by now."""
+        """Do as much as may be done after one commit. Whether it may be finished as long as nothing more is written."""
         if self._is_ready:
-            self._follow()
-        else:
-            try:
-                next(self._work)
-            except StopIteration:
-                self._is_ready = True
+            return self._follow()
+        try:
+            next(self._work)
+        except StopIteration:
+            self._is_ready = True
         return self._is_ready
 
     def finish(self, head: ChainHead, clock: Clock) -> RecordedEvent:
-        """Follow to the very end, which is `head`, and begin the segment there. Nothing may be written to the newest any more.
+        """Begin the segment after `head`, of which `go_on` has said that it may be. Nothing may be written to the newest any more.
 
         Raises JournalInDoubt, too, if the segment may be there or not.
         """
-        self._follow()
         made = self._made.connection
         made.execute("BEGIN")
         started = SegmentStarted(previous_segment=self._path.name, previous_hash=head.hash.hex())
@@ -77,61 +77,68 @@ class Successor:
     def discard(self) -> None:
         """Leave nothing of it, unless it is finished."""
         self._work.close()
+        self._changed.stop()
         self._made.discard()
 
     def _slices(self) -> Generator[None]:
-        """Take over what there is, and follow what came meanwhile; yield where that is enough after one commit."""
+        """Take over what there is, and what changed meanwhile; yield where that is enough after one commit."""
         is_long, done = False, 0
         for rows in self._taken_over():
             done += rows
             if done >= SLICE:
                 is_long, done = True, 0
                 yield
-        share = max(SLICE // _EVENT, 1)
-        last = self._last()
-        while last - self._followed > share:
-            # More than came in the meantime, so that it comes to an end.
-            came, last = self._last() - last, self._last()
-            self._follow(self._followed + came + share)
+        while not self._follow():
             is_long = True
             yield
-        self._follow()
         if is_long:
             # What the end has to wait for is on the disk before.
             self._newest.execute("PRAGMA wal_checkpoint(PASSIVE)")
             self._made.sync()
             yield
+            while not self._follow():
+                yield
 
     def _taken_over(self) -> Iterator[int]:
         """Copy the tables as they are now, however long that takes; yield the number of rows again and again."""
         made = self._made.connection
         made.execute("ATTACH ? AS finished", (str(self._path),))
         made.execute("BEGIN")
-        # From here on this connection sees the newest segment as it is at this moment.
-        (self._followed,) = made.execute("SELECT max(sequence) FROM finished.events").fetchone()
         for table in DERIVED_TABLES:
+            # From the first on this connection sees the newest segment as it is at this moment.
             kept = KEPT.get(table, "TRUE").format(of="finished")
             taken = made.execute(f"SELECT * FROM finished.{table} WHERE {kept}")  # noqa: S608 - our own names
-            places = ", ".join("?" * len(taken.description))
             while rows := taken.fetchmany(SLICE):
-                made.executemany(f"INSERT INTO main.{table} VALUES ({places})", rows)  # noqa: S608 - the same
+                made.executemany(f"INSERT INTO main.{table} VALUES ({_places(rows[0])})", rows)  # noqa: S608 - the same
                 yield len(rows)
         made.execute("COMMIT")
         made.execute("DETACH finished")
 
-    def _last(self) -> int:
-        """Return the newest segment's last row."""
-        last: tuple[int] = self._newest.execute("SELECT max(sequence) FROM events").fetchone()
-        return last[0]
-
-    def _follow(self, until: int = 1 << 62) -> None:
-        """Let what was written to the newest segment, up to this row, have happened in this one too."""
-        rows = self._newest.execute(
-            f"{SELECT_ROWS} WHERE sequence > ? AND sequence <= ? ORDER BY sequence", (self._followed, until)
-        )
+    def _follow(self) -> bool:
+        """Take over what changed: more than came since the last time, so that it comes to an end. Whether that was all."""
         made = self._made.connection
         made.execute("BEGIN")
-        for recorded in read_rows(self._path, identities_of(self._newest), rows):
-            apply(made, recorded)
-            self._followed = recorded.sequence
+        for _ in range(min(len(self._changed) - self._left + SLICE, len(self._changed))):
+            table, key = self._changed.pop()
+            self._take_over(table, key)
+            if table == "order_lines":
+                # A hub may be kept for the sake of a new line: see KEPT.
+                self._take_over("hubs", key[1:])
         made.execute("COMMIT")
+        self._left = len(self._changed)
+        return self._left == 0
+
+    def _take_over(self, table: str, key: Key) -> None:
+        """Have this row as it is now, or not at all. What is not to be kept goes as the segment begins."""
+        made = self._made.connection
+        where = " AND ".join(f"{column} = ?" for column in self._changed.keys[table])
+        row = self._newest.execute(f"SELECT * FROM {table} WHERE {where}", key).fetchone()  # noqa: S608 - our own names
+        if row is None:
+            made.execute(f"DELETE FROM {table} WHERE {where}", key)  # noqa: S608 - the same
+        else:
+            # A row with which it is at odds has changed too, and its turn comes.
+            made.execute(f"INSERT OR REPLACE INTO {table} VALUES ({_places(row)})", row)  # noqa: S608 - the same
+
+
+def _places(row: tuple[object, ...]) -> str:
+    return ", ".join("?" * len(row))

@@ -66,10 +66,10 @@ def work_until(folder: Path, point: str) -> None:
                 making.sync_folder = die
             case "taking over":
                 successor.SLICE = 1
-                successor.Successor._last = die
+                successor.Successor._follow = die
             case "following":
                 successor.SLICE = 1
-                successor.apply = die
+                successor.Successor._take_over = die
             case "published head":
                 head.replace_file = die
         for number in range(100):

@@ -172,7 +172,7 @@ def test_a_segment_in_the_making_that_was_left_or_failed_is_made_anew(
             def fail(*_: object) -> None:
                 raise sqlite3.OperationalError("disk I/O error")
 
-            broken.setattr("station.records.successor.apply", fail)
+            broken.setattr("station.records.successor.Successor._take_over", fail)
             while list(folder.glob("*.partial")):
                 write(ledger, STARTED)
         while not list(folder.glob("*.partial")):

@@ -17,6 +17,7 @@ from inventory.intake.missing import Missing, missing
 from inventory.intake.store import Taken
 from inventory.moments import Clock, system_clock
 from inventory.settings import InventorySettings
+from inventory.upstream.sender import Sender
 
 _T = TypeVar("_T")
 
@@ -54,8 +55,12 @@ class Service:
                 writing,
                 on_taken,
             )
+            upstream = self._settings.upstream
+            sender = None if upstream is None else Sender(upstream, self._database, self._clock)
             async with asyncio.TaskGroup() as group:
                 group.create_task(consumer.run(), name="consumer")
+                if sender is not None:
+                    group.create_task(sender.run(), name="upstream")
                 group.create_task(alarm.run(), name="gap alarm")
 
     async def _asked(self, thread: ThreadPoolExecutor, question: Callable[[], _T]) -> _T:

@@ -17,6 +17,7 @@ from inventory.intake.settings import MqttSettings, StationSettings
 from inventory.log import LogSettings
 from inventory.requests.settings import RequestSettings
 from inventory.ssmi.settings import SsmiSettings
+from inventory.upstream.settings import UpstreamSettings
 from station.domain.config_error import faults_of
 from station.domain.file_settings import FileSettings
 from station.messages.topics import Topics
@@ -43,6 +44,9 @@ class InventorySettings(FileSettings):
     )
     requests: RequestSettings | None = Field(None, description="requests are not taken unless given")
     ssmi: SsmiSettings | None = Field(None, description="no file for the SSMI is written unless given")
+    upstream: UpstreamSettings | None = Field(
+        None, description="which way leads upstream for which region; by file alone unless given"
+    )
     log: LogSettings = Field(default_factory=LogSettings)
 
     @model_validator(mode="after")

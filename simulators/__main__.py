@@ -35,6 +35,8 @@ from simulators.population import MANUFACTURER, MODEL, HubEntry, HubFileError, l
 from simulators.rig import NoBus, Rig, RigSettings, Transport, open_rig
 from simulators.smp_line import PROFILES, BufferProfile
 from simulators.uart import LineSettings
+from simulators.upstream.command import DevicesFileError, run_upstream
+from simulators.upstream.command import add_options as add_upstream_options
 
 _WRONG_INPUT = 2
 _SLOTS_A_JIG = 8
@@ -129,6 +131,14 @@ def _parser() -> argparse.ArgumentParser:
     rig.add_argument(
         "--until-stdin-closes", action="store_true", help="end with the parent that holds our stdin"
     )
+
+    upstream = commands.add_parser(
+        "upstream",
+        help="run the Smart Metering Inventory with its two ways in until told to stop",
+        description="Serves pre-notifications (N3) and files (SSMI) over HTTPS on loopback; both forms are provisional. "
+        "Prints one line of JSON when it is ready. Example: python -m simulators upstream --dir /tmp/upstream",
+    )
+    add_upstream_options(upstream)
 
     firmware = commands.add_parser(
         "firmware",
@@ -282,6 +292,7 @@ async def _stay(rig: Rig, control: Path, *, until_stdin_closes: bool) -> None:
 _INPUT_ERRORS = (
     UsageError,
     ControlError,
+    DevicesFileError,
     FaultFileError,
     FirmwareError,
     HubFileError,
@@ -303,6 +314,9 @@ def main(arguments: list[str] | None = None) -> int:
                     loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())
                 ) as runner:
                     runner.run(_run_rig(options))
+            case "upstream":
+                _make_folder(options.dir)
+                asyncio.run(run_upstream(options))
             case "firmware":
                 spec = FirmwareSpec(
                     options.version, options.manufacturer, options.model, options.size, options.seed

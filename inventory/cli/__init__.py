@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import typer
 
 from firmware_catalog.identity import IdentityError
-from inventory.cli import database, deliveries, findings, forecasts, hubs, requests, results, run, ssmi
+from inventory.cli import database, deliveries, findings, forecasts, hubs, requests, results, run, ssmi, upstream
 from inventory.errors import InventoryError, WrongInput
 from inventory.log import LogSettings, configure_logging
 
@@ -28,6 +28,7 @@ app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(results.app, name="results")
 app.add_typer(hubs.app, name="hubs")
 app.add_typer(ssmi.app, name="ssmi")
+app.add_typer(upstream.app, name="upstream")
 app.add_typer(findings.app, name="findings")
 
 

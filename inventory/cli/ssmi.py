@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,26 +11,26 @@ import typer
 from inventory.cli.common import DEFAULT_CONFIG, ByOption, ConfigOption, opened, said
 from inventory.errors import WrongInput
 from inventory.moments import system_clock
-from inventory.ssmi import update as updating
+from inventory.settings import InventorySettings
+from inventory.ssmi import upload as uploading
+from inventory.ssmi.file import file_of, note
+from inventory.ssmi.settings import SsmiSettings
+from inventory.upstream.https import NoCredentials
+from inventory.upstream.releasing import reasons_of
+from inventory.upstream.update import update_of
 from inventory.whole_file import write_whole
 from station.domain.counted import counted
 
 app = typer.Typer(help="Files for the SSMI (Option B). Their form is provisional.", no_args_is_help=True)
-
-
-@app.callback()
-def _ssmi() -> None:
-    """Keep `write` a command of its own."""
+_LONGEST = 64 << 20
 
 
 @app.command()
 def write(
-    work_order: Annotated[str, typer.Argument(help="A work order that the bench has closed.")],
+    work_order: Annotated[
+        str, typer.Argument(help="A work order that the bench has closed, or in part released.")
+    ],
     by: ByOption,
-    despite_missing: Annotated[
-        str | None,
-        typer.Option("--despite-missing", help="Why it is written although results have not come."),
-    ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Write an order's hubs and the versions that they said last, with count and SHA-256 beside it, for the upload to the SSMI.
@@ -36,17 +38,76 @@ def write(
     Example: reflash inventory ssmi write WO-2031 --by "A. Person"
     """
     who = said(by, "--by")
-    despite = None if despite_missing is None else said(despite_missing, "--despite-missing")
     with opened(config) as (settings, database):
-        if settings.ssmi is None:
-            raise WrongInput(f"{config} has no [ssmi]; see docs/inventory.md")
+        ssmi = _ssmi(settings, config)
         with database.write_alone() as connection:
-            update = updating.update_of(connection, work_order, despite_missing=despite is not None)
-            file = updating.file_of(update, settings.ssmi)
-            updating.note(connection, update, file, by=who, despite=despite, now=system_clock())
+            update = update_of(connection, work_order, settings.upstream)
+            told = [each for each in update.told if _by_file(settings, each.region)]
+            file = file_of(work_order, told, update.held, ssmi)
+            despite = reasons_of(connection, work_order)
+            note(
+                *(connection, work_order, told, update.held, file),
+                by=who,
+                despite=despite,
+                now=system_clock(),
+            )
         # The table comes last: whoever finds it has its notice.
-        write_whole(settings.ssmi.folder / f"{file.name}.json", file.notice)
-        write_whole(settings.ssmi.folder / f"{file.name}.csv", file.table)
-    typer.echo(f"{settings.ssmi.folder / file.name}.csv has {counted(len(update.told), 'hub')}")
+        write_whole(ssmi.folder / f"{file.name}.json", file.notice)
+        write_whole(ssmi.folder / f"{file.name}.csv", file.table)
+    typer.echo(f"{ssmi.folder / file.name}.csv has {counted(len(told), 'hub')}")
     for chf, reason in update.held:
         typer.echo(f"held  {chf}  {reason}")
+
+
+@app.command()
+def upload(
+    file: Annotated[Path, typer.Argument(help="A file that `ssmi write` wrote.")],
+    by: ByOption,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Upload a file to the SSMI, in DCC Logistics' name, and put down what it answers of each hub. Exits 1 unless all are accepted.
+
+    Example: reflash inventory ssmi upload WO-2031-ssmi-1a2b3c4d.csv --by "A. Person"
+    """
+    who = said(by, "--by")
+    with opened(config) as (settings, database):
+        ssmi = _ssmi(settings, config)
+        if ssmi.upload is None:
+            raise WrongInput(f"{config} has no [ssmi.upload]; see docs/inventory.md")
+        with file.open("rb") as opened_file:
+            table = opened_file.read(_LONGEST)
+        sha256 = hashlib.sha256(table).hexdigest()
+        with database.write_alone() as connection:
+            made = uploading.begin(connection, table, sha256, file.name, by=who, now=system_clock())
+        try:
+            answers = uploading.send(made, ssmi, ssmi.upload, system_clock())
+        except (uploading.NotUploaded, NoCredentials) as error:
+            with database.write() as connection:
+                uploading.ended(connection, made, "not_answered", str(error), system_clock())
+            raise
+        with database.write() as connection:
+            silent = uploading.end(connection, made, answers, system_clock())
+    refused = {chf: each.reason for chf, each in answers.items() if not each.accepted}
+    typer.echo(
+        f"{file.name}: {len(answers) - len(refused)} accepted, {len(refused)} refused, {len(silent)} not answered"
+    )
+    for chf, reason in refused.items():
+        typer.echo(f"refused  {chf}  {reason}")
+    if silent:
+        typer.echo("the SSMI did not answer of all; upload the same file again")
+    if silent or refused:
+        raise typer.Exit(1)
+
+
+def _ssmi(settings: InventorySettings, config: Path) -> SsmiSettings:
+    if settings.ssmi is None:
+        raise WrongInput(f"{config} has no [ssmi]; see docs/inventory.md")
+    return settings.ssmi
+
+
+def _by_file(settings: InventorySettings, region: str) -> bool:
+    """Say whether hubs of a region are told of by file: all are, where no ways are configured."""
+    if settings.upstream is None:
+        return True
+    route = settings.upstream.route_of(region)
+    return route is not None and route.n3 is None

@@ -6,8 +6,8 @@ from typing import Final
 
 from sqlalchemy import MetaData
 
-from inventory.database import delivery_tables, packing_tables, tables
+from inventory.database import delivery_tables, packing_tables, tables, upstream_tables
 
 METADATA: Final[MetaData] = tables.METADATA
-MODULES: Final = (tables, packing_tables, delivery_tables)
+MODULES: Final = (tables, packing_tables, delivery_tables, upstream_tables)
 """Each adds its tables when it is imported."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import stat
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import aiomqtt
 
 from inventory.errors import InventoryError
 from inventory.intake.settings import MqttSettings
+from inventory.secret_files import others_may_read
 
 _GRANTED: Final = 1
 """QoS with which the broker has to let us subscribe (MQTT 3.1.1, 3.9.3)."""
@@ -104,5 +104,5 @@ def _tls(settings: MqttSettings) -> ssl.SSLContext | None:
 
 
 def _require_secret(path: Path) -> None:
-    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+    if others_may_read(path):
         raise BrokerRefuses(f"cannot be asked, others may read {path}; run: chmod 600 {path}")

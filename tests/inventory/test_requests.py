@@ -216,7 +216,7 @@ def test_upstream_is_told_what_hubs_said_last_once_the_bench_has_closed_their_or
     other_ids = station.result(4, gpf=gpf_of(9))
     tell(*passed, failed, other_ids)
     assert "is reconciled and closed" in write(code=1)
-    never_came = station.result(2, outcome=Outcome.REJECTED, read_back="0001012F")
+    never_came = station.result(2, outcome=Outcome.REJECTED, read_back="0001022F")
     tell(station.order_fact("WO-1", "closed"), station.result(6, order="WO-2"))
     assert "reflash journal republish 5 5" in write(code=1)
     assert list((desk.folder / "orders").glob("*ssmi*")) == []
@@ -233,7 +233,7 @@ def test_upstream_is_told_what_hubs_said_last_once_the_bench_has_closed_their_or
     assert path.read_text().splitlines() == [
         "chf_id,gpf_id,Version",
         f"{chf_of(1)},{gpf_of(1)},0002012F",
-        f"{chf_of(2)},{gpf_of(2)},0001012F",
+        f"{chf_of(2)},{gpf_of(2)},0001022F",
     ]
     notice = json.loads(path.with_suffix(".json").read_text())
     assert (notice["rows"], notice["file"]) == (2, path.name)
@@ -243,5 +243,11 @@ def test_upstream_is_told_what_hubs_said_last_once_the_bench_has_closed_their_or
         assert [tuple(act) for act in acts] == [(2, "A. Person", None)]
     station.result(1)
     tell(station.result(1, outcome=Outcome.REJECTED))
-    assert "2 hubs" in write("--despite-missing", "its journal is lost")
+    assert "never came" in write(code=1)
+    named = ("--by", "A. Supervisor", "--reason", "its journal is lost")
+    desk("release", "WO-1", "--hub", gpf_of(1), "--hub", chf_of(3), *named, group="upstream")
+    # A part that a supervisor released goes up whatever became of its hubs; what the inventory holds already does not.
+    assert "1 hub\n" in write()
+    with database.read() as connection:
+        assert connection.scalars(select(ssmi_files.c.despite)).all() == [None, "its journal is lost"]
     assert "no work order WO-9" in desk("write", "WO-9", "--by", "A", code=1, group="ssmi")

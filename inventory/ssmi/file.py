@@ -1,0 +1,99 @@
+"""An update as a file for the SSMI, and the notice that it is complete. Provisional."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from inventory.database.tables import ssmi_files
+from inventory.database.upstream_tables import ssmi_rows
+from inventory.ssmi.settings import SsmiSettings
+from inventory.upstream.update import Held, Told
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateFile:
+    """An update as it is handed over: the table, and the notice that it is complete."""
+
+    name: str
+    table: bytes
+    sha256: str
+    """Of the table."""
+    notice: bytes
+
+
+def file_of(
+    work_order: str, told: Sequence[Told], held: Sequence[Held], settings: SsmiSettings
+) -> UpdateFile:
+    """Return the table of hubs and versions, and beside it its count and SHA-256: the same bytes for the same facts."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([settings.chf_id, settings.gpf_id, settings.firmware_version])
+    writer.writerows((each.chf, each.gpf, each.firmware) for each in told)
+    table = text.getvalue().encode()
+    sha256 = hashlib.sha256(table).hexdigest()
+    held_back = [each._asdict() for each in held]
+    # By its content, so that an update that was corrected stands beside the one that it corrects.
+    content = hashlib.sha256(table + json.dumps(held_back).encode()).hexdigest()
+    name = f"{work_order}-ssmi-{content[:8]}"
+    notice = {
+        "form": "reflash-ssmi-1 (provisional)",
+        "work_order": work_order,
+        "file": f"{name}.csv",
+        "rows": len(told),
+        "sha256": sha256,
+        "held": held_back,
+    }
+    return UpdateFile(name, table, sha256, (json.dumps(notice, indent=1) + "\n").encode())
+
+
+def note(
+    connection: Connection,
+    work_order: str,
+    told: Sequence[Told],
+    held: Sequence[Held],
+    file: UpdateFile,
+    *,
+    by: str,
+    despite: str | None,
+    now: datetime,
+) -> None:
+    """Record who had the file written, and the reason where it was in spite of something. The same again is no other act."""
+    there = select(ssmi_files.c.id).where(
+        ssmi_files.c.work_order == work_order, ssmi_files.c.sha256 == file.sha256
+    )
+    if connection.scalar(there) is not None:
+        return
+    number = connection.scalar(
+        insert(ssmi_files)
+        .values(
+            work_order=work_order,
+            sha256=file.sha256,
+            rows=len(told),
+            held=len(held),
+            written=now,
+            written_by=by,
+            despite=despite,
+        )
+        .returning(ssmi_files.c.id)
+    )
+    rows: list[dict[str, Any]] = [
+        {
+            "file": number,
+            "device": each.chf,
+            "firmware": each.firmware,
+            "message": each.message,
+            "state": "written",
+        }
+        for each in told
+    ]
+    if rows:
+        connection.execute(insert(ssmi_rows), rows)

@@ -1,0 +1,177 @@
+"""Uploads a file to the SSMI as DCC Logistics does, and matches what is answered of each row. **Provisional**: the SSMI's interface is unpublished.
+
+Ours takes the table as it was written (POST, `text/csv`, its SHA-256 as `X-Upload-ID`, its row count as `X-Rows`), and answers 200 with a
+table of ids, `accepted` or `refused`, and reasons. The same file under the same id is taken once, and answered alike each time, so
+that an upload of which nothing is known is made again as it was.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import httpx
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from inventory.database.tables import hubs, ssmi_files
+from inventory.database.upstream_tables import ssmi_rows, ssmi_uploads
+from inventory.errors import InventoryError, WrongInput
+from inventory.ssmi.settings import SsmiSettings
+from inventory.upstream.https import MAX_ANSWER, HttpsSettings, in_words, tls_of
+from station.domain.printable import printable
+
+ANSWERS: Final = ("accepted", "refused")
+
+
+class NotUploaded(InventoryError):
+    """The SSMI has not taken the file, or nobody knows whether it has; says what to do next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One upload that was put down and is to be made."""
+
+    id: int
+    file: int
+    work_order: str
+    sha256: str
+    table: bytes
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowAnswer:
+    """What the SSMI said of one hub."""
+
+    accepted: bool
+    reason: str
+
+
+def begin(connection: Connection, table: bytes, sha256: str, name: str, *, by: str, now: datetime) -> Upload:
+    """Put down that somebody uploads a file. The caller writes alone.
+
+    Raises WrongInput for one that is not as it was written here, or that a hub has overtaken by saying another version since.
+    """
+    file = connection.execute(
+        select(ssmi_files.c.id, ssmi_files.c.work_order, ssmi_files.c.rows)
+        .where(ssmi_files.c.sha256 == sha256)
+        .order_by(ssmi_files.c.id.desc())
+    ).first()
+    if file is None:
+        raise WrongInput(f"{name} is not as it was written here; write it anew: reflash inventory ssmi write")
+    row = ssmi_rows.c
+    overtaken = connection.execute(
+        select(row.device, row.firmware, hubs.c.firmware)
+        .join(hubs, hubs.c.device == row.device)
+        .where(row.file == file.id, row.firmware != hubs.c.firmware)
+    ).first()
+    if overtaken is not None:
+        device, written, said = overtaken
+        raise WrongInput(
+            f"{name} says {written} of {device}, which says {said} by now; write it anew: "
+            f"reflash inventory ssmi write {file.work_order}"
+        )
+    number = connection.scalar(
+        insert(ssmi_uploads).values(file=file.id, uploaded_by=by, begun=now).returning(ssmi_uploads.c.id)
+    )
+    if number is None:
+        raise AssertionError("an insert returns its id")
+    return Upload(number, file.id, file.work_order, sha256, table, file.rows)
+
+
+def send(upload: Upload, settings: SsmiSettings, https: HttpsSettings, now: datetime) -> dict[str, RowAnswer]:
+    """Upload a file, and return what was answered of each CHF, as far as it was. Raises NotUploaded and NoCredentials."""
+    headers = {
+        "Content-Type": "text/csv; charset=utf-8",
+        "X-Upload-ID": upload.sha256,
+        "X-Rows": str(upload.rows),
+        "X-Request-ID": f"{upload.sha256}/{upload.id}",
+    }
+    body = b""
+    try:
+        with (
+            httpx.Client(verify=tls_of(https, now), timeout=https.timeout_seconds, trust_env=False) as client,
+            client.stream("POST", https.url, content=upload.table, headers=headers) as response,
+        ):
+            for part in response.iter_bytes():
+                body += part
+                if len(body) > MAX_ANSWER:
+                    raise NotUploaded("the SSMI's answer has no end: it is not known what it took")
+    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        raise NotUploaded(f"the SSMI was not reached, nothing was sent: {in_words(error)}") from error
+    except httpx.HTTPError as error:
+        if not body:
+            raise NotUploaded(
+                f"it is not known whether the SSMI took it ({in_words(error)}); upload the same file again"
+            ) from error
+        # What was answered until then holds; the rest is answered when the same is uploaded again.
+        return _matched(body[: body.rfind(b"\n") + 1], settings)
+    if response.status_code in {429, 503}:
+        raise NotUploaded(f"the SSMI answered {response.status_code} and took nothing; upload it again later")
+    if response.status_code in {400, 401, 403, 413, 422}:
+        said = printable(body[:200].decode(errors="replace"))
+        raise NotUploaded(f"the SSMI refused the file as a whole with {response.status_code}: {said}")
+    if response.status_code != 200:
+        raise NotUploaded(
+            f"the SSMI answered {response.status_code}: it is not known whether it took it; upload the same file again"
+        )
+    return _matched(body, settings)
+
+
+def _matched(body: bytes, settings: SsmiSettings) -> dict[str, RowAnswer]:
+    try:
+        reader = csv.DictReader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
+        rows = list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise NotUploaded(
+            f"the SSMI's answer cannot be read ({error}); upload the same file again"
+        ) from error
+    found: dict[str, RowAnswer] = {}
+    for row in rows:
+        device, result = row.get(settings.chf_id), row.get(settings.result)
+        if device is None or result not in ANSWERS:
+            raise NotUploaded("the SSMI's answer cannot be read; see [ssmi] chf_id, result and reason")
+        found[device] = RowAnswer(result == "accepted", printable(row.get(settings.reason) or "")[:300])
+    return found
+
+
+def end(
+    connection: Connection, upload: Upload, answers: Mapping[str, RowAnswer], now: datetime
+) -> Sequence[str]:
+    """Put down what was answered of each row; return the hubs of which nothing was. What is not in the file is left."""
+    row = ssmi_rows.c
+    devices = set(connection.scalars(select(row.device).where(row.file == upload.file)))
+    values = [
+        {
+            "of": device,
+            "now_state": "accepted" if answer.accepted else "refused",
+            "when": now,
+            "why": answer.reason or None,
+        }
+        for device, answer in answers.items()
+        if device in devices
+    ]
+    if values:
+        # What was answered before stands, and what a person has dealt with.
+        connection.execute(
+            update(ssmi_rows)
+            .where(row.file == upload.file, row.device == bindparam("of"), row.state == "written")
+            .values(state=bindparam("now_state"), answered=bindparam("when"), answer=bindparam("why")),
+            values,
+        )
+    silent = sorted(devices - answers.keys())
+    ended(connection, upload, "answered" if not silent else "half_answered", None, now)
+    return silent
+
+
+def ended(connection: Connection, upload: Upload, outcome: str, detail: str | None, now: datetime) -> None:
+    """Put down how an upload ended."""
+    connection.execute(
+        update(ssmi_uploads)
+        .where(ssmi_uploads.c.id == upload.id)
+        .values(ended=now, outcome=outcome, detail=detail)
+    )

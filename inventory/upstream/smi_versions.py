@@ -1,0 +1,46 @@
+"""What the Smart Metering Inventory holds of a hub, as far as that is known here.
+
+That is the latest word of the extracts that requests were held against, and of the updates that were accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection, Select, select
+
+from inventory.database.tables import request_hubs, requests
+from inventory.database.upstream_tables import pre_notifications, ssmi_rows
+
+_AT_ONCE: Final = 500
+"""Hubs named in one question."""
+
+
+def smi_versions(connection: Connection, devices: Sequence[str]) -> dict[str, str]:
+    """Return the version that the inventory holds of each CHF."""
+    found: dict[str, tuple[datetime, str]] = {}
+    for device, when, firmware in _words(connection, devices):
+        if device not in found or found[device][0] <= when:
+            found[device] = when, firmware
+    return {device: firmware for device, (_, firmware) in found.items()}
+
+
+def _words(connection: Connection, devices: Sequence[str]) -> Iterator[tuple[str, datetime, str]]:
+    sent, row, asked = pre_notifications.c, ssmi_rows.c, request_hubs.c
+    for at in range(0, len(devices), _AT_ONCE):
+        some = devices[at : at + _AT_ONCE]
+        questions: tuple[Select[str, datetime, str], ...] = (
+            select(asked.chf, requests.c.received, asked.firmware)
+            .join(requests, requests.c.id == asked.request)
+            .where(asked.chf.in_(some), asked.firmware.is_not(None)),
+            select(sent.device, sent.decided, sent.firmware).where(
+                sent.device.in_(some), sent.state == "accepted"
+            ),
+            select(row.device, row.answered, row.firmware).where(
+                row.device.in_(some), row.state == "accepted"
+            ),
+        )
+        for question in questions:
+            yield from connection.execute(question)

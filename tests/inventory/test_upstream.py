@@ -1,0 +1,432 @@
+"""From closed orders to the Smart Metering Inventory: Option A and Option B, against a simulated one that refuses what the real one would."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from benches.certificates import Authority
+from benches.looking import until
+from benches.told_results import Said, SayingStation, chf_of, gpf_of
+from benches.upstream import Upstream, hub_record, upstream
+from inventory.database.engine import Database
+from inventory.database.tables import messages
+from inventory.database.upstream_tables import (
+    pre_notification_tries,
+    pre_notifications,
+    upstream_mark,
+    upstream_orders,
+)
+from inventory.errors import WrongInput
+from inventory.intake.intake import Intake
+from inventory.moments import system_clock
+from inventory.settings import load_settings
+from inventory.upstream.answers import Accepted, NotSent, Refused, TryAgain, Unknown, read_answer
+from inventory.upstream.document import Documents
+from inventory.upstream.redelivery import withheld
+from inventory.upstream.sender import Sender
+from station.domain.outcome import Outcome
+
+CONFIG = """
+database = "{url}"
+[[stations]]
+site = "north-site"
+station = "bench-1"
+[ssmi]
+folder = "{folder}"
+upload = {ssmi}
+[[upstream.routes]]
+csp = "one"
+regions = ["Central", "South"]
+n3 = {n3}
+[[upstream.routes]]
+csp = "two"
+regions = ["North"]
+[requests]
+orders_folder = "{folder}"
+releases = [{{manufacturer = "10A8", model = "00000011", firmware_version = "0002012F"}}]
+"""
+BY = ("--by", "A. Person")
+WHY = (*BY, "--reason", "a test")
+FAULTS = (
+    *("outage", "vanish_before", "vanish_after", "hang_before"),
+    *("hang_after", "half_answer", "garbled", "internal"),
+)
+"""What can go wrong with a pre-notification."""
+
+
+class Desk:
+    """One inventory with a station that says things, and what is upstream of it."""
+
+    def __init__(
+        self, folder: Path, url: str, there: Upstream, typed: Callable[..., tuple[int, str]]
+    ) -> None:
+        self.folder = folder
+        self.there = there
+        self.station = SayingStation()
+        self.database = Database(url)
+        self._typed = typed
+        self.config = folder / "inventory.toml"
+        self.config.write_text(
+            CONFIG.format(
+                url=url,
+                folder=folder,
+                n3=there.https("n3", "csp"),
+                ssmi=there.https("ssmi", "dcc-logistics"),
+            )
+        )
+        self._intake = Intake(self.database, {self.station.topics.source: self.station.topics}, system_clock)
+
+    def __call__(self, *arguments: object, code: int = 0) -> str:
+        ended, said = self._typed(*arguments, "--config", self.config)
+        assert ended == code, said
+        return said
+
+    def order(self, name: str, hubs: Iterable[int]) -> None:
+        """Have hubs asked for and authorised, by the inventory's own extract."""
+        self.there.ask("extract", path=str(self.folder / "smi.csv"))
+        lines = [f"reflash-request-1,{chf_of(hub)},{gpf_of(hub)}," for hub in hubs]
+        (self.folder / f"{name}-list.csv").write_text(
+            "\n".join(["template,chf_id,gpf_id,installation_end_date", *lines])
+        )
+        files = (self.folder / f"{name}-list.csv", "--extract", self.folder / "smi.csv")
+        said = json.loads(self("requests", "import", *files, "--party", "PARTY", *BY, "--json"))
+        assert said["refused"] == {}, said
+        self("requests", "authorise", said["request"], "--work-order", name, "--purchase-order", "PO", *BY)
+
+    def tell(self, *said: Said) -> None:
+        self._intake.take_heard(said)
+
+    @asynccontextmanager
+    async def sending(self, workers: int = 1) -> AsyncIterator[None]:
+        ways = load_settings(self.config).upstream
+        assert ways is not None
+        tasks = [asyncio.create_task(Sender(ways, self.database, system_clock).run()) for _ in range(workers)]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+
+    def states(self) -> dict[str, int]:
+        with self.database.read() as connection:
+            rows = connection.execute(
+                select(pre_notifications.c.state, func.count()).group_by(pre_notifications.c.state)
+            )
+            return dict(rows.all())
+
+    async def until_states(self, **wanted: int) -> None:
+        await until(lambda: self.states() == wanted)
+
+
+@pytest.fixture
+def registered() -> Sequence[dict[str, str]]:
+    """Hubs 1 to 19 in Central, 20 to 29 in North."""
+    return [
+        hub_record(chf_of(hub), gpf_of(hub), region="Central" if hub < 20 else "North")
+        for hub in range(1, 30)
+    ]
+
+
+@pytest.fixture
+def desk(
+    tmp_path: Path,
+    url: str,
+    inventory: Callable[..., tuple[int, str]],
+    registered: Sequence[dict[str, str]],
+) -> Iterator[Desk]:
+    folder = tmp_path / "there"
+    folder.mkdir()
+    with upstream(folder, registered) as there:
+        made = Desk(tmp_path, url, there, inventory)
+        try:
+            yield made
+        finally:
+            made.database.__exit__()
+
+
+def updates(there: Upstream) -> Counter[tuple[str, str]]:
+    """Return how often each hub was updated to each version."""
+    return Counter((each["chf"], each["firmware"]) for each in there.rows("updates"))
+
+
+async def test_each_hub_takes_effect_once_whatever_goes_wrong_on_the_way(desk: Desk) -> None:
+    hubs = range(1, 1 + len(FAULTS))
+    desk.order("WO-1", hubs)
+    desk.tell(*(desk.station.result(hub) for hub in hubs))
+    for fault in FAULTS:
+        desk.there.ask("fault", way="n3", fault=fault, times=1)
+    async with desk.sending(workers=2):
+        assert desk.states() == {}, "the bench has not closed the order"
+        desk.tell(desk.station.order_fact("WO-1", "closed"))
+        await desk.until_states(accepted=len(FAULTS))
+    assert updates(desk.there) == {(chf_of(hub), "0002012F"): 1 for hub in hubs}
+    assert {desk.there.versions()[each(hub)] for hub in hubs for each in (chf_of, gpf_of)} == {"0002012F"}
+    with desk.database.read() as connection:
+        tries = connection.execute(select(pre_notification_tries)).all()
+        names = dict(
+            connection.execute(select(pre_notifications.c.id, pre_notifications.c.notification_id)).all()
+        )
+        assert withheld(connection, "WO-1") == {}
+    # Nobody called without that being put down before, with what came of it.
+    assert {each["reference"] for each in desk.there.rows("calls")} == {
+        f"{names[each.notification]}/{each.number}" for each in tries
+    }
+    outcomes = Counter(each.outcome for each in tries)
+    assert outcomes == {"accepted": len(FAULTS), "unknown": len(FAULTS) - 1, "try_again": 1}
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+async def test_what_was_refused_for_good_waits_for_a_person_who_corrects_it_and_sends_it_again(
+    desk: Desk,
+) -> None:
+    desk.order("WO-1", (1, 2, 3))
+    desk.there.ask("status", chf=chf_of(1), status="InstalledNotCommissioned")
+    desk.there.ask("status", chf=chf_of(2), status="Suspended")
+    desk.tell(*(desk.station.result(hub) for hub in (1, 2, 3)), desk.station.order_fact("WO-1", "closed"))
+    async with desk.sending():
+        await desk.until_states(accepted=1, refused=2)
+        said = desk("upstream", "dead", code=1)
+        assert f"{chf_of(1)}  WO-1        one  0002012F  NOT_PENDING" in said
+        with desk.database.read() as connection:
+            assert withheld(connection, "WO-1") == {chf_of(hub): "refused_upstream" for hub in (1, 2)}
+        desk.there.ask("status", chf=chf_of(1), status="Pending")
+        desk("upstream", "again", gpf_of(1), "--set", "firmware=00000001", *WHY, code=2)
+        assert "does not follow the schema" in desk(
+            *("upstream", "again", gpf_of(1), "--set", f"han_variant={31 * 'x'}"), *WHY, code=2
+        )
+        desk("upstream", "again", gpf_of(1), "--set", "han_variant=SBCH", *WHY)
+        desk("upstream", "settle", chf_of(2), *WHY)
+        await desk.until_states(accepted=2, replaced=1, settled=1)
+        # Told of again, the order brings up nothing that a person has put away.
+        desk.tell(desk.station.result(3, outcome=Outcome.REJECTED))
+        await until(lambda: desk("upstream", "status", "--json") and not _due(desk))
+    assert desk.states() == {"accepted": 2, "replaced": 1, "settled": 1}
+    assert desk.there.ask("device", id=gpf_of(1))["device"]["han_variant"] == "SBCH"
+    assert desk("upstream", "dead") == "nothing was refused\n"
+    assert desk("upstream", "again", chf_of(2), *WHY, code=1).endswith(
+        "see reflash inventory upstream dead\n"
+    )
+    shown = desk("upstream", "show", gpf_of(1))
+    assert "NOT_PENDING" in shown
+    assert "<HANVariant>SBCH</HANVariant>" in shown
+
+
+def _due(desk: Desk) -> bool:
+    with desk.database.read() as connection:
+        newest = connection.scalar(select(func.max(messages.c.id)))
+        mark = connection.scalar(select(upstream_mark.c.message))
+        due = connection.execute(select(upstream_orders.c.work_order).where(upstream_orders.c.due)).first()
+    return newest != mark or due is not None
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+async def test_a_hub_that_runs_something_else_than_is_held_is_told_of_or_does_not_go_back(desk: Desk) -> None:
+    """A record that was stale, a chain that stopped half-way, a hub that nobody read back, and one that is as it was."""
+    desk.order("WO-1", (1, 2, 3, 4, 5))
+    current, half, unread, failed = (
+        desk.station.result(1, outcome=Outcome.ALREADY_CURRENT),
+        desk.station.result(2, outcome=Outcome.FAILED, read_back="0001022F"),
+        desk.station.result(3, outcome=Outcome.FAILED, read_back=None),
+        desk.station.result(4, outcome=Outcome.FAILED, read_back="0001012F"),
+    )
+    desk.tell(current, half, unread, failed)
+    with desk.database.read() as connection:
+        assert withheld(connection, "WO-1") == {
+            chf_of(1): "not_told",
+            chf_of(2): "not_told",
+            chf_of(3): "not_read_back",
+        }
+    async with desk.sending():
+        desk.tell(desk.station.order_fact("WO-1", "closed"))
+        await desk.until_states(accepted=1)
+        assert "1 hub of WO-1" in desk("upstream", "release", "WO-1", "--hub", chf_of(2), *WHY)
+        await desk.until_states(accepted=2)
+    assert updates(desk.there) == {(chf_of(1), "0002012F"): 1, (chf_of(2), "0001022F"): 1}
+    with desk.database.read() as connection:
+        assert withheld(connection, "WO-1") == {chf_of(3): "not_read_back"}
+
+
+async def test_a_later_word_of_a_hub_replaces_what_was_not_sent_and_follows_what_may_have_been_taken(
+    desk: Desk,
+) -> None:
+    desk.order("WO-1", (1, 2))
+    desk.there.ask("fault", way="n3", fault="outage")
+    desk.tell(*(desk.station.result(hub) for hub in (1, 2)), desk.station.order_fact("WO-1", "closed"))
+    async with desk.sending():
+        await until(lambda: len(desk.there.rows("calls")) >= 2)
+    desk.there.ask("disarm")
+    with desk.database.write() as connection:
+        # As if a worker had died after it had sent the second: whether it was taken is not known.
+        connection.execute(
+            pre_notifications.update().where(pre_notifications.c.device == chf_of(1)).values(doubtful=False)
+        )
+        connection.execute(
+            pre_notifications.update().where(pre_notifications.c.device == chf_of(2)).values(doubtful=True)
+        )
+    desk.tell(*(desk.station.result(hub, read_back="0003012F") for hub in (1, 2)))
+    async with desk.sending():
+        await desk.until_states(accepted=3, replaced=1)
+    assert [
+        (each["chf"], each["firmware"]) for each in desk.there.rows("updates") if each["chf"] == chf_of(2)
+    ] == [
+        (chf_of(2), "0002012F"),
+        (chf_of(2), "0003012F"),
+    ]
+    assert updates(desk.there)[chf_of(1), "0002012F"] == 0
+    assert updates(desk.there)[chf_of(1), "0003012F"] == 1
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+async def test_option_b_is_an_act_of_its_own_with_an_answer_for_each_row(desk: Desk) -> None:
+    desk.order("WO-1", (1, 21, 22, 23))
+    desk.there.ask("status", chf=chf_of(22), status="Commissioned")
+    desk.tell(
+        *(desk.station.result(hub) for hub in (1, 21, 22, 23)), desk.station.order_fact("WO-1", "closed")
+    )
+    async with desk.sending():
+        await desk.until_states(accepted=1)
+    assert "3 hubs" in desk("ssmi", "write", "WO-1", *BY)
+    (path,) = desk.folder.glob("WO-1-ssmi*.csv")
+    for fault, words in (
+        ("outage", "took nothing"),
+        ("hang_before", "not known"),
+        ("vanish_after", "not known"),
+        ("internal", "not known"),
+    ):
+        desk.there.ask("fault", way="ssmi", fault=fault, times=1)
+        assert words in desk("ssmi", "upload", path, *BY, code=1)
+    desk.there.ask("fault", way="ssmi", fault="half_rows", times=1)
+    assert "1 accepted, 0 refused, 2 not answered" in desk("ssmi", "upload", path, *BY, code=1)
+    said = desk("ssmi", "upload", path, *BY, code=1)
+    assert "2 accepted, 1 refused, 0 not answered" in said
+    assert f"refused  {chf_of(22)}  NOT_PENDING: Commissioned" in said
+    assert updates(desk.there) == {(chf_of(hub), "0002012F"): 1 for hub in (1, 21, 23)}
+    assert chf_of(22) in desk("upstream", "dead", code=1)
+    assert "held  " + chf_of(22) in desk("ssmi", "write", "WO-1", *BY)
+    desk.there.ask("status", chf=chf_of(22), status="Pending")
+    desk("upstream", "again", chf_of(22), *WHY)
+    desk("ssmi", "write", "WO-1", *BY)
+    newest = max(
+        desk.folder.glob("WO-1-ssmi*.csv"),
+        key=lambda each: each.read_text().count(chf_of(22)) * 2 - each.read_text().count("\n"),
+    )
+    assert "1 accepted, 0 refused" in desk("ssmi", "upload", newest, *BY)
+    assert updates(desk.there)[chf_of(22), "0002012F"] == 1
+    path.write_text(path.read_text().replace("0002012F", "0002012E"))
+    assert "not as it was written here" in desk("ssmi", "upload", path, *BY, code=2)
+    desk.tell(desk.station.result(22, read_back="0003012F"))
+    assert "which says 0003012F by now" in desk("ssmi", "upload", newest, *BY, code=2)
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+async def test_who_cannot_prove_who_they_are_sends_nothing_and_says_why(
+    desk: Desk, capfd: pytest.CaptureFixture[str]
+) -> None:
+    desk.order("WO-1", (1,))
+    desk.tell(desk.station.result(1), desk.station.order_fact("WO-1", "closed"))
+    own = Authority(desk.folder, "own").issue("csp", valid_for=timedelta(days=-1))
+    text = desk.config.read_text()
+    said = ""
+
+    async def says(words: str) -> None:
+        nonlocal said
+        said = ""
+
+        def looks() -> bool:
+            nonlocal said
+            said += capfd.readouterr().err
+            return words in said
+
+        async with desk.sending():
+            await until(looks)
+
+    desk.config.write_text(
+        text.replace(str(desk.there.folder / "csp.pem"), str(own.certificate)).replace(
+            str(desk.there.folder / "csp.key"), str(own.key)
+        )
+    )
+    await says("expired on")
+    desk.config.write_text(
+        text.replace("csp.pem", "dcc-logistics.pem").replace("csp.key", "dcc-logistics.key")
+    )
+    await says("does not let us in")
+    desk.config.write_text(text)
+    desk.there.kill()
+    await says("nothing can be sent")
+    desk.there.start()
+    async with desk.sending():
+        await desk.until_states(accepted=1)
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_a_server_whose_certificate_has_expired_is_not_spoken_to(
+    tmp_path: Path, url: str, inventory: Callable[..., tuple[int, str]]
+) -> None:
+    (tmp_path / "there").mkdir()
+    hubs = [hub_record(chf_of(21), gpf_of(21), region="North")]
+    with upstream(tmp_path / "there", hubs, "--server-valid-days", "-1") as there:
+        desk = Desk(tmp_path, url, there, inventory)
+        with desk.database:
+            desk.order("WO-1", (21,))
+            desk.tell(desk.station.result(21), desk.station.order_fact("WO-1", "closed"))
+            desk("ssmi", "write", "WO-1", *BY)
+            (path,) = desk.folder.glob("WO-1-ssmi*.csv")
+            said = desk("ssmi", "upload", path, *BY, code=1)
+            assert "nothing was sent" in said
+            assert "certificate has expired" in said
+            assert there.rows("calls") == []
+
+
+ID = "11111111-2222-3333-4444-555555555555"
+
+
+def said_by_n3(result: str, more: str = "", of: str = ID) -> bytes:
+    space = "urn:reflash:provisional:cspm-n3:1"
+    return f'<PreNotificationAnswer xmlns="{space}" NotificationID="{of}"><Result>{result}</Result>{more}</PreNotificationAnswer>'.encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "wanted"),
+    [
+        (200, said_by_n3("Accepted"), Accepted()),
+        (422, said_by_n3("Refused", "<Code>C</Code><Detail>a\n b</Detail>"), Refused("C", "a b")),
+        (503, b"", TryAgain("it answered 503", 7.0)),
+        (403, b"", NotSent),
+        (200, said_by_n3("Refused"), Unknown),
+        (422, said_by_n3("Accepted"), Unknown),
+        (200, said_by_n3("Accepted", of="another"), Unknown),
+        (200, b"", Unknown),
+        (204, said_by_n3("Accepted"), Unknown),
+        (200, b'<!DOCTYPE a [<!ENTITY b "c">]>' + said_by_n3("&b;"), Unknown),
+        (200, said_by_n3("Accepted")[:-5], Unknown),
+        (200, b" " * 100_000, Unknown),
+        (502, b"", Unknown),
+    ],
+)
+def test_an_answer_means_what_it_says_of_this_notification_and_else_nothing(
+    status: int, body: bytes, wanted: Any
+) -> None:
+    found = read_answer(status, "7", body, ID)
+    assert found == wanted if not isinstance(wanted, type) else isinstance(found, wanted)
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_names_of_parameters_that_the_schema_does_not_have_are_refused_at_the_start(desk: Desk) -> None:
+    desk.config.write_text(desk.config.read_text().replace("n3 = {", 'n3 = {elements = {region = "Area"}, '))
+    ways = load_settings(desk.config).upstream
+    assert ways is not None
+    assert ways.routes[0].n3 is not None
+    with pytest.raises(WrongInput, match=r"do not fit: .*Area"):
+        Documents(ways.routes[0].n3)

@@ -19,11 +19,13 @@ HOURS ?= 2
 SCALE ?= 30
 PEOPLE ?= 1
 HANDS ?= 20
+HUBS ?= 20000
+KILLS_UPSTREAM ?= 1000
 ONLY ?=
 # The proofs share the tests' benches.
 PROOF := PYTHONPATH=tests $(BIN)/python tests/chaos
 
-.PHONY: help demo test test-proofs test-usb test-judges test-browser check bench guard chaos hands crashes matrix soak packing shift prove bundle format mutants fuzz audit sbom lock system-packages clean
+.PHONY: help demo test test-proofs test-usb test-judges test-browser check bench guard chaos hands crashes matrix soak packing shift kills prove bundle format mutants fuzz audit sbom lock system-packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -115,6 +117,9 @@ packing: $(VENV)/.ready ## pack 10,000 scans with mix-ups while the station is k
 
 shift: $(VENV)/.ready ## hours of 24 slots and people whose hands take time, against reflash capacity: HOURS=2 SCALE=30 PEOPLE=1 HANDS=20
 	$(PROOF)/run_shift.py --hours $(HOURS) --scale $(SCALE) --people $(PEOPLE) --hands $(HANDS)
+
+kills: $(VENV)/.ready ## kill the inventory's workers, database, broker and upstream: SEED=7 HUBS=20000 KILLS_UPSTREAM=1000
+	$(PROOF)/run_inventory.py --seed $(SEED) --hubs $(HUBS) --kills $(KILLS_UPSTREAM)
 
 prove: $(VENV)/.ready ## all proofs in their long forms, an hour; goes on where it was broken off; writes docs/reliability.md: SEED=7
 	$(PROOF)/run_proof.py --seed $(SEED)

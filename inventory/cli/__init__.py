@@ -8,7 +8,18 @@ from collections.abc import Sequence
 import typer
 
 from firmware_catalog.identity import IdentityError
-from inventory.cli import database, deliveries, findings, forecasts, hubs, requests, results, run, ssmi, upstream
+from inventory.cli import (
+    database,
+    deliveries,
+    findings,
+    forecasts,
+    hubs,
+    requests,
+    results,
+    run,
+    ssmi,
+    upstream,
+)
 from inventory.errors import InventoryError, WrongInput
 from inventory.log import LogSettings, configure_logging
 

@@ -61,6 +61,10 @@ PROOFS = (
         (("run_matrix.py", "--transport", "usb", "--dfu-profile", "bus-reset"),),
     ),
     Proof("three people who pack with mix-ups, and death", (("run_packing.py",),)),
+    Proof(
+        "an inventory whose workers, database, broker and upstream die, with what goes wrong on the way",
+        (("run_inventory.py",),),
+    ),
     Proof("soak, serial and USB, hubs with realistic faults", (("run_soak.py", "--hubs", "2000"),)),
 )
 

@@ -25,7 +25,7 @@ ONLY ?=
 # The proofs share the tests' benches.
 PROOF := PYTHONPATH=tests $(BIN)/python tests/chaos
 
-.PHONY: help demo test test-proofs test-usb test-judges test-browser check bench guard chaos hands crashes matrix soak packing shift kills prove bundle format mutants fuzz audit sbom lock system-packages clean
+.PHONY: help demo test test-proofs test-usb test-judges test-browser check bench guard chaos hands crashes matrix soak packing shift kills sit prove bundle format mutants fuzz audit sbom lock system-packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -120,6 +120,9 @@ shift: $(VENV)/.ready ## hours of 24 slots and people whose hands take time, aga
 
 kills: $(VENV)/.ready ## kill the inventory's workers, database, broker and upstream: SEED=7 HUBS=20000 KILLS_UPSTREAM=1000
 	$(PROOF)/run_inventory.py --seed $(SEED) --hubs $(HUBS) --kills $(KILLS_UPSTREAM)
+
+sit: $(VENV)/.ready ## the system test of the impact assessment's 7.2.2, and Option A beside it; writes docs/system-test.md
+	PYTHONPATH=tests $(BIN)/python tests/sit/run_sit.py
 
 prove: $(VENV)/.ready ## all proofs in their long forms, an hour; goes on where it was broken off; writes docs/reliability.md: SEED=7
 	$(PROOF)/run_proof.py --seed $(SEED)

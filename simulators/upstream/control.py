@@ -9,6 +9,7 @@ A Unix stream socket for its owner only. One JSON object a line asks, one answer
 | `rows` | tells the whole of `table`: `devices`, `updates`, `calls`, `alerts` |
 | `register` | takes in `hubs` |
 | `extract` | writes what is held of each hub to `path`, as CSV, one line a hub |
+| `own` | registers the hubs `chfs` to the party `owner` |
 | `status` | has the hub `chf` be in `status` |
 | `birth` | has the CSP commission the hub `chf`, which is in the rig whose control socket is `rig` |
 | `read_firmware_version` | Service Request 11.2 to the hub `chf`, born before: what it says, what is held, whether that raised an alert |
@@ -60,6 +61,7 @@ class Control:
             "rows": lambda asked: {"rows": self._smi.rows_of(asked["table"])},
             "register": self._register,
             "extract": self._extract,
+            "own": self._own,
             "status": self._status,
             "fault": self._fault,
             "disarm": self._disarm,
@@ -111,6 +113,11 @@ class Control:
             writer.writerow(_EXTRACT)
             writer.writerows([hub[column] for column in _EXTRACT.values()] for hub in hubs)
         return {"hubs": len(hubs)}
+
+    def _own(self, asked: Answer) -> Answer:
+        for chf in asked["chfs"]:
+            self._smi.set_owner(chf, asked["owner"])
+        return {}
 
     def _status(self, asked: Answer) -> Answer:
         if asked["status"] not in STATUSES:

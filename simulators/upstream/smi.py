@@ -198,6 +198,12 @@ class Smi:
             (status, rig, chf, chf),
         )
 
+    def set_owner(self, chf: str, owner: str) -> None:
+        """Register both devices of a hub to a party."""
+        self._database.execute(
+            "UPDATE devices SET owner = ? WHERE id = ? OR associated = ?", (owner, chf, chf)
+        )
+
     def raise_alert(self, chf: str, held: str, said: str | None) -> None:
         """Keep a FirmwareVersionMismatch: what is held, and what the hub said."""
         self._database.execute(

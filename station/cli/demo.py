@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from rich.console import Console
 
 from station.cli.common import JsonOption, UsageError, WorkFailed, first_of, print_json, run_to_its_end
 from station.demo.transport import Transport
+from station.demo.upstream_way import UpstreamWay
 from station.places.settings import MAX_SLOTS
 
 _MAX_JIGS = 16
@@ -36,6 +38,10 @@ def demo(
     broker: Annotated[
         str | None, typer.Option(help="mqtt://HOST:PORT of a running broker; one is started unless given.")
     ] = None,
+    upstream: Annotated[
+        UpstreamWay | None,
+        typer.Option(help="From a party's request to the simulated inventory, told by n3 or by ssmi."),
+    ] = None,
     folder: Annotated[
         Path | None, typer.Option("--dir", help="Keep everything here; a temporary folder unless given.")
     ] = None,
@@ -52,12 +58,17 @@ def demo(
 
     Example: reflash demo --jigs 1 --hubs 16
     """
+    if upstream is not None and importlib.util.find_spec("sqlalchemy") is None:
+        raise UsageError(
+            "--upstream needs the inventory's packages: pip install 'reflash-station[inventory]'"
+        )
     if transport is Transport.MIXED and jigs == 1:
         raise UsageError("--transport mixed puts every second jig on USB: give two --jigs or more")
     from station.demo.broker import NoBroker, parse_address  # noqa: PLC0415 - no other command needs it
     from station.demo.demonstration import DemoRequest, run_demonstration  # noqa: PLC0415 - the same
     from station.demo.rigs import RigError, check_faults  # noqa: PLC0415 - the same
     from station.demo.screen import NoScreen  # noqa: PLC0415 - the same
+    from station.demo.upstream import UpstreamError  # noqa: PLC0415 - the same
 
     try:
         address = parse_address(broker) if broker is not None else None
@@ -77,6 +88,7 @@ def demo(
             mix_ups=mix_ups,
             transport=transport,
             broker=address,
+            upstream=upstream,
             folder=(folder or Path(temporary)).resolve(),
             serve=serve,
         )
@@ -84,7 +96,7 @@ def demo(
             summary = run_to_its_end(
                 run_demonstration(request, console, print_json if as_json else _print_summary)
             )
-        except* (NoBroker, NoScreen, RigError) as group:
+        except* (NoBroker, NoScreen, RigError, UpstreamError) as group:
             raise WorkFailed(str(first_of(group))) from None
     if summary["published"] < summary["hubs"]:
         raise WorkFailed("not every hub has a result at the broker")
@@ -92,6 +104,8 @@ def demo(
         raise WorkFailed("hubs that passed do not hold what their results say")
     if summary["misplaced"]:
         raise WorkFailed("hubs lie where they do not belong, or where the station does not know them to be")
+    if summary.get("smi_mismatches"):
+        raise WorkFailed("hubs say something else than the inventory holds of them")
 
 
 def _print_summary(summary: Mapping[str, Any]) -> None:

@@ -27,6 +27,8 @@ from station.demo.table import PackingTable, misplaced
 from station.demo.tally import Tally, counting_results
 from station.demo.technician import Technician
 from station.demo.transport import Transport
+from station.demo.upstream import UpstreamDemo, start_upstream
+from station.demo.upstream_way import UpstreamWay
 from station.desk.record_requests import MessageKind, Republish
 from station.desk.refusals import Refused
 from station.domain.counted import counted
@@ -66,6 +68,8 @@ class DemoRequest:
     """How often a technician takes another hub for the one that is meant, as a part of 1."""
     transport: Transport
     broker: BrokerAddress | None
+    upstream: UpstreamWay | None
+    """Whether the order comes from a request, and how the inventory is told of its hubs."""
     folder: Path
     serve: bool = False
     """Whether a screen is served, and the bench kept as it is in the end until somebody presses Ctrl+C."""
@@ -76,7 +80,7 @@ async def run_demonstration(
 ) -> dict[str, Any]:
     """Run it to its end and return the summary, which `told` hears while the bench still stands.
 
-    Raises NoBroker, NoScreen, RigError, and whatever the station raises.
+    Raises NoBroker, NoScreen, RigError, UpstreamError, and whatever the station raises.
     """
     scene = await apart(
         "demonstration",
@@ -103,7 +107,8 @@ async def run_demonstration(
             address = await stack.enter_async_context(
                 start_screen(settings.desk_socket, settings.reports_folder)
             )
-        await _import_order(settings, scene)
+        upstream = await _start_upstream(stack, request, scene, broker)
+        await _import_order(settings, scene.order_file if upstream is None else upstream.order_file)
         topics = Topics(SITE, STATION)
 
         async def send_again() -> None:
@@ -136,6 +141,7 @@ async def run_demonstration(
                 f"{counted(sum(each.mixed_up for each in bench.technicians.values()), 'hub')} mixed up at the table",
                 soft_wrap=True,
             )
+            found = None if upstream is None else await upstream.told(tally.done)
             summary.update(
                 hubs=request.hubs,
                 **tally.count(),
@@ -143,6 +149,7 @@ async def run_demonstration(
                 contradicted=len(tally.contradicted_by(hubs)),
                 packed=sum(place == Destination.CARTON for place, _ in tally.places.values()),
                 misplaced=len(misplaced(bench.table.where, tally.places, tally.done, hubs)),
+                **({} if found is None else {"smi_updated": found.updated, "smi_mismatches": found.mismatches}),
                 seconds=round(seconds, 2),
             )
             told(summary)
@@ -217,8 +224,19 @@ class _Bench:
             self._console.print(line, highlight=False, soft_wrap=True)
 
 
-async def _import_order(settings: StationSettings, scene: Scene) -> None:
-    file = parse_order(scene.order_file.read_bytes(), scene.order_file.name)
+async def _start_upstream(
+    stack: AsyncExitStack, request: DemoRequest, scene: Scene, broker: BrokerAddress
+) -> UpstreamDemo | None:
+    if request.upstream is None:
+        return None
+    faults = request.faults != "none"
+    return await stack.enter_async_context(
+        start_upstream(scene, request.upstream, broker, seed=request.seed, faults=faults)
+    )
+
+
+async def _import_order(settings: StationSettings, path: Path) -> None:
+    file = parse_order(await apart("demonstration", path.read_bytes), path.name)
     async with Journal.open(settings.journal_folder, site=settings.site, station=settings.station) as journal:
         await journal.append(*events_for_import(file, await journal.orders()))
         await journal.append(*(OrderAssigned(order=ORDER, jig=jig.name) for jig in settings.jigs))

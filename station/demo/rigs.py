@@ -145,7 +145,7 @@ async def _start_rig(
     scene: Scene, jig: int, seed: int, faults: str, transport: Transport
 ) -> AsyncIterator[tuple[RigControl, Mapping[str, Any]]]:
     """Run one rig process; yield the line to it and what it said when it was ready."""
-    arguments = ["rig", "--dir", scene.ports / f"rig{jig}", "--first-jig", jig, "--jigs", 1]
+    arguments = ["rig", "--dir", scene.rig_folder(jig), "--first-jig", jig, "--jigs", 1]
     arguments += ["--slots", scene.slots, "--baud", BAUD, "--seed", seed, "--hubs", scene.hubs_file(jig)]
     arguments += ["--maker-key", scene.maker_key, "--unlock-key", scene.unlock_key.with_suffix(".pub")]
     arguments += ["--faults", faults, "--transport", transport]

@@ -31,6 +31,7 @@ MODEL: Final = "00000011"
 OLD_VERSION: Final = ("1.2.256", "01020100")
 NEW_VERSION: Final = ("1.2.303", "0102012F")
 ORDER: Final = "DEMO-1"
+PARTY: Final = "DEMO PARTY"
 IMAGE_BYTES: Final = 192 * 1024
 BAUD: Final = 921_600
 BADGE_PREFIX: Final = "STAFF-"
@@ -104,6 +105,14 @@ class Scene:
     def order_file(self) -> Path:
         """The work order."""
         return self.folder / f"{ORDER}.csv"
+
+    def rig_folder(self, jig: int) -> Path:
+        """Where a jig's simulated rig works."""
+        return self.ports / f"rig{jig}"
+
+    def rig_control(self, jig: int) -> Path:
+        """The control socket of a jig's simulated rig."""
+        return self.rig_folder(jig) / "control.sock"
 
     def hubs_file(self, jig: int) -> Path:
         """The hubs of one jig, as the simulator reads them."""
@@ -184,5 +193,5 @@ def _write_order(scene: Scene) -> None:
         writer = csv.writer(file)
         writer.writerow(["order_number", *HEADINGS])
         for hub in scene.hubs:
-            facts = [MANUFACTURER, MODEL, "Central", "DBCH", OLD_VERSION[1], "Pending", "DEMO PARTY"]
+            facts = [MANUFACTURER, MODEL, "Central", "DBCH", OLD_VERSION[1], "Pending", PARTY]
             writer.writerow([ORDER, hub.chf, hub.gpf, *facts])

@@ -143,7 +143,8 @@ $(VENV)/audit/.ready: $(VENV)/.ready
 
 audit: $(VENV)/audit/.ready ## compare the pinned dependencies with the known advisories (asks an online service)
 	$(BIN)/python -m pip check
-	$(VENV)/audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements/runtime.txt
+	for each in runtime screen inventory; do \
+		$(VENV)/audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements/$$each.txt || exit 1; done
 
 sbom: $(VENV)/audit/.ready ## the bill of materials of what is installed on a bench: dist/reflash-sbom.json
 	@mkdir -p dist

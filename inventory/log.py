@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
-from typing import Annotated, Literal
+from contextlib import suppress
+from typing import Annotated, Literal, TextIO
 
 import structlog
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,12 +23,26 @@ class LogSettings(BaseModel):
     ] = "info"
 
 
+class _Lines(structlog.WriteLogger):
+    """Writes each line at once, and drops what cannot be written: nobody's work ends because nobody reads of it."""
+
+    def msg(self, message: str) -> None:
+        """Write one line."""
+        with suppress(OSError, ValueError):  # ValueError is a closed stream's
+            super().msg(message)
+
+    log = debug = info = warn = warning = msg
+    fatal = failure = err = error = critical = exception = msg
+
+
 def configure_logging(settings: LogSettings) -> None:
     """Have the whole program say things so."""
+    # A program that was started without standard error has none.
+    stream: TextIO | None = sys.stderr
     in_form = (
         structlog.processors.JSONRenderer()
         if settings.format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(colors=stream is not None and stream.isatty())
     )
     structlog.configure(
         processors=[
@@ -37,6 +53,6 @@ def configure_logging(settings: LogSettings) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[settings.level.upper()]
         ),
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        logger_factory=lambda *_: _Lines(sys.stderr or io.StringIO()),
         cache_logger_on_first_use=False,
     )

@@ -26,14 +26,27 @@ class Finding(NamedTuple):
     payload: bytes | None = None
 
 
-def note(connection: Connection, found: Sequence[Finding], now: datetime) -> list[Finding]:
-    """Keep what was found, and return what is new of it."""
+class Noted(NamedTuple):
+    """What became of what was found."""
+
+    new: list[Finding]
+    unsettled: list[Finding]
+    """Those, and what was found before and nobody has settled."""
+
+
+def note(connection: Connection, found: Sequence[Finding], now: datetime) -> Noted:
+    """Keep what was found, each once."""
     by_digest = {_digest(each): each for each in found}
     if not by_digest:
-        return []
-    known = connection.scalars(select(findings.c.digest).where(findings.c.digest.in_(by_digest)))
-    for digest in known.all():
-        del by_digest[digest]
+        return Noted([], [])
+    unsettled = []
+    known = connection.execute(
+        select(findings.c.digest, findings.c.settled).where(findings.c.digest.in_(by_digest))
+    )
+    for digest, settled in known:
+        one = by_digest.pop(digest)
+        if settled is None:
+            unsettled.append(one)
     if by_digest:
         rows = [
             {
@@ -47,7 +60,8 @@ def note(connection: Connection, found: Sequence[Finding], now: datetime) -> lis
             for digest, each in by_digest.items()
         ]
         connection.execute(insert(findings), rows)
-    return list(by_digest.values())
+    new = list(by_digest.values())
+    return Noted(new, [*new, *unsettled])
 
 
 def open_findings(connection: Connection) -> Sequence[Row[int, str, str, str | None, datetime]]:

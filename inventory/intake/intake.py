@@ -84,10 +84,10 @@ class Intake:
         now = self.clock()
         with self.database.write_alone() as connection:
             taken = store.take(connection, events, via, now)
-            new = findings.note(connection, [*taken.found, *found], now)
-        for each in new:
+            noted = findings.note(connection, [*taken.found, *found], now)
+        for each in noted.new:
             _log.error("look into this: reflash inventory findings list", what=each.what, line=each.line)
-        return taken._replace(found=new)
+        return taken._replace(found=noted.unsettled)
 
     def _require_speaker(self, topic: str, event: StationEvent) -> None:
         topics = self.stations.get(event.source)

@@ -39,7 +39,7 @@ class Taken(NamedTuple):
     known: int
     """Had come before."""
     found: list[Finding]
-    """What a person has to look into."""
+    """What a person has to look into, new or from before."""
 
 
 @dataclass(frozen=True, slots=True)

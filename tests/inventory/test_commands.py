@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from benches.told_results import SOURCE, TOPICS, SayingStation, chf_of, gpf_of
 from inventory.database.engine import Database
 from inventory.database.migrating import newest_revision
 from inventory.intake.intake import Heard, Intake
+from inventory.log import LogSettings, configure_logging
 from inventory.moments import system_clock
 
 CONFIG = """
@@ -101,6 +106,14 @@ def test_each_command_shows_an_example(inventory: Typed) -> None:
         "results import",
         "hubs show",
         "ssmi write",
+        "ssmi upload",
+        "upstream run",
+        "upstream status",
+        "upstream show",
+        "upstream release",
+        "upstream dead",
+        "upstream again",
+        "upstream settle",
         "findings list",
         "findings payload",
         "findings settle",
@@ -108,3 +121,15 @@ def test_each_command_shows_an_example(inventory: Typed) -> None:
         code, said = inventory(*command.split(), "--help")
         assert code == 0
         assert f"Example: reflash inventory {command}" in said
+
+
+def test_a_log_that_nobody_reads_any_more_ends_nobodys_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    stream = os.fdopen(writer, "w")
+    for gone in (stream, None):
+        monkeypatch.setattr(sys, "stderr", gone)
+        configure_logging(LogSettings(format="json"))
+        structlog.get_logger().error("nobody hears this")
+    with suppress(OSError):
+        stream.close()

@@ -13,6 +13,7 @@ from benches.journal_samples import TOPICS, ledger_in, one_result, order_events,
 from inventory.database.engine import Database
 from inventory.database.tables import messages, standings
 from inventory.errors import WrongInput
+from inventory.intake.findings import open_findings, settle
 from inventory.intake.importing import import_export
 from inventory.intake.intake import Heard, Intake
 from inventory.intake.journal_export import BrokenExport
@@ -69,6 +70,23 @@ def test_an_export_brings_what_never_came_under_the_ids_that_it_was_published_un
         }
         outcomes = connection.scalars(select(standings.c.outcome).order_by(standings.c.device)).all()
     assert outcomes == ["passed"] * 4 + ["failed", "passed"]
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_an_export_that_contradicts_what_came_says_so_until_somebody_has_settled_it(
+    tmp_path: Path, journal: tuple[list[str], tuple[OutgoingMessage, ...]], database: Database
+) -> None:
+    lines, told = journal
+    intake = Intake(database, {TOPICS.source: TOPICS}, lambda: NOW)
+    other = json.loads(told[0].payload)
+    other["data"]["chain_head"] = "cd" * 32
+    intake.take_heard([Heard(told[0].topic, json.dumps(other).encode())])
+    path = written(tmp_path, lines)
+    assert import_export(path, intake) == (TOPICS.source, 5, 0, 1)
+    assert import_export(path, intake) == (TOPICS.source, 0, 5, 1)
+    with database.write() as connection:
+        settle(connection, open_findings(connection)[0].id, by="A. Person", reason="a test", now=NOW)
+    assert import_export(path, intake).contradictions == 0
 
 
 def test_an_export_that_was_changed_cut_or_is_another_stations_brings_nothing(

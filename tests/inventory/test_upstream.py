@@ -99,7 +99,8 @@ class Desk:
             "\n".join(["template,chf_id,gpf_id,installation_end_date", *lines])
         )
         files = (self.folder / f"{name}-list.csv", "--extract", self.folder / "smi.csv")
-        said = json.loads(self("requests", "import", *files, "--party", "PARTY", *BY, "--json"))
+        answer = self("requests", "import", *files, "--party", "PARTY", *BY, "--json")
+        said = json.loads(answer.partition("\n")[0])  # warnings follow it
         assert said["refused"] == {}, said
         self("requests", "authorise", said["request"], "--work-order", name, "--purchase-order", "PO", *BY)
 

@@ -130,7 +130,21 @@ def test_where_no_mosquitto_is_installed_a_broker_is_made_and_a_technician_bring
 def test_on_a_bad_day_with_mix_ups_every_hub_is_in_its_place_in_the_end(tmp_path: Path) -> None:
     faults = tmp_path / "faults.json"
     faults.write_text(json.dumps([{"name": "refuse_unlock", "slot": 2}]))
-    done = demo("--jigs", 1, "--slots", 2, "--hubs", 4, "--faults", faults, "--mix-ups", 1, "--upstream", "n3", "--json")
+    done = demo(
+        "--jigs",
+        1,
+        "--slots",
+        2,
+        "--hubs",
+        4,
+        "--faults",
+        faults,
+        "--mix-ups",
+        1,
+        "--upstream",
+        "n3",
+        "--json",
+    )
     summary = json.loads(done.stdout.splitlines()[-1])
     assert (summary["passed"], summary["packed"], summary["failed"]) == (3, 3, 1)
     assert (summary["published"], summary["misplaced"], summary["contradicted"]) == (4, 0, 0)

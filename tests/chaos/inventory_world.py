@@ -7,12 +7,13 @@ import contextlib
 import io
 import json
 import random
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import aiomqtt
@@ -54,6 +55,10 @@ _STATION = """
 site = "north-site"
 station = "{name}"
 """
+_AHEAD = 3
+"""Orders that stations are ahead of the kills, so that there is always work that something dies at."""
+_STILL = 60
+"""How often in a row, twenty times a second, nothing may come upstream before something else dies."""
 _PATIENCE_SECONDS = 1800.0
 """How long what was begun may take to come to its end, once nothing is killed any more. Nothing is measured by it."""
 
@@ -193,25 +198,43 @@ class World:
         return said.getvalue()
 
     async def _live(self, orders: Sequence[range], workers: dict[str, Worker]) -> None:
-        """Have stations say all that happens, order by order, while things die; then wait until all is told."""
-        done = 0
+        """Have stations say all that happens, some orders ahead, while things die at their work; then wait until all is told."""
         waiting: list[Said] = []
-        publishing = asyncio.create_task(self._publish(waiting))
+        publishing = [
+            asyncio.create_task(self._publish(waiting)),
+            asyncio.create_task(self._republish(waiting)),
+        ]
+        told = 0
         try:
-            for number, hubs in enumerate(orders, 1):
-                waiting.extend(self._say(f"WO-{number}", hubs))
-                while done < self._kills * number // len(orders):
-                    await asyncio.sleep(self._dice.uniform(0, 0.8))
-                    await self._kill_one(workers)
-                    done += 1
+            for done in range(self._kills):
+                while told < min(len(orders), done * len(orders) // self._kills + _AHEAD):
+                    told += 1
+                    waiting.extend(self._say(f"WO-{told}", orders[told - 1]))
+                await self._until_at_work()
+                await self._kill_one(workers)
             deadline = time.monotonic() + _PATIENCE_SECONDS
-            while (left := await asyncio.to_thread(self._left, workers)) and time.monotonic() < deadline:
-                waiting.extend(left if isinstance(left, list) else [])
+            while await asyncio.to_thread(self._is_under_way) and time.monotonic() < deadline:
+                for each in workers.values():
+                    each.require_alive()
                 await asyncio.sleep(1)
         finally:
-            publishing.cancel()
-            with suppress(asyncio.CancelledError):
-                await publishing
+            for each in publishing:
+                each.cancel()
+            await asyncio.wait(publishing)
+
+    async def _until_at_work(self) -> None:
+        """Wait until so many calls more have come upstream, or nothing has come for a while: then somebody starts, or waits."""
+        last, more = self._calls(), self._dice.randrange(2 * self._hubs // self._kills)
+        wanted, still = last + more, 0
+        while last < wanted and still < _STILL:
+            await asyncio.sleep(0.05)
+            now = self._calls()
+            still, last = (0, now) if now > last else (still + 1, last)
+
+    def _calls(self) -> int:
+        with closing(sqlite3.connect(self._there.folder / "smi.db")) as smi:
+            number: int = smi.execute("SELECT coalesce(max(number), 0) FROM calls").fetchone()[0]
+        return number
 
     def _say(self, order: str, hubs: range) -> Iterator[Said]:
         """Return what a station says of an order: attempts that pass, were current, fail, or stop half-way; and its end."""
@@ -291,40 +314,50 @@ class World:
                 workers[victim].kill()
                 workers[victim].start()
 
-    def _left(self, workers: dict[str, Worker]) -> list[Said] | bool:
-        """Return what a station has to send again, as a person would have it do; or whether something is under way still."""
-        for each in workers.values():
-            each.require_alive()
-        try:
-            with self._database.read() as connection:
-                again = [
-                    self.said[each.source, each.kind, number]
-                    for each in missing(connection)
-                    for number in range(each.first, each.last + 1)
-                ]
-                heard = {
-                    (source, kind): highest
-                    for source, kind, highest in connection.execute(
-                        select(counts.c.source, counts.c.kind, counts.c.highest)
+    async def _republish(self, waiting: list[Said]) -> None:
+        """Have stations send again what never came, as a person would who asks for the gaps now and then."""
+        while True:
+            await asyncio.sleep(2)
+            if not waiting:
+                with suppress(DatabaseUnavailable):
+                    waiting.extend(await asyncio.to_thread(self._never_came))
+
+    def _never_came(self) -> list[Said]:
+        with self._database.read() as connection:
+            gone = {
+                (each.source, each.kind, number)
+                for each in missing(connection)
+                for number in range(each.first, each.last + 1)
+            }
+            heard = {
+                (source, kind): highest
+                for source, kind, highest in connection.execute(
+                    select(counts.c.source, counts.c.kind, func.max(counts.c.highest)).group_by(
+                        counts.c.source, counts.c.kind
                     )
-                }
-                again += [
-                    said
-                    for (source, kind, number), said in self.said.items()
-                    if number > heard.get((source, kind), 0)
-                ]
-                waiting = connection.scalar(
-                    select(func.count()).where(pre_notifications.c.state == "waiting")
                 )
+            }
+        return [
+            said
+            for (source, kind, number), said in self.said.items()
+            if (source, kind, number) in gone or number > heard.get((source, kind), 0)
+        ]
+
+    def _is_under_way(self) -> bool:
+        """Say whether something has not come yet, or is not told yet."""
+        try:
+            if self._never_came():
+                return True
+            with self._database.read() as connection:
+                sent = pre_notifications.c
+                waiting = connection.scalar(select(func.count()).where(sent.state == "waiting"))
                 told = {
                     (device, firmware)
                     for device, firmware in connection.execute(
-                        select(pre_notifications.c.device, pre_notifications.c.firmware).where(
-                            pre_notifications.c.state == "accepted"
-                        )
+                        select(sent.device, sent.firmware).where(sent.state == "accepted")
                     )
                 }
         except DatabaseUnavailable:
             return True
         wanted = {(chf_of(hub), self.ending.versions[hub][-1]) for hub in self.ending.succeeded}
-        return again or bool(waiting) or not wanted <= told
+        return bool(waiting) or not wanted <= told

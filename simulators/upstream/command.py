@@ -52,7 +52,8 @@ async def run_upstream(options: argparse.Namespace) -> None:
     try:
         if options.devices is not None:
             smi.register(_devices(options.devices))
-        faults = Faults(options.faults, options.seed)
+        # Where it was killed and is started again, other things go wrong than the first time.
+        faults = Faults(options.faults, f"{options.seed} {smi.count_calls()}")
         service, control = Service(smi, faults), Control(smi, faults)
         socket = folder / "control.sock"
         _watch_for_the_end(control.stop_wanted, until_stdin_closes=options.until_stdin_closes)

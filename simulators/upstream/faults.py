@@ -41,7 +41,7 @@ class Faults:
     """What is still to go wrong."""
 
     mixture: str
-    seed: int
+    seed: str
     armed: dict[str, list[Fault]] = field(default_factory=dict)
     lasting: dict[str, Fault] = field(default_factory=dict)
 

@@ -103,6 +103,11 @@ class Smi:
         """Note that somebody called, by the reference of the call, and what was done to it."""
         self._database.execute("INSERT INTO calls (reference, fault) VALUES (?, ?)", (reference, fault))
 
+    def count_calls(self) -> int:
+        """Return how many calls there were."""
+        number: int = self._database.execute("SELECT count(*) FROM calls").fetchone()[0]
+        return number
+
     def answered(self, answer_id: str, digest: str) -> dict[str, Any] | None:
         """Return what was answered to this id before. Raises Refusal where something else came under it."""
         row = self._database.execute(

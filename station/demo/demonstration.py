@@ -149,7 +149,11 @@ async def run_demonstration(
                 contradicted=len(tally.contradicted_by(hubs)),
                 packed=sum(place == Destination.CARTON for place, _ in tally.places.values()),
                 misplaced=len(misplaced(bench.table.where, tally.places, tally.done, hubs)),
-                **({} if found is None else {"smi_updated": found.updated, "smi_mismatches": found.mismatches}),
+                **(
+                    {}
+                    if found is None
+                    else {"smi_updated": found.updated, "smi_mismatches": found.mismatches}
+                ),
                 seconds=round(seconds, 2),
             )
             told(summary)

@@ -20,6 +20,7 @@ from paper_mutants import PAPER_MUTANTS
 from promise_mutants import PROMISE_MUTANTS
 from record_mutants import RECORD_MUTANTS
 from upkeep_mutants import UPKEEP_MUTANTS
+from upstream_mutants import UPSTREAM_MUTANTS
 
 ROOT = Path(__file__).parents[2]
 MUTANTS = (
@@ -30,6 +31,7 @@ MUTANTS = (
     *PROMISE_MUTANTS,
     *RECORD_MUTANTS,
     *UPKEEP_MUTANTS,
+    *UPSTREAM_MUTANTS,
 )
 
 

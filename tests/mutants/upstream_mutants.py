@@ -1,0 +1,89 @@
+"""Mutants of what is told upstream: by which a hub is told of twice, out of order, with another's word, or goes back as somebody else's mismatch."""
+
+from __future__ import annotations
+
+from mutant import Mutant
+
+_TEST = "tests/inventory/test_upstream.py"
+_JOBS = "inventory/upstream/jobs.py"
+_UPDATE = "inventory/upstream/update.py"
+_ONCE = (f"{_TEST}::test_each_hub_takes_effect_once_whatever_goes_wrong_on_the_way",)
+_LATER = (
+    f"{_TEST}::test_a_later_word_of_a_hub_replaces_what_was_not_sent_and_follows_what_may_have_been_taken",
+)
+_RUNS_OTHER = (f"{_TEST}::test_a_hub_that_runs_something_else_than_is_held_is_told_of_or_does_not_go_back",)
+_REFUSED = (f"{_TEST}::test_what_was_refused_for_good_waits_for_a_person_who_corrects_it_and_sends_it_again",)
+_BY_FILE = (f"{_TEST}::test_option_b_is_an_act_of_its_own_with_an_answer_for_each_row",)
+
+UPSTREAM_MUTANTS = (
+    Mutant(
+        "a later version goes before it is known what became of the one before",
+        _JOBS,
+        "earlier.c.device == mine.device",
+        "earlier.c.device == mine.work_order",
+        _LATER,
+    ),
+    Mutant(
+        "what may have been taken is replaced like what was not",
+        _JOBS,
+        "if row.said != row.firmware and not row.doubtful",
+        "if row.said != row.firmware",
+        _LATER,
+    ),
+    Mutant(
+        "what a hub no longer says is sent all the same",
+        _JOBS,
+        "if row.said != row.firmware and not row.doubtful",
+        "if False",
+        _LATER,
+    ),
+    Mutant(
+        "an answer of nobody knows what counts as refused",
+        "inventory/upstream/answers.py",
+        'return Unknown(f"it answered {status}, and nothing of this notification")',
+        'return Refused("unsaid", "")',
+        _ONCE,
+    ),
+    Mutant(
+        "an order goes up before the bench has closed it",
+        _UPDATE,
+        "_require_closed(connection, work_order)\n        _require_all",
+        "_require_all",
+        _ONCE,
+    ),
+    Mutant(
+        "a hub that failed is told of",
+        _UPDATE,
+        "line.outcome not in SUCCESSES and line.chf not in released",
+        "False",
+        _RUNS_OTHER,
+    ),
+    Mutant(
+        "what a person has put away is told of again",
+        _UPDATE,
+        'table.c.state.in_(("refused", "settled"))',
+        'table.c.state.in_(("refused",))',
+        _REFUSED,
+    ),
+    Mutant(
+        "a hub that was not read back goes back",
+        "inventory/upstream/redelivery.py",
+        "if row.outcome == Outcome.FAILED and row.firmware_read_back is None:",
+        "if False:",
+        _RUNS_OTHER,
+    ),
+    Mutant(
+        "a file that a hub has overtaken is uploaded",
+        "inventory/ssmi/upload.py",
+        "row.firmware != hubs.c.firmware",
+        "row.firmware == row.device",
+        _BY_FILE,
+    ),
+    Mutant(
+        "rows that were not answered count as taken",
+        "inventory/ssmi/upload.py",
+        "silent = sorted(devices - answers.keys())",
+        "silent: list[str] = []",
+        _BY_FILE,
+    ),
+)

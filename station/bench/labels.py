@@ -6,7 +6,7 @@ import re
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Final, Literal, assert_never
 
 from firmware_catalog.identity import Eui64, IdentityError
 from station.domain.destination import Destination
@@ -136,6 +136,25 @@ class NewBox:
 
 Scan = SlotCode | ScannedLabel | Undo | PackageCode | Destination | Badge | SignOffCode | ActCode | NewBox
 """What a line of a scanner can mean."""
+
+
+def kind_of(scan: Scan) -> str:
+    """Say what a scan is, for whoever wanted another: a code that is good must not be told as noise. A badge stays unshown."""
+    match scan:
+        case PackageCode():
+            return f"{scan} is the code of a {scan.package}"
+        case Destination():
+            return f"{scan.value} is a place where hubs are put"
+        case ScannedLabel():
+            return f"{scan.device_id} is a hub's label"
+        case SlotCode():
+            return "this is a slot's code"
+        case Badge():
+            return "this is a badge"
+        case Undo() | SignOffCode() | ActCode() | NewBox():
+            return "this is a code that stands for a button"
+        case _:
+            assert_never(scan)
 
 
 def read_scan(text: str, jigs: Collection[str] = (), badge_prefix: str | None = None) -> Scan:

@@ -11,9 +11,8 @@ from station.cli import papers
 from station.cli.asking import ask_running, asker
 from station.cli.common import DEFAULT_CONFIG, ByOption, ConfigOption, JsonOption, UsageError, print_json
 from station.cli.orders import OrderArgument, require_order
-from station.cli.packing import LabelsArgument, asking, bring, scanned, tell
+from station.cli.packing import LabelsArgument, asking, bring, is_last_digits, scanned, scanned_label, tell
 from station.cli.scanning import DeskOption
-from station.desk.hub_story import SIX
 from station.desk.label_printing_requests import PrintLabel
 from station.desk.packing_requests import (
     CloseCarton,
@@ -28,7 +27,6 @@ from station.desk.packing_requests import (
     TakeOffPallet,
 )
 from station.domain.destination import Destination
-from station.domain.label import ScannedLabel
 from station.packing.codes import CodeError, Package, PackageCode, pallet_code
 from station.records.facts.packed import Carton, Pallet, cartons_of, hubs_in, pallets_of
 from station.records.reader import JournalReader
@@ -107,7 +105,7 @@ def hold(
 
     Example: reflash cartons hold CTN00001234 --found 88-73-84-00-00-00-00-01 --reason "recount"
     """
-    label = None if found is None else _label(found).device_id
+    label = None if found is None else scanned_label(found).device_id
     tell(asking(config, desk)(HoldCarton(carton=code, reason=reason, found=label)), as_json=as_json)
 
 
@@ -319,17 +317,10 @@ def decision(hub: str, to: str, reason: str) -> DecideHub:
     if not isinstance(where, PackageCode | Destination):
         raise UsageError(f"{to[:40]!r} is no place ({', '.join(Destination)}) and no code of a carton")
     place = where if isinstance(where, Destination) else Destination.CARTON
-    if len(hub.strip()) == SIX:
+    if is_last_digits(hub):
         return DecideHub(digits=hub.strip(), place=place, carton=code, reason=reason)
-    label = _label(hub)
+    label = scanned_label(hub)
     return DecideHub(id=label.device_id, role=label.role, place=place, carton=code, reason=reason)
-
-
-def _label(text: str) -> ScannedLabel:
-    label = scanned(text)
-    if not isinstance(label, ScannedLabel):
-        raise UsageError(f"{text[:40]!r} is no hub's label")
-    return label
 
 
 def _read(code: str, package: Package | None = None) -> PackageCode:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from firmware_catalog.identity import Eui64
+from station.bench.labels import kind_of
 from station.cli.asking import asker
 from station.cli.cartons import decision
 from station.cli.common import DEFAULT_CONFIG, ByOption, ConfigOption, JsonOption, UsageError, print_json
@@ -16,6 +17,7 @@ from station.cli.scanning import DeskOption
 from station.desk.hub_story import find_hubs, moments, where_now
 from station.desk.refusals import Invalid, NotFound
 from station.domain.destination import Destination
+from station.packing.codes import PackageCode
 from station.records.facts.attempts import AttemptClosed
 from station.records.reader import HubLife, JournalReader
 from station.settings_file import load_settings
@@ -47,6 +49,11 @@ def put(
             raise UsageError("a supervisor decides about one hub: name it")
         tell(asking(config, desk, by)(decision(hub, place, reason)), as_json=as_json)
         return
+    if isinstance(where, PackageCode):
+        raise UsageError(
+            f"{kind_of(where)}: reflash cartons pack {where} takes hubs that passed; a supervisor puts one there with a "
+            "reason (--reason)"
+        )
     if not isinstance(where, Destination):
         raise UsageError(f"{place[:40]!r} is no place: rework, scrap, quarantine, party or maker")
     bring(asker(config, desk), where, hub, as_json=as_json)

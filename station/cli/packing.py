@@ -6,15 +6,17 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from string import hexdigits
 from typing import Annotated, Any
 
 import typer
 
-from station.bench.labels import Badge, ScanUnreadable, SignOffCode, read_scan
+from station.bench.labels import Badge, Scan, ScanUnreadable, SignOffCode, kind_of, read_scan
 from station.cli.asking import Asker, ask_running, ask_station, asker
 from station.cli.common import UsageError, WorkFailed, print_json
 from station.control.client import ControlError
 from station.desk.bench_requests import Status
+from station.desk.hub_story import SIX
 from station.desk.packing_requests import PackHub, PutHub
 from station.desk.refusals import Refused
 from station.desk.request import Answer, Command
@@ -43,10 +45,12 @@ def bring(asker: Asker, where: Where, hub: str | None, *, as_json: bool) -> None
     There, another carton or place may be named, and a badge says whose the scans after it are, until `sign off`.
     """
     if hub is not None:
-        label = scanned(hub)
-        if not isinstance(label, ScannedLabel):
-            raise UsageError(f"{hub[:40]!r} is no hub's label: scan the hub itself")
-        tell(ask_station(asker, _put(where, label)), as_json=as_json)
+        if is_last_digits(hub):
+            raise UsageError(
+                f"{hub.strip()} are the last digits of an id: for a label that cannot be read a supervisor gives them, with "
+                f"a reason (reflash hubs put {where} {hub.strip()} --reason ...)"
+            )
+        tell(ask_station(asker, _put(where, scanned_label(hub))), as_json=as_json)
         return
     refused = 0
     for line in filter(str.strip, sys.stdin):
@@ -78,7 +82,9 @@ def _take(asker: Asker, where: Where, line: str, *, as_json: bool) -> tuple[Aske
             typer.echo(f"{scan}: scan its hubs", err=as_json)
             return asker, scan
         case _:
-            raise UsageError(f"{line.strip()[:40]!r} is no hub's label, and no carton's or place's code")
+            raise UsageError(
+                f"{kind_of(scan)}; here hubs' labels are scanned, and the codes of cartons and places"
+            )
 
 
 def tell(answer: Answer, *, as_json: bool) -> None:
@@ -89,7 +95,21 @@ def tell(answer: Answer, *, as_json: bool) -> None:
         typer.echo(getattr(answer, "line", "done"))
 
 
-def scanned(text: str, badge_prefix: str | None = None) -> object:
+def scanned_label(text: str) -> ScannedLabel:
+    """Read a hub's label. Raises UsageError, which tells another code as what it is."""
+    scan = scanned(text)
+    if not isinstance(scan, ScannedLabel):
+        raise UsageError(f"{kind_of(scan)}, not a hub's label; scan the hub itself")
+    return scan
+
+
+def is_last_digits(hub: str) -> bool:
+    """Whether it is no label, but the last six digits of an id."""
+    digits = hub.strip()
+    return len(digits) == SIX and all(each in hexdigits for each in digits)
+
+
+def scanned(text: str, badge_prefix: str | None = None) -> Scan:
     """Read a scan. Raises UsageError."""
     try:
         return read_scan(text, badge_prefix=badge_prefix)

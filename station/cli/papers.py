@@ -23,8 +23,10 @@ from station.records.reader import JournalReader
 
 
 def draw_label(journal: JournalReader, code: PackageCode, settings: LabelSettings) -> tuple[Element, ...]:
-    """Draw the label of a carton or pallet, as a copy where it was sent to a printer before. Raises UsageError."""
+    """Draw the label of a closed carton or pallet, as a copy where it was sent to a printer before. Raises UsageError."""
     of, boxes = found(journal, code)
+    if of.closed is None:
+        raise UsageError(f"{code.package} {code} is open, and what is in it not settled: close it first")
     before = journal.of_order(of.order, package_labels_of, code)
     sscc = before[-1].sscc if before else LabelsDue(settings).sscc(code)
     content = package_label(code, sscc, of.order, boxes)

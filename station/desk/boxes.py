@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from station.desk.refusals import Conflict, Invalid, NotFound
+from station.domain.counted import counted
 from station.packing.codes import CodeError, Package, PackageCode, carton_code, pallet_code
 from station.records.facts.events import Event
 from station.records.facts.packed import Carton, Pallet, carton, pallet
@@ -55,9 +56,9 @@ def _there(found: B | None, what: str, code: str) -> B:
     return found
 
 
-def expect(what: str, expected: int | None, now: int, things: str) -> None:
+def expect(what: str, expected: int | None, now: int, thing: str) -> None:
     """Raise Conflict where a box holds another number than whoever decided saw."""
     if expected not in {None, now}:
         raise Conflict(
-            f"{what} has {now} {things} now, not {expected} as was expected: look again, then decide anew"
+            f"{what} has {counted(now, thing)} now, not {expected} as was expected: look again, then decide anew"
         )

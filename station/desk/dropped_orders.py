@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from station.desk.order_files import FileChanged
 from station.desk.order_requests import ImportOrder, OrderTaken
-from station.desk.refusals import Invalid
+from station.desk.refusals import Conflict, Invalid
 from station.desk.refusals import Refused as RefusedAtDesk
 from station.domain.counted import counted
 from station.dropped_orders.verdicts import DroppedFile, NotNow, Refused, Taken, Verdict
@@ -34,6 +35,10 @@ class OrdersAtDesk:
             problems = refused.facts.get("problems")
             listed = problems if isinstance(problems, list) and len(problems) > 1 else []
             return Refused((str(refused), *map(str, listed)))
+        except FileChanged as changed:
+            return NotNow(str(changed))
+        except Conflict as refused:  # kept until it fits, it would be an order at a time that nobody chose
+            return Refused((str(refused),))
         except RefusedAtDesk as refused:
             return NotNow(str(refused))
         return Taken(

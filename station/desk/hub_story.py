@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from firmware_catalog.identity import Eui64
-from station.bench.labels import ScanUnreadable, read_scan
+from station.bench.labels import ScanUnreadable, kind_of, read_scan
 from station.desk.refusals import Invalid, NotFound
 from station.domain.label import ScannedLabel
 from station.records.chain import RecordedEvent
@@ -64,7 +64,7 @@ def _devices(journal: JournalReader, text: str) -> list[Eui64]:
     except ScanUnreadable as error:
         raise Invalid(str(error)) from error
     if not isinstance(label, ScannedLabel):
-        raise Invalid(f"{text[:40]!r} is no hub's id")
+        raise Invalid(f"{kind_of(label)}, not a hub's id or label")
     return [label.device_id]
 
 

@@ -19,6 +19,10 @@ from station.orders.csv_import import MAX_FILE_SIZE, OrderFile, parse_order
 from station.orders.errors import OrderFileRefused
 
 
+class FileChanged(Conflict):
+    """The file is not the one that was asked for any more: somebody writes to it."""
+
+
 @contextmanager
 def let_go_of_lines() -> Iterator[None]:
     """Have the garbage collector look again, at the end, at what `read_order` made."""
@@ -38,7 +42,7 @@ async def read_order(request: ComesWithFile, act: Act) -> OrderFile:
         with open(came, "rb", buffering=0) as file:  # noqa: PTH123 - a descriptor, not a path
             content = read_open_file(file.fileno(), MAX_FILE_SIZE)
         if (len(content), hashlib.sha256(content).hexdigest()) != (request.size, request.sha256):
-            raise Conflict(f"{request.source}: changed while it was read; import it once it is whole")
+            raise FileChanged(f"{request.source}: changed while it was read; import it once it is whole")
         with left_alone():
             return parse_order(content, request.source, request.number)
 

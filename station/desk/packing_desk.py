@@ -29,13 +29,13 @@ from station.domain.destination import Destination
 from station.domain.label import ScannedLabel
 from station.domain.slot_name import SlotName
 from station.packing.belonging import belongs
-from station.packing.codes import Package, carton_code
+from station.packing.codes import Package, carton_code, pallet_code
 from station.packing.settings import PackingSettings
 from station.records.errors import PlaceRefused
 from station.records.facts.events import Event
 from station.records.facts.known_hubs import NamedHub, contents_of, hubs_ending_in, hubs_named, known_hub
 from station.records.facts.orders import order_line_state
-from station.records.facts.packed import Carton, Placing, next_numbers, standing_of
+from station.records.facts.packed import Carton, Placing, carton, next_numbers, standing_of
 from station.records.facts.packing import (
     CartonClosed,
     CartonHeld,
@@ -169,7 +169,7 @@ class PackingDesk:
             if closed:
                 where += ": it is full and closed"
                 events += self._closed(into, hubs, None, act)
-        out_of = "" if taken_from is None else f". It was {taken_from.stand}."
+        out_of = "" if taken_from is None else await self._out_of(taken_from)
         answer = HubPut(
             hub=hub.hub,
             place=place,
@@ -182,6 +182,16 @@ class PackingDesk:
         except PlaceRefused as error:
             raise Conflict(str(error), hub=str(hub.hub), belongs=error.belongs) from error
         return answer
+
+    async def _out_of(self, placing: Placing) -> str:
+        """Say where a hub was, and what is to be done there now that it has left."""
+        said = f". It was {placing.stand}"
+        box = None if placing.stand.carton is None else await self._journal.ask(carton, placing.stand.carton)
+        if box is None or box.closed is None:
+            return f"{said}."
+        said += ", which is open again" if box.held is None else ", which stays held"
+        said += ": take its label off"
+        return said + (f", and it off pallet {pallet_code(box.pallet)}." if box.pallet is not None else ".")
 
     async def _require_in_hand(self, label: ScannedLabel) -> None:
         """Refuse a hub that sits in a slot: whoever scanned its label there has another in hand, or will have."""
@@ -241,7 +251,7 @@ class PackingDesk:
     async def _close_carton(self, request: CloseCarton, act: Act) -> CartonNow:
         async with self._one_by_one:
             closing = await find_carton(self._journal, request.carton)
-            expect(f"carton {closing.code}", request.expected_hubs, closing.hubs, "hubs")
+            expect(f"carton {closing.code}", request.expected_hubs, closing.hubs, "hub")
             reason = request.reason.strip()
             answer = _carton_now(
                 closing,

@@ -21,6 +21,7 @@ from station.desk.packing_requests import (
     TakeOffPallet,
 )
 from station.desk.refusals import Conflict, Unavailable
+from station.domain.counted import counted
 from station.packing.codes import Package, pallet_code
 from station.packing.settings import PackingSettings
 from station.records.facts.events import Event
@@ -101,9 +102,7 @@ class PalletDesk:
             if taken.pallet is None:
                 raise Conflict(f"carton {taken.code} is on no pallet")
             off = await find_pallet(self._journal, pallet_code(taken.pallet))
-            line = (
-                f"carton {taken.code} is off pallet {off.code}, which is open with {off.cartons - 1} cartons"
-            )
+            line = f"carton {taken.code} is off pallet {off.code}, which is open with {counted(off.cartons - 1, 'carton')}"
             answer = _pallet_now(off, off.cartons - 1, line, closed=False)
             await act.recording(answer).append(
                 CartonTakenOffPallet(
@@ -115,7 +114,7 @@ class PalletDesk:
     async def _close_pallet(self, request: ClosePallet, act: Act) -> PalletNow:
         async with self._one_by_one:
             closing = await find_pallet(self._journal, request.pallet)
-            expect(f"pallet {closing.code}", request.expected_cartons, closing.cartons, "cartons")
+            expect(f"pallet {closing.code}", request.expected_cartons, closing.cartons, "carton")
             line = f"pallet {closing.code} is closed with {closing.cartons} of {closing.capacity} cartons"
             answer = _pallet_now(closing, closing.cartons, line, closed=True)
             reason = request.reason.strip() or None

@@ -105,7 +105,7 @@ class DropFolder:
             if error.errno == errno.EFBIG:
                 return Refused((f"it has {error.strerror}; no order is that large",))
             raise
-        if content and not content.endswith((b"\n", b"\r")):
+        if content and not content.endswith((b"\n", b"\r")) and _is_text(content):
             file.close()
             return Refused(
                 (
@@ -161,6 +161,11 @@ _KINDS: Final = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+
+
+def _is_text(content: bytes) -> bool:
+    """Whether it may be lines at all: of a workbook nobody wants to hear that its last line has no end."""
+    return b"\0" not in content
 
 
 def _under_way(name: str) -> bool:

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Collection, Iterator
 
 from firmware_catalog.identity import Eui64
+from station.domain.counted import counted
 from station.domain.destination import Destination
 from station.packing.belonging import Stand, belongs, elsewhere, refusal
 from station.packing.codes import HIGHEST_NUMBER, Package, PackageCode, carton_code, pallet_code
@@ -207,7 +208,9 @@ def _carton_closes(tables: sqlite3.Connection, event: CartonClosed, *, coming: i
         raise PackageRefused(f"carton {closing.code} is closed already")
     hubs = closing.hubs + coming
     if event.hubs != hubs:
-        raise PackageRefused(f"carton {closing.code} has {hubs} hubs now, not {event.hubs}: look again")
+        raise PackageRefused(
+            f"carton {closing.code} has {counted(hubs, 'hub')} now, not {event.hubs}: look again"
+        )
     _require_reason(f"carton {closing.code}", hubs, closing.capacity, event.reason)
 
 
@@ -243,7 +246,7 @@ def _pallet_closes(tables: sqlite3.Connection, event: PalletClosed, *, coming: i
     cartons = closing.cartons + coming
     if event.cartons != cartons:
         raise PackageRefused(
-            f"pallet {closing.code} has {cartons} cartons now, not {event.cartons}: look again"
+            f"pallet {closing.code} has {counted(cartons, 'carton')} now, not {event.cartons}: look again"
         )
     _require_reason(f"pallet {closing.code}", cartons, closing.capacity, event.reason)
 

@@ -78,13 +78,16 @@ def test_labels_are_asked_for_as_cartons_close_and_printed_by_the_daemon(
         "is open: its label is printed when it closes"
         in reflash("cartons", "label", still_open, *config).complaint
     )
+    page, sent = tmp_path / "label.pdf", tmp_path / "label.zpl"
+    early = reflash("cartons", "label", still_open, "--pdf", page, "--zpl", sent, *config).complaint
+    assert f"carton {still_open} is open, and what is in it not settled: close it first" in early
+    assert not page.exists()
     nobodys = PackageCode(Package.CARTON, 77)
     assert f"there is no carton {nobodys}" in reflash("cartons", "label", nobodys, *config).complaint
 
     with JournalReader(settings.journal_folder) as journal:
         waiting = journal.ask(waiting_package_labels)
     assert [str(each.code) for each in waiting] == [*boxes, on]
-    page, sent = tmp_path / "label.pdf", tmp_path / "label.zpl"
     for label in waiting:
         assert reflash("cartons", "label", label.code, "--pdf", page, "--zpl", sent, *config).code == 0
         assert bars_of(page) == {str(label.code), f"(00){label.sscc}"}

@@ -86,7 +86,10 @@ def test_hubs_are_packed_and_their_order_is_reconciled(
     assert refused.endswith(
         "does not go into a carton: its last result is failed (not locked): it goes to rework"
     )
-    assert slot == "reflash: 'jig1/3' is no hub's label, and no carton's or place's code"
+    assert (
+        slot
+        == "reflash: this is a slot's code; here hubs' labels are scanned, and the codes of cartons and places"
+    )
     assert how_many == "reflash: 3 scans refused"
     torn = ("hubs", "put", FIRST, str(gpf(1)).replace("-", "")[-6:])
     assert reflash(*torn, "--reason", "label torn", "--json", *at).json["hub"] == str(chf(1))
@@ -102,7 +105,8 @@ def test_hubs_are_packed_and_their_order_is_reconciled(
     assert reflash("cartons", "pallet", "put", PALLET, FIRST, *at).code == 0
     assert reflash("cartons", "show", PALLET, *at).out.splitlines()[1].endswith(f", on pallet {PALLET}")
     out = reflash("cartons", "take-out", chf(1), "--to", "quarantine", "--reason", "dropped", *at)
-    assert out.out == f"hub {chf(1)} put into quarantine. It was in carton {FIRST}.\n"
+    then = f"which is open again: take its label off, and it off pallet {PALLET}"
+    assert out.out == f"hub {chf(1)} put into quarantine. It was in carton {FIRST}, {then}.\n"
     again = reflash("cartons", "take-out", chf(1), "--to", "scrap", "--reason", "dropped", *at)
     assert again.code == 1
     assert again.complaint.endswith("is in quarantine now: look again, then decide anew")
@@ -271,13 +275,27 @@ def test_what_is_named_wrongly_is_told_in_one_line(reflash: Any, shift: Path) ->
         (("cartons", "list", "WO-9"), "there is no order WO-9"),
         (("cartons", "pack", "rework", "x"), "is no code of a carton or pallet"),
         (("cartons", "pack", PALLET, "x"), "is the code of a pallet, not of a carton"),
-        (("cartons", "pack", FIRST, FIRST), "is no hub's label: scan the hub itself"),
+        (
+            ("cartons", "pack", FIRST, FIRST),
+            f"{FIRST} is the code of a carton, not a hub's label; scan the hub itself",
+        ),
+        (("cartons", "pack", FIRST, PALLET), f"{PALLET} is the code of a pallet, not a hub's label"),
+        (("cartons", "pack", FIRST, "rework"), "rework is a place where hubs are put, not a hub's label"),
+        (("cartons", "pack", FIRST, "00012F"), f"with a reason (reflash hubs put {FIRST} 00012F --reason"),
+        (
+            ("cartons", "take-out", FIRST, "--to", "rework", "--reason", "r"),
+            "is the code of a carton, not a hub",
+        ),
+        (("cartons", "hold", FIRST, "--found", FIRST, "--reason", "r"), "is the code of a carton, not a hub"),
+        (("hubs", "find", FIRST), f"{FIRST} is the code of a carton, not a hub's id or label"),
         (("cartons", "show", FIRST), f"there is no carton {FIRST}"),
         (("cartons", "take-out", "00012F", "--to", "x", "--reason", "r"), "neither a hub's id nor"),
         (("cartons", "take-out", "00012F", "--to", "jig1/3", "--reason", "r"), "is no place"),
         (("cartons", "recall"), "no daemon"),
         (("hubs", "put", "carton", "x"), "neither a hub's id nor"),
-        (("hubs", "put", FIRST, "x"), "is no place: rework, scrap"),
+        (("hubs", "put", FIRST, "x"), f"reflash cartons pack {FIRST} takes hubs that passed"),
+        (("hubs", "put", "jig1/3", "x"), "is no place: rework, scrap"),
+        (("hubs", "put", "rework", "00012F"), "with a reason (reflash hubs put rework 00012F --reason"),
         (("hubs", "put", "rework", "--reason", "r"), "decides about one hub: name it"),
     ):
         said = reflash(*arguments, "--config", shift)

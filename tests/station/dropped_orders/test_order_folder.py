@@ -154,6 +154,7 @@ async def test_whatever_is_dropped_is_taken_or_refused_with_its_reasons(
     folder.drop("none.csv", b"")
     folder.drop("words.txt", b"Dear station,\n")
     folder.drop("cut.csv", next(orders)[:-3])
+    folder.drop("book.xlsx", b"PK\x03\x04\x14\0\x06\0\xc7")
     (path / ".taking").rmdir()
     # What lies in `refused` already is neither followed nor overwritten.
     (path / "refused" / "words.txt.reasons.txt").symlink_to(tmp_path / "victim")
@@ -178,6 +179,7 @@ async def test_whatever_is_dropped_is_taken_or_refused_with_its_reasons(
         "none.csv": "none.csv: a problem on line 1: the file is empty",
         "words-2.txt": "words.txt: 2 problems, the first on line 1: no column chf_id",
         "cut.csv": "its last line has no end, so that it may be cut off; end it with a line break",
+        "book.xlsx": "book.xlsx: a problem on line 1: byte 0xc7 is not UTF-8: save the file as CSV in UTF-8",
     }
     refused = path / "refused"
     for name, why in reasons.items():
@@ -214,9 +216,12 @@ async def test_an_order_is_imported_once_whatever_comes_again_and_whenever_the_s
             folder.drop("WO-1.csv", first)
             folder.drop("WO-2.csv", second)
             await folder.until_in("taken", "again.csv", "WO-1-2.csv", "WO-2.csv")
+            folder.drop("twice.csv", first.replace(b"WO-1", b"WO-9"))
+            await folder.until_in("refused", "twice.csv")
     (imported, *others) = [event for event in heard if isinstance(event, OrderImported)]
     assert (imported.order, [event.order for event in others]) == ("WO-1", ["WO-2"])
     assert imported.actor == Actor(pseudonym=None, where="order folder")
+    assert "open order WO-1 lists" in (folder.path / "refused" / "twice.csv.reasons.txt").read_text()
     assert "other content" in (folder.path / "refused" / "WO-1.csv.reasons.txt").read_text()
     assert (folder.path / "taken" / "WO-1.csv").read_bytes() == first
 

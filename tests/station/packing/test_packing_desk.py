@@ -135,7 +135,7 @@ async def test_hands_at_the_crates_are_told_what_is_wrong(tmp_path: Path) -> Non
         await at.refused(
             CloseCarton(carton=FIRST, reason=" "), "has 1 of 2: it is closed short with a reason only"
         )
-        await at.refused(CloseCarton(carton=FIRST, reason="r", expected_hubs=2), "has 1 hubs now, not 2")
+        await at.refused(CloseCarton(carton=FIRST, reason="r", expected_hubs=2), "has 1 hub now, not 2")
         assert (await at.pack(1)).endswith("2 of 2: it is full and closed")
         await at.refused(PackHub(id=chf(2), carton=FIRST), f"carton {FIRST} is closed: take hub .* out, open")
         await at.open()

@@ -145,6 +145,6 @@ async def test_of_two_tables_the_second_is_told_that_its_count_is_old(tmp_path: 
         await table.scan("new carton")
         await other.read(FIRST, None)
         await other.read(str(gpf(0)), None)
-        with pytest.raises(Conflict, match="1 hubs now, not 0"):
+        with pytest.raises(Conflict, match="1 hub now, not 0"):
             await table.scan("done")
         assert (await table.scan("done")).closed, "now it was seen"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from station.domain.counted import counted
 from station.records.facts.packed import Carton, Pallet, Placing
 
 HEADINGS: Final = (
@@ -36,9 +37,18 @@ def packing_list(of: Carton | Pallet, inside: Iterable[tuple[Carton, Sequence[Pl
     rows = tuple(_row(box, hub) for box, hubs in boxes for hub in hubs)
     owners = sorted({box.contents.owner for box, _ in boxes if box.contents is not None})
     what = "Carton" if isinstance(of, Carton) else "Pallet"
-    cartons = "" if isinstance(of, Carton) else f" in {len(boxes)} cartons"
-    facts = (f"Order {of.order}", f"Party {', '.join(owners) or '-'}", f"{len(rows)} hubs{cartons}")
-    return PackingList(f"{what} {of.code}", facts, rows)
+    cartons = "" if isinstance(of, Carton) else f" in {counted(len(boxes), 'carton')}"
+    facts = [
+        f"Order {of.order}",
+        f"Party {', '.join(owners) or '-'}",
+        f"{counted(len(rows), 'hub')}{cartons}",
+    ]
+    facts += [
+        f"{kind} {each.code} is {each.state} as this is written: what is in it may change"
+        for kind, each in ((what, of), *(("Carton", box) for box, _ in boxes if box != of))
+        if each.state != "closed"
+    ]
+    return PackingList(f"{what} {of.code}", tuple(facts), rows)
 
 
 def _row(box: Carton, hub: Placing) -> tuple[str, ...]:

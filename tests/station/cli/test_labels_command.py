@@ -28,6 +28,8 @@ from station.settings import StationSettings
 
 DEADLINE = 60
 HUBS = 2
+MARGIN = 20.0
+"""In points: 7 mm, which office printers can all do."""
 
 
 @pytest.fixture
@@ -58,6 +60,20 @@ def bars_of(pdf: Path) -> set[str]:
     image = document[0].render(scale=3).to_pil().convert("L")
     document.close()
     return {each.text for each in zxingcpp.read_barcodes(image)}
+
+
+def text_of(pdf: Path) -> str:
+    """Read the first page, of which no printer may cut anything off."""
+    document = pypdfium2.PdfDocument(pdf)
+    page = document[0]
+    text = page.get_textpage()
+    boxes = [text.get_charbox(each) for each in range(text.count_chars())]
+    shown: str = text.get_text_bounded()
+    width = page.get_width()
+    document.close()
+    assert min(left for left, *_ in boxes) > MARGIN
+    assert max(right for _, _, right, _ in boxes) < width - MARGIN
+    return shown
 
 
 def test_labels_are_asked_for_as_cartons_close_and_printed_by_the_daemon(
@@ -103,9 +119,10 @@ def test_labels_are_asked_for_as_cartons_close_and_printed_by_the_daemon(
         (boxes[number], str(chf(number)), str(gpf(number))) for number in range(HUBS)
     ]
     assert {row["firmware_version"] for row in rows} == {"0002012F"}
-    document = pypdfium2.PdfDocument(pages)
-    shown = document[0].get_textpage().get_text_bounded()
-    document.close()
+    shown = text_of(pages)
+    assert " as this is written" not in shown
+    assert reflash("cartons", "packing-list", still_open, "--pdf", pages, *config).code == 0
+    assert f"Carton {still_open} is open as this is written: what is in it may change" in text_of(pages)
     assert f"Pallet {on}" in shown
     assert "2 hubs in 2 cartons" in shown
     assert str(chf(1)) in shown

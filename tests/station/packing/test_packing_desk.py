@@ -195,7 +195,9 @@ async def test_a_hub_is_taken_out_and_goes_back_only_once_it_was_read_again(tmp_
             await at.seat(hub)
             await at.pack(hub)
         dropped = DecideHub(id=chf(0), place=Destination.QUARANTINE, reason="dropped", expected="carton")
-        assert (await at.ask(dropped)).line.endswith(f"It was in carton {FIRST}.")
+        assert (await at.ask(dropped)).line.endswith(
+            f"It was in carton {FIRST}, which is open again: take its label off."
+        )
         await at.refused(dropped, "is in quarantine now: look again, then decide anew")
         box = await at.journal.ask(carton, 1)
         assert (box.hubs, box.state, box.reason) == (1, "open", None)

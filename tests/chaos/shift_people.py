@@ -32,6 +32,8 @@ class Shift:
     """When no hub is seated any more, on `time.monotonic`'s clock."""
     spent: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     """Seconds, of all people, by act."""
+    boots: list[float] = field(default_factory=list)
+    """Seconds from a hub's seating until it was worked on: the board's debouncing is in it, which is no shorter here."""
     packed: list[float] = field(default_factory=list)
     """When each hub was packed."""
     others: list[str] = field(default_factory=list)
@@ -42,6 +44,7 @@ class Shift:
     _ready: asyncio.Queue[SlotName] = field(default_factory=asyncio.Queue)
     _carton: str | None = None
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _seated: dict[SlotName, float] = field(default_factory=dict)
     _shown: dict[SlotName, object] = field(default_factory=dict)
     """The hub that each slot shows."""
     _changes: Changes = field(default_factory=Changes)
@@ -87,7 +90,9 @@ class Shift:
         hub = self.seats.get(place)
         if hub is None or view["chf"] != str(hub.chf):
             return
-        if view["outcome"] is not None:
+        if view["phase"] == "working" and place in self._seated:
+            self.boots.append(time.monotonic() - self._seated.pop(place))
+        elif view["outcome"] is not None:
             if view["outcome"] != "passed":
                 self.others.append(str(view["outcome"]))
             self.seats[place] = None
@@ -96,14 +101,14 @@ class Shift:
 
     async def _work(self) -> None:
         while True:
-            place = await self._ready.get()
-            out = self._done.pop(place, None)
             following = self._next()
-            if out is None and following is None:
-                continue
             if following is not None:
                 async with self._act("unpack"):
                     pass
+            place = await self._ready.get()
+            out = self._done.pop(place, None)
+            if out is None and following is None:
+                continue
             if out is not None:
                 await self.bench.unseat(place)
             async with self._act("seat", 1.0 if out and following else 0.5):
@@ -114,6 +119,7 @@ class Shift:
                     scan = ScanLabel(jig=place.jig, slot=place.slot, id=following.gpf, role="GPF")
                     await ask_daemon(self.state, scan)
                 self.seats[place] = following
+                self._seated[place] = time.monotonic()
                 await self.bench.seat(following, place)
             if out is not None:
                 async with self._act("pack"):

@@ -16,6 +16,7 @@ from inventory.intake.intake import Intake
 from inventory.intake.missing import Missing, missing
 from inventory.intake.store import Taken
 from inventory.moments import Clock, system_clock
+from inventory.notices.mailer import Mailer
 from inventory.settings import InventorySettings
 from inventory.upstream.sender import Sender
 
@@ -36,6 +37,7 @@ class Service:
         with (
             ThreadPoolExecutor(1, "intake") as writing,
             ThreadPoolExecutor(1, "questions") as asking,
+            ThreadPoolExecutor(1, "notices") as noticing,
         ):
             await self._asked(asking, self._database.require_current)
             alarm = GapAlarm(
@@ -62,6 +64,9 @@ class Service:
                 if sender is not None:
                     group.create_task(sender.run(), name="upstream")
                 group.create_task(alarm.run(), name="gap alarm")
+                if (mail := self._settings.notices) is not None:
+                    mailer = Mailer(mail, self._settings.parties, self._database, noticing, self._clock)
+                    group.create_task(mailer.run(mail.look_seconds), name="notices")
 
     async def _asked(self, thread: ThreadPoolExecutor, question: Callable[[], _T]) -> _T:
         """Ask the database until it answers."""

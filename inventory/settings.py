@@ -12,9 +12,11 @@ from typing import Annotated, Self
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import SettingsConfigDict, SettingsError
 
+from inventory.charge.settings import ChargeSettings
 from inventory.errors import WrongInput
 from inventory.intake.settings import MqttSettings, StationSettings
 from inventory.log import LogSettings
+from inventory.notices.settings import NoticeSettings, PartySettings
 from inventory.requests.settings import RequestSettings
 from inventory.ssmi.settings import SsmiSettings
 from inventory.upstream.settings import UpstreamSettings
@@ -43,6 +45,9 @@ class InventorySettings(FileSettings):
         description="how long a number may be missing before that is an alarm: results overtake each other",
     )
     requests: RequestSettings | None = Field(None, description="requests are not taken unless given")
+    parties: tuple[PartySettings, ...] = Field((), description="who is told at each party")
+    notices: NoticeSettings | None = Field(None, description="what parties are told waits unless given")
+    charge: ChargeSettings | None = Field(None, description="nothing is charged unless given")
     ssmi: SsmiSettings | None = Field(None, description="no file for the SSMI is written unless given")
     upstream: UpstreamSettings | None = Field(
         None, description="which way leads upstream for which region; by file alone unless given"
@@ -50,10 +55,13 @@ class InventorySettings(FileSettings):
     log: LogSettings = Field(default_factory=LogSettings)
 
     @model_validator(mode="after")
-    def _no_station_twice(self) -> Self:
+    def _nobody_twice(self) -> Self:
         sources = [each.topics.source for each in self.stations]
         if twice := sorted({each for each in sources if sources.count(each) > 1}):
             raise ValueError(f"stations: {', '.join(twice)} stands there twice")
+        parties = [each.name for each in self.parties]
+        if twice := sorted({each for each in parties if parties.count(each) > 1}):
+            raise ValueError(f"parties: {', '.join(twice)} stands there twice")
         return self
 
     @property

@@ -9,11 +9,14 @@ import typer
 
 from firmware_catalog.identity import IdentityError
 from inventory.cli import (
+    charge,
     database,
     deliveries,
     findings,
     forecasts,
     hubs,
+    notices,
+    redelivery,
     requests,
     results,
     run,
@@ -36,6 +39,9 @@ app.add_typer(database.app, name="database")
 app.add_typer(requests.app, name="requests")
 app.add_typer(forecasts.app, name="forecasts")
 app.add_typer(deliveries.app, name="deliveries")
+app.add_typer(notices.app, name="notices")
+app.add_typer(redelivery.app, name="redelivery")
+app.add_typer(charge.app, name="charge")
 app.add_typer(results.app, name="results")
 app.add_typer(hubs.app, name="hubs")
 app.add_typer(ssmi.app, name="ssmi")

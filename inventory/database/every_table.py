@@ -6,8 +6,19 @@ from typing import Final
 
 from sqlalchemy import MetaData
 
-from inventory.database import delivery_tables, packing_tables, tables, upstream_tables
+from inventory.database import (
+    charge_tables,
+    delivery_tables,
+    notice_tables,
+    packing_tables,
+    redelivery_tables,
+    tables,
+    upstream_tables,
+)
 
 METADATA: Final[MetaData] = tables.METADATA
-MODULES: Final = (tables, packing_tables, delivery_tables, upstream_tables)
+MODULES: Final = (
+    *(tables, packing_tables, delivery_tables, upstream_tables),
+    *(notice_tables, redelivery_tables, charge_tables),
+)
 """Each adds its tables when it is imported."""

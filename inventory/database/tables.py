@@ -170,6 +170,8 @@ requests: Final = Table(
     Column("decided", Utc),
     Column("decided_by", Text),
     Column("reason", Text),
+    Column("done", Utc),
+    Column("done_by", Text),
     CheckConstraint("state IN ('judged', 'authorised', 'refused', 'closed')", name="state"),
 )
 """A party's requests. `judged` and `authorised` ones are open: their hubs can be in no other."""

@@ -17,6 +17,8 @@ from inventory.delivery.goods import Packed, Unit, UnitKind
 from inventory.delivery.judging import Expected, Finding, Judged, Reason, judge, of_count
 from inventory.delivery.stock import accepted_before, in_store
 from inventory.errors import WrongInput
+from inventory.notices import queue
+from inventory.notices.kind import Kind
 from inventory.requests.book import NotNow, name_of, require, require_within
 from inventory.requests.extract import Registered
 from inventory.requests.limits import beyond_the_store
@@ -168,7 +170,21 @@ def receive(
     for some in _some(rows):
         connection.execute(insert(delivered), some)
     rejected = Counter(each.reason.value for each in judged if each.reason is not None)
-    return Receipt(delivery, len(judged) - rejected.total(), dict(rejected), [each.line for each in over])
+    receipt = Receipt(delivery, len(judged) - rejected.total(), dict(rejected), [each.line for each in over])
+    columns = ("pallet", "carton", "hub", "rejected", "detail")
+    facts = {
+        "request": name_of(request),
+        "party": row.party,
+        "work_order": row.work_order,
+        "delivery": receipt.name,
+        "delivery_note": delivery_note,
+        "received": f"{now:%Y-%m-%d}",
+        "accepted": receipt.accepted,
+        "rejected": rejected.total(),
+    }
+    listing = columns, [[each[name] for name in columns] for each in rows]
+    queue.put(connection, request, row.party, Kind.GOODS_RECEIVED, facts, now, listing)
+    return receipt
 
 
 def _judged(

@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, and_, func, select
 
 from inventory.database.delivery_tables import delivered, deliveries
+from inventory.database.redelivery_tables import dispatched, dispatches
 from inventory.database.tables import request_hubs, requests
 
 _AT_ONCE: Final = 1000
@@ -33,6 +34,16 @@ def accepted_before(
 
 def in_store(connection: Connection) -> Mapping[str, int]:
     """Return how many hubs of each region lie in store, of orders that are not closed."""
+    # What was refused at its door came back.
+    gone = (
+        select(dispatched.c.id)
+        .join(dispatches, dispatches.c.id == dispatched.c.dispatch)
+        .where(
+            dispatches.c.request == deliveries.c.request,
+            dispatched.c.hub == delivered.c.hub,
+            dispatched.c.fate != "refused",
+        )
+    )
     accepted = (
         select(request_hubs.c.region, func.count())
         .select_from(
@@ -47,7 +58,7 @@ def in_store(connection: Connection) -> Mapping[str, int]:
                 ),
             )
         )
-        .where(delivered.c.rejected.is_(None), requests.c.state == "authorised")
+        .where(delivered.c.rejected.is_(None), requests.c.state == "authorised", ~gone.exists())
         .group_by(request_hubs.c.region)
     )
     return dict(connection.execute(accepted).all())

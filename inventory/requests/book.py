@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -14,6 +14,8 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from firmware_catalog.identity import Eui64
 from inventory.database.tables import order_facts, request_hubs, requests
 from inventory.errors import InventoryError, WrongInput
+from inventory.notices import queue
+from inventory.notices.kind import Kind
 from inventory.requests import limits as limits_of
 from inventory.requests.extract import Registered
 from inventory.requests.judging import Judged, judge
@@ -24,7 +26,13 @@ from inventory.requests.settings import LimitSettings, RequestSettings
 from inventory.requests.sheet import Sheet
 from station.domain.printable import printable
 
+_TOLD_AS: Final = {
+    "accepted": Kind.REQUEST_ACCEPTED,
+    "in part": Kind.REQUEST_IN_PART,
+    "rejected": Kind.REQUEST_REJECTED,
+}
 OPEN: Final = ("judged", "authorised")
+HUB_HEADINGS: Final = ("chf_id", "gpf_id")
 _AT_ONCE: Final = 1000
 
 
@@ -111,7 +119,31 @@ def take_in(
             insert(request_hubs), [row_of(request, each) for each in judged[at : at + _AT_ONCE]]
         )
     refused = Counter(each.reason.value for each in judged if each.reason is not None)
-    return Verdict(request, len(judged) - refused.total(), dict(refused))
+    verdict = Verdict(request, len(judged) - refused.total(), dict(refused))
+    queue.put(
+        connection,
+        request,
+        party,
+        _TOLD_AS[verdict.whole],
+        {
+            "request": verdict.name,
+            "party": party,
+            "file": file.name,
+            "received": f"{now:%Y-%m-%d}",
+            "accepted": verdict.accepted,
+            "refused": refused.total(),
+            "reason": None,
+        },
+        now,
+        (("line", "ids", "reason", "detail"), _refused_lines(judged)) if refused else None,
+    )
+    return verdict
+
+
+def _refused_lines(judged: Sequence[Judged]) -> Iterator[tuple[int, str, str, str | None]]:
+    for each in judged:
+        if each.reason is not None:
+            yield each.asked.line, printable(each.asked.text), each.reason.value, each.detail
 
 
 def in_open_requests(connection: Connection) -> dict[Eui64, str]:
@@ -188,7 +220,33 @@ def authorise(
         .where(request_hubs.c.request == request, request_hubs.c.refused.is_(None))
         .values(authorised=now)
     )
+    listing = hubs_of_order(connection, request)
+    queue.put(
+        connection,
+        request,
+        row.party,
+        Kind.AUTHORISED,
+        {
+            "request": name_of(row.id),
+            "party": row.party,
+            "work_order": work_order,
+            "purchase_order": purchase_order,
+            "hubs": len(listing),
+        },
+        now,
+        (HUB_HEADINGS, listing),
+    )
     return data, [each.line for each in over]
+
+
+def hubs_of_order(connection: Connection, request: int) -> Sequence[Row[str, str]]:
+    """Return both ids of each hub whose line stands."""
+    hub = request_hubs.c
+    return connection.execute(
+        select(hub.chf, hub.gpf)
+        .where(hub.request == request, hub.refused.is_(None), hub.cancelled.is_(None))
+        .order_by(hub.line)
+    ).all()
 
 
 def regions_of(connection: Connection, request: int) -> dict[str, int]:
@@ -210,11 +268,22 @@ def require_within(over: Sequence[Beyond]) -> None:
 
 def decide(connection: Connection, request: int, state: str, *, by: str, reason: str, now: datetime) -> None:
     """Refuse a judged request, or close an authorised one, in somebody's name. Raises NotNow."""
-    require(connection, request, "judged" if state == "refused" else "authorised")
+    row = require(connection, request, "judged" if state == "refused" else "authorised")
     values: dict[str, Any] = {"state": state, "decided_by": by, "reason": reason}
     if state == "refused":
         values["decided"] = now  # when an authorised one was authorised is what its month is counted by
     connection.execute(update(requests).where(requests.c.id == request).values(**values))
+    if state == "refused":
+        facts = {
+            "request": name_of(row.id),
+            "party": row.party,
+            "file": row.file,
+            "received": f"{row.received:%Y-%m-%d}",
+            "accepted": 0,
+            "refused": 0,
+            "reason": reason,
+        }
+        queue.put(connection, request, row.party, Kind.REQUEST_REJECTED, facts, now)
 
 
 def file_name(work_order: str, revision: int) -> str:

@@ -18,11 +18,15 @@ from firmware_catalog.identity import Eui64
 from inventory.database.delivery_tables import delivered, deliveries, order_revisions
 from inventory.database.tables import request_hubs, requests
 from inventory.errors import WrongInput
+from inventory.notices import queue
+from inventory.notices.kind import Kind
 from inventory.requests import limits
 from inventory.requests.book import (
+    HUB_HEADINGS,
     NotNow,
     Verdict,
     file_name,
+    hubs_of_order,
     in_open_requests,
     name_of,
     require,
@@ -110,6 +114,23 @@ def revise(
     )
     connection.execute(
         update(requests).where(requests.c.id == request).values(revision=revision, order_sha256=digest)
+    )
+    listing = hubs_of_order(connection, request)
+    queue.put(
+        connection,
+        request,
+        row.party,
+        Kind.AMENDED,
+        {
+            "request": name_of(row.id),
+            "party": row.party,
+            "work_order": row.work_order,
+            "added": added,
+            "cancelled": len(set(cancel)),
+            "hubs": len(listing),
+        },
+        now,
+        (HUB_HEADINGS, listing),
     )
     name = file_name(row.work_order, revision)
     return Revised(revision, verdict, len(set(cancel)), name, data, warnings)

@@ -1,0 +1,1 @@
+"""The explicit charge of each re-flashed hub, a month and party."""

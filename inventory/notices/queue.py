@@ -1,0 +1,129 @@
+"""The notices that are to leave, and what became of each. They are written in the transaction of the act that they are about."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from inventory.database.notice_tables import notices
+from inventory.errors import InventoryError, WrongInput
+from inventory.notices.kind import Kind
+
+
+class NotInThisState(InventoryError):
+    """A notice is in a state in which this cannot be done with it."""
+
+
+def put(
+    connection: Connection,
+    request: int,
+    party: str,
+    kind: Kind,
+    facts: Mapping[str, Any],
+    now: datetime,
+    listing: tuple[Sequence[str], Iterable[Sequence[Any]]] | None = None,
+) -> None:
+    """Have a party told. `facts` are what the template may name; `listing`, headings and rows, is attached as CSV."""
+    text = None
+    if listing is not None:
+        headings, rows = listing
+        content = io.StringIO(newline="")
+        writer = csv.writer(content, lineterminator="\r\n")
+        writer.writerow(headings)
+        writer.writerows(rows)
+        text = content.getvalue()
+    connection.execute(
+        insert(notices).values(
+            request=request,
+            party=party,
+            kind=kind.value,
+            facts=dict(facts),
+            listing=text,
+            made=now,
+            state="waiting",
+            tries=0,
+        )
+    )
+
+
+def waiting(connection: Connection, now: datetime | None = None) -> Sequence[int]:
+    """Return the numbers of what is to be sent, oldest first; at this moment, if one is given, what may be tried again by then."""
+    rows = connection.execute(
+        select(notices.c.id, notices.c.tries, notices.c.tried)
+        .where(notices.c.state == "waiting")
+        .order_by(notices.c.id)
+    )
+    return [
+        row.id
+        for row in rows
+        if now is None or row.tried is None or row.tried + _pause_after(row.tries) <= now
+    ]
+
+
+def _pause_after(tries: int) -> timedelta:
+    return timedelta(seconds=min(3600, 30 * 2 ** min(tries, 10)))
+
+
+def one(connection: Connection, number: int) -> Row[*tuple[Any, ...]]:
+    """Return a notice. Raises WrongInput for none."""
+    row = connection.execute(select(notices).where(notices.c.id == number)).first()
+    if row is None:
+        raise WrongInput(f"there is no notice {number}; see reflash inventory notices list")
+    return row
+
+
+def keep_message(
+    connection: Connection, number: int, message: bytes, recipients: Sequence[str], now: datetime
+) -> bool:
+    """Keep a message as it is about to be sent. False if it is not to be sent any more."""
+    done = connection.execute(
+        update(notices)
+        .where(notices.c.id == number, notices.c.state == "waiting")
+        .values(message=message, recipients=list(recipients), tried=now, answer=None)
+    )
+    return done.rowcount == 1
+
+
+def note_answer(connection: Connection, number: int, state: str, answer: str, now: datetime) -> None:
+    """Keep what became of a try: `sent`, `refused`, or still `waiting`."""
+    connection.execute(
+        update(notices)
+        .where(notices.c.id == number, notices.c.state == "waiting")
+        .values(state=state, answer=answer[:500], tried=now, tries=notices.c.tries + 1)
+    )
+
+
+def listed(connection: Connection, states: Sequence[str] | None = None) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Return notices without their content, newest first."""
+    columns = ("id", "request", "party", "kind", "made", "state", "tries", "tried", "answer")
+    chosen = select(*(notices.c[name] for name in columns)).order_by(notices.c.id.desc())
+    return connection.execute(chosen if states is None else chosen.where(notices.c.state.in_(states))).all()
+
+
+def send_again(connection: Connection, number: int) -> None:
+    """Have a notice that was refused or bounced composed and sent anew. Raises NotInThisState, WrongInput."""
+    _change(connection, number, ("refused", "bounced"), {"state": "waiting", "answer": None})
+
+
+def bounced(connection: Connection, number: int, *, reason: str, by: str, now: datetime) -> None:
+    """Record in somebody's name that a sent notice came back. Raises NotInThisState, WrongInput."""
+    values = {"state": "bounced", "reason": reason, "settled": now, "settled_by": by}
+    _change(connection, number, ("sent",), values)
+
+
+def settle(connection: Connection, number: int, *, reason: str, by: str, now: datetime) -> None:
+    """Have a notice sent no more, in somebody's name: it was told otherwise. Raises NotInThisState, WrongInput."""
+    values = {"state": "settled", "reason": reason, "settled": now, "settled_by": by}
+    _change(connection, number, ("waiting", "refused", "bounced"), values)
+
+
+def _change(connection: Connection, number: int, states: Sequence[str], values: Mapping[str, Any]) -> None:
+    row = one(connection, number)
+    if row.state not in states:
+        raise NotInThisState(f"notice {number} is {row.state}, and has to be {' or '.join(states)} for that")
+    connection.execute(update(notices).where(notices.c.id == number).values(**values))

@@ -1,0 +1,178 @@
+"""What a party is told at the end: what became of each hub, what is scrapped, and what has to be called back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, and_, select, update
+
+from inventory.database.packing_tables import carton_recalls, cartons, hub_places
+from inventory.database.redelivery_tables import dispatched, dispatches
+from inventory.database.tables import (
+    hubs,
+    messages,
+    order_facts,
+    request_hubs,
+    requests,
+    results,
+    standings,
+)
+from inventory.intake.missing import missing
+from inventory.notices import queue
+from inventory.notices.kind import Kind
+from inventory.redelivery.addresses import address_of
+from inventory.requests.book import NotNow, name_of, require
+from station.domain.destination import Destination
+from station.domain.outcome import Outcome
+
+_HEADINGS: Final = ("chf_id", "gpf_id", "outcome", "reason", "firmware_version", "place")
+
+
+def tell_done(
+    connection: Connection, request: int, *, despite_missing: bool, by: str, now: datetime
+) -> Counter[str]:
+    """Have a party told that its order is done, in somebody's name; return how many hubs had which outcome.
+
+    The caller writes alone. Raises NotNow where that was told before, the bench has not closed the order, or results have not come.
+    """
+    row = require(connection, request, "authorised")
+    if row.done is not None:
+        raise NotNow(f"{row.party} was told so on {row.done:%Y-%m-%d} by {row.done_by}")
+    closed = and_(order_facts.c.work_order == row.work_order, order_facts.c.what == "closed")
+    if connection.execute(select(order_facts.c.message).where(closed)).first() is None:
+        raise NotNow(f"the bench has not told that {row.work_order} is reconciled and closed")
+    if not despite_missing:
+        _require_all(connection, row.work_order)
+    rows = _hubs(connection, request, row.work_order)
+    outcomes = Counter(each.outcome or "not_worked_on" for each in rows)
+    flashed, current = outcomes[Outcome.PASSED], outcomes[Outcome.ALREADY_CURRENT]
+    facts = {"request": name_of(request), "party": row.party, "work_order": row.work_order}
+    queue.put(
+        connection,
+        request,
+        row.party,
+        Kind.DONE,
+        {
+            **facts,
+            "re_flashed": flashed,
+            "already_current": current,
+            "not_re_flashed": len(rows) - flashed - current,
+            "address": address_of(connection, request),
+        },
+        now,
+        (_HEADINGS, rows),
+    )
+    if scrapped := [each for each in rows if each.place == Destination.SCRAP]:
+        queue.put(
+            connection,
+            request,
+            row.party,
+            Kind.SCRAPPED,
+            {**facts, "hubs": len(scrapped)},
+            now,
+            (_HEADINGS, scrapped),
+        )
+    connection.execute(update(requests).where(requests.c.id == request).values(done=now, done_by=by))
+    return outcomes
+
+
+def _require_all(connection: Connection, work_order: str) -> None:
+    worked_on = set(
+        connection.scalars(
+            select(messages.c.source)
+            .distinct()
+            .join(results, results.c.message == messages.c.id)
+            .where(results.c.work_order == work_order)
+        )
+    )
+    for each in missing(connection):
+        if each.source in worked_on and each.kind in ("result", "packing"):
+            raise NotNow(f"{work_order}: {each.line}")
+
+
+def _hubs(connection: Connection, request: int, work_order: str) -> Sequence[Row[*tuple[Any, ...]]]:
+    line, counts = request_hubs.c, results.alias("counts")
+    return connection.execute(
+        select(
+            *(line.chf, line.gpf, standings.c.outcome, counts.c.code, hubs.c.firmware),
+            hub_places.c.place,
+        )
+        .outerjoin(standings, and_(standings.c.device == line.chf, standings.c.work_order == work_order))
+        .outerjoin(counts, counts.c.message == standings.c.message)
+        .outerjoin(hubs, hubs.c.device == line.chf)
+        .outerjoin(
+            hub_places,
+            and_(
+                hub_places.c.hub == line.chf,
+                hub_places.c.current,
+                hub_places.c.work_order == work_order,
+            ),
+        )
+        .where(line.request == request, line.refused.is_(None), line.cancelled.is_(None))
+        .order_by(line.line)
+    ).all()
+
+
+def recalled(connection: Connection, request: int | None = None) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Return each carton that is recalled: its order and place at the bench, and in which dispatch it left, if it did."""
+    left = (
+        select(dispatched.c.source, dispatched.c.carton, dispatched.c.dispatch, dispatched.c.fate)
+        .where(dispatched.c.fate != "refused")
+        .distinct()
+        .subquery()
+    )
+    columns = (cartons.c.source, cartons.c.carton, cartons.c.pallet, cartons.c.work_order, cartons.c.hubs)
+    chosen = (
+        select(*columns, cartons.c.firmware, requests.c.party, left.c.dispatch, left.c.fate)
+        .join(
+            carton_recalls,
+            and_(
+                carton_recalls.c.source == cartons.c.source,
+                carton_recalls.c.carton == cartons.c.carton,
+                carton_recalls.c.current,
+                carton_recalls.c.recalled,
+            ),
+        )
+        .outerjoin(requests, requests.c.work_order == cartons.c.work_order)
+        .outerjoin(left, and_(left.c.source == cartons.c.source, left.c.carton == cartons.c.carton))
+        .where(cartons.c.current)
+        .order_by(cartons.c.source, cartons.c.carton)
+    )
+    return connection.execute(chosen if request is None else chosen.where(requests.c.id == request)).all()
+
+
+def tell_recalled(connection: Connection, request: int, *, reason: str, now: datetime) -> int:
+    """Have a party told which hubs that left are recalled; return how many. The caller writes alone. Raises NotNow where none is."""
+    row = connection.execute(select(requests).where(requests.c.id == request)).first()
+    if row is None:
+        raise NotNow(f"there is no request {name_of(request)}")
+    called = connection.execute(
+        select(dispatched.c.hub, dispatched.c.carton, dispatched.c.pallet, dispatched.c.firmware)
+        .join(dispatches, dispatches.c.id == dispatched.c.dispatch)
+        .join(
+            carton_recalls,
+            and_(
+                carton_recalls.c.source == dispatched.c.source,
+                carton_recalls.c.carton == dispatched.c.carton,
+                carton_recalls.c.current,
+                carton_recalls.c.recalled,
+            ),
+        )
+        .where(dispatches.c.request == request, dispatched.c.fate.in_(("on_the_way", "delivered")))
+        .order_by(dispatched.c.id)
+    ).all()
+    if not called:
+        raise NotNow(f"nothing that left of {name_of(request)} is recalled")
+    facts = {
+        "request": name_of(request),
+        "party": row.party,
+        "work_order": row.work_order,
+        "hubs": len(called),
+        "reason": reason,
+    }
+    listing = ("hub", "carton", "pallet", "firmware"), called
+    queue.put(connection, request, row.party, Kind.RECALLED, facts, now, listing)
+    return len(called)

@@ -11,16 +11,14 @@ import hashlib
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
-
 from inventory.errors import WrongInput
+from inventory.requests.workbook import RawCell, rows_of
 
 MAX_FILE: Final = 64 << 20
 """Bytes of a file, at most."""
@@ -107,30 +105,23 @@ class Sheet:
     def _workbook(self) -> Iterator[tuple[int, list[Cell]]]:
         self._require_harmless()
         try:
-            book = openpyxl.load_workbook(io.BytesIO(self.data), read_only=True, keep_links=False)
-            try:
-                sheet = book.worksheets[0]
-                sheet.reset_dimensions()
-                for line, row in enumerate(sheet.iter_rows(max_col=_MAX_COLUMNS), 1):
-                    yield line, [_cell(cell.value, cell.data_type) for cell in row]
-            finally:
-                book.close()
+            with zipfile.ZipFile(io.BytesIO(self.data)) as archive:
+                for line, row in rows_of(archive, _MAX_COLUMNS):
+                    yield line, [_cell(cell) for cell in row]
         except WrongInput:
             raise
         except (
-            InvalidFileException,
-            zipfile.BadZipFile,
-            LookupError,
             ValueError,
-            TypeError,
-            AttributeError,
+            LookupError,
+            RuntimeError,
+            EOFError,
             OSError,
+            zlib.error,
+            zipfile.BadZipFile,
         ) as error:
             raise WrongInput(
                 f"{self.name} is no workbook that can be read ({error}); save it as CSV"
             ) from error
-        except Exception as error:  # the XML parser's own, of which there are several
-            raise WrongInput(f"{self.name} is a broken workbook ({error}); save it as CSV") from error
 
     def _require_harmless(self) -> None:
         try:
@@ -171,12 +162,11 @@ def _formula(value: str) -> str | None:
     return "is a formula, which nobody here works out" if value.lstrip().startswith("=") else None
 
 
-def _cell(value: object, kind: str | None) -> Cell:
-    if value is None:
-        return Cell("")
-    if isinstance(value, str):
-        return Cell(value.strip(), _formula(value) if kind == "f" or value.startswith("=") else None)
-    if isinstance(value, datetime | date):
-        return Cell(value.isoformat()[:10])
+def _cell(raw: RawCell) -> Cell:
+    text = raw.text.strip()
+    if raw.formula or text.startswith("="):
+        return Cell(text or "=", _formula("="))
     # A spreadsheet keeps 15 digits: of an id or a version that it took for a number it has lost some.
-    return Cell(str(value), "is a number: format the column as text, and fill it again")
+    if raw.number and text:
+        return Cell(text, "is a number: format the column as text, and fill it again")
+    return Cell(text)

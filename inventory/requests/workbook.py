@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import IO, Any, Final
 from xml.parsers import expat
 
@@ -88,6 +89,7 @@ def _no_document_type(*_: object) -> None:
     raise BrokenWorkbook("it declares a document type, as no spreadsheet does")
 
 
+@lru_cache(maxsize=256)
 def _local(name: str) -> str:
     return name.rpartition("}")[2]
 

@@ -75,12 +75,12 @@ def import_list(
                 now=system_clock(),
             )
             unlike = forecasts.warning(connection, whose, system_clock())
-    if unlike is not None:
-        typer.echo(f"warning: {unlike}", err=True)
     if as_json:
-        answer = {"accepted": verdict.accepted, "refused": verdict.refused}
+        answer = {"accepted": verdict.accepted, "refused": verdict.refused, "warning": unlike}
         print_json({"request": verdict.name, "verdict": verdict.whole, **answer})
         return
+    if unlike is not None:
+        typer.echo(f"warning: {unlike}", err=True)
     typer.echo(f"{verdict.name}: {verdict.whole}: {_counted(verdict)}")
 
 

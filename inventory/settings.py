@@ -20,6 +20,7 @@ from inventory.notices.settings import NoticeSettings, PartySettings
 from inventory.requests.settings import RequestSettings
 from inventory.ssmi.settings import SsmiSettings
 from inventory.upstream.settings import UpstreamSettings
+from inventory.web.settings import WebSettings
 from station.domain.config_error import faults_of
 from station.domain.file_settings import FileSettings
 from station.messages.topics import Topics
@@ -48,6 +49,7 @@ class InventorySettings(FileSettings):
     parties: tuple[PartySettings, ...] = Field((), description="who is told at each party")
     notices: NoticeSettings | None = Field(None, description="what parties are told waits unless given")
     charge: ChargeSettings | None = Field(None, description="nothing is charged unless given")
+    web: WebSettings | None = Field(None, description="other programs are not answered unless given")
     ssmi: SsmiSettings | None = Field(None, description="no file for the SSMI is written unless given")
     upstream: UpstreamSettings | None = Field(
         None, description="which way leads upstream for which region; by file alone unless given"

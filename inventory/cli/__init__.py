@@ -20,6 +20,7 @@ from inventory.cli import (
     requests,
     results,
     run,
+    serve,
     ssmi,
     upstream,
 )
@@ -35,6 +36,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("run")(run.run)
+app.command("serve")(serve.serve)
 app.add_typer(database.app, name="database")
 app.add_typer(requests.app, name="requests")
 app.add_typer(forecasts.app, name="forecasts")

@@ -319,8 +319,8 @@ def require(connection: Connection, request: int, state: str) -> Row[*tuple[Any,
     return row
 
 
-def every(connection: Connection) -> Sequence[Row[*tuple[Any, ...]]]:
-    """Return each request with how many of its hubs are accepted, newest first."""
+def every(connection: Connection, limit: int | None = None) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Return each request (so many of them) with how many of its hubs are accepted, newest first."""
     accepted = select(func.count()).where(
         request_hubs.c.request == requests.c.id,
         request_hubs.c.refused.is_(None),
@@ -328,7 +328,9 @@ def every(connection: Connection) -> Sequence[Row[*tuple[Any, ...]]]:
     )
     columns = (requests.c.id, requests.c.party, requests.c.received, requests.c.state, requests.c.work_order)
     return connection.execute(
-        select(*columns, accepted.scalar_subquery().label("accepted")).order_by(requests.c.id.desc())
+        select(*columns, accepted.scalar_subquery().label("accepted"))
+        .order_by(requests.c.id.desc())
+        .limit(limit)
     ).all()
 
 

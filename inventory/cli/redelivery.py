@@ -69,6 +69,10 @@ def dispatch(
         str | None, typer.Option("--transport", help="What it costs, in pounds, as 120.50.")
     ] = None,
     despite_missing: DespiteOption = None,
+    despite_upstream: Annotated[
+        str | None,
+        typer.Option("--despite-upstream", help="Why, although a hub is not told of upstream."),
+    ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Have goods leave by pallet or carton, as the bench packed them, or hubs as they came; all of them or, with the reasons, none.
@@ -77,6 +81,7 @@ def dispatch(
     """
     number, note, who = number_of(request), said(carrier_note, "--carrier-note"), said(by, "--by")
     despite = None if despite_missing is None else said(despite_missing, "--despite-missing")
+    untold = None if despite_upstream is None else said(despite_upstream, "--despite-upstream")
     pence = None if transport is None else pence_of(transport)
     wanted = _wanted(pallet, carton, hub)
     with opened(config) as (_, database), database.write_alone() as connection:
@@ -87,7 +92,7 @@ def dispatch(
             carrier_note=note,
             transport_pence=pence,
             despite_missing=despite,
-            held={},
+            despite_upstream=untold,
             by=who,
             now=system_clock(),
         )

@@ -26,6 +26,7 @@ from inventory.redelivery.leaving import (
     why_not_pallet,
 )
 from inventory.requests.book import NotNow, name_of, require
+from inventory.upstream.redelivery import withheld
 
 FATES: Final = ("delivered", "refused", "short", "lost")
 """What may become of goods on their way. What was refused came back, and may leave again."""
@@ -95,19 +96,21 @@ def dispatch(
     *,
     carrier_note: str,
     transport_pence: int | None,
-    despite_missing: str | None,
-    held: Mapping[str, str],
+    despite_missing: str | None = None,
+    despite_upstream: str | None = None,
     by: str,
     now: datetime,
 ) -> Dispatch:
     """Have goods leave, to the party that sent them, in somebody's name. The caller writes alone.
 
-    `held` says by CHF id which hubs must not leave, and why. Raises StaysHere with each reason against it, NotNow, WrongInput.
+    `despite_missing` says why although messages have not come, `despite_upstream` why although the Smart Metering Inventory
+    holds something else of a hub. Raises StaysHere with each reason against it, NotNow, WrongInput.
     """
     row = require(connection, request, "authorised")
     address = address_of(connection, request)
     if address is None:
         raise NotNow(f"{name_of(request)} has no address to go back to; ask its party")
+    held = withheld(connection, row.work_order) if despite_upstream is None else {}
     goods = goods_of(connection, request, row.work_order, held)
     reasons: list[str] = []
     leaving = list(_leaving(goods, wanted, row.party, reasons))
@@ -131,7 +134,7 @@ def dispatch(
             address=address,
             carrier_note=carrier_note,
             transport_pence=transport_pence,
-            despite=despite_missing,
+            despite="; ".join(each for each in (despite_missing, despite_upstream) if each) or None,
             dispatched=now,
             dispatched_by=by,
         )

@@ -89,6 +89,7 @@ class Dispatch(Goods):
     carrier_note: Text
     transport_pence: Annotated[int, Field(ge=0, lt=10**9)] | None = None
     despite_missing: Text | None = None
+    despite_upstream: Text | None = None
 
 
 class Fate(Goods):
@@ -180,7 +181,7 @@ def acting(write: Writing, settings: RequestSettings, clock: Clock) -> APIRouter
                 carrier_note=act.carrier_note,
                 transport_pence=act.transport_pence,
                 despite_missing=act.despite_missing,
-                held={},
+                despite_upstream=act.despite_upstream,
                 by=who(asked, act),
                 now=clock(),
             )

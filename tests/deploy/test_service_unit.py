@@ -48,6 +48,28 @@ def complaints(analyze: str, unit: Path) -> list[str]:
     return [line for line in done.stderr.splitlines() if unit.name in line]
 
 
+INVENTORYS = tuple(DEPLOY / "systemd" / f"reflash-inventory{name}.service" for name in ("", "-web"))
+
+
+def test_systemd_finds_nothing_wrong_with_the_inventorys_and_they_may_do_little(
+    analyze: str, tmp_path: Path
+) -> None:
+    for shipped in INVENTORYS:
+        copy = tmp_path / shipped.name
+        copy.write_text(shipped.read_text().replace("/opt/reflash/venv/bin/reflash", str(REFLASH)))
+        assert complaints(analyze, copy) == []
+        command = [analyze, "security", "--offline=true", "--no-pager", shipped]
+        told = run(command, capture_output=True, text=True, check=False).stdout
+        overall = re.search(r"Overall exposure level for .*: ([0-9.]+)", told)
+        assert overall is not None, told
+        assert float(overall[1]) <= MOST_EXPOSED, told
+        (line,) = re.findall(r"(?m)^ExecStart=\S+ (.*)$", shipped.read_text())
+        words = line.split()
+        assert words[-2:] == ["--config", "/etc/reflash-inventory/inventory.toml"]
+        shown = run([REFLASH, *words[:-2], "--help"], capture_output=True, text=True, check=True).stdout
+        assert "--config" in shown
+
+
 def test_systemd_finds_nothing_wrong_with_it(analyze: str, tmp_path: Path) -> None:
     text = UNIT.read_text()
     installed = "/opt/reflash/venv/bin/reflash"

@@ -70,7 +70,17 @@ def test_each_re_flashed_hub_is_charged_once_at_its_price_and_the_same_month_is_
             *station.packed((1,), "CTN1"),
         ]
     )
-    left = ("--transport", "£120.50", "--carrier-note", "c", "--despite-missing", "lost", *by)
+    left = (
+        "--transport",
+        "£120.50",
+        "--carrier-note",
+        "c",
+        "--despite-missing",
+        "lost",
+        "--despite-upstream",
+        "by file",
+        *by,
+    )
     desk("dispatch", "RQ-1", "--carton", "CTN1", *left, group="redelivery")
     with database.write() as connection:
         connection.execute(update(dispatches).values(dispatched=datetime(2026, 11, 20, tzinfo=UTC)))

@@ -52,8 +52,11 @@ def back(desk: Desk, *arguments: object, code: int = 0) -> str:
     return desk(*arguments, code=code, group="redelivery")
 
 
-def dispatch(desk: Desk, *goods: object, code: int = 0) -> str:
-    return back(desk, "dispatch", "RQ-1", *goods, "--carrier-note", "carrier 4711", *BY, code=code)
+def dispatch(desk: Desk, *goods: object, code: int = 0, told: bool = True) -> str:
+    """Have goods leave; `told`: whether it matters not what the inventory upstream holds."""
+    more = ("--despite-upstream", "told by file") if told else ()
+    words = ("--carrier-note", "carrier 4711", *BY, *more)
+    return back(desk, "dispatch", "RQ-1", *goods, *words, code=code)
 
 
 def receive(desk: Desk, *hubs: int, request: str = "RQ-1") -> None:
@@ -173,6 +176,7 @@ def test_what_is_not_known_for_sure_stays_and_every_reason_is_said(
         assert reason in dispatch(desk, *goods, code=1), goods
         # What may go does not go either, where something else may not.
         assert reason in dispatch(desk, "--carton", "CTN10", *goods, code=1), goods
+    assert f"{chf_of(10)} is held: not_told" in dispatch(desk, "--carton", "CTN10", code=1, told=False)
     assert "nothing is to leave" in dispatch(desk, code=2)
     assert "no sum in pounds" in dispatch(desk, "--carton", "CTN10", "--transport", "1.005", code=2)
     never_came = bench.packing("hub_placed", hub=stands(10, "quarantine"))

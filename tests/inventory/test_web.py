@@ -104,7 +104,13 @@ def test_a_program_takes_an_order_from_its_request_to_its_dispatch(
     assert (
         asking("POST", "/v1/requests/RQ-1/address", {"address": "Dock 4", "reason": "mail", **by})[0] == 200
     )
-    leave = {"cartons": ["CTN1"], "carrier_note": "4711", "transport_pence": 100, **by}
+    leave = {
+        "cartons": ["CTN1"],
+        "carrier_note": "4711",
+        "transport_pence": 100,
+        "despite_upstream": "by file",
+        **by,
+    }
     status, answer = asking("POST", "/v1/requests/RQ-1/dispatches", leave)
     assert (status, "journal republish 2 2" in answer["title"]) == (409, True)
     figures = asking("GET", "/v1/metrics", token=LOOK)[1]

@@ -123,16 +123,18 @@ def _not_charged(connection: Connection, party: str, end: datetime) -> Sequence[
             charged,
             and_(charged.c.work_order == standings.c.work_order, charged.c.device == standings.c.device),
         )
-        .outerjoin(
-            hub_places,
-            and_(place.hub == standings.c.device, place.current, place.work_order == standings.c.work_order),
-        )
+        .outerjoin(hub_places, and_(place.hub == standings.c.device, place.current))
         .where(
             requests.c.party == party,
             standings.c.outcome == Outcome.PASSED.value,
             results.c.finished < end,
             charged.c.device.is_(None),
-            or_(place.place.is_(None), place.place.not_in(_FAILED_HERE)),
+            # Asked of the order after the hub's place is found: by order first, each hub would be looked for among thousands.
+            or_(
+                place.place.is_(None),
+                place.place.not_in(_FAILED_HERE),
+                place.work_order.is_distinct_from(standings.c.work_order),
+            ),
         )
         .order_by(standings.c.work_order, standings.c.device)
     ).all()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, select, update
+from sqlalchemy import Connection, Row, and_, case, select, update
 
 from inventory.database.packing_tables import carton_recalls, cartons, hub_places
 from inventory.database.redelivery_tables import dispatched, dispatches
@@ -98,19 +98,12 @@ def _hubs(connection: Connection, request: int, work_order: str) -> Sequence[Row
     return connection.execute(
         select(
             *(line.chf, line.gpf, standings.c.outcome, counts.c.code, hubs.c.firmware),
-            hub_places.c.place,
+            case((hub_places.c.work_order == work_order, hub_places.c.place)).label("place"),
         )
         .outerjoin(standings, and_(standings.c.device == line.chf, standings.c.work_order == work_order))
         .outerjoin(counts, counts.c.message == standings.c.message)
         .outerjoin(hubs, hubs.c.device == line.chf)
-        .outerjoin(
-            hub_places,
-            and_(
-                hub_places.c.hub == line.chf,
-                hub_places.c.current,
-                hub_places.c.work_order == work_order,
-            ),
-        )
+        .outerjoin(hub_places, and_(hub_places.c.hub == line.chf, hub_places.c.current))
         .where(line.request == request, line.refused.is_(None), line.cancelled.is_(None))
         .order_by(line.line)
     ).all()

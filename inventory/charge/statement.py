@@ -115,9 +115,9 @@ def write(
 def _not_charged(connection: Connection, party: str, end: datetime) -> Sequence[Row[*tuple[Any, ...]]]:
     """Return each hub of the party's orders that was re-flashed before `end`, and not charged yet."""
     place = hub_places.c
+    orders = select(requests.c.work_order).where(requests.c.party == party)
     return connection.execute(
         select(standings.c.work_order, standings.c.device, standings.c.message, results.c.finished)
-        .join(requests, requests.c.work_order == standings.c.work_order)
         .join(results, results.c.message == standings.c.message)
         .outerjoin(
             charged,
@@ -125,7 +125,7 @@ def _not_charged(connection: Connection, party: str, end: datetime) -> Sequence[
         )
         .outerjoin(hub_places, and_(place.hub == standings.c.device, place.current))
         .where(
-            requests.c.party == party,
+            standings.c.work_order.in_(orders),
             standings.c.outcome == Outcome.PASSED.value,
             results.c.finished < end,
             charged.c.device.is_(None),

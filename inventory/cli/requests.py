@@ -111,19 +111,24 @@ def show(
     """
     number = book.number_of(request)
     with opened(config) as (_, database), database.read() as connection:
-        row, lines, told = book.shown(connection, number)
+        found = book.shown(connection, number)
+    row, lines = found.row, found.lines
     if as_json:
         hubs = [dict(line._mapping) for line in lines]  # noqa: SLF001 - the same
-        print_json({**row._mapping, "request": book.name_of(number), "hubs": hubs, "bench": told})  # noqa: SLF001 - the same
+        print_json({**row._mapping, "request": book.name_of(number), "hubs": hubs, "bench": found.bench})  # noqa: SLF001 - the same
         return
     typer.echo(
         f"{book.name_of(number)} of {row.party}: {row.state}{f' by {row.decided_by}' if row.decided_by else ''}"
     )
     if row.work_order:
-        bench = ", ".join(told) or "the bench has said nothing of it yet"
+        bench = ", ".join(found.bench) or "the bench has said nothing of it yet"
+        if found.bench and not found.bench_has_it:
+            bench += f"; it has not taken in revision {row.revision} of the file"
         typer.echo(f"work order {row.work_order}, purchase order {row.purchase_order}: {bench}")
     refused = [line for line in lines if line.refused]
-    typer.echo(f"{counted(len(lines) - len(refused), 'hub')} accepted, {len(refused)} refused")
+    cancelled = sum(1 for line in lines if line.cancelled and not line.refused)
+    accepted = len(lines) - len(refused) - cancelled
+    typer.echo(f"{counted(accepted, 'hub')} accepted, {len(refused)} refused, {cancelled} cancelled")
     for line in refused:
         typer.echo(f"line {line.line}  {line.ids}  {line.refused}: {line.detail}")
 

@@ -198,6 +198,7 @@ request_hubs: Final = Table(
     Column("authorised", Utc),
     Column("cancelled", Utc),
     Index(None, "chf"),
+    Index(None, "gpf"),
 )
 """Each line of a request, with what the extract held of its hub; accepted unless `refused` says why not.
 

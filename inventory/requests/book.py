@@ -334,17 +334,27 @@ def every(connection: Connection, limit: int | None = None) -> Sequence[Row[*tup
     ).all()
 
 
-def shown(
-    connection: Connection, request: int
-) -> tuple[Row[*tuple[Any, ...]], Sequence[Row[*tuple[Any, ...]]], Sequence[str]]:
-    """Return a request, its lines, and what the benches have told of its work order. Raises WrongInput."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A request, its lines, and what the benches have told of its work order."""
+
+    row: Row[*tuple[Any, ...]]
+    lines: Sequence[Row[*tuple[Any, ...]]]
+    bench: Sequence[str]
+    bench_has_it: bool
+    """A bench has told that it took in the order's file as it stands now."""
+
+
+def shown(connection: Connection, request: int) -> Shown:
+    """Return where a request stands. Raises WrongInput."""
     row = _one(connection, request)
     lines = connection.execute(
         select(request_hubs).where(request_hubs.c.request == request).order_by(request_hubs.c.line)
     ).all()
-    told = connection.scalars(
-        select(order_facts.c.what)
+    told = connection.execute(
+        select(order_facts.c.what, order_facts.c.file_sha256)
         .where(order_facts.c.work_order == row.work_order)
         .order_by(order_facts.c.message)
     ).all()
-    return row, lines, told
+    has_it = any(sha256 == row.order_sha256 for _, sha256 in told if sha256 is not None)
+    return Shown(row, lines, [what for what, _ in told], has_it)

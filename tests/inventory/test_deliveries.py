@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
 
 from benches.inventory_desk import EXTRACT, Desk, asked, held
-from benches.told_results import chf_of, gpf_of
+from benches.told_results import SOURCE, TOPICS, SayingStation, chf_of, gpf_of
+from inventory.database.engine import Database
 from inventory.delivery.goods import GOODS_COLUMNS, GOODS_TEMPLATE, PACKING_COLUMNS, PACKING_TEMPLATE
+from inventory.intake.intake import Intake
+from inventory.moments import system_clock
 from inventory.requests.request_file import COLUMNS
 from station.orders.csv_import import parse_order
 
@@ -127,8 +131,11 @@ def test_goods_that_cannot_be_taken_are_one_line_and_nothing_is_kept(desk: Desk)
     assert (shown["accepted"], shown["receipts"]) == (0, [])
 
 
-def test_lines_added_and_cancelled_after_arrival_are_a_new_revision_of_the_order(desk: Desk) -> None:
+def test_lines_added_and_cancelled_after_arrival_are_a_new_revision_of_the_order(
+    desk: Desk, database: Database
+) -> None:
     desk.authorised(range(1, 5))
+    station, intake = SayingStation(), Intake(database, {SOURCE: TOPICS}, system_clock)
     receive(desk, "--hub", chf_of(1), "--hub", f"{chf_of(2)}=damaged_packaging")
     orders = desk.folder / "orders"
 
@@ -148,6 +155,12 @@ def test_lines_added_and_cancelled_after_arrival_are_a_new_revision_of_the_order
     assert "reflash orders revise WO-1-revision-2.csv" in said
     assert hubs_of("WO-1-revision-2.csv") == [chf_of(hub) for hub in (1, 4, 5)]
     assert hubs_of("WO-1.csv") == [chf_of(hub) for hub in (1, 2, 3, 4)]
+    for what, name in (("imported", "WO-1.csv"), ("revised", "WO-1-revision-2.csv")):
+        assert ("has not taken in revision 2" in desk("show", "RQ-1")) is (what == "revised")
+        digest = hashlib.sha256((orders / name).read_bytes()).hexdigest()
+        intake.take_heard([station.order_fact("WO-1", what, hubs=3, file_sha256=digest)])
+    shown = desk("show", "RQ-1")
+    assert "PO-7: imported, revised\n3 hubs accepted, 2 refused, 2 cancelled\n" in shown
     assert receive(desk, "--hub", chf_of(3), "--hub", chf_of(5)) == "DL-000002: 1 hub accepted, 1 cancelled\n"
     # A cancelled hub may be asked for elsewhere, or join again.
     assert "RQ-000002: accepted" in desk.take([asked(2)], [held(2)])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +19,7 @@ from inventory.cli.common import (
     said,
     taking_requests,
 )
+from inventory.csv_text import csv_text
 from inventory.delivery import book
 from inventory.delivery.goods import (
     GOODS_COLUMNS,
@@ -185,12 +184,9 @@ def rejected(
     if csv_file is None:
         print_table(columns, rows)
         return
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    table = csv_text(columns, [[row[name] for name in columns] for row in rows])
     with csv_file.open("xb") as file:
-        file.write(text.getvalue().encode())
+        file.write(table.encode())
     typer.echo(f"{csv_file} is written: {counted(len(rows), 'line')}")
 
 

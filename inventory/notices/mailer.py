@@ -10,7 +10,6 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from datetime import datetime
 from email.message import EmailMessage
 from functools import partial
 from typing import Final, NamedTuple, TypeVar
@@ -64,7 +63,7 @@ class Mailer:
 
     async def send_waiting(self, *, at_once: bool = False) -> dict[int, Tried]:
         """Try each notice that waits, once; `at_once` also one that was tried a moment ago. Raises DatabaseUnavailable alone."""
-        numbers = await self._apart(partial(self._waiting, None if at_once else self._clock()))
+        numbers = await self._apart(partial(self._waiting, at_once))
         done = {}
         for number in numbers:
             tried = await self._send(number)
@@ -137,9 +136,9 @@ class Mailer:
             return None
         return ssl.create_default_context(cafile=self._settings.ca_file)
 
-    def _waiting(self, now: datetime | None) -> Sequence[int]:
+    def _waiting(self, at_once: bool) -> Sequence[int]:
         with self._database.read() as connection:
-            return queue.waiting(connection, now)
+            return queue.waiting(connection, self._clock(), at_once=at_once)
 
     def _note(self, number: int, tried: Tried) -> None:
         with self._database.write() as connection:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from inventory.csv_text import csv_text
 from inventory.database.notice_tables import notices
 from inventory.errors import InventoryError, WrongInput
 from inventory.notices.kind import Kind
+
+_DIED_AFTER: Final = timedelta(minutes=10)
 
 
 class NotInThisState(InventoryError):
@@ -29,14 +30,7 @@ def put(
     listing: tuple[Sequence[str], Iterable[Sequence[Any]]] | None = None,
 ) -> None:
     """Have a party told. `facts` are what the template may name; `listing`, headings and rows, is attached as CSV."""
-    text = None
-    if listing is not None:
-        headings, rows = listing
-        content = io.StringIO(newline="")
-        writer = csv.writer(content, lineterminator="\r\n")
-        writer.writerow(headings)
-        writer.writerows(rows)
-        text = content.getvalue()
+    text = None if listing is None else csv_text(*listing)
     connection.execute(
         insert(notices).values(
             request=request,
@@ -51,17 +45,23 @@ def put(
     )
 
 
-def waiting(connection: Connection, now: datetime | None = None) -> Sequence[int]:
-    """Return the numbers of what is to be sent, oldest first; at this moment, if one is given, what may be tried again by then."""
+def waiting(connection: Connection, now: datetime, *, at_once: bool = False) -> Sequence[int]:
+    """Return the numbers of what is to be sent now, oldest first; `at_once`: also what was tried a moment ago."""
     rows = connection.execute(
-        select(notices.c.id, notices.c.tries, notices.c.tried)
+        select(notices.c.id, notices.c.tries, notices.c.tried, notices.c.answer)
         .where(notices.c.state == "waiting")
         .order_by(notices.c.id)
     )
     return [
         row.id
         for row in rows
-        if now is None or row.tried is None or row.tried + _pause_after(row.tries) <= now
+        if row.tried is None
+        # Tried, and no answer yet: another program is at it, or died over it.
+        or (
+            row.tried + _DIED_AFTER <= now
+            if row.answer is None
+            else at_once or row.tried + _pause_after(row.tries) <= now
+        )
     ]
 
 

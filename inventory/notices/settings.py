@@ -45,7 +45,7 @@ class NoticeSettings(BaseModel):
     look_seconds: Annotated[float, Field(gt=0, le=3600)] = Field(
         10.0, description="how often is looked for what is to be sent"
     )
-    timeout_seconds: Annotated[float, Field(gt=0, le=600)] = Field(60.0, description="for one answer")
+    timeout_seconds: Annotated[float, Field(gt=0, le=120)] = Field(60.0, description="for one answer")
     templates: Path | None = Field(
         None,
         description="folder with templates of the site's own (`authorised.txt`); ours stand in for others",

@@ -27,6 +27,7 @@ from inventory.notices.composing import Composer
 from inventory.notices.kind import Kind
 from inventory.notices.mailer import Mailer
 from inventory.notices.settings import NoticeSettings, PartySettings
+from inventory.requests.request_file import TEMPLATE
 
 PARTY = PartySettings(name="PARTY", emails=("goods@party.example", "desk@party.example"))
 
@@ -72,7 +73,8 @@ async def mailing(
 async def test_each_act_is_told_with_its_list_and_kept_as_it_was_sent(
     desk: Desk, database: Database, thread: ThreadPoolExecutor
 ) -> None:
-    desk.take([asked(1), asked(2), asked(3)], [held(1), held(2), held(3, status="Commissioned")])
+    lines = [asked(1), asked(2), asked(3), (TEMPLATE, "=1+1", "", "")]
+    desk.take(lines, [held(1), held(2), held(3, status="Commissioned")])
     by = ("--by", "A. Person")
     desk("authorise", "RQ-1", "--work-order", "WO-1", "--purchase-order", "PO-7", *by)
     desk("revise", "RQ-1", "--cancel", chf_of(2), "--reason", "as they ask", *by)
@@ -97,7 +99,8 @@ async def test_each_act_is_told_with_its_list_and_kept_as_it_was_sent(
     assert {tuple(each.rcpt_tos) for each in server.taken} == {PARTY.emails}
     first, goods = server.messages[0], server.messages[3]
     body, table = (each.get_content() for each in first.iter_parts())
-    assert "2 of its hubs are accepted, 1 are not" in body
+    assert "2 of its hubs are accepted, 2 are not" in body
+    assert "5,'=1+1,unreadable" in table
     assert "4,88-73-84-00-00-00-00-03" in table
     assert chf_of(1) in [*goods.iter_parts()][1].get_content()
     with database.read() as connection:
@@ -114,6 +117,13 @@ async def test_a_mail_that_is_refused_or_bounces_stops_nothing(
     for hub in range(1, 5):
         desk.take([asked(hub)], [held(hub)])
     async with mailing(database, thread) as (server, mail):
+        with database.write() as connection:
+            # Another program is at the last one, and dies.
+            queue.keep_message(connection, 4, b"", (), mail.now)
+        with database.read() as connection:
+            assert queue.waiting(connection, mail.now, at_once=True) == [1, 2, 3]
+            assert queue.waiting(connection, mail.now + timedelta(minutes=10)) == [1, 2, 3, 4]
+            mail.now += timedelta(minutes=10)
         server.answers = ["451 later", "554 no such thing", None]
         assert await mail() == ["waiting", "refused", "waiting", "sent"]
         assert [state for state, _ in mail.states()] == ["waiting", "refused", "waiting", "sent"]

@@ -20,7 +20,7 @@ from inventory.cli.common import (
     taking_requests,
 )
 from inventory.csv_text import csv_text
-from inventory.delivery import book
+from inventory.delivery import book, returns
 from inventory.delivery.goods import (
     GOODS_COLUMNS,
     GOODS_TEMPLATE,
@@ -31,6 +31,7 @@ from inventory.delivery.goods import (
     read_packing_list,
     units_of,
 )
+from inventory.delivery.name import delivery_name, delivery_number
 from inventory.moments import system_clock
 from inventory.requests.book import number_of
 from inventory.requests.extract import look_up
@@ -177,8 +178,8 @@ def rejected(
     number = None if request is None else number_of(request)
     with opened(config) as (_, database), database.read() as connection:
         rows = [
-            {**row._mapping, "delivery": book.delivery_name(row.delivery)}  # noqa: SLF001 - its public name
-            for row in book.to_go_back(connection, number)
+            {**row._mapping, "delivery": delivery_name(row.delivery)}  # noqa: SLF001 - its public name
+            for row in returns.to_go_back(connection, number)
         ]
     columns = ("delivery", "party", "work_order", "pallet", "carton", "hub", "rejected", "detail")
     if csv_file is None:
@@ -201,7 +202,7 @@ def give_back(
 
     Example: reflash inventory deliveries return DL-000001 --note "carrier 4711" --by "A. Person"
     """
-    number, what, who = book.delivery_number(delivery), said(note, "--note"), said(by, "--by")
+    number, what, who = delivery_number(delivery), said(note, "--note"), said(by, "--by")
     with opened(config) as (_, database), database.write_alone() as connection:
-        gone = book.give_back(connection, number, note=what, by=who, now=system_clock())
-    typer.echo(f"{counted(gone, 'rejected line')} of {book.delivery_name(number)} went back")
+        gone = returns.give_back(connection, number, note=what, by=who, now=system_clock())
+    typer.echo(f"{counted(gone, 'rejected line')} of {delivery_name(number)} went back")

@@ -8,18 +8,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select
 
 from firmware_catalog.identity import Eui64
 from inventory.database.delivery_tables import announced, delivered, deliveries
 from inventory.database.tables import request_hubs, requests
 from inventory.delivery.goods import Packed, Unit, UnitKind
 from inventory.delivery.judging import Expected, Finding, Judged, Reason, judge, of_count
+from inventory.delivery.name import delivery_name
+from inventory.delivery.returns import to_go_back
 from inventory.delivery.stock import accepted_before, in_store
 from inventory.errors import WrongInput
 from inventory.notices import queue
 from inventory.notices.kind import Kind
-from inventory.requests.book import NotNow, name_of, require, require_within
+from inventory.requests.book import name_of, require, require_within
 from inventory.requests.extract import Registered
 from inventory.requests.limits import beyond_the_store
 from inventory.requests.settings import LimitSettings
@@ -52,19 +54,6 @@ class _Coming:
     pallet: str | None
     carton: str | None
     findings: tuple[Finding | None, ...]
-
-
-def delivery_name(delivery: int) -> str:
-    """Return how people call a delivery."""
-    return f"DL-{delivery:06}"
-
-
-def delivery_number(name: str) -> int:
-    """Return a delivery's number by how people call it. Raises WrongInput."""
-    digits = name.upper().removeprefix("DL-")
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 18):
-        raise WrongInput(f"{name[:40]!r} is no delivery, such as DL-000001")
-    return int(digits)
 
 
 def announce(
@@ -313,74 +302,6 @@ def _regions(connection: Connection, request: int, chfs: Sequence[str]) -> Count
         )
         regions.update(dict(rows.all()))
     return regions
-
-
-def _to_go_back() -> Any:
-    """Return the condition of rejected goods that have not gone back, and were not accepted after all."""
-    later, delivery_of_later = delivered.alias("later"), deliveries.alias("delivery_of_later")
-    accepted_since = (
-        select(later.c.id)
-        .join(delivery_of_later, delivery_of_later.c.id == later.c.delivery)
-        .where(
-            later.c.hub == delivered.c.hub,
-            later.c.rejected.is_(None),
-            later.c.id > delivered.c.id,
-            delivery_of_later.c.request == deliveries.c.request,
-        )
-    )
-    # What was accepted before is the same hub a second time on paper: it lies in store, and does not go back for that.
-    return and_(
-        delivered.c.rejected.is_not(None),
-        delivered.c.rejected != Reason.RECEIVED_BEFORE.value,
-        delivered.c.returned.is_(None),
-        ~accepted_since.exists(),
-    )
-
-
-def to_go_back(connection: Connection, request: int | None = None) -> Sequence[Row[*tuple[Any, ...]]]:
-    """Return what was rejected and has to go back, oldest first."""
-    columns = (
-        deliveries.c.id.label("delivery"),
-        requests.c.party,
-        requests.c.work_order,
-        deliveries.c.received,
-        *(delivered.c[name] for name in ("pallet", "carton", "hub", "rejected", "detail")),
-    )
-    chosen = _to_go_back() if request is None else and_(_to_go_back(), deliveries.c.request == request)
-    return connection.execute(
-        select(*columns)
-        .select_from(
-            delivered.join(deliveries, deliveries.c.id == delivered.c.delivery).join(
-                requests, requests.c.id == deliveries.c.request
-            )
-        )
-        .where(chosen)
-        .order_by(delivered.c.id)
-    ).all()
-
-
-def give_back(connection: Connection, delivery: int, *, note: str, by: str, now: datetime) -> int:
-    """Record in somebody's name that what was rejected of a delivery went back to its party; return how many.
-
-    Raises WrongInput for no such delivery, NotNow where nothing of it has to go back.
-    """
-    if connection.scalar(select(deliveries.c.id).where(deliveries.c.id == delivery)) is None:
-        raise WrongInput(f"there is no delivery {delivery_name(delivery)}")
-    chosen = (
-        select(delivered.c.id)
-        .join(deliveries, deliveries.c.id == delivered.c.delivery)
-        .where(delivered.c.delivery == delivery, _to_go_back())
-    )
-    numbers = connection.scalars(chosen).all()
-    if not numbers:
-        raise NotNow(f"nothing of {delivery_name(delivery)} has to go back")
-    for some in _some(numbers):
-        connection.execute(
-            update(delivered)
-            .where(delivered.c.id.in_(some))
-            .values(returned=now, returned_by=by, return_note=note)
-        )
-    return len(numbers)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from inventory.assets import asset
 from inventory.charge import statement
 from inventory.database.tables import request_hubs
 from inventory.delivery import book as delivery
+from inventory.delivery.name import delivery_name
+from inventory.delivery.returns import to_go_back
 from inventory.errors import WrongInput
 from inventory.intake.findings import open_findings
 from inventory.intake.missing import missing
@@ -90,8 +92,8 @@ def looking(read: Reading) -> APIRouter:
     def list_rejected() -> list[dict[str, Any]]:
         """List goods that have to go back."""
         with read() as connection:
-            rows = delivery.to_go_back(connection)
-        return [{**_of(row), "delivery": delivery.delivery_name(row.delivery)} for row in rows]
+            rows = to_go_back(connection)
+        return [{**_of(row), "delivery": delivery_name(row.delivery)} for row in rows]
 
     @router.get("/recalled")
     def list_recalled() -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,10 +22,13 @@ from benches.told_results import (
     pallet_of,
     stands,
 )
+from firmware_catalog.identity import Eui64
 from inventory.database.engine import Database
 from inventory.database.notice_tables import notices
 from inventory.intake.intake import Intake
 from inventory.moments import system_clock
+from inventory.redelivery import book
+from inventory.redelivery.book import StaysHere, Wanted
 from station.domain.outcome import Outcome
 
 BY = ("--by", "A. Person")
@@ -158,24 +162,34 @@ def test_what_is_not_known_for_sure_stays_and_every_reason_is_said(
         bench.packing("carton_put_on_pallet", cartons=(carton_of("CTN8", 1, pallet="PLT2"),)),
     )
     for goods, reason in (
-        (("--carton", "CTN1"), "carton CTN1 is held at the bench"),
-        (("--carton", "CTN2"), "carton CTN2 is recalled"),
-        (("--carton", "CTN3"), f"{chf_of(3)} has no result that it is done"),
-        (("--carton", "CTN4"), "said last that it runs 0001012F, the carton is one of 0002012F"),
-        (("--carton", "CTN5"), "CTN5 has 2 hubs, and 1 are known by id"),
-        (("--carton", "CTN6"), "is not this party's"),
-        (("--carton", "CTN7"), "stands on pallet PLT1: send that"),
-        (("--pallet", "PLT1"), "pallet PLT1 is open at the bench"),
-        (("--pallet", "PLT2"), "has 2 cartons, and 1 are known by code"),
-        (("--carton", "CTN12"), f"{chf_of(12)} was never received for this order"),
-        (("--carton", "CTN99"), "no bench has told of carton CTN99 of this order"),
-        (("--hub", chf_of(9)), "is in carton at the bench"),
-        (("--hub", chf_of(99)), "is not on this order"),
-        (("--carton", "CTN9", "--carton", "CTN9"), "would leave twice"),
+        (Wanted(cartons=["CTN1"]), "carton CTN1 is held at the bench"),
+        (Wanted(cartons=["CTN2"]), "carton CTN2 is recalled"),
+        (Wanted(cartons=["CTN3"]), f"{chf_of(3)} has no result that it is done"),
+        (Wanted(cartons=["CTN4"]), "said last that it runs 0001012F, the carton is one of 0002012F"),
+        (Wanted(cartons=["CTN5"]), "CTN5 has 2 hubs, and 1 are known by id"),
+        (Wanted(cartons=["CTN6"]), "is not this party's"),
+        (Wanted(cartons=["CTN7"]), "stands on pallet PLT1: send that"),
+        (Wanted(["PLT1"]), "pallet PLT1 is open at the bench"),
+        (Wanted(["PLT2"]), "has 2 cartons, and 1 are known by code"),
+        (Wanted(cartons=["CTN12"]), f"{chf_of(12)} was never received for this order"),
+        (Wanted(cartons=["CTN99"]), "no bench has told of carton CTN99 of this order"),
+        (Wanted(hubs=[Eui64.parse(chf_of(9))]), "is in carton at the bench"),
+        (Wanted(hubs=[Eui64.parse(chf_of(99))]), "is not on this order"),
+        (Wanted(cartons=["CTN9", "CTN9"]), "would leave twice"),
     ):
-        assert reason in dispatch(desk, *goods, code=1), goods
         # What may go does not go either, where something else may not.
-        assert reason in dispatch(desk, "--carton", "CTN10", *goods, code=1), goods
+        both = Wanted(goods.pallets, ["CTN10", *goods.cartons], goods.hubs)
+        with database.write_alone() as connection, pytest.raises(StaysHere, match=re.escape(reason)):
+            book.dispatch(
+                connection,
+                1,
+                both,
+                carrier_note="c",
+                transport_pence=None,
+                despite_upstream="by file",
+                by="A",
+                now=system_clock(),
+            )
     assert f"{chf_of(10)} is held: not_told" in dispatch(desk, "--carton", "CTN10", code=1, told=False)
     assert "nothing is to leave" in dispatch(desk, code=2)
     assert "no sum in pounds" in dispatch(desk, "--carton", "CTN10", "--transport", "1.005", code=2)

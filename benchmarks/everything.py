@@ -25,6 +25,9 @@ OTHER_REPEATS = 3
 RETURN_REPEATS = 5
 """Of USB hubs' going and coming back, which takes a second."""
 
+BIT_ERRORS = (1e-7, 1e-6, 1e-5)
+"""Wrong bits a byte: from a line beside a radio terminal to one that wants repair."""
+
 USB_BLOCKS = ((1024, 10.0), (4096, 10.0), (1024, 0.0))
 """Bytes, and milliseconds that a page's erasing takes: the shorter the hub's part, the more the host's weighs."""
 
@@ -48,6 +51,11 @@ async def all_rows(on_row: Callable[[Figures], None]) -> list[Figures]:
             for slots in (1, 8, 24):
                 workload = Workload(slots=slots, baud=baud, profile=profile)
                 keep(*await upload_rows(workload, (4, 1), SMPCLIENT, repeats))
+    for baud, repeats in REPEATS.items():
+        keep(*await upload_rows(Workload(baud=baud, framing="raw"), (4,), SMPCLIENT, repeats))
+    for bit_errors in BIT_ERRORS:
+        for framing in ("console", "raw"):
+            keep(*await upload_rows(Workload(framing=framing, bit_errors=bit_errors), (4,), None, 1))
     instant = Workload(baud=3_000_000, write_us_per_byte=0.0)
     keep(*await upload_rows(instant, (4, 1), SMPCLIENT, REPEATS[instant.baud]))
     keep(await board_row(3, BOARD_SECONDS))

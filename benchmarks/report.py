@@ -24,6 +24,8 @@ little on another machine, so each stands beside a control of the same run.
 
 - *Share of the ceiling*: image bytes a second and slot, the slowest slot's, of what its line could carry if it
   never rested: a chunk that fills the hub's buffer, by the bytes that it occupies on the wire.
+- *Share of the line*: the same of all bytes that the line could carry. Console framing takes 0.708 of it at most with buffers of 1024
+  bytes, raw framing 0.975.
 - *Line busy*: share of its time that the busiest line carried bytes, to the hub and to the host. Above 1.00 the
   simulated line cheated, and the row is void. It is void, too, when a simulator used more than 90% of a core.
 - *Peer*: smpclient as it comes, right before, on the same rigs. It keeps one chunk under way. On USB pydfuutil,
@@ -62,6 +64,8 @@ a second more than a hub asks for it.
 _TITLES: Final = {
     "upload": "## Uploads\n\nOne image to each slot at once. Erasing takes no time here, since it comes once, before the "
     "first chunk, whatever the client does.",
+    "lossy": "## Uploads over a line with errors\n\nThe price of raw framing beside console framing: nothing in it finds a wrong bit but the "
+    "image's hash, and after a lost byte the hub's input timeout has to pass.",
     "usb": _USB,
     "usb_return": "## USB hubs that go and come back\n\nWhat the driver adds to a hub's time off the bus (the simulator's "
     "account of it), from the order to the hub's answer to who it is; the slowest hub's. *Detach* is the way to DFU mode, "
@@ -161,7 +165,7 @@ def _verdict(judged: Sequence[tuple[Figures, list[Target]]]) -> str:
 def _name(row: Figures) -> str:
     name = str(row["row"])
     match name:
-        case "upload":
+        case "upload" | "lossy":
             name += f", {row['framing']}, {row['slots']} slots, {row['baud']} baud, window {row['window']}, {row['profile']} buffers"
             name += f", {row['write_us_per_byte']} µs a byte written"
         case "usb":

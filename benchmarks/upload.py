@@ -32,7 +32,7 @@ class UploadPair(Pair[Measurement]):
         """Return the row."""
         ours, faults = self.ours, self.faults
         return {
-            "row": "upload",
+            "row": "lossy" if self.workload.bit_errors else "upload",
             **self.workload.figures(),
             "image_bytes": ours.image_bytes,
             "share_of_ceiling": round(self.share_of_ceiling, 4),

@@ -31,11 +31,13 @@ from drivers.hub_answers import (
 from drivers.jig_board.framing import Question, find_answer, frame_of
 from drivers.smp.framing import FrameDecoder, FrameEncoder
 from drivers.smp.messages import BootloaderAnswer, ParametersAnswer
+from drivers.smp.raw_framing import RawDecoder
 from station.bench.labels import ScanRefused, SlotCode, read_scan
 from station.bench.scanner import LineReader
 
 _PACKET = b"\x09\x00\x00\x06\x00\x00\x01\x00\xa1brc\x00"
 _FRAME = FrameEncoder(127).encode(_PACKET)
+_RAW_PACKET = b"\x09\x00\x00\x05\x00\x00\x01\x00\xa1brc\x00"
 _LARGEST_PACKET = 1024
 
 
@@ -50,6 +52,20 @@ def _smp_frames(data: bytes) -> None:
     assert decoder.feed(b"\n" + _FRAME)[-1] == _PACKET
     for packet in decoder.feed(FrameEncoder(127).encode(data)):
         assert packet == data
+
+
+def _smp_raw(data: bytes) -> None:
+    """The bytes as a line without framing delivers them, in pieces; then, after a silence, a good packet."""
+    decoder = RawDecoder(_LARGEST_PACKET)
+    step = data[0] + 1 if data else 1
+    taken = 0
+    for start in range(1, len(data), step):
+        for packet in decoder.feed(data[start : start + step]):
+            assert len(packet) <= _LARGEST_PACKET
+            taken += len(packet)
+    assert taken + decoder.unfinished == max(0, len(data) - 1)
+    decoder.resync()
+    assert decoder.feed(_RAW_PACKET) == [_RAW_PACKET]
 
 
 _SMP_ANSWERS: tuple[type[BaseModel], ...] = (
@@ -217,6 +233,7 @@ def _texts(lines: list[str | None], data: bytes) -> Iterator[str]:
 
 HUB_PARSERS: dict[str, Opener] = {
     "smp-frames": stateless(_smp_frames, (b"\x10" + _FRAME, b"\x02" + FrameEncoder(127).encode(bytes(600)))),
+    "smp-raw": stateless(_smp_raw, (b"\x10" + _RAW_PACKET * 3, b"\x02" + _RAW_PACKET[:9])),
     "smp-maps": stateless(_smp_maps, _SMP_MAPS),
     "usb-descriptors": stateless(_usb_descriptors, _DESCRIPTORS),
     "usbip": stateless(_usbip, _USBIP),

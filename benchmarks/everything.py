@@ -25,8 +25,8 @@ OTHER_REPEATS = 3
 RETURN_REPEATS = 5
 """Of USB hubs' going and coming back, which takes a second."""
 
-BIT_ERRORS = (1e-7, 1e-6, 1e-5)
-"""Wrong bits a byte: from a line beside a radio terminal to one that wants repair."""
+BIT_ERRORS = (1e-7, 1e-6)
+"""Wrong bits a byte: a line beside a radio terminal, and one that wants repair."""
 
 USB_BLOCKS = ((1024, 10.0), (4096, 10.0), (1024, 0.0))
 """Bytes, and milliseconds that a page's erasing takes: the shorter the hub's part, the more the host's weighs."""

@@ -36,6 +36,8 @@ _RESULT_SECONDS: Final = 120.0
 _FLASH: Final = FlashTiming()
 """The demonstration's hubs keep the simulator's flash times."""
 _NO_PRINTER: Final = 0
+_OF_PEOPLE: Final = frozenset({"people", "shift", "labels"})
+"""Tables of the demonstration's configuration that have people do something."""
 _JIGS: Final = 3
 _SLOTS: Final = 8
 
@@ -166,13 +168,13 @@ async def _daemon(
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run `reflash run` while the block lasts."""
     config = scene.folder / "station.toml"
+    shown = configuration(scene, rigs, broker, printer=_NO_PRINTER)
+    # Nobody works here: hubs sit in their slots already, nothing is signed, nothing is packed.
     told = {
-        **configuration(scene, rigs, broker, printer=_NO_PRINTER),
-        # Nobody works here: hubs sit in their slots already, and nothing is packed.
+        **{name: table for name, table in shown.items() if name not in _OF_PEOPLE},
         "people": {"sign_on": "off", "line_clearance": "off"},
         "log": {"level": "error"},
     }
-    del told["labels"]
     config.write_text(tomlkit.dumps(told), encoding="utf-8")
     process = await asyncio.create_subprocess_exec(
         *command("station.cli:main", "run", "--config", str(config)),

@@ -87,15 +87,15 @@ class McubootDevice:
     async def _images(self, action: HubAction) -> StateAnswer:
         return await self.client.ask(ImageStatesReadRequest, StateAnswer, action=action, learns_version=True)
 
-    async def answers(self, action: HubAction) -> bool:
-        """Whether anything at the port answers SMP just now, application or boot loader."""
+    async def answers(self, action: HubAction, questions: int = 1) -> bool:
+        """Whether anything at the port answers SMP just now, application or boot loader, to one of so many questions."""
         try:
             await self.client.ask(
                 ImageStatesReadRequest,
                 StateAnswer,
                 action=action,
-                seconds=self._settings.probe_seconds,
-                attempts=1,
+                seconds=self._settings.probe_seconds / questions,
+                attempts=questions,
             )
         except SILENT:
             return False

@@ -239,7 +239,7 @@ class SmpHubDriver:
         try:
             return await self._ask_identity(action, seconds=seconds, attempts=questions)
         except SILENT:
-            if not await self.device.answers(action):
+            if not await self.device.answers(action, questions):
                 return None
         except SmpRefused as refused:
             if refused.code.says_no_buffer:

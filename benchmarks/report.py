@@ -83,6 +83,24 @@ _TITLES: Final = {
     "one alone.",
 }
 
+_LIMITS: Final = {
+    (
+        "upload",
+        "cpu_ratio_to_peer",
+    ): "of the processor time of a chunk, some 45 µs, driver and codecs take 5; the rest is the kernel's one read, "
+    "one write and one wait for each, which cost more beside other programs, and smpclient has no base64 to make there",
+    (
+        "station",
+        "ratio_to_alone",
+    ): "24 rigs, the daemon, journal and broker share the machine's cores, and hubs that boot answer late",
+    (
+        "station",
+        "seconds_beyond",
+    ): "of it some 0.25 s are questions before and after each act, and durable rows between them; the rest "
+    "is how late a hub that is up is asked, on a machine whose cores are taken",
+}
+"""What keeps a figure from its target, as far as it was looked into."""
+
 _UNITS: Final = {
     "share_of_limit": "share of the limit",
     "cores_at_limit": "cores at the limit",
@@ -151,6 +169,7 @@ def _versions(about: Figures) -> str:
 def _verdict(judged: Sequence[tuple[Figures, list[Target]]]) -> str:
     lines = [
         f"- {_name(row)}: {target}, measured {row[target.figure]}"
+        + (f"; {limit}" if (limit := _LIMITS.get((row["row"], target.figure))) else "")
         for row, misses in judged
         for target in misses
     ]

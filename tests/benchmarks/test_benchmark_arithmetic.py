@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from smp import packet as smp_packet
 from smp.image_management import ImageUploadWriteRequest
 
+from benchmarks.calls import BASELINE, above_baseline
 from benchmarks.measured import Findings
 from benchmarks.rigs import LineCount
 from benchmarks.targets import missed
@@ -187,3 +189,15 @@ def test_the_usb_targets_are_judged_where_they_apply() -> None:
     assert [target.figure for target in missed(row | {"devices": 1})] == ["share_of_limit", "ratio_to_peer"]
     slow = {"row": "usb_return", "devices": 24, "detach_cost_ms": 201.0, "return_cost_ms": 199.0}
     assert [target.figure for target in missed(slow)] == ["detach_cost_ms"]
+
+
+def test_a_count_that_grew_beyond_its_room_is_named() -> None:
+    known = json.loads(BASELINE.read_text())
+    assert above_baseline(known) == []
+    raw = {kind: count * 1.2 for kind, count in known["a_chunk"]["raw"].items()}
+    hub = {kind: count * 1.2 for kind, count in known["a_hub"].items()}
+    grown = {"a_chunk": known["a_chunk"] | {"raw": raw}, "a_hub": hub}
+    assert [line.split(":")[0] for line in above_baseline(grown)] == [
+        "a chunk, raw, calls",
+        "a chunk, raw, system calls",
+    ]

@@ -36,9 +36,10 @@ def test_every_fault_at_every_stage_ends_as_the_manual_says(tmp_path: Path) -> N
 
 
 @pytest.mark.timeout(600)
-def test_every_fault_on_usb_ends_as_the_manual_says_at_two_stages(tmp_path: Path) -> None:
-    cells = list(sparse_cells("usb"))
-    assert len(cells) == 2 * len(faults_on("usb"))
+@pytest.mark.parametrize("transport", ["raw", "usb"])
+def test_every_fault_ends_as_the_manual_says_at_two_stages(tmp_path: Path, transport: str) -> None:
+    cells = list(sparse_cells(transport))
+    assert len(cells) == 2 * len(faults_on(transport))
     assert {cell.plan for cell in cells} == set(PLANS)
     endings = asyncio.run(run_cells(tmp_path, cells, dfu_profile="bus-reset"))
     assert differences(endings, read_matrix()) == []

@@ -88,7 +88,8 @@ async def test_text_on_the_line_costs_no_answer():
     async with peer_and_client(RAW) as (peer, client):
 
         def with_a_log_line(request):
-            return [request.answer(IDENTITY_FIELDS), b"[00:00:07] <inf> app: sensor\r\n"]
+            # In one piece: what comes after a silence belongs to the next answer.
+            return [request.answer(IDENTITY_FIELDS) + b"[00:00:07] <inf> app: sensor\r\n"]
 
         peer.scripts[IDENTITY] = with_a_log_line
         peer.port.send(b"*** Booting Zephyr OS ***\r\n")

@@ -46,6 +46,11 @@ def events_for_import(
     if known is not None:
         if known.sha256 == file.sha256:
             return ()
+        if known.closed is not None:  # nothing amends it any more
+            raise OrderRefused(
+                f"order {file.number} was imported from {known.source} with other content, and is closed "
+                f"({known.closed}): give {file.source} a number of its own"
+            )
         raise OrderRefused(
             f"order {file.number} was imported from {known.source} with other content: if {file.source} is to amend it, "
             f"have the difference shown, and sign for it (reflash orders revise {file.source}); else correct its number"

@@ -128,6 +128,10 @@ def test_the_same_file_again_changes_nothing_and_another_is_refused() -> None:
     assert events_for_import(file(2), [known(closed="done")]) == ()
     with pytest.raises(OrderRefused, match=r"WO-1 was imported from first.csv with other content"):
         events_for_import(file(2, sha256="cc"), [known()])
+    with pytest.raises(
+        OrderRefused, match=r"other content, and is closed \(done\): give order.csv a number of its own"
+    ):
+        events_for_import(file(2, sha256="cc"), [known(closed="done")])
 
 
 def test_a_jig_takes_an_open_order() -> None:

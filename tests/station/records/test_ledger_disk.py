@@ -188,8 +188,10 @@ def test_a_segment_in_the_making_that_was_left_or_failed_is_made_anew(
 def test_a_half_made_segment_is_made_anew(folder: Path) -> None:
     with ledger_in(folder) as ledger:
         write(ledger, STARTED)
-    (folder / "journal-000002.sqlite.partial").write_bytes(b"half")
+    for left in ("2.sqlite.partial", "2.sqlite.partial-wal", "1.sqlite.partial"):
+        (folder / f"journal-00000{left}").write_bytes(b"half")
     with ledger_in(folder, segment_rows=2) as ledger:
+        assert not list(folder.glob("*.partial*")), "nobody would ever remove it"
         write(ledger, STARTED)
         write(ledger, STARTED)
     assert len(segment_paths(folder)) >= 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from uuid import UUID
@@ -26,6 +27,7 @@ from station.domain.destination import Destination
 from station.domain.outcome import Outcome, Stage
 from station.packing.codes import Package
 from station.records import successor
+from station.records.changes import ChangedRows
 from station.records.errors import EventRefused
 from station.records.facts import outbox
 from station.records.facts.attempts import AttemptOpened, StageEnded
@@ -43,6 +45,7 @@ from station.records.facts.unlocks import UnlockAnswerDue, UnlockAnswersUnknown
 from station.records.ledger import Ledger
 from station.records.rebuild import rebuild
 from station.records.segments import segment_paths
+from station.records.tables import DERIVED_TABLES, create_segment
 from station.records.verify import verify
 
 ACTOR = Actor(pseudonym="op-7")
@@ -85,6 +88,14 @@ def test_a_message_that_is_told_of_what_was_left_behind_is_neither_lost_nor_its_
             write(ledger, STARTED)
         assert waiting(ledger._opened()) == told
     assert rebuild(folder).differing == ()
+
+
+def test_every_table_of_a_segment_is_carried_and_each_of_its_rows_is_known_by_a_key() -> None:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as segment:
+        create_segment(segment)
+        tables = segment.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        assert sorted(tables) == sorted((table,) for table in ("events", *DERIVED_TABLES))
+        assert all(ChangedRows(segment).keys.values())
 
 
 class Bench:

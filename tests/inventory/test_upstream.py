@@ -32,6 +32,7 @@ from inventory.moments import system_clock
 from inventory.settings import load_settings
 from inventory.upstream.answers import Accepted, NotSent, Refused, TryAgain, Unknown, read_answer
 from inventory.upstream.document import Documents
+from inventory.upstream.jobs import claim
 from inventory.upstream.redelivery import withheld
 from inventory.upstream.sender import Sender
 from station.domain.outcome import Outcome
@@ -277,6 +278,11 @@ async def test_a_later_word_of_a_hub_replaces_what_was_not_sent_and_follows_what
             pre_notifications.update().where(pre_notifications.c.device == chf_of(2)).values(doubtful=True)
         )
     desk.tell(*(desk.station.result(hub, read_back="0003012F") for hub in (1, 2)))
+    # A worker that comes before whoever plans takes up only what may have been taken.
+    with desk.database.write() as connection:
+        soon = {"now": system_clock() + timedelta(minutes=5), "until": system_clock()}
+        jobs = claim(connection, "one", 8, worker="a test", skip_locked=False, **soon)
+    assert [(job.was_doubtful, chf_of(2) in job.document) for job in jobs] == [(True, True)]
     async with desk.sending():
         await desk.until_states(accepted=3, replaced=1)
     assert [

@@ -170,6 +170,7 @@ async def test_each_hub_takes_effect_once_whatever_goes_wrong_on_the_way(desk: D
     for fault in FAULTS:
         desk.there.ask("fault", way="n3", fault=fault, times=1)
     async with desk.sending(workers=2):
+        await until(lambda: not _due(desk))
         assert desk.states() == {}, "the bench has not closed the order"
         desk.tell(desk.station.order_fact("WO-1", "closed"))
         await desk.until_states(accepted=len(FAULTS))

@@ -108,7 +108,7 @@ PACKING_MUTANTS = (
         "station/records/facts/packing_told.py",
         "    pallets = {stack, *(each.pallet for each in left)} - {None}\n",
         "    pallets = {stack} - {None}\n",
-        ("tests/station/packing/test_packing_machine.py",),
+        (f"{_DESK}::test_a_packed_hub_that_is_seated_again_leaves_its_carton_which_is_held",),
     ),
     Mutant(
         "a carton that lacks a hub is not held",

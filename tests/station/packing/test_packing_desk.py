@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -223,6 +224,9 @@ async def test_a_packed_hub_that_is_seated_again_leaves_its_carton_which_is_held
         box = await at.journal.ask(carton, 1)
         assert (box.hubs, box.state, box.closed, box.pallet) == (1, "held", None, None)
         assert box.held == f"hub {chf(1)} of it was seen in jig-1 slot 1"
+        *_, told = await at.journal.messages("packing", 1, 1 << 40)
+        stacks = [(each["pallet"], each["cartons"]) for each in json.loads(told.payload)["data"]["pallets"]]
+        assert stacks == [(pallet, 0)], "whoever takes the books over knows that the pallet lacks that carton"
         await at.refused(
             PackHub(id=chf(1), carton=FIRST), "is being worked on in jig-1 slot 1; wait for its result"
         )

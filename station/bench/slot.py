@@ -338,8 +338,12 @@ class Slot:
 
     async def _until_over(self, seated: SeatedHub) -> None:
         """Show what came of the hub until it is gone, or is golden and was not, or the other way: it is looked at anew then."""
-        another_kind = self._parts.start_of_shift.until_another_kind(seated.hub)
-        await self._idling.wait(first_of(seated.until_gone(), another_kind))
+
+        async def until_over() -> None:
+            # Both are made only where they are waited for: a slot that finishes waits for nothing.
+            await first_of(seated.until_gone(), self._parts.start_of_shift.until_another_kind(seated.hub))
+
+        await self._idling.wait(until_over())
 
     async def _last_label(self, seated: SeatedHub) -> ScannedLabel | None:
         """Return the label scanned last for the hub, now or in an earlier visit: only its own takes another's back."""

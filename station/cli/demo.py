@@ -78,6 +78,7 @@ def demo(
     if folder is not None:
         _make_empty(folder)
     console = _UnheardConsole(stderr=as_json)
+    tell = print_json if as_json else _print_summary
     with tempfile.TemporaryDirectory(prefix="reflash-") as temporary:
         request = DemoRequest(
             jigs=jigs,
@@ -93,11 +94,11 @@ def demo(
             serve=serve,
         )
         try:
-            summary = run_to_its_end(
-                run_demonstration(request, console, print_json if as_json else _print_summary)
-            )
+            summary = run_to_its_end(run_demonstration(request, console, tell))
         except* (NoBroker, NoScreen, RigError, UpstreamError) as group:
             raise WorkFailed(str(first_of(group))) from None
+    if not serve:
+        tell(summary)
     if summary["published"] < summary["hubs"]:
         raise WorkFailed("not every hub has a result at the broker")
     if summary["contradicted"]:

@@ -78,7 +78,7 @@ class DemoRequest:
 async def run_demonstration(
     request: DemoRequest, console: Console, told: Callable[[dict[str, Any]], object] = lambda _: None
 ) -> dict[str, Any]:
-    """Run it to its end and return the summary, which `told` hears while the bench still stands.
+    """Run it to its end and return the summary, which `told` hears before that where the bench is served then.
 
     Raises NoBroker, NoScreen, RigError, UpstreamError, and whatever the station raises.
     """
@@ -156,8 +156,8 @@ async def run_demonstration(
                 ),
                 seconds=round(seconds, 2),
             )
-            told(summary)
             if address is not None:
+                told(summary)
                 console.print(f"{address} is served until you press Ctrl+C", soft_wrap=True)
                 await until_interrupted()
 

@@ -460,7 +460,9 @@ PROMISE_MUTANTS = (
         "station/screen/access.py",
         '            if self._sign_on and who.bearing is None and not _is_open(scope["path"]):\n',
         '            if self._sign_on and who.by is not None and not _is_open(scope["path"]):\n',
-        ("tests/station/screen/test_access.py::test_nobody_is_let_in_who_has_not_signed_on_or_not_any_more",),
+        (
+            "tests/station/screen/test_screen_access.py::test_nobody_is_let_in_who_has_not_signed_on_or_not_any_more",
+        ),
     ),
     Mutant(
         "the screen is served to the network without TLS",
@@ -468,7 +470,7 @@ PROMISE_MUTANTS = (
         '        if not is_loopback:\n            raise ConfigError(f"at {host}',
         '        if without_login:\n            raise ConfigError(f"at {host}',
         (
-            "tests/station/screen/test_access.py::test_what_would_let_others_in_unseen_or_unasked_is_not_begun",
+            "tests/station/screen/test_screen_access.py::test_what_would_let_others_in_unseen_or_unasked_is_not_begun",
         ),
     ),
     Mutant(
@@ -477,7 +479,7 @@ PROMISE_MUTANTS = (
         "        return max(owed - (FREE_GUESSES - 1) * SECONDS_A_GUESS, 0.0)\n",
         "        return max(owed - SECONDS_A_GUESS * 1e9, 0.0)\n",
         (
-            "tests/station/screen/test_access.py::test_after_a_few_wrong_guesses_there_is_one_a_minute_from_each_place",
+            "tests/station/screen/test_screen_access.py::test_after_a_few_wrong_guesses_there_is_one_a_minute_from_each_place",
         ),
     ),
     Mutant(
@@ -495,7 +497,7 @@ PROMISE_MUTANTS = (
         "            self.transport.abort()\n            return\n",
         "            pass\n",
         (
-            "tests/station/screen/test_access.py::test_who_does_not_say_what_they_want_or_does_not_read_is_let_go",
+            "tests/station/screen/test_screen_access.py::test_who_does_not_say_what_they_want_or_does_not_read_is_let_go",
         ),
     ),
 )

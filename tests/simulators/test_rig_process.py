@@ -240,7 +240,7 @@ def test_every_second_jig_of_a_mixed_rig_is_on_usb_and_handled_like_the_others(t
             refused["error"] == "jig 2 slot 1 is on USB, which has no reboot on reset: choose another fault"
         )
         carried = rig.do(do="statistics")["ports"]
-        assert [set(port) - {"jig", "slot"} == {"requests"} for port in carried] == [False, False, True, True]
+        assert ["requests" in port for port in carried] == [False, False, True, True]
 
 
 def test_a_rig_on_usb_alone_has_the_faults_that_usb_has(

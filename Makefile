@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SYSTEM_PACKAGES := strace mosquitto mosquitto-clients softhsm2 util-linux libmodbus5 nats-server rabbitmq-server \
+	mmdebstrap help2man python3-venv \
 	qemu-system-x86 linux-image-amd64 busybox-static cpio kmod udev systemd usbip dfu-util libusb-1.0-0 postgresql-15 \
 	chromium chromium-driver fonts-liberation
 
@@ -25,7 +26,7 @@ ONLY ?=
 # The proofs share the tests' benches.
 PROOF := PYTHONPATH=tests $(BIN)/python tests/chaos
 
-.PHONY: help demo test test-proofs test-usb test-judges test-browser check bench guard chaos hands crashes matrix soak packing shift kills sit prove bundle format mutants fuzz audit sbom lock system-packages clean
+.PHONY: help demo test test-proofs test-usb test-judges test-browser test-machine check bench guard chaos hands crashes matrix soak packing shift kills sit prove bundle format mutants fuzz audit sbom deb lock system-packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -62,6 +63,9 @@ test-proofs: $(VENV)/.ready ## short forms of the long proofs: faults, deaths at
 
 test-usb: $(VENV)/.ready ## USB hubs and driver on a real kernel, in qemu (some minutes)
 	$(BIN)/python -m pytest -m usb tests/usb_kernel
+
+test-machine: deb ## a bench PC from bare Debian to its purge, in qemu with systemd (a quarter of an hour, as root)
+	PYTHONPATH=tests/chaos $(BIN)/python -m pytest -m machine tests/machine
 
 # Programs that judge us bring dependencies of their own, which the station's environment is spared.
 $(VENV)/judges/.ready: requirements/judges.txt $(VENV)/.ready
@@ -141,15 +145,13 @@ $(VENV)/audit/.ready: $(VENV)/.ready
 	$(VENV)/audit/bin/python -m pip install --quiet cyclonedx-bom==7.5.0 pip-audit==2.10.1
 	@touch $@
 
-audit: $(VENV)/audit/.ready ## compare the pinned dependencies with the known advisories (asks an online service)
+audit: $(VENV)/audit/.ready dist/requirements.txt ## compare the pinned dependencies with the known advisories (asks an online service)
 	$(BIN)/python -m pip check
-	for each in runtime screen inventory; do \
-		$(VENV)/audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements/$$each.txt || exit 1; done
+	$(VENV)/audit/bin/pip-audit --strict --disable-pip --require-hashes --requirement dist/requirements.txt
 
-sbom: $(VENV)/audit/.ready ## the bill of materials of what is installed on a bench: dist/reflash-sbom.json
-	@mkdir -p dist
+sbom: $(VENV)/audit/.ready dist/requirements.txt ## the bill of materials of what is installed on a bench: dist/reflash-sbom.json
 	$(VENV)/audit/bin/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible \
-		--output-file dist/reflash-sbom.json requirements/runtime.txt
+		--output-file dist/reflash-sbom.json dist/requirements.txt
 
 lock: $(VENV)/.ready ## resolve the dependencies anew into requirements/
 	$(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --extra hsm --extra papers \
@@ -168,16 +170,24 @@ lock: $(VENV)/.ready ## resolve the dependencies anew into requirements/
 		--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options \
 		--output-file requirements/judges.txt requirements/judges.in
 
-bundle: $(VENV)/.ready ## an offline wheelhouse: dist/reflash-bundle.tar.gz
+# Whatever runs on a bench PC, each package once: what the files agree on stands in several of them.
+dist/requirements.txt: requirements/runtime.txt requirements/screen.txt requirements/inventory.txt
+	@mkdir -p dist
+	awk '/^[a-z0-9]/ { first = !seen[$$1]++ } first' $^ > $@
+
+bundle: $(VENV)/.ready dist/requirements.txt sbom ## an offline wheelhouse: dist/reflash-bundle.tar.gz
 	rm -rf dist/bundle
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist/bundle .
-	$(BIN)/python -m pip wheel --quiet --require-hashes --requirement requirements/runtime.txt --wheel-dir dist/bundle
+	$(BIN)/python -m pip wheel --quiet --require-hashes --requirement dist/requirements.txt --wheel-dir dist/bundle
 	cd dist/bundle && sha256sum *.whl > SHA256SUMS
-	grep -oE "^[a-z0-9_.-]+==[^ ]+" requirements/runtime.txt > dist/bundle/packages.txt
-	cp deploy/install.sh dist/bundle/
+	grep -oE "^[a-z0-9_.-]+==[^ ]+" dist/requirements.txt > dist/bundle/packages.txt
+	cp deploy/install.sh dist/reflash-sbom.json dist/bundle/
 	cp -r --parents $(DOCUMENTS) dist/bundle/
 	tar --create --gzip --file dist/reflash-bundle.tar.gz --directory dist/bundle .
 	@echo "dist/reflash-bundle.tar.gz: copy it to the bench PC, unpack it, run ./install.sh /opt/reflash/venv"
+
+deb: bundle ## a package for Debian 12, which needs no network to be installed: dist/reflash-station_*.deb
+	deploy/debian/build dist/bundle dist
 
 system-packages: ## what the tests need from Debian (apt, as root)
 	apt-get update

@@ -4,7 +4,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 target=${1:?usage: ./install.sh /opt/reflash/venv}
 (cd "$here" && sha256sum --check --quiet SHA256SUMS)
-python3 -m venv "$target"
+"${PYTHON:-python3}" -m venv "$target"
 "$target/bin/python" -m pip install --quiet --no-index --only-binary :all: --find-links "$here" \
     --requirement "$here/packages.txt"
 "$target/bin/python" -m pip install --quiet --no-index --no-deps "$here"/reflash_station-*.whl

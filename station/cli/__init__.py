@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 from pydantic import ValidationError
+from typer.completion import completion_init
 
 from drivers.descriptors import shortage_in
 from firmware_catalog.errors import CatalogError
@@ -128,6 +129,8 @@ app.add_typer(tokens.app, name="tokens")
 
 def main() -> None:
     """Run the program. Exit code 0: done; 1: the work failed; 2: wrong use or input."""
+    # Shells may ask what a line could go on with; the package brings them the script, nobody's home is written to.
+    completion_init()
     try:
         _require_text(sys.argv[1:])
         app()

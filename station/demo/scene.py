@@ -119,7 +119,9 @@ class Scene:
         return self.folder / f"hubs-jig{jig}.json"
 
 
-def make_scene(folder: Path, *, jigs: int, slots: int, hubs: int, seed: int) -> Scene:
+def make_scene(
+    folder: Path, *, jigs: int, slots: int, hubs: int, seed: int, image_bytes: int = IMAGE_BYTES
+) -> Scene:
     """Write everything into `folder`. The same seed gives the same hubs; keys are new each time."""
     state = folder / "state"
     state.mkdir(parents=True, exist_ok=True)
@@ -130,7 +132,7 @@ def make_scene(folder: Path, *, jigs: int, slots: int, hubs: int, seed: int) -> 
     save_private_key(unlock, scene.unlock_key)
     save_public_key(unlock.public_key(), scene.unlock_key.with_suffix(".pub"))
     for (version, _), name in ((OLD_VERSION, "old.bin"), (NEW_VERSION, "new.bin")):
-        spec = FirmwareSpec(version, MANUFACTURER, MODEL, IMAGE_BYTES, seed)
+        spec = FirmwareSpec(version, MANUFACTURER, MODEL, image_bytes, seed)
         (folder / name).write_bytes(make_firmware(spec, maker))
     _found_catalogue(scene, folder / "new.bin", maker.public_key())
     _write_hubs(scene)

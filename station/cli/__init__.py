@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 from pydantic import ValidationError
-from typer.completion import completion_init
+from typer._completion_classes import completion_init
 
 from drivers.descriptors import shortage_in
 from firmware_catalog.errors import CatalogError

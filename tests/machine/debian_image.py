@@ -50,13 +50,13 @@ class DebianImage:
 
 
 def debian_image() -> DebianImage:
-    """Return the image, made if this list of packages and this agent have none yet. Raises ImageUnavailable."""
+    """Return the image, made if what this file and the agent say has none yet. Raises ImageUnavailable."""
     for tool in ("mmdebstrap", "mke2fs", "qemu-system-x86_64"):
         if shutil.which(tool, path=f"{os.environ['PATH']}:/usr/sbin:/sbin") is None:
             raise ImageUnavailable(f"{tool} is missing: apt-get install {NEEDED}")
     if os.geteuid() != 0:
         raise ImageUnavailable("an image's files are root's: run it as root")
-    wanted = hashlib.sha256("\n".join((SUITE, *PACKAGES, UNIT, _AGENT.read_text())).encode()).hexdigest()
+    wanted = hashlib.sha256(Path(__file__).read_bytes() + _AGENT.read_bytes()).hexdigest()
     kept = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "reflash-station"
     folder = kept / f"machine-{wanted[:16]}"
     if not folder.exists():
@@ -83,6 +83,7 @@ def _make(root: Path, made: Path) -> None:
         raise ImageUnavailable(f"mmdebstrap failed: {done.stderr.strip()[-500:]}")
     (root / "etc/fstab").write_text("/dev/vda / ext4 defaults 0 1\n")
     (root / "etc/hostname").write_text("bench-pc\n")
+    (root / "etc/hosts").write_text("127.0.0.1 localhost\n127.0.1.1 bench-pc\n")
     shutil.copy(_AGENT, root / "usr/local/lib" / _AGENT.name)
     units = root / "etc/systemd/system"
     (units / "guest-agent.service").write_text(UNIT)

@@ -144,10 +144,11 @@ class Bench:
     async def work(self, pc: VirtualPc, until: int) -> None:
         """Take hubs out as the slots say, and put the next ones in, until so many have left."""
         while len(self.done) < until:
-            # It ends with 27 once nothing more comes.
+            # It ends with 27 once nothing more comes, or says that there is no broker yet.
             told = await pc.try_out(f"mosquitto_sub -t '{TOPICS.every_slot_state}' -W 3")
             for line in told.out.splitlines():
-                await self._obey(json.loads(line))
+                if line.startswith("{"):
+                    await self._obey(json.loads(line))
 
     async def _obey(self, state: dict[str, Any]) -> None:
         chf = state["chf"]

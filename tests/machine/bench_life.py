@@ -150,6 +150,12 @@ class Bench:
                 if line.startswith("{"):
                     await self._obey(json.loads(line))
 
+    async def seat_again(self) -> None:
+        """Seat the first hubs anew: they sat there before there was an order."""
+        for hub in self.scene.hubs:
+            if hub.slot is not None:
+                await self.rigs.reseat(SlotName(jig="jig1", slot=hub.slot), hub.chf)
+
     async def _obey(self, state: dict[str, Any]) -> None:
         chf = state["chf"]
         if chf in self.done or state["to_do"] not in _TAKE_OUT:
@@ -185,6 +191,7 @@ async def live(
             await pc.boot()
             await _install(pc, measured)
             await pc.run(f"{REFLASH} orders import {STICK}/{ORDER}.csv --jig jig1")
+            await table.seat_again()
             await table.work(pc, 2)
             await pc.run("systemctl kill --signal=KILL reflash")
             each = max(1, (hubs // 2 - 2) // max(1, cuts))

@@ -26,6 +26,7 @@ from station.demo.rigs import Rigs, start_rigs
 from station.demo.scene import BAUD, ORDER, Scene, make_scene
 from station.demo.transport import Transport
 from station.domain.slot_name import SlotName
+from station.domain.to_do import ToDo
 from station.messages.topics import Topics
 
 SLOTS: Final = 4
@@ -33,7 +34,7 @@ IMAGE_BYTES: Final = 16 * 1024
 """A small image: an emulated processor is some forty times as slow as a bench PC's."""
 TOPICS: Final = Topics("site-1", "bench-1")
 OPERATING: Final = Path(__file__).parents[2] / "docs" / "operating.md"
-_TAKE_OUT: Final = {"PASS", "FAIL", "MOVE", "HOLD"}
+_TAKE_OUT: Final = {ToDo.PASS, ToDo.FAIL, ToDo.MOVE, ToDo.HOLD}
 REFLASH: Final = "sudo -u reflash reflash"
 
 

@@ -21,4 +21,4 @@ async def test_a_bench_pc_lives_by_the_documented_steps(tmp_path: Path) -> None:
         image = debian_image()
     except ImageUnavailable as missing:
         pytest.skip(str(missing))
-    await live(image, packages[-1], tmp_path, hubs=10, cuts=1, seed=7)
+    await live(image, packages[-1], tmp_path, hubs=16, cuts=1, seed=7)

@@ -126,7 +126,7 @@ kills: $(VENV)/.ready ## kill the inventory's workers, database, broker and upst
 	$(PROOF)/run_inventory.py --seed $(SEED) --hubs $(HUBS) --kills $(KILLS_UPSTREAM)
 
 sit: $(VENV)/.ready ## the system test of the impact assessment's 7.2.2, and Option A beside it; writes docs/system-test.md
-	PYTHONPATH=tests $(BIN)/python tests/sit/run_sit.py
+	PYTHONPATH=tests $(BIN)/python tests/sit/run_sit.py $(if $(PAGE),--page $(PAGE))
 
 prove: $(VENV)/.ready ## all proofs in their long forms, an hour; goes on where it was broken off; writes docs/reliability.md: SEED=7
 	$(PROOF)/run_proof.py --seed $(SEED)
@@ -194,4 +194,4 @@ system-packages: ## what the tests need from Debian (apt, as root)
 	DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends $(SYSTEM_PACKAGES)
 
 clean: ## remove the environment and caches
-	rm -rf $(VENV) .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache dist build
+	rm -rf $(VENV) .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis .import_linter_cache dist build

@@ -33,8 +33,7 @@ little on another machine, so each stands beside a control of the same run.
 - *Lag*: 99th percentile of how late the measured event loop ran what was due on a fixed grid; beside it that of an idle
   loop in another process at the same time.
 - *Other CPU*: cores that everything else on the machine used meanwhile, the kernel's own workers included. Of
-  several repeats the one with the least of it makes the row; where it is much, the row says little. The rows of 24 slots
-  with window 4 and default buffers, and those of lines with errors, were measured before such programs in turn (`chrt --rr 5`), which keeps the cores but not the caches.
+  several repeats the one with the least of it makes the row; where it is much, the row says little.
 """
 
 _USB: Final = """\

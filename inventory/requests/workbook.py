@@ -20,7 +20,6 @@ from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format
 _AT_ONCE: Final = 64 * 1024
 _MAX_CELL: Final = 32_767
 """Characters of a cell, at most, as spreadsheets have it."""
-_RELATED: Final = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _DAY_0: Final = datetime(1899, 12, 30, tzinfo=UTC)
 _DAY_0_OF_1904: Final = datetime(1904, 1, 1, tzinfo=UTC)
 

@@ -43,7 +43,11 @@ def screen(
     ] = None,
     key: Annotated[Path | None, typer.Option(help="Its private key in PEM, for this user alone.")] = None,
     without_login: Annotated[
-        bool, typer.Option("--without-login", help="Whoever sits at this computer may look and scan.")
+        bool,
+        typer.Option(
+            "--without-login",
+            help="Whoever sits at this computer may do what a technician may, without signing on.",
+        ),
     ] = False,
 ) -> None:
     """Show the bench to browsers and programs, and take scans there, until stopped.

@@ -65,7 +65,7 @@ class Access:
         sign_on: bool,
         larger_bodies: Mapping[str, int],
     ) -> None:
-        """`hosts` are what a host header may say; without `sign_on` whoever comes may look and scan.
+        """`hosts` are what a host header may say; without `sign_on` whoever comes may do what a technician may.
 
         `larger_bodies` are the paths that take more than others, with how many bytes.
         """

@@ -68,8 +68,7 @@ async def test_a_shift_at_the_screen(bench: Bench, browser: Chrome, pictures: Pa
             await page.pictures(pictures, "bench-still")
             process = served.enter_context(screen(desk, port))
             await until_served(port)
-            back = await page.until(AWAKE)
-            print(f"back {back:.2f} s after the screen was served again")
+            await page.until(AWAKE)
             assert await page.script("return document.querySelector('#scan').value") == "jig2/"
             await page.todo("jig1/1", "pass")
             assert "jig2" in await page.scan("1", "taken")

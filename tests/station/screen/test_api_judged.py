@@ -30,9 +30,11 @@ CHECKS = (
 )
 
 
-async def said(*command: object) -> tuple[int, str]:
+async def said(folder: Path, *command: object) -> tuple[int, str]:
+    """Run one of the judges where it may leave what it likes."""
     process = await asyncio.create_subprocess_exec(
         *map(str, command),
+        cwd=folder,
         env={"PATH": "/usr/bin:/bin", "NO_COLOR": "1", "COLUMNS": "200", "HOME": "/nonexistent"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -66,9 +68,10 @@ async def test_its_description_is_valid_and_nothing_makes_it_fail(bench: Bench, 
         await until_ready(page)
         described = tmp_path / "openapi.json"
         described.write_text((await page.get(f"{ROOT}/openapi.json")).text)
-        code, output = await said(JUDGES / "openapi-spec-validator", "--schema", "3.1", described)
+        code, output = await said(tmp_path, JUDGES / "openapi-spec-validator", "--schema", "3.1", described)
         assert code == 0, output
         code, output = await said(
+            tmp_path,
             *(JUDGES / "schemathesis", "run", described, "--url", f"{address}{ROOT}"),
             *("--checks", ",".join(CHECKS), "--max-examples", EXAMPLES, "--phases", "examples,fuzzing"),
             *("--exclude-path", "/watch"),  # it does not end

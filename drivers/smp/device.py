@@ -325,6 +325,10 @@ class McubootDevice:
             await self.client.ask(ResetWriteRequest, Done, action=action)
         except SILENT:
             return False
+        except HubRefused:
+            if self.client.encoder.is_checked:
+                raise
+            return False  # one wrong bit makes a refusal of a consent, and the hub may be on its way: the quiet time is kept
         return True
 
     async def _write_until(

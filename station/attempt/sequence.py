@@ -36,7 +36,7 @@ from station.attempt.parts import (
 )
 from station.attempt.probe import Finding, Probe, classify
 from station.attempt.recovery import GiveUp, KeepOpen, Resume, Settle, decide
-from station.attempt.settling import MAX_SETTLING_BOOTS, settle
+from station.attempt.settling import MAX_SETTLING_BOOTS, keeps_untried, settle
 from station.domain.outcome import Code, Stage
 from station.domain.position import Position
 from station.records.facts.attempts import StageEnded, StageStarted
@@ -252,6 +252,8 @@ class Sequence:
                 case GiveUp(code=code, why=why):
                     known = fault is not None and fault[0] is code
                     return await self._give_up(reached.stage, code, fault[1] if fault and known else why)
+                case Settle(why=why) if keeps_untried(probe.state):
+                    return await self._give_up(reached.stage, *(fault or (Code.ACTIVATION_FAILURE, why)))
                 case Settle():
                     pass
             try:

@@ -87,7 +87,10 @@ async def settle(
         read_back=seen.firmware if answered else None,
         state=state,
         at_once=at_once,
-        did_not_revert=state is not None and not is_settled(state) and driver.can_revert,
+        did_not_revert=state is not None
+        and not is_settled(state)
+        and not keeps_untried(state)
+        and driver.can_revert,
         unsettled=lacking,
     )
 
@@ -111,12 +114,19 @@ def is_settled(state: HubState | None) -> bool:
     )
 
 
+def keeps_untried(state: HubState | None) -> bool:
+    """Whether the next boot would bring another image for good, which nobody has tried: there is no way back from it."""
+    return state is not None and state.pending is not None and state.pending.permanent
+
+
 def _would_help(hub: HubIdentity, state: HubState | None, *, can_revert: bool) -> bool:
     """Whether a boot may bring the hub nearer to being settled."""
     if state is None or state.running is None:
         return True
     if is_settled(state):
         return not hub.locked
+    if keeps_untried(state):
+        return False
     # A device that cannot go back would only be driven further on.
     return can_revert or (state.pending is None and not hub.locked)
 
@@ -147,7 +157,8 @@ def lacking_of(hub: HubIdentity, state: HubState | None, *, can_revert: bool) ->
     elif state.running is None:
         lacking.append("names no running image")
     elif state.pending is not None:
-        lacking.append(f"would run {state.pending.version} from its next boot on")
+        for_good = "for good " if state.pending.permanent else ""
+        lacking.append(f"would run {state.pending.version} {for_good}from its next boot on")
     elif not state.running.confirmed:
         cannot = "" if can_revert else " and cannot go back"
         lacking.append(f"runs {state.running.version} unconfirmed{cannot}")

@@ -84,6 +84,18 @@ async def test_a_hub_that_missed_a_question_is_left_alone_until_it_has_dropped_i
         assert asked[1] - asked[0] >= 0.4 > RAW.answer_seconds
 
 
+async def test_a_refused_order_to_boot_may_be_a_consent_with_a_wrong_bit():
+    """Taken for a refusal it would be asked on at once, and bytes in the quiet time can trap a boot loader."""
+    for settings, is_checked in ((RAW, False), (QUICK, True)):
+        async with peer_and_client(settings) as (peer, client):
+            peer.scripts[RESET] = lambda _: {"rc": 8}
+            if is_checked:
+                with pytest.raises(HubRefused):
+                    await McubootDevice(client)._order_boot(HubAction.REBOOT)
+            else:
+                assert not await McubootDevice(client)._order_boot(HubAction.REBOOT)
+
+
 async def test_text_on_the_line_costs_no_answer():
     async with peer_and_client(RAW) as (peer, client):
 

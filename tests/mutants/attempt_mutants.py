@@ -248,8 +248,22 @@ ATTEMPT_MUTANTS = (
     Mutant(
         "a device that cannot revert is said to have failed to",
         "station/attempt/settling.py",
-        "state is not None and not is_settled(state) and driver.can_revert",
-        "state is not None and not is_settled(state)",
+        "        and not keeps_untried(state)\n        and driver.can_revert,",
+        "        and not keeps_untried(state),",
+        (_SETTLING,),
+    ),
+    Mutant(
+        "a hub that would keep an untried image for good is booted to be left well",
+        "station/attempt/settling.py",
+        "    if keeps_untried(state):\n        return False\n",
+        "",
+        (_SETTLING,),
+    ),
+    Mutant(
+        "a hub that would keep an untried image for good is booted to go on",
+        "station/attempt/sequence.py",
+        "case Settle(why=why) if keeps_untried(probe.state):",
+        "case Settle(why=why) if False:",
         (_SETTLING,),
     ),
     Mutant(

@@ -38,6 +38,9 @@ from station.records.facts.attempts import StageStarted
 DONE = state(slot(0, FIRST, active=True, confirmed=True), slot(1, OTHER))
 ON_TEST = state(slot(0, FIRST, active=True), slot(1, OTHER, confirmed=True))
 MARKED = state(slot(0, OTHER, active=True, confirmed=True), slot(1, SECOND, pending=True))
+KEPT_UNTRIED = state(
+    slot(0, OTHER, active=True, confirmed=True), replace(slot(1, SECOND, pending=True), permanent=True)
+)
 BEFORE = state(slot(0, OTHER, active=True, confirmed=True))
 NOTHING_RUNS = state(slot(0, OTHER))
 ME = hub(FIRST.version)
@@ -151,6 +154,12 @@ SETTLED: dict[str, tuple[Sequence[tuple[Says, Holds]], bool, int, str | None]] =
     "never locks": ([(OPEN, DONE)], True, MAX_SETTLING_BOOTS, "is not locked"),
     "never reverts": ([(ME, ON_TEST)], True, MAX_SETTLING_BOOTS, f"runs {FIRST.version_text} unconfirmed"),
     "stays marked": ([(ME, MARKED)], True, MAX_SETTLING_BOOTS, "would run 00030000 from its next boot on"),
+    "would keep an untried image": (
+        [(OPEN, KEPT_UNTRIED)],
+        True,
+        0,
+        "is not locked and would run 00030000 for good",
+    ),
     "open and on test": (
         [(OPEN, ON_TEST)],
         True,
@@ -357,6 +366,15 @@ def test_a_hub_that_does_not_say_what_it_holds_is_booted_once_to_go_on_and_once_
     assert isinstance(ending, Failed)
     assert (ending.code, ending.unsettled) == (Code.PROTOCOL_ERROR, "does not say what it holds")
     assert driver.boots == 2
+
+
+def test_a_hub_that_would_keep_an_untried_image_is_booted_by_nobody() -> None:
+    """Not to go on, not to be left: there is no way back from that boot."""
+    driver = Spoken((ME, KEPT_UNTRIED))
+    ending = asyncio.run(sequence(driver, Book()).recover(Position(0, Stage.FLASH)))
+    assert isinstance(ending, Failed)
+    assert (ending.code, driver.boots) == (Code.ACTIVATION_FAILURE, 0)
+    assert ending.unsettled == f"would run {SECOND.version} for good from its next boot on"
 
 
 def test_whoever_comes_back_from_the_test_boot_is_held_against_the_attempts_hub() -> None:

@@ -19,12 +19,16 @@ from station.records.tables import TABLES_VERSION
 OPERATING = Path(__file__).parents[3] / "docs" / "operating.md"
 PLACE = slot(1)
 WALKED = [
+    "reflash journal backup /backup/journal-…",
     "systemctl stop reflash",
-    "reflash journal backup /backup/journal-$(date +%F)",
     "systemctl start reflash",
+    "systemctl stop reflash",
     "reflash journal set-aside",
+    "systemctl stop reflash",
     "reflash journal restore /backup/journal-…",
+    "systemctl start reflash",
 ]
+"""What of the procedure concerns the program; `make test-machine` walks all of it, with the package."""
 
 
 @pytest.fixture
@@ -46,8 +50,9 @@ def schema_of(segment: Path) -> int:
 
 
 def test_what_is_walked_here_is_what_the_procedure_says() -> None:
-    _, _, procedure = OPERATING.read_text().partition("To upgrade:\n")
-    commands = re.findall(r"`((?:systemctl|reflash) [^`]+)`", procedure.partition("\n## ")[0])
+    _, _, procedure = OPERATING.read_text().partition("To upgrade, ")
+    command = r"(?m)(?:^    (?:sudo -u reflash )?|`)((?:systemctl|reflash) [^`\n]+)"
+    commands = re.findall(command, procedure.partition("\n### To another PC")[0])
     assert commands == WALKED
 
 

@@ -67,8 +67,8 @@ class SegmentInTheMaking:
         try:
             sync_folder(self.path.parent)
         except OSError as error:
-            self.path.unlink()
             try:
+                self.path.unlink()
                 sync_folder(self.path.parent)
             except OSError:
                 # Rows that the old segment takes now would be lost if the new one came back.

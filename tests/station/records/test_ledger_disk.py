@@ -27,6 +27,7 @@ from station.records.errors import (
     JournalCorrupt,
     JournalFailed,
     JournalFull,
+    JournalInDoubt,
     JournalLocked,
     NoDescriptors,
 )
@@ -34,6 +35,7 @@ from station.records.facts import outbox
 from station.records.facts.journal import SegmentStarted
 from station.records.facts.orders import OrderClosed, orders
 from station.records.facts.outbox import MessagesAcknowledged, MessagesRepublished
+from station.records.making import SegmentInTheMaking
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
 from station.records.segments import segment_path, segment_paths
@@ -262,6 +264,23 @@ def test_a_segment_that_cannot_be_begun_leaves_the_old_one_in_use(folder: Path) 
         write(ledger, STARTED)  # and as soon as there is room
         assert len(segment_paths(folder)) == 2
     verify(folder)
+
+
+def test_a_segment_that_may_be_there_or_not_is_told_as_that(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name is not on the disk for certain, and cannot be taken back: no row may go to the old one."""
+    folder.mkdir(exist_ok=True)
+    made = SegmentInTheMaking(segment_path(folder, 1))
+
+    def failing(*_: object, **__: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("station.records.making.sync_folder", failing)
+        broken.setattr(Path, "unlink", failing)
+        with pytest.raises(JournalInDoubt):
+            made.finish()
 
 
 def test_without_descriptors_commits_and_answers_go_on_and_what_needs_a_file_waits(folder: Path) -> None:

@@ -184,11 +184,16 @@ def _judged(
 ) -> list[Judged]:
     if not units:
         raise WrongInput("nothing came: name a pallet, carton or hub")
+    chf_of = _chf_of(connection, request.id, {unit.code for unit in units if unit.kind is UnitKind.HUB})
     findings: dict[tuple[UnitKind, str], Finding | None] = {}
+    scanned: set[tuple[UnitKind, str]] = set()
     for unit in units:
-        if (unit.kind, unit.code) in findings:
+        if (unit.kind, unit.code) in scanned:
             raise WrongInput(f"{unit.kind} {unit.code} is there twice")
-        findings[unit.kind, unit.code] = unit.finding
+        scanned.add((unit.kind, unit.code))
+        # What is known of a hub goes by its CHF id, whichever was scanned; by either, what was seen of it stands.
+        of = unit.kind, chf_of.get(unit.code, unit.code) if unit.kind is UnitKind.HUB else unit.code
+        findings[of] = findings.get(of) or unit.finding
     coming, judged = _coming(connection, request.id, findings)
     lines = _lines(connection, request.id, set(coming))
     by_id = {each: line for line in lines.values() for each in (line.chf, line.gpf)}
@@ -236,21 +241,24 @@ def _coming(
         if finding is not None and finding.reason is Reason.FOREIGN_HUB:
             said.append(Judged(finding.detail, pallet, carton, Reason.FOREIGN_HUB, f"found in carton {code}"))
     coming = {}
+    # What was announced by its GPF id before its line joined the order is the same hub.
+    chf_of = _chf_of(connection, request, {row.hub for row in rows})
     for row in rows:
+        hub = chf_of.get(row.hub, row.hub)
         seen = (
-            held.get((UnitKind.HUB, row.hub)),
+            held.get((UnitKind.HUB, hub)),
             held.get((UnitKind.CARTON, row.carton)),
             held.get((UnitKind.PALLET, row.pallet)),
         )
         if any(
             each in findings
             for each in (
-                (UnitKind.HUB, row.hub),
+                (UnitKind.HUB, hub),
                 (UnitKind.CARTON, row.carton),
                 (UnitKind.PALLET, row.pallet),
             )
         ):
-            coming[row.hub] = _Coming(row.pallet, row.carton, seen)
+            coming[hub] = _Coming(row.pallet, row.carton, seen)
     for code in by_kind[UnitKind.HUB]:
         coming.setdefault(code, _Coming(None, None, (held[UnitKind.HUB, code],)))
     return coming, said
@@ -286,6 +294,12 @@ def _lines(connection: Connection, request: int, ids: Iterable[str]) -> dict[str
         ):
             found[row.chf] = row
     return found
+
+
+def _chf_of(connection: Connection, request: int, ids: Iterable[str]) -> dict[str, str]:
+    """Return the CHF id of each of these hubs that is on the order, by either id."""
+    lines = _lines(connection, request, ids)
+    return {each: line.chf for line in lines.values() for each in (line.chf, line.gpf)}
 
 
 def _regions(connection: Connection, request: int, chfs: Sequence[str]) -> Counter[str]:

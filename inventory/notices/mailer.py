@@ -80,7 +80,7 @@ class Mailer:
         return done
 
     async def _send(self, number: int) -> Tried | None:
-        """Send one; None if meanwhile somebody settled it."""
+        """Send one; None if meanwhile somebody settled it, or another program is at it."""
         try:
             prepared = await self._apart(partial(self._prepare, number))
         except NotComposed as error:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, or_, select, update
 
 from inventory.csv_text import csv_text
 from inventory.database.notice_tables import notices
@@ -80,10 +80,13 @@ def one(connection: Connection, number: int) -> Row[*tuple[Any, ...]]:
 def keep_message(
     connection: Connection, number: int, message: bytes, recipients: Sequence[str], now: datetime
 ) -> bool:
-    """Keep a message as it is about to be sent. False if it is not to be sent any more."""
+    """Keep a message as it is about to be sent. False if it is not to be sent any more, or another program is at it."""
+    nobody_at_it = or_(
+        notices.c.tried.is_(None), notices.c.answer.is_not(None), notices.c.tried <= now - _DIED_AFTER
+    )
     done = connection.execute(
         update(notices)
-        .where(notices.c.id == number, notices.c.state == "waiting")
+        .where(notices.c.id == number, notices.c.state == "waiting", nobody_at_it)
         .values(message=message, recipients=list(recipients), tried=now, answer=None)
     )
     return done.rowcount == 1

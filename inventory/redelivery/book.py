@@ -104,22 +104,26 @@ def dispatch(
     """Have goods leave, to the party that sent them, in somebody's name. The caller writes alone.
 
     `despite_missing` says why although messages have not come, `despite_upstream` why although the Smart Metering Inventory
-    holds something else of a hub. Raises StaysHere with each reason against it, NotNow, WrongInput.
+    holds something else of a hub, other than one that was not read back. Raises StaysHere with each reason against it, NotNow, WrongInput.
     """
     row = require(connection, request, "authorised")
     address = address_of(connection, request)
     if address is None:
         raise NotNow(f"{name_of(request)} has no address to go back to; ask its party")
-    held = withheld(connection, row.work_order) if despite_upstream is None else {}
+    held = withheld(connection, row.work_order)
+    if despite_upstream is not None:
+        # A hub that nobody read back may run anything: whatever is held upstream of it, it stays.
+        held = {chf: why for chf, why in held.items() if why == "not_read_back"}
     goods = goods_of(connection, request, row.work_order, held)
     reasons: list[str] = []
     leaving = list(_leaving(goods, wanted, row.party, reasons))
     if despite_missing is None:
-        sources = {each.source for each in leaving if each.source is not None}
+        # Whose message a hub by itself might be missing, nobody knows: any station's.
+        sources = {each.source for each in leaving}
         reasons += [
             each.line
             for each in missing(connection)
-            if each.source in sources and each.kind in ("result", "packing")
+            if (None in sources or each.source in sources) and each.kind in ("result", "packing")
         ]
     twice = [chf for chf, number in Counter(each.chf for each in leaving).items() if number > 1]
     reasons += [f"{chf} would leave twice" for chf in twice]

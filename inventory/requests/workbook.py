@@ -18,6 +18,12 @@ from xml.parsers import expat
 from openpyxl.styles.numbers import BUILTIN_FORMATS, is_date_format
 
 _AT_ONCE: Final = 64 * 1024
+_MAX_SMALL: Final = 16 << 20
+"""Bytes of a member that says what a sheet means, at most: as many styles as spreadsheets allow take less."""
+_MAX_ELEMENTS: Final = 200_000
+"""Elements that are of use in such a member, at most."""
+_MAX_TAG: Final = 1 << 20
+"""Bytes of one element's start with its attributes, at most, or a piece more: they are all made before anybody sees one."""
 _MAX_CELL: Final = 32_767
 """Characters of a cell, at most, as spreadsheets have it."""
 _DAY_0: Final = datetime(1899, 12, 30, tzinfo=UTC)
@@ -75,9 +81,13 @@ def _fed(handle: Callable[[Any], None], file: IO[bytes]) -> Iterator[None]:
     parser.buffer_text = True
     parser.StartDoctypeDeclHandler = _no_document_type
     handle(parser)
+    fed = 0
     try:
         while piece := file.read(_AT_ONCE):
             parser.Parse(piece, False)
+            fed += len(piece)
+            if fed - parser.CurrentByteIndex > _MAX_TAG:
+                raise BrokenWorkbook("an element has more attributes than any spreadsheet gives it")
             yield
         parser.Parse(b"", True)
     except expat.ExpatError as error:
@@ -93,17 +103,32 @@ def _local(name: str) -> str:
     return name.rpartition("}")[2]
 
 
-def _elements(archive: zipfile.ZipFile, member: str) -> list[tuple[str, Mapping[str, str]]]:
-    """Return the elements of a small member, in order, with their attributes."""
+def _elements(archive: zipfile.ZipFile, member: str, *wanted: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Yield the wanted elements of a small member, in order, with their attributes. No more of them is kept than of one piece."""
+    if archive.getinfo(member).file_size > _MAX_SMALL:
+        raise BrokenWorkbook(f"{member[:40]} is larger than any spreadsheet makes it")
     found: list[tuple[str, Mapping[str, str]]] = []
 
     def handle(parser: Any) -> None:
-        parser.StartElementHandler = lambda name, attributes: found.append((_local(name), attributes))
+        def start(name: str, attributes: Mapping[str, str]) -> None:
+            if (element := _local(name)) in wanted:
+                found.append((element, attributes))
 
+        parser.StartElementHandler = start
+
+    number = 0
     with archive.open(member) as file:
         for _ in _fed(handle, file):
-            pass
-    return found
+            number += len(found)
+            if number > _MAX_ELEMENTS:
+                raise BrokenWorkbook(f"{member[:40]} has more elements than any spreadsheet gives it")
+            yield from found
+            found.clear()
+    yield from found
+
+
+_STYLE_LISTS: Final = ("cellXfs", "cellStyles", "cellStyleXfs", "dxfs")
+_OF_STYLES: Final = ("numFmt", "xf", *_STYLE_LISTS)
 
 
 class _Book:
@@ -118,10 +143,9 @@ class _Book:
             raise BrokenWorkbook("it has no workbook in it")
         folder, _, name = self._main.rpartition("/")
         self._parts = self._related(folder, f"{folder}/_rels/{name}.rels".lstrip("/"))
-        elements = _elements(archive, self._main)
         self._day_0 = _DAY_0
         first = None
-        for element, attributes in elements:
+        for element, attributes in _elements(archive, self._main, "workbookPr", "sheet"):
             if element == "workbookPr" and attributes.get("date1904") in ("1", "true"):
                 self._day_0 = _DAY_0_OF_1904
             if element == "sheet" and first is None:
@@ -149,10 +173,10 @@ class _Book:
         styles: list[int] = []
         inside = False
         try:
-            for element, attributes in _elements(self._archive, member):
+            for element, attributes in _elements(self._archive, member, *_OF_STYLES):
                 if element == "numFmt":
                     formats[int(attributes["numFmtId"])] = attributes.get("formatCode", "")
-                elif element in ("cellXfs", "cellStyles", "cellStyleXfs", "dxfs"):
+                elif element in _STYLE_LISTS:
                     inside = element == "cellXfs"
                 elif element == "xf" and inside:
                     styles.append(int(attributes.get("numFmtId", "0")))
@@ -168,8 +192,8 @@ class _Book:
         if member not in self._names:
             raise BrokenWorkbook("it has no workbook in it")
         found = {}
-        for element, attributes in _elements(self._archive, member):
-            if element == "Relationship" and attributes.get("TargetMode") != "External":
+        for _, attributes in _elements(self._archive, member, "Relationship"):
+            if attributes.get("TargetMode") != "External":
                 path = posixpath.normpath(posixpath.join("/", folder, attributes.get("Target", "")))
                 found[attributes.get("Id", "")] = attributes.get("Type", ""), path.lstrip("/")
         return found

@@ -1,6 +1,6 @@
 """What the Smart Metering Inventory holds of a hub, as far as that is known here.
 
-That is the latest word of the extracts that requests were held against, and of the updates that were accepted.
+That is the latest word of the extracts that requests' accepted lines were held against, and of the updates that were accepted.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ def _words(connection: Connection, devices: Sequence[str]) -> Iterator[tuple[str
         questions: tuple[Select[str, datetime, str], ...] = (
             select(asked.chf, requests.c.received, asked.firmware)
             .join(requests, requests.c.id == asked.request)
-            .where(asked.chf.in_(some), asked.firmware.is_not(None)),
+            # What was refused may be of an extract from before what was accepted upstream since.
+            .where(asked.chf.in_(some), asked.firmware.is_not(None), asked.refused.is_(None)),
             select(sent.device, sent.decided, sent.firmware).where(
                 sent.device.in_(some), sent.state == "accepted"
             ),

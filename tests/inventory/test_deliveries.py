@@ -79,8 +79,10 @@ def test_goods_come_in_parts_and_each_hub_is_accepted_or_goes_back_with_its_reas
         "DL-000002: 0 hubs accepted, 2 count_differs, 3 foreign_hub, 1 not_announced, 2 not_on_order, "
         "1 not_pending, 1 not_registered_to_supplier, 2 received_before\n"
     )
-    assert receive(desk, "--pallet", "P2=seal_broken", "--carton", "C6=address_does_not_match", note="3") == (
-        "DL-000003: 0 hubs accepted, 2 address_does_not_match, 1 not_on_order, 4 seal_broken\n"
+    # What was seen of a hub stands, by whichever id it was scanned.
+    seen = ("--pallet", "P2=seal_broken", "--carton", "C6=address_does_not_match")
+    assert receive(desk, *seen, "--hub", f"{gpf_of(9)}=damaged_packaging", note="3") == (
+        "DL-000003: 0 hubs accepted, 2 address_does_not_match, 1 damaged_packaging, 1 not_on_order, 3 seal_broken\n"
     )
     # Looked at once more, one carton is good after all: its hubs do not go back.
     assert receive(desk, "--carton", "C5") == "DL-000004: 2 hubs accepted\n"
@@ -137,6 +139,8 @@ def test_lines_added_and_cancelled_after_arrival_are_a_new_revision_of_the_order
     desk.authorised(range(1, 5))
     station, intake = SayingStation(), Intake(database, {SOURCE: TOPICS}, system_clock)
     receive(desk, "--hub", chf_of(1), "--hub", f"{chf_of(2)}=damaged_packaging")
+    announced = desk.file("early.csv", [PACKING_COLUMNS, (PACKING_TEMPLATE, "", "C1", "", gpf_of(5))])
+    assert "not on the order" in of_deliveries(desk, "announce", "RQ-1", announced, *BY)
     orders = desk.folder / "orders"
 
     def hubs_of(name: str) -> list[str]:
@@ -161,7 +165,10 @@ def test_lines_added_and_cancelled_after_arrival_are_a_new_revision_of_the_order
         intake.take_heard([station.order_fact("WO-1", what, hubs=3, file_sha256=digest)])
     shown = desk("show", "RQ-1")
     assert "PO-7: imported, revised\n3 hubs accepted, 2 refused, 2 cancelled\n" in shown
-    assert receive(desk, "--hub", chf_of(3), "--hub", chf_of(5)) == "DL-000002: 1 hub accepted, 1 cancelled\n"
+    # It was announced by its other id, before it joined.
+    said = receive(desk, "--carton", "C1", "--hub", f"{chf_of(5)}=damaged_packaging")
+    assert said == "DL-000002: 0 hubs accepted, 1 damaged_packaging\n"
+    assert receive(desk, "--hub", chf_of(3), "--hub", chf_of(5)) == "DL-000003: 1 hub accepted, 1 cancelled\n"
     # A cancelled hub may be asked for elsewhere, or join again.
     assert "RQ-000002: accepted" in desk.take([asked(2)], [held(2)])
     add = desk.file("again.csv", [COLUMNS, asked(3), asked(2)])

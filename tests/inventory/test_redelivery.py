@@ -138,10 +138,12 @@ def test_hubs_go_back_in_parts_to_where_their_party_says_and_what_became_of_them
 def test_what_is_not_known_for_sure_stays_and_every_reason_is_said(
     desk: Desk, database: Database, bench: Bench
 ) -> None:
-    desk.authorised(range(1, 13))
-    receive(desk, *range(1, 12))
+    desk.authorised(range(1, 14))
+    receive(desk, *range(1, 12), 13)
     address(desk, "Dock 4")
     bench.tells(*(bench.result(hub) for hub in range(1, 13) if hub not in (3, 11)))
+    bench.tells(bench.result(13, outcome=Outcome.FAILED, read_back=None))
+    bench.tells(bench.packing("hub_placed", hub=stands(13, "party")))
     bench.tells(bench.result(4, outcome=Outcome.REJECTED, read_back="0001012F", code="already_passed"))
     bench.tells(*(bench.packed((hub,), f"CTN{hub}") for hub in range(1, 13) if hub != 11))
     others = {
@@ -175,6 +177,8 @@ def test_what_is_not_known_for_sure_stays_and_every_reason_is_said(
         (Wanted(cartons=["CTN99"]), "no bench has told of carton CTN99 of this order"),
         (Wanted(hubs=[Eui64.parse(chf_of(9))]), "is in carton at the bench"),
         (Wanted(hubs=[Eui64.parse(chf_of(99))]), "is not on this order"),
+        # Whatever was told upstream by other ways, nobody knows what it runs.
+        (Wanted(hubs=[Eui64.parse(chf_of(13))]), f"{chf_of(13)} is held: not_read_back"),
         (Wanted(cartons=["CTN9", "CTN9"]), "would leave twice"),
     ):
         # What may go does not go either, where something else may not.
@@ -195,7 +199,8 @@ def test_what_is_not_known_for_sure_stays_and_every_reason_is_said(
     assert "no sum in pounds" in dispatch(desk, "--carton", "CTN10", "--transport", "1.005", code=2)
     never_came = bench.packing("hub_placed", hub=stands(10, "quarantine"))
     bench.tells(bench.packing("carton_opened", cartons=(carton_of("CTN20", 0, state="open"),)))
-    assert "reflash journal republish" in dispatch(desk, "--carton", "CTN10", code=1)
+    for goods_named in (("--carton", "CTN10"), ("--hub", chf_of(11))):
+        assert "reflash journal republish" in dispatch(desk, *goods_named, code=1)
     bench.tells(never_came)
     assert "CTN10 has 1 hubs, and 0 are known by id" in dispatch(desk, "--carton", "CTN10", code=1)
     assert dispatch(desk, "--carton", "CTN9", "--hub", chf_of(11)) == "DP-000001: 2 hubs to Dock 4\n"

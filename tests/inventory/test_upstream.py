@@ -174,6 +174,12 @@ async def test_each_hub_takes_effect_once_whatever_goes_wrong_on_the_way(desk: D
         assert desk.states() == {}, "the bench has not closed the order"
         desk.tell(desk.station.order_fact("WO-1", "closed"))
         await desk.until_states(accepted=len(FAULTS))
+    # The same list and extract again, from before: its lines are refused, and no news of what the inventory holds.
+    again = desk.folder / "again.csv"
+    again.write_text((desk.folder / "WO-1-list.csv").read_text() + "\n")
+    files = (again, "--extract", desk.folder / "smi.csv")
+    said = desk("requests", "import", *files, "--party", "PARTY", *BY)
+    assert f"{len(FAULTS)} in_another_request" in said
     assert updates(desk.there) == {(chf_of(hub), "0002012F"): 1 for hub in hubs}
     assert {desk.there.versions()[each(hub)] for hub in hubs for each in (chf_of, gpf_of)} == {"0002012F"}
     with desk.database.read() as connection:

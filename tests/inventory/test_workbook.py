@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import tracemalloc
 import zipfile
 from collections.abc import Sequence
 from contextlib import suppress
@@ -107,6 +108,7 @@ def test_what_would_do_harm_is_one_line_and_takes_nothing() -> None:
         "more than any spreadsheet": sheet_of(f'<row><c t="str"><v>{"x" * 40_000}</v></c></row>'),
         "string '7', which is not there": sheet_of('<row><c t="s"><v>7</v></c></row>'),
         "string '-1', which": sheet_of('<row><c t="s"><v>-1</v></c></row>'),
+        "more attributes": sheet_of("<row" + "".join(f' a{at}=""' for at in range(200_000)) + "/>"),
         "document type": b"<!--" + b"x" * 5000 + b'--><!DOCTYPE a [<!ENTITY b "c">]>' + sheet_of(heads),
         "no workbook that can be read": sheet_of(heads)[:-3],
         "is empty": sheet_of(),
@@ -118,6 +120,29 @@ def test_what_would_do_harm_is_one_line_and_takes_nothing() -> None:
     for member in ("xl/workbook.xml", "xl/_rels/workbook.xml.rels", "_rels/.rels", "xl/styles.xml"):
         with pytest.raises(WrongInput, match="no workbook that can be read"):
             read(changed(good, member, b"<a/>" if "styles" not in member else b"<a"), "a")
+
+
+def test_what_says_what_a_sheet_means_takes_no_more_memory_however_much_stands_in_it() -> None:
+    good = workbook([("a", "b"), ("1", "2")])
+    names = ("xl/workbook.xml", "xl/_rels/workbook.xml.rels", "_rels/.rels", "xl/styles.xml")
+    with zipfile.ZipFile(io.BytesIO(good)) as archive:
+        members = {name: archive.read(name) for name in names}
+
+    def with_more(name: str, more: bytes) -> bytes:
+        before, end, after = members[name].rpartition(b"</")
+        return changed(good, name, before + more + end + after)
+
+    for name in names:
+        useless = with_more(name, b"<x/>" * 300_000)
+        tracemalloc.start()
+        assert read(useless, "a") == [[("1", None)]]
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+        tracemalloc.stop()
+        with pytest.raises(WrongInput, match="larger than any spreadsheet makes it"):
+            read(with_more(name, b"<x/>" * (4 << 20)), "a")
+    for name, element in (("_rels/.rels", b"<Relationship/>"), ("xl/styles.xml", b"<xf/>")):
+        with pytest.raises(WrongInput, match="has more elements than any spreadsheet gives it"):
+            read(with_more(name, element * 200_001), "a")
 
 
 @given(seed=st.integers(0, 1 << 32))

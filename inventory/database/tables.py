@@ -216,9 +216,9 @@ ssmi_files: Final = Table(
     Column("written", Utc, nullable=False),
     Column("written_by", Text, nullable=False),
     Column("despite", Text),
-    UniqueConstraint("work_order", "sha256"),
 )
-"""Which files for the SSMI were written, in whose name, and why in spite of results that had not come."""
+"""Which files for the SSMI were written, in whose name, and why in spite of results that had not come. Two may have the same table:
+a later one asks anew what was answered of the earlier one."""
 
 findings: Final = Table(
     "findings",

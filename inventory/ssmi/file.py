@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, exists, func, insert, select
 
 from inventory.database.tables import ssmi_files
 from inventory.database.upstream_tables import ssmi_rows
@@ -66,11 +66,17 @@ def note(
     despite: str | None,
     now: datetime,
 ) -> None:
-    """Record who had the file written, and the reason where it was in spite of something. The same again is no other act."""
-    there = select(ssmi_files.c.id).where(
-        ssmi_files.c.work_order == work_order, ssmi_files.c.sha256 == file.sha256
+    """Record who had the file written, and the reason where it was in spite of something.
+
+    The same again is no other act, as long as nothing was answered of it and no later file has one of its hubs.
+    """
+    there = connection.scalar(
+        select(ssmi_files.c.id)
+        .where(ssmi_files.c.work_order == work_order, ssmi_files.c.sha256 == file.sha256)
+        .order_by(ssmi_files.c.id.desc())
+        .limit(1)
     )
-    if connection.scalar(there) is not None:
+    if there is not None and _still_open(connection, there) == len(told):
         return
     number = connection.scalar(
         insert(ssmi_files)
@@ -97,3 +103,20 @@ def note(
     ]
     if rows:
         connection.execute(insert(ssmi_rows), rows)
+
+
+def _still_open(connection: Connection, file: int) -> int:
+    """Return how many of a file's rows nothing was answered of, and no later file has."""
+    row, later = ssmi_rows.c, ssmi_rows.alias("later")
+    return (
+        connection.scalar(
+            select(func.count())
+            .select_from(ssmi_rows)
+            .where(
+                row.file == file,
+                row.state == "written",
+                ~exists().where(later.c.device == row.device, later.c.file > row.file),
+            )
+        )
+        or 0
+    )

@@ -1,8 +1,8 @@
 """Uploads a file to the SSMI as DCC Logistics does, and matches what is answered of each row. **Provisional**: the SSMI's interface is unpublished.
 
-Ours takes the table as it was written (POST, `text/csv`, its SHA-256 as `X-Upload-ID`, its row count as `X-Rows`), and answers 200 with a
-table of ids, `accepted` or `refused`, and reasons. The same file under the same id is taken once, and answered alike each time, so
-that an upload of which nothing is known is made again as it was.
+Ours takes the table as it was written (POST, `text/csv`, its SHA-256 and its number here as `X-Upload-ID`, its row count as `X-Rows`), and
+answers 200 with a table of ids, `accepted` or `refused`, and reasons. The same file under the same id is taken once, and answered alike
+each time, so that an upload of which nothing is known is made again as it was. The same table is another file once it was answered.
 """
 
 from __future__ import annotations
@@ -64,6 +64,11 @@ def begin(connection: Connection, table: bytes, sha256: str, name: str, *, by: s
     if file is None:
         raise WrongInput(f"{name} is not as it was written here; write it anew: reflash inventory ssmi write")
     row = ssmi_rows.c
+    if file.rows and connection.execute(select(row.device).where(row.file == file.id)).first() is None:
+        raise WrongInput(
+            f"{name} is of an earlier version of this program, which noted no rows; write it anew: "
+            f"reflash inventory ssmi write {file.work_order}"
+        )
     overtaken = connection.execute(
         select(row.device, row.firmware, hubs.c.firmware)
         .join(hubs, hubs.c.device == row.device)
@@ -87,7 +92,7 @@ def send(upload: Upload, settings: SsmiSettings, https: HttpsSettings, now: date
     """Upload a file, and return what was answered of each CHF, as far as it was. Raises NotUploaded and NoCredentials."""
     headers = {
         "Content-Type": "text/csv; charset=utf-8",
-        "X-Upload-ID": upload.sha256,
+        "X-Upload-ID": f"{upload.sha256}-{upload.file}",
         "X-Rows": str(upload.rows),
         "X-Request-ID": f"{upload.sha256}/{upload.id}",
     }

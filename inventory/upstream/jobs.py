@@ -95,10 +95,14 @@ def claim(
 
 
 def replace(connection: Connection, notification: int, now: datetime) -> None:
-    """Take back a pre-notification that was never taken, since another one stands for it."""
+    """Take back a pre-notification that was never taken, since another one stands for it.
+
+    One that a worker has begun to send meanwhile stays, and what is made after it waits for it.
+    """
+    mine = pre_notifications.c
     connection.execute(
         update(pre_notifications)
-        .where(pre_notifications.c.id == notification, pre_notifications.c.state != "accepted")
+        .where(mine.id == notification, mine.doubtful.is_(False), mine.state.in_(("waiting", "refused")))
         .values(state="replaced", decided=now, held_until=None)
     )
 

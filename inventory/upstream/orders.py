@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Select, exists, func, insert, select, update
 
-from inventory.database.tables import messages, order_facts, results
+from inventory.database.tables import messages, order_facts, request_hubs, requests, results
 from inventory.database.upstream_tables import upstream_mark, upstream_orders
 
 
@@ -41,6 +41,7 @@ def due_orders(connection: Connection) -> Sequence[str]:
             .where(table.c.message > (through or 0), table.c.work_order.is_not(None))
         )
         told |= set(connection.scalars(new))
+    told |= set(connection.scalars(_of_other_results(through or 0)))
     if told:
         look_again(connection, told)
     return connection.scalars(
@@ -48,6 +49,33 @@ def due_orders(connection: Connection) -> Sequence[str]:
         .where(upstream_orders.c.due)
         .order_by(upstream_orders.c.work_order)
     ).all()
+
+
+def _of_other_results(through: int) -> Select[str]:
+    """Return the orders that have hubs of new results which came under no order, or under one that does not have the hub."""
+    own_hub, own = request_hubs.alias("own_hub"), requests.alias("own")
+    under_own = (
+        exists()
+        .where(own.c.id == own_hub.c.request, own_hub.c.chf == results.c.device)
+        .where(own_hub.c.refused.is_(None), own.c.work_order == results.c.work_order)
+    )
+    return (
+        select(requests.c.work_order)
+        .distinct()
+        .join(request_hubs, request_hubs.c.request == requests.c.id)
+        .join(results, results.c.device == request_hubs.c.chf)
+        .where(
+            results.c.message > through,
+            requests.c.work_order.is_not(None),
+            request_hubs.c.refused.is_(None),
+            ~under_own,
+        )
+    )
+
+
+def look_at_all(connection: Connection) -> None:
+    """Have all orders looked at: the ways upstream may be others by now. The caller writes alone."""
+    connection.execute(update(upstream_orders).values(due=True))
 
 
 def looked_at(connection: Connection, work_order: str, waits_for: str | None, *, again: bool) -> None:

@@ -22,6 +22,7 @@ from inventory.upstream.document import Documents
 from inventory.upstream.https import NoCredentials
 from inventory.upstream.jobs import Job, claim, finish
 from inventory.upstream.n3 import Way, n3
+from inventory.upstream.orders import look_at_all
 from inventory.upstream.planning import plan
 from inventory.upstream.settings import N3Settings, RouteSettings, UpstreamSettings
 
@@ -57,6 +58,11 @@ class Sender:
             with self._database.write_alone() as connection:
                 return plan(connection, self._ways, self._documents, self._clock())
 
+        def look() -> None:
+            with self._database.write_alone() as connection:
+                look_at_all(connection)
+
+        await self._asked(thread, look)
         while True:
             if made := await self._asked(thread, once):
                 _log.info("to be told upstream", pre_notifications=made)

@@ -19,12 +19,26 @@ _AT_ONCE: Final = 500
 
 
 def smi_versions(connection: Connection, devices: Sequence[str]) -> dict[str, str]:
-    """Return the version that the inventory holds of each CHF."""
+    """Return the version that the inventory holds of each CHF, but of one to which another one may be on its way."""
     found: dict[str, tuple[datetime, str]] = {}
     for device, when, firmware in _words(connection, devices):
         if device not in found or found[device][0] <= when:
             found[device] = when, firmware
+    for device, firmware in _under_way(connection, devices):
+        if device in found and found[device][1] != firmware:
+            del found[device]
     return {device: firmware for device, (_, firmware) in found.items()}
+
+
+def _under_way(connection: Connection, devices: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Return the versions of each CHF that may have been taken, and may be taken yet."""
+    sent = pre_notifications.c
+    for at in range(0, len(devices), _AT_ONCE):
+        some = devices[at : at + _AT_ONCE]
+        doubtful = select(sent.device, sent.firmware).where(
+            sent.device.in_(some), sent.state == "waiting", sent.doubtful.is_(True)
+        )
+        yield from connection.execute(doubtful)
 
 
 def _words(connection: Connection, devices: Sequence[str]) -> Iterator[tuple[str, datetime, str]]:

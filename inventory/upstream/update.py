@@ -105,7 +105,7 @@ def update_of(connection: Connection, work_order: str, ways: UpstreamSettings | 
             known.append(line.chf)
         elif reason is None and ways is not None and ways.route_of(line.region) is None:
             held.append(Held(line.chf, "no_route"))
-        elif reason is None and refused.get(line.chf) == line.firmware:
+        elif reason is None and (line.chf, line.firmware) in refused:
             held.append(Held(line.chf, "refused_upstream"))
         elif reason is None:
             told.append(_told(line))
@@ -180,16 +180,16 @@ def _released(connection: Connection, work_order: str) -> set[str]:
     )
 
 
-def _refused(connection: Connection, devices: Sequence[str]) -> dict[str, str]:
-    """Return the version that was refused of each hub, where nobody has it sent again."""
-    found: dict[str, str] = {}
+def _refused(connection: Connection, devices: Sequence[str]) -> set[tuple[str, str]]:
+    """Return each hub with each version that was refused of it, where nobody has it sent again."""
+    found: set[tuple[str, str]] = set()
     for at in range(0, len(devices), 500):
         some = devices[at : at + 500]
         for table in (pre_notifications, ssmi_rows):
             refused = select(table.c.device, table.c.firmware).where(
                 table.c.device.in_(some), table.c.state.in_(("refused", "settled"))
             )
-            found |= dict(connection.execute(refused).all())
+            found |= {(device, firmware) for device, firmware in connection.execute(refused)}
     return found
 
 

@@ -19,8 +19,11 @@ _FORMS: Final = (*[r"([0-9A-F]{2}-){7}[0-9A-F]{2}"] * 2, r"[0-9A-F]{8}")
 
 
 def read_upload(body: bytes, upload_id: str, count: str) -> tuple[list[tuple[str, str, str]], dict[str, str]]:
-    """Return the rows that can be read, and why not of the CHFs of the others. Raises Refusal for a file that is none."""
-    if hashlib.sha256(body).hexdigest() != upload_id:
+    """Return the rows that can be read, and why not of the CHFs of the others. Raises Refusal for a file that is none.
+
+    An id is the file's SHA-256, and after a `-` whatever tells it from another file of the same content.
+    """
+    if hashlib.sha256(body).hexdigest() != upload_id.partition("-")[0]:
         raise Refusal("CHECKSUM", "the file is not the one that its id names")
     try:
         rows = list(csv.reader(io.StringIO(body.decode(), newline=""), strict=True))

@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import insert, select, text
+from sqlalchemy.exc import IntegrityError
 
 from inventory.database.engine import Database, DatabaseUnavailable, WrongRevision
 from inventory.database.every_table import METADATA
-from inventory.database.tables import findings
+from inventory.database.migrating import alembic_configuration
+from inventory.database.tables import findings, messages, ssmi_files
 from inventory.database.upgrade import upgrade
+from inventory.database.upstream_tables import ssmi_rows, ssmi_uploads
 from inventory.errors import WrongInput
 
 
@@ -62,3 +67,37 @@ def test_what_fails_half_way_leaves_nothing(database: Database) -> None:
         raise ZeroDivisionError
     with database.read() as connection:
         assert connection.execute(select(findings)).all() == []
+
+
+def test_files_for_the_ssmi_keep_their_rows_and_may_be_made_again(database: Database) -> None:
+    now = datetime(2026, 11, 2, tzinfo=UTC)
+    configuration = alembic_configuration()
+    with database.write_alone() as connection:
+        METADATA.drop_all(connection)
+        connection.execute(text("DROP TABLE alembic_version"))
+        configuration.attributes["connection"] = connection
+        command.upgrade(configuration, "0010")
+        told = {
+            "source": "s",
+            "event_id": "e",
+            "kind": "result",
+            "journal": "j",
+            "number": 1,
+            "chain_head": "c",
+        }
+        more = {"id": 1, "told": now, "received": now, "via": "broker", "data": {}}
+        connection.execute(insert(messages).values(**told, **more))
+        file = {"work_order": "WO-1", "sha256": "a", "rows": 1, "held": 0, "written": now, "written_by": "A"}
+        connection.execute(insert(ssmi_files).values(**file))
+        row = {"file": 1, "device": "d", "firmware": "0002012F", "message": 1, "state": "written"}
+        connection.execute(insert(ssmi_rows).values(**row))
+        connection.execute(insert(ssmi_uploads).values(file=1, uploaded_by="A", begun=now))
+        kept = [connection.execute(select(each)).all() for each in (ssmi_files, ssmi_rows, ssmi_uploads)]
+    assert upgrade(database)[0] == "0010"
+    with database.write() as connection:
+        assert kept == [
+            connection.execute(select(each)).all() for each in (ssmi_files, ssmi_rows, ssmi_uploads)
+        ]
+        connection.execute(insert(ssmi_files).values(**file))
+    with pytest.raises(IntegrityError), database.write() as connection:
+        connection.execute(insert(ssmi_rows).values(**{**row, "file": 3}))

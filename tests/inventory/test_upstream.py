@@ -19,10 +19,11 @@ from benches.looking import until
 from benches.told_results import Said, SayingStation, chf_of, gpf_of
 from benches.upstream import Upstream, hub_record, upstream
 from inventory.database.engine import Database
-from inventory.database.tables import messages
+from inventory.database.tables import messages, ssmi_files
 from inventory.database.upstream_tables import (
     pre_notification_tries,
     pre_notifications,
+    ssmi_rows,
     upstream_mark,
     upstream_orders,
 )
@@ -32,7 +33,7 @@ from inventory.moments import system_clock
 from inventory.settings import load_settings
 from inventory.upstream.answers import Accepted, NotSent, Refused, TryAgain, Unknown, read_answer
 from inventory.upstream.document import Documents
-from inventory.upstream.jobs import claim
+from inventory.upstream.jobs import claim, replace
 from inventory.upstream.redelivery import withheld
 from inventory.upstream.sender import Sender
 from station.domain.outcome import Outcome
@@ -221,7 +222,13 @@ async def test_what_was_refused_for_good_waits_for_a_person_who_corrects_it_and_
         # Told of again, the order brings up nothing that a person has put away.
         desk.tell(desk.station.result(3, outcome=Outcome.REJECTED))
         await until(lambda: desk("upstream", "status", "--json") and not _due(desk))
-    assert desk.states() == {"accepted": 2, "replaced": 1, "settled": 1}
+        # Nor does a hub that says again what was put away of it, whatever was put away since.
+        desk.tell(desk.station.result(2, read_back="0003012F"))
+        await desk.until_states(accepted=2, replaced=1, settled=1, refused=1)
+        desk("upstream", "settle", chf_of(2), *WHY)
+        desk.tell(desk.station.result(2))
+        await until(lambda: not _due(desk))
+    assert desk.states() == {"accepted": 2, "replaced": 1, "settled": 2}
     assert desk.there.ask("device", id=gpf_of(1))["device"]["han_variant"] == "SBCH"
     assert desk("upstream", "dead") == "nothing was refused\n"
     assert desk("upstream", "again", chf_of(2), *WHY, code=1).endswith(
@@ -262,7 +269,13 @@ async def test_a_hub_that_runs_something_else_than_is_held_is_told_of_or_does_no
         await desk.until_states(accepted=1)
         assert "1 hub of WO-1" in desk("upstream", "release", "WO-1", "--hub", chf_of(2), *WHY)
         await desk.until_states(accepted=2)
-    assert updates(desk.there) == {(chf_of(1), "0002012F"): 1, (chf_of(2), "0001022F"): 1}
+        assert updates(desk.there) == {(chf_of(1), "0002012F"): 1, (chf_of(2), "0001022F"): 1}
+        # What a hub says under no order, the order that has it tells.
+        desk.tell(
+            desk.station.result(1, outcome=Outcome.ALREADY_CURRENT, read_back="0003012F", work_order=None)
+        )
+        await desk.until_states(accepted=3)
+    assert updates(desk.there)[chf_of(1), "0003012F"] == 1
     with desk.database.read() as connection:
         assert withheld(connection, "WO-1") == {chf_of(3): "not_read_back"}
 
@@ -270,34 +283,45 @@ async def test_a_hub_that_runs_something_else_than_is_held_is_told_of_or_does_no
 async def test_a_later_word_of_a_hub_replaces_what_was_not_sent_and_follows_what_may_have_been_taken(
     desk: Desk,
 ) -> None:
-    desk.order("WO-1", (1, 2))
+    desk.order("WO-1", (1, 2, 3))
     desk.there.ask("fault", way="n3", fault="outage")
-    desk.tell(*(desk.station.result(hub) for hub in (1, 2)), desk.station.order_fact("WO-1", "closed"))
+    desk.tell(*(desk.station.result(hub) for hub in (1, 2, 3)), desk.station.order_fact("WO-1", "closed"))
     async with desk.sending():
-        await until(lambda: len(desk.there.rows("calls")) >= 2)
+        await until(lambda: len(desk.there.rows("calls")) >= 3)
     desk.there.ask("disarm")
     with desk.database.write() as connection:
-        # As if a worker had died after it had sent the second: whether it was taken is not known.
+        # As if a worker had died after it had sent the others: whether they were taken is not known.
         connection.execute(
             pre_notifications.update().where(pre_notifications.c.device == chf_of(1)).values(doubtful=False)
         )
         connection.execute(
-            pre_notifications.update().where(pre_notifications.c.device == chf_of(2)).values(doubtful=True)
+            pre_notifications.update().where(pre_notifications.c.device != chf_of(1)).values(doubtful=True)
         )
+        # As whoever plans does if it saw the second just before that worker took it up.
+        second = select(pre_notifications.c.id).where(pre_notifications.c.device == chf_of(2))
+        replace(connection, connection.execute(second).scalar_one(), system_clock())
     desk.tell(*(desk.station.result(hub, read_back="0003012F") for hub in (1, 2)))
+    # The third says what the inventory held before: who knows what it holds now.
+    desk.tell(desk.station.result(3, read_back="0001012F"))
+    with desk.database.read() as connection:
+        assert withheld(connection, "WO-1")[chf_of(3)] == "not_told"
     # A worker that comes before whoever plans takes up only what may have been taken.
     with desk.database.write() as connection:
         soon = {"now": system_clock() + timedelta(minutes=5), "until": system_clock()}
         jobs = claim(connection, "one", 8, worker="a test", skip_locked=False, **soon)
-    assert [(job.was_doubtful, chf_of(2) in job.document) for job in jobs] == [(True, True)]
-    async with desk.sending():
-        await desk.until_states(accepted=3, replaced=1)
-    assert [
-        (each["chf"], each["firmware"]) for each in desk.there.rows("updates") if each["chf"] == chf_of(2)
-    ] == [
-        (chf_of(2), "0002012F"),
-        (chf_of(2), "0003012F"),
+    assert sorted(
+        (job.was_doubtful, hub) for job in jobs for hub in (1, 2, 3) if chf_of(hub) in job.document
+    ) == [
+        (True, 2),
+        (True, 3),
     ]
+    async with desk.sending():
+        await desk.until_states(accepted=5, replaced=1)
+    for hub, last in ((2, "0003012F"), (3, "0001012F")):
+        assert [each["firmware"] for each in desk.there.rows("updates") if each["chf"] == chf_of(hub)] == [
+            "0002012F",
+            last,
+        ]
     assert updates(desk.there)[chf_of(1), "0002012F"] == 0
     assert updates(desk.there)[chf_of(1), "0003012F"] == 1
 
@@ -343,6 +367,28 @@ async def test_option_b_is_an_act_of_its_own_with_an_answer_for_each_row(desk: D
     desk.tell(desk.station.result(22, read_back="0003012F"))
     assert "which says 0003012F by now" in desk("ssmi", "upload", newest, *BY, code=2)
 
+    def write() -> str:
+        return desk("ssmi", "write", "WO-1", *BY).partition(" has 1 hub\n")[0]
+
+    # The same table again, after an answer, is asked anew: of a row that was refused, and of a version that a hub went back to.
+    desk.there.ask("status", chf=chf_of(22), status="Commissioned")
+    refused = write()
+    assert "0 accepted, 1 refused" in desk("ssmi", "upload", refused, *BY, code=1)
+    desk.there.ask("status", chf=chf_of(22), status="Pending")
+    desk("upstream", "again", chf_of(22), *WHY)
+    assert write() == refused
+    assert "1 accepted, 0 refused" in desk("ssmi", "upload", refused, *BY)
+    desk.tell(desk.station.result(22))
+    assert write() == write() == str(newest)
+    with desk.database.write() as connection:
+        last = connection.execute(select(func.max(ssmi_files.c.id))).scalar_one()
+        connection.execute(ssmi_rows.delete().where(ssmi_rows.c.file == last))
+    assert "noted no rows" in desk("ssmi", "upload", newest, *BY, code=2)
+    write()
+    assert "1 accepted, 0 refused" in desk("ssmi", "upload", newest, *BY)
+    assert updates(desk.there)[chf_of(22), "0002012F"] == 2
+    assert desk.there.versions()[chf_of(22)] == "0002012F"
+
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 async def test_who_cannot_prove_who_they_are_sends_nothing_and_says_why(
@@ -353,6 +399,11 @@ async def test_who_cannot_prove_who_they_are_sends_nothing_and_says_why(
     own = Authority(desk.folder, "own").issue("csp", valid_for=timedelta(days=-1))
     text = desk.config.read_text()
     said = ""
+    # Nor does a hub to whose region no way leads; it waits until one does.
+    desk.config.write_text(text.replace('"Central", ', ""))
+    async with desk.sending():
+        await until(lambda: not _due(desk))
+    assert desk.states() == {}
 
     async def says(words: str) -> None:
         nonlocal said

@@ -75,9 +75,9 @@ class Parts:
         """Return a line of the texts' table `screen`."""
         return self.mirror.sentences.texts.say("screen", key, **values)
 
-    async def ask(self, question: Question[A]) -> A:
-        """Return what the daemon answers. Raises Refused, ControlError: a page of their own says so."""
-        return await self.desk(question)
+    async def ask(self, request: Request, question: Question[A]) -> A:
+        """Return what the daemon answers whoever sent this. Raises Refused, ControlError: a page of their own says so."""
+        return await self.asking(request)(question)
 
     def page(
         self, request: Request, template: str, view: str, *, status: int = 200, **values: Any

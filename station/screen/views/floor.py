@@ -27,13 +27,13 @@ def floor_views(parts: Parts) -> APIRouter:
 
     @router.get("/shift-start")
     async def shift_start(request: Request) -> Response:
-        today = await parts.ask(ShowShift())
+        today = await parts.ask(request, ShowShift())
         return parts.page(request, "shift_start.html", "shift-start", today=today)
 
     @router.get("/hand-over")
     async def hand_over(request: Request) -> Response:
-        status = await parts.ask(Status())
-        boxes = await parts.ask(ListBoxes(limit=_MOST_BOXES))
+        status = await parts.ask(request, Status())
+        boxes = await parts.ask(request, ListBoxes(limit=_MOST_BOXES))
         sentences = mirror.sentences
         seated = [slot for slot in in_order(status.slots) if slot.to_do is not ToDo.SEAT]
         return parts.page(
@@ -52,7 +52,7 @@ def floor_views(parts: Parts) -> APIRouter:
 
     @router.get("/health")
     async def health(request: Request) -> Response:
-        status = await parts.ask(Status())
+        status = await parts.ask(request, Status())
         return parts.page(
             request,
             "health.html",
@@ -69,7 +69,7 @@ def floor_views(parts: Parts) -> APIRouter:
 
     @router.get("/upkeep")
     async def upkeep(request: Request, days: Annotated[int, Query(ge=1, le=36_500)] = 28) -> Response:
-        shown = await parts.ask(ShowUpkeep(days=days))
+        shown = await parts.ask(request, ShowUpkeep(days=days))
         by_slot: dict[tuple[str, int], dict[str, Any]] = {}
         for rate in shown.rates:
             by_slot.setdefault((rate.jig, rate.slot), {})[rate.measure] = rate
@@ -85,14 +85,14 @@ def floor_views(parts: Parts) -> APIRouter:
 
     @router.get("/catalogue")
     async def catalogue(request: Request, after: After = None) -> Response:
-        found = await parts.ask(ListReleases(after=after))
-        recalled = await parts.ask(Recall())
+        found = await parts.ask(request, ListReleases(after=after))
+        recalled = await parts.ask(request, Recall())
         return parts.page(request, "catalogue.html", "catalogue", found=found, recalled=recalled.lines)
 
     @router.get("/people")
     async def people(request: Request, after: After = None) -> Response:
-        found = await parts.ask(ListPeople(after=after))
-        status = await parts.ask(Status())
+        found = await parts.ask(request, ListPeople(after=after))
+        status = await parts.ask(request, Status())
         return parts.page(request, "people.html", "people", found=found, on_duty=status.people)
 
     return router

@@ -34,7 +34,7 @@ def orders_views(parts: Parts) -> APIRouter:
 
     @router.get("/orders")
     async def listed(request: Request, after: Text | None = None) -> Response:
-        found = await parts.ask(ListOrders(after=after))
+        found = await parts.ask(request, ListOrders(after=after))
         return parts.page(
             request,
             "orders.html",
@@ -47,7 +47,7 @@ def orders_views(parts: Parts) -> APIRouter:
 
     @router.get("/orders/show")
     async def shown(request: Request, order: Text) -> Response:
-        found = await parts.ask(ShowOrder(order=order))
+        found = await parts.ask(request, ShowOrder(order=order))
         counts = Counter((_state(hub), hub.place) for hub in found.hubs)
         return parts.page(
             request,
@@ -77,12 +77,12 @@ def orders_views(parts: Parts) -> APIRouter:
 
     @router.get("/hubs")
     async def story(request: Request, find: Text) -> Response:
-        hubs = (await parts.ask(FindHub(hub=find[:100]))).hubs
+        hubs = (await parts.ask(request, FindHub(hub=find[:100]))).hubs
         return parts.page(request, "hubs.html", "orders", hubs=hubs, sought=find, state_name=state_name)
 
     @router.get("/box")
     async def box(request: Request, code: Annotated[str, Query(min_length=1, max_length=40)]) -> Response:
-        found = await parts.ask(ShowBox(code=code))
+        found = await parts.ask(request, ShowBox(code=code))
         pallets = () if found.pallet is None else (found.pallet,)
         return parts.page(
             request, "box.html", "orders", code=code, cartons=found.cartons, pallets=pallets, hubs=found.hubs

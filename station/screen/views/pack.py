@@ -31,7 +31,7 @@ def pack_view(parts: Parts) -> APIRouter:
 
     @router.get("/pack")
     async def pack(request: Request) -> Response:
-        orders = [each.order for each in (await parts.ask(ListOrders())).orders if each.closed is None]
+        orders = [each.order for each in (await parts.ask(request, ListOrders())).orders if each.closed is None]
         return parts.page(
             request,
             "pack.html",
@@ -42,7 +42,7 @@ def pack_view(parts: Parts) -> APIRouter:
 
     @router.get("/pack/now")
     async def now(request: Request, page: Annotated[str, Query(pattern="^[0-9a-f-]{36}$")]) -> Table:
-        boxes = await parts.ask(ListBoxes(limit=_MOST))
+        boxes = await parts.ask(request, ListBoxes(limit=_MOST))
         on = {each.pallet for each in boxes.pallets if each.state == "open"}
         return Table(
             chosen=parts.scans.chosen(page, request.state.who),

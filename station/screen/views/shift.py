@@ -50,7 +50,7 @@ def shift_view(parts: Parts) -> APIRouter:
     async def shift(request: Request, of: Of = Of.SHIFT) -> Response:
         now = datetime.now(UTC)
         began = (
-            (await parts.ask(ShowShift())).began
+            (await parts.ask(request, ShowShift())).began
             if of is Of.SHIFT
             else now - timedelta(days=1 if of is Of.DAY else 7)
         )

@@ -136,6 +136,8 @@ async def test_programs_ask_what_their_tokens_let_them(bench: Bench, tmp_path: P
         jsonschema.validate(shown.json(), {**schema, "components": described["components"]})
         await problem(program.get("/orders/none", headers=looks), 404, "there is no order none")
         await problem(program.get("/nothing", headers=looks), 404, "Not Found")
+        for headers, status in ((looks, 403), (plans, 403), ({}, 200)):
+            assert (await page.get("/people", headers=headers)).status_code == status, "a page shows no more"
         await problem(program.delete("/orders", headers=looks), 405, "Method Not Allowed")
 
         assign, sent = "/orders/WO-1/assign", {"jig": "jig1", "expected": {"order": None}}

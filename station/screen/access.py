@@ -24,8 +24,8 @@ from station.desk.act import Bearer, Pin
 from station.desk.refusals import Refused
 from station.screen.asking import Who
 from station.screen.problems import Problem, of_refusal, of_silence
+from station.screen.proofs import Place, Proofs
 from station.screen.sessions import Session, Sessions
-from station.screen.throttle import Throttle
 
 LONGEST_BODY: Final = 64 * 1024
 """Bytes, as of a request at the desk."""
@@ -34,10 +34,10 @@ _SLOWEST_BYTES_A_SECOND: Final = 100_000
 """How long a request may take to arrive once it has begun: so long, and as long as its bytes take at this rate."""
 _UNREAD_SECONDS: Final = 30.0
 """How long what is sent may wait for its reader."""
-_MOST_PROOFS: Final = 4
-"""PINs and badges that are tried at once: each takes the desk some 50 ms, and the others wait for it."""
 OPEN_PATHS: Final = frozenset({"/sign-on", "/session", "/healthz", "/readyz"})
 """For whoever has not signed on; and whatever stands in /static."""
+_PINLESS_PATHS: Final = frozenset({"/scan", "/metrics"})
+"""Where name and PIN prove nothing: a page's scans outlast one request, and numbers are told whoever asks."""
 
 _ALWAYS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -75,8 +75,7 @@ class Access:
         self._sessions = sessions
         self._sign_on = sign_on
         self._larger_bodies = larger_bodies
-        self._throttle = Throttle()
-        self._proofs = 0
+        self._proofs = Proofs()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse it."""
@@ -86,12 +85,9 @@ class Access:
         nonce = secrets.token_urlsafe(16)
         state = scope.setdefault("state", {})
         state["nonce"] = nonce
-        status = 0
 
         async def send_guarded(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
                 headers = MutableHeaders(scope=message)
                 for name, value in _ALWAYS.items():
                     headers[name] = value
@@ -101,26 +97,15 @@ class Access:
         if (refusal := self._unfit(scope)) is not None:
             await refusal(scope, receive, send_guarded)
             return
-        headers = Headers(scope=scope)
-        if not _is_guessable(scope, headers):
-            await self._admit(scope, headers, receive, send_guarded)
-            return
-        peer = (scope.get("client") or ("",))[0]
-        if (refusal := self._must_wait(peer)) is not None:
-            await refusal(scope, receive, send_guarded)
-            return
-        self._proofs += 1
-        try:
-            await self._admit(scope, headers, receive, send_guarded)
-        finally:
-            self._proofs -= 1
-            if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-                self._throttle.wrong(peer, asyncio.get_running_loop().time())
+        await self._admit(scope, Headers(scope=scope), receive, send_guarded)
 
     async def _admit(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         """Serve whoever is signed on, and say to others what they lack."""
+        place = Place((scope.get("client") or ("",))[0], self._proofs)
         try:
-            who, session = await self._who(headers)
+            if _is_guessable(scope, headers):
+                self._proofs.require_patience(place.peer)
+            who, session = await self._who(headers, place)
         except Refused as refused:
             await of_refusal(refused)(scope, receive, send)
         except ControlError as error:
@@ -144,6 +129,8 @@ class Access:
             return Problem(
                 HTTPStatus.FORBIDDEN, "only this screen's own pages may ask that", kind="other_page"
             )
+        if scope["path"] in _PINLESS_PATHS and _brings_pin(headers):
+            return _nobody("name and PIN prove nothing here: scan a badge, or sign on")
         if scope["method"] in {"GET", "HEAD", "OPTIONS"} and "content-length" not in headers:
             if "transfer-encoding" in headers:
                 return Problem(HTTPStatus.LENGTH_REQUIRED, "say how long it is (Content-Length)")
@@ -156,20 +143,7 @@ class Access:
             return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"that is more than {most} bytes")
         return None
 
-    def _must_wait(self, peer: str) -> Problem | None:
-        wait = self._throttle.wait(peer, asyncio.get_running_loop().time())
-        if wait > 0:
-            return Problem(
-                HTTPStatus.TOO_MANY_REQUESTS,
-                f"too many wrong badges or PINs came from here: wait {round(wait + 0.5)} s",
-                headers={"Retry-After": str(round(wait + 0.5))},
-            )
-        if self._proofs >= _MOST_PROOFS:
-            detail = "others are just signing on: try again"
-            return Problem(HTTPStatus.TOO_MANY_REQUESTS, detail, headers={"Retry-After": "1"})
-        return None
-
-    async def _who(self, headers: Headers) -> tuple[Who, Session | None]:
+    async def _who(self, headers: Headers, place: Place) -> tuple[Who, Session | None]:
         """Return who sends it. Raises _Unknown where a token or PIN cannot be, Refused and ControlError.
 
         Name and PIN come in addition to a session, and prove one request: whoever is not signed on is asked for that first.
@@ -190,8 +164,8 @@ class Access:
             raise _Unknown("this token does not count, or not any more")
         bearing = None if session is None else session.bearing
         if pin is not None:
-            return Who(by, pin, bearing), session
-        return Who(None, None if session is None else Bearer(secret), bearing), session
+            return Who(place, by, pin, bearing), session
+        return Who(place, None, None if session is None else Bearer(secret), bearing), session
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, session: Session | None) -> None:
         """Serve it, and end it when its session ends, or when its body or its reader is too slow."""
@@ -274,7 +248,11 @@ def _is_open(path: str) -> bool:
 def _is_guessable(scope: Scope, headers: Headers) -> bool:
     """Whether it brings a badge or a PIN. Nobody guesses a session or a token."""
     signs_on = scope["path"] == "/session" and scope["method"] == "POST"
-    return signs_on or headers.get("authorization", "").lower().startswith("basic ")
+    return signs_on or _brings_pin(headers)
+
+
+def _brings_pin(headers: Headers) -> bool:
+    return headers.get("authorization", "").partition(" ")[0].lower() == "basic"
 
 
 def _name_and_pin(content: str) -> tuple[str, Pin]:

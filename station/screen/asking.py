@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from station.desk.act import Bearer, Proof
+from station.bench.labels import Badge
+from station.desk.act import Bearer, Pin, Proof
 from station.desk.request import Answer, Request
 from station.desk.session_requests import Bearing
+from station.screen.proofs import Place
 
 A = TypeVar("A", bound=Answer)
 
@@ -33,6 +35,7 @@ class Ask(Protocol):
 class Who:
     """Who sent a request, by what it carries."""
 
+    place: Place
     by: str | None = None
     proof: Proof | None = None
     bearing: Bearing | None = None
@@ -60,7 +63,10 @@ class AskFor:
         key: UUID | None = None,
         file: int | None = None,
     ) -> A:
-        """Return the answer. Raises Refused and ControlError."""
+        """Return the answer. Raises Refused, of which MustWait, and ControlError."""
         if proof is None and by is None:
             by, proof = self.who.by, self.who.proof
-        return await self.ask(request, by=by, proof=proof, key=key, file=file)
+        if not isinstance(proof, Pin | Badge):  # nobody guesses a session or a token
+            return await self.ask(request, by=by, proof=proof, key=key, file=file)
+        async with self.who.place.proofs.trying(self.who.place.peer):
+            return await self.ask(request, by=by, proof=proof, key=key, file=file)

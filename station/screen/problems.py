@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse
 
 from station.control.client import ConnectionLost, ControlError
 from station.desk.refusals import RefusalCode, Refused
+from station.screen.proofs import MustWait
 
 MEDIA_TYPE: Final = "application/problem+json"
 STATUS: Final = {
@@ -48,7 +49,10 @@ class Problem(JSONResponse):
 
 
 def of_refusal(refused: Refused) -> Problem:
-    """Tell what the desk refused."""
+    """Tell what the desk refused, or what is not tried now."""
+    if isinstance(refused, MustWait):
+        retry = {"Retry-After": str(refused.seconds)}
+        return Problem(HTTPStatus.TOO_MANY_REQUESTS, str(refused), headers=retry)
     return Problem(STATUS[refused.code], str(refused), kind=refused.code.value, facts=refused.facts)
 
 

@@ -73,8 +73,8 @@ class Scans:
     def __init__(self, mirror: Mirror, ask: Ask) -> None:
         self._mirror = mirror
         self._ask = ask
-        self._pages: OrderedDict[tuple[str, str, tuple[str, ...]], _Page] = OrderedDict()
-        """By the page, who is signed on there, and the jigs that the bench had when it scanned."""
+        self._pages: OrderedDict[tuple[str, str, str, tuple[str, ...]], _Page] = OrderedDict()
+        """By the page, who is signed on there, from where it comes, and the jigs that the bench had when it scanned."""
 
     async def take(self, page: str, who: Who, view: str, text: str) -> ScanAnswer:
         """Take one line that somebody scanned on a page, after those before it. What it means may depend on the view."""
@@ -100,8 +100,9 @@ class Scans:
         return ScanAnswer(kind=Kind.TAKEN, line="") if said is None else self._said(Kind.TAKEN, said)
 
     def chosen(self, page: str, who: Who) -> Chosen | None:
-        """Return what takes the next scans of a page at the packing table."""
-        return self._page(page, who).table.chosen
+        """Return what takes the next scans of a page at the packing table. Whoever only looks there begins no page."""
+        known = self._pages.get(self._key(page, who))
+        return None if known is None else known.table.chosen
 
     async def _pack(self, table: PackingTable, text: str) -> ScanAnswer:
         if not text.strip():
@@ -146,9 +147,12 @@ class Scans:
     def _say(self, key: str, **values: object) -> str:
         return self._mirror.sentences.texts.say("screen", key, **values)
 
+    def _key(self, page: str, who: Who) -> tuple[str, str, str, tuple[str, ...]]:
+        return page, who.secret, who.place.peer, tuple(self._mirror.jigs)
+
     def _page(self, page: str, who: Who) -> _Page:
-        jigs = tuple(self._mirror.jigs)
-        key = page, who.secret, jigs
+        key = self._key(page, who)
+        jigs = key[-1]
         if key not in self._pages:
             own = jigs[0] if len(jigs) == 1 else None
             ask = AskFor(self._ask, who)

@@ -11,11 +11,9 @@ from typing import Final, NoReturn
 
 import structlog
 
-from station.bench.labels import Badge
 from station.control.client import ControlError
-from station.desk.act import Pin
 from station.desk.refusals import NotFound, Refused
-from station.desk.session_requests import Bearing, CloseSession, OpenSession, SessionOpened, ShowBearer
+from station.desk.session_requests import Bearing, CloseSession, ShowBearer
 from station.screen.asking import Ask
 
 BELIEVED_SECONDS: Final = 5.0
@@ -61,10 +59,6 @@ class Sessions:
         if known is None or self._is_old(known):
             known = await self._look(secret, known)
         return known if known is not None and known.has_time_left else None
-
-    async def open(self, by: str | None, proof: Pin | Badge) -> SessionOpened:
-        """Begin a session of whoever proves who they are. Raises Refused and ControlError."""
-        return await self._ask(OpenSession(), by=by, proof=proof)
 
     async def close(self, secret: str) -> None:
         """End a session. Raises Refused and ControlError."""

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from http import HTTPStatus
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from station.people.bearers import ProgramRole
 from station.screen.mirror import layout
 from station.screen.parts import Parts
 from station.screen.scanning import ScanAnswer
 from station.version import station_version
 
 _RETRY_MILLISECONDS: Final = 500
+_ONLY_LOOK: Final = frozenset({ProgramRole.VIEWER, ProgramRole.PLANNER})
+"""Programs that stand at no bench. What is done with a badge they scan would be done in its holder's name."""
 
 
 class Scanned(BaseModel):
@@ -53,6 +57,9 @@ def bench_view(parts: Parts) -> APIRouter:
 
     @router.post("/scan")
     async def scan(scanned: Scanned, request: Request) -> ScanAnswer:
-        return await parts.scans.take(scanned.page, request.state.who, scanned.view, scanned.text)
+        who = request.state.who
+        if who.bearing is not None and who.bearing.role in _ONLY_LOOK:
+            raise HTTPException(HTTPStatus.FORBIDDEN, f"scans are not for a {who.bearing.role}")
+        return await parts.scans.take(scanned.page, who, scanned.view, scanned.text)
 
     return router

@@ -31,7 +31,9 @@ def pack_view(parts: Parts) -> APIRouter:
 
     @router.get("/pack")
     async def pack(request: Request) -> Response:
-        orders = [each.order for each in (await parts.ask(request, ListOrders())).orders if each.closed is None]
+        orders = [
+            each.order for each in (await parts.ask(request, ListOrders())).orders if each.closed is None
+        ]
         return parts.page(
             request,
             "pack.html",

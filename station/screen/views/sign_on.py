@@ -12,6 +12,7 @@ from station.bench.labels import Badge, ScanRefused, read_badge
 from station.control.client import ControlError
 from station.desk.act import Pin
 from station.desk.refusals import Refused
+from station.desk.session_requests import OpenSession
 from station.domain.actor import PersonRole
 from station.people.bearers import ProgramRole
 from station.screen.parts import Parts
@@ -54,14 +55,14 @@ def sign_on_view(parts: Parts) -> APIRouter:
         return parts.page(request, "sign-on.html", "sign_on")
 
     @router.post("/session")
-    async def open_session(proven: Proven) -> Response:
+    async def open_session(proven: Proven, request: Request) -> Response:
         if mirror.is_away and proven.badge is not None:  # nor is it known what a badge begins with
             return Problem(HTTPStatus.SERVICE_UNAVAILABLE, parts.say("daemon_away"), kind="away")
         try:
             proof = _proof(proven, mirror.badge_prefix)
             if proof is None:
                 return Problem(HTTPStatus.FORBIDDEN, parts.say("no_badge"), kind="no_badge")
-            opened = await sessions.open(proven.name, proof)
+            opened = await parts.asking(request)(OpenSession(), by=proven.name, proof=proof)
         except Refused as refused:
             return of_refusal(refused)
         except ControlError as error:

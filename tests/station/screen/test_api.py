@@ -25,12 +25,14 @@ from station.domain.phase import SlotPhase
 from station.people.bearers import Bearers, ProgramRole
 from station.people.operators import Operators
 from station.records.facts.orders import OrderImported
+from station.records.facts.packing import CartonOpened
 from station.screen.api.document import document
 from station.screen.api.following import Following
 from station.screen.api.operations import ROOT, operations
 from station.screen.board import Board
 
 PIN = "135797"
+PAGE = "00000000-0000-4000-8000-000000000000"
 
 
 def test_whatever_may_be_asked_at_the_screen_has_one_path_and_is_described() -> None:
@@ -138,6 +140,9 @@ async def test_programs_ask_what_their_tokens_let_them(bench: Bench, tmp_path: P
         await problem(program.get("/nothing", headers=looks), 404, "Not Found")
         for headers, status in ((looks, 403), (plans, 403), ({}, 200)):
             assert (await page.get("/people", headers=headers)).status_code == status, "a page shows no more"
+            scanned = await page.post("/scan", json={"page": PAGE, "text": "jig1/1"}, headers=headers)
+            assert scanned.status_code == status, scanned.text
+            assert (await page.get("/metrics", headers=headers)).status_code == 200
         await problem(program.delete("/orders", headers=looks), 405, "Method Not Allowed")
 
         assign, sent = "/orders/WO-1/assign", {"jig": "jig1", "expected": {"order": None}}
@@ -159,7 +164,21 @@ async def test_programs_ask_what_their_tokens_let_them(bench: Bench, tmp_path: P
         await problem(page.post(f"{ROOT}{assign}?jig=jig1", json=sent), 422, "none in the query")
         await problem(page.post(f"{ROOT}{assign}", json=sent, headers={"Idempotency-Key": "1"}), 422, "UUID")
 
+        await no_scan_is_a_supervisors(page, (sue, PIN))
+        assert [each.actor.role for each in events_of(settings, CartonOpened)] == ["technician"]
         await hears_what_it_missed(program, looks, station, bench)
+
+
+async def no_scan_is_a_supervisors(page: httpx.AsyncClient, supervisor: tuple[str, str]) -> None:
+    """Name and PIN prove one request, and never the scans of a page after it."""
+    other = PAGE.replace("4000", "4001")
+    scan = {"page": other, "view": "pack", "text": "new carton WO-1"}
+    assert (await page.get(f"/pack/now?page={other}", auth=supervisor)).status_code == 200
+    for pin in (supervisor[1], "975310"):
+        for method, path in (("POST", "/scan"), ("GET", "/metrics")):
+            answer = await page.request(method, path, json=scan, auth=(supervisor[0], pin))
+            assert (answer.status_code, "prove nothing here" in answer.text) == (401, True)
+    assert (await page.post("/scan", json=scan)).json()["kind"] == "taken"
 
 
 async def hears_what_it_missed(

@@ -96,6 +96,8 @@ class Sessions:
             return known
         if known is None:
             known = self._known.setdefault(secret, Session(bearing, now))
+        elif self._known.get(secret) is not known:  # forgotten in the meantime: it may be over, or was old
+            return await self._look(secret, None)
         known.bearing, known.asked_at = bearing, now
         self._known.move_to_end(secret)
         while len(self._known) > _MOST:

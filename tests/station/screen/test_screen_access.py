@@ -21,12 +21,13 @@ from benches.looking import until
 from benches.screen_process import browser, events, running_screen, until_ready
 from benches.station_bench import Bench, slot
 from benches.station_daemon import events_of, running_daemon
+from station.desk.session_requests import Bearing, ShowBearer
 from station.domain.actor import Actor, PersonRole
 from station.domain.config_error import ConfigError
 from station.domain.phase import SlotPhase
 from station.people.operators import Operators
 from station.records.facts.bench import LabelScanned
-from station.screen import connection
+from station.screen import connection, sessions
 from station.screen.certificate import address_of
 from station.screen.throttle import FREE_GUESSES, SECONDS_A_GUESS, Throttle
 from station.settings import StationSettings
@@ -203,6 +204,33 @@ async def test_a_session_outlives_both_programs_and_guesses_are_few(site: Site) 
         assert (await page.get("/session")).status_code == 200, "who is signed on goes on"
         scan = {"page": PAGE, "text": f"BADGE-{BADGE}"}
         assert "too many wrong badges" in (await page.post("/scan", json=scan)).json()["line"]
+
+
+async def test_a_session_that_is_forgotten_meanwhile_is_asked_about_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sessions, "BELIEVED_SECONDS", -1.0)  # each is old at once
+    asked: list[object] = []
+    goes_on = asyncio.Event()
+    goes_on.set()
+
+    async def ask(request: Any, **_: Any) -> Any:
+        asked.append(request)
+        if isinstance(request, ShowBearer):
+            await goes_on.wait()
+        return Bearing(pseudonym="op-7", role=PersonRole.TECHNICIAN, is_person=True, until=None)
+
+    known, secret = sessions.Sessions(ask), "A" * 43
+    before = await known.of(secret)
+    goes_on.clear()
+    looking = asyncio.create_task(known.of(secret))
+    await until(lambda: len(asked) == 2)
+    await known.close(secret)
+    goes_on.set()
+    after = await looking
+    assert before is not None
+    assert after is not None
+    assert (before.over.is_set(), after.over.is_set(), len(asked)) == (True, False, 4)
 
 
 def test_after_a_few_wrong_guesses_there_is_one_a_minute_from_each_place() -> None:

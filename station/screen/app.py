@@ -20,6 +20,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from station.control.client import ControlError, ask_daemon
 from station.desk.refusals import Refused
@@ -28,7 +29,7 @@ from station.screen.address import Address
 from station.screen.api.routes import LARGER_BODIES, api_routes
 from station.screen.asking import Ask
 from station.screen.board import Board
-from station.screen.connection import PatientConnection
+from station.screen.connection import PatientConfig, PatientConnection
 from station.screen.cookie import Cookie
 from station.screen.mirror import Mirror
 from station.screen.parts import Parts
@@ -120,9 +121,14 @@ def screen_app(place: Path, reports: Path, address: Address, *, sign_on: bool) -
 
 def serve(place: Path, reports: Path, address: Address, *, sign_on: bool) -> None:
     """Serve browsers and programs until stopped."""
-    certificate = address.certificate
     app = screen_app(place, reports, address, sign_on=sign_on)
-    config = uvicorn.Config(
+    _Server(config_of(app, address), app.state.ends).run()
+
+
+def config_of(app: ASGIApp, address: Address) -> PatientConfig:
+    """Return how it is served."""
+    certificate = address.certificate
+    return PatientConfig(
         app,
         host=address.host,
         port=address.port,
@@ -137,7 +143,6 @@ def serve(place: Path, reports: Path, address: Address, *, sign_on: bool) -> Non
         limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=_END_SECONDS,
     )
-    _Server(config, app.state.ends).run()
 
 
 class _Server(uvicorn.Server):

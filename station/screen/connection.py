@@ -3,11 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, Final
 
+import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 _LOOK_SECONDS: Final = 10.0
+_HANDSHAKE_SECONDS: Final = 10.0
+"""Until TLS has begun there is no connection that anything else could look after."""
+
+
+class PatientLoop(asyncio.SelectorEventLoop):
+    """asyncio's own loop, which waits no longer than that for TLS to begin; uvicorn has no setting for it."""
+
+    async def create_server(self, *args: Any, **more: Any) -> asyncio.Server:
+        """Listen."""
+        if more.get("ssl") is not None:
+            more["ssl_handshake_timeout"] = _HANDSHAKE_SECONDS
+        return await super().create_server(*args, **more)
+
+
+class PatientConfig(uvicorn.Config):
+    """Has this loop run."""
+
+    def get_loop_factory(self) -> Callable[[], asyncio.AbstractEventLoop]:
+        """Return what makes it."""
+        return PatientLoop
 
 
 class PatientConnection(H11Protocol):

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from starlette.applications import Starlette
 from uvicorn.server import ServerState
 
 from benches.certificates import Authority
@@ -28,6 +29,7 @@ from station.domain.phase import SlotPhase
 from station.people.operators import Operators
 from station.records.facts.bench import LabelScanned
 from station.screen import connection, sessions
+from station.screen.app import config_of
 from station.screen.certificate import address_of
 from station.screen.throttle import FREE_GUESSES, SECONDS_A_GUESS, Throttle
 from station.settings import StationSettings
@@ -286,6 +288,27 @@ def test_what_would_let_others_in_unseen_or_unasked_is_not_begun(tmp_path: Path)
     assert (served.url, served.hosts) == ("https://192.0.2.7:8443/", {"192.0.2.7:8443"})
     usual = address_of("0.0.0.0", 443, good.certificate, good.key, without_login=False)
     assert usual.hosts == {"192.0.2.7:443", "192.0.2.7"}
+
+
+def test_who_connects_and_begins_no_tls_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_HANDSHAKE_SECONDS", 0.05)
+    issued = Authority(tmp_path, "site").issue("screen")
+    address = address_of("127.0.0.1", 8443, issued.certificate, issued.key, without_login=False)
+
+    config = config_of(Starlette(), address)
+
+    async def say_nothing() -> None:
+        config.load()
+        server = await asyncio.get_running_loop().create_server(
+            lambda: connection.PatientConnection(config, ServerState(), {}), "127.0.0.1", 0, ssl=config.ssl
+        )
+        async with server, asyncio.timeout(30):  # asyncio itself waits for 60 s
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            assert await reader.read() == b""
+            writer.close()
+
+    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+        runner.run(say_nothing())
 
 
 async def test_who_does_not_say_what_they_want_or_does_not_read_is_let_go(

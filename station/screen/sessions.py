@@ -19,6 +19,8 @@ from station.screen.asking import Ask
 BELIEVED_SECONDS: Final = 5.0
 """Somebody who was erased, or a token that was revoked, is out after so long at most; what is changed, at once: the desk asks."""
 _MOST: Final = 1024
+_MOST_UNKNOWN: Final = 4
+"""Secrets that nobody was known by, asked about at once: whoever makes them up leaves room at the desk for the others."""
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}", re.ASCII)
 
 _log = structlog.stdlib.get_logger()
@@ -47,6 +49,7 @@ class Sessions:
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
         self._known: OrderedDict[str, Session] = OrderedDict()
+        self._unknown = asyncio.Semaphore(_MOST_UNKNOWN)
 
     async def of(self, secret: str) -> Session | None:
         """Return the session of this secret; None where there is none, or it is over.
@@ -56,7 +59,10 @@ class Sessions:
         if _SECRET.fullmatch(secret) is None:
             return None
         known = self._known.get(secret)
-        if known is None or self._is_old(known):
+        if known is None:
+            async with self._unknown:
+                known = self._known.get(secret) or await self._look(secret, None)
+        elif self._is_old(known):
             known = await self._look(secret, known)
         return known if known is not None and known.has_time_left else None
 

@@ -22,6 +22,7 @@ from benches.looking import until
 from benches.screen_process import browser, events, running_screen, until_ready
 from benches.station_bench import Bench, slot
 from benches.station_daemon import events_of, running_daemon
+from station.desk.refusals import NotFound
 from station.desk.session_requests import Bearing, ShowBearer
 from station.domain.actor import Actor, PersonRole
 from station.domain.config_error import ConfigError
@@ -233,6 +234,22 @@ async def test_a_session_that_is_forgotten_meanwhile_is_asked_about_anew(
     assert before is not None
     assert after is not None
     assert (before.over.is_set(), after.over.is_set(), len(asked)) == (True, False, 4)
+
+
+async def test_whoever_makes_secrets_up_leaves_room_at_the_desk() -> None:
+    at_once = most = 0
+
+    async def ask(_: Any, **__: Any) -> Any:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(0)
+        at_once -= 1
+        raise NotFound("it is nobody's")
+
+    known = sessions.Sessions(ask)
+    found = await asyncio.gather(*(known.of(f"{number:043}") for number in range(40)))
+    assert (set(found), most) == ({None}, 4)
 
 
 def test_after_a_few_wrong_guesses_there_is_one_a_minute_from_each_place() -> None:

@@ -6,13 +6,10 @@ beside the people: what is ended here is gone at once, and nothing of it outlive
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
-import os
 import secrets
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -25,6 +22,7 @@ from firmware_catalog.files import replace_file
 from firmware_catalog.secret_files import SecretExposed, read_secret
 from station.domain.actor import PersonRole, Pseudonym
 from station.domain.shift_day import SLACK
+from station.people.alone import alone_in
 from station.people.operators import Operators, OperatorsUnreadable, Person, UnknownPseudonym
 from station.records.chain import canonical_json
 from station.records.errors import NotAsExpected
@@ -114,7 +112,7 @@ class Bearers:
         Raises UnknownPseudonym where they were erased meanwhile, OperatorsUnreadable, BearersUnreadable and OSError.
         """
         secret = secrets.token_urlsafe(_SECRET_BYTES)
-        with self._alone():
+        with alone_in(self._path.parent):
             people = self._operators.people()
             if pseudonym not in people:
                 raise UnknownPseudonym(f"{pseudonym} stands for nobody here any more")
@@ -129,7 +127,7 @@ class Bearers:
 
     def close_session(self, secret: str) -> bool:
         """End a session; return whether there was one. Raises BearersUnreadable and OSError."""
-        with self._alone():
+        with alone_in(self._path.parent):
             file = self._read()
             kept = {digest: each for digest, each in file.sessions.items() if digest != digest_of(secret)}
             if len(kept) == len(file.sessions):
@@ -140,7 +138,7 @@ class Bearers:
     def make_token(self, name: str, role: ProgramRole, now: datetime, until: datetime | None = None) -> str:
         """Give a program a token; return its secret, which is shown this once. Raises NameTaken, BearersUnreadable, OSError."""
         secret = secrets.token_urlsafe(_SECRET_BYTES)
-        with self._alone():
+        with alone_in(self._path.parent):
             file = self._read()
             if name in file.tokens:
                 raise NameTaken(
@@ -152,7 +150,7 @@ class Bearers:
 
     def revoke_token(self, name: str) -> bool:
         """Let a program's token count no more; return whether there was one. Raises BearersUnreadable and OSError."""
-        with self._alone():
+        with alone_in(self._path.parent):
             file = self._read()
             if name not in file.tokens:
                 return False
@@ -179,16 +177,6 @@ class Bearers:
             if token.digest == digest and (token.until is None or now < token.until):
                 return Holder(f"program-{name}", token.role, token.until, is_person=False)
         return None
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep other programs from changing it meanwhile. The lock is the kernel's, and goes with its holder."""
-        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(folder)
 
     def _read(self) -> _File:
         try:

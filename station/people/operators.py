@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, Literal
 
@@ -15,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from firmware_catalog.files import replace_file
 from firmware_catalog.secret_files import SecretExposed, read_secret
 from station.domain.actor import PersonRole, Pseudonym
+from station.people.alone import alone_in
 from station.people.proofs import SALT_BYTES, hash_of_badge, hash_of_pin
 from station.records.chain import canonical_json
 
@@ -71,7 +69,7 @@ class Operators:
 
         A `role` that is given is the person's from now on; who is new and given none is a technician.
         """
-        with self._alone():
+        with alone_in(self._path.parent):
             file = self._read()
             pseudonym = next((known for known, each in file.people.items() if each.name == person), None)
             known = file.people.get(pseudonym or "") or Person(name=person)
@@ -138,7 +136,7 @@ class Operators:
 
         The journal stays as it is.
         """
-        with self._alone():
+        with alone_in(self._path.parent):
             file = self._read()
             if pseudonym not in file.people:
                 return False
@@ -146,7 +144,7 @@ class Operators:
         return True
 
     def _change(self, pseudonym: str, update: Callable[[_File], dict[str, object]]) -> None:
-        with self._alone():
+        with alone_in(self._path.parent):
             self.require(pseudonym)
             file = self._read()
             changed = file.people[pseudonym].model_copy(update=update(file))
@@ -170,16 +168,6 @@ class Operators:
             raise OperatorsUnreadable(  # without the cause, which would show names
                 f"{self._path} is no list of operators: restore it from a backup, or remove it to begin anew"
             ) from None
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep other programs from changing the list meanwhile. The lock is the kernel's, and goes with its holder."""
-        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(folder)
 
     def _write(self, file: _File, people: Mapping[str, Person]) -> None:
         written = file.model_copy(update={"people": people}).model_dump(mode="json", exclude_none=True)

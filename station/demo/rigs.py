@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final
@@ -12,10 +11,10 @@ from typing import Any, Final
 from firmware_catalog.identity import Eui64
 from simulators.faults import FaultFileError, load_faults
 from station.demo.scene import BAUD, Scene
+from station.demo.simulator import start_simulator
 from station.demo.transport import Transport
 from station.domain.slot_name import SlotName
 
-_START_SECONDS: Final = 30.0
 _BOOT_SECONDS: Final = 1.0
 """More than a simulated hub needs to boot: a slot that is silent for longer is empty."""
 
@@ -145,31 +144,14 @@ async def _start_rig(
     scene: Scene, jig: int, seed: int, faults: str, transport: Transport
 ) -> AsyncIterator[tuple[RigControl, Mapping[str, Any]]]:
     """Run one rig process; yield the line to it and what it said when it was ready."""
-    arguments = ["rig", "--dir", scene.rig_folder(jig), "--first-jig", jig, "--jigs", 1]
+    arguments: list[object] = ["rig", "--dir", scene.rig_folder(jig), "--first-jig", jig, "--jigs", 1]
     arguments += ["--slots", scene.slots, "--baud", BAUD, "--seed", seed, "--hubs", scene.hubs_file(jig)]
     arguments += ["--maker-key", scene.maker_key, "--unlock-key", scene.unlock_key.with_suffix(".pub")]
     arguments += ["--faults", faults, "--transport", transport]
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "simulators", *map(str, arguments), "--until-stdin-closes"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    if process.stdin is None or process.stdout is None:
-        raise AssertionError("its streams were asked for")
-    try:
-        try:
-            async with asyncio.timeout(_START_SECONDS):
-                line = await process.stdout.readline()
-        except TimeoutError as error:
-            raise RigError(f"the simulated rig of jig{jig} did not start in {_START_SECONDS:g} s") from error
-        if not line:
-            raise RigError(f"the simulated rig of jig{jig} did not start")
-        ready = json.loads(line)
+    name = f"the simulated rig of jig{jig}"
+    async with start_simulator(name, *arguments, failed=RigError) as ready:
         reader, writer = await asyncio.open_unix_connection(ready["control"], limit=1 << 24)
         try:
             yield RigControl(jig, reader, writer), ready
         finally:
             writer.close()
-    finally:
-        process.stdin.close()  # the rig ends with its parent, and so with this
-        await process.wait()

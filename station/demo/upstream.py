@@ -17,6 +17,7 @@ from typing import Any, Final
 from drivers.threads import apart
 from station.demo.broker import BrokerAddress
 from station.demo.scene import MANUFACTURER, MODEL, NEW_VERSION, OLD_VERSION, ORDER, PARTY, Scene
+from station.demo.simulator import start_simulator
 from station.demo.upstream_way import UpstreamWay
 
 _START_SECONDS: Final = 60.0
@@ -206,26 +207,17 @@ async def start_upstream(
     """Have the order authorised and the inventory listen for the length of the block. Raises UpstreamError."""
     folder = scene.folder / "inventory"
     await apart("upstream demonstration", lambda: folder.mkdir(exist_ok=True))
-    arguments = ["upstream", "--dir", folder, "--seed", seed, "--faults", "realistic" if faults else "none"]
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "simulators", *map(str, arguments), "--until-stdin-closes"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
+    wrong = "realistic" if faults else "none"
+    simulated = start_simulator(
+        *("the simulated upstream", "upstream", "--dir", folder, "--seed", seed, "--faults", wrong),
+        failed=UpstreamError,
     )
-    if process.stdin is None or process.stdout is None:
-        raise AssertionError("its streams were asked for")
-    try:
-        line = await process.stdout.readline()
-        if not line:
-            raise UpstreamError("the simulated upstream did not start")
-        demo = UpstreamDemo(folder, way, scene, json.loads(line))
+    async with simulated as ready:
+        demo = UpstreamDemo(folder, way, scene, ready)
         await demo.ask("register", hubs=[_registered(hub.chf, hub.gpf) for hub in scene.hubs])
         await demo.authorise(broker)
         async with demo.listening():
             yield demo
-    finally:
-        process.stdin.close()  # it ends with its parent, and so with this
-        await process.wait()
 
 
 def _registered(chf: object, gpf: object) -> dict[str, str]:

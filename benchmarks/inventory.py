@@ -114,7 +114,8 @@ async def _measure(folder: Path, url: str, results: int) -> dict[str, object]:
 
 
 @contextmanager
-def _database(kind: str, folder: Path) -> Iterator[str]:
+def measured_database(kind: str, folder: Path) -> Iterator[str]:
+    """Have a database of this kind, with its syncs as they come, for the length of the block; yield its URL."""
     if kind == "sqlite":
         yield f"sqlite:///{folder}/inventory.db"
     else:
@@ -130,7 +131,7 @@ def main() -> None:
     chosen = parser.parse_args()
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reflash-inventory-")))
-        url = stack.enter_context(_database(chosen.database, folder))
+        url = stack.enter_context(measured_database(chosen.database, folder))
         row = asyncio.run(_measure(folder, url, chosen.results))
     print(json.dumps({"database": chosen.database, "processors": os.cpu_count(), **row}))
 

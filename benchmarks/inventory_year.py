@@ -17,15 +17,14 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Table, insert, text
 
-from benches.postgres import postgres
+from benchmarks.inventory import measured_database
 from firmware_catalog.identity import Eui64
 from inventory.assets import asset
 from inventory.charge.settings import ChargeSettings, PriceSettings
@@ -322,15 +321,6 @@ def _measure(url: str, total: int) -> dict[str, object]:
     return row
 
 
-@contextmanager
-def _database(kind: str, folder: Path) -> Iterator[str]:
-    if kind == "sqlite":
-        yield f"sqlite:///{folder}/inventory.db"
-    else:
-        with postgres(fsync=True) as server:
-            yield server.create("measured")
-
-
 def main() -> None:
     """Measure and print one line of JSON."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.inventory_year")
@@ -339,7 +329,7 @@ def main() -> None:
     chosen = parser.parse_args()
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="reflash-inventory-")))
-        row = _measure(stack.enter_context(_database(chosen.database, folder)), chosen.hubs)
+        row = _measure(stack.enter_context(measured_database(chosen.database, folder)), chosen.hubs)
     print(json.dumps({"database": chosen.database, "processors": os.cpu_count(), **row}))
 
 

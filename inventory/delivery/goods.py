@@ -50,12 +50,8 @@ def read_packing_list(sheet: Sheet) -> list[Packed]:
     """Read a party's list of what is in which carton on which pallet. Raises WrongInput with the first line that is wrong."""
     found: list[Packed] = []
     seen: dict[Eui64, int] = {}
-    for line, row in sheet.rows(PACKING_COLUMNS):
+    for line, row in sheet.rows_of(PACKING_TEMPLATE, PACKING_COLUMNS):
         where = f"{sheet.name}, line {line}"
-        if row["template"].text != PACKING_TEMPLATE:
-            raise WrongInput(
-                f"{where}: template {row['template'].text[:40]!r} where {PACKING_TEMPLATE!r} has to stand"
-            )
         try:
             ids = tuple(Eui64.parse(row[name].meant()) for name in ("chf_id", "gpf_id") if row[name].meant())
             pallet, carton = (_code(row[name].meant()) for name in ("pallet", "carton"))
@@ -79,11 +75,7 @@ def read_packing_list(sheet: Sheet) -> list[Packed]:
 def read_goods(sheet: Sheet) -> list[Unit]:
     """Read what was scanned at goods-in: one pallet, carton or hub a line. Raises WrongInput."""
     units = []
-    for line, row in sheet.rows(GOODS_COLUMNS):
-        if row["template"].text != GOODS_TEMPLATE:
-            raise WrongInput(
-                f"{sheet.name}, line {line}: template {row['template'].text[:40]!r} where {GOODS_TEMPLATE!r} has to stand"
-            )
+    for line, row in sheet.rows_of(GOODS_TEMPLATE, GOODS_COLUMNS):
         try:
             units.append(
                 unit_of(row["unit"].text, row["code"].meant(), row["finding"].text, row["detail"].text)

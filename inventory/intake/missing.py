@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection, select
 
-from inventory.database.tables import counts, gaps
+from inventory.database.tables import counts, gaps, messages, results
 from inventory.intake.numbering import Span, before_and_between
 from station.messages.result import RESULT
 
@@ -46,6 +46,18 @@ class Missing:
             else f"{self.kind}s {self.first} to {self.last}"
         )
         return f"{what} of {self.source} never came; there, run: {self.command}"
+
+
+def missing_of(connection: Connection, work_order: str, kinds: Collection[str]) -> Missing | None:
+    """Return the first that has not come of these kinds from a station that worked on an order; None if nothing is missing."""
+    worked_on = (
+        select(messages.c.source)
+        .distinct()
+        .join(results, results.c.message == messages.c.id)
+        .where(results.c.work_order == work_order)
+    )
+    sources = set(connection.scalars(worked_on))
+    return next((each for each in missing(connection) if each.source in sources and each.kind in kinds), None)
 
 
 def missing(connection: Connection) -> Sequence[Missing]:

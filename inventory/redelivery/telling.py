@@ -7,20 +7,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, and_, case, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, select, update
 
 from inventory.database.packing_tables import carton_recalls, cartons, hub_places
 from inventory.database.redelivery_tables import dispatched, dispatches
 from inventory.database.tables import (
     hubs,
-    messages,
     order_facts,
     request_hubs,
     requests,
     results,
     standings,
 )
-from inventory.intake.missing import missing
+from inventory.intake.missing import missing_of
 from inventory.notices import queue
 from inventory.notices.kind import Kind
 from inventory.redelivery.addresses import address_of
@@ -80,17 +79,8 @@ def tell_done(
 
 
 def _require_all(connection: Connection, work_order: str) -> None:
-    worked_on = set(
-        connection.scalars(
-            select(messages.c.source)
-            .distinct()
-            .join(results, results.c.message == messages.c.id)
-            .where(results.c.work_order == work_order)
-        )
-    )
-    for each in missing(connection):
-        if each.source in worked_on and each.kind in ("result", "packing"):
-            raise NotNow(f"{work_order}: {each.line}")
+    if (lacking := missing_of(connection, work_order, ("result", "packing"))) is not None:
+        raise NotNow(f"{work_order}: {lacking.line}")
 
 
 def _hubs(connection: Connection, request: int, work_order: str) -> Sequence[Row[*tuple[Any, ...]]]:
@@ -120,15 +110,7 @@ def recalled(connection: Connection, request: int | None = None) -> Sequence[Row
     columns = (cartons.c.source, cartons.c.carton, cartons.c.pallet, cartons.c.work_order, cartons.c.hubs)
     chosen = (
         select(*columns, cartons.c.firmware, requests.c.party, left.c.dispatch, left.c.fate)
-        .join(
-            carton_recalls,
-            and_(
-                carton_recalls.c.source == cartons.c.source,
-                carton_recalls.c.carton == cartons.c.carton,
-                carton_recalls.c.current,
-                carton_recalls.c.recalled,
-            ),
-        )
+        .join(carton_recalls, _recalls(cartons.c.source, cartons.c.carton))
         .outerjoin(requests, requests.c.work_order == cartons.c.work_order)
         .outerjoin(left, and_(left.c.source == cartons.c.source, left.c.carton == cartons.c.carton))
         .where(cartons.c.current)
@@ -145,15 +127,7 @@ def tell_recalled(connection: Connection, request: int, *, reason: str, now: dat
     called = connection.execute(
         select(dispatched.c.hub, dispatched.c.carton, dispatched.c.pallet, dispatched.c.firmware)
         .join(dispatches, dispatches.c.id == dispatched.c.dispatch)
-        .join(
-            carton_recalls,
-            and_(
-                carton_recalls.c.source == dispatched.c.source,
-                carton_recalls.c.carton == dispatched.c.carton,
-                carton_recalls.c.current,
-                carton_recalls.c.recalled,
-            ),
-        )
+        .join(carton_recalls, _recalls(dispatched.c.source, dispatched.c.carton))
         .where(dispatches.c.request == request, dispatched.c.fate.in_(("on_the_way", "delivered")))
         .order_by(dispatched.c.id)
     ).all()
@@ -169,3 +143,9 @@ def tell_recalled(connection: Connection, request: int, *, reason: str, now: dat
     listing = ("hub", "carton", "pallet", "firmware"), called
     queue.put(connection, request, row.party, Kind.RECALLED, facts, now, listing)
     return len(called)
+
+
+def _recalls(source: ColumnElement[str], carton: ColumnElement[str]) -> ColumnElement[bool]:
+    """Join a carton with what stands of it now, if it is recalled."""
+    recall = carton_recalls.c
+    return and_(recall.source == source, recall.carton == carton, recall.current, recall.recalled)

@@ -37,12 +37,8 @@ class Held(NamedTuple):
 def read_forecast(sheet: Sheet) -> list[Forecast]:
     """Read a list of months, such as 2026-12, and hubs. Raises WrongInput."""
     found: dict[date, int] = {}
-    for line, row in sheet.rows(COLUMNS):
+    for line, row in sheet.rows_of(TEMPLATE, COLUMNS):
         where = f"{sheet.name}, line {line}"
-        if row["template"].text != TEMPLATE:
-            raise WrongInput(
-                f"{where}: template {row['template'].text[:40]!r} where {TEMPLATE!r} has to stand"
-            )
         try:
             month = date.fromisoformat(f"{row['month'].text[:7]}-01")
             hubs = int(row["hubs"].text)

@@ -42,12 +42,8 @@ class Asked:
 def read_request(sheet: Sheet) -> list[Asked]:
     """Read a list; a line that cannot be read says so. Raises WrongInput for a file that is no such list."""
     asked = []
-    for line, row in sheet.rows(COLUMNS):
-        if row["template"].text != TEMPLATE:
-            raise WrongInput(
-                f"{sheet.name}, line {line}: template {row['template'].text[:40]!r} where {TEMPLATE!r} has to stand; "
-                "write it anew: reflash inventory requests template"
-            )
+    advice = "; write it anew: reflash inventory requests template"
+    for line, row in sheet.rows_of(TEMPLATE, COLUMNS, advice=advice):
         asked.append(_asked(line, row["chf_id"], row["gpf_id"], row["installation_end_date"]))
     if not asked:
         raise WrongInput(f"{sheet.name} lists no hub below its headings")

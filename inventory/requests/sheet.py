@@ -74,6 +74,17 @@ class Sheet:
         if at is None:
             raise WrongInput(f"{self.name} is empty: it needs a line of headings and a line for each hub")
 
+    def rows_of(
+        self, template: str, needed: Sequence[str], *, advice: str = ""
+    ) -> Iterator[tuple[int, Mapping[str, Cell]]]:
+        """Yield the rows of a list on a template of ours, which each row names. Raises WrongInput, with the advice, for another."""
+        for line, row in self.rows(needed):
+            if (named := row["template"].text) != template:
+                raise WrongInput(
+                    f"{self.name}, line {line}: template {named[:40]!r} where {template!r} has to stand{advice}"
+                )
+            yield line, row
+
     def _headings(self, row: Sequence[Cell], needed: Sequence[str]) -> dict[str, int]:
         at: dict[str, int] = {}
         for column, cell in enumerate(row):

@@ -15,7 +15,6 @@ from sqlalchemy import Connection, and_, or_, select
 
 from inventory.database.tables import (
     hubs,
-    messages,
     order_facts,
     request_hubs,
     requests,
@@ -29,7 +28,7 @@ from inventory.database.upstream_tables import (
     upstream_releases,
 )
 from inventory.errors import InventoryError
-from inventory.intake.missing import missing
+from inventory.intake.missing import missing_of
 from inventory.upstream.settings import RouteSettings, UpstreamSettings
 from inventory.upstream.smi_versions import smi_versions
 from station.domain.outcome import SUCCESSES
@@ -202,14 +201,5 @@ def _require_closed(connection: Connection, work_order: str) -> None:
 
 
 def _require_all(connection: Connection, work_order: str) -> None:
-    sources = set(
-        connection.scalars(
-            select(messages.c.source)
-            .distinct()
-            .join(results, results.c.message == messages.c.id)
-            .where(results.c.work_order == work_order)
-        )
-    )
-    for each in missing(connection):
-        if each.source in sources and each.kind == "result":
-            raise ResultsMissing(f"{work_order}: {each.line}")
+    if (lacking := missing_of(connection, work_order, ("result",))) is not None:
+        raise ResultsMissing(f"{work_order}: {lacking.line}")

@@ -221,17 +221,29 @@ class Slot:
                 _log.warning("port unavailable", port=self._port.port, reason=str(error))
                 self._display.show(SlotPhase.NO_PORT, Reason.PORT_UNAVAILABLE, details=details)
 
+        had: list[HubDriver] = []
+
+        async def open_port() -> HubDriver:
+            had.append(await self._port.open(show_absent))
+            return had[-1]
+
         async def opened() -> HubDriver | None:
             if not self._port.comes_with_power:
-                return await self._port.open(show_absent)
-            return await first_of(self._port.open(show_absent), self._arrivals.until_unattended())
+                return await open_port()
+            return await first_of(open_port(), self._arrivals.until_unattended())
 
         while True:
             if self._port.comes_with_power:  # nothing else says here whether somebody has to sign on first
                 await self._arrivals.until_attended()
-            driver = await self._idling.wait(
-                self._waits.told_during(opened, lambda: self._port.comes_with_power)
-            )
+            driver = None
+            try:
+                driver = await self._idling.wait(
+                    self._waits.told_during(opened, lambda: self._port.comes_with_power)
+                )
+            finally:
+                if driver is None:  # it may be open by now, when nobody wants it any more
+                    for unwanted in had:
+                        await unwanted.close()
             if driver is not None:
                 return driver
 

@@ -75,17 +75,16 @@ def nothing_leaks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     threads_before = set(threading.enumerate())
     files_before = _open_files()
     yield
+    for thread in set(threading.enumerate()) - threads_before:
+        # Whoever waited for its work, or for the process that it waits for, may hear of that before it has ended.
+        if thread.daemon or thread.name.startswith("asyncio-waitpid-"):
+            thread.join(30)
+    leaked_threads = [t for t in threading.enumerate() if t not in threads_before and t.is_alive()]
     gc.collect()
+    # Only now: a thread whose caller has gone may be at work with a file of its own, a folder of ports say.
     leaked_files = {
         number: target for number, target in _open_files().items() if files_before.get(number) != target
     }
-    for thread in set(threading.enumerate()) - threads_before:
-        # The process that it waited for has ended, and it is about to end too.
-        if thread.name.startswith("asyncio-waitpid-"):
-            thread.join(60)
-        elif thread.daemon:
-            thread.join(1)  # whoever waited for its work may hear of it before the thread has ended
-    leaked_threads = [t for t in threading.enumerate() if t not in threads_before and t.is_alive()]
     if not request.node.stash.get(_PASSED, False):
         return
     assert not orphans, f"tasks outlived their test: {orphans}"

@@ -244,13 +244,15 @@ async def test_cancelling_an_opening_leaks_no_port(monkeypatch):
     """The port opens only after the caller has gone; the leak check of every test does the judging."""
     async with pty_port() as port:
         loop = asyncio.get_running_loop()
-        entered, may_open = asyncio.Event(), asyncio.Event()
+        entered, may_open, is_open = asyncio.Event(), asyncio.Event(), asyncio.Event()
         really_open = serial_link._open
 
         def open_late(path, settings):
             loop.call_soon_threadsafe(entered.set)
             asyncio.run_coroutine_threadsafe(may_open.wait(), loop).result(60)
-            return really_open(path, settings)
+            opened = really_open(path, settings)
+            loop.call_soon_threadsafe(is_open.set)
+            return opened
 
         monkeypatch.setattr(serial_link, "_open", open_late)
         opening = asyncio.create_task(open_serial_link(port.path, SerialSettings()))
@@ -259,6 +261,7 @@ async def test_cancelling_an_opening_leaks_no_port(monkeypatch):
         with pytest.raises(asyncio.CancelledError):
             await opening
         may_open.set()
+        await is_open.wait()
         monkeypatch.setattr(serial_link, "_open", really_open)
         link = None
         while link is None:

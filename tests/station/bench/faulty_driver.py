@@ -41,6 +41,8 @@ class FaultyPlugin:
 
     def __init__(self) -> None:
         self._places_that_failed: set[str] = set()
+        self.on_open: Callable[[], object] = lambda: None
+        """Called once a port is open, before whoever asked for it hears of that."""
 
     async def open(self, place: str, settings: FaultySettings) -> FaultyDriver:
         def take_fault(method: str) -> bool:
@@ -52,7 +54,9 @@ class FaultyPlugin:
         if take_fault("open"):
             raise RuntimeError("bug in open")
         real = SmpSettings(**settings.model_dump(exclude={"raises_in"}))
-        return FaultyDriver(await REAL.open(place, real), take_fault)
+        driver = await REAL.open(place, real)
+        self.on_open()
+        return FaultyDriver(driver, take_fault)
 
 
 PLUGIN = FaultyPlugin()

@@ -26,6 +26,8 @@ from benches.station_bench import (
     version,
 )
 from benches.station_daemon import events_of, outcomes, running_daemon, starting_daemon, working
+from drivers.smp.plugin import PLUGIN
+from drivers.smp.settings import SmpSettings
 from station.bench.unasked import MAX_UNASKED
 from station.domain.outcome import Code, Outcome, Stage
 from station.domain.phase import SlotPhase
@@ -145,6 +147,26 @@ async def test_a_hub_that_boots_by_itself_again_and_again_gets_no_result_for_eac
         await bench.seat(hub, SECOND)
         await station.until_that(lambda: len(events_of(settings, AttemptClosed)) == 2 * MAX_UNASKED + 1)
     await bench.assert_runs(hub, "new")
+
+
+async def test_a_port_that_is_had_as_its_slot_ends_is_given_back(
+    bench: Bench, configure: Any, third_party: None
+) -> None:
+    """Between the open port and the slot that asked for it lie turns of the loop, in any of which a stop may come."""
+    settings = raising_in("nothing", configure({"jig1": [1]}))
+    opening: asyncio.Future[asyncio.Task[Any] | None] = asyncio.get_running_loop().create_future()
+
+    def end_soon() -> None:
+        asker = asyncio.current_task()
+        assert asker is not None
+        asyncio.get_running_loop().call_soon(asker.cancel)
+        opening.set_result(asker)
+
+    faulty_driver.PLUGIN.on_open = end_soon
+    async with starting_daemon(settings):
+        await opening
+    driver = await PLUGIN.open(bench.port(FIRST), SmpSettings(**DRIVER_SETTINGS))
+    await driver.close()
 
 
 async def test_a_fault_in_the_middle_of_a_visit_is_said_of_its_attempt_and_the_order_can_be_closed(

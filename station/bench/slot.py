@@ -299,7 +299,7 @@ class Slot:
                     self.labels.seated = seated
                 if (golden := parts.start_of_shift.golden(hub)) is not None:
                     if await self._shift.check(driver, seated, golden, elsewhere):
-                        await self._until_over(seated)
+                        await self._until_over(seated, golden=True)
                 elif not await self._idling.wait(self._shift.allowed(seated)):
                     return
                 elif parts.seat.is_safe() and not parts.duty.nobody_at(self.place.jig):
@@ -324,7 +324,7 @@ class Slot:
             return
         except _CLOSED_MEANWHILE as closed:
             seated.shown = self._closed_meanwhile(closed, seated)
-            await self._until_over(seated)
+            await self._until_over(seated, golden=False)
             return
         except Exception as error:
             if _is_own_fault(error):
@@ -346,14 +346,15 @@ class Slot:
             case Concluded(result=result, recorded=recorded):
                 self._unasked.count(hub.device, by_hand=not unasked or seated.label is not None)
                 seated.shown = self._conclude(result, recorded, seated, await self._last_label(seated))
-        await self._until_over(seated)
+        await self._until_over(seated, golden=False)
 
-    async def _until_over(self, seated: SeatedHub) -> None:
-        """Show what came of the hub until it is gone, or is golden and was not, or the other way: it is looked at anew then."""
+    async def _until_over(self, seated: SeatedHub, *, golden: bool) -> None:
+        """Show what came of the hub, taken for golden or not, until it is gone or is the other: it is looked at anew then."""
 
         async def until_over() -> None:
             # Both are made only where they are waited for: a slot that finishes waits for nothing.
-            await first_of(seated.until_gone(), self._parts.start_of_shift.until_another_kind(seated.hub))
+            another_kind = self._parts.start_of_shift.until_another_kind(seated.hub, golden=golden)
+            await first_of(seated.until_gone(), another_kind)
 
         await self._idling.wait(until_over())
 

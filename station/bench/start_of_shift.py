@@ -102,10 +102,9 @@ class StartOfShift:
         ids = {hub.chf, hub.gpf}
         return next((each for each in self._hubs.items() if ids & set(each)), None)
 
-    async def until_another_kind(self, hub: HubIdentity) -> None:
-        """Return once the hub, golden or not, is the other: what is shown of it holds no longer."""
-        golden = self.golden(hub)
-        await self._changes.until(lambda: (self.golden(hub) is None) != (golden is None))
+    async def until_another_kind(self, hub: HubIdentity, *, golden: bool) -> None:
+        """Return once the hub, which was taken for golden or not, is the other: what is shown of it holds no longer."""
+        await self._changes.until(lambda: (self.golden(hub) is not None) is not golden)
 
     def last_check(self, place: SlotName) -> GoldenCheckEnded | None:
         """Return the newest check of a slot."""

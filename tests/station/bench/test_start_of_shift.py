@@ -20,6 +20,7 @@ from station.bench.drift import LEAST_PAST, drift
 from station.bench.settings import CheckListItem, ShiftSettings
 from station.bench.start_of_shift import StartOfShift
 from station.bench.view import BenchView
+from station.bench.visit import SeatedHub
 from station.desk.desk import Desk
 from station.desk.refusals import Conflict
 from station.desk.shift_desk import ShiftDesk
@@ -146,6 +147,24 @@ async def test_a_golden_hub_that_is_taken_out_as_its_check_ends_does_not_take_it
         await until(lambda: bool(events_of(settings, GoldenCheckEnded)))
         await station.until(PLACE, SlotPhase.EMPTY)
         assert station.view(PLACE).interlocks == ()
+
+
+async def test_a_hub_that_is_enrolled_just_before_its_result_is_shown_is_looked_at_anew(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = bench.station_settings(tmp_path, {"jig1": [1]})
+    golden = bench.hub()
+    conduct = SeatedHub.conduct
+    async with running_daemon(settings) as station:
+
+        async def conduct_and_enrol(self: SeatedHub, *arguments: Any, **named: Any) -> object:
+            ending = await conduct(self, *arguments, **named)
+            await station.ask("enrol_golden_hub", chf=str(golden.chf), gpf=str(golden.gpf))
+            return ending
+
+        monkeypatch.setattr(SeatedHub, "conduct", conduct_and_enrol)
+        await bench.seat(golden, PLACE)
+        await shown(station, Reason.GOLDEN_PASSED)
 
 
 async def test_a_check_that_was_killed_is_known_and_its_hub_belongs_to_nobody_else(

@@ -154,8 +154,12 @@ async def test_a_hub_that_leaves_its_boot_loader_when_told_to_boot_passes(
 
 async def test_a_hub_that_boots_again_and_again_is_called_so(bench: Bench, tmp_path: Path) -> None:
     async with ordered_hub(bench, tmp_path) as (at, hub):
-        loop = {"name": "reboot_loop", "times": 99, "seconds": 0.12}
-        result = await at.result(PLACE, loop, {"name": "reboot", "on": "upload"})
+        # At each try to write: by its own clock it might boot between any two questions, or be asked none.
+        boots = [
+            {"name": "reboot", "on": "upload", "times": 99},
+            {"name": "reboot", "on": "challenge", "at": 2},
+        ]
+        result = await at.result(PLACE, *boots)
         assert (result.outcome, result.code, result.disposition) == (
             Outcome.FAILED,
             Code.BOOT_LOOP,

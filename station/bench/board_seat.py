@@ -32,7 +32,7 @@ class BoardSeat:
         self._may_have_power = True
         """It may still have it from before the station was started."""
         self._powered: float | None = None
-        """When `until_ready` had power given, on the clock that nobody sets."""
+        """When `until_ready` had power given, on the clock that nobody sets; None if the hub may have had it before."""
         self._started = False
         """`until_ready` has returned, for the hub that sits here unless `opened`."""
         self._openings_before = 0
@@ -49,7 +49,7 @@ class BoardSeat:
 
     @property
     def seconds_powered(self) -> float | None:
-        """Count from the coil that was switched for the hub that sits here."""
+        """Count from the coil that was switched for the hub that sits here, and was off before."""
         return None if self._powered is None or self.opened else since_boot() - self._powered
 
     def awaits(self) -> Awaits | None:
@@ -73,10 +73,11 @@ class BoardSeat:
             if not self._inputs.may_begin(self._slot):
                 await self.let_go()
                 continue
+            had_none = not self._may_have_power
             self._may_have_power = True  # whatever becomes of it
             if await self._coils.switch(self._slot, on=True):
                 self._started = True
-                self._powered = since_boot()
+                self._powered = since_boot() if had_none else None
                 self._openings_before = openings
                 return
             await asyncio.sleep(_AGAIN_SECONDS)

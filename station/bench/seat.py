@@ -25,7 +25,7 @@ class Seat(Protocol):
 
     @property
     def seconds_powered(self) -> float | None:
-        """Seconds since `until_ready` gave power; None where it gives none, or the switch has opened since."""
+        """Seconds since `until_ready` gave power; None where it gave none, had given it before, or the switch has opened since."""
         ...
 
     def awaits(self) -> Awaits | None:

@@ -45,7 +45,8 @@ async def test_a_start_cuts_the_power_of_empty_slots_and_of_no_other(tmp_path: P
             jig.board.write_coil(slot - 1, on=True)
         jig.slots.log.clear()
         async with jig.working():
-            waiting = [asyncio.create_task(jig.jig.seat(slot).until_ready()) for slot in (1, 2, 3)]
+            seats = [jig.jig.seat(slot) for slot in (1, 2, 3)]
+            waiting = [asyncio.create_task(seat.until_ready()) for seat in seats]
             assert jig.jig.seat(1).present() is None, "unknown, before the board has said it"
             async with asyncio.timeout(60):
                 await asyncio.gather(*waiting[:2])
@@ -56,8 +57,13 @@ async def test_a_start_cuts_the_power_of_empty_slots_and_of_no_other(tmp_path: P
             jig.board.plug()
             async with asyncio.timeout(60):
                 await asyncio.gather(*waiting[:2])
-            waiting[2].cancel()
-        assert jig.slots.log == [(3, False)]
+            assert jig.slots.log == [(3, False)]
+            jig.slots.hubs.add(3)
+            async with asyncio.timeout(60):
+                await waiting[2]
+            assert [seat.seconds_powered is None for seat in seats] == [True, True, False], (
+                "a hub that may have had its power before did not boot from here on"
+            )
 
 
 async def test_nothing_is_known_of_lid_and_stop_before_the_board_has_said_it(tmp_path: Path) -> None:

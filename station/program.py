@@ -20,8 +20,10 @@ def main() -> None:
             signal.signal(signal.SIGINT, lambda *_: os._exit(_INTERRUPTED))
         from station.cli import main as run  # noqa: PLC0415 - this takes its time
 
-        if ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        run()
+        def imported() -> None:
+            if ours:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+
+        run(imported)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from typer.main import get_command
 
-from station.cli import app
+from station.cli import program
 
 _PARTS = re.compile(r"^  ([a-z][a-z0-9-]*)", re.MULTILINE)
 
@@ -19,7 +19,7 @@ def help_of(*path: str) -> str:
     """Return what `reflash PATH... --help` prints."""
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
-        get_command(app).main([*path, "--help"], prog_name="reflash", standalone_mode=False)
+        get_command(program()).main([*path, "--help"], prog_name="reflash", standalone_mode=False)
     return said.getvalue()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from station.cli import app
+from station.cli import program
 
 
 def commands(command: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -22,7 +22,7 @@ def commands(command: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
         yield from commands(child, *path, name)
 
 
-COMMANDS = dict(commands(typer.main.get_command(app)))
+COMMANDS = dict(commands(typer.main.get_command(program())))
 
 
 def test_there_are_the_commands_of_the_design() -> None:

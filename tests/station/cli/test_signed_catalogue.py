@@ -351,7 +351,15 @@ def test_the_central_products_list_holds_images_against_it(
 @pytest.mark.parametrize(
     ("module", "heavy"),
     [
-        ("station.cli", ["tuf", "securesystemslib", "pkcs11", "cryptography.x509", "smp"]),
+        ("station.cli; station.cli._asked_for(['--version'])", ["pydantic", "structlog", "asyncio"]),
+        (
+            "station.cli; station.cli.program(station.cli._asked_for(['run']))",
+            ["station.cli.orders", "rich.live"],
+        ),
+        (
+            "station.cli; station.cli.program()",
+            ["tuf", "securesystemslib", "pkcs11", "cryptography.x509", "smp"],
+        ),
         ("station.daemon.assembly", ["tuf", "securesystemslib", "pkcs11", "cryptography.x509", "pytest"]),
         ("drivers.conformance.plugin", ["pydantic", "asyncio", "drivers.hub", "drivers.conformance.suite"]),
     ],

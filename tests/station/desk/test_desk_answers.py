@@ -15,7 +15,7 @@ import structlog.testing
 
 from benches.desk_client import THE_ACCOUNT, desk_of_orders, no_check, request
 from benches.station_bench import Bench, import_order, order_csv
-from station.cli import EXIT_CODES
+from station.cli.ending import EXIT_CODES
 from station.desk.act import Act, Entrance
 from station.desk.bench_requests import EnableSlot, ResetJig, Status, Stop, Watch
 from station.desk.desk import Desk

@@ -49,6 +49,12 @@ class Overview:
     """By what became of them on their way."""
     address: str | None
     done: datetime | None
+    done_by: str | None
+    done_despite: str | None
+    """Why its party was told so although messages had not come."""
+    closed: datetime | None
+    closed_by: str | None
+    closed_reason: str | None
 
 
 def overview(connection: Connection, request: int) -> Overview:
@@ -99,6 +105,11 @@ def overview(connection: Connection, request: int) -> Overview:
         dispatched=counted(dispatched.c.fate, left, dispatches.c.request == request),
         address=address_of(connection, request),
         done=row.done,
+        done_by=row.done_by,
+        done_despite=row.done_despite,
+        closed=row.closed,
+        closed_by=row.closed_by,
+        closed_reason=row.closed_reason,
     )
 
 

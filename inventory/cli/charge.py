@@ -14,6 +14,7 @@ from inventory.cli.common import (
     ByOption,
     ConfigOption,
     JsonOption,
+    acting,
     opened,
     print_json,
     print_table,
@@ -39,8 +40,8 @@ def write(
 
     Example: reflash inventory charge write 2026-11 --party PARTY --csv november.csv --by "A. Person"
     """
-    first, whose, who = statement.month_of(month), said(party, "--party"), said(by, "--by")
-    with opened(config) as (settings, database):
+    first, whose = statement.month_of(month), said(party, "--party")
+    with acting(config, by) as (settings, database, who):
         if settings.charge is None:
             raise WrongInput(f"{config} has no [charge]; see docs/inventory.md")
         with database.write_alone() as connection:

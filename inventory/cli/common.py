@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import typer
+from sqlalchemy import Connection
 
 from inventory.database.engine import Database
 from inventory.errors import WrongInput
@@ -25,22 +26,43 @@ ReasonOption = Annotated[str, typer.Option("--reason", help="Why.")]
 RequestArgument = Annotated[str, typer.Argument(help="The request, as RQ-000001.")]
 
 
+class Looking(Protocol):
+    """A database that is looked at: whoever has no more than this changes nothing."""
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """Read, all of one moment. Raises DatabaseUnavailable."""
+        ...
+
+
 @contextmanager
-def opened(config: Path) -> Iterator[tuple[InventorySettings, Database]]:
-    """Open the configured database, whose tables have to be of this version."""
+def opened(config: Path) -> Iterator[tuple[InventorySettings, Looking]]:
+    """Open the configured database, whose tables have to be of this version, to look at it."""
+    with working(config) as found:
+        yield found
+
+
+@contextmanager
+def acting(config: Path, by: str) -> Iterator[tuple[InventorySettings, Database, str]]:
+    """Open the same to change something, which is always in somebody's name. Raises WrongInput for none."""
+    who = said(by, "--by")
+    with working(config) as (settings, database):
+        yield settings, database, who
+
+
+@contextmanager
+def working(config: Path) -> Iterator[tuple[InventorySettings, Database]]:
+    """Open the same for a program that works by itself, and decides nothing."""
     settings = load_settings(config)
     with Database(settings.database) as database:
         database.require_current()
         yield settings, database
 
 
-@contextmanager
-def taking_requests(config: Path) -> Iterator[tuple[RequestSettings, Database]]:
-    """Open the same where requests are taken, and return what they are held against."""
-    with opened(config) as (settings, database):
-        if settings.requests is None:
-            raise WrongInput(f"{config} has no [requests]; see docs/inventory.md")
-        yield settings.requests, database
+def requests_of(settings: InventorySettings, config: Path) -> RequestSettings:
+    """Return what requests are held against. Raises WrongInput where none are taken."""
+    if settings.requests is None:
+        raise WrongInput(f"{config} has no [requests]; see docs/inventory.md")
+    return settings.requests
 
 
 def said(text: str, what: str) -> str:

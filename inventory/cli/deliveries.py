@@ -13,11 +13,12 @@ from inventory.cli.common import (
     ConfigOption,
     JsonOption,
     RequestArgument,
+    acting,
     opened,
     print_json,
     print_table,
+    requests_of,
     said,
-    taking_requests,
 )
 from inventory.csv_text import csv_text
 from inventory.delivery import book, returns
@@ -71,9 +72,9 @@ def announce(
 
     Example: reflash inventory deliveries announce RQ-000001 packing.xlsx --by "A. Person"
     """
-    number, who, sheet = number_of(request), said(by, "--by"), read_sheet(path)
+    number, sheet = number_of(request), read_sheet(path)
     packed = read_packing_list(sheet)
-    with opened(config) as (_, database), database.write_alone() as connection:
+    with acting(config, by) as (_, database, who), database.write_alone() as connection:
         strange = book.announce(connection, number, packed, sheet, by=who, now=system_clock())
     typer.echo(f"{counted(len(packed), 'hub')} announced")
     for hub in strange:
@@ -97,13 +98,13 @@ def receive(
 
     Example: reflash inventory deliveries receive RQ-000001 --delivery-note DN-7 --pallet P-01 --carton C-0009=seal_broken --by "A. Person"
     """
-    number, who, note = number_of(request), said(by, "--by"), said(delivery_note, "--delivery-note")
+    number, note = number_of(request), said(delivery_note, "--delivery-note")
     units = [] if goods is None else read_goods(read_sheet(goods))
     given = {UnitKind.PALLET: pallet, UnitKind.CARTON: carton, UnitKind.HUB: hub}
     for kind, words in given.items():
         units += units_of(words or [], kind)
-    with taking_requests(config) as (settings, database):
-        held = None
+    with acting(config, by) as (configured, database, who):
+        settings, held = requests_of(configured, config), None
         if extract is not None:
             sheet = read_sheet(extract)
             with database.read() as connection:
@@ -202,7 +203,7 @@ def give_back(
 
     Example: reflash inventory deliveries return DL-000001 --note "carrier 4711" --by "A. Person"
     """
-    number, what, who = delivery_number(delivery), said(note, "--note"), said(by, "--by")
-    with opened(config) as (_, database), database.write_alone() as connection:
+    number, what = delivery_number(delivery), said(note, "--note")
+    with acting(config, by) as (_, database, who), database.write_alone() as connection:
         gone = returns.give_back(connection, number, note=what, by=who, now=system_clock())
     typer.echo(f"{counted(gone, 'rejected line')} of {delivery_name(number)} went back")

@@ -13,6 +13,7 @@ from inventory.cli.common import (
     ConfigOption,
     JsonOption,
     ReasonOption,
+    acting,
     opened,
     print_json,
     said,
@@ -59,7 +60,7 @@ def settle(
 
     Example: reflash inventory findings settle 12 --by "A. Person" --reason "a test message"
     """
-    who, why = said(by, "--by"), said(reason, "--reason")
-    with opened(config) as (_, database), database.write() as connection:
+    why = said(reason, "--reason")
+    with acting(config, by) as (_, database, who), database.write() as connection:
         findings.settle(connection, number, by=who, reason=why, now=system_clock())
     typer.echo(f"finding {number} is settled")

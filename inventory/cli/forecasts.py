@@ -13,11 +13,12 @@ from inventory.cli.common import (
     ByOption,
     ConfigOption,
     JsonOption,
+    acting,
     opened,
     print_json,
     print_table,
+    requests_of,
     said,
-    taking_requests,
 )
 from inventory.moments import system_clock
 from inventory.requests import forecasts
@@ -52,9 +53,9 @@ def import_forecast(
 
     Example: reflash inventory forecasts import forecast.csv --party PARTY --by "A. Person"
     """
-    whose, who, sheet = said(party, "--party"), said(by, "--by"), read_sheet(path)
+    whose, sheet = said(party, "--party"), read_sheet(path)
     months = forecasts.read_forecast(sheet)
-    with opened(config) as (_, database), database.write_alone() as connection:
+    with acting(config, by) as (_, database, who), database.write_alone() as connection:
         forecasts.record(connection, whose, months, sheet, by=who, now=system_clock())
     typer.echo(f"{counted(len(months), 'month')} of {whose}")
 
@@ -66,9 +67,9 @@ def show(party: PartyOption, config: ConfigOption = DEFAULT_CONFIG, as_json: Jso
     Example: reflash inventory forecasts show --party PARTY
     """
     now = system_clock()
-    with taking_requests(config) as (settings, database), database.read() as connection:
-        first = date(now.year, now.month, 1)
-        months = [forecasts.month_after(first, number) for number in range(settings.forecast_months)]
+    with opened(config) as (settings, database), database.read() as connection:
+        first, ahead = date(now.year, now.month, 1), requests_of(settings, config).forecast_months
+        months = [forecasts.month_after(first, number) for number in range(ahead)]
         held = forecasts.held(connection, said(party, "--party"), months)
     rows = [{"month": f"{each.month:%Y-%m}", "forecast": each.forecast, "asked": each.asked} for each in held]
     if as_json:

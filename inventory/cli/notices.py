@@ -15,10 +15,12 @@ from inventory.cli.common import (
     ConfigOption,
     JsonOption,
     ReasonOption,
+    acting,
     opened,
     print_json,
     print_table,
     said,
+    working,
 )
 from inventory.database.engine import Database
 from inventory.errors import WrongInput
@@ -55,12 +57,14 @@ def list_notices(
 
 @app.command()
 def show(number: NumberArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
-    """Print a notice as it was sent; before that, what it is about.
+    """Print a notice as it was sent; before that, what it is about. What people did about it is said on standard error.
 
     Example: reflash inventory notices show 12
     """
     with opened(config) as (_, database), database.read() as connection:
-        row = queue.one(connection, number)
+        row, acts = queue.one(connection, number), queue.acts_of(connection, number)
+    for act in acts:
+        typer.echo(f"{act.what} {act.acted:%Y-%m-%d} by {act.acted_by}: {act.reason}", err=True)
     if row.message is not None:
         typer.echo(row.message.decode("utf-8", "replace"))
         return
@@ -76,7 +80,7 @@ def send(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
     Example: reflash inventory notices send
     """
-    with opened(config) as (settings, database):
+    with working(config) as (settings, database):
         if settings.notices is None:
             raise WrongInput(f"{config} has no [notices]; see docs/inventory.md")
         done = asyncio.run(_send(settings.notices, settings.parties, database))
@@ -95,13 +99,16 @@ async def _send(
 
 
 @app.command("again")
-def send_again(number: NumberArgument, config: ConfigOption = DEFAULT_CONFIG) -> None:
+def send_again(
+    number: NumberArgument, by: ByOption, reason: ReasonOption, config: ConfigOption = DEFAULT_CONFIG
+) -> None:
     """Have a notice that was refused or bounced composed and sent anew, to whom the configuration names now.
 
-    Example: reflash inventory notices again 12
+    Example: reflash inventory notices again 12 --reason "their address is corrected" --by "A. Person"
     """
-    with opened(config) as (_, database), database.write() as connection:
-        queue.send_again(connection, number)
+    why = said(reason, "--reason")
+    with acting(config, by) as (_, database, who), database.write() as connection:
+        queue.send_again(connection, number, reason=why, by=who, now=system_clock())
     typer.echo(f"notice {number} waits to be sent")
 
 
@@ -113,8 +120,8 @@ def bounced(
 
     Example: reflash inventory notices bounced 12 --reason "mailbox full" --by "A. Person"
     """
-    who, why = said(by, "--by"), said(reason, "--reason")
-    with opened(config) as (_, database), database.write() as connection:
+    why = said(reason, "--reason")
+    with acting(config, by) as (_, database, who), database.write() as connection:
         queue.bounced(connection, number, reason=why, by=who, now=system_clock())
     typer.echo(f"notice {number} came back; see reflash inventory notices again {number}")
 
@@ -127,7 +134,7 @@ def settle(
 
     Example: reflash inventory notices settle 12 --reason "told by telephone" --by "A. Person"
     """
-    who, why = said(by, "--by"), said(reason, "--reason")
-    with opened(config) as (_, database), database.write() as connection:
+    why = said(reason, "--reason")
+    with acting(config, by) as (_, database, who), database.write() as connection:
         queue.settle(connection, number, reason=why, by=who, now=system_clock())
     typer.echo(f"notice {number} is settled")

@@ -15,6 +15,7 @@ from inventory.cli.common import (
     JsonOption,
     ReasonOption,
     RequestArgument,
+    acting,
     opened,
     print_json,
     print_table,
@@ -51,8 +52,8 @@ def address(
     Example: reflash inventory redelivery address RQ-000001 "Dock 4, 1 Some Road, Town" --reason "their mail of 3 November" --by "A. Person"
     """
     number, to = number_of(request), said(where, "the address")
-    why, who = said(reason, "--reason"), said(by, "--by")
-    with opened(config) as (_, database), database.write_alone() as connection:
+    why = said(reason, "--reason")
+    with acting(config, by) as (_, database, who), database.write_alone() as connection:
         addresses.amend(connection, number, to, reason=why, by=who, now=system_clock())
     typer.echo(f"what has not left of {name_of(number)} goes to: {to}")
 
@@ -79,12 +80,12 @@ def dispatch(
 
     Example: reflash inventory redelivery dispatch RQ-000001 --pallet PLT00000013 --carrier-note "carrier 4711" --by "A. Person"
     """
-    number, note, who = number_of(request), said(carrier_note, "--carrier-note"), said(by, "--by")
+    number, note = number_of(request), said(carrier_note, "--carrier-note")
     despite = None if despite_missing is None else said(despite_missing, "--despite-missing")
     untold = None if despite_upstream is None else said(despite_upstream, "--despite-upstream")
     pence = None if transport is None else pence_of(transport)
     wanted = _wanted(pallet, carton, hub)
-    with opened(config) as (_, database), database.write_alone() as connection:
+    with acting(config, by) as (_, database, who), database.write_alone() as connection:
         gone = book.dispatch(
             connection,
             number,
@@ -116,9 +117,9 @@ def fate(
     """
     if became not in FATES:
         raise WrongInput(f"{became[:20]!r} is none of {', '.join(FATES)}")
-    which, why, who = book.dispatch_number(number), said(reason, "--reason"), said(by, "--by")
+    which, why = book.dispatch_number(number), said(reason, "--reason")
     wanted = _wanted(pallet, carton, hub)
-    with opened(config) as (_, database), database.write_alone() as connection:
+    with acting(config, by) as (_, database, who), database.write_alone() as connection:
         hubs = book.record_fate(connection, which, became, wanted, reason=why, by=who, now=system_clock())
     typer.echo(f"{book.dispatch_name(which)}: {counted(hubs, 'hub')} {became}")
 
@@ -155,12 +156,10 @@ def done(
 
     Example: reflash inventory redelivery done RQ-000001 --by "A. Person"
     """
-    number, who = number_of(request), said(by, "--by")
+    number = number_of(request)
     despite = None if despite_missing is None else said(despite_missing, "--despite-missing")
-    with opened(config) as (_, database), database.write_alone() as connection:
-        outcomes = telling.tell_done(
-            connection, number, despite_missing=despite is not None, by=who, now=system_clock()
-        )
+    with acting(config, by) as (_, database, who), database.write_alone() as connection:
+        outcomes = telling.tell_done(connection, number, despite_missing=despite, by=who, now=system_clock())
     typer.echo(", ".join(f"{hubs} {outcome}" for outcome, hubs in sorted(outcomes.items())))
 
 
@@ -188,14 +187,16 @@ def list_recalled(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = F
 
 
 @app.command()
-def recall(request: RequestArgument, reason: ReasonOption, config: ConfigOption = DEFAULT_CONFIG) -> None:
+def recall(
+    request: RequestArgument, reason: ReasonOption, by: ByOption, config: ConfigOption = DEFAULT_CONFIG
+) -> None:
     """Have the party told which of its hubs that left are recalled.
 
-    Example: reflash inventory redelivery recall RQ-000001 --reason "release 0002012F was withdrawn"
+    Example: reflash inventory redelivery recall RQ-000001 --reason "release 0002012F was withdrawn" --by "A. Person"
     """
     number, why = number_of(request), said(reason, "--reason")
-    with opened(config) as (_, database), database.write_alone() as connection:
-        hubs = telling.tell_recalled(connection, number, reason=why, now=system_clock())
+    with acting(config, by) as (_, database, who), database.write_alone() as connection:
+        hubs = telling.tell_recalled(connection, number, reason=why, by=who, now=system_clock())
     typer.echo(f"{counted(hubs, 'hub')} of {name_of(number)} {'is' if hubs == 1 else 'are'} called back")
 
 

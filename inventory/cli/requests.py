@@ -15,11 +15,12 @@ from inventory.cli.common import (
     JsonOption,
     ReasonOption,
     RequestArgument,
+    acting,
     opened,
     print_json,
     print_table,
+    requests_of,
     said,
-    taking_requests,
 )
 from inventory.errors import WrongInput
 from inventory.moments import system_clock
@@ -60,8 +61,9 @@ def import_list(
 
     Example: reflash inventory requests import hubs.xlsx --party PARTY --extract smi.csv --by "A. Person"
     """
-    whose, who = said(party, "--party"), said(by, "--by")
-    with taking_requests(config) as (settings, database):
+    whose = said(party, "--party")
+    with acting(config, by) as (configured, database, who):
+        settings = requests_of(configured, config)
         asked, registered, files = _read(path, extract, settings)
         with database.write_alone() as connection:
             verdict = book.take_in(
@@ -117,9 +119,9 @@ def show(
         hubs = [dict(line._mapping) for line in lines]  # noqa: SLF001 - the same
         print_json({**row._mapping, "request": book.name_of(number), "hubs": hubs, "bench": found.bench})  # noqa: SLF001 - the same
         return
-    typer.echo(
-        f"{book.name_of(number)} of {row.party}: {row.state}{f' by {row.decided_by}' if row.decided_by else ''}"
-    )
+    typer.echo(f"{book.name_of(number)} of {row.party}: {book.state_of(row)}")
+    if row.closed_by and row.decided_by:
+        typer.echo(f"authorised by {row.decided_by}")
     if row.work_order:
         bench = ", ".join(found.bench) or "the bench has said nothing of it yet"
         if found.bench and not found.bench_has_it:
@@ -148,8 +150,9 @@ def authorise(
     Example: reflash inventory requests authorise RQ-000001 --work-order WO-2031 --purchase-order PO-7 --by "A. Person"
     """
     number, order = book.number_of(request), said(work_order, "--work-order")
-    purchase, who = said(purchase_order, "--purchase-order"), said(by, "--by")
-    with taking_requests(config) as (settings, database):
+    purchase = said(purchase_order, "--purchase-order")
+    with acting(config, by) as (configured, database, who):
+        settings = requests_of(configured, config)
         path = _order_path(settings, order)
         with database.write_alone() as connection:
             data, warnings = book.authorise(
@@ -174,10 +177,10 @@ def order(request: RequestArgument, config: ConfigOption = DEFAULT_CONFIG) -> No
 
     Example: reflash inventory requests order RQ-000001
     """
-    with taking_requests(config) as (settings, database):
+    with opened(config) as (settings, database):
         with database.read() as connection:
             name, data = book.order_file(connection, book.number_of(request))
-        path = _order_path(settings, name)
+        path = _order_path(requests_of(settings, config), name)
         write_whole(path, data)
     typer.echo(f"{path} is written")
 
@@ -206,14 +209,14 @@ def revise(
 
     Example: reflash inventory requests revise RQ-000001 --cancel-rejected --reason "damaged" --by "A. Person"
     """
-    number, who, why = book.number_of(request), said(by, "--by"), said(reason, "--reason")
+    number, why = book.number_of(request), said(reason, "--reason")
     hubs = [Eui64.parse(each) for each in cancel or []]
     if cancel_list is not None:
         hubs += _ids_of(cancel_list)
     if (add is None) != (extract is None):
         raise WrongInput("--add and --extract go together")
-    with taking_requests(config) as (settings, database):
-        joining = None
+    with acting(config, by) as (configured, database, who):
+        settings, joining = requests_of(configured, config), None
         if add is not None and extract is not None:
             joining = revising.Added(*_read(add, extract, settings))
         with database.write_alone() as connection:
@@ -261,8 +264,8 @@ def close(
 
 
 def _decide(config: Path, request: str, state: str, by: str, reason: str) -> None:
-    number, who, why = book.number_of(request), said(by, "--by"), said(reason, "--reason")
-    with opened(config) as (_, database), database.write_alone() as connection:
+    number, why = book.number_of(request), said(reason, "--reason")
+    with acting(config, by) as (_, database, who), database.write_alone() as connection:
         book.decide(connection, number, state, by=who, reason=why, now=system_clock())
     typer.echo(f"{book.name_of(number)} is {state}")
 

@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from inventory.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, opened, print_json
+from inventory.cli.common import (
+    DEFAULT_CONFIG,
+    ByOption,
+    ConfigOption,
+    JsonOption,
+    acting,
+    opened,
+    print_json,
+)
 from inventory.intake.importing import import_export
 from inventory.intake.intake import Intake
 from inventory.intake.missing import missing
@@ -40,14 +48,15 @@ def gaps(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> 
 @app.command("import")
 def import_journal(
     export: Annotated[Path, typer.Argument(help="What `reflash journal export` printed at the station.")],
+    by: ByOption,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Take in the results of a station's journal that never came. The whole chain is checked first.
 
-    Example: reflash inventory results import journal.jsonl
+    Example: reflash inventory results import journal.jsonl --by "A. Person"
     """
-    with opened(config) as (settings, database):
-        done = import_export(export, Intake(database, settings.topics_of_sources, system_clock))
+    with acting(config, by) as (settings, database, who):
+        done = import_export(export, Intake(database, settings.topics_of_sources, system_clock), who)
     typer.echo(
         f"{done.source}: {counted(done.new + done.known, 'result')} in the journal, {done.new} of them had never come"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inventory.cli.common import DEFAULT_CONFIG, ConfigOption, opened
+from inventory.cli.common import DEFAULT_CONFIG, ConfigOption, working
 from inventory.errors import WrongInput
 from inventory.log import configure_logging
 from inventory.moments import system_clock
@@ -16,7 +16,7 @@ def serve(config: ConfigOption = DEFAULT_CONFIG) -> None:
     # Nobody else waits for what serves pages.
     from inventory.web.app import serve as serve_web  # noqa: PLC0415
 
-    with opened(config) as (settings, database):
+    with working(config) as (settings, database):
         if settings.web is None:
             raise WrongInput(f"{config} has no [web]; see docs/inventory.md")
         configure_logging(settings.log)

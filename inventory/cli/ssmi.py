@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from inventory.cli.common import DEFAULT_CONFIG, ByOption, ConfigOption, opened, said
+from inventory.cli.common import DEFAULT_CONFIG, ByOption, ConfigOption, acting
 from inventory.errors import WrongInput
 from inventory.moments import system_clock
 from inventory.settings import InventorySettings
@@ -37,8 +37,7 @@ def write(
 
     Example: reflash inventory ssmi write WO-2031 --by "A. Person"
     """
-    who = said(by, "--by")
-    with opened(config) as (settings, database):
+    with acting(config, by) as (settings, database, who):
         ssmi = _ssmi(settings, config)
         with database.write_alone() as connection:
             update = update_of(connection, work_order, settings.upstream)
@@ -69,8 +68,7 @@ def upload(
 
     Example: reflash inventory ssmi upload WO-2031-ssmi-1a2b3c4d.csv --by "A. Person"
     """
-    who = said(by, "--by")
-    with opened(config) as (settings, database):
+    with acting(config, by) as (settings, database, who):
         ssmi = _ssmi(settings, config)
         if ssmi.upload is None:
             raise WrongInput(f"{config} has no [ssmi.upload]; see docs/inventory.md")

@@ -14,6 +14,7 @@ from inventory.cli.common import (
     ConfigOption,
     JsonOption,
     ReasonOption,
+    acting,
     opened,
     print_json,
     print_table,
@@ -98,9 +99,9 @@ def release(
 
     Example: reflash inventory upstream release WO-2031 --by "A. Person" --reason "the journal is lost"
     """
-    who, why = said(by, "--by"), said(reason, "--reason")
+    why = said(reason, "--reason")
     ids = [Eui64.parse(each) for each in hub or []]
-    with opened(config) as (_, database), database.write_alone() as connection:
+    with acting(config, by) as (_, database, who), database.write_alone() as connection:
         done = releasing.release(connection, work_order, ids, by=who, reason=why, now=system_clock())
     typer.echo(f"{counted(done, 'hub')} of {work_order} may go up")
 
@@ -140,9 +141,9 @@ def again(
 
     Example: reflash inventory upstream again 88-73-84-00-00-00-00-01 --set han_variant=DBCH --by "A. Person" --reason "the extract was wrong"
     """
-    who, why = said(by, "--by"), said(reason, "--reason")
+    why = said(reason, "--reason")
     corrections = dict(_correction(each) for each in correction or [])
-    with opened(config) as (settings, database):
+    with acting(config, by) as (settings, database, who):
         ways = _ways(settings, config)
         documents = {route.csp: Documents(route.n3) for route in ways.routes if route.n3 is not None}
         with database.write_alone() as connection:
@@ -163,8 +164,8 @@ def settle(
 
     Example: reflash inventory upstream settle 88-73-84-00-00-00-00-01 --by "A. Person" --reason "it is scrapped"
     """
-    who, why = said(by, "--by"), said(reason, "--reason")
-    with opened(config) as (_, database), database.write_alone() as connection:
+    why = said(reason, "--reason")
+    with acting(config, by) as (_, database, who), database.write_alone() as connection:
         device = letters.settle(connection, Eui64.parse(hub), by=who, reason=why, now=system_clock())
     typer.echo(f"{device} is settled")
 

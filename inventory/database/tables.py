@@ -172,9 +172,17 @@ requests: Final = Table(
     Column("reason", Text),
     Column("done", Utc),
     Column("done_by", Text),
+    Column("done_despite", Text),
+    Column("closed", Utc),
+    Column("closed_by", Text),
+    Column("closed_reason", Text),
     CheckConstraint("state IN ('judged', 'authorised', 'refused', 'closed')", name="state"),
 )
-"""A party's requests. `judged` and `authorised` ones are open: their hubs can be in no other."""
+"""A party's requests. `judged` and `authorised` ones are open: their hubs can be in no other.
+
+Who authorised or refused one stands in `decided_by`, who closed it in `closed_by`; `done_despite` says why its party was told that it is
+done although messages had not come.
+"""
 
 request_hubs: Final = Table(
     "request_hubs",

@@ -172,7 +172,7 @@ def receive(
         "rejected": rejected.total(),
     }
     listing = columns, [[each[name] for name in columns] for each in rows]
-    queue.put(connection, request, row.party, Kind.GOODS_RECEIVED, facts, now, listing)
+    queue.put(connection, request, row.party, Kind.GOODS_RECEIVED, facts, now, listing, by=by)
     return receipt
 
 

@@ -23,8 +23,8 @@ class Imported(NamedTuple):
     contradictions: int
 
 
-def import_export(path: Path, intake: Intake) -> Imported:
-    """Take in the results of the export that never came; what came before stays.
+def import_export(path: Path, intake: Intake, by: str) -> Imported:
+    """Take in the results of the export that never came, in somebody's name; what came before stays.
 
     Raises WrongInput for a file that is no whole journal of a configured station, BrokenExport for one that was changed,
     and DatabaseUnavailable: what was taken in until then stays, and the same again takes in the rest.
@@ -39,7 +39,7 @@ def import_export(path: Path, intake: Intake) -> Imported:
     new = known = contradictions = 0
     results = _results(path)
     while batch := list(islice(results, AT_ONCE)):
-        taken = intake.take(batch, "export")
+        taken = intake.take(batch, f"export, by {by}")
         new += taken.new
         contradicting = sum(each.what == "contradicting_message" for each in taken.found)
         contradictions += len(taken.found)

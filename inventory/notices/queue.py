@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, insert, or_, select, update
 
 from inventory.csv_text import csv_text
-from inventory.database.notice_tables import notices
+from inventory.database.notice_tables import notice_acts, notices
 from inventory.errors import InventoryError, WrongInput
 from inventory.notices.kind import Kind
 
@@ -28,8 +28,10 @@ def put(
     facts: Mapping[str, Any],
     now: datetime,
     listing: tuple[Sequence[str], Iterable[Sequence[Any]]] | None = None,
+    *,
+    by: str,
 ) -> None:
-    """Have a party told. `facts` are what the template may name; `listing`, headings and rows, is attached as CSV."""
+    """Have a party told, by an act in somebody's name. `facts` are what the template may name; `listing`, headings and rows, is attached as CSV."""
     text = None if listing is None else csv_text(*listing)
     connection.execute(
         insert(notices).values(
@@ -39,6 +41,7 @@ def put(
             facts=dict(facts),
             listing=text,
             made=now,
+            made_by=by,
             state="waiting",
             tries=0,
         )
@@ -108,25 +111,45 @@ def listed(connection: Connection, states: Sequence[str] | None = None) -> Seque
     return connection.execute(chosen if states is None else chosen.where(notices.c.state.in_(states))).all()
 
 
-def send_again(connection: Connection, number: int) -> None:
-    """Have a notice that was refused or bounced composed and sent anew. Raises NotInThisState, WrongInput."""
-    _change(connection, number, ("refused", "bounced"), {"state": "waiting", "answer": None})
+def send_again(connection: Connection, number: int, *, reason: str, by: str, now: datetime) -> None:
+    """Have a notice that was refused or bounced composed and sent anew, in somebody's name. Raises NotInThisState, WrongInput."""
+    _act(connection, number, "again", ("refused", "bounced"), "waiting", reason=reason, by=by, now=now)
+    connection.execute(update(notices).where(notices.c.id == number).values(answer=None))
 
 
 def bounced(connection: Connection, number: int, *, reason: str, by: str, now: datetime) -> None:
     """Record in somebody's name that a sent notice came back. Raises NotInThisState, WrongInput."""
-    values = {"state": "bounced", "reason": reason, "settled": now, "settled_by": by}
-    _change(connection, number, ("sent",), values)
+    _act(connection, number, "bounced", ("sent",), "bounced", reason=reason, by=by, now=now)
 
 
 def settle(connection: Connection, number: int, *, reason: str, by: str, now: datetime) -> None:
     """Have a notice sent no more, in somebody's name: it was told otherwise. Raises NotInThisState, WrongInput."""
-    values = {"state": "settled", "reason": reason, "settled": now, "settled_by": by}
-    _change(connection, number, ("waiting", "refused", "bounced"), values)
+    states = ("waiting", "refused", "bounced")
+    _act(connection, number, "settled", states, "settled", reason=reason, by=by, now=now)
 
 
-def _change(connection: Connection, number: int, states: Sequence[str], values: Mapping[str, Any]) -> None:
+def acts_of(connection: Connection, number: int) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Return what people did about a notice, oldest first."""
+    return connection.execute(
+        select(notice_acts).where(notice_acts.c.notice == number).order_by(notice_acts.c.id)
+    ).all()
+
+
+def _act(
+    connection: Connection,
+    number: int,
+    what: str,
+    states: Sequence[str],
+    then: str,
+    *,
+    reason: str,
+    by: str,
+    now: datetime,
+) -> None:
     row = one(connection, number)
     if row.state not in states:
         raise NotInThisState(f"notice {number} is {row.state}, and has to be {' or '.join(states)} for that")
-    connection.execute(update(notices).where(notices.c.id == number).values(**values))
+    connection.execute(update(notices).where(notices.c.id == number).values(state=then))
+    connection.execute(
+        insert(notice_acts).values(notice=number, what=what, acted=now, acted_by=by, reason=reason)
+    )

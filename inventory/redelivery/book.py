@@ -172,7 +172,7 @@ def dispatch(
         "hubs": len(rows),
     }
     listing = columns, [[each[name] for name in columns] for each in rows]
-    queue.put(connection, request, row.party, Kind.DISPATCHED, facts, now, listing)
+    queue.put(connection, request, row.party, Kind.DISPATCHED, facts, now, listing, by=by)
     return gone
 
 

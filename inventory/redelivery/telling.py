@@ -31,11 +31,11 @@ _HEADINGS: Final = ("chf_id", "gpf_id", "outcome", "reason", "firmware_version",
 
 
 def tell_done(
-    connection: Connection, request: int, *, despite_missing: bool, by: str, now: datetime
+    connection: Connection, request: int, *, despite_missing: str | None, by: str, now: datetime
 ) -> Counter[str]:
     """Have a party told that its order is done, in somebody's name; return how many hubs had which outcome.
 
-    The caller writes alone. Raises NotNow where that was told before, the bench has not closed the order, or results have not come.
+    `despite_missing` says why although messages have not come. The caller writes alone. Raises NotNow where that was told before, the bench has not closed the order, or results have not come.
     """
     row = require(connection, request, "authorised")
     if row.done is not None:
@@ -43,7 +43,7 @@ def tell_done(
     closed = and_(order_facts.c.work_order == row.work_order, order_facts.c.what == "closed")
     if connection.execute(select(order_facts.c.message).where(closed)).first() is None:
         raise NotNow(f"the bench has not told that {row.work_order} is reconciled and closed")
-    if not despite_missing:
+    if despite_missing is None:
         _require_all(connection, row.work_order)
     rows = _hubs(connection, request, row.work_order)
     outcomes = Counter(each.outcome or "not_worked_on" for each in rows)
@@ -63,6 +63,7 @@ def tell_done(
         },
         now,
         (_HEADINGS, rows),
+        by=by,
     )
     if scrapped := [each for each in rows if each.place == Destination.SCRAP]:
         queue.put(
@@ -73,8 +74,13 @@ def tell_done(
             {**facts, "hubs": len(scrapped)},
             now,
             (_HEADINGS, scrapped),
+            by=by,
         )
-    connection.execute(update(requests).where(requests.c.id == request).values(done=now, done_by=by))
+    connection.execute(
+        update(requests)
+        .where(requests.c.id == request)
+        .values(done=now, done_by=by, done_despite=despite_missing)
+    )
     return outcomes
 
 
@@ -119,8 +125,11 @@ def recalled(connection: Connection, request: int | None = None) -> Sequence[Row
     return connection.execute(chosen if request is None else chosen.where(requests.c.id == request)).all()
 
 
-def tell_recalled(connection: Connection, request: int, *, reason: str, now: datetime) -> int:
-    """Have a party told which hubs that left are recalled; return how many. The caller writes alone. Raises NotNow where none is."""
+def tell_recalled(connection: Connection, request: int, *, reason: str, by: str, now: datetime) -> int:
+    """Have a party told in somebody's name which hubs that left are recalled; return how many.
+
+    The caller writes alone. Raises NotNow where none is.
+    """
     row = connection.execute(select(requests).where(requests.c.id == request)).first()
     if row is None:
         raise NotNow(f"there is no request {name_of(request)}")
@@ -141,7 +150,7 @@ def tell_recalled(connection: Connection, request: int, *, reason: str, now: dat
         "reason": reason,
     }
     listing = ("hub", "carton", "pallet", "firmware"), called
-    queue.put(connection, request, row.party, Kind.RECALLED, facts, now, listing)
+    queue.put(connection, request, row.party, Kind.RECALLED, facts, now, listing, by=by)
     return len(called)
 
 

@@ -136,6 +136,7 @@ def take_in(
         },
         now,
         (("line", "ids", "reason", "detail"), _refused_lines(judged)) if refused else None,
+        by=by,
     )
     return verdict
 
@@ -235,6 +236,7 @@ def authorise(
         },
         now,
         (HUB_HEADINGS, listing),
+        by=by,
     )
     return data, [each.line for each in over]
 
@@ -269,9 +271,13 @@ def require_within(over: Sequence[Beyond]) -> None:
 def decide(connection: Connection, request: int, state: str, *, by: str, reason: str, now: datetime) -> None:
     """Refuse a judged request, or close an authorised one, in somebody's name. Raises NotNow."""
     row = require(connection, request, "judged" if state == "refused" else "authorised")
-    values: dict[str, Any] = {"state": state, "decided_by": by, "reason": reason}
-    if state == "refused":
-        values["decided"] = now  # when an authorised one was authorised is what its month is counted by
+    # When, and by whom, an authorised one was authorised stays: its month is counted by that.
+    act = (
+        ("decided", "decided_by", "reason")
+        if state == "refused"
+        else ("closed", "closed_by", "closed_reason")
+    )
+    values = {"state": state, **dict(zip(act, (now, by, reason), strict=True))}
     connection.execute(update(requests).where(requests.c.id == request).values(**values))
     if state == "refused":
         facts = {
@@ -283,7 +289,7 @@ def decide(connection: Connection, request: int, state: str, *, by: str, reason:
             "refused": 0,
             "reason": reason,
         }
-        queue.put(connection, request, row.party, Kind.REQUEST_REJECTED, facts, now)
+        queue.put(connection, request, row.party, Kind.REQUEST_REJECTED, facts, now, by=by)
 
 
 def file_name(work_order: str, revision: int) -> str:
@@ -314,9 +320,14 @@ def require(connection: Connection, request: int, state: str) -> Row[*tuple[Any,
     """Return a request that is in this state. Raises NotNow for another state, WrongInput for no request."""
     row = _one(connection, request)
     if row.state != state:
-        by = f" by {row.decided_by}" if row.decided_by else ""
-        raise NotNow(f"{name_of(request)} is {row.state}{by}, and has to be {state} for that")
+        raise NotNow(f"{name_of(request)} is {state_of(row)}, and has to be {state} for that")
     return row
+
+
+def state_of(row: Row[*tuple[Any, ...]]) -> str:
+    """Say in which state a request is, and by whom, where somebody decided."""
+    by = row.closed_by or row.decided_by
+    return f"{row.state} by {by}" if by else str(row.state)
 
 
 def every(connection: Connection, limit: int | None = None) -> Sequence[Row[*tuple[Any, ...]]]:

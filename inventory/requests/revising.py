@@ -131,6 +131,7 @@ def revise(
         },
         now,
         (HUB_HEADINGS, listing),
+        by=by,
     )
     name = file_name(row.work_order, revision)
     return Revised(revision, verdict, len(set(cancel)), name, data, warnings)

@@ -204,7 +204,7 @@ def acting(write: Writing, settings: RequestSettings, clock: Clock) -> APIRouter
             outcomes = telling.tell_done(
                 connection,
                 book.number_of(request),
-                despite_missing=act.despite_missing is not None,
+                despite_missing=act.despite_missing,
                 by=who(asked, act),
                 now=clock(),
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import sys
@@ -21,6 +22,9 @@ from inventory.database.migrating import newest_revision
 from inventory.intake.intake import Heard, Intake
 from inventory.log import LogSettings, configure_logging
 from inventory.moments import system_clock
+from inventory.requests.settings import RequestSettings
+from inventory.web.app import web_app
+from inventory.web.callers import Callers
 
 CONFIG = """
 database = "sqlite:///{folder}/inventory.db"
@@ -100,21 +104,58 @@ def test_a_configuration_that_cannot_be_used_is_one_line(
     assert line in said
 
 
-def commands_of(group: Any, *before: str) -> Iterator[tuple[str, ...]]:
+def commands_of(group: Any, *before: str) -> Iterator[tuple[tuple[str, ...], Any]]:
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
             yield from commands_of(command, *before, name)
         else:
-            yield (*before, name)
+            yield (*before, name), command
 
 
 def test_each_command_shows_an_example(inventory: Typed) -> None:
-    every = list(commands_of(get_command(app)))
+    every = [name for name, _ in commands_of(get_command(app))]
     assert ("redelivery", "dispatch") in every
     for command in every:
         code, said = inventory(*command, "--help")
         assert code == 0
         assert f"Example: reflash inventory {' '.join(command)}" in " ".join(said.split())
+
+
+PROGRAMS = {
+    *(("run",), ("serve",), ("upstream", "run")),  # they work by themselves
+    ("notices", "send"),  # does now what `run` does, once
+    ("database", "upgrade"),  # of the tables, not of what is in them
+}
+"""What changes the database in nobody's name, since nobody decides anything by it."""
+
+
+def test_whoever_changes_anything_says_who_they_are(tmp_path: Path) -> None:
+    """The whole command line and the whole REST: acts take a name, and what takes none can only look (`opened`)."""
+    looks, acts = set(), set()
+    for name, command in commands_of(get_command(app)):
+        by = next((each for each in command.params if each.name == "by"), None)
+        text = inspect.getsource(command.callback)
+        if by is not None:
+            assert by.required, name
+            acts.add(name)
+        elif name not in PROGRAMS:
+            words = ("acting(", "working(", "Database(", "database.write")
+            assert [word for word in words if word in text] == [], name
+            looks.add(name)
+    assert {("redelivery", "recall"), ("notices", "again"), ("results", "import")} <= acts
+    assert {("requests", "show"), ("hubs", "show"), ("results", "gaps")} <= looks
+    settings = RequestSettings(orders_folder=tmp_path, releases=())
+    with Database(f"sqlite:///{tmp_path}/x.db") as database:
+        described = web_app(database, Callers(()), settings, system_clock).openapi()
+    forms = described["components"]["schemas"]
+    bodies = [
+        way["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        for ways in described["paths"].values()
+        for method, way in ways.items()
+        if method != "get"
+    ]
+    assert len(bodies) >= 7
+    assert [each for each in bodies if "by" not in forms[each]["required"]] == []
 
 
 def test_a_log_that_nobody_reads_any_more_ends_nobodys_work(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,8 @@ from sqlalchemy.exc import IntegrityError
 from inventory.database.engine import Database, DatabaseUnavailable, WrongRevision
 from inventory.database.every_table import METADATA
 from inventory.database.migrating import alembic_configuration
-from inventory.database.tables import findings, messages, ssmi_files
+from inventory.database.notice_tables import notice_acts
+from inventory.database.tables import findings, messages, requests, ssmi_files
 from inventory.database.upgrade import upgrade
 from inventory.database.upstream_tables import ssmi_rows, ssmi_uploads
 from inventory.errors import WrongInput
@@ -69,7 +70,7 @@ def test_what_fails_half_way_leaves_nothing(database: Database) -> None:
         assert connection.execute(select(findings)).all() == []
 
 
-def test_files_for_the_ssmi_keep_their_rows_and_may_be_made_again(database: Database) -> None:
+def test_what_an_earlier_version_wrote_stays_and_is_what_it_was(database: Database) -> None:
     now = datetime(2026, 11, 2, tzinfo=UTC)
     configuration = alembic_configuration()
     with database.write_alone() as connection:
@@ -93,11 +94,26 @@ def test_files_for_the_ssmi_keep_their_rows_and_may_be_made_again(database: Data
         connection.execute(insert(ssmi_rows).values(**row))
         connection.execute(insert(ssmi_uploads).values(file=1, uploaded_by="A", begun=now))
         kept = [connection.execute(select(each)).all() for each in (ssmi_files, ssmi_rows, ssmi_uploads)]
+        words = {"file": "f", "file_sha256": "f", "extract": "e", "extract_sha256": "e", "received_by": "A"}
+        closed = {"party": "P", "received": now, "state": "closed", "decided_by": "B", "reason": "all back"}
+        connection.execute(insert(requests).values(**words, **closed))
+        connection.execute(
+            text(
+                "INSERT INTO notices (request, party, kind, facts, made, state, tries, settled, settled_by, reason)"
+                " VALUES (1, 'P', 'done', '{}', :now, 'waiting', 1, :now, 'A', 'mailbox full')"
+            ),
+            {"now": now},
+        )
     assert upgrade(database)[0] == "0010"
     with database.write() as connection:
         assert kept == [
             connection.execute(select(each)).all() for each in (ssmi_files, ssmi_rows, ssmi_uploads)
         ]
         connection.execute(insert(ssmi_files).values(**file))
+        # Who closed it is known, and no more who authorised it; a notice that bounced and waits again did bounce.
+        of_request = requests.c.decided_by, requests.c.closed_by, requests.c.closed_reason
+        assert connection.execute(select(*of_request)).one() == (None, "B", "all back")
+        did = notice_acts.c.what, notice_acts.c.acted_by, notice_acts.c.reason
+        assert connection.execute(select(*did)).one() == ("bounced", "A", "mailbox full")
     with pytest.raises(IntegrityError), database.write() as connection:
         connection.execute(insert(ssmi_rows).values(**{**row, "file": 3}))

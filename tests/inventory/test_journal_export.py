@@ -58,8 +58,8 @@ def test_an_export_brings_what_never_came_under_the_ids_that_it_was_published_un
     intake = Intake(database, {TOPICS.source: TOPICS}, lambda: NOW)
     path = written(tmp_path, lines)
     intake.take_heard([Heard(each.topic, each.payload) for each in told[1:3]])
-    assert import_export(path, intake) == (TOPICS.source, 4, 2, 0)
-    assert import_export(path, intake) == (TOPICS.source, 0, 6, 0)
+    assert import_export(path, intake, "A. Person") == (TOPICS.source, 4, 2, 0)
+    assert import_export(path, intake, "A. Person") == (TOPICS.source, 0, 6, 0)
     # Whatever comes later after all was known already: ids, numbers and chain heads are the station's own.
     taken = intake.take_heard([Heard(each.topic, each.payload) for each in told])
     assert taken == (0, 6, [])
@@ -82,11 +82,11 @@ def test_an_export_that_contradicts_what_came_says_so_until_somebody_has_settled
     other["data"]["chain_head"] = "cd" * 32
     intake.take_heard([Heard(told[0].topic, json.dumps(other).encode())])
     path = written(tmp_path, lines)
-    assert import_export(path, intake) == (TOPICS.source, 5, 0, 1)
-    assert import_export(path, intake) == (TOPICS.source, 0, 5, 1)
+    assert import_export(path, intake, "A. Person") == (TOPICS.source, 5, 0, 1)
+    assert import_export(path, intake, "A. Person") == (TOPICS.source, 0, 5, 1)
     with database.write() as connection:
         settle(connection, open_findings(connection)[0].id, by="A. Person", reason="a test", now=NOW)
-    assert import_export(path, intake).contradictions == 0
+    assert import_export(path, intake, "A. Person").contradictions == 0
 
 
 def test_an_export_that_was_changed_cut_or_is_another_stations_brings_nothing(
@@ -110,9 +110,9 @@ def test_an_export_that_was_changed_cut_or_is_another_stations_brings_nothing(
         intake = Intake(database, {TOPICS.source: TOPICS}, lambda: NOW)
         for name, wrong in spoilt.items():
             with pytest.raises(BrokenExport, match=r"^line \d+: .*reflash journal verify$"):
-                print(name, import_export(written(tmp_path, wrong), intake))
+                print(name, import_export(written(tmp_path, wrong), intake, "A. Person"))
         elsewhere = Intake(database, {"/reflash/else/where": Topics("else", "where")}, lambda: NOW)
         with pytest.raises(WrongInput, match="no station of the configuration"):
-            import_export(written(tmp_path, lines), elsewhere)
+            import_export(written(tmp_path, lines), elsewhere, "A. Person")
         with database.read() as connection:
             assert connection.execute(select(messages)).all() == []

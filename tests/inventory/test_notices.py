@@ -134,22 +134,24 @@ async def test_a_mail_that_is_refused_or_bounces_stops_nothing(
         assert await mail(minutes=2) == ["sent", "sent"]
         ids = [each["Message-ID"] for each in server.messages]
         assert ids == [f"<reflash-notice-{number}@csp.example>" for number in (3, 4, 1, 3)]
+        by = ("--reason", "told by telephone", "--by", "A. Person")
         server.recipients = {"desk@party.example": "550 unknown"}
-        desk("again", 2, group="notices")
+        desk("again", 2, *by, group="notices")
         assert await mail(hours=1) == ["refused"]
         assert "550 unknown" in (mail.states()[1][1] or "")
         server.recipients = dict.fromkeys(PARTY.emails, "450 busy")
-        desk("again", 2, group="notices")
+        desk("again", 2, *by, group="notices")
         assert await mail(hours=1) == ["waiting"]
         server.recipients = dict.fromkeys(PARTY.emails, "550 gone")
         assert await mail(hours=1) == ["refused"]
-    by = ("--reason", "told by telephone", "--by", "A. Person")
     assert "notice 2 is settled" in desk("settle", 2, *by, group="notices")
     assert "has to be sent for that" in desk("bounced", 2, *by, code=1, group="notices")
     desk("bounced", 4, *by, group="notices")
-    assert "there is no notice 9" in desk("again", 9, code=2, group="notices")
+    assert "there is no notice 9" in desk("again", 9, *by, code=2, group="notices")
     assert "desk" in desk("list", "--all", group="notices")
-    desk("again", 4, group="notices")
+    desk("again", 4, *by, group="notices")
+    shown = desk("show", 4, group="notices")
+    assert " by A. Person: told by telephone\nagain " in shown
     # Nobody listens there any more.
     assert await mail(hours=1) == ["waiting"]
     assert "mail server 127.0.0.1" in (mail.states()[3][1] or "")

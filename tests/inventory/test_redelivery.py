@@ -27,6 +27,7 @@ from inventory.database.engine import Database
 from inventory.database.notice_tables import notices
 from inventory.intake.intake import Intake
 from inventory.moments import system_clock
+from inventory.overview import overview
 from inventory.redelivery import book
 from inventory.redelivery.book import StaysHere, Wanted
 from station.domain.outcome import Outcome
@@ -121,8 +122,15 @@ def test_hubs_go_back_in_parts_to_where_their_party_says_and_what_became_of_them
     ]
     assert "has not told that WO-1 is reconciled" in back(desk, "done", "RQ-1", *BY, code=1)
     bench.tells(bench.order_fact("WO-1", "closed"))
-    assert back(desk, "done", "RQ-1", *BY) == "1 failed, 1 not_worked_on, 6 passed, 1 rejected\n"
+    bench.result(9)
+    bench.tells(bench.result(99, order="ANOTHER"))
+    assert "journal republish 9 9" in back(desk, "done", "RQ-1", *BY, code=1)
+    despite = ("--despite-missing", "its disk is lost")
+    assert back(desk, "done", "RQ-1", *despite, *BY) == "1 failed, 1 not_worked_on, 6 passed, 1 rejected\n"
     assert "was told so on" in back(desk, "done", "RQ-1", *BY, code=1)
+    with database.read() as connection:
+        stands_there = overview(connection, 1)
+    assert (stands_there.done_by, stands_there.done_despite) == ("A. Person", "its disk is lost")
     last = dict(told(database))
     assert (last["done"][0]["re_flashed"], last["done"][0]["not_re_flashed"]) == (6, 3)
     assert f"{chf_of(8)},{gpf_of(8)},rejected,not_pending,0001012F,party" in last["done"][1]
@@ -223,9 +231,9 @@ def test_what_left_and_is_recalled_is_called_back_and_no_address_is_amended_once
         ("CTN1", "PARTY", "DP-000001", "on_the_way"),
         ("CTN2", "PARTY", None, None),
     ]
-    assert back(desk, "recall", "RQ-1", "--reason", "withdrawn") == "1 hub of RQ-000001 is called back\n"
+    assert back(desk, "recall", "RQ-1", "--reason", "withdrawn", *BY) == "1 hub of RQ-000001 is called back\n"
     assert chf_of(1) in dict(told(database))["recalled"][1]
     bench.tells(bench.packing("recall_ended", recalled=("CTN1", "CTN2")))
-    assert "is recalled" in back(desk, "recall", "RQ-1", "--reason", "withdrawn", code=1)
+    assert "is recalled" in back(desk, "recall", "RQ-1", "--reason", "withdrawn", *BY, code=1)
     dispatch(desk, "--carton", "CTN2")
     assert "all hubs of RQ-000001 have left" in address(desk, "Dock 5", code=1)

@@ -89,7 +89,8 @@ def test_each_hub_is_judged_and_the_order_of_those_accepted_is_one_that_a_statio
     imported = SayingStation().order_fact("WO-1", "imported", hubs=3, file_sha256=order.sha256)
     Intake(database, {SOURCE: TOPICS}, system_clock).take_heard([imported])
     assert "work order WO-1, purchase order PO-7: imported\n" in desk("show", "RQ-000001")
-    desk("close", "RQ-000001", "--by", "A. Person", "--reason", "all came back")
+    desk("close", "RQ-000001", "--by", "Another", "--reason", "all came back")
+    assert "PARTY: closed by Another\nauthorised by A. Person\n" in desk("show", "RQ-000001")
     desk("refuse", "RQ-000002", "--by", "A. Person", "--reason", "no purchase order")
     assert "accepted: 3 hubs" in desk.take([asked(1), asked(2), asked(5)], extract)
     states = {each["request"]: each["state"] for each in json.loads(desk("list", "--json"))}

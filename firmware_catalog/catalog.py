@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -30,6 +31,10 @@ class Catalog(Protocol):
 
     def ends_soon(self) -> str | None:
         """Say in one line that its time is nearly over, and what to do; None while it is not."""
+        ...
+
+    def ends(self) -> datetime | None:
+        """Return when its time is over unless it is renewed; None where nothing ends."""
         ...
 
     def models(self) -> tuple[DeviceModel, ...]:
@@ -98,6 +103,9 @@ class FolderCatalog:
         """Return: a folder that was opened serves for good."""
 
     def ends_soon(self) -> None:
+        """Say None, for the same reason."""
+
+    def ends(self) -> None:
         """Say None, for the same reason."""
 
     def models(self) -> tuple[DeviceModel, ...]:

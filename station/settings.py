@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from station.backups.settings import BackupSettings
 from station.bench.settings import PeopleSettings, ShiftSettings
 from station.catalogue.settings import CatalogueSettings
 from station.domain.actor import NO_PSEUDONYM, is_pseudonym
@@ -88,6 +89,13 @@ class StationSettings(FileSettings):
     )
     packing: PackingSettings = Field(default_factory=PackingSettings)
     labels: LabelSettings = Field(default_factory=LabelSettings)
+    backup: BackupSettings | None = Field(
+        None, description="where `reflash backup make` puts backups; none unless given"
+    )
+    watched_certificates: tuple[Path, ...] = Field(
+        (),
+        description="PEM files whose end is told besides that of the broker's: the screen's certificate, say",
+    )
     jigs: tuple[JigSettings, ...] = Field(description="the multi-jigs on the bench")
 
     @field_validator("operator")

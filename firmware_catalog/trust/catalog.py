@@ -122,6 +122,10 @@ class TrustedCatalog:
                 )
         return None
 
+    def ends(self) -> datetime:
+        """Return when the first of its roles expires."""
+        return self.state.expires
+
     def models(self) -> tuple[DeviceModel, ...]:
         """Return the models that it lists releases for, in order."""
         return tuple(sorted({release.model for release in self.state.releases}))

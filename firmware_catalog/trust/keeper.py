@@ -138,6 +138,9 @@ class UnusableCatalog:
     def ends_soon(self) -> None:
         """Say None: there is nothing that could end."""
 
+    def ends(self) -> None:
+        """Say None, for the same reason."""
+
     def models(self) -> tuple[DeviceModel, ...]:
         """Raise CatalogError."""
         self._refuse()

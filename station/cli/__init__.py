@@ -14,6 +14,7 @@ _COMMANDS: Final = {
     "demo": "demo.demo",
     "run": "run.run",
     "doctor": "doctor.doctor",
+    "status": "status.status",
     "watch": "watch.watch",
     "scan": "scan.scan",
     "screen": "screen.screen",

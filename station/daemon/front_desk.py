@@ -26,6 +26,7 @@ from station.desk.act import Entrance
 from station.desk.bench_desk import BenchDesk
 from station.desk.count_desk import CountDesk
 from station.desk.desk import Desk
+from station.desk.health_desk import HealthDesk
 from station.desk.label_desk import LabelDesk
 from station.desk.label_printing_desk import LabelPrintingDesk
 from station.desk.line_clearance import LineClearance
@@ -123,6 +124,7 @@ class FrontDesk:
             **UpkeepDesk(settings.jigs, jigs).handlers(),
             **ShiftDesk(settings.shift, journal).handlers(),
             **CountDesk(settings.reports_folder).handlers(),
+            **HealthDesk(looks, self._now, self._catalogue.current).handlers(),
             **LookingDesk(looks).handlers(),
             **StandingDesk(looks, self._now, self._catalogue.current).handlers(),
             **SessionDesk(bearers, settings.shift.days, settings.people.sign_on_hours).handlers(),

@@ -8,7 +8,17 @@ from station.domain.config_error import ConfigError
 from station.settings import StationSettings
 
 RELOADABLE: Final = frozenset(
-    {"catalogue", "drain_seconds", "log", "mqtt", "operator", "packing", "thresholds"}
+    {
+        "backup",
+        "catalogue",
+        "drain_seconds",
+        "log",
+        "mqtt",
+        "operator",
+        "packing",
+        "thresholds",
+        "watched_certificates",
+    }
 )
 """The keys that may change while hubs are worked on. All else needs a restart."""
 

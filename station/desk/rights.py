@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from station.desk.bench_requests import EnableSlot, ResetJig, Status, Stop, Watch
 from station.desk.count_requests import CountResults
+from station.desk.health_requests import ShowHealth
 from station.desk.label_printing_requests import PrintLabel
 from station.desk.label_requests import ScanLabel, TakeBackLabel
 from station.desk.looking_requests import FindHub, ListBoxes, ListOrders, ShowBox, ShowOrder
@@ -71,6 +72,7 @@ MAY: Final[Mapping[type[Request[Any]], frozenset[Role]]] = MappingProxyType(
         Status: _LOOKING,
         Watch: _LOOKING,
         CountResults: _LOOKING,
+        ShowHealth: _LOOKING,
         ListOrders: _LOOKING,
         ShowOrder: _LOOKING,
         FindHub: _LOOKING,

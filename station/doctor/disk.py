@@ -64,7 +64,7 @@ def check_disk(state_directory: Path, least_free_mebibytes: int) -> list[Finding
         return [*findings, ok(where, "is not there yet; the daemon makes it")]
     return [
         *findings,
-        _room(where, state_directory, least_free_mebibytes),
+        judge_room(where, shutil.disk_usage(state_directory).free, least_free_mebibytes),
         _durability(where, state_directory),
         *(
             warning(
@@ -91,8 +91,9 @@ def filesystem_of(path: Path, mounts: str) -> str:
     return kind
 
 
-def _room(where: str, folder: Path, least: int) -> Finding:
-    free = shutil.disk_usage(folder).free // _MEBIBYTE
+def judge_room(where: str, free_bytes: int, least: int) -> Finding:
+    """Hold what is free against the least (MiB) with which hubs are begun with."""
+    free = free_bytes // _MEBIBYTE
     if free < least:
         return fault(where, f"{free} MiB are free, {least} are wanted", "make room")
     if free < 4 * least:

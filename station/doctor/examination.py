@@ -28,6 +28,7 @@ from station.doctor.clock import judge_clock
 from station.doctor.daemon import ask_status, judge_status
 from station.doctor.descriptors import judge_descriptors
 from station.doctor.disk import check_disk
+from station.doctor.health import judge_backup, judge_certificate
 from station.doctor.hubs import ASK_SECONDS, RETURN_SECONDS, check_hub
 from station.doctor.installation import check_installation
 from station.doctor.papers import check_folders, check_printer
@@ -40,6 +41,7 @@ from station.doctor.unlock import check_unlock
 from station.doctor.upkeep import check_upkeep
 from station.doctor.usb_load import UsedPort, judge_loads
 from station.domain.slot_name import SlotName
+from station.health.looking import backups, certificates
 from station.kernel_clock import read_clock
 from station.messages.topics import Topics
 from station.places.finding import checked_driver, place_finder
@@ -91,6 +93,7 @@ async def examine(settings: StationSettings) -> Findings:
         _off_loop("state directory", lambda: check_disk(settings.state_directory, least)),
         _off_loop("secrets", lambda: check_secrets(settings)),
         _off_loop("people", lambda: check_people(settings)),
+        _off_loop("certificates", lambda: _certificates_and_backup(settings)),
         _off_loop("upkeep", lambda: check_upkeep(settings)),
         _off_loop("golden hubs", lambda: check_shift(settings)),
         _off_loop("folders", lambda: check_folders(settings.order_folder, settings.labels.folder)),
@@ -127,6 +130,12 @@ async def _gather(checks: list[Awaitable[Findings]]) -> Findings:
 
 def _off_loop(where: str, check: Callable[[], Findings]) -> Awaitable[Findings]:
     return _within(where, _SECONDS, lambda: apart("doctor", check))
+
+
+def _certificates_and_backup(settings: StationSettings) -> Findings:
+    now = read_clock().now
+    found = [judge_certificate(each, now) for each in certificates(settings)]
+    return [*found, judge_backup(backups(settings), now)]
 
 
 async def _within(where: str, seconds: float, check: Callable[[], Awaitable[Findings]]) -> Findings:

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
@@ -172,6 +173,13 @@ class JournalReader:
         """Return the first messages, behind this one, that are not known to be delivered."""
         with self._snapshot() as newest:
             return self._messages(newest, outbox.waiting(newest, limit, after))
+
+    def waits_since(self) -> datetime | None:
+        """Return when the fact was recorded that has waited longest to be delivered; None if none waits."""
+        with self._snapshot() as newest:
+            oldest = outbox.oldest_waiting(newest)
+            rows = self._rows(newest, "sequence = ?1", [] if oldest is None else [oldest])
+            return next((recorded.utc for recorded in rows), None)
 
     def messages(self, kind: str, first: int, last: int) -> tuple[OutgoingMessage, ...]:
         """Return the messages of a kind from one number to another, both included, as they are sent."""

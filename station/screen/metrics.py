@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,8 @@ from prometheus_client.registry import Collector
 
 from station.desk.bench_requests import BenchNews
 from station.desk.count_requests import ResultsCounted
+from station.desk.health_requests import HealthShown
+from station.domain.phase import SlotPhase
 from station.domain.slot_view import SlotView
 from station.domain.to_do import ToDo
 from station.version import station_version
@@ -31,6 +33,8 @@ class Bench:
     counted: ResultsCounted | None
     """None where the reports cannot be read: nothing is counted as 0 then."""
     streams: int
+    health: HealthShown | None = None
+    """None where the daemon does not tell it."""
 
 
 class _AsOf(Collector):
@@ -51,6 +55,8 @@ class _AsOf(Collector):
         )
         if bench.news is not None:
             yield from _of_now(bench.news, bench.slots)
+        if bench.health is not None:
+            yield from _of_the_pc(bench.health)
         if bench.counted is not None:
             yield from _ever(bench.counted)
 
@@ -65,7 +71,7 @@ def exposition(bench: Bench, accept: str) -> tuple[bytes, str]:
     return encoder(registry), media_type
 
 
-def _of_now(news: BenchNews, slots: Iterable[SlotView]) -> Iterator[Metric]:
+def _of_now(news: BenchNews, slots: Collection[SlotView]) -> Iterator[Metric]:
     by_word = GaugeMetricFamily(
         "reflash_slots", "Slots by what is to be done there.", labels=["jig", "to_do"]
     )
@@ -82,7 +88,82 @@ def _of_now(news: BenchNews, slots: Iterable[SlotView]) -> Iterator[Metric]:
     for reason, number in sorted(Counter(each.reason.value for each in news.faults).items()):
         faults.add_metric([reason], number)
     yield faults
+    out_of_use = GaugeMetricFamily(
+        "reflash_slot_out_of_use", "1 for a slot that waits to be enabled.", labels=["jig", "slot"]
+    )
+    for slot in slots:
+        out_of_use.add_metric([slot.place.jig, str(slot.place.slot)], int(slot.phase is SlotPhase.OUT_OF_USE))
+    yield out_of_use
     yield GaugeMetricFamily("reflash_people_signed_on", "Sign-ons at jigs and the bench.", len(news.people))
+
+
+def _of_the_pc(shown: HealthShown) -> Iterator[Metric]:
+    """What is not known is not there: nothing is told as 0 that nobody could ask."""
+    health = shown.health
+    yield GaugeMetricFamily(
+        "reflash_daemon_uptime_seconds", "For how long the daemon has run.", shown.uptime_seconds
+    )
+    if (journal := health.journal) is not None:
+        yield GaugeMetricFamily(
+            "reflash_messages_waiting", "Messages not known to be delivered.", journal.waiting
+        )
+        since = journal.waiting_since
+        yield GaugeMetricFamily(
+            "reflash_message_oldest_waiting_seconds",
+            "For how long the oldest of them has waited.",
+            0 if since is None else max(0.0, (health.at - since).total_seconds()),
+        )
+    yield GaugeMetricFamily(
+        "reflash_catalogue_usable",
+        "Whether hubs may be begun with by it.",
+        int(not health.catalogue.hindrance),
+    )
+    if (ends := health.catalogue.ends) is not None:
+        yield GaugeMetricFamily(
+            "reflash_catalogue_end_timestamp_seconds", "When its first role expires.", ends.timestamp()
+        )
+        yield GaugeMetricFamily(
+            "reflash_catalogue_ends_soon",
+            "Whether its owner should act by now.",
+            int(health.catalogue.ends_soon is not None),
+        )
+    if health.clock_kept is not None:
+        yield GaugeMetricFamily(
+            "reflash_clock_kept", "Whether a time service keeps it.", int(health.clock_kept)
+        )
+    yield GaugeMetricFamily("reflash_clock_timestamp_seconds", "What it says.", health.at.timestamp())
+    if (disk := health.disk) is not None:
+        for name, what, value in (
+            ("free", "Free on the disk of the state directory.", disk.free),
+            ("size", "Its size.", disk.size),
+            ("least", "Below so much no hub is begun with.", disk.least),
+        ):
+            yield GaugeMetricFamily(f"reflash_disk_{name}_bytes", what, value)
+    certificates = GaugeMetricFamily(
+        "reflash_certificate_end_timestamp_seconds", "When it ends.", labels=["certificate"]
+    )
+    unreadable = GaugeMetricFamily(
+        "reflash_certificate_unreadable", "1 for one whose end is not known.", labels=["certificate"]
+    )
+    for each in health.certificates:
+        unreadable.add_metric([each.name], int(each.ends is None))
+        if each.ends is not None:
+            certificates.add_metric([each.name], each.ends.timestamp())
+    yield certificates
+    yield unreadable
+    if (backup := health.backup) is not None:
+        yield GaugeMetricFamily(
+            "reflash_backup_failed", "Whether the last one failed.", int(backup.memory.failed is not None)
+        )
+        made = backup.memory.verified
+        yield GaugeMetricFamily(
+            "reflash_backup_verified_timestamp_seconds",
+            "Of when the newest verified one is; 0 for none yet.",
+            0 if made is None else made.at.timestamp(),
+        )
+        yield GaugeMetricFamily(
+            "reflash_backup_overdue_seconds", "How old it may be.", backup.overdue_seconds
+        )
 
 
 def _ever(counted: ResultsCounted) -> Iterator[Metric]:

@@ -43,6 +43,7 @@ from station.desk.act import Act, Bearer, Pin
 from station.desk.bench_requests import BenchNews, EnableSlot, ResetJig, Status, Stop, Watch
 from station.desk.count_requests import CountResults
 from station.desk.desk import Desk
+from station.desk.health_requests import ShowHealth
 from station.desk.label_printing_requests import PrintLabel
 from station.desk.label_requests import ScanAnswer, ScanLabel, TakeBackLabel
 from station.desk.looking_requests import FindHub, ListBoxes, ListOrders, ShowBox, ShowOrder
@@ -108,6 +109,7 @@ REQUESTS = {
     ShowBearer: st.builds(ShowBearer, secret=SECRETS),
     CloseSession: st.builds(CloseSession, secret=SECRETS),
     CountResults: st.builds(CountResults),
+    ShowHealth: st.builds(ShowHealth),
     SignOn: st.builds(SignOn, jig=st.none() | NAMES, expected=EXPECTED_PEOPLE),
     SignOff: st.builds(SignOff, jig=st.none() | NAMES, expected=EXPECTED_PEOPLE),
     LiftPinLock: st.builds(LiftPinLock, pseudonym=NAMES),

@@ -203,6 +203,17 @@ def waiting_messages(tables: sqlite3.Connection) -> int:
     return found[0]
 
 
+def oldest_waiting(tables: sqlite3.Connection) -> int | None:
+    """Return which row is told by the oldest message that was never delivered; None if none waits.
+
+    What was asked for again is as old as that: it has been delivered once.
+    """
+    found: tuple[int | None] = tables.execute(
+        "SELECT min(sequence) FROM outbox WHERE acknowledged = 0"
+    ).fetchone()
+    return found[0]
+
+
 def waiting(tables: sqlite3.Connection, limit: int, after: Number) -> list[Number]:
     """Return the first of them behind `after`, in the order in which they leave."""
     return [

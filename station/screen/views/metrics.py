@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from station.control.client import ControlError
 from station.desk.count_requests import CountResults
+from station.desk.health_requests import ShowHealth
 from station.desk.refusals import Refused
 from station.screen.metrics import Bench, exposition
 from station.screen.parts import Parts
@@ -21,8 +22,13 @@ def metrics_view(parts: Parts) -> APIRouter:
             counted = await parts.asking(request)(CountResults())
         except (Refused, ControlError):
             counted = None
+        try:
+            health = await parts.asking(request)(ShowHealth())
+        except (Refused, ControlError):
+            health = None
         mirror = parts.mirror
-        bench = Bench(mirror.station, mirror.slots, counted, parts.board.followers + parts.news.followers)
+        followers = parts.board.followers + parts.news.followers
+        bench = Bench(mirror.station, mirror.slots, counted, followers, health)
         content, media_type = exposition(bench, request.headers.get("accept", ""))
         return Response(content, headers={"Content-Type": media_type})
 

@@ -1,0 +1,31 @@
+"""Where backups go, and how many of them stay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class BackupSettings(BaseModel):
+    """What `reflash backup make` does, by hand or by its timer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    folder: Path = Field(
+        description="a whole path, best on another disk; it has to be there: a disk that is not mounted is noticed so"
+    )
+    keep: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        14, description="so many of the newest backups stay, once a newer one has been checked"
+    )
+    overdue_hours: Annotated[float, Field(gt=0)] = Field(
+        50.0, description="a newest backup that is older is told as a fault: two nights and some"
+    )
+
+    @field_validator("folder")
+    @classmethod
+    def _whole_path(cls, folder: Path) -> Path:
+        if not folder.is_absolute():
+            raise ValueError(f"{folder} is another folder wherever it is run; write its whole path, from /")
+        return folder

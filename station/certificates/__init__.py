@@ -1,0 +1,1 @@
+"""Certificates of a site: when they end, whose they are, and made for a first set-up."""

@@ -1,0 +1,34 @@
+"""When certificates end, as their files say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from firmware_catalog.files import read_named_file
+
+_MAX_FILE_SIZE: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFile:
+    """What a certificate's file says; one that holds several ends with the first of them."""
+
+    ends: datetime | None
+    fault: str | None
+    """Why nothing is known of it, in one line."""
+
+
+def look_at_certificate(file: Path) -> CertificateFile:
+    """Read it. Blocks."""
+    from cryptography import x509  # noqa: PLC0415 - takes its time, and most stations have no certificates
+
+    try:
+        certificates = x509.load_pem_x509_certificates(read_named_file(file, _MAX_FILE_SIZE))
+    except OSError as error:
+        return CertificateFile(None, f"{file}: {error.strerror}")
+    except ValueError:
+        return CertificateFile(None, f"{file} holds no certificate in PEM")
+    return CertificateFile(min(each.not_valid_after_utc for each in certificates), None)

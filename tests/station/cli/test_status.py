@@ -1,0 +1,129 @@
+"""`reflash status`: the same bench, told by its daemon and by its files; and what its exit code says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benches.certificates import Authority
+from benches.station_bench import Bench, give_order, slot
+from benches.station_config import write_config
+from benches.station_daemon import running_daemon
+from station.backups.memory import BackupFailed, BackupMade, BackupMemory, remember
+from station.cli.status import EXIT_CODES
+from station.doctor.health import judge_health
+from station.doctor.overview import Daemon, Overview
+from station.domain.phase import SlotPhase
+from station.health.health import BackupHealth, CatalogueHealth, DiskHealth, Health, JournalHealth
+from station.settings_file import load_settings
+
+NOBODY = {"mqtt": {"port": 1}}
+"""A broker that is not there: results wait."""
+
+
+def where(told: dict[str, Any], verdict: str) -> set[str]:
+    return {finding["where"] for finding in told["findings"] if finding["verdict"] == verdict}
+
+
+async def test_daemon_and_files_tell_the_same_bench(bench: Bench, tmp_path: Path, reflash: Any) -> None:
+    authority = Authority(tmp_path, "site authority")
+    soon = authority.issue("screen", valid_for=timedelta(days=3))
+    over = authority.issue("gone", valid_for=timedelta(hours=-1))
+    config = write_config(
+        tmp_path / "station.toml",
+        bench.settings(
+            tmp_path / "state",
+            {"jig1": [1, 2]},
+            **NOBODY,
+            backup={"folder": str(tmp_path)},
+            watched_certificates=[str(soon.certificate), str(over.certificate), str(tmp_path / "none.pem")],
+        ),
+    )
+    settings = load_settings(config)
+
+    async def status() -> Any:
+        return await asyncio.to_thread(reflash, "status", "--config", config, "--json")
+
+    said = await status()
+    never = json.loads(said.out)
+    assert (said.code, never["daemon"], never["journal"]) == (1, "none", None)
+    assert {"daemon", "journal", "backup"} <= where(never, "fault")
+
+    hub = bench.hub()
+    await give_order(settings, hub)
+    async with running_daemon(settings) as station:
+        await bench.seat(hub, slot(1))
+        await station.until(slot(1), SlotPhase.PASSED)
+        remember(
+            settings.state_directory,
+            BackupMemory(verified=BackupMade(folder=tmp_path, at=datetime.now(UTC), events=9)),
+        )
+        said = await status()
+        told = json.loads(said.out)
+        page = (await asyncio.to_thread(reflash, "status", "--config", config)).out
+    assert said.code == 1
+    assert (told["daemon"], told["broker"]) == ("runs", "waiting")
+    assert told["uptime_seconds"] >= 0
+    assert [each["phase"] for each in told["slots"]] == ["passed", "empty"]
+    assert "jig1: 2 slots: 1 PASS, 1 SEAT; order WO-1, 1 of 1 done" in page
+    assert page.startswith("bench at site, reflash-station ")
+    words = [line.split()[0] for line in page.splitlines()[3:]]
+    assert words == sorted(words, key=("fault", "warning", "ok").index), "the worst comes first"
+
+    files = json.loads((await status()).out)
+    assert files["daemon"] == "none"
+    assert files["slots"] == []
+    assert files["journal"]["waiting"] >= told["journal"]["waiting"] > 0
+    assert files["journal"]["waiting_since"] == told["journal"]["waiting_since"]
+    assert files["journal"]["open_orders"] == told["journal"]["open_orders"] == 1
+    for each in (told, files):
+        assert f"certificate {soon.certificate}" in where(each, "warning")
+        assert {f"certificate {over.certificate}", f"certificate {tmp_path / 'none.pem'}"} <= where(
+            each, "fault"
+        )
+        assert "backup" in where(each, "ok")
+        assert each["disk"]["free"] > 0
+
+    remember(
+        settings.state_directory, BackupMemory(failed=BackupFailed(at=datetime.now(UTC), line="disk full"))
+    )
+    assert (
+        "failed: disk full (none yet)" in (await asyncio.to_thread(reflash, "status", "--config", config)).out
+    )
+
+
+@pytest.mark.parametrize(("late", "verdict"), [(timedelta(minutes=1), "ok"), (timedelta(hours=1), "warning")])
+def test_the_worst_says_the_exit_code(late: timedelta, verdict: str) -> None:
+
+    now = datetime.now(UTC)
+    health = Health(
+        site="site",
+        station="bench",
+        version="1",
+        at=now,
+        journal=JournalHealth(
+            waiting=1,
+            waiting_since=now - late,
+            open_attempts=0,
+            open_orders=0,
+            out_of_use=(),
+            stopped_jigs=(),
+            stopped_releases=0,
+        ),
+        catalogue=CatalogueHealth(hindrance=None, ends=None, ends_soon=None),
+        clock_kept=True,
+        disk=DiskHealth(free=1 << 40, size=1 << 41, least=1 << 28),
+        certificates=(),
+        backup=BackupHealth(
+            memory=BackupMemory(verified=BackupMade(folder=Path("/b"), at=now, events=1)),
+            overdue_seconds=3600,
+        ),
+    )
+    seen = Overview(Daemon.RUNS, health, 1.0, None, tuple(judge_health(health)))
+    assert seen.worst == verdict
+    assert EXIT_CODES[seen.worst] == {"ok": 0, "warning": 3}[verdict]

@@ -24,6 +24,7 @@ _COMMANDS: Final = {
     "benchmark": "benchmark.benchmark",
     "capacity": "capacity.capacity",
     "inventory": "inventory.inventory",
+    "backup": "backup.app",
     "catalog": "catalogue.app",
     "orders": "orders.app",
     "cartons": "cartons.app",

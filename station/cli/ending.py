@@ -11,6 +11,7 @@ from drivers.descriptors import shortage_in
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import IdentityError
 from firmware_catalog.release import PlanError
+from station.backups.errors import BackupError
 from station.cli.common import UsageError, WorkFailed, first_of
 from station.control.client import ControlError
 from station.desk.refusals import RefusalCode, Refused, unfit
@@ -31,7 +32,7 @@ _WRONG_INPUT: Final = (
     UsageError,
 )
 """Exit code 2: the command was not given what it needs."""
-_WORK_FAILED: Final = (ControlError, JournalError, WorkFailed)
+_WORK_FAILED: Final = (BackupError, ControlError, JournalError, WorkFailed)
 """Exit code 1: the command was right and its work failed."""
 EXIT_CODES: Final = {
     RefusalCode.NOT_FOUND: 2,

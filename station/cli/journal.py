@@ -21,6 +21,7 @@ from station.cli.common import (
 from station.desk.record_requests import MessageKind, Republish
 from station.domain.actor import Actor
 from station.domain.counted import counted
+from station.messages.topics import Topics
 from station.records import copies
 from station.records.facts.events import Event
 from station.records.facts.outbox import waiting_messages
@@ -190,7 +191,8 @@ def restore(
     settings = load_settings(config)
     require_stations_user(settings)
     actor = Actor(pseudonym=settings.operator, where="terminal")
-    found = copies.restore(source, settings.journal_folder, actor=actor)
+    whose = Topics(settings.site, settings.station)
+    found = copies.restore(source, settings.journal_folder, actor=actor, whose=whose)
     typer.echo(
         f"the journal has {counted(found.events, 'event')}, checked, and goes on as journal {found.journal}"
     )

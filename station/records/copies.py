@@ -14,9 +14,17 @@ from typing import Final
 from uuid import uuid4
 
 from station.domain.actor import Actor
+from station.messages.topics import Topics
 from station.records import lock
 from station.records.chain import RecordedEvent, canonical_json
-from station.records.errors import JournalFailed, JournalInUse, SegmentMissing, journal_error
+from station.records.errors import (
+    UNREADABLE,
+    AnotherStation,
+    JournalFailed,
+    JournalInUse,
+    SegmentMissing,
+    journal_error,
+)
 from station.records.facts.events import EVENT, VOCABULARY
 from station.records.facts.journal import JournalRestored, JournalUpgraded
 from station.records.facts.unlocks import UnlockAnswersUnknown
@@ -46,21 +54,21 @@ def backup(folder: Path, destination: Path) -> Verification:
 
 
 def restore(
-    source: Path, folder: Path, clock: Clock = system_clock, *, actor: Actor | None = None
+    source: Path,
+    folder: Path,
+    clock: Clock = system_clock,
+    *,
+    actor: Actor | None = None,
+    whose: Topics | None = None,
 ) -> Verification:
     """Make a backup the journal at `folder`, on this person's word, and return what checking the result found.
 
     Only the events are believed: the tables are made again from them. What is recorded keeps its ids; from here on the
     journal is known by a new one, so that no id that the lost journal gave away comes to stand for something else, and one
-    unlock answer that nobody knows of counts against each hub that is not opened first. Raises
-    JournalFailed if `folder` holds anything, and otherwise what `verify` and `replay` raise.
+    unlock answer that nobody knows of counts against each hub that is not opened first. With `whose`, it has to be that
+    station's. Raises as `require_restorable`, and otherwise what `verify` and `replay` raise; nothing has changed then.
     """
-    if is_there(folder) and any(folder.iterdir()):
-        raise JournalFailed(f"{folder} is not empty: set it aside first (reflash journal set-aside)")
-    if not segment_paths(source):
-        raise JournalFailed(
-            f"there is no backup in {source}: name a folder that `reflash journal backup` made"
-        )
+    require_restorable(source, folder, whose)
 
     def own_identity(copy: Path) -> None:
         former = verify(copy).journal
@@ -69,6 +77,49 @@ def restore(
         replay(copy, clock, lambda _: None, restored, upgraded, UnlockAnswersUnknown())
 
     return _copy(source, folder, own_identity)
+
+
+def require_restorable(source: Path, folder: Path, whose: Topics | None = None) -> None:
+    """Return if a backup may become the journal at `folder`.
+
+    Raises JournalInUse while a daemon has that, JournalFailed if it holds anything or there is no backup, JournalNewer, and
+    AnotherStation for the backup of another than `whose`.
+    """
+    if is_there(folder) and lock.is_held(folder):
+        with lock.hold(folder):  # says who has it
+            pass
+    if is_there(folder) and any(folder.iterdir()):
+        raise JournalFailed(f"{folder} is not empty: set it aside first (reflash journal set-aside)")
+    paths = segment_paths(source)
+    if not paths:
+        raise JournalFailed(
+            f"there is no backup in {source}: name a folder that `reflash journal backup` made"
+        )
+    if whose is None:
+        return
+    with closing(open_for_reading(paths[-1], finished=True)) as newest:
+        try:
+            found = newest.execute("SELECT site, station FROM station").fetchone()
+        except UNREADABLE as error:
+            raise journal_error(error, paths[-1]) from error
+    if found != (whose.site, whose.station):
+        raise AnotherStation(
+            f"{source} is a backup of station {found[1]} at site {found[0]}, this is {whose.station} at {whose.site}: "
+            "name a backup of this one"
+        )
+
+
+def holds(folder: Path, sequence: int, digest: bytes) -> bool:
+    """Whether a journal, or a copy of one, has this very row, and so all that its chain has up to there. Raises JournalError."""
+    for path in reversed(segment_paths(folder)):
+        with closing(open_for_reading(path, finished=True)) as segment:
+            try:
+                found = segment.execute("SELECT hash FROM events WHERE sequence = ?", (sequence,)).fetchone()
+            except UNREADABLE as error:
+                raise journal_error(error, path) from error
+        if found is not None:
+            return bytes(found[0]) == digest
+    return False
 
 
 def set_aside(folder: Path) -> Path:

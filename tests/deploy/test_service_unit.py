@@ -16,6 +16,7 @@ from typer.main import get_command
 from benches.processes import run
 from drivers.descriptors import ENOUGH
 from inventory.cli import app
+from station.cli import program
 from station.descriptors import needed
 from station.settings_file import load_settings
 
@@ -74,6 +75,27 @@ def test_systemd_finds_nothing_wrong_with_the_inventorys_and_they_may_do_little(
         for word in words[1:-2]:
             command = command.commands[word]
         assert any("--config" in option.opts for option in command.params)
+
+
+def test_systemd_finds_nothing_wrong_with_the_backups_and_it_makes_one(analyze: str, tmp_path: Path) -> None:
+    service, timer = (UNIT.with_name(f"reflash-backup.{kind}") for kind in ("service", "timer"))
+    for shipped in (service, timer):
+        copy = tmp_path / shipped.name
+        copy.write_text(shipped.read_text().replace("/opt/reflash/venv/bin/reflash", str(REFLASH)))
+    for copy in sorted(tmp_path.iterdir(), reverse=True):
+        assert complaints(analyze, copy) == []
+    command = [analyze, "security", "--offline=true", "--no-pager", service]
+    told = run(command, capture_output=True, text=True, check=False).stdout
+    overall = re.search(r"Overall exposure level for .*: ([0-9.]+)", told)
+    assert overall is not None, told
+    assert float(overall[1]) <= MOST_EXPOSED, told
+    (line,) = re.findall(r"(?m)^ExecStart=\S+ (.*)$", service.read_text())
+    command = get_command(program(["backup"]))
+    words = line.split()
+    for word in words[:2]:
+        command = command.commands[word]
+    assert words[2:] == ["--config", "/etc/reflash/station.toml"]
+    assert any("--config" in option.opts for option in command.params)
 
 
 def test_systemd_finds_nothing_wrong_with_it(analyze: str, tmp_path: Path) -> None:

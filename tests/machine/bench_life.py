@@ -57,6 +57,7 @@ def configuration(slots: int) -> dict[str, Any]:
         "catalogue": {"place": f"{STICK}/catalogue", "root": "/etc/reflash/catalogue-root.json"},
         "unlock": {"key_file": "/etc/reflash/unlock.pem"},
         "people": {"line_clearance": "off"},
+        "backup": {"folder": "/var/backups/reflash"},
         # Its broker answers within seconds, as everything does on this processor.
         "mqtt": {"host": "127.0.0.1", "timeout_seconds": 30.0},
         "jigs": [
@@ -258,6 +259,8 @@ async def _close_the_day(pc: VirtualPc) -> Consumer:
         f"until {REFLASH} journal outbox --json | grep -q '\"waiting\": 0'; do sleep 1; done", seconds=600
     )
     await pc.run(f"{REFLASH} journal verify", seconds=600)
+    nightly = await pc.run(documented("## Backups"), seconds=1200)
+    assert "/var/backups/reflash/bench-1-" in nightly, nightly
     await pc.run("install -d -o reflash -g reflash /srv/backup")
     await pc.run(f"{REFLASH} journal backup /srv/backup/journal", seconds=600)
     received = Consumer(0, TOPICS.every_result)

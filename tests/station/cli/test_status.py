@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ async def test_daemon_and_files_tell_the_same_bench(bench: Bench, tmp_path: Path
             tmp_path / "state",
             {"jig1": [1, 2]},
             **NOBODY,
-            backup={"folder": str(tmp_path)},
+            backup={"folder": str(tmp_path / "backups")},
             watched_certificates=[str(soon.certificate), str(over.certificate), str(tmp_path / "none.pem")],
         ),
     )
@@ -59,10 +60,17 @@ async def test_daemon_and_files_tell_the_same_bench(bench: Bench, tmp_path: Path
     async with running_daemon(settings) as station:
         await bench.seat(hub, slot(1))
         await station.until(slot(1), SlotPhase.PASSED)
-        remember(
-            settings.state_directory,
-            BackupMemory(verified=BackupMade(folder=tmp_path, at=datetime.now(UTC), events=9)),
-        )
+        refused = await asyncio.to_thread(reflash, "backup", "make", "--config", config)
+        assert "mount its disk" in refused.failed
+        (tmp_path / "backups").mkdir()
+        made = (await asyncio.to_thread(reflash, "backup", "make", "--config", config, "--json")).json
+        (listed,) = (await asyncio.to_thread(reflash, "backup", "list", "--config", config, "--json")).json
+        assert (listed["backup"], listed["events"]) == (made["backup"], made["events"])
+        checked = (await asyncio.to_thread(reflash, "backup", "check", made["backup"], "--json")).json
+        assert checked["head"] == made["head"]
+        restore = ("backup", "restore", made["backup"], "--config", config)
+        over_it = await asyncio.to_thread(reflash, *restore)
+        assert f"held by process {os.getpid()}: stop that one first" in over_it.failed
         said = await status()
         told = json.loads(said.out)
         page = (await asyncio.to_thread(reflash, "status", "--config", config)).out

@@ -14,7 +14,8 @@ from uuid import UUID
 import pytest
 
 from benches.journal_samples import STARTED, chf, closed, ledger_in, one_result, opened, order_events, write
-from benches.processes import run, running
+from benches.mounts import where_it_may_mount
+from benches.processes import running
 from station.domain.outcome import Stage
 from station.records.chain import RecordedEvent
 from station.records.copies import backup, export, left_behind, restore, set_aside
@@ -215,21 +216,6 @@ def test_an_export_holds_all_that_a_hash_covers(folder: Path) -> None:
         assert EVENT.validate_python(read["event"], strict=False) == recorded.event
         assert (read["sequence"], read["hash"]) == (recorded.sequence, recorded.hash.hex())
         assert read["journal"] == str(recorded.journal)
-
-
-def where_it_may_mount(script: str, program: str) -> list[str]:
-    """Run a script, whose $0 is a Python program, in a space of its own; return the lines that it prints."""
-    done = run(
-        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, program],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-    )
-    if "unshare" in done.stderr or "mount:" in done.stderr:
-        pytest.skip(f"unshare (apt-get install util-linux) may not mount here: {done.stderr.strip()}")
-    assert done.returncode == 0, done.stderr
-    lines: list[str] = done.stdout.splitlines()
-    return lines
 
 
 READ_ONLY = """

@@ -1,0 +1,109 @@
+"""Brings a backup in where there is no journal: all of it, or nothing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from station.backups.errors import BackupError
+from station.backups.manifest import (
+    BY_HAND,
+    CATALOGUE,
+    CONFIGURATION,
+    JOURNAL,
+    USED_TOKENS,
+    check_backup,
+    read_manifest,
+)
+from station.domain.actor import Actor
+from station.messages.topics import Topics
+from station.records.copies import require_restorable
+from station.records.copies import restore as restore_journal
+from station.records.files import sync_file, sync_folder
+from station.records.segments import segment_paths
+from station.records.verify import Verification
+
+_PARTIAL: Final = ".partial-restore"
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What was brought in."""
+
+    journal: Verification
+    brought: tuple[str, ...]
+    """Besides the journal."""
+    left: tuple[str, ...]
+    """What this computer has itself, which stays as it is."""
+    configuration: Path | None
+    """Where the backup has the configuration of then: putting it in place is a person's."""
+
+
+def restore_backup(backup: Path, state_directory: Path, whose: Topics, actor: Actor | None) -> Restored:
+    """Make a backup this station's, with the journal last: what a kill leaves has none, and may be restored again.
+
+    What the state directory has besides a journal stays: it may know of newer catalogues and of more answers given.
+    Blocks. Raises BackupError and JournalError, and everything is as it was then.
+    """
+    journal = state_directory / "journal"
+    read_manifest(backup)
+    require_restorable(backup / JOURNAL, journal, whose)
+    check_backup(backup)
+    brought, left = [], []
+    with _undone_if_it_fails() as undo:
+        for kind in (CATALOGUE, USED_TOKENS):
+            if not (backup / kind).is_dir():
+                continue
+            if (state_directory / kind).exists():
+                left.append(kind)
+                continue
+            undo.append(state_directory / kind)
+            _bring_folder(backup / kind, state_directory / kind, for_all=kind == CATALOGUE)
+            brought.append(kind)
+        if segment_paths(backup / BY_HAND):
+            by_hand = state_directory / BY_HAND
+            if segment_paths(by_hand):
+                left.append(BY_HAND)
+            else:
+                undo.append(by_hand)
+                restore_journal(backup / BY_HAND, by_hand, actor=actor)
+                brought.append(BY_HAND)
+        found = restore_journal(backup / JOURNAL, journal, actor=actor, whose=whose)
+    configuration = backup / CONFIGURATION
+    return Restored(found, tuple(brought), tuple(left), configuration if configuration.is_dir() else None)
+
+
+@contextmanager
+def _undone_if_it_fails() -> Iterator[list[Path]]:
+    """Take away again what was brought in so far."""
+    undo: list[Path] = []
+    try:
+        yield undo
+    except BaseException as error:
+        for path in undo:
+            shutil.rmtree(path, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise BackupError(
+                f"{error.filename or 'the state directory'}: {error.strerror or error}; everything is as it was"
+            ) from error
+        raise
+
+
+def _bring_folder(source: Path, folder: Path, *, for_all: bool) -> None:
+    """Copy it durably, with what is public for the group to read, too."""
+    group = 0o050 if for_all else 0
+    partial = folder.with_name(f"{folder.name}{_PARTIAL}")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        shutil.copytree(source, partial, symlinks=True)
+        for path in (*partial.rglob("*"), partial):
+            path.chmod((0o700 if path.is_dir() else 0o600) | (group if path.is_dir() else group & 0o040))
+            (sync_folder if path.is_dir() else sync_file)(path)
+        partial.rename(folder)
+        sync_folder(folder.parent)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

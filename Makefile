@@ -22,11 +22,14 @@ PEOPLE ?= 1
 HANDS ?= 20
 HUBS ?= 20000
 KILLS_UPSTREAM ?= 1000
+RATE ?= 300
+STEADY ?= 300
+DATABASES ?= sqlite postgresql
 ONLY ?=
 # The proofs share the tests' benches.
 PROOF := PYTHONPATH=tests $(BIN)/python tests/chaos
 
-.PHONY: help demo test test-proofs test-usb test-judges test-browser test-machine check bench guard chaos hands crashes matrix soak packing shift kills sit prove bundle format mutants fuzz audit sbom deb lock system-packages clean
+.PHONY: help demo test test-proofs test-usb test-judges test-browser test-machine check bench guard chaos hands crashes matrix soak packing shift kills fleet sit prove bundle format mutants fuzz audit sbom deb lock system-packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -124,6 +127,10 @@ shift: $(VENV)/.ready ## hours of 24 slots and people whose hands take time, aga
 
 kills: $(VENV)/.ready ## kill the inventory's workers, database, broker and upstream: SEED=7 HUBS=20000 KILLS_UPSTREAM=1000
 	$(PROOF)/run_inventory.py --seed $(SEED) --hubs $(HUBS) --kills $(KILLS_UPSTREAM)
+
+fleet: $(VENV)/.ready ## ten stations at three sites, one broker, one inventory, some of which die: SEED=7 RATE=300 STEADY=300 DATABASES="sqlite postgresql"
+	@set -e; for database in $(DATABASES); do \
+		$(PROOF)/run_fleet.py --seed $(SEED) --rate $(RATE) --seconds $(STEADY) --database $$database; done
 
 sit: $(VENV)/.ready ## the system test of the impact assessment's 7.2.2, and Option A beside it; writes docs/system-test.md
 	PYTHONPATH=tests $(BIN)/python tests/sit/run_sit.py $(if $(PAGE),--page $(PAGE))

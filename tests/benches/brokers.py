@@ -98,6 +98,12 @@ class Mosquitto:
                 return
         raise AssertionError(f"mosquitto did not start: {''.join(said)}")
 
+    @property
+    def pid(self) -> int:
+        """The number of the process that runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def reload(self) -> None:
         """Have it read its files again."""
         assert self._process is not None

@@ -72,6 +72,12 @@ class Worker:
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        """The number of the process that runs."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Begin it; nobody waits until it is ready."""
         with self._log.open("ab") as log:

@@ -39,7 +39,7 @@ _IMAGES_KIB: Final = (32, 224)
 _TICK_SECONDS: Final = 0.1
 """Of the measurement of lag that the measured program makes: few beside the chunks."""
 _HUBS: Final = (1, 24)
-_SUMMARY_SECONDS: Final = 20.0
+_SUMMARY_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,7 @@ from station.records.facts.orders import OrderAssigned
 from station.records.journal import Journal
 
 _SEED: Final = 7
-_RESULT_SECONDS: Final = 120.0
+_RESULT_SECONDS: Final = 300.0
 _FLASH: Final = FlashTiming()
 """The demonstration's hubs keep the simulator's flash times."""
 _NO_PRINTER: Final = 0

@@ -13,9 +13,7 @@ from fleet_world import Request, World
 def test_what_ten_stations_record_is_in_the_inventory_once_whatever_dies(
     database: str, tmp_path: Path
 ) -> None:
-    world = World(
-        tmp_path, Request(seed=7, rate=40, seconds=2, kills=3, seconds_a_kill=3, database=database)
-    )
+    world = World(tmp_path, Request(seed=7, rate=40, seconds=2, kills=3, seconds_a_kill=3, database=database))
     found = world.play()
     assert world.finding == []
     assert world.killed == {"broker": 1, "inventory": 1, "station": 1}

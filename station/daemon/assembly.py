@@ -193,7 +193,14 @@ class Daemon:
             station=settings.station,
             upgrading=upgrading,
             give_up=self._stopping.is_set,
+            put_off=self._show_put_off,
         )
+
+    def _show_put_off(self, what: tuple[str, ...]) -> None:
+        """Show, and log, what of the journal's upkeep waits: for good, it would fill the disk."""
+        detail = ", ".join(what)
+        _log.warning("journal's upkeep", put_off=detail or "nothing more")
+        self.view.set_fault("journal", Statement.of(Reason.JOURNAL_UNTIDY, detail=detail) if what else None)
 
     async def _serve(
         self,

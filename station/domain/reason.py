@@ -109,6 +109,8 @@ class Reason(StrEnum):
     """A part of a jig has borne more than it may, or a check's last good day is over."""
     LOOP_LATE = "loop_late"
     """What is due in the station's process runs late, all the time: something keeps its machine busy."""
+    JOURNAL_UNTIDY = "journal_untidy"
+    """What the journal does behind its appends, a new segment say, fails: in the end its disk is full."""
 
 
 NEEDS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
@@ -145,6 +147,7 @@ NEEDS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
             Reason.LABELS_NOT_PRINTED: "detail",
             Reason.UPKEEP_OVERDUE: "jig detail",
             Reason.LOOP_LATE: "detail",
+            Reason.JOURNAL_UNTIDY: "detail",
             Reason.GOLDEN_FAILED: "detail",
             Reason.GOLDEN_CHECKS_DUE: "detail",
             Reason.SLOT_DRIFTS: "detail",

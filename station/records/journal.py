@@ -74,12 +74,16 @@ class Journal:
     """A station's journal, open for writing. Made by `Journal.open`. Every method may raise JournalError."""
 
     def __init__(
-        self, settings: LedgerSettings, upgrading: Callable[[Replayed], None], give_up: Callable[[], bool]
+        self,
+        settings: LedgerSettings,
+        upgrading: Callable[[Replayed], None],
+        give_up: Callable[[], bool],
+        put_off: Callable[[tuple[str, ...]], None],
     ) -> None:
         """Prepare; `open` is how a journal is had."""
         self.topics: Final = settings.topics
         self._subscribers: list[Subscriber] = []
-        self._writer = Writer(settings, self._announce, upgrading, give_up)
+        self._writer = Writer(settings, self._announce, upgrading, give_up, put_off)
         self._reader = JournalReader(settings.folder)
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="journal-reader")
 
@@ -95,19 +99,21 @@ class Journal:
         clock: Clock = system_clock,
         upgrading: Callable[[Replayed], None] = lambda _: None,
         give_up: Callable[[], bool] = lambda: False,
+        put_off: Callable[[tuple[str, ...]], None] = lambda _: None,
     ) -> AsyncIterator[Self]:
         """Hold the folder and its journal, made if there is none, for the length of the block.
 
         A journal whose tables changed past adding to is brought up to date first, of which `upgrading` hears, on the
         event loop. Cancelling leaves it where it is, and so does `give_up`, which is asked between slices in another
-        thread (UpgradeInterrupted); the next opening goes on from there.
+        thread (UpgradeInterrupted); the next opening goes on from there. `put_off` hears, on the event loop, what of the
+        journal's upkeep could not be done and is tried again later, such as beginning a new segment, and when nothing is left.
 
         Raises TopicError for a site or station that cannot stand in a topic, JournalInUse when another process
         has the folder, AnotherStation, JournalNewer, JournalCorrupt, JournalCutShort, JournalFailed.
         """
         settings = LedgerSettings(folder, Topics(site, station), clock, segment_rows)
         with lock.hold(folder):
-            journal = cls(settings, upgrading, give_up)
+            journal = cls(settings, upgrading, give_up, put_off)
             try:
                 await journal._writer.start()
                 yield journal

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -43,6 +43,11 @@ from station.records.tables import TABLES_VERSION
 _CHECKPOINT_WHEN_IDLE: Final = 2_000
 _CHECKPOINT_AT_LATEST: Final = 20_000
 """Changed rows that may wait in the write-ahead log, some ten MiB of it."""
+
+_PATIENCE_WITH_READERS: Final = 10
+"""So often a new segment is put off for one before that is told: a tenth of a segment goes by meanwhile."""
+
+_NO_SEGMENT: Final = "no new segment could be begun"
 
 Outcome = tuple[RecordedEvent, ...] | Exception
 """What became of one append."""
@@ -97,7 +102,16 @@ class Ledger:
         self._rotate_at = first + settings.segment_rows
         self._successor: Successor | None = None
         """The next segment, while it is made."""
+        self._in_the_way = 0
+        """So often in a row it was put off for a reader."""
         self._checkpointed = segment.total_changes
+        self._put_off: dict[str, str] = {}
+        """What could not be done the last time, and may wait, with why."""
+
+    @property
+    def put_off(self) -> tuple[str, ...]:
+        """Each thing that could not be done the last time, and may wait, with why. Nothing is lost by it for now."""
+        return tuple(f"{what} ({why})" for what, why in self._put_off.items())
 
     def commit(self, appends: Sequence[tuple[Event | Expectation, ...]]) -> list[Outcome]:
         """Write several appends in one durable transaction; each is whole or, its error returned, absent.
@@ -124,17 +138,30 @@ class Ledger:
     def tidy(self, *, idle: bool) -> None:
         """Do what may wait until a commit has been told: move the log into the file, begin a new segment.
 
-        What fails here, on a full disk say, is tried again later: nothing is lost by going on as it is.
+        What fails here, on a full disk say, is tried again later: nothing is lost by going on as it is. See `put_off`.
         """
         segment = self._opened()
         waiting = segment.total_changes - self._checkpointed
         if waiting >= (_CHECKPOINT_WHEN_IDLE if idle else _CHECKPOINT_AT_LATEST):
-            with suppress(sqlite3.Error):
+            with self._may_wait("its log could not be moved into its file"):
                 segment.execute("PRAGMA wal_checkpoint(PASSIVE)")
                 self._checkpointed = segment.total_changes
         if self._successor is not None or self._head.sequence >= self._rotate_at:
-            with suppress(sqlite3.Error, OSError, JournalFailed, EventRefused):
+            with self._may_wait(_NO_SEGMENT, until_done=True):
                 self._prepare_next(segment)
+
+    @contextmanager
+    def _may_wait(self, what: str, *, until_done: bool = False) -> Iterator[None]:
+        """Go on though this fails, and have it told until it is done: in the block, or later."""
+        try:
+            yield
+        except (sqlite3.Error, OSError, JournalFailed, EventRefused) as error:
+            self._put_off[what] = (
+                error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            )
+        else:
+            if not until_done:
+                self._put_off.pop(what, None)
 
     def close(self) -> None:
         """Give the segment back."""
@@ -245,7 +272,7 @@ class Ledger:
         if not newest:
             return
         # What is committed stays so, whether or not this can be noted; the next acknowledgement tries again.
-        with suppress(sqlite3.Error, OSError):
+        with self._may_wait("what has left the station could not be noted"):
             rows = (
                 segment.execute(
                     "SELECT sequence, hash FROM outbox JOIN events USING (sequence) WHERE kind = ? AND number = ?",
@@ -279,6 +306,9 @@ class Ledger:
         segment.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
         if busy:
             self._put_rotation_off()
+            self._in_the_way += 1
+            if self._in_the_way >= _PATIENCE_WITH_READERS:
+                self._put_off[_NO_SEGMENT] = "somebody reads it all the time"
             return
         recorded = successor.finish(self._head, self._settings.clock)
         # From the rename on nothing may be written to the finished segment any more.
@@ -287,6 +317,8 @@ class Ledger:
         self._rotate_at = recorded.sequence + self._settings.segment_rows
         self._checkpointed = 0
         self._segment = self._successor = None
+        self._in_the_way = 0
+        self._put_off.pop(_NO_SEGMENT, None)
         segment.close()
 
     def _put_rotation_off(self) -> None:

@@ -57,16 +57,20 @@ class Writer:
         committed: Callable[[Sequence[RecordedEvent]], None],
         upgrading: Callable[[Replayed], None],
         give_up: Callable[[], bool],
+        put_off: Callable[[tuple[str, ...]], None],
     ) -> None:
         """Prepare.
 
-        `committed` will be called on the loop with what each commit wrote, in order, and `upgrading` with how far the
-        journal is brought up to date, if it has to be. `give_up` is asked in the thread whether to leave that for later.
+        `committed` will be called on the loop with what each commit wrote, in order, `upgrading` with how far the
+        journal is brought up to date, if it has to be, and `put_off` with what of its upkeep could not be done, whenever
+        that changes. `give_up` is asked in the thread whether to leave the upgrade for later.
         """
         self._settings = settings
         self._committed = committed
         self._upgrading = upgrading
         self._give_up = give_up
+        self._put_off = put_off
+        self._told_put_off: tuple[str, ...] = ()
         self._given_up = threading.Event()
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[_Append | None] = SimpleQueue()
@@ -154,6 +158,9 @@ class Writer:
             return
         self._tell(self._settle, group, outcomes)
         ledger.tidy(idle=self._queue.empty())
+        if ledger.put_off != self._told_put_off:
+            self._told_put_off = ledger.put_off
+            self._tell(self._put_off, ledger.put_off)
 
     def _tell(self, callback: Callable[..., object], *args: object) -> None:
         self._loop.call_soon_threadsafe(callback, *args)

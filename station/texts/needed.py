@@ -61,7 +61,7 @@ _DO: Final[Mapping[str, str]] = {
             *(Reason.STOP_EMPTY, Reason.STOP_PRESSED, Reason.STOP_STILL_ON, Reason.STOP_RELEASED),
             *(Reason.HELD_UP, Reason.CATALOGUE_UNUSABLE, Reason.DESCRIPTORS_SHORT, Reason.STOPPED),
             *(Reason.BOARD_LOST, Reason.BOARD_LOOKS_RARE, Reason.LID_OPEN, Reason.POWER_STAYS_ON),
-            *(Reason.POWER_NOT_SWITCHED, Reason.CATALOGUE_ENDS),
+            *(Reason.POWER_NOT_SWITCHED, Reason.CATALOGUE_ENDS, Reason.JOURNAL_UNTIDY),
             *(Reason.GOLDEN_PASSED, Reason.CHECK_LIST_DUE, Reason.GOLDEN_CHECK_DUE),
             *(Code.IMAGE_REFUSED, Code.NOT_A_HUB, Code.NO_OPEN_ORDER, Code.ALREADY_PASSED),
             *(Code.LABEL_DISAGREES, Code.IN_TWO_SLOTS, Code.NOT_PENDING, Code.NOT_ON_ORDER),

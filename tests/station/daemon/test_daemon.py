@@ -8,6 +8,7 @@ import resource
 import socket
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from benches import brokers
 from benches.desk_client import frame, order_file, say, watching
 from benches.journal_samples import closed, opened
 from benches.looking import until
-from benches.sentences import line_of
+from benches.sentences import SENTENCES, line_of
 from benches.station_bench import MODEL, Bench, at_broker, import_order, journal_of, order_csv, slot, version
 from benches.station_daemon import events_of, running_daemon, starting_daemon
 from station.control.client import ask_daemon
@@ -29,13 +30,15 @@ from station.desk.order_requests import ImportOrder
 from station.desk.refusals import Unavailable
 from station.domain.outcome import Stage
 from station.domain.phase import SlotPhase
+from station.domain.reason import Reason
 from station.records.errors import JournalFailed, JournalOutdated
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.journal import StationStarted, StationStopped
 from station.records.facts.orders import orders
+from station.records.journal import Journal
 from station.records.reader import JournalReader
 from station.records.replay import SLICE
-from station.records.segments import segment_path
+from station.records.segments import segment_path, segment_paths
 from station.settings import StationSettings
 from station.version import station_version
 
@@ -288,3 +291,32 @@ async def test_who_watches_sees_last_what_sits_where_when_the_station_has_stoppe
     assert {slot["order"] for slot in shown if slot["phase"] not in {"starting", "stopped"}} == {"WO-1"}
     assert any(slot["due"] for slot in shown), "while it was worked on"
     assert all(slot["recorded"] for slot in shown if slot["outcome"])
+
+
+async def test_a_new_segment_that_cannot_be_begun_is_shown_until_it_is(
+    settings: StationSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("station.daemon.assembly.Journal.open", partial(Journal.open, segment_rows=8))
+    in_the_way = segment_path(settings.journal_folder, 2).with_suffix(".sqlite.partial")
+    in_the_way.mkdir(parents=True)
+    async with running_daemon(settings) as station:
+        await station.until(PLACE, SlotPhase.EMPTY)
+        view = station.daemon.view
+
+        async def append() -> None:
+            await station.ask("scan_label", jig="jig1", slot=1, id="88-73-84-00-00-00-00-01", role="GPF")
+
+        async with asyncio.timeout(60):
+            while not view.faults():
+                await append()
+        (fault,) = view.faults()
+        assert (fault.reason, SENTENCES.notice(fault)) == (
+            Reason.JOURNAL_UNTIDY,
+            "journal: no new segment could be begun (Is a directory): nothing is lost; see to its disk,"
+            " its folder's rights and who reads it before the disk is full",
+        )
+        in_the_way.rmdir()
+        async with asyncio.timeout(60):
+            while view.faults():
+                await append()
+    assert len(segment_paths(settings.journal_folder)) > 1

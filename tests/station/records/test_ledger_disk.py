@@ -134,9 +134,14 @@ def test_a_reader_in_the_way_puts_a_new_segment_off(folder: Path) -> None:
         for _ in range(4):
             write(ledger, STARTED)
         assert len(segment_paths(folder)) == 1
+        assert ledger.put_off == (), "readers come and go"
+        while not ledger.put_off:
+            write(ledger, STARTED)
+        assert ledger.put_off == ("no new segment could be begun (somebody reads it all the time)",)
         reading.close()
         write(ledger, STARTED)
         assert len(segment_paths(folder)) == 2
+        assert ledger.put_off == ()
     verify(folder)
 
 
@@ -179,6 +184,7 @@ def test_a_segment_in_the_making_that_was_left_or_failed_is_made_anew(
                 write(ledger, STARTED)
         while not list(folder.glob("*.partial")):
             write(ledger, STARTED)
+        assert ledger.put_off == ("no new segment could be begun (disk I/O error)",), "it is not begun yet"
     assert not list(folder.glob("*.partial")), "a ledger that is closed leaves it"
     with ledger_in(folder, segment_rows=20) as ledger:
         while len(segment_paths(folder)) == 1:

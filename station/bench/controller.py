@@ -35,6 +35,11 @@ class Controller:
             for slot in self._slots.values():
                 slot.withdraw(recorded.event.order, recorded.event.withdrawn)
 
+    def look_at_releases(self) -> None:
+        """Learn that the catalogue may say something else now: what is shown as one that goes home may not any more."""
+        for slot in self._slots.values():
+            slot.look_at_release()
+
     async def run(self) -> None:
         """Serve all slots until every one has finished. A journal failure ends them all, as an ExceptionGroup."""
         async with asyncio.TaskGroup() as group:

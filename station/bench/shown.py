@@ -148,6 +148,13 @@ def withdrawn(shown: SlotView, order: str) -> SlotView:
     return _aside(shown, Reason.ORDER_WENT, Details(detail=detail))
 
 
+def release_gone(shown: SlotView, hub: HubIdentity) -> SlotView:
+    """Show that a hub that was to go home must not: the release that it runs was withdrawn. One put aside already stays so."""
+    if not goes_home(shown) or shown.phase is SlotPhase.PUT_ASIDE:
+        return shown
+    return _aside(shown, Reason.RELEASE_GONE, Details(runs=hub.firmware))
+
+
 def _aside(shown: SlotView, reason: Reason, details: Details) -> SlotView:
     return shown.model_copy(update={"phase": SlotPhase.PUT_ASIDE, "reason": reason, "details": details})
 

@@ -96,6 +96,7 @@ class Slot:
             display=self._display,
             recovery_boot=self._recovery_boot,
             pace=parts.pace,
+            runs_withdrawn=parts.runs_withdrawn,
             recognition_seconds=parts.recognition_seconds,
         )
         self._port = SlotPort(
@@ -119,6 +120,11 @@ class Slot:
         """Learn which hubs an order does not list any more."""
         if self.labels.seated is not None and self.labels.seated.hub.chf in hubs:
             self.labels.seated.withdraw(order)
+
+    def look_at_release(self) -> None:
+        """Learn that the catalogue may say something else now."""
+        if self.labels.seated is not None:
+            self.labels.seated.look_at_release()
 
     def occupancy(self) -> Occupancy:
         """Say whether anything sits here, as far as that is known now."""
@@ -339,7 +345,7 @@ class Slot:
                     await seated.record_interruption(Code.EMERGENCY_STOP)
                 return
             case StillSeated(last=last, left=left, booted=booted):
-                seated.shown = seated.as_listed(view_of_past(self.place, last, seated.hub, seated.label))
+                seated.shown = seated.as_it_stands(view_of_past(self.place, last, seated.hub, seated.label))
                 await seated.check_departure(left)
                 if booted:
                     seated.shown = tried_enough(seated.shown, MAX_UNASKED)
@@ -385,7 +391,7 @@ class Slot:
         """Show a durable result, and count it for or against the slot."""
         shown = view_of_result(result, seated.hub if seated else None, label, recorded)
         if seated is not None:
-            shown = seated.as_listed(shown)
+            shown = seated.as_it_stands(shown)
         self._display.put(shown)
         self._flapping.steady()
         _log.info("result", outcome=result.outcome, code=result.code, message=result.message)

@@ -7,6 +7,7 @@ the same id in another slot) is held against the hub itself: it moves on, or it 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, NoReturn
@@ -26,7 +27,7 @@ from station.bench.display import SlotDisplay
 from station.bench.pace import Pace
 from station.bench.recognition import Recognised
 from station.bench.seat import Seat
-from station.bench.shown import goes_home, put_aside, unsettled, withdrawn
+from station.bench.shown import goes_home, put_aside, release_gone, unsettled, withdrawn
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Stage
 from station.domain.phase import SlotPhase
@@ -66,6 +67,8 @@ class VisitParts:
     display: SlotDisplay
     recovery_boot: RecoveryBoot
     pace: Pace
+    runs_withdrawn: Callable[[HubIdentity], bool]
+    """Whether what a hub runs is known to be withdrawn."""
     recognition_seconds: float
     """How long a hub that gets its power back may take to say who it is, its boot included."""
 
@@ -129,8 +132,12 @@ class SeatedHub:
     def withdraw(self, order: str) -> None:
         """Learn that the order does not list it any more: what was done stays done, and it does not go home."""
         self._withdrawn_from = order
+        self.look_at_release()
+
+    def look_at_release(self) -> None:
+        """Learn that the catalogue may say something else now: one whose release was withdrawn does not go home."""
         if self.shown is not None:
-            self._show_instead(self.shown, self.as_listed(self.shown))
+            self._show_instead(self.shown, self.as_it_stands(self.shown))
 
     def _show_instead(self, former: SlotView, shown: SlotView) -> None:
         """Change its result; what else is shown just now stays."""
@@ -138,9 +145,11 @@ class SeatedHub:
         if self._parts.display.phase is former.phase:
             self._parts.display.put(shown)
 
-    def as_listed(self, shown: SlotView) -> SlotView:
-        """Return what to show of a result, unless the hub was withdrawn from its order meanwhile."""
-        return shown if self._withdrawn_from is None else withdrawn(shown, self._withdrawn_from)
+    def as_it_stands(self, shown: SlotView) -> SlotView:
+        """Return what to show of a result: no hub goes home that its order, or the catalogue, has given up meanwhile."""
+        if self._withdrawn_from is not None:
+            shown = withdrawn(shown, self._withdrawn_from)
+        return release_gone(shown, self.hub) if self._parts.runs_withdrawn(self.hub) else shown
 
     async def still_here(self) -> bool:
         """Look again, because its id was met in another slot. One that does not answer is let go."""

@@ -1,12 +1,21 @@
-"""Which packed hubs run a release that hubs are no longer to be given."""
+"""Which hubs run a release that hubs are no longer to be given."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from firmware_catalog.catalog import Catalog, standing
+from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
 from station.records.facts.packed import Carton
+
+
+def is_withdrawn(catalogue: Catalog, model: DeviceModel, runs: FirmwareVersion) -> bool:
+    """Whether this version is known not to stand: see `withdrawn`. Not where the catalogue cannot be used, which says so itself."""
+    try:
+        return all(release.version != runs for release in standing(catalogue, model))
+    except CatalogError:
+        return False
 
 
 def withdrawn(catalogue: Catalog, cartons: Iterable[Carton]) -> tuple[Carton, ...]:

@@ -32,6 +32,7 @@ from station.bench.slot_parts import SlotParts
 from station.bench.start_of_shift import StartOfShift
 from station.bench.view import BenchView
 from station.catalogue.keeping import StationCatalogue
+from station.catalogue.withdrawn import is_withdrawn
 from station.control.server import serve_control
 from station.control.sockets import LONGEST_SOCKET_PATH, SOCKET_NAME
 from station.daemon.front_desk import FrontDesk
@@ -108,11 +109,12 @@ class Daemon:
         self._pace = Pace({jig.name: jig.driver for jig in settings.jigs})
         self._loop_watch = LoopWatch(on_lag=lambda seconds: show_lag(self.view, seconds))
         self._look_at_packed = asyncio.Event()
+        self._look_at_seated: Callable[[], None] = lambda: None
         self._catalogue = StationCatalogue(
             settings.state_directory / "catalogue",
             production=settings.mode == "production",
             warn=self._warn_of_term,
-            renewed=self._look_at_packed.set,
+            renewed=self._hear_renewal,
         )
         self.view = BenchView(place for place, _ in settings.places())
         self._start_of_shift = StartOfShift(
@@ -126,6 +128,11 @@ class Daemon:
         self.view.listen(on_view)
         self._duty.listen(self.view.changes.tell)
         self._duty.listen(self._show_unattended)
+
+    def _hear_renewal(self) -> None:
+        """Have everything looked at anew that goes home by what the catalogue says."""
+        self._look_at_packed.set()
+        self._look_at_seated()
 
     def _show_unattended(self) -> None:
         for jig in self._settings.jigs:
@@ -258,6 +265,7 @@ class Daemon:
         }
         controller = Controller(make(journal, conductor, golden, live_hubs, jigs) for make in slots)
         journal.subscribe(controller.hear)
+        self._look_at_seated = controller.look_at_releases
         await recall_latches(journal, controller)
         packing = PackingWatch(journal, self.view, self._catalogue.current, self._look_at_packed)
         upkeep = UpkeepWatch(journal, settings.jigs, jigs, settings.reports_folder, self.view)
@@ -374,6 +382,7 @@ class Daemon:
                 pace=self._pace,
                 duty=self._duty,
                 hindrance=self._hindrances.now,
+                runs_withdrawn=lambda hub: is_withdrawn(self._catalogue.current(), hub.model, hub.firmware),
                 hubs_failing_in_a_row=lambda: self._settings.thresholds.hubs_failing_in_a_row,
             )
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from drivers.threads import apart
+from firmware_catalog.identity import DeviceModel
 from station.bench.controller import Controller
 from station.bench.duty import Duty
 from station.bench.jig import Jig
@@ -19,7 +20,7 @@ from station.bench.scanner import LabelScanner
 from station.bench.scans import BenchScans
 from station.bench.view import BenchView
 from station.catalogue.keeping import StationCatalogue
-from station.catalogue.withdrawn import withdrawn
+from station.catalogue.withdrawn import is_withdrawn, withdrawn
 from station.control.server import serve_control
 from station.daemon.supervision import Part
 from station.desk.act import Entrance
@@ -47,6 +48,7 @@ from station.desk.standing_desk import StandingDesk
 from station.desk.upkeep_desk import UpkeepDesk
 from station.domain.actor import Actor
 from station.domain.config_error import ConfigError
+from station.domain.contents import Contents
 from station.people.bearers import Bearers
 from station.people.identification import Identification
 from station.people.operators import Operators
@@ -106,7 +108,9 @@ class FrontDesk:
         )
         people = PeopleDesk(journal, self._duty, self._view, names)
         due = LabelsDue(settings.labels)
-        packing = PackingDesk(journal, lambda: self._now().packing, due.when_closed, live_hubs.seat_of)
+        packing = PackingDesk(
+            journal, lambda: self._now().packing, due.when_closed, live_hubs.seat_of, self._is_recalled
+        )
         pallets = PalletDesk(journal, lambda: self._now().packing, self._recalled, due.when_closed)
         looks = Looks(settings.journal_folder)
         operators = Operators(settings.operators_file)
@@ -134,6 +138,10 @@ class FrontDesk:
 
     def _recalled(self, cartons: Iterable[Carton]) -> tuple[Carton, ...]:
         return withdrawn(self._catalogue.current(), cartons)
+
+    def _is_recalled(self, contents: Contents) -> bool:
+        model = DeviceModel(contents.manufacturer, contents.model)
+        return is_withdrawn(self._catalogue.current(), model, contents.firmware)
 
     async def _check_person(self, pseudonym: str) -> None:
         try:

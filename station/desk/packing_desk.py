@@ -75,12 +75,18 @@ class PackingDesk:
         settings: Callable[[], PackingSettings],
         closing: Closing = nothing_more,
         seat_of: Callable[..., Awaitable[SlotName | None]] = _in_no_slot,
+        is_recalled: Callable[[Contents], bool] = lambda _: False,
     ) -> None:
-        """`closing` says what else is recorded when a carton is closed, `seat_of` in which slot a hub of these ids sits."""
+        """Prepare.
+
+        `closing` says what else is recorded when a carton is closed, `seat_of` in which slot a hub of these ids sits, and
+        `is_recalled` whether the release of such hubs is known to be withdrawn.
+        """
         self._journal = journal
         self._settings = settings
         self._closing = closing
         self._seat_of = seat_of
+        self._is_recalled = is_recalled
         self._one_by_one = asyncio.Lock()
         """Of two people who pack into one carton, or open one, the second sees what the first has done."""
 
@@ -145,6 +151,16 @@ class PackingDesk:
         hub = _the_one(look, into)
         if look.of_another is not None and into is not None:
             raise look.of_another
+        if look.contents is not None and self._is_recalled(look.contents):
+            recalled = f"{look.contents.firmware}, which it runs, was withdrawn since it passed"
+            if into is not None:
+                raise Conflict(
+                    f"hub {hub.hub} does not go into a carton: {recalled}: it goes to quarantine",
+                    hub=str(hub.hub),
+                    belongs="quarantine",
+                )
+            if place is Destination.QUARANTINE:
+                reason = reason or recalled
         placed = HubPlaced(
             hub=hub.hub,
             gpf=hub.gpf,

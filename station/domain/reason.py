@@ -54,6 +54,8 @@ class Reason(StrEnum):
     OTHER_VERSION = "other_version"
     OTHER_IMAGE = "other_image"
     ORDER_WENT = "order_went"
+    RELEASE_GONE = "release_gone"
+    """What it runs was withdrawn since it passed."""
     """Its order was closed, or its jig given another, while it was begun with."""
     GOLDEN_CHECK = "golden_check"
     """A golden hub is used to check the slot."""
@@ -129,6 +131,7 @@ NEEDS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
             Reason.OTHER_VERSION: "left runs",
             Reason.OTHER_IMAGE: "detail",
             Reason.ORDER_WENT: "detail",
+            Reason.RELEASE_GONE: "runs",
             Reason.STOP_WITHOUT_HUB: "hub",
             Reason.HUBS_FAILED: "times",
             Reason.STATION_FAULT: "detail",

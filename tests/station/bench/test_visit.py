@@ -147,6 +147,7 @@ class Slot:
             display=SlotDisplay(PLACE, self.view, Outlook()),
             recovery_boot=RecoveryBoot(),
             pace=Pace({}),
+            runs_withdrawn=lambda _: False,
             recognition_seconds=0.0,
         )
         self.seat = parts.seat

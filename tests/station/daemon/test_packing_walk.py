@@ -9,13 +9,18 @@ from uuid import uuid4
 import pytest
 
 from benches import brokers
-from benches.station_bench import Bench, at_broker, slot
-from benches.station_daemon import working
+from benches.cpl_samples import listing
+from benches.sentences import line_of
+from benches.station_bench import Bench, at_broker, slot, version
+from benches.station_daemon import events_of, working
+from firmware_catalog.cpl import ProductStatus
 from station.control.client import ask_daemon
 from station.desk.order_requests import CloseOrder
-from station.desk.packing_requests import OpenCarton, PackHub
+from station.desk.packing_requests import OpenCarton, PackHub, PutHub
 from station.desk.refusals import Conflict
+from station.domain.destination import Destination
 from station.domain.phase import SlotPhase
+from station.records.facts.packing import HubPlaced
 
 
 async def test_a_hub_is_packed_once_it_is_out_of_its_slot_and_holds_its_carton_when_it_is_seated_again(
@@ -27,7 +32,10 @@ async def test_a_hub_is_packed_once_it_is_out_of_its_slot_and_holds_its_carton_w
         jig.model_copy(update={"driver_settings": {**jig.driver_settings, "answer_seconds": 2.0}})
         for jig in settings.jigs
     ]
-    settings = settings.model_copy(update={"jigs": jigs})
+    products = tmp_path / "products.json"
+    listing(bench).save(products)
+    catalogue = settings.catalogue.model_copy(update={"products": products})
+    settings = settings.model_copy(update={"jigs": jigs, "catalogue": catalogue})
     at = settings.state_directory
     async with working(bench, settings) as (station, hub):
         await station.until(slot(1), SlotPhase.EMPTY)
@@ -53,3 +61,19 @@ async def test_a_hub_is_packed_once_it_is_out_of_its_slot_and_holds_its_carton_w
         view = station.daemon.view
         async with asyncio.timeout(60):
             await view.changes.until(lambda: held in str(view.faults()))
+        # Nor does one go home whose release was withdrawn since it passed, wherever it is by then.
+        listing(bench, ProductStatus.WITHDRAWN).save(products)
+        await station.daemon.reload(settings)
+        await station.until(slot(1), SlotPhase.PUT_ASIDE)
+        assert line_of(station.view(slot(1))) == (
+            f"jig1 slot 1: it passed, and {version('new')}, which it runs, was withdrawn; take it out and put it into quarantine"
+        )
+        await bench.unseat(slot(1))
+        await station.until(slot(1), SlotPhase.EMPTY)
+        carton = (await ask_daemon(at, OpenCarton(order="WO-1"))).carton
+        gone = f"does not go into a carton: {version('new')}, which it runs, was withdrawn since it passed: it goes to quarantine"
+        with pytest.raises(Conflict, match=gone):
+            await ask_daemon(at, PackHub(id=hub.gpf, role="GPF", carton=carton), key=uuid4())
+        await ask_daemon(at, PutHub(id=hub.gpf, role="GPF", place=Destination.QUARANTINE), key=uuid4())
+    (_, put) = events_of(settings, HubPlaced)
+    assert put.reason == f"{version('new')}, which it runs, was withdrawn since it passed"

@@ -39,7 +39,7 @@ class Doubt(StrEnum):
 
     LOOKING = "it is being looked who sits there"
     SWITCH = "its board does not tell, or is contradicted"
-    SILENCE = "a hub may be booting there; ask again in a moment"
+    SILENCE = "a hub may be booting there"
     NOT_LISTENED_TO = "nobody listens to its link"
 
 

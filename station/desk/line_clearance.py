@@ -108,7 +108,8 @@ class LineClearance:
             ],
             "unknown": [{**_place(each.place), "why": each.why.name.lower()} for each in unknown],
         }
-        raise Conflict(f"not clear: {told}; {', '.join((*do, 'then ask again'))}", **facts)
+        again = "ask again" if all(map(_can_be_seen, unknown)) else "ask again in a moment"
+        raise Conflict(f"not clear: {told}; {', '.join((*do, f'then {again}' if do else again))}", **facts)
 
 
 def _can_be_seen(unknown: Unknown) -> bool:

@@ -312,8 +312,8 @@ async def test_a_new_segment_that_cannot_be_begun_is_shown_until_it_is(
         (fault,) = view.faults()
         assert fault.reason is Reason.JOURNAL_UNTIDY
         assert SENTENCES.notice(fault) == (
-            "journal: no new segment could be begun (Is a directory); nothing is lost; see to its disk,"
-            " its folder's rights and who reads it before the disk is full"
+            "journal: no new segment could be begun (Is a directory);"
+            " nothing is lost: see to its disk and folder before it is full"
         )
         in_the_way.rmdir()
         async with asyncio.timeout(60):

@@ -181,7 +181,8 @@ def test_a_segment_in_the_making_that_was_left_or_failed_is_made_anew(
 
             broken.setattr("station.records.successor.Successor._take_over", fail)
             while list(folder.glob("*.partial")):
-                write(ledger, STARTED)
+                one_result(ledger, 0, Outcome.FAILED)
+        assert len(segment_paths(folder)) == 1
         while not list(folder.glob("*.partial")):
             write(ledger, STARTED)
         assert ledger.put_off == ("no new segment could be begun (disk I/O error)",), "it is not begun yet"

@@ -1,6 +1,6 @@
 """A shift on simulated rigs, served by simulated people, against what `reflash capacity` reckons of it.
 
-All times are a scale shorter than at a bench, hands as hubs: figures are told as they would be there. The formula is given what
+All times are a scale shorter than at a bench, hands as hubs, and no two acts take the same: figures are told as they would be there. The formula is given what
 the journal measured of that very shift, hands as long as they took, and boots from the seating on. The last line is one
 JSON object; the exit code is 0 only if both agree within 5 of 100.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import random
 import sys
 import tempfile
 import time
@@ -21,6 +22,7 @@ from typing import Any
 
 from chaos_boards import with_boards
 from chaos_station import StationProcess
+from run_proof import commit
 from shift_people import Shift
 
 from benches.station_bench import import_order, order_csv, running_bench, slot
@@ -47,12 +49,13 @@ async def play(
     hours: float,
     scale: float,
     speed: float = 20,
+    seed: int = 7,
 ) -> dict[str, Any]:
     """Play so many hours, and return what was made and what was reckoned. `hands` are seconds a hub, at a bench."""
     seconds = hours * 3600 / scale
     most = int(1.2 * seconds * people * scale / hands) + jigs * slots
     with running_bench(
-        folder, stock={"old": most}, boards=True, jigs=jigs, slots=slots, speed=speed
+        folder, stock={"old": most}, boards=True, jigs=jigs, slots=slots, speed=speed, seed=seed
     ) as bench:
         stock = [bench.hub("old") for _ in range(most)]
         places = [slot(number, jig) for jig in range(1, jigs + 1) for number in range(1, slots + 1)]
@@ -72,6 +75,7 @@ async def play(
             deque(stock),
             dict.fromkeys(places),
             time.monotonic() + seconds,
+            random.Random(seed),
         )
         await station.start()
         try:
@@ -100,6 +104,8 @@ async def play(
     work = replace(work, alone={**work.alone, "boot": Figure(fmean(shift.boots), "measured")})
     reckoned = capacity_of(work)
     return {
+        "commit": commit(),
+        "seed": seed,
         "scale": scale,
         "slots": jigs * slots,
         "people": people,
@@ -130,6 +136,7 @@ def main() -> int:
         default=20,
         help="hubs flash and boot so many times as fast as the simulator's own",
     )
+    parser.add_argument("--seed", type=int, default=7, help="of how long hands take each time")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="shift-") as folder:
         found = asyncio.run(play(Path(folder), **vars(options)))

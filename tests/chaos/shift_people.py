@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator
@@ -21,7 +22,7 @@ from station.domain.slot_name import SlotName
 
 @dataclass
 class Shift:
-    """Slots, hubs, and what people have done so far. `hands` are seconds of each act."""
+    """Slots, hubs, and what people have done so far. `hands` are seconds of each act, in the middle."""
 
     bench: Bench
     state: Path
@@ -30,6 +31,8 @@ class Shift:
     seats: dict[SlotName, StockHub | None]
     until: float
     """When no hub is seated any more, on `time.monotonic`'s clock."""
+    dice: random.Random
+    """How long each act takes this time: from half to one and a half of its seconds."""
     spent: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     """Seconds, of all people, by act."""
     boots: list[float] = field(default_factory=list)
@@ -142,7 +145,7 @@ class Shift:
     @asynccontextmanager
     async def _act(self, name: str, share: float = 1.0) -> AsyncIterator[None]:
         begun = time.monotonic()
-        await asyncio.sleep(share * self.hands[name])
+        await asyncio.sleep(share * self.hands[name] * self.dice.uniform(0.5, 1.5))
         yield
         self.spent[name] += time.monotonic() - begun
 

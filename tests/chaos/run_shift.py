@@ -1,8 +1,8 @@
 """A shift on simulated rigs, served by simulated people, against what `reflash capacity` reckons of it.
 
-All times are a scale shorter than at a bench, hands as hubs, and no two acts take the same: figures are told as they would be there. The formula is given what
-the journal measured of that very shift, hands as long as they took, and boots from the seating on. The last line is one
-JSON object; the exit code is 0 only if both agree within 5 of 100.
+All times are a scale shorter than at a bench, hands as hubs, and no two acts take the same: figures are told as they would be
+there. The formula is given what the journal measured of that very shift, hands as long as they took, and boots from the seating
+on. The last line is one JSON object; the exit code is 0 only if both agree within 5 of 100.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ async def play(
     seed: int = 7,
 ) -> dict[str, Any]:
     """Play so many hours, and return what was made and what was reckoned. `hands` are seconds a hub, at a bench."""
+    played = commit()
     seconds = hours * 3600 / scale
     most = int(1.2 * seconds * people * scale / hands) + jigs * slots
     with running_bench(
@@ -104,7 +105,7 @@ async def play(
     work = replace(work, alone={**work.alone, "boot": Figure(fmean(shift.boots), "measured")})
     reckoned = capacity_of(work)
     return {
-        "commit": commit(),
+        "commit": played,
         "seed": seed,
         "scale": scale,
         "slots": jigs * slots,

@@ -33,8 +33,9 @@ from station.desk.bench_requests import Status
 from station.desk.people_requests import ExpectedPerson, LiftPinLock, SignOff
 from station.desk.refusals import Refused
 from station.domain.actor import PersonRole
+from station.domain.pin import ProofUnfit, require_pin
 from station.people.operators import BadgeTaken, Operators, OperatorsUnreadable, UnknownPseudonym
-from station.people.proofs import ProofUnfit, require_badge, require_pin
+from station.people.proofs import require_badge
 from station.settings_file import load_settings
 
 Pseudonym = Annotated[str, typer.Argument(help="Whose, as `reflash operators add` printed it.")]

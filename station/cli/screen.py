@@ -12,7 +12,7 @@ import typer
 
 from station.cli.common import UsageError, WorkFailed
 from station.cli.scanning import DESK_SOCKET
-from station.screen.address import Served
+from station.screen.served import Served
 
 _NEEDED: Final = ("fastapi", "jinja2", "prometheus_client", "uvicorn")
 REPORTS: Final = Path("/var/lib/reflash/reports")
@@ -69,7 +69,7 @@ def screen(
         raise UsageError(
             f"{desk} is no desk socket (….sock): a screen asks where nobody may do more than look and scan"
         )
-    from station.screen.certificate import address_of  # noqa: PLC0415 - reads certificates, for which all would wait
+    from station.web.certificate import address_of  # noqa: PLC0415 - reads certificates, for which all would wait
 
     address = address_of(host, port, certificate, key, without_login=without_login)
     typer.echo(address.url)

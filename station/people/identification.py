@@ -7,24 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Final, Protocol
+from typing import Protocol
 
 from drivers.threads import apart
 from station.domain.actor import PersonRole
+from station.domain.pin import WRONG_PINS, is_pin, lock_after
 from station.people.bearers import Bearers, ProgramRole, StillCarried, digest_of
 from station.people.operators import Operators
-from station.people.proofs import is_pin
 from station.people.standing import StandsAsThen
 from station.records.expectations import Expectation
 from station.records.facts.events import Event
 from station.records.facts.people import PinAccepted, PinRefused, WrongPins
-
-WRONG_PINS: Final = 5
-"""So many wrong PINs lock a person's PIN."""
-_FIRST_LOCK: Final = timedelta(minutes=1)
-_LONGEST_LOCK: Final = timedelta(hours=1)
-"""Each wrong PIN after the first lock doubles it: a PIN of four digits then lasts for more than a year of guessing."""
-_MOST_DOUBLINGS: Final = 6
 
 
 class NotProven(Exception):
@@ -91,7 +84,7 @@ class Identification:
                     f"{pseudonym} has no PIN: give one on the station's PC (reflash operators pin {pseudonym})"
                 )
             before = await self._journal.wrong_pins(pseudonym)
-            if before is not None and (lock := _lock_after(before.wrong)):
+            if before is not None and (lock := lock_after(before.wrong)):
                 # A clock that was set back makes no lock longer than it was.
                 left = min(before.latest + lock - self._now(), lock)
                 if left > timedelta():
@@ -99,7 +92,7 @@ class Identification:
             if not await apart("PIN", partial(is_pin, pin, person.pin)):
                 await self._journal.append(PinRefused(pseudonym=pseudonym, where=where[:64]))
                 wrong = 1 + (before.wrong if before else 0)
-                if lock := _lock_after(wrong):
+                if lock := lock_after(wrong):
                     raise PinLocked(_locked(pseudonym, lock))
                 raise NotProven(
                     f"this is not the PIN of {pseudonym} ({wrong} of {WRONG_PINS} tries); try it again"
@@ -135,14 +128,6 @@ class Identification:
         if person is None:
             raise NotProven(f"{pseudonym} stands for nobody here any more")
         return Known(pseudonym, person.role, StandsAsThen(self._operators, pseudonym, person))
-
-
-def _lock_after(wrong: int) -> timedelta:
-    """For how long no PIN is tried after so many wrong ones."""
-    if wrong < WRONG_PINS:
-        return timedelta()
-    doubled: int = 2 ** min(wrong - WRONG_PINS, _MOST_DOUBLINGS)
-    return min(_FIRST_LOCK * doubled, _LONGEST_LOCK)
 
 
 def _locked(pseudonym: str, left: timedelta) -> str:

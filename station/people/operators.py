@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from firmware_catalog.files import replace_file
 from firmware_catalog.secret_files import SecretExposed, read_secret
 from station.domain.actor import PersonRole, Pseudonym
+from station.domain.pin import SALT_BYTES, hash_of_pin
 from station.people.alone import alone_in
-from station.people.proofs import SALT_BYTES, hash_of_badge, hash_of_pin
+from station.people.proofs import hash_of_badge
 from station.records.chain import canonical_json
 
 _MAX_FILE_SIZE: Final = 16 * 1024 * 1024

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 from station.log import configure_logging
-from station.screen.address import Served
 from station.screen.app import serve
+from station.screen.served import Served
 
 if __name__ == "__main__":
     served = Served.model_validate_json(sys.argv[1])

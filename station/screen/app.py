@@ -20,20 +20,16 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
 
 from station.control.client import ControlError, ask_daemon
 from station.desk.refusals import Refused
 from station.screen.access import Access
-from station.screen.address import Address
 from station.screen.api.routes import LARGER_BODIES, api_routes
 from station.screen.asking import Ask
 from station.screen.board import Board
-from station.screen.connection import PatientConfig, PatientConnection
-from station.screen.cookie import Cookie
 from station.screen.mirror import Mirror
 from station.screen.parts import Parts
-from station.screen.problems import STATUS, Problem
+from station.screen.problems import STATUS
 from station.screen.scanning import Scans
 from station.screen.sessions import Sessions
 from station.screen.views.bench import bench_view
@@ -44,11 +40,12 @@ from station.screen.views.orders import orders_views
 from station.screen.views.pack import pack_view
 from station.screen.views.shift import shift_view
 from station.screen.views.sign_on import sign_on_view
+from station.web.address import Address
+from station.web.connection import config_of
+from station.web.cookie import Cookie
+from station.web.problem import Problem
 
 _STATIC: Final = Path(str(resources.files("station.screen"))) / "static"
-_MOST_CONNECTIONS: Final = 200
-_END_SECONDS: Final = 1
-"""How long streams get to end."""
 _MOST_FAULTS: Final = 5
 
 _log = structlog.stdlib.get_logger()
@@ -92,7 +89,7 @@ def screen_app(place: Path, reports: Path, address: Address, *, sign_on: bool) -
     app.add_exception_handler(HTTPException, _no_such)
     app.add_exception_handler(RequestValidationError, _unfit)
     app.add_exception_handler(Exception, _failed)
-    app.mount("/static", StaticFiles(directory=_STATIC))
+    app.mount("/static", StaticFiles(directory=_STATIC, packages=[("station.web", "static")]))
     for view in (
         sign_on_view,
         metrics_view,
@@ -123,26 +120,6 @@ def serve(place: Path, reports: Path, address: Address, *, sign_on: bool) -> Non
     """Serve browsers and programs until stopped."""
     app = screen_app(place, reports, address, sign_on=sign_on)
     _Server(config_of(app, address), app.state.ends).run()
-
-
-def config_of(app: ASGIApp, address: Address) -> PatientConfig:
-    """Return how it is served."""
-    certificate = address.certificate
-    return PatientConfig(
-        app,
-        host=address.host,
-        port=address.port,
-        http=PatientConnection,
-        ws="none",
-        proxy_headers=False,  # nobody says for another from where they come
-        ssl_certfile=None if certificate is None else certificate.file,
-        ssl_keyfile=None if certificate is None else certificate.key_file,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        limit_concurrency=_MOST_CONNECTIONS,
-        timeout_graceful_shutdown=_END_SECONDS,
-    )
 
 
 class _Server(uvicorn.Server):

@@ -10,7 +10,7 @@ from station.bench.labels import Badge
 from station.desk.act import Bearer, Pin, Proof
 from station.desk.request import Answer, Request
 from station.desk.session_requests import Bearing
-from station.screen.proofs import Place
+from station.web.proofs import Place
 
 A = TypeVar("A", bound=Answer)
 

@@ -14,11 +14,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from station.desk.request import Answer, Question
 from station.screen.asking import Ask, AskFor
 from station.screen.board import Board
-from station.screen.cookie import Cookie
 from station.screen.mirror import Mirror
 from station.screen.scanning import Scans
 from station.screen.sessions import Sessions
 from station.version import station_version
+from station.web.cookie import Cookie
 
 A = TypeVar("A", bound=Answer)
 

@@ -1,17 +1,14 @@
-"""What went wrong, for programs and people: problem details (RFC 9457), whose `detail` is one line of what to do."""
+"""What the desk refuses, or does not answer, as a problem for programs and people."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any, Final
-
-from starlette.responses import JSONResponse
+from typing import Final
 
 from station.control.client import ConnectionLost, ControlError
-from station.desk.refusals import RefusalCode, Refused
-from station.screen.proofs import MustWait
+from station.desk.refusals import RefusalCode, Refused, Unavailable
+from station.web.problem import Problem
 
-MEDIA_TYPE: Final = "application/problem+json"
 STATUS: Final = {
     RefusalCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
     RefusalCode.CONFLICT: HTTPStatus.CONFLICT,
@@ -23,29 +20,13 @@ STATUS: Final = {
 """The status of what the desk refuses (docs/desk.md#refusals)."""
 
 
-class Problem(JSONResponse):
-    """One problem as an answer."""
+class MustWait(Unavailable):
+    """It is not tried now."""
 
-    media_type = MEDIA_TYPE
-
-    def __init__(
-        self,
-        status: HTTPStatus,
-        detail: str,
-        *,
-        kind: str | None = None,
-        headers: dict[str, str] | None = None,
-        **more: Any,
-    ) -> None:
-        """`detail` is for people; `kind` tells programs one problem of a status from another, `more` the facts."""
-        content = {
-            "type": "about:blank" if kind is None else f"urn:reflash:problem:{kind}",
-            "title": status.phrase,
-            "status": status.value,
-            "detail": detail,
-            **more,
-        }
-        super().__init__(content, status.value, headers)
+    def __init__(self, line: str, seconds: float) -> None:
+        """`seconds` from now it may be."""
+        super().__init__(line)
+        self.seconds = round(seconds + 0.5)
 
 
 def of_refusal(refused: Refused) -> Problem:

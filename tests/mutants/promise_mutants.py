@@ -466,7 +466,7 @@ PROMISE_MUTANTS = (
     ),
     Mutant(
         "the screen is served to the network without TLS",
-        "station/screen/certificate.py",
+        "station/web/certificate.py",
         '        if not is_loopback:\n            raise ConfigError(f"at {host}',
         '        if without_login:\n            raise ConfigError(f"at {host}',
         (
@@ -475,7 +475,7 @@ PROMISE_MUTANTS = (
     ),
     Mutant(
         "guesses cost nothing",
-        "station/screen/throttle.py",
+        "station/web/throttle.py",
         "        return max(owed - (FREE_GUESSES - 1) * SECONDS_A_GUESS, 0.0)\n",
         "        return max(owed - SECONDS_A_GUESS * 1e9, 0.0)\n",
         (
@@ -493,7 +493,7 @@ PROMISE_MUTANTS = (
     ),
     Mutant(
         "whoever connects to the screen may say nothing for ever",
-        "station/screen/connection.py",
+        "station/web/connection.py",
         "            self.transport.abort()\n            return\n",
         "            pass\n",
         (

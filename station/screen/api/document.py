@@ -11,7 +11,7 @@ from pydantic.json_schema import models_json_schema
 
 from station.desk.order_requests import ComesWithFile
 from station.screen.api.operations import ROOT, Operation
-from station.screen.problems import MEDIA_TYPE
+from station.web.problem import MEDIA_TYPE
 
 Model = tuple[type[BaseModel], Literal["validation", "serialization"]]
 _TEMPLATE: Final = "#/components/schemas/{model}"

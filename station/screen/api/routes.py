@@ -27,8 +27,9 @@ from station.screen.api.document import FILE_TYPES, document
 from station.screen.api.following import follow
 from station.screen.api.operations import ROOT, Operation, operations
 from station.screen.parts import Parts
-from station.screen.problems import Problem, of_refusal, of_silence
+from station.screen.problems import of_refusal, of_silence
 from station.version import station_version
+from station.web.problem import Problem
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 

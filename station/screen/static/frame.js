@@ -1,11 +1,10 @@
 // What every page has: whether it is still true, scans and their answers, sounds, colours.
 import { follow } from "./stream.js";
+import { answer, answerOver, find, onShown, post, say, write } from "./page.js";
 import { isMuted, mute, play } from "./sounds.js";
+export { answer, answerOver, find, post, say, write };
 
 const page = document.body;
-export const say = (what) => page.dataset[`say${what}`];
-export const find = (selector, within = document) => within.querySelector(selector);
-export const write = (element, text) => { if (element.textContent !== text) element.textContent = text; };
 export const clock = (when) => when.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
 /** How far the server's clock is before this one, in seconds. */
 export let ahead = 0;
@@ -71,35 +70,11 @@ const heard = [];
 /** Have a function told of each answer to a scan from this page. */
 export const onAnswer = (listener) => heard.push(listener);
 
-export function answer(kind, line, sounds = true) {
-  shown.dataset.kind = kind;
-  write(shown, line);
-  if (sounds && kind in { taken: 1, refused: 1, person: 1, done: 1 }) play(kind);
-}
-
-/** Show an answer, and again after the page was loaded anew. */
-export function answerOver(kind, line) {
-  sessionStorage.setItem("answer", JSON.stringify({ kind, line }));
-}
-const over = sessionStorage.getItem("answer");
-if (over !== null) {
-  sessionStorage.removeItem("answer");
-  const { kind, line } = JSON.parse(over);
-  answer(kind, line, false);
-}
+onShown((kind, news) => { if (news && kind in { taken: 1, refused: 1, person: 1, done: 1 }) play(kind); });
 
 /** What was answered to a jig's own scanner is of the bench; what stands there when the page is loaded was before. */
 function ofScannerAt({ refused, line }) {
   if (page.dataset.view === "bench" && (begun || shown.textContent === "")) answer(refused ? "refused" : "taken", line, begun);
-}
-
-export async function post(path, content, headers = {}) {
-  return fetch(path, {
-    method: "POST",
-    headers: { "Content-Type": "application/json", ...headers },
-    body: JSON.stringify(content),
-    signal: AbortSignal.timeout(70000), // the station itself gives up after 60 s
-  });
 }
 
 async function send(text) {
@@ -166,22 +141,9 @@ window.addEventListener("focus", () => {
 box.focus({ preventScroll: true });
 
 const sound = find(".sound");
-const theme = find(".theme");
-const THEMES = ["auto", "light", "dark", "contrast"];
-function chosen() {
-  const now = localStorage.getItem("theme") ?? "auto";
-  if (now === "auto") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = now;
-  write(theme, say(`Theme${now[0].toUpperCase()}${now.slice(1)}`));
-  write(sound, say(isMuted() ? "SoundOff" : "SoundOn"));
-}
-theme.addEventListener("click", () => {
-  const now = localStorage.getItem("theme") ?? "auto";
-  localStorage.setItem("theme", THEMES[(THEMES.indexOf(now) + 1) % THEMES.length]);
-  chosen();
-});
-sound.addEventListener("click", () => { mute(!isMuted()); chosen(); });
-chosen();
+const showSound = () => write(sound, say(isMuted() ? "SoundOff" : "SoundOn"));
+sound.addEventListener("click", () => { mute(!isMuted()); showSound(); });
+showSound();
 
 const showClock = () => write(find(".clock"), clock(new Date()));
 setInterval(showClock, 250);

@@ -16,7 +16,8 @@ from station.desk.session_requests import OpenSession
 from station.domain.actor import PersonRole
 from station.people.bearers import ProgramRole
 from station.screen.parts import Parts
-from station.screen.problems import Problem, of_refusal, of_silence
+from station.screen.problems import of_refusal, of_silence
+from station.web.problem import Problem
 
 
 class SignedOn(BaseModel):

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from station.domain.actor import PersonRole
+from station.domain.pin import ProofUnfit, is_pin, require_pin
 from station.people.operators import BadgeTaken, Operators, OperatorsUnreadable, Person, UnknownPseudonym
-from station.people.proofs import ProofUnfit, is_pin, require_badge, require_pin
+from station.people.proofs import require_badge
 
 BADGE = "4711AB42"
 PIN = "135797531"

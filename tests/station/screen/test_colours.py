@@ -8,7 +8,7 @@ from importlib import resources
 
 import pytest
 
-CSS = (resources.files("station.screen") / "static" / "screen.css").read_text()
+CSS = (resources.files("station.web") / "static" / "base.css").read_text()
 # Machado, Oliveira and Fernandes 2009, severity 1.0, for linear RGB.
 VISION = {
     "usual": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),

@@ -29,11 +29,12 @@ from station.domain.config_error import ConfigError
 from station.domain.phase import SlotPhase
 from station.people.operators import Operators
 from station.records.facts.bench import LabelScanned
-from station.screen import connection, sessions
-from station.screen.app import config_of
-from station.screen.certificate import address_of
-from station.screen.throttle import FREE_GUESSES, SECONDS_A_GUESS, Throttle
+from station.screen import sessions
 from station.settings import StationSettings
+from station.web import connection
+from station.web.certificate import address_of
+from station.web.connection import config_of
+from station.web.throttle import FREE_GUESSES, SECONDS_A_GUESS, Throttle
 
 PIN, BADGE = "135797", "4711AB42"
 PAGE = "00000000-0000-4000-8000-000000000000"

@@ -1,6 +1,6 @@
 """Who was wrong too often waits: counted by where the guesses come from. Pure: the time is given.
 
-The desk locks a PIN itself (docs/operating.md#people); this keeps one place from having everybody's locked, and from guessing badges.
+Whoever knows the PINs locks one itself (docs/operating.md#people); this keeps one place from having everybody's locked, and from guessing badges.
 """
 
 from __future__ import annotations

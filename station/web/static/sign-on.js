@@ -21,7 +21,7 @@ async function sign(proof, again) {
   again.focus();
 }
 
-const submitted = (form, act) => find(form).addEventListener("submit", (event) => { event.preventDefault(); act(); });
+const submitted = (form, act) => find(form)?.addEventListener("submit", (event) => { event.preventDefault(); act(); });
 const taken = (field) => { const { value } = field; field.value = ""; return value; };
 
 submitted("#by-badge", () => {

@@ -7,8 +7,14 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
+from station.web.address import Address
+
+_MOST_CONNECTIONS: Final = 200
+_END_SECONDS: Final = 1
+"""How long streams get to end."""
 _LOOK_SECONDS: Final = 10.0
 _HANDSHAKE_SECONDS: Final = 10.0
 """Until TLS has begun there is no connection that anything else could look after."""
@@ -59,3 +65,23 @@ class PatientConnection(H11Protocol):
             return
         self._idle_since_last_look = (cycle,) if idle else ()
         self._next_look = self.loop.call_later(_LOOK_SECONDS, self._look)
+
+
+def config_of(app: ASGIApp, address: Address) -> PatientConfig:
+    """Return how it is served."""
+    certificate = address.certificate
+    return PatientConfig(
+        app,
+        host=address.host,
+        port=address.port,
+        http=PatientConnection,
+        ws="none",
+        proxy_headers=False,  # nobody says for another from where they come
+        ssl_certfile=None if certificate is None else certificate.file,
+        ssl_keyfile=None if certificate is None else certificate.key_file,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=_MOST_CONNECTIONS,
+        timeout_graceful_shutdown=_END_SECONDS,
+    )

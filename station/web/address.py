@@ -1,8 +1,7 @@
-"""Where the screen is served: under which names, and with which certificate."""
+"""Where pages are served: under which names, and with which certificate."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, FilePath
@@ -12,7 +11,7 @@ _USUAL_PORTS: Final = {"http": 80, "https": 443}
 
 
 class Certificate(BaseModel):
-    """What browsers know this screen by."""
+    """What browsers know this server by."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -51,17 +50,6 @@ class Address(BaseModel):
         """Where to look first."""
         name = self.names[0] if self.certificate is not None else in_url(self.host)
         return f"{self.scheme}://{name}:{self.port}/"
-
-
-class Served(BaseModel):
-    """What is served, and where."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    desk: Path
-    reports: Path
-    address: Address
-    sign_on: bool
 
 
 def in_url(address: str) -> str:

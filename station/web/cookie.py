@@ -1,4 +1,4 @@
-"""The cookie that a browser keeps a session's secret in: out of reach of scripts, and sent with this screen's own requests alone."""
+"""The cookie that a browser keeps a session's secret in: out of reach of scripts, and sent with this server's own requests alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the screen may be served so: what would let others in unseen or unasked is refused before anything starts."""
+"""Whether pages may be served so: what would let others in unseen or unasked is refused before anything starts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from firmware_catalog.files import read_regular_file
 from firmware_catalog.secret_files import SecretExposed, read_secret
 from station.domain.config_error import ConfigError
-from station.screen.address import Address, Certificate, in_url
+from station.web.address import Address, Certificate, in_url
 
 _MAX_FILE_SIZE: Final = 256 * 1024
 

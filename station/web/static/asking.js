@@ -42,14 +42,15 @@ async function ask(form, button) {
     const asked = { with: content(form), key: form.dataset.key };
     const reply = await post(`/do/${form.dataset.request}`, asked, proof(form));
     const told = await reply.json();
-    delete form.dataset.key;
+    const unknown = !reply.ok && told.type.endsWith(":unknown");
+    if (!unknown) delete form.dataset.key; // it may have been done: pressed again, it is the same command
     if (reply.ok) {
       const open = (told.open ?? []).map((each) => each.line);
       answerOver("taken", [told.line ?? say("Done"), ...open].join(" · "));
       location.reload();
       return;
     }
-    answer(told.type.endsWith(":failed") ? "person" : "refused", told.detail);
+    answer(unknown || told.type.endsWith(":failed") ? "person" : "refused", told.detail);
   } catch {
     answer("person", say("UnsureAsked")); // pressed again, it is the same command
   }

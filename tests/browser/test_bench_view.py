@@ -42,7 +42,7 @@ async def test_a_shift_at_the_screen(bench: Bench, browser: Chrome, pictures: Pa
         async with running_daemon(settings) as station:
             await page.until(f"{AWAKE} && document.querySelectorAll('.tile').length === 24")
             await page.todo("jig1/1", "wait")
-            assert "nobody is signed on at jig1" in str(await page.text())
+            await page.until("document.body.innerText.includes(arguments[0])", "nobody is signed on at jig1")
 
             assert ann in await page.scan(f"BADGE-{BADGE}", "taken")
             await page.todo("jig1/1", "seat")

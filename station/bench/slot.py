@@ -248,8 +248,8 @@ class Slot:
                 )
             finally:
                 if driver is None:  # it may be open by now, when nobody wants it any more
-                    for unwanted in had:
-                        await unwanted.close()
+                    while had:
+                        await had.pop().close()
             if driver is not None:
                 return driver
 

@@ -78,7 +78,7 @@ def nothing_leaks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     for thread in set(threading.enumerate()) - threads_before:
         # Whoever waited for its work, or for the process that it waits for, may hear of that before it has ended.
         if thread.daemon or thread.name.startswith("asyncio-waitpid-"):
-            thread.join(30)
+            thread.join(5)
     leaked_threads = [t for t in threading.enumerate() if t not in threads_before and t.is_alive()]
     gc.collect()
     # Only now: a thread whose caller has gone may be at work with a file of its own, a folder of ports say.

@@ -37,6 +37,7 @@ from drivers.jig_board.events import (
     SlotContradicted,
     SlotEmptied,
     SlotOpened,
+    SlotReseated,
     SlotSeated,
     StartPressed,
 )
@@ -83,7 +84,8 @@ async def test_an_opening_is_told_before_anything_is_asked_about_it(path: Path, 
         jig.slots.hubs.remove(3)
         await jig.ear.next(SlotSeated)
         doubt = [] if fault is BoardFault.LOST else [SlotContradicted(3, False, 150)]
-        of_slots = [event for event in told if not isinstance(event, LooksMissed)]
+        missed = LooksMissed, SlotReseated  # as happens on a busy machine
+        of_slots = [event for event in told if not isinstance(event, missed)]
         assert of_slots[: 3 + len(doubt)] == [SlotOpened(3), SlotEmptied(3), *doubt, SlotSeated(3)]
 
 
@@ -357,7 +359,9 @@ async def test_one_bad_board_does_not_disturb_the_others(tmp_path: Path) -> None
         await bad.ear.next(BoardLost)
         for slot in range(1, 9):
             good.slots.hubs.add(slot)
-            assert await good.ear.next(SlotSeated, never=BoardLost) == SlotSeated(slot)
+            # A machine that held both up has missed looks, and the board tells all its slots again.
+            while await good.ear.next(SlotSeated, never=BoardLost) != SlotSeated(slot):
+                pass
 
 
 async def test_a_board_that_is_never_there_is_told_at_once(path: Path) -> None:

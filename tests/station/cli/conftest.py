@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 import station.cli
 from benches import brokers
@@ -53,7 +54,11 @@ class Said:
 
 @pytest.fixture
 def reflash(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
-    """Run the program in this process, by its entry point."""
+    """Run the program in this process, by its entry point.
+
+    What a daemon of the test logs beside it stands apart from what it says.
+    """
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
 
     def run(*arguments: object) -> Said:
         monkeypatch.setattr(sys, "argv", ["reflash", *map(str, arguments)])

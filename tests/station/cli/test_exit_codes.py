@@ -74,8 +74,6 @@ def test_the_same_with_and_without_a_daemon(
     async def with_a_daemon() -> dict[str, tuple[int, str]]:
         async with running_daemon(settings) as station:
             await station.until(slot(1), SlotPhase.EMPTY)
-            view = station.daemon.view
-            await view.changes.until(lambda: view.broker.state == "connected")  # it has no more to log
             for file in (order, second):
                 assert (
                     await asyncio.to_thread(reflash, "orders", "import", file, "--config", config)

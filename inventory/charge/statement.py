@@ -1,7 +1,9 @@
 """What a party is charged for a month: each hub that was re-flashed by then and not charged yet, and the transport of what left.
 
 Nothing is charged for what failed here, ran the release already, or lies in a place for what failed. A result that comes late is charged
-with the next month; what was charged once is never changed.
+with the next month; what was charged once is never changed. A hub that failed, or went to such a place, after it was charged is given
+back with the next month, at what was charged; if it is found good after all, it is charged anew. Months are charged one after another:
+else what is one month's would stand in another's statement.
 """
 
 from __future__ import annotations
@@ -9,19 +11,21 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Row, and_, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, insert, or_, select
 
 from inventory.charge.settings import ChargeSettings
-from inventory.database.charge_tables import charged, charged_transport, statements
+from inventory.database.charge_tables import charged, charged_transport, credited, statements
 from inventory.database.packing_tables import hub_places
 from inventory.database.redelivery_tables import dispatches
 from inventory.database.tables import requests, results, standings
 from inventory.errors import InventoryError, WrongInput
+from station.domain.counted import counted
 from station.domain.destination import Destination
 from station.domain.outcome import Outcome
 
@@ -49,9 +53,67 @@ class Statement:
     month: date
     hubs: int
     pence: int
+    credits: int
+    """Hubs that were charged before and are given back."""
+    credit_pence: int
     transport_pence: int
     table: bytes
     """CSV, a line for each hub and each transport, and the sum."""
+
+    @property
+    def total_pence(self) -> int:
+        """What is to be paid; less than nothing where more is given back."""
+        return self.pence - self.credit_pence + self.transport_pence
+
+
+class _Charge(NamedTuple):
+    """A hub that is charged, or given back, by the result in which it said so."""
+
+    work_order: str
+    device: str
+    message: int
+    gpf: str | None
+    firmware: str | None
+    finished: datetime
+    pence: int
+
+
+class _Credit(NamedTuple):
+    """A hub that is given back."""
+
+    of: _Charge
+    charged_in: int
+    why: str
+
+
+class _Transport(NamedTuple):
+    """The transport of a dispatch."""
+
+    dispatch: int
+    work_order: str
+    dispatched: datetime
+    pence: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """All that a statement has."""
+
+    charges: Sequence[_Charge]
+    credits: Sequence[_Credit]
+    transport: Sequence[_Transport]
+
+    def statement(self, party: str, month: date) -> Statement:
+        return Statement(
+            party=party,
+            month=month,
+            hubs=len(self.charges),
+            pence=sum(each.pence for each in self.charges),
+            credits=len(self.credits),
+            credit_pence=sum(each.of.pence for each in self.credits),
+            transport_pence=sum(each.pence for each in self.transport),
+            table=_table(self),
+        )
 
 
 def write(
@@ -65,51 +127,105 @@ def write(
 ) -> Statement:
     """Charge a party for a month (its first day), in somebody's name; the same month again is the same statement.
 
-    The caller writes alone. Raises NotCharged for a month that is not over, or has no price.
+    The caller writes alone. Raises NotCharged for a month that is not over, has no price, or comes after one that has to be charged first.
     """
-    end = _begin(_after(month))
     there = select(statements).where(statements.c.party == party, statements.c.month == month)
     if (row := connection.execute(there).first()) is not None:
         return _read(connection, row)
-    if now < end:
-        raise NotCharged(f"{month:%B %Y} is not over")
-    if connection.execute(select(requests.c.id).where(requests.c.party == party)).first() is None:
-        raise WrongInput(f"{party} has never asked for anything; see reflash inventory requests list")
-    hubs = [_priced(each, settings) for each in _not_charged(connection, party, end)]
-    transport = _transport(connection, party, end)
+    if now < _begin(_after(month)):
+        raise NotCharged(f"{month:%B %Y} is not over; see reflash inventory charge preview")
+    lines = _due(connection, party, month, settings)
+    done = lines.statement(party, month)
     statement = connection.scalar(
         insert(statements)
         .values(
             party=party,
             month=month,
-            sha256="",
-            hubs=len(hubs),
-            pence=sum(each["pence"] for each in hubs),
-            transport_pence=sum(each.transport_pence for each in transport),
+            sha256=hashlib.sha256(done.table).hexdigest(),
+            hubs=done.hubs,
+            pence=done.pence,
+            credits=done.credits,
+            credit_pence=done.credit_pence,
+            transport_pence=done.transport_pence,
             written=now,
             written_by=by,
         )
         .returning(statements.c.id)
     )
-    if statement is None:
-        raise AssertionError("an insert returns its id")
-    for at in range(0, len(hubs), _AT_ONCE):
-        connection.execute(
-            insert(charged), [{**each, "statement": statement} for each in hubs[at : at + _AT_ONCE]]
-        )
-    if transport:
-        connection.execute(
-            insert(charged_transport),
-            [
-                {"dispatch": each.id, "statement": statement, "pence": each.transport_pence}
-                for each in transport
-            ],
-        )
-    written = connection.execute(there).one()
-    table = _table(connection, written)
-    digest = hashlib.sha256(table).hexdigest()
-    connection.execute(statements.update().where(statements.c.id == statement).values(sha256=digest))
-    return _of(written, table)
+    for at in range(0, len(lines.charges), _AT_ONCE):
+        rows = [
+            {
+                "work_order": each.work_order,
+                "device": each.device,
+                "statement": statement,
+                "message": each.message,
+                "pence": each.pence,
+            }
+            for each in lines.charges[at : at + _AT_ONCE]
+        ]
+        connection.execute(insert(charged), rows)
+    if lines.credits:
+        given_back = [
+            {
+                "work_order": each.of.work_order,
+                "device": each.of.device,
+                "charged_in": each.charged_in,
+                "statement": statement,
+                "why": each.why,
+            }
+            for each in lines.credits
+        ]
+        connection.execute(insert(credited), given_back)
+    if lines.transport:
+        left = [
+            {"dispatch": each.dispatch, "statement": statement, "pence": each.pence}
+            for each in lines.transport
+        ]
+        connection.execute(insert(charged_transport), left)
+    return done
+
+
+def preview(connection: Connection, party: str, month: date, settings: ChargeSettings) -> Statement:
+    """Return what a month's statement would be as things stand now, over or not; nothing is written. Raises NotCharged."""
+    there = select(statements).where(statements.c.party == party, statements.c.month == month)
+    if (row := connection.execute(there).first()) is not None:
+        return _read(connection, row)
+    return _due(connection, party, month, settings).statement(party, month)
+
+
+def _due(connection: Connection, party: str, month: date, settings: ChargeSettings) -> _Lines:
+    if connection.execute(select(requests.c.id).where(requests.c.party == party)).first() is None:
+        raise WrongInput(f"{party} has never asked for anything; see reflash inventory requests list")
+    end = _begin(_after(month))
+    hubs, left = _not_charged(connection, party, end), _transport(connection, party, end)
+    moments = [each.finished for each in hubs] + [each.dispatched for each in left]
+    _require_earlier(connection, party, month, moments)
+    charges = [_priced(each, settings) for each in hubs]
+    return _Lines(charges, _to_give_back(connection, party, month), left)
+
+
+def _require_earlier(connection: Connection, party: str, month: date, moments: Sequence[datetime]) -> None:
+    months = Counter(date(each.year, each.month, 1) for each in moments)
+    written = set(connection.scalars(select(statements.c.month).where(statements.c.party == party)))
+    for earlier in sorted(months):
+        if earlier < month and earlier not in written:
+            raise NotCharged(
+                f"{earlier:%B %Y} has {counted(months[earlier], 'line')} that nobody has charged; charge it first: "
+                f"reflash inventory charge write {earlier:%Y-%m}"
+            )
+
+
+def _is_charged(work_order: ColumnElement[str], device: ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition that a hub is charged for an order, and not given back since."""
+    return exists().where(charged.c.work_order == work_order, charged.c.device == device, ~_is_given_back())
+
+
+def _is_given_back() -> ColumnElement[bool]:
+    return exists().where(
+        credited.c.work_order == charged.c.work_order,
+        credited.c.device == charged.c.device,
+        credited.c.charged_in == charged.c.statement,
+    )
 
 
 def _not_charged(connection: Connection, party: str, end: datetime) -> Sequence[Row[*tuple[Any, ...]]]:
@@ -117,18 +233,17 @@ def _not_charged(connection: Connection, party: str, end: datetime) -> Sequence[
     place = hub_places.c
     orders = select(requests.c.work_order).where(requests.c.party == party)
     return connection.execute(
-        select(standings.c.work_order, standings.c.device, standings.c.message, results.c.finished)
-        .join(results, results.c.message == standings.c.message)
-        .outerjoin(
-            charged,
-            and_(charged.c.work_order == standings.c.work_order, charged.c.device == standings.c.device),
+        select(
+            *(standings.c.work_order, standings.c.device, standings.c.message),
+            *(results.c.gpf, results.c.firmware_read_back, results.c.finished),
         )
+        .join(results, results.c.message == standings.c.message)
         .outerjoin(hub_places, and_(place.hub == standings.c.device, place.current))
         .where(
             standings.c.work_order.in_(orders),
             standings.c.outcome == Outcome.PASSED.value,
             results.c.finished < end,
-            charged.c.device.is_(None),
+            ~_is_charged(standings.c.work_order, standings.c.device),
             # Asked of the order after the hub's place is found: by order first, each hub would be looked for among thousands.
             or_(
                 place.place.is_(None),
@@ -136,26 +251,67 @@ def _not_charged(connection: Connection, party: str, end: datetime) -> Sequence[
                 place.work_order.is_distinct_from(standings.c.work_order),
             ),
         )
-        .order_by(standings.c.work_order, standings.c.device)
     ).all()
 
 
-def _priced(hub: Row[*tuple[Any, ...]], settings: ChargeSettings) -> dict[str, Any]:
+def _priced(hub: Row[*tuple[Any, ...]], settings: ChargeSettings) -> _Charge:
     day = hub.finished.date()
     pence = settings.pence_on(day)
     if pence is None:
         raise NotCharged(f"the configuration has no price for {day}, when {hub.device} was re-flashed")
-    return {
-        "work_order": hub.work_order,
-        "device": hub.device,
-        "message": hub.message,
-        "pence": pence,
-    }
+    return _Charge(
+        work_order=hub.work_order,
+        device=hub.device,
+        message=hub.message,
+        gpf=hub.gpf,
+        firmware=hub.firmware_read_back,
+        finished=hub.finished,
+        pence=pence,
+    )
 
 
-def _transport(connection: Connection, party: str, end: datetime) -> Sequence[Row[*tuple[Any, ...]]]:
-    return connection.execute(
-        select(dispatches.c.id, dispatches.c.transport_pence)
+def _to_give_back(connection: Connection, party: str, month: date) -> list[_Credit]:
+    """Return each hub that was charged in a month before, and has failed since, or lies where what failed does."""
+    place = hub_places.c
+    rows = connection.execute(
+        select(
+            *(charged.c.work_order, charged.c.device, charged.c.message),
+            *(results.c.gpf, results.c.firmware_read_back, results.c.finished, charged.c.pence),
+            *(charged.c.statement, standings.c.outcome, place.place),
+        )
+        .join(statements, statements.c.id == charged.c.statement)
+        .join(results, results.c.message == charged.c.message)
+        .join(
+            standings,
+            and_(standings.c.work_order == charged.c.work_order, standings.c.device == charged.c.device),
+        )
+        .outerjoin(
+            hub_places,
+            and_(
+                place.hub == charged.c.device,
+                place.current,
+                place.work_order == charged.c.work_order,
+                place.place.in_(_FAILED_HERE),
+            ),
+        )
+        .where(
+            statements.c.party == party,
+            statements.c.month < month,
+            or_(standings.c.outcome != Outcome.PASSED.value, place.place.is_not(None)),
+            ~_is_given_back(),
+        )
+    )
+    return [
+        _Credit(_Charge(*charge), charged_in, where or outcome)
+        for *charge, charged_in, outcome, where in rows
+    ]
+
+
+def _transport(connection: Connection, party: str, end: datetime) -> list[_Transport]:
+    rows = connection.execute(
+        select(
+            *(dispatches.c.id, requests.c.work_order, dispatches.c.dispatched, dispatches.c.transport_pence)
+        )
         .join(requests, requests.c.id == dispatches.c.request)
         .outerjoin(charged_transport, charged_transport.c.dispatch == dispatches.c.id)
         .where(
@@ -164,53 +320,71 @@ def _transport(connection: Connection, party: str, end: datetime) -> Sequence[Ro
             dispatches.c.transport_pence.is_not(None),
             charged_transport.c.dispatch.is_(None),
         )
-        .order_by(dispatches.c.id)
-    ).all()
+    )
+    return [_Transport(*each) for each in rows]
 
 
-def _table(connection: Connection, row: Row[*tuple[Any, ...]]) -> bytes:
+def _table(lines: _Lines) -> bytes:
+    """Return a statement's table. Sorted here: databases sort each in its own way."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(_HEADINGS)
-    for each in connection.execute(
-        select(
-            *(charged.c.work_order, charged.c.device, charged.c.pence),
-            *(results.c.gpf, results.c.firmware_read_back, results.c.finished),
+    for each in sorted(lines.charges):
+        writer.writerow(["re-flash", *_of_hub(each), pounds(each.pence)])
+    for back in sorted(lines.credits):
+        writer.writerow(["credit", *_of_hub(back.of), pounds(-back.of.pence)])
+    for left in sorted(lines.transport):
+        when, name = f"{left.dispatched:%Y-%m-%dT%H:%M:%SZ}", f"DP-{left.dispatch:06}"
+        writer.writerow(["transport", left.work_order, "", "", "", when, name, pounds(left.pence)])
+    total = sum(each.pence for each in lines.charges) + sum(each.pence for each in lines.transport)
+    total -= sum(each.of.pence for each in lines.credits)
+    writer.writerow(["total", *[""] * 6, pounds(total)])
+    return text.getvalue().encode()
+
+
+def _of_hub(hub: _Charge) -> tuple[str | None, ...]:
+    return hub.work_order, hub.device, hub.gpf, hub.firmware, f"{hub.finished:%Y-%m-%dT%H:%M:%SZ}", ""
+
+
+def _read(connection: Connection, row: Row[*tuple[Any, ...]]) -> Statement:
+    """Return a statement that was written."""
+    charge = (
+        *(charged.c.work_order, charged.c.device, charged.c.message),
+        *(results.c.gpf, results.c.firmware_read_back, results.c.finished, charged.c.pence),
+    )
+    of_result = results.c.message == charged.c.message
+    charges = select(*charge).join(results, of_result).where(charged.c.statement == row.id)
+    given_back = (
+        select(*charge, credited.c.charged_in, credited.c.why)
+        .join(results, of_result)
+        .join(
+            credited,
+            and_(
+                credited.c.work_order == charged.c.work_order,
+                credited.c.device == charged.c.device,
+                credited.c.charged_in == charged.c.statement,
+            ),
         )
-        .join(results, results.c.message == charged.c.message)
-        .where(charged.c.statement == row.id)
-        .order_by(charged.c.work_order, charged.c.device)
-    ):
-        finished = f"{each.finished:%Y-%m-%dT%H:%M:%SZ}"
-        hub = (each.work_order, each.device, each.gpf, each.firmware_read_back, finished)
-        writer.writerow(["re-flash", *hub, "", pounds(each.pence)])
-    for left in connection.execute(
-        select(requests.c.work_order, dispatches.c.id, dispatches.c.dispatched, charged_transport.c.pence)
+        .where(credited.c.statement == row.id)
+    )
+    left = (
+        select(dispatches.c.id, requests.c.work_order, dispatches.c.dispatched, charged_transport.c.pence)
         .select_from(charged_transport)
         .join(dispatches, dispatches.c.id == charged_transport.c.dispatch)
         .join(requests, requests.c.id == dispatches.c.request)
         .where(charged_transport.c.statement == row.id)
-        .order_by(dispatches.c.id)
-    ):
-        when = f"{left.dispatched:%Y-%m-%dT%H:%M:%SZ}"
-        writer.writerow(
-            ["transport", left.work_order, "", "", "", when, f"DP-{left.id:06}", pounds(left.pence)]
-        )
-    writer.writerow(["total", *[""] * 6, pounds(row.pence + row.transport_pence)])
-    return text.getvalue().encode()
-
-
-def _read(connection: Connection, row: Row[*tuple[Any, ...]]) -> Statement:
-    table = _table(connection, row)
-    if hashlib.sha256(table).hexdigest() != row.sha256:
+    )
+    lines = _Lines(
+        [_Charge(*each) for each in connection.execute(charges)],
+        [_Credit(_Charge(*of), charged_in, why) for *of, charged_in, why in connection.execute(given_back)],
+        [_Transport(*each) for each in connection.execute(left)],
+    )
+    found = lines.statement(row.party, row.month)
+    if hashlib.sha256(found.table).hexdigest() != row.sha256:
         raise NotCharged(
             f"the statement of {row.party} for {row.month:%B %Y} is not what was written: rows were changed"
         )
-    return _of(row, table)
-
-
-def _of(row: Row[*tuple[Any, ...]], table: bytes) -> Statement:
-    return Statement(row.party, row.month, row.hubs, row.pence, row.transport_pence, table)
+    return found
 
 
 def listed(connection: Connection) -> Sequence[Row[*tuple[Any, ...]]]:
@@ -230,7 +404,7 @@ def month_of(text: str) -> date:
 
 def pounds(pence: int) -> str:
     """Say a sum."""
-    return f"{pence // 100}.{pence % 100:02}"
+    return f"{'-' if pence < 0 else ''}{abs(pence) // 100}.{abs(pence) % 100:02}"
 
 
 def _begin(month: date) -> datetime:

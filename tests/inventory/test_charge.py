@@ -12,7 +12,7 @@ from sqlalchemy import update
 from benches.inventory_desk import Desk
 from benches.told_results import SOURCE, TOPICS, SayingStation, chf_of, stands
 from inventory.charge.settings import ChargeSettings, PriceSettings
-from inventory.charge.statement import NotCharged, Statement, write
+from inventory.charge.statement import NotCharged, Statement, preview, write
 from inventory.cli.redelivery import pence_of
 from inventory.database.charge_tables import charged
 from inventory.database.engine import Database
@@ -23,6 +23,7 @@ from inventory.moments import system_clock
 from station.domain.outcome import Outcome
 
 NOVEMBER, DECEMBER = date(2026, 11, 1), date(2026, 12, 1)
+JANUARY, FEBRUARY, MARCH, APRIL = (date(2027, month, 1) for month in (1, 2, 3, 4))
 PRICES = ChargeSettings(
     prices=(
         PriceSettings.model_validate({"first_day": "2026-12-01", "pounds": "12.00"}),
@@ -101,10 +102,52 @@ def test_each_re_flashed_hub_is_charged_once_at_its_price_and_the_same_month_is_
         ("re-flash", chf_of(7), "12.00"),
         ("total", "", "27.20"),
     ]
+    # What fails, or is scrapped, after it was charged is given back with the next month, once, and charged anew if it comes back.
+    intake.take_heard([station.packing("hub_placed", hub=stands(6, "scrap"))])
+    january = charge(database, JANUARY)
+    assert lines(january) == [("credit", chf_of(6), "-7.60"), ("total", "", "-7.60")]
+    assert (january.hubs, january.credits, january.total_pence) == (0, 1, -760)
+    assert charge(database, JANUARY) == january
+    assert lines(charge(database, FEBRUARY)) == [("total", "", "0.00")]
+    intake.take_heard([station.packing("hub_placed", hub=stands(6, "carton", "CTN1"))])
+    assert lines(charge(database, MARCH)) == [("re-flash", chf_of(6), "7.60"), ("total", "", "7.60")]
+    intake.take_heard([station.packing("hub_placed", hub=stands(6, "rework"))])
+    assert lines(charge(database, APRIL))[0] == ("credit", chf_of(6), "-7.60")
     with database.write() as connection:
         connection.execute(update(charged).where(charged.c.device == chf_of(1)).values(pence=1))
     with pytest.raises(NotCharged, match="is not what was written"):
         charge(database, NOVEMBER)
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_a_month_is_charged_after_the_one_before_so_that_each_has_what_is_its_own(
+    desk: Desk, database: Database
+) -> None:
+    desk.authorised((1, 2, 3))
+    station = SayingStation()
+    intake = Intake(database, {SOURCE: TOPICS}, system_clock)
+    first, second, late = (
+        station.result(hub, finished=datetime(2026, month, 5, tzinfo=UTC))
+        for hub, month in ((1, 11), (2, 12), (3, 11))
+    )
+    intake.take_heard([second])
+    # October and November have nothing, and need no statement.
+    seen = preview_of(database, DECEMBER)
+    intake.take_heard([first])
+    with pytest.raises(NotCharged, match=r"November 2026 has 1 line .* charge write 2026-11"):
+        charge(database, DECEMBER)
+    with pytest.raises(NotCharged, match="November 2026 has 1 line"):
+        preview_of(database, DECEMBER)
+    assert lines(charge(database, NOVEMBER))[0] == ("re-flash", chf_of(1), "7.60")
+    # What comes late is charged with the next.
+    assert charge(database, DECEMBER) == seen
+    intake.take_heard([late])
+    assert lines(charge(database, JANUARY))[0] == ("re-flash", chf_of(3), "7.60")
+
+
+def preview_of(database: Database, month: date) -> Statement:
+    with database.read() as connection:
+        return preview(connection, "PARTY", month, PRICES)
 
 
 def test_what_cannot_be_charged_is_not(desk: Desk, database: Database) -> None:
@@ -126,6 +169,9 @@ def test_what_cannot_be_charged_is_not(desk: Desk, database: Database) -> None:
     assert "1 hub at £7.60, transport £0.00" in desk("write", "2026-11", *words, group="charge")
     assert csv_file.read_text().splitlines()[-1] == "total,,,,,,,7.60"
     assert "2026-11  PARTY  1" in desk("list", group="charge")
+    shown = desk("preview", "2026-12", "--party", "PARTY", group="charge")
+    assert shown.endswith("total,,,,,,,0.00\n0 hubs at £0.00, transport £0.00\n")
+    assert '"total": "7.60"' in desk("preview", "2026-11", "--party", "PARTY", "--json", group="charge")
     assert "is no month" in desk("write", "November", *words, code=2, group="charge")
     for wrong in ("many", "1.005", "-1", "NaN", "1e30"):
         with pytest.raises(WrongInput):

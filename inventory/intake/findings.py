@@ -20,7 +20,7 @@ class Finding(NamedTuple):
     """One thing found. The same again is the same finding."""
 
     what: str
-    """`message_not_taken`, `contradicting_message` or `contradicting_ids`."""
+    """`message_not_taken`, `contradicting_message`, `contradicting_ids` or `order_at_two_stations`."""
     line: str
     topic: str | None = None
     payload: bytes | None = None

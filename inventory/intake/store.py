@@ -20,7 +20,7 @@ from inventory.database.tables import (
     results,
     standings,
 )
-from inventory.intake import packing, standing
+from inventory.intake import packing, standing, whose_order
 from inventory.intake.event import StationEvent
 from inventory.intake.findings import Finding
 from inventory.intake.numbering import Gap, Numbering
@@ -77,6 +77,12 @@ def take(connection: Connection, events: Sequence[StationEvent], via: str, now: 
             for message, fact in facts
         ]
         connection.execute(insert(order_facts), values)
+    of_orders = {
+        (fact.work_order, row.event.source)
+        for row in rows
+        if isinstance(fact := row.event.fact, OrderFact | ResultOfDevice) and fact.work_order is not None
+    }
+    found += whose_order.at_two_stations(connection, of_orders)
     packed = [
         (row.message, row.event, fact) for row in rows if isinstance(fact := row.event.fact, PackingFact)
     ]

@@ -13,13 +13,13 @@ from inventory.database.packing_tables import carton_recalls, cartons, hub_place
 from inventory.database.redelivery_tables import dispatched, dispatches
 from inventory.database.tables import (
     hubs,
-    order_facts,
     request_hubs,
     requests,
     results,
     standings,
 )
 from inventory.intake.missing import missing_of
+from inventory.intake.whose_order import not_closed_at
 from inventory.notices import queue
 from inventory.notices.kind import Kind
 from inventory.redelivery.addresses import address_of
@@ -40,9 +40,8 @@ def tell_done(
     row = require(connection, request, "authorised")
     if row.done is not None:
         raise NotNow(f"{row.party} was told so on {row.done:%Y-%m-%d} by {row.done_by}")
-    closed = and_(order_facts.c.work_order == row.work_order, order_facts.c.what == "closed")
-    if connection.execute(select(order_facts.c.message).where(closed)).first() is None:
-        raise NotNow(f"the bench has not told that {row.work_order} is reconciled and closed")
+    if (station := not_closed_at(connection, row.work_order)) is not None:
+        raise NotNow(f"{station} has not told that {row.work_order} is reconciled and closed")
     if despite_missing is None:
         _require_all(connection, row.work_order)
     rows = _hubs(connection, request, row.work_order)

@@ -15,7 +15,6 @@ from sqlalchemy import Connection, and_, or_, select
 
 from inventory.database.tables import (
     hubs,
-    order_facts,
     request_hubs,
     requests,
     results,
@@ -29,6 +28,7 @@ from inventory.database.upstream_tables import (
 )
 from inventory.errors import InventoryError
 from inventory.intake.missing import missing_of
+from inventory.intake.whose_order import not_closed_at
 from inventory.upstream.settings import RouteSettings, UpstreamSettings
 from inventory.upstream.smi_versions import smi_versions
 from station.domain.outcome import SUCCESSES
@@ -193,10 +193,9 @@ def _refused(connection: Connection, devices: Sequence[str]) -> set[tuple[str, s
 
 
 def _require_closed(connection: Connection, work_order: str) -> None:
-    closed = (order_facts.c.work_order == work_order) & (order_facts.c.what == "closed")
-    if connection.execute(select(order_facts.c.message).where(closed)).first() is None:
+    if (station := not_closed_at(connection, work_order)) is not None:
         raise NotYet(
-            f"the bench has not told that {work_order} is reconciled and closed; there, run: reflash orders show {work_order}"
+            f"{station} has not told that {work_order} is reconciled and closed; there, run: reflash orders show {work_order}"
         )
 
 

@@ -31,10 +31,12 @@ from inventory.intake.findings import open_findings
 from inventory.intake.intake import Intake
 from inventory.intake.missing import missing
 from inventory.intake.store import Taken
+from inventory.intake.whose_order import not_closed_at
 from station.domain.outcome import Outcome
 from station.messages.topics import Topics
 
 NOW = datetime(2026, 11, 3, 9, 0, tzinfo=UTC)
+OTHER_JOURNAL = "0b8f8b52-6f0c-4f0a-9d5e-000000000002"
 
 
 @pytest.fixture
@@ -242,6 +244,33 @@ def test_ids_that_contradict_what_is_known_change_no_hub(database: Database, int
     assert rows(database, hubs.c.device, hubs.c.gpf)[:2] == [(chf_of(n), gpf_of(n)) for n in (1, 2)]
     with database.read() as connection:
         assert connection.scalar(select(hubs.c.gpf).where(hubs.c.device == chf_of(4))) is None
+
+
+def test_an_order_that_a_second_station_works_on_too_is_found_once_for_that_station(
+    database: Database, intake: Intake
+) -> None:
+    one, other = SayingStation(), SayingStation(station="bench-2", journal=OTHER_JOURNAL)
+    intake.take_heard([one.order_fact("WO-1", "imported"), other.order_fact("WO-2", "imported")])
+    taken = intake.take_heard([one.result(1), other.result(2, order="WO-2"), other.result(3, order=None)])
+    assert taken.found == []
+    taken = intake.take_heard([other.result(4)])
+    taken = intake.take_heard([other.order_fact("WO-1", "imported"), other.result(5), one.result(6)])
+    with database.read() as connection:
+        (found,) = open_findings(connection)
+    assert found.what == "order_at_two_stations"
+    assert found.line.startswith(
+        "/reflash/north-site/bench-2 works on WO-1, which is /reflash/north-site/bench-1's: "
+    )
+    assert not_closed(database) == {"WO-1": SOURCE, "WO-2": other.topics.source, "WO-3": "the bench"}
+    intake.take_heard([other.order_fact("WO-1", "closed"), other.order_fact("WO-2", "closed")])
+    assert not_closed(database) == {"WO-1": SOURCE, "WO-2": None, "WO-3": "the bench"}
+    intake.take_heard([one.order_fact("WO-1", "closed")])
+    assert not_closed(database)["WO-1"] is None
+
+
+def not_closed(database: Database) -> dict[str, str | None]:
+    with database.read() as connection:
+        return {order: not_closed_at(connection, order) for order in ("WO-1", "WO-2", "WO-3")}
 
 
 def test_what_never_came_is_told_with_the_command_that_sends_it_again(

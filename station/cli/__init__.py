@@ -15,6 +15,7 @@ _COMMANDS: Final = {
     "run": "run.run",
     "doctor": "doctor.doctor",
     "status": "status.status",
+    "support-bundle": "support.support_bundle",
     "watch": "watch.watch",
     "scan": "scan.scan",
     "screen": "screen.screen",

@@ -500,4 +500,29 @@ PROMISE_MUTANTS = (
             "tests/station/screen/test_screen_access.py::test_who_does_not_say_what_they_want_or_does_not_read_is_let_go",
         ),
     ),
+    Mutant(
+        "a support bundle has logs as they are",
+        "station/support/bundle.py",
+        "clean = [(name, withholding.text(text)) for name, text in members]",
+        "clean = [(name, text if 'log' in name else withholding.text(text)) for name, text in members]",
+        ("tests/station/cli/test_support_bundle.py::test_nothing_that_is_planted_is_in_it",),
+    ),
+    Mutant(
+        "backups are counted, and nothing more is asked",
+        "station/backups/making.py",
+        "        if not holds(made / JOURNAL",
+        "        if keep < 0 and not holds(made / JOURNAL",
+        (
+            "tests/station/backups/test_backups.py::test_the_newest_stay_and_an_older_one_goes_only_when_the_newest_holds_all_of_it",
+        ),
+    ),
+    Mutant(
+        "any station's backup is brought in",
+        "station/records/copies.py",
+        "    if found != (whose.site, whose.station):\n",
+        "    if found is None:\n",
+        (
+            "tests/station/backups/test_backups.py::test_nothing_is_restored_over_a_daemon_over_a_journal_or_to_another_station",
+        ),
+    ),
 )

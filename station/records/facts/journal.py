@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import dataclass
 from typing import Final, Literal, assert_never
 from uuid import UUID
 
@@ -107,6 +108,25 @@ def apply(
                     tables.execute(f"DELETE FROM {table} WHERE NOT ({kept.format(of='main')})")  # noqa: S608 - our own names
         case _:
             assert_never(event)
+
+
+@dataclass(frozen=True, slots=True)
+class NewestRow:
+    """Where a journal stands."""
+
+    journal: UUID
+    sequence: int
+    hash: bytes
+    vocabulary: int
+
+
+def newest_row(tables: sqlite3.Connection) -> NewestRow:
+    """Return the last row of the chain, and by what the journal is known."""
+    sequence, digest = tables.execute(
+        "SELECT sequence, hash FROM events ORDER BY sequence DESC LIMIT 1"
+    ).fetchone()
+    journal, vocabulary = tables.execute("SELECT journal, vocabulary FROM station").fetchone()
+    return NewestRow(UUID(journal), sequence, digest, vocabulary)
 
 
 def vocabulary(tables: sqlite3.Connection) -> int:

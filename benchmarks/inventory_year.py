@@ -10,6 +10,7 @@ own answer to `SELECT 1`.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import json
 import os
@@ -17,11 +18,12 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 from sqlalchemy import Connection, Table, insert, text
 
 from benchmarks.inventory import measured_database
@@ -44,8 +46,13 @@ from inventory.database.tables import (
     standings,
 )
 from inventory.database.upgrade import upgrade
+from inventory.database.upstream_tables import pre_notifications
+from inventory.moments import system_clock
 from inventory.overview import lines_of, overview
+from inventory.pages import people
+from inventory.pages.program import pages_app
 from inventory.requests.book import every
+from station.web.address import Address
 
 _ORDER = 4992
 _CARTON = 16
@@ -224,6 +231,28 @@ def _fill(connection: Connection, order: int, first: int, last: int, moment: dat
         ),
     )
     fill(
+        pre_notifications,
+        (
+            {
+                "notification_id": _id(2, number),
+                "csp": "central-and-south",
+                "work_order": work_order,
+                "device": _id(0, number),
+                "firmware": "0002012F",
+                "message": 1 + number,
+                "document": "x" * 1500,
+                "state": "accepted" if number % 99 else "refused",
+                "doubtful": False,
+                "tries": 1,
+                "due": at,
+                "made": at,
+                "decided": at,
+            }
+            for number, at in zip(numbers, finished, strict=True)
+            if number % 50
+        ),
+    )
+    fill(
         addresses,
         [{"request": order, "address": "Dock 4", "reason": "mail", "recorded": moment, "recorded_by": "A"}],
     )
@@ -284,6 +313,35 @@ def _asked(database: Database, times: int, question: Callable[[Connection], obje
     return {"median_ms": round(statistics.median(took), 2), "longest_ms": round(max(took), 2)}
 
 
+async def _looked_at(database: Database, pages: Mapping[str, Callable[[], str]]) -> dict[str, object]:
+    """Look at each page twenty times, as a browser does, and return how long it took."""
+    clock = system_clock
+    with database.write_alone() as connection:
+        people.add(connection, "A", "look", by="A", now=clock())
+        people.set_pin(connection, "A", "135797", by="A", now=clock())
+    known = people.People(database, 10, clock)
+    secret, _ = known.open_session(known.prove("A", "135797"))
+    app = pages_app(database, Address(host="127.0.0.1", port=8091), 10, None, None, clock)
+    found: dict[str, object] = {}
+    home = "http://127.0.0.1:8091"
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url=home, cookies={"inventory": secret}
+    ) as browser:
+        for name, path in pages.items():
+            took = []
+            for _ in range(20):
+                begin = time.perf_counter()
+                answer = await browser.get(path(), follow_redirects=True)
+                took.append((time.perf_counter() - begin) * 1000)
+                if answer.status_code != 200:
+                    raise LookupError(f"{path()}: {answer.text}")
+            found[name] = {
+                "median_ms": round(statistics.median(took), 2),
+                "longest_ms": round(max(took), 2),
+            }
+    return found
+
+
 def _charged(database: Database, month: date) -> float:
     """Charge all parties for a month; return the seconds of the slowest."""
     took = []
@@ -316,6 +374,22 @@ def _measure(url: str, total: int) -> dict[str, object]:
             database, 20, lambda connection: overview(connection, chance.randint(1, orders))
         )
         row["list_of_requests"] = _asked(database, 20, lambda connection: every(connection, 100))
+        row["pages"] = asyncio.run(
+            _looked_at(
+                database,
+                {
+                    "requests": lambda: "/requests",
+                    "request": lambda: f"/requests/RQ-{chance.randint(1, orders)}",
+                    "orders": lambda: "/orders",
+                    "order": lambda: f"/orders/RQ-{chance.randint(1, orders)}",
+                    "deliveries": lambda: "/deliveries",
+                    "upstream": lambda: "/upstream",
+                    "letters": lambda: "/letters",
+                    "hub": lambda: f"/hubs/{_id(chance.randrange(2), chance.randrange(total))}",
+                    "hub_by_last_digits": lambda: f"/hubs?find={_id(0, chance.randrange(total))[-8:]}",
+                },
+            )
+        )
         months = [date(2025, month, 1) for month in range(1, 13)]
         row["charge_of_a_month_seconds"] = max(_charged(database, month) for month in months)
     return row

@@ -39,7 +39,9 @@ class Asset:
 def asset(connection: Connection, either_id: Eui64) -> Asset | None:
     """Return a hub by its CHF's or GPF's id; None if nothing is known of it."""
     wanted = str(either_id)
-    columns = [column for column in hubs.c if column is not hubs.c.firmware_message]
+    columns = [
+        column for column in hubs.c if column is not hubs.c.firmware_message and column.computed is None
+    ]
     row = connection.execute(
         select(*columns).where(or_(hubs.c.device == wanted, hubs.c.gpf == wanted))
     ).first()

@@ -17,6 +17,7 @@ from inventory.errors import WrongInput
 from inventory.intake.settings import MqttSettings, StationSettings
 from inventory.log import LogSettings
 from inventory.notices.settings import NoticeSettings, PartySettings
+from inventory.pages.settings import PagesSettings
 from inventory.requests.settings import RequestSettings
 from inventory.ssmi.settings import SsmiSettings
 from inventory.upstream.settings import UpstreamSettings
@@ -50,6 +51,7 @@ class InventorySettings(FileSettings):
     notices: NoticeSettings | None = Field(None, description="what parties are told waits unless given")
     charge: ChargeSettings | None = Field(None, description="nothing is charged unless given")
     web: WebSettings | None = Field(None, description="other programs are not answered unless given")
+    pages: PagesSettings | None = Field(None, description="people are shown no pages unless given")
     ssmi: SsmiSettings | None = Field(None, description="no file for the SSMI is written unless given")
     upstream: UpstreamSettings | None = Field(
         None, description="which way leads upstream for which region; by file alone unless given"

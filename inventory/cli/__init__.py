@@ -16,6 +16,8 @@ from inventory.cli import (
     forecasts,
     hubs,
     notices,
+    pages,
+    people,
     redelivery,
     requests,
     results,
@@ -37,6 +39,7 @@ app = typer.Typer(
 )
 app.command("run")(run.run)
 app.command("serve")(serve.serve)
+app.command("pages")(pages.pages)
 app.add_typer(database.app, name="database")
 app.add_typer(requests.app, name="requests")
 app.add_typer(forecasts.app, name="forecasts")
@@ -49,6 +52,7 @@ app.add_typer(hubs.app, name="hubs")
 app.add_typer(ssmi.app, name="ssmi")
 app.add_typer(upstream.app, name="upstream")
 app.add_typer(findings.app, name="findings")
+app.add_typer(people.app, name="people")
 
 
 def main(arguments: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from inventory.database import (
     delivery_tables,
     notice_tables,
     packing_tables,
+    people_tables,
     redelivery_tables,
     tables,
     upstream_tables,
@@ -19,6 +20,6 @@ from inventory.database import (
 METADATA: Final[MetaData] = tables.METADATA
 MODULES: Final = (
     *(tables, packing_tables, delivery_tables, upstream_tables),
-    *(notice_tables, redelivery_tables, charge_tables),
+    *(notice_tables, redelivery_tables, charge_tables, people_tables),
 )
 """Each adds its tables when it is imported."""

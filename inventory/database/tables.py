@@ -8,6 +8,7 @@ from sqlalchemy import (
     JSON,
     CheckConstraint,
     Column,
+    Computed,
     Date,
     ForeignKey,
     Index,
@@ -36,6 +37,14 @@ DEVICE: Final = String(23)
 """An EUI-64 in its canonical text."""
 VERSION: Final = String(8)
 """A firmware version in its canonical text."""
+
+
+def ending_of(column: str) -> Column[str]:
+    """Return the column of an id's last four digits, by which people find a hub."""
+    return Column(
+        f"{column}_ending", String(5), Computed(f"substr({column}, 19)", persisted=True), index=True
+    )
+
 
 messages: Final = Table(
     "messages",
@@ -127,6 +136,8 @@ hubs: Final = Table(
     Column("chts_version", String(20)),
     Column("firmware", VERSION),
     Column("firmware_message", BIG_ID, ForeignKey("messages.id")),
+    ending_of("device"),
+    ending_of("gpf"),
 )
 """Each hub as it is known now; `firmware` is what it said last. Keyed by the CHF's id, or a bridge's one id."""
 
@@ -205,6 +216,8 @@ request_hubs: Final = Table(
     Column("detail", Text),
     Column("authorised", Utc),
     Column("cancelled", Utc),
+    ending_of("chf"),
+    ending_of("gpf"),
     Index(None, "chf"),
     Index(None, "gpf"),
 )
@@ -212,6 +225,8 @@ request_hubs: Final = Table(
 
 It stands on the work order if it was `authorised` and not `cancelled` since.
 """
+LINE_COLUMNS: Final = tuple(each for each in request_hubs.c if each.computed is None)
+"""All that is kept of a line."""
 
 ssmi_files: Final = Table(
     "ssmi_files",

@@ -72,6 +72,7 @@ pre_notifications: Final = Table(
     Column("settled_by", Text),
     Column("settled_why", Text),
     Index(None, "state", "due"),
+    Index(None, "csp", "state", "doubtful"),
     Index(None, "device"),
     Index(None, "work_order"),
     CheckConstraint("state IN ('waiting', 'accepted', 'refused', 'replaced', 'settled')", name="state"),
@@ -105,6 +106,7 @@ ssmi_rows: Final = Table(
     Column("settled_by", Text),
     Column("settled_why", Text),
     Index(None, "device"),
+    Index(None, "state"),
     CheckConstraint("state IN ('written', 'accepted', 'refused', 'again', 'settled')", name="state"),
 )
 """The rows of files for the SSMI, and what it answered of each. One that was `refused` is a dead letter; `again`: in the next file."""

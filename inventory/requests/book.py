@@ -12,7 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from firmware_catalog.identity import Eui64
-from inventory.database.tables import order_facts, request_hubs, requests
+from inventory.database.tables import LINE_COLUMNS, order_facts, request_hubs, requests
 from inventory.errors import InventoryError, WrongInput
 from inventory.notices import queue
 from inventory.notices.kind import Kind
@@ -360,7 +360,7 @@ def shown(connection: Connection, request: int) -> Shown:
     """Return where a request stands. Raises WrongInput."""
     row = _one(connection, request)
     lines = connection.execute(
-        select(request_hubs).where(request_hubs.c.request == request).order_by(request_hubs.c.line)
+        select(*LINE_COLUMNS).where(request_hubs.c.request == request).order_by(request_hubs.c.line)
     ).all()
     told = connection.execute(
         select(order_facts.c.what, order_facts.c.file_sha256)

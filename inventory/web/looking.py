@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 from firmware_catalog.identity import Eui64
 from inventory.assets import asset
 from inventory.charge import statement
-from inventory.database.tables import request_hubs
+from inventory.database.tables import LINE_COLUMNS, request_hubs
 from inventory.delivery import book as delivery
 from inventory.delivery.name import delivery_name
 from inventory.delivery.returns import to_go_back
@@ -54,7 +54,7 @@ def looking(read: Reading) -> APIRouter:
         with read() as connection:
             overview(connection, number)
             rows = connection.execute(
-                select(request_hubs)
+                select(*LINE_COLUMNS)
                 .where(line.request == number, line.line > after)
                 .order_by(line.line)
                 .limit(limit)

@@ -12,11 +12,13 @@ class Cookie:
     """RFC 6265bis: with TLS its name has `__Host-` before it, so that no other host can set it."""
 
     is_secure: bool
+    called: str = "session"
+    """Browsers send it to every port of a host: two programs there call theirs by two names."""
 
     @property
     def name(self) -> str:
         """What it is called."""
-        return "__Host-session" if self.is_secure else "session"
+        return f"__Host-{self.called}" if self.is_secure else self.called
 
     def give(self, answer: Response, secret: str) -> None:
         """Have the browser keep it, until it is closed or the session ends."""

@@ -123,6 +123,7 @@ def test_each_command_shows_an_example(inventory: Typed) -> None:
 
 PROGRAMS = {
     *(("run",), ("serve",), ("upstream", "run")),  # they work by themselves
+    ("pages",),  # its acts are in the name of whoever proves it, each
     ("notices", "send"),  # does now what `run` does, once
     ("database", "upgrade"),  # of the tables, not of what is in them
 }

@@ -137,7 +137,7 @@ def _chf(hub: int) -> Eui64:
     facts = opened_attempt(hub).hub
     if facts is None:
         raise AssertionError("it has just been given")
-    return facts.chf
+    return facts.device_id
 
 
 def _ask(folder: Path, hubs: int) -> tuple[float, list[float]]:

@@ -15,6 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import Final
 
 from benchmarks.report import Figures
+from firmware_catalog.devices import gpf_of
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.domain.hub_facts import HubFacts
 from station.domain.outcome import Outcome, Stage
@@ -210,8 +211,8 @@ def closed_attempt(opened: AttemptOpened, attempt: int) -> AttemptClosed:
         place=opened.place,
         order=opened.order,
         number=opened.number,
-        chf=facts.chf,
-        gpf=facts.gpf,
+        chf=facts.device_id,
+        gpf=gpf_of(facts.ids),
         manufacturer=facts.manufacturer,
         model=facts.model,
         hardware_version=facts.hardware_version,

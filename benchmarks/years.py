@@ -18,6 +18,8 @@ from typing import Final
 
 from benchmarks.journal import SITE, STATION, appends_beside_bare, closed_attempt, ended, opened_attempt
 from benchmarks.report import Figures
+from firmware_catalog.devices import gpf_of
+from station.domain.hub_facts import HubFacts
 from station.domain.order_line import OrderLine
 from station.domain.outcome import Stage
 from station.records.facts.attempts import StageStarted
@@ -168,12 +170,12 @@ def _line(hub: int) -> OrderLine:
     if facts is None:
         raise AssertionError("it has just been given")
     return OrderLine(
-        chf=facts.chf,
-        gpf=facts.gpf,
+        chf=facts.device_id,
+        gpf=gpf_of(facts.ids),
         manufacturer=facts.manufacturer,
         model=facts.model,
         region="Central",
-        variant=facts.variant,
+        variant=facts.variant if isinstance(facts, HubFacts) else "",
         recorded_firmware=facts.firmware,
         inventory_status="Pending",
         owner="PARTY",

@@ -15,6 +15,7 @@ import cbor2
 from pydantic import BaseModel
 
 from drivers.errors import AnotherHub, HubAction, NoAnswer
+from firmware_catalog.devices import BridgeId, BridgeType, DeviceIds, HubIds, difference
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from firmware_catalog.image import FirmwareImage
 
@@ -27,26 +28,28 @@ UNLOCK_DOMAIN = "reflash-unlock-v1"
 
 @dataclass(frozen=True, slots=True)
 class ExpectedDevice:
-    """The hub that a caller means: what a driver is told, so that it changes no other.
+    """The hub, or bridge, that a caller means: what a driver is told, so that it changes no other.
 
     One hub has these for its life. A hub that differs in any of them is another hub.
     """
 
-    chf: Eui64
-    gpf: Eui64
+    ids: DeviceIds
     model: DeviceModel
 
-    def require(self, seen: HubIdentity, *, place: str, action: HubAction, state_known: bool = True) -> None:
+    @property
+    def device_id(self) -> Eui64:
+        """The id that it is known by: of a hub its CHF's."""
+        return self.ids.device_id
+
+    def require(
+        self, seen: DeviceIdentity, *, place: str, action: HubAction, state_known: bool = True
+    ) -> None:
         """Return if `seen` is this hub. Raises AnotherHub, whose `state_known` speaks of this hub, not of `seen`."""
-        if seen.chf != self.chf:
-            what = f"hub {seen.chf} answers at {place}, not {self.chf}"
-        elif seen.gpf != self.gpf:
-            what = f"hub {seen.chf} at {place} has the GPF {seen.gpf}, not {self.gpf}"
-        elif seen.model != self.model:
-            what = f"hub {seen.chf} at {place} is of model {seen.model}, not {self.model}"
-        else:
-            return
-        raise AnotherHub(what, action=action, state_known=state_known, advice="find the first hub")
+        what = difference(seen.ids, self.ids, place)
+        if what is None and seen.model != self.model:
+            what = f"{seen.ids} at {place} is of model {seen.model}, not {self.model}"
+        if what is not None:
+            raise AnotherHub(what, action=action, state_known=state_known, advice="find the first hub")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +70,50 @@ class HubIdentity:
     """Counts the hub's boots, whoever caused them; only differences mean anything."""
 
     @property
+    def device_id(self) -> Eui64:
+        """The id that it is known by."""
+        return self.chf
+
+    @property
+    def ids(self) -> HubIds:
+        """Which hub it is."""
+        return HubIds(self.chf, self.gpf)
+
+    @property
     def device(self) -> ExpectedDevice:
         """What to tell a driver from now on, so that it changes this hub and no other."""
-        return ExpectedDevice(self.chf, self.gpf, self.model)
+        return ExpectedDevice(self.ids, self.model)
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeIdentity:
+    """What a P2P Alt HAN bridge says of itself. It is one device with one id, and of one of four types.
+
+    All but `firmware`, `locked` and `boots` stays the same for a bridge's life, whatever it runs.
+    """
+
+    device_id: Eui64
+    bridge_type: BridgeType
+    model: DeviceModel
+    hardware_version: str
+    firmware: FirmwareVersion
+    locked: bool
+    boots: int
+    """Counts the bridge's boots, whoever caused them; only differences mean anything."""
+
+    @property
+    def ids(self) -> BridgeId:
+        """Which bridge it is."""
+        return BridgeId(self.device_id, self.bridge_type)
+
+    @property
+    def device(self) -> ExpectedDevice:
+        """What to tell a driver from now on, so that it changes this bridge and no other."""
+        return ExpectedDevice(self.ids, self.model)
+
+
+DeviceIdentity = HubIdentity | BridgeIdentity
+"""What a device of either family says of itself. "Hub" in the names of this contract stands for either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +164,15 @@ class HubState:
 class UnlockChallenge:
     """What a locked hub asks to have signed. Good for one answer and a short time."""
 
-    chf: Eui64
+    device_id: Eui64
+    """Of a hub its CHF's."""
     nonce: bytes
     model: DeviceModel
 
     def to_be_signed(self) -> bytes:
         """Return the deterministic CBOR (RFC 8949, 4.2) array that the signature covers."""
         return cbor2.dumps(
-            [UNLOCK_DOMAIN, self.chf.to_bytes(), self.nonce, self.model.manufacturer, self.model.model],
+            [UNLOCK_DOMAIN, self.device_id.to_bytes(), self.nonce, self.model.manufacturer, self.model.model],
             canonical=True,
         )
 
@@ -181,7 +226,7 @@ class HubDriver(Protocol):
         """Whether an unconfirmed image is given up at the next boot."""
         ...
 
-    async def wait_for_hub(self) -> HubIdentity:
+    async def wait_for_hub(self) -> DeviceIdentity:
         """Return as soon as a hub answers at this place; wait without end while there is none.
 
         Raises LinkLost when the place itself is gone, and HubInSerialRecovery for a hub that waits in its
@@ -189,7 +234,7 @@ class HubDriver(Protocol):
         """
         ...
 
-    async def wait_for_removal(self, hub: HubIdentity | None) -> None:
+    async def wait_for_removal(self, hub: DeviceIdentity | None) -> None:
         """Return once `hub` no longer sits here as it did.
 
         That is when it has been silent for the driver's removal time, when another hub answers in its place, or
@@ -200,7 +245,7 @@ class HubDriver(Protocol):
         """
         ...
 
-    async def identify(self) -> HubIdentity:
+    async def identify(self) -> DeviceIdentity:
         """Ask who the hub is. Allowed while locked. Says the same each time as long as nothing happens to the hub."""
         ...
 
@@ -231,7 +276,7 @@ class HubDriver(Protocol):
         """
         ...
 
-    async def activate(self, hub: ExpectedDevice, image: FirmwareImage) -> HubIdentity:
+    async def activate(self, hub: ExpectedDevice, image: FirmwareImage) -> DeviceIdentity:
         """Mark the held image for one test boot, boot the hub, and return it as it came back.
 
         Returns at once when the image runs already on the hub that is meant. Raises ImageMismatch, before any boot, when the hub does not
@@ -251,7 +296,7 @@ class HubDriver(Protocol):
         """
         ...
 
-    async def reboot(self, hub: ExpectedDevice) -> HubIdentity:
+    async def reboot(self, hub: ExpectedDevice) -> DeviceIdentity:
         """Boot the hub, which makes it give up an unconfirmed image, and return who came back.
 
         Allowed while locked; a hub locks itself at every boot. Raises HubDidNotReturn and AnotherHub as `activate`.
@@ -271,7 +316,7 @@ class HubDriver(Protocol):
 class LeavesRecovery(Protocol):
     """A `HubDriver` that also has this method can have a hub boot that waits in its boot loader."""
 
-    async def leave_recovery(self) -> HubIdentity:
+    async def leave_recovery(self) -> DeviceIdentity:
         """Order one boot of a hub that waits in its boot loader, and return who comes back.
 
         Which hub that is nobody knows, so it is told nothing but to boot, which changes no flash of itself. One that

@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from types import MappingProxyType
-from typing import Annotated, Any, Final, NamedTuple, TypeVar
+from typing import Annotated, Any, Final, NamedTuple, Self, TypeVar
 
 import cbor2
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from smp.error import MGMT_ERR
 from smp.header import GroupId
 from smp.image_management import IMG_MGMT_ERR
 
-from drivers.hub import HubIdentity, HubState, ImageSlot
+from drivers.hub import BridgeIdentity, DeviceIdentity, HubIdentity, HubState, ImageSlot
+from firmware_catalog.devices import BridgeType
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion, OpaqueName
 
 HUB_GROUP: Final = 64
@@ -214,7 +215,8 @@ def validate(model: type[Answer], fields: dict[Any, Any]) -> Answer:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise MalformedPayload(f"field `{field}`: {first['msg']}") from error
+        what = first["msg"].removeprefix("Value error, ")
+        raise MalformedPayload(f"field `{field}`: {what}" if field else what) from error
 
 
 class HubAnswer(BaseModel):
@@ -235,25 +237,55 @@ class Done(HubAnswer):
 class IdentityAnswer(HubAnswer):
     """Who the hub is."""
 
-    chf: _DeviceId
-    gpf: _DeviceId
+    chf: _DeviceId | None = None
+    gpf: _DeviceId | None = None
+    device: _DeviceId | None = None
+    """A bridge's one id."""
+    bridge: Annotated[BridgeType | None, Field(strict=False)] = None
+    """A bridge's type."""
     manufacturer: OpaqueName
     model: OpaqueName
     hw: _ShortText
-    variant: _ShortText
+    variant: _ShortText | None = None
+    """Of a hub."""
     fw: int = Field(ge=0, lt=1 << 32)
     locked: bool
     boots: int = Field(ge=0, lt=1 << 32)
 
-    def identity(self) -> HubIdentity:
+    @model_validator(mode="after")
+    def _is_of_one_family(self) -> Self:
+        of_hub = {"chf": self.chf, "gpf": self.gpf, "variant": self.variant}
+        of_bridge = {"device": self.device, "bridge": self.bridge}
+        is_bridge = any(value is not None for value in of_bridge.values())
+        for name, value in (of_bridge if is_bridge else of_hub).items():
+            if value is None:
+                raise ValueError(f"`{name}` is missing")
+        for name, value in of_hub.items():
+            if is_bridge and value is not None:
+                raise ValueError(f"a bridge has no `{name}`")
+        return self
+
+    def identity(self) -> DeviceIdentity:
         """Return it in the drivers' common form."""
+        model, firmware = DeviceModel(self.manufacturer, self.model), FirmwareVersion(self.fw)
+        if self.device is not None and self.bridge is not None:
+            return BridgeIdentity(
+                device_id=Eui64.from_bytes(self.device),
+                bridge_type=self.bridge,
+                model=model,
+                hardware_version=self.hw,
+                firmware=firmware,
+                locked=self.locked,
+                boots=self.boots,
+            )
+        assert self.chf is not None and self.gpf is not None and self.variant is not None  # noqa: PT018, S101 - as was validated
         return HubIdentity(
             chf=Eui64.from_bytes(self.chf),
             gpf=Eui64.from_bytes(self.gpf),
-            model=DeviceModel(self.manufacturer, self.model),
+            model=model,
             hardware_version=self.hw,
             variant=self.variant,
-            firmware=FirmwareVersion(self.fw),
+            firmware=firmware,
             locked=self.locked,
             boots=self.boots,
         )
@@ -262,8 +294,21 @@ class IdentityAnswer(HubAnswer):
 class ChallengeAnswer(HubAnswer):
     """A fresh challenge, good for one answer, and whose it is."""
 
-    chf: _DeviceId
+    chf: _DeviceId | None = None
+    device: _DeviceId | None = None
+    """A bridge's."""
     nonce: bytes = Field(min_length=16, max_length=32)
+
+    @model_validator(mode="after")
+    def _is_somebodys(self) -> Self:
+        if (self.chf is None) == (self.device is None):
+            raise ValueError("either `chf` or `device` says whose challenge it is")
+        return self
+
+    @property
+    def device_id(self) -> Eui64:
+        """Whose challenge it is."""
+        return Eui64.from_bytes(self.chf or self.device or b"")
 
 
 class _ImageEntry(HubAnswer):

@@ -16,9 +16,8 @@ from drivers.errors import (
     UnlockAuthorityFailed,
     UnlockRefused,
 )
-from drivers.hub import ExpectedDevice, HubIdentity, UnlockAuthority, UnlockChallenge
+from drivers.hub import DeviceIdentity, ExpectedDevice, UnlockAuthority, UnlockChallenge
 from drivers.hub_answers import ChallengeAnswer, DeviceCode
-from firmware_catalog.identity import Eui64
 
 _SIGNATURE_BYTES: Final = 64
 
@@ -31,29 +30,29 @@ async def sign(
     Raises AnotherHub, having nothing signed, for a challenge of another hub; UnlockAuthorityFailed for a signature of
     another length than 64 bytes; and what the authority raises.
     """
-    seen = Eui64.from_bytes(challenge.chf)
-    if seen != hub.chf:
+    seen = challenge.device_id
+    if seen != hub.device_id:
         raise AnotherHub(
-            f"the challenge at {place} is of hub {seen}, not of {hub.chf}",
+            f"the challenge at {place} is of hub {seen}, not of {hub.device_id}",
             action=HubAction.UNLOCK,
             state_known=True,
             advice="find the first hub",
         )
-    signature = await authority.sign(UnlockChallenge(hub.chf, challenge.nonce, hub.model))
+    signature = await authority.sign(UnlockChallenge(hub.device_id, challenge.nonce, hub.model))
     if len(signature) != _SIGNATURE_BYTES:
         raise UnlockAuthorityFailed(
-            f"the unlock authority gave {len(signature)} bytes for {hub.chf}, {_SIGNATURE_BYTES} are needed",
+            f"the unlock authority gave {len(signature)} bytes for {hub.device_id}, {_SIGNATURE_BYTES} are needed",
             action=HubAction.UNLOCK,
             state_known=True,
         )
     return signature
 
 
-def require_same_boot(asked: HubIdentity, now: HubIdentity, place: str) -> None:
+def require_same_boot(asked: DeviceIdentity, now: DeviceIdentity, place: str) -> None:
     """Raise ChallengeVoid if the hub has booted since it was asked for its challenge, which no boot outlives."""
     if asked.boots != now.boots:
         raise ChallengeVoid(
-            f"the hub {now.chf} at {place} booted while its challenge was signed",
+            f"the hub {now.device_id} at {place} booted while its challenge was signed",
             action=HubAction.UNLOCK,
             state_known=True,
             advice="try again",
@@ -75,14 +74,14 @@ def answer_refusal(
         return _locked_out(hub, place, refused)
     if code is not None and code.says_no_challenge:
         return ChallengeVoid(
-            f"the hub {hub.chf} at {place} got its unlock signature too late",
+            f"the hub {hub.device_id} at {place} got its unlock signature too late",
             action=HubAction.UNLOCK,
             state_known=True,
             device_code=refused.device_code,
             advice="try again, and check the authority's speed",
         )
     return UnlockRefused(
-        f"the hub {hub.chf} at {place} did not accept the unlock signature",
+        f"the hub {hub.device_id} at {place} did not accept the unlock signature",
         action=HubAction.UNLOCK,
         state_known=True,
         device_code=refused.device_code,
@@ -92,7 +91,7 @@ def answer_refusal(
 
 def _locked_out(hub: ExpectedDevice, place: str, refused: HubRefused) -> HubLockedOut:
     return HubLockedOut(
-        f"the hub {hub.chf} at {place} takes no answers to challenges for now",
+        f"the hub {hub.device_id} at {place} takes no answers to challenges for now",
         action=HubAction.UNLOCK,
         state_known=True,
         device_code=refused.device_code,

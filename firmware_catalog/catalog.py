@@ -9,6 +9,7 @@ from typing import Protocol, Self
 
 from firmware_catalog.checks import PINS_ONLY, ImageChecks, read_release_image
 from firmware_catalog.cpl import CentralProductsList
+from firmware_catalog.devices import DeviceKind
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from firmware_catalog.image import FirmwareImage
@@ -45,8 +46,8 @@ class Catalog(Protocol):
         """Return every release of the model, withdrawn ones too, highest version first."""
         ...
 
-    def latest(self, model: DeviceModel) -> Release:
-        """Return the model's latest production release. Raises NoRelease, or CatalogError when it serves no more."""
+    def latest(self, model: DeviceModel, kind: DeviceKind = DeviceKind.HUB) -> Release:
+        """Return the model's latest production release for devices of this kind. Raises NoRelease, or CatalogError when it serves no more."""
         ...
 
     def plan(
@@ -54,11 +55,13 @@ class Catalog(Protocol):
         model: DeviceModel,
         from_version: FirmwareVersion,
         hardware_version: str,
+        kind: DeviceKind,
         devices: Collection[Eui64] = (),
     ) -> Plan:
-        """Plan the way to the model's latest production release for the hub that is these devices, CHF and GPF.
+        """Plan the way to the model's latest production release for the device of this kind and these ids.
 
-        A release for one device is planned for no other, and for no hub whose devices are not named.
+        A release for one device is planned for no other, and for none whose ids are not named; one for another kind for
+        none of this.
         Raises PlanError, or CatalogError when the catalogue serves no more.
         """
         ...
@@ -117,19 +120,20 @@ class FolderCatalog:
         of_model = (release for release in self._releases if release.model == model)
         return tuple(sorted(of_model, key=lambda release: release.version, reverse=True))
 
-    def latest(self, model: DeviceModel) -> Release:
-        """Return the model's latest production release. Raises NoRelease."""
-        return latest_production(self._releases, model)
+    def latest(self, model: DeviceModel, kind: DeviceKind = DeviceKind.HUB) -> Release:
+        """Return the model's latest production release for devices of this kind. Raises NoRelease."""
+        return latest_production(self._releases, model, kind)
 
     def plan(
         self,
         model: DeviceModel,
         from_version: FirmwareVersion,
         hardware_version: str,
+        kind: DeviceKind,
         devices: Collection[Eui64] = (),
     ) -> Plan:
         """Plan the way to the model's latest production release. Raises PlanError."""
-        return plan_upgrade(self._releases, model, from_version, hardware_version, devices)
+        return plan_upgrade(self._releases, model, from_version, hardware_version, kind, devices)
 
     def load(self, release: Release) -> FirmwareImage:
         """Return the release's checked image, one object however often it is asked for. Raises CatalogError."""

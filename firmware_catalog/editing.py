@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from firmware_catalog.devices import DeviceKind
 from firmware_catalog.errors import ReleaseExists, ReleaseUnknown
 from firmware_catalog.files import replace_file
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
@@ -22,6 +23,7 @@ def add_release(
     version: FirmwareVersion | None = None,
     permitted_from: Literal["any_lower"] | tuple[VersionRange, ...] = ANY_LOWER,
     hardware_versions: tuple[HardwareVersion, ...] = (),
+    made_for: DeviceKind = DeviceKind.HUB,
     notes: str = "",
 ) -> Release:
     """Copy an image into the catalogue as a production release and pin it. The first release founds the catalogue.
@@ -34,6 +36,7 @@ def add_release(
         version=version,
         permitted_from=permitted_from,
         hardware_versions=hardware_versions,
+        made_for=made_for,
         notes=notes,
     )
     release, data = read_new_release(

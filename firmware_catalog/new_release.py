@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from firmware_catalog.containers import find_container
+from firmware_catalog.devices import DeviceKind
 from firmware_catalog.errors import ImageUnavailable, ImageUnsuitable, ReleaseInvalid
 from firmware_catalog.files import read_named_file
 from firmware_catalog.formats import read_image, recognise
@@ -37,6 +38,8 @@ class Statement:
     """Only for a raw image; the others state their own."""
     permitted_from: Literal["any_lower"] | tuple[VersionRange, ...] = ANY_LOWER
     hardware_versions: tuple[HardwareVersion, ...] = ()
+    made_for: DeviceKind = DeviceKind.HUB
+    """No image says that of itself."""
     notes: str = ""
 
 
@@ -74,6 +77,7 @@ def read_new_release(
             permitted_from=statement.permitted_from,
             hardware_versions=statement.hardware_versions,
             only_for=image.only_for,
+            made_for=statement.made_for,
             image=ImageReference(file=file_name(image.version, sha256), sha256=sha256, size=len(data)),
             kind=kind,
             manufacturer_image_hash=image.file_sha256.hex(),

@@ -14,6 +14,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from firmware_catalog.bounds import UNBOUND, Bounds, read_hardware_version
+from firmware_catalog.devices import DeviceKind
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from firmware_catalog.image import MAX_IMAGE_SIZE, ImageKind
 
@@ -92,6 +93,11 @@ class Release(_Entry):
     only_for: Annotated[Bounds, Field(exclude_if=lambda bounds: bounds == UNBOUND)] = UNBOUND
     """What the image's file itself narrows it to. Left out of what is written where it does not: a station that is too
     old to know it refuses a catalogue that states it."""
+    made_for: Annotated[DeviceKind, Field(strict=False, exclude_if=lambda kind: kind is DeviceKind.HUB)] = (
+        DeviceKind.HUB
+    )
+    """Hubs, or bridges of one type: it is for nothing else, whatever its model is called. Left out of what is written
+    where it is hubs, with the same consequence."""
     image: ImageReference
     kind: ImageKind = ImageKind.MCUBOOT
     """What the image's file is."""
@@ -185,13 +191,14 @@ class Plan(_Entry):
 
 
 def latest_production(
-    releases: Iterable[Release], model: DeviceModel, devices: Collection[Eui64] = ()
+    releases: Iterable[Release], model: DeviceModel, kind: DeviceKind, devices: Collection[Eui64] = ()
 ) -> Release:
-    """Return the highest production release of the model for the hub that is these devices. Raises NoRelease.
+    """Return the highest production release of the model for the device of this kind and these ids. Raises NoRelease.
 
-    A release for one device is nobody else's: for all other hubs it is not there.
+    A release for one device is nobody else's, and one of another kind nobody's here: for them it is not there.
     """
-    of_model = [release for release in releases if release.model == model]
+    named = [release for release in releases if release.model == model]
+    of_model = [release for release in named if release.made_for is kind]
     for_hub = [release for release in of_model if release.only_for.permit_device(devices)]
     production = [release for release in for_hub if release.status is ReleaseStatus.PRODUCTION]
     if not production:
@@ -200,6 +207,8 @@ def latest_production(
             if for_hub
             else "each of its releases is for another device alone"
             if of_model
+            else f"its releases are for {named[0].made_for.plural}, not for {kind.plural}"
+            if named
             else "the catalogue lists none"
         )
         raise NoRelease(f"there is no production release for model {model}: {why}")
@@ -211,15 +220,16 @@ def plan_upgrade(
     model: DeviceModel,
     from_version: FirmwareVersion,
     hardware_version: str,
+    kind: DeviceKind,
     devices: Collection[Eui64] = (),
 ) -> Plan:
-    """Plan the way from `from_version` to the model's latest production release for the hub that is these devices.
+    """Plan the way from `from_version` to the model's latest production release for a device of this kind and these ids.
 
     Of all permitted chains the shortest is taken; of several, the one whose first step leads highest, then its
     second, and so on. Raises the PlanError that says why there is none.
     """
     releases = tuple(releases)
-    target = latest_production(releases, model, devices)
+    target = latest_production(releases, model, kind, devices)
     if from_version == target.version:
         return Plan(target=target, steps=())
     if from_version > target.version:
@@ -232,6 +242,7 @@ def plan_upgrade(
         release
         for release in releases
         if release.model == model
+        and release.made_for is kind
         and from_version < release.version <= target.version
         and release.status is ReleaseStatus.PRODUCTION
         and release.permits_hardware(hardware_version)

@@ -62,7 +62,8 @@ async def describe_hub(hub: Hub) -> Answer:
     content = b"" if running is None else hub.layout.primary.read(0, running.size)
     return {
         "chf": plate.chf.hex("-").upper(),
-        "gpf": plate.gpf.hex("-").upper(),
+        "gpf": None if plate.gpf is None else plate.gpf.hex("-").upper(),
+        "bridge_type": plate.bridge_type,
         "manufacturer": plate.manufacturer,
         "model": plate.model,
         "hw": plate.hardware_version,

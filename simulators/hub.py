@@ -41,14 +41,23 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Nameplate:
-    """Who a hub is. One hub is two devices, each with an EUI-64 of 8 bytes."""
+    """Who a hub is. One hub is two devices, each with an EUI-64 of 8 bytes; a bridge is one device, and has a type."""
 
     chf: bytes
-    gpf: bytes
+    """Of a bridge its one id."""
+    gpf: bytes | None
+    """None of a bridge."""
     manufacturer: str
     model: str
     hardware_version: str
     variant: str
+    """Of a hub."""
+    bridge_type: str | None = None
+    """`B1` to `B4`; None of a hub."""
+
+    def of_another(self, source: random.Random) -> Nameplate:
+        """Make up that of another one of the same kind."""
+        return replace(self, chf=source.randbytes(8), gpf=None if self.bridge_type else source.randbytes(8))
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,8 +225,7 @@ class Hub:
             return
         await asyncio.sleep(self.build.timing.start)
         if self.faults.strike(FaultName.ANOTHER_HUB, Occasion.BOOT):
-            source = self.faults.source
-            self.nameplate = replace(self.nameplate, chf=source.randbytes(8), gpf=source.randbytes(8))
+            self.nameplate = self.nameplate.of_another(self.faults.source)
         self._enter(Mode.APPLICATION)
 
     def _enter(self, mode: Mode) -> None:

@@ -5,10 +5,18 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal, Self
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from simulators.firmware import FirmwareSpec, make_firmware
 from simulators.hub import Hub, HubBuild, Nameplate
@@ -34,12 +42,16 @@ def _eui64(text: object) -> object:
 
 
 class HubEntry(BaseModel):
-    """One hub of a file, and where it begins."""
+    """One hub or bridge of a file, and where it begins."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     chf: Annotated[bytes, BeforeValidator(_eui64)]
-    gpf: Annotated[bytes, BeforeValidator(_eui64)]
+    """Of a bridge its one id."""
+    gpf: Annotated[bytes | None, BeforeValidator(_eui64)] = None
+    """Of a hub."""
+    bridge_type: Literal["B1", "B2", "B3", "B4"] | None = None
+    """Of a bridge."""
     manufacturer: str
     model: str
     hw: str = "1.0"
@@ -49,6 +61,19 @@ class HubEntry(BaseModel):
     jig: int = Field(ge=1)
     slot: int | None = Field(default=None, ge=1)
     """None: it waits in the jig's queue."""
+
+    @model_validator(mode="after")
+    def _is_of_one_family(self) -> Self:
+        if (self.gpf is None) == (self.bridge_type is None):
+            raise ValueError("a hub has a gpf, a bridge a bridge_type, and nothing has both")
+        return self
+
+    @property
+    def plate(self) -> Nameplate:
+        """Who it is."""
+        return Nameplate(
+            self.chf, self.gpf, self.manufacturer, self.model, self.hw, self.variant, self.bridge_type
+        )
 
 
 _ENTRIES: Final = TypeAdapter(list[HubEntry])
@@ -83,8 +108,7 @@ def load_hubs(path: Path, build: HubBuild, seed: int) -> list[tuple[HubEntry, Hu
             image = images.setdefault(image_path, image_path.read_bytes())
         except OSError as error:
             raise HubFileError(f"{path}: firmware {image_path}: {error.strerror}") from error
-        plate = Nameplate(entry.chf, entry.gpf, entry.manufacturer, entry.model, entry.hw, entry.variant)
-        hubs.append((entry, _make_hub(plate, image, build, f"{seed} {entry.chf.hex()}")))
+        hubs.append((entry, _make_hub(entry.plate, image, build, f"{seed} {entry.chf.hex()}")))
     return hubs
 
 

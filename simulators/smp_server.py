@@ -247,13 +247,16 @@ class ApplicationServer:
 
     async def _identity(self, _: Body) -> Body:
         plate = self._hub.nameplate
+        ids = (
+            {"chf": plate.chf, "gpf": plate.gpf, "variant": plate.variant}
+            if plate.bridge_type is None
+            else {"device": plate.chf, "bridge": plate.bridge_type}
+        )
         return {
-            "chf": plate.chf,
-            "gpf": plate.gpf,
+            **ids,
             "manufacturer": plate.manufacturer,
             "model": plate.model,
             "hw": plate.hardware_version,
-            "variant": plate.variant,
             "fw": self._hub.firmware_version(),
             "locked": not self._hub.lock.is_open,
             "boots": self._hub.boots,
@@ -261,7 +264,9 @@ class ApplicationServer:
 
     async def _challenge(self, _: Body) -> Body:
         try:
-            return {"chf": self._hub.nameplate.chf, "nonce": self._hub.challenge()}
+            plate = self._hub.nameplate
+            whose = "chf" if plate.bridge_type is None else "device"
+            return {whose: plate.chf, "nonce": self._hub.challenge()}
         except LockedOut as error:
             raise GroupRefused(HUB_GROUP, HubError.LOCKED_OUT, ManagementError.BUSY) from error
 

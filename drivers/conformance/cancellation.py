@@ -12,7 +12,7 @@ from drivers.conformance.check import Checks, check
 from drivers.conformance.device import Ability
 from drivers.conformance.preparation import arguments_of, prepare
 from drivers.conformance.stage import Stage
-from drivers.hub import HubDriver, HubIdentity
+from drivers.hub import DeviceIdentity, HubDriver
 
 _BOOTS: Final = ("activate", "reboot")
 _WAITS: Final = ("wait_for_hub", "wait_for_removal")
@@ -87,11 +87,11 @@ async def _prepare(stage: Stage, driver: HubDriver, method: str) -> None:
             return
 
 
-def _arguments(stage: Stage, method: str, hub: HubIdentity) -> tuple[object, ...]:
+def _arguments(stage: Stage, method: str, hub: DeviceIdentity) -> tuple[object, ...]:
     return (hub,) if method == "wait_for_removal" else arguments_of(stage, method)
 
 
-async def _answers(stage: Stage, driver: HubDriver, hub: HubIdentity, *, boots: bool) -> None:
+async def _answers(stage: Stage, driver: HubDriver, hub: DeviceIdentity, *, boots: bool) -> None:
     """See that each question gets its own answer, once the hub is there."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + stage.device.patience
@@ -106,5 +106,5 @@ async def _answers(stage: Stage, driver: HubDriver, hub: HubIdentity, *, boots: 
                 raise
         else:
             break
-    if (seen.chf, seen.gpf) != (hub.chf, hub.gpf):
-        raise Broken(f"the hub {hub.chf} then said that it is {seen.chf}")
+    if seen.ids != hub.ids:
+        raise Broken(f"the hub {hub.device_id} then said that it is {seen.device_id}")

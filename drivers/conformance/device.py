@@ -54,8 +54,10 @@ class Difference(StrEnum):
     IDS = "ids"
     GPF = "gpf"
     """The CHF's id is the same, as of no two hubs."""
+    TYPE = "type"
+    """Asked of bridges, which have no GPF: the id is the same, as of no two bridges."""
     MODEL = "model"
-    """Both ids are the same."""
+    """Every id is the same."""
 
 
 class NotWritten(Exception):

@@ -6,7 +6,7 @@ from drivers.conformance.call import Broken
 from drivers.conformance.check import Checks, check
 from drivers.conformance.device import Ability
 from drivers.conformance.stage import Stage, describe_running
-from drivers.hub import HubIdentity
+from drivers.hub import BridgeIdentity, DeviceIdentity, HubIdentity
 
 
 class IdentityChecks(Checks):
@@ -60,6 +60,10 @@ class IdentityChecks(Checks):
             raise Broken(f"the running image's hash is {image_hash!r}")
 
 
-def made_of(hub: HubIdentity) -> tuple[object, ...]:
+def made_of(hub: DeviceIdentity) -> tuple[object, ...]:
     """Return what stays the same of a hub whatever it runs."""
-    return hub.chf, hub.gpf, hub.model, hub.hardware_version, hub.variant
+    match hub:
+        case HubIdentity():
+            return hub.ids, hub.model, hub.hardware_version, hub.variant
+        case BridgeIdentity():
+            return hub.ids, hub.model, hub.hardware_version

@@ -40,7 +40,7 @@ class InterruptionChecks(Checks):
         await flashing.refusal(DriverError)
         await LOSSES[loss].undo(stage.device)
         driver, back = await stage.welcome_back(driver)
-        if (back.chf, back.firmware) != (before.chf, before.firmware):
+        if (back.device_id, back.firmware) != (before.device_id, before.firmware):
             raise Broken(f"{before} was lost and {back} came back")
         if await stage.running(driver) != running:
             raise Broken("state() names another running image than before")

@@ -82,7 +82,7 @@ class LockingChecks(Checks):
         driver, hub = await stage.greet()
         authority = _Recorder(stage.device.authority())
         await stage.do(driver.unlock, stage.hub, authority)
-        if [(asked.chf, asked.model) for asked in authority.challenges] != [(hub.chf, hub.model)]:
+        if [(asked.device_id, asked.model) for asked in authority.challenges] != [(hub.device_id, hub.model)]:
             raise Broken(f"these were to be signed: {authority.challenges}")
         if (await stage.do(driver.identify)).locked:
             raise Broken("the hub says that it is locked")

@@ -38,7 +38,7 @@ class SilenceChecks(Checks):
         error = await stage.refused(DriverError, getattr(driver, method), *arguments_of(stage, method))
         if method in _READS and not error.state_known:
             raise Broken(f"{method}() says that the hub's state is not known, though it only looked")
-        await _is_well(stage, driver, hub.chf)
+        await _is_well(stage, driver, hub.device_id)
 
     @check(Ability.SILENCE, Ability.LOCK)
     async def test_a_silent_hub_is_not_unlocked(self, stage: Stage) -> None:
@@ -46,7 +46,7 @@ class SilenceChecks(Checks):
         driver, hub = await stage.greet()
         await stage.device.silence()
         await stage.refused(DriverError, driver.unlock, stage.hub, stage.device.authority())
-        await _is_well(stage, driver, hub.chf)
+        await _is_well(stage, driver, hub.device_id)
 
     @check(Ability.SILENCE)
     async def test_silence_within_a_flash_ends_it(self, stage: Stage) -> None:
@@ -56,7 +56,7 @@ class SilenceChecks(Checks):
         await stage.device.silence()
         if (await flashing.refusal(DriverError)).state_known:
             raise Broken("its state_known is True, though a part of the image was written")
-        await _is_well(stage, driver, hub.chf)
+        await _is_well(stage, driver, hub.device_id)
 
     @check(Ability.SILENCE)
     async def test_waiting_for_an_answer_blocks_nobody_else(self, stage: Stage) -> None:
@@ -76,8 +76,8 @@ async def _is_well(stage: Stage, driver: HubDriver, chf: object) -> None:
     """See that the driver is as good as before once the hub speaks again."""
     await stage.device.speak()
     _, hub = await stage.welcome_back(driver)
-    if hub.chf != chf:
-        raise Broken(f"afterwards {hub.chf} answered, not {chf}")
+    if hub.device_id != chf:
+        raise Broken(f"afterwards {hub.device_id} answered, not {chf}")
 
 
 async def _longest_gap(stage: Stage, driver: HubDriver) -> float | None:

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 from drivers.conformance.call import Broken, Call, Refusal
 from drivers.conformance.device import Ability, DeviceUnderTest
 from drivers.errors import LinkLost
-from drivers.hub import ExpectedDevice, FlashProgress, HubDriver, HubIdentity, HubState
+from drivers.hub import DeviceIdentity, ExpectedDevice, FlashProgress, HubDriver, HubState
 from firmware_catalog.image import FirmwareImage
 
 T = TypeVar("T")
@@ -112,7 +112,7 @@ class Stage:
         self._drivers.remove(driver)
         await self.do(driver.close)
 
-    async def greet(self) -> tuple[HubDriver, HubIdentity]:
+    async def greet(self) -> tuple[HubDriver, DeviceIdentity]:
         """Open the place and wait for its hub."""
         driver = await self.open()
         hub = await self.do(driver.wait_for_hub)
@@ -131,7 +131,7 @@ class Stage:
         await self.do(driver.flash, self.hub, self.image, told)
         return told
 
-    async def activate(self, driver: HubDriver) -> HubIdentity:
+    async def activate(self, driver: HubDriver) -> DeviceIdentity:
         """Unlock, flash and activate."""
         await self.flash(driver)
         return await self.do(driver.activate, self.hub, self.image)
@@ -149,7 +149,7 @@ class Stage:
             )
         return call
 
-    async def welcome_back(self, driver: HubDriver) -> tuple[HubDriver, HubIdentity]:
+    async def welcome_back(self, driver: HubDriver) -> tuple[HubDriver, DeviceIdentity]:
         """Wait for a hub that was lost, and return the driver to go on with.
 
         One whose link is gone for good says LinkLost again: then, as at the bench, it is closed and the place opened

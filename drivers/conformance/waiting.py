@@ -29,7 +29,7 @@ class WaitingChecks(Checks):
             await waiting.result()
             raise Broken("it returned a hub from an empty seat")
         await stage.device.seat()
-        if (await waiting.result()).chf != hub.chf:
+        if (await waiting.result()).device_id != hub.device_id:
             raise Broken("it returned another hub")
 
     @check(Ability.REMOVAL)
@@ -53,7 +53,7 @@ class WaitingChecks(Checks):
         await stage.device.remove()
         await stage.device.seat()
         await waiting.result()
-        if (await stage.do(driver.wait_for_hub)).chf != hub.chf:
+        if (await stage.do(driver.wait_for_hub)).device_id != hub.device_id:
             raise Broken("another hub answered then")
 
     @pytest.mark.parametrize("ability", [Ability.REFUSAL, Ability.NOISE])

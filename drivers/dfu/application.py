@@ -18,7 +18,7 @@ from drivers.dfu.errors import RequestStalled
 from drivers.dfu.transfers import ControlPipe
 from drivers.dfu.work import Work
 from drivers.errors import HubAction, HubLocked, HubRefused, MalformedAnswer
-from drivers.hub import HubIdentity, HubState
+from drivers.hub import DeviceIdentity, HubState
 from drivers.hub_answers import (
     ChallengeAnswer,
     DeviceCode,
@@ -66,7 +66,7 @@ class HubCommands:
     def __init__(self, pipe: ControlPipe) -> None:
         self._pipe = pipe
 
-    def identity(self, work: Work) -> HubIdentity:
+    def identity(self, work: Work) -> DeviceIdentity:
         """Ask who the hub is."""
         return self._read(_IDENTITY, IdentityAnswer, work).identity()
 

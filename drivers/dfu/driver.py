@@ -28,9 +28,9 @@ from drivers.errors import (
     after_a_change,
 )
 from drivers.hub import (
+    DeviceIdentity,
     ExpectedDevice,
     FlashProgress,
-    HubIdentity,
     HubState,
     ProgressListener,
     UnlockAuthority,
@@ -46,7 +46,7 @@ T = TypeVar("T")
 class _Marked(NamedTuple):
     """What is to be booted for its test boot."""
 
-    hub: HubIdentity
+    hub: DeviceIdentity
     runs: bool = False
     """Whether it runs the image already."""
     manifested: DfuDevice | None = None
@@ -71,15 +71,15 @@ class DfuHubDriver:
         """Whether the boot loader swaps and reverts, as configured for the model."""
         return self._settings.can_revert
 
-    async def wait_for_hub(self) -> HubIdentity:
+    async def wait_for_hub(self) -> DeviceIdentity:
         """Return as soon as a hub answers: see `UsbPresence`."""
         return await self._presence.wait_for_hub()
 
-    async def wait_for_removal(self, hub: HubIdentity | None) -> None:
+    async def wait_for_removal(self, hub: DeviceIdentity | None) -> None:
         """Return once `hub` is gone: see `UsbPresence`."""
         await self._presence.wait_for_removal(hub)
 
-    async def identify(self) -> HubIdentity:
+    async def identify(self) -> DeviceIdentity:
         """Ask who the hub is."""
         return await self._presence.identify(HubAction.IDENTIFY)
 
@@ -96,7 +96,9 @@ class DfuHubDriver:
         if not (await self._do(hub, HubAction.UNLOCK, lambda seen, _device, _work: seen)).locked:
             return
 
-        def ask(seen: HubIdentity, device: DfuDevice, work: Work) -> tuple[HubIdentity, ChallengeAnswer]:
+        def ask(
+            seen: DeviceIdentity, device: DfuDevice, work: Work
+        ) -> tuple[DeviceIdentity, ChallengeAnswer]:
             return seen, HubCommands(device.pipe).challenge(work)
 
         # Before unlocking, because a hub may lock itself on its way to DFU mode.
@@ -107,7 +109,7 @@ class DfuHubDriver:
             raise challenge_refusal(hub, self.place, refused, refused.code) from refused
         signature = await sign(hub, challenge, authority, self.place)
 
-        def answer(seen: HubIdentity, device: DfuDevice, work: Work) -> None:
+        def answer(seen: DeviceIdentity, device: DfuDevice, work: Work) -> None:
             require_same_boot(asked, seen, self.place)
             work.writes = True
             HubCommands(device.pipe).unlock(signature, work)
@@ -129,7 +131,7 @@ class DfuHubDriver:
         seconds = settings.download_seconds(len(image)) + settings.manifestation_seconds
         report = throttled(asyncio.get_running_loop(), on_progress, len(image))
 
-        def download(seen: HubIdentity, device: DfuDevice, work: Work) -> HubState | None:
+        def download(seen: DeviceIdentity, device: DfuDevice, work: Work) -> HubState | None:
             """Return what the hub then holds, or None where it cannot say."""
             if seen.locked:
                 raise HubLocked(
@@ -155,10 +157,10 @@ class DfuHubDriver:
                 state_known=False,
             )
 
-    async def activate(self, hub: ExpectedDevice, image: FirmwareImage) -> HubIdentity:
+    async def activate(self, hub: ExpectedDevice, image: FirmwareImage) -> DeviceIdentity:
         """Have the held image run by one test boot, boot the hub, and return who came back."""
 
-        def mark(seen: HubIdentity, device: DfuDevice, work: Work) -> _Marked:
+        def mark(seen: DeviceIdentity, device: DfuDevice, work: Work) -> _Marked:
             commands = HubCommands(device.pipe)
             state = commands.state(work)
             if state.running is not None and state.running.image_hash == image.image_hash:
@@ -193,7 +195,7 @@ class DfuHubDriver:
     async def confirm(self, hub: ExpectedDevice, image: FirmwareImage) -> HubState:
         """Make the running image permanent, if it is this one."""
 
-        def confirm(_: HubIdentity, device: DfuDevice, work: Work) -> HubState:
+        def confirm(_: DeviceIdentity, device: DfuDevice, work: Work) -> HubState:
             state = self._running(image, device, work)
             if state.running is not None and state.running.confirmed:
                 return state
@@ -211,12 +213,12 @@ class DfuHubDriver:
 
         return await self._do(hub, HubAction.CONFIRM, confirm)
 
-    async def reboot(self, hub: ExpectedDevice) -> HubIdentity:
+    async def reboot(self, hub: ExpectedDevice) -> DeviceIdentity:
         """Boot the hub and return who came back."""
         before = await self._do(hub, HubAction.REBOOT, lambda seen, _device, _work: seen)
         return await self._boot(hub, before.boots, HubAction.REBOOT)
 
-    async def leave_recovery(self) -> HubIdentity:
+    async def leave_recovery(self) -> DeviceIdentity:
         """Reset the bus at a hub that waits in DFU mode and cannot say who it is, and return who came back."""
         action = HubAction.REBOOT
         try:
@@ -242,7 +244,7 @@ class DfuHubDriver:
     async def erase(self, hub: ExpectedDevice) -> None:
         """Erase the slot that is not running."""
 
-        def erase(_: HubIdentity, device: DfuDevice, work: Work) -> None:
+        def erase(_: DeviceIdentity, device: DfuDevice, work: Work) -> None:
             work.writes = True
             HubCommands(device.pipe).erase(work)
 
@@ -256,7 +258,7 @@ class DfuHubDriver:
         self,
         hub: ExpectedDevice,
         action: HubAction,
-        function: Callable[[HubIdentity, DfuDevice, Work], T],
+        function: Callable[[DeviceIdentity, DfuDevice, Work], T],
         *,
         seconds: float | None = None,
     ) -> T:
@@ -271,7 +273,7 @@ class DfuHubDriver:
         seconds = self._settings.command_seconds if seconds is None else seconds
         return await self._port.run(action, seconds, do)
 
-    def _require(self, hub: ExpectedDevice, device: DfuDevice, work: Work) -> HubIdentity:
+    def _require(self, hub: ExpectedDevice, device: DfuDevice, work: Work) -> DeviceIdentity:
         """Ask an open device who it is, and return it if it is the hub that is meant."""
         seen = identity_of(device, work)
         hub.require(seen, place=self.place, action=work.action)
@@ -298,7 +300,7 @@ class DfuHubDriver:
 
     async def _boot(
         self, hub: ExpectedDevice, boots: int, action: HubAction, manifested: DfuDevice | None = None
-    ) -> HubIdentity:
+    ) -> DeviceIdentity:
         """Boot the hub, which has booted so often before, and see that it is the one that comes back.
 
         One that has manifested may talk no more until it boots; as an open device it is the one that was asked.

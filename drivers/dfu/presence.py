@@ -21,7 +21,7 @@ from drivers.errors import (
     NotAHub,
     PlaceUnavailable,
 )
-from drivers.hub import HubIdentity
+from drivers.hub import DeviceIdentity
 
 _PERMISSION_SECONDS: Final = 3.0
 """How long udev may take to set the permissions of a device that was just plugged in."""
@@ -34,7 +34,7 @@ class UsbPresence:
         self._port = port
         self._settings = port.settings
 
-    async def wait_for_hub(self) -> HubIdentity:
+    async def wait_for_hub(self) -> DeviceIdentity:
         """Return as soon as a hub answers.
 
         Raises LinkLost when USB itself is gone or its device may not be used, HubInSerialRecovery, NotAHub for what
@@ -71,7 +71,7 @@ class UsbPresence:
                     ) from error
             await self._port.changed(self._settings.poll_seconds)
 
-    async def wait_for_removal(self, hub: HubIdentity | None) -> None:
+    async def wait_for_removal(self, hub: DeviceIdentity | None) -> None:
         """Return once `hub` is gone: off the bus for the configured time, replaced, or booted again since.
 
         What sits here at the start counts as `hub` even if it cannot say who it is, as one without firmware. A device
@@ -100,11 +100,11 @@ class UsbPresence:
             just_begun = False
             await self._port.changed(self._settings.poll_seconds)
 
-    async def identify(self, action: HubAction) -> HubIdentity:
+    async def identify(self, action: HubAction) -> DeviceIdentity:
         """Ask who the hub is. Raises HubInSerialRecovery for one that waits in DFU mode and cannot say."""
         return await self._port.run(action, self._settings.command_seconds, identity_of)
 
-    async def first_answer(self, action: HubAction) -> HubIdentity:
+    async def first_answer(self, action: HubAction) -> DeviceIdentity:
         """Ask a hub who it is that is back on the bus after a boot, until it answers or its time is over."""
         seconds = self._settings.return_seconds
         loop = asyncio.get_running_loop()
@@ -122,7 +122,7 @@ class UsbPresence:
                     ) from error
             await self._port.changed(self._settings.poll_seconds)
 
-    async def _is_another(self, hub: HubIdentity | None) -> bool | None:
+    async def _is_another(self, hub: DeviceIdentity | None) -> bool | None:
         """Whether another hub than this one sits at the place now, or the same after a boot; None: it cannot say."""
         try:
             seen = await self.identify(HubAction.WAIT)
@@ -131,7 +131,7 @@ class UsbPresence:
         return hub is None or seen.device != hub.device or seen.boots != hub.boots
 
 
-def identity_of(device: DfuDevice, work: Work) -> HubIdentity:
+def identity_of(device: DfuDevice, work: Work) -> DeviceIdentity:
     """Ask an open device who it is. Raises HubInSerialRecovery for one that waits in DFU mode and cannot say."""
     try:
         return HubCommands(device.pipe).identity(work)

@@ -15,8 +15,8 @@ from drivers.errors import (
     after_a_change,
 )
 from drivers.hub import (
+    DeviceIdentity,
     ExpectedDevice,
-    HubIdentity,
     HubState,
     LineCount,
     ProgressListener,
@@ -52,7 +52,7 @@ class SmpHubDriver:
         """Whether the boot loader swaps and reverts, as configured for the model."""
         return self._settings.can_revert
 
-    async def wait_for_hub(self) -> HubIdentity:
+    async def wait_for_hub(self) -> DeviceIdentity:
         """Return as soon as a hub answers. Raises LinkLost, HubInSerialRecovery and NoApplicationGroup."""
         while True:
             self._client.expect_another_hub()
@@ -60,7 +60,7 @@ class SmpHubDriver:
             if identity is not None:
                 return identity
 
-    async def wait_for_removal(self, hub: HubIdentity | None) -> None:
+    async def wait_for_removal(self, hub: DeviceIdentity | None) -> None:
         """Return once `hub` is gone: silent for the configured time, replaced, or booted again since."""
         loop = asyncio.get_running_loop()
         heard = loop.time()
@@ -83,7 +83,7 @@ class SmpHubDriver:
             heard = loop.time()
             await asyncio.sleep(self._settings.probe_seconds)
 
-    async def identify(self) -> HubIdentity:
+    async def identify(self) -> DeviceIdentity:
         """Ask who the hub is. Raises HubInSerialRecovery and NoApplicationGroup for what cannot say."""
         return await self._identify(HubAction.IDENTIFY)
 
@@ -115,7 +115,7 @@ class SmpHubDriver:
     async def flash(self, hub: ExpectedDevice, image: FirmwareImage, on_progress: ProgressListener) -> None:
         """Write the image to the slot that is not running."""
 
-        def hold(seen: HubIdentity) -> None:
+        def hold(seen: DeviceIdentity) -> None:
             hub.require(seen, place=self.place, action=HubAction.FLASH)
             if seen.locked:
                 raise HubLocked(
@@ -136,7 +136,7 @@ class SmpHubDriver:
 
         await self.device.upload(image, on_progress, require, is_there)
 
-    async def activate(self, hub: ExpectedDevice, image: FirmwareImage) -> HubIdentity:
+    async def activate(self, hub: ExpectedDevice, image: FirmwareImage) -> DeviceIdentity:
         """Mark the held image for one test boot, boot the hub, and return who came back."""
         before, state = await self._look_inside(hub, HubAction.ACTIVATE)
         if state.running is not None and state.running.image_hash == image.image_hash:
@@ -156,7 +156,7 @@ class SmpHubDriver:
         _, state = await self._look_inside(hub, HubAction.CONFIRM)
         return await self.device.confirm(image, state, self._requirement(hub, HubAction.CONFIRM))
 
-    async def reboot(self, hub: ExpectedDevice) -> HubIdentity:
+    async def reboot(self, hub: ExpectedDevice) -> DeviceIdentity:
         """Boot the hub and return who came back."""
         return await self._boot(await self._require(hub, HubAction.REBOOT), HubAction.REBOOT)
 
@@ -174,7 +174,7 @@ class SmpHubDriver:
         """Say so if a hub answers in the other framing than is configured."""
         return await wrong_framing(self._client, HubAction.WAIT)
 
-    async def leave_recovery(self) -> HubIdentity:
+    async def leave_recovery(self) -> DeviceIdentity:
         """Boot a hub that waits in its boot loader, and return who came back."""
         action = HubAction.REBOOT
         try:
@@ -191,16 +191,19 @@ class SmpHubDriver:
         """Give the port back."""
         await self.device.close()
 
-    async def _boot(self, before: HubIdentity, action: HubAction) -> HubIdentity:
-        after = await self.device.boot(
+    async def _boot(self, before: DeviceIdentity, action: HubAction) -> DeviceIdentity:
+        def has_booted(hub: DeviceIdentity) -> bool:
+            return hub.device != before.device or hub.boots != before.boots
+
+        after: DeviceIdentity = await self.device.boot(
             action,
             lambda: self._look(action, _QUESTIONS_WHILE_IT_BOOTS),
-            lambda hub: hub.device != before.device or hub.boots != before.boots,
+            has_booted,
         )
         before.device.require(after, place=self.place, action=action, state_known=False)
         return after
 
-    async def _require(self, hub: ExpectedDevice, action: HubAction) -> HubIdentity:
+    async def _require(self, hub: ExpectedDevice, action: HubAction) -> DeviceIdentity:
         """Ask who is there, and return it if it is the hub that is meant. Raises AnotherHub.
 
         An answer that was long in coming may be of a hub that has left since, so it is asked for again.
@@ -217,7 +220,7 @@ class SmpHubDriver:
     def _requirement(self, hub: ExpectedDevice, action: HubAction) -> Requirement:
         return lambda: self._require(hub, action)
 
-    async def _look_inside(self, hub: ExpectedDevice, action: HubAction) -> tuple[HubIdentity, HubState]:
+    async def _look_inside(self, hub: ExpectedDevice, action: HubAction) -> tuple[DeviceIdentity, HubState]:
         """Return who is there and what it holds, both from between the same two boots of the hub that is meant."""
         before = await self._require(hub, action)
         for _ in range(self._settings.attempts):
@@ -233,7 +236,7 @@ class SmpHubDriver:
             advice="check its supply",
         )
 
-    async def _look(self, action: HubAction, questions: int = 1) -> HubIdentity | None:
+    async def _look(self, action: HubAction, questions: int = 1) -> DeviceIdentity | None:
         """Return who is there, or None while nothing answers: to one question, or to several in the same time."""
         seconds = self._settings.probe_seconds / questions
         try:
@@ -253,7 +256,7 @@ class SmpHubDriver:
         except SILENT:
             return None
 
-    async def _identify(self, action: HubAction) -> HubIdentity:
+    async def _identify(self, action: HubAction) -> DeviceIdentity:
         # A hub that was busy with its flash may have missed the first round of questions.
         for _ in range(2):
             try:
@@ -274,7 +277,7 @@ class SmpHubDriver:
 
     async def _ask_identity(
         self, action: HubAction, *, seconds: float | None = None, attempts: int | None = None
-    ) -> HubIdentity:
+    ) -> DeviceIdentity:
         answer = await self._client.ask(
             IdentityRead, IdentityAnswer, action=action, seconds=seconds, attempts=attempts
         )

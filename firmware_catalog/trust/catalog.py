@@ -12,6 +12,7 @@ from tuf.ngclient import FetcherInterface
 
 from firmware_catalog.checks import ImageChecks, check_release_image
 from firmware_catalog.cpl import CentralProductsList
+from firmware_catalog.devices import DeviceKind
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from firmware_catalog.image import FirmwareImage
@@ -135,21 +136,22 @@ class TrustedCatalog:
         of_model = (release for release in self.state.releases if release.model == model)
         return tuple(sorted(of_model, key=lambda release: release.version, reverse=True))
 
-    def latest(self, model: DeviceModel) -> Release:
-        """Return the model's latest production release. Raises NoRelease or CatalogExpired."""
+    def latest(self, model: DeviceModel, kind: DeviceKind = DeviceKind.HUB) -> Release:
+        """Return the model's latest production release for devices of this kind. Raises NoRelease or CatalogExpired."""
         self.check_usable()
-        return latest_production(self.state.releases, model)
+        return latest_production(self.state.releases, model, kind)
 
     def plan(
         self,
         model: DeviceModel,
         from_version: FirmwareVersion,
         hardware_version: str,
+        kind: DeviceKind,
         devices: Collection[Eui64] = (),
     ) -> Plan:
         """Plan the way to the model's latest production release. Raises PlanError or CatalogExpired."""
         self.check_usable()
-        return plan_upgrade(self.state.releases, model, from_version, hardware_version, devices)
+        return plan_upgrade(self.state.releases, model, from_version, hardware_version, kind, devices)
 
     def load(self, release: Release) -> FirmwareImage:
         """Return the release's checked image, one object however often it is asked for. Raises CatalogError."""

@@ -11,6 +11,7 @@ from tuf.api.exceptions import DownloadError
 
 from firmware_catalog.catalog import Catalog
 from firmware_catalog.cpl import CentralProductsList
+from firmware_catalog.devices import DeviceKind
 from firmware_catalog.errors import CatalogError, CatalogSuperseded
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from firmware_catalog.image import FirmwareImage
@@ -149,7 +150,7 @@ class UnusableCatalog:
         """Raise CatalogError."""
         self._refuse()
 
-    def latest(self, model: DeviceModel) -> Release:  # noqa: ARG002 -- the same
+    def latest(self, model: DeviceModel, kind: DeviceKind = DeviceKind.HUB) -> Release:  # noqa: ARG002 -- the same
         """Raise CatalogError."""
         self._refuse()
 
@@ -158,6 +159,7 @@ class UnusableCatalog:
         model: DeviceModel,  # noqa: ARG002 -- the same
         from_version: FirmwareVersion,  # noqa: ARG002 -- the same
         hardware_version: str,  # noqa: ARG002 -- the same
+        kind: DeviceKind,  # noqa: ARG002 -- the same
         devices: Collection[Eui64] = (),  # noqa: ARG002 -- the same
     ) -> Plan:
         """Raise CatalogError."""

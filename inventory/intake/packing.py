@@ -57,13 +57,13 @@ def _hub(hub: HubStands) -> _Values:
 
 def _carton(carton: CartonStands) -> _Values:
     holds = carton.holds
-    return {
-        **carton.model_dump(exclude={"holds"}),
-        **{
-            name: holds and getattr(holds, name)
-            for name in ("owner", "manufacturer", "model", "han_variant", "firmware")
-        },
+    of_holds = {
+        name: holds and getattr(holds, name)
+        for name in ("owner", "manufacturer", "model", "han_variant", "firmware")
     }
+    if carton.holds_set is not None:
+        of_holds["owner"] = carton.holds_set.owner  # its bridges have a model and a version each
+    return {**carton.model_dump(exclude={"holds", "holds_set"}), **of_holds}
 
 
 def _pallet(pallet: PalletStands) -> _Values:

@@ -62,7 +62,7 @@ class Held(NamedTuple):
 
     chf: str
     reason: str
-    """`no_success`, `not_read_back`, `no_gpf`, `ids_disagree`, `no_route` or `refused_upstream`."""
+    """`no_success`, `bridge`, `not_read_back`, `no_gpf`, `ids_disagree`, `no_route` or `refused_upstream`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +146,8 @@ def _lines(connection: Connection, request: int, work_order: str) -> Sequence[An
 def _against(line: Any, released: Collection[str]) -> str | None:
     if line.outcome not in SUCCESSES and line.chf not in released:
         return "no_success"
+    if line.outcome is not None and line.result_gpf is None:
+        return "bridge"  # it named itself by one id, and nothing of a bridge is ever told to the SMI
     if line.firmware is None or line.firmware_read_back is None:
         return "not_read_back"
     if line.known_gpf is None:

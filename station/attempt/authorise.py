@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from drivers.hub import HubIdentity, HubState
+from drivers.hub import DeviceIdentity, HubState
 from firmware_catalog.catalog import Catalog
+from firmware_catalog.devices import BridgeId, DeviceIds, HubIds
 from firmware_catalog.errors import CatalogError, ReleaseUnknown
 from firmware_catalog.identity import DeviceModel
 from firmware_catalog.image import FirmwareImage
@@ -23,7 +24,7 @@ from firmware_catalog.release import (
 from station.attempt.plan import AttemptPlan, PlannedStep
 from station.domain.device_status import DeviceStatus
 from station.domain.label import ScannedLabel, told_apart
-from station.domain.order_line import OrderLine
+from station.domain.order_line import ListedDevice, OrderLine
 from station.domain.outcome import Code
 from station.records.facts.attempts import StepTarget
 from station.records.facts.history import PastAttempt
@@ -34,11 +35,11 @@ from station.records.facts.orders import ListedElsewhere
 class Question:
     """All that a work order is held against, gathered by the caller."""
 
-    hub: HubIdentity
+    hub: DeviceIdentity
     label: ScannedLabel | None
     order: str | None
     """The open order that the hub is worked on for."""
-    line: OrderLine | None
+    line: ListedDevice | None
     """The order's line that lists the hub by its CHF or its GPF."""
     passed_in_order: PastAttempt | None
     seen_elsewhere: str | None
@@ -86,23 +87,42 @@ def authorise(question: Question, state: HubState, catalogue: Catalog) -> Decisi
     return against_order(question) or _against_catalogue(question.hub, state, catalogue)
 
 
-def _disagreement(label: ScannedLabel | None, hub: HubIdentity) -> Rejected | None:
+def _disagreement(label: ScannedLabel | None, hub: DeviceIdentity) -> Rejected | None:
     """Reject a hub whose scanned label is another's."""
     if label is None or label.names(hub):
         return None
-    role = label.role or "GPF"  # which is what a label carries
-    scanned, own = told_apart(label.device_id, hub.chf if role == "CHF" else hub.gpf)
-    return Rejected(Code.LABEL_DISAGREES, f"label {scanned} is not this hub's, {role} {own}")
+    match hub.ids:
+        case HubIds(chf=chf, gpf=gpf):
+            role = label.role or "GPF"  # which is what a label carries
+            scanned, own = told_apart(label.device_id, chf if role == "CHF" else gpf)
+            return Rejected(Code.LABEL_DISAGREES, f"label {scanned} is not this hub's, {role} {own}")
+        case BridgeId(device_id=device) if device == label.device_id:
+            return Rejected(Code.LABEL_DISAGREES, f"the label says {label.role}, this is bridge {device}")
+        case BridgeId(device_id=device):
+            scanned, own = told_apart(label.device_id, device)
+            return Rejected(Code.LABEL_DISAGREES, f"label {scanned} is not this bridge's, {own}")
 
 
-def _other_pair(line: OrderLine, hub: HubIdentity) -> Rejected:
+def _other_ids(listed: DeviceIds, seen: DeviceIds) -> Rejected:
+    """Reject what the order lists by one of its ids, and otherwise as something else."""
+    match listed, seen:
+        case HubIds(), HubIds():
+            return _other_pair(listed, seen)
+        case BridgeId(bridge_type=wanted), BridgeId(bridge_type=said):
+            return Rejected(Code.MODEL_DISAGREES, f"it is a bridge of type {said}, the order says {wanted}")
+        case _:
+            lists = f"it is {seen}, the order lists its id as one of the {listed.kind.plural}"
+            return Rejected(Code.IDS_DISAGREE, lists)
+
+
+def _other_pair(listed: HubIds, hub: HubIds) -> Rejected:
     """Reject a hub of whose two ids the order lists one, with another than the hub's."""
-    if line.chf == hub.chf:
-        listed, own = told_apart(line.gpf, hub.gpf)
-        told = f"its GPF is {own}, with its CHF the order lists {listed}"
-    elif line.gpf == hub.gpf:
-        listed, own = told_apart(line.chf, hub.chf)
-        told = f"its CHF is {own}, with its GPF the order lists {listed}"
+    if listed.chf == hub.chf:
+        by_order, own = told_apart(listed.gpf, hub.gpf)
+        told = f"its GPF is {own}, with its CHF the order lists {by_order}"
+    elif listed.gpf == hub.gpf:
+        by_order, own = told_apart(listed.chf, hub.chf)
+        told = f"its CHF is {own}, with its GPF the order lists {by_order}"
     else:
         told = "the order lists the hub's CHF as GPF, or its GPF as CHF"
     return Rejected(Code.IDS_DISAGREE, told)
@@ -112,7 +132,7 @@ def against_order(question: Question) -> Rejected | None:
     """Reject a hub that its work order does not say yes to."""
     hub, line = question.hub, question.line
     if question.seen_elsewhere is not None:
-        return Rejected(Code.IN_TWO_SLOTS, f"hub {hub.chf} also answers in {question.seen_elsewhere}")
+        return Rejected(Code.IN_TWO_SLOTS, f"{hub.ids} also answers in {question.seen_elsewhere}")
     if (rejected := _disagreement(question.label, hub)) is not None:
         return rejected
     if question.order is None:
@@ -120,15 +140,19 @@ def against_order(question: Question) -> Rejected | None:
     if line is None:
         if question.listed_elsewhere is not None:
             return Rejected(
-                Code.NOT_ON_ORDER, f"hub {hub.chf} is of {question.listed_elsewhere}, not of {question.order}"
+                Code.NOT_ON_ORDER, f"{hub.ids} is of {question.listed_elsewhere}, not of {question.order}"
             )
-        return Rejected(Code.NOT_ON_ORDER, f"hub {hub.chf} is not on order {question.order}")
-    if (line.chf, line.gpf) != (hub.chf, hub.gpf):
-        return _other_pair(line, hub)
+        return Rejected(Code.NOT_ON_ORDER, f"{hub.ids} is not on order {question.order}")
+    if line.ids != hub.ids:
+        return _other_ids(line.ids, hub.ids)
     listed = DeviceModel(line.manufacturer, line.model)
     if listed != hub.model:
-        return Rejected(Code.MODEL_DISAGREES, f"the hub is of model {hub.model}, the order says {listed}")
-    if line.inventory_status != DeviceStatus.PENDING:  # MP155, assumption A-008
+        return Rejected(
+            Code.MODEL_DISAGREES,
+            f"the {hub.ids.kind.family} is of model {hub.model}, the order says {listed}",
+        )
+    # MP155, assumption A-008. A bridge is in no inventory.
+    if isinstance(line, OrderLine) and line.inventory_status != DeviceStatus.PENDING:
         return Rejected(Code.NOT_PENDING, f"the inventory holds the hub as {line.inventory_status}")
     if (before := question.passed_in_order) is not None:
         return Rejected(
@@ -137,10 +161,10 @@ def against_order(question: Question) -> Rejected | None:
     return None
 
 
-def _against_catalogue(hub: HubIdentity, state: HubState, catalogue: Catalog) -> Decision:
+def _against_catalogue(hub: DeviceIdentity, state: HubState, catalogue: Catalog) -> Decision:
     running = state.running
     try:
-        plan = catalogue.plan(hub.model, hub.firmware, hub.hardware_version, (hub.chf, hub.gpf))
+        plan = catalogue.plan(hub.model, hub.firmware, hub.hardware_version, hub.ids.kind, hub.ids.every)
         images = [catalogue.load(step.release) for step in plan.steps]
         target = images[-1] if images else catalogue.load(plan.target)
     except PlanError as error:

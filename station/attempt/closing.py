@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from drivers.hub import HubIdentity
+from drivers.hub import BridgeIdentity, DeviceIdentity, HubIdentity
+from firmware_catalog.devices import bridge_type_of, gpf_of
 from firmware_catalog.identity import FirmwareVersion
 from station.attempt import failure
 from station.attempt.authorise import AlreadyCurrent, Rejected
 from station.attempt.parts import Failed, Passed
-from station.domain.hub_facts import HubFacts
+from station.domain.hub_facts import BridgeFacts, DeviceFacts, HubFacts
 from station.domain.label import ScannedLabel
-from station.domain.order_line import OrderLine
+from station.domain.order_line import ListedDevice
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.domain.slot_name import SlotName
 from station.kernel_clock import KernelClock
@@ -36,9 +37,9 @@ class OpenedAttempt:
     place: SlotName
     order: str | None
     number: int
-    hub: HubFacts | None
+    hub: DeviceFacts | None
     label: ScannedLabel | None
-    line: OrderLine | None
+    line: ListedDevice | None
     opened: datetime
     operator: str | None
 
@@ -77,8 +78,8 @@ def close(
         place=opened.place,
         order=opened.order,
         number=opened.number,
-        chf=hub.chf if hub else None,
-        gpf=hub.gpf if hub else None,
+        chf=hub.device_id if hub else None,
+        gpf=gpf_of(hub.ids) if hub else None,
         scanned_id=label.device_id if label else None,
         scanned_role=label.role if label else None,
         manufacturer=hub.manufacturer if hub else None,
@@ -104,6 +105,7 @@ def close(
         unsettled=verdict.unsettled,
         line=listed,
         detail=verdict.detail,
+        bridge_type=bridge_type_of(hub.ids) if hub else None,
     )
 
 
@@ -150,16 +152,29 @@ def _judge(
             return _Verdict(Outcome.FAILED, stage, code, told, disposition, version, unsettled)
 
 
-def facts_of(hub: HubIdentity) -> HubFacts:
+def facts_of(hub: DeviceIdentity) -> DeviceFacts:
     """Return what the journal keeps of an identity."""
-    return HubFacts(
-        chf=hub.chf,
-        gpf=hub.gpf,
-        manufacturer=hub.model.manufacturer,
-        model=hub.model.model,
-        hardware_version=hub.hardware_version,
-        variant=hub.variant,
-        firmware=hub.firmware,
-        locked=hub.locked,
-        boots=hub.boots,
-    )
+    match hub:
+        case HubIdentity():
+            return HubFacts(
+                chf=hub.chf,
+                gpf=hub.gpf,
+                manufacturer=hub.model.manufacturer,
+                model=hub.model.model,
+                hardware_version=hub.hardware_version,
+                variant=hub.variant,
+                firmware=hub.firmware,
+                locked=hub.locked,
+                boots=hub.boots,
+            )
+        case BridgeIdentity():
+            return BridgeFacts(
+                device_id=hub.device_id,
+                bridge_type=hub.bridge_type,
+                manufacturer=hub.model.manufacturer,
+                model=hub.model.model,
+                hardware_version=hub.hardware_version,
+                firmware=hub.firmware,
+                locked=hub.locked,
+                boots=hub.boots,
+            )

@@ -9,9 +9,10 @@ from datetime import datetime
 from functools import partial
 
 from drivers.errors import DriverError
-from drivers.hub import HubIdentity
+from drivers.hub import DeviceIdentity
 from drivers.threads import apart
 from firmware_catalog.catalog import Catalog
+from firmware_catalog.devices import gpf_of
 from firmware_catalog.errors import CatalogError, ProductNotActive, ReleaseUnknown
 from station.attempt import failure
 from station.attempt.authorise import (
@@ -59,7 +60,7 @@ class Concluded:
 
     result: AttemptClosed
     recorded: datetime
-    hub: HubIdentity
+    hub: DeviceIdentity
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +130,12 @@ class Conductor:
     async def _begin(self, visit: Visit) -> Concluded | LeftOpen | StillSeated:
         hub, journal = visit.hub, self._journal
         order = await journal.jig_order(visit.place.jig)
-        history = await journal.hub_history(hub.chf, hub.gpf)
+        history = await journal.hub_history(*hub.ids.every)
         last = history.attempts[-1] if history.attempts else None
         if (
             last is not None
             and last.outcome is not None
-            and (last.order, last.place, last.gpf) == (order, visit.place, hub.gpf)
+            and (last.order, last.place, last.gpf) == (order, visit.place, gpf_of(hub.ids))
             and (last.boots == hub.boots or not visit.may_be_anew)
         ):
             passed = history.passed_in(order) if last.code is Code.ALREADY_PASSED else None
@@ -203,7 +204,7 @@ class Conductor:
         """Go on with an attempt that a crash, a lost hub or a lost port left open, if it may still be begun."""
         journal, hub = self._journal, visit.hub
         reached = Position(interrupted.step, interrupted.stage or Stage.AUTHORISE)
-        history = await journal.hub_history(hub.chf, hub.gpf)
+        history = await journal.hub_history(*hub.ids.every)
         label = visit.label()
         resumed = AttemptResumed(
             attempt=interrupted.attempt,
@@ -286,10 +287,10 @@ class Conductor:
         failed = Failed(reached.stage, refused.code, refused.detail, settled.read_back, settled.unsettled)
         return await self._end(settled.hub, opened, failed, target, spent, history)
 
-    async def _listed_elsewhere(self, hub: HubIdentity, opened: OpenedAttempt) -> ListedElsewhere | None:
+    async def _listed_elsewhere(self, hub: DeviceIdentity, opened: OpenedAttempt) -> ListedElsewhere | None:
         if opened.order is None or opened.line is not None:
             return None
-        return await self._journal.ask(listed_elsewhere, opened.order, hub.chf, hub.gpf)
+        return await self._journal.ask(listed_elsewhere, opened.order, *hub.ids.every)
 
     def _permission(
         self, visit: Visit, opened: OpenedAttempt, steps: tuple[StepTarget, ...], *, taken_up: bool
@@ -350,7 +351,7 @@ class Conductor:
 
     async def _end(
         self,
-        last_seen: HubIdentity,
+        last_seen: DeviceIdentity,
         opened: OpenedAttempt,
         ending: Ending | AlreadyCurrent,
         target: StepTarget | None,
@@ -371,7 +372,7 @@ class Conductor:
         target: StepTarget | None,
         seconds: Mapping[Stage, float],
         history: HubHistory,
-        last_seen: HubIdentity | None,
+        last_seen: DeviceIdentity | None,
     ) -> tuple[AttemptClosed, datetime]:
         finished, failed = read_clock(), failed_by_itself(history)
         while True:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from drivers.errors import AnotherHub, ChallengeVoid, DriverError, HubAction, UnlockAuthorityFailed
-from drivers.hub import HubDriver, HubIdentity, UnlockChallenge
+from drivers.hub import DeviceIdentity, HubDriver, UnlockChallenge
 from station.attempt import failure
 from station.attempt.authorise import Rejected
 from station.attempt.parts import EventSink, NotPermitted, StageFault
@@ -27,7 +27,7 @@ class CountedAuthority:
         *,
         due: UnlockAnswerDue | GoldenAnswerDue,
         void: UnlockAnswerVoid | GoldenAnswerVoid,
-        hub: HubIdentity,
+        hub: DeviceIdentity,
         journal: EventSink,
         wrong_answers: WrongAnswers,
         refusal: Callable[[], Awaitable[Rejected | None]],
@@ -47,7 +47,7 @@ class CountedAuthority:
 
     async def require_one_left(self) -> None:
         """Raise StageFault when the hub may not be given another answer, UnlockAuthorityFailed when nobody knows."""
-        wrong = await self._wrong_answers.of(self._hub.chf)
+        wrong = await self._wrong_answers.of(self._hub.device_id)
         if wrong >= failure.MAX_WRONG_UNLOCK_ANSWERS:
             raise StageFault(
                 Code.UNLOCK_REFUSED,
@@ -73,16 +73,16 @@ class CountedAuthority:
         Raises UnlockAuthorityFailed, AnotherHub for a challenge of another hub, and StageFault, which is kept as
         `fault`, when the hub may not be given an answer any more: signing takes its time.
         """
-        if (challenge.chf, challenge.model) != (self._hub.chf, self._hub.model):
+        if (challenge.device_id, challenge.model) != (self._hub.device_id, self._hub.model):
             raise AnotherHub(
-                f"the challenge is hub {challenge.chf}'s, not {self._hub.chf}'s",
+                f"the challenge is hub {challenge.device_id}'s, not {self._hub.device_id}'s",
                 action=HubAction.UNLOCK,
                 state_known=True,
             )
         signature = await self._authority.sign(challenge)
         if len(signature) != _SIGNATURE_BYTES:
             raise UnlockAuthorityFailed(
-                f"the unlock authority gave {len(signature)} bytes for {challenge.chf}, {_SIGNATURE_BYTES} are needed",
+                f"the unlock authority gave {len(signature)} bytes for {challenge.device_id}, {_SIGNATURE_BYTES} are needed",
                 action=HubAction.UNLOCK,
                 state_known=True,
             )

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from drivers.errors import DriverError
-from drivers.hub import HubDriver, HubIdentity, HubState
+from drivers.hub import DeviceIdentity, HubDriver, HubState
 from station.attempt import failure
 from station.attempt.authorise import Rejected
 from station.attempt.history import passed_as
@@ -26,7 +26,7 @@ class Visit:
 
     place: SlotName
     driver: HubDriver
-    hub: HubIdentity
+    hub: DeviceIdentity
     label: Callable[[], ScannedLabel | None]
     """The label scanned for this hub so far; it may come while the visit lasts."""
     seen_elsewhere: SlotName | None
@@ -40,7 +40,7 @@ class Visit:
     """From its power until it said who it is; None where nothing tells when it was seated."""
 
 
-async def look(visit: Visit) -> tuple[HubIdentity, HubState | LeftOpen | Failed]:
+async def look(visit: Visit) -> tuple[DeviceIdentity, HubState | LeftOpen | Failed]:
     """Ask what the hub holds. One that says who it is, and not that, is booted once and asked again."""
     try:
         return visit.hub, await visit.driver.state()

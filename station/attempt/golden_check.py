@@ -14,9 +14,10 @@ from functools import partial
 from typing import Final
 
 from drivers.errors import AnotherHub, DriverError
-from drivers.hub import HubDriver, HubIdentity, HubState, ImageSlot, ProgressListener, describe_image
+from drivers.hub import DeviceIdentity, HubDriver, HubState, ImageSlot, ProgressListener, describe_image
 from drivers.threads import apart
 from firmware_catalog.catalog import Catalog
+from firmware_catalog.devices import gpf_of
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.image import FirmwareImage
 from station.attempt import failure
@@ -70,7 +71,7 @@ class _Course:
     write_seconds: float | None = None
     retries: int = 0
     milliamperes: int | None = None
-    hub: HubIdentity | None = None
+    hub: DeviceIdentity | None = None
     """As it last said who it is."""
 
 
@@ -88,7 +89,7 @@ class GoldenChecker:
         self,
         place: SlotName,
         driver: HubDriver,
-        hub: HubIdentity,
+        hub: DeviceIdentity,
         golden: GoldenIds,
         on_progress: ProgressListener,
         draws: Draws,
@@ -98,9 +99,9 @@ class GoldenChecker:
         Raises NotChecked, NoGoldenHub and NobodyWorksHere, having done nothing; DriverError where the place itself is out
         of reach, once that is recorded; JournalError. Cancelled, it records no end: the hub is then not known to be as it was.
         """
-        if golden != (hub.chf, hub.gpf):
+        if golden != hub.ids.every:
             raise NotChecked(
-                f"hub {hub.chf} with GPF {hub.gpf} has one id of a golden hub, and not the other"
+                f"{hub.ids}{f' with GPF {gpf}' if (gpf := gpf_of(hub.ids)) else ''} has one id of a golden hub, and not the other"
             )
         try:
             before = await driver.state()
@@ -127,7 +128,7 @@ class GoldenChecker:
         ended = GoldenCheckEnded(
             check=started,
             place=place,
-            chf=hub.chf,
+            chf=hub.device_id,
             passed=detail is None,
             as_it_was=as_it_was,
             made=tuple(course.made),
@@ -143,7 +144,7 @@ class GoldenChecker:
             raise fault
         return ended
 
-    def _image(self, hub: HubIdentity, running: ImageSlot) -> FirmwareImage:
+    def _image(self, hub: DeviceIdentity, running: ImageSlot) -> FirmwareImage:
         """Find one that its model may hold and that it does not run. It is never marked, so it never boots."""
         catalogue = self.catalogue()
         try:
@@ -158,18 +159,18 @@ class GoldenChecker:
             "keep golden hubs on another version"
         )
 
-    async def _start(self, place: SlotName, hub: HubIdentity, image: FirmwareImage) -> tuple[int, bool]:
+    async def _start(self, place: SlotName, hub: DeviceIdentity, image: FirmwareImage) -> tuple[int, bool]:
         """Record that the check begins, under whoever works there.
 
         Return that fact's sequence, and whether an earlier check may have left a part of an image.
         Both who works there and whether the hub is a golden one are asked again where they change in that very moment.
         """
-        while (golden := await self.journal.ask(golden_hub, hub.chf)) is not None:
+        while (golden := await self.journal.ask(golden_hub, hub.device_id)) is not None:
             self.workers.require(place.jig)
             worker = self.workers.at(place.jig)
             begun = GoldenCheckStarted(
                 place=place,
-                chf=hub.chf,
+                chf=hub.device_id,
                 image_sha256=image.file_sha256.hex(),
                 bytes=len(image),
                 operator=worker.pseudonym,
@@ -187,7 +188,7 @@ class GoldenChecker:
         check: int,
         place: SlotName,
         driver: HubDriver,
-        hub: HubIdentity,
+        hub: DeviceIdentity,
         image: FirmwareImage,
         on_progress: ProgressListener,
         draws: Draws,
@@ -223,16 +224,16 @@ class GoldenChecker:
         await self._erase(course, driver, hub)
         course.made.append(ERASED)
 
-    async def _erase(self, course: _Course, driver: HubDriver, hub: HubIdentity) -> None:
+    async def _erase(self, course: _Course, driver: HubDriver, hub: DeviceIdentity) -> None:
         await self._require_golden(hub)
         await driver.erase(hub.device)
         course.in_doubt = False
 
-    async def _unlock(self, check: int, place: SlotName, driver: HubDriver, hub: HubIdentity) -> None:
+    async def _unlock(self, check: int, place: SlotName, driver: HubDriver, hub: DeviceIdentity) -> None:
         authority = CountedAuthority(
             self.authority(place),
-            due=GoldenAnswerDue(check=check, chf=hub.chf),
-            void=GoldenAnswerVoid(check=check, chf=hub.chf),
+            due=GoldenAnswerDue(check=check, chf=hub.device_id),
+            void=GoldenAnswerVoid(check=check, chf=hub.device_id),
             hub=hub,
             journal=self.journal,
             wrong_answers=self.wrong_answers,
@@ -241,20 +242,20 @@ class GoldenChecker:
         await authority.require_one_left()
         await authority.unlock(driver)
         if authority.counted:
-            await self.journal.append(GoldenHubUnlocked(check=check, chf=hub.chf))
+            await self.journal.append(GoldenHubUnlocked(check=check, chf=hub.device_id))
 
-    async def _retired(self, hub: HubIdentity) -> Rejected | None:
-        if await self.journal.ask(is_golden, hub.chf):
+    async def _retired(self, hub: DeviceIdentity) -> Rejected | None:
+        if await self.journal.ask(is_golden, hub.device_id):
             return None
-        return Rejected(Code.NOT_ON_ORDER, f"hub {hub.chf} is no golden hub any more")
+        return Rejected(Code.NOT_ON_ORDER, f"hub {hub.device_id} is no golden hub any more")
 
-    async def _require_golden(self, hub: HubIdentity) -> None:
+    async def _require_golden(self, hub: DeviceIdentity) -> None:
         """Raise NotPermitted once it is somebody else's, perhaps: asked before each act that changes what it holds."""
         if (rejected := await self._retired(hub)) is not None:
             raise NotPermitted(rejected)
 
     async def _left_as_it_was(
-        self, course: _Course, driver: HubDriver, hub: HubIdentity, running: ImageSlot
+        self, course: _Course, driver: HubDriver, hub: DeviceIdentity, running: ImageSlot
     ) -> bool:
         """Erase what is left where a check failed, have the hub lock itself, and hold it against what it was."""
         try:

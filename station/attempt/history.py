@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from drivers.hub import ExpectedDevice, HubIdentity
+from drivers.hub import DeviceIdentity, ExpectedDevice
+from firmware_catalog.devices import bridge_type_of, gpf_of
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
 from station.attempt import failure
 from station.domain.label import ScannedLabel
@@ -15,29 +16,30 @@ from station.records.facts.history import HubHistory, OpenAttempt
 from station.records.journal import Journal
 
 
-async def own_open_attempt(journal: Journal, hub: HubIdentity) -> OpenAttempt | None:
+async def own_open_attempt(journal: Journal, hub: DeviceIdentity) -> OpenAttempt | None:
     """Return the attempt that is open on this very hub.
 
     What is open on a hub with but one of its ids, or of another model, waits for that hub.
     """
-    attempt = await journal.open_attempt_of(hub.chf, hub.gpf)
+    attempt = await journal.open_attempt_of(*hub.ids.every)
     facts = None if attempt is None else attempt.hub
     if facts is None:
         return None
-    begun = ExpectedDevice(facts.chf, facts.gpf, DeviceModel(facts.manufacturer, facts.model))
+    begun = ExpectedDevice(facts.ids, DeviceModel(facts.manufacturer, facts.model))
     return attempt if hub.device == begun else None
 
 
-async def result_of(journal: Journal, hub: HubIdentity, attempt: int) -> AttemptClosed | None:
+async def result_of(journal: Journal, hub: DeviceIdentity, attempt: int) -> AttemptClosed | None:
     """Return the result of one of a hub's attempts, if it was this very hub's: with both ids, model and hardware."""
-    life = await journal.life_of(hub.chf)
+    life = await journal.life_of(hub.device_id)
     results = (recorded.event for recorded in life.events if isinstance(recorded.event, AttemptClosed))
     result = next((result for result in results if result.attempt == attempt), None)
     if result is None or result.manufacturer is None or result.model is None:
         return None
     model = DeviceModel(result.manufacturer, result.model)
-    said = (result.chf, result.gpf, model, result.hardware_version)
-    return result if said == (hub.chf, hub.gpf, hub.model, hub.hardware_version) else None
+    said = (result.chf, result.gpf, result.bridge_type, model, result.hardware_version)
+    own = (hub.device_id, gpf_of(hub.ids), bridge_type_of(hub.ids), hub.model, hub.hardware_version)
+    return result if said == own else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +51,21 @@ class Left:
     """In hexadecimal digits; None where it was not given the image."""
 
 
-async def left_with(journal: Journal, hub: HubIdentity, attempt: int) -> Left | None:
+async def left_with(journal: Journal, hub: DeviceIdentity, attempt: int) -> Left | None:
     """Return what this very hub ran at the end of one of its attempts; None if that was no attempt of its own."""
     result = await result_of(journal, hub, attempt)
     if result is None:
         return None
     if result.outcome is not Outcome.PASSED:
         return Left(result.firmware_read_back, None)
-    life = await journal.life_of(hub.chf)
+    life = await journal.life_of(hub.device_id)
     plans = (recorded.event for recorded in life.events if isinstance(recorded.event, AttemptPlanned))
     given = [plan.steps[-1].image_hash for plan in plans if plan.attempt == attempt]
     return Left(result.firmware_read_back, given[-1] if given else None)
 
 
 async def passed_as(
-    journal: Journal, hub: HubIdentity, history: HubHistory, order: str | None
+    journal: Journal, hub: DeviceIdentity, history: HubHistory, order: str | None
 ) -> FirmwareVersion | None:
     """Return the firmware with which this very hub last passed for an order; None where it did not."""
     passes = [

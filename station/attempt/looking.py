@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from drivers.errors import HubAction
-from drivers.hub import ExpectedDevice, HubDriver, HubIdentity
+from drivers.hub import DeviceIdentity, ExpectedDevice, HubDriver
 from firmware_catalog.image import FirmwareImage
 from station.attempt.parts import StageFault
 from station.domain.outcome import Code
 
 
-async def identify(driver: HubDriver, hub: ExpectedDevice) -> HubIdentity:
+async def identify(driver: HubDriver, hub: ExpectedDevice) -> DeviceIdentity:
     """Ask who is there, and insist on this hub. Raises AnotherHub, and what the driver raises."""
     return insist_on(hub, await driver.identify(), driver)
 
 
-def insist_on(hub: ExpectedDevice, seen: HubIdentity, driver: HubDriver) -> HubIdentity:
+def insist_on(hub: ExpectedDevice, seen: DeviceIdentity, driver: HubDriver) -> DeviceIdentity:
     """Return who was seen, if it is this hub. Raises AnotherHub."""
     hub.require(seen, place=driver.place, action=HubAction.IDENTIFY)
     return seen
 
 
-async def agree(driver: HubDriver, hub: ExpectedDevice, image: FirmwareImage) -> HubIdentity:
+async def agree(driver: HubDriver, hub: ExpectedDevice, image: FirmwareImage) -> DeviceIdentity:
     """Return what the hub that runs the image says of itself now: its version, and locked.
 
     Raises StageFault where it says otherwise, AnotherHub, and what the driver raises.
@@ -35,7 +35,7 @@ async def agree(driver: HubDriver, hub: ExpectedDevice, image: FirmwareImage) ->
     return seen
 
 
-async def read_back(driver: HubDriver, hub: ExpectedDevice, image: FirmwareImage) -> HubIdentity:
+async def read_back(driver: HubDriver, hub: ExpectedDevice, image: FirmwareImage) -> DeviceIdentity:
     """Hold the hub against all that is asked of one that goes home, and return what it says of itself.
 
     It is this hub, from the first question to the last; it runs the image, confirmed, with nothing pending, and is

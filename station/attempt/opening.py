@@ -6,9 +6,9 @@ from typing import Final
 
 from station.attempt.closing import OpenedAttempt
 from station.attempt.workers import Workers
-from station.domain.hub_facts import HubFacts
+from station.domain.hub_facts import DeviceFacts
 from station.domain.label import ScannedLabel
-from station.domain.order_line import OrderLine
+from station.domain.order_line import ListedDevice
 from station.domain.slot_name import SlotName
 from station.records.errors import NotAsExpected, OrderIsClosed, OrderNotHere
 from station.records.expectations import Expectation
@@ -22,7 +22,7 @@ _ORDERS_TRIED: Final = 3
 async def open_attempt(
     journal: Journal,
     place: SlotName,
-    hub: HubFacts | None,
+    hub: DeviceFacts | None,
     *,
     number: int,
     operator: str | None,
@@ -63,7 +63,7 @@ async def open_attempt(
 async def open_at_jig(
     journal: Journal,
     place: SlotName,
-    hub: HubFacts | None,
+    hub: DeviceFacts | None,
     label: ScannedLabel | None,
     history: HubHistory,
     workers: Workers,
@@ -99,12 +99,13 @@ async def open_at_jig(
 
 
 async def line_of(
-    journal: Journal, order: str | None, hub: HubFacts | None, label: ScannedLabel | None
-) -> OrderLine | None:
+    journal: Journal, order: str | None, hub: DeviceFacts | None, label: ScannedLabel | None
+) -> ListedDevice | None:
     """Return the order's line that lists the hub, by its CHF or its GPF; by its label if it does not say who it is."""
     if order is None:
         return None
     if hub is not None:
-        return await journal.order_line(order, hub.chf) or await journal.order_line(order, hub.gpf)
+        lines = [await journal.order_line(order, device) for device in hub.ids.every]
+        return next((line for line in lines if line is not None), None)
     line = None if label is None else await journal.order_line(order, label.device_id)
     return line if label is not None and line is not None and label.names(line) else None

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from drivers.hub import FlashProgress, HubDriver, HubIdentity
+from drivers.hub import DeviceIdentity, FlashProgress, HubDriver
 from firmware_catalog.identity import FirmwareVersion
 from station.attempt.authorise import Rejected
 from station.attempt.plan import AttemptPlan
@@ -28,7 +28,7 @@ class EventSink(Protocol):
 class Permission(Protocol):
     """Whether an attempt may change its hub. Asked again before each act: orders close and releases are withdrawn."""
 
-    async def refusal(self, hub: HubIdentity, *, untouched: bool) -> Rejected | None:
+    async def refusal(self, hub: DeviceIdentity, *, untouched: bool) -> Rejected | None:
         """Say why the hub may not be changed now; None if it may. `untouched` is one that this attempt left alone."""
         ...
 
@@ -101,7 +101,7 @@ class SequenceParts:
     """What a sequence works with."""
 
     attempt: int
-    hub: HubIdentity
+    hub: DeviceIdentity
     plan: AttemptPlan
     driver: HubDriver
     journal: EventSink

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from drivers.hub import HubIdentity
+from drivers.hub import DeviceIdentity
 from firmware_catalog.catalog import Catalog
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import DeviceModel
@@ -40,12 +40,12 @@ class OrderPermission:
     taken_up: bool
     """The attempt was begun in an earlier visit, for an order that this slot's jig need not work on."""
 
-    async def refusal(self, hub: HubIdentity, *, untouched: bool) -> Rejected | None:
+    async def refusal(self, hub: DeviceIdentity, *, untouched: bool) -> Rejected | None:
         """Say why the hub may not be changed now. An untouched one is held against its label, and may have to wait."""
         order = self.opened.order
         if order is not None and not await self._is_worked_on(order):
             order = None
-        history = await self.journal.hub_history(hub.chf, hub.gpf)
+        history = await self.journal.hub_history(*hub.ids.every)
         line = self.opened.line
         if order is not None and line is not None:
             line = await line_of(self.journal, order, self.opened.hub, self.opened.label)
@@ -65,7 +65,7 @@ class OrderPermission:
             )
         if rejected is not None and rejected.code is Code.NOT_ON_ORDER and self.opened.line is not None:
             rejected = Rejected(
-                Code.NOT_ON_ORDER, f"hub {hub.chf} was withdrawn from order {order} since it was begun with"
+                Code.NOT_ON_ORDER, f"{hub.ids} was withdrawn from order {order} since it was begun with"
             )
         return rejected or self._against_catalogue(hub) or (self._hindered() if untouched else None)
 
@@ -82,7 +82,7 @@ class OrderPermission:
             return await self.journal.jig_order(self.opened.place.jig) == order
         return await self.journal.order_is_open(order)
 
-    def _against_catalogue(self, hub: HubIdentity) -> Rejected | None:
+    def _against_catalogue(self, hub: DeviceIdentity) -> Rejected | None:
         target = self.steps[-1].version
         if hub.firmware > target:
             return Rejected(Code.NEWER_THAN_RELEASE, f"it runs {hub.firmware}, it was to be given {target}")
@@ -98,12 +98,14 @@ class OrderPermission:
         for release in releases:
             if release.payload_sha256 not in images:
                 continue
+            if release.made_for is not hub.ids.kind:
+                return Rejected(Code.NO_RELEASE, f"release {release} is for {release.made_for.plural}")
             if not release.permits_hardware(hub.hardware_version):
                 return Rejected(
                     Code.HARDWARE_VERSION_MISMATCH,
                     f"release {release} is for hardware {release.hardware}, not {hub.hardware_version}",
                 )
-            if not release.only_for.permit_device((hub.chf, hub.gpf)):
+            if not release.only_for.permit_device(hub.ids.every):
                 return Rejected(Code.NO_RELEASE, f"release {release} is for {release.only_for}")
         return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from drivers.hub import HubIdentity, HubState
+from drivers.hub import DeviceIdentity, HubState
 from station.attempt.plan import AttemptPlan
 
 
@@ -37,11 +37,11 @@ class Probe:
 
     finding: Finding
     step: int
-    identity: HubIdentity | None = None
+    identity: DeviceIdentity | None = None
     state: HubState | None = None
 
 
-def classify(plan: AttemptPlan, identity: HubIdentity, state: HubState) -> Probe:
+def classify(plan: AttemptPlan, identity: DeviceIdentity, state: HubState) -> Probe:
     """Find the step that a hub has reached and how it stands to it.
 
     The hub's own word counts, not the journal's: a running image that is a step's target places the hub on that

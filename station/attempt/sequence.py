@@ -183,8 +183,8 @@ class Sequence:
             return
         authority = CountedAuthority(
             parts.authority,
-            due=UnlockAnswerDue(attempt=parts.attempt, chf=hub.chf),
-            void=UnlockAnswerVoid(attempt=parts.attempt, chf=hub.chf),
+            due=UnlockAnswerDue(attempt=parts.attempt, chf=hub.device_id),
+            void=UnlockAnswerVoid(attempt=parts.attempt, chf=hub.device_id),
             hub=hub,
             journal=parts.journal,
             wrong_answers=parts.wrong_answers,
@@ -192,7 +192,7 @@ class Sequence:
         )
         await authority.require_one_left()
         await parts.journal.append(
-            UnlockUsed(attempt=parts.attempt, chf=hub.chf, authority=parts.authority.name)
+            UnlockUsed(attempt=parts.attempt, chf=hub.device_id, authority=parts.authority.name)
         )
         try:
             await authority.unlock(parts.driver)

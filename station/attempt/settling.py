@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, assert_never
 
 from drivers.errors import DriverError, HubDidNotReturn, HubInSerialRecovery, NoAnswer
-from drivers.hub import HubDriver, HubIdentity, HubState
+from drivers.hub import DeviceIdentity, HubDriver, HubState
 from firmware_catalog.identity import FirmwareVersion
 from station.attempt import failure
 from station.attempt.looking import identify, insist_on
@@ -24,7 +24,7 @@ MAX_SETTLING_BOOTS: Final = 3
 class Settled:
     """How a hub was left."""
 
-    hub: HubIdentity
+    hub: DeviceIdentity
     """As it last said."""
     read_back: FirmwareVersion | None
     """What it last said that it runs; None if it said nothing."""
@@ -40,7 +40,7 @@ class Settled:
 
 async def settle(
     driver: HubDriver,
-    hub: HubIdentity,
+    hub: DeviceIdentity,
     *,
     present: Callable[[], bool | None],
     leave_recovery: Callable[[], Awaitable[bool]],
@@ -119,7 +119,7 @@ def keeps_untried(state: HubState | None) -> bool:
     return state is not None and state.pending is not None and state.pending.permanent
 
 
-def _would_help(hub: HubIdentity, state: HubState | None, *, can_revert: bool) -> bool:
+def _would_help(hub: DeviceIdentity, state: HubState | None, *, can_revert: bool) -> bool:
     """Whether a boot may bring the hub nearer to being settled."""
     if state is None or state.running is None:
         return True
@@ -149,7 +149,7 @@ def may_lack(stage: Stage, version: FirmwareVersion) -> str | None:
             assert_never(stage)
 
 
-def lacking_of(hub: HubIdentity, state: HubState | None, *, can_revert: bool) -> str | None:
+def lacking_of(hub: DeviceIdentity, state: HubState | None, *, can_revert: bool) -> str | None:
     """Say what of a hub is not as it may be left, to follow "the hub"; None if nothing is."""
     lacking = [] if hub.locked else ["is not locked"]
     if state is None:

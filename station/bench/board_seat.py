@@ -6,7 +6,7 @@ import asyncio
 from typing import Final
 
 from drivers.boot_clock import since_boot
-from drivers.hub import HubDriver, HubIdentity
+from drivers.hub import DeviceIdentity, HubDriver
 from drivers.jig_board.board import JigBoard
 from station.bench.changes import Changes
 from station.bench.coils import Coils
@@ -102,7 +102,7 @@ class BoardSeat:
                 return
             await asyncio.sleep(_AGAIN_SECONDS)
 
-    async def until_removed(self, driver: HubDriver, hub: HubIdentity | None) -> None:
+    async def until_removed(self, driver: HubDriver, hub: DeviceIdentity | None) -> None:
         """Wait until the switch has opened, and go by the link while the board cannot say."""
         while not self.opened or self.present() is None:
             if self.present() is None:
@@ -209,7 +209,7 @@ class BoardSeat:
     def _powers_nobody(self) -> bool:
         return self._may_have_power and self.present() is False
 
-    async def _gone_by_link(self, driver: HubDriver, hub: HubIdentity | None) -> bool:
+    async def _gone_by_link(self, driver: HubDriver, hub: DeviceIdentity | None) -> bool:
         """Whether the link says that the hub is gone before the board can say anything again."""
         link = asyncio.ensure_future(driver.wait_for_removal(hub))
         board = asyncio.ensure_future(self._changes.until(lambda: self.present() is not None))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from drivers.hub import HubIdentity
+from drivers.hub import DeviceIdentity
+from firmware_catalog.devices import gpf_of
 from firmware_catalog.identity import Eui64
 from station.attempt.parts import Progress
 from station.bench.jig_inputs import Awaits
 from station.bench.outlook import Outlook
 from station.bench.view import BenchView
-from station.domain.hub_facts import HubFacts
+from station.domain.hub_facts import DeviceFacts
 from station.domain.phase import SlotPhase
 from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
@@ -70,7 +71,7 @@ class SlotDisplay:
         self,
         phase: SlotPhase,
         reason: Reason,
-        hub: HubIdentity | HubFacts | None = None,
+        hub: DeviceIdentity | DeviceFacts | None = None,
         details: Details = Details(),  # noqa: B008 - frozen
     ) -> None:
         """Show a phase, and why it is so."""
@@ -80,20 +81,20 @@ class SlotDisplay:
                 phase=phase,
                 reason=reason,
                 details=details,
-                chf=hub.chf if hub else None,
-                gpf=hub.gpf if hub else None,
+                chf=hub.device_id if hub else None,
+                gpf=gpf_of(hub.ids) if hub else None,
             )
         )
 
-    def lost(self, hub: HubIdentity, why: Reason) -> None:
+    def lost(self, hub: DeviceIdentity, why: Reason) -> None:
         """Learn how an attempt came to be left open: for as long as its hub is looked for here, that is told too."""
-        self._lost = hub.chf, why
+        self._lost = hub.device_id, why
 
     def empty(self) -> None:
         """Show that nothing sits here, and what is expected."""
         sought = self._outlook.sought(self.place)
         why = Reason.NO_RESULT_YET
-        if sought is not None and self._lost and self._lost[0] == sought.chf:
+        if sought is not None and self._lost and self._lost[0] == sought.device_id:
             why = self._lost[1]
         self._view.show(self._outlook.empty(self.place, why))
 
@@ -106,7 +107,7 @@ class SlotDisplay:
         if (self.phase, self.now.reason) != (phase, reason):
             self.show(phase, reason)
 
-    def looking(self, hub: HubIdentity, why: Reason = Reason.LOOKING) -> None:
+    def looking(self, hub: DeviceIdentity, why: Reason = Reason.LOOKING) -> None:
         """Show nothing that is not known now, while the hub is asked again."""
         self.show(SlotPhase.LOOKING, why, hub)
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from drivers.hub import HubIdentity
-from station.domain.hub_facts import HubFacts
+from drivers.hub import DeviceIdentity
+from firmware_catalog.devices import gpf_of
+from station.domain.hub_facts import DeviceFacts
 from station.domain.label import ScannedLabel
 from station.domain.phase import SlotPhase
 from station.domain.reason import Reason
@@ -29,7 +30,7 @@ class _Open:
 
     place: SlotName
     """Where the hub was last seen."""
-    hub: HubFacts
+    hub: DeviceFacts
     order: str | None
 
 
@@ -89,7 +90,7 @@ class Outlook:
         """Return where this label waits for its hub."""
         return next((place for place, other in self._labels.items() if other == label), None)
 
-    def label_for(self, place: SlotName, hub: HubIdentity) -> ScannedLabel | None:
+    def label_for(self, place: SlotName, hub: DeviceIdentity) -> ScannedLabel | None:
         """Return the label for the hub that said in `place` who it is.
 
         That is the one scanned for this slot or else the one that names it and was scanned for another: it was
@@ -99,7 +100,7 @@ class Outlook:
             return waiting
         return next((label for label in self._labels.values() if label.names(hub)), None)
 
-    def sought(self, place: SlotName) -> HubFacts | None:
+    def sought(self, place: SlotName) -> DeviceFacts | None:
         """Return the hub that left `place` before its result and is expected nowhere else; the newest of several."""
         open_here = self._open_at(place)
         return None if open_here is None else open_here.hub
@@ -121,8 +122,8 @@ class Outlook:
             place=place,
             phase=SlotPhase.FIND_HUB,
             reason=why,
-            chf=hub.chf,
-            gpf=hub.gpf,
+            chf=hub.device_id,
+            gpf=gpf_of(hub.ids),
             order=sought.order,
         )
 

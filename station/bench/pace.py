@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from statistics import median
 from typing import Final
 
-from drivers.hub import HubIdentity
+from drivers.hub import DeviceIdentity
 from station.attempt.parts import Progress
 from station.attempt.plan import STEP_STAGES
 from station.domain.outcome import Outcome, Stage
@@ -54,7 +54,7 @@ class Pace:
             case _:
                 pass
 
-    def seconds_left(self, jig: str, hub: HubIdentity, progress: Progress) -> float | None:
+    def seconds_left(self, jig: str, hub: DeviceIdentity, progress: Progress) -> float | None:
         """Return how long a hub takes from the beginning of this stage to its result; None where nobody knows."""
         kind = self._kinds.get(jig)
         if kind is None or progress.steps != 1:

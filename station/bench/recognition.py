@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from drivers.errors import HubAction, NoAnswer
-from drivers.hub import ExplainsSilence, HubDriver, HubIdentity
+from drivers.hub import DeviceIdentity, ExplainsSilence, HubDriver
 from station.bench.seat import Seat
 from station.domain.reason import Reason
 
@@ -17,7 +17,7 @@ from station.domain.reason import Reason
 class Recognised:
     """A hub that has said who it is."""
 
-    hub: HubIdentity
+    hub: DeviceIdentity
     gaps: int
     """How many gaps the seat had counted when it was asked: at a newer one it may be another."""
     boot_seconds: float | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from drivers.hub import HubDriver, HubIdentity
+from drivers.hub import DeviceIdentity, HubDriver
 from station.bench.jig_inputs import Awaits
 from station.bench.loop_watch import LoopWatch
 from station.domain.reason import Reason
@@ -52,7 +52,7 @@ class Seat(Protocol):
         """Return when a hub that was begun with here has its power again, or is not to get it: none sits, or a stop."""
         ...
 
-    async def until_removed(self, driver: HubDriver, hub: HubIdentity | None) -> None:
+    async def until_removed(self, driver: HubDriver, hub: DeviceIdentity | None) -> None:
         """Return when switch or link says that `hub` no longer sits in the slot as it did. Nothing is cut yet."""
         ...
 
@@ -172,7 +172,7 @@ class LinkSeat:
     async def until_powered(self) -> None:
         """Return at once: nothing here takes a hub's power."""
 
-    async def until_removed(self, driver: HubDriver, hub: HubIdentity | None) -> None:
+    async def until_removed(self, driver: HubDriver, hub: DeviceIdentity | None) -> None:
         """Let the driver watch the link."""
         await driver.wait_for_removal(hub)
 

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Final
 
 from drivers.errors import DriverError
-from drivers.hub import HubIdentity
+from drivers.hub import DeviceIdentity
+from firmware_catalog.devices import gpf_of
 from station.domain.label import ScannedLabel
 from station.domain.outcome import Code, Outcome
 from station.domain.phase import SlotPhase
@@ -43,7 +44,7 @@ def _reason(outcome: Outcome, code: Code | None) -> Reason | Code:
 
 def view_of_result(
     result: AttemptClosed,
-    hub: HubIdentity | None,
+    hub: DeviceIdentity | None,
     label: ScannedLabel | None = None,
     recorded: datetime | None = None,
 ) -> SlotView:
@@ -72,7 +73,7 @@ def view_of_result(
 
 
 def view_of_past(
-    place: SlotName, last: PastAttempt, hub: HubIdentity, label: ScannedLabel | None = None
+    place: SlotName, last: PastAttempt, hub: DeviceIdentity, label: ScannedLabel | None = None
 ) -> SlotView:
     """Show an earlier result of a hub that has not left since, and what a label has said of the hub meanwhile."""
     if last.outcome is None:
@@ -82,8 +83,8 @@ def view_of_past(
         phase=_phase(last.outcome, last.code),
         reason=_reason(last.outcome, last.code),
         details=Details(unsettled=last.unsettled),
-        chf=hub.chf,
-        gpf=hub.gpf,
+        chf=hub.device_id,
+        gpf=gpf_of(hub.ids),
         stage=last.stage,
         outcome=last.outcome,
         code=last.code,
@@ -125,12 +126,12 @@ def goes_home(shown: SlotView) -> bool:
     return shown.phase in GOES_HOME
 
 
-def put_aside(shown: SlotView, label: ScannedLabel | None, hub: HubIdentity) -> SlotView:
+def put_aside(shown: SlotView, label: ScannedLabel | None, hub: DeviceIdentity) -> SlotView:
     """Show that a hub that was to go home must not: its label is another's. Any other result stays as it is."""
     if label is None or not goes_home(shown):
         return shown
-    own = hub.chf if label.role == "CHF" else hub.gpf
-    return _aside(shown, Reason.LABEL_OF_ANOTHER, Details(label=label.device_id, hub=hub.chf, own=own))
+    own = hub.device_id if label.role == "CHF" else gpf_of(hub.ids) or hub.device_id
+    return _aside(shown, Reason.LABEL_OF_ANOTHER, Details(label=label.device_id, hub=hub.device_id, own=own))
 
 
 def unsettled(shown: SlotView, reason: Reason, details: Details) -> SlotView:
@@ -148,7 +149,7 @@ def withdrawn(shown: SlotView, order: str) -> SlotView:
     return _aside(shown, Reason.ORDER_WENT, Details(detail=detail))
 
 
-def release_gone(shown: SlotView, hub: HubIdentity) -> SlotView:
+def release_gone(shown: SlotView, hub: DeviceIdentity) -> SlotView:
     """Show that a hub that was to go home must not: the release that it runs was withdrawn. One put aside already stays so."""
     if not goes_home(shown) or shown.phase is SlotPhase.PUT_ASIDE:
         return shown
@@ -176,6 +177,6 @@ def last_label(history: HubHistory) -> ScannedLabel | None:
     return labels[-1] if labels else None
 
 
-def is_anothers(label: ScannedLabel | None, hub: HubIdentity) -> bool:
+def is_anothers(label: ScannedLabel | None, hub: DeviceIdentity) -> bool:
     """Whether a scanned label says that another hub sits here."""
     return label is not None and not label.names(hub)

@@ -23,6 +23,7 @@ from drivers.errors import (
     PlaceUnavailable,
 )
 from drivers.hub import HubDriver
+from firmware_catalog.devices import gpf_of
 from firmware_catalog.identity import Eui64
 from station.attempt.conduct import Concluded, StillSeated
 from station.attempt.parts import LeftOpen
@@ -118,7 +119,7 @@ class Slot:
 
     def withdraw(self, order: str, hubs: Collection[Eui64]) -> None:
         """Learn which hubs an order does not list any more."""
-        if self.labels.seated is not None and self.labels.seated.hub.chf in hubs:
+        if self.labels.seated is not None and self.labels.seated.hub.device_id in hubs:
             self.labels.seated.withdraw(order)
 
     def look_at_release(self) -> None:
@@ -295,11 +296,11 @@ class Slot:
         """Attend to the hub that said who it is, until it no longer sits here."""
         parts, hub = self._parts, recognised.hub
         seated = SeatedHub(self._visit_parts, driver, recognised)
-        with structlog.contextvars.bound_contextvars(chf=str(hub.chf)):
+        with structlog.contextvars.bound_contextvars(chf=str(hub.device_id)):
             try:
-                if parts.live_hubs.holds(hub.chf) or parts.live_hubs.holds(hub.gpf):
+                if any(parts.live_hubs.holds(each) for each in hub.ids.every):
                     self._display.looking(hub, Reason.HELD_ELSEWHERE)
-                elsewhere = await self._idling.wait(parts.live_hubs.claim(seated, hub.chf, hub.gpf))
+                elsewhere = await self._idling.wait(parts.live_hubs.claim(seated, *hub.ids.every))
                 async with self.labels.deciding:
                     seated.label = parts.outlook.label_for(self.place, hub)
                     self.labels.seated = seated
@@ -367,7 +368,7 @@ class Slot:
     async def _last_label(self, seated: SeatedHub) -> ScannedLabel | None:
         """Return the label scanned last for the hub, now or in an earlier visit: only its own takes another's back."""
         hub = seated.hub
-        return seated.label or last_label(await self._parts.journal.hub_history(hub.chf, hub.gpf))
+        return seated.label or last_label(await self._parts.journal.hub_history(*hub.ids.every))
 
     def _closed_meanwhile(self, refusal: EventRefused, seated: SeatedHub | None) -> SlotView:
         """Return what to show of a hub whose order was closed, or given to another jig, while it was begun with."""
@@ -377,8 +378,8 @@ class Slot:
             phase=SlotPhase.PUT_ASIDE,
             reason=Reason.ORDER_WENT,
             details=Details(detail=str(refusal)),
-            chf=seated.hub.chf if seated else None,
-            gpf=seated.hub.gpf if seated else None,
+            chf=seated.hub.device_id if seated else None,
+            gpf=gpf_of(seated.hub.ids) if seated else None,
         )
 
     def _conclude(

@@ -6,7 +6,7 @@ import asyncio
 
 import structlog
 
-from drivers.hub import HubIdentity
+from drivers.hub import DeviceIdentity
 from station.bench.display import UNKNOWN_HUB, SlotDisplay
 from station.bench.labels import LabelMeaning, LabelRecord, ScanRefused
 from station.bench.shown import RESULT_PHASES
@@ -52,23 +52,23 @@ class SlotLabels:
                     place=place,
                     scanned_id=label.device_id,
                     scanned_role=label.role,
-                    hub=None if seated is None else seated.hub.chf,
+                    hub=None if seated is None else seated.hub.device_id,
                     actor=actor,
                 ),
                 meaning,
             )
             if seated is not None:
                 if seated is not self.seated:
-                    raise ScanRefused(ScanSaid.at(place, ScanCode.HUB_LEFT, hub=seated.hub.chf))
+                    raise ScanRefused(ScanSaid.at(place, ScanCode.HUB_LEFT, hub=seated.hub.device_id))
                 seated.scan(label)
         if meaning.disagrees:
             _log.warning("label disagrees", jig=place.jig, slot=place.slot, label=str(label.device_id))
         return meaning
 
-    def _meaning(self, label: ScannedLabel, seated: HubIdentity | None) -> LabelMeaning:
+    def _meaning(self, label: ScannedLabel, seated: DeviceIdentity | None) -> LabelMeaning:
         facts: dict[str, object] = {"label": label.device_id}
         if seated is not None:
-            facts["hub"] = seated.chf
+            facts["hub"] = seated.device_id
             code = ScanCode.ITS_OWN if label.names(seated) else ScanCode.DISAGREES
         else:
             code = ScanCode.FOR_WHO_SITS if self._display.phase in UNKNOWN_HUB else ScanCode.SEAT_HERE

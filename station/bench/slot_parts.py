@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from drivers.hub import DriverPlugin, HubIdentity
+from drivers.hub import DeviceIdentity, DriverPlugin
 from station.attempt.conduct import Conductor
 from station.attempt.golden_check import Draws, GoldenChecker
 from station.bench.duty import Duty
@@ -47,7 +47,7 @@ class SlotParts:
     draws: Draws
     hindrance: Callable[[], Statement | None]
     """Why no hub may be begun with just now; None if one may."""
-    runs_withdrawn: Callable[[HubIdentity], bool]
+    runs_withdrawn: Callable[[DeviceIdentity], bool]
     """Whether what a hub runs is known to be withdrawn: it does not go home with it."""
     hubs_failing_in_a_row: Callable[[], int]
     """So many different hubs failing in a row take the slot out of use."""

@@ -7,7 +7,8 @@ from typing import Final
 import structlog
 
 from drivers.errors import DriverError
-from drivers.hub import FlashProgress, HubDriver, HubIdentity
+from drivers.hub import DeviceIdentity, FlashProgress, HubDriver
+from firmware_catalog.devices import gpf_of
 from station.attempt.failure import is_out_of_reach
 from station.attempt.golden_check import NoGoldenHub, NotChecked
 from station.attempt.history import own_open_attempt
@@ -53,7 +54,7 @@ class SlotShift:
         """Check the slot with the golden hub that sits here; say whether there is something to show until it is gone."""
         parts, hub = self._parts, seated.hub
         last = parts.start_of_shift.last_check(parts.place)
-        if last is not None and last.passed and (last.chf, last.boots) == (hub.chf, hub.boots):
+        if last is not None and last.passed and (last.chf, last.boots) == (hub.device_id, hub.boots):
             ended: GoldenCheckEnded | str | None = last  # it has neither left nor booted since
         elif elsewhere is not None:
             ended = f"it also answers in {elsewhere}"
@@ -73,7 +74,7 @@ class SlotShift:
         return True
 
     async def _checked(
-        self, driver: HubDriver, hub: HubIdentity, golden: GoldenIds
+        self, driver: HubDriver, hub: DeviceIdentity, golden: GoldenIds
     ) -> GoldenCheckEnded | str | None:
         def show(progress: FlashProgress) -> None:
             view = self._view(SlotPhase.WORKING, Reason.GOLDEN_CHECK, hub)
@@ -92,7 +93,7 @@ class SlotShift:
         _log.info("golden check", passed=ended.passed, made=ended.made, detail=ended.detail)
         return ended
 
-    async def _as_now(self, driver: HubDriver, hub: HubIdentity) -> HubIdentity:
+    async def _as_now(self, driver: HubDriver, hub: DeviceIdentity) -> DeviceIdentity:
         """Return it as it says who it is after its boot; until it is gone it is held against that."""
         try:
             seen = await driver.identify()
@@ -110,9 +111,14 @@ class SlotShift:
         self,
         phase: SlotPhase,
         reason: Reason,
-        hub: HubIdentity,
+        hub: DeviceIdentity,
         details: Details = Details(),  # noqa: B008 - frozen
     ) -> SlotView:
         return SlotView(
-            place=self._parts.place, phase=phase, reason=reason, details=details, chf=hub.chf, gpf=hub.gpf
+            place=self._parts.place,
+            phase=phase,
+            reason=reason,
+            details=details,
+            chf=hub.device_id,
+            gpf=gpf_of(hub.ids),
         )

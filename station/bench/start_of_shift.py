@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 
 import structlog
 
-from drivers.hub import HubIdentity
+from drivers.hub import DeviceIdentity
 from firmware_catalog.identity import Eui64
 from station.bench.changes import Changes, first_of
 from station.bench.drift import drift
@@ -97,12 +97,12 @@ class StartOfShift:
         self.show()
         self._changes.tell()
 
-    def golden(self, hub: HubIdentity) -> GoldenIds | None:
+    def golden(self, hub: DeviceIdentity) -> GoldenIds | None:
         """Return the ids of the golden hub that has one of this one's; None for a hub like any other."""
-        ids = {hub.chf, hub.gpf}
+        ids = set(hub.ids.every)
         return next((each for each in self._hubs.items() if ids & set(each)), None)
 
-    async def until_another_kind(self, hub: HubIdentity, *, golden: bool) -> None:
+    async def until_another_kind(self, hub: DeviceIdentity, *, golden: bool) -> None:
         """Return once the hub, which was taken for golden or not, is the other: what is shown of it holds no longer."""
         await self._changes.until(lambda: (self.golden(hub) is not None) is not golden)
 
@@ -119,7 +119,7 @@ class StartOfShift:
             return Reason.GOLDEN_CHECK_DUE
         return None
 
-    async def until_allowed(self, place: SlotName, hub: HubIdentity) -> None:
+    async def until_allowed(self, place: SlotName, hub: DeviceIdentity) -> None:
         """Return once a hub may be begun with in a slot, or checks it: when somebody did what was due, or the clock was set."""
 
         def may_begin() -> bool:

@@ -15,7 +15,7 @@ from typing import Final, NoReturn
 import structlog
 
 from drivers.errors import DriverError
-from drivers.hub import HubDriver, HubIdentity, describe_image
+from drivers.hub import DeviceIdentity, HubDriver, describe_image
 from station.attempt.conduct import Concluded, Conductor, StillSeated
 from station.attempt.failure import is_out_of_reach
 from station.attempt.first_look import Visit
@@ -67,7 +67,7 @@ class VisitParts:
     display: SlotDisplay
     recovery_boot: RecoveryBoot
     pace: Pace
-    runs_withdrawn: Callable[[HubIdentity], bool]
+    runs_withdrawn: Callable[[DeviceIdentity], bool]
     """Whether what a hub runs is known to be withdrawn."""
     recognition_seconds: float
     """How long a hub that gets its power back may take to say who it is, its boot included."""
@@ -339,7 +339,7 @@ class SeatedHub:
         self.hub = seen
         return True
 
-    async def _identity(self, seconds: float | None = None) -> HubIdentity | None:
+    async def _identity(self, seconds: float | None = None) -> DeviceIdentity | None:
         """Ask who sits here; None where nobody says so, or not in time. Raises what says that the port itself is gone."""
         seat = self._parts.seat
         gaps, openings = seat.gaps, seat.openings
@@ -357,14 +357,14 @@ class SeatedHub:
             seat.vouch(openings)
         return seen
 
-    async def _until_it_answers(self) -> HubIdentity | None:
+    async def _until_it_answers(self) -> DeviceIdentity | None:
         """Have a seated hub that was known say again who it is, with power first; None once nobody can say that it sits."""
         seat = self._parts.seat
         await first_of(seat.until_powered(), seat.until_opened(), self._until_asked())
         if not seat.present() or seat.opened or self._is_asked():
             return None
         try:
-            seen: HubIdentity | None = await first_of(
+            seen: DeviceIdentity | None = await first_of(
                 self._driver.wait_for_hub(), seat.until_opened(), self._until_asked(), self._tell_silence()
             )
         except DriverError as error:

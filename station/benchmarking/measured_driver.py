@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass
 
 from drivers.hub import (
+    DeviceIdentity,
     ExpectedDevice,
     FlashProgress,
     HubDriver,
-    HubIdentity,
     HubState,
     ProgressListener,
     UnlockAuthority,
@@ -44,15 +44,15 @@ class MeasuredDriver:
         """As the driver has it."""
         return self._driver.can_revert
 
-    async def wait_for_hub(self) -> HubIdentity:
+    async def wait_for_hub(self) -> DeviceIdentity:
         """Do as the driver does."""
         return await self._driver.wait_for_hub()
 
-    async def wait_for_removal(self, hub: HubIdentity | None) -> None:
+    async def wait_for_removal(self, hub: DeviceIdentity | None) -> None:
         """Do as the driver does."""
         await self._driver.wait_for_removal(hub)
 
-    async def identify(self) -> HubIdentity:
+    async def identify(self) -> DeviceIdentity:
         """Do as the driver does."""
         return await self._driver.identify()
 
@@ -80,7 +80,7 @@ class MeasuredDriver:
         self.taken.bytes_a_second = None
         await self._driver.flash(hub, image, note)
 
-    async def activate(self, hub: ExpectedDevice, image: FirmwareImage) -> HubIdentity:
+    async def activate(self, hub: ExpectedDevice, image: FirmwareImage) -> DeviceIdentity:
         """Do as the driver does. No check ever asks for it."""
         return await self._driver.activate(hub, image)
 
@@ -92,7 +92,7 @@ class MeasuredDriver:
         """Do as the driver does. No check ever asks for it."""
         return await self._driver.confirm(hub, image)
 
-    async def reboot(self, hub: ExpectedDevice) -> HubIdentity:
+    async def reboot(self, hub: ExpectedDevice) -> DeviceIdentity:
         """Do as the driver does, and note how long the hub was away."""
         begun = time.monotonic()
         seen = await self._driver.reboot(hub)

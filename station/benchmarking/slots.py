@@ -10,7 +10,8 @@ from functools import partial
 from typing import Final
 
 from drivers.errors import DriverError, PlaceUnavailable
-from drivers.hub import CountsItsLine, HubDriver, HubIdentity, LineCount
+from drivers.hub import CountsItsLine, DeviceIdentity, HubDriver, LineCount
+from firmware_catalog.devices import gpf_of
 from firmware_catalog.identity import Eui64
 from station.attempt.golden_check import Draws, GoldenChecker, NoGoldenHub, NotChecked
 from station.attempt.workers import NobodyWorksHere, Workers
@@ -51,7 +52,7 @@ class GoldenSlot:
     place: SlotName
     driver: HubDriver
     seat: Seat
-    hub: HubIdentity
+    hub: DeviceIdentity
     ids: GoldenIds
     draws: Draws
     checker: GoldenChecker
@@ -224,11 +225,11 @@ async def _within(seconds: float, otherwise: str) -> AsyncIterator[None]:
         raise CannotMeasure(otherwise) from None
 
 
-def _ids_of(hub: HubIdentity, golden: Mapping[Eui64, GoldenHub]) -> GoldenIds:
-    known = golden.get(hub.chf)
-    if known is None or known.gpf != hub.gpf:
+def _ids_of(hub: DeviceIdentity, golden: Mapping[Eui64, GoldenHub]) -> GoldenIds:
+    known = golden.get(hub.device_id)
+    if known is None or known.gpf != gpf_of(hub.ids):
         raise CannotMeasure(
-            f"hub {hub.chf} is no golden hub, and nothing was done to it: seat one, or make it one: reflash golden enrol"
+            f"hub {hub.device_id} is no golden hub, and nothing was done to it: seat one, or make it one: reflash golden enrol"
         )
     return known.chf, known.gpf
 
@@ -238,9 +239,9 @@ def _sorted_out(places: Sequence[SlotName], found: Sequence[GoldenSlot | BaseExc
     slots: dict[Eui64, GoldenSlot] = {}
     for place, each in zip(places, found, strict=True):
         if isinstance(each, GoldenSlot):
-            other = slots.setdefault(each.hub.chf, each)
+            other = slots.setdefault(each.hub.device_id, each)
             if other is not each:
-                left_out[place] = f"hub {each.hub.chf} also answers in {other.place}"
+                left_out[place] = f"hub {each.hub.device_id} also answers in {other.place}"
         elif isinstance(each, CannotMeasure | DriverError):
             left_out[place] = str(each)
         else:

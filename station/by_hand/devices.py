@@ -14,7 +14,7 @@ from drivers.dfu.plugin import open_port
 from drivers.dfu.port import UsbPort
 from drivers.dfu.settings import DfuSettings
 from drivers.errors import HubAction, HubInSerialRecovery, NoAnswer
-from drivers.hub import HubDriver, HubIdentity, ProgressListener
+from drivers.hub import DeviceIdentity, HubDriver, ProgressListener
 from drivers.smp.device import McubootDevice, open_device
 from drivers.smp.driver import SmpHubDriver
 from drivers.smp.errors import NoApplicationGroup
@@ -46,7 +46,7 @@ class HandDevice(Protocol):
         """The device, taken for a Communications Hub."""
         ...
 
-    async def identify(self) -> HubIdentity | None:
+    async def identify(self) -> DeviceIdentity | None:
         """Ask who it is; None for a device without the hub commands. Raises DriverError when it does not answer."""
         ...
 
@@ -80,7 +80,7 @@ class SerialDevice:
         """The port."""
         return self._device.place
 
-    async def identify(self) -> HubIdentity | None:
+    async def identify(self) -> DeviceIdentity | None:
         """Ask who it is, or at least what it holds."""
         try:
             return await self.hub.identify()
@@ -127,7 +127,7 @@ class UsbDevice:
         """Bus and port chain."""
         return self.hub.place
 
-    async def identify(self) -> HubIdentity | None:
+    async def identify(self) -> DeviceIdentity | None:
         """Ask who it is."""
         try:
             return await self.hub.identify()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from drivers.errors import DriverError, HubAction, HubInSerialRecovery, UnlockAuthorityFailed
-from drivers.hub import FlashProgress, HubIdentity, UnlockChallenge
+from drivers.hub import DeviceIdentity, FlashProgress, UnlockChallenge
 from firmware_catalog.bounds import UNBOUND
 from firmware_catalog.image import FirmwareImage
 from station.attempt import failure
@@ -60,7 +60,7 @@ class NoAuthority:
     async def sign(self, challenge: UnlockChallenge) -> bytes:
         """Raise UnlockAuthorityFailed."""
         raise UnlockAuthorityFailed(
-            f"hub {challenge.chf} is locked and no key was named",
+            f"hub {challenge.device_id} is locked and no key was named",
             action=HubAction.UNLOCK,
             state_known=True,
             advice="give --unlock-key",
@@ -70,7 +70,7 @@ class NoAuthority:
 class NoOrder:
     """The `Permission` of what a person does by hand, outside every order."""
 
-    async def refusal(self, _: HubIdentity, *, untouched: bool) -> None:
+    async def refusal(self, _: DeviceIdentity, *, untouched: bool) -> None:
         """Say None: the person answers for it."""
 
     def may_stay(self, _: bytes | None) -> bool:
@@ -137,7 +137,7 @@ async def flash_by_hand(
             ),
         )
     )
-    number = (await journal.attempt_count(None, hub.chf)) + 1 if hub is not None else 1
+    number = (await journal.attempt_count(None, hub.device_id)) + 1 if hub is not None else 1
     facts = facts_of(hub) if hub is not None else None
     opened = await open_attempt(journal, BY_HAND, facts, number=number, operator=request.supervisor)
     plan = AttemptPlan((PlannedStep(request.image),))
@@ -191,25 +191,25 @@ async def flash_by_hand(
     return event
 
 
-def _refusal(hub: HubIdentity, rejected: Rejected) -> str:
+def _refusal(hub: DeviceIdentity, rejected: Rejected) -> str:
     detail = f" ({rejected.detail})" if rejected.detail else ""
-    return f"hub {hub.chf} / {hub.model}: {what_happened(ENGLISH, rejected.code)}{detail}; nothing was done"
+    return f"hub {hub.device_id} / {hub.model}: {what_happened(ENGLISH, rejected.code)}{detail}; nothing was done"
 
 
-def _may_be_given(image: FirmwareImage, hub: HubIdentity) -> None:
+def _may_be_given(image: FirmwareImage, hub: DeviceIdentity) -> None:
     if image.model is not None and image.model != hub.model:
         raise Refused(
-            f"the image is for model {image.model}, hub {hub.chf} is {hub.model}; find its own image"
+            f"the image is for model {image.model}, hub {hub.device_id} is {hub.model}; find its own image"
         )
     bounds = image.only_for
-    if not bounds.permit_device((hub.chf, hub.gpf)) or not bounds.permit_hardware(hub.hardware_version):
+    if not bounds.permit_device(hub.ids.every) or not bounds.permit_hardware(hub.hardware_version):
         raise Refused(
-            f"the image is for {bounds}; hub {hub.chf} / {hub.gpf} says hardware {hub.hardware_version!r}; "
+            f"the image is for {bounds}; {hub.ids.kind.family} {' / '.join(str(each) for each in hub.ids.every)} says hardware {hub.hardware_version!r}; "
             "find its own image"
         )
     if image.version < hub.firmware:
         raise Refused(
-            f"hub {hub.chf} runs {hub.firmware}, newer than the image's {image.version}; nothing was done"
+            f"hub {hub.device_id} runs {hub.firmware}, newer than the image's {image.version}; nothing was done"
         )
 
 

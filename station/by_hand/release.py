@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from drivers.hub import HubIdentity
+from drivers.hub import DeviceIdentity
 from drivers.threads import apart
 from firmware_catalog.catalog import Catalog, standing
 from firmware_catalog.errors import CatalogError
@@ -46,7 +46,7 @@ class HandRelease:
         catalogue = self._catalogue()
         return any(self._release(catalogue, model) is not None for model in catalogue.models())
 
-    async def refusal(self, hub: HubIdentity, *, untouched: bool) -> Rejected | None:
+    async def refusal(self, hub: DeviceIdentity, *, untouched: bool) -> Rejected | None:
         """Say why the hub may not be given the image now. An untouched one is not begun with while there is a hindrance."""
         try:
             stopped = await apart("stopped releases", self._stopped)
@@ -83,14 +83,16 @@ class HandRelease:
             return frozenset(ReleaseKey(each.model, each.version) for each in journal.ask(stopped_releases))
 
 
-def _against(release: Release, stopped: frozenset[ReleaseKey], hub: HubIdentity) -> Rejected | None:
+def _against(release: Release, stopped: frozenset[ReleaseKey], hub: DeviceIdentity) -> Rejected | None:
     if ReleaseKey(release.model, release.version) in stopped:
         return Rejected(Code.RELEASE_STOPPED, f"release {release}")
     if hub.firmware > release.version:
         return Rejected(Code.NEWER_THAN_RELEASE, f"it runs {hub.firmware}, the release is {release.version}")
+    if release.made_for is not hub.ids.kind:
+        return Rejected(Code.NO_RELEASE, f"release {release} is for {release.made_for.plural}")
     if not release.permits_hardware(hub.hardware_version):
         return Rejected(Code.HARDWARE_VERSION_MISMATCH, f"release {release}, hardware {hub.hardware_version}")
-    if not release.only_for.permit_device((hub.chf, hub.gpf)):
+    if not release.only_for.permit_device(hub.ids.every):
         return Rejected(Code.NO_RELEASE, f"release {release} is for {release.only_for}")
     if hub.firmware != release.version and not release.permits_version(hub.firmware):
         return Rejected(Code.NO_PERMITTED_PATH, f"release {release} is not permitted from {hub.firmware}")

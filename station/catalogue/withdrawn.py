@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from firmware_catalog.catalog import Catalog, standing
 from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
-from station.records.facts.packed import Carton
+from station.records.facts.packed import Carton, RecalledCarton
 
 
 def is_withdrawn(catalogue: Catalog, model: DeviceModel, runs: FirmwareVersion) -> bool:
@@ -18,8 +18,8 @@ def is_withdrawn(catalogue: Catalog, model: DeviceModel, runs: FirmwareVersion) 
         return False
 
 
-def withdrawn(catalogue: Catalog, cartons: Iterable[Carton]) -> tuple[Carton, ...]:
-    """Return the cartons whose release does not stand: withdrawn, not listed, or not active in the products list.
+def withdrawn(catalogue: Catalog, cartons: Iterable[Carton]) -> tuple[RecalledCarton, ...]:
+    """Return the cartons that hold a release which does not stand, once for each of such: withdrawn, not listed, or not active in the products list.
 
     A hub that runs an older release, which another one has replaced, is none of them. Raises CatalogError.
     """
@@ -28,9 +28,11 @@ def withdrawn(catalogue: Catalog, cartons: Iterable[Carton]) -> tuple[Carton, ..
     for carton in cartons:
         if carton.contents is None:
             continue
-        model = DeviceModel(carton.contents.manufacturer, carton.contents.model)
-        if model not in stands:
-            stands[model] = frozenset(release.version for release in standing(catalogue, model))
-        if carton.contents.firmware not in stands[model]:
-            recalled.append(carton)
+        for packed in dict.fromkeys(carton.contents.packed):
+            if packed.model not in stands:
+                stands[packed.model] = frozenset(
+                    release.version for release in standing(catalogue, packed.model)
+                )
+            if packed.firmware not in stands[packed.model]:
+                recalled.append(RecalledCarton(carton, packed.model, packed.firmware))
     return tuple(recalled)

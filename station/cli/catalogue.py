@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from firmware_catalog.catalog import Catalog, FolderCatalog
+from firmware_catalog.devices import DeviceKind
 from firmware_catalog.editing import add_release, withdraw_release
 from firmware_catalog.errors import CatalogError, ManifestError
 from firmware_catalog.files import read_regular_file
@@ -67,6 +68,9 @@ def add(
     hardware: Annotated[
         list[str] | None, typer.Option(help="A hardware version it is for; repeat. All if left out.")
     ] = None,
+    made_for: Annotated[
+        DeviceKind, typer.Option("--for", help="What it is for: hubs, or bridges of one type.")
+    ] = DeviceKind.HUB,
     version: Annotated[
         str | None,
         typer.Option("--version", help="Of a raw image, 8 hex digits; the others state their own."),
@@ -86,6 +90,7 @@ def add(
         version=FirmwareVersion.parse(version) if version else None,
         permitted_from=tuple(_version_range(text) for text in permit_from or ()) or ANY_LOWER,
         hardware_versions=tuple(hardware or ()),
+        made_for=made_for,
         notes=notes,
     )
     if is_signed_catalogue(folder):
@@ -102,6 +107,7 @@ def add(
             version=statement.version,
             permitted_from=statement.permitted_from,
             hardware_versions=statement.hardware_versions,
+            made_for=statement.made_for,
             notes=statement.notes,
         )
     if as_json:
@@ -167,7 +173,7 @@ def list_releases(folder: DirOption, as_json: JsonOption = False) -> None:
     if as_json:
         print_json([_as_json(release) for release in releases])
     else:
-        columns = ["manufacturer", "model", "version", "status", "permitted_from", "file"]
+        columns = ["manufacturer", "model", "made_for", "version", "status", "permitted_from", "file"]
         print_table(columns, [_as_row(release) for release in releases])
 
 
@@ -180,9 +186,14 @@ def show(
         str | None, typer.Option("--from", help="Show the plan for a hub that runs this version.")
     ] = None,
     hardware: Annotated[str, typer.Option(help="The hub's hardware version.")] = "",
+    made_for: Annotated[
+        DeviceKind, typer.Option("--for", help="What the plan is for: a hub, or a bridge of one type.")
+    ] = DeviceKind.HUB,
     hub: Annotated[
         list[str] | None,
-        typer.Option(help="An id of the hub, CHF or GPF; repeat. For what is for one device alone."),
+        typer.Option(
+            help="An id of the hub, CHF or GPF, or of the bridge; repeat. For what is for one device alone."
+        ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -196,7 +207,7 @@ def show(
         if from_version is None:
             releases = catalogue.releases(device)
         else:
-            plan = catalogue.plan(device, FirmwareVersion.parse(from_version), hardware, devices)
+            plan = catalogue.plan(device, FirmwareVersion.parse(from_version), hardware, made_for, devices)
             releases = tuple(step.release for step in plan.steps)
     if from_version is not None and not releases and not as_json:
         typer.echo(f"{from_version} is the latest, nothing to do")
@@ -208,7 +219,7 @@ def show(
             f"the catalogue has no release for {device}; see: reflash catalog list --dir {folder}"
         )
     else:
-        columns = ["version", "status", "permitted_from", "hardware", "device", "sha256"]
+        columns = ["version", "made_for", "status", "permitted_from", "hardware", "device", "sha256"]
         print_table(columns, [_as_row(release) for release in releases])
 
 
@@ -331,6 +342,7 @@ def _as_json(release: Release) -> dict[str, Any]:
     return {
         "manufacturer": release.model.manufacturer,
         "model": release.model.model,
+        "made_for": release.made_for,
         "version": str(release.version),
         "status": str(release.status),
         "permitted_from": ranges

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from station.cli.common import JsonOption, UsageError, WorkFailed, first_of, print_json, run_to_its_end
+from station.demo.family import DemoFamily
 from station.demo.transport import Transport
 from station.demo.upstream_way import UpstreamWay
 from station.places.settings import MAX_SLOTS
@@ -42,6 +43,9 @@ def demo(
         UpstreamWay | None,
         typer.Option(help="From a party's request to the simulated inventory, told by n3 or by ssmi."),
     ] = None,
+    family: Annotated[
+        DemoFamily, typer.Option(help="What is on the jigs; mixed: bridges on every second one.")
+    ] = DemoFamily.HUB,
     folder: Annotated[
         Path | None, typer.Option("--dir", help="Keep everything here; a temporary folder unless given.")
     ] = None,
@@ -64,6 +68,13 @@ def demo(
         )
     if transport is Transport.MIXED and jigs == 1:
         raise UsageError("--transport mixed puts every second jig on USB: give two --jigs or more")
+    count = jigs * slots if hubs is None else hubs
+    if upstream is not None and family is not DemoFamily.HUB:
+        raise UsageError("--upstream is for hubs: bridges are in no inventory that it tells")
+    if family is DemoFamily.MIXED and jigs == 1:
+        raise UsageError("--family mixed puts bridges on every second jig: give two --jigs or more")
+    if sum(family.has_bridges(index % (jigs * slots) // slots + 1) for index in range(count)) == 1:
+        raise UsageError("one bridge is no set, which has two or three: give more --hubs or --slots")
     from station.demo.broker import NoBroker, parse_address  # noqa: PLC0415 - no other command needs it
     from station.demo.demonstration import DemoRequest, run_demonstration  # noqa: PLC0415 - the same
     from station.demo.rigs import RigError, check_faults  # noqa: PLC0415 - the same
@@ -83,13 +94,14 @@ def demo(
         request = DemoRequest(
             jigs=jigs,
             slots=slots,
-            hubs=jigs * slots if hubs is None else hubs,
+            hubs=count,
             seed=seed,
             faults=faults,
             mix_ups=mix_ups,
             transport=transport,
             broker=address,
             upstream=upstream,
+            family=family,
             folder=(folder or Path(temporary)).resolve(),
             serve=serve,
         )

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from firmware_catalog.devices import DeviceIds, HubIds
 from firmware_catalog.identity import Eui64
 from station.bench.labels import kind_of
 from station.cli.asking import asker
@@ -86,7 +87,7 @@ def _story(device: Eui64, life: HubLife) -> Iterator[str]:
     yield f"hub {device}: {where_now(life)}"
     for state in life.lines:
         line = state.line
-        yield f"order {state.order}: CHF {line.chf}, GPF {line.gpf}, of {line.owner}, {line.manufacturer}/{line.model} {line.variant}"
+        yield f"order {state.order}: {_ids(line.ids)}, of {line.owner}, {line.manufacturer}/{line.model} {line.variant}"
     for told in moments(life):
         yield f"{told.at:%Y-%m-%d %H:%M:%S} UTC {told.line}"
 
@@ -126,3 +127,7 @@ def _as_json(device: Eui64, life: HubLife) -> dict[str, Any]:
             for placing in life.places
         ],
     }
+
+
+def _ids(ids: DeviceIds) -> str:
+    return f"CHF {ids.chf}, GPF {ids.gpf}" if isinstance(ids, HubIds) else str(ids)

@@ -287,7 +287,7 @@ class _Walk:
                 except (NotBound, PlaceUnavailable, WorkFailed) as error:
                     typer.echo(f"{self._jig.name} slot {number}: {error}")
                     continue
-                typer.echo(f"{self._jig.name} slot {number}: hub {hub.chf} answers at {place}")
+                typer.echo(f"{self._jig.name} slot {number}: hub {hub.device_id} answers at {place}")
                 bound[number] = place
                 before = now
                 break

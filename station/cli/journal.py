@@ -21,6 +21,7 @@ from station.cli.common import (
 from station.desk.record_requests import MessageKind, Republish
 from station.domain.actor import Actor
 from station.domain.counted import counted
+from station.domain.order_line import BridgeLine, ListedDevice, OrderLine
 from station.messages.topics import Topics
 from station.records import copies
 from station.records.facts.events import Event
@@ -55,7 +56,7 @@ def show(
         return
     for state in life.lines:
         line, outcome = state.line, state.outcome or "no result yet"
-        typer.echo(f"on order {state.order} for {line.owner} as {line.inventory_status}: {outcome}")
+        typer.echo(f"on order {state.order} for {line.owner} {_as(line)}: {outcome}")
     for recorded in life.events:
         typer.echo(f"{recorded.utc:%Y-%m-%d %H:%M:%S}Z  {_describe(recorded.event)}")
     if not life.lines and not life.events:
@@ -224,3 +225,12 @@ def _describe(event: Event) -> str:
         parts = [f"{place['jig']} slot {place['slot']}"] if place else []
         detail = ", ".join([*parts, *(f"{name} {value}" for name, value in facts.items())])
     return f"{event.kind.replace('_', ' ')}: {detail}"[:_LONGEST_DETAIL]
+
+
+def _as(line: ListedDevice) -> str:
+    """Say as what an order lists a device."""
+    match line:
+        case OrderLine(inventory_status=status):
+            return f"as {status}"
+        case BridgeLine(premises=premises, bridge_type=bridge_type):
+            return f"as bridge {bridge_type} of premises {premises}"

@@ -252,18 +252,18 @@ def show(order: OrderArgument, config: ConfigOption = DEFAULT_CONFIG, as_json: J
                     typer.echo(f"{place}: {placing.hub}{_why(codes, placing.hub)}")
     for hub in found.open:
         typer.echo(str(hub))
-    states = {line.chf: outcome for outcome, lines in found.results.items() for line in lines}
-    still_open = {hub.line.chf for hub in found.open}
+    states = {line.device_id: outcome for outcome, lines in found.results.items() for line in lines}
+    still_open = {hub.line.device_id for hub in found.open}
     for line in found.missing:
-        if line.chf in states:
-            what = states[line.chf].replace("_", " ")
-            typer.echo(f"missing: {line.chf}, {what}{_why(codes, line.chf)}, is in no place")
-        elif line.chf not in still_open:
-            typer.echo(f"never seen: {line.chf}")
+        if line.device_id in states:
+            what = states[line.device_id].replace("_", " ")
+            typer.echo(f"missing: {line.device_id}, {what}{_why(codes, line.device_id)}, is in no place")
+        elif line.device_id not in still_open:
+            typer.echo(f"never seen: {line.device_id}")
     for gone in found.withdrawn:
         aside = ", to be put into quarantine" if gone.to_put_aside else ""
         came_of_it = "" if gone.outcome is None else f", {gone.outcome.replace('_', ' ')}"
-        typer.echo(f"withdrawn by revision {gone.revision}: {gone.line.chf}{came_of_it}{aside}")
+        typer.echo(f"withdrawn by revision {gone.revision}: {gone.line.device_id}{came_of_it}{aside}")
     for result in seen:
         typer.echo(f"stranger seen: {result.hub or 'a hub without a name'}{_why(codes, result.hub)}")
 
@@ -294,21 +294,21 @@ def _as_json(
     return {
         "order": order,
         "complete": found.complete,
-        "results": {name: [str(line.chf) for line in lines] for name, lines in found.results.items()},
+        "results": {name: [str(line.device_id) for line in lines] for name, lines in found.results.items()},
         "why": {str(hub): code for hub, code in codes.items()},
-        "open": [str(hub.line.chf) for hub in found.open],
-        "never_seen": [str(line.chf) for line in found.never_seen],
+        "open": [str(hub.line.device_id) for hub in found.open],
+        "never_seen": [str(line.device_id) for line in found.never_seen],
         "unattributed": [attempt.attempt for attempt in found.unattributed],
         "places": {
             place: [str(hub) for hub, placing in found.placed.items() if placing.stand.place is place]
             for place in Destination
         },
-        "missing": [str(line.chf) for line in found.missing],
+        "missing": [str(line.device_id) for line in found.missing],
         "strangers": sorted(
             {str(result.hub) for result in seen} | {str(placing.hub) for placing in found.strangers}
         ),
-        "withdrawn": [str(gone.line.chf) for gone in found.withdrawn],
-        "withdrawn_to_put_aside": [str(gone.line.chf) for gone in found.withdrawn if gone.to_put_aside],
+        "withdrawn": [str(gone.line.device_id) for gone in found.withdrawn],
+        "withdrawn_to_put_aside": [str(gone.line.device_id) for gone in found.withdrawn if gone.to_put_aside],
         "cartons": [
             {"carton": carton.code, "hubs": carton.hubs, "state": carton.state} for carton in found.cartons
         ],

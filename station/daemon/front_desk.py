@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NoReturn
 
 from drivers.threads import apart
-from firmware_catalog.identity import DeviceModel
 from station.bench.controller import Controller
 from station.bench.duty import Duty
 from station.bench.jig import Jig
@@ -48,13 +47,13 @@ from station.desk.standing_desk import StandingDesk
 from station.desk.upkeep_desk import UpkeepDesk
 from station.domain.actor import Actor
 from station.domain.config_error import ConfigError
-from station.domain.contents import Contents
+from station.domain.contents import Packed
 from station.people.bearers import Bearers
 from station.people.identification import Identification
 from station.people.operators import Operators
 from station.people.pseudonyms import check_pseudonym
 from station.printing.due import LabelsDue
-from station.records.facts.packed import Carton
+from station.records.facts.packed import Carton, RecalledCarton
 from station.records.journal import Journal
 from station.settings import StationSettings
 
@@ -100,7 +99,7 @@ class FrontDesk:
         orders = OrderDesk(
             journal,
             names,
-            is_seated=lambda attempt: attempt.hub is not None and live_hubs.holds(attempt.hub.chf),
+            is_seated=lambda attempt: attempt.hub is not None and live_hubs.holds(attempt.hub.device_id),
             clearance=LineClearance(
                 lambda: self._now().people.line_clearance == "required",
                 lambda jig: [slot.occupancy() for slot in controller.of_jig(jig)],
@@ -136,12 +135,11 @@ class FrontDesk:
         identification = Identification(operators, bearers, journal)
         return Desk(journal, self._check_person, handlers, bench.followers(), identification)
 
-    def _recalled(self, cartons: Iterable[Carton]) -> tuple[Carton, ...]:
+    def _recalled(self, cartons: Iterable[Carton]) -> tuple[RecalledCarton, ...]:
         return withdrawn(self._catalogue.current(), cartons)
 
-    def _is_recalled(self, contents: Contents) -> bool:
-        model = DeviceModel(contents.manufacturer, contents.model)
-        return is_withdrawn(self._catalogue.current(), model, contents.firmware)
+    def _is_recalled(self, packed: Packed) -> bool:
+        return is_withdrawn(self._catalogue.current(), packed.model, packed.firmware)
 
     async def _check_person(self, pseudonym: str) -> None:
         try:

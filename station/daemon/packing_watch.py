@@ -16,12 +16,11 @@ from firmware_catalog.identity import FirmwareVersion
 from station.bench.view import BenchView
 from station.catalogue.withdrawn import withdrawn
 from station.desk.pallet_desk import recall_lines
-from station.domain.contents import Contents
 from station.domain.reason import Reason
 from station.domain.statement import Statement
 from station.records.chain import RecordedEvent
 from station.records.facts.attempts import AttemptOpened, AttemptResumed
-from station.records.facts.packed import Carton, cartons_here, held_cartons, recalled_cartons
+from station.records.facts.packed import Carton, RecalledCarton, cartons_here, held_cartons, recalled_cartons
 from station.records.facts.packing import (
     CartonHeld,
     CartonPutOnPallet,
@@ -90,25 +89,27 @@ class PackingWatch:
     async def _say_what_is_recalled(self) -> None:
         packed = tuple(carton for carton in self._packed.values() if carton.contents is not None)
         try:
-            recalled = packed and await apart("recall", partial(withdrawn, self._catalogue(), packed))
+            recalled = await apart("recall", partial(withdrawn, self._catalogue(), packed)) if packed else ()
         except CatalogError:
             return  # says so itself; what was said of cartons stands
         self._say("recall", "; ".join(recall_lines(recalled, _SHOWN)) or None)
-        await self._record(recalled or ())
+        await self._record(recalled)
 
-    async def _record(self, recalled: Iterable[Carton]) -> None:
+    async def _record(self, recalled: Iterable[RecalledCarton]) -> None:
         """Let it be known upstream, once, which cartons are recalled, and which are no longer."""
         before = await self._journal.ask(recalled_cartons)
-        now: dict[int, Contents] = {each.number: each.contents for each in recalled if each.contents}
+        found = tuple(recalled)
+        now = {each.carton.number for each in found}
         by_release: dict[tuple[str, str, FirmwareVersion], list[int]] = {}
-        for number in sorted(now.keys() - before):
-            release = now[number].manufacturer, now[number].model, now[number].firmware
-            by_release.setdefault(release, []).append(number)
+        for each in sorted(found, key=lambda each: each.carton.number):
+            if each.carton.number not in before:
+                release = each.model.manufacturer, each.model.model, each.firmware
+                by_release.setdefault(release, []).append(each.carton.number)
         events: list[CartonsRecalled | RecallEnded] = [
             CartonsRecalled(manufacturer=manufacturer, model=model, firmware=firmware, cartons=tuple(cartons))
             for (manufacturer, model, firmware), cartons in by_release.items()
         ]
-        if over := before - now.keys():
+        if over := before - now:
             events.append(RecallEnded(cartons=tuple(sorted(over))))
         if events:
             await self._journal.append(*events)

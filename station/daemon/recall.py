@@ -15,7 +15,7 @@ async def open_attempts(journal: Journal) -> tuple[OpenAttempt, ...]:
     """Return the attempts that have no result yet, having said which they are."""
     found = await journal.open_attempts()
     for attempt in found:
-        who = attempt.hub.chf if attempt.hub else attempt.scanned_id
+        who = attempt.hub.device_id if attempt.hub else attempt.scanned_id
         _log.warning("attempt open since before", attempt=attempt.attempt, chf=str(who))
     return found
 

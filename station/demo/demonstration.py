@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ from station.bench.labels import Badge
 from station.control.client import ControlError, ask_daemon
 from station.daemon.assembly import Daemon
 from station.demo.broker import BrokerAddress, start_broker
+from station.demo.family import DemoFamily
 from station.demo.rigs import Rigs, start_rigs
 from station.demo.scene import BADGE_PREFIX, BAUD, CHECK_LIST, ORDER, Scene, make_scene
 from station.demo.screen import start_screen, until_interrupted
@@ -48,6 +49,11 @@ from station.texts.texts import ENGLISH
 
 SITE, STATION = "demo", "bench"
 
+_SHOWN: Final = {
+    DemoFamily.HUB: "simulated hub",
+    DemoFamily.BRIDGE: "simulated bridge",
+    DemoFamily.MIXED: "simulated device",
+}
 _CONNECTED: Final = {
     Transport.SERIAL: f"{BAUD} baud",
     Transport.USB: "USB",
@@ -71,6 +77,7 @@ class DemoRequest:
     upstream: UpstreamWay | None
     """Whether the order comes from a request, and how the inventory is told of its hubs."""
     folder: Path
+    family: DemoFamily = DemoFamily.HUB
     serve: bool = False
     """Whether a screen is served, and the bench kept as it is in the end until somebody presses Ctrl+C."""
 
@@ -85,7 +92,12 @@ async def run_demonstration(
     scene = await apart(
         "demonstration",
         lambda: make_scene(
-            request.folder, jigs=request.jigs, slots=request.slots, hubs=request.hubs, seed=request.seed
+            request.folder,
+            jigs=request.jigs,
+            slots=request.slots,
+            hubs=request.hubs,
+            seed=request.seed,
+            family=request.family,
         ),
     )
     async with AsyncExitStack() as stack:
@@ -108,7 +120,7 @@ async def run_demonstration(
                 start_screen(settings.desk_socket, settings.reports_folder)
             )
         upstream = await _start_upstream(stack, request, scene, broker)
-        await _import_order(settings, scene.order_file if upstream is None else upstream.order_file)
+        await _import_orders(settings, scene, {} if upstream is None else {ORDER: upstream.order_file})
         topics = Topics(SITE, STATION)
 
         async def send_again() -> None:
@@ -122,7 +134,7 @@ async def run_demonstration(
         bench = _Bench(settings, scene, rigs, tally, printer, request, console)
         printer.on_printed = tally.changed.set
         console.print(
-            f"demonstration: {counted(request.hubs, 'simulated hub')}, {counted(request.jigs, 'jig')}, {_CONNECTED[request.transport]}, "
+            f"demonstration: {counted(request.hubs, _SHOWN[request.family])}, {counted(request.jigs, 'jig')}, {_CONNECTED[request.transport]}, "
             f"broker {broker.name}, everything in {scene.folder}\n"
             "its catalogue is signed, its unlock key lies in a file, all made for the occasion: for no real hub",
             soft_wrap=True,
@@ -239,11 +251,19 @@ async def _start_upstream(
     )
 
 
-async def _import_order(settings: StationSettings, path: Path) -> None:
-    file = parse_order(await apart("demonstration", path.read_bytes), path.name)
+async def _import_orders(settings: StationSettings, scene: Scene, instead: Mapping[str, Path]) -> None:
+    """Import each order, from another file `instead` where there is one, and have each jig work on its own."""
     async with Journal.open(settings.journal_folder, site=settings.site, station=settings.station) as journal:
-        await journal.append(*events_for_import(file, await journal.orders()))
-        await journal.append(*(OrderAssigned(order=ORDER, jig=jig.name) for jig in settings.jigs))
+        for order, own in scene.orders.items():
+            path = instead.get(order, own)
+            file = parse_order(await apart("demonstration", path.read_bytes), path.name)
+            await journal.append(*events_for_import(file, await journal.orders()))
+        assigned = (
+            OrderAssigned(order=scene.order_of(number), jig=f"jig{number}")
+            for number in range(1, scene.jigs + 1)
+            if scene.order_of(number) in scene.orders
+        )
+        await journal.append(*assigned)
 
 
 async def _work(

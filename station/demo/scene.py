@@ -6,13 +6,16 @@ import csv
 import json
 import random
 import secrets
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import Final
 
 from securesystemslib.signer import CryptoSigner
 
+from firmware_catalog.devices import BridgeType, DeviceKind
 from firmware_catalog.identity import Eui64
 from firmware_catalog.mcuboot_signature import MakerKey
 from firmware_catalog.new_release import Statement
@@ -22,8 +25,10 @@ from firmware_catalog.trust.releasing import add_signed_release
 from firmware_catalog.trust.signing import RoleKeys
 from simulators.firmware import FirmwareSpec, make_firmware
 from simulators.keys import generate_key, save_private_key, save_public_key
+from station.demo.family import DemoFamily
 from station.domain.actor import PersonRole
-from station.orders.csv_import import HEADINGS
+from station.domain.label import ScannedLabel
+from station.orders.csv_import import BRIDGE_HEADINGS, HEADINGS
 from station.people.operators import Operators
 
 MANUFACTURER: Final = "10A8"
@@ -31,6 +36,7 @@ MODEL: Final = "00000011"
 OLD_VERSION: Final = ("1.2.256", "01020100")
 NEW_VERSION: Final = ("1.2.303", "0102012F")
 ORDER: Final = "DEMO-1"
+BRIDGES_ORDER: Final = "DEMO-2"
 PARTY: Final = "DEMO PARTY"
 IMAGE_BYTES: Final = 192 * 1024
 BAUD: Final = 921_600
@@ -42,12 +48,40 @@ _OUI: Final = 0x887384
 
 @dataclass(frozen=True, slots=True)
 class DemoHub:
-    """A hub of the demonstration and where it begins: in a slot, or in its jig's queue."""
+    """A hub or bridge of the demonstration and where it begins: in a slot, or in its jig's queue."""
 
     chf: Eui64
-    gpf: Eui64
+    """Of a bridge its one id."""
+    gpf: Eui64 | None
     jig: int
     slot: int | None
+    kind: DeviceKind = DeviceKind.HUB
+    premises: str | None = None
+    """Of a bridge: whose set it is one of."""
+
+    @property
+    def order(self) -> str:
+        """The order that lists it."""
+        return ORDER if self.kind is DeviceKind.HUB else BRIDGES_ORDER
+
+    @property
+    def model(self) -> str:
+        """Its DeviceModel."""
+        return _model(self.kind)
+
+    @property
+    def label(self) -> ScannedLabel:
+        """What is printed on it: a hub's GPF id, a bridge's only one."""
+        return ScannedLabel(self.chf) if self.gpf is None else ScannedLabel(self.gpf, "GPF")
+
+
+def _model(kind: DeviceKind) -> str:
+    return MODEL if kind is DeviceKind.HUB else f"000000{kind}"
+
+
+def _image(age: str, kind: DeviceKind) -> str:
+    """Name an image's file."""
+    return f"{age}.bin" if kind is DeviceKind.HUB else f"{age}-{kind}.bin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +104,7 @@ class Scene:
     slots: int
     hubs: tuple[DemoHub, ...]
     people: DemoPeople
+    family: DemoFamily = DemoFamily.HUB
 
     @property
     def state(self) -> Path:
@@ -106,6 +141,22 @@ class Scene:
         """The work order."""
         return self.folder / f"{ORDER}.csv"
 
+    @property
+    def bridges_order_file(self) -> Path:
+        """The work order of the bridges."""
+        return self.folder / f"{BRIDGES_ORDER}.csv"
+
+    @property
+    def orders(self) -> dict[str, Path]:
+        """Each order that there is, and its file."""
+        files = {ORDER: self.order_file, BRIDGES_ORDER: self.bridges_order_file}
+        there = {hub.order for hub in self.hubs}
+        return {order: file for order, file in files.items() if order in there}
+
+    def order_of(self, jig: int) -> str:
+        """Return the order that a jig works on."""
+        return BRIDGES_ORDER if self.family.has_bridges(jig) else ORDER
+
     def rig_folder(self, jig: int) -> Path:
         """Where a jig's simulated rig works."""
         return self.ports / f"rig{jig}"
@@ -120,23 +171,35 @@ class Scene:
 
 
 def make_scene(
-    folder: Path, *, jigs: int, slots: int, hubs: int, seed: int, image_bytes: int = IMAGE_BYTES
+    folder: Path,
+    *,
+    jigs: int,
+    slots: int,
+    hubs: int,
+    seed: int,
+    image_bytes: int = IMAGE_BYTES,
+    family: DemoFamily = DemoFamily.HUB,
 ) -> Scene:
     """Write everything into `folder`. The same seed gives the same hubs; keys are new each time."""
     state = folder / "state"
     state.mkdir(parents=True, exist_ok=True)
     people = _hire(Operators(state / "operators.json"), jigs)
-    scene = Scene(folder, jigs, slots, tuple(_hubs(jigs, slots, hubs, seed)), people)
+    scene = Scene(folder, jigs, slots, tuple(_hubs(jigs, slots, hubs, seed, family)), people, family)
     maker, unlock = generate_key(), generate_key()
     save_public_key(maker.public_key(), scene.maker_key)
     save_private_key(unlock, scene.unlock_key)
     save_public_key(unlock.public_key(), scene.unlock_key.with_suffix(".pub"))
-    for (version, _), name in ((OLD_VERSION, "old.bin"), (NEW_VERSION, "new.bin")):
-        spec = FirmwareSpec(version, MANUFACTURER, MODEL, image_bytes, seed)
-        (folder / name).write_bytes(make_firmware(spec, maker))
-    _found_catalogue(scene, folder / "new.bin", maker.public_key())
+    kinds = sorted({hub.kind for hub in scene.hubs})
+    for kind in kinds:
+        for (version, _), age in ((OLD_VERSION, "old"), (NEW_VERSION, "new")):
+            spec = FirmwareSpec(version, MANUFACTURER, _model(kind), image_bytes, seed)
+            (folder / _image(age, kind)).write_bytes(make_firmware(spec, maker))
+    _found_catalogue(scene, kinds, maker.public_key())
     _write_hubs(scene)
-    _write_order(scene)
+    if ORDER in scene.orders:
+        _write_order(scene)
+    if BRIDGES_ORDER in scene.orders:
+        _write_bridges_order(scene)
     return scene
 
 
@@ -151,24 +214,49 @@ def _hire(operators: Operators, jigs: int) -> DemoPeople:
     return DemoPeople(pseudonym, supervisor, badges)
 
 
-def _found_catalogue(scene: Scene, image: Path, image_key: MakerKey) -> None:
+def _found_catalogue(scene: Scene, kinds: Iterable[DeviceKind], image_key: MakerKey) -> None:
     """Found a signed catalogue as its owner and the hubs' maker do, with keys that nobody keeps."""
     owner, maker = CryptoSigner.generate_ecdsa(), CryptoSigner.generate_ecdsa()
     root = found_catalog(scene.catalogue, dict.fromkeys(OWNER_ROLES, RoleKeys((owner.public_key,))), [owner])
     scene.catalogue_root.write_bytes(root.read_bytes())
     delegate(scene.catalogue, MANUFACTURER, RoleKeys((maker.public_key,)), [image_key], [owner])
-    add_signed_release(scene.catalogue, image, Statement(), [maker])
+    for kind in kinds:
+        add_signed_release(
+            scene.catalogue, scene.folder / _image("new", kind), Statement(made_for=kind), [maker]
+        )
     refresh_catalog(scene.catalogue, [owner])
 
 
-def _hubs(jigs: int, slots: int, hubs: int, seed: int) -> Iterator[DemoHub]:
-    """Deal the hubs to the slots, jig by jig; those beyond wait in the queues."""
+def _hubs(jigs: int, slots: int, hubs: int, seed: int, family: DemoFamily) -> Iterator[DemoHub]:
+    """Deal the hubs, and the sets of bridges, to the slots, jig by jig; those beyond wait in the queues."""
     source = random.Random(seed)  # noqa: S311 - the same hubs again, not a secret
     serials = source.sample(range(1 << 40), 2 * hubs)
-    for index in range(hubs):
-        place = index % (jigs * slots)
+    places = [index % (jigs * slots) for index in range(hubs)]
+    bridges = iter(_sets(sum(family.has_bridges(place // slots + 1) for place in places)))
+    for index, place in enumerate(places):
         chf, gpf = (Eui64(_OUI << 40 | serial) for serial in serials[2 * index : 2 * index + 2])
-        yield DemoHub(chf, gpf, place // slots + 1, place % slots + 1 if index < jigs * slots else None)
+        jig, slot = place // slots + 1, place % slots + 1 if index < jigs * slots else None
+        if family.has_bridges(jig):
+            kind, premises = next(bridges)
+            yield DemoHub(chf, None, jig, slot, kind, premises)
+        else:
+            yield DemoHub(chf, gpf, jig, slot)
+
+
+_LARGEST_SET: Final = 3
+
+
+def _sets(bridges: int) -> Iterator[tuple[DeviceKind, str]]:
+    """Yield type and premises of so many bridges, in whole sets of two and three by turns. One bridge is no set."""
+    types = cycle(BridgeType)
+    left, number = bridges, 0
+    while left > 0:
+        number += 1
+        members = (
+            left if left <= _LARGEST_SET else 2 if number % 2 or left == _LARGEST_SET + 1 else _LARGEST_SET
+        )
+        left -= members
+        yield from ((DeviceKind(next(types)), f"PREMISES {number}") for _ in range(members))
 
 
 def _write_hubs(scene: Scene) -> None:
@@ -176,11 +264,12 @@ def _write_hubs(scene: Scene) -> None:
         entries = [
             {
                 "chf": str(hub.chf),
-                "gpf": str(hub.gpf),
+                **(
+                    {"bridge_type": hub.kind} if hub.gpf is None else {"gpf": str(hub.gpf), "variant": "DBCH"}
+                ),
                 "manufacturer": MANUFACTURER,
-                "model": MODEL,
-                "variant": "DBCH",
-                "firmware": "old.bin",
+                "model": hub.model,
+                "firmware": _image("old", hub.kind),
                 "jig": jig,
                 "slot": hub.slot,
             }
@@ -195,5 +284,18 @@ def _write_order(scene: Scene) -> None:
         writer = csv.writer(file)
         writer.writerow(["order_number", *HEADINGS])
         for hub in scene.hubs:
+            if hub.order != ORDER:
+                continue
             facts = [MANUFACTURER, MODEL, "Central", "DBCH", OLD_VERSION[1], "Pending", PARTY]
             writer.writerow([ORDER, hub.chf, hub.gpf, *facts])
+
+
+def _write_bridges_order(scene: Scene) -> None:
+    members = Counter(hub.premises for hub in scene.hubs)
+    with scene.bridges_order_file.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["order_number", *BRIDGE_HEADINGS])
+        for hub in scene.hubs:
+            if hub.order == BRIDGES_ORDER:
+                of_set = hub.chf, hub.kind, hub.premises, members[hub.premises]
+                writer.writerow([BRIDGES_ORDER, *of_set, MANUFACTURER, hub.model, OLD_VERSION[1], PARTY])

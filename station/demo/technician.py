@@ -128,7 +128,9 @@ class Technician:
         if self._is_to_scan(view):
             hub = self._unscanned.pop(place)
             with suppress(Refused):  # what is said of the label is said of the hub too
-                await self._ask(ScanLabel(jig=place.jig, slot=place.slot, id=hub.gpf, role="GPF"))
+                await self._ask(
+                    ScanLabel(jig=place.jig, slot=place.slot, id=hub.label.device_id, role=hub.label.role)
+                )
         match view.to_do:
             case ToDo.FIND if view.chf is not None and self._may_come_again(view.chf):
                 await self._rigs.reseat(place, view.chf)
@@ -149,7 +151,9 @@ class Technician:
             if view.phase is SlotPhase.OUT_OF_USE:
                 await self._ask(EnableSlot(jig=place.jig, slot=place.slot))
             elif view.code is Code.RELEASE_STOPPED:
-                release = {"manufacturer": MANUFACTURER, "model": MODEL, "version": NEW_VERSION[1]}
+                shown = None if view.chf is None else self._hubs.get(view.chf)
+                model = MODEL if shown is None else shown.model
+                release = {"manufacturer": MANUFACTURER, "model": model, "version": NEW_VERSION[1]}
                 await self._ask(ResumeRelease.model_validate({**release, "reason": "looked into"}))
         if view.outcome is not None and view.phase is not SlotPhase.OUT_OF_USE:
             await self._take_out(view, again=True)

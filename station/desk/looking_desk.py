@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Literal
 
+from firmware_catalog.devices import gpf_of
 from firmware_catalog.identity import Eui64
 from station.desk.act import Act
 from station.desk.desk import Handlers
@@ -145,7 +146,7 @@ def _held_against_its_manifest(journal: JournalReader, summary: OrderSummary) ->
         strangers=tuple(_strangers(found, results)),
         withdrawn=tuple(
             Withdrawn(
-                chf=gone.line.chf,
+                chf=gone.line.device_id,
                 outcome=gone.outcome,
                 revision=gone.revision,
                 to_put_aside=gone.to_put_aside,
@@ -161,15 +162,15 @@ def _hubs_of(
     found: Reconciliation, lines: Iterable[OrderLineState], results: Iterable[ResultOfOrder]
 ) -> Iterator[HubOfOrder]:
     codes: dict[Eui64 | None, Code | None] = {each.hub: each.code for each in results if each.listed}
-    still_open = {hub.line.chf: str(hub) for hub in found.open}
+    still_open = {hub.line.device_id: str(hub) for hub in found.open}
     for state in lines:
-        chf = state.line.chf
+        chf = state.line.device_id
         opened = still_open.get(chf)
         outcome: Outcome | None = None if opened is not None else state.outcome
         placing = found.placed.get(chf)
         yield HubOfOrder(
             chf=chf,
-            gpf=state.line.gpf,
+            gpf=gpf_of(state.line.ids),
             outcome=outcome,
             code=codes.get(chf) if outcome is not None else None,
             open=opened,
@@ -215,8 +216,8 @@ def _story(device: Eui64, life: HubLife) -> HubStory:
             HubOrder(
                 order=state.order,
                 outcome=state.outcome,
-                chf=state.line.chf,
-                gpf=state.line.gpf,
+                chf=state.line.device_id,
+                gpf=gpf_of(state.line.ids),
                 owner=state.line.owner,
                 manufacturer=state.line.manufacturer,
                 model=state.line.model,

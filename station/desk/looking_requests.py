@@ -144,7 +144,7 @@ class HubOrder(_Row):
     order: str
     outcome: Outcome | None
     chf: Eui64
-    gpf: Eui64
+    gpf: Eui64 | None = None
     owner: str
     manufacturer: str
     model: str

@@ -27,7 +27,7 @@ from station.desk.order_requests import (
 )
 from station.desk.refusals import Conflict, Invalid, NotFound
 from station.domain.label import ScannedLabel
-from station.domain.order_line import OrderLine
+from station.domain.order_line import ListedDevice
 from station.domain.outcome import Code, Stage
 from station.kernel_clock import read_clock
 from station.orders.errors import OrderIncomplete, OrderRefused, OrderUnknown
@@ -199,7 +199,7 @@ class OrderDesk:
         return answer
 
 
-def _never_back(attempt: OpenAttempt, line: OrderLine | None) -> AttemptClosed:
+def _never_back(attempt: OpenAttempt, line: ListedDevice | None) -> AttemptClosed:
     """The result of an attempt whose hub was not seen again before its order was closed."""
     label = None if attempt.scanned_id is None else ScannedLabel(attempt.scanned_id, attempt.scanned_role)
     opened = OpenedAttempt(

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from firmware_catalog.devices import Family
 from firmware_catalog.identity import Eui64
 from station.desk.act import Act
 from station.desk.boxes import Closing, expect, find_carton, nothing_more
@@ -24,7 +25,7 @@ from station.desk.packing_requests import (
     ReleaseCarton,
 )
 from station.desk.refusals import Conflict, Invalid, NotFound
-from station.domain.contents import Contents
+from station.domain.contents import Holding, Packed
 from station.domain.destination import Destination
 from station.domain.label import ScannedLabel
 from station.domain.slot_name import SlotName
@@ -56,7 +57,8 @@ class _Look:
     named: tuple[NamedHub, ...]
     stands: Placing | None
     order: str | None
-    contents: Contents | None
+    contents: Holding | None
+    family: Family
     of_another: Conflict | None
     """That the order asked for does not list the hub, and another one that is open does."""
 
@@ -75,7 +77,7 @@ class PackingDesk:
         settings: Callable[[], PackingSettings],
         closing: Closing = nothing_more,
         seat_of: Callable[..., Awaitable[SlotName | None]] = _in_no_slot,
-        is_recalled: Callable[[Contents], bool] = lambda _: False,
+        is_recalled: Callable[[Packed], bool] = lambda _: False,
     ) -> None:
         """Prepare.
 
@@ -151,11 +153,12 @@ class PackingDesk:
         hub = _the_one(look, into)
         if look.of_another is not None and into is not None:
             raise look.of_another
-        if look.contents is not None and self._is_recalled(look.contents):
-            recalled = f"{look.contents.firmware}, which it runs, was withdrawn since it passed"
+        packed = None if look.contents is None else look.contents.of(hub.hub)
+        if packed is not None and self._is_recalled(packed):
+            recalled = f"{packed.firmware}, which it runs, was withdrawn since it passed"
             if into is not None:
                 raise Conflict(
-                    f"hub {hub.hub} does not go into a carton: {recalled}: it goes to quarantine",
+                    f"{look.family} {hub.hub} does not go into a carton: {recalled}: it goes to quarantine",
                     hub=str(hub.hub),
                     belongs="quarantine",
                 )
@@ -180,8 +183,9 @@ class PackingDesk:
             where = _PUT[place]
         else:
             hubs = into.hubs + 1
-            closed = hubs >= into.capacity
-            where = f"packed into carton {into.code}, {hubs} of {into.capacity}"
+            capacity = into.capacity if look.contents is None else look.contents.fills(into.capacity)
+            closed = hubs >= capacity
+            where = f"packed into carton {into.code}, {hubs} of {capacity}"
             if closed:
                 where += ": it is full and closed"
                 events += self._closed(into, hubs, None, act)
@@ -191,7 +195,7 @@ class PackingDesk:
             place=place,
             carton=None if into is None else into.code,
             closed=closed,
-            line=f"hub {hub.hub} {where}{out_of}",
+            line=f"{look.family} {hub.hub} {where}{out_of}",
         )
         try:
             await act.recording(answer).append(*events)
@@ -331,11 +335,12 @@ def _look(tables: sqlite3.Connection, label: ScannedLabel, order: str | None) ->
     stands = standing_of(tables, first.hub, first.gpf)
     if order is None:
         order = stands.order if stands is not None else next(iter(first.orders), None)
-    last = known_hub(tables, first.hub, first.gpf, order, None).last
+    known = known_hub(tables, first.hub, first.gpf, order, None)
+    last = known.last
     contents = None
     if last is not None and last.firmware is not None and order is not None:
         contents = contents_of(tables, order, first.hub, last.firmware)
-    return _Look(named, stands, order, contents, _of_another(tables, first, order))
+    return _Look(named, stands, order, contents, known.family, _of_another(tables, first, order))
 
 
 def _of_another(tables: sqlite3.Connection, hub: NamedHub, order: str | None) -> Conflict | None:

@@ -25,7 +25,7 @@ from station.domain.counted import counted
 from station.packing.codes import Package, pallet_code
 from station.packing.settings import PackingSettings
 from station.records.facts.events import Event
-from station.records.facts.packed import Carton, Pallet, next_numbers
+from station.records.facts.packed import Carton, Pallet, RecalledCarton, next_numbers
 from station.records.facts.packing import CartonPutOnPallet, CartonTakenOffPallet, PalletClosed, PalletOpened
 from station.records.journal import Journal
 
@@ -37,7 +37,7 @@ class PalletDesk:
         self,
         journal: Journal,
         settings: Callable[[], PackingSettings],
-        recalled: Callable[[Iterable[Carton]], Iterable[Carton]] | None = None,
+        recalled: Callable[[Iterable[Carton]], Iterable[RecalledCarton]] | None = None,
         closing: Closing = nothing_more,
     ) -> None:
         """`recalled` picks the cartons whose release was withdrawn; None where no catalogue is at hand.
@@ -136,20 +136,20 @@ class PalletDesk:
             raise Unavailable(f"{error}; until then nobody knows which releases stand") from error
         return Recalled(
             lines=recall_lines(found),
-            cartons=tuple(each.code for each in found),
+            cartons=tuple(dict.fromkeys(each.carton.code for each in found)),
             pallets=tuple(
-                dict.fromkeys(pallet_code(each.pallet) for each in found if each.pallet is not None)
+                dict.fromkeys(
+                    pallet_code(each.carton.pallet) for each in found if each.carton.pallet is not None
+                )
             ),
         )
 
 
-def recall_lines(cartons: Iterable[Carton], most: int | None = None) -> tuple[str, ...]:
+def recall_lines(recalled: Iterable[RecalledCarton], most: int | None = None) -> tuple[str, ...]:
     """Say in one line for each release which cartons hold it and where they are; by name so many at `most`."""
     by_release: dict[str, list[Carton]] = {}
-    for each in cartons:
-        if each.contents is not None:
-            release = f"{each.contents.firmware} of {each.contents.manufacturer}/{each.contents.model}"
-            by_release.setdefault(release, []).append(each)
+    for each in recalled:
+        by_release.setdefault(f"{each.firmware} of {each.model}", []).append(each.carton)
     lines = []
     for release, boxes in by_release.items():
         named = [

@@ -106,10 +106,8 @@ class PeopleDesk:
                 yield StillOpen(place=slot.place, line=in_english.line(slot))
         for attempt in unfinished:
             hub = attempt.hub
-            if jig in {None, attempt.place.jig} and hub is not None and hub.chf not in shown:
-                line = (
-                    f"{attempt.place}: find hub {hub.chf}, which has no result yet, and seat it in any slot"
-                )
+            if jig in {None, attempt.place.jig} and hub is not None and hub.device_id not in shown:
+                line = f"{attempt.place}: find hub {hub.device_id}, which has no result yet, and seat it in any slot"
                 yield StillOpen(place=attempt.place, line=line)
 
 

@@ -19,7 +19,7 @@ from station.desk.order_requests import (
 )
 from station.desk.refusals import Conflict, Invalid, NotFound
 from station.domain.destination import Destination
-from station.domain.order_line import OrderLine
+from station.domain.order_line import ListedDevice
 from station.orders.csv_import import OrderFile
 from station.orders.errors import OrderRefused, OrderUnknown
 from station.orders.life_cycle import find_order
@@ -120,8 +120,8 @@ class RevisionDesk:
 def _shown(found: _Found) -> OrderCompared:
     difference, now = found.difference, found.revisions[-1]
 
-    def where(line: OrderLine) -> str:
-        placing = found.placed.get(line.chf)
+    def where(line: ListedDevice) -> str:
+        placing = found.placed.get(line.device_id)
         return "" if placing is None else f", {placing.stand}"
 
     return OrderCompared(
@@ -129,19 +129,20 @@ def _shown(found: _Found) -> OrderCompared:
         revision=now.revision,
         amends=now.sha256,
         hubs=len(found.file.lines),
-        added=tuple(str(line.chf) for line in difference.added),
-        withdrawn=tuple(f"{line.chf}{where(line)}" for line in difference.withdrawn),
+        added=tuple(str(line.device_id) for line in difference.added),
+        withdrawn=tuple(f"{line.device_id}{where(line)}" for line in difference.withdrawn),
         changed=tuple(
-            f"{line.chf}{where(line)}: {changes_of(before, line)}" for before, line in difference.changed
+            f"{line.device_id}{where(line)}: {changes_of(before, line)}"
+            for before, line in difference.changed
         ),
     )
 
 
 def _amiss(found: _Found) -> dict[Eui64, str]:
     """Return the hubs that stand in cartons into which they do not belong once the order is amended, and why."""
-    gone = {line.chf: "its line was withdrawn" for line in found.difference.withdrawn}
+    gone = {line.device_id: "its line was withdrawn" for line in found.difference.withdrawn}
     otherwise = {
-        line.chf: "its line says another kind now"
+        line.device_id: "its line says another kind now"
         for before, line in found.difference.changed
         if _kind(before) != _kind(line)
     }
@@ -152,7 +153,7 @@ def _amiss(found: _Found) -> dict[Eui64, str]:
     }
 
 
-def _kind(line: OrderLine) -> tuple[str, ...]:
+def _kind(line: ListedDevice) -> tuple[str, ...]:
     return line.owner, line.manufacturer, line.model, line.variant
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from drivers.errors import DriverError, PlaceUnavailable
-from drivers.hub import DriverPlugin, ExplainsSilence, HubDriver, HubIdentity
+from drivers.hub import DeviceIdentity, DriverPlugin, ExplainsSilence, HubDriver
 from drivers.places import PlaceFinder, PlaceSight
 from drivers.threads import apart
 from drivers.topology import same_place
@@ -59,7 +59,7 @@ async def check_hub(
     finally:
         await driver.close()
     at = "" if sight is None else f", on {sight.what}"
-    found = ok(where, f"hub {hub.chf}, model {hub.model}, firmware {hub.firmware}{at}")
+    found = ok(where, f"hub {hub.device_id}, model {hub.model}, firmware {hub.firmware}{at}")
     return [*findings, found, await _again(where, place, plugin, settings, finder, hub)]
 
 
@@ -104,7 +104,7 @@ async def _again(
     plugin: DriverPlugin,
     settings: BaseModel,
     finder: PlaceFinder | None,
-    before: HubIdentity,
+    before: DeviceIdentity,
 ) -> Finding:
     """Open the port again and compare the hub's boot counter."""
     try:
@@ -121,8 +121,10 @@ async def _again(
         return warning(where, str(error))
     finally:
         await driver.close()
-    if after.chf != before.chf:
-        return warning(where, f"hub {before.chf} was exchanged for {after.chf} meanwhile", "check again")
+    if after.device_id != before.device_id:
+        return warning(
+            where, f"hub {before.device_id} was exchanged for {after.device_id} meanwhile", "check again"
+        )
     if after.boots == before.boots:
         return ok(where, "opening and closing its port leaves the hub alone")
     return warning(

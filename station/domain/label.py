@@ -5,32 +5,43 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from firmware_catalog.devices import DeviceIds, HubIds
 from firmware_catalog.identity import Eui64
 
 
-class HasBothIds(Protocol):
-    """Whatever names a hub by both of its devices: the hub itself, what the journal knows of it, an order's line."""
+class HasIds(Protocol):
+    """Whatever names a device by all of its ids: itself, what the journal knows of it, an order's line."""
 
     @property
-    def chf(self) -> Eui64:
-        """Its Communications Hub Function."""
-
-    @property
-    def gpf(self) -> Eui64:
-        """Its Gas Proxy Function."""
+    def ids(self) -> DeviceIds:
+        """Which it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScannedLabel:
-    """An id read from a hub's printed label, and which of the hub's two devices it names, where that is known."""
+    """An id read from a printed label, and which of a hub's two devices it names, where that is known.
+
+    A bridge's label carries its one id, and names no role.
+    """
 
     device_id: Eui64
     role: Literal["CHF", "GPF"] | None = None
 
-    def names(self, hub: HasBothIds) -> bool:
-        """Whether the label belongs to this hub."""
-        ids = {"CHF": (hub.chf,), "GPF": (hub.gpf,), None: (hub.chf, hub.gpf)}[self.role]
-        return self.device_id in ids
+    def names(self, hub: HasIds) -> bool:
+        """Whether the label belongs to this hub, or bridge."""
+        return self.names_ids(hub.ids)
+
+    def names_ids(self, ids: DeviceIds) -> bool:
+        """Whether it belongs to the one with these ids."""
+        match self.role, ids:
+            case None, _:
+                return self.device_id in ids.every
+            case "CHF", HubIds(chf=own):
+                return self.device_id == own
+            case "GPF", HubIds(gpf=own):
+                return self.device_id == own
+            case _:
+                return False
 
 
 def told_apart(one: Eui64, other: Eui64) -> tuple[str, str]:

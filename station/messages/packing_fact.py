@@ -10,6 +10,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from firmware_catalog.devices import BridgeType
 from firmware_catalog.identity import Eui64
 from station.messages.form import MessageForm, Sha256Hex
 
@@ -40,6 +41,30 @@ class Holds(BaseModel):
     firmware: str = Field(description="What each of them said last that it runs.")
 
 
+class HeldBridge(BaseModel):
+    """One bridge of a set."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    device: Eui64
+    bridge_type: BridgeType
+    manufacturer: str
+    model: str
+    firmware: str = Field(description="What it said last that it runs.")
+
+
+class HoldsSet(BaseModel):
+    """One premises' bridges."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    owner: str = Field(description="The party that they go back to.")
+    premises: str
+    bridges: tuple[HeldBridge, ...] = Field(
+        description="Those that go home together: the whole set, unless a supervisor parted it."
+    )
+
+
 class CartonStands(BaseModel):
     """A carton."""
 
@@ -50,7 +75,12 @@ class CartonStands(BaseModel):
     state: str = Field(description="`open`, `closed` or `held` (in dispute: not to be moved on).")
     hubs: int
     capacity: int
-    holds: Holds | None = Field(description="Null while it is empty.")
+    holds: Holds | None = Field(description="Null while it is empty, and of a carton of bridges.")
+    holds_set: HoldsSet | None = Field(
+        default=None,
+        exclude_if=lambda held: held is None,
+        description="Of a carton of bridges. Absent while it is empty, and of hubs.",
+    )
     pallet: str | None = Field(description="On which it stands, by code.")
     sscc: str | None = Field(
         description="18 digits; null where its label has none, or none was asked for yet."

@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from firmware_catalog.devices import BridgeType, Family
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.messages.form import MessageForm, Sha256Hex
@@ -80,6 +81,21 @@ class ResultOfDevice(_AttemptFinished):
         default=None,
         exclude_if=lambda gpf: gpf is None,
         description="The hub's other id. Absent where the device is no hub, or could not identify itself.",
+    )
+    family: Literal[Family.BRIDGE] | None = Field(
+        default=None,
+        exclude_if=lambda family: family is None,
+        description="Of a bridge. Absent where the device is a hub, or could not identify itself.",
+    )
+    bridge_type: BridgeType | None = Field(
+        default=None,
+        exclude_if=lambda bridge_type: bridge_type is None,
+        description="What the bridge said of its type. Absent wherever `family` is.",
+    )
+    premises: str | None = Field(
+        default=None,
+        exclude_if=lambda premises: premises is None,
+        description="Whose set a bridge is one of, as its work order says. Absent of a hub.",
     )
     code: str | None = Field(description="Why it was rejected or failed. Codes may join.")
     disposition: str | None = Field(description="What a failure asks of the operator. Dispositions may join.")

@@ -1,8 +1,10 @@
 """Work orders from CSV: the whole file is good, or nothing of it is taken and every fault has its line.
 
+A file lists hubs, or bridges in whole sets; never both.
+
 The file is CSV as RFC 4180 has it: commas, fields quoted where need be, one line of headings. UTF-8, with or
 without a byte-order mark; any line ends. Headings may stand in any order, in either case, with spaces, hyphens or
-underscores between their words; `HEADINGS`, `ORDER_NUMBER`, `ORDER_HUBS` and `_MORE_COLUMNS` name them. Columns by other names are
+underscores between their words; `HEADINGS`, `BRIDGE_HEADINGS`, `ORDER_NUMBER`, `ORDER_HUBS` and `_MORE_COLUMNS` name them. Columns by other names are
 ignored.
 """
 
@@ -17,9 +19,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
+from firmware_catalog.devices import BridgeType, Family
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from station.domain.device_status import DeviceStatus
-from station.domain.order_line import OrderLine
+from station.domain.order_line import BridgeLine, ListedDevice, OrderLine
 from station.domain.printable import printable
 from station.orders.errors import OrderFileRefused, Problem
 
@@ -120,7 +123,7 @@ _COLUMNS: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
     "inventory_status": ("inventory_status", _status),
     "owner_party": ("owner", _text),
 }
-"""Each heading's field of `OrderLine`, and what reads it: a function that raises ValueError."""
+"""Each heading's field of `ListedDevice`, and what reads it: a function that raises ValueError."""
 
 HEADINGS: Final = tuple(_COLUMNS)
 """The columns that every order file has."""
@@ -142,7 +145,44 @@ _MORE_COLUMNS: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
 }
 """Those that a file may have. An empty field says nothing."""
 
-_READERS: Final = {**_COLUMNS, **_MORE_COLUMNS}
+
+@_few_values
+def _bridge_type(value: str) -> BridgeType:
+    try:
+        return BridgeType(value.upper())
+    except ValueError:
+        raise ValueError(f"{value[:40]!r} is no type of a bridge ({', '.join(BridgeType)})") from None
+
+
+@_few_values
+def _set_members(value: str) -> int:
+    if value not in _SET_SIZES:
+        raise ValueError(
+            f"{value[:40]!r} is no number of bridges of one premises ({' or '.join(_SET_SIZES)})"
+        )
+    return int(value)
+
+
+_SET_SIZES: Final = ("2", "3")
+"""Of a premises' bridges: DCC's draft Modification Report on Alt HAN firmware."""
+
+_BRIDGE_COLUMNS: Final[Mapping[str, tuple[str, Callable[[str], Any]]]] = {
+    "device_id": ("device_id", _no_number(Eui64.parse, 16)),
+    "bridge_type": ("bridge_type", _bridge_type),
+    "premises": ("premises", _text),
+    "set_members": ("set_members", _set_members),
+    "manufacturer": ("manufacturer", _manufacturer),
+    "model": ("model", _model),
+    "recorded_firmware_version": ("recorded_firmware", _few_values(_no_number(FirmwareVersion.parse, 8))),
+    "owner_party": ("owner", _text),
+}
+"""The same of a `BridgeLine`. Provisional: no such list is published."""
+
+BRIDGE_HEADINGS: Final = tuple(_BRIDGE_COLUMNS)
+"""The columns that every order file of bridges has."""
+
+_READERS: Final = {Family.HUB: {**_COLUMNS, **_MORE_COLUMNS}, Family.BRIDGE: _BRIDGE_COLUMNS}
+_NEEDED: Final = {Family.HUB: HEADINGS, Family.BRIDGE: BRIDGE_HEADINGS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +194,7 @@ class OrderFile:
     """The file's name, without its folder."""
     sha256: str
     """Of the file's bytes, lower-case hex."""
-    lines: tuple[OrderLine, ...]
+    lines: tuple[ListedDevice, ...]
     ignored_columns: tuple[str, ...]
     """Headings that mean nothing here, as the file writes them."""
 
@@ -199,6 +239,8 @@ def parse_order(data: bytes, source: str, number: str | None = None) -> OrderFil
     for listed, (line, row) in enumerate(rows, 1):  # noqa: B007 - where it ends is told
         reader.take(line, row)
     reader.check_hubs(line, listed)
+    if not problems.count:  # a line that cannot be read would be missed in its set, too
+        reader.check_sets()
     if not reader.lines and not problems.count:
         problems.add(first[0], "no hub is listed below the headings")
     problems.refuse_any()
@@ -252,6 +294,7 @@ def _rows(text: str, problems: _Problems) -> Iterator[tuple[int, list[str]]]:
 class _Header:
     """Which column stands where."""
 
+    family: Family
     at: Mapping[str, int]
     width: int
     ignored: tuple[str, ...]
@@ -260,15 +303,25 @@ class _Header:
     def read(cls, line: int, row: list[str], problems: _Problems) -> _Header:
         at: dict[str, int] = {}
         unknown: list[str] = []
-        for position, heading in enumerate(row):
-            name = re.sub(r"[\s_-]+", "_", heading.casefold())
-            if name not in _READERS and name not in (ORDER_NUMBER, ORDER_HUBS):
+        names = [re.sub(r"[\s_-]+", "_", heading.casefold()) for heading in row]
+        of_hubs = [name for name in ("chf_id", "gpf_id") if name in names]
+        is_of_bridges = "bridge_type" in names or ("device_id" in names and not of_hubs)
+        family = Family.BRIDGE if is_of_bridges else Family.HUB
+        if is_of_bridges and of_hubs:
+            problems.add(
+                line,
+                f"columns {', '.join(of_hubs)} of hubs beside those of bridges: an order lists hubs or bridges, "
+                "never both; give each an order of its own",
+            )
+            raise problems.refusal()
+        for position, (heading, name) in enumerate(zip(row, names, strict=True)):
+            if name not in _READERS[family] and name not in (ORDER_NUMBER, ORDER_HUBS):
                 unknown.append(heading)
             elif name in at:
                 problems.add(line, f"column {name} is there twice")
             else:
                 at[name] = position
-        missing = [name for name in HEADINGS if name not in at]
+        missing = [name for name in _NEEDED[family] if name not in at]
         if missing:
             hint = ""
             if len(row) == 1:
@@ -277,19 +330,21 @@ class _Header:
                 shown = ", ".join(repr(heading[:40]) for heading in unknown[:PROBLEMS_SHOWN])
                 hint = f"; not understood: {shown}"
             problems.add(line, f"no column {', '.join(missing)}{hint}")
-        return cls(at, len(row), tuple(heading for heading in unknown if heading))
+        return cls(family, at, len(row), tuple(heading for heading in unknown if heading))
 
 
 class _OrderReader:
     """Turns rows into order lines, and knows which ids were seen where."""
 
     def __init__(self, header: _Header, number: str, problems: _Problems) -> None:
-        self.lines: list[OrderLine] = []
+        self.lines: list[ListedDevice] = []
         self.number = number
         self._header = header
         self._problems = problems
         self._seen: dict[Eui64, tuple[int, str]] = {}
         self._hubs_stated: set[str] = set()
+        self._sets: dict[str, list[tuple[int, BridgeLine]]] = {}
+        """The bridges of each premises, and where they are listed."""
 
     def take(self, line: int, row: list[str]) -> None:
         """Read one row; whatever is wrong with it becomes a problem."""
@@ -298,7 +353,7 @@ class _OrderReader:
             return
         values: dict[str, Any] = {}
         faults = self._problems.count
-        for heading, (name, read) in _READERS.items():
+        for heading, (name, read) in _READERS[self._header.family].items():
             position = self._header.at.get(heading)
             if position is None or (heading in _MORE_COLUMNS and not row[position]):
                 continue
@@ -310,11 +365,39 @@ class _OrderReader:
         if (position := self._header.at.get(ORDER_HUBS)) is not None:
             self._hubs_stated.add(row[position])
         self._check_number(line, row)
-        for role in ("chf", "gpf"):
-            if role in values:
-                self._check_first_use(line, values[role], role.upper())
-        if is_whole:
+        for name, role in (("chf", "CHF"), ("gpf", "GPF"), ("device_id", "bridge")):
+            if name in values:
+                self._check_first_use(line, values[name], role)
+        if not is_whole:
+            return
+        if self._header.family is Family.HUB:
             self.lines.append(OrderLine(**values))
+        else:
+            bridge = BridgeLine(**values)
+            self.lines.append(bridge)
+            self._sets.setdefault(bridge.premises, []).append((line, bridge))
+
+    def check_sets(self) -> None:
+        """See that each premises' set is there whole, and goes back to one party."""
+        for premises, members in self._sets.items():
+            line, first = members[0]
+            for at, other in members[1:]:
+                for what, own, now in (
+                    ("set_members", first.set_members, other.set_members),
+                    ("owner_party", first.owner, other.owner),
+                ):
+                    if own != now:
+                        self._problems.add(
+                            at,
+                            f"{what}: {now} where line {line} says {own} of the same premises, {premises!r}",
+                        )
+            if len(members) != first.set_members:
+                lines = ", ".join(str(at) for at, _ in members)
+                self._problems.add(
+                    line,
+                    f"premises {premises!r} has a set of {first.set_members} bridges, and {len(members)} are listed "
+                    f"(line {lines}): sets are re-flashed whole",
+                )
 
     def check_hubs(self, line: int, listed: int) -> None:
         """Hold how many hubs were listed, up to this line, against what the lines themselves say."""

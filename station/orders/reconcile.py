@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from firmware_catalog.identity import Eui64
 from station.domain.destination import Destination
-from station.domain.order_line import OrderLine
+from station.domain.order_line import ListedDevice
 from station.domain.outcome import Outcome
 from station.records.facts.history import OpenAttempt
 from station.records.facts.order_revisions import WithdrawnLine
@@ -23,15 +23,15 @@ from station.records.facts.packed import Carton, Placing
 class OpenHub:
     """A hub of the order whose attempt has no result yet."""
 
-    line: OrderLine
+    line: ListedDevice
     attempt: OpenAttempt
 
     def __str__(self) -> str:
         if self.attempt.lost:
-            return f"find hub {self.line.chf}: it left {self.attempt.place} before it was done"
+            return f"find hub {self.line.device_id}: it left {self.attempt.place} before it was done"
         if self.attempt.interrupted is not None:
-            return f"hub {self.line.chf} waits in {self.attempt.place} ({self.attempt.interrupted})"
-        return f"hub {self.line.chf} is being worked on in {self.attempt.place}"
+            return f"hub {self.line.device_id} waits in {self.attempt.place} ({self.attempt.interrupted})"
+        return f"hub {self.line.device_id} is being worked on in {self.attempt.place}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +95,13 @@ def unfinished_of(cartons: Iterable[Carton]) -> tuple[str, ...]:
 class Reconciliation:
     """Where each hub of an order stands. Every line of the order is in exactly one place."""
 
-    results: Mapping[Outcome, tuple[OrderLine, ...]]
+    results: Mapping[Outcome, tuple[ListedDevice, ...]]
     open: tuple[OpenHub, ...]
-    never_seen: tuple[OrderLine, ...]
+    never_seen: tuple[ListedDevice, ...]
     unattributed: tuple[OpenAttempt, ...]
     placed: Mapping[Eui64, Placing] = field(default_factory=dict)
     """Where the order's own hubs were put, by CHF id."""
-    missing: tuple[OrderLine, ...] = ()
+    missing: tuple[ListedDevice, ...] = ()
     """Hubs of the order that stand in no place."""
     strangers: tuple[Placing, ...] = ()
     """Hubs put somewhere for the order that it does not list."""
@@ -152,14 +152,14 @@ def standing_of(
         if state is None:
             unattributed.append(attempt)
             continue
-        before = still_open.get(state.line.chf)
+        before = still_open.get(state.line.device_id)
         if before is not None:
             unattributed.append(
                 before.attempt
             )  # of two open attempts on a hub the newer is the one to go on with
         elif state.outcome is not None:
             results[state.outcome] -= 1
-        still_open[state.line.chf] = OpenHub(state.line, attempt)
+        still_open[state.line.device_id] = OpenHub(state.line, attempt)
     return Standing(
         results={outcome: results[outcome] for outcome in Outcome if results.get(outcome)},
         open=tuple(still_open[chf] for chf in sorted(still_open)),
@@ -194,19 +194,19 @@ def reconcile(
         if attempt.order == order:
             unmatched[attempt.attempt] = attempt
             by_device.update(dict.fromkeys(ids_of(attempt), attempt))
-    results: dict[Outcome, list[OrderLine]] = {}
+    results: dict[Outcome, list[ListedDevice]] = {}
     still_open: list[OpenHub] = []
-    never_seen: list[OrderLine] = []
-    missing: list[OrderLine] = []
+    never_seen: list[ListedDevice] = []
+    missing: list[ListedDevice] = []
     strangers = {placing.hub: placing for placing in placed}
     own: dict[Eui64, Placing] = {}
     for state in lines:
         line = state.line
-        if (placing := strangers.pop(line.chf, None)) is not None:
-            own[line.chf] = placing
+        if (placing := strangers.pop(line.device_id, None)) is not None:
+            own[line.device_id] = placing
         else:
             missing.append(line)
-        made_on_it = [by_device[device] for device in (line.chf, line.gpf) if device in by_device]
+        made_on_it = [by_device[device] for device in line.ids.every if device in by_device]
         attempt_on_it = max(made_on_it, key=lambda made: made.attempt, default=None)
         if attempt_on_it is not None:
             still_open.append(OpenHub(line, attempt_on_it))
@@ -231,5 +231,5 @@ def reconcile(
 def ids_of(attempt: OpenAttempt) -> tuple[Eui64, ...]:
     """Return the ids that tell whose attempt it is: the hub's own word, else the label's."""
     if attempt.hub is not None:
-        return attempt.hub.chf, attempt.hub.gpf
+        return attempt.hub.ids.every
     return () if attempt.scanned_id is None else (attempt.scanned_id,)

@@ -8,7 +8,7 @@ from typing import Final
 
 from firmware_catalog.identity import Eui64
 from station.domain.actor import Actor
-from station.domain.order_line import OrderLine
+from station.domain.order_line import ListedDevice
 from station.orders.csv_import import OrderFile
 from station.orders.errors import OrderRefused
 from station.records.facts.order_revisions import OrderRevised, Revision
@@ -22,10 +22,10 @@ MOST_LINES: Final = 5000
 class Difference:
     """What a new revision of an order's file says otherwise than the order."""
 
-    added: tuple[OrderLine, ...]
-    changed: tuple[tuple[OrderLine, OrderLine], ...]
+    added: tuple[ListedDevice, ...]
+    changed: tuple[tuple[ListedDevice, ListedDevice], ...]
     """As they are, and as they are to be. A line is its hub's by CHF id."""
-    withdrawn: tuple[OrderLine, ...]
+    withdrawn: tuple[ListedDevice, ...]
 
     @property
     def lines(self) -> int:
@@ -33,7 +33,7 @@ class Difference:
         return len(self.added) + len(self.changed) + len(self.withdrawn)
 
 
-def changes_of(before: OrderLine, now: OrderLine) -> str:
+def changes_of(before: ListedDevice, now: ListedDevice) -> str:
     """Say in which fields a line is changed."""
     old, new = before.model_dump(mode="json"), now.model_dump(mode="json")
     fields = dict.fromkeys((*old, *new))
@@ -44,10 +44,10 @@ def changes_of(before: OrderLine, now: OrderLine) -> str:
     )
 
 
-def difference(file: OrderFile, lines: Iterable[OrderLine]) -> Difference:
+def difference(file: OrderFile, lines: Iterable[ListedDevice]) -> Difference:
     """Hold a file against the lines that its order has."""
-    before: dict[Eui64, OrderLine] = {line.chf: line for line in lines}
-    now = {line.chf: line for line in file.lines}
+    before: dict[Eui64, ListedDevice] = {line.device_id: line for line in lines}
+    now = {line.device_id: line for line in file.lines}
     return Difference(
         added=tuple(line for chf, line in now.items() if chf not in before),
         changed=tuple(
@@ -58,7 +58,7 @@ def difference(file: OrderFile, lines: Iterable[OrderLine]) -> Difference:
 
 
 def require_revision(
-    file: OrderFile, order: OrderSummary, revisions: Sequence[Revision], lines: Sequence[OrderLine]
+    file: OrderFile, order: OrderSummary, revisions: Sequence[Revision], lines: Sequence[ListedDevice]
 ) -> Difference:
     """Return what a file changes in an order. Raises OrderRefused where it may not: the message says why, and what to do."""
     number = file.number
@@ -72,6 +72,12 @@ def require_revision(
                 f"{file.source} is revision {earlier.revision} of order {number}, which revision {revisions[-1].revision}"
                 " has amended since: take the newest file"
             )
+    families = {line.ids.kind.family for line in (*file.lines, *lines)}
+    if len(families) > 1:
+        raise OrderRefused(
+            f"{file.source} is of {file.lines[0].ids.kind.family}s, order {number} of {lines[0].ids.kind.family}s: "
+            "nothing is on an order of the other; give it a number of its own"
+        )
     found = difference(file, lines)
     if len(found.withdrawn) == len(lines):
         raise OrderRefused(
@@ -112,7 +118,7 @@ def event_of_revision(
         hubs=len(file.lines),
         added=found.added,
         changed=tuple(line for _, line in found.changed),
-        withdrawn=tuple(line.chf for line in found.withdrawn),
+        withdrawn=tuple(line.device_id for line in found.withdrawn),
         reason=reason.strip(),
         actor=actor,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from firmware_catalog.devices import Family
 from firmware_catalog.identity import FirmwareVersion
 from station.domain.destination import Destination
 from station.domain.next_step import to_do
@@ -71,6 +72,15 @@ class Stand:
                 return f"in {self.place}"
 
 
+@dataclass(frozen=True, slots=True)
+class SetMate:
+    """Another bridge of a bridge's set."""
+
+    bridge: str
+    rule: Belongs
+    stands: Stand | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownHub:
     """What the journal knows of a hub at one moment, seen from one order."""
@@ -91,9 +101,12 @@ class KnownHub:
     stands: Stand | None
     golden: bool = False
     """Whether it stays at the bench, to check slots with."""
+    family: Family = Family.HUB
+    mates: tuple[SetMate, ...] = ()
+    """The other bridges of a bridge's set."""
 
     def __str__(self) -> str:
-        return f"hub {self.hub}"
+        return f"{self.family} {self.hub}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +188,25 @@ def refusal(known: KnownHub, to: Destination, *, decided: bool) -> str | None:
         return f"{known} does not go {_into(to)}: {rule}"
     if to is Destination.PARTY and not _as_it_came(known):
         return f"{known} does not go back to its party as it came: it was begun with; {rule}"
+    return None
+
+
+def parted(known: KnownHub, carton: int | None) -> str | None:
+    """Say in one line why a bridge does not go into this carton without its set; None where it does, or is a hub.
+
+    A set is packed together. Only a supervisor, with a reason, parts it.
+    """
+    for mate in known.mates:
+        stands = mate.stands
+        if stands is not None and stands.place is Destination.CARTON and stands.carton is not None:
+            if stands.carton != carton:
+                return f"{known} is of a set that carton {carton_code(stands.carton)} holds: it goes in there"
+        elif mate.rule.to is not Destination.CARTON or stands is not None:
+            why = mate.rule.why if stands is None else f"it is {stands}"
+            return (
+                f"{known} is packed with its set, and bridge {mate.bridge} of it is not ready ({why}): keep them "
+                "together; a supervisor alone parts them (reflash hubs put)"
+            )
     return None
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from drivers.errors import DriverError
-from drivers.hub import DriverPlugin, HubIdentity
+from drivers.hub import DeviceIdentity, DriverPlugin
 from drivers.places import PlaceFinder, PlaceSight
 
 _LEAST_SECONDS: Final = 1.0
@@ -26,7 +26,7 @@ class Look:
     """What is where and who answers, at one moment."""
 
     sights: tuple[PlaceSight, ...]
-    hubs: Mapping[str, HubIdentity]
+    hubs: Mapping[str, DeviceIdentity]
     """By place."""
     unusable: Mapping[str, str]
     """By place, why it could not be asked, in one line."""
@@ -53,7 +53,7 @@ class Surroundings:
             sights = await self.finder.find_places(self.settings)
         else:
             sights = await self.finder.find_places(self.settings, beyond=before.sights, seconds=self.seconds)
-        hubs: dict[str, HubIdentity] = {}
+        hubs: dict[str, DeviceIdentity] = {}
         unusable: dict[str, str] = {}
         asking: dict[str, asyncio.Task[None]] = {}
         for sight in sights:
@@ -96,7 +96,7 @@ class Surroundings:
                 task.result()
         return asking
 
-    async def _ask(self, place: str, hubs: dict[str, HubIdentity], unusable: dict[str, str]) -> None:
+    async def _ask(self, place: str, hubs: dict[str, DeviceIdentity], unusable: dict[str, str]) -> None:
         try:
             driver = await self.plugin.open(place, self.settings)
         except DriverError as error:
@@ -113,7 +113,7 @@ class Surroundings:
             await driver.close()
 
 
-def newly_answering(before: Look, now: Look) -> tuple[str, HubIdentity]:
+def newly_answering(before: Look, now: Look) -> tuple[str, DeviceIdentity]:
     """Return the one place at which another hub answers than before. Raises NotBound."""
     new = _new(before, now.hubs)
     if len(new) == 1:
@@ -128,10 +128,10 @@ def newly_answering(before: Look, now: Look) -> tuple[str, HubIdentity]:
     raise NotBound(f"no hub newly answers anywhere{why}; check how it sits and its power, and try again")
 
 
-def _new(before: Look, hubs: Mapping[str, HubIdentity]) -> dict[str, HubIdentity]:
+def _new(before: Look, hubs: Mapping[str, DeviceIdentity]) -> dict[str, DeviceIdentity]:
     """Return the hubs that answer where none, or another, did."""
     return {
         place: hub
         for place, hub in hubs.items()
-        if place not in before.hubs or before.hubs[place].chf != hub.chf
+        if place not in before.hubs or before.hubs[place].device_id != hub.device_id
     }

@@ -28,6 +28,7 @@ async def label_of(journal: Journal, asked: AskedLabel) -> PackageLabel | None:
 def package_label(code: PackageCode, sscc: Sscc | None, order: str, boxes: Sequence[Carton]) -> PackageLabel:
     """Return a carton's or pallet's label. `boxes` are the carton itself, or those on the pallet."""
     contents = [box.contents for box in boxes if box.contents is not None]
+    packed = [each for held in contents for each in held.packed]
     return PackageLabel(
         code=code,
         sscc=sscc,
@@ -35,9 +36,9 @@ def package_label(code: PackageCode, sscc: Sscc | None, order: str, boxes: Seque
         owner=_all_of(each.owner for each in contents),
         hubs=sum(box.hubs for box in boxes),
         cartons=None if code.package is Package.CARTON else len(boxes),
-        model=_all_of(f"{each.manufacturer} / {each.model}" for each in contents),
-        variant=_all_of(each.variant for each in contents),
-        firmware=_all_of(str(each.firmware) for each in contents),
+        model=_all_of(f"{each.model.manufacturer} / {each.model.model}" for each in packed),
+        variant=_all_of(each.variant for each in packed),
+        firmware=_all_of(str(each.firmware) for each in packed),
     )
 
 

@@ -52,11 +52,15 @@ def packing_list(of: Carton | Pallet, inside: Iterable[tuple[Carton, Sequence[Pl
 
 
 def _row(box: Carton, hub: Placing) -> tuple[str, ...]:
-    kind = box.contents
+    kind = None if box.contents is None else box.contents.of(hub.hub)
     return (
         box.code,
         str(hub.hub),
         str(hub.gpf or ""),
-        *(("",) * 4 if kind is None else (kind.manufacturer, kind.model, kind.variant, str(kind.firmware))),
+        *(
+            ("",) * 4
+            if kind is None
+            else (kind.model.manufacturer, kind.model.model, kind.variant, str(kind.firmware))
+        ),
         f"{hub.placed:%Y-%m-%dT%H:%M:%SZ}",
     )

@@ -130,9 +130,9 @@ def _is_shown_content(tables: sqlite3.Connection, event: OrderRevised) -> None:
 def _is_no_golden_hub(tables: sqlite3.Connection, event: AttemptOpened) -> None:
     """By what the hub says; by its label alone where it says nothing: another hub with that label is rejected for it."""
     hub = event.hub
-    said = (hub.chf, hub.gpf) if hub is not None else (event.scanned_id,)
+    said = hub.ids.every if hub is not None else (event.scanned_id,)
     if is_golden(tables, *(device for device in said if device is not None)):
-        raise IsGoldenHub(hub.chf if hub is not None else event.scanned_id)
+        raise IsGoldenHub(hub.device_id if hub is not None else event.scanned_id)
 
 
 def _order_is_worked_on(tables: sqlite3.Connection, order: str, jig: str) -> None:

@@ -17,7 +17,7 @@ from typing import Concatenate, Final, ParamSpec, Self, TypeVar
 from uuid import UUID
 
 from firmware_catalog.identity import Eui64
-from station.domain.order_line import OrderLine
+from station.domain.order_line import ListedDevice
 from station.domain.slot_name import SlotName
 from station.messages.result import ResultVersion
 from station.messages.topics import Topics
@@ -165,7 +165,7 @@ class Journal:
         """Return how many attempts on this hub were opened for this order."""
         return (await self.hub_history(chf)).attempts_in(order)
 
-    async def order_line(self, order: str, device: Eui64) -> OrderLine | None:
+    async def order_line(self, order: str, device: Eui64) -> ListedDevice | None:
         """Return the order's line for the hub with this CHF or, failing that, this GPF id."""
         return await self.ask(order_line, order, device)
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Any, Final, get_args
 
+from firmware_catalog.devices import Family
+from station.domain.order_line import BridgeLine, OrderLine
 from station.messages.form import MessageForm
 from station.messages.order_fact import ORDER_FACT, ORDER_TOPIC
 from station.messages.packing_fact import PACKING_FACT, PACKING_TOPIC
@@ -129,9 +131,19 @@ def _result_data(recorded: RecordedEvent, closed: AttemptClosed, row: OutboxRow)
     return {
         **told,
         "device": closed.chf,
+        "family": None if closed.bridge_type is None else Family.BRIDGE,
+        "bridge_type": closed.bridge_type,
+        "owner": line and line.owner,
+        "premises": line.premises if isinstance(line, BridgeLine) else None,
+        **_as_listed(line if isinstance(line, OrderLine) else None),
+    }
+
+
+def _as_listed(line: OrderLine | None) -> dict[str, Any]:
+    """Return what an order says of a hub alone."""
+    return {
         "region": line and line.region,
         "han_variant": line and line.variant,
-        "owner": line and line.owner,
         "status_recorded": line and line.inventory_status,
         "device_type": line and line.device_type,
         "chts_version": line and line.chts_version,

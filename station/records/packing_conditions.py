@@ -9,17 +9,18 @@ import sqlite3
 from collections.abc import Collection, Iterator
 
 from firmware_catalog.identity import Eui64
+from station.domain.contents import SetContents
 from station.domain.counted import counted
 from station.domain.destination import Destination
-from station.packing.belonging import Stand, belongs, elsewhere, refusal
+from station.packing.belonging import Stand, belongs, elsewhere, parted, refusal
 from station.packing.codes import HIGHEST_NUMBER, Package, PackageCode, carton_code, pallet_code
 from station.records.errors import EventRefused, NotAsExpected, PackageRefused, PlaceRefused
 from station.records.expectations import Expectation
 from station.records.facts.attempts import AttemptId
 from station.records.facts.events import Event
-from station.records.facts.known_hubs import contents_by, contents_of, known_hub
+from station.records.facts.known_hubs import contents_of, holds_as, known_hub
 from station.records.facts.order_revisions import OrderRevised
-from station.records.facts.orders import require_open_order
+from station.records.facts.orders import order_line_state, require_open_order
 from station.records.facts.packed import Carton, Pallet, carton, cartons_of, cartons_on, hubs_in, pallet
 from station.records.facts.packing import (
     CartonClosed,
@@ -50,8 +51,10 @@ def check(
                 if event.carton is not None:
                     _carton_takes(tables, event, event.carton, closed=_closed_cartons(events))
             case CartonClosed():
-                into = sum(isinstance(each, HubPlaced) and each.carton == event.carton for each in events)
-                _carton_closes(tables, event, coming=into)
+                into = [
+                    each for each in events if isinstance(each, HubPlaced) and each.carton == event.carton
+                ]
+                _carton_closes(tables, event, into)
             case CartonHeld():
                 _require_carton(tables, event.carton)
             case CartonReleased():
@@ -87,7 +90,8 @@ def _hubs_of_another_kind(tables: sqlite3.Connection, number: int) -> Iterator[E
     """Yield the hubs in a carton that its order does not list, or not as what the carton holds."""
     of = _require_carton(tables, number)
     for placing in hubs_in(tables, number):
-        if of.contents != (of.contents and contents_of(tables, of.order, placing.hub, of.contents.firmware)):
+        state = order_line_state(tables, of.order, placing.hub)
+        if of.contents is None or state is None or not holds_as(state.line, of.contents):
             yield placing.hub
 
 
@@ -96,14 +100,13 @@ def _cartons_are_held(
 ) -> None:
     """What a revision takes out of an order leaves in no carton: each that holds some of it is held in the same append."""
     held = {each.carton for each in events if isinstance(each, CartonHeld)}
-    lines = {line.chf: line for line in event.changed} | dict.fromkeys(event.withdrawn)
+    lines = {line.device_id: line for line in event.changed} | dict.fromkeys(event.withdrawn)
     for each in cartons_of(tables, event.order):
         if each.held is not None or each.number in held or each.contents is None:
             continue
         for placing in hubs_in(tables, each.number):
             line = lines.get(placing.hub)
-            now = None if line is None else contents_by(line, each.contents.firmware)
-            if placing.hub in lines and now != each.contents:
+            if placing.hub in lines and (line is None or not holds_as(line, each.contents)):
                 raise NotAsExpected(
                     f"hub {placing.hub}, which this revision withdraws or changes, was packed into carton {each.code} meanwhile",
                     carton=each.code,
@@ -159,6 +162,8 @@ def _place_takes(tables: sqlite3.Connection, live: Collection[AttemptId], event:
         and taken_from.place is not Destination.CARTON
     ):
         line = f"{known} is {taken_from}: seat it again, so that it is read once more, before it goes into a carton"
+    if line is None and event.place is Destination.CARTON and event.reason is None:
+        line = parted(known, event.carton)
     if line is not None:
         raise PlaceRefused(line, belongs(known).to)
     if event.place is Destination.CARTON and (
@@ -188,17 +193,23 @@ def _carton_takes(
         raise PackageRefused(
             f"carton {into.code} is closed: take hub {event.hub} out, open another carton for it"
         )
-    if into.contents is not None and into.contents != event.contents:
+    if into.contents is not None and event.contents is not None and not into.contents.is_with(event.contents):
         raise PackageRefused(
             f"carton {into.code} holds {into.contents}; hub {event.hub} is {event.contents}: open a carton of its own for it"
         )
-    if into.hubs + 1 >= into.capacity and number not in closed:
+    capacity = into.capacity if event.contents is None else event.contents.fills(into.capacity)
+    if isinstance(event.contents, SetContents) and into.capacity < len(event.contents.bridges):
+        raise PackageRefused(
+            f"carton {into.code} has room for {into.capacity}, and {event.contents} has {len(event.contents.bridges)} bridges: "
+            "open a larger one (packing.hubs_per_carton)"
+        )
+    if into.hubs + 1 >= capacity and number not in closed:
         raise PackageRefused(
             f"carton {into.code} is filled by this hub, and would have to be closed; scan it again"
         )
 
 
-def _carton_closes(tables: sqlite3.Connection, event: CartonClosed, *, coming: int) -> None:
+def _carton_closes(tables: sqlite3.Connection, event: CartonClosed, coming: list[HubPlaced]) -> None:
     closing = _require_carton(tables, event.carton)
     if closing.held is not None:
         raise PackageRefused(
@@ -206,12 +217,23 @@ def _carton_closes(tables: sqlite3.Connection, event: CartonClosed, *, coming: i
         )
     if closing.closed is not None:
         raise PackageRefused(f"carton {closing.code} is closed already")
-    hubs = closing.hubs + coming
+    hubs = closing.hubs + len(coming)
     if event.hubs != hubs:
         raise PackageRefused(
             f"carton {closing.code} has {counted(hubs, 'hub')} now, not {event.hubs}: look again"
         )
-    _require_reason(f"carton {closing.code}", hubs, closing.capacity, event.reason)
+    contents = coming[0].contents if coming else closing.contents
+    capacity = closing.capacity if contents is None else contents.fills(closing.capacity)
+    _require_reason(f"carton {closing.code}", hubs, capacity, event.reason)
+    if (
+        isinstance(contents, SetContents)
+        and hubs < capacity
+        and (event.actor is None or event.actor.role == "technician")
+    ):
+        raise PackageRefused(
+            f"carton {closing.code} has {hubs} of the {capacity} bridges of premises {contents.premises}: a supervisor alone "
+            "parts a set"
+        )
 
 
 def _pallet_takes(tables: sqlite3.Connection, event: CartonPutOnPallet, *, closed: Collection[int]) -> None:

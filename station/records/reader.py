@@ -139,7 +139,7 @@ class JournalReader:
                     found.setdefault(each.number, each)  # what a newer segment says of it counts
         return tuple(found[number] for number in sorted(found))
 
-    def hubs_ending_in(self, digits: str) -> tuple[tuple[Eui64, Eui64], ...]:
+    def hubs_ending_in(self, digits: str) -> tuple[tuple[Eui64, Eui64 | None], ...]:
         """Return the CHF and GPF of hubs one of whose ids ends in these six digits: of open orders, or else of earlier ones."""
         with self._snapshot() as newest:
             for tables in self._all_tables(newest):
@@ -160,7 +160,7 @@ class JournalReader:
                         places.setdefault(placing.sequence, placing)  # what a newer segment says of it counts
                 attempts.update(attempt for (attempt,) in tables.execute(select, (str(device),)))
                 for state in lines_of(tables, device):
-                    lines.setdefault((state.order, state.line.chf), state)
+                    lines.setdefault((state.order, state.line.device_id), state)
             where = "sequence = ?1 OR json_extract(body, '$.attempt') = ?1"
             events = self._rows(newest, where, sorted(attempts))
             return HubLife(

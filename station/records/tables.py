@@ -198,7 +198,7 @@ CREATE TABLE withdrawn_lines (          -- that a revision took out of an order
     work_order TEXT    NOT NULL,
     chf        TEXT    NOT NULL,
     gpf        TEXT    NOT NULL,
-    line       TEXT    NOT NULL,        -- OrderLine as JSON
+    line       TEXT    NOT NULL,        -- ListedDevice as JSON
     outcome    TEXT,                    -- of the attempt that counts
     revision   INTEGER NOT NULL,        -- the one that withdrew it
     PRIMARY KEY (work_order, chf)
@@ -280,7 +280,7 @@ CREATE TABLE order_lines (
     work_order TEXT NOT NULL REFERENCES orders,
     chf        TEXT NOT NULL,
     gpf        TEXT NOT NULL,
-    line       TEXT NOT NULL,           -- OrderLine as JSON
+    line       TEXT NOT NULL,           -- ListedDevice as JSON
     outcome    TEXT,                    -- of the attempt that counts for the order
     PRIMARY KEY (work_order, chf),
     UNIQUE (work_order, gpf)
@@ -304,7 +304,7 @@ CREATE TABLE attempts (
     scanned_role TEXT,
     number       INTEGER NOT NULL,
     operator     TEXT,
-    hub          TEXT,                  -- HubFacts as JSON while open
+    hub          TEXT,                  -- DeviceFacts as JSON while open
     plan         TEXT,                  -- array of StepTarget as JSON while open
     lost         INTEGER NOT NULL DEFAULT 0,
     closed       INTEGER,

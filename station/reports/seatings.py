@@ -97,7 +97,7 @@ class Seatings:
         event, sequence, at = recorded.event, recorded.sequence, microseconds_from_utc(recorded.utc)
         match event:
             case AttemptOpened(hub=hub, place=place):
-                label = hub.chf if hub is not None else event.scanned_id
+                label = hub.device_id if hub is not None else event.scanned_id
                 self.attempts[sequence] = _Attempt(
                     None if label is None else str(label), place.jig, place.slot, sequence, at
                 )

@@ -70,10 +70,10 @@ class TokenFileAuthority:
     def _take(self, challenge: UnlockChallenge) -> bytes:
         with self._taking:
             try:
-                of_hub = self._tokens().get(challenge.chf, [])
+                of_hub = self._tokens().get(challenge.device_id, [])
                 fitting = [token for token in of_hub if token.nonce in {b"", challenge.nonce}]
                 for token in fitting:
-                    if self._use_up(challenge.chf, token):
+                    if self._use_up(challenge.device_id, token):
                         return token.signature
             except UnlockKeyError as error:
                 raise _failed(str(error)) from error
@@ -88,7 +88,7 @@ class TokenFileAuthority:
         else:
             what = "does not exist"
         raise _failed(
-            f"the unlock token of {challenge.chf} {what}", f"have one issued and put into {self._file}"
+            f"the unlock token of {challenge.device_id} {what}", f"have one issued and put into {self._file}"
         )
 
     def _use_up(self, chf: Eui64, token: _Token) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from firmware_catalog.identity import Eui64
 from station.domain.destination import Destination
 from station.domain.label import ScannedLabel
-from station.domain.order_line import OrderLine
+from station.domain.order_line import ListedDevice
 from station.domain.outcome import Code, Outcome
 from station.messages.packing_fact import PackingFact
 from station.packing.codes import carton_code, pallet_code
@@ -61,7 +61,7 @@ class PackingModel:
     """Hears every fact in order, and raises Escape at the first that must not be there."""
 
     def __init__(self) -> None:
-        self.lines: dict[str, dict[Eui64, OrderLine]] = defaultdict(dict)
+        self.lines: dict[str, dict[Eui64, ListedDevice]] = defaultdict(dict)
         self.closed_orders: set[str] = set()
         self.results: dict[Eui64, list[AttemptClosed]] = defaultdict(list)
         self.open: dict[int, tuple[Eui64, str | None]] = {}
@@ -76,12 +76,12 @@ class PackingModel:
         event = recorded.event
         match event:
             case OrderLinesAdded():
-                self.lines[event.order].update((line.chf, line) for line in event.lines)
-                self.by_gpf.update((line.gpf, line.chf) for line in event.lines)
+                self.lines[event.order].update((line.device_id, line) for line in event.lines)
+                self.by_gpf.update((line.ids.every[-1], line.device_id) for line in event.lines)
             case OrderClosed():
                 self.closed_orders.add(event.order)
             case AttemptOpened():
-                hub = event.hub.chf if event.hub else self.chf_of(event.scanned_id)
+                hub = event.hub.device_id if event.hub else self.chf_of(event.scanned_id)
                 if hub is not None:
                     self.open[recorded.sequence] = hub, event.order
                     self.seen_in_a_slot(hub, event.order)
@@ -173,7 +173,7 @@ class PackingModel:
         )
 
     @staticmethod
-    def is_good(last: AttemptClosed, order: str, line: OrderLine) -> bool:
+    def is_good(last: AttemptClosed, order: str, line: ListedDevice) -> bool:
         done = last.outcome in {Outcome.PASSED, Outcome.ALREADY_CURRENT} or (
             last.outcome is Outcome.REJECTED and last.code is Code.ALREADY_PASSED
         )

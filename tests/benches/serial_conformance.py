@@ -33,6 +33,10 @@ NAMEPLATE = Nameplate(
     bytes.fromhex("8873840000000001"), bytes.fromhex("000b6b00000000a2"), MANUFACTURER, MODEL, "1.0", "SBCH"
 )
 
+BRIDGE_PLATE = Nameplate(
+    bytes.fromhex("8873840000000b03"), None, MANUFACTURER, MODEL, "1.0", variant="", bridge_type="B3"
+)
+
 
 @cache
 def key(name: str) -> ec.EllipticCurvePrivateKey:
@@ -77,6 +81,7 @@ class SerialHub(SimulatedDevice):
     _slot: Slot
 
     profile = PROFILES["default"]
+    plate = NAMEPLATE
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -93,13 +98,14 @@ class SerialHub(SimulatedDevice):
             flash_timing=FlashTiming(erase_page=0.0002, write_byte=0.0),
             timing=HubTiming(boot_loader=0.01, start=0.01, reset_delay=0.01, watchdog=0.1),
         )
-        hub = WatchedHub(NAMEPLATE, build, seed=7)
+        hub = WatchedHub(self.plate, build, seed=7)
         hub.load_factory_image(firmware("0.1.288"))
         line = LineSettings(BAUD)
         settings = RigSettings(self._folder, range(1, 2), slots=1, line=line, profile=self.profile)
         entry = HubEntry(
-            chf=NAMEPLATE.chf,
-            gpf=NAMEPLATE.gpf,
+            chf=self.plate.chf,
+            gpf=self.plate.gpf,
+            bridge_type=self.plate.bridge_type,
             manufacturer=MANUFACTURER,
             model=MODEL,
             firmware=Path(),
@@ -151,3 +157,9 @@ class RawSerialHub(SerialHub):
 
     settings = SerialHub.settings.model_copy(update={"framing": "raw", "input_timeout_seconds": 0.2})
     profile = replace(PROFILES["default"], raw=True, input_timeout=0.2)
+
+
+class SerialBridge(SerialHub):
+    """A bridge at the same line: everything but its ids is asked of it as of a hub."""
+
+    plate = BRIDGE_PLATE

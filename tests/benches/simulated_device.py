@@ -80,9 +80,11 @@ class SimulatedDevice(DeviceUnderTest):
         before = self.hub.nameplate
         match difference:
             case Difference.IDS:
-                plate = replace(before, chf=b"another!", gpf=b"otherGPF")
+                plate = replace(before, chf=b"another!", gpf=None if before.gpf is None else b"otherGPF")
             case Difference.GPF:
                 plate = replace(before, gpf=b"otherGPF")
+            case Difference.TYPE:
+                plate = replace(before, bridge_type="B1")
             case Difference.MODEL:
                 plate = replace(before, model="00000012")
         other = self.hub.twin(plate)

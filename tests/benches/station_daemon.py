@@ -107,7 +107,7 @@ async def working(bench: Bench, settings: StationSettings, hubs: int = 1) -> Asy
 def outcomes(settings: StationSettings, order: str = "WO-1") -> dict[str, Outcome | None]:
     """Read from the journal what became of each hub of an order."""
     with JournalReader(settings.journal_folder) as journal:
-        return {str(state.line.chf): state.outcome for state in journal.ask(order_lines, order)}
+        return {str(state.line.device_id): state.outcome for state in journal.ask(order_lines, order)}
 
 
 def events_of(settings: StationSettings, kind: type[Event]) -> list[Any]:

@@ -17,6 +17,7 @@ from drivers.dfu.driver import DfuHubDriver
 from drivers.dfu.plugin import open_port
 from drivers.dfu.settings import DfuSettings
 from drivers.hub import ExpectedDevice
+from firmware_catalog.devices import HubIds
 from firmware_catalog.identity import DeviceModel, Eui64
 from firmware_catalog.image import FirmwareImage
 from firmware_catalog.mcuboot import load_image
@@ -149,7 +150,8 @@ def expected(serial: int = 1) -> ExpectedDevice:
     """What to tell a driver that `make_hub(serial)` is meant."""
     plate = make_hub(serial, image=None).nameplate
     model = DeviceModel(plate.manufacturer, plate.model)
-    return ExpectedDevice(Eui64.from_bytes(plate.chf), Eui64.from_bytes(plate.gpf), model)
+    assert plate.gpf is not None
+    return ExpectedDevice(HubIds(Eui64.from_bytes(plate.chf), Eui64.from_bytes(plate.gpf)), model)
 
 
 def make_hub(serial: int = 1, *, image: bytes | None = FACTORY, kind: type[Hub] = Hub, **build: Any) -> Hub:

@@ -8,6 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from benches.hub_samples import HUB
+from drivers.errors import AnotherHub
+from drivers.hub import BridgeIdentity
 from drivers.hub_answers import (
     ChallengeAnswer,
     DeviceCode,
@@ -19,6 +21,7 @@ from drivers.hub_answers import (
     validate,
 )
 from drivers.smp.messages import BootloaderAnswer, ParametersAnswer
+from firmware_catalog.devices import BridgeId, BridgeType
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 
 
@@ -60,6 +63,54 @@ def test_a_missing_field_is_named():
     del fields["gpf"]
     with pytest.raises(MalformedPayload, match="`gpf`"):
         validate(IdentityAnswer, fields)
+
+
+BRIDGE = {name: value for name, value in HUB.items() if name not in {"chf", "gpf", "variant"}} | {
+    "device": HUB["chf"],
+    "bridge": "B2",
+}
+
+
+def test_a_bridge_says_its_one_id_and_its_type():
+    bridge = validate(IdentityAnswer, BRIDGE).identity()
+    assert isinstance(bridge, BridgeIdentity)
+    assert bridge.ids == BridgeId(Eui64.parse("88-73-84-00-00-00-00-01"), BridgeType.B2)
+    assert (bridge.hardware_version, bridge.boots, bridge.locked) == ("1.2", 7, True)
+    challenge = validate(ChallengeAnswer, {"device": HUB["chf"], "nonce": bytes(16)})
+    assert challenge.device_id == bridge.device_id
+
+
+@pytest.mark.parametrize(
+    ("model", "changes", "named"),
+    [
+        (IdentityAnswer, {"bridge": "B5"}, "`bridge`"),
+        (IdentityAnswer, {"bridge": None}, "`bridge` is missing"),
+        (IdentityAnswer, {"device": None}, "`device` is missing"),
+        (IdentityAnswer, {"chf": bytes(8)}, "no `chf`"),
+        (IdentityAnswer, {"gpf": bytes(8)}, "no `gpf`"),
+        (ChallengeAnswer, {"nonce": bytes(16), "chf": bytes(8)}, "either `chf` or `device`"),
+        (ChallengeAnswer, {"nonce": bytes(16), "device": None}, "either `chf` or `device`"),
+    ],
+)
+def test_what_is_neither_a_hub_nor_a_bridge_is_refused(model, changes, named):
+    with pytest.raises(MalformedPayload, match=named):
+        validate(model, BRIDGE | changes)
+
+
+def test_a_bridge_of_another_type_or_family_is_another_device():
+    meant = validate(IdentityAnswer, BRIDGE).identity().device
+    meant.require(validate(IdentityAnswer, BRIDGE | {"boots": 8}).identity(), place="here", action="flash")
+    for other, told in (
+        (
+            BRIDGE | {"bridge": "B3"},
+            "at here is one of the bridges of type B3, not of the bridges of type B2",
+        ),
+        (BRIDGE | {"device": bytes(8)}, "answers at here, not 88-73-84"),
+        (BRIDGE | {"model": "0000A002"}, "is of model"),
+        (HUB, "at here is one of the hubs, not of the bridges of type B2"),
+    ):
+        with pytest.raises(AnotherHub, match=told):
+            meant.require(validate(IdentityAnswer, other).identity(), place="here", action="flash")
 
 
 def test_a_state_without_its_false_flags_and_of_two_images():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benches.serial_conformance import RawSerialHub, SerialHub
+from benches.serial_conformance import RawSerialHub, SerialBridge, SerialHub
 from drivers.conformance.suite import DriverConformance
 
 
@@ -19,3 +19,10 @@ class TestRawSerialHub(DriverConformance):
     @pytest.fixture
     def device(self, tmp_path):
         return RawSerialHub(tmp_path)
+
+
+@pytest.mark.proofs
+class TestSerialBridge(DriverConformance):
+    @pytest.fixture
+    def device(self, tmp_path):
+        return SerialBridge(tmp_path)

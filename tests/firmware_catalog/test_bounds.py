@@ -14,6 +14,7 @@ from benches.ota_files import ota
 from benches.signed_catalogues import SignedCatalogue
 from firmware_catalog.bounds import UNBOUND, Bounds, HardwareRange, read_hardware_version
 from firmware_catalog.catalog import FolderCatalog
+from firmware_catalog.devices import DeviceKind
 from firmware_catalog.editing import add_release
 from firmware_catalog.errors import ImageUnsuitable, ManifestError, ReleaseInvalid
 from firmware_catalog.formats import read_image
@@ -30,6 +31,8 @@ from firmware_catalog.release import (
 )
 from firmware_catalog.trust.facts import from_target, to_target
 from firmware_catalog.trust.releasing import add_signed_release
+
+HUB = DeviceKind.HUB
 
 MODEL = DeviceModel("10A3", "0BADCAFE")
 CHF = Eui64.parse("88-73-84-00-00-00-00-01")
@@ -62,7 +65,7 @@ def add(catalog_folder: Path, tmp_path: Path, imgtool_image):
 
 
 def plan(folder: Path, hardware: str, devices: tuple[Eui64, ...] = (CHF, GPF)) -> Plan:
-    return FolderCatalog.open(folder).plan(MODEL, OLD, hardware, devices)
+    return FolderCatalog.open(folder).plan(MODEL, OLD, hardware, HUB, devices)
 
 
 @pytest.mark.parametrize("device", [CHF, GPF])
@@ -207,12 +210,12 @@ def test_a_signed_catalogue_carries_the_bounds_to_its_stations(tmp_path: Path, i
     served = catalogue.station().refresh()
     assert served.releases(MODEL) == (release,)
     assert from_target(to_target(release), "manufacturer") == release
-    assert served.plan(MODEL, OLD, "1.3", (CHF, GPF)).target == release
+    assert served.plan(MODEL, OLD, "1.3", HUB, (CHF, GPF)).target == release
     assert served.verify() == ()
     with pytest.raises(HardwareVersionMismatch):
-        served.plan(MODEL, OLD, "1.4", (CHF, GPF))
+        served.plan(MODEL, OLD, "1.4", HUB, (CHF, GPF))
     with pytest.raises(NoRelease):
-        served.plan(MODEL, OLD, "1.3", OTHERS)
+        served.plan(MODEL, OLD, "1.3", HUB, OTHERS)
 
 
 numbers = st.integers(0, 0xFFFF)

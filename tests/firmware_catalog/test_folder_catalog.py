@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from firmware_catalog.catalog import Catalog, FolderCatalog
+from firmware_catalog.devices import DeviceKind
 from firmware_catalog.editing import add_release, withdraw_release
 from firmware_catalog.errors import (
     CatalogBusy,
@@ -29,6 +30,8 @@ from firmware_catalog.errors import (
 from firmware_catalog.files import read_regular_file, replace_file
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
 from firmware_catalog.release import NoRelease, ReleaseStatus, VersionRange
+
+HUB = DeviceKind.HUB
 
 
 @pytest.fixture
@@ -62,7 +65,7 @@ def test_from_image_file_to_hub(catalog_folder: Path, image_file, model: DeviceM
     assert catalog.models() == (model,)
     assert [str(each.version) for each in catalog.releases(model)] == ["0002012F", "00010000"]
     assert catalog.latest(model) == added
-    plan = catalog.plan(model, FirmwareVersion.parse("00000005"), "B")
+    plan = catalog.plan(model, FirmwareVersion.parse("00000005"), "B", HUB)
     assert [str(step.release.version) for step in plan.steps] == ["00010000", "0002012F"]
     image = catalog.load(plan.target)
     assert image.data == image_file("0.2.303").read_bytes()

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from firmware_catalog.devices import DeviceKind
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
 from firmware_catalog.release import (
     ANY_LOWER,
@@ -24,6 +25,7 @@ from firmware_catalog.release import (
     plan_upgrade,
 )
 
+HUB = DeviceKind.HUB
 MODEL = DeviceModel("10A3", "0BADCAFE")
 OTHER = DeviceModel("10A3", "0BADBEEF")
 V = FirmwareVersion
@@ -51,8 +53,25 @@ def release(
     )
 
 
+@pytest.mark.parametrize("made_for", DeviceKind)
+def test_a_release_is_for_hubs_or_for_bridges_of_one_type_and_nothing_else(made_for):
+    only = release(5).model_copy(update={"made_for": made_for})
+    assert ("made_for" in only.model_dump_json()) is (made_for is not HUB)
+    assert Release.model_validate_json(only.model_dump_json()) == only
+    for kind in DeviceKind:
+        if kind is made_for:
+            assert plan_upgrade([only], MODEL, V(1), "A", kind).target == only
+        else:
+            with pytest.raises(NoRelease, match=f"for {made_for.plural}, not for {kind.plural}"):
+                plan_upgrade([only], MODEL, V(1), "A", kind)
+            # Nor is it a step on another's way.
+            other = release(9, (span(5, 5),)).model_copy(update={"made_for": kind})
+            with pytest.raises(NoPermittedPath):
+                plan_upgrade([only, other], MODEL, V(1), "A", kind)
+
+
 def chain(releases: list[Release], start: int, hardware: str = "A") -> list[int]:
-    plan = plan_upgrade(releases, MODEL, V(start), hardware)
+    plan = plan_upgrade(releases, MODEL, V(start), hardware, HUB)
     assert [step.from_version.value for step in plan.steps] == [
         start,
         *(step.release.version.value for step in plan.steps),
@@ -78,7 +97,7 @@ def test_the_shortest_chain_wins_and_then_the_highest_versions() -> None:
 
 
 def test_a_hub_that_runs_the_latest_has_nothing_to_do() -> None:
-    plan = plan_upgrade([release(5, hardware=("A",))], MODEL, V(5), "B")
+    plan = plan_upgrade([release(5, hardware=("A",))], MODEL, V(5), "B", HUB)
     assert plan.steps == ()
     assert plan.target.version == V(5)
 
@@ -89,7 +108,7 @@ def test_a_withdrawn_release_is_neither_target_nor_step() -> None:
         chain(releases, 1)
     assert chain(releases, 2) == [3]
     releases.append(release(4, status=ReleaseStatus.WITHDRAWN))
-    assert latest_production(releases, MODEL).version == V(3)
+    assert latest_production(releases, MODEL, HUB).version == V(3)
 
 
 def test_never_a_downgrade() -> None:
@@ -193,21 +212,21 @@ def test_the_plan_is_the_best_of_all_permitted_chains(releases, start: int, hard
     except NoRelease:
         assert all(each.status is ReleaseStatus.WITHDRAWN for each in releases)
     except NewerThanRelease:
-        assert latest_production(releases, MODEL).version < V(start)
+        assert latest_production(releases, MODEL, HUB).version < V(start)
     except PlanError:
         assert all_chains(releases, start, hardware) == []
     else:
         possible = all_chains(releases, start, hardware)
         best = min(possible, key=lambda steps: (len(steps), [-each for each in steps]), default=[])
         assert planned == best
-        assert planned or latest_production(releases, MODEL).version == V(start)
+        assert planned or latest_production(releases, MODEL, HUB).version == V(start)
 
 
 def test_a_step_of_a_long_chain_costs_as_much_as_one_of_a_short_one() -> None:
     def seconds_a_step(length: int) -> float:
         releases = [release(version, (span(version - 1, version - 1),)) for version in range(2, length + 2)]
         begun = time.process_time()
-        assert len(plan_upgrade(releases, MODEL, V(1), "A").steps) == length
+        assert len(plan_upgrade(releases, MODEL, V(1), "A", HUB).steps) == length
         return (time.process_time() - begun) / length
 
     # With a look at each release from each version it is ten times as much.

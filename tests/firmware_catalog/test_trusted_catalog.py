@@ -8,6 +8,7 @@ import pytest
 from benches.signed_catalogues import MAKER, OTHER_MAKER, SignedCatalogue, in_days, version
 from benches.standing_releases import is_released
 from firmware_catalog.catalog import Catalog
+from firmware_catalog.devices import DeviceKind
 from firmware_catalog.errors import (
     CatalogError,
     ImageNotByItsMaker,
@@ -21,6 +22,8 @@ from firmware_catalog.trust.catalog import TrustedCatalog
 from firmware_catalog.trust.errors import CatalogExpired, CatalogMalformed, CatalogUnreachable
 from firmware_catalog.trust.keeper import CatalogKeeper, read_first_root
 from firmware_catalog.trust.releasing import add_signed_release
+
+HUB = DeviceKind.HUB
 
 MODEL = DeviceModel(MAKER, "0BADCAFE")
 
@@ -40,7 +43,7 @@ def test_from_image_file_through_signatures_to_a_plan(catalogue: SignedCatalogue
     assert [str(each.version) for each in served.releases(MODEL)] == ["0002012F", "00010000"]
     assert served.latest(MODEL) == added
     assert served.releases(MODEL)[1].notes == "first of its line"
-    plan = served.plan(MODEL, version("00000005"), "B")
+    plan = served.plan(MODEL, version("00000005"), "B", HUB)
     assert [str(step.release.version) for step in plan.steps] == ["00010000", "0002012F"]
     image = served.load(plan.target)
     assert image.file_sha256.hex() == added.manufacturer_image_hash == added.image.sha256
@@ -79,7 +82,7 @@ def test_a_withdrawn_release_is_not_planned_any_more(catalogue: SignedCatalogue,
     assert withdrawn.status is ReleaseStatus.WITHDRAWN
     assert not is_released(served, MODEL, image)
     with pytest.raises(NoRelease, match="withdrawn"):
-        served.plan(MODEL, version("00000001"), "A")
+        served.plan(MODEL, version("00000001"), "A", HUB)
     assert served.load(withdrawn).data == image.data
 
 
@@ -144,7 +147,7 @@ def test_a_station_that_never_had_a_catalogue_says_so(catalogue: SignedCatalogue
         current.models,
         lambda: current.releases(MODEL),
         lambda: current.latest(MODEL),
-        lambda: current.plan(MODEL, version("00000001"), ""),
+        lambda: current.plan(MODEL, version("00000001"), "", HUB),
         lambda: current.load(catalogue.add("0.1.0")),
     ):
         with pytest.raises(CatalogError, match="nowhere cannot be read"):
@@ -160,7 +163,7 @@ def test_after_its_time_a_catalogue_plans_nothing_but_serves_what_is_under_way(
     assert served.state.expires == expires
     late = TrustedCatalog(served.state, served._shelf, clock=lambda: in_days(7.01))
     assert in_days(6.99) < expires < in_days(7.01)
-    for ask in (lambda: late.latest(MODEL), lambda: late.plan(MODEL, version("00000001"), "A")):
+    for ask in (lambda: late.latest(MODEL), lambda: late.plan(MODEL, version("00000001"), "A", HUB)):
         with pytest.raises(CatalogExpired, match=r"time ended at .* UTC"):
             ask()
     assert late.releases(MODEL) == (release,)

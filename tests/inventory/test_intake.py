@@ -174,6 +174,28 @@ def test_an_asset_record_has_both_devices_and_the_evidence_of_each_thing_they_sa
     assert by_gpf.history[0].chain_head == first.event["data"]["chain_head"]
 
 
+def test_a_bridge_has_an_asset_record_and_its_set_a_carton(database: Database, intake: Intake) -> None:
+    station = SayingStation()
+    bridge = {"gpf": None, "family": "bridge", "bridge_type": "B2", "premises": "P1", "region": None}
+    held = {"device": chf_of(1), "bridge_type": "B2", "manufacturer": "10A8", "model": "000000B2"}
+    holds_set = {"owner": "PARTY", "premises": "P1", "bridges": [{**held, "firmware": "0002012F"}]}
+    taken = intake.take_heard(
+        [
+            station.result(1, **bridge),
+            station.packing("hub_placed", cartons=(carton_of("C1", 1, holds=None, holds_set=holds_set),)),
+        ]
+    )
+    assert (taken.new, taken.found) == (2, [])
+    with database.read() as connection:
+        kept = asset(connection, Eui64.parse(chf_of(1)))
+    assert kept is not None
+    assert (kept.hub["gpf"], kept.hub["firmware"]) == (None, "0002012F")
+    assert [(each.role, each.device, each.firmware) for each in kept.history] == [
+        ("device", chf_of(1), "0002012F")
+    ]
+    assert rows(database, cartons.c.carton, cartons.c.owner, cartons.c.model) == [("C1", "PARTY", None)]
+
+
 def changed(said: Said, **data: Any) -> Said:
     event = said.event
     return Said(said.topic, json.dumps({**event, "data": {**event["data"], **data}}).encode())

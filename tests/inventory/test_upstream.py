@@ -328,14 +328,19 @@ async def test_a_later_word_of_a_hub_replaces_what_was_not_sent_and_follows_what
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 async def test_option_b_is_an_act_of_its_own_with_an_answer_for_each_row(desk: Desk) -> None:
-    desk.order("WO-1", (1, 21, 22, 23))
+    bridges = 2, 24  # the request lists their ids as hubs', of either way
+    desk.order("WO-1", (1, *bridges, 21, 22, 23))
     desk.there.ask("status", chf=chf_of(22), status="Commissioned")
     desk.tell(
-        *(desk.station.result(hub) for hub in (1, 21, 22, 23)), desk.station.order_fact("WO-1", "closed")
+        *(desk.station.result(hub) for hub in (1, 21, 22, 23)),
+        *(desk.station.result(each, gpf=None, family="bridge", bridge_type="B2") for each in bridges),
+        desk.station.order_fact("WO-1", "closed"),
     )
     async with desk.sending():
         await desk.until_states(accepted=1)
-    assert "3 hubs" in desk("ssmi", "write", "WO-1", *BY)
+    said = desk("ssmi", "write", "WO-1", *BY)
+    assert "3 hubs" in said
+    assert all(f"held  {chf_of(each)}  bridge" in said for each in bridges)
     (path,) = desk.folder.glob("WO-1-ssmi*.csv")
     for fault, words in (
         ("outage", "took nothing"),

@@ -14,9 +14,38 @@ _COUNTED = f"{_ATTEMPT}/test_counted_authority.py"
 _PERMISSION = f"{_ATTEMPT}/test_permission.py"
 _ALL_THE_WAY = f"{_SEQUENCE}::test_a_hub_goes_all_the_way_each_stage_journalled_before_and_after"
 _ALL_GOES_HOME = f"{_SETTLING}::test_a_hub_that_is_not_all_that_is_asked_does_not_go_home"
+_RELEASE_KINDS = "tests/firmware_catalog/test_release.py::test_a_release_is_for_hubs_or_for_bridges_of_one_type_and_nothing_else"
 _DRIVER = "tests/drivers/test_smp_which_hub.py"
 
 ATTEMPT_MUTANTS = (
+    Mutant(
+        "a release of a bridge's is a step on a hub's way",
+        "firmware_catalog/release.py",
+        "        and release.made_for is kind\n",
+        "",
+        (_RELEASE_KINDS,),
+    ),
+    Mutant(
+        "the latest release is a hub's whomever it is for",
+        "firmware_catalog/release.py",
+        "for release in named if release.made_for is kind]",
+        "for release in named]",
+        (_RELEASE_KINDS, f"{_ATTEMPT}/test_authorise.py::test_a_hub_is_given_nothing_that_is_for_bridges"),
+    ),
+    Mutant(
+        "a release that is for bridges by now is still given to a hub",
+        "station/attempt/permission.py",
+        "            if release.made_for is not hub.ids.kind:\n",
+        "            if False:\n",
+        (f"{_PERMISSION}::test_a_release_that_is_for_bridges_by_now_is_given_to_no_hub",),
+    ),
+    Mutant(
+        "a bridge of another type is the one that is meant",
+        "firmware_catalog/devices.py",
+        "    if seen.kind != meant.kind:\n",
+        "    if seen.kind.family != meant.kind.family:\n",
+        ("tests/drivers/test_hub_answers.py::test_a_bridge_of_another_type_or_family_is_another_device",),
+    ),
     Mutant(
         "check ignores a pending image",
         "station/attempt/looking.py",
@@ -55,22 +84,22 @@ ATTEMPT_MUTANTS = (
     Mutant(
         "an expected device does without its GPF",
         "drivers/hub.py",
-        "return ExpectedDevice(self.chf, self.gpf, self.model)",
-        "return ExpectedDevice(self.chf, self.chf, self.model)",
+        "return HubIds(self.chf, self.gpf)",
+        "return HubIds(self.chf, self.chf)",
         (f"{_DRIVER}::test_an_expected_device_is_both_ids_and_the_model", _SETTLING),
     ),
     Mutant(
         "an open attempt is taken up on a hub of the same CHF alone",
         "station/attempt/history.py",
         "return attempt if hub.device == begun else None",
-        "return attempt if hub.chf == begun.chf else None",
+        "return attempt if hub.device_id == begun.device_id else None",
         (f"{_WHICH_HUB}::test_an_open_attempt_is_not_taken_up_on_a_hub_with_half_of_its_identity",),
     ),
     Mutant(
         "a result is shown again over a hub of another GPF",
         "station/attempt/history.py",
-        "return result if said == (hub.chf, hub.gpf, hub.model, hub.hardware_version) else None",
-        "return result if said[0] == hub.chf else None",
+        "return result if said == own else None",
+        "return result if said[0] == hub.device_id else None",
         (
             f"{_WHICH_HUB}::test_a_result_is_not_shown_again_over_a_hub_with_half_of_the_identity",
             f"{_ATTEMPT}/test_passed_before.py",
@@ -79,8 +108,8 @@ ATTEMPT_MUTANTS = (
     Mutant(
         "the order's GPF is not compared",
         "station/attempt/authorise.py",
-        "if (line.chf, line.gpf) != (hub.chf, hub.gpf):",
-        "if line.chf != hub.chf and line.gpf != hub.gpf:",
+        "    if line.ids != hub.ids:\n",
+        "    if set(line.ids.every).isdisjoint(hub.ids.every):\n",
         (f"{_ATTEMPT}/test_authorise.py",),
     ),
     Mutant(
@@ -171,21 +200,21 @@ ATTEMPT_MUTANTS = (
         "unlocking is journalled once it is done",
         "station/attempt/sequence.py",
         "        await parts.journal.append(\n"
-        "            UnlockUsed(attempt=parts.attempt, chf=hub.chf, authority=parts.authority.name)\n"
+        "            UnlockUsed(attempt=parts.attempt, chf=hub.device_id, authority=parts.authority.name)\n"
         "        )\n"
         "        try:\n"
         "            await authority.unlock(parts.driver)\n",
         "        try:\n"
         "            await authority.unlock(parts.driver)\n"
         "            await parts.journal.append(\n"
-        "                UnlockUsed(attempt=parts.attempt, chf=hub.chf, authority=parts.authority.name)\n"
+        "                UnlockUsed(attempt=parts.attempt, chf=hub.device_id, authority=parts.authority.name)\n"
         "            )\n",
         (_ALL_THE_WAY,),
     ),
     Mutant(
         "the challenge of another hub is signed",
         "station/attempt/counted_authority.py",
-        "if (challenge.chf, challenge.model) != (self._hub.chf, self._hub.model):",
+        "if (challenge.device_id, challenge.model) != (self._hub.device_id, self._hub.model):",
         "if challenge.model != self._hub.model:",
         (_COUNTED,),
     ),

@@ -296,8 +296,8 @@ BENCH_MUTANTS = (
     Mutant(
         "two hubs of one GPF are not met",
         "station/bench/slot.py",
-        "parts.live_hubs.claim(seated, hub.chf, hub.gpf)",
-        "parts.live_hubs.claim(seated, hub.chf)",
+        "parts.live_hubs.claim(seated, *hub.ids.every)",
+        "parts.live_hubs.claim(seated, hub.device_id)",
         (f"{_SLOT}::test_one_hub_id_in_two_slots_is_refused_where_it_came_second",),
     ),
     Mutant(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mutant import Mutant
 
+_SETS = "tests/station/packing/test_sets.py"
 _DESK = "tests/station/packing/test_packing_desk.py"
 _RULE = "tests/station/packing/test_belonging.py"
 _CONDITIONS = "station/records/packing_conditions.py"
@@ -69,9 +70,44 @@ PACKING_MUTANTS = (
         (f"{_DESK}::test_a_hub_is_taken_out_and_goes_back_only_once_it_was_read_again",),
     ),
     Mutant(
+        "a bridge is packed before the rest of its set is ready",
+        "station/packing/belonging.py",
+        "        elif mate.rule.to is not Destination.CARTON or stands is not None:\n",
+        "        elif False:\n",
+        (_SETS,),
+    ),
+    Mutant(
+        "a set is begun in two cartons",
+        "station/packing/belonging.py",
+        "            if stands.carton != carton:\n",
+        "            if False:\n",
+        (_SETS,),
+    ),
+    Mutant(
+        "a technician parts a set by closing its carton short",
+        _CONDITIONS,
+        'event.actor.role == "technician"',
+        'event.actor.role == "nobody"',
+        (_SETS,),
+    ),
+    Mutant(
+        "two premises' sets are one kind",
+        "station/domain/contents.py",
+        "(self.owner, self.premises) == (other.owner, other.premises)",
+        "self.owner == other.owner",
+        (_SETS,),
+    ),
+    Mutant(
+        "a set that lacks a bridge is taken in",
+        "station/orders/csv_import.py",
+        "            if len(members) != first.set_members:\n",
+        "            if len(members) > first.set_members:\n",
+        ("tests/station/orders/test_bridge_orders.py",),
+    ),
+    Mutant(
         "a carton holds two kinds",
         _CONDITIONS,
-        "    if into.contents is not None and into.contents != event.contents:\n",
+        "    if into.contents is not None and event.contents is not None and not into.contents.is_with(event.contents):\n",
         "    if into.contents is not None and into.contents.model != event.contents.model:\n",
         (f"{_DESK}::test_hands_at_the_crates_are_told_what_is_wrong",),
     ),
@@ -85,7 +121,7 @@ PACKING_MUTANTS = (
     Mutant(
         "a full carton stays open",
         _CONDITIONS,
-        "    if into.hubs + 1 >= into.capacity and number not in closed:\n",
+        "    if into.hubs + 1 >= capacity and number not in closed:\n",
         "    if into.hubs + 1 > into.capacity and number not in closed:\n",
         (f"{_DESK}::test_the_journal_itself_keeps_cartons_right",),
     ),

@@ -21,14 +21,14 @@ PROMISE_MUTANTS = (
     Mutant(
         "a hub that no order lists is begun with",
         "station/attempt/authorise.py",
-        '        return Rejected(Code.NOT_ON_ORDER, f"hub {hub.chf} is not on order {question.order}")\n',
+        '        return Rejected(Code.NOT_ON_ORDER, f"{hub.ids} is not on order {question.order}")\n',
         "        return None\n",
         ("tests/station/attempt/test_conduct.py::test_a_rejected_hub_is_never_unlocked_and_never_written",),
     ),
     Mutant(
         "a hub that is not Pending is begun with",
         "station/attempt/authorise.py",
-        "    if line.inventory_status != DeviceStatus.PENDING:",
+        "    if isinstance(line, OrderLine) and line.inventory_status != DeviceStatus.PENDING:",
         "    if line.inventory_status not in set(DeviceStatus):",
         ("tests/station/attempt/test_conduct.py::test_a_rejected_hub_is_never_unlocked_and_never_written",),
     ),

@@ -17,6 +17,13 @@ _BY_FILE = (f"{_TEST}::test_option_b_is_an_act_of_its_own_with_an_answer_for_eac
 
 UPSTREAM_MUTANTS = (
     Mutant(
+        "a bridge is told to the inventory of meters",
+        "inventory/upstream/update.py",
+        "    if line.outcome is not None and line.result_gpf is None:\n",
+        "    if False:\n",
+        ("tests/inventory/test_upstream.py::test_option_b_is_an_act_of_its_own_with_an_answer_for_each_row",),
+    ),
+    Mutant(
         "a later version goes before it is known what became of the one before",
         _JOBS,
         "earlier.c.device == mine.device",

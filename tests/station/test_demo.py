@@ -85,12 +85,14 @@ def test_24_hubs_on_three_jigs_one_of_them_on_usb_pass_and_the_broker_hears_of_e
 
 
 @pytest.mark.slow
-def test_hubs_on_usb_alone_pass(tmp_path: Path) -> None:
-    done = demo("--jigs", 1, "--slots", 3, "--transport", "usb", "--dir", tmp_path / "demo")
+def test_hubs_and_a_set_of_bridges_pass_beside_each_other_on_usb_alone(tmp_path: Path) -> None:
+    options = ("--jigs", 2, "--slots", 3, "--family", "mixed", "--transport", "usb")
+    done = demo(*options, "--dir", tmp_path / "demo")
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("demonstration: 3 simulated hubs, 1 jig, USB, broker ")
+    assert lines[0].startswith("demonstration: 6 simulated devices, 2 jigs, USB, broker ")
+    assert "2 cartons on 2 pallets, 4 labels printed" in done.stdout
     assert lines[-1].endswith(
-        ": 3 passed, 0 already current, 0 rejected, 0 failed, 3 published, 0 contradicted, 3 packed, 0 misplaced"
+        ": 6 passed, 0 already current, 0 rejected, 0 failed, 6 published, 0 contradicted, 6 packed, 0 misplaced"
     )
     assert not list((tmp_path / "demo" / "ports").rglob("slot*")), "no serial port was made"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ from drivers.smp.settings import SmpSettings
 from firmware_catalog.identity import Eui64
 from station.demo.broker import BrokerAddress, NoBroker, parse_address, start_broker
 from station.demo.rigs import RigControl, RigError, Rigs
-from station.demo.scene import DemoHub
+from station.demo.scene import DemoHub, _sets
 from station.demo.table import PackingTable, Said
 from station.demo.tally import Tally
 from station.demo.technician import Technician
@@ -218,3 +219,11 @@ async def test_a_hub_that_was_taken_out_unlocked_contradicts_its_result(bench: B
         "image_sha256": inside["image_file_sha256"],
     }
     assert tally.contradicted_by([inside]) == [str(hub.chf)]
+
+
+@pytest.mark.parametrize("bridges", range(2, 40))
+def test_bridges_are_dealt_in_whole_sets_of_every_type(bridges: int) -> None:
+    dealt = list(_sets(bridges))
+    assert len(dealt) == bridges
+    assert set(Counter(premises for _, premises in dealt).values()) <= {2, 3}
+    assert len({kind for kind, _ in dealt}) == min(bridges, 4)

@@ -8,10 +8,11 @@ from typing import Literal, assert_never
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from firmware_catalog.devices import BridgeType, gpf_of
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.domain.actor import Actor
-from station.domain.hub_facts import HubFacts
-from station.domain.order_line import OrderLine
+from station.domain.hub_facts import DeviceFacts
+from station.domain.order_line import ListedDevice
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.domain.slot_name import SlotName
 from station.records.errors import AttemptHasResult, EventRefused
@@ -48,7 +49,7 @@ class AttemptOpened(Fact):
     kind: Literal["attempt_opened"] = "attempt_opened"
     place: SlotName
     order: str | None
-    hub: HubFacts | None
+    hub: DeviceFacts | None
     """None when the hub could not identify itself."""
     scanned_id: Eui64 | None = None
     scanned_role: Literal["CHF", "GPF"] | None = None
@@ -159,10 +160,12 @@ class AttemptClosed(Fact):
     unsettled: str | None = FROM_LATER
     """What could not be put right about the hub before the attempt ended (unlocked, unconfirmed, pending): the hub is
     quarantined. None for a hub that was left locked and on a confirmed image, or was never touched."""
-    line: OrderLine | None = FROM_LATER
+    line: ListedDevice | None = FROM_LATER
     """What the order says of the hub, where it lists it."""
     detail: str | None = FROM_LATER
     """What belongs to the code, as a hub, a driver or the catalogue says it."""
+    bridge_type: BridgeType | None = FROM_LATER
+    """Of a bridge, whose one id stands as `chf`; None for a hub."""
 
 
 def apply(
@@ -233,8 +236,8 @@ def _open(tables: sqlite3.Connection, written: Written, event: AttemptOpened) ->
             event.order,
             event.place.jig,
             event.place.slot,
-            str(hub.chf) if hub else None,
-            str(hub.gpf) if hub else None,
+            str(hub.device_id) if hub else None,
+            _text(gpf_of(hub.ids)) if hub else None,
             str(event.scanned_id) if event.scanned_id else None,
             event.scanned_role,
             event.number,
@@ -288,3 +291,7 @@ def require_open(tables: sqlite3.Connection, attempt: AttemptId) -> None:
         raise EventRefused(f"there is no attempt {attempt}")
     if found[0] is not None:
         raise AttemptHasResult(attempt)
+
+
+def _text(device: Eui64 | None) -> str | None:
+    return None if device is None else str(device)

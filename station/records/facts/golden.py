@@ -11,7 +11,7 @@ from typing import Final, Literal, assert_never
 from firmware_catalog.identity import Eui64
 from station.domain.actor import Actor
 from station.domain.destination import Destination
-from station.domain.order_line import OrderLine
+from station.domain.order_line import ListedDevice
 from station.domain.slot_name import SlotName
 from station.packing.belonging import Stand
 from station.records.errors import EventRefused, PartysHub
@@ -226,10 +226,10 @@ def is_golden(tables: sqlite3.Connection, *devices: Eui64) -> bool:
     return not _golden_ids(tables).isdisjoint(map(str, devices))
 
 
-def golden_among(tables: sqlite3.Connection, lines: Iterable[OrderLine]) -> list[Eui64]:
+def golden_among(tables: sqlite3.Connection, lines: Iterable[ListedDevice]) -> list[Eui64]:
     """Return which lines of an order, by CHF id, name a golden hub by either id."""
     golden = _golden_ids(tables)
-    return [line.chf for line in lines if not golden.isdisjoint((str(line.chf), str(line.gpf)))]
+    return [line.device_id for line in lines if not golden.isdisjoint(map(str, line.ids.every))]
 
 
 def _golden_ids(tables: sqlite3.Connection) -> set[str]:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
+from pydantic import TypeAdapter
+
 from firmware_catalog.identity import Eui64
-from station.domain.hub_facts import HubFacts
+from station.domain.hub_facts import DeviceFacts
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.domain.position import Position
 from station.domain.slot_name import SlotName
@@ -28,7 +30,7 @@ class OpenAttempt:
     order: str | None
     place: SlotName
     """Where the hub was last seen."""
-    hub: HubFacts | None
+    hub: DeviceFacts | None
     scanned_id: Eui64 | None
     scanned_role: Literal["CHF", "GPF"] | None
     number: int
@@ -112,6 +114,8 @@ class HubHistory:
         return frozenset(attempt.place for attempt in self.attempts if attempt.outcome is Outcome.FAILED)
 
 
+_FACTS: Final[TypeAdapter[DeviceFacts]] = TypeAdapter(DeviceFacts)
+
 _OPEN_ATTEMPTS: Final = (
     "SELECT attempt, opened, work_order, jig, slot, hub, scanned_id, scanned_role, number, operator, plan, lost,"
     " interrupted"
@@ -173,7 +177,7 @@ def _open_attempt(tables: sqlite3.Connection, row: tuple[Any, ...]) -> OpenAttem
         opened=utc_from_microseconds(opened),
         order=order,
         place=SlotName(jig=jig, slot=slot),
-        hub=None if hub is None else HubFacts.model_validate_json(hub),
+        hub=None if hub is None else _FACTS.validate_json(hub),
         scanned_id=None if scanned_id is None else Eui64.parse(scanned_id),
         scanned_role=scanned_role,
         number=number,

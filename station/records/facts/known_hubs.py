@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from firmware_catalog.identity import Eui64, FirmwareVersion
-from station.domain.contents import Contents
+from firmware_catalog.devices import Family, HubIds
+from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
+from station.domain.contents import Contents, Holding, PackedBridge, SetContents
+from station.domain.destination import Destination
 from station.domain.label import ScannedLabel
-from station.domain.order_line import OrderLine
+from station.domain.order_line import BridgeLine, ListedDevice, OrderLine, read_line
 from station.domain.outcome import Code, Disposition, Outcome
 from station.domain.slot_name import SlotName
-from station.packing.belonging import KnownHub, Result
+from station.packing.belonging import KnownHub, Result, SetMate, belongs
 from station.records.facts.attempts import AttemptId
 from station.records.facts.golden import is_golden
 from station.records.facts.orders import order_line_state
@@ -46,13 +48,18 @@ def hubs_named(tables: sqlite3.Connection, label: ScannedLabel) -> tuple[NamedHu
         f"SELECT DISTINCT chf, gpf FROM withdrawn_lines WHERE ({where}) ORDER BY 1",  # noqa: S608 - the same
     ):
         rows = tables.execute(source, (device,)).fetchall()
-        pairs.update(((Eui64.parse(chf), Eui64.parse(gpf)), None) for chf, gpf in rows)
+        pairs.update((_pair(chf, gpf), None) for chf, gpf in rows)
         if pairs:
             break
     return tuple(_named(tables, hub, gpf) for hub, gpf in pairs or {(label.device_id, None): None})
 
 
-def hubs_ending_in(tables: sqlite3.Connection, digits: str) -> tuple[tuple[Eui64, Eui64], ...]:
+def _pair(hub: str, second: str | None) -> tuple[Eui64, Eui64 | None]:
+    """Return the ids of a row: a bridge has one, which stands twice where an order lists it."""
+    return Eui64.parse(hub), None if second in {None, hub} else Eui64.parse(str(second))
+
+
+def hubs_ending_in(tables: sqlite3.Connection, digits: str) -> tuple[tuple[Eui64, Eui64 | None], ...]:
     """Return the hubs of orders, and seen in slots, whose CHF or GPF ends in these six digits."""
     end = f"%{digits[:2]}-{digits[2:4]}-{digits[4:]}"
     rows = tables.execute(
@@ -62,7 +69,7 @@ def hubs_ending_in(tables: sqlite3.Connection, digits: str) -> tuple[tuple[Eui64
         " UNION SELECT chf, gpf FROM attempts WHERE chf IS NOT NULL AND (chf LIKE ?1 OR gpf LIKE ?1) ORDER BY 1",
         (end,),
     )
-    return tuple((Eui64.parse(chf), Eui64.parse(gpf)) for chf, gpf in rows)
+    return tuple(dict.fromkeys(_pair(chf, gpf) for chf, gpf in rows))
 
 
 def _named(tables: sqlite3.Connection, hub: Eui64, gpf: Eui64 | None) -> NamedHub:
@@ -102,10 +109,24 @@ def known_hub(
     order: str | None,
     live: Collection[AttemptId] | None,
 ) -> KnownHub:
-    """Return what is known of a hub, seen from one order.
+    """Return what is known of a hub, or a bridge and its set, seen from one order.
 
     `live` are the attempts that are being worked on now; None where that is not known: then every open one is.
     """
+    known = _known_alone(tables, hub, gpf, order, live)
+    state = order_line_state(tables, order, hub) if known.family is Family.BRIDGE and order else None
+    if order is None or state is None or not isinstance(state.line, BridgeLine):
+        return known
+    return replace(known, mates=_set_mates(tables, order, state.line, live))
+
+
+def _known_alone(
+    tables: sqlite3.Connection,
+    hub: Eui64,
+    gpf: Eui64 | None,
+    order: str | None,
+    live: Collection[AttemptId] | None,
+) -> KnownHub:
     ids = (str(hub), None if gpf is None else str(gpf))
     unfinished = tables.execute(
         f"SELECT attempt, jig, slot, lost FROM attempts WHERE ({_OF_HUB}) AND closed IS NULL ORDER BY attempt DESC",  # noqa: S608 - our own words
@@ -132,11 +153,13 @@ def known_hub(
         (*ids, order, Outcome.PASSED, Outcome.FAILED),
     ).fetchone()
     placing = standing_of(tables, hub, gpf)
-    listed = order is not None and order_line_state(tables, order, hub) is not None
+    listed = None if order is None else order_line_state(tables, order, hub)
+    is_bridge = listed is not None and isinstance(listed.line, BridgeLine)
     return KnownHub(
         hub=ids[0],
         order=order,
-        listed=listed,
+        listed=listed is not None,
+        family=Family.BRIDGE if is_bridge else Family.HUB,
         at_work=str(at_work[0]) if at_work else None,
         unfinished=str(left[0]) if left else None,
         last=None if last is None else _result(last, hub, gpf),
@@ -148,10 +171,16 @@ def known_hub(
 
 def contents_of(
     tables: sqlite3.Connection, order: str, hub: Eui64, firmware: FirmwareVersion
-) -> Contents | None:
-    """Return of which kind an order's hub is; None where the order does not list it."""
+) -> Holding | None:
+    """Return of which kind an order's hub is, or what a bridge's set is; None where the order does not list it."""
     state = order_line_state(tables, order, hub)
-    return None if state is None else contents_by(state.line, firmware)
+    if state is None:
+        return None
+    match state.line:
+        case OrderLine() as line:
+            return contents_by(line, firmware)
+        case BridgeLine() as line:
+            return _set_contents(tables, order, line, firmware)
 
 
 def contents_by(line: OrderLine, firmware: FirmwareVersion) -> Contents:
@@ -165,6 +194,66 @@ def contents_by(line: OrderLine, firmware: FirmwareVersion) -> Contents:
     )
 
 
+def holds_as(line: ListedDevice, contents: Holding) -> bool:
+    """Whether a carton of these contents holds the device as its order lists it now."""
+    match line, contents:
+        case OrderLine(), Contents():
+            return contents_by(line, contents.firmware) == contents
+        case BridgeLine(), SetContents():
+            packed = contents.of(line.device_id)
+            listed = DeviceModel(line.manufacturer, line.model), line.variant
+            return (
+                (line.owner, line.premises) == (contents.owner, contents.premises)
+                and packed is not None
+                and (packed.model, packed.variant) == listed
+            )
+        case _:
+            return False
+
+
+def _set_contents(
+    tables: sqlite3.Connection, order: str, of: BridgeLine, firmware: FirmwareVersion
+) -> SetContents:
+    """Return what goes home of a bridge's set: itself, and each other that by its last result goes into a carton."""
+    bridges = []
+    for line in _set_of(tables, order, of.premises):
+        runs: FirmwareVersion | None = firmware
+        if line.device_id != of.device_id:
+            known = _known_alone(tables, line.device_id, None, order, None)
+            goes = belongs(known).to is Destination.CARTON
+            runs = known.last.firmware if goes and known.last is not None else None
+        if runs is not None:
+            bridges.append(
+                PackedBridge(
+                    device_id=line.device_id,
+                    bridge_type=line.bridge_type,
+                    manufacturer=line.manufacturer,
+                    model=line.model,
+                    firmware=runs,
+                )
+            )
+    return SetContents(owner=of.owner, premises=of.premises, bridges=tuple(bridges))
+
+
+def _set_of(tables: sqlite3.Connection, order: str, premises: str) -> tuple[BridgeLine, ...]:
+    """Return the bridges that an order lists for a premises."""
+    rows = tables.execute(
+        "SELECT line FROM order_lines WHERE work_order = ? AND json_extract(line, '$.premises') = ? ORDER BY chf",
+        (order, premises),
+    )
+    lines = (read_line(line) for (line,) in rows)
+    return tuple(line for line in lines if isinstance(line, BridgeLine))
+
+
+def _set_mates(
+    tables: sqlite3.Connection, order: str, of: BridgeLine, live: Collection[AttemptId] | None
+) -> tuple[SetMate, ...]:
+    """Return the other bridges of a bridge's set, and where each belongs."""
+    mates = (line.device_id for line in _set_of(tables, order, of.premises) if line.device_id != of.device_id)
+    known = (_known_alone(tables, mate, None, order, live) for mate in mates)
+    return tuple(SetMate(each.hub, belongs(each), each.stands) for each in known)
+
+
 def _result(row: tuple[Any, ...], hub: Eui64, gpf: Eui64 | None) -> Result:
     order, outcome, code, disposition, unsettled, scanned_id, role, read_back = row
     label = None if scanned_id is None else ScannedLabel(Eui64.parse(scanned_id), role)
@@ -174,12 +263,6 @@ def _result(row: tuple[Any, ...], hub: Eui64, gpf: Eui64 | None) -> Result:
         code=None if code is None else Code(code),
         disposition=None if disposition is None else Disposition(disposition),
         unsettled=unsettled,
-        mislabelled=label is not None and not label.names(_BothIds(hub, gpf or hub)),
+        mislabelled=label is not None and not label.names_ids(HubIds(hub, gpf or hub)),
         firmware=None if read_back is None else FirmwareVersion.parse(read_back),
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _BothIds:
-    chf: Eui64
-    gpf: Eui64

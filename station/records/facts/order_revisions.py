@@ -8,12 +8,12 @@ from typing import Literal
 
 from firmware_catalog.identity import Eui64
 from station.domain.actor import Actor
-from station.domain.order_line import OrderLine
+from station.domain.order_line import ListedDevice, read_line
 from station.domain.outcome import SUCCESSES, Outcome
 from station.records.errors import EventRefused
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.base import Fact, Written, require
-from station.records.facts.orders import require_open_order
+from station.records.facts.orders import require_open_order, second_id
 
 
 class OrderRevised(Fact):
@@ -29,8 +29,8 @@ class OrderRevised(Fact):
     """SHA-256 of the file that was the order's until then."""
     hubs: int
     """How many it lists now."""
-    added: tuple[OrderLine, ...]
-    changed: tuple[OrderLine, ...]
+    added: tuple[ListedDevice, ...]
+    changed: tuple[ListedDevice, ...]
     """As they are now. A line is its hub's by CHF id."""
     withdrawn: tuple[Eui64, ...]
     """CHF ids."""
@@ -63,14 +63,20 @@ def apply(tables: sqlite3.Connection, written: Written, event: OrderRevised) -> 
         )
     # All are taken out before any is put in: two lines may have changed their GPF ids.
     outcomes = {chf: _take_out(tables, order, chf) for chf in event.withdrawn}
-    outcomes |= {line.chf: _take_out(tables, order, line.chf) for line in event.changed}
+    outcomes |= {line.device_id: _take_out(tables, order, line.device_id) for line in event.changed}
     for line in event.added:
-        outcomes[line.chf] = _return(tables, order, line.chf)
+        outcomes[line.device_id] = _return(tables, order, line.device_id)
     try:
         tables.executemany(
             "INSERT INTO order_lines VALUES (?, ?, ?, ?, ?)",
             (
-                (order, str(line.chf), str(line.gpf), line.model_dump_json(), outcomes[line.chf])
+                (
+                    order,
+                    str(line.device_id),
+                    second_id(line),
+                    line.model_dump_json(),
+                    outcomes[line.device_id],
+                )
                 for line in (*event.changed, *event.added)
             ),
         )
@@ -140,7 +146,7 @@ def revisions_of(tables: sqlite3.Connection, order: str) -> tuple[Revision, ...]
 class WithdrawnLine:
     """A line that a revision took out of an order."""
 
-    line: OrderLine
+    line: ListedDevice
     outcome: Outcome | None
     """What had come of its hub."""
     revision: int
@@ -166,7 +172,7 @@ def withdrawn_of(tables: sqlite3.Connection, order: str) -> tuple[WithdrawnLine,
     )
     return tuple(
         WithdrawnLine(
-            OrderLine.model_validate_json(line),
+            read_line(line),
             None if outcome is None else Outcome(outcome),
             revision,
             bool(to_put_aside),

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from firmware_catalog.devices import gpf_of
 from firmware_catalog.identity import Eui64
 from station.domain.actor import Actor
 from station.domain.jig_order import JigOrder
-from station.domain.order_line import OrderLine
+from station.domain.order_line import ListedDevice, read_line
 from station.domain.outcome import SUCCESSES, Outcome
 from station.records.errors import EventRefused, OrderIsClosed
 from station.records.facts.attempts import AttemptClosed
@@ -36,7 +37,7 @@ class OrderLinesAdded(Fact):
 
     kind: Literal["order_lines_added"] = "order_lines_added"
     order: str
-    lines: tuple[OrderLine, ...]
+    lines: tuple[ListedDevice, ...]
 
 
 class OrderAssigned(Fact):
@@ -94,7 +95,7 @@ def apply(
                 tables.executemany(
                     "INSERT INTO order_lines VALUES (?, ?, ?, ?, NULL)",
                     (
-                        (event.order, str(line.chf), str(line.gpf), line.model_dump_json())
+                        (event.order, str(line.device_id), second_id(line), line.model_dump_json())
                         for line in event.lines
                     ),
                 )
@@ -124,6 +125,11 @@ def apply(
             require_open_order(tables, event.order)
             tables.execute("UPDATE orders SET closed = ? WHERE work_order = ?", (event.reason, event.order))
             tables.execute("DELETE FROM jig_orders WHERE work_order = ?", (event.order,))
+
+
+def second_id(line: ListedDevice) -> str:
+    """Return the other id that a line is found by: a hub's GPF; of a bridge, which has no other, its one id once more."""
+    return str(gpf_of(line.ids) or line.device_id)
 
 
 def is_whole(tables: sqlite3.Connection, order: str) -> bool:
@@ -214,11 +220,11 @@ class OrderLineState:
     """One hub of a work order, and the outcome that counts for the order."""
 
     order: str
-    line: OrderLine
+    line: ListedDevice
     outcome: Outcome | None
 
 
-def order_line(tables: sqlite3.Connection, order: str, device: Eui64) -> OrderLine | None:
+def order_line(tables: sqlite3.Connection, order: str, device: Eui64) -> ListedDevice | None:
     """Return the order's line for the hub with this CHF or, failing that, this GPF id."""
     state = order_line_state(tables, order, device)
     return None if state is None else state.line
@@ -257,9 +263,7 @@ def lines_of(tables: sqlite3.Connection, device: Eui64) -> tuple[OrderLineState,
 
 def _line_state(row: tuple[str, str, str | None]) -> OrderLineState:
     order, line, outcome = row
-    return OrderLineState(
-        order, OrderLine.model_validate_json(line), None if outcome is None else Outcome(outcome)
-    )
+    return OrderLineState(order, read_line(line), None if outcome is None else Outcome(outcome))
 
 
 def orders(tables: sqlite3.Connection) -> tuple[OrderSummary, ...]:
@@ -295,7 +299,7 @@ def orders(tables: sqlite3.Connection) -> tuple[OrderSummary, ...]:
 
 
 def listed_by_others(
-    tables: sqlite3.Connection, order: str, lines: Iterable[OrderLine]
+    tables: sqlite3.Connection, order: str, lines: Iterable[ListedDevice]
 ) -> dict[str, list[Eui64]]:
     """Return which hubs of an order (by CHF id) other open orders list too, by either of their ids, by those orders."""
     found: dict[str, list[Eui64]] = {}
@@ -303,10 +307,10 @@ def listed_by_others(
         rows = tables.execute(
             "SELECT DISTINCT work_order FROM order_lines JOIN orders USING (work_order)"
             " WHERE (chf IN (?1, ?2) OR gpf IN (?1, ?2)) AND work_order <> ?3 AND closed IS NULL",
-            (str(line.chf), str(line.gpf), order),
+            (str(line.device_id), second_id(line), order),
         )
         for (other,) in rows:
-            found.setdefault(other, []).append(line.chf)
+            found.setdefault(other, []).append(line.device_id)
     return found
 
 

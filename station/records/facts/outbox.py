@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal, assert_never
 
 from station.domain.actor import Actor
+from station.domain.order_line import BridgeLine
 from station.messages.form import MessageForm
-from station.messages.result import RESULT, ResultVersion
+from station.messages.result import RESULT, RESULT_OF_DEVICE, ResultVersion
 from station.messages.topics import TopicError, Topics
 from station.records.errors import EventRefused
 from station.records.facts import journal
@@ -88,14 +89,16 @@ class OutboxRow:
 
 
 def tell_result(tables: sqlite3.Connection, written: Written, event: AttemptClosed) -> None:
-    """Let the attempt's result leave, in the version that was chosen last. Raises EventRefused if it has no topic."""
+    """Let the attempt's result leave, in the version that was chosen last; a bridge's in the one that knows bridges. Raises EventRefused if it has no topic."""
     site, station = tables.execute("SELECT site, station FROM station").fetchone()
     try:
         Topics(site, station).result(event.place)
     except TopicError as error:
         raise EventRefused(f"attempt {event.attempt} has no topic for its result: {error}") from error
     device = event.chf or event.scanned_id
-    _tell(tables, written, RESULT.kind, result_version(tables), str(device) if device else None)
+    of_bridge = event.bridge_type is not None or isinstance(event.line, BridgeLine)
+    version = RESULT_OF_DEVICE.version if of_bridge else result_version(tables)
+    _tell(tables, written, RESULT.kind, version, str(device) if device else None)
 
 
 def tell(

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from firmware_catalog.identity import Eui64
-from station.domain.contents import Contents
+from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
+from station.domain.contents import Holding, read_holding
 from station.domain.destination import Destination
 from station.packing.belonging import Stand
 from station.packing.codes import Package, PackageCode, carton_code, pallet_code
@@ -24,7 +24,7 @@ class Carton:
     order: str
     hubs: int
     capacity: int
-    contents: Contents | None
+    contents: Holding | None
     """None while nothing is in it."""
     opened: datetime
     closed: datetime | None
@@ -49,6 +49,15 @@ class Carton:
         said += f" ({self.held or self.reason})" if self.held or self.reason else ""
         said += f", {self.contents}" if self.contents is not None else ""
         return said + (f", on pallet {pallet_code(self.pallet)}" if self.pallet is not None else "")
+
+
+@dataclass(frozen=True, slots=True)
+class RecalledCarton:
+    """A carton, and a release in it that is no longer to be given to any."""
+
+    carton: Carton
+    model: DeviceModel
+    firmware: FirmwareVersion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,7 +232,7 @@ def _cartons(rows: Iterable[tuple[Any, ...]]) -> Iterator[Carton]:
             order=order,
             hubs=hubs,
             capacity=capacity,
-            contents=None if contents is None else Contents.model_validate_json(contents),
+            contents=None if contents is None else read_holding(contents),
             opened=utc_from_microseconds(opened),
             closed=None if closed is None else utc_from_microseconds(closed),
             reason=reason,

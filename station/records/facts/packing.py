@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, assert_never
 
 from firmware_catalog.identity import Eui64, FirmwareVersion, OpaqueName
 from station.domain.actor import Actor
-from station.domain.contents import Contents
+from station.domain.contents import Holding
 from station.domain.destination import Destination
 from station.packing.codes import carton_code
 from station.records.facts.attempts import AttemptOpened, AttemptResumed
@@ -42,7 +42,7 @@ class HubPlaced(Fact):
     """For which order; None for a hub that no open order is about."""
     place: Destination
     carton: int | None
-    contents: Contents | None
+    contents: Holding | None
     """Of which kind it is, into a carton."""
     taken_from: Destination | None
     """Where it stood until then, if it was taken out of a place again."""

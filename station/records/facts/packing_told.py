@@ -7,7 +7,16 @@ import sqlite3
 from collections.abc import Collection, Iterable
 from typing import Any, Final, TypeVar, assert_never
 
-from station.messages.packing_fact import PACKING_FACT, CartonStands, Holds, HubStands, PalletStands
+from station.domain.contents import Contents, Holding, SetContents
+from station.messages.packing_fact import (
+    PACKING_FACT,
+    CartonStands,
+    HeldBridge,
+    Holds,
+    HoldsSet,
+    HubStands,
+    PalletStands,
+)
 from station.packing.codes import Package, carton_code, pallet_code
 from station.records.facts.attempts import AttemptOpened, AttemptResumed
 from station.records.facts.base import Written
@@ -127,23 +136,45 @@ def _by_number(boxes: list[B]) -> list[B]:
 
 
 def _carton(tables: sqlite3.Connection, found: Carton) -> CartonStands:
-    holds = found.contents and Holds(
-        owner=found.contents.owner,
-        manufacturer=found.contents.manufacturer,
-        model=found.contents.model,
-        han_variant=found.contents.variant,
-        firmware=str(found.contents.firmware),
-    )
     return CartonStands(
         carton=found.code,
         work_order=found.order,
         state=found.state,
         hubs=found.hubs,
         capacity=found.capacity,
-        holds=holds,
+        holds=_holds(found.contents),
+        holds_set=_holds_set(found.contents),
         pallet=None if found.pallet is None else pallet_code(found.pallet),
         sscc=_sscc(tables, Package.CARTON, found.number),
     )
+
+
+def _holds(contents: Holding | None) -> Holds | None:
+    if not isinstance(contents, Contents):
+        return None
+    return Holds(
+        owner=contents.owner,
+        manufacturer=contents.manufacturer,
+        model=contents.model,
+        han_variant=contents.variant,
+        firmware=str(contents.firmware),
+    )
+
+
+def _holds_set(contents: Holding | None) -> HoldsSet | None:
+    if not isinstance(contents, SetContents):
+        return None
+    bridges = tuple(
+        HeldBridge(
+            device=each.device_id,
+            bridge_type=each.bridge_type,
+            manufacturer=each.manufacturer,
+            model=each.model,
+            firmware=str(each.firmware),
+        )
+        for each in contents.bridges
+    )
+    return HoldsSet(owner=contents.owner, premises=contents.premises, bridges=bridges)
 
 
 def _pallet(tables: sqlite3.Connection, found: Pallet) -> PalletStands:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from usb_conformance import UsbHub
+from usb_conformance import UsbBridge, UsbHub
 
 from drivers.conformance.suite import DriverConformance
 
@@ -12,3 +12,10 @@ class TestUsbHub(DriverConformance):
     @pytest.fixture
     def device(self):
         return UsbHub()
+
+
+@pytest.mark.proofs
+class TestUsbBridge(DriverConformance):
+    @pytest.fixture
+    def device(self):
+        return UsbBridge()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any, ClassVar
 
 from benches.simulated_device import SimulatedDevice, WatchedHub
 from benches.usb_bench import Authority, Bench, SeatedHub, firmware, make_hub, open_bench
@@ -19,6 +21,9 @@ IMAGE = load_image(firmware("0.2.303", size=6_000))
 
 class UsbHub(SimulatedDevice):
     """Every ability: its bench is software."""
+
+    plate: ClassVar[dict[str, Any]] = {}
+    """What its plate has otherwise than a hub's."""
 
     plugin = PLUGIN
     place = "1-1"
@@ -42,6 +47,7 @@ class UsbHub(SimulatedDevice):
     async def at_the_bench(self) -> AsyncIterator[None]:
         async with open_bench(self.place) as self._bench:
             self.hub = make_hub(kind=WatchedHub)
+            self.hub.nameplate = replace(self.hub.nameplate, **self.plate)
             self.put_in(self.hub)
             self.settings = self._bench.settings(transfer_seconds=0.1, return_seconds=1.0, poll_seconds=0.01)
             try:
@@ -81,3 +87,9 @@ class UsbHub(SimulatedDevice):
 
     async def restore_link(self) -> None:
         self._bench.server.ports[self.place] = self._port
+
+
+class UsbBridge(UsbHub):
+    """A bridge on the same bus."""
+
+    plate: ClassVar[dict[str, Any]] = {"gpf": None, "bridge_type": "B2"}

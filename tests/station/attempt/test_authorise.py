@@ -9,7 +9,9 @@ from types import MappingProxyType
 import pytest
 
 from benches.attempt_samples import CHF, FIRST, GPF, MODEL, OLD, OTHER, SECOND, hub, slot, state
+from drivers.hub import BridgeIdentity
 from firmware_catalog.bounds import Bounds, HardwareRange
+from firmware_catalog.devices import BridgeType, DeviceKind
 from firmware_catalog.errors import ImagePinMismatch
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from firmware_catalog.release import (
@@ -22,7 +24,7 @@ from firmware_catalog.release import (
 )
 from station.attempt.authorise import AlreadyCurrent, Authorised, Question, Rejected, authorise
 from station.domain.label import ScannedLabel
-from station.domain.order_line import OrderLine
+from station.domain.order_line import BridgeLine, OrderLine
 from station.domain.outcome import Code
 from station.domain.slot_name import SlotName
 from station.records.facts.history import PastAttempt
@@ -72,6 +74,10 @@ class MemoryCatalog:
         self._images = {release(image, permitted_from.get(image, "any_lower")): image for image in images}
         self._broken = broken
 
+    def make_for(self, kind):
+        """Have all that it lists be for another kind of device."""
+        self._images = {one.model_copy(update={"made_for": kind}): held for one, held in self._images.items()}
+
     def models(self):
         return (MODEL,)
 
@@ -79,10 +85,10 @@ class MemoryCatalog:
         return tuple(one for one in self._images if one.model == model)
 
     def latest(self, model):
-        return latest_production(self._images, model)
+        return latest_production(self._images, model, DeviceKind.HUB)
 
-    def plan(self, model, from_version, hardware_version, devices=()):
-        return plan_upgrade(self._images, model, from_version, hardware_version, devices)
+    def plan(self, model, from_version, hardware_version, kind, devices=()):
+        return plan_upgrade(self._images, model, from_version, hardware_version, kind, devices)
 
     def load(self, release):
         if self._broken:
@@ -209,3 +215,75 @@ def test_a_release_that_no_permitted_step_leads_to_rejects():
         authorise(FRESH, HOLDS_OLD, MemoryCatalog(SECOND, permitted_from={SECOND: unreachable})).code
         is Code.NO_PERMITTED_PATH
     )
+
+
+def bridge(**changes):
+    facts = {
+        "device_id": CHF,
+        "bridge_type": BridgeType.B2,
+        "model": MODEL,
+        "hardware_version": "1",
+        "firmware": OLD,
+        "locked": True,
+        "boots": 1,
+    }
+    return BridgeIdentity(**facts | changes)
+
+
+def test_a_hub_is_given_nothing_that_is_for_bridges():
+    for_bridges = MemoryCatalog(SECOND)
+    for_bridges.make_for(DeviceKind.B2)
+    decision = authorise(FRESH, HOLDS_OLD, for_bridges)
+    assert decision.code is Code.NO_RELEASE
+    assert "its releases are for bridges of type B2, not for hubs" in decision.detail
+
+
+def test_a_bridge_is_given_nothing_for_a_hub_s_line():
+    decision = authorise(replace(FRESH, hub=bridge()), HOLDS_OLD, CATALOG)
+    assert (decision.code, decision.detail) == (
+        Code.IDS_DISAGREE,
+        f"it is bridge {CHF}, the order lists its id as one of the hubs",
+    )
+    stranger = authorise(replace(FRESH, hub=bridge(), line=None), HOLDS_OLD, CATALOG)
+    assert (stranger.code, stranger.detail) == (Code.NOT_ON_ORDER, f"bridge {CHF} is not on order WO-1")
+
+
+@pytest.mark.parametrize(
+    ("label", "told"),
+    [
+        (ScannedLabel(STRANGER), "is not this bridge's"),
+        (ScannedLabel(CHF, "GPF"), f"the label says GPF, this is bridge {CHF}"),
+        (ScannedLabel(CHF, "CHF"), f"the label says CHF, this is bridge {CHF}"),
+    ],
+)
+def test_a_bridge_s_label_has_its_id_and_no_role(label, told):
+    assert ScannedLabel(CHF).names(bridge())
+    decision = authorise(replace(FRESH, hub=bridge(), label=label), HOLDS_OLD, CATALOG)
+    assert decision.code is Code.LABEL_DISAGREES
+    assert told in decision.detail
+
+
+def test_a_bridge_of_another_type_than_its_order_s_is_given_nothing():
+    line = BridgeLine(
+        device_id=CHF,
+        bridge_type=BridgeType.B3,
+        premises="P1",
+        set_members=2,
+        manufacturer=MODEL.manufacturer,
+        model=MODEL.model,
+        recorded_firmware=OLD,
+        owner="PARTY",
+    )
+    asked = replace(FRESH, hub=bridge(), line=line)
+    decision = authorise(asked, HOLDS_OLD, CATALOG)
+    assert (decision.code, decision.detail) == (
+        Code.MODEL_DISAGREES,
+        "it is a bridge of type B2, the order says B3",
+    )
+    of_its_type = replace(asked, line=line.model_copy(update={"bridge_type": BridgeType.B2}))
+    assert authorise(of_its_type, HOLDS_OLD, CATALOG).code is Code.NO_RELEASE  # all are for hubs
+    for_it = MemoryCatalog(SECOND)
+    for_it.make_for(DeviceKind.B2)
+    assert isinstance(authorise(of_its_type, HOLDS_OLD, for_it), Authorised)
+    hub_decision = authorise(replace(FRESH, line=line), HOLDS_OLD, CATALOG)
+    assert hub_decision.code is Code.IDS_DISAGREE

@@ -73,7 +73,7 @@ def test_an_answer_is_on_record_before_it_is_handed_over() -> None:
 
 @pytest.mark.parametrize(
     "challenge",
-    [replace(CHALLENGE, chf=GPF), replace(CHALLENGE, model=DeviceModel("0B6B", "00000002"))],
+    [replace(CHALLENGE, device_id=GPF), replace(CHALLENGE, model=DeviceModel("0B6B", "00000002"))],
     ids=["another CHF", "another model"],
 )
 def test_another_hubs_challenge_is_neither_signed_nor_counted(challenge: UnlockChallenge) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from test_authorise import LINE, MemoryCatalog
 
 from benches.attempt_samples import FIRST, GPF, OLD, SECOND, hub, plan
+from firmware_catalog.devices import DeviceKind
 from station.attempt.authorise import Rejected
 from station.attempt.closing import OpenedAttempt, facts_of
 from station.attempt.permission import OrderPermission
@@ -110,3 +111,21 @@ async def test_only_what_is_still_to_be_given_has_to_be_released(tmp_path: Path)
         assert not asked.may_stay(FIRST.image_hash)
         assert asked.may_stay(SECOND.image_hash)
         assert asked.may_stay(b"what it came with")
+
+
+async def test_a_release_that_is_for_bridges_by_now_is_given_to_no_hub(tmp_path: Path) -> None:
+    """A catalogue is exchanged under an attempt."""
+    catalogue = MemoryCatalog(FIRST, SECOND)
+    async with Journal.open(tmp_path, site="site", station="bench") as journal:
+        await journal.append(
+            OrderImported(order="WO-1", source="x", sha256="0" * 64, hubs=1),
+            OrderLinesAdded(order="WO-1", lines=(LINE,)),
+            OrderAssigned(order="WO-1", jig="jig1"),
+        )
+        asked = permission(journal, taken_up=False, catalogue=lambda: catalogue)
+        assert await asked.refusal(hub(), untouched=True) is None
+        catalogue.make_for(DeviceKind.B1)
+        refused = await asked.refusal(hub(), untouched=True)
+        assert refused is not None
+        assert refused.code is Code.NO_RELEASE
+        assert "is for bridges of type B1" in (refused.detail or "")

@@ -6,10 +6,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from drivers.hub import ExpectedDevice
+from firmware_catalog.devices import HubIds
 from firmware_catalog.identity import DeviceModel, Eui64
 from station.bench.unasked import MAX_UNASKED, Unasked
 
-HUBS = [ExpectedDevice(Eui64(number), Eui64(number + 8), DeviceModel("0B6B", "1")) for number in (1, 2)]
+HUBS = [
+    ExpectedDevice(HubIds(Eui64(number), Eui64(number + 8)), DeviceModel("0B6B", "1")) for number in (1, 2)
+]
 RESULTS = st.lists(st.tuples(st.sampled_from(HUBS), st.booleans()), min_size=1, max_size=20)
 
 

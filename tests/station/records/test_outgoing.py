@@ -16,25 +16,27 @@ from benches.journal_samples import (
     TOPICS,
     closed,
     ledger_in,
+    opened,
     order_events,
     order_line,
     ticking_clock,
     write,
 )
+from firmware_catalog.devices import BridgeType
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.domain.actor import Actor
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.domain.slot_name import SlotName
 from station.messages.order_fact import ORDER_FACT
 from station.messages.packing_fact import PACKING_FACT
-from station.messages.result import RESULT, RESULT_OF_DEVICE
+from station.messages.result import RESULT, RESULT_OF_DEVICE, ResultVersion
 from station.messages.topics import TopicError, Topics
 from station.records.chain import GENESIS, ChainHead, RecordedEvent
 from station.records.facts.attempts import AttemptClosed
 from station.records.facts.events import Event
 from station.records.facts.journal import StationStarted
 from station.records.facts.orders import OrderAssigned, OrderClosed, OrderLinesAdded
-from station.records.facts.outbox import Number, OutboxRow
+from station.records.facts.outbox import Number, OutboxRow, ResultVersionChosen, rows_of
 from station.records.facts.packing import CartonHeld, CartonOpened
 from station.records.outgoing import ImportedFile, NotToBeTold, OutgoingMessage, outgoing_message
 from station.records.reader import JournalReader
@@ -220,3 +222,26 @@ def test_topics() -> None:
     assert (
         TOPICS.slot_state(SlotName(jig="jig_2", slot=8)) == "reflash/v1/leeds/bench-1/jig/jig_2/slot/8/state"
     )
+
+
+@pytest.mark.parametrize("chosen", [1, 2])
+def test_a_bridge_s_result_is_of_the_version_that_knows_bridges(
+    tmp_path: Path, chosen: ResultVersion
+) -> None:
+    of_bridge = closed(1).model_copy(update={"gpf": None, "bridge_type": BridgeType.B3})
+    with ledger_in(tmp_path) as ledger:
+        write(ledger, *order_events(), ResultVersionChosen(version=chosen))
+        one, other = write(ledger, opened(0), opened(1))
+        write(
+            ledger,
+            of_bridge.model_copy(update={"attempt": one.sequence}),
+            closed(other.sequence, 1),
+        )
+    with JournalReader(tmp_path) as reader:
+        rows = reader.ask(rows_of, [Number(RESULT.kind, 1), Number(RESULT.kind, 2)])
+    assert [row.version for row in rows.values()] == [2, chosen]
+    data = data_of(told(of_bridge, version=2))
+    assert (data["device"], data["family"], data["bridge_type"]) == (str(of_bridge.chf), "bridge", "B3")
+    assert "gpf" not in data
+    of_hub = data_of(told(closed(1), version=2))
+    assert not {"family", "bridge_type"} & of_hub.keys()

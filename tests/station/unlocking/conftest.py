@@ -9,7 +9,7 @@ from firmware_catalog.identity import DeviceModel, Eui64
 @pytest.fixture
 def challenge() -> UnlockChallenge:
     return UnlockChallenge(
-        chf=Eui64.parse("88-73-84-00-00-00-00-01"),
+        device_id=Eui64.parse("88-73-84-00-00-00-00-01"),
         nonce=bytes(range(24)),
         model=DeviceModel("10A3", "0BADCAFE"),
     )

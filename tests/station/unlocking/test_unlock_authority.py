@@ -57,7 +57,7 @@ def test_a_key_file_is_for_the_bench_only(key_file: Path, challenge: UnlockChall
 
 def test_tokens_are_for_production_too(tmp_path: Path, challenge: UnlockChallenge) -> None:
     file = tmp_path / "tokens.csv"
-    file.write_text(f"chf,nonce,signature\n{challenge.chf},,{'11' * 64}\n")
+    file.write_text(f"chf,nonce,signature\n{challenge.device_id},,{'11' * 64}\n")
     file.chmod(0o600)
     settings = UnlockSettings(token_file=file)
     assert signed_by(settings, tmp_path / "state", challenge, production=True) == "tokens.csv"

@@ -35,8 +35,8 @@ def take(file: Path, challenge: UnlockChallenge) -> str:
 
 
 def test_each_token_is_given_once_and_for_its_hub_only(token_file: Path, challenge: UnlockChallenge) -> None:
-    issue(token_file, f"{challenge.chf},,{FIRST}", f"{challenge.chf},,{SECOND}")
-    other = replace(challenge, chf=Eui64.parse("88-73-84-00-00-00-00-02"))
+    issue(token_file, f"{challenge.device_id},,{FIRST}", f"{challenge.device_id},,{SECOND}")
+    other = replace(challenge, device_id=Eui64.parse("88-73-84-00-00-00-00-02"))
     with pytest.raises(UnlockAuthorityFailed, match="00-02 does not exist: have one issued"):
         take(token_file, other)
     assert take(token_file, challenge) == FIRST
@@ -50,7 +50,7 @@ def test_each_token_is_given_once_and_for_its_hub_only(token_file: Path, challen
 def test_a_token_for_one_challenge_is_not_spent_on_another(
     token_file: Path, challenge: UnlockChallenge
 ) -> None:
-    issue(token_file, f"{challenge.chf},{challenge.nonce.hex()},{FIRST}")
+    issue(token_file, f"{challenge.device_id},{challenge.nonce.hex()},{FIRST}")
     with pytest.raises(UnlockAuthorityFailed, match="is for another challenge"):
         take(token_file, replace(challenge, nonce=bytes(24)))
     assert take(token_file, challenge) == FIRST
@@ -59,17 +59,17 @@ def test_a_token_for_one_challenge_is_not_spent_on_another(
 async def test_a_token_that_is_issued_again_is_still_used(
     token_file: Path, challenge: UnlockChallenge
 ) -> None:
-    issue(token_file, f"{challenge.chf},,{FIRST}")
+    issue(token_file, f"{challenge.device_id},,{FIRST}")
     authority = TokenFileAuthority(token_file, token_file.parent / "used")
 
     await authority.sign(challenge)
-    issue(token_file, f"{challenge.chf},,{FIRST}", f"{challenge.chf},,{SECOND}")
+    issue(token_file, f"{challenge.device_id},,{FIRST}", f"{challenge.device_id},,{SECOND}")
     assert (await authority.sign(challenge)).hex() == SECOND
 
 
 def test_twenty_four_slots_never_get_the_same_token(token_file: Path, challenge: UnlockChallenge) -> None:
     signatures = {f"{number:02x}" * 64 for number in range(24)}
-    issue(token_file, *(f"{challenge.chf},,{signature}" for signature in sorted(signatures)))
+    issue(token_file, *(f"{challenge.device_id},,{signature}" for signature in sorted(signatures)))
     authority = TokenFileAuthority(token_file, token_file.parent / "used")
 
     async def run() -> list[bytes]:
@@ -80,14 +80,14 @@ def test_twenty_four_slots_never_get_the_same_token(token_file: Path, challenge:
 
 def test_a_token_is_used_up_before_it_is_given(token_file: Path, challenge: UnlockChallenge) -> None:
     """A process that dies with the token in its hands does not give it out again after its restart."""
-    issue(token_file, f"{challenge.chf},,{FIRST}")
+    issue(token_file, f"{challenge.device_id},,{FIRST}")
     dies = f"""
 import asyncio, os
 from pathlib import Path
 from drivers.hub import UnlockChallenge
 from firmware_catalog.identity import DeviceModel, Eui64
 from station.unlocking.tokens import TokenFileAuthority
-challenge = UnlockChallenge(Eui64.parse("{challenge.chf}"), bytes(24), DeviceModel("A", "B"))
+challenge = UnlockChallenge(Eui64.parse("{challenge.device_id}"), bytes(24), DeviceModel("A", "B"))
 authority = TokenFileAuthority(Path("{token_file}"), Path("{token_file.parent}/used"))
 asyncio.run(authority.sign(challenge))
 os.kill(os.getpid(), 9)
@@ -126,7 +126,7 @@ def test_a_file_that_is_wrong_anywhere_is_not_used(
 def test_the_file_and_the_memory_of_it_must_be_there(token_file: Path, challenge: UnlockChallenge) -> None:
     with pytest.raises(UnlockAuthorityFailed, match=r"No such file.*set unlock\.token_file"):
         take(token_file, challenge)
-    issue(token_file, f"{challenge.chf},,{FIRST}")
+    issue(token_file, f"{challenge.device_id},,{FIRST}")
     token_file.chmod(0o644)
     with pytest.raises(UnlockAuthorityFailed, match="chmod 600"):
         take(token_file, challenge)
@@ -141,7 +141,7 @@ def test_the_file_and_the_memory_of_it_must_be_there(token_file: Path, challenge
 
 def test_a_file_that_others_can_read_is_not_used(token_file: Path, challenge: UnlockChallenge) -> None:
     """Also where it was opened to them only after it had been read."""
-    issue(token_file, f"{challenge.chf},,{FIRST}")
+    issue(token_file, f"{challenge.device_id},,{FIRST}")
     authority = TokenFileAuthority(token_file, token_file.parent / "used")
     asyncio.run(authority.check())
     token_file.chmod(0o604)

@@ -1,0 +1,140 @@
+"""Bridges at the packing table: a set is packed together, and parted by a supervisor alone."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benches.bridge_samples import BRIDGE_ORDER, bridge_closed, bridge_facts, bridge_line, device
+from benches.desk_client import THE_ACCOUNT, desk_of_packing
+from benches.journal_samples import opened
+from station.desk.act import Entrance
+from station.desk.packing_requests import CloseCarton, DecideHub, HubPut, OpenCarton, PackHub, PutHub
+from station.desk.refusals import Conflict
+from station.desk.request import Request
+from station.desk.rights import Role
+from station.domain.contents import SetContents
+from station.domain.destination import Destination
+from station.domain.outcome import Code, Disposition, Outcome
+from station.packing.codes import PackageCode
+from station.packing.settings import PackingSettings
+from station.records.facts.orders import OrderAssigned, OrderImported, OrderLinesAdded
+from station.records.facts.packed import carton
+from station.records.journal import Journal
+from station.records.rebuild import rebuild
+
+SIZES = PackingSettings(hubs_per_carton=8, cartons_per_pallet=2)
+TECHNICIAN = Entrance(Role.TECHNICIAN, "desk", operator=lambda: "op-7")
+FIRST, SECOND = "CTN00000013", "CTN00000021"
+FAILED = {"outcome": Outcome.FAILED, "code": Code.NO_ANSWER, "disposition": Disposition.REWORK}
+
+
+class Table:
+    """Bridges of two premises, P0 with devices 0 and 1, P1 with 2, 3 and 4, and a technician with cartons."""
+
+    def __init__(self, journal: Journal, sizes: PackingSettings) -> None:
+        self.journal = journal
+        self._desk = desk_of_packing(journal, sizes)
+
+    async def flash(self, *bridges: int, **result: Any) -> None:
+        for bridge in bridges:
+            seen = opened(order=BRIDGE_ORDER).model_copy(update={"hub": bridge_facts(bridge)})
+            (attempt,) = await self.journal.append(seen)
+            await self.journal.append(bridge_closed(attempt.sequence, bridge).model_copy(update=result))
+
+    async def ask(self, request: Request[Any], entrance: Entrance = TECHNICIAN) -> Any:
+        return await self._desk.answer(request, entrance)
+
+    async def pack(self, bridge: int, into: str = FIRST) -> HubPut:
+        put: HubPut = await self.ask(PackHub(id=device(bridge), carton=into))
+        return put
+
+    async def refused(self, request: Request[Any], line: str, entrance: Entrance = TECHNICIAN) -> Conflict:
+        with pytest.raises(Conflict, match=line) as refusal:
+            await self.ask(request, entrance)
+        return refusal.value
+
+
+def _last_told(tables: sqlite3.Connection) -> Any:
+    (about,) = tables.execute(
+        "SELECT about FROM outbox WHERE kind = 'packing' AND about LIKE '%holds_set%' ORDER BY number DESC LIMIT 1"
+    ).fetchone()
+    return json.loads(about)
+
+
+@asynccontextmanager
+async def table(folder: Path, sizes: PackingSettings = SIZES) -> AsyncIterator[Table]:
+    async with Journal.open(folder, site="leeds", station="bench-1") as journal:
+        lines = (
+            *(bridge_line(each, "P0", 2) for each in (0, 1)),
+            *(bridge_line(each, "P1", 3) for each in (2, 3, 4)),
+        )
+        await journal.append(
+            OrderImported(order=BRIDGE_ORDER, source="b.csv", sha256="0" * 64, hubs=len(lines)),
+            OrderLinesAdded(order=BRIDGE_ORDER, lines=lines),
+            OrderAssigned(order=BRIDGE_ORDER, jig="jig-1"),
+        )
+        at = Table(journal, sizes)
+        await at.ask(OpenCarton(order=BRIDGE_ORDER))
+        yield at
+
+
+async def test_a_set_is_packed_together_once_each_of_it_has_passed(tmp_path: Path) -> None:
+    async with table(tmp_path) as at:
+        await at.flash(0)
+        refusal = await at.refused(
+            PackHub(id=device(0), carton=FIRST),
+            f"bridge {device(0)} is packed with its set, and bridge {device(1)} of it is not ready",
+        )
+        assert refusal.facts["belongs"] == "carton"
+        await at.flash(1, 2, 3, 4)
+        assert (await at.pack(0)).line == f"bridge {device(0)} packed into carton {FIRST}, 1 of 2"
+        await at.refused(PackHub(id=device(2), carton=FIRST), "holds .*premises P0; .*premises P1")
+        await at.ask(OpenCarton(order=BRIDGE_ORDER))
+        await at.refused(
+            PackHub(id=device(1), carton=SECOND), f"is of a set that carton {FIRST} holds: it goes in there"
+        )
+        put = await at.pack(1)
+        assert put.closed
+        assert put.line.endswith("2 of 2: it is full and closed")
+        full = await at.journal.ask(carton, PackageCode.parse(FIRST).number)
+        assert full is not None
+        assert isinstance(full.contents, SetContents)
+        assert [bridge.device_id for bridge in full.contents.bridges] == [device(0), device(1)]
+        (told,) = (await at.journal.ask(_last_told))["cartons"]
+        assert told["holds"] is None
+        assert (told["holds_set"]["premises"], len(told["holds_set"]["bridges"])) == ("P0", 2)
+        for bridge in (4, 2, 3):
+            put = await at.pack(bridge, SECOND)
+        assert put.closed
+    rebuild(tmp_path)
+
+
+async def test_a_set_is_parted_by_a_supervisor_alone(tmp_path: Path) -> None:
+    async with table(tmp_path) as at:
+        await at.flash(2, 3)
+        await at.flash(4, **FAILED)
+        await at.refused(PackHub(id=device(2), carton=FIRST), f"bridge {device(4)} of it is not ready")
+        await at.ask(PutHub(id=device(4), place=Destination.REWORK))
+        await at.refused(PackHub(id=device(2), carton=FIRST), "a supervisor alone parts them")
+        parted = DecideHub(id=device(2), place=Destination.CARTON, carton=FIRST, reason="beyond repair")
+        await at.ask(parted, THE_ACCOUNT)
+        short = CloseCarton(carton=FIRST, reason="enough")
+        await at.refused(short, "has 1 of the 2 bridges of premises P1: a supervisor alone parts a set")
+        put = await at.ask(
+            DecideHub(id=device(3), place=Destination.CARTON, carton=FIRST, reason="beyond repair"),
+            THE_ACCOUNT,
+        )
+        assert put.closed
+
+
+async def test_a_carton_that_is_too_small_for_a_set_takes_none_of_it(tmp_path: Path) -> None:
+    async with table(tmp_path, PackingSettings(hubs_per_carton=2, cartons_per_pallet=2)) as at:
+        await at.flash(2, 3, 4)
+        await at.refused(PackHub(id=device(2), carton=FIRST), "has room for 2, and .* has 3 bridges")

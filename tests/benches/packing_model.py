@@ -11,7 +11,7 @@ from typing import Any
 from firmware_catalog.identity import Eui64
 from station.domain.destination import Destination
 from station.domain.label import ScannedLabel
-from station.domain.order_line import ListedDevice
+from station.domain.order_line import BridgeLine, ListedDevice
 from station.domain.outcome import Code, Outcome
 from station.messages.packing_fact import PackingFact
 from station.packing.codes import carton_code, pallet_code
@@ -130,7 +130,9 @@ class PackingModel:
         if (event.taken_from, event.taken_from_carton) != was:
             raise Escape(f"{event.hub} is put {event.place} and stands in {was}")
         if event.carton is not None and (
-            why := self.why_not(event.hub, event.carton, moved=stands is not None)
+            why := self.why_not(
+                event.hub, event.carton, moved=stands is not None, decided=event.reason is not None
+            )
         ):
             raise Escape(f"{event.hub} is in carton {event.carton}: {why}")
         if event.taken_from is not None:
@@ -140,7 +142,7 @@ class PackingModel:
             self.cartons[event.carton].inside.add(event.hub)
             self.packed += 1
 
-    def why_not(self, hub: Eui64, carton: int, *, moved: bool = False) -> str | None:
+    def why_not(self, hub: Eui64, carton: int, *, moved: bool = False, decided: bool = False) -> str | None:
         """Why a hub may not be packed there; None if it may."""
         box = self.cartons[carton]
         line = self.lines[box.order].get(hub)
@@ -159,6 +161,10 @@ class PackingModel:
             return f"its last result is {last and (last.outcome, last.code)}"
         if not box.usable:
             return "closed or held"
+        if isinstance(line, BridgeLine) and not decided:
+            for mate in self.mates(line, box.order):
+                if not self.is_ready(mate, box.order, carton):
+                    return f"{mate} of its set is not ready"
         inside = {self.kind(each, box.order) for each in box.inside if isinstance(each, Eui64)}
         if inside - {self.kind(hub, box.order)}:
             return "of another kind"
@@ -185,7 +191,37 @@ class PackingModel:
     def kind(self, hub: Eui64, order: str) -> Kind:
         line, last = self.lines[order][hub], self.last(hub, order)
         assert last is not None
+        if isinstance(line, BridgeLine):
+            return line.owner, line.premises
         return (line.owner, line.manufacturer, line.model, line.variant, str(last.firmware_read_back))
+
+    def mates(self, bridge: BridgeLine, order: str) -> list[Eui64]:
+        """The rest of a bridge's set."""
+        lines = [line for line in self.lines[order].values() if isinstance(line, BridgeLine)]
+        return [
+            line.device_id
+            for line in lines
+            if line.premises == bridge.premises and line.device_id != bridge.device_id
+        ]
+
+    def is_ready(self, bridge: Eui64, order: str, carton: int | None) -> bool:
+        """Whether a bridge passed, and is in no other place than this carton."""
+        last, stands = self.last(bridge, order), self.places.get(bridge)
+        return (
+            last is not None
+            and self.is_good(last, order, self.lines[order][bridge])
+            and all(hub != bridge for hub, _ in self.open.values())
+            and (carton is None or stands is None or stands.carton == carton)
+        )
+
+    def fills(self, box: Box) -> int:
+        """So many fill it: of bridges, those of the set that passed."""
+        for each in box.inside:
+            line = self.lines[box.order].get(each) if isinstance(each, Eui64) else None
+            if isinstance(line, BridgeLine):
+                ready = sum(self.is_ready(mate, box.order, None) for mate in self.mates(line, box.order))
+                return min(box.capacity, 1 + ready)
+        return box.capacity
 
     def seen_in_a_slot(self, hub: Eui64, order: str | None) -> None:
         stands = self.places.get(hub)
@@ -227,9 +263,8 @@ class PackingModel:
             pallet.inside.discard(carton)
             pallet.closed = False
 
-    @staticmethod
-    def close(box: Box, reason: str | None) -> None:
-        if not box.usable or (reason is None) != (len(box.inside) >= box.capacity):
+    def close(self, box: Box, reason: str | None) -> None:
+        if not box.usable or (reason is None) != (len(box.inside) >= self.fills(box)):
             raise Escape(f"closed for {reason}: {box}")
         box.closed = True
 

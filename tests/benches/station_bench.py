@@ -15,19 +15,21 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from benches.processes import running, wait_for
+from firmware_catalog.devices import BridgeType, DeviceKind
 from firmware_catalog.editing import add_release
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from firmware_catalog.release import VersionRange
 from simulators.firmware import FirmwareSpec, make_firmware
 from simulators.keys import generate_key, save_private_key, save_public_key
+from station.domain.label import ScannedLabel
 from station.domain.slot_name import SlotName
-from station.orders.csv_import import HEADINGS, parse_order
+from station.orders.csv_import import BRIDGE_HEADINGS, HEADINGS, parse_order
 from station.orders.life_cycle import events_for_import
 from station.records.facts.orders import OrderAssigned
 from station.records.journal import Journal
@@ -36,6 +38,8 @@ from station.settings import StationSettings
 MODEL = DeviceModel("10A8", "00000011")
 CHAINED = DeviceModel("10A8", "00000022")
 """A model whose release can only be reached over another one."""
+BRIDGE = DeviceModel("10A8", "000000B2")
+"""A model of bridges of type B2; the catalogue lists it where the rig has some."""
 UNLISTED = DeviceModel("10A8", "00000033")
 """A model that the catalogue does not know."""
 BAUD = 3_000_000
@@ -75,6 +79,8 @@ FIRMWARE = {
     "chained-between": ("1.1.0", CHAINED),
     "chained-new": ("1.2.0", CHAINED),
     "unlisted-old": ("1.0.0", UNLISTED),
+    "bridge-old": ("1.2.256", BRIDGE),
+    "bridge-new": ("1.2.303", BRIDGE),
 }
 STOCK = {"old": 400, "new": 60, "newer": 2, "chained-old": 4, "unlisted-old": 2}
 """How many hubs of each firmware the rig has to spare."""
@@ -92,6 +98,12 @@ class StockHub:
     chf: Eui64
     gpf: Eui64
     firmware: str
+    bridge_type: BridgeType | None = None
+    """Of a bridge, whose one id is both `chf` and `gpf`."""
+
+    @property
+    def label(self) -> ScannedLabel:
+        return ScannedLabel(self.gpf, "GPF" if self.bridge_type is None else None)
 
     @property
     def model(self) -> DeviceModel:
@@ -239,7 +251,7 @@ class Bench:
 
 def releases_of(bench: Bench) -> dict[DeviceModel, str]:
     """Return the SHA-256 of the file that hubs of each model should run in the end."""
-    names = {MODEL: "new", CHAINED: "chained-new"}
+    names = {MODEL: "new", CHAINED: "chained-new", BRIDGE: "bridge-new"}
     return {
         model: hashlib.sha256(bench.firmware(name).read_bytes()).hexdigest() for model, name in names.items()
     }
@@ -250,7 +262,9 @@ def slot(number: int, jig: int = 1) -> SlotName:
 
 
 def order_csv(*hubs: StockHub, order: str = ORDER, **changes: str) -> bytes:
-    """Write a work order for these hubs, every line with the same changes."""
+    """Write a work order for these hubs, every line with the same changes; for bridges, in sets of two, the last with one that never comes."""
+    if hubs and hubs[0].bridge_type is not None:
+        return _bridges_csv(*hubs, order=order)
     text = io.StringIO()
     writer = csv.DictWriter(text, ["order_number", *HEADINGS])
     writer.writeheader()
@@ -268,6 +282,18 @@ def order_csv(*hubs: StockHub, order: str = ORDER, **changes: str) -> bytes:
             "owner_party": "PARTY",
         }
         writer.writerow({**facts, **changes})
+    return text.getvalue().encode()
+
+
+def _bridges_csv(*bridges: StockHub, order: str) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["order_number", *BRIDGE_HEADINGS])
+    last = bridges[-1]
+    odd = [replace(last, chf=_id())] if len(bridges) % 2 else []
+    for number, bridge in enumerate((*bridges, *odd)):
+        made = (bridge.model.manufacturer, bridge.model.model, version(bridge.firmware), "PARTY")
+        writer.writerow([order, bridge.chf, bridge.bridge_type, f"{order} {number // 2}", 2, *made])
     return text.getvalue().encode()
 
 
@@ -312,10 +338,12 @@ def running_bench(
     slots: int = SLOTS,
     transport: str = "serial",
     dfu_profile: str = "default",
+    bridge_type: BridgeType | None = None,
 ) -> Iterator[Bench]:
     """Make everything in `folder` and run the rig while the block lasts.
 
     `boards` may name the jigs that have one, such as `2,4`. The transport `raw` is serial, with raw framing. `doubles` are hubs that say what those of another rig say.
+    With a `bridge_type` its stock are bridges, and the catalogue's releases are for them.
     """
     maker, unlock = generate_key(), generate_key()
     save_public_key(maker.public_key(), folder / "maker.pub")
@@ -326,16 +354,23 @@ def running_bench(
         (folder / f"{name}.bin").write_bytes(make_firmware(spec, maker))
     catalogue = folder / "catalogue"
     catalogue.mkdir()
-    add_release(catalogue, folder / "new.bin")
-    add_release(catalogue, folder / "chained-between.bin")
+    made_for = DeviceKind.HUB if bridge_type is None else DeviceKind(bridge_type)
+    add_release(catalogue, folder / "new.bin", made_for=made_for)
+    add_release(catalogue, folder / "chained-between.bin", made_for=made_for)
     only = VersionRange(lowest=version("chained-between"), highest=version("chained-between"))
-    add_release(catalogue, folder / "chained-new.bin", permitted_from=(only,))
-    hubs = [StockHub(*_ids(), firmware) for firmware, count in stock.items() for _ in range(count)]
+    add_release(catalogue, folder / "chained-new.bin", permitted_from=(only,), made_for=made_for)
+    if "bridge-old" in stock:
+        add_release(catalogue, folder / "bridge-new.bin", made_for=DeviceKind.B2)
+    hubs = [
+        _stock_hub(firmware, BridgeType.B2 if firmware == "bridge-old" else bridge_type)
+        for firmware, count in stock.items()
+        for _ in range(count)
+    ]
     twins = [(StockHub(*_ids(gpf), "old"), StockHub(*_ids(gpf), "old")) for gpf in (_id() for _ in range(4))]
     entries = [
         {
             "chf": str(hub.chf),
-            "gpf": str(hub.gpf),
+            **({"gpf": str(hub.gpf)} if hub.bridge_type is None else {"bridge_type": hub.bridge_type}),
             "manufacturer": hub.model.manufacturer,
             "model": hub.model.model,
             "variant": "DBCH",
@@ -364,6 +399,11 @@ def running_bench(
         yield Bench(folder, store, iter(twins), ready, framing)
         rig.stdin.close()
         assert wait_for(rig) == 0
+
+
+def _stock_hub(firmware: str, bridge_type: BridgeType | None) -> StockHub:
+    chf, gpf = _ids()
+    return StockHub(chf, gpf if bridge_type is None else chf, firmware, bridge_type)
 
 
 _SOURCE = random.Random(2031)

@@ -19,6 +19,7 @@ from benches.report_journal import project, report_content
 from benches.station_bench import StockHub, version
 from firmware_catalog.identity import DeviceModel, Eui64
 from station.domain.destination import Destination
+from station.domain.order_line import BridgeLine
 from station.domain.outcome import Outcome
 from station.packing.codes import PackageCode
 from station.records.chain import RecordedEvent
@@ -116,7 +117,7 @@ class Books:
     @property
     def waiting(self) -> set[str]:
         """The hubs of open attempts, by CHF."""
-        return {str(attempt.hub.chf) for attempt in self._open if attempt.hub is not None}
+        return {str(attempt.hub.device_id) for attempt in self._open if attempt.hub is not None}
 
     def _check_journal(self, folder: Path) -> None:
         try:
@@ -164,7 +165,9 @@ class Books:
             case OrderLinesAdded(order=order, lines=lines):
                 before = self._orders[order]
                 listed = {
-                    str(line.chf): str(line.gpf) for line in lines if line.inventory_status == "Pending"
+                    str(line.device_id): str(line.ids.every[-1])
+                    for line in lines
+                    if isinstance(line, BridgeLine) or line.inventory_status == "Pending"
                 }
                 self._orders[order] = replace(before, hubs={**before.hubs, **listed})
             case OrderClosed(order=order):
@@ -235,7 +238,7 @@ class Books:
             if closed.chf is not None and closed.firmware_read_back is not None:
                 last[str(closed.chf)] = closed
         images = {closed.image_sha256 for closed in self._closed.values()}
-        seen = {str(opened.hub.chf) for opened in self._opened.values() if opened.hub is not None}
+        seen = {str(opened.hub.device_id) for opened in self._opened.values() if opened.hub is not None}
         for hub in stock:
             chf, held = str(hub.chf), inside[str(hub.chf)]
             if not held["bootable"]:

@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,6 +39,10 @@ class Told:
     recorded: datetime
 
 
+def _as_scanned(label: StockHub) -> dict[str, Any]:
+    return {"id": str(label.chf), "role": "CHF" if label.bridge_type is None else None}
+
+
 class Technician:
     """Seats every hub, takes it out when it is done, finds it when it is missing, until none is left."""
 
@@ -51,8 +55,13 @@ class Technician:
         seed: int,
         strangers: Iterable[StockHub] = (),
         packer: Packer | None = None,
+        of_bridges: Collection[str] = (),
     ) -> None:
-        """`strangers` are hubs that lie about and are on no order; `packer` gets whatever is done with."""
+        """`strangers` are hubs that lie about and are on no order; `packer` gets whatever is done with.
+
+        The jigs `of_bridges` get bridges, all others hubs; but hands exchange anything for anything.
+        """
+        self._of_bridges = frozenset(of_bridges)
         self._packer = packer
         self.acts: Counter[str] = Counter()
         """What was done at work that nobody had asked for."""
@@ -91,10 +100,16 @@ class Technician:
     async def _fill(self) -> None:
         empty = [place for place, hub in self._seats.items() if hub is None]
         self._random.shuffle(empty)
-        for place in empty[: len(self._in_hand)]:
-            hub = self._in_hand.popleft()
-            await self._sit(place, hub)
-            self._visits[str(hub.chf)] += 1
+        for place in empty:
+            hub = next((one for one in self._in_hand if self._belongs_to(one, place)), None)
+            if hub is not None:
+                self._in_hand.remove(hub)
+                await self._sit(place, hub)
+                self._visits[str(hub.chf)] += 1
+
+    def _belongs_to(self, hub: StockHub, place: SlotName) -> bool:
+        """Whether the jig works on what this is: a hub, or a bridge."""
+        return (place.jig in self._of_bridges) is (hub.bridge_type is not None)
 
     async def _serve(self, place: SlotName, view: dict[str, Any], clumsiness: float) -> None:
         hub = self._seats[place]
@@ -172,7 +187,7 @@ class Technician:
                 await self._exchange(place, hub)
             case "scan":
                 label = self._random.choice([*self._strangers, *self._in_hand, hub])
-                await self._ask("scan_label", jig=place.jig, slot=place.slot, id=str(label.chf), role="CHF")
+                await self._ask("scan_label", jig=place.jig, slot=place.slot, **_as_scanned(label))
             case _:
                 await self._bench.fault(place, kind, seconds=round(self._random.uniform(0.05, 1.0), 2))
 

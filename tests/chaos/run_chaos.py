@@ -49,6 +49,8 @@ SITE, STATION = "chaos", "bench"
 PLACES = {f"jig{jig}": [1, 2] for jig in (1, 2, 3, 4)}
 """With `mixed` transport those with an even number are on USB; with `mixed` boards the last two have some."""
 SMALL_ORDER = "WO-2"
+BRIDGES_ORDER = "WO-3"
+BRIDGES_JIG = "jig4"
 STRANGERS = {"new": 2, "unlisted-old": 2}
 """Hubs that lie about and are on no order: two run the release already."""
 HUB_SPEED = 3
@@ -71,6 +73,8 @@ class Request:
     transport: str = "mixed"
     dfu_profile: str = "default"
     boards: str = "mixed"
+    bridges: int = 0
+    """So many come besides the hubs, in sets of two, on a jig of their own."""
 
 
 def broker_lines(folder: Path) -> tuple[str, ...]:
@@ -91,6 +95,8 @@ async def chaos(folder: Path, request: Request) -> dict[str, Any]:
     begun = time.monotonic()
     chained = request.hubs // 4
     stock = {"old": request.hubs - chained, "chained-old": chained}
+    if request.bridges:
+        stock["bridge-old"] = request.bridges
     trace = Trace(folder / "trace.jsonl")
     with (
         brokers.mosquitto(folder, lines=broker_lines(folder)) as broker,
@@ -109,6 +115,8 @@ async def chaos(folder: Path, request: Request) -> dict[str, Any]:
     ):
         hubs = [bench.hub(firmware) for firmware, count in stock.items() for _ in range(count)]
         random.Random(request.seed).shuffle(hubs)
+        bridges = [hub for hub in hubs if hub.bridge_type is not None]
+        on_hubs = [jig for jig in PLACES if not bridges or jig != BRIDGES_JIG]
         strangers = [bench.hub(firmware) for firmware, count in STRANGERS.items() for _ in range(count)]
         settings = with_boards(
             bench,
@@ -120,13 +128,17 @@ async def chaos(folder: Path, request: Request) -> dict[str, Any]:
                 mqtt={"port": broker.port},
                 unlock=unlock_settings(bench),
                 thresholds={"release_last_hubs": 9999, "release_failed_hubs": 9999},
+                **({"packing": {"hubs_per_carton": 2}} if bridges else {}),
             ),
         )
         station = StationProcess(folder, settings)
-        small = len(hubs) // 8
+        listed = [hub for hub in hubs if hub.bridge_type is None]
+        small = len(listed) // 8
         async with Journal.open(station.state / "journal", site=SITE, station=STATION) as journal:
-            await import_order(journal, order_csv(*hubs[small:]), *PLACES)
-            await import_order(journal, order_csv(*hubs[:small], order=SMALL_ORDER))
+            await import_order(journal, order_csv(*listed[small:]), *on_hubs)
+            await import_order(journal, order_csv(*listed[:small], order=SMALL_ORDER))
+            if bridges:
+                await import_order(journal, order_csv(*bridges, order=BRIDGES_ORDER), BRIDGES_JIG)
         consumer = Consumer(broker.port, Topics(SITE, STATION).every_result)
         consumer.start()
         try:
@@ -191,9 +203,15 @@ class _Run:
     ) -> None:
         places = [slot(number, int(jig[3:])) for jig, numbers in PLACES.items() for number in numbers]
         self.killed: Counter[str] = Counter()
-        self.packer = Packer(station.state, ORDER, request.seed)
-        self.technician = Technician(bench, station.state, places, hubs, request.seed, strangers, self.packer)
-        self.desk = Desk(bench, station.state, PLACES, (ORDER, SMALL_ORDER), request.seed)
+        bridges = [hub.chf for hub in hubs if hub.bridge_type is not None]
+        sets = {bridge: (BRIDGES_ORDER, str(number // 2)) for number, bridge in enumerate(bridges)}
+        of_bridges = {BRIDGES_JIG} if bridges else set()
+        self.packer = Packer(station.state, ORDER, request.seed, sets)
+        self.technician = Technician(
+            bench, station.state, places, hubs, request.seed, strangers, self.packer, of_bridges
+        )
+        on_hubs = [jig for jig in PLACES if jig not in of_bridges]
+        self.desk = Desk(bench, station.state, on_hubs, (ORDER, SMALL_ORDER), request.seed)
         self._request = request
         self._broker = broker
         self._station = station
@@ -286,6 +304,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--hubs", type=int, help="how many pass over the bench (three for each kill, and 8)")
+    parser.add_argument(
+        "--bridges", type=int, default=0, help="so many bridges besides, on a jig of their own"
+    )
     parser.add_argument("--faults", default="none", help="the hubs' own faults: none, realistic, or a file")
     add_transport(parser)
     parser.add_argument("--keep", type=Path, help="work in this folder and leave it there")
@@ -298,6 +319,7 @@ def main() -> int:
         transport=options.transport,
         dfu_profile=options.dfu_profile,
         boards=options.boards,
+        bridges=options.bridges,
     )
     with suppress(KeyboardInterrupt), tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         if options.keep:

@@ -22,6 +22,7 @@ from reliability_page import PAGE, read_board_matrix, read_matrix, write_board_m
 
 from benches import brokers
 from benches.station_bench import releases_of, running_bench, slot
+from firmware_catalog.devices import BridgeType
 from station.domain.slot_name import SlotName
 from station.log import configure_logging
 
@@ -38,15 +39,18 @@ async def run_cells(
     places: tuple[SlotName, ...] = PLACES,
     *,
     dfu_profile: str = "default",
+    bridge_type: BridgeType | None = None,
 ) -> dict[Cell, Ending]:
-    """Run the cells, all of one transport, on one rig, several at a time."""
+    """Run the cells, all of one transport, on one rig, several at a time; with a `bridge_type` on bridges."""
     left = list(cells)
     (transport,) = {cell.transport for cell in left}
     endings: dict[Cell, Ending] = {}
     stock = {"old": len(left), "chained-old": len(left)}
     with (
         brokers.mosquitto(folder) as broker,
-        running_bench(folder, stock=stock, transport=transport, dfu_profile=dfu_profile) as bench,
+        running_bench(
+            folder, stock=stock, transport=transport, dfu_profile=dfu_profile, bridge_type=bridge_type
+        ) as bench,
     ):
 
         async def lane(place: SlotName) -> None:
@@ -123,6 +127,12 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="write the table, having looked at what it says")
     parser.add_argument("--fault", help="this row alone; of a board also its column or its moment")
     parser.add_argument("--transport", choices=TRANSPORTS, help="this one alone")
+    parser.add_argument(
+        "--bridges",
+        choices=list(BridgeType),
+        type=BridgeType,
+        help="bridges of this type in the hubs' place: the same tables hold",
+    )
     parser.add_argument("--boards", action="store_true", help="the board matrix alone")
     parser.add_argument(
         "--dfu-profile", choices=("default", "bus-reset"), default="default", help="of the hubs on USB"
@@ -130,7 +140,7 @@ def main() -> int:
     options = parser.parse_args()
     choose = pairwise_cells if options.pairwise else all_cells
     transports = [options.transport] if options.transport else TRANSPORTS
-    boards = options.boards or not options.transport
+    boards = options.boards or not (options.transport or options.bridges)
     if options.boards:
         transports = []
     configure_logging("console", "critical")
@@ -140,7 +150,11 @@ def main() -> int:
         cells = [cell for cell in choose(transport) if options.fault in {None, cell.fault}]
         if cells:
             with tempfile.TemporaryDirectory(prefix="matrix-") as folder:
-                endings |= asyncio.run(run_cells(Path(folder), cells, dfu_profile=options.dfu_profile))
+                endings |= asyncio.run(
+                    run_cells(
+                        Path(folder), cells, dfu_profile=options.dfu_profile, bridge_type=options.bridges
+                    )
+                )
     board_endings: dict[BoardCell, Ending] = {}
     chosen = [
         cell
@@ -150,6 +164,8 @@ def main() -> int:
     if boards and chosen:
         with tempfile.TemporaryDirectory(prefix="boards-") as folder:
             board_endings = asyncio.run(run_board_cells(Path(folder), chosen))
+    if options.write and options.bridges:
+        parser.error("the tables are written by hubs: bridges are held against them")
     if options.write:
         known_boards = read_board_matrix() if options.fault else {}
         write_board_matrix({**known_boards, **{cell: ending.what for cell, ending in board_endings.items()}})

@@ -60,6 +60,13 @@ PROOFS = (
         "fault matrix on USB, hubs that wait for bus resets",
         (("run_matrix.py", "--transport", "usb", "--dfu-profile", "bus-reset"),),
     ),
+    Proof(
+        "fault matrix, bridges in the hubs' place",
+        (("run_matrix.py", "--pairwise", "--transport", "serial", "--bridges", "B3"),),
+    ),
+    Proof(
+        "chaos, a jig of bridges among those of hubs", (("run_chaos.py", "--kills", "40", "--bridges", "48"),)
+    ),
     Proof("three people who pack with mix-ups, and death", (("run_packing.py",),)),
     Proof(
         "an inventory whose workers, database, broker and upstream die, with what goes wrong on the way",

@@ -30,7 +30,7 @@ ANOTHER = StockHub(Eui64(0x1111), Eui64(0x2222), "old")
 
 @pytest.mark.timeout(600)
 def test_six_kills_lose_nothing_contradict_nothing_and_leave_every_hub_bootable(tmp_path: Path) -> None:
-    summary = asyncio.run(chaos(tmp_path, Request(seed=8, kills=6, hubs=18)))
+    summary = asyncio.run(chaos(tmp_path, Request(seed=8, kills=6, hubs=12, bridges=6)))
     assert summary["kills"] >= 6
     assert summary["killed"].keys() == {"daemon", "broker"}
     assert sum(summary["results"].values()) >= summary["hubs"] == 18

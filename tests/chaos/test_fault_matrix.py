@@ -23,6 +23,7 @@ from fault_cells import (
 from reliability_page import matrix_text, parse_matrix, read_matrix
 from run_matrix import differences, run_cells
 
+from firmware_catalog.devices import BridgeType
 from simulators.faults import FaultName, parse_fault
 
 pytestmark = pytest.mark.proofs
@@ -36,12 +37,14 @@ def test_every_fault_at_every_stage_ends_as_the_manual_says(tmp_path: Path) -> N
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("transport", ["raw", "usb"])
-def test_every_fault_ends_as_the_manual_says_at_two_stages(tmp_path: Path, transport: str) -> None:
+@pytest.mark.parametrize(("transport", "bridges"), [("raw", None), ("usb", None), ("serial", BridgeType.B2)])
+def test_every_fault_ends_as_the_manual_says_at_two_stages(
+    tmp_path: Path, transport: str, bridges: BridgeType | None
+) -> None:
     cells = list(sparse_cells(transport))
     assert len(cells) == 2 * len(faults_on(transport))
     assert {cell.plan for cell in cells} == set(PLANS)
-    endings = asyncio.run(run_cells(tmp_path, cells, dfu_profile="bus-reset"))
+    endings = asyncio.run(run_cells(tmp_path, cells, dfu_profile="bus-reset", bridge_type=bridges))
     assert differences(endings, read_matrix()) == []
 
 

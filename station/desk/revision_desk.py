@@ -19,7 +19,7 @@ from station.desk.order_requests import (
 )
 from station.desk.refusals import Conflict, Invalid, NotFound
 from station.domain.destination import Destination
-from station.domain.order_line import ListedDevice
+from station.domain.order_line import BridgeLine, ListedDevice
 from station.orders.csv_import import OrderFile
 from station.orders.errors import OrderRefused, OrderUnknown
 from station.orders.life_cycle import find_order
@@ -154,7 +154,8 @@ def _amiss(found: _Found) -> dict[Eui64, str]:
 
 
 def _kind(line: ListedDevice) -> tuple[str, ...]:
-    return line.owner, line.manufacturer, line.model, line.variant
+    of_set = (line.premises,) if isinstance(line, BridgeLine) else ()
+    return (line.owner, line.manufacturer, line.model, line.variant, *of_set)
 
 
 def _cartons_amiss(found: _Found, revision: int) -> dict[int, str]:

@@ -91,6 +91,13 @@ PACKING_MUTANTS = (
         (_SETS,),
     ),
     Mutant(
+        "a packed set whose premises are another by now is left alone",
+        "station/desk/revision_desk.py",
+        "    of_set = (line.premises,) if isinstance(line, BridgeLine) else ()\n",
+        "    of_set = ()\n",
+        (_SETS,),
+    ),
+    Mutant(
         "two premises' sets are one kind",
         "station/domain/contents.py",
         "(self.owner, self.premises) == (other.owner, other.premises)",

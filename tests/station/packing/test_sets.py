@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import sqlite3
 from collections.abc import AsyncIterator
@@ -12,16 +14,18 @@ from typing import Any
 import pytest
 
 from benches.bridge_samples import BRIDGE_ORDER, bridge_closed, bridge_facts, bridge_line, device
-from benches.desk_client import THE_ACCOUNT, desk_of_packing
+from benches.desk_client import THE_ACCOUNT, desk_of_orders, desk_of_packing, order_file
 from benches.journal_samples import opened
 from station.desk.act import Entrance
+from station.desk.order_requests import CompareOrder, ReviseOrder
 from station.desk.packing_requests import CloseCarton, DecideHub, HubPut, OpenCarton, PackHub, PutHub
-from station.desk.refusals import Conflict
+from station.desk.refusals import Conflict, Invalid
 from station.desk.request import Request
 from station.desk.rights import Role
 from station.domain.contents import SetContents
 from station.domain.destination import Destination
 from station.domain.outcome import Code, Disposition, Outcome
+from station.orders.csv_import import BRIDGE_HEADINGS
 from station.packing.codes import PackageCode
 from station.packing.settings import PackingSettings
 from station.records.facts.orders import OrderAssigned, OrderImported, OrderLinesAdded
@@ -138,3 +142,42 @@ async def test_a_carton_that_is_too_small_for_a_set_takes_none_of_it(tmp_path: P
     async with table(tmp_path, PackingSettings(hubs_per_carton=2, cartons_per_pallet=2)) as at:
         await at.flash(2, 3, 4)
         await at.refused(PackHub(id=device(2), carton=FIRST), "has room for 2, and .* has 3 bridges")
+
+
+def _file_of(*premises: str, headings: tuple[str, ...] = BRIDGE_HEADINGS) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(["order_number", *headings])
+    for number, where in enumerate(premises):
+        line = bridge_line(number, where, premises.count(where))
+        made = line.manufacturer, line.model, line.recorded_firmware, line.owner
+        writer.writerow([BRIDGE_ORDER, line.device_id, line.bridge_type, where, premises.count(where), *made])
+    return text.getvalue().encode()
+
+
+async def test_a_packed_set_whose_premises_a_revision_changes_is_held(tmp_path: Path) -> None:
+    async with table(tmp_path) as at:
+        orders = desk_of_orders(at.journal, "jig-1")
+
+        async def revise(content: bytes) -> Any:
+            with order_file(content) as (taking, file):
+                compare = CompareOrder(**taking.model_dump())
+                amends = (await orders.answer(compare, THE_ACCOUNT, file=file)).amends
+            with order_file(content) as (taking, file):
+                asked = ReviseOrder(**taking.model_dump(), amends=amends, reason="the party's mistake")
+                return await orders.answer(asked, THE_ACCOUNT, file=file)
+
+        await at.flash(0, 1)
+        await at.pack(0)
+        await at.pack(1)
+        amended = await revise(_file_of("P9", "P9", "P1", "P1", "P1"))
+        assert amended.held == (FIRST,)
+        hubs = (
+            b"chf_id,gpf_id,manufacturer,model,region,variant,recorded_firmware_version,inventory_status,owner_party,"
+            b"order_number\n"
+            b"88-73-84-00-00-0B-00-00,88-73-84-00-00-0C-00-00,10A8,000000B1,Central,DBCH,00010000,Pending,PARTY,WO-B\n"
+        )
+        with pytest.raises(
+            Invalid, match="is of hubs, order WO-B of bridges: nothing is on an order of the other"
+        ):
+            await revise(hubs)

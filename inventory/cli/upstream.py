@@ -25,6 +25,7 @@ from inventory.errors import WrongInput
 from inventory.moments import system_clock
 from inventory.settings import InventorySettings
 from inventory.upstream import letters, overview, releasing
+from inventory.upstream.corrections import CORRECTABLE
 from inventory.upstream.document import Documents
 from inventory.upstream.sender import Sender
 from inventory.upstream.settings import UpstreamSettings
@@ -131,13 +132,11 @@ def again(
     reason: ReasonOption,
     correction: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set", help=f"A correction, such as han_variant=DBCH; of {', '.join(letters.CORRECTABLE)}."
-        ),
+        typer.Option("--set", help=f"A correction, such as han_variant=DBCH; of {', '.join(CORRECTABLE)}."),
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
-    """Send what was refused of a hub again, corrected, with the version that it said last.
+    """Send what was refused of a hub again, or correct what was not sent, with the version that it said last, the way of its region.
 
     Example: reflash inventory upstream again 88-73-84-00-00-00-00-01 --set han_variant=DBCH --by "A. Person" --reason "the extract was wrong"
     """
@@ -153,7 +152,8 @@ def again(
                 reason=why,
                 now=system_clock(),
             )
-    typer.echo(done)
+    for line in done:
+        typer.echo(line)
 
 
 @app.command()

@@ -80,6 +80,19 @@ pre_notifications: Final = Table(
 """Pre-notifications (CSPM-N3), each a job as well. `doubtful` while it may have been taken and nobody has said so; `message` is
 the result in which the hub said its version; who holds it until `held_until` is sending it. A `refused` one is a dead letter."""
 
+corrections: Final = Table(
+    "corrections",
+    METADATA,
+    Column("id", BIG_ID, primary_key=True),
+    Column("device", DEVICE, nullable=False, index=True),
+    Column("parameter", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("corrected", Utc, nullable=False),
+    Column("corrected_by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+"""What a person corrected of a hub's record; of one parameter the last counts."""
+
 pre_notification_tries: Final = Table(
     "pre_notification_tries",
     METADATA,

@@ -30,6 +30,11 @@ class UpdateFile:
     notice: bytes
 
 
+def prefix_of(work_order: str) -> str:
+    """Return how the names of an order's files begin."""
+    return f"{work_order}-ssmi-"
+
+
 def file_of(
     work_order: str, told: Sequence[Told], held: Sequence[Held], settings: SsmiSettings
 ) -> UpdateFile:
@@ -43,7 +48,7 @@ def file_of(
     held_back = [each._asdict() for each in held]
     # By its content, so that an update that was corrected stands beside the one that it corrects.
     content = hashlib.sha256(table + json.dumps(held_back).encode()).hexdigest()
-    name = f"{work_order}-ssmi-{content[:8]}"
+    name = f"{prefix_of(work_order)}{content[:8]}"
     notice = {
         "form": "reflash-ssmi-1 (provisional)",
         "work_order": work_order,

@@ -20,6 +20,7 @@ from sqlalchemy import Connection, bindparam, insert, select, update
 from inventory.database.tables import hubs, ssmi_files
 from inventory.database.upstream_tables import ssmi_rows, ssmi_uploads
 from inventory.errors import InventoryError, WrongInput
+from inventory.ssmi.file import prefix_of
 from inventory.ssmi.settings import SsmiSettings
 from inventory.upstream.https import MAX_ANSWER, HttpsSettings, in_words, tls_of
 from station.domain.printable import printable
@@ -56,13 +57,22 @@ def begin(connection: Connection, table: bytes, sha256: str, name: str, *, by: s
 
     Raises WrongInput for one that is not as it was written here, or that a hub has overtaken by saying another version since.
     """
-    file = connection.execute(
+    files = connection.execute(
         select(ssmi_files.c.id, ssmi_files.c.work_order, ssmi_files.c.rows)
         .where(ssmi_files.c.sha256 == sha256)
         .order_by(ssmi_files.c.id.desc())
-    ).first()
-    if file is None:
+    ).all()
+    if not files:
         raise WrongInput(f"{name} is not as it was written here; write it anew: reflash inventory ssmi write")
+    # A hub that was on two orders may have made the same table of both: whose answers these are, the name says.
+    orders = sorted({each.work_order for each in files})
+    file = next(
+        (each for each in files if len(orders) == 1 or name.startswith(prefix_of(each.work_order))), None
+    )
+    if file is None:
+        raise WrongInput(
+            f"{name} may be the file of {' or of '.join(orders)}; give it the name back under which it was written"
+        )
     row = ssmi_rows.c
     if file.rows and connection.execute(select(row.device).where(row.file == file.id)).first() is None:
         raise WrongInput(

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, Table, and_, insert, or_, select, update
 
 from firmware_catalog.identity import Eui64
-from inventory.database.tables import hubs, request_hubs, ssmi_files
+from inventory.database.tables import hubs, request_hubs, requests, ssmi_files
 from inventory.database.upstream_tables import pre_notifications, ssmi_rows
 from inventory.errors import InventoryError, WrongInput
+from inventory.upstream.corrections import correct, corrections_of, holding
 from inventory.upstream.document import Documents
 from inventory.upstream.orders import look_again
 from inventory.upstream.planning import row_of
-from inventory.upstream.settings import UpstreamSettings
+from inventory.upstream.settings import RouteSettings, UpstreamSettings
 from inventory.upstream.update import Told
-
-CORRECTABLE: Final = ("manufacturer", "model", "region", "han_variant", "chts_version")
-"""Parameters that a person may correct. Which hub it is, and what it runs, only the hub says."""
 
 
 class NoDeadLetter(InventoryError):
@@ -63,15 +61,17 @@ def letters(connection: Connection) -> list[Letter]:
 
 def settle(connection: Connection, either_id: Eui64, *, by: str, reason: str, now: datetime) -> str:
     """Put a hub's dead letter away in somebody's name, unsent; return its CHF. Raises NoDeadLetter."""
-    device, sent = _refused(connection, either_id)
-    if sent is None:
-        _settle_rows(connection, device, "settled", by, reason)
-    else:
+    device = _device(connection, either_id)
+    if _is_refused(connection, pre_notifications, device):
         connection.execute(
             update(pre_notifications)
             .where(pre_notifications.c.device == device, pre_notifications.c.state == "refused")
             .values(state="settled", settled_by=by, settled_why=reason, decided=now)
         )
+    elif _is_refused(connection, ssmi_rows, device):
+        _settle_rows(connection, device, "settled", by, reason)
+    else:
+        raise _none_refused(device)
     return device
 
 
@@ -85,91 +85,133 @@ def send_again(
     by: str,
     reason: str,
     now: datetime,
-) -> str:
+) -> list[str]:
     """Have a hub told of again in somebody's name, corrected, with the version that it said last; say what happens next.
 
-    A pre-notification goes under a new id; a row that the SSMI refused is in the next file of its order. The caller writes alone.
-    Raises NoDeadLetter, and WrongInput for a parameter that nobody may correct or a record that still does not follow the schema.
+    It goes the way of its region as that is by now: a pre-notification under a new id, which replaces what was refused and what was
+    never taken, wherever that went; or by the next file of its order. With a correction, nothing need have been refused. The caller writes
+    alone. Raises NoDeadLetter, and WrongInput for a parameter that nobody may correct, a region to which no way leads, or a record that
+    still does not follow the schema.
     """
-    if wrong := sorted(set(corrections) - set(CORRECTABLE)):
-        raise WrongInput(f"{', '.join(wrong)} cannot be corrected; what can: {', '.join(CORRECTABLE)}")
-    device, sent = _refused(connection, either_id)
-    if sent is None:
-        if corrections:
-            raise WrongInput("a file for the SSMI has nothing that could be corrected; leave out --set")
-        order = _settle_rows(connection, device, "again", by, reason)
-        return f"{device} is in the next file of {order}: reflash inventory ssmi write {order}"
-    route = next((each for each in ways.routes if each.csp == sent.csp and each.n3 is not None), None)
+    device = _device(connection, either_id)
+    sent = pre_notifications.c
+    open_ones = connection.execute(
+        select(sent.id, sent.work_order)
+        .where(
+            sent.device == device,
+            or_(sent.state == "refused", and_(sent.state == "waiting", sent.doubtful.is_(False))),
+        )
+        .order_by(sent.id.desc())
+    ).all()
+    in_files = _is_refused(connection, ssmi_rows, device)
+    if not corrections and not in_files and not _is_refused(connection, pre_notifications, device):
+        raise _none_refused(device)
+    correct(connection, device, corrections, by=by, reason=reason, now=now)
+    orders, hub = _as_known(connection, device)
+    route = ways.route_of(hub.region)
     if route is None:
-        raise WrongInput(f"there is no way to {sent.csp} any more; see [[upstream.routes]]")
-    hub = _as_known(connection, device)
-    corrected = Told(**{**hub._asdict(), **corrections})
-    row = row_of(
-        *(corrected, sent.work_order, route.csp, documents[route.csp], now),
-        made_by=by,
-        made_why=reason,
-        corrects=sent.id,
-    )
-    if row["state"] == "refused":
-        raise WrongInput(f"it still does not follow the schema: {row['answer']}")
-    connection.execute(
-        update(pre_notifications)
-        .where(pre_notifications.c.device == device, pre_notifications.c.state == "refused")
-        .values(state="replaced")
-    )
-    connection.execute(insert(pre_notifications).values(row))
-    return f"{device} is sent again to {route.csp}, with {corrected.firmware}"
+        raise WrongInput(f"no way leads to {hub.region}, the region of {device}; see [[upstream.routes]]")
+    if in_files:
+        _settle_rows(connection, device, "again", by, reason)
+    if open_ones:
+        connection.execute(
+            update(pre_notifications)
+            .where(sent.id.in_([each.id for each in open_ones]))
+            .values(state="replaced", held_until=None)
+        )
+    look_again(connection, orders)
+    if route.n3 is None:
+        last = open_ones[0].work_order if open_ones else orders[-1]
+        happens = f"{device} is in the next file of {last}: reflash inventory ssmi write {last}"
+    elif not open_ones:
+        happens = (
+            f"{device} is told of to {route.csp} when its order is looked at, if there is anything to tell"
+        )
+    else:
+        row = row_of(
+            *(hub, open_ones[0].work_order, route.csp, documents[route.csp], now),
+            made_by=by,
+            made_why=reason,
+            corrects=open_ones[0].id,
+        )
+        if row["state"] == "refused":
+            raise WrongInput(f"it still does not follow the schema: {row['answer']}")
+        connection.execute(insert(pre_notifications).values(row))
+        happens = f"{device} is sent again to {route.csp}, with {hub.firmware}"
+    return [happens, *_told_elsewhere(connection, device, route)]
 
 
-def _as_known(connection: Connection, device: str) -> Told:
+def _told_elsewhere(connection: Connection, device: str, route: RouteSettings) -> Iterator[str]:
+    """Yield what others than the CSP of a hub's region were sent of it."""
+    sent = pre_notifications.c
+    mine = route.csp if route.n3 is not None else None
+    for row in connection.execute(
+        select(sent.csp, sent.firmware, sent.state, sent.doubtful, sent.decided)
+        .where(sent.device == device, sent.tries > 0, sent.csp.is_distinct_from(mine))
+        .order_by(sent.id)
+    ):
+        if row.state == "waiting" and row.doubtful:
+            yield f"{row.csp} may have taken {row.firmware}: it is asked until that is known"
+        elif row.state == "accepted":
+            yield f"{row.csp} has taken {row.firmware} on {row.decided:%Y-%m-%d}; have it taken back there"
+        else:
+            yield f"{row.csp} was sent {row.firmware}, and has not taken it"
+
+
+def _as_known(connection: Connection, device: str) -> tuple[list[str], Told]:
+    """Return the orders that a hub is on, oldest first, and its record as it is known."""
     line = request_hubs.c
-    found = connection.execute(
+    rows = connection.execute(
         select(
-            *(line.chf, hubs.c.gpf, hubs.c.firmware, hubs.c.firmware_message),
-            *(line.manufacturer, line.model, line.region, line.han_variant, line.chts_version),
+            *(
+                requests.c.work_order,
+                requests.c.received,
+                line.request,
+                line.chf,
+                hubs.c.gpf,
+                hubs.c.firmware,
+            ),
+            *(hubs.c.firmware_message, line.manufacturer, line.model, line.region, line.han_variant),
+            line.chts_version,
         )
         .join(hubs, hubs.c.device == line.chf)
-        .where(line.chf == device, line.refused.is_(None))
-        .order_by(line.request.desc())
-    ).first()
-    if found is None or found.firmware is None:
-        raise NoDeadLetter(f"{device} has never said what it runs")
-    return Told(*found)
+        .join(requests, requests.c.id == line.request)
+        .where(line.chf == device, line.refused.is_(None), requests.c.work_order.is_not(None))
+        .order_by(line.request, line.line)
+    ).all()
+    if not rows or rows[-1].firmware is None:
+        raise NoDeadLetter(f"{device} is on no order, or has never said what it runs")
+    *_, (_, stated, request, *record) = rows
+    corrected = corrections_of(connection, request).get(device, ())
+    return [row.work_order for row in rows], Told(*record)._replace(**holding(corrected, stated))
 
 
-def _refused(connection: Connection, either_id: Eui64) -> tuple[str, Any]:
-    """Return the CHF, and its refused pre-notification; None where it was the SSMI that refused."""
+def _device(connection: Connection, either_id: Eui64) -> str:
     wanted = str(either_id)
-    device = connection.scalar(
+    device: str | None = connection.scalar(
         select(hubs.c.device).where(or_(hubs.c.device == wanted, hubs.c.gpf == wanted))
     )
     if device is None:
         raise NoDeadLetter(f"no station has told of {either_id}")
-    sent = pre_notifications.c
-    found = connection.execute(
-        select(sent.id, sent.csp, sent.work_order)
-        .where(sent.device == device, sent.state == "refused")
-        .order_by(sent.id.desc())
-    ).first()
-    row = select(ssmi_rows.c.file).where(ssmi_rows.c.device == device, ssmi_rows.c.state == "refused")
-    if found is None and connection.execute(row).first() is None:
-        raise NoDeadLetter(f"nothing was refused of {device}; see reflash inventory upstream dead")
-    return device, found
+    return device
 
 
-def _settle_rows(connection: Connection, device: str, state: str, by: str, reason: str) -> str:
-    order: str | None = connection.scalar(
-        select(ssmi_files.c.work_order)
-        .join(ssmi_rows, ssmi_rows.c.file == ssmi_files.c.id)
-        .where(ssmi_rows.c.device == device, ssmi_rows.c.state == "refused")
-        .order_by(ssmi_files.c.id.desc())
+def _is_refused(connection: Connection, table: Table, device: str) -> bool:
+    refused = select(table.c.device).where(table.c.device == device, table.c.state == "refused")
+    return connection.execute(refused).first() is not None
+
+
+def _none_refused(device: str) -> NoDeadLetter:
+    return NoDeadLetter(f"nothing was refused of {device}; see reflash inventory upstream dead")
+
+
+def _settle_rows(connection: Connection, device: str, state: str, by: str, reason: str) -> None:
+    row, of_file = ssmi_rows.c, ssmi_files.c
+    refused = and_(row.device == device, row.state == "refused")
+    orders = connection.scalars(
+        select(of_file.work_order).join(ssmi_rows, row.file == of_file.id).where(refused)
     )
+    look_again(connection, set(orders))
     connection.execute(
-        update(ssmi_rows)
-        .where(ssmi_rows.c.device == device, ssmi_rows.c.state == "refused")
-        .values(state=state, settled_by=by, settled_why=reason)
+        update(ssmi_rows).where(refused).values(state=state, settled_by=by, settled_why=reason)
     )
-    if order is None:
-        raise NoDeadLetter(f"nothing was refused of {device}")
-    look_again(connection, [order])
-    return order

@@ -14,7 +14,7 @@ from inventory.upstream.document import Documents, NotValid
 from inventory.upstream.jobs import replace
 from inventory.upstream.orders import due_orders, looked_at
 from inventory.upstream.settings import RouteSettings, UpstreamSettings
-from inventory.upstream.update import NotYet, ResultsMissing, Told, of_route, update_of
+from inventory.upstream.update import NotYet, ResultsMissing, Told, Update, of_route, update_of
 
 NOT_VALID = "not_valid"
 """The code of a pre-notification that does not follow the schema: a dead letter that was never sent."""
@@ -34,12 +34,34 @@ def plan(
         except NotYet as reason:
             looked_at(connection, work_order, str(reason), again=isinstance(reason, ResultsMissing))
             continue
+        _take_back_elsewhere(connection, update, ways, now)
         for route in ways.routes:
             if route.n3 is not None:
                 told = of_route(update, ways, route)
                 made += _plan_route(connection, work_order, told, route, documents[route.csp], now)
-        looked_at(connection, work_order, None, again=False)
+        lacks = update.lacks
+        waits_for = None if lacks is None else str(lacks)
+        looked_at(connection, work_order, waits_for, again=isinstance(lacks, ResultsMissing))
     return made
+
+
+def _take_back_elsewhere(
+    connection: Connection, update: Update, ways: UpstreamSettings, now: datetime
+) -> None:
+    """Take back what was never taken of hubs that go another way by now: their region was corrected."""
+    csp_of = {
+        each.chf: route and route.n3 and route.csp
+        for each in update.told
+        for route in [ways.route_of(each.region)]
+    }
+    sent, hubs = pre_notifications.c, sorted(csp_of)
+    for at in range(0, len(hubs), 500):
+        open_ones = select(sent.id, sent.device, sent.csp).where(
+            sent.device.in_(hubs[at : at + 500]), sent.state == "waiting", sent.doubtful.is_(False)
+        )
+        for number, device, csp in connection.execute(open_ones).all():
+            if csp_of[device] != csp:
+                replace(connection, number, now)
 
 
 def _plan_route(
@@ -55,14 +77,14 @@ def _plan_route(
         some = told[at : at + 500]
         sent = pre_notifications.c
         open_ones = connection.execute(
-            select(sent.id, sent.device, sent.firmware, sent.state, sent.doubtful)
+            select(sent.id, sent.device, sent.csp, sent.firmware, sent.state, sent.doubtful)
             .where(sent.device.in_([each.chf for each in some]), sent.state.in_(("waiting", "refused")))
             .order_by(sent.id)
         ).all()
         rows = []
         for hub in some:
             before = [each for each in open_ones if each.device == hub.chf] if open_ones else []
-            if before and before[-1].firmware == hub.firmware:
+            if before and (before[-1].csp, before[-1].firmware) == (route.csp, hub.firmware):
                 continue
             for each in before:
                 # One that may have been taken goes on until that is known; this one goes after it.

@@ -29,6 +29,7 @@ from inventory.database.upstream_tables import (
 from inventory.errors import InventoryError
 from inventory.intake.missing import missing_of
 from inventory.intake.whose_order import not_closed_at
+from inventory.upstream.corrections import corrections_of, holding
 from inventory.upstream.settings import RouteSettings, UpstreamSettings
 from inventory.upstream.smi_versions import smi_versions
 from station.domain.outcome import SUCCESSES
@@ -74,6 +75,8 @@ class Update:
     held: Sequence[Held]
     known: Sequence[str]
     """The CHFs of which the inventory holds already what they said."""
+    lacks: NotYet | None
+    """Why only what a supervisor released of it is told; None: all of it is."""
 
 
 def update_of(connection: Connection, work_order: str, ways: UpstreamSettings | None = None) -> Update:
@@ -86,15 +89,17 @@ def update_of(connection: Connection, work_order: str, ways: UpstreamSettings | 
     if request is None:
         raise NotYet(f"no work order {work_order} was authorised here; see reflash inventory requests list")
     released = _released(connection, work_order)
-    whole = True
+    lacks = None
     try:
         _require_closed(connection, work_order)
         _require_all(connection, work_order)
-    except NotYet:
+    except NotYet as not_yet:
         if not released:
             raise
-        whole = False
-    lines = [each for each in _lines(connection, request, work_order) if whole or each.chf in released]
+        lacks = not_yet
+    lines = [
+        each for each in _lines(connection, request, work_order) if lacks is None or each.chf in released
+    ]
     known_there = smi_versions(connection, [each.chf for each in lines])
     refused = _refused(connection, [each.chf for each in lines])
     told, held, known = [], [], []
@@ -110,7 +115,7 @@ def update_of(connection: Connection, work_order: str, ways: UpstreamSettings | 
             told.append(_told(line))
         else:
             held.append(Held(line.chf, reason))
-    return Update(work_order, told, held, known)
+    return Update(work_order, told, held, known, lacks)
 
 
 def of_route(update: Update, ways: UpstreamSettings, route: RouteSettings) -> list[Told]:
@@ -118,16 +123,36 @@ def of_route(update: Update, ways: UpstreamSettings, route: RouteSettings) -> li
     return [each for each in update.told if ways.route_of(each.region) is route]
 
 
-def _lines(connection: Connection, request: int, work_order: str) -> Sequence[Any]:
+class _Line(NamedTuple):
+    """A hub of an order: what the extract held of it, what counts of it there, and what is known of it."""
+
+    chf: str
+    asked_gpf: str
+    manufacturer: str
+    model: str
+    region: str
+    han_variant: str
+    chts_version: str
+    outcome: str | None
+    result_gpf: str | None
+    firmware_read_back: str | None
+    known_gpf: str | None
+    firmware: str | None
+    firmware_message: int | None
+
+
+def _lines(connection: Connection, request: int, work_order: str) -> list[_Line]:
     of_result = results.alias("of_result")
     hub = request_hubs.c
-    rows = connection.execute(
+    rows: Sequence[Any] = connection.execute(
         select(
+            requests.c.received.label("stated"),
             *(hub.chf, hub.gpf.label("asked_gpf"), hub.manufacturer, hub.model),
             *(hub.region, hub.han_variant, hub.chts_version),
             *(standings.c.outcome, of_result.c.gpf.label("result_gpf"), of_result.c.firmware_read_back),
             *(hubs.c.gpf.label("known_gpf"), hubs.c.firmware, hubs.c.firmware_message),
         )
+        .join(requests, requests.c.id == hub.request)
         .outerjoin(standings, and_(standings.c.device == hub.chf, standings.c.work_order == work_order))
         .outerjoin(of_result, of_result.c.message == standings.c.message)
         .outerjoin(hubs, hubs.c.device == hub.chf)
@@ -138,12 +163,14 @@ def _lines(connection: Connection, request: int, work_order: str) -> Sequence[An
             or_(hub.cancelled.is_(None), standings.c.outcome.is_not(None)),
         )
         .order_by(hub.chf, hub.line)
-    )
+    ).all()
     # A hub that was cancelled and joined again has two lines.
-    return list({row.chf: row for row in rows}.values())
+    lines = {row.chf: (_Line(*row[1:]), row.stated) for row in rows}
+    corrected = corrections_of(connection, request)
+    return [line._replace(**holding(corrected.get(chf, ()), stated)) for chf, (line, stated) in lines.items()]
 
 
-def _against(line: Any, released: Collection[str]) -> str | None:
+def _against(line: _Line, released: Collection[str]) -> str | None:
     if line.outcome not in SUCCESSES and line.chf not in released:
         return "no_success"
     if line.outcome is not None and line.result_gpf is None:
@@ -157,7 +184,9 @@ def _against(line: Any, released: Collection[str]) -> str | None:
     return None
 
 
-def _told(line: Any) -> Told:
+def _told(line: _Line) -> Told:
+    if line.known_gpf is None or line.firmware is None or line.firmware_message is None:
+        raise AssertionError("a hub with no reason against it has said what it is")
     return Told(
         chf=line.chf,
         gpf=line.known_gpf,

@@ -93,9 +93,11 @@ class Desk:
         assert ended == code, said
         return said
 
-    def order(self, name: str, hubs: Iterable[int]) -> None:
-        """Have hubs asked for and authorised, by the inventory's own extract."""
+    def order(self, name: str, hubs: Iterable[int], wrong: tuple[str, str] = ("", "")) -> None:
+        """Have hubs asked for and authorised, by the inventory's own extract; `wrong`: what it has, and had better not."""
         self.there.ask("extract", path=str(self.folder / "smi.csv"))
+        text = (self.folder / "smi.csv").read_text()
+        (self.folder / "smi.csv").write_text(text.replace(*wrong) if wrong[0] else text)
         lines = [f"reflash-request-1,{chf_of(hub)},{gpf_of(hub)}," for hub in hubs]
         (self.folder / f"{name}-list.csv").write_text(
             "\n".join(["template,chf_id,gpf_id,installation_end_date", *lines])
@@ -324,6 +326,107 @@ async def test_a_later_word_of_a_hub_replaces_what_was_not_sent_and_follows_what
         ]
     assert updates(desk.there)[chf_of(1), "0002012F"] == 0
     assert updates(desk.there)[chf_of(1), "0003012F"] == 1
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+async def test_the_rest_of_an_order_that_was_released_in_part_follows_once_what_was_missing_has_come(
+    desk: Desk,
+) -> None:
+    desk.order("WO-1", (1, 2))
+    first, lost, second = (
+        desk.station.result(1),
+        desk.station.result(9, order="ANOTHER"),
+        desk.station.result(2),
+    )
+    desk.tell(first, second, desk.station.order_fact("WO-1", "closed"))
+    async with desk.sending():
+        assert "1 hub of WO-1" in desk("upstream", "release", "WO-1", "--hub", chf_of(1), *WHY)
+        await desk.until_states(accepted=1)
+        assert "WO-1 waits: WO-1: result 2 of" in desk("upstream", "status")
+        # What was missing is none of this order's, as it turns out.
+        desk.tell(lost)
+        await desk.until_states(accepted=2)
+    assert "WO-1 waits" not in desk("upstream", "status")
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+async def test_a_hub_whose_region_was_wrong_goes_the_way_of_the_right_one_and_what_the_other_has_is_said(
+    desk: Desk,
+) -> None:
+    text = desk.config.read_text()
+    third = f'[[upstream.routes]]\ncsp = "three"\nregions = ["South"]\nn3 = {desk.there.https("n3", "csp")}\n[requests]'
+    desk.config.write_text(text.replace('"Central", "South"', '"Central"').replace("[requests]", third))
+    # All of them are Central's in the extract.
+    desk.order("WO-1", (1, 2, 3, 21), wrong=("North", "Central"))
+    desk.there.ask("status", chf=chf_of(2), status="Suspended")
+    desk.tell(*(desk.station.result(hub) for hub in (1, 2, 3, 21)), desk.station.order_fact("WO-1", "closed"))
+
+    def again(hub: int, region: str, code: int = 0) -> str:
+        return desk("upstream", "again", chf_of(hub), "--set", f"region={region}", *WHY, code=code)
+
+    async def states(hub: int, *wanted: tuple[str, str]) -> None:
+        def found() -> list[tuple[str, str]]:
+            with desk.database.read() as connection:
+                sent = pre_notifications.c
+                rows = select(sent.csp, sent.state).where(sent.device == chf_of(hub)).order_by(sent.id)
+                return [(row.csp, row.state) for row in connection.execute(rows)]
+
+        await until(lambda: found() == list(wanted))
+
+    desk.there.ask("fault", way="n3", fault="outage")
+    async with desk.sending():
+        await until(lambda: len(desk.there.rows("calls")) >= 4)
+    with desk.database.write() as connection:
+        # What was on its way as the worker was stopped may have been taken: let it be answered that it was not.
+        connection.execute(pre_notifications.update().values(doubtful=False))
+    # Never taken: what was not sent goes to the CSP of the right region, by its way.
+    assert f"no way leads to Nowhere, the region of {chf_of(1)}" in again(1, "Nowhere", code=2)
+    assert "is sent again to three, with 0002012F\none was sent 0002012F, and has not taken it\n" in again(
+        1, "South"
+    )
+    assert f"{chf_of(21)} is in the next file of WO-1" in again(21, "North")
+    desk.there.ask("disarm")
+    async with desk.sending():
+        await states(3, ("one", "accepted"))
+        await states(2, ("one", "refused"))
+        await states(1, ("one", "replaced"), ("three", "accepted"))
+        # Nor is what was refused there, or taken, or may have been.
+        desk.there.ask("status", chf=chf_of(2), status="Pending")
+        assert "is sent again to three" in again(2, "South")
+        await states(2, ("one", "replaced"), ("three", "accepted"))
+        said = again(3, "South")
+        assert "if there is anything to tell" in said
+        assert "one has taken 0002012F on" in said
+        # A later word of theirs goes that way, too, whatever the extract had.
+        desk.tell(*(desk.station.result(hub, read_back="0003012F") for hub in (2, 3)))
+        await states(2, ("one", "replaced"), ("three", "accepted"), ("three", "accepted"))
+        await states(3, ("one", "accepted"), ("three", "accepted"))
+    await states(21, ("one", "replaced"))
+    with desk.database.write() as connection:
+        # As if a worker had died after it had sent the first to the wrong one.
+        sent = pre_notifications.c
+        connection.execute(
+            pre_notifications.update()
+            .where(sent.device == chf_of(1), sent.csp == "one")
+            .values(state="waiting", doubtful=True)
+        )
+    assert "one may have taken 0002012F" in again(1, "South")
+    desk("ssmi", "write", "WO-1", *BY)
+    (path,) = desk.folder.glob("WO-1-ssmi*.csv")
+    assert chf_of(21) in path.read_text()
+    # A hub of two orders makes the same table of both: an answer is that one's whose file was uploaded.
+    desk("requests", "close", "RQ-1", *WHY)
+    desk.order("WO-2", (21,))
+    desk.tell(desk.station.result(21, order="WO-2"), desk.station.order_fact("WO-2", "closed"))
+    desk("ssmi", "write", "WO-2", *BY)
+    (other,) = desk.folder.glob("WO-2-ssmi*.csv")
+    assert other.read_bytes() == path.read_bytes()
+    assert "1 accepted" in desk("ssmi", "upload", path, *BY)
+    with desk.database.read() as connection:
+        answered = select(ssmi_files.c.work_order, ssmi_rows.c.state).join(ssmi_rows)
+        assert sorted(connection.execute(answered).all()) == [("WO-1", "accepted"), ("WO-2", "written")]
+    renamed = other.rename(desk.folder / "update.csv")
+    assert "may be the file of WO-1 or of WO-2" in desk("ssmi", "upload", renamed, *BY, code=2)
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)

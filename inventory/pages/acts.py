@@ -23,6 +23,7 @@ from inventory.redelivery import book as redelivery
 from inventory.redelivery.book import Wanted
 from inventory.requests import book
 from inventory.upstream import letters
+from inventory.upstream.corrections import CORRECTABLE
 from inventory.upstream.releasing import release
 from station.domain.counted import counted
 
@@ -309,15 +310,14 @@ class SendAgain(_OnLetter):
         """Have it told."""
         if doing.ways is None:
             raise WrongInput("the configuration has no [[upstream.routes]]; see docs/inventory.md")
-        corrections = {
-            name: value for name in letters.CORRECTABLE if (value := getattr(self, name)) is not None
-        }
-        return letters.send_again(
+        corrections = {name: value for name in CORRECTABLE if (value := getattr(self, name)) is not None}
+        happens = letters.send_again(
             *(connection, Eui64.parse(self.hub), corrections, doing.ways, doing.documents),
             by=doing.by,
             reason=self.reason,
             now=doing.clock(),
         )
+        return "; ".join(happens)
 
 
 class SettleLetter(_OnLetter):

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, false, func, or_, select
 
 from firmware_catalog.identity import Eui64
-from inventory.database.tables import LINE_COLUMNS, hubs, request_hubs, ssmi_files
+from inventory.database.tables import hubs, request_hubs, ssmi_files
 from inventory.database.upstream_tables import (
     pre_notifications,
     ssmi_rows,
@@ -18,7 +18,8 @@ from inventory.database.upstream_tables import (
 )
 from inventory.errors import WrongInput
 from inventory.pages.lists import Page
-from inventory.upstream.letters import CORRECTABLE, Letter, letters
+from inventory.upstream.corrections import CORRECTABLE
+from inventory.upstream.letters import Letter, letters, record_of
 from inventory.upstream.overview import told_of
 from inventory.upstream.settings import UpstreamSettings
 
@@ -167,12 +168,8 @@ def open_letter(connection: Connection, either_id: Eui64) -> OpenLetter | None:
     found = [each for each in letters(connection) if each.device == device]
     if not found:
         return None
-    line = connection.execute(
-        select(*LINE_COLUMNS)
-        .where(request_hubs.c.chf == device, request_hubs.c.refused.is_(None))
-        .order_by(request_hubs.c.request.desc())
-    ).first()
-    known = {} if line is None else {name: getattr(line, name) for name in CORRECTABLE}
+    _, hub = record_of(connection, found[0].device)
+    known = {name: getattr(hub, name) for name in CORRECTABLE}
     # Of both, `again` and `settle` take the pre-notification first.
     letter = next((each for each in found if each.by != SSMI), found[-1])
     return OpenLetter(letter, told_of(connection, either_id), known)

@@ -107,7 +107,7 @@ def send_again(
     if not corrections and not in_files and not _is_refused(connection, pre_notifications, device):
         raise _none_refused(device)
     correct(connection, device, corrections, by=by, reason=reason, now=now)
-    orders, hub = _as_known(connection, device)
+    orders, hub = record_of(connection, device)
     route = ways.route_of(hub.region)
     if route is None:
         raise WrongInput(f"no way leads to {hub.region}, the region of {device}; see [[upstream.routes]]")
@@ -158,7 +158,7 @@ def _told_elsewhere(connection: Connection, device: str, route: RouteSettings) -
             yield f"{row.csp} was sent {row.firmware}, and has not taken it"
 
 
-def _as_known(connection: Connection, device: str) -> tuple[list[str], Told]:
+def record_of(connection: Connection, device: str) -> tuple[list[str], Told]:
     """Return the orders that a hub is on, oldest first, and its record as it is known."""
     line = request_hubs.c
     rows = connection.execute(

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SYSTEM_PACKAGES := strace mosquitto mosquitto-clients softhsm2 util-linux libmodbus5 nats-server rabbitmq-server \
 	mmdebstrap help2man python3-venv \
 	qemu-system-x86 linux-image-amd64 busybox-static cpio kmod udev systemd usbip dfu-util libusb-1.0-0 postgresql-15 \
-	chromium chromium-driver fonts-liberation
+	chromium chromium-driver fonts-liberation prometheus
 
 # What people read on a bench without a network, and all that it links to.
 DOCUMENTS := README.md CHANGELOG.md CONTRIBUTING.md LICENSE deploy docs tests/drivers/outside_driver

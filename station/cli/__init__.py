@@ -34,6 +34,7 @@ _COMMANDS: Final = {
     "jigs": "jigs.app",
     "journal": "journal.app",
     "operators": "operators.app",
+    "pki": "pki.app",
     "report": "report.app",
     "shift": "shift.app",
     "tokens": "tokens.app",

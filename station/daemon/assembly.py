@@ -41,7 +41,7 @@ from station.daemon.in_and_out import in_and_out
 from station.daemon.packing_watch import PackingWatch
 from station.daemon.recall import open_attempts, recall_latches
 from station.daemon.release_stops import ReleaseStops
-from station.daemon.reload import check_reload
+from station.daemon.reload import check_reload, require_credentials
 from station.daemon.service import ServiceManager
 from station.daemon.shifts import keep_ends, recall_duty
 from station.daemon.stopping import see_off, work_until_stopped
@@ -152,8 +152,10 @@ class Daemon:
         """Take a changed configuration over, all of it or, raising ConfigError or CatalogError, nothing."""
         check_reload(self._settings, settings)
         await apart("operators", partial(check_pseudonym, settings, "operator", settings.operator))
+        await require_credentials(settings)
         await self._catalogue.replace(settings.catalogue)
-        broker_changed = settings.mqtt != self._settings.mqtt
+        # Certificates and passwords are renewed in their files: who connects anew has them read anew.
+        broker_changed = settings.mqtt != self._settings.mqtt or settings.mqtt.has_files
         self._settings = settings
         configure_logging(settings.log.format, settings.log.level)
         if broker_changed:

@@ -1,10 +1,14 @@
-"""What a running daemon takes over from a changed configuration, and what it refuses. Pure."""
+"""What a running daemon takes over from a changed configuration, and what it refuses."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
+from drivers.threads import apart
 from station.domain.config_error import ConfigError
+from station.messages.topics import Topics
+from station.publishing.broker import BrokerRefuses, check_credentials
 from station.settings import StationSettings
 
 RELOADABLE: Final = frozenset(
@@ -34,3 +38,12 @@ def check_reload(old: StationSettings, new: StationSettings) -> None:
         raise ConfigError(
             f"{', '.join(changed)} cannot change while the station runs; nothing was taken over: restart it instead"
         )
+
+
+async def require_credentials(settings: StationSettings) -> None:
+    """Raise ConfigError, in one line, for files of the broker's settings with which nobody could connect."""
+    topics = Topics(settings.site, settings.station)
+    try:
+        await apart("mqtt credentials", partial(check_credentials, settings.mqtt, topics))
+    except BrokerRefuses as error:
+        raise ConfigError(f"the broker {error}; nothing was taken over") from error

@@ -27,7 +27,7 @@ async def check_broker(settings: MqttSettings, topics: Topics) -> Finding:
     will = aiomqtt.Will(topics.station_status, OFFLINE, qos=1, retain=True)
     begun = time.monotonic()
     try:
-        async with connected(settings, client_id, will) as client:
+        async with connected(settings, client_id, will, topics) as client:
             await client.publish(topics.station_status, OFFLINE, qos=1, retain=True)
             await client.subscribe(topics.station_status, qos=1)
             async with asyncio.timeout(settings.timeout_seconds):

@@ -29,6 +29,11 @@ class BrokerSettings(BaseModel):
     )
     key_file: Path | None = Field(None, description="PEM file with that certificate's private key, mode 0600")
 
+    @property
+    def has_files(self) -> bool:
+        """Whether something of it stands in files, which may be other ones by now."""
+        return any(each is not None for each in (self.password_file, self.ca_file, self.certificate_file))
+
     @model_validator(mode="after")
     def _belong_together(self) -> Self:
         if self.password_file is not None and self.username is None:

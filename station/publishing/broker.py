@@ -10,6 +10,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 import aiomqtt
@@ -18,6 +19,8 @@ from aiomqtt.exceptions import MqttConnectError
 from drivers.descriptors import shortage_in
 from drivers.threads import apart
 from firmware_catalog.secret_files import SecretExposed, read_secret
+from station.certificates.names import stations_named
+from station.messages.topics import Topics
 from station.publishing.broker_answer import SaysNothing, what_answers
 from station.publishing.mqtt_client import MqttClient
 from station.publishing.settings import MqttSettings
@@ -108,13 +111,15 @@ class _Context(ssl.SSLContext):
 
 
 @asynccontextmanager
-async def connected(settings: MqttSettings, client_id: str, will: aiomqtt.Will) -> AsyncIterator[MqttClient]:
-    """Connect for the length of the block. Raises BrokerRefuses, or MqttError for what may pass by itself.
+async def connected(
+    settings: MqttSettings, client_id: str, will: aiomqtt.Will, whose: Topics | None = None
+) -> AsyncIterator[MqttClient]:
+    """Connect for the length of the block, with no certificate of another station than `whose`. Raises BrokerRefuses, or MqttError for what may pass by itself.
 
     TCP cannot be cut short, only abandoned after that: a cancelled one would leave its thread and its socket behind. TLS
     and the broker's answer have `timeout_seconds` each, and end with who waits for them.
     """
-    password, tls = await apart("mqtt credentials", partial(_credentials, settings))
+    password, tls = await apart("mqtt credentials", partial(_credentials, settings, whose))
     client = MqttClient(
         settings.host,
         settings.port,
@@ -220,7 +225,13 @@ async def _until_entered(
         raise
 
 
-def _credentials(settings: MqttSettings) -> tuple[str | None, _Context | None]:
+def check_credentials(settings: MqttSettings, whose: Topics) -> None:
+    """Read what is needed to connect, as the next connection will. Blocks. Raises BrokerRefuses."""
+    with suppress(aiomqtt.MqttError):  # for want of descriptors, which passes
+        _credentials(settings, whose)
+
+
+def _credentials(settings: MqttSettings, whose: Topics | None) -> tuple[str | None, _Context | None]:
     """Read what is needed to connect, anew each time: files may be replaced while the station runs."""
     try:
         password = None
@@ -236,6 +247,8 @@ def _credentials(settings: MqttSettings) -> tuple[str | None, _Context | None]:
             if settings.certificate_file is not None and settings.key_file is not None:
                 read_secret(settings.key_file, _MAX_SECRET_SIZE)
                 tls.load_cert_chain(settings.certificate_file, settings.key_file)
+                if whose is not None:
+                    _require_ours(settings.certificate_file, whose)
     except SecretExposed as error:
         raise BrokerRefuses(f"cannot be asked, {error}") from error
     except OSError as error:
@@ -247,4 +260,18 @@ def _credentials(settings: MqttSettings) -> tuple[str | None, _Context | None]:
         ) from error
     except UnicodeDecodeError as error:
         raise BrokerRefuses(f"cannot be asked, {settings.password_file} holds no UTF-8 text") from error
+    except ValueError as error:
+        raise BrokerRefuses(
+            f"cannot be asked, {settings.certificate_file} is no certificate that can be read: have a new one made"
+        ) from error
     return password, tls
+
+
+def _require_ours(certificate_file: Path, whose: Topics) -> None:
+    """Raise BrokerRefuses for a certificate that says it is another station's: its results would leave under that name."""
+    named = stations_named(certificate_file)
+    if named and f"{whose.site}/{whose.station}" not in named:
+        raise BrokerRefuses(
+            f"cannot be asked, {certificate_file} is the certificate of {', '.join(named)}, this is "
+            f"{whose.site}/{whose.station}: put this station's own there"
+        )

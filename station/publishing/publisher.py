@@ -88,7 +88,7 @@ class Publisher:
         status = PublisherStatus(Connection.WAITING, f"{broker}: the connection ended; trying again")
         try:
             begun = time.monotonic()
-            async with connected(settings, client_id, will) as client:
+            async with connected(settings, client_id, will, topics) as client:
                 patience.answered(time.monotonic() - begun)
                 if settings.keepalive_seconds > _MUCH * self._keepalive():
                     # So long it would not be missed if it died: it answers again, and faster than was feared.

@@ -38,10 +38,11 @@ def address_of(
         if not is_loopback:
             raise ConfigError(f"at {host} badges and PINs go over the network: give --certificate and --key")
         return Address(host=host, port=port)
-    return Address(host=host, port=port, certificate=_certificate(certificate, key))
+    return Address(host=host, port=port, certificate=certificate_of(certificate, key))
 
 
-def _certificate(file: Path, key_file: Path) -> Certificate:
+def certificate_of(file: Path, key_file: Path) -> Certificate:
+    """Return what a server may show to browsers. Raises ConfigError."""
     try:
         certificate = x509.load_pem_x509_certificate(read_regular_file(file, _MAX_FILE_SIZE))
         alternatives = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value

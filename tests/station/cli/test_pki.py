@@ -1,0 +1,185 @@
+"""`reflash pki`, judged by OpenSSL, at the broker's shipped configuration, and by a daemon whose certificate changes under it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+
+from benches import brokers
+from benches.processes import run
+from benches.station_bench import Bench, give_order, journal_of
+from benches.station_daemon import running_daemon
+from station.certificates.issuing import make_authority, renew
+from station.domain.config_error import ConfigError
+from station.publishing.status import Connection
+
+KINDS = {
+    "station": ("bench-1", "--site", "site-1"),
+    "consumer": ("inventory",),
+    "broker": ("broker.example", "--also", "127.0.0.1"),
+    "screen": ("bench-1.example", "--also", "192.0.2.4", "--also", "2001:db8::4"),
+    "inventory": ("inventory.example",),
+}
+SHIPPED = Path(__file__).parents[3] / "deploy" / "mosquitto"
+
+
+def openssl(*words: object) -> str:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed: apt-get install openssl")
+    done = run(["openssl", *map(str, words)], capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr
+
+
+def test_each_is_what_it_is_for_and_nothing_else(tmp_path: Path, reflash: Any) -> None:
+    authority = tmp_path / "authority"
+    made = reflash("pki", "authority", authority, "--site", "site-1")
+    assert "its own authority is better" in made.out
+    assert authority.stat().st_mode & 0o777 == 0o700
+    for kind, (name, *more) in KINDS.items():
+        said = reflash("pki", "issue", authority, kind, name, *more, "--into", tmp_path / kind)
+        assert said.code == 0, said
+        file, key = tmp_path / kind / f"{name}.pem", tmp_path / kind / f"{name}.key"
+        assert (file.stat().st_mode & 0o777, key.stat().st_mode & 0o777) == (0o644, 0o600)
+        judge = ("verify", "-x509_strict", "-CAfile", authority / "authority.pem")
+        is_server = kind not in {"station", "consumer"}
+        for purpose, right in (("sslserver", is_server), ("sslclient", not is_server)):
+            assert (": OK" in openssl(*judge, "-purpose", purpose, file)) is right, (kind, purpose)
+        assert ": OK" not in openssl(*judge, "-purpose", "crlsign", file)
+        if is_server:
+            assert ": OK" in openssl(*judge, "-verify_hostname", name, file)
+            assert "hostname mismatch" in openssl(*judge, "-verify_hostname", "elsewhere.example", file)
+        text = openssl("x509", "-in", file, "-noout", "-subject", "-ext", "keyUsage,subjectAltName")
+        assert f"CN = {name}" in text
+        assert "O = site-1" in text
+        before = file.read_bytes(), key.read_bytes()
+        again = reflash("pki", "issue", authority, kind, name, *more, "--into", tmp_path / kind)
+        assert "is there already: nothing is written over" in again.refused
+        assert before == (file.read_bytes(), key.read_bytes())
+    assert "IP Address:192.0.2.4" in openssl(
+        "x509", "-in", tmp_path / "screen" / "bench-1.example.pem", "-noout", "-ext", "subjectAltName"
+    )
+    assert "is there already" in reflash("pki", "authority", authority, "--site", "site-1").refused
+
+    old, new = tmp_path / "station" / "bench-1.pem", tmp_path / "new.pem"
+    assert reflash("pki", "renew", authority, old, new, "--days", "30").code == 0
+    one, other = (x509.load_pem_x509_certificate(each.read_bytes()) for each in (old, new))
+    assert (one.public_key(), one.subject) == (other.public_key(), other.subject)
+    assert one.serial_number != other.serial_number
+    assert other.not_valid_after_utc < one.not_valid_after_utc
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("station", "bench-1"), "give --site"),
+        (("station", "bench 1", "--site", "s"), "is no name for a certificate"),
+        (("consumer", "../inventory"), "is no name for a certificate"),
+        (("consumer", "inventory", "--also", "more"), "leave out --also"),
+        (("screen", "*.example"), "neither a host's name nor an address"),
+        (("screen", "a" * 70), "neither a host's name nor an address"),
+        (("king", "x"), "no kind of certificate"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_nothing_is_made(
+    tmp_path: Path, reflash: Any, words: tuple[str, ...], says: str
+) -> None:
+    make_authority(tmp_path / "authority", "site-1", datetime.now(UTC))
+    before = sorted(tmp_path.rglob("*"))
+    assert says in reflash("pki", "issue", tmp_path / "authority", *words, "--into", tmp_path).refused
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_authority_signs_nothing_beyond_its_own_end_and_nobody_elses(tmp_path: Path, reflash: Any) -> None:
+    now = datetime.now(UTC)
+    make_authority(tmp_path / "one", "site-1", now, days=10)
+    make_authority(tmp_path / "other", "site-2", now)
+    issue = ("pki", "issue", tmp_path / "one", "consumer", "inventory", "--into", tmp_path)
+    assert f"good until {now + timedelta(days=10):%Y-%m-%d}" in reflash(*issue).out
+    with pytest.raises(ConfigError, match="was not issued by"):
+        renew(tmp_path / "other", tmp_path / "inventory.pem", tmp_path / "new.pem", now)
+    with pytest.raises(ConfigError, match="the authority ended"):
+        renew(tmp_path / "one", tmp_path / "inventory.pem", tmp_path / "new.pem", now + timedelta(days=11))
+    (tmp_path / "one" / "authority.key").chmod(0o644)
+    refused = reflash("pki", "issue", tmp_path / "one", "consumer", "other", "--into", tmp_path)
+    assert "can be read by other users" in refused.refused
+    assert not (tmp_path / "new.pem").exists()
+
+
+async def test_a_station_takes_its_new_certificate_without_a_restart_and_no_other_stations(
+    bench: Bench, tmp_path: Path, reflash: Callable[..., Any]
+) -> None:
+    site = tmp_path / "site"
+    for words in (
+        ("authority", site, "--site", "site"),
+        ("issue", site, "broker", "localhost", "--also", "127.0.0.1", "--into", site),
+        ("issue", site, "station", "bench", "--site", "site", "--into", site),
+        ("issue", site, "station", "bench", "--site", "elsewhere", "--into", site / "elsewhere"),
+    ):
+        assert (await asyncio.to_thread(reflash, "pki", *words)).code == 0
+    rights = (SHIPPED / "reflash.acl").read_text().replace("bench-1", "bench").replace("site-1", "site")
+    access = tmp_path / "acl"
+    access.touch(mode=0o600)
+    access.write_text(rights)
+    shipped = (SHIPPED / "reflash-tls.conf").read_text()
+    for place, file in {
+        "/etc/mosquitto/reflash/authority.pem": site / "authority.pem",
+        "/etc/mosquitto/reflash/broker.pem": site / "localhost.pem",
+        "/etc/mosquitto/reflash/broker.key": site / "localhost.key",
+        "/etc/mosquitto/reflash.acl": access,
+    }.items():
+        assert place in shipped
+        shipped = shipped.replace(place, str(file))
+    lines = [
+        line
+        for line in shipped.splitlines()
+        if line and not line.startswith(("#", "listener", "allow_anonymous"))
+    ]
+    own, key = tmp_path / "station.pem", tmp_path / "station.key"
+
+    def put(folder: Path) -> None:
+        shutil.copy(folder / "bench.key", key)
+        shutil.copy(folder / "bench.pem", own)
+
+    put(site / "elsewhere")
+    with brokers.mosquitto(tmp_path, lines=(*lines, f"persistence_location {tmp_path}/")) as broker:
+        settings = bench.station_settings(
+            tmp_path / "state",
+            {"jig1": [1]},
+            mqtt={
+                "port": broker.port,
+                "ca_file": site / "authority.pem",
+                "certificate_file": own,
+                "key_file": key,
+            },
+        )
+        await give_order(settings, bench.hub())
+        async with running_daemon(settings) as station:
+            view = station.daemon.view
+            changed = view.changes
+            async with asyncio.timeout(60):
+                await changed.until(lambda: view.broker.state == Connection.REFUSED)
+            assert "is the certificate of elsewhere/bench, this is site/bench" in view.broker.line
+            put(site)
+            await station.daemon.reload(settings)
+            async with asyncio.timeout(60):
+                await changed.until(lambda: view.broker.state == Connection.CONNECTED)
+            put(site / "elsewhere")
+            with pytest.raises(
+                ConfigError, match=r"is the certificate of elsewhere/bench.*nothing was taken over"
+            ):
+                await station.daemon.reload(settings)
+            key.chmod(0o644)
+            with pytest.raises(ConfigError, match="can be read by other users"):
+                await station.daemon.reload(settings)
+            assert view.broker.state == Connection.CONNECTED, "it goes on with what it has"
+            key.chmod(0o600)
+            put(site)
+        async with journal_of(settings) as journal:
+            assert await journal.outbox_size() == 0

@@ -44,6 +44,8 @@ from station.version import station_version
 _PARTIAL: Final = ".partial"
 _GOING: Final = ".going"
 """Follows the name of a backup that is being made, or removed: neither is one."""
+_DIGITS: Final = f"{'[0-9]' * 8}T{'[0-9]' * 6}Z"
+"""When a backup was begun, as a pattern of its name: whatever else lies there is somebody's."""
 _IMAGES: Final = "images"
 """What the catalogue's store can fetch anew."""
 _PATIENCE_SECONDS: Final = 10.0
@@ -129,8 +131,9 @@ def _held(folder: Path) -> Iterator[None]:
 def _make(source: Source, folder: Path, begun: datetime) -> tuple[Path, Manifest]:
     name = f"{source.station}-{begun:%Y%m%dT%H%M%SZ}"
     final, partial = folder / name, folder / f"{name}{_PARTIAL}"
-    for left in (*folder.glob(f"*{_PARTIAL}"), *folder.glob(f"*{_GOING}")):
-        shutil.rmtree(left)  # of one that was killed: nobody else is at work here
+    for suffix in (_PARTIAL, _GOING):
+        for left in folder.glob(f"{source.station}-{_DIGITS}{suffix}"):
+            shutil.rmtree(left)  # of one that was killed: nobody else is at work here
     if final.exists():
         raise BackupError(f"{final} is there already: is this computer's clock right?")
     partial.mkdir(mode=0o750)

@@ -79,7 +79,7 @@ class Overview:
 async def look_over(place: Path, settings: StationSettings | None) -> Overview:
     """Ask the daemon of this state directory or socket; with the station's settings look at its files where none answers.
 
-    Raises ControlError and Refused where neither is possible, ConfigError.
+    Raises ControlError and Refused where neither is possible.
     """
     try:
         told = await ask_daemon(place, Status())

@@ -11,6 +11,7 @@ from firmware_catalog.errors import CatalogError
 from station.backups.memory import BackupMemory, recall
 from station.catalogue.sources import open_source
 from station.certificates.looking import look_at_certificate
+from station.domain.config_error import ConfigError
 from station.health.health import (
     BackupHealth,
     CatalogueHealth,
@@ -114,20 +115,20 @@ def backups(settings: StationSettings) -> BackupHealth | None:
 
 
 def look_at_files(settings: StationSettings) -> Health:
-    """Look where no daemon answers: at the journal, and at the catalogue that was accepted last. Raises ConfigError."""
+    """Look where no daemon answers: at the journal, and at the catalogue that was accepted last."""
     with JournalReader(settings.journal_folder) as journal:
         return look(settings, journal, _kept_catalogue(settings))
 
 
 def _kept_catalogue(settings: StationSettings) -> CatalogueHealth:
-    """Judge what was accepted last, without asking its source. Raises ConfigError."""
+    """Judge what was accepted last, without asking its source."""
     store = settings.state_directory / "catalogue"
     if settings.catalogue.folder is None and not store.is_dir():
         return _no_catalogue("no catalogue has been accepted yet")
     try:
         source = open_source(settings.catalogue, store, None, production=settings.mode == "production")
         source.reopen()
-    except CatalogError as error:
+    except (CatalogError, ConfigError) as error:
         return _no_catalogue(str(error))
     return catalogue_health(source.current())
 

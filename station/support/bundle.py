@@ -25,6 +25,7 @@ from station.desk.refusals import Refused
 from station.doctor.examination import examine
 from station.doctor.overview import look_over
 from station.doctor.secrets import secret_files
+from station.domain.config_error import ConfigError
 from station.people.operators import Operators, OperatorsUnreadable
 from station.places.finding import checked_driver
 from station.records.errors import JournalError
@@ -34,7 +35,7 @@ from station.records.reader import JournalReader
 from station.records.segments import segment_paths
 from station.settings import StationSettings
 from station.support.settings_shown import Shown, shown
-from station.support.withholding import Withholding
+from station.support.withholding import WITHHELD, Withholding
 from station.version import station_version
 
 UNITS: Final = ("reflash", "reflash-screen", "reflash-backup", "reflash-inventory", "reflash-inventory-web")
@@ -56,7 +57,7 @@ class BundleFailed(Exception):
 async def write_bundle(settings: StationSettings, file: Path, logs: Sequence[Path]) -> tuple[str, ...]:
     """Gather everything into a new file of its owner's alone, and return what it holds.
 
-    `logs` are files in which the station's output was kept, where systemd does not keep it. Raises OSError, ConfigError, and
+    `logs` are files in which the station's output was kept, where systemd does not keep it. Raises OSError, and
     BundleFailed where it is not known what must not be in it.
     """
     configuration = shown_settings(settings)
@@ -68,10 +69,16 @@ async def write_bundle(settings: StationSettings, file: Path, logs: Sequence[Pat
 
 
 def shown_settings(settings: StationSettings) -> Shown:
-    """Return the configuration without its secrets, each jig's driver's by that driver's own. Raises ConfigError."""
-    whole = shown(settings)
+    """Return the configuration without its secrets, each jig's driver's by what that driver says they are."""
+    jigs = tuple(jig.model_copy(update={"driver_settings": {}}) for jig in settings.jigs)
+    whole = shown(settings.model_copy(update={"jigs": jigs}))
     for jig, told in zip(settings.jigs, whole.content["jigs"], strict=True):
-        of_driver = shown(checked_driver(jig)[1])
+        try:
+            of_driver = shown(checked_driver(jig)[1])
+        except ConfigError:  # the doctor's report says so; nobody knows what its texts are
+            told["driver_settings"] = WITHHELD
+            whole.withheld |= {each for each in _leaves(jig.driver_settings) if len(each) >= _SHORTEST_DIGEST}
+            continue
         told["driver_settings"] = of_driver.content
         whole.withheld |= of_driver.withheld
     return whole
@@ -119,7 +126,7 @@ def _texts_of(content: str) -> set[str]:
 def _leaves(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         for key, each in value.items():
-            yield key
+            yield str(key)
             yield from _leaves(each)
     elif isinstance(value, list):
         for each in value:
@@ -145,7 +152,10 @@ async def _members(
         yield "status.json", _as_text((await look_over(settings.state_directory, settings)).as_json())
     except (ControlError, Refused) as error:
         yield "status.json", _as_text({"failed": str(error)})
-    yield "doctor.json", _as_text([finding.as_json() for finding in await examine(settings)])
+    try:
+        yield "doctor.json", _as_text([finding.as_json() for finding in await examine(settings)])
+    except ConfigError as error:
+        yield "doctor.json", _as_text({"failed": str(error)})
     yield "journal.json", _as_text(await apart("bundle", lambda: _journal(settings.journal_folder)))
     yield "sizes.json", _as_text(await apart("bundle", lambda: _sizes(settings.state_directory)))
     for unit in UNITS:

@@ -119,7 +119,8 @@ def test_what_is_found_wrong_removes_nothing_and_is_remembered(
     bench.work()
     first = bench.make(keep=1)
     (bench.backups / "bench-1-20260101T000000Z.partial").mkdir()
-    (bench.backups / "somebodys").mkdir()
+    for name in ("somebodys", "somebodys.partial"):
+        (bench.backups / name).mkdir()
     damaged = bench.journal / "journal-000001.sqlite"
     whole = damaged.read_bytes()
     damaged.write_bytes(whole.replace(b"station_version", b"station_versiom"))
@@ -131,7 +132,11 @@ def test_what_is_found_wrong_removes_nothing_and_is_remembered(
         str(error.value),
         first.folder,
     )
-    assert sorted(path.name for path in bench.backups.iterdir()) == [first.folder.name, "somebodys"]
+    assert sorted(path.name for path in bench.backups.iterdir()) == [
+        first.folder.name,
+        "somebodys",
+        "somebodys.partial",
+    ]
     damaged.write_bytes(whole)
     shutil.rmtree(bench.backups)
     with pytest.raises(BackupError, match="mount its disk"):

@@ -97,6 +97,19 @@ async def test_daemon_and_files_tell_the_same_bench(bench: Bench, tmp_path: Path
         assert "backup" in where(each, "ok")
         assert each["disk"]["free"] > 0
 
+    other = write_config(
+        tmp_path / "other.toml",
+        bench.settings(tmp_path / "elsewhere", {"jig1": [1, 2]}, **NOBODY, station="bench-2"),
+    )
+    brought = await asyncio.to_thread(reflash, "backup", "restore", made["backup"], "--config", other)
+    assert "is a backup of station bench at site site, this is bench-2 at site" in brought.failed
+    assert not (tmp_path / "elsewhere").exists()
+    other.write_text(other.read_text().replace('"bench-2"', '"bench"'))
+    brought = await asyncio.to_thread(reflash, "backup", "restore", made["backup"], "--config", other)
+    assert f"the journal has {made['events'] + 4} events, checked" in brought.out
+    moved = await asyncio.to_thread(reflash, "orders", "show", "WO-1", "--config", other, "--json")
+    assert moved.json["results"]["passed"] == [str(hub.chf)]
+
     remember(
         settings.state_directory, BackupMemory(failed=BackupFailed(at=datetime.now(UTC), line="disk full"))
     )

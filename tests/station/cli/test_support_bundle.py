@@ -155,6 +155,7 @@ async def test_nothing_that_is_planted_is_in_it(
     told = {name.rpartition("reflash-support/")[2]: text for name, text in held.items()}
     configuration = json.loads(told["configuration.json"])
     assert configuration["settings"]["mqtt"]["host"] == "127.0.0.1"
+    assert configuration["settings"]["jigs"][0]["driver_settings"]["framing"] == "console"
     assert configuration["settings"]["catalogue"]["place"] == f"http://{WITHHELD}@127.0.0.1:9/hubs"
     assert "REFLASH_CATALOGUE" in configuration["overridden"]
     assert json.loads(told["status.json"])["daemon"] == "none"
@@ -172,6 +173,7 @@ def test_the_shipped_configuration_is_shown_whole_and_what_joins_it_is_withheld(
     shipped = Path(__file__).parents[3] / "deploy" / "station.toml"
     whole = shown_settings(load_settings(shipped))
     assert WITHHELD not in json.dumps(whole.content)
+    assert whole.withheld == set()
 
     class Later(BaseModel):
         password: str = "of a driver that nobody here knows"

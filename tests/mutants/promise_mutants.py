@@ -525,4 +525,22 @@ PROMISE_MUTANTS = (
             "tests/station/backups/test_backups.py::test_nothing_is_restored_over_a_daemon_over_a_journal_or_to_another_station",
         ),
     ),
+    Mutant(
+        "a certificate is a certificate",
+        "station/publishing/broker.py",
+        '    if named and f"{whose.site}/{whose.station}" not in named:\n',
+        "    if named and not whose.site:\n",
+        (
+            "tests/station/cli/test_pki.py::test_a_station_takes_its_new_certificate_without_a_restart_and_no_other_stations",
+        ),
+    ),
+    Mutant(
+        "the names of a renewed certificate are nobody's business",
+        "station/web/renewal.py",
+        "    if missing := [name for name in served.names if name not in renewed.names]:\n",
+        "    if missing := [name for name in served.names if not name]:\n",
+        (
+            "tests/station/screen/test_stopping.py::test_a_renewed_certificate_is_taken_while_a_page_stays_open_and_one_for_another_name_is_not",
+        ),
+    ),
 )

@@ -300,6 +300,7 @@ def test_every_request_has_its_place_in_the_table_its_name_and_its_answer() -> N
         "service_jig",
         "show_bearer",
         "show_box",
+        "show_health",
         "show_order",
         "show_shift",
         "show_upkeep",

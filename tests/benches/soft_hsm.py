@@ -39,7 +39,9 @@ class SoftHsm:
         return self.folder / "pin"
 
     def settings(self, **change: object) -> HsmSettings:
-        facts = {"module": MODULE, "token": TOKEN, "key": KEY, "pin": PinSettings(file=self.pin_file)}
+        """Return what reaches its key. It has time: a busy machine is no slow HSM."""
+        pin = PinSettings(file=self.pin_file)
+        facts = {"module": MODULE, "token": TOKEN, "key": KEY, "pin": pin, "seconds": 20}
         return HsmSettings(**facts | change)
 
     def write_pin(self, pin: str) -> None:

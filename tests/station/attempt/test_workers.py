@@ -25,7 +25,9 @@ async def test_a_hub_taken_over_is_the_result_of_whoever_took_it_over(bench: Ben
             await at.journal.append(SignedOn(jig="jig1", actor=Actor(pseudonym=pseudonym), proof="pin"))
 
         def hand_over(recorded: RecordedEvent) -> None:
-            if isinstance(recorded.event, StageStarted) and recorded.event.stage is Stage.FLASH:
+            started = recorded.event
+            # Once: a busy machine has it flashed a second time now and then.
+            if isinstance(started, StageStarted) and started.stage is Stage.FLASH and not handing_over:
                 handing_over.append(asyncio.create_task(sign_on("op-b")))
 
         at.journal.subscribe(duty.hear)

@@ -146,7 +146,7 @@ def test_twenty_four_hubs_with_a_wrong_pin_cost_one_try(
     soft_hsm.write_pin("wrong-pin")
 
     async def run() -> list[object]:
-        async with authority(soft_hsm.settings(seconds=20), soft_hsm.folder) as opened:
+        async with authority(soft_hsm.settings(), soft_hsm.folder) as opened:
             return await asyncio.gather(*(opened.sign(challenge) for _ in range(24)), return_exceptions=True)
 
     with logins_counted(monkeypatch) as tried:

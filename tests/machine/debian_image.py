@@ -44,6 +44,8 @@ class ImageUnavailable(Exception):
 class DebianImage:
     """What a virtual PC boots from. Nothing here is written to: whoever boots takes a copy of the disk."""
 
+    root: Path
+    """What stands on the disk, as a folder."""
     disk: Path
     kernel: Path
     initrd: Path
@@ -66,7 +68,7 @@ def debian_image() -> DebianImage:
             made.mkdir()
             _make(Path(name) / "root", made)
             made.rename(folder)
-    return DebianImage(folder / "disk", folder / "vmlinuz", folder / "initrd")
+    return DebianImage(folder / "root", folder / "disk", folder / "vmlinuz", folder / "initrd")
 
 
 def _make(root: Path, made: Path) -> None:
@@ -93,6 +95,7 @@ def _make(root: Path, made: Path) -> None:
     shutil.copy(kernel, made / "vmlinuz")
     shutil.copy(initrd, made / "initrd")
     make_disk(root, made / "disk", DISK_MEBIBYTES)
+    root.rename(made / "root")
 
 
 def make_disk(folder: Path, disk: Path, mebibytes: int) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import shlex
-import subprocess
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -164,11 +162,6 @@ class VirtualPc:
         ]
 
 
-def quoted(text: str) -> str:
-    """Quote a text for a script."""
-    return shlex.quote(text)
-
-
 @asynccontextmanager
 async def virtual_pc(
     image: DebianImage, folder: Path, stick: Path, ports: Sequence[Path] = ()
@@ -180,9 +173,3 @@ async def virtual_pc(
         yield pc
     finally:
         await pc.close()
-
-
-def package_version(package: Path) -> str:
-    """Return the version of a Debian package file."""
-    done = subprocess.run(["dpkg-deb", "-f", package, "Version"], capture_output=True, text=True, check=True)
-    return done.stdout.strip()

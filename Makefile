@@ -20,6 +20,7 @@ HOURS ?= 2
 SCALE ?= 30
 PEOPLE ?= 1
 HANDS ?= 20
+CUTS ?= 20
 HUBS ?= 20000
 KILLS_UPSTREAM ?= 1000
 RATE ?= 300
@@ -29,7 +30,7 @@ ONLY ?=
 # The proofs share the tests' benches.
 PROOF := PYTHONPATH=tests $(BIN)/python tests/chaos
 
-.PHONY: help demo test test-proofs test-usb test-judges test-browser test-machine check bench guard chaos hands crashes matrix soak packing shift kills fleet sit prove bundle format mutants fuzz audit sbom deb lock system-packages clean
+.PHONY: help demo test test-proofs test-usb test-judges test-browser test-machine prove-machine check bench guard chaos hands crashes matrix soak packing shift kills fleet sit prove bundle format mutants fuzz audit sbom deb lock system-packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -67,8 +68,12 @@ test-proofs: $(VENV)/.ready ## short forms of the long proofs: faults, deaths at
 test-usb: $(VENV)/.ready ## USB hubs and driver on a real kernel, in qemu (some minutes)
 	$(BIN)/python -m pytest -m usb tests/usb_kernel
 
-test-machine: deb ## a bench PC from bare Debian to its purge, in qemu with systemd (a quarter of an hour, as root)
+test-machine: deb ## a bench PC from bare Debian to its purge, in qemu with systemd (ten minutes, as root)
 	PYTHONPATH=tests/chaos $(BIN)/python -m pytest -m machine tests/machine
+
+prove-machine: deb ## cut the power of that PC at random instants of a shift: SEED=7 CUTS=20 (an hour, as root)
+	PYTHONPATH=tests:tests/chaos $(BIN)/python tests/machine/run_cuts.py \
+		"$$(ls -t dist/reflash-station_*.deb | head -n 1)" --seed $(SEED) --cuts $(CUTS)
 
 # Programs that judge us bring dependencies of their own, which the station's environment is spared.
 $(VENV)/judges/.ready: requirements/judges.txt $(VENV)/.ready

@@ -115,6 +115,11 @@ class Books:
         return {str(closed.chf) for closed in self._closed.values() if closed.outcome is Outcome.PASSED}
 
     @property
+    def seen(self) -> set[str]:
+        """The hubs for which an attempt was opened, by CHF."""
+        return {str(opened.hub.device_id) for opened in self._opened.values() if opened.hub is not None}
+
+    @property
     def waiting(self) -> set[str]:
         """The hubs of open attempts, by CHF."""
         return {str(attempt.hub.device_id) for attempt in self._open if attempt.hub is not None}
@@ -232,13 +237,12 @@ class Books:
 
     def against_hubs(self, stock: Iterable[StockHub], inside: Mapping[str, Mapping[str, Any]]) -> None:
         """Every hub is what its last result says, and would boot again."""
-        waiting = self.waiting
+        waiting, seen = self.waiting, self.seen
         last: dict[str, AttemptClosed] = {}
         for closed in self._closed.values():
             if closed.chf is not None and closed.firmware_read_back is not None:
                 last[str(closed.chf)] = closed
         images = {closed.image_sha256 for closed in self._closed.values()}
-        seen = {str(opened.hub.device_id) for opened in self._opened.values() if opened.hub is not None}
         for hub in stock:
             chf, held = str(hub.chf), inside[str(hub.chf)]
             if not held["bootable"]:

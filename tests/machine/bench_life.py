@@ -26,6 +26,7 @@ from firmware_catalog.identity import Eui64
 from station.demo.rigs import Rigs, start_rigs
 from station.demo.scene import BAUD, ORDER, Scene, make_scene
 from station.demo.transport import Transport
+from station.domain.outcome import Outcome
 from station.domain.slot_name import SlotName
 from station.domain.to_do import ToDo
 from station.messages.topics import Topics
@@ -213,6 +214,7 @@ async def live(image: DebianImage, package: Path, folder: Path, *, hubs: int, se
         backup = folder_from_disk(folder / "first" / "disk", "/srv/backup", folder)
         found = held_against_each_other(table, await table.rigs.hubs(), backup / "journal", received)
         assert found.lines == (), found.lines
+        assert (found.outcomes[Outcome.PASSED], len(table.done)) == (hubs, hubs)
         with measured.step("moved to another PC"):
             await _move(image, package, folder, table.scene, backup)
     return measured
@@ -326,18 +328,22 @@ async def _take_back(pc: VirtualPc, version: str) -> None:
 def held_against_each_other(
     table: Bench, inside: Sequence[dict[str, Any]], journal: Path, received: Consumer
 ) -> Findings:
-    """Return in what hubs, journal and consumer do not agree, after all hubs have left."""
+    """Return in what hubs, journal and consumer do not agree."""
     books = Books(journal)
     books.against_consumer(received)
     found = books.findings
-    if not books.passed == {str(hub.chf) for hub in table.scene.hubs} == table.done:
-        found.lost.append(f"{len(table.scene.hubs)} hubs, {len(books.passed)} passed, {len(table.done)} left")
+    found.lost += [
+        f"hub {hub} left as passed and did not by the journal" for hub in table.done - books.passed
+    ]
     held = {Eui64.parse(hub["chf"]): hub for hub in inside}
     for hub in table.scene.hubs:
-        if not held[hub.chf]["bootable"]:
+        there = held[hub.chf]
+        if not there["bootable"]:
             found.unbootable.append(f"hub {hub.chf} would not boot")
-        if held[hub.chf]["firmware"] != "0102012F":
-            found.contradictory.append(f"hub {hub.chf} passed and runs {held[hub.chf]['firmware']}")
+        if str(hub.chf) in books.passed and there["firmware"] != "0102012F":
+            found.contradictory.append(f"hub {hub.chf} passed and runs {there['firmware']}")
+        if str(hub.chf) not in books.seen and there["firmware"] == "0102012F":
+            found.lost.append(f"hub {hub.chf} was changed and the journal does not know it")
     return found
 
 

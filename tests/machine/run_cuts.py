@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("package", type=Path, help="the package to install")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--cuts", type=int, default=20)
-    parser.add_argument("--hubs", type=int, default=60)
+    parser.add_argument("--hubs", type=int, default=400)
     parser.add_argument(
         "--seconds", type=float, default=7200.0, help="begin with no further cut after so long"
     )

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benches.looking import until
-from benches.processes import running, wait_for
+from benches.processes import run, running, wait_for
 from benches.screen_process import free_port
 from station.certificates.issuing import Profile, issue, make_authority, renew
 
@@ -37,6 +37,10 @@ def test_a_stop_with_open_streams_is_in_good_order(tmp_path: Path) -> None:
                 browser.request("GET", "/stream")
                 stream = browser.getresponse()
                 assert stream.readline().startswith(b"event: hello")
+                taken = run(command, capture_output=True, text=True, check=False)
+                assert taken.returncode != 0
+                (line,) = taken.stderr.splitlines()
+                assert f"('127.0.0.1', {port}): address already in use" in line
                 process.send_signal(signal.SIGTERM)
                 while stream.readline():
                     pass

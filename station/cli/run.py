@@ -8,8 +8,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
 import structlog
+import typer
 
 from drivers.threads import apart
 from firmware_catalog.errors import CatalogError
@@ -19,14 +21,21 @@ from station.daemon.service import ServiceManager
 from station.descriptors import raise_limit, shortfall
 from station.domain.config_error import ConfigError
 from station.log import configure_logging
+from station.places.finding import checked_driver
 from station.settings import StationSettings
 from station.settings_file import load_settings
 from station.texts.texts import load
+from station.version import station_version
 
 _log = structlog.stdlib.get_logger()
 
 
-def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
+def run(
+    config: ConfigOption = DEFAULT_CONFIG,
+    check: Annotated[
+        bool, typer.Option("--check", help="Say whether this version takes the configuration, and end.")
+    ] = False,
+) -> None:
     """Work at the bench until stopped (Ctrl+C or SIGTERM: running attempts are let end first).
 
     On a terminal, with the log sent elsewhere (`2>reflash.log`), it shows the slots live.
@@ -35,6 +44,11 @@ def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
     Example: reflash run --config /etc/reflash/station.toml
     """
     settings = load_settings(config)
+    if check:
+        for jig in settings.jigs:
+            checked_driver(jig)
+        typer.echo(f"reflash-station {station_version()} takes {config}")
+        return
     require_stations_user(settings)
     configure_logging(settings.log.format, settings.log.level)
     raise_limit()

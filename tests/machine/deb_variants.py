@@ -27,14 +27,16 @@ def older(package: Path, made: Path) -> Path:
     return _made_again(package, made, change)
 
 
-def variant(package: Path, made: Path, script: str, was: str, becomes: str) -> Path:
-    """Make the same package with another text in one of its scripts."""
+def variant(package: Path, made: Path, path: str, was: str, becomes: str) -> Path:
+    """Make the same package with another text in one of its files."""
 
     def change(tree: Path) -> None:
-        file = tree / "DEBIAN" / script
+        file = tree / path
         content = file.read_text()
-        assert was in content, f"{script} does not say {was!r}"
+        assert was in content, f"{path} does not say {was!r}"
         file.write_text(content.replace(was, becomes))
+        for compiled in file.parent.glob(f"__pycache__/{file.stem}.*.pyc"):
+            compiled.unlink()
 
     return _made_again(package, made, change)
 

@@ -19,7 +19,7 @@ from debian_root import DebianRoot, debian_root
 SEED = 7
 CUTS = 4
 CONFIGURATION = "/etc/reflash/station.toml"
-OURS = '# ours\nsite = "site-1"\n'
+OURS = "# ours\n"
 pytestmark = [pytest.mark.machine, pytest.mark.timeout(900)]
 
 
@@ -38,10 +38,14 @@ def root(image: DebianImage, package: Path, tmp_path_factory: pytest.TempPathFac
         older(package, packages / "before.deb")
         # Somebody else writes to the disk after it was looked at.
         look = '"$free" -ge "$needed"'
-        variant(package, packages / "unlooked.deb", "preinst", look, look.replace("$needed", "0"))
+        variant(package, packages / "unlooked.deb", "DEBIAN/preinst", look, look.replace("$needed", "0"))
+        # A version that calls a key of the configuration by another name.
+        settings = f"opt/reflash/{package_version(package)}/lib/python3.11/site-packages/station/settings.py"
+        variant(package, packages / "other-key.deb", settings, "drain_seconds", "patience_seconds")
         elsewhere(made)
         made.run("dpkg -i /srv/before.deb")
-        (made.place / CONFIGURATION[1:]).write_text(OURS)
+        with (made.place / CONFIGURATION[1:]).open("a") as configuration:
+            configuration.write(OURS)
         (made.place / "var/lib/reflash/journal").mkdir()
         yield made
 
@@ -79,7 +83,7 @@ def whole(root: DebianRoot, version: str) -> None:
     assert root.run("find /opt/reflash /lib/systemd /etc/reflash -name '*.dpkg-*'") == ""
     assert sorted(path.name for path in (root.place / "opt/reflash").iterdir()) == [version, "venv"]
     assert starts(root) == version
-    assert (root.place / CONFIGURATION[1:]).read_text() == OURS
+    assert (root.place / CONFIGURATION[1:]).read_text().endswith(OURS)
     assert root.run("reflash --version").startswith("reflash-station ")
 
 
@@ -115,6 +119,13 @@ def go_back(root: DebianRoot, version: str) -> None:
     journal.rmdir()
     root.run("dpkg -i /srv/before.deb")
     journal.mkdir()
+    whole(root, f"{version}~before")
+
+
+def test_a_configuration_that_the_new_version_does_not_take_is_told(root: DebianRoot, version: str) -> None:
+    line = refused(root, "/srv/other-key.deb")
+    assert line.startswith(f"{version} does not take this configuration: reflash: {CONFIGURATION}: ")
+    assert "drain_seconds" in line
     whole(root, f"{version}~before")
 
 

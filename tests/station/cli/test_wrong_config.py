@@ -202,10 +202,12 @@ STILL_WRONG: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
 def test_every_place_of_a_wrong_kind_is_told_at_once_and_by_the_doctor_too(
     good: dict[str, Any], tmp_path: Path, reflash: Any
 ) -> None:
+    path = write_config(tmp_path / "station.toml", good)
+    assert reflash("run", "--check", "--config", path).out.endswith(f" takes {path}\n")
     good["jigs"][0]["slots"] = {"1": "1-2.3", "2": "COM3"}
     path = write_config(tmp_path / "station.toml", good)
-    for command in ("run", "doctor"):
-        said = reflash(command, "--config", path)
+    for command in ("run", "run --check", "doctor"):
+        said = reflash(*command.split(), "--config", path)
         assert said.code == 2
         assert [line.split(" is ")[0] for line in said.err.splitlines()] == [
             "reflash: jig jig1: slots.1: '1-2.3'",

@@ -95,6 +95,8 @@ def judge_backup(backup: BackupHealth | None, now: datetime) -> Finding:
     last = "none yet" if made is None else f"verified, of {made.at:%Y-%m-%d %H:%M} UTC"
     if failed is not None:
         return fault("backup", f"the one of {failed.at:%Y-%m-%d %H:%M} UTC failed: {failed.line} ({last})")
-    if made is None or (now - made.at).total_seconds() > backup.overdue_seconds:
+    if made is None:  # as on every new PC
+        return warning("backup", last, "make the first one: systemctl start reflash-backup")
+    if (now - made.at).total_seconds() > backup.overdue_seconds:
         return fault("backup", last, "see why: systemctl status reflash-backup.timer reflash-backup")
     return ok("backup", f"{last}, in {made.folder}")

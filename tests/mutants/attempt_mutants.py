@@ -40,6 +40,15 @@ ATTEMPT_MUTANTS = (
         (f"{_PERMISSION}::test_a_release_that_is_for_bridges_by_now_is_given_to_no_hub",),
     ),
     Mutant(
+        "by hand a hub is given what is for bridges",
+        "station/by_hand/release.py",
+        "    if release.made_for is not hub.ids.kind:\n",
+        "    if False:\n",
+        (
+            "tests/station/by_hand/test_hand_release.py::test_what_the_daemon_would_not_give_it_a_person_does_not_either",
+        ),
+    ),
+    Mutant(
         "a bridge of another type is the one that is meant",
         "firmware_catalog/devices.py",
         "    if seen.kind != meant.kind:\n",

@@ -9,10 +9,11 @@ import pytest
 
 from benches.cpl_samples import listing
 from benches.station_bench import CHAINED, MODEL, Bench, version
-from drivers.hub import HubIdentity
+from drivers.hub import BridgeIdentity, DeviceIdentity, HubIdentity
 from firmware_catalog.catalog import Catalog, FolderCatalog
 from firmware_catalog.checks import ImageChecks
 from firmware_catalog.cpl import ProductStatus
+from firmware_catalog.devices import BridgeType, DeviceKind
 from firmware_catalog.editing import add_release
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from firmware_catalog.image import FirmwareImage
@@ -44,7 +45,7 @@ def image(bench: Bench) -> FirmwareImage:
     return load_image(bench.firmware("new").read_bytes())
 
 
-def code_of(release: HandRelease, asked: HubIdentity, *, untouched: bool = True) -> Code | None:
+def code_of(release: HandRelease, asked: DeviceIdentity, *, untouched: bool = True) -> Code | None:
     rejected = asyncio.run(release.refusal(asked, untouched=untouched))
     return rejected.code if rejected else None
 
@@ -75,6 +76,14 @@ def test_what_the_daemon_would_not_give_it_a_person_does_not_either(bench: Bench
     strict = released(bench, tmp_path, FolderCatalog.open(folder))
     assert code_of(strict, hub()) is Code.HARDWARE_VERSION_MISMATCH
     assert code_of(strict, hub(hardware="2.0")) is Code.NO_PERMITTED_PATH
+    bridge = BridgeIdentity(Eui64(1), BridgeType.B2, MODEL, "1.0", version("old"), locked=True, boots=1)
+    assert code_of(release, bridge) is Code.NO_RELEASE, "it is for hubs"
+    for_bridges = tmp_path / "for-bridges"
+    for_bridges.mkdir()
+    add_release(for_bridges, bench.firmware("new"), made_for=DeviceKind.B2)
+    of_b2 = released(bench, tmp_path, FolderCatalog.open(for_bridges))
+    assert code_of(of_b2, bridge) is None
+    assert code_of(of_b2, hub()) is Code.NO_RELEASE
 
 
 @pytest.mark.parametrize("status", ProductStatus)

@@ -70,9 +70,10 @@ def find(
 
     Example: reflash hubs find 00-01-2F
     """
-    with JournalReader(load_settings(config).journal_folder) as journal:
+    settings = load_settings(config)
+    with JournalReader(settings.journal_folder) as journal:
         try:
-            lives = find_hubs(journal, hub)
+            lives = find_hubs(journal, hub, settings.people.badge_prefix)
         except (Invalid, NotFound) as refused:
             raise UsageError(str(refused)) from refused
     if as_json:

@@ -38,16 +38,17 @@ async def ask_daemon(
     proof: Proof | None = None,
     key: UUID | None = None,
     file: int | None = None,
+    network: str | None = None,
 ) -> A:
     """Send one request to the daemon of this state directory, or at this socket, and return its answer.
 
     A `proof` shows who asks: with a PIN, `by` says who that is. `file` is the descriptor of a file that the request is
-    about; it stays the caller's.
+    about; it stays the caller's. `network` is where they are who gave the proof, if not at the bench.
 
     Raises Refused when the daemon refuses, NoDaemon when none listens, ConnectionLost when it ends in the middle: a
     command with a key may then be sent again. ControlError when it does not answer.
     """
-    async with _connected(place, Asked(request, by, key, proof), file) as reader:
+    async with _connected(place, Asked(request, by, key, proof, network), file) as reader:
         try:
             async with asyncio.timeout(request.answer_seconds):
                 return await _answer(reader, request)
@@ -71,7 +72,12 @@ async def follow_daemon(place: Path, request: Request[A]) -> AsyncIterator[Async
 
 
 async def _answer(reader: asyncio.StreamReader, request: Request[A]) -> A:
-    line = await reader.readline()
+    try:
+        line = await reader.readline()
+    except ValueError as error:
+        raise ControlError(
+            f"the daemon's answer is longer than {LONGEST_ANSWER} bytes: ask for less"
+        ) from error
     if not line.endswith(b"\n"):
         raise ConnectionLost("the daemon ended before it answered; look at its log")
     return _content(line, request)

@@ -1,7 +1,8 @@
 """One JSON object a line each way.
 
 A request is `{"protocol": 2, "do": NAME, "with": {...}}`, where due with `"by"` (who answers for it, a pseudonym), `"pin"`,
-`"badge"` or `"bearer"` (what proves who it is; with a PIN `by` may be a name) and `"key"` (a UUID: the same for each sending of one command).
+`"badge"` or `"bearer"` (what proves who it is; with a PIN `by` may be a name, and `"network"` is where they are if not at the bench)
+and `"key"` (a UUID: the same for each sending of one command).
 An answer is `{"answer": {...}}` or `{"refused": {"code": ..., "line": ..., "facts": {...}}}`. Pure: bytes and models, no
 socket.
 """
@@ -49,6 +50,8 @@ class Asked:
     by: str | None = None
     key: UUID | None = None
     proof: Proof | None = None
+    network: str | None = None
+    """Where whoever proves it is, if not at the bench."""
 
 
 class OtherProtocol(Unavailable):
@@ -66,6 +69,7 @@ class _RequestFrame(BaseModel):
     pin: Annotated[str, StringConstraints(max_length=64)] | None = Field(None, repr=False)
     badge: Annotated[str, StringConstraints(pattern="^[0-9A-Z]{8,64}$")] | None = Field(None, repr=False)
     bearer: Secret | None = Field(None, repr=False)
+    network: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
 
     @property
     def proof(self) -> Proof | None:
@@ -103,6 +107,7 @@ def request_frame(asked: Asked) -> bytes:
         case Bearer(secret):
             frame |= {"bearer": secret}
     frame |= {} if asked.key is None else {"key": str(asked.key)}
+    frame |= {} if asked.network is None else {"network": asked.network}
     return _line(frame)
 
 
@@ -124,7 +129,7 @@ def read_request(line: bytes) -> Asked:
         request = kind.model_validate_json(json.dumps(frame.fields))
     except ValidationError as error:
         raise unfit(error, f"the request is not as {kind.name} needs it") from error
-    return Asked(request, frame.by, frame.key, frame.proof)
+    return Asked(request, frame.by, frame.key, frame.proof, frame.network)
 
 
 def answer_frame(answer: Answer) -> bytes:

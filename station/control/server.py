@@ -191,7 +191,13 @@ class _Clients:
         file = connection.take_file()
         try:
             answer = await self._desk.answer(
-                asked.request, self._entrance, by=asked.by, proof=asked.proof, key=asked.key, file=file
+                asked.request,
+                self._entrance,
+                by=asked.by,
+                proof=asked.proof,
+                key=asked.key,
+                file=file,
+                network=asked.network,
             )
         except Refused as refused:
             return refusal_frame(refused)

@@ -126,9 +126,9 @@ class FrontDesk:
             **RecordDesk().handlers(),
             **UpkeepDesk(settings.jigs, jigs).handlers(),
             **ShiftDesk(settings.shift, journal).handlers(),
-            **CountDesk(settings.reports_folder).handlers(),
+            **CountDesk(looks, settings.reports_folder).handlers(),
             **HealthDesk(looks, self._now, self._catalogue.current).handlers(),
-            **LookingDesk(looks).handlers(),
+            **LookingDesk(looks, settings.people.badge_prefix).handlers(),
             **StandingDesk(looks, self._now, self._catalogue.current).handlers(),
             **SessionDesk(bearers, settings.shift.days, settings.people.sign_on_hours).handlers(),
         }

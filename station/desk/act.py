@@ -86,6 +86,8 @@ class Act:
     journal: DeskJournal
     command: Command[Any] | None = None
     key: UUID | None = None
+    role: Role = Role.VIEWER
+    """In what capacity they ask; who says nothing may least."""
     file: int | None = None
     """The descriptor of a file that came with the request; open until it is answered."""
     proof: Literal["badge", "pin"] | None = None

@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from drivers.threads import apart
 from station.desk.act import Act
 from station.desk.count_requests import CountResults, FaultCount, ResultCount, ResultsCounted
 from station.desk.desk import Handlers
+from station.desk.looks import Looks
 from station.desk.refusals import Unavailable
 from station.domain.outcome import Code, Outcome, Stage
 from station.reports.errors import ReportError
@@ -24,6 +24,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 class CountDesk:
     """Answers from one folder of reports."""
 
+    looks: Looks
     reports_folder: Path
 
     def handlers(self) -> Handlers:
@@ -32,7 +33,7 @@ class CountDesk:
 
     async def _count(self, _: CountResults, __: Act) -> ResultsCounted:
         try:
-            return await apart("counts", partial(_counted, self.reports_folder))
+            return await self.looks.apart("counts", partial(_counted, self.reports_folder))
         except ReportError as error:
             raise Unavailable(str(error)) from error
 

@@ -73,16 +73,17 @@ class Desk:
         proof: Proof | None = None,
         key: UUID | None = None,
         file: int | None = None,
+        network: str | None = None,
     ) -> A:
         """Answer a request, or raise Refused.
 
         `by` names who answers for it, where that is another than who works at the bench; a `proof` that it is they gives
         them their own rights, for this request. A command with a key is done
         once: sent again it is answered as it was, also after a restart. `file` is a descriptor that came along; it stays
-        the caller's.
+        the caller's. `network` is where they ask from, if not from the bench itself.
         """
         try:
-            act = await self._act(request, entrance, by, proof, key)
+            act = await self._act(request, entrance, by, proof, key, network)
             act.file = file
             if act.key is None:
                 answer = await self._handler(request)(request, act)
@@ -109,13 +110,19 @@ class Desk:
             raise self._refusal(request.name, error) from error
 
     async def _act(
-        self, request: Request[Any], entrance: Entrance, by: str | None, proof: Proof | None, key: UUID | None
+        self,
+        request: Request[Any],
+        entrance: Entrance,
+        by: str | None,
+        proof: Proof | None,
+        key: UUID | None,
+        network: str | None = None,
     ) -> Act:
         """Ask who they are, and whether they may."""
         role = entrance.role
         as_of_now: tuple[Expectation, ...] = ()
         if proof is not None:
-            known = await self._identify(by, proof, entrance.where)
+            known = await self._identify(by, proof, entrance.where, network)
             by, as_of_now = known.pseudonym, (known.still,)
             role = Role(known.role.value) if role is Role.TECHNICIAN else role
         elif by is not None and role is not Role.ACCOUNT:
@@ -139,11 +146,12 @@ class Desk:
             self._journal,
             command,
             None if command is None else key,
+            role,
             proof="pin" if isinstance(proof, Pin) else "badge" if isinstance(proof, Badge) else None,
             as_of_now=as_of_now,
         )
 
-    async def _identify(self, by: str | None, proof: Proof, where: str) -> Known:
+    async def _identify(self, by: str | None, proof: Proof, where: str, network: str | None) -> Known:
         """Return who has proven who they are. Raises NotAllowed, Unavailable."""
         if self._identification is None:
             raise Unavailable("badges and PINs need the station's daemon: start it (reflash run)")
@@ -154,7 +162,7 @@ class Desk:
                 case Pin(digits):
                     if by is None:
                         raise Invalid("a PIN is somebody's: say whose")
-                    return await self._identification.by_pin(by, digits, where)
+                    return await self._identification.by_pin(by, digits, where, network)
                 case Bearer(secret):
                     return await self._identification.by_bearer(secret)
         except NotProven as error:

@@ -31,12 +31,17 @@ class Told(NamedTuple):
     line: str
 
 
-def find_hubs(journal: JournalReader, text: str) -> tuple[tuple[Eui64, HubLife], ...]:
-    """Return the hubs that an id, a label or its last six digits mean. Raises Invalid, NotFound."""
-    lives = [(device, journal.life_of(device)) for device in _devices(journal, text)]
+def find_hubs(
+    journal: JournalReader, text: str, badge_prefix: str | None
+) -> tuple[tuple[Eui64, HubLife], ...]:
+    """Return the hubs that an id, a label or its last six digits mean. Raises Invalid, NotFound.
+
+    What begins as badges do, or may be one that was garbled, is shown in no refusal.
+    """
+    lives = [(device, journal.life_of(device)) for device in _devices(journal, text, badge_prefix)]
     found = tuple((device, life) for device, life in lives if life.lines or life.events or life.places)
     if not found:
-        raise NotFound(f"no order lists {text}, and it was never seen here")
+        raise NotFound("no order lists this hub, and it was never seen here: look at its label again")
     return found
 
 
@@ -53,14 +58,12 @@ def moments(life: HubLife) -> list[Told]:
     return sorted(_moments(life), key=lambda each: each.at)
 
 
-def _devices(journal: JournalReader, text: str) -> list[Eui64]:
+def _devices(journal: JournalReader, text: str, badge_prefix: str | None) -> list[Eui64]:
     digits = "".join(each for each in text if each.isalnum())
-    if len(digits) == SIX:
-        if any(each not in "0123456789ABCDEF" for each in digits.upper()):
-            raise Invalid(f"{text!r} are no last digits of an id, which are 0 to 9 and A to F")
+    if len(digits) == SIX and all(each in "0123456789ABCDEF" for each in digits.upper()):
         return [chf for chf, _ in journal.hubs_ending_in(digits.upper())]
     try:
-        label = read_scan(text)
+        label = read_scan(text, badge_prefix=badge_prefix)
     except ScanUnreadable as error:
         raise Invalid(str(error)) from error
     if not isinstance(label, ScannedLabel):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Literal
+from itertools import islice
+from typing import Final, Literal
 
 from firmware_catalog.devices import gpf_of
 from firmware_catalog.identity import Eui64
@@ -16,10 +18,13 @@ from station.desk.looking_requests import (
     BoxShown,
     CartonRow,
     FindHub,
+    HubGroup,
     HubInside,
     HubOfOrder,
     HubOrder,
+    HubsCounted,
     HubsFound,
+    HubsOfGroup,
     HubStory,
     ListBoxes,
     ListOrders,
@@ -53,12 +58,17 @@ from station.records.facts.packed import (
 )
 from station.records.reader import HubLife, JournalReader
 
+_MOST: Final = 500
+"""So many rows of a kind are told beside those that are asked for."""
+
 
 class LookingDesk:
     """Answers from one journal."""
 
-    def __init__(self, looks: Looks) -> None:
+    def __init__(self, looks: Looks, badge_prefix: str | None) -> None:
+        """`badge_prefix` is what the site's badges begin with."""
         self._looks = looks
+        self._badge_prefix = badge_prefix
 
     def handlers(self) -> Handlers:
         """Return what it answers."""
@@ -75,10 +85,10 @@ class LookingDesk:
 
     async def _show_order(self, request: ShowOrder, act: Act) -> OrderShown:  # noqa: ARG002
         with let_go_of_lines():
-            return await self._looks.ask(partial(_order_shown, order=request.order))
+            return await self._looks.ask(partial(_order_shown, request=request))
 
     async def _find_hub(self, request: FindHub, act: Act) -> HubsFound:  # noqa: ARG002
-        return await self._looks.ask(partial(_hubs_found, text=request.hub))
+        return await self._looks.ask(partial(_hubs_found, text=request.hub, badge_prefix=self._badge_prefix))
 
     async def _list_boxes(self, request: ListBoxes, act: Act) -> BoxesListed:  # noqa: ARG002
         return await self._looks.ask(partial(_boxes_listed, request=request))
@@ -120,13 +130,17 @@ def _require_order(journal: JournalReader, order: str) -> OrderSummary:
     raise NotFound(f"there is no order {order}; look at the list of orders")
 
 
-def _order_shown(journal: JournalReader, order: str) -> OrderShown:
-    summary = _require_order(journal, order)
+def _order_shown(journal: JournalReader, request: ShowOrder) -> OrderShown:
+    if request.after is not None and request.group is None:
+        raise Invalid("after says where to go on in a group of hubs: say in which (group)", field="group")
+    summary = _require_order(journal, request.order)
     with left_alone():
-        return _held_against_its_manifest(journal, summary)
+        return _held_against_its_manifest(journal, summary, request)
 
 
-def _held_against_its_manifest(journal: JournalReader, summary: OrderSummary) -> OrderShown:
+def _held_against_its_manifest(
+    journal: JournalReader, summary: OrderSummary, request: ShowOrder
+) -> OrderShown:
     order = summary.order
     lines = journal.order_lines(order)
     found = reconcile(
@@ -138,12 +152,23 @@ def _held_against_its_manifest(journal: JournalReader, summary: OrderSummary) ->
         journal.of_order(order, withdrawn_of, order),
     )
     results = journal.of_order(order, results_of_order, order)
+    hubs = tuple(_hubs_of(found, lines, results))
+    groups = tuple(
+        _of_group(group, hubs, request.after, request.limit)
+        for group in HubGroup
+        if request.group in {None, group}
+    )
+    counts = Counter((hub.state, hub.place) for hub in hubs)
     return OrderShown(
         row=_order_row(summary),
         standing=str(found),
         complete=found.complete,
-        hubs=tuple(_hubs_of(found, lines, results)),
-        strangers=tuple(_strangers(found, results)),
+        counts=tuple(
+            HubsCounted(state=state, place=place, hubs=number) for (state, place), number in counts.items()
+        ),
+        groups=groups,
+        next=groups[0].next if request.group is not None else None,
+        strangers=tuple(islice(_strangers(found, results), _MOST)),
         withdrawn=tuple(
             Withdrawn(
                 chf=gone.line.device_id,
@@ -151,11 +176,17 @@ def _held_against_its_manifest(journal: JournalReader, summary: OrderSummary) ->
                 revision=gone.revision,
                 to_put_aside=gone.to_put_aside,
             )
-            for gone in found.withdrawn
+            for gone in found.withdrawn[:_MOST]
         ),
-        cartons=tuple(map(_carton_row, found.cartons)),
-        pallets=tuple(map(_pallet_row, journal.of_order(order, pallets_of, order))),
+        cartons=tuple(map(_carton_row, found.cartons[:_MOST])),
+        pallets=tuple(map(_pallet_row, journal.of_order(order, pallets_of, order)[:_MOST])),
     )
+
+
+def _of_group(group: HubGroup, hubs: Iterable[HubOfOrder], after: str | None, limit: int) -> HubsOfGroup:
+    there = [hub for hub in hubs if hub.group is group]
+    page, following = page_of(there, lambda hub: str(hub.chf), after, limit)
+    return HubsOfGroup(group=group, hubs=tuple(page), in_all=len(there), next=following)
 
 
 def _hubs_of(
@@ -204,8 +235,9 @@ def _stranger(
 # Hubs and boxes ----------------------------------------------------------------------------------------------
 
 
-def _hubs_found(journal: JournalReader, text: str) -> HubsFound:
-    return HubsFound(hubs=tuple(_story(device, life) for device, life in find_hubs(journal, text)))
+def _hubs_found(journal: JournalReader, text: str, badge_prefix: str | None) -> HubsFound:
+    found = find_hubs(journal, text, badge_prefix)
+    return HubsFound(hubs=tuple(_story(device, life) for device, life in found))
 
 
 def _story(device: Eui64, life: HubLife) -> HubStory:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
@@ -64,6 +65,17 @@ class ListOrders(Question[OrdersListed]):
     limit: Limit = 100
 
 
+class HubGroup(StrEnum):
+    """Where the hubs of an order stand; each is in one of these."""
+
+    TO_DO = "to_do"
+    """Open, or with a result and in no place yet."""
+    NEVER_SEEN = "never_seen"
+    ELSEWHERE = "elsewhere"
+    """In another place than a carton."""
+    PACKED = "packed"
+
+
 class HubOfOrder(_Row):
     """Where one hub stands that an order lists, or that was seen for it."""
 
@@ -77,6 +89,20 @@ class HubOfOrder(_Row):
     """What is open of it, for people."""
     place: Destination | None = None
     carton: str | None = None
+
+    @property
+    def state(self) -> Outcome | Literal["open", "never_seen"]:
+        """How far it is."""
+        return "open" if self.open is not None else self.outcome or "never_seen"
+
+    @property
+    def group(self) -> HubGroup:
+        """Among which hubs of its order it is told."""
+        if self.open is not None or (self.place is None and self.outcome is not None):
+            return HubGroup.TO_DO
+        if self.place is None:
+            return HubGroup.NEVER_SEEN
+        return HubGroup.PACKED if self.place is Destination.CARTON else HubGroup.ELSEWHERE
 
 
 class Withdrawn(_Row):
@@ -113,26 +139,56 @@ class PalletRow(_Row):
     reason: str | None
 
 
+class HubsCounted(_Row):
+    """How many hubs of an order stand alike."""
+
+    state: Outcome | Literal["open", "never_seen"]
+    place: Destination | None
+    hubs: int
+
+
+class HubsOfGroup(_Row):
+    """Some hubs of one group, in the order's own sequence."""
+
+    group: HubGroup
+    hubs: tuple[HubOfOrder, ...]
+    in_all: int
+    next: str | None = None
+    """The CHF id after which to ask for more; None where these were the last."""
+
+
 class OrderShown(Answer):
-    """An order held against its manifest. Each line of it is among the hubs once."""
+    """An order held against its manifest.
+
+    Of strangers, withdrawn hubs, cartons and pallets the first 500 are told; `list_boxes` has all boxes.
+    """
 
     row: OrderRow
     standing: str
     """How many hubs stand where, for people."""
     complete: bool
     """Whether it can be closed without a difference."""
-    hubs: tuple[HubOfOrder, ...]
+    counts: tuple[HubsCounted, ...]
+    """Of all hubs."""
+    groups: tuple[HubsOfGroup, ...]
+    """The one that was asked for, or the beginning of each."""
     strangers: tuple[HubOfOrder, ...]
     """Seen, or put somewhere, for the order, which does not list them."""
     withdrawn: tuple[Withdrawn, ...]
     cartons: tuple[CartonRow, ...]
     pallets: tuple[PalletRow, ...]
+    next: str | None = None
+    """Of the group that was asked for."""
 
 
 class ShowOrder(Question[OrderShown]):
     """Reconcile an order."""
 
     order: Name
+    group: Annotated[HubGroup, Field(strict=False)] | None = None
+    after: Name | None = None
+    """A CHF id of that group."""
+    limit: Limit = 100
 
 
 # Hubs and boxes ----------------------------------------------------------------------------------------------

@@ -31,8 +31,15 @@ class Looks:
             with JournalReader(self._folder) as journal:
                 return question(journal)
 
+        return await self.apart("looking", read)
+
+    async def apart(self, thread: str, work: Callable[[], T]) -> T:
+        """Return what comes of work that reads something else beside the bench: there is one room for all of it.
+
+        Raises what the work raises.
+        """
         async with self._room:
-            return await apart("looking", read)
+            return await apart(thread, work)
 
 
 def page_of(

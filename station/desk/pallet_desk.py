@@ -48,6 +48,8 @@ class PalletDesk:
         self._settings = settings
         self._recalled = recalled
         self._closing = closing
+        self._recalling = asyncio.Lock()
+        """One look through every carton at a time."""
         self._one_by_one = asyncio.Lock()
         """Of two people at one pallet, or who open one, the second sees what the first has done."""
 
@@ -129,9 +131,10 @@ class PalletDesk:
 
     async def _recall(self, _: Recall, __: Act) -> Recalled:
         assert self._recalled is not None  # noqa: S101 - asked only then
-        packed = await self._journal.cartons()
         try:
-            found = tuple(await apart("recall", partial(self._recalled, packed)))
+            async with self._recalling:
+                packed = await self._journal.cartons()
+                found = tuple(await apart("recall", partial(self._recalled, packed)))
         except CatalogError as error:
             raise Unavailable(f"{error}; until then nobody knows which releases stand") from error
         return Recalled(

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import ClassVar, Final
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic_core import ErrorDetails
 
 
 class RefusalCode(StrEnum):
@@ -76,7 +77,26 @@ def unfit(error: ValidationError, what: str) -> Invalid:
     """Say in one line what is wrong with data that came from outside."""
     fault = error.errors()[0]
     where = ".".join(map(str, fault["loc"])) or "it"
-    return Invalid(f"{what}: {where}: {fault['msg'].removeprefix('Value error, ')}", field=where)
+    return Invalid(f"{what}: {where}: {_in_words(fault)}", field=where)
+
+
+def _in_words(fault: ErrorDetails) -> str:
+    """Say for people what pydantic found."""
+    limits = fault.get("ctx", {})
+    match fault["type"]:
+        case "missing":
+            return "it is missing: say it"
+        case "extra_forbidden":
+            return "there is no such field: leave it out"
+        case "string_too_short":
+            least = limits["min_length"]
+            return "it is empty: write something" if least == 1 else f"it has fewer than {least} characters"
+        case "string_too_long" | "too_long":
+            return f"it is longer than {limits['max_length']}: make it shorter"
+        case "string_pattern_mismatch":
+            return "it is not written as it has to be (docs/desk.md)"
+        case _:
+            return fault["msg"].removeprefix("Value error, ")
 
 
 _KINDS: Final = {kind.code: kind for kind in (NotFound, Conflict, NotAllowed, Invalid, Unavailable, Failed)}

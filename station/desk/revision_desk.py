@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -49,6 +50,8 @@ class RevisionDesk:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
+        self._comparing = asyncio.Lock()
+        """One file at a time: each keeps a core busy for as long as it is long."""
 
     def handlers(self) -> Handlers:
         """Return what it answers."""
@@ -96,6 +99,10 @@ class RevisionDesk:
 
     async def _found(self, request: ComesWithFile, act: Act) -> _Found:
         """Read the file, and what it is to amend. Raises NotFound, Invalid, Conflict."""
+        async with self._comparing:
+            return await self._compared(request, act)
+
+    async def _compared(self, request: ComesWithFile, act: Act) -> _Found:
         file = await read_order(request, act)
         try:
             order = find_order(await self._journal.orders(), file.number)

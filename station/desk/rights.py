@@ -39,7 +39,7 @@ from station.desk.people_requests import LiftPinLock, SignOff, SignOn
 from station.desk.record_requests import Republish, ResumeRelease
 from station.desk.refusals import NotAllowed, NotFound
 from station.desk.request import Request
-from station.desk.session_requests import CloseSession, OpenSession, ShowBearer
+from station.desk.session_requests import CloseSession, OpenSession, ShowBearer, ShowRight
 from station.desk.shift_requests import EnrolGoldenHub, RetireGoldenHub, SignCheckList
 from station.desk.standing_requests import ListPeople, ListReleases, ShowShift, ShowUpkeep
 from station.desk.upkeep_requests import ServiceJig
@@ -62,6 +62,7 @@ class Role(StrEnum):
     """A program whose token lets it look, and bring work orders."""
 
 
+_KNOWN_TO_PEOPLE: Final = frozenset({Role.SUPERVISOR, Role.TECHNICIAN, Role.VIEWER, Role.PLANNER})
 _THE_ACCOUNT: Final = frozenset({Role.ACCOUNT})
 _SUPERVISORS: Final = frozenset({Role.ACCOUNT, Role.SUPERVISOR})
 _EVERYBODY: Final = frozenset({Role.ACCOUNT, Role.SUPERVISOR, Role.TECHNICIAN})
@@ -85,6 +86,7 @@ MAY: Final[Mapping[type[Request[Any]], frozenset[Role]]] = MappingProxyType(
         OpenSession: _EVERYBODY,
         ShowBearer: _LOOKING,
         CloseSession: _EVERYBODY,
+        ShowRight: _LOOKING,
         ScanLabel: _EVERYBODY,
         TakeBackLabel: _EVERYBODY,
         SignOn: _EVERYBODY,
@@ -136,14 +138,17 @@ def request_named(name: str) -> type[Request[Any]]:
 
 def require_right(request: type[Request[Any]], role: Role) -> None:
     """Raise NotAllowed where somebody in this capacity may not ask this."""
-    if role not in MAY[request]:
-        theirs = ", ".join(sorted(kind.name for kind, roles in MAY.items() if role in roles))
-        supervised = (
-            "have a supervisor give name and PIN with it, or " if Role.SUPERVISOR in MAY[request] else ""
+    may = MAY[request]
+    if role not in may:
+        theirs = " or ".join(f"a {each}" for each in Role if each in may & _KNOWN_TO_PEOPLE)
+        next_step = (
+            "have a supervisor give name and PIN with it"
+            if Role.SUPERVISOR in may
+            else "run it as the station's user (sudo -u reflash reflash …)"
         )
         raise NotAllowed(
-            f"{request.name} is not for a {role}, who may ask: {theirs}; {supervised}run it as the station's user "
-            "(sudo -u reflash reflash …)",
+            f"{request.name.replace('_', ' ')} is not for a {role}, but for "
+            f"{theirs or 'the station itself'}: {next_step}",
             request=request.name,
             role=role.value,
         )

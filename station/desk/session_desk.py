@@ -13,7 +13,15 @@ from station.desk.act import Act
 from station.desk.desk import Handlers
 from station.desk.refusals import NotAllowed, NotFound, Unavailable
 from station.desk.request import Done
-from station.desk.session_requests import Bearing, CloseSession, OpenSession, SessionOpened, ShowBearer
+from station.desk.rights import request_named, require_right
+from station.desk.session_requests import (
+    Bearing,
+    CloseSession,
+    OpenSession,
+    SessionOpened,
+    ShowBearer,
+    ShowRight,
+)
 from station.domain.shift_day import ShiftDays
 from station.people.bearers import Bearers, BearersUnreadable, digest_of
 from station.people.operators import OperatorsUnreadable, UnknownPseudonym
@@ -33,7 +41,12 @@ class SessionDesk:
 
     def handlers(self) -> Handlers:
         """Return what it answers."""
-        return {OpenSession: self._open, ShowBearer: self._show, CloseSession: self._close}
+        return {
+            OpenSession: self._open,
+            ShowBearer: self._show,
+            CloseSession: self._close,
+            ShowRight: self._show_right,
+        }
 
     async def _open(self, _: OpenSession, act: Act) -> SessionOpened:
         pseudonym = act.actor.pseudonym
@@ -59,6 +72,10 @@ class SessionDesk:
 
     async def _close(self, request: CloseSession, _: Act) -> Done:
         await _asked(partial(self.bearers.close_session, request.secret))
+        return Done()
+
+    async def _show_right(self, request: ShowRight, act: Act) -> Done:
+        require_right(request_named(request.request), act.role)
         return Done()
 
 

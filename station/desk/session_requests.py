@@ -1,4 +1,4 @@
-"""Sessions: who has shown who they are, and need not show it again with each request until the shift is over.
+"""Sessions, and what whoever asks may: who has shown who they are need not show it again with each request until the shift is over.
 
 None is a command, whose answer the journal would keep: a session's secret stands nowhere.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pydantic import AwareDatetime, Field
 
-from station.desk.request import Answer, Done, Question
+from station.desk.request import Answer, Done, Name, Question
 from station.domain.actor import PersonRole
 from station.people.bearers import ProgramRole, Secret
 
@@ -43,3 +43,9 @@ class CloseSession(Question[Done]):
     """End a session; one that has ended already is no fault."""
 
     secret: Secret = Field(repr=False)
+
+
+class ShowRight(Question[Done]):
+    """Ask whether one may ask something, before a file is sent with it, say; who may not is told why."""
+
+    request: Name

@@ -76,7 +76,7 @@ class StandingDesk:
     async def _show_upkeep(self, request: ShowUpkeep, act: Act) -> UpkeepShown:  # noqa: ARG002
         today = self._now().astimezone().date()
         try:
-            return await apart("upkeep", partial(_upkeep, self._settings(), request.days, today))
+            return await self._looks.apart("upkeep", partial(_upkeep, self._settings(), request.days, today))
         except ReportError as error:
             raise Unavailable(str(error)) from error
 

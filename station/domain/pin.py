@@ -53,8 +53,11 @@ def raw_hash(text: str, salt: bytes) -> str:
     return hash_secret_raw(text.encode(), salt, _PASSES, _KIBIBYTES, _LANES, _HASH_BYTES, Type.ID).hex()
 
 
-def is_pin(pin: str, kept: str) -> bool:
-    """Whether it is the PIN of which this was kept."""
+def is_pin(pin: str, kept: str | None) -> bool:
+    """Whether it is the PIN of which this was kept. Where nothing was kept it takes the same time to say no."""
+    if kept is None:
+        hash_of_pin(pin, bytes(SALT_BYTES))
+        return False
     try:
         return verify_secret(kept.encode(), pin.encode(), Type.ID)
     except (VerificationError, InvalidHashError):

@@ -7,25 +7,29 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 from drivers.threads import apart
 from station.domain.actor import PersonRole
-from station.domain.pin import WRONG_PINS, is_pin, lock_after
+from station.domain.pin import is_pin, lock_after
 from station.people.bearers import Bearers, ProgramRole, StillCarried, digest_of
-from station.people.operators import Operators
+from station.people.operators import Operators, Person
 from station.people.standing import StandsAsThen
 from station.records.expectations import Expectation
 from station.records.facts.events import Event
-from station.records.facts.people import PinAccepted, PinRefused, WrongPins
+from station.records.facts.people import PinAccepted, PinRefused, TriedFrom, WrongPins
+
+_NO_SECONDS: Final = 0.5
+"""So long it takes to say no to a name and PIN, whatever the reason."""
+_NO: Final = (
+    "this is not somebody's name and PIN, or it was wrong here too often: try again, scan your badge, or wait (1 to 60 min); "
+    "a supervisor can look at what is known (People, or reflash operators list), and lift the wait"
+)
+"""The same for every reason: whoever guesses is not told whom there is."""
 
 
 class NotProven(Exception):
     """It is not known who this is. One line, without what was given."""
-
-
-class PinLocked(NotProven):
-    """A person's PIN was wrong too often, and is not tried now. One line."""
 
 
 class PinJournal(Protocol):
@@ -35,8 +39,8 @@ class PinJournal(Protocol):
         """Make the events durable."""
         ...
 
-    async def wrong_pins(self, pseudonym: str) -> WrongPins | None:
-        """Return what counts against a person's PIN."""
+    async def tried_from(self, pseudonym: str, place: str | None) -> TriedFrom:
+        """Return what counts against a person's PIN at a place."""
         ...
 
 
@@ -67,39 +71,51 @@ class Identification:
         self._now = now
         self._proving = asyncio.Lock()
 
-    async def by_pin(self, name: str, pin: str, where: str) -> Known:
+    async def by_pin(self, name: str, pin: str, where: str, network: str | None = None) -> Known:
         """Return who has this name, or pseudonym, and this PIN. Each wrong one is recorded before that is said.
 
-        Raises PinLocked, NotProven, OperatorsUnreadable, OSError and JournalError.
+        `network` is where it comes from, if not from the bench itself. Wrong ones from where a person's PIN was right before
+        count there alone; those from everywhere else count together, and lock it there.
+
+        Raises NotProven, after the same time and in the same words whatever is wrong; OperatorsUnreadable, OSError and
+        JournalError.
         """
+        loop = asyncio.get_running_loop()
         async with self._proving:
+            until = loop.time() + _NO_SECONDS
             found = await apart("operators", partial(self._operators.find, name))
-            if found is None:
-                raise NotProven(
-                    "nobody is known by this name, or two are: give it as `reflash operators list` shows it, or the pseudonym"
-                )
-            pseudonym, person = found
-            if person.pin is None:
-                raise NotProven(
-                    f"{pseudonym} has no PIN: give one on the station's PC (reflash operators pin {pseudonym})"
-                )
-            before = await self._journal.wrong_pins(pseudonym)
-            if before is not None and (lock := lock_after(before.wrong)):
-                # A clock that was set back makes no lock longer than it was.
-                left = min(before.latest + lock - self._now(), lock)
-                if left > timedelta():
-                    raise PinLocked(_locked(pseudonym, left))
-            if not await apart("PIN", partial(is_pin, pin, person.pin)):
-                await self._journal.append(PinRefused(pseudonym=pseudonym, where=where[:64]))
-                wrong = 1 + (before.wrong if before else 0)
-                if lock := lock_after(wrong):
-                    raise PinLocked(_locked(pseudonym, lock))
-                raise NotProven(
-                    f"this is not the PIN of {pseudonym} ({wrong} of {WRONG_PINS} tries); try it again"
-                )
-            if before is not None:
-                await self._journal.append(PinAccepted(pseudonym=pseudonym))
-            return await self._as_of_now(pseudonym)
+            place = (
+                None if network is None else await apart("operators", partial(self._operators.place, network))
+            )
+            if await self._is_proven(found, pin, where, place):
+                assert found is not None  # noqa: S101 - nobody proves to be nobody
+                return await self._as_of_now(found[0])
+        await asyncio.sleep(until - loop.time())
+        raise NotProven(_NO)
+
+    async def _is_proven(
+        self, found: tuple[str, Person] | None, pin: str, where: str, place: str | None
+    ) -> bool:
+        """Try a PIN, unless it is locked there; what there is none of to try is tried all the same, for its time."""
+        pseudonym, person = found or (None, None)
+        tried = None if pseudonym is None else await self._journal.tried_from(pseudonym, place)
+        is_locked = tried is not None and self._is_locked(tried.wrong)
+        kept = None if person is None or is_locked else person.pin
+        is_right = await apart("PIN", partial(is_pin, pin, kept))
+        if pseudonym is None or tried is None or kept is None:
+            return False
+        if not is_right:
+            await self._journal.append(PinRefused(pseudonym=pseudonym, where=where[:64], place=place))
+        elif tried.wrong is not None or not tried.known:
+            await self._journal.append(PinAccepted(pseudonym=pseudonym, place=place))
+        return is_right
+
+    def _is_locked(self, wrong: WrongPins | None) -> bool:
+        if wrong is None:
+            return False
+        # A clock that was set back makes no lock longer than it was.
+        lock = lock_after(wrong.wrong)
+        return min(wrong.latest + lock - self._now(), lock) > timedelta()
 
     async def by_badge(self, code: str) -> Known:
         """Return whose badge has this code. Raises NotProven, OperatorsUnreadable and OSError."""
@@ -130,9 +146,3 @@ class Identification:
         return Known(pseudonym, person.role, StandsAsThen(self._operators, pseudonym, person))
 
 
-def _locked(pseudonym: str, left: timedelta) -> str:
-    minutes = -(-int(left.total_seconds()) // 60)
-    return (
-        f"the PIN of {pseudonym} was wrong too often and is not tried for {minutes} min; wait, or have a supervisor "
-        f"lift it (reflash operators unlock {pseudonym})"
-    )

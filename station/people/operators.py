@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -131,6 +132,14 @@ class Operators:
             return name, people[name]
         named = [each for each in people.items() if _plain(each[1].name) == _plain(name)]
         return named[0] if len(named) == 1 else None
+
+    def place(self, network: str) -> str:
+        """Return what a network that somebody asks from is called in the journal, which nobody can read without this file.
+
+        Raises OperatorsUnreadable or OSError.
+        """
+        salt = bytes.fromhex(self._read().badge_salt)
+        return hashlib.blake2s(network.encode(), key=salt, digest_size=8).hexdigest()
 
     def erase(self, pseudonym: str) -> bool:
         """Forget who stands behind the pseudonym, badge and PIN included; return whether anybody did.

@@ -51,7 +51,7 @@ from station.records.facts.orders import (
 )
 from station.records.facts.outbox import BEFORE_ALL, Number, ResultVersionChosen
 from station.records.facts.packed import Carton, Pallet
-from station.records.facts.people import OnDuty, WrongPins, signed_on, wrong_pins
+from station.records.facts.people import OnDuty, TriedFrom, WrongPins, signed_on, tried_from, wrong_pins
 from station.records.facts.releases import ReleaseResult, StoppedRelease, release_results, stopped_releases
 from station.records.facts.unlocks import wrong_unlock_answers
 from station.records.ledger import LedgerSettings
@@ -224,6 +224,10 @@ class Journal:
     async def wrong_pins(self, pseudonym: str) -> WrongPins | None:
         """Return what counts against a person's PIN; None for nothing."""
         return await self.ask(wrong_pins, pseudonym)
+
+    async def tried_from(self, pseudonym: str, place: str | None) -> TriedFrom:
+        """Return what counts against a person's PIN at a place; None is the bench."""
+        return await self.ask(tried_from, pseudonym, place)
 
     async def life_of(self, device: Eui64) -> HubLife:
         """Return everything about the hub with this CHF, GPF or scanned id."""

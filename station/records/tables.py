@@ -209,10 +209,12 @@ CREATE TABLE signed_on (
     since     INTEGER NOT NULL
 );
 CREATE TABLE wrong_pins (               -- since the last that was right
-    pseudonym TEXT    PRIMARY KEY,
+    pseudonym TEXT    NOT NULL,
+    place     TEXT    NOT NULL,         -- where it was right before; empty for the bench, `elsewhere` for all others
     wrong     INTEGER NOT NULL,
-    latest    INTEGER NOT NULL
-);
+    latest    INTEGER NOT NULL,
+    PRIMARY KEY (pseudonym, place)
+) WITHOUT ROWID;
 CREATE TABLE golden_hubs (
     chf      TEXT    PRIMARY KEY,
     gpf      TEXT    NOT NULL UNIQUE,

@@ -26,6 +26,7 @@ class Ask(Protocol):
         proof: Proof | None = None,
         key: UUID | None = None,
         file: int | None = None,
+        network: str | None = None,
     ) -> A:
         """Return the answer. Raises Refused and ControlError."""
         ...
@@ -62,11 +63,15 @@ class AskFor:
         proof: Proof | None = None,
         key: UUID | None = None,
         file: int | None = None,
+        network: str | None = None,
     ) -> A:
         """Return the answer. Raises Refused, of which MustWait, and ControlError."""
         if proof is None and by is None:
             by, proof = self.who.by, self.who.proof
         if not isinstance(proof, Pin | Badge):  # nobody guesses a session or a token
             return await self.ask(request, by=by, proof=proof, key=key, file=file)
-        async with self.who.place.proofs.trying(self.who.place.peer):
-            return await self.ask(request, by=by, proof=proof, key=key, file=file)
+        place = self.who.place
+        async with place.proofs.trying(place.peer):
+            return await self.ask(
+                request, by=by, proof=proof, key=key, file=file, network=network or place.network
+            )

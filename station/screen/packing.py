@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from firmware_catalog.identity import Eui64
 from station.bench.labels import ActCode, Badge, NewBox, SignOffCode, Undo, read_scan
-from station.desk.bench_requests import Status
+from station.desk.act import Bearer
 from station.desk.label_printing_requests import PrintLabel
 from station.desk.looking_requests import ShowBox
 from station.desk.packing_requests import (
@@ -30,6 +30,7 @@ from station.desk.packing_requests import (
 )
 from station.desk.refusals import Conflict, Invalid
 from station.desk.request import Answer, Command
+from station.desk.session_requests import CloseSession, OpenSession
 from station.domain.destination import Destination
 from station.domain.label import ScannedLabel
 from station.packing.codes import Package, PackageCode
@@ -77,7 +78,8 @@ class PackingTable:
         self._orders = orders
         self._box: PackageCode | None = None
         self._place: Destination | None = None
-        self._badge: Badge | None = None
+        self._session: Bearer | None = None
+        """Whose the scans are. It ends as every session does, and then nothing is done before a badge, or `sign off`."""
         self._hub: Eui64 | None = None
         """Whose label was scanned last."""
         self._put_last: HubPut | None = None
@@ -99,11 +101,12 @@ class PackingTable:
             case NewBox():
                 return await self._open(scan)
             case Badge():
-                await self._ask(Status(), proof=scan)  # refused now, and not at the next hub
-                self._badge = scan
+                opened = await self._ask(OpenSession(), proof=scan)
+                await self._sign_off()
+                self._session = Bearer(opened.secret)
                 return Packed(line=self._say("pack_badge"))
             case SignOffCode():
-                self._badge = None
+                await self._sign_off()
                 return Packed(line=self._say("pack_nobody"))
             case Undo():
                 return self._undo()
@@ -117,7 +120,12 @@ class PackingTable:
                 raise Invalid(self._say("pack_no_slot"))
 
     async def _do(self, command: Command[A]) -> A:
-        return await self._ask(command, proof=self._badge, key=uuid4())
+        return await self._ask(command, proof=self._session, key=uuid4())
+
+    async def _sign_off(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            await self._ask(CloseSession(secret=session.secret))
 
     # Hubs ----------------------------------------------------------------------------------------------------
 

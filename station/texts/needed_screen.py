@@ -33,7 +33,7 @@ due_due due_overdue due_unknown record_service no_service insertions counted_by 
 measure_failures measure_retries measure_reseats measure_slow look firmware permitted_from hardware
 any_hardware bytes notes release_production release_withdrawn more resume_release people_how
 pseudonym role badge role_technician role_supervisor wrong_pins lift_lock
-no_badge nobody_here
+no_badge nobody_here further
 """
 _FILLED: Final = {
     "order": "order done hubs",

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from station.web.throttle import Throttle
+from station.web.throttle import Throttle, is_this_computer, network_of
 
 _MOST_AT_ONCE: Final = 4
 """Each takes some 50 ms, and the others wait for it."""
@@ -57,3 +57,8 @@ class Place:
 
     peer: str
     proofs: Proofs = field(repr=False)
+
+    @property
+    def network(self) -> str | None:
+        """What it is told from others by; None for the bench's own PC."""
+        return None if is_this_computer(self.peer) else network_of(self.peer)

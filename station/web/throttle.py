@@ -24,22 +24,30 @@ class Throttle:
 
     def wait(self, peer: str, now: float) -> float:
         """Return for how many seconds nothing is tried from there; 0 where it may be tried."""
-        owed = self._paid_off.get(_place(peer), now) - now
+        owed = self._paid_off.get(network_of(peer), now) - now
         return max(owed - (FREE_GUESSES - 1) * SECONDS_A_GUESS, 0.0)
 
     def wrong(self, peer: str, now: float) -> None:
         """Count a wrong guess."""
-        place = _place(peer)
+        place = network_of(peer)
         self._paid_off[place] = max(self._paid_off.get(place, now), now) + SECONDS_A_GUESS
         self._paid_off.move_to_end(place)
         while len(self._paid_off) > _MOST_PLACES:
             self._paid_off.popitem(last=False)
 
 
-def _place(peer: str) -> str:
-    """Whoever has one IPv6 address has its whole /64."""
+def network_of(peer: str) -> str:
+    """Return what one that guesses is told from others by. Whoever has one IPv6 address has its whole /64."""
     try:
         address = ipaddress.ip_address(peer)
     except ValueError:
         return peer
     return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else str(address)
+
+
+def is_this_computer(peer: str) -> bool:
+    """Whether it comes by the loopback."""
+    try:
+        return ipaddress.ip_address(peer).is_loopback
+    except ValueError:
+        return False

@@ -397,6 +397,24 @@ PROMISE_MUTANTS = (
         ("tests/station/desk/test_people_at_the_desk.py::test_nobody_is_a_supervisor_by_saying_so",),
     ),
     Mutant(
+        "who has no PIN is told so at once",
+        "station/domain/pin.py",
+        "    if kept is None:\n        hash_of_pin(pin, bytes(SALT_BYTES))\n",
+        "    if kept is None:\n        raise ProofUnfit\n",
+        (
+            "tests/station/people/test_identification.py::test_whoever_guesses_is_not_told_whom_there_is_nor_by_how_long_it_takes",
+        ),
+    ),
+    Mutant(
+        "wrong PINs count wherever they were tried",
+        "station/records/facts/people.py",
+        "    return _ELSEWHERE if known is None else place",
+        "    return _THE_BENCH",
+        (
+            "tests/station/people/test_identification.py::test_guesses_from_elsewhere_keep_nobody_out_where_their_pin_was_right_before",
+        ),
+    ),
+    Mutant(
         "PINs that are tried side by side count as one",
         "station/people/identification.py",
         "        self._proving = asyncio.Lock()",

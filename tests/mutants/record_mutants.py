@@ -100,7 +100,7 @@ RECORD_MUTANTS = (
     Mutant(
         "whoever reaches a socket may ask everything",
         "station/desk/rights.py",
-        "    if role not in MAY[request]:\n",
+        "    if role not in may:\n",
         "    if role not in Role:\n",
         (_THE_DESK,),
     ),

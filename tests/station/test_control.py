@@ -77,7 +77,7 @@ from station.desk.record_requests import Republish, ResumeRelease
 from station.desk.refusals import Conflict, Invalid, NotFound, Refused, Unavailable
 from station.desk.request import Done
 from station.desk.rights import MAY
-from station.desk.session_requests import CloseSession, OpenSession, ShowBearer
+from station.desk.session_requests import CloseSession, OpenSession, ShowBearer, ShowRight
 from station.desk.shift_requests import EnrolGoldenHub, RetireGoldenHub, SignCheckList
 from station.desk.standing_requests import ListPeople, ListReleases, ShowShift, ShowUpkeep
 from station.desk.upkeep_requests import ServiceJig
@@ -144,6 +144,7 @@ REQUESTS = {
     ),
     UnassignOrder: st.builds(UnassignOrder, order=NAMES, jig=NAMES, trays_empty=st.booleans()),
     ServiceJig: st.builds(ServiceJig, jig=NAMES, what=NAMES, slots=st.lists(SLOTS, max_size=3).map(tuple)),
+    ShowRight: st.builds(ShowRight, request=NAMES),
     CompareOrder: st.builds(CompareOrder, source=NAMES, size=SLOTS, sha256=st.just("0f" * 32)),
     ReviseOrder: st.builds(
         ReviseOrder,
@@ -281,8 +282,8 @@ BROKEN = [
         "not_found",
         "there is no request 'dance'; the station knows: assign_order, close_carton",
     ),
-    (frame("reset_jig"), "invalid", "the request is not as reset_jig needs it: jig: Field required"),
-    (frame("reset_jig", jig="j", more=1), "invalid", "as reset_jig needs it: more: Extra inputs"),
+    (frame("reset_jig"), "invalid", "the request is not as reset_jig needs it: jig: it is missing"),
+    (frame("reset_jig", jig="j", more=1), "invalid", "as reset_jig needs it: more: there is no such field"),
     (b'{"protocol": 2, "do": "status", "more": 1}\n', "invalid", "this is no request: more: "),
     (
         b'{"protocol": 2, "do": "reset_jig", "with": {"jig": "j"}, "key": "7"}\n',

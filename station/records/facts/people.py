@@ -14,6 +14,9 @@ from station.records.moments import utc_from_microseconds
 
 BENCH: Final = ""
 """Stands in the table for the whole bench."""
+_THE_BENCH: Final = ""
+_ELSEWHERE: Final = "elsewhere"
+"""Every place from which a person's PIN was never right yet: wrong ones from there count together."""
 
 
 class SignedOn(Fact):
@@ -54,13 +57,17 @@ class PinRefused(Fact):
     kind: Literal["pin_refused"] = "pin_refused"
     pseudonym: Pseudonym
     where: str
+    place: str | None = None
+    """From which network it came, as `Operators.place` calls it; None for the bench itself."""
 
 
 class PinAccepted(Fact):
-    """The right PIN was given after wrong ones, which count no more."""
+    """The right PIN was given: from a place where it had not been right before, or after wrong ones, which count no more."""
 
     kind: Literal["pin_accepted"] = "pin_accepted"
     pseudonym: Pseudonym
+    place: str | None = None
+    """As of `PinRefused`."""
 
 
 class PinLockLifted(Fact):
@@ -93,15 +100,25 @@ def apply(
             )
         case PinRefused():
             tables.execute(
-                "INSERT INTO wrong_pins VALUES (?, 1, ?) ON CONFLICT (pseudonym)"
+                "INSERT INTO wrong_pins VALUES (?, ?, 1, ?) ON CONFLICT (pseudonym, place)"
                 " DO UPDATE SET wrong = wrong + 1, latest = excluded.latest",
-                (event.pseudonym, written.utc),
+                (event.pseudonym, _counted_at(tables, event.pseudonym, event.place), written.utc),
             )
         case PinAccepted():
-            tables.execute("DELETE FROM wrong_pins WHERE pseudonym = ?", (event.pseudonym,))
+            tables.execute(
+                "DELETE FROM wrong_pins WHERE pseudonym = ? AND place = ?",
+                (event.pseudonym, _counted_at(tables, event.pseudonym, event.place)),
+            )
+            if event.place is not None:
+                tables.execute(
+                    "INSERT INTO wrong_pins VALUES (?, ?, 0, ?)",
+                    (event.pseudonym, event.place, written.utc),
+                )
         case PinLockLifted():
             require(
-                tables.execute("DELETE FROM wrong_pins WHERE pseudonym = ?", (event.pseudonym,)),
+                tables.execute(
+                    "UPDATE wrong_pins SET wrong = 0 WHERE pseudonym = ? AND wrong > 0", (event.pseudonym,)
+                ),
                 f"no wrong PIN counts against {event.pseudonym}",
             )
         case _:
@@ -139,9 +156,38 @@ class WrongPins:
     latest: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class TriedFrom:
+    """What is known of a person's PIN at one place."""
+
+    wrong: WrongPins | None
+    """What counts against it there; None for nothing."""
+    known: bool
+    """Whether it was right there before: wrong ones from elsewhere do not count there then, nor these elsewhere."""
+
+
 def wrong_pins(tables: sqlite3.Connection, pseudonym: str) -> WrongPins | None:
-    """Return what counts against a person's PIN; None for nothing."""
-    found = tables.execute(
-        "SELECT wrong, latest FROM wrong_pins WHERE pseudonym = ?", (pseudonym,)
+    """Return what counts against a person's PIN, wherever it was given; None for nothing."""
+    wrong, latest = tables.execute(
+        "SELECT sum(wrong), max(latest) FROM wrong_pins WHERE pseudonym = ? AND wrong > 0", (pseudonym,)
     ).fetchone()
-    return None if found is None else WrongPins(found[0], utc_from_microseconds(found[1]))
+    return None if wrong is None else WrongPins(wrong, utc_from_microseconds(latest))
+
+
+def tried_from(tables: sqlite3.Connection, pseudonym: str, place: str | None) -> TriedFrom:
+    """Return what counts against a person's PIN at a place (see `PinRefused`)."""
+    counted_at = _counted_at(tables, pseudonym, place)
+    found = tables.execute(
+        "SELECT wrong, latest FROM wrong_pins WHERE pseudonym = ? AND place = ?", (pseudonym, counted_at)
+    ).fetchone()
+    wrong = WrongPins(found[0], utc_from_microseconds(found[1])) if found is not None and found[0] else None
+    return TriedFrom(wrong, known=counted_at != _ELSEWHERE)
+
+
+def _counted_at(tables: sqlite3.Connection, pseudonym: str, place: str | None) -> str:
+    if place is None:
+        return _THE_BENCH
+    known = tables.execute(
+        "SELECT 1 FROM wrong_pins WHERE pseudonym = ? AND place = ?", (pseudonym, place)
+    ).fetchone()
+    return _ELSEWHERE if known is None else place

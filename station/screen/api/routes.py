@@ -22,6 +22,7 @@ from station.control.client import ControlError
 from station.desk.refusals import Invalid, Refused, unfit
 from station.desk.request import Answer
 from station.desk.request import Request as Asked
+from station.desk.session_requests import ShowRight
 from station.orders.csv_import import MAX_FILE_SIZE
 from station.screen.api.document import FILE_TYPES, document
 from station.screen.api.following import follow
@@ -78,6 +79,8 @@ class _Asking:
         try:
             key = _key(request)
             if self.operation.takes_file:
+                # Before a byte of it is taken: whoever may not sends none.
+                await self.parts.ask(request, ShowRight(request=self.operation.kind.name))
                 if self.files.arriving >= _MOST_FILES:
                     busy = "other files are just arriving: send it again in a moment"
                     return Problem(HTTPStatus.TOO_MANY_REQUESTS, busy, headers={"Retry-After": "2"})
@@ -135,7 +138,10 @@ class _Asking:
             raise unfit(error, self.operation.kind.name) from error
 
     async def _arrived(self, request: Request) -> tuple[int, dict[str, str]]:
-        """Put the body into a file of its own that no disk holds; return its descriptor, and what is said of it."""
+        """Put the body into a file of its own that no disk holds; return its descriptor, and what is said of it.
+
+        It has no more bytes than its length said, which was looked at before (`Access`).
+        """
         if _media_type(request) not in FILE_TYPES:
             raise _OfAnotherType(f"its body is an order's file (Content-Type: {FILE_TYPES[0]})")
         file, size, sha256 = os.memfd_create("order"), 0, hashlib.sha256()

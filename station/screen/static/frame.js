@@ -77,6 +77,7 @@ function ofScannerAt({ refused, line }) {
   if (page.dataset.view === "bench" && (begun || shown.textContent === "")) answer(refused ? "refused" : "taken", line, begun);
 }
 
+const SHOWABLE = /^(?:(?:CHF|GPF)[ :=]+)?(?:[0-9A-F]{2}[:-]?){7}[0-9A-F]{2}$|^[\w-]{1,12}\/[1-8]$/i;
 async function send(text) {
   shown.dataset.kind = "asked";
   write(shown, say("Asked"));
@@ -88,7 +89,8 @@ async function send(text) {
     if (said.go) { answerOver(said.kind, said.line); location.assign(said.go); }
     heard.forEach((listener) => listener(said));
   } catch {
-    answer("person", `${text.slice(0, 30)}: ${say("Unsure")}`); // it may have been taken: nobody is told either way
+    // It may have been taken: nobody is told either way. Of what may be a badge nothing is shown.
+    answer("person", SHOWABLE.test(text.trim()) ? `${text.trim()}: ${say("Unsure")}` : say("Unsure"));
   }
 }
 

@@ -7,15 +7,13 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 
-from station.desk.looking_requests import FindHub, HubOfOrder, ListOrders, ShowBox, ShowOrder
+from station.desk.looking_requests import FindHub, HubGroup, HubOfOrder, ListOrders, ShowBox, ShowOrder
 from station.domain.destination import Destination
 from station.domain.outcome import Outcome
 from station.screen.parts import Parts
 from station.texts.results import what_happened
 
-_OPEN: Final = "open"
-_NEVER_SEEN: Final = "never_seen"
-_STATES: Final = (*Outcome, _OPEN, _NEVER_SEEN)
+_STATES: Final = (*Outcome, "open", "never_seen")
 _PLACES: Final = (*Destination, None)
 
 Text = Annotated[str, Query(min_length=1, max_length=128)]
@@ -46,9 +44,14 @@ def orders_views(parts: Parts) -> APIRouter:
         )
 
     @router.get("/orders/show")
-    async def shown(request: Request, order: Text) -> Response:
-        found = await parts.ask(request, ShowOrder(order=order))
-        counts = Counter((_state(hub), hub.place) for hub in found.hubs)
+    async def shown(
+        request: Request, order: Text, group: HubGroup | None = None, after: Text | None = None
+    ) -> Response:
+        found = await parts.ask(request, ShowOrder(order=order, group=group, after=after))
+        counts = Counter({(each.state, each.place): each.hubs for each in found.counts})
+        totals = Counter[str]()
+        for each in found.counts:
+            totals[each.state] += each.hubs
         return parts.page(
             request,
             "order.html",
@@ -56,17 +59,13 @@ def orders_views(parts: Parts) -> APIRouter:
             row=found.row,
             standing=found.standing,
             complete=found.complete,
-            states=[state for state in _STATES if any(state == each for each, _ in counts)],
+            states=[state for state in _STATES if totals[state]],
             places=_PLACES,
             counts=counts,
-            totals=Counter(_state(hub) for hub in found.hubs),
-            differing=[hub for hub in found.hubs if hub.open or (hub.place is None and hub.outcome)],
-            elsewhere=[
-                *(hub for hub in found.hubs if hub.place not in {None, Destination.CARTON}),
-                *found.strangers,
-            ],
+            totals=totals,
+            groups={each.group.value: each for each in found.groups},
+            whole=group is None,
             strangers=found.strangers,
-            never_seen=[hub for hub in found.hubs if _state(hub) == _NEVER_SEEN],
             withdrawn=found.withdrawn,
             cartons=found.cartons,
             pallets=found.pallets,
@@ -89,9 +88,3 @@ def orders_views(parts: Parts) -> APIRouter:
         )
 
     return router
-
-
-def _state(hub: HubOfOrder) -> str:
-    if hub.open is not None:
-        return _OPEN
-    return hub.outcome or _NEVER_SEEN

@@ -25,7 +25,7 @@ CASES = {
     "an order without a name": (
         ("orders", "assign", "", "--jig", "jig1"),
         2,
-        "that cannot be asked: order: String should have at least 1 character",
+        "that cannot be asked: order: it is empty: write something",
     ),
     "an order that is not what was expected": (
         ("orders", "close", "WO-1", "--reason", "done", "--incomplete", "--waiting", "7"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -14,8 +15,10 @@ from benches.station_bench import journal_of, slot
 from benches.station_daemon import events_of, running_daemon
 from firmware_catalog.catalog import FolderCatalog
 from station.desk.act import Act
+from station.desk.count_desk import CountDesk
+from station.desk.count_requests import CountResults
 from station.desk.looking_desk import LookingDesk
-from station.desk.looking_requests import FindHub, ListBoxes, ListOrders, ShowBox, ShowOrder
+from station.desk.looking_requests import FindHub, HubGroup, ListBoxes, ListOrders, ShowBox, ShowOrder
 from station.desk.looks import Looks
 from station.desk.refusals import Invalid, NotFound, Unavailable
 from station.desk.request import A, Question
@@ -28,6 +31,7 @@ from station.people.operators import Operators, PersonRole
 from station.records.facts.packing import HubPlaced
 from station.settings_file import load_settings
 
+T = TypeVar("T")
 FIRST, PALLET = "CTN00000013", "PLT00000013"
 ENDS = (
     {"outcome": Outcome.PASSED},
@@ -175,7 +179,7 @@ def test_a_hubs_whole_story_by_any_name(reflash: Any, shift: Path) -> None:
     assert "passed" in result
     for wrong, why in (
         ("FFFFFF", "no order lists"),
-        ("xyzxyz", "no last digits"),
+        ("xyzxyz", "neither a hub"),
         ("hello", "neither a hub"),
     ):
         assert why in reflash("hubs", "find", wrong, *at).complaint
@@ -189,7 +193,7 @@ async def test_the_desk_tells_of_orders_hubs_and_boxes_what_the_commands_tell(
         await asyncio.to_thread(reflash, "cartons", "open", "WO-1", *at)
         await asyncio.to_thread(reflash, "cartons", "pack", FIRST, gpf(hub), *at)
     told = (await asyncio.to_thread(reflash, "orders", "show", "WO-1", "--json", *at)).json
-    handlers = LookingDesk(Looks(load_settings(shift).journal_folder)).handlers()
+    handlers = LookingDesk(Looks(load_settings(shift).journal_folder), "BADGE-").handlers()
 
     async def ask(request: Question[A]) -> A:
         act = Act(Actor(pseudonym=None, where="desk"), journal=None)  # nothing is recorded
@@ -200,8 +204,15 @@ async def test_the_desk_tells_of_orders_hubs_and_boxes_what_the_commands_tell(
     (row,) = (await ask(ListOrders())).orders
     assert (row.order, row.hubs, row.done, row.closed) == ("WO-1", told["hubs"], told["done"], None)
     shown = await ask(ShowOrder(order="WO-1"))
-    assert [str(hub.chf) for hub in shown.hubs if hub.place is None] == told["missing"]
-    assert {str(hub.chf): hub.code for hub in shown.hubs if hub.code is not None} == told["why"]
+    hubs = [hub for group in shown.groups for hub in group.hubs]
+    assert sorted(str(hub.chf) for hub in hubs if hub.place is None) == sorted(told["missing"])
+    assert {str(hub.chf): hub.code for hub in hubs if hub.code is not None} == told["why"]
+    assert sum(each.hubs for each in shown.counts) == len(hubs) == told["hubs"]
+    first = await ask(ShowOrder(order="WO-1", group=HubGroup.TO_DO, limit=1))
+    (page,) = first.groups
+    following = await ask(ShowOrder(order="WO-1", group=HubGroup.TO_DO, after=first.next, limit=1))
+    assert [*page.hubs, *following.groups[0].hubs] == [hub for hub in hubs if hub.group is HubGroup.TO_DO]
+    assert (page.in_all, following.next) == (2, None)
     assert [(each.carton, each.hubs) for each in shown.cartons] == [(FIRST, 2), ("CTN00000021", 0)]
     assert not shown.complete
     (story,) = (await ask(FindHub(hub=str(chf(1))[-8:]))).hubs
@@ -215,14 +226,30 @@ async def test_the_desk_tells_of_orders_hubs_and_boxes_what_the_commands_tell(
     assert [each.hub for each in box.hubs] == [chf(1), chf(0)]
     for question, refusal in (
         (ShowOrder(order="WO-9"), NotFound),
+        (ShowOrder(order="WO-1", after=str(chf(0))), Invalid),
         (FindHub(hub="FFFFFF"), NotFound),
         (FindHub(hub="hello"), Invalid),
+        (FindHub(hub="BADGE-4711AB42"), Invalid),
+        (FindHub(hub="BADGEß4711AB42"), Invalid),
         (ShowBox(code=PALLET), NotFound),
         (ShowBox(code="CTN1"), Invalid),
         (ListBoxes(after="?"), NotFound),
     ):
-        with pytest.raises(refusal):
+        with pytest.raises(refusal) as refused:
             await ask(question)
+        assert "4711" not in str(refused.value)
+
+
+class NotedLooks(Looks):
+    """Notes what was read in its room."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.threads: list[str] = []
+
+    async def apart(self, thread: str, work: Callable[[], T]) -> T:
+        self.threads.append(thread)
+        return await super().apart(thread, work)
 
 
 async def test_the_desk_tells_of_the_bench_itself_what_the_commands_tell(reflash: Any, shift: Path) -> None:
@@ -231,7 +258,8 @@ async def test_the_desk_tells_of_the_bench_itself_what_the_commands_tell(reflash
     ann, sue = operators.pseudonym_of("Ann"), operators.pseudonym_of("Sue", PersonRole.SUPERVISOR)
     operators.set_pin(sue, "24681357")
     catalogue = FolderCatalog.open(settings.catalogue.folder)
-    desk = StandingDesk(Looks(settings.journal_folder), lambda: settings, lambda: catalogue)
+    looks = NotedLooks(settings.journal_folder)
+    desk = StandingDesk(looks, lambda: settings, lambda: catalogue)
     handlers = desk.handlers()
 
     async def ask(request: Question[A]) -> A:
@@ -245,6 +273,11 @@ async def test_the_desk_tells_of_the_bench_itself_what_the_commands_tell(reflash
 
     with pytest.raises(Unavailable, match="no reports"):
         await ask(ShowUpkeep())
+    assert set(looks.threads) == {"upkeep"}
+    counts = CountDesk(looks, settings.reports_folder).handlers()
+    with pytest.raises(Unavailable, match="no reports"):
+        await counts[CountResults](CountResults(), Act(Actor(pseudonym=None, where="desk"), journal=None))
+    assert set(looks.threads) == {"upkeep", "counts"}, "what is costly has one room"
     told = await command("jigs", "upkeep")
     upkeep = await ask(ShowUpkeep())
     assert [each.model_dump() for each in upkeep.slots] == told["slots"]

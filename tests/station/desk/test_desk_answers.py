@@ -135,7 +135,10 @@ def test_what_the_code_of_a_refusal_is_survives_the_way_to_a_client() -> None:
 async def test_who_may_is_asked_before_anything_else_and_who_it_was_is_recorded(tmp_path: Path) -> None:
     async with opened(tmp_path) as journal:
         heard, desk = facts(journal, SlotEnabled), desk_with(journal, enable)
-        with pytest.raises(NotAllowed, match="enable_slot is not for a technician, who may ask: ") as refused:
+        with pytest.raises(
+            NotAllowed,
+            match="enable slot is not for a technician, but for a supervisor: have a supervisor give",
+        ) as refused:
             await desk.answer(EnableSlot(**SLOT), AT_THE_BENCH, key=uuid4())
         assert refused.value.facts == {"request": "enable_slot", "role": "technician"}
         assert heard == []
@@ -302,6 +305,7 @@ def test_every_request_has_its_place_in_the_table_its_name_and_its_answer() -> N
         "show_box",
         "show_health",
         "show_order",
+        "show_right",
         "show_shift",
         "show_upkeep",
         "sign_check_list",

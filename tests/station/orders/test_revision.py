@@ -116,7 +116,7 @@ async def test_a_revision_is_shown_then_signed_once_and_nobody_amends_what_nobod
         nobody = Entrance(Role.ACCOUNT, "terminal", operator=lambda: None)
         await refused(at.revise(second, entrance=nobody), "signs for it")
         folder = Entrance(Role.FOLDER, "order folder", operator=lambda: None)
-        with pytest.raises(Refused, match="revise_order is not for a folder"):
+        with pytest.raises(Refused, match="revise order is not for a folder"):
             await at.revise(second, entrance=folder)
         key = uuid4()
         for _ in range(2):

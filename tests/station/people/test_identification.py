@@ -19,9 +19,10 @@ from station.desk.refusals import Conflict, NotAllowed
 from station.desk.request import Done
 from station.desk.rights import Role
 from station.domain.actor import Actor, PersonRole
+from station.domain.pin import WRONG_PINS
 from station.people import identification
 from station.people.bearers import Bearers, ProgramRole
-from station.people.identification import Identification, Known, NotProven, PinLocked
+from station.people.identification import Identification, Known, NotProven
 from station.people.operators import Operators
 from station.records.facts.bench import JigReset
 from station.records.facts.people import PinAccepted, PinRefused
@@ -50,80 +51,128 @@ def opened(tmp_path: Path) -> Any:
     return Journal.open(tmp_path / "journal", site="site", station="bench")
 
 
-async def test_wrong_pins_lock_for_a_time_that_grows_and_outlives_a_restart(
-    operators: Operators, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ((who, _),) = operators.people().items()
-    late = timedelta()
-    tried: list[str] = []
-    is_pin = identification.is_pin
+@pytest.fixture
+def tried(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
+    """What was kept of each PIN that was tried. No is said at once."""
+    monkeypatch.setattr(identification, "_NO_SECONDS", 0.0)
+    is_pin, tried = identification.is_pin, list[str | None]()
 
-    def noted(pin: str, kept: str) -> bool:
-        tried.append(pin)
+    def noted(pin: str, kept: str | None) -> bool:
+        tried.append(kept)
         return is_pin(pin, kept)
 
     monkeypatch.setattr(identification, "is_pin", noted)
+    return tried
+
+
+async def refused(asked: Identification, name: str, pin: str, network: str | None = None) -> str:
+    with pytest.raises(NotProven) as said:
+        await asked.by_pin(name, pin, "desk", network)
+    assert pin not in str(said.value)
+    return str(said.value)
+
+
+async def test_wrong_pins_lock_for_a_time_that_grows_and_outlives_a_restart(
+    operators: Operators, tmp_path: Path, tried: list[str | None]
+) -> None:
+    ((who, person),) = operators.people().items()
+    late = timedelta()
 
     def now() -> datetime:
         return datetime.now(UTC) + late
-
-    async def said(asked: Identification, pin: str) -> str:
-        with pytest.raises(NotProven) as refused:
-            await asked.by_pin("example person", pin, "desk")
-        assert pin not in str(refused.value)
-        kind = "locked" if isinstance(refused.value, PinLocked) else "wrong"
-        return f"{kind}: {refused.value}"
 
     async with opened(tmp_path) as journal:
         heard: list[object] = []
         journal.subscribe(lambda recorded: heard.append(recorded.event))
         asked = Identification(operators, bearers(operators, tmp_path), journal, now)
-        first = await asyncio.gather(*(said(asked, WRONG) for _ in range(8)))
-        assert [each[:6] for each in first] == ["wrong:"] * 4 + ["locked"] * 4
-        assert first[0] == f"wrong: this is not the PIN of {who} (1 of 5 tries); try it again"
-        assert len(tried) == 5, "what is locked is not tried"
+        said = await asyncio.gather(*(refused(asked, "example person", WRONG) for _ in range(8)))
+        assert len({*said}) == 1
+        assert tried == [person.pin] * 5 + [None] * 3, "what is locked is not tried"
         assert heard == [PinRefused(pseudonym=who, where="desk")] * 5
     async with opened(tmp_path) as journal:
         asked = Identification(operators, bearers(operators, tmp_path), journal, now)
-        locked = await said(asked, PIN)
-        assert "is not tried for 1 min; wait, or have a supervisor lift it" in locked
+        for minutes in (1, 2, 4, 8, 16, 32, 60, 60):
+            for left, is_tried in ((timedelta(seconds=30), False), (-timedelta(seconds=30), True)):
+                late = timedelta(minutes=minutes) - left  # of the newest, which is recorded as of now
+                before = len(tried)
+                await refused(asked, who, WRONG)
+                assert [each is not None for each in tried[before:]] == [is_tried], minutes
         late = timedelta(days=-1)
-        assert "is not tried for 1 min" in await said(asked, PIN), "no clock makes it longer"
-        late = timedelta()
-        for minutes in (2, 4, 8, 16, 32, 60, 60):
-            late += timedelta(minutes=60)
-            assert f"is not tried for {minutes} min" in await said(asked, WRONG)
-        assert len(tried) == 12
-        late += timedelta(minutes=60)
+        await refused(asked, who, PIN)
+        assert tried[-1] is None, "no clock makes it shorter"
+        late = timedelta(minutes=61)
         heard = []
         journal.subscribe(lambda recorded: heard.append(recorded.event))
-        assert is_known(await asked.by_pin(who, PIN, "desk"), who, PersonRole.SUPERVISOR)
-        assert is_known(await asked.by_pin(who, PIN, "desk"), who, PersonRole.SUPERVISOR)
+        for _ in range(2):
+            assert is_known(await asked.by_pin(who, PIN, "desk"), who, PersonRole.SUPERVISOR)
         assert heard == [PinAccepted(pseudonym=who)]
-        assert (await said(asked, WRONG)).startswith("wrong: ")
+
+
+async def test_whoever_guesses_is_not_told_whom_there_is_nor_by_how_long_it_takes(
+    operators: Operators, tmp_path: Path, tried: list[str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ((who, _),) = operators.people().items()
+    other = operators.pseudonym_of("Another")
+    loop = asyncio.get_running_loop()
+    async with opened(tmp_path) as journal:
+        asked = Identification(operators, bearers(operators, tmp_path), journal)
+        for _ in range(WRONG_PINS):
+            await refused(asked, who, WRONG, "192.0.2.1")
+        tried.clear()
+        monkeypatch.setattr(identification, "_NO_SECONDS", 0.3)
+        said = set()
+        for name, network in (("Nobody", None), (other, None), (who, None), (who, "192.0.2.1")):
+            begun = loop.time()
+            said.add(await refused(asked, name, WRONG, network))
+            assert loop.time() - begun >= 0.3
+        assert (len(said), len(tried)) == (1, 4)
+        (line,) = said
+        assert not {who, other, "Example", "Another"} & {*line.replace(",", " ").split()}
+
+
+async def test_guesses_from_elsewhere_keep_nobody_out_where_their_pin_was_right_before(
+    operators: Operators, tmp_path: Path, tried: list[str | None]
+) -> None:
+    ((who, _),) = operators.people().items()
+    good, bad, worse = "192.0.2.1", "192.0.2.66", "2001:db8::/64"
+    async with opened(tmp_path) as journal:
+        heard: list[Any] = []
+        journal.subscribe(lambda recorded: heard.append(recorded.event))
+        asked = Identification(operators, bearers(operators, tmp_path), journal)
+        for _ in range(2):
+            await asked.by_pin(who, PIN, "desk", good)
+        assert [type(each) for each in heard] == [PinAccepted], "known once is enough"
+        assert good not in str(heard)
+        for number in range(2 * WRONG_PINS):
+            await refused(asked, who, WRONG, (bad, worse)[number % 2])
+        assert len(events_of(heard, PinRefused)) == WRONG_PINS, "from however many places"
+        await refused(asked, who, PIN, "198.51.100.7")
+        for network in (good, None):
+            assert is_known(await asked.by_pin(who, PIN, "desk", network), who, PersonRole.SUPERVISOR)
+        for _ in range(2 * WRONG_PINS):
+            await refused(asked, who, WRONG, good)
+        assert len(events_of(heard, PinRefused)) == 2 * WRONG_PINS
+        await asked.by_pin(who, PIN, "desk")
+
+
+def events_of(heard: list[Any], kind: type) -> list[Any]:
+    return [each for each in heard if isinstance(each, kind)]
 
 
 async def test_a_badge_gives_no_supervisors_rights_and_whoever_is_erased_is_nobody_at_once(
     operators: Operators, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ((who, _),) = operators.people().items()
-    other = operators.pseudonym_of("Another")
     operators.set_badge(who, BADGE)
     is_pin = identification.is_pin
 
-    def erased_meanwhile(pin: str, kept: str) -> bool:
+    def erased_meanwhile(pin: str, kept: str | None) -> bool:
         operators.erase(who)
         return is_pin(pin, kept)
 
     async with opened(tmp_path) as journal:
         asked = Identification(operators, bearers(operators, tmp_path), journal)
         assert is_known(await asked.by_badge(BADGE), who, PersonRole.TECHNICIAN)
-        for name, says in (
-            ("Nobody", "nobody is known by this name, or two are"),
-            (other, f"{other} has no PIN: give one on the station's PC"),
-        ):
-            with pytest.raises(NotProven, match=says):
-                await asked.by_pin(name, PIN, "desk")
         monkeypatch.setattr(identification, "is_pin", erased_meanwhile)
         with pytest.raises(NotProven, match=f"{who} stands for nobody here any more"):
             await asked.by_pin(who, PIN, "desk")
@@ -201,7 +250,7 @@ async def test_a_session_or_token_that_ends_meanwhile_does_nothing_that_is_not_r
             (token, "program-mes", lambda: kept.revoke_token("mes")),
         ):
             await desk.answer(OpenCarton(order="WO-1"), entrance, proof=Bearer(secret))
-            with pytest.raises(NotAllowed, match="reset_jig is not for a technician"):
+            with pytest.raises(NotAllowed, match="reset jig is not for a technician"):
                 await desk.answer(ResetJig(jig="jig1"), entrance, proof=Bearer(secret))
             assert heard == [Actor(pseudonym=pseudonym, role="technician", where="desk")]
             heard.clear()

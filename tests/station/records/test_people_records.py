@@ -21,6 +21,7 @@ from station.records.facts.people import (
     WhySignedOff,
     WrongPins,
     signed_on,
+    tried_from,
     wrong_pins,
 )
 from station.records.reader import JournalReader
@@ -78,6 +79,7 @@ def test_wrong_pins_are_counted_until_one_is_right_or_a_supervisor_lifts_it(
     with ledger_in(folder, segment_rows=4) as ledger, JournalReader(folder) as reader:
         for _ in range(6):
             write(ledger, PinRefused(pseudonym="op-a", where="desk"))
+        assert reader.ask(tried_from, "op-a", "b2").wrong is None
         counted = reader.ask(wrong_pins, "op-a")
         assert isinstance(counted, WrongPins)
         assert (counted.wrong, reader.ask(wrong_pins, "op-b")) == (6, None)

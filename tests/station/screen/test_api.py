@@ -100,7 +100,10 @@ async def test_programs_ask_what_their_tokens_let_them(bench: Bench, tmp_path: P
         await problem(
             program.post(imports, content=file, headers={**csv, **looks}),
             403,
-            "import_order is not for a viewer",
+            "import order is not for a viewer",
+        )
+        assert b"403 Forbidden" in await answer_to_the_head_alone(
+            address, f"{ROOT}{imports}", {**csv, **looks}
         )
         await problem(program.post(imports, content=file, headers=csv), 403, "only this screen's own pages")
         await problem(program.post(imports, content=b"{}", headers=plans), 415, "its body is an order's file")
@@ -146,7 +149,7 @@ async def test_programs_ask_what_their_tokens_let_them(bench: Bench, tmp_path: P
         await problem(program.delete("/orders", headers=looks), 405, "Method Not Allowed")
 
         assign, sent = "/orders/WO-1/assign", {"jig": "jig1", "expected": {"order": None}}
-        await problem(page.post(f"{ROOT}{assign}", json=sent), 403, "assign_order is not for a technician")
+        await problem(page.post(f"{ROOT}{assign}", json=sent), 403, "assign order is not for a technician")
         key = {"Idempotency-Key": str(uuid4())}
         for _ in range(2):
             done = await page.post(f"{ROOT}{assign}", json=sent, auth=("Sue Example", PIN), headers=key)
@@ -167,6 +170,20 @@ async def test_programs_ask_what_their_tokens_let_them(bench: Bench, tmp_path: P
         await no_scan_is_a_supervisors(page, (sue, PIN))
         assert [each.actor.role for each in events_of(settings, CartonOpened)] == ["technician"]
         await hears_what_it_missed(program, looks, station, bench)
+
+
+async def answer_to_the_head_alone(address: str, path: str, headers: dict[str, str]) -> bytes:
+    """Announce a large file, send none of it, and return the first line of what is said."""
+    host = address.removeprefix("http://")
+    reader, writer = await asyncio.open_connection(*host.split(":"))
+    lines = (
+        f"{name}: {value}" for name, value in {**headers, "Host": host, "Content-Length": 1 << 25}.items()
+    )
+    writer.write("\r\n".join((f"POST {path} HTTP/1.1", *lines, "", "")).encode())
+    try:
+        return await reader.readline()
+    finally:
+        writer.close()
 
 
 async def no_scan_is_a_supervisors(page: httpx.AsyncClient, supervisor: tuple[str, str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,17 @@ from station.desk.looking_desk import LookingDesk
 from station.desk.looks import Looks
 from station.desk.packing_desk import PackingDesk
 from station.desk.pallet_desk import PalletDesk
-from station.desk.refusals import Conflict, Invalid, NotFound
+from station.desk.refusals import Conflict, Invalid, NotAllowed, NotFound
 from station.desk.request import Request
 from station.desk.rights import Role
+from station.desk.session_desk import SessionDesk
 from station.domain.destination import Destination
 from station.domain.outcome import Disposition, Outcome
+from station.domain.shift_day import ShiftDays
 from station.packing.settings import PackingSettings
+from station.people.bearers import Bearers
+from station.people.identification import Identification
+from station.people.operators import Operators
 from station.printing.due import LabelsDue
 from station.printing.settings import LabelSettings
 from station.records.facts.packed import cartons_of, pallets_of, placed_for
@@ -32,6 +38,7 @@ from station.records.journal import Journal
 from station.screen.packing import Packed, PackingTable
 from station.texts.texts import ENGLISH
 
+BADGE = "4711AB42"
 SIZES = PackingSettings(hubs_per_carton=2, cartons_per_pallet=2)
 ENTRANCE = Entrance(Role.TECHNICIAN, "desk", operator=lambda: "op-7")
 FIRST, SECOND, PALLET = "CTN00000013", "CTN00000021", "PLT00000013"
@@ -44,16 +51,27 @@ def say(key: str, **values: object) -> str:
 class Table:
     def __init__(self, journal: Journal, folder: Path) -> None:
         due = LabelsDue(LabelSettings(folder=folder / "labels"))
+        operators = Operators(folder / "operators.json")
+        self.ann = operators.pseudonym_of("Ann Example")
+        operators.set_badge(self.ann, BADGE)
+        self.bearers = Bearers(folder / "bearers.json", operators)
+        self.days_pass = timedelta()
+
+        def now() -> datetime:
+            return datetime.now(UTC) + self.days_pass
+
         self.desk = Desk(
             journal,
             no_check,
             {
                 **PackingDesk(journal, lambda: SIZES, due.when_closed).handlers(),
                 **PalletDesk(journal, lambda: SIZES, closing=due.when_closed).handlers(),
-                **LookingDesk(Looks(folder / "journal")).handlers(),
+                **LookingDesk(Looks(folder / "journal"), "BADGE-").handlers(),
                 **LabelPrintingDesk(journal, due).handlers(),
+                **SessionDesk(self.bearers, ShiftDays(time(6), "UTC"), 12.0, now).handlers(),
             },
             {},
+            Identification(operators, self.bearers, journal, now),
         )
         self.orders: dict[str, str | None] = {"jig1": "WO-1", "jig2": None}
         self.table = PackingTable(self.ask, say, lambda: self.orders)
@@ -137,6 +155,34 @@ async def test_what_was_chosen_stays_chosen_over_refused_scans_until_it_is_left(
         with pytest.raises(Invalid, match="not all jigs"):
             await table.scan("new carton")
         assert table.table.chosen is not None
+
+
+def acted_by(event: Any) -> list[str]:
+    actor = getattr(event, "actor", None)
+    return [] if actor is None else [actor.pseudonym]
+
+
+async def test_a_badge_counts_at_the_table_until_the_shift_is_over_and_no_scan_is_somebody_elses_then(
+    tmp_path: Path,
+) -> None:
+    async with packing_table(tmp_path) as (table, journal):
+        heard: list[str] = []
+        journal.subscribe(lambda recorded: heard.extend(acted_by(recorded.event)))
+        await table.scan(f"BADGE-{BADGE}")
+        await table.scan("new carton")
+        table.days_pass = timedelta(days=1)
+        for _ in range(2):
+            with pytest.raises(NotAllowed, match="this session has ended"):
+                await table.scan(gpf(0))
+        await table.scan("sign off")
+        await table.scan(gpf(0))
+        table.days_pass = timedelta()
+        await table.scan(f"BADGE-{BADGE}")
+        await table.scan(f"BADGE-{BADGE}")
+        await table.scan(gpf(1))
+        assert heard == [table.ann, "op-7", table.ann, table.ann], "the second hub closes the carton"
+        await table.scan("sign off")
+        assert b"sessions" not in (tmp_path / "bearers.json").read_bytes().replace(b'"sessions":{}', b"")
 
 
 async def test_of_two_tables_the_second_is_told_that_its_count_is_old(tmp_path: Path) -> None:

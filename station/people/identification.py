@@ -144,5 +144,3 @@ class Identification:
         if person is None:
             raise NotProven(f"{pseudonym} stands for nobody here any more")
         return Known(pseudonym, person.role, StandsAsThen(self._operators, pseudonym, person))
-
-

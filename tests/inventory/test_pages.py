@@ -149,7 +149,7 @@ async def test_an_order_from_its_request_to_its_charge_each_act_in_somebodys_nam
     }
     status, line = await browser.press("/requests/RQ-1", "receive_goods", **goods)
     assert (status, line) == (200, "DL-000001: 2 hubs accepted, 1 damaged_packaging")
-    assert "1 damaged packaging" in await browser.page("/deliveries")
+    assert "1 damaged packaging" in await browser.page("/deliveries?of=RQ-1")
     assert "damaged packaging" in await browser.page("/deliveries/DL-1")
     assert (await browser.press("/deliveries/DL-1", "give_back", note="carrier 1"))[0] == 200
     assert "give_back" not in await browser.page("/deliveries/DL-1")

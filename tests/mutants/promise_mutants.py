@@ -16,6 +16,7 @@ _COPIES = "tests/station/records/test_copies.py"
 _GAPS = "tests/station/bench/test_gaps.py"
 _COUNTED = "tests/station/unlocking/test_counted_answers.py"
 _RELOAD = "tests/station/catalogue/test_catalogue_reload.py"
+_PAGES = "tests/inventory/test_pages.py"
 
 PROMISE_MUTANTS = (
     Mutant(
@@ -560,5 +561,33 @@ PROMISE_MUTANTS = (
         (
             "tests/station/screen/test_stopping.py::test_a_renewed_certificate_is_taken_while_a_page_stays_open_and_one_for_another_name_is_not",
         ),
+    ),
+    Mutant(
+        "who reaches the inventory's pages may look",
+        "inventory/pages/access.py",
+        '        if person is None and scope["path"] not in',
+        '        if person is None and scope["path"] in',
+        (f"{_PAGES}::test_nobody_looks_or_acts_who_has_not_shown_who_they_are_or_not_any_more",),
+    ),
+    Mutant(
+        "who may look at the inventory may act",
+        "inventory/pages/asked.py",
+        "            if not person.may_act:\n",
+        "            if not person.name:\n",
+        (f"{_PAGES}::test_nobody_looks_or_acts_who_has_not_shown_who_they_are_or_not_any_more",),
+    ),
+    Mutant(
+        "an act is done whatever somebody else did since",
+        "inventory/pages/act.py",
+        "    act.seen(connection).require(act.expected)\n",
+        "    act.seen(connection)\n",
+        (f"{_PAGES}::test_an_order_from_its_request_to_its_charge_each_act_in_somebodys_name",),
+    ),
+    Mutant(
+        "a wrong PIN counts for nothing",
+        "inventory/pages/people.py",
+        "wrong_pins=row.wrong_pins + 1",
+        "wrong_pins=row.wrong_pins",
+        (f"{_PAGES}::test_pins_are_not_guessed_and_two_who_decide_at_once_do_it_once",),
     ),
 )

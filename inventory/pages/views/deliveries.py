@@ -9,7 +9,8 @@ from inventory.delivery.returns import to_go_back
 from inventory.pages import seen
 from inventory.pages.lists import list_deliveries, show_delivery
 from inventory.pages.parts import Parts
-from inventory.pages.views.requests import After
+from inventory.pages.views.requests import After, Word
+from inventory.requests.book import number_of
 
 
 def deliveries_views(parts: Parts) -> APIRouter:
@@ -17,10 +18,11 @@ def deliveries_views(parts: Parts) -> APIRouter:
     router = APIRouter()
 
     @router.get("/deliveries")
-    def listed(request: Request, after: After = None) -> Response:
+    def listed(request: Request, after: After = None, of: Word = None) -> Response:
+        number = number_of(of) if of else None
         with parts.read() as connection:
-            page = list_deliveries(connection, after)
-        return parts.page(request, "deliveries.html", "deliveries", page=page)
+            page = list_deliveries(connection, after, number)
+        return parts.page(request, "deliveries.html", "deliveries", page=page, of=of or None)
 
     @router.get("/deliveries/{name}")
     def shown(request: Request, name: str, after: After = None) -> Response:

@@ -48,7 +48,7 @@ def orders_views(parts: Parts) -> APIRouter:
             "orders",
             found=found,
             detail=detail,
-            came=came.items,
+            came=came,
             marks=marks,
             fate_marks=fates,
             fates=FATES,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
@@ -25,6 +25,8 @@ from inventory.pages.waiting import (
 )
 from inventory.upstream.overview import waiting_orders
 
+_ALWAYS: Final = ("waiting", "unknown", "accepted", "refused")
+
 
 def upstream_views(parts: Parts) -> APIRouter:
     """Return the routes of these views."""
@@ -35,7 +37,7 @@ def upstream_views(parts: Parts) -> APIRouter:
         with parts.read() as connection:
             every = ways(connection, parts.ways)
             waiting, files = waiting_orders(connection), list_files(connection)
-        states = [state for state in STATES if any(state in way.hubs for way in every)]
+        states = [state for state in STATES if state in _ALWAYS or any(state in way.hubs for way in every)]
         return parts.page(
             request,
             "upstream.html",

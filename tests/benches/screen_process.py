@@ -37,7 +37,7 @@ async def running_screen(
         given = ("--certificate", issued.certificate, "--key", issued.key, *options)
     with running((*_PROGRAM, "screen", "--desk", desk, "--port", port, *given)) as process:
         try:
-            await until(lambda: process.poll() is not None or _is_served(port))
+            await until(lambda: process.poll() is not None or is_served(port))
             assert process.poll() is None
             yield f"{'http' if authority is None else 'https'}://127.0.0.1:{port}"
         finally:
@@ -70,6 +70,6 @@ async def events(stream: httpx.Response) -> AsyncIterator[dict[str, str]]:
             event = {}
 
 
-def _is_served(port: int) -> bool:
+def is_served(port: int) -> bool:
     with socket.socket() as asked:
         return asked.connect_ex(("127.0.0.1", port)) == 0

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import io
+import json
 import re
+import ssl
+import sys
 import uuid
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from sqlalchemy import func, select, update
 
+from benches.certificates import Authority
 from benches.inventory_desk import Desk, asked, held
+from benches.looking import until
+from benches.processes import running
+from benches.screen_process import free_port, is_served
 from benches.told_results import SOURCE, TOPICS, SayingStation, chf_of, gpf_of
 from benches.told_upstream import tell_upstream
 from inventory.database.engine import Database
@@ -353,3 +362,42 @@ def test_beyond_this_computer_nothing_is_served_without_tls(desk: Desk) -> None:
     ):
         address_for(PagesSettings(host="0.0.0.0"))
     assert "has no [pages]" in desk(group="pages", code=2)
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+async def test_the_program_serves_by_tls_whom_the_commands_let_in(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by = ("--by", "Root")
+    desk("add", ANN, "--may", "act", *by, group="people")
+    assert "is there already" in desk("add", ANN.upper(), *by, group="people", code=2)
+    desk("add", EVE, *by, group="people")
+    for who, pin, code in ((ANN, PINS[ANN], 0), (EVE, "1234", 2), ("Nobody", "135797", 2)):
+        monkeypatch.setattr("sys.stdin", io.StringIO(f"{pin}\n"))
+        desk("pin", who, *by, group="people", code=code)
+    desk("may", ANN, "look", *by, group="people")
+    desk("unlock", ANN, *by, group="people")
+    desk("remove", EVE, *by, group="people")
+    listed = json.loads(desk("list", "--json", group="people"))
+    assert [(each["name"], each["may"], each["pin"]) for each in listed] == [(ANN, "look", True)]
+
+    authority, port = Authority(tmp_path, "site"), free_port()
+    issued = authority.issue("pages")
+    more = f'[pages]\nport = {port}\ncertificate = "{issued.certificate}"\nkey = "{issued.key}"\n'
+    desk.config.write_text(desk.config.read_text() + more)
+    home = f"https://127.0.0.1:{port}"
+    command = (sys.executable, "-c", "from station.cli import main; main()", "inventory", "pages", "--config")
+    trusted = ssl.create_default_context(cafile=str(authority.file))
+    with running((*command, desk.config)) as process:
+        async with httpx.AsyncClient(base_url=home, verify=trusted, timeout=60) as client:
+            await until(lambda: process.poll() is not None or is_served(port))
+            proof = {"name": ANN, "pin": PINS[ANN]}
+            signed = await client.post("/session", json=proof, headers={"Origin": home})
+            assert signed.status_code == 200, signed.text
+            cookie = signed.headers["set-cookie"]
+            assert cookie.startswith("__Host-inventory=")
+            assert {"HttpOnly", "Secure", "SameSite=strict"} <= set(cookie.split("; "))
+            assert (await client.get("/requests")).status_code == 200
+            with pytest.raises(httpx.HTTPError):
+                await client.get(f"http://127.0.0.1:{port}/sign-on")
+        process.terminate()

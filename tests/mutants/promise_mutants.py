@@ -490,6 +490,7 @@ PROMISE_MUTANTS = (
         '        if without_login:\n            raise ConfigError(f"at {host}',
         (
             "tests/station/screen/test_screen_access.py::test_what_would_let_others_in_unseen_or_unasked_is_not_begun",
+            f"{_PAGES}::test_beyond_this_computer_nothing_is_served_without_tls",
         ),
     ),
     Mutant(

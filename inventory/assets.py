@@ -36,6 +36,12 @@ class Asset:
     history: Sequence[Entry]
 
 
+def bridges(connection: Connection) -> set[Eui64]:
+    """Return the ids of all that named itself by one id, as no hub does."""
+    named = select(results.c.device).where(results.c.device.is_not(None), results.c.gpf.is_(None)).distinct()
+    return {Eui64.parse(str(device)) for device in connection.scalars(named)}
+
+
 def asset(connection: Connection, either_id: Eui64) -> Asset | None:
     """Return a hub by its CHF's or GPF's id; None if nothing is known of it."""
     wanted = str(either_id)

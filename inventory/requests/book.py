@@ -12,6 +12,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from firmware_catalog.identity import Eui64
+from inventory.assets import bridges
 from inventory.database.tables import LINE_COLUMNS, order_facts, request_hubs, requests
 from inventory.errors import InventoryError, WrongInput
 from inventory.notices import queue
@@ -97,7 +98,9 @@ def take_in(
         raise NotNow(
             f"{file.name} is {name_of(there)} already; see reflash inventory requests show {name_of(there)}"
         )
-    judged = judge(asked, party, registered, settings.release_of, in_open_requests(connection))
+    judged = judge(
+        asked, party, registered, settings.release_of, in_open_requests(connection), bridges(connection)
+    )
     request = connection.scalar(
         insert(requests)
         .values(

@@ -6,7 +6,7 @@ once, and with a newer release than what it runs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -28,6 +28,7 @@ class Reason(StrEnum):
     IN_ANOTHER_REQUEST = "in_another_request"
     NO_RELEASE = "no_release"
     ALREADY_CURRENT = "already_current"
+    BRIDGE = "bridge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,13 @@ def judge(
     registered: Mapping[Eui64, Registered],
     releases: Mapping[DeviceModel, FirmwareVersion],
     elsewhere: Mapping[Eui64, str],
+    bridges: Collection[Eui64],
 ) -> list[Judged]:
-    """Judge each line. `elsewhere` has the open request in which a CHF stands already."""
+    """Judge each line. `elsewhere` has the open request in which a CHF stands already; `bridges` are ids of bridges."""
     lines: dict[Eui64, int] = {}
     judged = []
     for each in asked:
-        one = _judge(each, party, registered, releases, elsewhere)
+        one = _judge(each, party, registered, releases, elsewhere, bridges)
         if one.reason is None and one.hub is not None:
             first = lines.setdefault(one.hub.chf, each.line)
             if first != each.line:
@@ -67,6 +69,7 @@ def _judge(
     registered: Mapping[Eui64, Registered],
     releases: Mapping[DeviceModel, FirmwareVersion],
     elsewhere: Mapping[Eui64, str],
+    bridges: Collection[Eui64],
 ) -> Judged:
     if asked.fault is not None:
         return Judged(asked, None, Reason.UNREADABLE, asked.fault)
@@ -74,6 +77,8 @@ def _judge(
     hub = found[0]
     if hub is None:
         return Judged(asked, None, Reason.UNKNOWN, "the extract has no hub of that id")
+    if hub.chf in bridges or hub.gpf in bridges:
+        return Judged(asked, hub, Reason.BRIDGE, "the bench knows it as a bridge, which is in no extract")
     if hub.owner != party:
         return Judged(asked, hub, Reason.ANOTHER_PARTYS, "it is not registered to this party")
     if asked.chf not in (None, hub.chf) or asked.gpf not in (None, hub.gpf):

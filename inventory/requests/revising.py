@@ -15,6 +15,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 
 from firmware_catalog.identity import Eui64
+from inventory.assets import bridges
 from inventory.database.delivery_tables import delivered, deliveries, order_revisions
 from inventory.database.tables import request_hubs, requests
 from inventory.errors import WrongInput
@@ -191,7 +192,14 @@ def _cancel(connection: Connection, request: int, cancel: Sequence[Eui64], now: 
 def _add(
     connection: Connection, row: Row[*tuple[Any, ...]], add: Added, settings: RequestSettings, now: datetime
 ) -> tuple[Verdict, list[str]]:
-    judged = judge(add.asked, row.party, add.registered, settings.release_of, in_open_requests(connection))
+    judged = judge(
+        add.asked,
+        row.party,
+        add.registered,
+        settings.release_of,
+        in_open_requests(connection),
+        bridges(connection),
+    )
     regions = Counter(each.hub.region for each in judged if each.reason is None and each.hub is not None)
     over = limits.beyond_a_month(connection, regions, settings.limits, now)
     require_within(over)

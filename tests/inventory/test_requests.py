@@ -97,6 +97,15 @@ def test_each_hub_is_judged_and_the_order_of_those_accepted_is_one_that_a_statio
     assert states == {"RQ-000001": "closed", "RQ-000002": "refused", "RQ-000003": "judged"}
 
 
+def test_the_id_of_a_bridge_is_no_hub_s_whatever_an_extract_says(desk: Desk, database: Database) -> None:
+    station = SayingStation()
+    intake = Intake(database, {station.topics.source: station.topics}, system_clock)
+    intake.take_heard([station.result(1, gpf=None, family="bridge", bridge_type="B2"), station.result(2)])
+    said = desk.take([asked(1), asked(3)], [held(1), held(3)])
+    assert "in part: 1 hub accepted, 1 bridge" in said
+    assert "bridge: the bench knows it as a bridge, which is in no extract" in desk("show", "RQ-000001")
+
+
 def test_a_limit_refuses_or_warns_and_counts_what_was_authorised_this_month(desk: Desk) -> None:
     desk.config.write_text(desk.config.read_text().replace("hubs_a_month = 40", "hubs_a_month = 5"))
     extract = [*(held(hub) for hub in range(1, 7)), *(held(hub, region="North") for hub in (7, 8))]

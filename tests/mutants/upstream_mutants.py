@@ -17,6 +17,13 @@ _BY_FILE = (f"{_TEST}::test_option_b_is_an_act_of_its_own_with_an_answer_for_eac
 
 UPSTREAM_MUTANTS = (
     Mutant(
+        "a request's order lists a bridge as a hub",
+        "inventory/requests/judging.py",
+        "    if hub.chf in bridges or hub.gpf in bridges:\n",
+        "    if False:\n",
+        ("tests/inventory/test_requests.py::test_the_id_of_a_bridge_is_no_hub_s_whatever_an_extract_says",),
+    ),
+    Mutant(
         "a bridge is told to the inventory of meters",
         "inventory/upstream/update.py",
         "    if line.outcome is not None and line.result_gpf is None:\n",

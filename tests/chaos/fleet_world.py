@@ -24,7 +24,6 @@ from fleet_books import COUNTS, FleetBooks
 from fleet_recording import Life, record, write
 from fleet_station import Part
 from inventory_world import Worker
-from run_chaos import broker_lines
 from sqlalchemy import func, select
 
 from benches import brokers, postgres
@@ -47,9 +46,10 @@ STATIONS = (
     *(Topics("site-3", f"bench-{number}") for number in (1, 2, 3)),
 )
 ORDER_HUBS = 5_000
+_SHARED_BROKER = Path(__file__).parents[2] / "deploy" / "mosquitto" / "reflash-tls.conf"
 _LOOK_SECONDS = 0.1
 """How often it is looked what the inventory has committed: by so much a result may seem later than it is."""
-_ASKED_AFTER = timedelta(seconds=2)
+_ASKED_AFTER = timedelta(seconds=5)
 """How long a number may be missing before somebody has it sent again: results of different slots overtake each other."""
 _ASK_SECONDS = 0.5
 _AGAIN_SECONDS = 5.0
@@ -228,7 +228,7 @@ class World:
         state, lives = asyncio.run(record(self._folder, first.site, first.station, "WO-0"))
         with ExitStack() as stack:
             url = stack.enter_context(self._database_url())
-            self._broker = brokers.Mosquitto(self._folder, lines=broker_lines(self._folder))
+            self._broker = brokers.Mosquitto(self._folder, lines=_broker_lines(self._folder))
             self._broker.start()
             stack.callback(self._broker.kill)
             config = self._folder / "inventory.toml"
@@ -411,6 +411,13 @@ class World:
             "broker": cpu_seconds(self._broker.pid),
             "inventory": cpu_seconds(self._inventory.pid),
         }
+
+
+def _broker_lines(folder: Path) -> tuple[str, ...]:
+    """Return what a shared broker keeps, and how, by the configuration that is shipped; access and TLS are tests/security's."""
+    kept = ("persistence ", "autosave", "max_", "message_size_limit")
+    lines = [line for line in _SHARED_BROKER.read_text().splitlines() if line.startswith(kept)]
+    return (*lines, f"persistence_location {folder}/")
 
 
 def _spread(lags: Sequence[float]) -> dict[str, float]:

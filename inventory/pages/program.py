@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -38,6 +37,7 @@ from station.web.certificate import address_of
 from station.web.connection import config_of
 from station.web.cookie import Cookie
 from station.web.problem import Problem
+from station.web.renewal import RenewingServer
 
 _STATIC: Final = Path(str(resources.files("inventory.pages"))) / "static"
 
@@ -122,4 +122,4 @@ def serve(
     address = address_for(settings)
     app = pages_app(database, address, settings.sign_on_hours, requests, ways, clock)
     _log.info("pages are served", address=address.url)
-    uvicorn.Server(config_of(app, address)).run()
+    RenewingServer(config_of(app, address), address.certificate).run()

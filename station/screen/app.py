@@ -23,7 +23,6 @@ from starlette.staticfiles import StaticFiles
 
 from station.control.client import ControlError, ask_daemon
 from station.desk.refusals import Refused
-from station.domain.config_error import ConfigError
 from station.screen.access import Access
 from station.screen.api.routes import LARGER_BODIES, api_routes
 from station.screen.asking import Ask
@@ -45,7 +44,7 @@ from station.web.address import Address, Certificate
 from station.web.connection import config_of
 from station.web.cookie import Cookie
 from station.web.problem import Problem
-from station.web.renewal import renew
+from station.web.renewal import RenewingServer
 
 _STATIC: Final = Path(str(resources.files("station.screen"))) / "static"
 _MOST_FAULTS: Final = 5
@@ -124,34 +123,14 @@ def serve(place: Path, reports: Path, address: Address, *, sign_on: bool) -> Non
     _Server(config_of(app, address), app.state.ends, address.certificate).run()
 
 
-class _Server(uvicorn.Server):
-    """Lets go of those who follow before it waits for them: a stream has no end of its own.
-
-    SIGHUP has it look for a renewed certificate.
-    """
+class _Server(RenewingServer):
+    """Lets go of those who follow before it waits for them: a stream has no end of its own."""
 
     def __init__(
         self, config: uvicorn.Config, ends: Iterable[Callable[[], None]], certificate: Certificate | None
     ) -> None:
-        super().__init__(config)
+        super().__init__(config, certificate)
         self._ends = tuple(ends)
-        self._certificate = certificate
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen."""
-        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._renew)
-        await super().startup(sockets)
-
-    def _renew(self) -> None:
-        """Blocks for as long as two small files take: nobody else's connection is begun meanwhile."""
-        if self._certificate is None or self.config.ssl is None:
-            return
-        try:
-            renew(self.config.ssl, self._certificate)
-        except ConfigError as error:
-            _log.error("certificate not renewed; the former is served on", reason=str(error))
-        else:
-            _log.info("certificate renewed")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop in good order."""

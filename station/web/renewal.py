@@ -1,11 +1,44 @@
-"""A certificate that was renewed in its file, taken by those who come from now on; nobody who is there is let go."""
+"""A certificate that was renewed in its files, taken by those who come from now on; nobody who is there is let go."""
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import socket
 import ssl
+
+import structlog
+import uvicorn
 
 from station.domain.config_error import ConfigError
 from station.web.address import Certificate
+
+_log = structlog.stdlib.get_logger()
+
+
+class RenewingServer(uvicorn.Server):
+    """Looks at SIGHUP what stands in its certificate's files."""
+
+    def __init__(self, config: uvicorn.Config, certificate: Certificate | None) -> None:
+        """`certificate` is the one that `config` has; None where it serves this computer alone, without TLS."""
+        super().__init__(config)
+        self._certificate = certificate
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen."""
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._renew)
+        await super().startup(sockets)
+
+    def _renew(self) -> None:
+        """Blocks for as long as two small files take: nobody else's connection is begun meanwhile."""
+        if self._certificate is None or self.config.ssl is None:
+            return
+        try:
+            renew(self.config.ssl, self._certificate)
+        except ConfigError as error:
+            _log.error("certificate not renewed; the former is served on", reason=str(error))
+        else:
+            _log.info("certificate renewed")
 
 
 def renew(context: ssl.SSLContext, served: Certificate) -> None:

@@ -294,6 +294,7 @@ async def close_the_day(pc: VirtualPc) -> Consumer:
     assert "/var/backups/reflash/bench-1-" in nightly, nightly
     await pc.run("install -d -o reflash -g reflash /srv/backup")
     await pc.run(f"{REFLASH} journal backup /srv/backup/journal", seconds=600)
+    await pc.run("cp -r /var/backups/reflash/bench-1-* /srv/backup/whole")
     received = Consumer(0, TOPICS.every_result)
     await _fetch(pc, received)
     there = received.station_sequences()
@@ -353,7 +354,7 @@ async def _move(image: DebianImage, package: Path, folder: Path, scene: Scene, b
     stick = make_stick(other, scene, {}, (backup,))
     async with virtual_pc(installed(image, package, other), other / "pc", stick, ports(scene)) as pc:
         await pc.boot()
-        steps = documented("### To another PC").replace("/backup/journal-…", f"{STICK}/backup/journal")
+        steps = documented("### To another PC").replace("/backup/bench-1-…", f"{STICK}/backup/whole")
         first = configure_commands().replace("systemctl enable --now reflash", "")
         await pc.run(f"{first}\n{steps}", seconds=1800)
         await ready(pc)

@@ -34,6 +34,8 @@ def settings(**changes):
         {"thresholds": {"hubs_failing_in_a_row": 5}},
         {"catalogue": {"folder": "/srv/other"}},
         {"drain_seconds": 1},
+        {"backup": {"folder": "/backup"}},
+        {"watched_certificates": ["/etc/reflash/screen.pem"]},
     ],
 )
 def test_these_may_change(changes):

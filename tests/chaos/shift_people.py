@@ -39,8 +39,6 @@ class Shift:
     """Seconds from a hub's seating until it was worked on: the board's debouncing is in it, which is no shorter here."""
     packed: list[float] = field(default_factory=list)
     """When each hub was packed."""
-    others: list[str] = field(default_factory=list)
-    """Outcomes that were no pass."""
     _taken: int = 0
     """Hubs that somebody took in hand so far."""
     _done: dict[SlotName, StockHub] = field(default_factory=dict)
@@ -56,14 +54,14 @@ class Shift:
     async def play(self, people: int) -> float:
         """Work until the last hub is packed; return the seconds that took."""
         begun = time.monotonic()
-        async with self._watched():
+        async with self._watched() as watching:
             for place in self.seats:
                 self._ready.put_nowait(place)
             at_work = [asyncio.create_task(self._work()) for _ in range(people)]
             try:
                 over = asyncio.create_task(self._all_out.wait())
-                await asyncio.wait((*at_work, over), return_when=asyncio.FIRST_COMPLETED)
-                for task in at_work:
+                await asyncio.wait((*at_work, watching, over), return_when=asyncio.FIRST_COMPLETED)
+                for task in (*at_work, watching):
                     if task.done():
                         task.result()
             finally:
@@ -73,10 +71,10 @@ class Shift:
         return max(self.packed) - begun
 
     @asynccontextmanager
-    async def _watched(self) -> AsyncIterator[None]:
+    async def _watched(self) -> AsyncIterator[asyncio.Task[None]]:
         watching = asyncio.create_task(self._watch())
         try:
-            yield
+            yield watching
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
@@ -97,7 +95,7 @@ class Shift:
             self.boots.append(time.monotonic() - self._seated.pop(place))
         elif view["outcome"] is not None:
             if view["outcome"] != "passed":
-                self.others.append(str(view["outcome"]))
+                raise AssertionError(f"{place}: {view['outcome']}, {view['line']}")
             self.seats[place] = None
             self._done[place] = hub
             self._ready.put_nowait(place)

@@ -31,6 +31,7 @@ from station.desk.order_requests import (
     ExpectedOrder,
     ImportOrder,
     UnassignOrder,
+    WorksOn,
 )
 from station.desk.refusals import Invalid, NotFound, Refused
 from station.domain.counted import counted
@@ -93,13 +94,15 @@ def import_order(
     with brought(file) as came:
         take = ImportOrder(source=came.source, size=came.size, sha256=came.sha256, number=order)
         taken = ask_station(asking, take, file=came.file)
-    what = "imported" if taken.new else "was imported before, nothing changed"
+    again = "was imported before" if jigs else "was imported before, nothing changed"
+    what = "imported" if taken.new else again
+    on = []
     try:
         for name in jigs:
             assigning = AssignOrder(
                 order=taken.order, jig=name, trays_empty=trays_empty, seen_empty=_of_jig(seen, name)
             )
-            ask_station(asking, assigning)
+            on.append(name + _instead(ask_station(asking, assigning)))
     except (NotFound, Invalid) as refused:
         raise UsageError(f"order {taken.order} {what}; {refused}") from refused
     except (Refused, ControlError) as error:
@@ -107,8 +110,8 @@ def import_order(
     if as_json:
         print_json({**taken.model_dump(), "jigs": jigs})
         return
-    on = f", on {', '.join(jigs)}" if jigs else ""
-    typer.echo(f"order {taken.order} {what}: {counted(taken.hubs, 'hub')}{on}")
+    where = f", on {', '.join(on)}" if on else ""
+    typer.echo(f"order {taken.order} {what}: {counted(taken.hubs, 'hub')}{where}")
 
 
 @app.command()
@@ -141,8 +144,8 @@ def assign(
             trays_empty=trays_empty,
             seen_empty=_of_jig(seen, name),
         )
-        ask_station(asking, assigning)
-        typer.echo(f"{name} works on order {order}")
+        works_on = ask_station(asking, assigning)
+        typer.echo(f"{name} works on order {order}{_instead(works_on)}")
 
 
 @app.command()
@@ -182,6 +185,11 @@ def _slot(code: str, jigs: Sequence[str]) -> SlotName:
     if not isinstance(read, SlotCode) or read.jig is None:
         raise UsageError(f"--seen-empty {code!r} is no slot's code, such as {jigs[0]}/3")
     return SlotName(jig=known_jig(jigs, read.jig), slot=read.slot)
+
+
+def _instead(works_on: WorksOn) -> str:
+    """Say which order a jig was taken from, to follow what it works on now."""
+    return "" if works_on.before is None else f" instead of {works_on.before}"
 
 
 def _of_jig(seen: Sequence[SlotName], jig: str) -> tuple[SlotName, ...]:

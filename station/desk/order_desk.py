@@ -129,9 +129,9 @@ class OrderDesk:
         expected = () if request.expected is None else (JigWorksOn(jig, request.expected.order),)
         try:
             order = find_order(await self._journal.orders(), request.order)
-            answer = WorksOn(order=order.order, jig=jig)
             events = events_for_assignment(order, jig, act.actor)
             before = await self._journal.jig_order(jig)
+            answer = WorksOn(order=order.order, jig=jig, before=before if before != order.order else None)
             cleared = self._clearance.of([(jig, before)] if events else [], request, act)
             await act.recording(answer).append(*expected, *cleared, *events)
         except OrderUnknown as error:

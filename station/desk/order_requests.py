@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from station.desk.request import ANSWER_SECONDS, Answer, Command, Name, Question, Words
+from station.domain.if_any import IF_ANY
 from station.domain.slot_name import SlotName
 from station.orders.csv_import import MAX_FILE_SIZE
 
@@ -91,6 +92,8 @@ class WorksOn(Answer):
 
     order: str | None
     jig: str
+    before: str | None = IF_ANY
+    """The order that it works on no more."""
 
 
 class ExpectedOrder(BaseModel):

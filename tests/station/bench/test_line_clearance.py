@@ -198,7 +198,7 @@ async def test_what_nobody_can_tell_of_is_looked_into_and_everything_is_one_appe
         )
         unclear["jig2"] = Empty(slot(1, 2), "link")
         first = await journal.append(OrderUnassigned(order="WO-1", jig="jig2", actor=None))
-        assert await desk.answer(seen, THE_ACCOUNT) == WorksOn(order="WO-2", jig="jig1")
+        assert await desk.answer(seen, THE_ACCOUNT) == WorksOn(order="WO-2", jig="jig1", before="WO-1")
         # Two at once: what the second took the line to be cleared of is not there any more.
         with pytest.raises(EventRefused, match="jig1 works on order WO-2 now, not on order WO-1"):
             await journal.append(

@@ -137,6 +137,14 @@ def test_an_order_is_not_given_to_a_jig_that_is_not_there(config: Path, tmp_path
     assert reflash("orders", "import", file, "--config", config).code == 0
     said = reflash("orders", "assign", "WO-9", "--jig", "jig1", "--config", config)
     assert said.refused.startswith("there is no order WO-9")
+    assert reflash("orders", "assign", "WO-1", "--jig", "jig1", "--config", config).code == 0
+    # A jig that works on another order is not taken from it without a word.
+    file.write_bytes(order_csv(StockHub(Eui64(8), Eui64(9), "old"), order="WO-2"))
+    for what in ("imported: 1 hub, on jig1 instead of WO-1", "was imported before: 1 hub, on jig1"):
+        assert (
+            reflash("orders", "import", file, "--jig", "jig1", "--config", config).out
+            == f"order WO-2 {what}\n"
+        )
 
 
 def truncated(image: bytes) -> bytes:

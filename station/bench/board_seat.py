@@ -73,7 +73,7 @@ class BoardSeat:
             if not self._inputs.may_begin(self._slot):
                 await self.let_go()
                 continue
-            had_none = not self._may_have_power
+            had_none = self._coils.has_none(self._slot)
             self._may_have_power = True  # whatever becomes of it
             if await self._coils.switch(self._slot, on=True):
                 self._started = True

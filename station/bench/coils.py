@@ -46,6 +46,8 @@ class Coils:
         self._on_powered = on_powered
         self._turn = asyncio.Lock()
         """What is switched on while a stop is heard is switched off after that, not before."""
+        self._without: set[int] = set()
+        """Slots that are known to have no power."""
         self._given: set[int] = set()
         self._dropped: set[int] = set()
         """Slots that were given power, and found without."""
@@ -66,6 +68,7 @@ class Coils:
             if on and slot not in self._given:
                 self._given.add(slot)
                 self._unkept[slot] = 0
+            self._without.discard(slot)  # whatever becomes of it
             try:
                 await self._board.set_power(slot, on)
             except JigBoardError as error:
@@ -76,12 +79,14 @@ class Coils:
                     self._on_powered(slot)
             if not on:
                 self._given.discard(slot)
+                self._without.add(slot)
             (self._dropped if on else self._lingering).discard(slot)
             return True
 
     def amiss(self, slot: int, *, on: bool) -> None:
         """Learn that a slot reads otherwise than the board acknowledged: it is switched again, some times."""
         self._unkept[slot] += 1
+        self._without.discard(slot)
         if self._unkept[slot] <= _RESTORE_TRIES and on is not (slot in self._given):
             (self._lingering if on else self._dropped).add(slot)
 
@@ -93,8 +98,13 @@ class Coils:
     def board_is_back(self, power: tuple[bool, ...]) -> None:
         """Learn what the board powers, which may have been off itself."""
         self.doubt()
+        self._without = {slot for slot in self._slots if not power[slot - 1]}
         self._dropped = {slot for slot in self._given if not power[slot - 1]}
         self._lingering.clear()
+
+    def has_none(self, slot: int) -> bool:
+        """Whether a slot is known to have no power."""
+        return slot in self._without
 
     @property
     def off(self) -> bool:
@@ -157,6 +167,7 @@ class Coils:
         except JigBoardError as error:
             return str(error)
         self._may_be_on = [slot for slot in self._slots if read[slot - 1]]
+        self._without = set(self._slots) - set(self._may_be_on)
         if not self._may_be_on:
             return None
         return str(failure or "the board says that they are on")

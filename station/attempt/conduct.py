@@ -33,6 +33,7 @@ from station.attempt.history import (
     label_of,
     left_with,
     own_open_attempt,
+    result_of,
 )
 from station.attempt.opening import line_of, open_at_jig
 from station.attempt.parts import Ending, Failed, LeftOpen, Passed, SequenceParts
@@ -71,6 +72,8 @@ class StillSeated:
     left: Left
     booted: bool
     """It did boot, and that is no new visit any more."""
+    detail: str | None
+    """What its last result says beside the code."""
 
 
 class Conductor:
@@ -143,7 +146,13 @@ class Conductor:
             goes_home = order is not None and last.code in {None, Code.ALREADY_PASSED}
             withdrawn = goes_home and await line_of(journal, order, facts_of(hub), None) is None
             if left is not None and not withdrawn:
-                return StillSeated(last, left, booted=last.boots != hub.boots)
+                result = await result_of(journal, hub, last.attempt)
+                return StillSeated(
+                    last,
+                    left,
+                    booted=last.boots != hub.boots,
+                    detail=None if result is None else result.detail,
+                )
         opened = await open_at_jig(
             journal, visit.place, facts_of(hub), visit.label(), history, self._workers, visit.boot_seconds
         )

@@ -73,16 +73,20 @@ def view_of_result(
 
 
 def view_of_past(
-    place: SlotName, last: PastAttempt, hub: DeviceIdentity, label: ScannedLabel | None = None
+    place: SlotName,
+    last: PastAttempt,
+    hub: DeviceIdentity,
+    label: ScannedLabel | None = None,
+    detail: str | None = None,
 ) -> SlotView:
-    """Show an earlier result of a hub that has not left since, and what a label has said of the hub meanwhile."""
+    """Show an earlier result of a hub that has not left since, as it was, and what a label has said of the hub meanwhile."""
     if last.outcome is None:
         raise AssertionError("only a closed attempt is shown again")
     shown = SlotView(
         place=place,
         phase=_phase(last.outcome, last.code),
         reason=_reason(last.outcome, last.code),
-        details=Details(unsettled=last.unsettled),
+        details=Details(detail=detail, unsettled=last.unsettled),
         chf=hub.device_id,
         gpf=gpf_of(hub.ids),
         stage=last.stage,

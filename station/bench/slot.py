@@ -345,8 +345,9 @@ class Slot:
                 if why is Reason.STOP_ENDED_IT:
                     await seated.record_interruption(Code.EMERGENCY_STOP)
                 return
-            case StillSeated(last=last, left=left, booted=booted):
-                seated.shown = seated.as_it_stands(view_of_past(self.place, last, seated.hub, seated.label))
+            case StillSeated(last=last, left=left, booted=booted, detail=detail):
+                past = view_of_past(self.place, last, seated.hub, seated.label, detail)
+                seated.shown = seated.as_it_stands(past)
                 await seated.check_departure(left)
                 if booted:
                     seated.shown = tried_enough(seated.shown, MAX_UNASKED)

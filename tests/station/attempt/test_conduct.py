@@ -271,6 +271,10 @@ async def test_a_hub_that_passed_is_not_flashed_again_for_its_order(bench: Bench
         )
         assert re.fullmatch(said, again.message)
         assert len(again.message) <= 120
+        # It is shown so for as long as it sits there, also after a restart.
+        still = await at.visit(PLACE)
+        assert isinstance(still, StillSeated)
+        assert f"({still.detail})" in again.message
         (state,) = await at.journal.order_lines("WO-1")
         assert state.outcome is Outcome.PASSED
         assert len(at.of(UnlockUsed)) == 1

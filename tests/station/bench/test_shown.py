@@ -83,6 +83,14 @@ def test_what_a_label_or_the_attempt_itself_speaks_against_is_not_green(outcome:
         assert "\n" not in line_of(view)
 
 
+def test_an_earlier_result_is_shown_as_it_was() -> None:
+    told = {"outcome": Outcome.REJECTED, "code": Code.NOT_ON_ORDER}
+    new = view_of_result(result(**told, detail="hub 1 is of WO-2", disposition=None), HUB)
+    again = view_of_past(PLACE, past(**told, order="WO-1", stage=Stage.CHECK), HUB, detail="hub 1 is of WO-2")
+    assert line_of(again) == line_of(new)
+    assert "hub 1 is of WO-2" in line_of(again)
+
+
 def test_a_hub_said_to_have_passed_before_is_no_more_to_go_with_the_passed_ones() -> None:
     again = result(Outcome.REJECTED, Code.ALREADY_PASSED)
     shown = view_of_result(again, HUB, OWN)

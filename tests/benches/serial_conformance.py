@@ -66,7 +66,7 @@ class SerialHub(SimulatedDevice):
         erase_seconds_per_mebibyte=2.0,
         quiet_after_reset_seconds=0.02,
         return_seconds=1.0,
-        removal_seconds=0.2,
+        removal_seconds=0.6,
         probe_seconds=0.02,
         stall_seconds=0.3,
     )

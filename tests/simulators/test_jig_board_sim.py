@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import time
 import tty
@@ -236,11 +237,16 @@ async def test_the_line_keeps_its_time(path: Path, baud: int) -> None:
 
 async def test_the_line_hears_nothing_while_it_speaks_or_without_silence_between_frames(path: Path) -> None:
     async with rig(path, baud_rate=300) as (_, _, station):
-        station.sends(with_check("01 02 0000 000b"))
-        await asyncio.sleep(0.55)  # the request takes 293 ms, the silence 128, the answer another 257
-        station.sends(with_check("01 01 0000 0008"))
+        answer, heard = with_check("01 02 02 0000"), b""
+        while len(heard) in {0, len(answer)}:  # a busy machine may see no more of the answer than its end
+            heard = b""
+            station.sends(with_check("01 02 0000 000b"))
+            while not heard:
+                await asyncio.sleep(0.001)
+                heard = station.hears()
+        station.sends(with_check("01 01 0000 0008"))  # while it speaks
         await asyncio.sleep(1.2)  # as long as two answers would take
-        assert station.hears() == with_check("01 02 02 0000")
+        assert heard + station.hears() == answer
         station.sends(with_check("01 01 0000 0008") + with_check("01 01 0000 0008"))
         await asyncio.sleep(1.2)
         assert station.hears() == b"", "two frames without silence are one damaged frame"
@@ -303,11 +309,16 @@ async def test_the_emergency_stop_cuts_power_behind_the_coils_back(path: Path) -
 @pytest.mark.parametrize("cuts", [False, True])
 async def test_the_watchdog_wakes_when_the_heartbeat_fails(path: Path, cuts: bool) -> None:
     async with rig(path, watchdog_seconds=0.6, watchdog_cuts_power=cuts) as (board, slots, station):
-        await station.asks("01 05 0000 ff00")
-        await station.asks("01 06 0000 0002")
-        for number in range(1, 9):
-            await station.asks(f"01 06 0008 {number:04x}")
-            await asyncio.sleep(0.1)
+        longest, clock = math.inf, asyncio.get_running_loop().time
+        while longest > 0.5:  # a busy machine may be late with a heartbeat
+            await station.asks("01 05 0000 ff00")
+            await station.asks("01 06 0000 0002")
+            longest = 0.0
+            for number in range(1, 9):
+                begun = clock()
+                await station.asks(f"01 06 0008 {number:04x}")
+                await asyncio.sleep(0.1)
+                longest = max(longest, clock() - begun)
         assert board.lamps[0] == 2, "its time was over, but for the heartbeats"
         await until(lambda: board.lamps[0] == 0)
         assert board.powered[0] is not cuts

@@ -67,17 +67,20 @@ class BoardSeat:
         A slot that is found empty loses the power that it may still have.
         """
         self._started = False
+        tried: float | None = None
         while True:
             await self._changes.until(lambda: self._inputs.may_begin(self._slot) or self._powers_nobody())
             openings = self.openings
             if not self._inputs.may_begin(self._slot):
                 await self.let_go()
+                tried = None
                 continue
-            had_none = self._coils.has_none(self._slot)
+            if self._coils.has_none(self._slot):
+                tried = since_boot()
             self._may_have_power = True  # whatever becomes of it
             if await self._coils.switch(self._slot, on=True):
                 self._started = True
-                self._powered = since_boot() if had_none else None
+                self._powered = tried
                 self._openings_before = openings
                 return
             await asyncio.sleep(_AGAIN_SECONDS)

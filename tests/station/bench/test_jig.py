@@ -64,7 +64,7 @@ async def test_a_start_cuts_the_power_of_empty_slots_and_of_no_other(tmp_path: P
             jig.slots.hubs.add(3)
             async with asyncio.timeout(60):
                 await waiting[2]
-            assert [seat.seconds_powered is None for seat in seats] == [True, True, False]
+            assert [seat.seconds_powered is None for seat in seats] == [True, False, False]
 
 
 async def test_nothing_is_known_of_lid_and_stop_before_the_board_has_said_it(tmp_path: Path) -> None:

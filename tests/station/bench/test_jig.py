@@ -173,7 +173,7 @@ async def test_nobody_is_told_to_release_the_stop_before_every_slot_is_off(
             jig.board.arm(BoardFault.FROZEN, Question.SWITCH, acknowledged_only)
         jig.board.press_emergency_stop()
         await until(lambda: "then release the stop" in jig.alarm())
-        assert "leave the stop pressed" in on_at[0][0]
+        assert "leave the stop pressed" in next(alarm for alarm, _ in on_at if "stop" in alarm)
         assert not any(coils for alarm, coils in on_at if "then release the stop" in alarm)
 
 
@@ -541,9 +541,10 @@ async def test_a_slot_whose_power_never_switches_is_named_and_left(tmp_path: Pat
         jig.board.arm(BoardFault.FROZEN, Question.SWITCH, 1000)
         await seat.until_ready()
         await until(lambda: jig.alarm().startswith("slot 1: its power does not switch"))
+        left = jig.board.armed[0].left
+        assert left <= 1000 - 4
         await jig.looks()
-        tried = 1000 - jig.board.armed[0].left
-        assert tried == 4
+        assert jig.board.armed[0].left == left, "it is left alone"
         jig.board.disarm()
         jig.slots.hubs.remove(1)
         await until(lambda: seat.present() is False)
@@ -580,13 +581,17 @@ async def test_a_jig_that_is_looked_at_too_rarely_says_so(
 ) -> None:
     async with boarded_jig(tmp_path, 1) as jig, jig.working():
         seat = jig.jig.seat(1)
+        await until(lambda: seat.present() is True)
+        begun = seat.gaps
         for times in range(3):
             await until(lambda: seat.present() is True)
-            assert not jig.alarm(), f"{times} may be an accident"
+            others = seat.gaps - begun > times  # a busy machine makes some of its own
+            assert others or not jig.alarm(rare_looks=True), f"{times} may be an accident"
             before = seat.gaps
             hold_up(0.7)
             assert seat.gaps > before
-        await until(lambda: "looks at its inputs are often more than 500 ms apart" in jig.alarm())
-        assert "heartbeat_seconds" in jig.alarm()
+        rare = "looks at its inputs are often more than 500 ms apart"
+        await until(lambda: rare in jig.alarm(rare_looks=True))
+        assert "heartbeat_seconds" in jig.alarm(rare_looks=True)
         monkeypatch.setattr(board, "CALM_SECONDS", 0.3)
-        await until(lambda: not jig.alarm())
+        await until(lambda: not jig.alarm(rare_looks=True))

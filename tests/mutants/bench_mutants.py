@@ -15,6 +15,7 @@ _OUTLOOK = f"{_BENCH}/test_outlook.py"
 _SHOWN = f"{_BENCH}/test_shown.py"
 _VISIT = f"{_BENCH}/test_visit.py"
 _PACKING = "tests/station/packing/test_packing_desk.py"
+_PACKING_WALK = "tests/station/daemon/test_packing_walk.py"
 _CHECK = "tests/station/attempt/test_golden_check.py"
 _SHIFT = "tests/station/bench/test_start_of_shift.py"
 _GOLDEN = "tests/station/attempt/test_golden_check_meanwhile.py"
@@ -29,6 +30,13 @@ BENCH_MUTANTS = (
         (
             "tests/station/bench/test_signing_on.py::test_a_hub_in_work_goes_on_when_everybody_leaves_and_the_next_is_not_begun_with",
         ),
+    ),
+    Mutant(
+        "a hub that passed with a release that was withdrawn since stays green",
+        "station/bench/visit.py",
+        "return release_gone(shown, self.hub) if self._parts.runs_withdrawn(self.hub) else shown",
+        "return shown",
+        (_PACKING_WALK,),
     ),
     Mutant(
         "a hub of the same CHF alone is shown again after a gap",

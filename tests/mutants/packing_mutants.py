@@ -14,6 +14,13 @@ _SCANS = "tests/station/screen/test_packing_table.py"
 
 PACKING_MUTANTS = (
     Mutant(
+        "a hub whose release was withdrawn since it passed is packed",
+        "station/desk/packing_desk.py",
+        "if packed is not None and self._is_recalled(packed):",
+        "if False:",
+        ("tests/station/daemon/test_packing_walk.py",),
+    ),
+    Mutant(
         "the hub after the one that filled a carton goes there, too",
         _TABLE,
         "        if put.closed:\n            self._end()\n",

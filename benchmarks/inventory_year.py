@@ -110,6 +110,7 @@ def _fill(connection: Connection, order: int, first: int, last: int, moment: dat
                 "region": "Central",
                 "owner": f"PARTY-{order % 3}",
                 "authorised": moment,
+                "taken": moment,
                 "chts_version": "CHTS V1.4",
                 **model,
             }

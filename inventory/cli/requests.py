@@ -25,7 +25,7 @@ from inventory.cli.common import (
 from inventory.errors import WrongInput
 from inventory.moments import system_clock
 from inventory.requests import book, forecasts, revising
-from inventory.requests.extract import Registered, look_up
+from inventory.requests.extract import Registered, look_up, moment_of
 from inventory.requests.request_file import Asked, read_request
 from inventory.requests.request_file import write_template as write_empty
 from inventory.requests.settings import RequestSettings
@@ -34,6 +34,12 @@ from inventory.whole_file import write_whole
 from station.domain.counted import counted
 
 app = typer.Typer(help="Parties' requests, and the work orders made of them.", no_args_is_help=True)
+TakenOption = Annotated[
+    str | None,
+    typer.Option(
+        "--taken", help="When the extract was taken, as 2026-11-02T08:00Z; unless it says so itself."
+    ),
+]
 
 
 @app.command("template")
@@ -54,6 +60,7 @@ def import_list(
     party: Annotated[str, typer.Option("--party", help="Whose list it is, as the extract calls it.")],
     extract: Annotated[Path, typer.Option("--extract", help="What the inventory holds of these hubs.")],
     by: ByOption,
+    taken: TakenOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
 ) -> None:
@@ -64,7 +71,7 @@ def import_list(
     whose = said(party, "--party")
     with acting(config, by) as (configured, database, who):
         settings = requests_of(configured, config)
-        asked, registered, files = _read(path, extract, settings)
+        asked, registered, files = _read(path, extract, settings, taken)
         with database.write_alone() as connection:
             verdict = book.take_in(
                 connection,
@@ -194,6 +201,7 @@ def revise(
         Path | None, typer.Option("--add", help="A list of hubs that join, on the template.")
     ] = None,
     extract: Annotated[Path | None, typer.Option("--extract", help="What they are judged by.")] = None,
+    taken: TakenOption = None,
     cancel: Annotated[
         list[str] | None, typer.Option("--cancel", help="A hub's CHF or GPF id; more than once.")
     ] = None,
@@ -218,7 +226,7 @@ def revise(
     with acting(config, by) as (configured, database, who):
         settings, joining = requests_of(configured, config), None
         if add is not None and extract is not None:
-            joining = revising.Added(*_read(add, extract, settings))
+            joining = revising.Added(*_read(add, extract, settings, taken))
         with database.write_alone() as connection:
             if cancel_rejected:
                 hubs += revising.standing_and_rejected(connection, number)
@@ -277,13 +285,17 @@ def _order_path(settings: RequestSettings, work_order: str) -> Path:
 
 
 def _read(
-    path: Path, extract: Path, settings: RequestSettings
+    path: Path, extract: Path, settings: RequestSettings, taken: str | None
 ) -> tuple[list[Asked], dict[Eui64, Registered], tuple[Sheet, Sheet]]:
     """Read a party's list, and what the extract holds of its hubs."""
     files = read_sheet(path), read_sheet(extract)
     asked = read_request(files[0])
     wanted = {each for line in asked for each in (line.chf, line.gpf) if each is not None}
-    return asked, look_up(files[1], settings.extract_columns, wanted), files
+    try:
+        when = None if taken is None else moment_of(taken.strip())
+    except ValueError as error:
+        raise WrongInput(f"--taken: {error}") from error
+    return asked, look_up(files[1], settings.extract_columns, wanted, when), files
 
 
 def _ids_of(path: Path) -> list[Eui64]:

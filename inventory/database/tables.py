@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from inventory.database.columns import BIG_ID, Utc
@@ -212,6 +213,7 @@ request_hubs: Final = Table(
     Column("han_variant", Text),
     Column("chts_version", Text),
     Column("installation_end", Date),
+    Column("taken", Utc),
     Column("refused", Text),
     Column("detail", Text),
     Column("authorised", Utc),
@@ -220,10 +222,17 @@ request_hubs: Final = Table(
     ending_of("gpf"),
     Index(None, "chf"),
     Index(None, "gpf"),
+    # Those that stand, to be counted.
+    Index(
+        None,
+        "request",
+        sqlite_where=text("refused IS NULL AND cancelled IS NULL"),
+        postgresql_where=text("refused IS NULL AND cancelled IS NULL"),
+    ),
 )
 """Each line of a request, with what the extract held of its hub; accepted unless `refused` says why not.
 
-It stands on the work order if it was `authorised` and not `cancelled` since.
+It stands on the work order if it was `authorised` and not `cancelled` since. What the extract held counts from when that was `taken`.
 """
 LINE_COLUMNS: Final = tuple(each for each in request_hubs.c if each.computed is None)
 """All that is kept of a line."""

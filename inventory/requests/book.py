@@ -18,7 +18,7 @@ from inventory.errors import InventoryError, WrongInput
 from inventory.notices import queue
 from inventory.notices.kind import Kind
 from inventory.requests import limits as limits_of
-from inventory.requests.extract import Registered
+from inventory.requests.extract import Registered, require_taken
 from inventory.requests.judging import Judged, judge
 from inventory.requests.limits import Beyond
 from inventory.requests.order import order_bytes
@@ -87,7 +87,10 @@ def take_in(
     by: str,
     now: datetime,
 ) -> Verdict:
-    """Judge a list and keep it, with every line and its reason. The caller writes alone. Raises NotNow for one that is there."""
+    """Judge a list and keep it, with every line and its reason. The caller writes alone.
+
+    Raises NotNow for one that is there, WrongInput where nobody says when the extract was taken.
+    """
     file, extract = files
     there = connection.scalar(
         select(requests.c.id).where(
@@ -98,6 +101,7 @@ def take_in(
         raise NotNow(
             f"{file.name} is {name_of(there)} already; see reflash inventory requests show {name_of(there)}"
         )
+    require_taken(extract, registered, now)
     judged = judge(
         asked, party, registered, settings.release_of, in_open_requests(connection), bridges(connection)
     )
@@ -180,6 +184,7 @@ def row_of(request: int, judged: Judged) -> dict[str, Any]:
         "han_variant": hub and hub.han_variant,
         "chts_version": hub and hub.chts_version,
         "installation_end": asked.installation_end,
+        "taken": hub and hub.taken,
         "refused": judged.reason and judged.reason.value,
         "detail": judged.detail,
     }

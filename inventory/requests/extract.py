@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
@@ -33,6 +34,9 @@ class ExtractColumns(BaseModel):
     region: str = Field("region", description="Central, South, North or their 4G variants")
     han_variant: str = Field("han_variant", description="SBCH, DBCH")
     chts_version: str = Field("chts_version", description="SMETSCHTSVersion")
+    extract_taken: str = Field(
+        "extract_taken", description="when the extract was taken, with its zone; need not be there"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +52,11 @@ class Registered:
     region: str
     han_variant: str
     chts_version: str
+    taken: datetime | None
+    """When the extract was taken, where that is said."""
 
 
+_CLOCKS_DIFFER: Final = timedelta(minutes=5)
 _few_values = lru_cache(maxsize=256)
 """An extract repeats its few models, parties and versions on every line: read each once, hold each once."""
 
@@ -80,19 +87,25 @@ def _model(manufacturer: str, model: str) -> DeviceModel:
     return DeviceModel(manufacturer, model)
 
 
-def look_up(sheet: Sheet, columns: ExtractColumns, wanted: Collection[Eui64]) -> dict[Eui64, Registered]:
+def look_up(
+    sheet: Sheet, columns: ExtractColumns, wanted: Collection[Eui64], taken: datetime | None = None
+) -> dict[Eui64, Registered]:
     """Return what the extract says of each hub of which either id is wanted, by both its ids.
 
-    Raises WrongInput for a line of such a hub that cannot be read, and for an id that stands there twice.
+    `taken` is when somebody says that it was taken, where it does not say so itself. Raises WrongInput for a line of such a hub that cannot
+    be read, and for an id that stands there twice.
     """
     headings = {name: getattr(columns, name) for name in _READERS}
     names = {name: heading(text) for name, text in headings.items()}
+    said_in = heading(columns.extract_taken)
     found: dict[Eui64, Registered] = {}
     for line, row in sheet.rows(list(names.values())):
         ids = [_id_or_none(row[names[name]]) for name in ("chf_id", "gpf_id")]
         if not any(each in wanted for each in ids):
             continue
-        hub = _registered(sheet, line, {name: row[column] for name, column in names.items()}, headings)
+        cells = {name: row[column] for name, column in names.items()}
+        when = _taken(sheet, line, row.get(said_in), taken)
+        hub = _registered(sheet, line, cells, headings, when)
         for each in (hub.chf, hub.gpf):
             if each in found:
                 raise WrongInput(
@@ -100,6 +113,40 @@ def look_up(sheet: Sheet, columns: ExtractColumns, wanted: Collection[Eui64]) ->
                 )
             found[each] = hub
     return found
+
+
+def require_taken(sheet: Sheet, registered: Mapping[Eui64, Registered], now: datetime) -> None:
+    """Raise WrongInput unless it is said of each of these hubs when the extract was taken, and that is past."""
+    for hub in registered.values():
+        if hub.taken is None:
+            raise WrongInput(
+                f"{sheet.name} does not say when it was taken; say it: --taken 2026-11-02T08:00Z"
+            )
+        if hub.taken > now + _CLOCKS_DIFFER:
+            raise WrongInput(f"{sheet.name} was taken at {hub.taken:%Y-%m-%dT%H:%MZ}, which is still to come")
+
+
+@_few_values
+def moment_of(text: str) -> datetime:
+    """Return a moment by 2026-11-02T08:00Z or the like. Raises ValueError."""
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError(f"{text[:40]!r} is no moment with its zone, as 2026-11-02T08:00Z")
+
+
+def _taken(sheet: Sheet, line: int, cell: Cell | None, said: datetime | None) -> datetime | None:
+    try:
+        text = "" if cell is None else cell.meant()
+        stated = moment_of(text) if text else None
+    except ValueError as error:
+        raise WrongInput(f"{sheet.name}, line {line}: {error}; ask for another extract") from error
+    if stated is not None and said is not None:
+        raise WrongInput(f"{sheet.name} says itself when it was taken; leave out --taken")
+    return stated or said
 
 
 def _id_or_none(cell: Cell) -> Eui64 | None:
@@ -110,7 +157,11 @@ def _id_or_none(cell: Cell) -> Eui64 | None:
 
 
 def _registered(
-    sheet: Sheet, line: int, cells: Mapping[str, Cell], headings: Mapping[str, str]
+    sheet: Sheet,
+    line: int,
+    cells: Mapping[str, Cell],
+    headings: Mapping[str, str],
+    taken: datetime | None,
 ) -> Registered:
     values: dict[str, Any] = {}
     for name, read in _READERS.items():
@@ -134,4 +185,5 @@ def _registered(
         region=values["region"],
         han_variant=values["han_variant"],
         chts_version=values["chts_version"],
+        taken=taken,
     )

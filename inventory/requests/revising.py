@@ -34,7 +34,7 @@ from inventory.requests.book import (
     require_within,
     row_of,
 )
-from inventory.requests.extract import Registered
+from inventory.requests.extract import Registered, require_taken
 from inventory.requests.judging import Judged, judge
 from inventory.requests.order import order_bytes
 from inventory.requests.request_file import Asked
@@ -192,6 +192,7 @@ def _cancel(connection: Connection, request: int, cancel: Sequence[Eui64], now: 
 def _add(
     connection: Connection, row: Row[*tuple[Any, ...]], add: Added, settings: RequestSettings, now: datetime
 ) -> tuple[Verdict, list[str]]:
+    require_taken(add.files[1], add.registered, now)
     judged = judge(
         add.asked,
         row.party,

@@ -165,7 +165,7 @@ def record_of(connection: Connection, device: str) -> tuple[list[str], Told]:
         select(
             *(
                 requests.c.work_order,
-                requests.c.received,
+                line.taken,
                 line.request,
                 line.chf,
                 hubs.c.gpf,

@@ -1,6 +1,6 @@
 """What the Smart Metering Inventory holds of a hub, as far as that is known here.
 
-That is the latest word of the extracts that requests' accepted lines were held against, and of the updates that were accepted.
+That is the latest word of the extracts that requests were held against, each of when it was taken, and of the updates that were accepted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Select, select
 
-from inventory.database.tables import request_hubs, requests
+from inventory.database.tables import request_hubs
 from inventory.database.upstream_tables import pre_notifications, ssmi_rows
 
 _AT_ONCE: Final = 500
@@ -46,10 +46,9 @@ def _words(connection: Connection, devices: Sequence[str]) -> Iterator[tuple[str
     for at in range(0, len(devices), _AT_ONCE):
         some = devices[at : at + _AT_ONCE]
         questions: tuple[Select[str, datetime, str], ...] = (
-            select(asked.chf, requests.c.received, asked.firmware)
-            .join(requests, requests.c.id == asked.request)
-            # What was refused may be of an extract from before what was accepted upstream since.
-            .where(asked.chf.in_(some), asked.firmware.is_not(None), asked.refused.is_(None)),
+            select(asked.chf, asked.taken, asked.firmware).where(
+                asked.chf.in_(some), asked.taken.is_not(None), asked.firmware.is_not(None)
+            ),
             select(sent.device, sent.decided, sent.firmware).where(
                 sent.device.in_(some), sent.state == "accepted"
             ),

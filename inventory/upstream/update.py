@@ -146,13 +146,12 @@ def _lines(connection: Connection, request: int, work_order: str) -> list[_Line]
     hub = request_hubs.c
     rows: Sequence[Any] = connection.execute(
         select(
-            requests.c.received.label("stated"),
+            hub.taken.label("stated"),
             *(hub.chf, hub.gpf.label("asked_gpf"), hub.manufacturer, hub.model),
             *(hub.region, hub.han_variant, hub.chts_version),
             *(standings.c.outcome, of_result.c.gpf.label("result_gpf"), of_result.c.firmware_read_back),
             *(hubs.c.gpf.label("known_gpf"), hubs.c.firmware, hubs.c.firmware_message),
         )
-        .join(requests, requests.c.id == hub.request)
         .outerjoin(standings, and_(standings.c.device == hub.chf, standings.c.work_order == work_order))
         .outerjoin(of_result, of_result.c.message == standings.c.message)
         .outerjoin(hubs, hubs.c.device == hub.chf)

@@ -26,6 +26,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -110,8 +111,9 @@ class Control:
         hubs = [each for each in self._smi.rows_of("devices") if each["type"] == "CHF"]
         with Path(asked["path"]).open("w", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(_EXTRACT)
-            writer.writerows([hub[column] for column in _EXTRACT.values()] for hub in hubs)
+            taken = datetime.now(UTC).isoformat()
+            writer.writerow([*_EXTRACT, "extract_taken"])
+            writer.writerows([*(hub[column] for column in _EXTRACT.values()), taken] for hub in hubs)
         return {"hubs": len(hubs)}
 
     def _own(self, asked: Answer) -> Answer:

@@ -11,7 +11,7 @@ from typing import Any
 from benches.told_results import chf_of, gpf_of
 from inventory.requests.request_file import COLUMNS, TEMPLATE
 
-EXTRACT = ("CHF", "GPF", "Make", "Model", "Version", "Status", "Owner", "Region", "HAN", "CHTS")
+EXTRACT = ("CHF", "GPF", "Make", "Model", "Version", "Status", "Owner", "Region", "HAN", "CHTS", "Taken")
 CONFIG = """
 database = "{url}"
 [[stations]]
@@ -38,6 +38,7 @@ owner = "Owner"
 region = "Region"
 han_variant = "HAN"
 chts_version = "CHTS"
+extract_taken = "Taken"
 """
 
 
@@ -55,7 +56,7 @@ def held(hub: int, **others: str) -> tuple[str, ...]:
         "status": "Pending",
         "owner": "PARTY",
     }
-    fields |= {"region": "Central", "han": "DBCH", "chts": "CHTS V1.4"} | others
+    fields |= {"region": "Central", "han": "DBCH", "chts": "CHTS V1.4", "taken": "2025-11-01T08:00Z"} | others
     return (chf_of(hub), gpf_of(hub), *fields.values())
 
 

@@ -176,9 +176,10 @@ class World:
             lists[0].write_text("\n".join(["template,chf_id,gpf_id,installation_end_date", *asked]))
             columns = (
                 "chf_id,gpf_id,manufacturer,model,firmware_version,device_status,owner,region,han_variant,"
-                "chts_version"
+                "chts_version,extract_taken"
             )
-            rest = f"10A8,00000011,{OLD},Pending,PARTY,Central,DBCH,CHTS V1.4"
+            # From before the first hub says anything, whatever is imported when.
+            rest = f"10A8,00000011,{OLD},Pending,PARTY,Central,DBCH,CHTS V1.4,2025-11-01T08:00Z"
             lists[1].write_text("\n".join([columns, *(f"{each},{rest}" for each in ids)]))
             by = ("--by", "A. Person", "--config", self._config)
             said = self._typed(

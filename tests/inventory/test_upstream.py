@@ -36,6 +36,7 @@ from inventory.upstream.document import Documents
 from inventory.upstream.jobs import claim, replace
 from inventory.upstream.redelivery import withheld
 from inventory.upstream.sender import Sender
+from inventory.upstream.smi_versions import smi_versions
 from station.domain.outcome import Outcome
 
 CONFIG = """
@@ -326,6 +327,43 @@ async def test_a_later_word_of_a_hub_replaces_what_was_not_sent_and_follows_what
         ]
     assert updates(desk.there)[chf_of(1), "0002012F"] == 0
     assert updates(desk.there)[chf_of(1), "0003012F"] == 1
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+async def test_an_extract_counts_from_when_it_was_taken_whenever_it_is_imported(desk: Desk) -> None:
+    desk.order("WO-1", (1,))
+    before = (desk.folder / "smi.csv").read_text()
+    desk.tell(desk.station.result(1), desk.station.order_fact("WO-1", "closed"))
+    async with desk.sending():
+        await desk.until_states(accepted=1)
+    desk("requests", "close", "RQ-1", *WHY)
+    untimed = "\n".join(line.rpartition(",")[0] for line in before.splitlines())
+    taken = before.splitlines()[1].rpartition(",")[2]
+
+    def imports(extract: str, *words: str, code: int = 0) -> str:
+        path = desk.folder / "late.csv"
+        path.write_text(extract)
+        files = (desk.folder / "WO-1-list.csv", "--extract", path)
+        return desk("requests", "import", *files, "--party", "PARTY", *BY, *words, code=code)
+
+    def held() -> dict[str, str]:
+        with desk.database.read() as connection:
+            return smi_versions(connection, [chf_of(1)])
+
+    assert "late.csv does not say when it was taken; say it: --taken" in imports(untimed, code=2)
+    assert "is no moment with its zone" in imports(untimed, "--taken", "2026-11-02 08:00", code=2)
+    assert "is still to come" in imports(untimed, "--taken", "2999-01-01T00:00Z", code=2)
+    assert "says itself when it was taken" in imports(before, "--taken", taken, code=2)
+    # It is from before the update that was accepted since.
+    assert "accepted: 1 hub accepted" in imports(before)
+    assert held() == {chf_of(1): "0002012F"}
+    desk("requests", "refuse", "RQ-2", *WHY)
+    imports(untimed, "--taken", taken)
+    assert held() == {chf_of(1): "0002012F"}
+    # One of later says what the inventory holds by then, though its line is refused.
+    (desk.folder / "WO-1-list.csv").write_text((desk.folder / "WO-1-list.csv").read_text() + "\n")
+    assert "1 in_another_request" in imports(untimed, "--taken", f"{system_clock().isoformat()}")
+    assert held() == {chf_of(1): "0001012F"}
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)

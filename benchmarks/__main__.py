@@ -26,6 +26,7 @@ from benchmarks.journal import journal_row
 from benchmarks.report import Figures, write_report
 from benchmarks.reports import REPORTS_REPEATS, ROUND_SECONDS, reports_row
 from benchmarks.screen import SCREEN_REPEATS, SCREEN_SECONDS, screen_row
+from benchmarks.screen_flash import SCREEN_FLASH_REPEATS, screen_flash_row
 from benchmarks.simulator import BenchmarkFailed
 from benchmarks.stalled import stalled_row
 from benchmarks.station import station_row
@@ -128,6 +129,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     screen.add_argument("--repeats", type=int, default=SCREEN_REPEATS)
     screen.add_argument("--seconds", type=float, default=SCREEN_SECONDS, help="of each round")
+    screen_flash = commands.add_parser(
+        "screen-flash", help="how fast hubs are written while three browsers watch, beside nobody watching"
+    )
+    screen_flash.add_argument("--repeats", type=int, default=SCREEN_FLASH_REPEATS, help="of each kind")
     station = commands.add_parser(
         "station", help="whole attempts by the daemon, 24 hubs beside one, and its memory"
     )
@@ -192,6 +197,8 @@ def _one_row(options: argparse.Namespace) -> Coroutine[Any, Any, list[Figures] |
             return desk_row(options.hubs, options.repeats, options.seconds)
         case "screen":
             return screen_row(options.repeats, options.seconds)
+        case "screen-flash":
+            return screen_flash_row(options.repeats)
         case _:
             return station_row(options.repeats)
 

@@ -2,7 +2,8 @@
 
 24 slots each change once a second: the fact is appended, then shown, as a slot does it. Three browsers watch; in every other
 round a crowd of streams beside them, some of which never read. The controls are the appends of the same rounds, and the
-rounds without the crowd.
+rounds without the crowd. Before them one slot changes while everything else stands still, as on an idle machine, and the page is
+opened again and again: it is usable once every tile has its word and nothing lies over the bench.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final, cast
@@ -22,6 +23,7 @@ from typing import Any, Final, cast
 from selenium.webdriver import Chrome
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.ui import WebDriverWait
 
 from benchmarks.busy_slots import SLOTS
 from benchmarks.journal import SITE, STATION, ended, opened_attempt
@@ -49,8 +51,8 @@ from station.throughput.lag import percentile
 SCREEN_REPEATS: Final = 3
 SCREEN_SECONDS: Final = 10.0
 """Of each round."""
-_BROWSERS: Final = 3
-_CROWD: Final = 50 - _BROWSERS
+BROWSERS: Final = 3
+_CROWD: Final = 50 - BROWSERS
 _SILENT: Final = 10
 """Of the crowd: they ask for a stream and never read."""
 _BETWEEN_CHANGES: Final = 1.0
@@ -65,6 +67,18 @@ _WATCH: Final = """
     }
   }).observe(document.querySelector('main'), { subtree: true, childList: true, characterData: true });
 """
+
+
+_USABLE: Final = f"""
+  const isUsable = () => {{
+    const words = [...document.querySelectorAll('.tile .word')];
+    return words.length === {SLOTS} && words.every(word => word.textContent) && document.querySelector('.veil')?.hidden;
+  }};
+  const look = () => {{ if (isUsable()) window.usableAfter = performance.now() / 1000; else requestAnimationFrame(look); }};
+  look();
+"""
+"""Notes, in a page that is being opened, how many seconds after it was asked for it is of use."""
+_OPENINGS: Final = 5
 
 
 class _Bench:
@@ -85,6 +99,10 @@ class _Bench:
         async with asyncio.TaskGroup() as group:
             for number, place in enumerate(_places()):
                 group.create_task(self._slot(number, place, until))
+
+    async def one_slot(self, seconds: float) -> None:
+        """Let one slot change, and all others stand still."""
+        await self._slot(0, _places()[0], time.monotonic() + seconds)
 
     async def _slot(self, number: int, place: SlotName, until: float) -> None:
         attempt = self._attempts[number]
@@ -118,28 +136,34 @@ async def screen_row(repeats: int, seconds: float) -> Figures:
         async with (
             Journal.open(folder / "journal", site=SITE, station=STATION) as journal,
             _served(journal, folder / "desk.sock") as bench,
-            _screen(folder / "desk.sock") as (process, port),
+            running_screen(folder / "desk.sock") as (process, port),
         ):
             browsers = [
-                await asyncio.to_thread(opened.enter_context, _browser(port)) for _ in range(_BROWSERS)
+                await asyncio.to_thread(opened.enter_context, open_browser(port)) for _ in range(BROWSERS)
             ]
             await bench.work(2.0)  # everything has been loaded
-            alone, crowded = _Round(), _Round()
+            usable = [await asyncio.to_thread(_opened, browsers[0], port) for _ in range(_OPENINGS)]
+            await asyncio.to_thread(browsers[0].execute_script, _WATCH)
+            idle, alone, crowded = _Round(), _Round(), _Round()
             for _ in range(repeats):
-                await alone.run(bench, browsers, process, seconds)
+                await idle.run(bench.one_slot, bench, browsers, process, seconds)
+                await alone.run(bench.work, bench, browsers, process, seconds)
                 with _crowd(port):
-                    await crowded.run(bench, browsers, process, seconds)
+                    await crowded.run(bench.work, bench, browsers, process, seconds)
             stall = await _stall(port)
             return {
                 "row": "screen",
                 "slots": SLOTS,
-                "browsers": _BROWSERS,
+                "browsers": BROWSERS,
                 "changes": len(bench.committed),
                 "frames": len(alone.frames) + len(crowded.frames),
                 "append_p95_ms": round(1e3 * percentile(bench.appends, 0.95), 2),
+                "page_usable_s": round(percentile(usable, 0.95), 2),
+                "idle_frames": len(idle.frames),
+                "frame_p95_ms_idle": round(1e3 * percentile(idle.frames, 0.95), 1),
                 "frame_p95_ms": round(1e3 * percentile(alone.frames, 0.95), 1),
                 "frame_p95_ms_in_crowd": round(1e3 * percentile(crowded.frames, 0.95), 1),
-                "crowd": _CROWD + _BROWSERS,
+                "crowd": _CROWD + BROWSERS,
                 "crowd_that_never_reads": _SILENT,
                 "page_opening_stall_ms": round(1e3 * stall[0], 1),
                 "ping_p95_ms": round(1e3 * stall[1], 1),
@@ -160,11 +184,19 @@ class _Round:
         """Seconds from a commit to the frame, of each browser."""
         self.cpu = 0.0
 
-    async def run(self, bench: _Bench, browsers: list[Chrome], process: int, seconds: float) -> None:
+    async def run(
+        self,
+        work: Callable[[float], Awaitable[None]],
+        bench: _Bench,
+        browsers: list[Chrome],
+        process: int,
+        seconds: float,
+    ) -> None:
+        """Have the bench work so long, and look at what the browsers saw of it."""
         for browser in browsers:
             await asyncio.to_thread(browser.execute_script, "window.seen = []")
         used = cpu_seconds(process)
-        await bench.work(seconds)
+        await work(seconds)
         self.cpu += cpu_seconds(process) - used
         await asyncio.sleep(1.0)  # the last changes' frames
         for browser in browsers:
@@ -187,7 +219,7 @@ async def _served(journal: Journal, desk_socket: Path) -> AsyncIterator[_Bench]:
 
 
 @asynccontextmanager
-async def _screen(desk_socket: Path) -> AsyncIterator[tuple[int, int]]:
+async def running_screen(desk_socket: Path) -> AsyncIterator[tuple[int, int]]:
     """Run the screen; yield its process and port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -208,7 +240,8 @@ async def _screen(desk_socket: Path) -> AsyncIterator[tuple[int, int]]:
 
 
 @contextmanager
-def _browser(port: int) -> Iterator[Chrome]:
+def open_browser(port: int) -> Iterator[Chrome]:
+    """Show the bench in a browser of its own. Raises BenchmarkFailed where none is installed."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if chromium is None or driver is None:
         raise BenchmarkFailed("chromium and chromium-driver are not installed: make system-packages")
@@ -223,6 +256,15 @@ def _browser(port: int) -> Iterator[Chrome]:
         yield browser
     finally:
         browser.quit()
+
+
+def _opened(browser: Chrome, port: int) -> float:
+    """Open the bench's page; return after how many seconds it was of use."""
+    noting = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": _USABLE})
+    browser.get(f"http://127.0.0.1:{port}/")
+    found = WebDriverWait(browser, 60).until(lambda each: each.execute_script("return window.usableAfter"))
+    browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", noting)
+    return float(found)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -110,10 +110,19 @@ def _plainly(what: str, *arguments: str) -> list[str]:
     return [sys.executable, "-c", f"from {module} import {function}; {function}()", *arguments]
 
 
-async def work(hubs: int, command: Callable[..., list[str]] = _plainly) -> Shift:
+def _nobody(_: Path) -> AbstractAsyncContextManager[None]:
+    return nullcontext()
+
+
+async def work(
+    hubs: int,
+    command: Callable[..., list[str]] = _plainly,
+    watching: Callable[[Path], AbstractAsyncContextManager[None]] = _nobody,
+) -> Shift:
     """Have a daemon with 24 slots work until each of these hubs has its result at the broker.
 
-    `command` makes the command that runs `MODULE:FUNCTION` with arguments.
+    `command` makes the command that runs `MODULE:FUNCTION` with arguments; `watching` is begun before, and told the
+    desk socket.
     """
     with tempfile.TemporaryDirectory(prefix="reflash-bench-") as name:
         folder = Path(name)
@@ -122,7 +131,10 @@ async def work(hubs: int, command: Callable[..., list[str]] = _plainly) -> Shift
             await _import_order(scene)
             async with aiomqtt.Client(broker.host, broker.port) as subscriber:
                 await subscriber.subscribe(Topics(SITE, STATION).every_result, qos=1)
-                async with _daemon(scene, rigs, broker, command) as process:
+                async with (
+                    watching(scene.folder / "desk.sock"),
+                    _daemon(scene, rigs, broker, command) as process,
+                ):
                     results = []
                     async with asyncio.timeout(_RESULT_SECONDS):
                         async for message in subscriber.messages:
@@ -173,6 +185,7 @@ async def _daemon(
     told = {
         **{name: table for name, table in shown.items() if name not in _OF_PEOPLE},
         "people": {"sign_on": "off", "line_clearance": "off"},
+        "desk_socket": str(scene.folder / "desk.sock"),
         "log": {"level": "error"},
     }
     config.write_text(tomlkit.dumps(told), encoding="utf-8")

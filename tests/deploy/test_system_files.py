@@ -103,14 +103,20 @@ def test_the_screen_opens_the_reports_and_the_desk_and_nothing_else_of_the_stati
     (groups,) = re.findall(r"(?m)^SupplementaryGroups=(.*)$", unit)
     mine = {int(named[group]) for group in (*groups.split(), "reflash-screen")}
     opened = {path.relative_to(root) for path in root.rglob("*") if about(path)[1] in mine}
-    assert opened == {Path("run/reflash"), Path("var/lib/reflash/reports"), Path("var/lib/reflash/reports/before")}
+    assert opened == {
+        Path("run/reflash"),
+        Path("var/lib/reflash/reports"),
+        Path("var/lib/reflash/reports/before"),
+    }
     assert about(reports) == (ids_of(root)[0], int(named["reflash-reports"]), "2750")
     os.setegid(ids_of(root)[1])
     try:
         (reports / "after").mkdir()
     finally:
         os.setegid(0)
-    assert (reports / "after").stat().st_gid == int(named["reflash-reports"]), "what comes later takes its group"
+    assert (reports / "after").stat().st_gid == int(named["reflash-reports"]), (
+        "what comes later takes its group"
+    )
 
 
 def test_secrets_that_were_put_there_by_root_become_the_stations_alone(root: Path) -> None:

@@ -321,7 +321,7 @@ async def _looked_at(database: Database, pages: Mapping[str, Callable[[], str]])
         people.add(connection, "A", "look", by="A", now=clock())
         people.set_pin(connection, "A", "135797", by="A", now=clock())
     known = people.People(database, 10, clock)
-    secret, _ = known.open_session(known.prove("A", "135797"))
+    secret, _ = known.open_session(known.prove("A", "135797", None))
     app = pages_app(database, Address(host="127.0.0.1", port=8091), 10, None, None, clock)
     found: dict[str, object] = {}
     home = "http://127.0.0.1:8091"

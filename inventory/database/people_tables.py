@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Integer, String, Table, Text
+from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Integer, String, Table, Text
 
 from inventory.database.columns import BIG_ID, Utc
 from inventory.database.tables import METADATA
@@ -17,12 +17,22 @@ people: Final = Table(
     Column("plain_name", Text, nullable=False, unique=True),
     Column("may", Text, nullable=False),
     Column("pin", Text),
-    Column("wrong_pins", Integer, nullable=False, server_default="0"),
-    Column("latest_wrong", Utc),
     Column("added", Utc, nullable=False),
     CheckConstraint("may IN ('look', 'act')", name="may"),
 )
-"""Who may look, or act. `pin` is argon2's encoded form; each PIN that is tried counts as wrong until it was right."""
+"""Who may look, or act. `pin` is argon2's encoded form."""
+
+pins_tried: Final = Table(
+    "pins_tried",
+    METADATA,
+    Column("person", BIG_ID, ForeignKey("people.id"), primary_key=True, autoincrement=False),
+    Column("place", Text, primary_key=True),
+    Column("wrong", Integer, nullable=False),
+    Column("latest", Utc, nullable=False),
+    Column("was_right", Boolean, nullable=False),
+)
+"""How often a person's PIN was wrong at a place, by its network; each that is tried counts as wrong until it was right. Whether
+it was right from there before."""
 
 people_acts: Final = Table(
     "people_acts",

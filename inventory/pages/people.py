@@ -5,30 +5,32 @@ A PIN that is tried counts as wrong before it is tried, until it was right: howe
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import secrets
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from inventory.database.engine import Database
-from inventory.database.people_tables import people, people_acts, sessions
+from inventory.database.people_tables import people, people_acts, pins_tried, sessions
 from inventory.errors import InventoryError, WrongInput
 from inventory.moments import Clock
 from station.domain.pin import SALT_BYTES, ProofUnfit, hash_of_pin, is_pin, lock_after, require_pin
 
 MAY: Final = ("look", "act")
-_NOT_PROVEN: Final = "this name and this PIN do not belong together; try again, or have a PIN given: reflash inventory people pin"
-
-
-@functools.cache
-def _nobodys_pin() -> str:
-    """Return what is tried for names that nobody has, so that none is told from another by how long the answer takes."""
-    return hash_of_pin("0", bytes(SALT_BYTES))
+NO_SECONDS: Final = 0.5
+"""How long every no takes, whatever is wrong."""
+_NO: Final = (
+    "this name and this PIN do not belong together here, or were wrong too often: try again, wait, or have it mended "
+    "(reflash inventory people pin, or unlock)"
+)
+_THIS_COMPUTER: Final = ""
+_ELSEWHERE: Final = "elsewhere"
+"""Every place from which a person's PIN was never right yet."""
 
 
 class NotProven(InventoryError):
@@ -48,6 +50,14 @@ class Person:
     may_act: bool
     pin: str | None = field(repr=False)
     """As it is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """Where a PIN is tried, and how many were wrong there before."""
+
+    place: str
+    wrong_before: int
 
 
 def add(connection: Connection, name: str, may: str, *, by: str, now: datetime) -> None:
@@ -71,17 +81,14 @@ def set_pin(connection: Connection, name: str, pin: str, *, by: str, now: dateti
     except ProofUnfit as error:
         raise WrongInput(str(error)) from error
     kept = hash_of_pin(pin, secrets.token_bytes(SALT_BYTES))
-    _change(connection, name, pin=kept, wrong_pins=0, latest_wrong=None)
+    _change(connection, name, pin=kept)
+    _forget_wrong(connection, _require(connection, name).id)
     _put_down(connection, name, "has a new PIN", by, now)
 
 
 def unlock(connection: Connection, name: str, *, by: str, now: datetime) -> None:
     """Have somebody's PIN tried again at once. The caller writes alone. Raises WrongInput."""
-    connection.execute(
-        update(people)
-        .where(people.c.id == _require(connection, name).id)
-        .values(wrong_pins=0, latest_wrong=None)
-    )
+    _forget_wrong(connection, _require(connection, name).id)
     _put_down(connection, name, "has a PIN that is tried again", by, now)
 
 
@@ -89,13 +96,17 @@ def remove(connection: Connection, name: str, *, by: str, now: datetime) -> None
     """Let somebody use the pages no more. What they did stays under their name. The caller writes alone. Raises WrongInput."""
     row = _require(connection, name)
     connection.execute(delete(sessions).where(sessions.c.person == row.id))
+    connection.execute(delete(pins_tried).where(pins_tried.c.person == row.id))
     connection.execute(delete(people).where(people.c.id == row.id))
     _put_down(connection, name, "is out", by, now)
 
 
 def everybody(connection: Connection) -> Sequence[Row[*tuple[Any, ...]]]:
-    """Return everybody, by name."""
-    return connection.execute(select(people).order_by(people.c.plain_name)).all()
+    """Return everybody, by name, with how often their PIN was wrong since it was right (`wrong_pins`)."""
+    wrong = select(func.coalesce(func.sum(pins_tried.c.wrong), 0)).where(pins_tried.c.person == people.c.id)
+    return connection.execute(
+        select(people, wrong.scalar_subquery().label("wrong_pins")).order_by(people.c.plain_name)
+    ).all()
 
 
 class People:
@@ -107,35 +118,54 @@ class People:
         self._lasts = timedelta(hours=sign_on_hours)
         self._clock = clock
 
-    def prove(self, name: str, pin: str) -> Person:
-        """Return who has this name and PIN. Raises NotProven, DatabaseUnavailable."""
+    def prove(self, name: str, pin: str, network: str | None) -> Person:
+        """Return who has this name and PIN. `network` is where it comes from, if not from this computer itself.
+
+        Wrong ones from where a person's PIN was right before count there alone; those from everywhere else count together.
+        Raises NotProven, after the same time and in the same words whatever is wrong; DatabaseUnavailable.
+        """
+        until = time.monotonic() + NO_SECONDS
         with self._database.write_alone() as connection:
             row = _row(connection, name)
-            if row is not None and row.pin is not None:
-                now = self._clock()
-                lock = lock_after(row.wrong_pins)
-                # A clock that was set back makes no lock longer than it was.
-                left = timedelta() if row.latest_wrong is None else min(row.latest_wrong + lock - now, lock)
-                if left > timedelta():
-                    raise NotProven(
-                        f"the PIN of {row.name} was wrong too often and is not tried for {-(-int(left.total_seconds()) // 60)} min; "
-                        "wait, or have it lifted: reflash inventory people unlock"
-                    )
-                connection.execute(
-                    update(people)
-                    .where(people.c.id == row.id)
-                    .values(wrong_pins=row.wrong_pins + 1, latest_wrong=now)
-                )
-        kept = _nobodys_pin() if row is None or row.pin is None else row.pin
-        if not is_pin(pin, kept) or row is None:
-            raise NotProven(_NOT_PROVEN)
+            tried = None if row is None or row.pin is None else self._try(connection, row.id, network)
+        if not is_pin(pin, None if row is None or tried is None else row.pin) or row is None or tried is None:
+            time.sleep(max(until - time.monotonic(), 0.0))
+            raise NotProven(_NO)
         person = Person(row.id, row.name, row.may == "act", row.pin)
         with self._database.write_alone() as connection:
             require_still(connection, person)
-            connection.execute(
-                update(people).where(people.c.id == row.id).values(wrong_pins=0, latest_wrong=None)
-            )
+            self._was_right(connection, row.id, tried, network)
         return person
+
+    def _try(self, connection: Connection, person: int, network: str | None) -> _Tried | None:
+        """Count a PIN as wrong that is going to be tried; None where it is not tried now."""
+        now, here = self._clock(), _THIS_COMPUTER if network is None else network
+        places = {
+            row.place: row
+            for row in connection.execute(select(pins_tried).where(pins_tried.c.person == person))
+        }
+        known = network is None or (here in places and places[here].was_right)
+        place = here if known else _ELSEWHERE
+        before = places.get(place)
+        if before is None:
+            values = {"person": person, "place": place, "wrong": 1, "latest": now, "was_right": False}
+            connection.execute(insert(pins_tried).values(values))
+            return _Tried(place, 0)
+        # A clock that was set back makes no lock longer than it was.
+        lock = lock_after(before.wrong)
+        if min(before.latest + lock - now, lock) > timedelta():
+            return None
+        _set(connection, person, place, wrong=before.wrong + 1, latest=now)
+        return _Tried(place, before.wrong)
+
+    def _was_right(self, connection: Connection, person: int, tried: _Tried, network: str | None) -> None:
+        if tried.place != _ELSEWHERE:
+            _set(connection, person, tried.place, wrong=0, was_right=True)
+            return
+        # Whoever comes from a new place has it counted by itself from now on; what others guessed stands.
+        _set(connection, person, _ELSEWHERE, wrong=tried.wrong_before)
+        new = {"place": network, "wrong": 0, "latest": self._clock(), "was_right": True}
+        connection.execute(insert(pins_tried).values(person=person, **new))
 
     def open_session(self, person: Person) -> tuple[str, datetime]:
         """Return a new secret by which a browser may look in somebody's name, and until when. Raises NotProven."""
@@ -187,6 +217,15 @@ def _require(connection: Connection, name: str) -> Row[*tuple[Any, ...]]:
 
 def _row(connection: Connection, name: str) -> Row[*tuple[Any, ...]] | None:
     return connection.execute(select(people).where(people.c.plain_name == _plain(name))).first()
+
+
+def _set(connection: Connection, person: int, place: str, **values: Any) -> None:
+    here = (pins_tried.c.person == person) & (pins_tried.c.place == place)
+    connection.execute(update(pins_tried).where(here).values(**values))
+
+
+def _forget_wrong(connection: Connection, person: int) -> None:
+    connection.execute(update(pins_tried).where(pins_tried.c.person == person).values(wrong=0))
 
 
 def _put_down(connection: Connection, name: str, what: str, by: str, now: datetime) -> None:

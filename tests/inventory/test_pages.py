@@ -38,6 +38,7 @@ from inventory.pages.settings import PagesSettings
 from inventory.requests.request_file import TEMPLATE
 from inventory.settings import load_settings
 from inventory.upstream.settings import UpstreamSettings
+from station.domain.pin import WRONG_PINS
 from station.web.address import Address
 
 HOME = "http://127.0.0.1:8091"
@@ -113,7 +114,8 @@ class Browser:
 
 
 @pytest.fixture
-def browser(desk: Desk, database: Database) -> Browser:
+def browser(desk: Desk, database: Database, monkeypatch: pytest.MonkeyPatch) -> Browser:
+    monkeypatch.setattr(people, "NO_SECONDS", 0.0)
     for name, pin in PINS.items():
         with database.write_alone() as connection:
             may = "look" if name == EVE else "act"
@@ -348,12 +350,20 @@ async def test_pins_are_not_guessed_and_two_who_decide_at_once_do_it_once(
     assert sorted(status for status, _ in told) == [200, 409]
     statuses = [(await browser.sign_on(BEN, "000001")).status_code for _ in range(6)]
     assert statuses == [403, 403, 403, 403, 403, 429]
-    # From elsewhere it is the PIN itself that is locked, be it right.
-    prover = people.People(database, 10, lambda: system_clock() + timedelta(seconds=30))
-    with pytest.raises(people.NotProven, match="wrong too often"):
-        prover.prove(BEN, PINS[BEN])
-    later = people.People(database, 10, lambda: system_clock() + timedelta(seconds=90))
-    assert later.prove(BEN, PINS[BEN]).name == BEN
+    # The PIN is locked where it was wrong, be it right; nobody locks it where it was right before.
+    soon = people.People(database, 10, lambda: system_clock() + timedelta(seconds=30))
+    with pytest.raises(people.NotProven, match="do not belong together here, or were wrong too often"):
+        soon.prove(BEN, PINS[BEN], None)
+    assert soon.prove(BEN, PINS[BEN], "10.0.0.9").name == BEN
+    for stranger in range(WRONG_PINS):
+        with pytest.raises(people.NotProven):
+            soon.prove(BEN, "000001", f"10.9.0.{stranger}")
+    with pytest.raises(people.NotProven):
+        soon.prove(BEN, PINS[BEN], "10.9.0.250")
+    assert soon.prove(BEN, PINS[BEN], "10.0.0.9").name == BEN
+    later = people.People(database, 10, lambda: system_clock() + timedelta(seconds=120))
+    assert later.prove(BEN, PINS[BEN], None).name == BEN
+    assert later.prove(BEN, PINS[BEN], "10.9.0.250").name == BEN
 
 
 def test_beyond_this_computer_nothing_is_served_without_tls(desk: Desk) -> None:

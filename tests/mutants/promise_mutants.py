@@ -587,8 +587,8 @@ PROMISE_MUTANTS = (
     Mutant(
         "a wrong PIN counts for nothing",
         "inventory/pages/people.py",
-        "wrong_pins=row.wrong_pins + 1",
-        "wrong_pins=row.wrong_pins",
+        "wrong=before.wrong + 1, latest",
+        "wrong=before.wrong, latest",
         (f"{_PAGES}::test_pins_are_not_guessed_and_two_who_decide_at_once_do_it_once",),
     ),
 )

@@ -40,7 +40,7 @@ def sign_on_view(parts: Parts, people: People, cookie: Cookie) -> APIRouter:
         place = request.state.who.place
         try:
             async with place.proofs.trying(place.peer):
-                person = await run_in_threadpool(people.prove, proven.name, proven.pin)
+                person = await run_in_threadpool(people.prove, proven.name, proven.pin, place.network)
             secret, until = await run_in_threadpool(people.open_session, person)
         except NotProven as error:
             return Problem(HTTPStatus.FORBIDDEN, str(error))

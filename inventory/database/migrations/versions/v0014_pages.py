@@ -22,12 +22,20 @@ def upgrade() -> None:
         sa.Column("plain_name", sa.Text(), nullable=False),
         sa.Column("may", sa.Text(), nullable=False),
         sa.Column("pin", sa.Text()),
-        sa.Column("wrong_pins", sa.Integer(), nullable=False, server_default="0"),
-        sa.Column("latest_wrong", Utc()),
         sa.Column("added", Utc(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_people"),
         sa.UniqueConstraint("plain_name", name="uq_people_plain_name"),
         sa.CheckConstraint("may IN ('look', 'act')", name="ck_people_may"),
+    )
+    op.create_table(
+        "pins_tried",
+        sa.Column("person", BIG_ID, autoincrement=False, nullable=False),
+        sa.Column("place", sa.Text(), nullable=False),
+        sa.Column("wrong", sa.Integer(), nullable=False),
+        sa.Column("latest", Utc(), nullable=False),
+        sa.Column("was_right", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("person", "place", name="pk_pins_tried"),
+        sa.ForeignKeyConstraint(["person"], ["people.id"], name="fk_pins_tried_person"),
     )
     op.create_table(
         "people_acts",

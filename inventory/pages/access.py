@@ -10,6 +10,7 @@ from typing import Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from inventory.database.engine import DatabaseUnavailable
@@ -68,10 +69,12 @@ class Access(Guard):
             if proof is None and "authorization" in headers:
                 await nobody("that is no name and PIN")(scope, receive, send)
                 return
-            secret = cookie_of(headers, self._cookie)
+            secret = "" if is_static(scope["path"]) else cookie_of(headers, self._cookie)
             person = await run_in_threadpool(self._people.of_session, secret) if secret else None
         except (MustWait, DatabaseUnavailable) as error:
-            await of_error(error)(scope, receive, send)
+            is_looked_at = "text/html" in headers.get("accept", "")
+            told = PlainTextResponse(f"{error}\n", 503) if is_looked_at else of_error(error)
+            await told(scope, receive, send)
             return
         if person is None and scope["path"] not in _OPEN_PATHS and not is_static(scope["path"]):
             why = "nobody is signed on here: give your name and PIN"

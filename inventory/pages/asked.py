@@ -89,7 +89,8 @@ def asking(people: People, desk: Desk) -> APIRouter:
         try:
             act = ACTS[name].model_validate_json(json.dumps(asked.fields))
             async with who.place.proofs.trying(who.place.peer):
-                person = await run_in_threadpool(people.prove, *who.proof, who.place.network)
+                named, pin = who.proof
+                person = await run_in_threadpool(people.prove, named, pin, who.place.network)
             if not person.may_act:
                 raise NotYours(f"{person.name} may look, and do nothing")
             line = await run_in_threadpool(desk.do, act, asked.key, person)

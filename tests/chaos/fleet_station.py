@@ -46,14 +46,12 @@ class Part:
     port: int
     """The broker's."""
     hubs: int
-    order_hubs: int
-    """Of each work order, at most."""
     hubs_a_second: float
     seed: int
 
     def order(self, hub: int) -> str:
-        """Return the order that a hub is of. An order is for one station."""
-        return f"WO-{self.number}-{1 + hub // self.order_hubs}"
+        """Return the order that a hub is of: each jig works on one, and each is for one station."""
+        return f"WO-{self.number}-{1 + hub % JIGS}"
 
     def ids(self, hub: int) -> tuple[Eui64, Eui64]:
         """Return a hub's CHF and GPF ids."""
@@ -74,25 +72,23 @@ class Playing:
         self._journal = journal
         self._lives = part.lives()
         self._hub_of = {str(part.ids(hub)[0]): hub for hub in range(part.hubs)}
-        self._free: asyncio.Queue[SlotName] = asyncio.Queue()
-        for jig in range(1, JIGS + 1):
+        self._free: list[asyncio.Queue[SlotName]] = [asyncio.Queue() for _ in range(JIGS)]
+        for jig, free in enumerate(self._free, 1):
             for number in range(1, SLOTS + 1):
-                self._free.put_nowait(slot(number, jig))
+                free.put_nowait(slot(number, jig))
 
     async def import_orders(self) -> None:
-        """Import the orders that are not in the journal yet, each for all jigs."""
+        """Import the orders that are not in the journal yet, each for its jig."""
         part = self._part
         known = {order.order for order in await self._journal.orders()}
-        jigs = [f"jig{jig}" for jig in range(1, JIGS + 1)]
-        for first in range(0, part.hubs, part.order_hubs):
-            if (order := part.order(first)) in known:
-                continue
-            listed = [
-                StockHub(*part.ids(hub), life.firmware)
-                for hub, life in enumerate(self._lives[first : first + part.order_hubs], first)
-                if life.is_listed
-            ]
-            await import_order(self._journal, order_csv(*listed, order=order), *jigs)
+        for jig in range(JIGS):
+            if (order := part.order(jig)) not in known:
+                listed = [
+                    StockHub(*part.ids(hub), self._lives[hub].firmware)
+                    for hub in range(jig, part.hubs, JIGS)
+                    if self._lives[hub].is_listed
+                ]
+                await import_order(self._journal, order_csv(*listed, order=order), f"jig{jig + 1}")
 
     async def play(self) -> None:
         """Play the rest of the lives, so many a second; each at the next free slot."""
@@ -108,7 +104,9 @@ class Playing:
                     continue
                 await asyncio.sleep(started + done / self._part.hubs_a_second - time.monotonic())
                 done += 1
-                playing.create_task(self._play_one(hub, closed, open_attempt, await self._free.get()))
+                playing.create_task(
+                    self._play_one(hub, closed, open_attempt, await self._free[hub % JIGS].get())
+                )
 
     async def _play_one(self, hub: int, done: int, open_attempt: int | None, place: SlotName) -> None:
         life = self._lives[hub]
@@ -119,7 +117,7 @@ class Playing:
                 open_attempt = opened.sequence
             await self._journal.append(*rest_of(life, number, by, open_attempt))
             open_attempt = None
-        self._free.put_nowait(place)
+        self._free[hub % JIGS].put_nowait(place)
 
 
 def _attempts(tables: sqlite3.Connection) -> list[tuple[str, int, int | None]]:

@@ -45,7 +45,6 @@ STATIONS = (
     *(Topics("site-2", f"bench-{number}") for number in (1, 2, 3)),
     *(Topics("site-3", f"bench-{number}") for number in (1, 2, 3)),
 )
-ORDER_HUBS = 5_000
 _SHARED_BROKER = Path(__file__).parents[2] / "deploy" / "mosquitto" / "reflash-tls.conf"
 _LOOK_SECONDS = 0.1
 """How often it is looked what the inventory has committed: by so much a result may seem later than it is."""
@@ -156,6 +155,12 @@ class Station:
             raise AssertionError(
                 f"{self.topics.source} ended by itself: {self._log.read_text()[-3000:]}"
             ) from None
+
+    def require_alive(self) -> None:
+        """Raise AssertionError if it has ended by itself."""
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise AssertionError(f"{self.topics.source} ended by itself: {self._log.read_text()[-3000:]}")
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -296,7 +301,6 @@ class World:
                     number=number,
                     port=self._broker.port,
                     hubs=math.ceil(hubs_a_second * seconds),
-                    order_hubs=ORDER_HUBS,
                     hubs_a_second=hubs_a_second,
                     seed=request.seed,
                 ),
@@ -340,6 +344,8 @@ class World:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             time.sleep(min(left, _ASK_SECONDS))
+            for each in (*self._stations, self._inventory):
+                each.require_alive()
             self._ask_for_gaps()
 
     def _ask_for_gaps(self) -> None:

@@ -23,6 +23,7 @@ from benchmarks.everything import (
     all_rows,
 )
 from benchmarks.journal import journal_row
+from benchmarks.profile import PROFILE_REPEATS, profile_row
 from benchmarks.report import Figures, write_report
 from benchmarks.reports import REPORTS_REPEATS, ROUND_SECONDS, reports_row
 from benchmarks.screen import SCREEN_REPEATS, SCREEN_SECONDS, screen_row
@@ -136,6 +137,18 @@ def _parser() -> argparse.ArgumentParser:
     station = commands.add_parser(
         "station", help="whole attempts by the daemon, 24 hubs beside one, and its memory"
     )
+    profile = commands.add_parser(
+        "profile",
+        help="where the processor time of an upload goes",
+        description="Example: python -m benchmarks profile --framing raw --out build/profile.folded; then draw it: "
+        "flamegraph.pl build/profile.folded > profile.svg, or open it in speedscope",
+    )
+    profile.add_argument("--slots", type=int, default=defaults.slots)
+    profile.add_argument("--baud", type=int, default=defaults.baud)
+    profile.add_argument("--window", type=int, default=defaults.window)
+    profile.add_argument("--framing", choices=("console", "raw"), default=defaults.framing)
+    profile.add_argument("--repeats", type=int, default=PROFILE_REPEATS)
+    profile.add_argument("--out", type=Path, default=Path("build/profile.folded"), help="file of the stacks")
     calls = commands.add_parser(
         "calls", help="how many calls and system calls a chunk and a hub take, against the committed baseline"
     )
@@ -172,6 +185,11 @@ def _one_row(options: argparse.Namespace) -> Coroutine[Any, Any, list[Figures] |
             return upload_rows(
                 workload, (options.window,), None if options.bit_errors else peer, options.repeats
             )
+        case "profile":
+            profiled = Workload(
+                slots=options.slots, baud=options.baud, window=options.window, framing=options.framing
+            )
+            return profile_row(profiled, options.repeats, options.out)
         case "usb":
             usb_workload = UsbWorkload(
                 devices=options.devices,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from benchmarks.image import ImageFile
 from benchmarks.rigs import JigRig, LineCount
@@ -28,8 +29,15 @@ class Measurement(Run):
         return super().faults
 
 
-async def measure(client: str, workload: Workload, image: ImageFile, rigs: Sequence[JigRig]) -> Measurement:
-    """Have one client upload the image to every slot at once."""
+async def measure(
+    client: str,
+    workload: Workload,
+    image: ImageFile,
+    rigs: Sequence[JigRig],
+    *,
+    sampled_into: Path | None = None,
+) -> Measurement:
+    """Have one client upload the image to every slot at once. What it was at is written to `sampled_into`, if given."""
     ports = tuple(port for rig in rigs for port in rig.ports)
     tick_seconds = image.size / workload.ceiling / TICKS
     task = Task(
@@ -42,7 +50,7 @@ async def measure(client: str, workload: Workload, image: ImageFile, rigs: Seque
         input_timeout=workload.input_timeout,
         tick_seconds=tick_seconds,
     )
-    async with start_measured("benchmarks.uploader", client, asdict(task)) as begin:
+    async with start_measured("benchmarks.uploader", client, asdict(task), sampled_into) as begin:
         lines_before = await _lines(rigs)
         run = await watch(client, begin, [rig.simulator for rig in rigs], image.size, tick_seconds)
         lines_after = await _lines(rigs)

@@ -87,8 +87,9 @@ _LIMITS: Final = {
     (
         "upload",
         "cpu_ratio_to_peer",
-    ): "of the processor time of a chunk, some 45 µs, driver and codecs take 5; the rest is the kernel's one read, "
-    "one write and one wait for each, which cost more beside other programs, and smpclient has no base64 to make there",
+    ): "of the processor time of a chunk, some 40 to 50 µs, driver and codecs take 5 when they run over and over; the rest is that "
+    "each answer wakes the loop by itself, which finds nothing of it in the caches (`python -m benchmarks profile`: a third is waiting, "
+    "reading and writing, a sixth asyncio's own, no function more than a twentieth), and smpclient has no base64 to make there",
     (
         "station",
         "ratio_to_alone",

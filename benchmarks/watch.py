@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.measured import Findings
@@ -89,11 +90,13 @@ async def watch(
 
 @asynccontextmanager
 async def start_measured(
-    module: str, client: str, task: dict[str, Any]
+    module: str, client: str, task: dict[str, Any], sampled_into: Path | None = None
 ) -> AsyncIterator[Callable[[], Awaitable[Findings]]]:
     """Run the measured process; when its ports are open, hand out how to have it begin and what it found."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", module, json.dumps(task)),
+        *(sys.executable, "-m"),
+        *((module,) if sampled_into is None else ("benchmarks.sampled", str(sampled_into), f"{module}:main")),
+        json.dumps(task),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )

@@ -41,6 +41,16 @@ def test_an_upload_is_measured_beside_its_peer() -> None:
     assert row["idle_lag_p99_ms"] > 0
 
 
+@pytest.mark.slow
+def test_where_an_uploads_processor_time_goes_is_seen_and_kept_for_a_flame_graph(tmp_path: Path) -> None:
+    stacks = tmp_path / "there" / "profile.folded"
+    workload = ("--slots", "4", "--baud", "3000000", "--repeats", "2", "--out", str(stacks))
+    row = last_object(run_benchmark("profile", *workload, "--json"))
+    kept = [line.rpartition(" ") for line in stacks.read_text().splitlines()]
+    assert sum(int(times) for _, _, times in kept) == row["looks"] > 0
+    assert any(";drivers." in stack for stack, _, _ in kept)
+
+
 def test_a_journal_is_measured_beside_bare_fsync() -> None:
     row = last_object(run_benchmark("journal", "--events", "2000", "--json"))
     assert row["valid"]

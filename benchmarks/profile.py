@@ -38,9 +38,9 @@ async def profile_row(workload: Workload, repeats: int, out: Path) -> Figures:
                 cpu += run.findings.cpu_seconds
                 chunks += workload.slots * image.size / payload_of_buffer(1024, workload.framing)
                 for line in stacks.read_text("utf-8").splitlines():
-                    stack, _, times = line.rpartition(" ")
+                    stack, _, looked = line.rpartition(" ")
                     if _IN_THE_LOOP in stack:
-                        seen[stack] += int(times)
+                        seen[stack] += int(looked)
     _write(seen, out)
     innermost: Counter[str] = Counter()
     for stack, times in seen.items():

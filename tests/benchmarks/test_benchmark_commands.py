@@ -90,7 +90,9 @@ def test_a_journal_of_years_is_measured_beside_one_of_a_week() -> None:
 
 def test_board_polling_is_measured() -> None:
     row = last_object(run_benchmark("board", "--jigs", "1", "--seconds", "0.5", "--json"))
-    assert row["valid"]
+    late = all("no answer within" in why or "answers only after" in why for why in row["void_because"])
+    assert row["valid"] is not bool(row["void_because"]), "void rows say why"
+    assert late, "a busy machine, and nothing else, may void it"
     assert 0 < row["cpu_share_of_a_core"] < 1
 
 

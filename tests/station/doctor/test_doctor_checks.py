@@ -323,9 +323,8 @@ def checked(folder: Path, *, stopped: bool = False, **board: object) -> list[Fin
         simulated.plug()
         if stopped:
             simulated.press_emergency_stop()
-        settings = JigBoardSettings(
-            port=str(folder / "board"), heartbeat_seconds=0.1, watchdog_seconds=1.0, debounce_seconds=0.05
-        )
+        patience = {"answer_seconds": 1.0, "heartbeat_seconds": 0.1, "watchdog_seconds": 1.0}
+        settings = JigBoardSettings(port=str(folder / "board"), debounce_seconds=0.05, **patience)
         try:
             return await check_board("jig1", settings, folder / "journal")
         finally:

@@ -27,6 +27,11 @@ MAX_UNPACKED: Final = 192 << 20
 MAX_ROWS: Final = 500_000
 _MAX_COLUMNS: Final = 64
 _MAX_MEMBERS: Final = 200
+_BROKEN: Final = (
+    *(ValueError, LookupError, RuntimeError, EOFError, OSError, zlib.error),
+    zipfile.BadZipFile,
+)
+"""What a ZIP that is none, or was damaged or made up, comes to, wherever it is read."""
 _DECLARES: Final = re.compile(rb"<\x00?!\x00?(?:D|E)", re.IGNORECASE)
 """A document type, or an entity, as UTF-8 or UTF-16 has it."""
 
@@ -119,17 +124,7 @@ class Sheet:
             with zipfile.ZipFile(io.BytesIO(self.data)) as archive:
                 for line, row in rows_of(archive, _MAX_COLUMNS):
                     yield line, [_cell(cell) for cell in row]
-        except WrongInput:
-            raise
-        except (
-            ValueError,
-            LookupError,
-            RuntimeError,
-            EOFError,
-            OSError,
-            zlib.error,
-            zipfile.BadZipFile,
-        ) as error:
+        except _BROKEN as error:
             raise WrongInput(
                 f"{self.name} is no workbook that can be read ({error}); save it as CSV"
             ) from error
@@ -149,7 +144,7 @@ class Sheet:
                         raise WrongInput(
                             f"{self.name} declares entities, as no spreadsheet does; send it as CSV"
                         )
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
+        except _BROKEN as error:
             raise WrongInput(
                 f"{self.name} is no workbook that can be read ({error}); save it as CSV"
             ) from error

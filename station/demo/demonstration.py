@@ -153,7 +153,7 @@ async def run_demonstration(
                 f"{counted(sum(each.mixed_up for each in bench.technicians.values()), 'hub')} mixed up at the table",
                 soft_wrap=True,
             )
-            found = None if upstream is None else await upstream.told(tally.done)
+            found = None if upstream is None else await upstream.told(tally.done, tally.passed_at)
             summary.update(
                 hubs=request.hubs,
                 **tally.count(),
@@ -164,7 +164,12 @@ async def run_demonstration(
                 **(
                     {}
                     if found is None
-                    else {"smi_updated": found.updated, "smi_mismatches": found.mismatches}
+                    else {
+                        "smi_updated": found.updated,
+                        "smi_mismatches": found.mismatches,
+                        "charged": found.charged,
+                        "charged_pounds": found.pounds,
+                    }
                 ),
                 seconds=round(seconds, 2),
             )

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 import aiomqtt
@@ -52,6 +53,12 @@ class Tally:
         """Return how many hubs each outcome has."""
         counts = Counter(result["outcome"] for result in self.results.values())
         return {str(outcome): counts[outcome] for outcome in Outcome}
+
+    @property
+    def passed_at(self) -> list[datetime]:
+        """When each hub that passed was finished."""
+        passed = (each for each in self.results.values() if each["outcome"] == Outcome.PASSED)
+        return [datetime.fromisoformat(each["finished"]) for each in passed]
 
     @property
     def places(self) -> dict[str, tuple[str, str | None]]:

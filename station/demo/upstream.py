@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,8 @@ _PAUSE_SECONDS: Final = 0.2
 _PATIENCE: Final = 100
 """How often it is asked whether all is told: each asking is a program's start and end."""
 _BY: Final = ("--by", "Demonstration")
+_PRICE: Final = "7.60"
+"""Pounds a re-flashed hub (Preliminary Impact Assessment 9.2)."""
 _PROGRAM: Final = (sys.executable, "-c", "from station.program import main; main()", "inventory")
 
 
@@ -34,12 +37,16 @@ class UpstreamError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class UpstreamFound:
-    """What the Smart Metering Inventory holds in the end."""
+    """What the Smart Metering Inventory holds in the end, and what the party owes."""
 
     updated: int
     """Hubs whose version it was told, and took."""
     mismatches: int
     """Hubs that say something else than it holds, once they are installed."""
+    charged: int
+    """Hubs that the party is charged for, as its month stands."""
+    pounds: str
+    """What for all of them."""
 
 
 class UpstreamDemo:
@@ -70,8 +77,10 @@ class UpstreamDemo:
         numbers = ("--work-order", ORDER, "--purchase-order", "DEMO-PO")
         await self.command("requests", "authorise", request, *numbers, *_BY)
 
-    async def told(self, hubs: Collection[str]) -> UpstreamFound:
+    async def told(self, hubs: Collection[str], finished: Collection[datetime]) -> UpstreamFound:
         """Wait until the inventory was told of these, have them installed and asked what they run; return what was found.
+
+        `finished`: of each hub that passed, when.
 
         Raises UpstreamError.
         """
@@ -85,7 +94,26 @@ class UpstreamDemo:
             await self.ask("read_firmware_version", chf=chf)
         updates = (await self.ask("rows", table="updates"))["rows"]
         alerts = (await self.ask("rows", table="alerts"))["rows"]
-        return UpstreamFound(len({each["chf"] for each in updates}), len(alerts))
+        charged, pounds = await self._charge(finished)
+        return UpstreamFound(len({each["chf"] for each in updates}), len(alerts), charged, pounds)
+
+    async def _charge(self, finished: Collection[datetime]) -> tuple[int, str]:
+        """Return how many hubs the party is charged for, and what: each month that is over, and this one as it stands."""
+        months = sorted({f"{each:%Y-%m}" for each in finished})
+        found: dict[str, Any] = {"hubs": 0, "total": "0.00"}
+        for month in months[:-1]:
+            words = ("--party", PARTY, "--csv", self._folder / f"charge-{month}.csv", *_BY)
+            await self.command("charge", "write", month, *words)
+        wanted = sum(f"{each:%Y-%m}" == months[-1] for each in finished)
+        for _ in range(_PATIENCE if months else 0):
+            # Where a hub lies is told after what it runs.
+            found = json.loads(
+                await self.command("charge", "preview", months[-1], "--party", PARTY, "--json")
+            )
+            if found["hubs"] == wanted:
+                break
+            await asyncio.sleep(_PAUSE_SECONDS)
+        return found["hubs"], found["total"]
 
     async def _until_notified(self, hubs: int) -> None:
         for _ in range(_PATIENCE):
@@ -179,6 +207,7 @@ class UpstreamDemo:
                     'log.format = "json"',
                     f'mqtt = {{host = "{broker.host}", port = {broker.port}}}',
                     'stations = [{site = "demo", station = "bench"}]',
+                    f'charge = {{prices = [{{first_day = 2000-01-01, pounds = "{_PRICE}"}}]}}',
                     f'ssmi = {{folder = "{self._folder}", upload = {logistics}}}',
                     "[requests]",
                     f'orders_folder = "{self._folder}"',

@@ -12,6 +12,7 @@ from inventory.cli.common import (
     ByOption,
     ConfigOption,
     JsonOption,
+    ReasonOption,
     RequestArgument,
     acting,
     opened,
@@ -21,7 +22,7 @@ from inventory.cli.common import (
     said,
 )
 from inventory.csv_text import csv_text
-from inventory.delivery import book, returns
+from inventory.delivery import book, rejecting, returns
 from inventory.delivery.goods import (
     GOODS_COLUMNS,
     GOODS_TEMPLATE,
@@ -41,6 +42,7 @@ from inventory.requests.sheet import read_sheet
 from station.domain.counted import counted
 
 app = typer.Typer(help="What parties announce and send, and what of it goes back.", no_args_is_help=True)
+_FOUND = "CODE=finding, or CODE=finding=detail; more than once."
 _UNIT = "CODE, CODE=finding, or CODE=finding=detail; more than once."
 
 
@@ -190,6 +192,28 @@ def rejected(
     with csv_file.open("xb") as file:
         file.write(table.encode())
     typer.echo(f"{csv_file} is written: {counted(len(rows), 'line')}")
+
+
+@app.command()
+def reject(
+    delivery: Annotated[str, typer.Argument(help="The delivery with which it was accepted, as DL-000001.")],
+    reason: ReasonOption,
+    by: ByOption,
+    pallet: Annotated[list[str] | None, typer.Option("--pallet", help=_FOUND)] = None,
+    carton: Annotated[list[str] | None, typer.Option("--carton", help=_FOUND)] = None,
+    hub: Annotated[list[str] | None, typer.Option("--hub", help=_FOUND)] = None,
+    config: ConfigOption = DEFAULT_CONFIG,
+) -> None:
+    """Reject what was accepted, and turns out to be none that may be, before the bench has begun with it; its party is told.
+
+    Example: reflash inventory deliveries reject DL-000001 --carton C-0009=damaged_packaging --reason "seen when opened" --by "A. Person"
+    """
+    number, why = delivery_number(delivery), said(reason, "--reason")
+    units = units_of(pallet or [], UnitKind.PALLET) + units_of(carton or [], UnitKind.CARTON)
+    units += units_of(hub or [], UnitKind.HUB)
+    with acting(config, by) as (_, database, who), database.write_alone() as connection:
+        hubs = rejecting.reject(connection, number, units, reason=why, by=who, now=system_clock())
+    typer.echo(f"{counted(hubs, 'hub')} of {delivery_name(number)} {'is' if hubs == 1 else 'are'} rejected")
 
 
 @app.command("return")

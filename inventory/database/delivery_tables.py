@@ -84,3 +84,18 @@ delivered: Final = Table(
     Column("return_note", Text),
 )
 """Each hub of a delivery, or a carton or pallet of which nobody knows what is in it. Accepted unless `rejected` says why not."""
+
+delivery_rejections: Final = Table(
+    "delivery_rejections",
+    METADATA,
+    Column("id", BIG_ID, primary_key=True),
+    Column("delivery", BIG_ID, ForeignKey("deliveries.id"), nullable=False, index=True),
+    Column("unit", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("hubs", Integer, nullable=False),
+    Column("finding", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("rejected", Utc, nullable=False),
+    Column("rejected_by", Text, nullable=False),
+)
+"""What had been accepted and was rejected after all, each time."""

@@ -14,6 +14,7 @@ class Kind(StrEnum):
     AUTHORISED = "authorised"
     AMENDED = "amended"
     GOODS_RECEIVED = "goods_received"
+    GOODS_REJECTED = "goods_rejected"
     DONE = "done"
     SCRAPPED = "scrapped"
     DISPATCHED = "dispatched"

@@ -8,9 +8,11 @@ import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from benches.inventory_desk import EXTRACT, Desk, asked, held
 from benches.told_results import SOURCE, TOPICS, SayingStation, chf_of, gpf_of
+from inventory.database.delivery_tables import delivery_rejections
 from inventory.database.engine import Database
 from inventory.delivery.goods import GOODS_COLUMNS, GOODS_TEMPLATE, PACKING_COLUMNS, PACKING_TEMPLATE
 from inventory.intake.intake import Intake
@@ -203,3 +205,37 @@ def test_a_forecast_is_held_against_what_is_asked_for(desk: Desk) -> None:
     for wrong in (("x", this, "2"), ("reflash-forecast-1", "soon", "2"), ("reflash-forecast-1", this, "-1")):
         path = desk.file("forecast.csv", [columns, wrong])
         assert "forecast.csv, line 2" in desk("import", path, "--party", "P", *BY, code=2, group="forecasts")
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_what_was_accepted_is_rejected_after_all_until_the_bench_has_begun_with_it(
+    desk: Desk, database: Database
+) -> None:
+    desk.authorised([*range(1, 13), 14, 15])
+    of_deliveries(desk, "announce", "RQ-1", packing_list(desk), *BY)
+    receive(desk, "--carton", "C1", "--hub", chf_of(14), "--hub", chf_of(15))
+    opened = ("--reason", "seen when opened", *BY)
+    assert "needs a finding" in of_deliveries(desk, "reject", "DL-1", "--hub", chf_of(14), *opened, code=2)
+    wrong = ("reject", "DL-1", "--carton", "C9=seal_broken", *opened)
+    assert "nothing of carton C9 was accepted" in of_deliveries(desk, *wrong, code=2)
+    wet = ("reject", "DL-1", "--hub", f"{gpf_of(14)}=damaged_packaging=wet", *opened)
+    assert of_deliveries(desk, *wet) == "1 hub of DL-000001 is rejected\n"
+    assert "rejected already" in of_deliveries(desk, *wet, code=2)
+    assert to_go_back(desk) == [("", chf_of(14), "damaged_packaging")]
+    station = SayingStation()
+    Intake(database, {SOURCE: TOPICS}, system_clock).take_heard([station.result(15)])
+    begun = ("reject", "DL-1", "--carton", "C1=seal_broken", "--hub", f"{chf_of(15)}=seal_broken", *opened)
+    assert f"{chf_of(15)} has a result by now" in of_deliveries(desk, *begun, code=1)
+    # All of it or nothing.
+    assert to_go_back(desk) == [("", chf_of(14), "damaged_packaging")]
+    said = of_deliveries(desk, *begun[:4], *opened)
+    assert "of DL-000001" in said
+    assert {carton for carton, *_ in to_go_back(desk)} == {"", "C1"}
+    assert "goods_rejected" in desk("list", group="notices")
+    with database.read() as connection:
+        kept = delivery_rejections.c
+        acts = connection.execute(select(kept.unit, kept.code, kept.finding, kept.rejected_by)).all()
+    assert acts == [
+        ("hub", gpf_of(14), "damaged_packaging", "A. Person"),
+        ("carton", "C1", "seal_broken", "A. Person"),
+    ]

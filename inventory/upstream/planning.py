@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Row, insert, select
 
+from inventory.database.tables import request_hubs, requests
 from inventory.database.upstream_tables import pre_notifications
 from inventory.upstream.document import Documents, NotValid
 from inventory.upstream.jobs import replace
@@ -29,39 +31,54 @@ def plan(
     """
     made = 0
     for work_order in due_orders(connection):
+        # Before what was accepted is asked: a worker puts answers down meanwhile, and what is no longer open is accepted by then.
+        open_ones = _open_of(connection, work_order)
         try:
             update = update_of(connection, work_order, ways)
         except NotYet as reason:
             looked_at(connection, work_order, str(reason), again=isinstance(reason, ResultsMissing))
             continue
-        _take_back_elsewhere(connection, update, ways, now)
+        _take_back_elsewhere(connection, update, ways, open_ones, now)
         for route in ways.routes:
             if route.n3 is not None:
                 told = of_route(update, ways, route)
-                made += _plan_route(connection, work_order, told, route, documents[route.csp], now)
+                made += _plan_route(connection, work_order, told, route, documents[route.csp], open_ones, now)
         lacks = update.lacks
         waits_for = None if lacks is None else str(lacks)
         looked_at(connection, work_order, waits_for, again=isinstance(lacks, ResultsMissing))
     return made
 
 
+_Open = Mapping[str, Sequence[Row[*tuple[Any, ...]]]]
+"""Pre-notifications that wait or were refused, oldest first, by CHF."""
+
+
+def _open_of(connection: Connection, work_order: str) -> _Open:
+    sent, line = pre_notifications.c, request_hubs.c
+    of_order = select(line.chf).join(requests, requests.c.id == line.request)
+    found: defaultdict[str, list[Row[*tuple[Any, ...]]]] = defaultdict(list)
+    for row in connection.execute(
+        select(sent.id, sent.device, sent.csp, sent.firmware, sent.state, sent.doubtful)
+        .where(
+            sent.state.in_(("waiting", "refused")),
+            sent.device.in_(of_order.where(requests.c.work_order == work_order)),
+        )
+        .order_by(sent.id)
+    ):
+        found[row.device].append(row)
+    return found
+
+
 def _take_back_elsewhere(
-    connection: Connection, update: Update, ways: UpstreamSettings, now: datetime
+    connection: Connection, update: Update, ways: UpstreamSettings, open_ones: _Open, now: datetime
 ) -> None:
     """Take back what was never taken of hubs that go another way by now: their region was corrected."""
-    csp_of = {
-        each.chf: route and route.n3 and route.csp
-        for each in update.told
-        for route in [ways.route_of(each.region)]
-    }
-    sent, hubs = pre_notifications.c, sorted(csp_of)
-    for at in range(0, len(hubs), 500):
-        open_ones = select(sent.id, sent.device, sent.csp).where(
-            sent.device.in_(hubs[at : at + 500]), sent.state == "waiting", sent.doubtful.is_(False)
-        )
-        for number, device, csp in connection.execute(open_ones).all():
-            if csp_of[device] != csp:
-                replace(connection, number, now)
+    for hub in update.told:
+        route = ways.route_of(hub.region)
+        csp = None if route is None or route.n3 is None else route.csp
+        for each in open_ones.get(hub.chf, ()):
+            if each.state == "waiting" and each.csp != csp:
+                replace(connection, each.id, now)
 
 
 def _plan_route(
@@ -70,31 +87,22 @@ def _plan_route(
     told: Sequence[Told],
     route: RouteSettings,
     documents: Documents,
+    open_ones: _Open,
     now: datetime,
 ) -> int:
-    made = 0
-    for at in range(0, len(told), 500):
-        some = told[at : at + 500]
-        sent = pre_notifications.c
-        open_ones = connection.execute(
-            select(sent.id, sent.device, sent.csp, sent.firmware, sent.state, sent.doubtful)
-            .where(sent.device.in_([each.chf for each in some]), sent.state.in_(("waiting", "refused")))
-            .order_by(sent.id)
-        ).all()
-        rows = []
-        for hub in some:
-            before = [each for each in open_ones if each.device == hub.chf] if open_ones else []
-            if before and (before[-1].csp, before[-1].firmware) == (route.csp, hub.firmware):
-                continue
-            for each in before:
-                # One that may have been taken goes on until that is known; this one goes after it.
-                if not each.doubtful:
-                    replace(connection, each.id, now)
-            rows.append(row_of(hub, work_order, route.csp, documents, now))
-        if rows:
-            connection.execute(insert(pre_notifications), rows)
-        made += len(rows)
-    return made
+    rows = []
+    for hub in told:
+        before = open_ones.get(hub.chf, ())
+        if before and (before[-1].csp, before[-1].firmware) == (route.csp, hub.firmware):
+            continue
+        for each in before:
+            # One that may have been taken goes on until that is known; this one goes after it.
+            if not each.doubtful:
+                replace(connection, each.id, now)
+        rows.append(row_of(hub, work_order, route.csp, documents, now))
+    for at in range(0, len(rows), 500):
+        connection.execute(insert(pre_notifications), rows[at : at + 500])
+    return len(rows)
 
 
 def row_of(

@@ -31,12 +31,14 @@ from inventory.errors import WrongInput
 from inventory.intake.intake import Intake
 from inventory.moments import system_clock
 from inventory.settings import load_settings
+from inventory.upstream import planning
 from inventory.upstream.answers import Accepted, NotSent, Refused, TryAgain, Unknown, read_answer
 from inventory.upstream.document import Documents
-from inventory.upstream.jobs import claim, replace
+from inventory.upstream.jobs import claim, finish, replace
 from inventory.upstream.redelivery import withheld
 from inventory.upstream.sender import Sender
 from inventory.upstream.smi_versions import smi_versions
+from inventory.upstream.update import update_of
 from station.domain.outcome import Outcome
 
 CONFIG = """
@@ -329,6 +331,38 @@ async def test_a_later_word_of_a_hub_replaces_what_was_not_sent_and_follows_what
         ]
     assert updates(desk.there)[chf_of(1), "0002012F"] == 0
     assert updates(desk.there)[chf_of(1), "0003012F"] == 1
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_what_is_accepted_while_somebody_plans_is_not_told_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite has one writer: nothing is put down there meanwhile."""
+    desk.order("WO-1", (1, 2))
+    desk.tell(*(desk.station.result(hub) for hub in (1, 2)), desk.station.order_fact("WO-1", "closed"))
+    ways = load_settings(desk.config).upstream
+    assert ways is not None
+    documents = {route.csp: Documents(route.n3) for route in ways.routes if route.n3 is not None}
+
+    def plans() -> int:
+        with desk.database.write_alone() as connection:
+            return planning.plan(connection, ways, documents, system_clock())
+
+    assert plans() == 2
+    soon = {"now": system_clock() + timedelta(minutes=5), "until": system_clock()}
+    with desk.database.write() as connection:
+        jobs = claim(connection, "one", 8, worker="a test", skip_locked=True, **soon)
+
+    def accepted_meanwhile(*arguments: Any) -> Any:
+        update = update_of(*arguments)
+        with desk.database.write() as other:
+            finish(other, [(job, Accepted()) for job in jobs], system_clock())
+        return update
+
+    monkeypatch.setattr(planning, "update_of", accepted_meanwhile)
+    desk.tell(desk.station.result(1, outcome=Outcome.REJECTED))
+    assert plans() == 0
+    assert desk.states() == {"accepted": 2}
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)

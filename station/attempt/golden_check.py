@@ -149,6 +149,8 @@ class GoldenChecker:
         catalogue = self.catalogue()
         try:
             for release in catalogue.releases(hub.model):
+                if release.made_for is not hub.ids.kind:
+                    continue
                 image = catalogue.load(release)
                 if image.image_hash != running.image_hash:
                     return image

@@ -58,6 +58,8 @@ class _Look:
     stands: Placing | None
     order: str | None
     contents: Holding | None
+    goes_home: Packed | None
+    """What of it goes into a carton by its last result; None where it does not."""
     family: Family
     of_another: Conflict | None
     """That the order asked for does not list the hub, and another one that is open does."""
@@ -153,9 +155,8 @@ class PackingDesk:
         hub = _the_one(look, into)
         if look.of_another is not None and into is not None:
             raise look.of_another
-        packed = None if look.contents is None else look.contents.of(hub.hub)
-        if packed is not None and self._is_recalled(packed):
-            recalled = f"{packed.firmware}, which it runs, was withdrawn since it passed"
+        if look.goes_home is not None and self._is_recalled(look.goes_home):
+            recalled = f"{look.goes_home.firmware}, which it runs, was withdrawn since it passed"
             if into is not None:
                 raise Conflict(
                     f"{look.family} {hub.hub} does not go into a carton: {recalled}: it goes to quarantine",
@@ -340,7 +341,16 @@ def _look(tables: sqlite3.Connection, label: ScannedLabel, order: str | None) ->
     contents = None
     if last is not None and last.firmware is not None and order is not None:
         contents = contents_of(tables, order, first.hub, last.firmware)
-    return _Look(named, stands, order, contents, known.family, _of_another(tables, first, order))
+    goes = belongs(known).to is Destination.CARTON
+    return _Look(
+        named=named,
+        stands=stands,
+        order=order,
+        contents=contents,
+        goes_home=contents.of(first.hub) if goes and contents is not None else None,
+        family=known.family,
+        of_another=_of_another(tables, first, order),
+    )
 
 
 def _of_another(tables: sqlite3.Connection, hub: NamedHub, order: str | None) -> Conflict | None:

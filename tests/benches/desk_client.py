@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import json
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from station.desk.refusals import Refusal, Refused
 from station.desk.request import Request
 from station.desk.revision_desk import RevisionDesk
 from station.desk.rights import Role, request_named
+from station.domain.contents import Packed
 from station.packing.settings import PackingSettings
 from station.records.journal import Journal
 
@@ -110,9 +111,12 @@ def desk_of_orders(
     )
 
 
-def desk_of_packing(journal: Journal, sizes: PackingSettings) -> Desk:
+def desk_of_packing(
+    journal: Journal, sizes: PackingSettings, is_recalled: Callable[[Packed], bool] = lambda _: False
+) -> Desk:
     """The desk that hubs leave the bench by."""
-    cartons, pallets = PackingDesk(journal, lambda: sizes), PalletDesk(journal, lambda: sizes)
+    cartons = PackingDesk(journal, lambda: sizes, is_recalled=is_recalled)
+    pallets = PalletDesk(journal, lambda: sizes)
     return Desk(journal, no_check, {**cartons.handlers(), **pallets.handlers()}, {})
 
 

@@ -16,7 +16,7 @@ PACKING_MUTANTS = (
     Mutant(
         "a hub whose release was withdrawn since it passed is packed",
         "station/desk/packing_desk.py",
-        "if packed is not None and self._is_recalled(packed):",
+        "if look.goes_home is not None and self._is_recalled(look.goes_home):",
         "if False:",
         ("tests/station/daemon/test_packing_walk.py",),
     ),

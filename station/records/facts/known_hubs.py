@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from firmware_catalog.devices import Family, HubIds
+from firmware_catalog.devices import DeviceIds, Family, HubIds
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from station.domain.contents import Contents, Holding, PackedBridge, SetContents
 from station.domain.destination import Destination
@@ -142,6 +142,8 @@ def _known_alone(
         for attempt, jig, slot, _ in unfinished
         if live is not None and attempt not in live
     ]
+    listed = None if order is None else order_line_state(tables, order, hub)
+    of_bridge = listed.line.ids if listed is not None and isinstance(listed.line, BridgeLine) else None
     last = tables.execute(
         "SELECT work_order, outcome, code, disposition, unsettled, scanned_id, scanned_role, read_back FROM attempts"  # noqa: S608 - our own words
         f" WHERE ({_OF_HUB}) AND closed IS NOT NULL AND (work_order IS ?3 OR outcome IN (?4, ?5))"
@@ -153,16 +155,14 @@ def _known_alone(
         (*ids, order, Outcome.PASSED, Outcome.FAILED),
     ).fetchone()
     placing = standing_of(tables, hub, gpf)
-    listed = None if order is None else order_line_state(tables, order, hub)
-    is_bridge = listed is not None and isinstance(listed.line, BridgeLine)
     return KnownHub(
         hub=ids[0],
         order=order,
         listed=listed is not None,
-        family=Family.BRIDGE if is_bridge else Family.HUB,
+        family=Family.HUB if of_bridge is None else Family.BRIDGE,
         at_work=str(at_work[0]) if at_work else None,
         unfinished=str(left[0]) if left else None,
-        last=None if last is None else _result(last, hub, gpf),
+        last=None if last is None else _result(last, of_bridge or HubIds(hub, gpf or hub)),
         touched=touched is not None,
         stands=None if placing is None else placing.stand,
         golden=is_golden(tables, *(device for device in (hub, gpf) if device is not None)),
@@ -214,13 +214,14 @@ def holds_as(line: ListedDevice, contents: Holding) -> bool:
 def _set_contents(
     tables: sqlite3.Connection, order: str, of: BridgeLine, firmware: FirmwareVersion
 ) -> SetContents:
-    """Return what goes home of a bridge's set: itself, and each other that by its last result goes into a carton."""
+    """Return what goes home of a bridge's set: itself, and each other that goes into a carton and was not put aside."""
     bridges = []
     for line in _set_of(tables, order, of.premises):
         runs: FirmwareVersion | None = firmware
         if line.device_id != of.device_id:
             known = _known_alone(tables, line.device_id, None, order, None)
-            goes = belongs(known).to is Destination.CARTON
+            aside = known.stands is not None and known.stands.place is not Destination.CARTON
+            goes = belongs(known).to is Destination.CARTON and not aside
             runs = known.last.firmware if goes and known.last is not None else None
         if runs is not None:
             bridges.append(
@@ -254,7 +255,7 @@ def _set_mates(
     return tuple(SetMate(each.hub, belongs(each), each.stands) for each in known)
 
 
-def _result(row: tuple[Any, ...], hub: Eui64, gpf: Eui64 | None) -> Result:
+def _result(row: tuple[Any, ...], ids: DeviceIds) -> Result:
     order, outcome, code, disposition, unsettled, scanned_id, role, read_back = row
     label = None if scanned_id is None else ScannedLabel(Eui64.parse(scanned_id), role)
     return Result(
@@ -263,6 +264,6 @@ def _result(row: tuple[Any, ...], hub: Eui64, gpf: Eui64 | None) -> Result:
         code=None if code is None else Code(code),
         disposition=None if disposition is None else Disposition(disposition),
         unsettled=unsettled,
-        mislabelled=label is not None and not label.names_ids(HubIds(hub, gpf or hub)),
+        mislabelled=label is not None and not label.names_ids(ids),
         firmware=None if read_back is None else FirmwareVersion.parse(read_back),
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import shutil
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +19,8 @@ from drivers.hub import FlashProgress, HubDriver
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
 from firmware_catalog.catalog import FolderCatalog
-from station.attempt.golden_check import GoldenChecker
+from firmware_catalog.devices import DeviceKind
+from station.attempt.golden_check import GoldenChecker, NotChecked
 from station.attempt.workers import Workers
 from station.domain.actor import Actor
 from station.records.facts.golden import GoldenCheckEnded, GoldenHub, GoldenHubEnrolled, golden_hubs
@@ -57,10 +60,13 @@ async def _draws_nothing() -> None:
 
 @contextlib.asynccontextmanager
 async def checking(
-    bench: Bench, folder: Path, authority: NamedAuthority | None = None
+    bench: Bench,
+    folder: Path,
+    authority: NamedAuthority | None = None,
+    catalogue: FolderCatalog | None = None,
 ) -> AsyncIterator[Checking]:
     hub = bench.hub()
-    catalogue = FolderCatalog.open(bench.catalogue)
+    catalogue = catalogue or FolderCatalog.open(bench.catalogue)
     authority = authority or KeyFileAuthority.load(bench.unlock_key)
     async with (
         Journal.open(folder, site="site", station="bench") as journal,
@@ -109,6 +115,19 @@ async def test_a_write_that_was_cut_off_is_made_anew_by_the_next_check(bench: Be
         ended = await at.check(lambda progress: begun.append(progress.sent))
         assert begun[0] < sent[-1]
         assert (ended.passed, ended.as_it_was, ended.retries) == (True, True, 0)
+
+
+async def test_what_is_made_for_bridges_is_not_written_to_a_golden_hub(bench: Bench, tmp_path: Path) -> None:
+    manifest = tmp_path / "catalogue" / "catalog.json"
+    shutil.copytree(bench.catalogue, manifest.parent)
+    listed = json.loads(manifest.read_text())
+    for release in listed["releases"]:
+        release["made_for"] = DeviceKind.B1
+    manifest.write_text(json.dumps(listed))
+    catalogue = FolderCatalog.open(manifest.parent)
+    async with checking(bench, tmp_path / "journal", catalogue=catalogue) as at:
+        with pytest.raises(NotChecked, match="no other image for its model"):
+            await at.check()
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import pytest
 from benches.bridge_samples import BRIDGE_ORDER, bridge_closed, bridge_facts, bridge_line, device
 from benches.desk_client import THE_ACCOUNT, desk_of_orders, desk_of_packing, order_file
 from benches.journal_samples import opened
+from firmware_catalog.devices import BridgeType
 from station.desk.act import Entrance
 from station.desk.order_requests import CompareOrder, ReviseOrder
 from station.desk.packing_requests import CloseCarton, DecideHub, HubPut, OpenCarton, PackHub, PutHub
@@ -44,7 +45,9 @@ class Table:
 
     def __init__(self, journal: Journal, sizes: PackingSettings) -> None:
         self.journal = journal
-        self._desk = desk_of_packing(journal, sizes)
+        self.recalled: set[BridgeType] = set()
+        """Bridges of these types run what was withdrawn."""
+        self._desk = desk_of_packing(journal, sizes, lambda packed: packed.variant in self.recalled)
 
     async def flash(self, *bridges: int, **result: Any) -> None:
         for bridge in bridges:
@@ -136,6 +139,41 @@ async def test_a_set_is_parted_by_a_supervisor_alone(tmp_path: Path) -> None:
             THE_ACCOUNT,
         )
         assert put.closed
+
+
+async def test_what_was_put_aside_of_a_set_is_in_no_carton(tmp_path: Path) -> None:
+    async with table(tmp_path) as at:
+        await at.flash(2, 3, 4)
+        at.recalled = {bridge_line(4, "P1", 3).bridge_type}
+        await at.refused(PackHub(id=device(4), carton=FIRST), "was withdrawn since it passed")
+        await at.ask(PutHub(id=device(4), place=Destination.QUARANTINE))
+        at.recalled.clear()
+        for bridge in (2, 3):
+            put = await at.ask(
+                DecideHub(id=device(bridge), place=Destination.CARTON, carton=FIRST, reason="one is aside"),
+                THE_ACCOUNT,
+            )
+        assert put.closed
+        (told,) = (await at.journal.ask(_last_told))["cartons"]
+        assert [each["device"] for each in told["holds_set"]["bridges"]] == [str(device(2)), str(device(3))]
+
+
+async def test_only_of_what_passed_is_it_said_that_its_release_was_withdrawn_since(tmp_path: Path) -> None:
+    async with table(tmp_path) as at:
+        at.recalled = set(BridgeType)
+        await at.flash(0, **FAILED)
+        refusal = await at.refused(PackHub(id=device(0), carton=FIRST), "it goes to rework")
+        assert refusal.facts["belongs"] == "rework"
+        # Nor may a technician put aside for it what the rule has elsewhere.
+        await at.refused(PutHub(id=device(0), place=Destination.QUARANTINE), "does not go to quarantine")
+        await at.ask(PutHub(id=device(0), place=Destination.REWORK))
+
+
+async def test_a_bridge_whose_label_names_the_role_of_a_hub_goes_into_no_carton(tmp_path: Path) -> None:
+    async with table(tmp_path) as at:
+        await at.flash(0, 1, scanned_role="GPF")
+        await at.flash(1)
+        await at.refused(PackHub(id=device(0), carton=FIRST), "the label scanned for it is another hub's")
 
 
 async def test_a_carton_that_is_too_small_for_a_set_takes_none_of_it(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 APPLICATION_ID: Final = 0x52464A4E
 """`RFJN` in the SQLite header: tells a journal from other databases."""
 
-TABLES_VERSION: Final = 4
+TABLES_VERSION: Final = 5
 """Kept as SQLite's user_version. Raise it with every change of the derived tables: see `upgrades.ADDITIONS`."""
 
 UNFINISHED_IMPORT: Final = " import unfinished"
@@ -208,13 +208,6 @@ CREATE TABLE signed_on (
     pseudonym TEXT    NOT NULL,
     since     INTEGER NOT NULL
 );
-CREATE TABLE wrong_pins (               -- since the last that was right
-    pseudonym TEXT    NOT NULL,
-    place     TEXT    NOT NULL,         -- where it was right before; empty for the bench, `elsewhere` for all others
-    wrong     INTEGER NOT NULL,
-    latest    INTEGER NOT NULL,
-    PRIMARY KEY (pseudonym, place)
-) WITHOUT ROWID;
 CREATE TABLE golden_hubs (
     chf      TEXT    PRIMARY KEY,
     gpf      TEXT    NOT NULL UNIQUE,
@@ -253,6 +246,17 @@ CREATE INDEX package_labels_by_sscc ON package_labels (sscc);
 CREATE INDEX package_labels_waiting ON package_labels (asked) WHERE printed IS NULL;
 """
 """New with version 4."""
+
+TABLES_OF_5: Final = """
+CREATE TABLE wrong_pins (               -- since the last that was right
+    pseudonym TEXT    NOT NULL,
+    place     TEXT    NOT NULL,         -- where it was right before; empty for the bench, `elsewhere` for all others
+    wrong     INTEGER NOT NULL,
+    latest    INTEGER NOT NULL,
+    PRIMARY KEY (pseudonym, place)
+) WITHOUT ROWID;
+"""
+"""New with version 5."""
 
 DERIVED: Final = """
 CREATE TABLE station (
@@ -407,7 +411,7 @@ def create_segment(connection: sqlite3.Connection) -> None:
 
 def create_derived(connection: sqlite3.Connection) -> None:
     """Make the derived tables, empty. May run within a transaction."""
-    run_script(connection, DERIVED + TABLES_OF_3 + TABLES_OF_4)
+    run_script(connection, DERIVED + TABLES_OF_3 + TABLES_OF_4 + TABLES_OF_5)
 
 
 def run_script(connection: sqlite3.Connection, script: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from station.records.tables import TABLES_OF_3, TABLES_OF_4, TABLES_VERSION, run_script
+from station.records.tables import TABLES_OF_3, TABLES_OF_4, TABLES_OF_5, TABLES_VERSION, run_script
 
 _ALTERED_BY_3: Final = """
 ALTER TABLE station ADD COLUMN vocabulary INTEGER NOT NULL DEFAULT 1;
@@ -37,11 +37,26 @@ INSERT INTO outbox SELECT sequence, 'result', 1, station_sequence, hub, acknowle
 DROP TABLE results_of_3;
 INSERT INTO sent_again SELECT 'result', station_sequence FROM sent_again_of_3;
 DROP TABLE sent_again_of_3;
+CREATE TABLE wrong_pins (
+    pseudonym TEXT    PRIMARY KEY,
+    wrong     INTEGER NOT NULL,
+    latest    INTEGER NOT NULL
+);
+"""
+
+_ALTERED_BY_5: Final = """
+ALTER TABLE wrong_pins RENAME TO wrong_pins_of_4;
+"""
+
+_FILLED_BY_5: Final = """
+INSERT INTO wrong_pins SELECT pseudonym, '', wrong, latest FROM wrong_pins_of_4;
+DROP TABLE wrong_pins_of_4;
 """
 
 ADDITIONS: Final = {
     3: _ALTERED_BY_3 + TABLES_OF_3 + _FILLED_BY_3,
     4: _ALTERED_BY_4 + TABLES_OF_4 + _FILLED_BY_4,
+    5: _ALTERED_BY_5 + TABLES_OF_5 + _FILLED_BY_5,
 }
 """What makes tables of the version before into those of this one, in place: new tables and columns, filled if need be.
 

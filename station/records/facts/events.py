@@ -85,7 +85,7 @@ from station.records.facts.unlocks import (
 )
 from station.records.facts.upkeep import InsertionsCounted, JigServiced
 
-VOCABULARY: Final = 3
+VOCABULARY: Final = 4
 """Which facts this program may write. Raise it whenever a kind or a field joins: an older program then refuses the
 journal by this number, and does not stumble over the row. 1 is what journals held before the number was kept."""
 

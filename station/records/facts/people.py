@@ -121,6 +121,11 @@ def apply(
                 ),
                 f"no wrong PIN counts against {event.pseudonym}",
             )
+            # Only of a place that is known anything else is kept.
+            tables.execute(
+                "DELETE FROM wrong_pins WHERE pseudonym = ? AND place IN (?, ?)",
+                (event.pseudonym, _THE_BENCH, _ELSEWHERE),
+            )
         case _:
             assert_never(event)
 

@@ -14,7 +14,19 @@ from typing import get_args
 
 import pytest
 
-from benches.journal_samples import STARTED, chf, ledger_in, one_result, order_events, settings, write
+from benches.bridge_samples import BRIDGE_ORDER, bridge_closed, bridge_facts, bridge_line
+from benches.journal_samples import (
+    STARTED,
+    chf,
+    hub_facts,
+    ledger_in,
+    one_result,
+    opened,
+    order_events,
+    settings,
+    write,
+)
+from station.domain.contents import Contents
 from station.domain.outcome import Outcome
 from station.records import lock
 from station.records.copies import restore
@@ -22,7 +34,9 @@ from station.records.errors import JournalNewer, JournalOutdated, UpgradeInterru
 from station.records.facts.events import VOCABULARY, Event
 from station.records.facts.history import open_attempts
 from station.records.facts.journal import JournalUpgraded
-from station.records.facts.orders import order_lines, orders
+from station.records.facts.orders import OrderAssigned, OrderImported, OrderLinesAdded, order_lines, orders
+from station.records.facts.packed import carton
+from station.records.facts.people import PinRefused, tried_from
 from station.records.facts.releases import release_results
 from station.records.journal import Journal
 from station.records.ledger import Ledger
@@ -37,12 +51,16 @@ OF_VERSION_2 = Path(__file__).with_name("journal-of-tables-2.sql")
 """What the program before vocabulary and tables were told apart wrote: an order, passes, failures, an open attempt."""
 
 
-def older_journal(folder: Path) -> Path:
-    """Put the older program's journal in place, as its file was."""
+OF_VERSION_4 = Path(__file__).with_name("journal-of-tables-4.sql")
+"""What the last program wrote that knew hubs alone: an order, a pass that is packed, a failure, an open attempt, wrong PINs."""
+
+
+def older_journal(folder: Path, dump: Path = OF_VERSION_2) -> Path:
+    """Put an older program's journal in place, as its file was."""
     folder.mkdir()
     path = segment_path(folder, 1)
     with closing(sqlite3.connect(path)) as segment:
-        segment.executescript(OF_VERSION_2.read_text(encoding="utf-8"))
+        segment.executescript(dump.read_text(encoding="utf-8"))
     return path
 
 
@@ -72,6 +90,37 @@ def test_a_journal_from_before_is_brought_up_to_date_in_place(folder: Path, tmp_
         assert reader.ask(release_results) == ()
         one_result(ledger, 1, Outcome.FAILED)
         assert len(reader.ask(release_results)) == 1
+    assert rebuild(folder).differing == ()
+    with ledger_in(tmp_path / "fresh"):
+        pass
+    assert shape_of(path) == shape_of(segment_path(tmp_path / "fresh", 1))
+
+
+def test_a_journal_of_hubs_alone_goes_on_with_bridges_and_places(folder: Path, tmp_path: Path) -> None:
+    path = older_journal(folder, OF_VERSION_4)
+    with ledger_in(folder) as ledger, JournalReader(folder) as reader:
+        *_, upgraded = reader.events()
+        assert upgraded.event == JournalUpgraded(vocabulary=VOCABULARY)
+        (before,) = reader.ask(open_attempts)
+        assert before.hub == hub_facts(2)
+        assert [line.outcome for line in reader.ask(order_lines, "WO-1")] == ["passed", "failed", None]
+        packed = reader.ask(carton, 1)
+        assert packed is not None
+        assert isinstance(packed.contents, Contents)
+        # Who was kept out at the bench still is; whose wrong PINs were over begins anew.
+        (wrong, *others) = (reader.ask(tried_from, each, None).wrong for each in ("op-a", "op-b", "op-c"))
+        assert wrong is not None
+        assert (wrong.wrong, others) == (2, [None, None])
+        write(ledger, PinRefused(pseudonym="op-a", where="screen", place="b2"))
+        lines = tuple(bridge_line(each, "P0", 2) for each in (0, 1))
+        write(
+            ledger,
+            OrderImported(order=BRIDGE_ORDER, source="b.csv", sha256="0" * 64, hubs=len(lines)),
+            OrderLinesAdded(order=BRIDGE_ORDER, lines=lines),
+            OrderAssigned(order=BRIDGE_ORDER, jig="jig-1"),
+        )
+        (attempt,) = write(ledger, opened(order=BRIDGE_ORDER).model_copy(update={"hub": bridge_facts(0)}))
+        write(ledger, bridge_closed(attempt.sequence, 0))
     assert rebuild(folder).differing == ()
     with ledger_in(tmp_path / "fresh"):
         pass

@@ -62,7 +62,7 @@ class StationCatalogue:
         """`store` is the folder in which the accepted catalogue is kept: one memory for daemon and hand.
 
         `warn` is told when the catalogue's time is nearly over, and, with None, when it is not any more; `renewed` after
-        each look at what the source and the products list have.
+        each look at what the source has, and at once when another products list or configuration is taken over.
         """
         self._warn = warn
         self._tell_renewed = renewed
@@ -129,6 +129,7 @@ class StationCatalogue:
                 fault = str(error)
             self._chosen = chosen
             self._products_fault = None
+        self._tell_renewed()
         if fault is not None:
             self._say(fault)
         self._renew_now.set()
@@ -230,7 +231,10 @@ class StationCatalogue:
         except TimeoutError:
             fault: str | None = f"{chosen.settings.products} was not read in {_PRODUCTS_SECONDS:g} s"
         else:
+            before = chosen.source.current().products
             chosen.source.hold_against(listed)
+            if chosen.source.current().products is not before:
+                self._tell_renewed()
             fault = chosen.products.fault
         if fault is not None and fault != self._products_fault:
             _log.error("products list not read again; the last good one stands", reason=fault)

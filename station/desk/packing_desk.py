@@ -112,7 +112,7 @@ class PackingDesk:
         await self._require_in_hand(request.label)
         async with self._one_by_one:
             into = await find_carton(self._journal, request.carton)
-            look = await self._journal.ask(_look, request.label, into.order)
+            look = await self._journal.ask(_look, request.label, into)
             return await self._place(act, look, Destination.CARTON, into, label=request.label)
 
     async def _put(self, request: PutHub, act: Act) -> HubPut:
@@ -128,7 +128,7 @@ class PackingDesk:
         await self._require_in_hand(label)
         async with self._one_by_one:
             into = None if request.carton is None else await find_carton(self._journal, request.carton)
-            look = await self._journal.ask(_look, label, into.order if into is not None else None)
+            look = await self._journal.ask(_look, label, into)
             stands = look.stands
             now = "nowhere" if stands is None else str(stands.stand.place)
             if request.expected not in {None, now}:
@@ -327,9 +327,9 @@ _PUT: Final = {
 }
 
 
-def _look(tables: sqlite3.Connection, label: ScannedLabel, order: str | None) -> _Look:
-    """Look a hub up: for this order, else for the one that it stands somewhere for, else for an open one about it."""
-    named = hubs_named(tables, label)
+def _look(tables: sqlite3.Connection, label: ScannedLabel, into: Carton | None) -> _Look:
+    """Look a hub up: for this carton's order, else for the one that it stands somewhere for, else for an open one about it."""
+    named, order = hubs_named(tables, label), into.order if into is not None else None
     if order is not None and len(named) > 1:
         named = tuple(each for each in named if order in each.orders) or named
     first = named[0]
@@ -340,7 +340,7 @@ def _look(tables: sqlite3.Connection, label: ScannedLabel, order: str | None) ->
     last = known.last
     contents = None
     if last is not None and last.firmware is not None and order is not None:
-        contents = contents_of(tables, order, first.hub, last.firmware)
+        contents = contents_of(tables, order, first.hub, last.firmware, None if into is None else into.number)
     goes = belongs(known).to is Destination.CARTON
     return _Look(
         named=named,

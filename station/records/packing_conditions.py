@@ -172,7 +172,11 @@ def _place_takes(tables: sqlite3.Connection, live: Collection[AttemptId], event:
         raise EventRefused(f"{known} goes into no carton that is named")
     if event.carton is not None:
         firmware = None if known.last is None else known.last.firmware
-        kind = None if firmware is None else contents_of(tables, event.order or "", event.hub, firmware)
+        kind = (
+            None
+            if firmware is None
+            else contents_of(tables, event.order or "", event.hub, firmware, event.carton)
+        )
         if event.place is not Destination.CARTON or kind is None or event.contents != kind:
             raise EventRefused(
                 f"{known} is not what is said of it ({event.contents}, the record has {kind}); look again"

@@ -15,7 +15,7 @@ from station.domain.label import ScannedLabel
 from station.domain.order_line import BridgeLine, ListedDevice, OrderLine, read_line
 from station.domain.outcome import Code, Disposition, Outcome
 from station.domain.slot_name import SlotName
-from station.packing.belonging import KnownHub, Result, SetMate, belongs
+from station.packing.belonging import KnownHub, Result, SetMate, Stand, belongs
 from station.records.facts.attempts import AttemptId
 from station.records.facts.golden import is_golden
 from station.records.facts.orders import order_line_state
@@ -170,9 +170,9 @@ def _known_alone(
 
 
 def contents_of(
-    tables: sqlite3.Connection, order: str, hub: Eui64, firmware: FirmwareVersion
+    tables: sqlite3.Connection, order: str, hub: Eui64, firmware: FirmwareVersion, into: int | None
 ) -> Holding | None:
-    """Return of which kind an order's hub is, or what a bridge's set is; None where the order does not list it."""
+    """Return of which kind an order's hub is, or what of a bridge's set goes into this carton; None where the order does not list it."""
     state = order_line_state(tables, order, hub)
     if state is None:
         return None
@@ -180,7 +180,7 @@ def contents_of(
         case OrderLine() as line:
             return contents_by(line, firmware)
         case BridgeLine() as line:
-            return _set_contents(tables, order, line, firmware)
+            return _set_contents(tables, order, line, firmware, into)
 
 
 def contents_by(line: OrderLine, firmware: FirmwareVersion) -> Contents:
@@ -212,16 +212,16 @@ def holds_as(line: ListedDevice, contents: Holding) -> bool:
 
 
 def _set_contents(
-    tables: sqlite3.Connection, order: str, of: BridgeLine, firmware: FirmwareVersion
+    tables: sqlite3.Connection, order: str, of: BridgeLine, firmware: FirmwareVersion, into: int | None
 ) -> SetContents:
-    """Return what goes home of a bridge's set: itself, and each other that goes into a carton and was not put aside."""
+    """Return what goes home of a bridge's set: itself, and each other that goes into a carton and stands nowhere else."""
     bridges = []
     for line in _set_of(tables, order, of.premises):
         runs: FirmwareVersion | None = firmware
         if line.device_id != of.device_id:
             known = _known_alone(tables, line.device_id, None, order, None)
-            aside = known.stands is not None and known.stands.place is not Destination.CARTON
-            goes = belongs(known).to is Destination.CARTON and not aside
+            at_hand = known.stands in {None, Stand(Destination.CARTON, into)}
+            goes = at_hand and belongs(known).to is Destination.CARTON
             runs = known.last.firmware if goes and known.last is not None else None
         if runs is not None:
             bridges.append(

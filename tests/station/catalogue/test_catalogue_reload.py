@@ -43,11 +43,13 @@ def settings(signed: Signed, **changes: Any) -> CatalogueSettings:
 
 
 @asynccontextmanager
-async def held_against_a_list(signed: Signed, tmp_path: Path) -> AsyncIterator[tuple[StationCatalogue, Path]]:
+async def held_against_a_list(
+    signed: Signed, tmp_path: Path, renewed: Callable[[], None] = lambda: None
+) -> AsyncIterator[tuple[StationCatalogue, Path]]:
     """Give the catalogue in production, and the list beside it, in which its release is active."""
     products = tmp_path / "products.json"
     listing(signed.bench).save(products)
-    catalogue = StationCatalogue(tmp_path / "store", production=True)
+    catalogue = StationCatalogue(tmp_path / "store", production=True, renewed=renewed)
     await catalogue.choose(settings(signed, products=str(products)))
     async with catalogue.opened():
         yield catalogue, products
@@ -211,6 +213,29 @@ async def test_the_time_for_a_source_is_not_the_lists(
         await catalogue.renew()
         assert not is_released(catalogue.current(), MODEL, image)
         hang.set()
+
+
+async def test_what_a_list_withdraws_is_told_at_once(
+    signed: Signed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hubs are shown green until it is told: a slow source, or a change of configuration, does not keep that."""
+    hang, told = threading.Event(), asyncio.Event()
+    async with held_against_a_list(signed, tmp_path, told.set) as (catalogue, products):
+        await catalogue.renew()
+        image = catalogue.current().load(catalogue.current().latest(MODEL))
+        told.clear()
+        await catalogue.replace(settings(signed, products=str(products)))
+        assert told.is_set()
+        told.clear()
+        monkeypatch.setattr(CatalogKeeper, "refresh", lambda _: hang.wait(60))
+        listing(signed.bench, ProductStatus.WITHDRAWN).save(products)
+        renewal = asyncio.create_task(catalogue.renew())
+        async with asyncio.timeout(30):
+            await told.wait()
+        assert not renewal.done()
+        assert not is_released(catalogue.current(), MODEL, image)
+        hang.set()
+        await renewal
 
 
 @pytest.mark.parametrize(

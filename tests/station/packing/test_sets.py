@@ -158,6 +158,18 @@ async def test_what_was_put_aside_of_a_set_is_in_no_carton(tmp_path: Path) -> No
         assert [each["device"] for each in told["holds_set"]["bridges"]] == [str(device(2)), str(device(3))]
 
 
+async def test_a_set_that_is_parted_over_two_cartons_is_told_of_each_as_it_is(tmp_path: Path) -> None:
+    async with table(tmp_path) as at:
+        await at.flash(2, 3, 4)
+        await at.pack(2)
+        await at.ask(OpenCarton(order=BRIDGE_ORDER))
+        parted = DecideHub(id=device(3), place=Destination.CARTON, carton=SECOND, reason="two floors")
+        await at.ask(parted, THE_ACCOUNT)
+        (told,) = (await at.journal.ask(_last_told))["cartons"]
+        assert told["carton"] == SECOND
+        assert [each["device"] for each in told["holds_set"]["bridges"]] == [str(device(3)), str(device(4))]
+
+
 async def test_only_of_what_passed_is_it_said_that_its_release_was_withdrawn_since(tmp_path: Path) -> None:
     async with table(tmp_path) as at:
         at.recalled = set(BridgeType)

@@ -20,6 +20,7 @@ OPERATING = Path(__file__).parents[3] / "docs" / "operating.md"
 PLACE = slot(1)
 WALKED = [
     "reflash journal backup /backup/journal-…",
+    "reflash run --check",
     "systemctl stop reflash",
     "systemctl start reflash",
     "systemctl stop reflash",

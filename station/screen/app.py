@@ -33,6 +33,7 @@ from station.screen.problems import STATUS
 from station.screen.scanning import Scans
 from station.screen.sessions import Sessions
 from station.screen.views.bench import bench_view
+from station.screen.views.codes import codes_view
 from station.screen.views.doing import doing
 from station.screen.views.floor import floor_views
 from station.screen.views.metrics import metrics_view
@@ -99,6 +100,7 @@ def screen_app(place: Path, reports: Path, address: Address, *, sign_on: bool) -
         floor_views,
         orders_views,
         pack_view,
+        codes_view,
         shift_view,
     ):
         app.include_router(view(parts))

@@ -33,7 +33,9 @@ due_due due_overdue due_unknown record_service no_service insertions counted_by 
 measure_failures measure_retries measure_reseats measure_slow look firmware permitted_from hardware
 any_hardware bytes notes release_production release_withdrawn more resume_release people_how
 pseudonym role badge role_technician role_supervisor wrong_pins lift_lock
-no_badge nobody_here further
+no_badge nobody_here further import_order import_how order_file number_if_none file_gone revise_order
+revise_how compare_order line_added line_withdrawn line_changed view_codes codes_how codes_buttons
+codes_places codes_slots begin_carton begin_pallet print_page print_label print_label_how
 """
 _FILLED: Final = {
     "order": "order done hubs",
@@ -63,6 +65,12 @@ _FILLED: Final = {
     "marked_of": "marked seen",
     "stopped": "why",
     "wrong_times": "times latest",
+    "order_taken": "order hubs",
+    "order_taken_before": "order",
+    "same_file": "order",
+    "would_change": "order revision hubs",
+    "order_amended": "order revision hubs",
+    "carton_held": "carton",
 }
 SCREEN: Final = {**dict.fromkeys(_PLAIN.split(), ""), **_FILLED}
 """Of each line the names of what is filled in, apart by blanks."""

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import pytest
 from selenium.common.exceptions import WebDriverException
-from selenium.webdriver import Chrome
+from selenium.webdriver import ActionChains, Chrome
+from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from benches.processes import running
@@ -107,6 +108,16 @@ class Page:
         await self.until("document.querySelector('.answer').dataset.kind === arguments[0]", kind)
         return str(await self.script("return document.querySelector('.answer').textContent"))
 
+    async def fill(self, selector: str, text: object) -> None:
+        """Put a text into a field, or choose a file by its path."""
+        await self.do(self.browser.find_element(By.CSS_SELECTOR, selector).send_keys, str(text))
+
+    async def press(self, selector: str, kind: str) -> None:
+        """Press a button whose answer is of this kind, on this page or on the one it leads to."""
+        await self.script("document.querySelector('.answer').dataset.kind = ''")
+        await self.do(self.browser.find_element(By.CSS_SELECTOR, selector).send_keys, Keys.ENTER)
+        await self.until("document.querySelector('.answer').dataset.kind === arguments[0]", kind)
+
     async def capital_millimetres(self) -> float:
         """Measure a tile's capitals as a 27-inch full-HD screen shows them."""
         metrics = {"width": 1920, "height": 1080, "deviceScaleFactor": 1, "mobile": False}
@@ -119,6 +130,13 @@ class Page:
         """Load a page, and wait until it is alive."""
         await self.do(self.browser.get, f"http://127.0.0.1:{port}{path}")
         await self.until(f"{AWAKE} && document.querySelector('.clock').textContent !== ''")
+
+    async def until_loaded(self, what: str) -> None:
+        """Load a page that is not followed, again and again, until an expression is true on it."""
+        begun = time.monotonic()
+        while not await self._is_so(what):
+            assert time.monotonic() < begun + PATIENCE_SECONDS, (what, await self.text())
+            await self.do(self.browser.refresh)
 
     async def pictures(self, folder: Path, name: str) -> None:
         """Keep what is seen on two screens, where nothing may be cut off, and every target is large enough for a glove."""
@@ -159,7 +177,8 @@ class Page:
         for _ in range(200):
             if await self.script("return document.activeElement.matches(arguments[0])", selector):
                 return
-            await self.type(Keys.TAB)
+            # As a key: what is sent to a field for files would be taken for a path.
+            await self.do(ActionChains(self.browser).send_keys(Keys.TAB).perform)
         raise AssertionError(f"{selector} is not reached by the keyboard")
 
 

@@ -19,6 +19,7 @@ BADGE = "REFLASHBADGE0001"
 FIRST, OTHER = slot(1), slot(2, jig=3)
 
 
+@pytest.mark.timeout(PATIENCE_SECONDS * 20)
 async def test_a_shift_at_the_screen(bench: Bench, browser: Chrome, pictures: Path, tmp_path: Path) -> None:
     port = free_port()
     every = {f"jig{jig}": list(range(1, 9)) for jig in (1, 2, 3)}

@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from page import Page, free_port, longer_texts, screen, until_served
+from page import PATIENCE_SECONDS, Page, free_port, longer_texts, screen, until_served
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.keys import Keys
 
@@ -21,6 +21,7 @@ BADGE, PIN = "REFLASHBADGE0002", "24681357"
 FIRST, SECOND, PALLET = "CTN00000013", "CTN00000021", "PLT00000013"
 
 
+@pytest.mark.timeout(PATIENCE_SECONDS * 20)
 async def test_a_pallet_from_sign_on_to_the_order_s_end(
     bench: Bench, browser: Chrome, pictures: Path, tmp_path: Path
 ) -> None:
@@ -129,6 +130,12 @@ async def look_at_hubs(page: Page, port: int, hub: StockHub, pictures: Path) -> 
     await page.until("location.pathname === '/hubs' && document.body.innerText.includes(arguments[0])", FIRST)
     await page.pictures(pictures, "hub")
     await page.axe("hub")
+    for view, path in (("box", f"/box?code={FIRST}"), ("codes", "/codes")):
+        await page.open(port, path)
+        await page.pictures(pictures, view)
+        await page.axe(view)
+    await page.open(port, f"/box?code={FIRST}")
+    await page.press("[data-request=print_label] button", "taken")
     await page.open(port, "/orders")
     await page.tab_to("[name=find]")
     await page.type(f"{str(hub.chf)[-8:]}{Keys.ENTER}")

@@ -10,6 +10,8 @@ for (const form of document.querySelectorAll("form[role=search]")) {
   });
 }
 
+find("[data-print]")?.addEventListener("click", () => print());
+
 // What was loaded before the station was away is loaded anew, unless somebody has begun to fill in a form.
 let touched = false;
 find("main").addEventListener("input", () => { touched = true; });

@@ -109,7 +109,7 @@ find("footer form").addEventListener("submit", (event) => {
 // The box has the focus whenever something is typed, but where a person fills in a form. A scanner types there, too, faster
 // than anybody: what it typed is taken out of the field again, and is a scan.
 const FAST_MILLISECONDS = 50;
-const FIELDS = "main input:not([type=checkbox]), main textarea, main select";
+const FIELDS = "main input:not([type=checkbox], [type=file]), main textarea, main select";
 let burst = { field: null, before: "", last: 0, keys: 0 };
 function ofScanner(event, field) {
   const now = event.timeStamp;

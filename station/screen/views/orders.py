@@ -82,9 +82,17 @@ def orders_views(parts: Parts) -> APIRouter:
     @router.get("/box")
     async def box(request: Request, code: Annotated[str, Query(min_length=1, max_length=40)]) -> Response:
         found = await parts.ask(request, ShowBox(code=code))
-        pallets = () if found.pallet is None else (found.pallet,)
+        of = found.pallet or found.cartons[0]
         return parts.page(
-            request, "box.html", "orders", code=code, cartons=found.cartons, pallets=pallets, hubs=found.hubs
+            request,
+            "box.html",
+            "orders",
+            code=code,
+            order=of.order,
+            closed=of.state == "closed",
+            cartons=found.cartons,
+            pallets=() if found.pallet is None else (found.pallet,),
+            hubs=found.hubs,
         )
 
     return router

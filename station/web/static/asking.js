@@ -26,7 +26,7 @@ function content(form) {
 }
 
 /** Name and PIN prove who asks; they go beside the request (RFC 7617). */
-function proof(form) {
+export function proof(form) {
   const by = form.querySelector("[data-proof] [name=by]")?.value.trim();
   const pin = form.querySelector("[data-proof] [name=pin]")?.value;
   if (!by || !pin) return {};
@@ -54,12 +54,17 @@ async function ask(form, button) {
   } catch {
     answer("person", say("UnsureAsked")); // pressed again, it is the same command
   }
-  const pin = form.querySelector("[name=pin]");
-  if (pin) pin.value = "";
+  forgetPin(form);
   button.disabled = false;
 }
 
-for (const form of document.querySelectorAll("form[data-request]")) {
+/** What proves one request proves no other. */
+export function forgetPin(form) {
+  const pin = form.querySelector("[name=pin]");
+  if (pin) pin.value = "";
+}
+
+for (const form of document.querySelectorAll("form[data-request]:not([data-file])")) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     ask(form, find("button[type=submit]", form));

@@ -48,6 +48,10 @@ SMALL = """
     .filter(each => seen(each) && each.getBoundingClientRect().height < 44)
     .map(each => each.outerHTML.slice(0, 120));
 """
+PRESSED = """
+  return [...document.querySelectorAll('button, input, nav, .answer, .veil')].filter(each => each.getClientRects().length > 0)
+    .map(each => each.outerHTML.slice(0, 120));
+"""
 CAPITAL = """
   const style = getComputedStyle([...document.querySelectorAll('.word')].find(word => word.textContent === 'SEAT'));
   const brush = document.createElement('canvas').getContext('2d');
@@ -150,6 +154,18 @@ class Page:
             for what in (CLIPPED, OVERFLOWING, SMALL):
                 found = await self.script(what)
                 assert found == [], (name, width, found)
+
+    async def printed(self, folder: Path, name: str) -> None:
+        """Keep what comes out on A4: what is read, and none of what is pressed."""
+        await self.do(self.browser.execute_cdp_cmd, "Emulation.setEmulatedMedia", {"media": "print"})
+        try:
+            metrics = {"width": 794, "height": 1123, "deviceScaleFactor": 1, "mobile": False}
+            await self.do(self.browser.execute_cdp_cmd, "Emulation.setDeviceMetricsOverride", metrics)
+            await self.do(self.browser.save_screenshot, str(folder / f"{name}-printed.png"))
+            assert await self.script(PRESSED) == [], name
+            assert await self.script("return document.documentElement.scrollWidth") <= metrics["width"], name
+        finally:
+            await self.do(self.browser.execute_cdp_cmd, "Emulation.setEmulatedMedia", {"media": ""})
 
     async def axe(self, name: str) -> None:
         """Have the page judged by axe-core, which nobody here wrote. In a world of its own: the page's policy stays as it is."""

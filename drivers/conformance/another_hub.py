@@ -40,14 +40,11 @@ class AnotherHubChecks(Checks):
     async def test_another_hub_is_refused_before_it_is_changed(
         self, stage: Stage, difference: Difference
     ) -> None:
-        """Each method that is told which hub is meant raises AnotherHub for any other, and changes nothing of it.
-
-        A bridge has no GPF: there another type of the same id is asked for.
-        """
+        """Each method that is told which hub is meant raises AnotherHub for any other, and changes nothing of it."""
         if difference is not Difference.IDS:
             stage.need(Ability.TWINS)
         driver, hub = await stage.greet()
-        if difference is Difference.GPF and hub.ids.kind.family is Family.BRIDGE:
+        if difference is Difference.GPF and hub.ids.kind.family is Family.BRIDGE:  # which has none
             difference = Difference.TYPE
         await stage.flash(driver)
         await stage.device.exchange(difference)

@@ -193,7 +193,8 @@ class MeansWhoeverAnswers(Sound):
 class LooksAtTheChfOnly(Sound):
     async def _require(self, hub, action) -> HubIdentity:
         seen = await self._identify(action)
-        replace(hub, gpf=seen.gpf, model=seen.model).require(seen, place=self.place, action=action)
+        ids = replace(hub.ids, gpf=seen.gpf)
+        replace(hub, ids=ids, model=seen.model).require(seen, place=self.place, action=action)
         return seen
 
 

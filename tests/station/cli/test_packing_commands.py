@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import pytest
 
 from benches.journal_samples import chf, closed, gpf, opened, order_events
-from benches.station_bench import journal_of, slot
+from benches.station_bench import MODEL, journal_of, slot, version
 from benches.station_daemon import events_of, running_daemon
 from firmware_catalog.catalog import FolderCatalog
 from station.desk.act import Act
@@ -33,6 +33,9 @@ from station.settings_file import load_settings
 
 T = TypeVar("T")
 FIRST, PALLET = "CTN00000013", "PLT00000013"
+OF_MODEL = {"manufacturer": MODEL.manufacturer, "model": MODEL.model}
+RUNS = {**OF_MODEL, "firmware_read_back": version("new")}
+"""What the bench's catalogue lists: a daemon lets nothing else go home."""
 ENDS = (
     {"outcome": Outcome.PASSED},
     {"outcome": Outcome.PASSED},
@@ -49,10 +52,12 @@ def shift(config: Path) -> Path:
     async def work() -> None:
         opening = journal_of(settings)
         async with opening as journal:
-            await journal.append(*order_events(hubs=5))
+            imported, added, assigned = order_events(hubs=5)
+            lines = tuple(line.model_copy(update=OF_MODEL) for line in added.lines)
+            await journal.append(imported, added.model_copy(update={"lines": lines}), assigned)
             for hub, end in enumerate(ENDS):
                 (attempt,) = await journal.append(opened(hub))
-                await journal.append(closed(attempt.sequence, hub).model_copy(update=end))
+                await journal.append(closed(attempt.sequence, hub).model_copy(update=RUNS | end))
 
     asyncio.run(work())
     return config

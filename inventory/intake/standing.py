@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from station.domain.outcome import SUCCESSES
+from station.domain.outcome import SUCCESSES, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,12 @@ class Told:
 def counts(results: Iterable[Told]) -> Told:
     """Return which of a hub's results for one work order counts: a success stands, else the last attempt.
 
-    There has to be one.
+    There has to be one. That a hub was re-flashed stands also where another station, which counts attempts of its own, found it current.
     """
     every = list(results)
     successes = [each for each in every if each.outcome in SUCCESSES]
     if successes:
-        return min(successes, key=_by_attempt)
+        return min(successes, key=lambda told: (told.outcome != Outcome.PASSED, *_by_attempt(told)))
     return max(every, key=_by_attempt)
 
 

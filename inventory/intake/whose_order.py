@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, select
 
-from inventory.database.tables import messages, order_facts
+from inventory.database.tables import messages, order_facts, results
 from inventory.intake.findings import Finding
 
 
@@ -40,7 +40,8 @@ def at_two_stations(connection: Connection, told: Collection[tuple[str, str]]) -
 def not_closed_at(connection: Connection, work_order: str) -> str | None:
     """Return who has the order and has not told that it is reconciled and closed; None if each station that has it did.
 
-    Of an order that no station has told of it is "the bench".
+    One has it also if a result of its own says so, whatever became of its facts. Of an order that no station has told of it is
+    "the bench".
     """
     closed: dict[str, bool] = {}
     rows = connection.execute(
@@ -51,6 +52,14 @@ def not_closed_at(connection: Connection, work_order: str) -> str | None:
     )
     for source, what in rows:
         closed[source] = closed.get(source, False) or what == "closed"
+    worked_on = (
+        select(messages.c.source)
+        .distinct()
+        .join(results, results.c.message == messages.c.id)
+        .where(results.c.work_order == work_order)
+    )
+    for source in sorted(connection.scalars(worked_on)):
+        closed.setdefault(source, False)
     if not closed:
         return "the bench"
     return next((source for source, is_closed in closed.items() if not is_closed), None)

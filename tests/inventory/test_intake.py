@@ -288,6 +288,9 @@ def test_an_order_that_a_second_station_works_on_too_is_found_once_for_that_stat
     assert not_closed(database) == {"WO-1": SOURCE, "WO-2": None, "WO-3": "the bench"}
     intake.take_heard([one.order_fact("WO-1", "closed")])
     assert not_closed(database)["WO-1"] is None
+    # Whose facts of an order are lost has it all the same, as its results say.
+    intake.take_heard([one.order_fact("WO-3", "closed"), other.result(7, order="WO-3")])
+    assert not_closed(database)["WO-3"] == other.topics.source
 
 
 def not_closed(database: Database) -> dict[str, str | None]:

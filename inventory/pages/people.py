@@ -164,8 +164,10 @@ class People:
             return
         # Whoever comes from a new place has it counted by itself from now on; what others guessed stands.
         _set(connection, person, _ELSEWHERE, wrong=tried.wrong_before)
-        new = {"place": network, "wrong": 0, "latest": self._clock(), "was_right": True}
-        connection.execute(insert(pins_tried).values(person=person, **new))
+        here = (pins_tried.c.person == person) & (pins_tried.c.place == network)
+        if connection.execute(select(pins_tried.c.place).where(here)).first() is None:
+            new = {"place": network, "wrong": 0, "latest": self._clock(), "was_right": True}
+            connection.execute(insert(pins_tried).values(person=person, **new))
 
     def open_session(self, person: Person) -> tuple[str, datetime]:
         """Return a new secret by which a browser may look in somebody's name, and until when. Raises NotProven."""

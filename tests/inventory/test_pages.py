@@ -38,7 +38,7 @@ from inventory.pages.settings import PagesSettings
 from inventory.requests.request_file import TEMPLATE
 from inventory.settings import load_settings
 from inventory.upstream.settings import UpstreamSettings
-from station.domain.pin import WRONG_PINS
+from station.domain.pin import WRONG_PINS, is_pin
 from station.web.address import Address
 
 HOME = "http://127.0.0.1:8091"
@@ -338,7 +338,7 @@ async def test_nobody_looks_or_acts_who_has_not_shown_who_they_are_or_not_any_mo
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 async def test_pins_are_not_guessed_and_two_who_decide_at_once_do_it_once(
-    desk: Desk, database: Database, browser: Browser
+    desk: Desk, database: Database, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.take([asked(1)], [held(1)])
     await browser.sign_on(ANN)
@@ -364,6 +364,15 @@ async def test_pins_are_not_guessed_and_two_who_decide_at_once_do_it_once(
     later = people.People(database, 10, lambda: system_clock() + timedelta(seconds=120))
     assert later.prove(BEN, PINS[BEN], None).name == BEN
     assert later.prove(BEN, PINS[BEN], "10.9.0.250").name == BEN
+    presses = iter([True, False, False])
+
+    def pressed_twice(pin: str, kept: str | None) -> bool:
+        if next(presses):
+            assert later.prove(ANN, PINS[ANN], "10.9.0.251").name == ANN
+        return is_pin(pin, kept)
+
+    monkeypatch.setattr(people, "is_pin", pressed_twice)
+    assert later.prove(ANN, PINS[ANN], "10.9.0.251").name == ANN
 
 
 def test_beyond_this_computer_nothing_is_served_without_tls(desk: Desk) -> None:

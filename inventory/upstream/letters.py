@@ -9,11 +9,12 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Table, and_, insert, or_, select, update
 
 from firmware_catalog.identity import Eui64
-from inventory.database.tables import hubs, request_hubs, requests, ssmi_files
+from inventory.database.tables import hubs, request_hubs, requests, results, ssmi_files
 from inventory.database.upstream_tables import pre_notifications, ssmi_rows
 from inventory.errors import InventoryError, WrongInput
 from inventory.upstream.corrections import correct, corrections_of, holding
 from inventory.upstream.document import Documents
+from inventory.upstream.jobs import replace
 from inventory.upstream.orders import look_again
 from inventory.upstream.planning import row_of
 from inventory.upstream.settings import RouteSettings, UpstreamSettings
@@ -113,12 +114,9 @@ def send_again(
         raise WrongInput(f"no way leads to {hub.region}, the region of {device}; see [[upstream.routes]]")
     if in_files:
         _settle_rows(connection, device, "again", by, reason)
-    if open_ones:
-        connection.execute(
-            update(pre_notifications)
-            .where(sent.id.in_([each.id for each in open_ones]))
-            .values(state="replaced", held_until=None)
-        )
+    for each in open_ones:
+        # One that a worker has begun to send meanwhile goes on until it is known what became of it; this one goes after it.
+        replace(connection, each.id, now)
     look_again(connection, orders)
     if route.n3 is None:
         last = open_ones[0].work_order if open_ones else orders[-1]
@@ -159,7 +157,7 @@ def _told_elsewhere(connection: Connection, device: str, route: RouteSettings) -
 
 
 def record_of(connection: Connection, device: str) -> tuple[list[str], Told]:
-    """Return the orders that a hub is on, oldest first, and its record as it is known."""
+    """Return the orders that a hub is on, oldest first, and its record as it is known. Raises NoDeadLetter."""
     line = request_hubs.c
     rows = connection.execute(
         select(
@@ -167,6 +165,7 @@ def record_of(connection: Connection, device: str) -> tuple[list[str], Told]:
                 requests.c.work_order,
                 line.taken,
                 line.request,
+                results.c.gpf.label("said_gpf"),
                 line.chf,
                 hubs.c.gpf,
                 hubs.c.firmware,
@@ -176,12 +175,15 @@ def record_of(connection: Connection, device: str) -> tuple[list[str], Told]:
         )
         .join(hubs, hubs.c.device == line.chf)
         .join(requests, requests.c.id == line.request)
+        .outerjoin(results, results.c.message == hubs.c.firmware_message)
         .where(line.chf == device, line.refused.is_(None), requests.c.work_order.is_not(None))
         .order_by(line.request, line.line)
     ).all()
     if not rows or rows[-1].firmware is None:
         raise NoDeadLetter(f"{device} is on no order, or has never said what it runs")
-    *_, (_, stated, request, *record) = rows
+    *_, (_, stated, request, said_gpf, *record) = rows
+    if said_gpf is None:
+        raise NoDeadLetter(f"a bridge said last that it is {device}; nothing of a bridge goes upstream")
     corrected = corrections_of(connection, request).get(device, ())
     return [row.work_order for row in rows], Told(*record)._replace(**holding(corrected, stated))
 

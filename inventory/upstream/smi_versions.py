@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import Connection, Select, select
 
 from inventory.database.tables import request_hubs
-from inventory.database.upstream_tables import pre_notifications, ssmi_rows
+from inventory.database.upstream_tables import pre_notifications, ssmi_rows, ssmi_uploads
 
 _AT_ONCE: Final = 500
 """Hubs named in one question."""
@@ -26,21 +26,28 @@ def smi_versions(connection: Connection, devices: Sequence[str]) -> dict[str, st
     for device, when, firmware in _words(connection, devices):
         if device not in found or found[device][0] <= when:
             found[device] = when, firmware
-    for device, firmware in under_way:
-        if device in found and found[device][1] != firmware:
+    for device, begun, firmware in under_way:
+        if device in found and found[device][1] != firmware and (begun is None or found[device][0] <= begun):
             del found[device]
     return {device: firmware for device, (_, firmware) in found.items()}
 
 
-def _under_way(connection: Connection, devices: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Return the versions of each CHF that may have been taken, and may be taken yet."""
-    sent = pre_notifications.c
+def _under_way(connection: Connection, devices: Sequence[str]) -> Iterator[tuple[str, datetime | None, str]]:
+    """Return the versions of each CHF that may have been taken; None where they may be taken yet, else when they were uploaded."""
+    sent, row, uploaded = pre_notifications.c, ssmi_rows.c, ssmi_uploads.c
     for at in range(0, len(devices), _AT_ONCE):
         some = devices[at : at + _AT_ONCE]
         doubtful = select(sent.device, sent.firmware).where(
             sent.device.in_(some), sent.state == "waiting", sent.doubtful.is_(True)
         )
-        yield from connection.execute(doubtful)
+        for device, firmware in connection.execute(doubtful):
+            yield device, None, firmware
+        not_answered = (
+            select(row.device, uploaded.begun, row.firmware)
+            .join(ssmi_uploads, uploaded.file == row.file)
+            .where(row.device.in_(some), row.state == "written")
+        )
+        yield from connection.execute(not_answered)
 
 
 def _words(connection: Connection, devices: Sequence[str]) -> Iterator[tuple[str, datetime, str]]:

@@ -139,10 +139,12 @@ class _Line(NamedTuple):
     known_gpf: str | None
     firmware: str | None
     firmware_message: int | None
+    said_gpf: str | None
+    """Of the device that said that version."""
 
 
 def _lines(connection: Connection, request: int, work_order: str) -> list[_Line]:
-    of_result = results.alias("of_result")
+    of_result, said = results.alias("of_result"), results.alias("said")
     hub = request_hubs.c
     rows: Sequence[Any] = connection.execute(
         select(
@@ -150,11 +152,17 @@ def _lines(connection: Connection, request: int, work_order: str) -> list[_Line]
             *(hub.chf, hub.gpf.label("asked_gpf"), hub.manufacturer, hub.model),
             *(hub.region, hub.han_variant, hub.chts_version),
             *(standings.c.outcome, of_result.c.gpf.label("result_gpf"), of_result.c.firmware_read_back),
-            *(hubs.c.gpf.label("known_gpf"), hubs.c.firmware, hubs.c.firmware_message),
+            *(
+                hubs.c.gpf.label("known_gpf"),
+                hubs.c.firmware,
+                hubs.c.firmware_message,
+                said.c.gpf.label("said_gpf"),
+            ),
         )
         .outerjoin(standings, and_(standings.c.device == hub.chf, standings.c.work_order == work_order))
         .outerjoin(of_result, of_result.c.message == standings.c.message)
         .outerjoin(hubs, hubs.c.device == hub.chf)
+        .outerjoin(said, said.c.message == hubs.c.firmware_message)
         # A line that was cancelled after the bench had worked on its hub is told of all the same.
         .where(
             hub.request == request,
@@ -172,8 +180,10 @@ def _lines(connection: Connection, request: int, work_order: str) -> list[_Line]
 def _against(line: _Line, released: Collection[str]) -> str | None:
     if line.outcome not in SUCCESSES and line.chf not in released:
         return "no_success"
-    if line.outcome is not None and line.result_gpf is None:
-        return "bridge"  # it named itself by one id, and nothing of a bridge is ever told to the SMI
+    # What names itself by one id is a bridge, also where a hub has that id; nothing of a bridge is ever told to the SMI.
+    told = (line.outcome, line.result_gpf), (line.firmware, line.said_gpf)
+    if any(said is not None and gpf is None for said, gpf in told):
+        return "bridge"
     if line.firmware is None or line.firmware_read_back is None:
         return "not_read_back"
     if line.known_gpf is None:

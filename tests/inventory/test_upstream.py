@@ -18,6 +18,7 @@ from benches.certificates import Authority
 from benches.looking import until
 from benches.told_results import Said, SayingStation, chf_of, gpf_of
 from benches.upstream import Upstream, hub_record, upstream
+from firmware_catalog.identity import Eui64
 from inventory.database.engine import Database
 from inventory.database.tables import messages, ssmi_files
 from inventory.database.upstream_tables import (
@@ -31,8 +32,9 @@ from inventory.errors import WrongInput
 from inventory.intake.intake import Intake
 from inventory.moments import system_clock
 from inventory.settings import load_settings
-from inventory.upstream import planning
+from inventory.upstream import letters, planning
 from inventory.upstream.answers import Accepted, NotSent, Refused, TryAgain, Unknown, read_answer
+from inventory.upstream.corrections import correct
 from inventory.upstream.document import Documents
 from inventory.upstream.jobs import claim, finish, replace
 from inventory.upstream.redelivery import withheld
@@ -282,9 +284,18 @@ async def test_a_hub_that_runs_something_else_than_is_held_is_told_of_or_does_no
             desk.station.result(1, outcome=Outcome.ALREADY_CURRENT, read_back="0003012F", work_order=None)
         )
         await desk.until_states(accepted=3)
+        # What a bridge says that has a hub's id is no word of the hub.
+        bridge = {"gpf": None, "family": "bridge", "bridge_type": "B2", "work_order": None}
+        desk.tell(desk.station.result(4, outcome=Outcome.PASSED))
+        await desk.until_states(accepted=4)
+        desk.tell(desk.station.result(4, read_back="0009012F", **bridge))
+        await until(lambda: not _due(desk))
+        said = desk("upstream", "again", chf_of(4), "--set", "han_variant=SBCH", *WHY, code=1)
+        assert "nothing of a bridge goes upstream" in said
+    assert desk.states() == {"accepted": 4}
     assert updates(desk.there)[chf_of(1), "0003012F"] == 1
     with desk.database.read() as connection:
-        assert withheld(connection, "WO-1") == {chf_of(3): "not_read_back"}
+        assert withheld(connection, "WO-1") == {chf_of(3): "not_read_back", chf_of(4): "not_told"}
 
 
 async def test_a_later_word_of_a_hub_replaces_what_was_not_sent_and_follows_what_may_have_been_taken(
@@ -334,11 +345,11 @@ async def test_a_later_word_of_a_hub_replaces_what_was_not_sent_and_follows_what
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
-def test_what_is_accepted_while_somebody_plans_is_not_told_again(
+def test_what_is_accepted_while_somebody_plans_is_not_told_again_nor_forgotten_while_it_is_corrected(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SQLite has one writer: nothing is put down there meanwhile."""
-    desk.order("WO-1", (1, 2))
+    desk.order("WO-1", (1, 2, 3))
     desk.tell(*(desk.station.result(hub) for hub in (1, 2)), desk.station.order_fact("WO-1", "closed"))
     ways = load_settings(desk.config).upstream
     assert ways is not None
@@ -363,6 +374,23 @@ def test_what_is_accepted_while_somebody_plans_is_not_told_again(
     desk.tell(desk.station.result(1, outcome=Outcome.REJECTED))
     assert plans() == 0
     assert desk.states() == {"accepted": 2}
+    monkeypatch.setattr(planning, "update_of", update_of)
+    desk.tell(desk.station.result(3))
+    assert plans() == 1
+
+    def sent_meanwhile(*arguments: Any, **act: Any) -> None:
+        correct(*arguments, **act)
+        with desk.database.write() as other:
+            jobs[:] = claim(other, "one", 8, worker="a test", skip_locked=True, **soon)
+
+    monkeypatch.setattr(letters, "correct", sent_meanwhile)
+    with desk.database.write_alone() as connection:
+        act = {"by": "A. Person", "reason": "a test", "now": system_clock()}
+        hub, corrected = Eui64.parse(chf_of(3)), {"han_variant": "SBCH"}
+        letters.send_again(connection, hub, corrected, ways, documents, **act)
+    with desk.database.write() as connection:
+        finish(connection, [(job, Accepted()) for job in jobs], system_clock())
+    assert desk.states() == {"accepted": 3, "waiting": 1}
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
@@ -569,7 +597,14 @@ async def test_option_b_is_an_act_of_its_own_with_an_answer_for_each_row(desk: D
     write()
     assert "1 accepted, 0 refused" in desk("ssmi", "upload", newest, *BY)
     assert updates(desk.there)[chf_of(22), "0002012F"] == 2
+    # What may have been taken is told otherwise, though what was last accepted is what the hub says again.
+    desk.tell(desk.station.result(22, read_back="0003012F"))
+    desk.there.ask("fault", way="ssmi", fault="vanish_after", times=1)
+    assert "not known" in desk("ssmi", "upload", write(), *BY, code=1)
+    desk.tell(desk.station.result(22))
+    assert "1 accepted, 0 refused" in desk("ssmi", "upload", write(), *BY)
     assert desk.there.versions()[chf_of(22)] == "0002012F"
+    assert " has 0 hubs\n" in desk("ssmi", "write", "WO-1", *BY)
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)

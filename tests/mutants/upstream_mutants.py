@@ -26,7 +26,7 @@ UPSTREAM_MUTANTS = (
     Mutant(
         "a bridge is told to the inventory of meters",
         "inventory/upstream/update.py",
-        "    if line.outcome is not None and line.result_gpf is None:\n",
+        "    if any(said is not None and gpf is None for said, gpf in told):\n",
         "    if False:\n",
         ("tests/inventory/test_upstream.py::test_option_b_is_an_act_of_its_own_with_an_answer_for_each_row",),
     ),

@@ -162,6 +162,8 @@ def test_nobody_asks_without_a_token_and_what_is_wrong_is_told_as_a_problem(
     for wrong in (
         {**act, "by": " "},
         {**act, "by": "a\nb"},
+        {**act, "by": "\u200b"},
+        {**act, "by": "A\u202eB"},
         {**act, "work_order": "../x"},
         {**act, "x": 1},
         [],

@@ -148,7 +148,8 @@ async def test_a_board_by_other_hands_is_watched_and_switched(board: ForeignBoar
             with pytest.raises(BoardRefused, match=r"address 16 with exception 2 \(illegal data address\)"):
                 await jig.insertions()
             board.hands(2)
-            assert await ear.next(SlotEmptied) == SlotEmptied(5)
+            while await ear.next(SlotEmptied) != SlotEmptied(5):
+                pass  # the picture at first, or once more after a gap
             board.hands(2, stop=True)
             await ear.next(EmergencyStop)
             board.hands(2)

@@ -49,7 +49,7 @@ class UsbHub(SimulatedDevice):
             self.hub = make_hub(kind=WatchedHub)
             self.hub.nameplate = replace(self.hub.nameplate, **self.plate)
             self.put_in(self.hub)
-            self.settings = self._bench.settings(transfer_seconds=0.1, return_seconds=1.0, poll_seconds=0.01)
+            self.settings = self._bench.settings(transfer_seconds=0.3, return_seconds=1.0, poll_seconds=0.01)
             try:
                 yield
             finally:

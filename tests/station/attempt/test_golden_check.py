@@ -134,7 +134,7 @@ async def test_what_is_made_for_bridges_is_not_written_to_a_golden_hub(bench: Be
     ("fault", "as_it_was"),
     [
         ({"name": "wrong_offset", "times": 1000}, True),  # it stays open, and is erased
-        ({"name": "reboot", "times": 3}, False),
+        ({"name": "reboot", "times": 20}, False),
     ],
     ids=["open", "locked"],
 )

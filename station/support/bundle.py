@@ -35,6 +35,7 @@ from station.records.reader import JournalReader
 from station.records.segments import segment_paths
 from station.settings import StationSettings
 from station.support.settings_shown import Shown, shown
+from station.support.stations_user import as_owner_of
 from station.support.withholding import WITHHELD, Withholding
 from station.version import station_version
 
@@ -148,20 +149,32 @@ async def _members(
             }
         ),
     )
-    try:
-        yield "status.json", _as_text((await look_over(settings.state_directory, settings)).as_json())
-    except (ControlError, Refused) as error:
-        yield "status.json", _as_text({"failed": str(error)})
-    try:
-        yield "doctor.json", _as_text([finding.as_json() for finding in await examine(settings)])
-    except ConfigError as error:
-        yield "doctor.json", _as_text({"failed": str(error)})
-    yield "journal.json", _as_text(await apart("bundle", lambda: _journal(settings.journal_folder)))
+    for member in await _of_the_station(settings):
+        yield member
     yield "sizes.json", _as_text(await apart("bundle", lambda: _sizes(settings.state_directory)))
     for unit in UNITS:
         yield f"logs/{unit}.log", await apart("bundle", lambda unit=unit: _log_of(unit))  # type: ignore[misc]
     for number, log in enumerate(logs, start=1):
         yield f"logs/{number}.log", await apart("bundle", lambda log=log: _end_of(log))  # type: ignore[misc]
+
+
+async def _of_the_station(settings: StationSettings) -> list[Member]:
+    """Look as the station's user: what root may do says nothing of it, and what root makes the daemon could not use."""
+    with as_owner_of(settings.state_directory):
+        try:
+            status: object = (await look_over(settings.state_directory, settings)).as_json()
+        except (ControlError, Refused, JournalError) as error:
+            status = {"failed": str(error)}
+        try:
+            examined: object = [finding.as_json() for finding in await examine(settings)]
+        except ConfigError as error:
+            examined = {"failed": str(error)}
+        journal = await apart("bundle", lambda: _journal(settings.journal_folder))
+    return [
+        ("status.json", _as_text(status)),
+        ("doctor.json", _as_text(examined)),
+        ("journal.json", _as_text(journal)),
+    ]
 
 
 def _versions() -> dict[str, Any]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import os
 import re
 import secrets
 import tarfile
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,8 @@ ERASED = "Mallory Vanished"
 """Nobody knows of this one any more but a fact in the journal, which was told a name against all advice."""
 URL_SECRET, QUERY_SECRET, PASSWORD = "p/4s$w0rd-of-url", "query-t0ken-of-url", 'b"roker\\pässword'
 HSM_PIN, BADGE, PIN = "83920174", "Q7X9K2M4P8", "640913"
+STATION = 65534
+"""A user by its number."""
 OTHER_ENVIRONMENT = "environment-of-somebody-else"
 
 
@@ -167,6 +171,34 @@ async def test_nothing_that_is_planted_is_in_it(
     assert told["logs/1.log"].count("at jig1") == sum("at jig1" in line for line in lines)
     again = await asyncio.to_thread(reflash, "support-bundle", archive, "--config", config)
     assert "is there already" in again.refused
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: files are given to other users")
+async def test_root_looks_as_the_stations_user_and_leaves_nothing_that_the_daemon_could_not_use(
+    bench: Bench, reflash: Any
+) -> None:
+    with tempfile.TemporaryDirectory() as name:  # one that others may look into
+        folder = Path(name)
+        folder.chmod(0o755)
+        tokens = folder / "tokens.csv"
+        tokens.touch(mode=0o600)
+        tokens.write_text("chf,nonce,signature\n")
+        unlock = {"token_file": str(tokens)}
+        raw = bench.settings(folder / "state", {"jig1": [1]}, mqtt={"port": 1}, unlock=unlock)
+        settings = load_settings(config := write_config(folder / "station.toml", raw))
+        await give_order(settings, bench.hub())
+        state = settings.state_directory
+        for path in (state, *state.rglob("*"), tokens):
+            os.chown(path, STATION, STATION)
+        groups, archive = os.getgroups(), folder / "bundle.tar.gz"
+        said = await asyncio.to_thread(reflash, "support-bundle", archive, "--config", config)
+        assert said.code == 0, said
+        assert (os.geteuid(), os.getegid(), os.getgroups()) == (0, os.getgid(), groups)
+        assert (state / "used-unlock-tokens").is_dir(), "the doctor has it made"
+        assert {path.stat().st_uid for path in state.rglob("*")} == {STATION}
+        assert archive.stat().st_uid == 0
+        findings = json.loads(members(archive)["reflash-support/doctor.json"])
+    assert "user" not in {finding["where"] for finding in findings}, "it ran as that user"
 
 
 def test_the_shipped_configuration_is_shown_whole_and_what_joins_it_is_withheld() -> None:

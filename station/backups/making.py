@@ -39,6 +39,7 @@ from station.records.copies import holds
 from station.records.errors import JournalError
 from station.records.files import sync_file, sync_folder
 from station.records.segments import segment_paths
+from station.records.verify import verify
 from station.version import station_version
 
 _PARTIAL: Final = ".partial"
@@ -202,7 +203,7 @@ def _write(copy: Path, content: bytes) -> str:
 def _let_go(
     folder: Path, made: Path, manifest: Manifest, keep: int
 ) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
-    """Remove those of this station beyond the newest `keep`, whose whole journal stands in the new one, too.
+    """Remove those of this station beyond the newest `keep`, whose whole journals stand in the new one, too.
 
     A backup of a journal that was set aside since, or whose end a restore lost, is the last that knows of it.
     """
@@ -213,13 +214,26 @@ def _let_go(
         if (each[1].site, each[1].station) == (manifest.site, manifest.station) and each[0] != made
     ]
     for old, of_old in ours[keep - 1 :]:
-        if not holds(made / JOURNAL, of_old.events, bytes.fromhex(of_old.head)):
+        if not _stands_in(made, old, of_old):
             kept.append(old)
             continue
         going = old.rename(old.with_name(f"{old.name}{_GOING}"))
         shutil.rmtree(going)
         removed.append(old)
     return tuple(removed), tuple(kept)
+
+
+def _stands_in(made: Path, old: Path, of_old: Manifest) -> bool:
+    """Whether a new backup has all that an old one has of both journals. Raises JournalError."""
+    if not holds(made / JOURNAL, of_old.events, bytes.fromhex(of_old.head)):
+        return False
+    if not segment_paths(old / BY_HAND):
+        return True
+    try:
+        by_hand = verify(old / BY_HAND)
+    except JournalError:
+        return False  # nobody knows what it had
+    return holds(made / BY_HAND, by_hand.events, by_hand.head)
 
 
 def _remember_failure(state_directory: Path, at: datetime, error: Exception) -> None:

@@ -91,13 +91,19 @@ def check_backup(backup: Path) -> tuple[Manifest, Verification]:
     for name, sha256 in manifest.files.items():
         if not _is_inside(name):
             raise BackupError(f"{backup / NAME} names a file outside: name another backup")
-        try:
-            content = read_regular_file(backup / name, MAX_FILE_SIZE)
-        except OSError as error:
-            raise BackupError(f"{backup / name}: {error.strerror}; name another backup") from error
-        if hashlib.sha256(content).hexdigest() != sha256:
-            raise BackupError(f"{backup / name} is not what it was: name another backup")
+        read_checked(backup, name, sha256)
     return manifest, found
+
+
+def read_checked(backup: Path, name: str, sha256: str) -> bytes:
+    """Return a file of a backup that is no journal. Raises BackupError where it is not what it was."""
+    try:
+        content = read_regular_file(backup / name, MAX_FILE_SIZE)
+    except OSError as error:
+        raise BackupError(f"{backup / name}: {error.strerror}; name another backup") from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise BackupError(f"{backup / name} is not what it was: name another backup")
+    return content
 
 
 def _is_inside(name: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from station.backups.manifest import (
     JOURNAL,
     USED_TOKENS,
     check_backup,
+    read_checked,
     read_manifest,
 )
 from station.domain.actor import Actor
@@ -52,25 +53,26 @@ def restore_backup(backup: Path, state_directory: Path, whose: Topics, actor: Ac
     journal = state_directory / "journal"
     read_manifest(backup)
     require_restorable(backup / JOURNAL, journal, whose)
-    check_backup(backup)
+    manifest, _ = check_backup(backup)
     brought, left = [], []
     with _undone_if_it_fails() as undo:
         for kind in (CATALOGUE, USED_TOKENS):
-            if not (backup / kind).is_dir():
+            files = {name: sha256 for name, sha256 in manifest.files.items() if Path(name).parts[0] == kind}
+            if not files:
                 continue
             if (state_directory / kind).exists():
                 left.append(kind)
                 continue
+            _bring_folder(backup, kind, files, state_directory / kind)
             undo.append(state_directory / kind)
-            _bring_folder(backup / kind, state_directory / kind, for_all=kind == CATALOGUE)
             brought.append(kind)
         if segment_paths(backup / BY_HAND):
             by_hand = state_directory / BY_HAND
             if segment_paths(by_hand):
                 left.append(BY_HAND)
             else:
-                undo.append(by_hand)
                 restore_journal(backup / BY_HAND, by_hand, actor=actor)
+                undo.append(by_hand)
                 brought.append(BY_HAND)
         found = restore_journal(backup / JOURNAL, journal, actor=actor, whose=whose)
     configuration = backup / CONFIGURATION
@@ -93,15 +95,22 @@ def _undone_if_it_fails() -> Iterator[list[Path]]:
         raise
 
 
-def _bring_folder(source: Path, folder: Path, *, for_all: bool) -> None:
-    """Copy it durably, with what is public for the group to read, too."""
-    group = 0o050 if for_all else 0
+def _bring_folder(backup: Path, kind: str, files: Mapping[str, str], folder: Path) -> None:
+    """Copy durably what the backup says that it has of this kind, by SHA-256, with what is public for the group to read, too.
+
+    What lies there besides was checked by nobody, and a link could lead anywhere.
+    """
+    for_folder, for_file = (0o750, 0o640) if kind == CATALOGUE else (0o700, 0o600)
     partial = folder.with_name(f"{folder.name}{_PARTIAL}")
     shutil.rmtree(partial, ignore_errors=True)
     try:
-        shutil.copytree(source, partial, symlinks=True)
+        partial.mkdir(mode=0o700)
+        for name, sha256 in files.items():
+            copy = partial / Path(name).relative_to(kind)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(read_checked(backup, name, sha256))
         for path in (*partial.rglob("*"), partial):
-            path.chmod((0o700 if path.is_dir() else 0o600) | (group if path.is_dir() else group & 0o040))
+            path.chmod(for_folder if path.is_dir() else for_file)
             (sync_folder if path.is_dir() else sync_file)(path)
         partial.rename(folder)
         sync_folder(folder.parent)

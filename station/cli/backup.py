@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +30,9 @@ from station.settings import StationSettings
 from station.settings_file import load_settings
 
 app = typer.Typer(help="Make, list, check and bring back backups.", no_args_is_help=True)
+
+_PRIVATE_KEY = b"PRIVATE KEY-----"
+"""Ends the first line of each kind of private key in PEM (RFC 7468)."""
 
 Backup = Annotated[Path, typer.Argument(help="A folder that `reflash backup make` made.")]
 
@@ -143,11 +147,17 @@ def _chosen(settings: StationSettings) -> BackupSettings:
 
 def _configuration(config: Path, settings: StationSettings) -> Iterator[Path]:
     """Yield the station's file, and what it names that is no secret and no catalogue."""
-    yield config.absolute()
+    yield _whole(config)
     catalogue, mqtt = settings.catalogue, settings.mqtt
     named = [catalogue.root, catalogue.products, mqtt.ca_file, mqtt.certificate_file]
     if settings.language.startswith("/"):
         named.append(Path(settings.language))
     for file in dict.fromkeys(named):
-        if file is not None and file.is_file():
-            yield file.absolute()
+        # A certificate's file may have its key in it, too.
+        if file is not None and file.is_file() and _PRIVATE_KEY not in file.read_bytes():
+            yield _whole(file)
+
+
+def _whole(file: Path) -> Path:
+    """Return its path from / without `..`, which has no place in a backup."""
+    return Path(os.path.abspath(file))  # noqa: PTH100 - a link is kept by its own name

@@ -113,6 +113,18 @@ def test_the_newest_stay_and_an_older_one_goes_only_when_the_newest_holds_all_of
     assert newest.kept[0].is_dir()
 
 
+def test_what_was_done_by_hand_does_not_go_with_an_older_backup(bench: Bench) -> None:
+    bench.work()
+    with ledger_in(bench.state / "by-hand") as ledger:
+        one_result(ledger, 99, order=None)
+    first = bench.make(keep=1).folder
+    second = bench.make(keep=1)
+    assert second.removed == (first,)
+    shutil.rmtree(bench.state / "by-hand")
+    third = bench.make(keep=1)
+    assert (third.removed, third.kept) == ((), (second.folder,)), "it alone knows of that journal"
+
+
 def test_what_is_found_wrong_removes_nothing_and_is_remembered(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,6 +169,33 @@ def test_a_backup_is_brought_back_whole_beside_what_is_there(bench: Bench) -> No
     assert restored.configuration == made / "configuration"
     assert verify(bench.journal) == restored.journal
     bench.work()
+
+
+def test_nothing_comes_in_that_the_backup_does_not_name(bench: Bench, tmp_path: Path) -> None:
+    bench.work()
+    made = bench.make().folder
+    secret = tmp_path / "secret"
+    secret.touch(mode=0o600)
+    (made / "catalogue" / "metadata-4").symlink_to(secret)
+    (made / "catalogue" / "metadata-9").mkdir()
+    (made / "used-unlock-tokens" / ("cd" * 32)).touch()
+    set_aside(bench.journal)
+    for kind in ("catalogue", "used-unlock-tokens"):
+        shutil.rmtree(bench.state / kind)
+    assert bench.restore(made).brought == ("catalogue", "used-unlock-tokens")
+    found = {
+        str(path.relative_to(bench.state)): path.stat().st_mode & 0o777
+        for kind in ("catalogue", "used-unlock-tokens")
+        for path in (bench.state / kind, *(bench.state / kind).rglob("*"))
+    }
+    assert found == {
+        "catalogue": 0o750,
+        "catalogue/metadata-3": 0o750,
+        "catalogue/metadata-3/accepted": 0o640,
+        "used-unlock-tokens": 0o700,
+        f"used-unlock-tokens/{'ab' * 32}": 0o600,
+    }
+    assert secret.stat().st_mode & 0o777 == 0o600
 
 
 def newer(backup: Path) -> None:

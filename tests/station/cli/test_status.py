@@ -35,12 +35,19 @@ async def test_daemon_and_files_tell_the_same_bench(bench: Bench, tmp_path: Path
     authority = Authority(tmp_path, "site authority")
     soon = authority.issue("screen", valid_for=timedelta(days=3))
     over = authority.issue("gone", valid_for=timedelta(hours=-1))
+    ours = authority.issue("ours")
+    ours.key.write_text(ours.certificate.read_text() + ours.key.read_text())  # one file with both
     config = write_config(
         tmp_path / "station.toml",
         bench.settings(
             tmp_path / "state",
             {"jig1": [1, 2]},
-            **NOBODY,
+            mqtt={
+                **NOBODY["mqtt"],
+                "ca_file": str(authority.file),
+                "certificate_file": str(ours.key),
+                "key_file": str(ours.key),
+            },
             backup={"folder": str(tmp_path / "backups")},
             watched_certificates=[str(soon.certificate), str(over.certificate), str(tmp_path / "none.pem")],
         ),
@@ -64,7 +71,11 @@ async def test_daemon_and_files_tell_the_same_bench(bench: Bench, tmp_path: Path
         refused = await asyncio.to_thread(reflash, "backup", "make", "--config", config)
         assert "mount its disk" in refused.failed
         (tmp_path / "backups").mkdir()
-        made = (await asyncio.to_thread(reflash, "backup", "make", "--config", config, "--json")).json
+        roundabout = tmp_path / "state" / ".." / config.name
+        made = (await asyncio.to_thread(reflash, "backup", "make", "--config", roundabout, "--json")).json
+        kept = [each for each in Path(made["backup"], "configuration").rglob("*") if each.is_file()]
+        assert {each.name for each in kept} == {config.name, authority.file.name}
+        assert not [each for each in kept if "PRIVATE KEY" in each.read_text()]
         (listed,) = (await asyncio.to_thread(reflash, "backup", "list", "--config", config, "--json")).json
         assert (listed["backup"], listed["events"]) == (made["backup"], made["events"])
         checked = (await asyncio.to_thread(reflash, "backup", "check", made["backup"], "--json")).json

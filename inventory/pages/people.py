@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, case, delete, func, insert, select, update
 
 from inventory.database.engine import Database
 from inventory.database.people_tables import people, people_acts, pins_tried, sessions
@@ -50,14 +50,6 @@ class Person:
     may_act: bool
     pin: str | None = field(repr=False)
     """As it is kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Tried:
-    """Where a PIN is tried, and how many were wrong there before."""
-
-    place: str
-    wrong_before: int
 
 
 def add(connection: Connection, name: str, may: str, *, by: str, now: datetime) -> None:
@@ -137,8 +129,8 @@ class People:
             self._was_right(connection, row.id, tried, network)
         return person
 
-    def _try(self, connection: Connection, person: int, network: str | None) -> _Tried | None:
-        """Count a PIN as wrong that is going to be tried; None where it is not tried now."""
+    def _try(self, connection: Connection, person: int, network: str | None) -> str | None:
+        """Count a PIN as wrong that is going to be tried, and return where; None where it is not tried now."""
         now, here = self._clock(), _THIS_COMPUTER if network is None else network
         places = {
             row.place: row
@@ -150,20 +142,21 @@ class People:
         if before is None:
             values = {"person": person, "place": place, "wrong": 1, "latest": now, "was_right": False}
             connection.execute(insert(pins_tried).values(values))
-            return _Tried(place, 0)
+            return place
         # A clock that was set back makes no lock longer than it was.
         lock = lock_after(before.wrong)
         if min(before.latest + lock - now, lock) > timedelta():
             return None
         _set(connection, person, place, wrong=before.wrong + 1, latest=now)
-        return _Tried(place, before.wrong)
+        return place
 
-    def _was_right(self, connection: Connection, person: int, tried: _Tried, network: str | None) -> None:
-        if tried.place != _ELSEWHERE:
-            _set(connection, person, tried.place, wrong=0, was_right=True)
+    def _was_right(self, connection: Connection, person: int, place: str, network: str | None) -> None:
+        if place != _ELSEWHERE:
+            _set(connection, person, place, wrong=0, was_right=True)
             return
-        # Whoever comes from a new place has it counted by itself from now on; what others guessed stands.
-        _set(connection, person, _ELSEWHERE, wrong=tried.wrong_before)
+        # Whoever comes from a new place has it counted by itself from now on; what others guessed, be it meanwhile, stands.
+        wrong = pins_tried.c.wrong
+        _set(connection, person, _ELSEWHERE, wrong=case((wrong > 0, wrong - 1), else_=0))
         here = (pins_tried.c.person == person) & (pins_tried.c.place == network)
         if connection.execute(select(pins_tried.c.place).where(here)).first() is None:
             new = {"place": network, "wrong": 0, "latest": self._clock(), "was_right": True}

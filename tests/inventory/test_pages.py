@@ -369,10 +369,15 @@ async def test_pins_are_not_guessed_and_two_who_decide_at_once_do_it_once(
     def pressed_twice(pin: str, kept: str | None) -> bool:
         if next(presses):
             assert later.prove(ANN, PINS[ANN], "10.9.0.251").name == ANN
+            with pytest.raises(people.NotProven):
+                later.prove(ANN, "000001", "10.9.0.252")
         return is_pin(pin, kept)
 
     monkeypatch.setattr(people, "is_pin", pressed_twice)
     assert later.prove(ANN, PINS[ANN], "10.9.0.251").name == ANN
+    with database.read() as connection:
+        wrong = {each.name: each.wrong_pins for each in people.everybody(connection)}
+    assert wrong[ANN] == 1, "what a stranger guessed meanwhile stands"
 
 
 def test_beyond_this_computer_nothing_is_served_without_tls(desk: Desk) -> None:

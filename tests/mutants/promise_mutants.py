@@ -530,8 +530,8 @@ PROMISE_MUTANTS = (
     Mutant(
         "backups are counted, and nothing more is asked",
         "station/backups/making.py",
-        "        if not holds(made / JOURNAL",
-        "        if keep < 0 and not holds(made / JOURNAL",
+        "        if not _stands_in(made",
+        "        if keep < 0 and not _stands_in(made",
         (
             "tests/station/backups/test_backups.py::test_the_newest_stay_and_an_older_one_goes_only_when_the_newest_holds_all_of_it",
         ),

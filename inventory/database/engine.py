@@ -34,7 +34,8 @@ class Database:
     def __init__(self, url: str) -> None:
         """Prepare; nothing is connected to yet. Raises WrongInput for no URL of a database that is known here."""
         self._url = _known(url)
-        options: dict[str, Any] = {}
+        # What is written stands in no error's text: it may be a name, or what is kept of a PIN.
+        options: dict[str, Any] = {"hide_parameters": True}
         if self.is_sqlite:
             options["connect_args"] = {"timeout": _BUSY_SECONDS}
         else:

@@ -39,7 +39,10 @@ from station.support.stations_user import as_owner_of
 from station.support.withholding import WITHHELD, Withholding
 from station.version import station_version
 
-UNITS: Final = ("reflash", "reflash-screen", "reflash-backup", "reflash-inventory", "reflash-inventory-web")
+UNITS: Final = (
+    *("reflash", "reflash-screen", "reflash-backup"),
+    *("reflash-inventory", "reflash-inventory-web", "reflash-inventory-pages"),
+)
 LOG_DAYS: Final = 7
 _LOG_BYTES: Final = 32 << 20
 """Of each log, its end."""

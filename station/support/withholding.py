@@ -21,6 +21,8 @@ _PRIVATE_KEY: Final = re.compile(
 _CREDENTIALS: Final = re.compile(r"(?<=\bbasic )[A-Za-z0-9+/=]{8,}|(?<=\bbearer )\S{8,}", re.IGNORECASE)
 """Of an Authorization header (RFC 7617, RFC 6750)."""
 _IN_ADDRESS: Final = re.compile(r"(?<=://)[^\s/@\"']+(?=@)")
+_MAIL: Final = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,8}[A-Za-z]{2,63}")
+"""Of a person at a party, whom the inventory writes to and a mail server names where it refuses: no file of the station has it."""
 _BEARER: Final = r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])"
 """The secret of a session or of a program's token (`people.bearers.Secret`)."""
 _MOST_AT_ONCE: Final = 500
@@ -44,7 +46,7 @@ class Withholding:
         self._names = tuple(_patterns(sorted(parts, key=len, reverse=True)))
 
     def text(self, text: str) -> str:
-        """Return the text without them, without keys in PEM, and without users and passwords in addresses."""
+        """Return the text without them, without keys in PEM, e-mail addresses, and users and passwords in addresses."""
         for pattern in self._secrets:
             text = pattern.sub(WITHHELD, text)
         text = self._bearers.sub(WITHHELD, text)
@@ -52,7 +54,7 @@ class Withholding:
             text = pattern.sub(PERSON, text)
         for pattern in (_PRIVATE_KEY, _CREDENTIALS, _IN_ADDRESS):
             text = pattern.sub(WITHHELD, text)
-        return text
+        return _MAIL.sub(PERSON, text)
 
 
 def _patterns(alternatives: Iterable[str]) -> Iterator[re.Pattern[str]]:

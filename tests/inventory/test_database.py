@@ -15,6 +15,7 @@ from inventory.database.engine import Database, DatabaseUnavailable, WrongRevisi
 from inventory.database.every_table import METADATA
 from inventory.database.migrating import alembic_configuration
 from inventory.database.notice_tables import notice_acts
+from inventory.database.people_tables import people
 from inventory.database.tables import findings, messages, requests, ssmi_files
 from inventory.database.upgrade import upgrade
 from inventory.database.upstream_tables import ssmi_rows, ssmi_uploads
@@ -59,6 +60,14 @@ def test_a_database_that_is_not_there_is_unavailable_and_its_password_is_not_tol
             pass
         assert "secret" not in str(raised.value)
         assert "\n" not in str(raised.value)
+
+
+def test_what_is_written_stands_in_no_errors_text(database: Database) -> None:
+    person = {"id": 1, "name": "Ann Example", "plain_name": "ann", "may": "look", "added": datetime.now(UTC)}
+    with pytest.raises(IntegrityError) as raised, database.write() as connection:
+        connection.execute(insert(people), [person, person])
+    assert "people" in str(raised.value)
+    assert "Ann Example" not in str(raised.value)
 
 
 def test_what_fails_half_way_leaves_nothing(database: Database) -> None:

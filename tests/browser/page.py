@@ -119,7 +119,8 @@ class Page:
     async def press(self, selector: str, kind: str) -> None:
         """Press a button whose answer is of this kind, on this page or on the one it leads to."""
         await self.script("document.querySelector('.answer').dataset.kind = ''")
-        await self.do(self.browser.find_element(By.CSS_SELECTOR, selector).send_keys, Keys.ENTER)
+        # By the mouse: a window that has just got the focus gives it to the box for scans, and Enter with it.
+        await self.do(self.browser.find_element(By.CSS_SELECTOR, selector).click)
         await self.until("document.querySelector('.answer').dataset.kind === arguments[0]", kind)
 
     async def capital_millimetres(self) -> float:

@@ -42,7 +42,7 @@ def browser() -> Iterator[Chrome]:
 
 @pytest.fixture(scope="session")
 def whole_bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    with running_bench(tmp_path_factory.mktemp("bench"), stock={"old": 8}, jigs=3, slots=8) as bench:
+    with running_bench(tmp_path_factory.mktemp("bench"), stock={"old": 16}, jigs=3, slots=8) as bench:
         yield bench
 
 

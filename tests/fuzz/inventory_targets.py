@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 import zipfile
 from contextlib import suppress
 
@@ -28,7 +29,8 @@ def _members(data: bytes) -> bytes:
 
 def _packed(data: bytes) -> bytes:
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
+    with zipfile.ZipFile(packed, "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of names that stand twice: that is what is to be read
         for number, member in enumerate(data.split(_BETWEEN)):
             name, _, content = member.partition(b"\n")
             archive.writestr(name.decode() if _NAME.fullmatch(name) else f"member{number}", content)

@@ -53,11 +53,14 @@ class Said:
 
 
 @pytest.fixture
-def reflash(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
-    """Run the program in this process, by its entry point.
+def reflash(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., Said]:
+    """Run the program in this process, by its entry point, in a home of its own: answers given by hand count from there.
 
     What a daemon of the test logs beside it stands apart from what it says.
     """
+    monkeypatch.setenv("HOME", str(tmp_path))
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
 
     def run(*arguments: object) -> Said:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
 import zlib
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from benches.looking import until
 from benches.soft_hsm import SoftHsm
 from benches.station_bench import Bench, StockHub, running_bench, version
 from benches.station_config import write_config
@@ -82,6 +84,8 @@ def test_a_hub_is_flashed_through_the_jig_that_is_configured_for_its_place(
     again = by_hand(file, "--config", config, "--json")
     assert (again.json["outcome"], again.json["number"], again.json["chf"]) == ("passed", 2, str(hub.chf))
 
+    # It boots once nobody holds its place any more.
+    asyncio.run(until(lambda: look(hubs, hub)["mode"] == "application"))
     assert "newer than the image's" in by_hand(hubs.firmware("old"), "--config", config).refused
 
 

@@ -30,7 +30,7 @@ ONLY ?=
 # The proofs share the tests' benches.
 PROOF := PYTHONPATH=tests $(BIN)/python tests/chaos
 
-.PHONY: help demo test test-proofs test-usb test-judges test-browser test-machine prove-machine check bench guard chaos hands crashes matrix soak packing shift kills fleet sit prove bundle format mutants fuzz audit sbom deb lock system-packages clean
+.PHONY: help demo test test-proofs test-usb test-judges test-browser test-machine test-package prove-machine check bench guard chaos hands crashes matrix soak packing shift kills fleet sit prove bundle format mutants fuzz audit sbom deb lock system-packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ test-usb: $(VENV)/.ready ## USB hubs and driver on a real kernel, in qemu (some 
 
 test-machine: deb ## a bench PC from bare Debian to its purge, in qemu with systemd (ten minutes, as root)
 	PYTHONPATH=tests/chaos $(BIN)/python -m pytest -m machine tests/machine
+
+test-package: deb ## the package and dpkg alone, on Debian without a kernel (two minutes, as root)
+	PYTHONPATH=tests/chaos $(BIN)/python -m pytest -m machine tests/machine/test_package.py
 
 prove-machine: deb ## cut the power of that PC at random instants of a shift: SEED=7 CUTS=20 (an hour, as root)
 	PYTHONPATH=tests:tests/chaos $(BIN)/python tests/machine/run_cuts.py \

@@ -26,9 +26,10 @@ from fleet_station import Part
 from inventory_world import Worker
 from sqlalchemy import func, select
 
-from benches import brokers, postgres
+from benches import brokers
 from benches.looking import until
 from benches.processes import wait_for
+from benchmarks.inventory import measured_database
 from benchmarks.processes import cpu_seconds, machine_cpu_seconds
 from inventory.database.engine import Database
 from inventory.database.tables import messages
@@ -232,7 +233,7 @@ class World:
         first = STATIONS[0]
         state, lives = asyncio.run(record(self._folder, first.site, first.station, "WO-0"))
         with ExitStack() as stack:
-            url = stack.enter_context(self._database_url())
+            url = stack.enter_context(measured_database(self._request.database, self._folder))
             self._broker = brokers.Mosquitto(self._folder, lines=_broker_lines(self._folder))
             self._broker.start()
             stack.callback(self._broker.kill)
@@ -274,14 +275,6 @@ class World:
             "asked_again": len(self._asked),
             **{kind: len(getattr(books, kind)) for kind in COUNTS},
         }
-
-    @contextmanager
-    def _database_url(self) -> Iterator[str]:
-        if self._request.database == "sqlite":
-            yield f"sqlite:///{self._folder}/inventory.db"
-        else:
-            with postgres.postgres(fsync=True) as server:
-                yield server.create("inventory")
 
     def _made_stations(self, state: Path, lives: Sequence[Life]) -> list[Station]:
         """Prepare all of them; the one that was recorded goes on as the first."""

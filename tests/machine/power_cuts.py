@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import time
 from collections.abc import Callable
@@ -95,8 +94,3 @@ async def _cut(pc: VirtualPc, table: Bench, number: int, after: float) -> Cut:
     begun = time.monotonic()
     await pc.boot()
     return Cut(number, round(after, 1), round(time.monotonic() - begun, 1), len(table.done))
-
-
-def line(cut: Cut) -> str:
-    """Return a cut as a line of JSON."""
-    return json.dumps({name: getattr(cut, name) for name in Cut.__slots__})

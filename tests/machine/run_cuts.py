@@ -7,16 +7,17 @@ import asyncio
 import json
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from debian_image import debian_image
-from power_cuts import Cut, cut_again_and_again, line
+from power_cuts import Cut, cut_again_and_again
 
 
 def tell(cut: Cut) -> None:
     """Say how it went, while more follow."""
-    sys.stdout.write(line(cut) + "\n")
+    sys.stdout.write(json.dumps(asdict(cut)) + "\n")
     sys.stdout.flush()
 
 

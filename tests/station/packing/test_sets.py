@@ -62,9 +62,9 @@ class Table:
         put: HubPut = await self.ask(PackHub(id=device(bridge), carton=into))
         return put
 
-    async def refused(self, request: Request[Any], line: str, entrance: Entrance = TECHNICIAN) -> Conflict:
+    async def refused(self, request: Request[Any], line: str) -> Conflict:
         with pytest.raises(Conflict, match=line) as refusal:
-            await self.ask(request, entrance)
+            await self.ask(request)
         return refusal.value
 
 
@@ -194,10 +194,10 @@ async def test_a_carton_that_is_too_small_for_a_set_takes_none_of_it(tmp_path: P
         await at.refused(PackHub(id=device(2), carton=FIRST), "has room for 2, and .* has 3 bridges")
 
 
-def _file_of(*premises: str, headings: tuple[str, ...] = BRIDGE_HEADINGS) -> bytes:
+def _file_of(*premises: str) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(["order_number", *headings])
+    writer.writerow(["order_number", *BRIDGE_HEADINGS])
     for number, where in enumerate(premises):
         line = bridge_line(number, where, premises.count(where))
         made = line.manufacturer, line.model, line.recorded_firmware, line.owner

@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +21,18 @@ import iotcore
 import pytest
 
 from benches.processes import PATIENCE_SECONDS, wait_for
+
+SHIPPED = Path(__file__).parents[2] / "deploy" / "mosquitto"
+"""Configurations and access list of a shared broker."""
+
+
+def shipped_with_tls(places: Mapping[str, Path]) -> str:
+    """Return the configuration with TLS as it is shipped, with a test's own file in each of these places."""
+    text = (SHIPPED / "reflash-tls.conf").read_text()
+    for place, file in places.items():
+        assert place in text
+        text = text.replace(place, str(file))
+    return text
 
 
 def free_port() -> int:

@@ -42,7 +42,6 @@ STATIONS = (
     *(Topics("site-2", f"bench-{number}") for number in (1, 2, 3)),
     *(Topics("site-3", f"bench-{number}") for number in (1, 2, 3)),
 )
-_SHARED_BROKER = Path(__file__).parents[2] / "deploy" / "mosquitto" / "reflash-tls.conf"
 _LOOK_SECONDS = 0.1
 """How often it is looked what the inventory has committed: by so much a result may seem later than it is."""
 _ASKED_AFTER = timedelta(seconds=5)
@@ -322,7 +321,7 @@ class World:
 def _broker_lines(folder: Path) -> tuple[str, ...]:
     """Return what a shared broker keeps, and how, by the configuration that is shipped; access and TLS are tests/security's."""
     kept = ("persistence ", "autosave", "max_", "message_size_limit")
-    lines = [line for line in _SHARED_BROKER.read_text().splitlines() if line.startswith(kept)]
+    lines = [line for line in brokers.shipped_with_tls({}).splitlines() if line.startswith(kept)]
     return (*lines, f"persistence_location {folder}/")
 
 

@@ -14,7 +14,6 @@ import pytest
 from benches import brokers
 from benches.certificates import Authority, Issued
 
-DEPLOY = Path(__file__).parents[2] / "deploy" / "mosquitto"
 OWN = "reflash/v1/site-1/bench-1"
 OTHERS = "reflash/v1/site-1/bench-2"
 
@@ -27,19 +26,18 @@ class Site:
         server = self.authority.issue("broker")
         (folder / "other").mkdir()
         other = Authority(folder / "other", "other-authority")
-        deployed = (DEPLOY / "reflash-tls.conf").read_text()
-        places = {
-            "/etc/mosquitto/reflash/authority.pem": self.authority.file,
-            "/etc/mosquitto/reflash/broker.pem": server.certificate,
-            "/etc/mosquitto/reflash/broker.key": server.key,
-            "/etc/mosquitto/reflash.acl": self.with_a_witness(folder / "acl"),
-        }
-        for deployed_place, place in places.items():
-            assert deployed_place in deployed
-            deployed = deployed.replace(deployed_place, str(place))
-        self.deployed = deployed
+        self.deployed = brokers.shipped_with_tls(
+            {
+                "/etc/mosquitto/reflash/authority.pem": self.authority.file,
+                "/etc/mosquitto/reflash/broker.pem": server.certificate,
+                "/etc/mosquitto/reflash/broker.key": server.key,
+                "/etc/mosquitto/reflash.acl": self.with_a_witness(folder / "acl"),
+            }
+        )
         listener, *rest = (
-            line for line in deployed.splitlines() if line and not line.startswith(("#", "allow_anonymous"))
+            line
+            for line in self.deployed.splitlines()
+            if line and not line.startswith(("#", "allow_anonymous"))
         )
         assert listener == "listener 8883"
         self.lines = (*rest, f"persistence_location {folder}/")
@@ -52,7 +50,9 @@ class Site:
     def with_a_witness(self, path: Path) -> Path:
         """Write the deployed access list, and one more reader whose session nobody else takes part in."""
         path.touch(mode=0o600)
-        path.write_text((DEPLOY / "reflash.acl").read_text() + "\nuser witness\ntopic read reflash/v1/#\n")
+        path.write_text(
+            (brokers.SHIPPED / "reflash.acl").read_text() + "\nuser witness\ntopic read reflash/v1/#\n"
+        )
         return path
 
     def context(self, issued: Issued | None) -> ssl.SSLContext:
@@ -194,5 +194,5 @@ def test_without_tls_there_is_a_listener_on_loopback_alone() -> None:
         ("reflash.conf", "listener 1883 127.0.0.1"),
         ("reflash-tls.conf", "listener 8883"),
     ):
-        lines = (DEPLOY / name).read_text().splitlines()
+        lines = (brokers.SHIPPED / name).read_text().splitlines()
         assert [line for line in lines if line.startswith("listener")] == [listener]

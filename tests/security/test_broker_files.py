@@ -9,7 +9,7 @@ from pathlib import Path
 
 import aiomqtt
 import pytest
-from test_broker_access import DEPLOY, Broker, Site
+from test_broker_access import Broker, Site
 
 from benches import brokers
 
@@ -46,7 +46,7 @@ def as_installed(folder: Path, shipped: str) -> brokers.Mosquitto:
 
 
 def test_what_was_acknowledged_and_retained_survives_a_power_cut(tmp_path: Path) -> None:
-    broker = as_installed(tmp_path, (DEPLOY / "reflash.conf").read_text())
+    broker = as_installed(tmp_path, (brokers.SHIPPED / "reflash.conf").read_text())
 
     def consumer() -> aiomqtt.Client:
         return aiomqtt.Client("127.0.0.1", broker.port, identifier="inventory", clean_session=False)

@@ -27,7 +27,6 @@ KINDS = {
     "screen": ("bench-1.example", "--also", "192.0.2.4", "--also", "2001:db8::4"),
     "inventory": ("inventory.example",),
 }
-SHIPPED = Path(__file__).parents[3] / "deploy" / "mosquitto"
 
 
 def openssl(*words: object) -> str:
@@ -123,19 +122,20 @@ async def test_a_station_takes_its_new_certificate_without_a_restart_and_no_othe
         ("issue", site, "station", "bench", "--site", "elsewhere", "--into", site / "elsewhere"),
     ):
         assert (await asyncio.to_thread(reflash, "pki", *words)).code == 0
-    rights = (SHIPPED / "reflash.acl").read_text().replace("bench-1", "bench").replace("site-1", "site")
+    rights = (
+        (brokers.SHIPPED / "reflash.acl").read_text().replace("bench-1", "bench").replace("site-1", "site")
+    )
     access = tmp_path / "acl"
     access.touch(mode=0o600)
     access.write_text(rights)
-    shipped = (SHIPPED / "reflash-tls.conf").read_text()
-    for place, file in {
-        "/etc/mosquitto/reflash/authority.pem": site / "authority.pem",
-        "/etc/mosquitto/reflash/broker.pem": site / "localhost.pem",
-        "/etc/mosquitto/reflash/broker.key": site / "localhost.key",
-        "/etc/mosquitto/reflash.acl": access,
-    }.items():
-        assert place in shipped
-        shipped = shipped.replace(place, str(file))
+    shipped = brokers.shipped_with_tls(
+        {
+            "/etc/mosquitto/reflash/authority.pem": site / "authority.pem",
+            "/etc/mosquitto/reflash/broker.pem": site / "localhost.pem",
+            "/etc/mosquitto/reflash/broker.key": site / "localhost.key",
+            "/etc/mosquitto/reflash.acl": access,
+        }
+    )
     lines = [
         line
         for line in shipped.splitlines()

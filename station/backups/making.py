@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from firmware_catalog.errors import CatalogError
-from firmware_catalog.files import read_regular_file
+from firmware_catalog.files import read_named_file
 from firmware_catalog.locking import locked
 from station.backups.errors import BackupError
 from station.backups.manifest import (
@@ -190,7 +190,7 @@ def _regular(folder: Path) -> Iterator[Path]:
 
 
 def _read(file: Path) -> bytes:
-    return read_regular_file(Path(os.path.realpath(file)), MAX_FILE_SIZE)
+    return read_named_file(file, MAX_FILE_SIZE)
 
 
 def _write(copy: Path, content: bytes) -> str:

@@ -37,7 +37,7 @@ from station.backups.memory import BackupFailed, BackupMade, BackupMemory, recal
 from station.records.copies import backup as backup_journal
 from station.records.copies import holds
 from station.records.errors import JournalError
-from station.records.files import sync_file, sync_folder
+from station.records.files import settle_tree, sync_folder
 from station.records.segments import segment_paths
 from station.records.verify import verify
 from station.version import station_version
@@ -153,9 +153,7 @@ def _make(source: Source, folder: Path, begun: datetime) -> tuple[Path, Manifest
             files=files,
         )
         (partial / NAME).write_text(manifest.model_dump_json(indent=1) + "\n")
-        for path in (*partial.rglob("*"), partial):
-            path.chmod(0o750 if path.is_dir() else 0o640)
-            (sync_folder if path.is_dir() else sync_file)(path)
+        settle_tree(partial, folder_mode=0o750, file_mode=0o640)
         check_backup(partial)
         partial.rename(final)
         sync_folder(folder)

@@ -24,7 +24,7 @@ from station.domain.actor import Actor
 from station.messages.topics import Topics
 from station.records.copies import require_restorable
 from station.records.copies import restore as restore_journal
-from station.records.files import sync_file, sync_folder
+from station.records.files import settle_tree, sync_folder
 from station.records.segments import segment_paths
 from station.records.verify import Verification
 
@@ -109,9 +109,7 @@ def _bring_folder(backup: Path, kind: str, files: Mapping[str, str], folder: Pat
             copy = partial / Path(name).relative_to(kind)
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(read_checked(backup, name, sha256))
-        for path in (*partial.rglob("*"), partial):
-            path.chmod(for_folder if path.is_dir() else for_file)
-            (sync_folder if path.is_dir() else sync_file)(path)
+        settle_tree(partial, folder_mode=for_folder, file_mode=for_file)
         partial.rename(folder)
         sync_folder(folder.parent)
     finally:

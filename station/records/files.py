@@ -22,3 +22,10 @@ def sync_file(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def settle_tree(folder: Path, *, folder_mode: int, file_mode: int) -> None:
+    """Give all that is in this folder, and itself, its mode, and make it durable."""
+    for path in (*folder.rglob("*"), folder):
+        path.chmod(folder_mode if path.is_dir() else file_mode)
+        (sync_folder if path.is_dir() else sync_file)(path)

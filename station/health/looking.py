@@ -24,7 +24,7 @@ from station.kernel_clock import read_clock
 from station.records.errors import JournalError
 from station.records.facts.bench import slots_out_of_use, stopped_jigs
 from station.records.facts.history import open_attempts
-from station.records.facts.orders import orders
+from station.records.facts.orders import open_orders
 from station.records.facts.outbox import waiting_messages
 from station.records.facts.releases import stopped_releases
 from station.records.reader import JournalReader
@@ -71,7 +71,7 @@ def _journal(journal: JournalReader) -> JournalHealth:
         waiting=journal.ask(waiting_messages),
         waiting_since=journal.waits_since(),
         open_attempts=len(journal.ask(open_attempts)),
-        open_orders=sum(1 for each in journal.ask(orders) if each.closed is None),
+        open_orders=journal.ask(open_orders),
         out_of_use=tuple(each.place for each in journal.ask(slots_out_of_use)),
         stopped_jigs=tuple(each.jig for each in journal.ask(stopped_jigs)),
         stopped_releases=len(journal.ask(stopped_releases)),

@@ -298,6 +298,12 @@ def orders(tables: sqlite3.Connection) -> tuple[OrderSummary, ...]:
     )
 
 
+def open_orders(tables: sqlite3.Connection) -> int:
+    """Return how many work orders are open."""
+    found: tuple[int] = tables.execute("SELECT count(*) FROM orders WHERE closed IS NULL").fetchone()
+    return found[0]
+
+
 def listed_by_others(
     tables: sqlite3.Connection, order: str, lines: Iterable[ListedDevice]
 ) -> dict[str, list[Eui64]]:

@@ -19,11 +19,11 @@ def metrics_view(parts: Parts) -> APIRouter:
     @router.get("/metrics")
     async def metrics(request: Request) -> Response:
         try:
-            counted = await parts.asking(request)(CountResults())
+            counted = await parts.ask(request, CountResults())
         except (Refused, ControlError):
             counted = None
         try:
-            health = await parts.asking(request)(ShowHealth())
+            health = await parts.ask(request, ShowHealth())
         except (Refused, ControlError):
             health = None
         mirror = parts.mirror

@@ -18,6 +18,7 @@ from station.catalogue.settings import CatalogueSettings
 from station.domain.actor import NO_PSEUDONYM, is_pseudonym
 from station.domain.file_settings import FileSettings
 from station.domain.slot_name import SlotName
+from station.domain.whole_path import WholePath
 from station.dropped_orders.settings import OrderFolderSettings
 from station.log import LogSettings
 from station.messages.topics import TopicLevel
@@ -60,7 +61,7 @@ class StationSettings(FileSettings):
         "production",
         description="`production` wants a signed catalogue and an HSM or tokens, and guards the ports below",
     )
-    state_directory: Path = Field(
+    state_directory: WholePath = Field(
         description="where journal, accepted catalogue and control socket live: a whole path, on a local disk"
     )
     desk_socket: Path | None = Field(
@@ -105,15 +106,6 @@ class StationSettings(FileSettings):
         if operator is not None and not is_pseudonym(operator):
             raise ValueError(NO_PSEUDONYM)
         return operator
-
-    @field_validator("state_directory")
-    @classmethod
-    def _whole_path(cls, folder: Path) -> Path:
-        if not folder.is_absolute():
-            raise ValueError(
-                f"{folder} is another folder wherever a command is run; write its whole path, from /"
-            )
-        return folder
 
     @field_validator("desk_socket")
     @classmethod

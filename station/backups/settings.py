@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
+
+from station.domain.whole_path import WholePath
 
 
 class BackupSettings(BaseModel):
@@ -13,7 +14,7 @@ class BackupSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    folder: Path = Field(
+    folder: WholePath = Field(
         description="a whole path, best on another disk; it has to be there: a disk that is not mounted is noticed so"
     )
     keep: Annotated[int, Field(ge=1, le=10_000)] = Field(
@@ -22,10 +23,3 @@ class BackupSettings(BaseModel):
     overdue_hours: Annotated[float, Field(gt=0)] = Field(
         50.0, description="a newest backup that is older is told as a fault: two nights and some"
     )
-
-    @field_validator("folder")
-    @classmethod
-    def _whole_path(cls, folder: Path) -> Path:
-        if not folder.is_absolute():
-            raise ValueError(f"{folder} is another folder wherever it is run; write its whole path, from /")
-        return folder

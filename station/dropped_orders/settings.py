@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
+
+from station.domain.whole_path import WholePath
 
 
 class OrderFolderSettings(BaseModel):
@@ -13,7 +14,7 @@ class OrderFolderSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: Path = Field(
+    path: WholePath = Field(
         description="a whole path; `taken` and `refused` are folders in it, which the station does not make: "
         "without them it is taken for a share that is not mounted"
     )
@@ -23,12 +24,3 @@ class OrderFolderSettings(BaseModel):
     look_seconds: Annotated[float, Field(gt=0)] = Field(
         15.0, description="between two looks at a folder whose host does not tell of changes, as NFS and SMB"
     )
-
-    @field_validator("path")
-    @classmethod
-    def _whole_path(cls, folder: Path) -> Path:
-        if not folder.is_absolute():
-            raise ValueError(
-                f"{folder} is another folder wherever a command is run; write its whole path, from /"
-            )
-        return folder

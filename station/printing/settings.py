@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from station.domain.whole_path import WholePath
 from station.papers.label import Media
 from station.papers.sscc import SsccRange
 
@@ -31,7 +31,7 @@ class LabelSettings(BaseModel):
     printer: PrinterSettings | None = Field(
         None, description="where each label is printed when its carton closes"
     )
-    folder: Path | None = Field(
+    folder: WholePath | None = Field(
         None, description="or a folder that each is put into as a ZPL file: a whole path"
     )
     media: Media = Field(default_factory=Media)
@@ -39,15 +39,6 @@ class LabelSettings(BaseModel):
         None,
         description="which SSCCs are the station's to give; without them labels bear a plain internal number",
     )
-
-    @field_validator("folder")
-    @classmethod
-    def _whole_path(cls, folder: Path | None) -> Path | None:
-        if folder is not None and not folder.is_absolute():
-            raise ValueError(
-                f"{folder} is another folder wherever a command is run; write its whole path, from /"
-            )
-        return folder
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:

@@ -85,7 +85,7 @@ def make_authority(folder: Path, site: str, now: datetime, days: int = AUTHORITY
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    return _write(folder, folder / AUTHORITY_CERTIFICATE, certificate, folder / AUTHORITY_KEY, key)
+    return _write(folder / AUTHORITY_CERTIFICATE, certificate, folder / AUTHORITY_KEY, key)
 
 
 def issue(
@@ -124,7 +124,7 @@ def issue(
         authority, subject, key.public_key(), x509.SubjectAlternativeName(alternatives), usage, now, days
     )
     file = name.replace(":", "-")
-    return _write(into, into / f"{file}.pem", certificate, into / f"{file}.key", key)
+    return _write(into / f"{file}.pem", certificate, into / f"{file}.key", key)
 
 
 def renew(authority_folder: Path, former: Path, new: Path, now: datetime, days: int = LONGEST_DAYS) -> Issued:
@@ -146,7 +146,7 @@ def renew(authority_folder: Path, former: Path, new: Path, now: datetime, days: 
     if not isinstance(public, ec.EllipticCurvePublicKey):
         raise ConfigError(f"{former} has another kind of key: issue a new one")
     certificate = _signed(authority, old.subject, public, alternatives, usage, now, days)
-    return _write(new.parent, new, certificate)
+    return _write(new, certificate)
 
 
 def _signed(
@@ -257,13 +257,12 @@ def _read_certificate(file: Path) -> x509.Certificate:
 
 
 def _write(
-    folder: Path,
     file: Path,
     certificate: x509.Certificate,
     key_file: Path | None = None,
     key: ec.EllipticCurvePrivateKey | None = None,
 ) -> Issued:
-    """Write what was made, key first, and both or neither. Raises ConfigError."""
+    """Write what was made, key first, and both or neither, into a folder that is made if need be. Raises ConfigError."""
     written: list[Path] = []
     contents = [(file, 0o644, certificate.public_bytes(serialization.Encoding.PEM))]
     if key_file is not None and key is not None:
@@ -272,7 +271,7 @@ def _write(
         )
         contents.insert(0, (key_file, 0o600, pem))
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         for path, mode, content in contents:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
             written.append(path)
@@ -286,7 +285,9 @@ def _write(
         if isinstance(error, FileExistsError):
             raise ConfigError(f"{error.filename} is there already: nothing is written over") from error
         if isinstance(error, OSError):
-            raise ConfigError(f"{error.filename or folder}: {error.strerror}; nothing was made") from error
+            raise ConfigError(
+                f"{error.filename or file.parent}: {error.strerror}; nothing was made"
+            ) from error
         raise
     return Issued(file, key_file, certificate.not_valid_after_utc)
 

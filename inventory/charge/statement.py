@@ -1,24 +1,23 @@
 """What a party is charged for a month: each hub that was re-flashed by then and not charged yet, and the transport of what left.
 
 Nothing is charged for what failed here, ran the release already, or lies in a place for what failed. A result that comes late is charged
-with the next month; what was charged once is never changed. A hub that failed, or went to such a place, after it was charged is given
-back with the next month, at what was charged; if it is found good after all, it is charged anew. Months are charged one after another:
-else what is one month's would stand in another's statement.
+with the next month; what was charged once is never changed. A hub that went to such a place after it was charged is given back with the
+next month, at what was charged; if it is found good after all, it is charged anew. Months are charged one after another: else what is
+one month's would stand in another's statement.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, exists, insert, or_, select
 
+from inventory.charge.lines import Charge, Credit, Lines, Transport
 from inventory.charge.settings import ChargeSettings
 from inventory.database.charge_tables import charged, charged_transport, credited, statements
 from inventory.database.packing_tables import hub_places
@@ -34,9 +33,6 @@ _FAILED_HERE: Final = (
     Destination.SCRAP.value,
     Destination.QUARANTINE.value,
     Destination.MAKER.value,
-)
-_HEADINGS: Final = (
-    *("kind", "work_order", "chf_id", "gpf_id", "firmware_version", "finished", "dispatch", "pounds"),
 )
 _AT_ONCE: Final = 1000
 
@@ -66,54 +62,17 @@ class Statement:
         return self.pence - self.credit_pence + self.transport_pence
 
 
-class _Charge(NamedTuple):
-    """A hub that is charged, or given back, by the result in which it said so."""
-
-    work_order: str
-    device: str
-    message: int
-    gpf: str | None
-    firmware: str | None
-    finished: datetime
-    pence: int
-
-
-class _Credit(NamedTuple):
-    """A hub that is given back."""
-
-    of: _Charge
-    charged_in: int
-    why: str
-
-
-class _Transport(NamedTuple):
-    """The transport of a dispatch."""
-
-    dispatch: int
-    work_order: str
-    dispatched: datetime
-    pence: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Lines:
-    """All that a statement has."""
-
-    charges: Sequence[_Charge]
-    credits: Sequence[_Credit]
-    transport: Sequence[_Transport]
-
-    def statement(self, party: str, month: date) -> Statement:
-        return Statement(
-            party=party,
-            month=month,
-            hubs=len(self.charges),
-            pence=sum(each.pence for each in self.charges),
-            credits=len(self.credits),
-            credit_pence=sum(each.of.pence for each in self.credits),
-            transport_pence=sum(each.pence for each in self.transport),
-            table=_table(self),
-        )
+def _statement_of(lines: Lines, party: str, month: date) -> Statement:
+    return Statement(
+        party=party,
+        month=month,
+        hubs=len(lines.charges),
+        pence=lines.pence,
+        credits=len(lines.credits),
+        credit_pence=lines.credit_pence,
+        transport_pence=lines.transport_pence,
+        table=lines.table(),
+    )
 
 
 def write(
@@ -135,7 +94,7 @@ def write(
     if now < _begin(_after(month)):
         raise NotCharged(f"{month:%B %Y} is not over; see reflash inventory charge preview")
     lines = _due(connection, party, month, settings)
-    done = lines.statement(party, month)
+    done = _statement_of(lines, party, month)
     statement = connection.scalar(
         insert(statements)
         .values(
@@ -190,10 +149,10 @@ def preview(connection: Connection, party: str, month: date, settings: ChargeSet
     there = select(statements).where(statements.c.party == party, statements.c.month == month)
     if (row := connection.execute(there).first()) is not None:
         return _read(connection, row)
-    return _due(connection, party, month, settings).statement(party, month)
+    return _statement_of(_due(connection, party, month, settings), party, month)
 
 
-def _due(connection: Connection, party: str, month: date, settings: ChargeSettings) -> _Lines:
+def _due(connection: Connection, party: str, month: date, settings: ChargeSettings) -> Lines:
     if connection.execute(select(requests.c.id).where(requests.c.party == party)).first() is None:
         raise WrongInput(f"{party} has never asked for anything; see reflash inventory requests list")
     end = _begin(_after(month))
@@ -201,7 +160,7 @@ def _due(connection: Connection, party: str, month: date, settings: ChargeSettin
     moments = [each.finished for each in hubs] + [each.dispatched for each in left]
     _require_earlier(connection, party, month, moments)
     charges = [_priced(each, settings) for each in hubs]
-    return _Lines(charges, _to_give_back(connection, party, month), left)
+    return Lines(charges, _to_give_back(connection, party, month), left)
 
 
 def _require_earlier(connection: Connection, party: str, month: date, moments: Sequence[datetime]) -> None:
@@ -254,12 +213,12 @@ def _not_charged(connection: Connection, party: str, end: datetime) -> Sequence[
     ).all()
 
 
-def _priced(hub: Row[*tuple[Any, ...]], settings: ChargeSettings) -> _Charge:
+def _priced(hub: Row[*tuple[Any, ...]], settings: ChargeSettings) -> Charge:
     day = hub.finished.date()
     pence = settings.pence_on(day)
     if pence is None:
         raise NotCharged(f"the configuration has no price for {day}, when {hub.device} was re-flashed")
-    return _Charge(
+    return Charge(
         work_order=hub.work_order,
         device=hub.device,
         message=hub.message,
@@ -270,22 +229,18 @@ def _priced(hub: Row[*tuple[Any, ...]], settings: ChargeSettings) -> _Charge:
     )
 
 
-def _to_give_back(connection: Connection, party: str, month: date) -> list[_Credit]:
-    """Return each hub that was charged in a month before, and has failed since, or lies where what failed does."""
+def _to_give_back(connection: Connection, party: str, month: date) -> list[Credit]:
+    """Return each hub that was charged in a month before, and lies where what failed does."""
     place = hub_places.c
     rows = connection.execute(
         select(
             *(charged.c.work_order, charged.c.device, charged.c.message),
             *(results.c.gpf, results.c.firmware_read_back, results.c.finished, charged.c.pence),
-            *(charged.c.statement, standings.c.outcome, place.place),
+            *(charged.c.statement, place.place),
         )
         .join(statements, statements.c.id == charged.c.statement)
         .join(results, results.c.message == charged.c.message)
         .join(
-            standings,
-            and_(standings.c.work_order == charged.c.work_order, standings.c.device == charged.c.device),
-        )
-        .outerjoin(
             hub_places,
             and_(
                 place.hub == charged.c.device,
@@ -297,17 +252,13 @@ def _to_give_back(connection: Connection, party: str, month: date) -> list[_Cred
         .where(
             statements.c.party == party,
             statements.c.month < month,
-            or_(standings.c.outcome != Outcome.PASSED.value, place.place.is_not(None)),
             ~_is_given_back(),
         )
     )
-    return [
-        _Credit(_Charge(*charge), charged_in, where or outcome)
-        for *charge, charged_in, outcome, where in rows
-    ]
+    return [Credit(Charge(*charge), charged_in, where) for *charge, charged_in, where in rows]
 
 
-def _transport(connection: Connection, party: str, end: datetime) -> list[_Transport]:
+def _transport(connection: Connection, party: str, end: datetime) -> list[Transport]:
     rows = connection.execute(
         select(
             *(dispatches.c.id, requests.c.work_order, dispatches.c.dispatched, dispatches.c.transport_pence)
@@ -321,29 +272,7 @@ def _transport(connection: Connection, party: str, end: datetime) -> list[_Trans
             charged_transport.c.dispatch.is_(None),
         )
     )
-    return [_Transport(*each) for each in rows]
-
-
-def _table(lines: _Lines) -> bytes:
-    """Return a statement's table. Sorted here: databases sort each in its own way."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(_HEADINGS)
-    for each in sorted(lines.charges):
-        writer.writerow(["re-flash", *_of_hub(each), pounds(each.pence)])
-    for back in sorted(lines.credits):
-        writer.writerow(["credit", *_of_hub(back.of), pounds(-back.of.pence)])
-    for left in sorted(lines.transport):
-        when, name = f"{left.dispatched:%Y-%m-%dT%H:%M:%SZ}", f"DP-{left.dispatch:06}"
-        writer.writerow(["transport", left.work_order, "", "", "", when, name, pounds(left.pence)])
-    total = sum(each.pence for each in lines.charges) + sum(each.pence for each in lines.transport)
-    total -= sum(each.of.pence for each in lines.credits)
-    writer.writerow(["total", *[""] * 6, pounds(total)])
-    return text.getvalue().encode()
-
-
-def _of_hub(hub: _Charge) -> tuple[str | None, ...]:
-    return hub.work_order, hub.device, hub.gpf, hub.firmware, f"{hub.finished:%Y-%m-%dT%H:%M:%SZ}", ""
+    return [Transport(*each) for each in rows]
 
 
 def _read(connection: Connection, row: Row[*tuple[Any, ...]]) -> Statement:
@@ -374,12 +303,12 @@ def _read(connection: Connection, row: Row[*tuple[Any, ...]]) -> Statement:
         .join(requests, requests.c.id == dispatches.c.request)
         .where(charged_transport.c.statement == row.id)
     )
-    lines = _Lines(
-        [_Charge(*each) for each in connection.execute(charges)],
-        [_Credit(_Charge(*of), charged_in, why) for *of, charged_in, why in connection.execute(given_back)],
-        [_Transport(*each) for each in connection.execute(left)],
+    lines = Lines(
+        [Charge(*each) for each in connection.execute(charges)],
+        [Credit(Charge(*of), charged_in, why) for *of, charged_in, why in connection.execute(given_back)],
+        [Transport(*each) for each in connection.execute(left)],
     )
-    found = lines.statement(row.party, row.month)
+    found = _statement_of(lines, row.party, row.month)
     if hashlib.sha256(found.table).hexdigest() != row.sha256:
         raise NotCharged(
             f"the statement of {row.party} for {row.month:%B %Y} is not what was written: rows were changed"
@@ -400,11 +329,6 @@ def month_of(text: str) -> date:
         return datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC).date()
     except ValueError as error:
         raise WrongInput(f"{text[:20]!r} is no month, such as 2026-11") from error
-
-
-def pounds(pence: int) -> str:
-    """Say a sum."""
-    return f"{'-' if pence < 0 else ''}{abs(pence) // 100}.{abs(pence) % 100:02}"
 
 
 def _begin(month: date) -> datetime:

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from inventory.charge import statement
+from inventory.charge.lines import pounds
 from inventory.charge.settings import ChargeSettings
-from inventory.charge.statement import Statement, pounds
+from inventory.charge.statement import Statement
 from inventory.cli.common import (
     DEFAULT_CONFIG,
     ByOption,

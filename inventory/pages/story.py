@@ -12,6 +12,7 @@ from sqlalchemy import Connection, or_, select
 
 from firmware_catalog.identity import Eui64
 from inventory.assets import Asset, asset
+from inventory.charge.lines import pounds
 from inventory.database.charge_tables import charged, credited, statements
 from inventory.database.delivery_tables import announced, delivered, deliveries
 from inventory.database.packing_tables import hub_places
@@ -270,8 +271,11 @@ def _charged(connection: Connection, ids: set[str], of: Sequence[str]) -> Iterat
         .join(statements, statements.c.id == charged.c.statement)
         .where(charged.c.work_order.in_(of), charged.c.device.in_(ids))
     ):
-        pounds = f"£{row.pence // 100}.{row.pence % 100:02}"
-        yield Moment(row.written, f"{pounds} charged for {row.work_order}, {row.month:%B %Y}", row.written_by)
+        yield Moment(
+            row.written,
+            f"£{pounds(row.pence)} charged for {row.work_order}, {row.month:%B %Y}",
+            row.written_by,
+        )
     for row in connection.execute(
         select(credited, statements.c.written, statements.c.written_by, statements.c.month)
         .join(statements, statements.c.id == credited.c.statement)

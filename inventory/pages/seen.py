@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, and_, or_, select
 
 from firmware_catalog.identity import Eui64
 from inventory.database.delivery_tables import delivered, deliveries, order_revisions
@@ -57,31 +58,48 @@ def decision(connection: Connection, request: int) -> Seen:
 
 def receipts(connection: Connection, request: int) -> Seen:
     """Return what was received last of a request."""
-    found = _last(connection, deliveries, deliveries.c.received_by, deliveries.c.received, request)
-    return _seen(found, lambda number: f"{delivery_name(number)} was received")
+    return _last(
+        connection,
+        deliveries.c.received_by,
+        deliveries.c.received,
+        deliveries.c.request == request,
+        lambda number: f"{delivery_name(number)} was received",
+    )
 
 
 def address(connection: Connection, request: int) -> Seen:
     """Return the address that counts."""
-    found = _last(connection, addresses, addresses.c.recorded_by, addresses.c.recorded, request)
-    return _seen(found, lambda _: f"the address of {name_of(request)} was recorded")
+    return _last(
+        connection,
+        addresses.c.recorded_by,
+        addresses.c.recorded,
+        addresses.c.request == request,
+        lambda _: f"the address of {name_of(request)} was recorded",
+    )
 
 
 def leaving(connection: Connection, request: int) -> Seen:
     """Return what left last of a request, and where its goods go."""
-    found = _last(connection, dispatches, dispatches.c.dispatched_by, dispatches.c.dispatched, request)
-    left, to = _seen(found, lambda number: f"{dispatch_name(number)} left"), address(connection, request)
+    left = _last(
+        connection,
+        dispatches.c.dispatched_by,
+        dispatches.c.dispatched,
+        dispatches.c.request == request,
+        lambda number: f"{dispatch_name(number)} left",
+    )
+    to = address(connection, request)
     return Seen(f"{left.mark}.{to.mark}", f"{left.line or 'nothing has left yet'}; {to.line}")
 
 
 def fate(connection: Connection, dispatch: int) -> Seen:
     """Return what was heard last of goods that left."""
-    row = connection.execute(
-        select(fates.c.id, fates.c.recorded_by, fates.c.recorded)
-        .where(fates.c.dispatch == dispatch)
-        .order_by(fates.c.id.desc())
-    ).first()
-    return _seen(row and tuple(row), lambda _: f"what became of {dispatch_name(dispatch)} was recorded")
+    return _last(
+        connection,
+        fates.c.recorded_by,
+        fates.c.recorded,
+        fates.c.dispatch == dispatch,
+        lambda _: f"what became of {dispatch_name(dispatch)} was recorded",
+    )
 
 
 def done(connection: Connection, request: int) -> Seen:
@@ -96,22 +114,26 @@ def done(connection: Connection, request: int) -> Seen:
 
 def release(connection: Connection, work_order: str) -> Seen:
     """Return which part of an order was let go up last."""
-    row = connection.execute(
-        select(upstream_releases.c.id, upstream_releases.c.released_by, upstream_releases.c.released)
-        .where(upstream_releases.c.work_order == work_order)
-        .order_by(upstream_releases.c.id.desc())
-    ).first()
-    return _seen(row and tuple(row), lambda _: f"a part of {work_order} was released")
+    return _last(
+        connection,
+        upstream_releases.c.released_by,
+        upstream_releases.c.released,
+        upstream_releases.c.work_order == work_order,
+        lambda _: f"a part of {work_order} was released",
+    )
 
 
 def given_back(connection: Connection, delivery: int) -> Seen:
     """Return what of a delivery went back last."""
-    row = connection.execute(
-        select(delivered.c.id, delivered.c.returned_by, delivered.c.returned)
-        .where(delivered.c.delivery == delivery, delivered.c.returned.is_not(None))
-        .order_by(delivered.c.returned.desc(), delivered.c.id.desc())
-    ).first()
-    return _seen(row and tuple(row), lambda _: f"what was rejected of {delivery_name(delivery)} went back")
+    returned = delivered.c.returned
+    return _last(
+        connection,
+        delivered.c.returned_by,
+        returned,
+        and_(delivered.c.delivery == delivery, returned.is_not(None)),
+        lambda _: f"what was rejected of {delivery_name(delivery)} went back",
+        returned.desc(),
+    )
 
 
 def letter(connection: Connection, either_id: Eui64) -> Seen:
@@ -151,18 +173,17 @@ def letter(connection: Connection, either_id: Eui64) -> Seen:
 
 
 def _last(
-    connection: Connection, table: Table, by: Column[str], at: Column[datetime], request: int
-) -> tuple[int, str, datetime] | None:
-    of_request: ColumnElement[bool] = table.c.request == request
-    row = connection.execute(select(table.c.id, by, at).where(of_request).order_by(table.c.id.desc())).first()
-    return None if row is None else (row[0], row[1], row[2])
-
-
-def _seen(found: tuple[int, str, datetime] | None, what: Callable[[int], str]) -> Seen:
-    if found is None:
-        return Seen("0", "")
-    number, by, at = found
-    return Seen(str(number), f"{what(number)} {_by(by, at)}")
+    connection: Connection,
+    by: Column[str],
+    at: Column[datetime],
+    which: ColumnElement[bool],
+    what: Callable[[int], str],
+    *order: ColumnElement[Any],
+) -> Seen:
+    """Return who did a thing last, by the columns that say so, and in which row; of several the newest, or as ordered."""
+    number = by.table.c.id
+    row = connection.execute(select(number, by, at).where(which).order_by(*order, number.desc())).first()
+    return Seen("0", "") if row is None else Seen(str(row[0]), f"{what(row[0])} {_by(row[1], row[2])}")
 
 
 def _by(who: str | None, when: datetime | None) -> str:

@@ -28,7 +28,7 @@ from simulators.keys import generate_key, save_private_key, save_public_key
 from station.demo.family import DemoFamily
 from station.domain.actor import PersonRole
 from station.domain.label import ScannedLabel
-from station.orders.csv_import import BRIDGE_HEADINGS, HEADINGS
+from station.orders.csv_columns import BRIDGE_HEADINGS, HEADINGS
 from station.people.operators import Operators
 
 MANUFACTURER: Final = "10A8"

@@ -29,7 +29,8 @@ from simulators.firmware import FirmwareSpec, make_firmware
 from simulators.keys import generate_key, save_private_key, save_public_key
 from station.domain.label import ScannedLabel
 from station.domain.slot_name import SlotName
-from station.orders.csv_import import BRIDGE_HEADINGS, HEADINGS, parse_order
+from station.orders.csv_columns import BRIDGE_HEADINGS, HEADINGS
+from station.orders.csv_import import parse_order
 from station.orders.life_cycle import events_for_import
 from station.records.facts.orders import OrderAssigned
 from station.records.journal import Journal

@@ -12,7 +12,7 @@ from benches.station_bench import ORDER, at_broker, import_order, journal_of
 from benches.usb_bench import MANUFACTURER, MODEL, TARGET, UNLOCK_KEY, Bench
 from firmware_catalog.editing import add_release
 from simulators.keys import save_private_key
-from station.orders.csv_import import HEADINGS
+from station.orders.csv_columns import HEADINGS
 from station.settings import StationSettings
 
 JIG = "jig1"

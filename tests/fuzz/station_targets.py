@@ -31,7 +31,8 @@ from station.desk.record_desk import RecordDesk
 from station.domain.config_error import ConfigError
 from station.domain.outcome import Stage
 from station.domain.slot_name import SlotName
-from station.orders.csv_import import HEADINGS, parse_order
+from station.orders.csv_columns import HEADINGS
+from station.orders.csv_import import parse_order
 from station.orders.errors import OrderFileRefused
 from station.people.operators import Operators, OperatorsUnreadable
 from station.publishing.broker import BrokerRefuses, connected

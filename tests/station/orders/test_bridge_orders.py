@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from firmware_catalog.devices import BridgeType
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.domain.order_line import BridgeLine, read_line
-from station.orders.csv_import import BRIDGE_HEADINGS, HEADINGS, parse_order
+from station.orders.csv_columns import BRIDGE_HEADINGS, HEADINGS
+from station.orders.csv_import import parse_order
 from station.orders.errors import OrderFileRefused
 
 

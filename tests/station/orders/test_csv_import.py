@@ -13,12 +13,8 @@ from hypothesis import strategies as st
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.domain.device_status import DeviceStatus
 from station.domain.order_line import OrderLine
-from station.orders.csv_import import (
-    HEADINGS,
-    ORDER_NUMBER,
-    PROBLEMS_SHOWN,
-    parse_order,
-)
+from station.orders.csv_columns import HEADINGS, ORDER_NUMBER
+from station.orders.csv_import import PROBLEMS_SHOWN, parse_order
 from station.orders.errors import OrderFileRefused
 
 GOLDEN = (Path(__file__).parent / "golden" / "order.csv").read_bytes()

@@ -23,7 +23,8 @@ from station.desk.order_requests import CompareOrder
 from station.desk.refusals import Refused
 from station.domain.slot_name import SlotName
 from station.orders import life_cycle
-from station.orders.csv_import import HEADINGS, parse_order
+from station.orders.csv_columns import HEADINGS
+from station.orders.csv_import import parse_order
 from station.orders.errors import OrderRefused
 from station.orders.life_cycle import events_for_assignment, find_order
 from station.orders.revision import require_revision

@@ -33,7 +33,8 @@ from station.domain.order_line import OrderLine
 from station.domain.outcome import Code, Outcome
 from station.domain.phase import SlotPhase
 from station.domain.slot_view import SlotView
-from station.orders.csv_import import HEADINGS, OrderFile, parse_order
+from station.orders.csv_columns import HEADINGS
+from station.orders.csv_import import OrderFile, parse_order
 from station.orders.errors import OrderFileRefused
 from station.orders.revision import difference, event_of_revision
 from station.packing.settings import PackingSettings

@@ -26,7 +26,7 @@ from station.desk.rights import Role
 from station.domain.contents import SetContents
 from station.domain.destination import Destination
 from station.domain.outcome import Code, Disposition, Outcome
-from station.orders.csv_import import BRIDGE_HEADINGS
+from station.orders.csv_columns import BRIDGE_HEADINGS
 from station.packing.codes import PackageCode
 from station.packing.settings import PackingSettings
 from station.records.facts.orders import OrderAssigned, OrderImported, OrderLinesAdded
